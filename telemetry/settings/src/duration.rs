@@ -1,0 +1,73 @@
+//! Durations as people write them: a whole number and a unit.
+
+use std::time::Duration;
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a whole number and a unit: ms, s, m, h or d (500ms, 2s, 10m)")]
+pub struct DurationError;
+
+/// Reads `500ms`, `2s`, `10m`, `1h` or `1d`. A bare `0` needs no unit; any other number does.
+///
+/// # Errors
+/// [`DurationError`] for anything else, and for what does not fit in 64 bits of milliseconds.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let text = text.trim();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| DurationError)?;
+    let unit_ms = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "" if number == 0 => 1,
+        _ => return Err(DurationError),
+    };
+    number
+        .checked_mul(unit_ms)
+        .map(Duration::from_millis)
+        .ok_or(DurationError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_each_unit() {
+        for (text, ms) in [
+            ("0", 0),
+            ("500ms", 500),
+            ("2s", 2_000),
+            ("10 m", 600_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(ms)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_ambiguous_or_too_large() {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 week",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
+            assert_eq!(parse_duration(text), Err(DurationError), "{text}");
+        }
+    }
+}

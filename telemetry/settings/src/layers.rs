@@ -1,0 +1,445 @@
+//! The layers and their order, and the check that turns raw entries into validated values.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{Config, Environment, File, FileFormat, Map};
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, Problems};
+use crate::scalar::Scalar;
+use crate::{parse_duration, parse_size};
+
+/// One setting of a program: its key in a file, and its names in the other layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The key at the top level of the TOML file.
+    pub name: &'static str,
+    /// The environment variable that sets it, if any.
+    pub env: Option<&'static str>,
+    /// The flag that sets it, if any, with its dashes.
+    pub flag: Option<&'static str>,
+}
+
+/// A value from the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flag {
+    /// A flag given once.
+    One(String),
+    /// A flag that may be repeated.
+    Many(Vec<String>),
+}
+
+/// What the layers hold for one start of a program, before they are merged.
+#[derive(Debug, Default)]
+pub struct Layers<'a> {
+    /// The TOML file of `--config`, if given.
+    pub file: Option<&'a Path>,
+    /// Values of the command line, by key; a flag that was not given is not in here.
+    pub flags: Vec<(&'static str, Flag)>,
+}
+
+/// The raw struct of a program and where each of its keys came from.
+#[derive(Debug)]
+pub struct Loaded<R> {
+    /// The merged, unjudged values.
+    pub raw: R,
+    origins: BTreeMap<&'static str, String>,
+    file: Option<String>,
+}
+
+/// Merges file, environment and flags into the raw struct `R`.
+///
+/// `variable` reads an environment variable, so that tests need no process environment; a variable that is set to
+/// nothing counts as not set. Environment variables that are no [`Key`] of this program are left alone: other
+/// programs of the suite share the prefix.
+///
+/// # Errors
+/// Every unknown key of the file at once; or that the file cannot be read; or where it is no TOML.
+pub fn load<R: DeserializeOwned>(
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<R>, Problems> {
+    let mut builder = Config::builder();
+    let mut origins = BTreeMap::new();
+    let file = layers.file.map(|path| path.display().to_string());
+    if let (Some(path), Some(name)) = (layers.file, &file) {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
+        check_keys(keys, name, &text)?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    }
+    let mut environment = Map::new();
+    for key in keys {
+        let Some(env) = key.env else { continue };
+        if let Some(value) = variable(env).filter(|value| !value.is_empty()) {
+            environment.insert(key.name.to_owned(), value);
+            origins.insert(key.name, env.to_owned());
+        }
+    }
+    builder = builder.add_source(Environment::default().source(Some(environment)));
+    for (name, flag) in &layers.flags {
+        builder = match flag {
+            Flag::One(value) => builder.set_override(*name, value.as_str()),
+            Flag::Many(values) => builder.set_override(*name, values.clone()),
+        }
+        .map_err(|error| whole(name, error.to_string()))?;
+        let shown = keys
+            .iter()
+            .find(|key| key.name == *name)
+            .and_then(|key| key.flag)
+            .unwrap_or(name);
+        origins.insert(name, shown.to_owned());
+    }
+    let origin = file.clone().unwrap_or_else(|| "settings".to_owned());
+    let merged = builder
+        .build()
+        .map_err(|error| whole(&origin, error.to_string()))?;
+    let raw = merged
+        .try_deserialize()
+        .map_err(|error| whole(&origin, error.to_string()))?;
+    Ok(Loaded { raw, origins, file })
+}
+
+/// Names every key of the file that the program does not know, all at once.
+fn check_keys(keys: &[Key], file: &str, text: &str) -> Result<(), Problems> {
+    let parsed = Config::builder()
+        .add_source(File::from_str(text, FileFormat::Toml))
+        .build()
+        .map_err(|error| whole(file, one_line(&error.to_string())))?;
+    let table: Map<String, config::Value> = parsed
+        .try_deserialize()
+        .map_err(|error| whole(file, one_line(&error.to_string())))?;
+    let mut unknown: Vec<&String> = table
+        .keys()
+        .filter(|name| !keys.iter().any(|key| key.name == *name))
+        .collect();
+    unknown.sort();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let allowed = format!("unknown key; known are {}", known.join(", "));
+    Err(Problems(
+        unknown
+            .into_iter()
+            .map(|name| Problem {
+                origin: file.to_owned(),
+                key: name.clone(),
+                given: String::new(),
+                allowed: allowed.clone(),
+            })
+            .collect(),
+    ))
+}
+
+fn whole(origin: &str, said: String) -> Problems {
+    Problem {
+        origin: origin.to_owned(),
+        key: String::new(),
+        given: String::new(),
+        allowed: said,
+    }
+    .into()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The system's sentence without the number that Rust adds to it.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
+}
+
+impl<R> Loaded<R> {
+    /// Splits into the raw values and the check that judges them.
+    pub fn into_check(self) -> (R, Check) {
+        (
+            self.raw,
+            Check {
+                origins: self.origins,
+                file: self.file,
+                problems: Vec::new(),
+            },
+        )
+    }
+}
+
+/// Judges raw entries one by one and keeps every problem, so that all are reported at once.
+#[derive(Debug)]
+pub struct Check {
+    origins: BTreeMap<&'static str, String>,
+    file: Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    /// Notes that the entry under `key` is wrong. `key` may go on below a top-level key: `backends[1].address`.
+    pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
+        let top = key.split(['[', '.']).next().unwrap_or(key);
+        let origin = self
+            .origins
+            .get(top)
+            .or(self.file.as_ref())
+            .cloned()
+            .unwrap_or_else(|| "settings".to_owned());
+        self.problems.push(Problem {
+            origin,
+            key: key.to_owned(),
+            given: given.to_string(),
+            allowed: allowed.to_string(),
+        });
+    }
+
+    /// The entry read by `read`, or the default where there is none or it is wrong (then a problem is kept).
+    pub fn read_with<T>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(entry) = entry else { return default };
+        match read(entry.as_str()) {
+            Some(value) => value,
+            None => {
+                self.problem(key, entry.as_str(), allowed);
+                default
+            }
+        }
+    }
+
+    /// An entry of any type that reads itself from text.
+    pub fn parse<T: FromStr>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+    ) -> T {
+        self.read_with(key, entry, default, allowed, |text| text.parse().ok())
+    }
+
+    /// A duration such as `500ms` or `10m`, within the bounds given (both included).
+    pub fn duration(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: Duration,
+        bounds: std::ops::RangeInclusive<Duration>,
+    ) -> Duration {
+        let allowed = format!(
+            "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
+            bounds.start(),
+            bounds.end()
+        );
+        self.read_with(key, entry, default, &allowed, |text| {
+            parse_duration(text)
+                .ok()
+                .filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// A whole number within the bounds given (both included).
+    pub fn count(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: u64,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.read_with(key, entry, default, &allowed, |text| {
+            text.parse().ok().filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// A size in bytes such as `64k` or `2G`, within the bounds given (both included).
+    pub fn size(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: u64,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let allowed = format!(
+            "a size from {} to {} bytes, such as 4096, 64k or 2G",
+            bounds.start(),
+            bounds.end()
+        );
+        self.read_with(key, entry, default, &allowed, |text| {
+            parse_size(text).ok().filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// The validated settings, or every problem that was kept.
+    ///
+    /// # Errors
+    /// All problems, in the order in which they were found.
+    pub fn finish<T>(self, value: T) -> Result<T, Problems> {
+        if self.problems.is_empty() {
+            Ok(value)
+        } else {
+            Err(Problems(self.problems))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    const KEYS: [Key; 3] = [
+        Key {
+            name: "listen",
+            env: Some("NETSOCKET_LISTEN"),
+            flag: Some("--listen"),
+        },
+        Key {
+            name: "timeout",
+            env: Some("NETSOCKET_TIMEOUT"),
+            flag: None,
+        },
+        Key {
+            name: "names",
+            env: None,
+            flag: Some("--name"),
+        },
+    ];
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Raw {
+        listen: Option<Scalar>,
+        timeout: Option<Scalar>,
+        #[serde(default)]
+        names: Vec<String>,
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file() {
+        let file = file("listen = 'file'\ntimeout = 3\nnames = ['a']\n");
+        let mut layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let env = |name: &str| (name == "NETSOCKET_LISTEN").then(|| "env".to_owned());
+
+        let from_file = load::<Raw>(&KEYS, &layers, |_| None).unwrap().raw;
+        assert_eq!(
+            (from_file.listen, from_file.timeout),
+            (Some("file".into()), Some("3".into()))
+        );
+        assert_eq!(
+            load::<Raw>(&KEYS, &layers, env).unwrap().raw.listen,
+            Some("env".into())
+        );
+
+        layers.flags = vec![
+            ("listen", Flag::One("flag".into())),
+            ("names", Flag::Many(vec!["x".into(), "y".into()])),
+        ];
+        let raw = load::<Raw>(&KEYS, &layers, env).unwrap().raw;
+        assert_eq!(
+            (raw.listen, raw.names),
+            (Some("flag".into()), vec!["x".to_owned(), "y".to_owned()])
+        );
+    }
+
+    #[test]
+    fn every_unknown_key_is_named_at_once() {
+        let file = file("lisen = 'a'\ntimeout = '1s'\nzeal = 1\n");
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let problems = load::<Raw>(&KEYS, &layers, |_| None).unwrap_err();
+        let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
+        assert_eq!(keys, ["lisen", "zeal"]);
+        assert!(
+            problems
+                .to_string()
+                .contains("known are listen, timeout, names"),
+            "{problems}"
+        );
+    }
+
+    #[test]
+    fn every_wrong_value_is_named_with_its_origin() {
+        let file = file("timeout = 'soon'\n");
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![("listen", Flag::One("nowhere".into()))],
+        };
+        let (raw, mut check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        check.parse::<std::net::SocketAddr>(
+            "listen",
+            raw.listen.as_ref(),
+            ([0, 0, 0, 0], 1).into(),
+            "HOST:PORT",
+        );
+        let second = Duration::from_secs(1);
+        check.duration(
+            "timeout",
+            raw.timeout.as_ref(),
+            second,
+            second..=second * 60,
+        );
+        let problems = check.finish(()).unwrap_err();
+        let lines: Vec<String> = problems.0.iter().map(ToString::to_string).collect();
+        assert_eq!(lines[0], "--listen: listen = \"nowhere\": HOST:PORT");
+        assert!(
+            lines[1].ends_with(
+                "timeout = \"soon\": a duration from 1s to 60s, such as 500ms, 2s or 10m"
+            )
+        );
+        assert!(lines[1].starts_with(&file.path().display().to_string()));
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_no_toml_is_one_line() {
+        let missing = Layers {
+            file: Some(Path::new("/nonexistent/x.toml")),
+            flags: vec![],
+        };
+        let said = load::<Raw>(&KEYS, &missing, |_| None)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            said,
+            "/nonexistent/x.toml: cannot be read: no such file or directory"
+        );
+        let broken = file("listen = \n");
+        let said = load::<Raw>(
+            &KEYS,
+            &Layers {
+                file: Some(broken.path()),
+                flags: vec![],
+            },
+            |_| None,
+        )
+        .unwrap_err()
+        .to_string();
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}

@@ -1,0 +1,60 @@
+//! The start of logging: structured lines on standard error, one event a line.
+
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::layers::Key;
+
+/// The keys that every program shares: which lines are logged, and in which form.
+pub const LOG_KEYS: [Key; 2] = [
+    Key {
+        name: "log",
+        env: Some("NETSOCKET_LOG"),
+        flag: None,
+    },
+    Key {
+        name: "log_format",
+        env: Some("NETSOCKET_LOG_FORMAT"),
+        flag: None,
+    },
+];
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// `time LEVEL target: message key=value …`, for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Starts logging to standard error for the whole process. A second call in one process keeps the first.
+///
+/// `filter` is a `tracing-subscriber` filter such as `info` or `warn,netsocket_balancer=debug`.
+pub fn init_log(filter: &str, format: LogFormat) {
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_span_events(FmtSpan::NONE)
+        .with_env_filter(EnvFilter::new(filter));
+    // An error only says that logging has been started before, as tests in one process do.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

@@ -1,0 +1,54 @@
+//! What is wrong with the settings, said so that a person can mend it.
+
+use std::fmt;
+
+/// One wrong setting: where it stands, what was given, what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, environment variable or flag that the value came from.
+    pub origin: String,
+    /// The key as it is written in a file, for example `connect_timeout` or `backends[1].address`.
+    pub key: String,
+    /// The value as it was given; empty where a value is missing.
+    pub given: String,
+    /// What would have been accepted.
+    pub allowed: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            origin,
+            key,
+            given,
+            allowed,
+        } = self;
+        match (key.is_empty(), given.is_empty()) {
+            (true, _) => write!(f, "{origin}: {allowed}"),
+            (false, true) => write!(f, "{origin}: {key}: {allowed}"),
+            (false, false) => write!(f, "{origin}: {key} = {given:?}: {allowed}"),
+        }
+    }
+}
+
+/// Every problem found in one pass over the settings; displays as one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
