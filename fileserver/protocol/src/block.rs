@@ -1,0 +1,96 @@
+//! A block of data with its place and its checksum.
+//!
+//! The payload of a [`Data`](crate::frame::FrameType::Data) frame: the number of the block as eight bytes and the CRC-32
+//! (IEEE, as in gzip) of its bytes as four, both big-endian; then the bytes.
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+
+use crate::frame::{FrameError, FrameType, put_header};
+
+/// Bytes before the data of a block.
+pub const BLOCK_HEADER: usize = 12;
+
+/// One block, its checksum found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Its number; the first block of a whole stream is 0.
+    pub index: u64,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// Why a payload is no block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BlockError {
+    /// The payload is shorter than the header of a block.
+    #[error("a block is cut short")]
+    CutShort,
+    /// The bytes are not those that the server sent.
+    #[error("block {index} has a wrong checksum")]
+    Checksum {
+        /// The number that the damaged block claims.
+        index: u64,
+    },
+}
+
+impl Block {
+    /// Appends the whole frame of this block.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`] where the block does not fit into a frame.
+    pub fn put_frame(&self, target: &mut BytesMut) -> Result<(), FrameError> {
+        put_header(FrameType::Data, BLOCK_HEADER + self.bytes.len(), target)?;
+        target.put_u64(self.index);
+        target.put_u32(crc32fast::hash(&self.bytes));
+        target.put_slice(&self.bytes);
+        Ok(())
+    }
+
+    /// Reads the payload of a data frame and verifies its checksum.
+    ///
+    /// # Errors
+    /// [`BlockError`] where it is cut short or damaged.
+    pub fn from_payload(mut payload: Bytes) -> Result<Self, BlockError> {
+        if payload.len() < BLOCK_HEADER {
+            return Err(BlockError::CutShort);
+        }
+        let (index, checksum) = (payload.get_u64(), payload.get_u32());
+        if crc32fast::hash(&payload) != checksum {
+            return Err(BlockError::Checksum { index });
+        }
+        Ok(Self {
+            index,
+            bytes: payload,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_block_is_found() {
+        let mut frame = BytesMut::new();
+        let block = Block {
+            index: 7,
+            bytes: Bytes::from_static(b"some bytes"),
+        };
+        block.put_frame(&mut frame).unwrap();
+        let payload = frame.freeze().slice(crate::frame::HEADER..);
+        assert_eq!(Block::from_payload(payload.clone()), Ok(block));
+        for at in 8..payload.len() {
+            let mut damaged = payload.to_vec();
+            damaged[at] ^= 1;
+            assert_eq!(
+                Block::from_payload(damaged.into()),
+                Err(BlockError::Checksum { index: 7 }),
+                "{at}"
+            );
+        }
+        assert_eq!(
+            Block::from_payload(payload.slice(..11)),
+            Err(BlockError::CutShort)
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! Frames of the new wire: length, type, payload.
+//!
+//! A frame is the length of the payload as four bytes, big-endian; one byte of type; the payload. This layout holds for
+//! every version, so that a server can refuse a newer client in words.
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use tokio_util::codec::{Decoder, Encoder};
+
+/// Bytes before the payload.
+pub const HEADER: usize = 5;
+
+/// What a payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FrameType {
+    /// Both ways, first: [`crate::message::Hello`].
+    Hello = 1,
+    /// Client to server: [`crate::message::Request`].
+    Request = 2,
+    /// Server to client: [`crate::message::Reply`].
+    Reply = 3,
+    /// Server to client, before the blocks: [`crate::message::Plan`].
+    Plan = 4,
+    /// Server to client: [`crate::block::Block`].
+    Data = 5,
+    /// Server to client, behind the last block: [`crate::message::Trailer`].
+    Trailer = 6,
+    /// Server to client, instead of what was asked for: [`crate::message::ErrorReply`].
+    Error = 7,
+}
+
+impl FrameType {
+    /// Every type, in the order of its number.
+    pub const ALL: [Self; 7] = [
+        Self::Hello,
+        Self::Request,
+        Self::Reply,
+        Self::Plan,
+        Self::Data,
+        Self::Trailer,
+        Self::Error,
+    ];
+
+    /// The type with that number.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// What the payload is.
+    pub kind: FrameType,
+    /// The payload, at most [`crate::MAX_FRAME`] bytes.
+    pub payload: Bytes,
+}
+
+/// Why bytes are no frame, or a frame cannot be sent. The connection cannot go on after either.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The announced length is over the limit of the reading side.
+    #[error("a frame of {length} bytes is over the limit of {limit}")]
+    TooLong {
+        /// The length announced, or the length of the payload to send.
+        length: usize,
+        /// The most that is allowed.
+        limit: usize,
+    },
+    /// No type has that number.
+    #[error("no frame has the type {0}")]
+    UnknownType(u8),
+    /// The connection ended within a frame.
+    #[error("the connection ended within a frame")]
+    CutShort,
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Cuts a stream of bytes into frames and back.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameCodec {
+    limit: usize,
+}
+
+impl FrameCodec {
+    /// A codec that refuses to read payloads of more than `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit }
+    }
+}
+
+impl Decoder for FrameCodec {
+    type Item = Frame;
+    type Error = FrameError;
+
+    fn decode(&mut self, source: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let Some(([a, b, c, d, kind], _)) = source.split_first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        let kind = FrameType::from_byte(*kind).ok_or(FrameError::UnknownType(*kind))?;
+        // Judged before a byte of the payload is kept, so that a lie about the length costs nothing.
+        if length > self.limit {
+            return Err(FrameError::TooLong {
+                length,
+                limit: self.limit,
+            });
+        }
+        if source.len() < HEADER + length {
+            source.reserve(HEADER + length - source.len());
+            return Ok(None);
+        }
+        source.advance(HEADER);
+        Ok(Some(Frame {
+            kind,
+            payload: source.split_to(length).freeze(),
+        }))
+    }
+
+    fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        match self.decode(source)? {
+            None if !source.is_empty() => Err(FrameError::CutShort),
+            frame => Ok(frame),
+        }
+    }
+}
+
+impl Encoder<Frame> for FrameCodec {
+    type Error = FrameError;
+
+    fn encode(&mut self, frame: Frame, target: &mut BytesMut) -> Result<(), FrameError> {
+        put_header(frame.kind, frame.payload.len(), target)?;
+        target.put_slice(&frame.payload);
+        Ok(())
+    }
+}
+
+/// Writes the header of a frame whose payload of `length` bytes follows by other means.
+///
+/// # Errors
+/// [`FrameError::TooLong`] for a payload over [`crate::MAX_FRAME`].
+pub fn put_header(kind: FrameType, length: usize, target: &mut BytesMut) -> Result<(), FrameError> {
+    let too_long = FrameError::TooLong {
+        length,
+        limit: crate::MAX_FRAME,
+    };
+    if length > crate::MAX_FRAME {
+        return Err(too_long);
+    }
+    target.reserve(HEADER + length);
+    target.put_u32(u32::try_from(length).map_err(|_| too_long)?);
+    target.put_u8(kind as u8);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(kind: FrameType, payload: &[u8]) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        let frame = Frame {
+            kind,
+            payload: Bytes::copy_from_slice(payload),
+        };
+        FrameCodec::new(crate::MAX_FRAME)
+            .encode(frame, &mut bytes)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_from_the_header_alone() {
+        let mut codec = FrameCodec::new(10);
+        let mut bytes = BytesMut::from(&[0, 0, 0, 11, 2][..]);
+        assert!(matches!(
+            codec.decode(&mut bytes),
+            Err(FrameError::TooLong {
+                length: 11,
+                limit: 10
+            })
+        ));
+    }
+
+    #[test]
+    fn an_unknown_type_is_refused() {
+        let mut bytes = BytesMut::from(&[0, 0, 0, 1, 99, 0][..]);
+        assert!(matches!(
+            FrameCodec::new(10).decode(&mut bytes),
+            Err(FrameError::UnknownType(99))
+        ));
+    }
+
+    #[test]
+    fn an_end_within_a_frame_is_said_and_one_between_frames_is_not() {
+        let whole = encoded(FrameType::Request, b"{}");
+        for cut in 1..whole.len() {
+            let mut bytes = BytesMut::from(&whole[..cut]);
+            assert!(
+                matches!(
+                    FrameCodec::new(10).decode_eof(&mut bytes),
+                    Err(FrameError::CutShort)
+                ),
+                "{cut}"
+            );
+        }
+        assert!(
+            FrameCodec::new(10)
+                .decode_eof(&mut BytesMut::new())
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_any_split(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 1..6), step in 1_usize..20) {
+            let mut stream = Vec::new();
+            for payload in &payloads {
+                stream.extend_from_slice(&encoded(FrameType::Data, payload));
+            }
+            let (mut codec, mut buffer, mut read) = (FrameCodec::new(64), BytesMut::new(), Vec::new());
+            for chunk in stream.chunks(step) {
+                buffer.extend_from_slice(chunk);
+                while let Some(frame) = codec.decode(&mut buffer).unwrap() {
+                    read.push(frame.payload.to_vec());
+                }
+            }
+            prop_assert_eq!(read, payloads);
+            prop_assert!(buffer.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_end_in_frames_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let (mut codec, mut buffer) = (FrameCodec::new(100), BytesMut::from(&bytes[..]));
+            while let Ok(Some(frame)) = codec.decode_eof(&mut buffer) {
+                prop_assert!(frame.payload.len() <= 100);
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The small messages of the new wire: JSON payloads with fixed names.
+//!
+//! A side ignores fields of [`Hello`], [`Reply`], [`Plan`] and [`Trailer`] that it does not know; a server refuses unknown
+//! fields of a [`Request`].
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{Frame, FrameType};
+use crate::name::Name;
+use crate::query::Query;
+
+/// Who speaks, and what it understands. Each side sends it first, behind [`crate::MAGIC`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The newest version of the wire that the sender speaks. A server that speaks less answers with its own hello
+    /// and an error, and closes.
+    pub version: u16,
+    /// Program and version, for people.
+    pub software: String,
+    /// The name of the server; empty from a client.
+    pub name: String,
+    /// What the sender can do beyond the version, by name.
+    #[serde(default)]
+    pub features: Vec<String>,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// By the bytes of the name.
+    Name,
+    /// Oldest birth time first, then by name.
+    Born,
+}
+
+/// How the blocks of an archive are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Each block is one gzip member; the members in a row are one .tar.gz.
+    Gzip,
+}
+
+/// What a client asks for. One request at a time; the next may be sent ahead, answers come in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The directories directly below the root. Answered with [`Reply::Directories`].
+    Directories {
+        /// The order of the names.
+        order: Order,
+    },
+    /// The files that a query means, sorted by path. Answered with [`Reply::Files`], also when there are none.
+    Find {
+        /// Which files.
+        query: Query,
+        /// The most files to name.
+        limit: u64,
+    },
+    /// A tar archive of the files that a query means, each under its base name. Answered with [`Plan`], blocks and
+    /// [`Trailer`], or with an error of kind [`ErrorKind::NotFound`] where there are none.
+    Archive {
+        /// Which files.
+        query: Query,
+        /// How to compress.
+        compression: Compression,
+    },
+}
+
+/// A list that was asked for, in parts: the last one says `more: false`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Names of directories.
+    Directories {
+        /// The names, in the order asked for.
+        names: Vec<Name>,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// Files.
+    Files {
+        /// The files, sorted by path.
+        files: Vec<FileEntry>,
+        /// Whether another part follows.
+        more: bool,
+    },
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// The path below the root, without a leading slash.
+    pub path: Name,
+    /// Bytes.
+    pub size: u64,
+    /// Birth time with the server's offset, as RFC 3339 with nanoseconds.
+    pub born: String,
+    /// Whether `born` is the birth time; where the file system keeps none it is the time of the last modification.
+    pub birth_known: bool,
+    /// Type and permission bits, as in `st_mode`.
+    pub mode: u32,
+}
+
+/// What an archive will be, fixed before its first byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Hash of everything that determines the bytes of the archive: the same on every replica with the same tree.
+    pub plan: String,
+    /// Files in the archive.
+    pub files: u64,
+    /// Bytes of these files.
+    pub file_bytes: u64,
+    /// Bytes of the tar stream before compression.
+    pub tar_bytes: u64,
+    /// Bytes of the tar stream in each block but the last.
+    pub block_bytes: u64,
+    /// Blocks of the whole stream.
+    pub blocks: u64,
+    /// The first block that is sent.
+    pub first_block: u64,
+    /// How each block is compressed.
+    pub compression: Compression,
+}
+
+/// What was sent, behind the last block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trailer {
+    /// Blocks sent.
+    pub blocks: u64,
+    /// Bytes in these blocks, as sent.
+    pub bytes: u64,
+    /// BLAKE3 of these bytes, 64 hexadecimal digits.
+    pub digest: String,
+    /// What the archive does not hold as a reader might expect.
+    pub warnings: Vec<Warning>,
+}
+
+/// One file about which the archive needs a word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The path below the root.
+    pub path: Name,
+    /// What happened.
+    pub problem: Problem,
+}
+
+/// What can happen to a file in an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// It may not be read, so it is not in the archive.
+    Unreadable,
+    /// It was there when the archive was planned and is gone: its entry holds zeros.
+    Vanished,
+    /// It became shorter while it was read: its entry is filled with zeros.
+    Shrank,
+    /// It became longer while it was read: its entry is cut at the planned size.
+    Grew,
+    /// Its base name was taken by another file: its entry has a number before the extension.
+    Renamed,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// No file is meant.
+    NotFound,
+    /// The request cannot be understood.
+    BadRequest,
+    /// The tree is no longer the one that a plan was made of.
+    Changed,
+    /// A limit of the server is reached for now; the same request may work later.
+    Busy,
+    /// The request may not be made.
+    Denied,
+    /// More was asked for than the server gives at once.
+    TooLarge,
+    /// The server failed.
+    Internal,
+}
+
+/// An error in place of an answer, or of the rest of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ErrorReply {
+    /// What a program can act on.
+    pub kind: ErrorKind,
+    /// One sentence for people.
+    pub message: String,
+}
+
+impl ErrorReply {
+    /// An error with its sentence.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// Why a payload is not the message that its frame type announces.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// The frame has another type than the one expected here.
+    #[error("expected a frame of type {expected:?}, got {got:?}")]
+    Unexpected {
+        /// What may stand here.
+        expected: FrameType,
+        /// What came.
+        got: FrameType,
+    },
+    /// The payload is no such message.
+    #[error("not a message of type {kind:?}: {source}")]
+    Malformed {
+        /// The type of the frame.
+        kind: FrameType,
+        /// What the JSON reader said.
+        source: serde_json::Error,
+    },
+}
+
+/// A message that travels as the JSON payload of one type of frame.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The type of its frame.
+    const KIND: FrameType;
+
+    /// The message in its frame.
+    ///
+    /// # Errors
+    /// [`MessageError::Malformed`] where the message cannot be written as JSON.
+    fn to_frame(&self) -> Result<Frame, MessageError> {
+        let payload = serde_json::to_vec(self).map_err(|source| MessageError::Malformed {
+            kind: Self::KIND,
+            source,
+        })?;
+        Ok(Frame {
+            kind: Self::KIND,
+            payload: Bytes::from(payload),
+        })
+    }
+
+    /// The message in that frame.
+    ///
+    /// # Errors
+    /// [`MessageError`] where the frame has another type or its payload is malformed.
+    fn from_frame(frame: &Frame) -> Result<Self, MessageError> {
+        if frame.kind != Self::KIND {
+            return Err(MessageError::Unexpected {
+                expected: Self::KIND,
+                got: frame.kind,
+            });
+        }
+        serde_json::from_slice(&frame.payload).map_err(|source| MessageError::Malformed {
+            kind: Self::KIND,
+            source,
+        })
+    }
+}
+
+impl Message for Hello {
+    const KIND: FrameType = FrameType::Hello;
+}
+impl Message for Request {
+    const KIND: FrameType = FrameType::Request;
+}
+impl Message for Reply {
+    const KIND: FrameType = FrameType::Reply;
+}
+impl Message for Plan {
+    const KIND: FrameType = FrameType::Plan;
+}
+impl Message for Trailer {
+    const KIND: FrameType = FrameType::Trailer;
+}
+impl Message for ErrorReply {
+    const KIND: FrameType = FrameType::Error;
+}

@@ -1,0 +1,107 @@
+//! The one question behind every command: which files.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+
+/// What a file must be to be meant. A field that is absent asks for nothing; all that are present must hold.
+///
+/// Only regular files are ever meant, and none with a path component that begins with a dot. A server refuses a
+/// field that it does not know, because leaving a condition out would answer another question.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Query {
+    /// The base name, exactly, case included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// The smallest size in bytes, included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_min: Option<u64>,
+    /// The largest size in bytes, included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_max: Option<u64>,
+    /// The name ends with a dot and one of these, case included; none asks for nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Name>,
+    /// Born at or after 00:00 of this day in the server's time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub born_from: Option<NaiveDate>,
+    /// Born before 00:00 of this day in the server's time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub born_before: Option<NaiveDate>,
+}
+
+impl Query {
+    /// Whether a base name satisfies the conditions on names.
+    #[must_use]
+    pub fn accepts_name(&self, name: &[u8]) -> bool {
+        self.name
+            .as_ref()
+            .is_none_or(|wanted| wanted.as_bytes() == name)
+            && (self.extensions.is_empty()
+                || self
+                    .extensions
+                    .iter()
+                    .any(|ext| has_extension(name, ext.as_bytes())))
+    }
+
+    /// Whether a size in bytes satisfies the conditions on sizes.
+    #[must_use]
+    pub fn accepts_size(&self, size: u64) -> bool {
+        self.size_min.is_none_or(|min| min <= size) && self.size_max.is_none_or(|max| size <= max)
+    }
+}
+
+/// `report.tar.gz` has the extensions `gz` and `tar.gz`.
+fn has_extension(name: &[u8], extension: &[u8]) -> bool {
+    name.strip_suffix(extension)
+        .is_some_and(|stem| stem.ends_with(b"."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_query_accepts_everything() {
+        assert!(Query::default().accepts_name(b"x") && Query::default().accepts_size(u64::MAX));
+    }
+
+    #[test]
+    fn both_ends_of_a_size_range_are_included() {
+        let query = Query {
+            size_min: Some(10),
+            size_max: Some(20),
+            ..Query::default()
+        };
+        let accepted: Vec<u64> = [9, 10, 15, 20, 21]
+            .into_iter()
+            .filter(|size| query.accepts_size(*size))
+            .collect();
+        assert_eq!(accepted, [10, 15, 20]);
+    }
+
+    #[test]
+    fn an_extension_is_what_stands_behind_a_dot() {
+        let query = Query {
+            extensions: vec!["gz".into(), "tar.xz".into()],
+            ..Query::default()
+        };
+        for (name, accepted) in [
+            ("a.gz", true),
+            ("a.tar.xz", true),
+            ("a.xz", false),
+            ("gz", false),
+            ("agz", false),
+            ("a.GZ", false),
+        ] {
+            assert_eq!(query.accepts_name(name.as_bytes()), accepted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_is_not_known_is_refused() {
+        assert!(serde_json::from_str::<Query>("{\"owner\":\"me\"}").is_err());
+    }
+}

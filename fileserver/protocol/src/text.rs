@@ -1,0 +1,111 @@
+//! Answers as the old system words them; the client shows the same words.
+
+use crate::message::FileEntry;
+
+/// The answer to `w24fn` where there is no such file.
+pub const FILE_NOT_FOUND: &str = "File not found";
+
+/// The answer to an archive command where no file is meant.
+pub const NO_FILE_FOUND: &str = "No file found";
+
+/// The answer to `w24fn`: path, size, birth time and rights, a line each. The path comes first as it is, byte for byte.
+#[must_use]
+pub fn file_lines(file: &FileEntry, path: &[u8]) -> Vec<u8> {
+    let mut lines = b"FilePath: ".to_vec();
+    lines.extend_from_slice(path);
+    lines.extend_from_slice(
+        format!(
+            "\nFile Size(Bytes): {}\nBirth Time: {}\nAccess Rights: {}\n",
+            file.size,
+            birth_time(file),
+            rights(file.mode)
+        )
+        .as_bytes(),
+    );
+    lines
+}
+
+/// The birth time in the form of `stat -c %w`: `2026-11-22 11:13:29.123456789 +0000`; where the file system keeps none,
+/// the time of the last modification, said so.
+#[must_use]
+pub fn birth_time(file: &FileEntry) -> String {
+    let time = chrono::DateTime::parse_from_rfc3339(&file.born).map_or_else(
+        |_| file.born.clone(),
+        |born| born.format("%Y-%m-%d %H:%M:%S%.9f %z").to_string(),
+    );
+    if file.birth_known {
+        time
+    } else {
+        format!("{time} (modification time, no birth time kept)")
+    }
+}
+
+/// Type and permissions in the form of `ls -l`: `-rw-r--r--`.
+#[must_use]
+pub fn rights(mode: u32) -> String {
+    let kind = match mode & 0o170_000 {
+        0o040_000 => 'd',
+        0o120_000 => 'l',
+        0o060_000 => 'b',
+        0o020_000 => 'c',
+        0o010_000 => 'p',
+        0o140_000 => 's',
+        _ => '-',
+    };
+    let bit = |mask: u32, letter: char| if mode & mask == 0 { '-' } else { letter };
+    let execute =
+        |mask: u32, special: u32, letter: char| match (mode & mask != 0, mode & special != 0) {
+            (false, false) => '-',
+            (true, false) => 'x',
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
+        };
+    [
+        kind,
+        bit(0o400, 'r'),
+        bit(0o200, 'w'),
+        execute(0o100, 0o4000, 's'),
+        bit(0o040, 'r'),
+        bit(0o020, 'w'),
+        execute(0o010, 0o2000, 's'),
+        bit(0o004, 'r'),
+        bit(0o002, 'w'),
+        execute(0o001, 0o1000, 't'),
+    ]
+    .into_iter()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_those_of_ls() {
+        for (mode, shown) in [
+            (0o100_644, "-rw-r--r--"),
+            (0o100_755, "-rwxr-xr-x"),
+            (0o100_000, "----------"),
+            (0o104_755, "-rwsr-xr-x"),
+            (0o102_644, "-rw-r-Sr--"),
+            (0o041_777, "drwxrwxrwt"),
+        ] {
+            assert_eq!(rights(mode), shown);
+        }
+    }
+
+    #[test]
+    fn the_four_lines_stand_as_in_the_old_system() {
+        let file = FileEntry {
+            path: "a/b.txt".into(),
+            size: 17,
+            born: "2026-11-22T11:13:29.123456789+02:00".to_owned(),
+            birth_known: true,
+            mode: 0o100_640,
+        };
+        assert_eq!(
+            String::from_utf8(file_lines(&file, b"/home/u/a/b.txt")).unwrap(),
+            "FilePath: /home/u/a/b.txt\nFile Size(Bytes): 17\nBirth Time: 2026-11-22 11:13:29.123456789 +0200\nAccess Rights: -rw-r-----\n"
+        );
+    }
+}
