@@ -1,0 +1,126 @@
+//! The embedded sink: the records of the last minutes, in memory.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::record::Record;
+
+/// The records of a span of time up to the newest one. Shared by reference; a push and a read hold its lock for moments
+/// only.
+#[derive(Debug)]
+pub struct History {
+    span: TimeDelta,
+    capacity: usize,
+    records: Mutex<VecDeque<Arc<Record>>>,
+}
+
+impl History {
+    /// Keeps what is younger than `span` before the newest record, and never more than one record a second of it, so
+    /// that a clock which is set back cannot make it grow.
+    #[must_use]
+    pub fn new(span: Duration) -> Self {
+        let capacity = usize::try_from(span.as_secs().max(1)).unwrap_or(usize::MAX);
+        let span = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+        Self {
+            span,
+            capacity,
+            records: Mutex::default(),
+        }
+    }
+
+    /// Adds the newest record and forgets those that it makes too old.
+    pub fn push(&self, record: Arc<Record>) {
+        let newest = record.ts;
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.push_back(record);
+        while records.len() > self.capacity
+            || records
+                .front()
+                .is_some_and(|oldest| newest.signed_duration_since(oldest.ts) >= self.span)
+        {
+            records.pop_front();
+        }
+    }
+
+    /// The records kept, oldest first.
+    pub fn records(&self) -> Vec<Arc<Record>> {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::record::{Figures, Identity, Role};
+    use crate::sampler::HostSample;
+
+    fn at(second: i64) -> Arc<Record> {
+        let identity = Identity {
+            host: "box".into(),
+            role: Role::Balancer,
+            instance: "lb".into(),
+        };
+        let ts = DateTime::from_timestamp(second, 0).unwrap();
+        Arc::new(Record::new(
+            &identity,
+            ts,
+            HostSample::default(),
+            Figures::default(),
+        ))
+    }
+
+    fn seconds(history: &History) -> Vec<i64> {
+        history
+            .records()
+            .iter()
+            .map(|record| record.ts.timestamp())
+            .collect()
+    }
+
+    #[test]
+    fn it_keeps_the_span_up_to_the_newest() {
+        let history = History::new(Duration::from_secs(3));
+        for second in [10, 11, 12, 13] {
+            history.push(at(second));
+        }
+        assert_eq!(seconds(&history), [11, 12, 13]);
+        history.push(at(15));
+        assert_eq!(
+            seconds(&history),
+            [13, 15],
+            "a gap makes what is before it old, too"
+        );
+        history.push(at(100));
+        assert_eq!(seconds(&history), [100]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_cannot_make_it_grow() {
+        let history = History::new(Duration::from_secs(3));
+        for second in (0..50).rev() {
+            history.push(at(second));
+        }
+        assert_eq!(seconds(&history), [2, 1, 0]);
+    }
+
+    #[test]
+    fn a_span_of_nothing_and_one_of_ages_work() {
+        let (nothing, ages) = (History::new(Duration::ZERO), History::new(Duration::MAX));
+        for second in [1, 2] {
+            nothing.push(at(second));
+            ages.push(at(second));
+        }
+        assert_eq!(seconds(&nothing), [0_i64; 0]);
+        assert_eq!(seconds(&ages), [1, 2]);
+    }
+}

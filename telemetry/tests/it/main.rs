@@ -1,0 +1,11 @@
+//! Scenarios of the telemetry crate over real sockets on loopback, with one fake peer per fault.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers as well"
+)]
+
+mod collector;
+mod eventually;
+mod peers;
+mod producer;
