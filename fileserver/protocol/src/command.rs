@@ -49,7 +49,7 @@ pub const COMMANDS: [Usage; 7] = [
     Usage {
         name: "w24fn",
         arguments: "NAME",
-        about: "path, size, birth time and rights of the first file of that name",
+        about: "first file of that name: path, size, birth, rights",
     },
     Usage {
         name: "w24fz",
@@ -64,12 +64,12 @@ pub const COMMANDS: [Usage; 7] = [
     Usage {
         name: "w24fdb",
         arguments: "DATE",
-        about: "archive of the files born before DATE (YYYY-MM-DD)",
+        about: "archive of the files born before DATE, YYYY-MM-DD",
     },
     Usage {
         name: "w24fda",
         arguments: "DATE",
-        about: "archive of the files born on DATE or later (YYYY-MM-DD)",
+        about: "archive of the files born from DATE on, YYYY-MM-DD",
     },
     Usage {
         name: "quitc",

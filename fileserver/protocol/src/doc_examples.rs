@@ -193,6 +193,7 @@ fn answers(page: &mut Page) {
                 path: "documents/archive/2024/report.pdf".into(),
                 problem: Problem::Renamed,
             }],
+            unlisted: 0,
         },
     );
     page.message(

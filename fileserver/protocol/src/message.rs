@@ -137,6 +137,13 @@ pub struct Trailer {
     pub digest: String,
     /// What the archive does not hold as a reader might expect.
     pub warnings: Vec<Warning>,
+    /// Warnings left out, because the list would not fit into a frame.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlisted: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One file about which the archive needs a word.

@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+
+use crate::wording;
+
+/// Asks a NetSocket file service for lists, files and archives.
+#[derive(Debug, Parser)]
+#[command(name = "netsocket", version)]
+pub struct Args {
+    /// Settings file (TOML) [default: netsocket/client.toml in the user's config directory, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Judge the settings and end
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Where the service is [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Option<String>,
+
+    /// Print each result as one JSON object on one line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print only results, warnings about them and errors
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Where an archive goes, - for standard output [default: ~/w24project/temp.tar.gz]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// A command and its words; none for a prompt
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub words: Vec<OsString>,
+}
+
+impl Args {
+    /// Reads the command line of this process. Ends the process for `--help`, `--version` and for wrong flags (exit
+    /// code 2).
+    #[must_use]
+    pub fn of_process() -> Self {
+        let matches = Self::described().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn described() -> clap::Command {
+        Self::command().after_help(format!(
+            "Commands:\n{}\n\
+             Flags stand before the command: everything behind its first word belongs to it.\n\n\
+             Without a command and without a terminal, commands are read from standard\n\
+             input, one a line. The first that fails ends it; a line that begins with -\n\
+             may fail, one that begins with # is a note.\n\n\
+             Exit codes: 0 found or done, 1 nothing found, 2 usage, 3 cannot connect,\n\
+             4 transfer failed, 130 interrupted.",
+            wording::help()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args, clap::Error> {
+        let words = std::iter::once("netsocket").chain(words.iter().copied());
+        Args::from_arg_matches(&Args::described().try_get_matches_from(words)?)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::described().debug_assert();
+    }
+
+    #[test]
+    fn everything_behind_the_first_word_belongs_to_the_command() {
+        for words in [
+            &["dirlist", "-a"][..],
+            &["w24fn", "--json"],
+            &["w24ft", "pdf", "-o", "x", "--quiet"],
+            &["w24fn", "--version"],
+            &["w24fn", "--", "x"],
+        ] {
+            let args = parse(words).unwrap();
+            assert_eq!(args.words, words);
+            assert!(!args.json && !args.quiet && args.output.is_none());
+        }
+    }
+
+    #[test]
+    fn flags_stand_before_the_command() {
+        let args = parse(&[
+            "--json", "--quiet", "-o", "-", "--server", "a:1", "w24ft", "pdf",
+        ]);
+        let args = args.unwrap();
+        assert!(args.json && args.quiet);
+        assert_eq!(args.output, Some("-".into()));
+        assert_eq!(args.server.as_deref(), Some("a:1"));
+        assert_eq!(args.words, ["w24ft", "pdf"]);
+    }
+
+    #[test]
+    fn an_unknown_flag_is_no_command() {
+        let error = parse(&["--jsn", "dirlist", "-a"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,204 @@
+//! One connection to a file server: the greeting, then requests and frames, each wait for bytes bounded.
+//!
+//! Owns the order of what is sent and read, over any stream of bytes. Does not own: which address, when to connect
+//! again, or what an answer is for.
+
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use futures_util::FutureExt as _;
+use netsocket_protocol::frame::{Frame, FrameCodec, FrameType, HEADER};
+use netsocket_protocol::message::{ErrorReply, Hello, Message as _, Request};
+use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use crate::address::ServerAddress;
+use crate::error::{Error, reason};
+
+/// Room that is made for bytes whose frame is not known yet.
+const READ_SIZE: usize = 64 * 1024;
+
+/// How long a server that has closed its end may take to have its last words read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long this side waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, and again for the server's greeting.
+    pub connect: Duration,
+    /// For the next byte of an answer.
+    pub stall: Duration,
+}
+
+/// Told of each number of bytes that arrives.
+pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// A connection whose greetings are exchanged.
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    codec: FrameCodec,
+    received: BytesMut,
+    stall: Duration,
+    answered: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Exchanges greetings over a stream that leads to `server`.
+    ///
+    /// # Errors
+    /// [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
+    /// in time, and [`Error::Server`] where the server refuses the session.
+    pub async fn open(
+        stream: S,
+        server: &ServerAddress,
+        timeouts: Timeouts,
+    ) -> Result<Self, Error> {
+        let mut connection = Self {
+            stream,
+            codec: FrameCodec::new(MAX_FRAME),
+            received: BytesMut::new(),
+            stall: timeouts.stall,
+            answered: false,
+        };
+        match timeout(timeouts.connect, connection.greet(server)).await {
+            Ok(Ok(())) => Ok(connection),
+            Ok(Err(Error::Stalled(waited))) => Err(silent(server, waited)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(silent(server, timeouts.connect)),
+        }
+    }
+
+    async fn greet(&mut self, server: &ServerAddress) -> Result<(), Error> {
+        let hello = Hello {
+            version: VERSION,
+            software: concat!("netsocket/", env!("CARGO_PKG_VERSION")).to_owned(),
+            name: String::new(),
+            features: Vec::new(),
+        };
+        let mut opening = BytesMut::from(&MAGIC[..]);
+        self.codec.encode(hello.to_frame()?, &mut opening)?;
+        // A failure here is not judged: what the server said before it closed tells more, and reading finds that.
+        let _ = self.stream.write_all(&opening).await;
+        self.expect_magic(server).await?;
+        let theirs = Hello::from_frame(&self.frame(&|_| ()).await?)?;
+        tracing::debug!(
+            %server,
+            name = theirs.name,
+            software = theirs.software,
+            version = theirs.version,
+            "connected"
+        );
+        if theirs.version < VERSION {
+            let message = match self.frame(&|_| ()).await {
+                Err(Error::Server(ErrorReply { message, .. })) => message,
+                _ => String::new(),
+            };
+            return Err(Error::Version {
+                theirs: theirs.version,
+                message,
+            });
+        }
+        Ok(())
+    }
+
+    async fn expect_magic(&mut self, server: &ServerAddress) -> Result<(), Error> {
+        loop {
+            let here = self.received.len().min(MAGIC.len());
+            if self.received[..here] != MAGIC[..here] {
+                return Err(Error::NotNetSocket(server.clone()));
+            }
+            if here == MAGIC.len() {
+                self.received.advance(here);
+                return Ok(());
+            }
+            match self.fill(&|_| ()).await {
+                Err(Error::Lost(_)) if here == 0 => {
+                    return Err(Error::ClosedAtOnce(server.clone()));
+                }
+                filled => filled?,
+            }
+        }
+    }
+
+    /// Sends a request and waits for the first frame of its answer.
+    ///
+    /// # Errors
+    /// [`Error::Server`] where the answer is an error, [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
+    pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
+        self.answered = false;
+        let mut bytes = BytesMut::new();
+        self.codec.encode(request.to_frame()?, &mut bytes)?;
+        match timeout(self.stall, self.stream.write_all(&bytes)).await {
+            Ok(Ok(())) => self.frame(on_bytes).await,
+            // The server may have said why it closed.
+            Ok(Err(error)) => match timeout(LAST_WORDS, self.frame(on_bytes)).await {
+                Ok(Err(refused @ Error::Server(_))) => Err(refused),
+                _ => Err(Error::Lost(reason(&error))),
+            },
+            Err(_) => Err(Error::Stalled(self.stall)),
+        }
+    }
+
+    /// The next frame of an answer.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn frame(&mut self, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
+        loop {
+            if let Some(frame) = self.codec.decode(&mut self.received)? {
+                return match frame.kind {
+                    FrameType::Error => Err(Error::Server(ErrorReply::from_frame(&frame)?)),
+                    _ => Ok(frame),
+                };
+            }
+            self.fill(on_bytes).await?;
+        }
+    }
+
+    /// Reads what is there, at least a byte.
+    async fn fill(&mut self, on_bytes: OnBytes<'_>) -> Result<(), Error> {
+        // Within a frame the codec has made room for exactly the rest of it.
+        if self.received.len() < HEADER {
+            self.received.reserve(READ_SIZE);
+        }
+        let read = timeout(self.stall, self.stream.read_buf(&mut self.received)).await;
+        match read.map_err(|_| Error::Stalled(self.stall))? {
+            Ok(0) => Err(Error::Lost("the server closed it".to_owned())),
+            Ok(count) => {
+                self.answered = true;
+                on_bytes(count as u64);
+                Ok(())
+            }
+            Err(error) => Err(Error::Lost(reason(&error))),
+        }
+    }
+
+    /// Whether a byte has come since the last request was sent.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Whether the connection, at rest since its last answer, can carry another request. A server that has closed it
+    /// or has said something unasked does not expect one.
+    pub async fn is_usable(&mut self) -> bool {
+        // Lets the runtime learn what has happened on the socket meanwhile.
+        tokio::task::yield_now().await;
+        self.received.is_empty()
+            && self
+                .stream
+                .read_buf(&mut self.received)
+                .now_or_never()
+                .is_none()
+    }
+}
+
+fn silent(server: &ServerAddress, waited: Duration) -> Error {
+    Error::Connect {
+        server: server.clone(),
+        reason: format!("something listens there, but it said nothing for {waited:?}"),
+    }
+}

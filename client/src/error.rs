@@ -1,0 +1,325 @@
+//! Why a command has no result, in one sentence for people and one word for programs.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use netsocket_protocol::VERSION;
+use netsocket_protocol::command::UsageError;
+use netsocket_protocol::frame::FrameError;
+use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
+use netsocket_protocol::name::Name;
+
+use crate::address::ServerAddress;
+use crate::archive::Damage;
+use crate::exit::Exit;
+
+/// Where the cause lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// With the person or script that gave the command.
+    User,
+    /// With this machine: its files or its output.
+    Here,
+    /// Between the two machines.
+    Network,
+    /// With the server.
+    Server,
+}
+
+/// Everything that can go wrong with a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command is wrong; nothing was sent.
+    #[error("{0}")]
+    Usage(String),
+    /// No connection came about.
+    #[error("cannot connect to {server}: {reason}")]
+    Connect {
+        /// The address that was tried.
+        server: ServerAddress,
+        /// What the system said.
+        reason: String,
+    },
+    /// The connection was closed before the server said a word.
+    #[error(
+        "cannot connect to {0}: the connection was closed at once (a balancer does that while it has no healthy server)"
+    )]
+    ClosedAtOnce(ServerAddress),
+    /// What answered speaks another language.
+    #[error("{0} is not a NetSocket file server: it answers with something else")]
+    NotNetSocket(ServerAddress),
+    /// The server is older than this client.
+    #[error(
+        "the server refuses version {VERSION} of the protocol, it speaks version {theirs}{}",
+        said(.message)
+    )]
+    Version {
+        /// The version in the server's hello.
+        theirs: u16,
+        /// The server's own sentence; may be empty.
+        message: String,
+    },
+    /// The connection was lost before the answer was whole.
+    #[error("the connection was lost before the answer was whole: {0}")]
+    Lost(String),
+    /// Not one byte came for a while.
+    #[error("the server went silent: no byte for {0:?}")]
+    Stalled(Duration),
+    /// An answer breaks the rules of the wire.
+    #[error("the server's answer breaks the protocol: {}", Name::from(.0.as_str()))]
+    Protocol(String),
+    /// An archive is not the one that the server planned or sent.
+    #[error("the archive arrived damaged: {0}")]
+    Damaged(#[from] Damage),
+    /// The server answered with an error.
+    #[error("the server says: {}", Name::from(.0.message.as_str()))]
+    Server(ErrorReply),
+    /// The archive cannot be written where it was wanted.
+    #[error("cannot write {}: {reason}", shown(.path))]
+    Target {
+        /// The file as it was given.
+        path: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
+    /// Commands cannot be read from the terminal or from standard input.
+    #[error("cannot read commands: {0}")]
+    Input(String),
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(String),
+    /// Whoever read standard output has left. Nothing is said about it, as with other programs in a pipe.
+    #[error("nobody reads standard output any more")]
+    ReaderGone {
+        /// Whether an archive was cut by it.
+        archive: bool,
+    },
+    /// A signal ended the command.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Where the cause lies.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Usage(_) | Self::Interrupted => Side::User,
+            Self::Target { .. } | Self::Input(_) | Self::Output(_) | Self::ReaderGone { .. } => {
+                Side::Here
+            }
+            Self::Connect { .. }
+            | Self::ClosedAtOnce(_)
+            | Self::Lost(_)
+            | Self::Stalled(_)
+            | Self::Damaged(_) => Side::Network,
+            Self::NotNetSocket(_) | Self::Version { .. } | Self::Protocol(_) | Self::Server(_) => {
+                Side::Server
+            }
+        }
+    }
+
+    /// One word that stays the same, for programs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Connect { .. } | Self::ClosedAtOnce(_) => "connect",
+            Self::NotNetSocket(_) => "not_netsocket",
+            Self::Version { .. } => "version",
+            Self::Lost(_) => "lost",
+            Self::Stalled(_) => "stalled",
+            Self::Protocol(_) => "protocol",
+            Self::Damaged(_) => "damaged",
+            Self::Server(reply) => match reply.kind {
+                ErrorKind::NotFound => "not_found",
+                ErrorKind::BadRequest => "bad_request",
+                ErrorKind::Changed => "changed",
+                ErrorKind::Busy => "busy",
+                ErrorKind::Denied => "denied",
+                ErrorKind::TooLarge => "too_large",
+                ErrorKind::Internal => "internal",
+            },
+            Self::Target { .. } => "target",
+            Self::Input(_) => "input",
+            Self::Output(_) | Self::ReaderGone { .. } => "output",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the same command may work if it is given again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::ClosedAtOnce(_)
+            | Self::Lost(_)
+            | Self::Stalled(_)
+            | Self::Damaged(_) => true,
+            Self::Server(reply) => matches!(
+                reply.kind,
+                ErrorKind::Busy | ErrorKind::Changed | ErrorKind::Internal
+            ),
+            _ => false,
+        }
+    }
+
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Connect { .. } | Self::ClosedAtOnce(_) => Exit::CannotConnect,
+            // A list that `head` has seen enough of is done; an archive that was cut is not.
+            Self::ReaderGone { archive: false } => Exit::Done,
+            Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
+            Self::Interrupted => Exit::Interrupted,
+            _ => Exit::TransferFailed,
+        }
+    }
+
+    /// An error of writing to the file `path`.
+    pub fn target(path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        Self::Target {
+            path: path.into(),
+            reason: reason(error),
+        }
+    }
+
+    /// An error of writing to standard output; `archive` tells bytes of an archive from text.
+    #[must_use]
+    pub fn output(error: &io::Error, archive: bool) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ReaderGone { archive }
+        } else {
+            Self::Output(reason(error))
+        }
+    }
+}
+
+impl From<UsageError> for Error {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Io(error) => Self::Lost(reason(&error)),
+            FrameError::CutShort => Self::Lost(error.to_string()),
+            FrameError::TooLong { .. } | FrameError::UnknownType(_) => {
+                Self::Protocol(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<MessageError> for Error {
+    fn from(error: MessageError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+/// The system's sentence as the end of one of ours: without the number that Rust adds, beginning small.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// A path for people: what is not printable stands escaped.
+#[must_use]
+pub fn shown(path: &std::path::Path) -> Name {
+    use std::os::unix::ffi::OsStrExt as _;
+    Name::from(path.as_os_str().as_bytes())
+}
+
+fn said(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", Name::from(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(kind: ErrorKind) -> Error {
+        Error::Server(ErrorReply::new(kind, "x"))
+    }
+
+    #[test]
+    fn each_error_has_its_exit_code() {
+        let address: ServerAddress = "a:1".parse().unwrap();
+        let refused = io::Error::from_raw_os_error(111);
+        for (error, exit, kind) in [
+            (Error::Usage(String::new()), Exit::Usage, "usage"),
+            (
+                Error::Connect {
+                    server: address.clone(),
+                    reason: reason(&refused),
+                },
+                Exit::CannotConnect,
+                "connect",
+            ),
+            (
+                Error::ClosedAtOnce(address.clone()),
+                Exit::CannotConnect,
+                "connect",
+            ),
+            (
+                Error::NotNetSocket(address),
+                Exit::TransferFailed,
+                "not_netsocket",
+            ),
+            (
+                Error::Stalled(Duration::from_secs(30)),
+                Exit::TransferFailed,
+                "stalled",
+            ),
+            (server(ErrorKind::NotFound), Exit::NothingFound, "not_found"),
+            (server(ErrorKind::Busy), Exit::TransferFailed, "busy"),
+            (server(ErrorKind::Denied), Exit::TransferFailed, "denied"),
+            (Error::Interrupted, Exit::Interrupted, "interrupted"),
+            (Error::ReaderGone { archive: false }, Exit::Done, "output"),
+            (
+                Error::ReaderGone { archive: true },
+                Exit::TransferFailed,
+                "output",
+            ),
+        ] {
+            assert_eq!((error.exit(), error.kind()), (exit, kind), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_retryable() {
+        assert!(server(ErrorKind::Busy).is_retryable());
+        assert!(Error::Lost(String::new()).is_retryable());
+        assert!(!server(ErrorKind::Denied).is_retryable());
+        assert!(!Error::Usage(String::new()).is_retryable());
+        assert_eq!(server(ErrorKind::Busy).side(), Side::Server);
+        assert_eq!(Error::Lost(String::new()).side(), Side::Network);
+    }
+
+    #[test]
+    fn a_server_cannot_drive_the_terminal_by_its_sentence() {
+        let hostile = Error::Server(ErrorReply::new(ErrorKind::Busy, "a\x1b[2J\nb"));
+        assert_eq!(hostile.to_string(), "the server says: a\\u{1b}[2J\\nb");
+    }
+
+    #[test]
+    fn a_reason_reads_as_the_end_of_a_sentence() {
+        let refused = io::Error::from_raw_os_error(111);
+        assert_eq!(reason(&refused), "connection refused");
+    }
+}

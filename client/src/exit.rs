@@ -1,0 +1,54 @@
+//! How the program ends, as scripts see it.
+
+use std::process::ExitCode;
+
+/// The exit codes; each number is part of the program's contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Exit {
+    /// Found, or done.
+    Done = 0,
+    /// The server has no such file.
+    NothingFound = 1,
+    /// The command line, a command or a setting is wrong.
+    Usage = 2,
+    /// No file server could be reached.
+    CannotConnect = 3,
+    /// The answer did not arrive whole, or could not be saved.
+    TransferFailed = 4,
+    /// A signal ended it: 128 and the number of SIGINT, as shells count.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number that the shell gets.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_contract() {
+        let codes = [
+            Exit::Done,
+            Exit::NothingFound,
+            Exit::Usage,
+            Exit::CannotConnect,
+            Exit::TransferFailed,
+            Exit::Interrupted,
+        ]
+        .map(Exit::code);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 130]);
+    }
+}

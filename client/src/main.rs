@@ -1,0 +1,9 @@
+//! The `netsocket` program.
+
+use std::process::ExitCode;
+
+use netsocket_client::args::Args;
+
+fn main() -> ExitCode {
+    netsocket_client::run(Args::of_process()).into()
+}

@@ -1,0 +1,118 @@
+//! Where things are on this user's machine: settings, history, archives.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The default archive, below the home directory.
+pub const ARCHIVE: &str = "w24project/temp.tar.gz";
+/// The settings file, below the user's config directory.
+pub const CONFIG_FILE: &str = "netsocket/client.toml";
+/// The history of the prompt, below the user's state directory.
+pub const HISTORY_FILE: &str = "netsocket/history";
+
+/// The user's directories, each absent where nobody knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// `$XDG_CONFIG_HOME` or `~/.config`.
+    pub config: Option<PathBuf>,
+    /// `$XDG_STATE_HOME` or `~/.local/state`.
+    pub state: Option<PathBuf>,
+}
+
+impl Places {
+    /// The places that the environment names; `variable` reads it.
+    pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        // The XDG rules: a path that is not absolute counts as not set.
+        let absolute = |name| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path: &PathBuf| path.is_absolute())
+        };
+        let home = absolute("HOME");
+        let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
+        Self {
+            config: absolute("XDG_CONFIG_HOME").or_else(|| below_home(".config")),
+            state: absolute("XDG_STATE_HOME").or_else(|| below_home(".local/state")),
+            home,
+        }
+    }
+
+    /// Where an archive goes if nobody says otherwise.
+    #[must_use]
+    pub fn archive(&self) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.join(ARCHIVE))
+    }
+
+    /// The settings file that is read if `--config` is not given, where it exists.
+    #[must_use]
+    pub fn config_file(&self) -> Option<PathBuf> {
+        let file = self.config.as_ref()?.join(CONFIG_FILE);
+        file.exists().then_some(file)
+    }
+
+    /// The history of the prompt.
+    #[must_use]
+    pub fn history_file(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.join(HISTORY_FILE))
+    }
+
+    /// `~` and `~/…` in a line of the prompt, where no shell has seen it before.
+    #[must_use]
+    pub fn expand_tilde(&self, path: &Path) -> PathBuf {
+        match (&self.home, path.strip_prefix("~")) {
+            (Some(home), Ok(rest)) => home.join(rest),
+            _ => path.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(set: &[(&str, &str)]) -> Places {
+        Places::new(|name| {
+            set.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_home_directory_is_enough() {
+        let places = places(&[("HOME", "/home/u"), ("XDG_STATE_HOME", "relative")]);
+        assert_eq!(
+            places.archive(),
+            Some("/home/u/w24project/temp.tar.gz".into())
+        );
+        assert_eq!(
+            places.history_file(),
+            Some("/home/u/.local/state/netsocket/history".into())
+        );
+        assert_eq!(places.config, Some("/home/u/.config".into()));
+    }
+
+    #[test]
+    fn the_xdg_directories_come_first_and_nothing_is_guessed() {
+        let set = [("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "/c")];
+        let places = places(&set);
+        assert_eq!(places.history_file(), Some("/s/netsocket/history".into()));
+        assert_eq!(places.config, Some("/c".into()));
+        assert_eq!(places.archive(), None);
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_directory_only_as_a_whole_component() {
+        let places = places(&[("HOME", "/home/u")]);
+        for (given, expected) in [
+            ("~/x", "/home/u/x"),
+            ("~x", "~x"),
+            ("a/~", "a/~"),
+            ("/x", "/x"),
+        ] {
+            assert_eq!(places.expand_tilde(Path::new(given)), Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The real program, one command at a time: exit codes, outputs, signals.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Stdio;
+
+use rustix::process::{Signal, kill_process};
+
+use crate::client::files_in;
+use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, plan};
+use crate::process::{Home, end, eventually, pid_of, run};
+
+/// Sends the beginning of an archive and nothing more.
+async fn stop_in_the_middle(mut peer: Peer) {
+    peer.greet().await;
+    peer.request().await;
+    peer.send(&plan()).await;
+    peer.block(0, BLOCKS[0]).await;
+    peer.until_gone().await;
+}
+
+#[tokio::test]
+async fn each_exit_code() {
+    let server = Fake::good().await;
+    let closing = Fake::start(|_, _| async {}).await;
+    let stuck = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
+    for (address, words, code) in [
+        (server.address, &["dirlist", "-a"][..], 0),
+        (server.address, &["dirlist", "-t"], 0),
+        (server.address, &["w24ft", "pdf"], 0),
+        (server.address, &["quitc"], 0),
+        (server.address, &["help"], 0),
+        (server.address, &["w24fn", "nothing"], 1),
+        (server.address, &["w24ft", "none"], 1),
+        (server.address, &["dirlist"], 2),
+        (server.address, &["w24fz", "2", "1"], 2),
+        (server.address, &["--no-such-flag"], 2),
+        (server.address, &["-o", "x", "dirlist", "-a"], 2),
+        (server.address, &["w24ft", "pdf", "-o", ""], 2),
+        (closing.address, &["dirlist", "-a"], 3),
+        (server.address, &["-o", "/dev/full", "w24ft", "pdf"], 4),
+        (server.address, &["-o", ".", "w24ft", "pdf"], 4),
+    ] {
+        let home = Home::new();
+        let ended = run(home.against(address, words)).await;
+        assert_eq!(ended.code, Some(code), "{words:?}: {ended:?}");
+    }
+    let home = Home::new();
+    let mut stalled = home.against(stuck.address, &["w24ft", "pdf"]);
+    stalled.env("NETSOCKET_STALL_TIMEOUT", "100ms");
+    let ended = run(stalled).await;
+    assert_eq!(ended.code, Some(4));
+    assert_eq!(
+        ended.err,
+        "netsocket: the server went silent: no byte for 100ms\n"
+    );
+}
+
+#[tokio::test]
+async fn a_usage_error_is_one_line_on_standard_error() {
+    let ended = run(Home::new().netsocket(&["dirlist", "-x"])).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.out.is_empty());
+    assert_eq!(
+        ended.err,
+        "netsocket: dirlist takes -a (by name) or -t (oldest first). Usage: dirlist -a | -t\n"
+    );
+}
+
+#[tokio::test]
+async fn standard_output_gets_the_archive_and_nothing_else() {
+    let server = Fake::good().await;
+    for words in [
+        &["-o", "-", "w24ft", "pdf"][..],
+        &["w24ft", "pdf", "-o", "-"],
+        &["--json", "-o", "-", "w24ft", "pdf"],
+    ] {
+        let home = Home::new();
+        let ended = run(home.against(server.address, words)).await;
+        assert_eq!(ended.code, Some(0), "{words:?}");
+        assert_eq!(ended.out, archive_bytes(), "{words:?}");
+        assert!(
+            ended.err.contains("saved -: 12 files, 38 B") || ended.err.contains("\"saved\":\"-\""),
+            "{words:?}: {}",
+            ended.err
+        );
+        assert!(files_in(&home.path()).is_empty(), "{words:?}");
+    }
+    let ended = run(Home::new().against(server.address, &["-o", "-", "w24ft", "none"])).await;
+    assert_eq!(
+        (ended.code, ended.out.len(), ended.err.as_str()),
+        (Some(1), 0, "No file found\n")
+    );
+}
+
+#[tokio::test]
+async fn names_need_not_be_utf8() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let mut command = home.against(server.address, &["w24fn"]);
+    command.arg(OsStr::from_bytes(b"z\xff"));
+    let ended = run(command).await;
+    assert_eq!(
+        (ended.code, &ended.out[..]),
+        (Some(1), &b"File not found\n"[..])
+    );
+}
+
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_ends_quietly() {
+    let server = Fake::good().await;
+    for (words, code) in [
+        (&["dirlist", "-a"][..], 0),
+        (&["-o", "-", "w24ft", "pdf"], 4),
+    ] {
+        let home = Home::new();
+        let mut command = home.against(server.address, words);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(Stdio::from(writer));
+        let ended = run(command).await;
+        assert_eq!(
+            (ended.code, ended.err.as_str()),
+            (Some(code), ""),
+            "{words:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_signal_in_a_transfer_ends_it_without_a_trace() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let server = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
+        let home = Home::new();
+        let child = home
+            .against(server.address, &["w24ft", "pdf"])
+            .spawn()
+            .unwrap();
+        let directory = home.path().join("w24project");
+        eventually("a temporary file", || !files_in(&directory).is_empty()).await;
+        kill_process(pid_of(&child), signal).unwrap();
+        let ended = end(child).await;
+        assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
+        assert_eq!(ended.err, "netsocket: interrupted\n", "{signal:?}");
+        assert!(files_in(&directory).is_empty(), "{signal:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_full_pipe_does_not_keep_a_signal_waiting() {
+    // More than any pipe holds, to a reader that stops reading.
+    static BLOCK: [u8; 1 << 20] = [7; 1 << 20];
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        peer.request().await;
+        peer.send(&plan()).await;
+        for index in 0..3 {
+            peer.block(index, &BLOCK).await;
+        }
+        peer.until_gone().await;
+    })
+    .await;
+    let mut child = Home::new()
+        .against(server.address, &["-o", "-", "w24ft", "pdf"])
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut first = [0; 1];
+    stdout.read_exact(&mut first).unwrap();
+    kill_process(pid_of(&child), Signal::INT).unwrap();
+    assert_eq!(end(child).await.code, Some(130));
+    drop(stdout);
+}
+
+#[tokio::test]
+async fn settings_come_from_flags_environment_and_file() {
+    let home = Home::new();
+    let ended = run(home.netsocket(&["--check-config"])).await;
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.out, b"configuration OK: server 127.0.0.1:8081\n");
+
+    let file = home.path().join(".config/netsocket/client.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "server = 'file:1'\n").unwrap();
+    let ended = run(home.netsocket(&["--check-config"])).await;
+    assert_eq!(ended.out, b"configuration OK: server file:1\n");
+    let mut command = home.netsocket(&["--check-config"]);
+    command.env("NETSOCKET_SERVER", "env:2");
+    assert_eq!(run(command).await.out, b"configuration OK: server env:2\n");
+
+    std::fs::write(&file, "sever = 'file:1'\n").unwrap();
+    let ended = run(home.netsocket(&["dirlist", "-a"])).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.err.contains("client.toml: sever: unknown key"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(ended.err.lines().count(), 1);
+    let ended = run(home.netsocket(&["--config", "/nonexistent", "help"])).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.err.contains("/nonexistent: cannot be read"));
+}
+
+#[tokio::test]
+async fn help_and_version_are_there() {
+    let ended = run(Home::new().netsocket(&["--help"])).await;
+    let help = String::from_utf8(ended.out).unwrap();
+    assert_eq!(ended.code, Some(0));
+    for part in ["  w24fdb DATE  ", "--server", "Exit codes: 0 found"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let ended = run(Home::new().netsocket(&["--version"])).await;
+    assert_eq!(
+        ended.out,
+        format!("netsocket {}\n", env!("CARGO_PKG_VERSION")).as_bytes()
+    );
+}
+
+#[tokio::test]
+async fn an_ignored_signal_stays_ignored() {
+    // As `nohup` and shells do for what they start in the background.
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        peer.request().await;
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.until_gone().await;
+    })
+    .await;
+    let home = Home::new();
+    let mut command = std::process::Command::new("/bin/sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_netsocket"))
+        .args(["--server", &server.address.to_string(), "w24ft", "pdf"])
+        .env_clear()
+        .env("HOME", home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let directory = home.path().join("w24project");
+    eventually("a temporary file", || !files_in(&directory).is_empty()).await;
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", pid_of(&child).as_raw_nonzero()))
+            .unwrap();
+    let mask = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
+    };
+    assert_eq!((mask("SigIgn:") & 1, mask("SigCgt:") & 1), (1, 0), "SIGHUP");
+    assert_eq!(mask("SigCgt:") & 0b10, 0b10, "SIGINT");
+    kill_process(pid_of(&child), Signal::INT).unwrap();
+    assert_eq!(end(child).await.code, Some(130));
+}

@@ -1,0 +1,143 @@
+//! A client in this process, its outputs caught.
+
+use std::future::pending;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use netsocket_client::connection::Timeouts;
+use netsocket_client::console::{Console, Form};
+use netsocket_client::exit::Exit;
+use netsocket_client::interrupts::Interrupt;
+use netsocket_client::places::Places;
+use netsocket_client::program::{Outcome, Program};
+use netsocket_client::session::Session;
+use netsocket_client::words;
+use tempfile::TempDir;
+
+/// Long enough for a busy machine, short enough for a test that fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was written, shared with who wrote it.
+#[derive(Clone, Default)]
+pub(crate) struct Caught(Arc<Mutex<Vec<u8>>>);
+
+impl Caught {
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.take()).unwrap()
+    }
+}
+
+impl Write for Caught {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) program: Program,
+    pub(crate) out: Caught,
+    pub(crate) err: Caught,
+    home: TempDir,
+}
+
+impl Client {
+    pub(crate) fn new(server: SocketAddr) -> Self {
+        Self::with_stall(server, PATIENCE)
+    }
+
+    pub(crate) fn with_stall(server: SocketAddr, stall: Duration) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (out, err) = (Caught::default(), Caught::default());
+        let timeouts = Timeouts {
+            connect: stall,
+            stall,
+        };
+        let program = Program {
+            session: Session::new(server.to_string().parse().unwrap(), timeouts),
+            console: Console {
+                out: Box::new(out.clone()),
+                err: Box::new(err.clone()),
+                form: Form::Text,
+                quiet: false,
+                out_is_terminal: false,
+                err_is_terminal: false,
+                prefix: "",
+            },
+            places: Places {
+                home: Some(home.path().to_owned()),
+                ..Places::default()
+            },
+            output: None,
+        };
+        Self {
+            program,
+            out,
+            err,
+            home,
+        }
+    }
+
+    pub(crate) fn json(mut self) -> Self {
+        self.program.console.form = Form::Json;
+        self
+    }
+
+    pub(crate) async fn run(&mut self, line: &str) -> Exit {
+        self.run_until(line, pending()).await.exit
+    }
+
+    pub(crate) async fn run_until(
+        &mut self,
+        line: &str,
+        stop: impl Future<Output = Interrupt>,
+    ) -> Outcome {
+        let words = words::split(line.as_bytes()).unwrap();
+        tokio::time::timeout(PATIENCE, self.program.perform(&words, stop))
+            .await
+            .expect("the command ends")
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The default target.
+    pub(crate) fn target(&self) -> PathBuf {
+        self.home().join("w24project/temp.tar.gz")
+    }
+
+    /// Puts an older archive at the default target.
+    pub(crate) fn keep_old_archive(&self) {
+        std::fs::create_dir_all(self.target().parent().unwrap()).unwrap();
+        std::fs::write(self.target(), "old").unwrap();
+    }
+
+    /// The files beside the default target, that one included.
+    pub(crate) fn files(&self) -> Vec<String> {
+        files_in(self.target().parent().unwrap())
+    }
+}
+
+/// The names in a directory; none where it is missing.
+pub(crate) fn files_in(directory: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return vec![];
+    };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,19 @@
+//! The client against servers that behave, and against one fake server for each way not to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests assert by panicking, their peers and helpers too"
+)]
+
+mod batch;
+mod binary;
+mod client;
+mod commands;
+mod faults;
+mod peer;
+mod process;
+mod prompt;
+mod reconnect;
+mod wire;

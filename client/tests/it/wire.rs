@@ -1,0 +1,144 @@
+//! The connection alone, over a pipe in memory and with a clock that is moved by hand.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use netsocket_client::connection::{Connection, Timeouts};
+use netsocket_client::error::Error;
+use netsocket_protocol::frame::{FrameCodec, FrameType};
+use netsocket_protocol::message::{Message as _, Order, Reply, Request};
+use netsocket_protocol::{MAGIC, VERSION};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+use tokio_util::codec::Encoder as _;
+
+use crate::peer::hello;
+
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    stall: Duration::from_secs(30),
+};
+
+const REQUEST: Request = Request::Directories { order: Order::Name };
+
+fn greeting() -> BytesMut {
+    let mut bytes = BytesMut::from(&MAGIC[..]);
+    let frame = hello(VERSION).to_frame().unwrap();
+    FrameCodec::new(1024).encode(frame, &mut bytes).unwrap();
+    bytes
+}
+
+async fn connected() -> (Connection<DuplexStream>, DuplexStream) {
+    let (near, mut far) = duplex(4096);
+    far.write_all(&greeting()).await.unwrap();
+    let address = "fake:1".parse().unwrap();
+    let connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    (connection, far)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_is_not_a_stalled_one() {
+    let (mut connection, mut far) = connected().await;
+    let mut answer = BytesMut::new();
+    let reply = Reply::Directories {
+        names: vec!["a".into()],
+        more: false,
+    };
+    FrameCodec::new(1024)
+        .encode(reply.to_frame().unwrap(), &mut answer)
+        .unwrap();
+    let begun = Instant::now();
+    let drip = async {
+        for byte in answer {
+            sleep(Duration::from_secs(29)).await;
+            far.write_u8(byte).await.unwrap();
+        }
+        far
+    };
+    let (frame, _far) = tokio::join!(connection.ask(&REQUEST, &|_| ()), drip);
+    assert_eq!(frame.unwrap().kind, FrameType::Reply);
+    assert!(
+        begun.elapsed() > 10 * TIMEOUTS.stall,
+        "each byte bought time"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_server_is_given_up_after_the_timeout() {
+    let (mut connection, _far) = connected().await;
+    let begun = Instant::now();
+    let answer = connection.ask(&REQUEST, &|_| ()).await;
+    assert!(matches!(answer, Err(Error::Stalled(_))), "{answer:?}");
+    assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.stall.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_read_is_given_up_too() {
+    let (near, mut far) = duplex(1024);
+    far.write_all(&greeting()).await.unwrap();
+    let address = "fake:1".parse().unwrap();
+    let mut connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    let long = Request::Find {
+        query: netsocket_protocol::query::Query {
+            name: Some("x".repeat(2000).as_str().into()),
+            ..Default::default()
+        },
+        limit: 1,
+    };
+    let answer = connection.ask(&long, &|_| ()).await;
+    assert!(matches!(answer, Err(Error::Stalled(_))), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_that_drips_is_given_up_after_the_connect_timeout() {
+    let (near, mut far) = duplex(4096);
+    let drip = async {
+        for byte in greeting() {
+            sleep(Duration::from_secs(1)).await;
+            // The client leaves in the middle.
+            let _ = far.write_u8(byte).await;
+        }
+    };
+    let address = "fake:1".parse().unwrap();
+    let open = async {
+        let begun = Instant::now();
+        let opened = Connection::open(near, &address, TIMEOUTS).await;
+        (opened.err(), begun.elapsed())
+    };
+    let ((error, waited), ()) = tokio::join!(open, drip);
+    assert!(matches!(error, Some(Error::Connect { .. })), "{error:?}");
+    assert_eq!(waited.as_secs(), TIMEOUTS.connect.as_secs());
+}
+
+#[tokio::test]
+async fn the_client_opens_with_magic_hello_and_the_request() {
+    let (mut connection, mut far) = connected().await;
+    let asking = tokio::spawn(async move { connection.ask(&REQUEST, &|_| ()).await.is_err() });
+    let mut sent = [0; 8];
+    far.read_exact(&mut sent).await.unwrap();
+    assert_eq!(sent, MAGIC);
+    let length = far.read_u32().await.unwrap() as usize;
+    assert_eq!(far.read_u8().await.unwrap(), FrameType::Hello as u8);
+    let mut payload = vec![0; length];
+    far.read_exact(&mut payload).await.unwrap();
+    let hello: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(hello["version"], 1);
+    let length = far.read_u32().await.unwrap() as usize;
+    assert_eq!(far.read_u8().await.unwrap(), FrameType::Request as u8);
+    let mut payload = vec![0; length];
+    far.read_exact(&mut payload).await.unwrap();
+    assert_eq!(payload, b"{\"command\":\"directories\",\"order\":\"name\"}");
+    drop(far);
+    assert!(asking.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_connection_is_usable_until_the_server_says_or_closes_something() {
+    let (mut connection, mut far) = connected().await;
+    assert!(connection.is_usable().await);
+    far.write_u8(0).await.unwrap();
+    assert!(!connection.is_usable().await);
+    let (mut connection, far) = connected().await;
+    drop(far);
+    assert!(!connection.is_usable().await);
+}
