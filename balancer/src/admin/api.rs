@@ -1,0 +1,205 @@
+//! The JSON of `/api/v1`: its fields are a contract, so they are types of their own.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use netsocket_telemetry::{ProducerStats, Record};
+use serde::Serialize;
+
+use crate::backend::{Backend, CheckReport};
+use crate::pool::DEFAULT_POOL;
+use crate::record::millis;
+use crate::shared::Shared;
+use crate::termination::Termination;
+
+/// `/api/v1/pools`.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    pub(super) version: &'static str,
+    pub(super) uptime_seconds: u64,
+    pub(super) ready: bool,
+    pub(super) draining: bool,
+    pub(super) sessions: Sessions,
+    pub(super) telemetry: Telemetry,
+    pub(super) pools: Vec<PoolView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Sessions {
+    pub(super) active: u64,
+    pub(super) total: u64,
+    pub(super) bytes_up: u64,
+    pub(super) bytes_down: u64,
+    pub(super) retries: u64,
+    pub(super) accept_errors: u64,
+    /// Codes that have occurred.
+    pub(super) by_termination: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Telemetry {
+    pub(super) enabled: bool,
+    pub(super) connected: bool,
+    pub(super) queued: u64,
+    pub(super) sent: u64,
+    pub(super) dropped: u64,
+    pub(super) last_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PoolView {
+    pub(super) name: &'static str,
+    pub(super) balance: &'static str,
+    pub(super) backends: Vec<BackendView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct BackendView {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) state: &'static str,
+    pub(super) reason: String,
+    pub(super) since: String,
+    pub(super) active: u64,
+    pub(super) total: u64,
+    pub(super) errors: u64,
+    pub(super) bytes_up: u64,
+    pub(super) bytes_down: u64,
+    pub(super) connect_ms: f64,
+    pub(super) checks: Checks,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Checks {
+    pub(super) passed: u64,
+    pub(super) failed: u64,
+    pub(super) last: Option<CheckView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CheckView {
+    /// `passed`, or the label of the failure.
+    pub(super) result: &'static str,
+    pub(super) took_ms: f64,
+    pub(super) at: String,
+}
+
+/// `/api/v1/history`, oldest first.
+#[derive(Debug, Serialize)]
+pub(super) struct HistoryView<'a> {
+    pub(super) records: Vec<&'a Record>,
+}
+
+/// Why the balancer is not ready for clients, if it is not.
+pub(super) fn unready(shared: &Shared) -> Option<&'static str> {
+    if shared.is_draining() {
+        Some("draining")
+    } else if shared.pool.up_count() == 0 {
+        Some("no backend is up")
+    } else {
+        None
+    }
+}
+
+impl Status {
+    pub(super) fn new(shared: &Shared, stats: Option<ProducerStats>) -> Self {
+        let backends = shared
+            .pool
+            .backends()
+            .iter()
+            .map(|backend| BackendView::new(backend));
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: shared.uptime().as_secs(),
+            ready: unready(shared).is_none(),
+            draining: shared.is_draining(),
+            sessions: Sessions::new(shared),
+            telemetry: Telemetry::new(stats),
+            pools: vec![PoolView {
+                name: DEFAULT_POOL,
+                balance: "roundrobin",
+                backends: backends.collect(),
+            }],
+        }
+    }
+}
+
+impl Sessions {
+    fn new(shared: &Shared) -> Self {
+        let counters = &shared.counters;
+        let ends = Termination::ALL
+            .iter()
+            .map(|&end| (end.code(), counters.finished(end)));
+        Self {
+            active: counters.active(),
+            total: counters.total(),
+            bytes_up: counters.bytes_up(),
+            bytes_down: counters.bytes_down(),
+            retries: counters.retries(),
+            accept_errors: counters.accept_errors(),
+            by_termination: ends.filter(|&(_, count)| count > 0).collect(),
+        }
+    }
+}
+
+impl Telemetry {
+    fn new(stats: Option<ProducerStats>) -> Self {
+        let enabled = stats.is_some();
+        let ProducerStats {
+            connected,
+            queued,
+            sent,
+            dropped,
+            last_error,
+        } = stats.unwrap_or_default();
+        Self {
+            enabled,
+            connected,
+            queued,
+            sent,
+            dropped,
+            last_error,
+        }
+    }
+}
+
+impl BackendView {
+    fn new(backend: &Backend) -> Self {
+        let (report, figures) = (backend.report(), backend.figures());
+        Self {
+            name: backend.name().to_owned(),
+            address: backend.address().to_string(),
+            state: report.state.label(),
+            reason: report.reason.to_string(),
+            since: rfc3339(report.since),
+            active: figures.active,
+            total: figures.total,
+            errors: figures.errors,
+            bytes_up: figures.bytes_up,
+            bytes_down: figures.bytes_down,
+            connect_ms: millis(figures.connect),
+            checks: Checks {
+                passed: figures.checks_passed,
+                failed: figures.checks_failed,
+                last: report.last_check.map(CheckView::from),
+            },
+        }
+    }
+}
+
+impl From<CheckReport> for CheckView {
+    fn from(check: CheckReport) -> Self {
+        Self {
+            result: check
+                .outcome
+                .map_or_else(|failure| failure.label(), |()| "passed"),
+            took_ms: millis(check.took),
+            at: rfc3339(check.at),
+        }
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}

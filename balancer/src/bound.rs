@@ -1,0 +1,212 @@
+//! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+
+use crate::config::{BackendAddress, Config};
+use crate::listen::listen;
+use crate::pool::Pool;
+use crate::record::SessionRecord;
+use crate::shared::RecordHook;
+
+/// A balancer that could start: whatever may be wrong on this machine has been found by now.
+pub struct Bound {
+    pub(crate) config: Config,
+    pub(crate) listener: TcpListener,
+    pub(crate) admin: TcpListener,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) on_record: Option<RecordHook>,
+    listen_address: SocketAddr,
+    admin_address: SocketAddr,
+}
+
+/// Why the balancer cannot start. All of it is for the operator to mend; trying again changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// An address that cannot be listened on.
+    #[error("{key} {address}: {}", said(error))]
+    Listen {
+        /// The setting, `listen` or `admin`.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Backends whose hosts have no address, a line for each.
+    #[error("{}", .0.join("\n"))]
+    Resolve(Vec<String>),
+}
+
+impl Bound {
+    /// Resolves the backends' hosts and binds both sockets. Waits for the resolver.
+    ///
+    /// # Errors
+    /// All hosts that have no address, or the first socket that cannot be had.
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        let pool = Arc::new(Pool::new(resolve(&config.backends)?, random_turn()));
+        let bind = |key, address| {
+            listen(address).map_err(|error| BindError::Listen {
+                key,
+                address,
+                error,
+            })
+        };
+        let listener = bind("listen", config.listen)?;
+        let admin = bind("admin", config.admin)?;
+        Ok(Self {
+            listen_address: listener.local_addr().unwrap_or(config.listen),
+            admin_address: admin.local_addr().unwrap_or(config.admin),
+            config,
+            listener,
+            admin,
+            pool,
+            on_record: None,
+        })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn listen_address(&self) -> SocketAddr {
+        self.listen_address
+    }
+
+    /// Where the admin HTTP is.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The backends, which stay visible while the balancer runs.
+    #[must_use]
+    pub fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
+    /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
+    pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
+        self.on_record = Some(Arc::new(hook));
+    }
+}
+
+/// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
+/// on many machines `localhost` is both.
+fn resolve(backends: &[BackendAddress]) -> Result<Vec<(String, SocketAddr)>, BindError> {
+    let mut resolved = Vec::new();
+    let mut problems = Vec::new();
+    for backend in backends {
+        let BackendAddress { name, host, port } = backend;
+        match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
+            Ok(found) => match found
+                .iter()
+                .find(|address| address.is_ipv4())
+                .or(found.first())
+            {
+                Some(&address) => resolved.push((name.clone(), address)),
+                None => problems.push(format!("backend {backend}: host has no address")),
+            },
+            Err(error) => problems.push(format!("backend {backend}: {}", said(&error))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(BindError::Resolve(problems))
+    }
+}
+
+/// Every hasher of the standard library has keys of its own.
+fn random_turn() -> usize {
+    let random = RandomState::new().hash_one(0_u8);
+    usize::try_from(random & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+/// The system's sentence, without the number that Rust adds.
+fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(backends: &[(&str, &str)]) -> Config {
+        let backend = |&(name, host): &(&str, &str)| BackendAddress {
+            name: name.into(),
+            host: host.into(),
+            port: 9,
+        };
+        Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            backends: backends.iter().map(backend).collect(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn real_addresses_are_known_before_anything_runs() {
+        let bound = Bound::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
+            .unwrap_or_else(|e| panic!("{e}"));
+        assert_ne!(bound.listen_address().port(), 0);
+        assert_ne!(bound.admin_address().port(), 0);
+        let addresses: Vec<String> = bound
+            .pool()
+            .backends()
+            .iter()
+            .map(|b| b.address().to_string())
+            .collect();
+        assert_eq!(addresses, ["127.0.0.1:9", "[::1]:9"]);
+    }
+
+    #[test]
+    fn an_address_in_use_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let failed = |config| Bound::bind(config).err().map(|error| error.to_string());
+        let base = config(&[("a", "127.0.0.1")]);
+        let listen = Config {
+            listen: address,
+            ..base.clone()
+        };
+        assert_eq!(
+            failed(listen),
+            Some(format!("listen {address}: address already in use"))
+        );
+        let admin = Config {
+            admin: address,
+            ..base
+        };
+        assert_eq!(
+            failed(admin),
+            Some(format!("admin {address}: address already in use"))
+        );
+    }
+
+    #[test]
+    fn all_hosts_without_an_address_are_named() {
+        // Labels of more than 63 bytes are refused by the resolver itself, without a question to the network.
+        let long = "x".repeat(64);
+        let bad = [
+            ("a", long.as_str()),
+            ("b", "127.0.0.1"),
+            ("c", long.as_str()),
+        ];
+        let said = Bound::bind(config(&bad))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(
+            lines[0].starts_with("backend a=") && lines[1].starts_with("backend c="),
+            "{said}"
+        );
+    }
+}

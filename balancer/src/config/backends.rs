@@ -1,0 +1,221 @@
+//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name` and `address`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use netsocket_settings::{Check, Scalar};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
+const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
+const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
+const NAME_LENGTH: usize = 64;
+
+/// A backend by its name; its host may still be a name, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendAddress {
+    /// What it is called in logs, metrics and the API.
+    pub name: String,
+    /// A host name or an IP address, without brackets.
+    pub host: String,
+    /// The port, not 0.
+    pub port: u16,
+}
+
+impl fmt::Display for BackendAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, host, port } = self;
+        if host.contains(':') {
+            write!(f, "{name}=[{host}]:{port}")
+        } else {
+            write!(f, "{name}={host}:{port}")
+        }
+    }
+}
+
+/// The key `backends` in any of its forms. Wrong forms are taken in as well, to be reported with all other problems.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawBackends {
+    /// From the environment: `a=host:1,b=host:2`.
+    Text(Scalar),
+    List(Vec<RawBackend>),
+    Other(IgnoredAny),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawBackend {
+    Text(Scalar),
+    Table(BTreeMap<String, Scalar>),
+    Other(IgnoredAny),
+}
+
+/// Judges the key `backends`.
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Vec<BackendAddress> {
+    let mut found = Vec::new();
+    match raw {
+        None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
+        Some(RawBackends::Other(_)) => {
+            check.problem("backends", "", format!("a list of {FORM}"));
+        }
+        Some(RawBackends::Text(text)) => {
+            for (index, part) in text.as_str().split(',').enumerate() {
+                found.extend(read_text(check, &format!("backends[{index}]"), part.trim()));
+            }
+        }
+        Some(RawBackends::List(list)) => {
+            if list.is_empty() {
+                check.problem("backends", "", format!("at least one is needed: {FORM}"));
+            }
+            for (index, entry) in list.iter().enumerate() {
+                let key = format!("backends[{index}]");
+                found.extend(match entry {
+                    RawBackend::Text(text) => read_text(check, &key, text.as_str()),
+                    RawBackend::Table(table) => read_table(check, &key, table),
+                    RawBackend::Other(_) => {
+                        check.problem(&key, "", FORM);
+                        None
+                    }
+                });
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    for backend in &found {
+        if !names.insert(backend.name.as_str()) {
+            check.problem("backends", &backend.name, "a name may be used once only");
+        }
+    }
+    found
+}
+
+fn read_text(check: &mut Check, key: &str, text: &str) -> Option<BackendAddress> {
+    let backend = text.split_once('=').and_then(|(name, address)| {
+        let (host, port) = host_port(address)?;
+        is_name(name).then(|| BackendAddress {
+            name: name.to_owned(),
+            host,
+            port,
+        })
+    });
+    if backend.is_none() {
+        check.problem(key, format_args!("{text}"), FORM);
+    }
+    backend
+}
+
+fn read_table(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+) -> Option<BackendAddress> {
+    for unknown in table
+        .keys()
+        .filter(|entry| !["name", "address"].contains(&entry.as_str()))
+    {
+        check.problem(
+            &format!("{key}.{unknown}"),
+            "",
+            "unknown key; known are name, address",
+        );
+    }
+    let mut entry = |name: &str| {
+        let value = table.get(name).map(Scalar::as_str);
+        if value.is_none() {
+            check.problem(&format!("{key}.{name}"), "", "is missing");
+        }
+        value
+    };
+    let (name, address) = (entry("name"), entry("address"));
+    if let Some(name) = name
+        && !is_name(name)
+    {
+        check.problem(&format!("{key}.name"), name, NAME_FORM);
+    }
+    let parsed = address.and_then(host_port);
+    if let (Some(given), None) = (address, &parsed) {
+        check.problem(&format!("{key}.address"), given, ADDRESS_FORM);
+    }
+    let (host, port) = parsed?;
+    let name = name.filter(|name| is_name(name))?.to_owned();
+    Some(BackendAddress { name, host, port })
+}
+
+/// Names go into log lines, metric labels and pages: what would have to be quoted there is refused here.
+pub(super) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=NAME_LENGTH).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Splits `HOST:PORT`; an IPv6 address stands in brackets.
+fn host_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port
+        .parse()
+        .ok()
+        .filter(|&port: &u16| digits && port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest
+            .strip_suffix(']')
+            .filter(|inner| inner.parse::<Ipv6Addr>().is_ok())?,
+        None => Some(host).filter(|host| is_host_name(host))?,
+    };
+    Some((host.to_owned(), port))
+}
+
+fn is_host_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        for (text, host, port) in [
+            ("10.0.0.7:9000", "10.0.0.7", 9000),
+            ("mirror-1.example:65535", "mirror-1.example", 65535),
+            ("[::1]:1", "::1", 1),
+        ] {
+            assert_eq!(host_port(text), Some((host.to_owned(), port)), "{text}");
+        }
+        for text in [
+            "",
+            "host",
+            "host:",
+            ":1",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "::1:80",
+            "[::1]",
+            "[x]:1",
+            "a b:1",
+        ] {
+            assert_eq!(host_port(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn shown_as_it_is_written() {
+        for text in ["a=10.0.0.7:9000", "b=[::1]:9000"] {
+            let (name, address) = text.split_once('=').unwrap();
+            let (host, port) = host_port(address).unwrap();
+            assert_eq!(
+                BackendAddress {
+                    name: name.into(),
+                    host,
+                    port
+                }
+                .to_string(),
+                text
+            );
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Opening one connection to a backend within a time limit, and what can go wrong with it.
+//!
+//! Does not own which backend, nor what follows a failure: the session and the health check decide that.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::side::Side;
+
+/// Why a connection to a backend did not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ConnectFailure {
+    /// Nobody listens there.
+    #[error("connection refused")]
+    Refused,
+    /// No answer within the limit.
+    #[error("no answer in time")]
+    TimedOut,
+    /// No way there.
+    #[error("host unreachable")]
+    Unreachable,
+    /// Opened and reset at once.
+    #[error("connection reset")]
+    Reset,
+    /// All local ports towards this backend are in use.
+    #[error("no local port left")]
+    NoLocalPort,
+    /// This process or machine has no descriptor or memory for another socket.
+    #[error("no descriptor left")]
+    NoDescriptor,
+    /// Anything else that the system said.
+    #[error("connect failed")]
+    Other,
+}
+
+impl ConnectFailure {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn side(self) -> Side {
+        match self {
+            Self::NoLocalPort | Self::NoDescriptor => Side::Internal,
+            _ => Side::Backend,
+        }
+    }
+
+    /// Whether another backend may do better. Ports are counted per destination, so running out of them is worth a
+    /// try elsewhere; descriptors are not.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        self != Self::NoDescriptor
+    }
+
+    /// A short stable word for logs, metrics and the API.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::TimedOut => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::NoLocalPort => "no-local-port",
+            Self::NoDescriptor => "no-descriptor",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl From<&io::Error> for ConnectFailure {
+    fn from(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::CONNREFUSED) => Self::Refused,
+            Some(Errno::TIMEDOUT) => Self::TimedOut,
+            Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN) => {
+                Self::Unreachable
+            }
+            Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Self::Reset,
+            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Self::NoLocalPort,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::NoDescriptor,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Opens a connection, or gives up after `limit`.
+///
+/// # Errors
+/// [`ConnectFailure`], [`ConnectFailure::TimedOut`] after `limit`.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    limit: Duration,
+) -> Result<TcpStream, ConnectFailure> {
+    let stream = match timeout(limit, TcpStream::connect(address)).await {
+        Ok(connected) => connected.map_err(|error| ConnectFailure::from(&error))?,
+        Err(_elapsed) => return Err(ConnectFailure::TimedOut),
+    };
+    if address.ip().is_loopback() && stream.local_addr().is_ok_and(|local| local == address) {
+        // A dead port of this machine within the range of local ports may be chosen as the local port of the very
+        // connection to it, which then succeeds: TCP's simultaneous open with itself.
+        return Err(ConnectFailure::Refused);
+    }
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn failures_know_their_side_and_whether_to_go_on() {
+        let cases = [
+            (
+                Errno::CONNREFUSED,
+                ConnectFailure::Refused,
+                Side::Backend,
+                true,
+            ),
+            (
+                Errno::HOSTUNREACH,
+                ConnectFailure::Unreachable,
+                Side::Backend,
+                true,
+            ),
+            (
+                Errno::TIMEDOUT,
+                ConnectFailure::TimedOut,
+                Side::Backend,
+                true,
+            ),
+            (Errno::CONNRESET, ConnectFailure::Reset, Side::Backend, true),
+            (
+                Errno::ADDRNOTAVAIL,
+                ConnectFailure::NoLocalPort,
+                Side::Internal,
+                true,
+            ),
+            (
+                Errno::MFILE,
+                ConnectFailure::NoDescriptor,
+                Side::Internal,
+                false,
+            ),
+            (Errno::PERM, ConnectFailure::Other, Side::Backend, true),
+        ];
+        for (errno, failure, side, retryable) in cases {
+            let mapped = ConnectFailure::from(&io::Error::from(errno));
+            assert_eq!(
+                (mapped, mapped.side(), mapped.is_retryable()),
+                (failure, side, retryable)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn refused_where_nobody_listens() {
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let failure = connect(address, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(failure, ConnectFailure::Refused);
+    }
+
+    #[tokio::test]
+    async fn gives_up_in_time_on_a_listener_whose_queue_is_full() {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut filling = Vec::new();
+        let failure = loop {
+            match connect(address, Duration::from_millis(100)).await {
+                Ok(stream) => filling.push(stream),
+                Err(failure) => break failure,
+            }
+            assert!(filling.len() < 16, "the queue never filled");
+        };
+        assert_eq!(failure, ConnectFailure::TimedOut);
+    }
+}

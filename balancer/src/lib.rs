@@ -1,0 +1,41 @@
+//! A TCP balancer: accepts every client, picks a backend, relays bytes both ways, and knows nothing of what they mean.
+//!
+//! The way of a start: [`Config::load`] -> [`Bound::bind`] (sockets bound, real addresses known) -> [`run()`] until its
+//! token is cancelled and the sessions are over.
+//!
+//! ```text
+//! worker threads, one per core             control side, on the caller's runtime
+//!   accept -> pick -> connect -> relay       health checks, admin HTTP, telemetry
+//!             session record -> log, counters
+//!                 pool: a snapshot swapped in + atomics per backend
+//! ```
+//!
+//! Selection ([`balance`]) and health ([`health`]) are decided in plain code without sockets or clocks; [`record`] and
+//! [`termination`] define what is told about a session.
+
+mod admin;
+pub mod backend;
+pub mod balance;
+mod bound;
+pub mod config;
+pub mod connect;
+mod figures;
+pub mod health;
+mod listen;
+mod log_gate;
+pub mod metrics;
+pub mod pool;
+pub mod record;
+pub mod relay;
+mod run;
+mod session;
+mod shared;
+pub mod side;
+pub mod termination;
+mod worker;
+
+pub use bound::{BindError, Bound};
+pub use config::{BackendAddress, Config, Flags};
+pub use record::SessionRecord;
+pub use run::{HISTORY_SPAN, RunError, Summary, run};
+pub use termination::Termination;

@@ -1,0 +1,61 @@
+//! Listening sockets, bound before anything runs, and their options.
+//!
+//! Linux hands the options of a listening socket on to every connection accepted from it, so what is set here once
+//! costs nothing per client.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+/// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
+pub(crate) const BACKLOG: i32 = 4096;
+
+/// Silence after which the system asks a client's machine whether it is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Between two such questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Questions without an answer after which the client is lost.
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Binds the socket that clients connect to. Backends need no keepalive: checks watch them.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_has_the_options_of_its_listener() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+        let socket = SockRef::from(&accepted);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+    }
+}

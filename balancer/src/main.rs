@@ -1,0 +1,90 @@
+//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is the library.
+
+use std::env;
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::{self, ExitCode};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use netsocket_balancer::{Bound, Config, Flags, run};
+use netsocket_settings::init_log;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Settings or addresses that cannot be used.
+const EXIT_BAD_START: u8 = 2;
+/// A second signal: what a shell reports for a process that a signal ended.
+const EXIT_SIGNALLED: i32 = 128;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let config = match Config::load(&flags.layers(), |name| env::var(name).ok()) {
+        Ok(config) => config,
+        Err(problems) => return bad_start(&problems),
+    };
+    if flags.check_config {
+        // A closed standard output leaves the exit code to tell.
+        let _ = writeln!(io::stdout(), "OK: {} backends", config.backends.len());
+        return ExitCode::SUCCESS;
+    }
+    init_log(&config.log, config.log_format);
+    let bound = match Bound::bind(config) {
+        Ok(bound) => bound,
+        Err(error) => return bad_start(&error),
+    };
+    match serve(bound) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(bound: Bound) -> anyhow::Result<()> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+        tokio::spawn(watch_signals(terminate, interrupt, shutdown.clone()));
+        for backend in bound.pool().backends() {
+            info!(name = backend.name(), address = %backend.address(), "backend");
+        }
+        info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
+        run(bound, shutdown).await?;
+        Ok(())
+    })
+}
+
+/// The first signal begins the drain, the second ends the process at once.
+async fn watch_signals(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
+        }
+    };
+    next().await;
+    shutdown.cancel();
+    let second = next().await;
+    warn!("second signal, ending at once");
+    process::exit(EXIT_SIGNALLED + second.as_raw_value());
+}
+
+fn bad_start(problem: &impl Display) -> ExitCode {
+    complain(problem);
+    ExitCode::from(EXIT_BAD_START)
+}
+
+/// A line on standard error for each line of the problem. Nothing can be done where that is closed.
+fn complain(problem: &(impl Display + ?Sized)) {
+    for line in problem.to_string().lines() {
+        let _ = writeln!(io::stderr(), "netsocket-balancer: {line}");
+    }
+}

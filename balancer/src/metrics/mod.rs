@@ -1,0 +1,126 @@
+//! Counters of the process and their form for Prometheus.
+//!
+//! Owns the totals; a backend keeps its own. Everything about sessions is counted from their records.
+
+pub mod names;
+mod prometheus;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::record::SessionRecord;
+use crate::termination::Termination;
+
+pub(crate) use prometheus::render;
+
+/// The counters of the process. Workers share them.
+#[derive(Debug)]
+pub struct Counters {
+    active: AtomicU64,
+    finished: Box<[AtomicU64]>,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+    retries: AtomicU64,
+    accept_errors: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            active: AtomicU64::new(0),
+            finished: Termination::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            accept_errors: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts a session, for the process and for its backends.
+    pub(crate) fn count(&self, record: &SessionRecord) {
+        if let Some(finished) = self.finished.get(record.termination.index()) {
+            finished.fetch_add(1, Relaxed);
+        }
+        self.bytes_up.fetch_add(record.traffic.up, Relaxed);
+        self.bytes_down.fetch_add(record.traffic.down, Relaxed);
+        self.retries.fetch_add(record.retries() as u64, Relaxed);
+        for (backend, _) in &record.failures {
+            backend.count_error();
+        }
+        if let Some(backend) = &record.backend {
+            backend.count_session(record);
+        }
+    }
+
+    /// Counts a connection that the system could not hand over.
+    pub(crate) fn count_accept_error(&self) {
+        self.accept_errors.fetch_add(1, Relaxed);
+    }
+
+    /// Sessions open now.
+    #[must_use]
+    pub fn active(&self) -> u64 {
+        self.active.load(Relaxed)
+    }
+
+    /// Sessions since the start, the open ones included.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        Termination::ALL
+            .iter()
+            .map(|&end| self.finished(end))
+            .sum::<u64>()
+            + self.active()
+    }
+
+    /// Sessions that ended in this way.
+    #[must_use]
+    pub fn finished(&self, end: Termination) -> u64 {
+        self.finished
+            .get(end.index())
+            .map_or(0, |count| count.load(Relaxed))
+    }
+
+    /// Bytes from clients to backends, in sessions that are over.
+    #[must_use]
+    pub fn bytes_up(&self) -> u64 {
+        self.bytes_up.load(Relaxed)
+    }
+
+    /// Bytes from backends to clients, in sessions that are over.
+    #[must_use]
+    pub fn bytes_down(&self) -> u64 {
+        self.bytes_down.load(Relaxed)
+    }
+
+    /// Attempts on another backend after one that failed.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Relaxed)
+    }
+
+    /// Connections that the system could not hand over.
+    #[must_use]
+    pub fn accept_errors(&self) -> u64 {
+        self.accept_errors.load(Relaxed)
+    }
+}
+
+/// An open session: counted as active until this is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenSession(Arc<Counters>);
+
+impl OpenSession {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        counters.active.fetch_add(1, Relaxed);
+        Self(counters)
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,192 @@
+//! The metrics of the balancer: every name once, with its type and its help. Those of the telemetry producer are
+//! named by the telemetry crate, for all programs alike.
+
+use netsocket_telemetry::names::metric;
+
+/// How Prometheus treats a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What it says.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family {
+        name,
+        kind: Kind::Counter,
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family {
+        name,
+        kind: Kind::Gauge,
+        help,
+    }
+}
+
+/// The label that names a backend.
+pub const LABEL_BACKEND: &str = "backend";
+/// The label that names a pool.
+pub const LABEL_POOL: &str = "pool";
+/// The label with `up` (from clients) or `down` (to clients).
+pub const LABEL_DIRECTION: &str = "direction";
+/// The label with HAProxy's two letters.
+pub const LABEL_TERMINATION: &str = "termination";
+/// The label with `passed` or `failed`.
+pub const LABEL_RESULT: &str = "result";
+/// The label with the program's version.
+pub const LABEL_VERSION: &str = "version";
+
+/// The program.
+pub const BUILD_INFO: Family = gauge(
+    "netsocket_build_info",
+    "Always 1; the label has the version.",
+);
+/// Age of the process.
+pub const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
+/// Whether it is stopping.
+pub const DRAINING: Family = gauge(
+    "netsocket_draining",
+    "1 while stopping: nothing new is accepted.",
+);
+/// Open sessions.
+pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Sessions that are open.");
+/// Sessions that are over.
+pub const SESSIONS: Family = counter(
+    "netsocket_sessions_total",
+    "Sessions that are over, by termination code.",
+);
+/// Bytes relayed.
+pub const BYTES: Family = counter(
+    "netsocket_bytes_total",
+    "Bytes relayed in sessions that are over.",
+);
+/// Redispatches.
+pub const RETRIES: Family = counter(
+    "netsocket_connect_retries_total",
+    "Attempts on another backend after a failed one.",
+);
+/// Accept errors.
+pub const ACCEPT_ERRORS: Family = counter(
+    "netsocket_accept_errors_total",
+    "Connections that the system could not hand over.",
+);
+/// State of a backend.
+pub const BACKEND_UP: Family = gauge(
+    "netsocket_backend_up",
+    "1 while the backend takes sessions.",
+);
+/// Open sessions of a backend.
+pub const BACKEND_ACTIVE: Family = gauge(
+    "netsocket_backend_sessions_active",
+    "Sessions that the backend has now.",
+);
+/// Sessions of a backend that are over.
+pub const BACKEND_SESSIONS: Family = counter(
+    "netsocket_backend_sessions_total",
+    "Sessions of the backend that are over.",
+);
+/// Errors of a backend.
+pub const BACKEND_ERRORS: Family = counter(
+    "netsocket_backend_errors_total",
+    "Failed connects to the backend, and sessions that it broke or left waiting.",
+);
+/// Bytes of a backend.
+pub const BACKEND_BYTES: Family = counter(
+    "netsocket_backend_bytes_total",
+    "Bytes relayed in sessions of the backend that are over.",
+);
+/// Latest connect of a backend.
+pub const BACKEND_CONNECT: Family = gauge(
+    "netsocket_backend_connect_seconds",
+    "How long the latest connect of a session took.",
+);
+/// Checks of a backend.
+pub const BACKEND_CHECKS: Family = counter(
+    "netsocket_backend_checks_total",
+    "Health checks of the backend, by result.",
+);
+/// The telemetry producer's connection.
+pub const TELEMETRY_CONNECTED: Family =
+    gauge(metric::PRODUCER_CONNECTED, "1 while connected to Kafka.");
+/// The telemetry producer's queue.
+pub const TELEMETRY_QUEUED: Family = gauge(
+    metric::PRODUCER_QUEUED,
+    "Telemetry records that wait or are on their way.",
+);
+/// Telemetry records delivered.
+pub const TELEMETRY_SENT: Family = counter(
+    metric::PRODUCER_SENT,
+    "Telemetry records that Kafka has acknowledged.",
+);
+/// Telemetry records given up.
+pub const TELEMETRY_DROPPED: Family = counter(
+    metric::PRODUCER_DROPPED,
+    "Telemetry records that were given up.",
+);
+
+/// Every metric, in the order of the output.
+pub const ALL: &[Family] = &[
+    BUILD_INFO,
+    UPTIME,
+    DRAINING,
+    SESSIONS_ACTIVE,
+    SESSIONS,
+    BYTES,
+    RETRIES,
+    ACCEPT_ERRORS,
+    BACKEND_UP,
+    BACKEND_ACTIVE,
+    BACKEND_SESSIONS,
+    BACKEND_ERRORS,
+    BACKEND_BYTES,
+    BACKEND_CONNECT,
+    BACKEND_CHECKS,
+    TELEMETRY_CONNECTED,
+    TELEMETRY_QUEUED,
+    TELEMETRY_SENT,
+    TELEMETRY_DROPPED,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_formed_as_prometheus_asks() {
+        let names: BTreeSet<&str> = ALL.iter().map(|family| family.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for family in ALL {
+            assert!(family.name.starts_with("netsocket_"), "{}", family.name);
+            assert!(
+                family
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            );
+            assert_eq!(
+                family.name.ends_with("_total"),
+                family.kind == Kind::Counter,
+                "{}",
+                family.name
+            );
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The text form that Prometheus reads (exposition format 0.0.4).
+
+use std::fmt::{Display, Write as _};
+
+use netsocket_telemetry::ProducerStats;
+
+use super::names::{self, Family, Kind};
+use crate::backend::Backend;
+use crate::health::State;
+use crate::pool::DEFAULT_POOL;
+use crate::shared::Shared;
+use crate::termination::Termination;
+
+/// Everything that `/metrics` says.
+pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> String {
+    let mut page = Page::default();
+    let counters = &shared.counters;
+    page.family(
+        names::BUILD_INFO,
+        [([(names::LABEL_VERSION, env!("CARGO_PKG_VERSION"))], 1)],
+    );
+    page.family(names::UPTIME, [([], shared.uptime().as_secs_f64())]);
+    page.family(names::DRAINING, [([], u8::from(shared.is_draining()))]);
+    page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
+    page.family(
+        names::SESSIONS,
+        Termination::ALL.iter().map(|&end| {
+            (
+                [(names::LABEL_TERMINATION, end.code())],
+                counters.finished(end),
+            )
+        }),
+    );
+    page.family(
+        names::BYTES,
+        directions([], counters.bytes_up(), counters.bytes_down()),
+    );
+    page.family(names::RETRIES, [([], counters.retries())]);
+    page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
+    backends(&mut page, shared);
+    if let Some(stats) = telemetry {
+        page.family(
+            names::TELEMETRY_CONNECTED,
+            [([], u8::from(stats.connected))],
+        );
+        page.family(names::TELEMETRY_QUEUED, [([], stats.queued)]);
+        page.family(names::TELEMETRY_SENT, [([], stats.sent)]);
+        page.family(names::TELEMETRY_DROPPED, [([], stats.dropped)]);
+    }
+    page.text
+}
+
+fn backends(page: &mut Page, shared: &Shared) {
+    let all = || {
+        shared
+            .pool
+            .backends()
+            .iter()
+            .map(|backend| (labels(backend), backend))
+    };
+    page.family(
+        names::BACKEND_UP,
+        all().map(|(labels, backend)| (labels, u8::from(backend.report().state == State::Up))),
+    );
+    page.family(
+        names::BACKEND_ACTIVE,
+        all().map(|(labels, backend)| (labels, backend.figures().active)),
+    );
+    page.family(
+        names::BACKEND_SESSIONS,
+        all().map(|(labels, backend)| (labels, backend.figures().finished)),
+    );
+    page.family(
+        names::BACKEND_ERRORS,
+        all().map(|(labels, backend)| (labels, backend.figures().errors)),
+    );
+    page.family(
+        names::BACKEND_BYTES,
+        all().flat_map(|(labels, backend)| {
+            let figures = backend.figures();
+            directions(labels, figures.bytes_up, figures.bytes_down)
+        }),
+    );
+    page.family(
+        names::BACKEND_CONNECT,
+        all().map(|(labels, backend)| (labels, backend.figures().connect.as_secs_f64())),
+    );
+    page.family(
+        names::BACKEND_CHECKS,
+        all().flat_map(|([pool, name], backend)| {
+            let figures = backend.figures();
+            [
+                ("passed", figures.checks_passed),
+                ("failed", figures.checks_failed),
+            ]
+            .map(|(result, count)| ([pool, name, (names::LABEL_RESULT, result)], count))
+        }),
+    );
+}
+
+fn labels(backend: &Backend) -> [(&'static str, &str); 2] {
+    [
+        (names::LABEL_POOL, DEFAULT_POOL),
+        (names::LABEL_BACKEND, backend.name()),
+    ]
+}
+
+type Label<'a> = (&'static str, &'a str);
+
+fn directions<'a, const N: usize>(
+    labels: [Label<'a>; N],
+    up: u64,
+    down: u64,
+) -> [(Vec<Label<'a>>, u64); 2] {
+    [("up", up), ("down", down)].map(|(direction, bytes)| {
+        let with_direction = labels
+            .into_iter()
+            .chain([(names::LABEL_DIRECTION, direction)]);
+        (with_direction.collect(), bytes)
+    })
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    /// Writes a metric with all its samples.
+    fn family<'a, L: AsRef<[Label<'a>]>, V: Display>(
+        &mut self,
+        Family { name, kind, help }: Family,
+        samples: impl IntoIterator<Item = (L, V)>,
+    ) {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            self.text.push_str(name);
+            for (index, (label, text)) in labels.as_ref().iter().enumerate() {
+                let open = if index == 0 { '{' } else { ',' };
+                let _ = write!(self.text, "{open}{label}=\"{}\"", escaped(text));
+            }
+            let close = if labels.as_ref().is_empty() { "" } else { "}" };
+            let _ = writeln!(self.text, "{close} {value}");
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_with_and_without_labels() {
+        let mut page = Page::default();
+        let family = Family {
+            name: "netsocket_x_total",
+            kind: Kind::Counter,
+            help: "X.",
+        };
+        page.family(
+            family,
+            [(vec![], 1), (vec![("a", "q\"\\\n"), ("b", "c")], 2)],
+        );
+        let expected = "# HELP netsocket_x_total X.\n# TYPE netsocket_x_total counter\n\
+            netsocket_x_total 1\nnetsocket_x_total{a=\"q\\\"\\\\\\n\",b=\"c\"} 2\n";
+        assert_eq!(page.text, expected);
+    }
+}

@@ -1,0 +1,246 @@
+//! Bytes between a client and a backend, both ways, until the session ends.
+//!
+//! Owns: moving bytes, forwarding the end of each direction, noticing loss and idleness, exact counts. Does not own
+//! the sockets: how they are closed follows from the [`End`] and is done by the session. Never looks into the bytes.
+//!
+//! Both directions are polled by one task. They share one buffer per thread, so a flow that is idle holds none. What
+//! cannot be written is kept by its direction, and until it is gone that direction reads nothing: a reader that stalls
+//! stops the sender, and a flow never holds more than one buffer's worth each way.
+
+mod direction;
+mod idle;
+mod send_queue;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
+
+use crate::side::Side;
+use direction::{Direction, Halt};
+use idle::IdleClock;
+
+pub(crate) use send_queue::delivered;
+
+/// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
+const BUFFER_SIZE: usize = 256 << 10;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_SIZE]);
+}
+
+/// How long a session may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleLimits {
+    /// While both directions are open.
+    pub open: Duration,
+    /// After one of them has ended.
+    pub half_closed: Duration,
+}
+
+/// Bytes delivered to the other side's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// From the client to the backend.
+    pub up: u64,
+    /// From the backend to the client.
+    pub down: u64,
+}
+
+/// Why the relay is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Both directions ended, and everything was delivered.
+    Closed,
+    /// No byte moved for too long.
+    Idle {
+        /// Whose turn it was.
+        side: Side,
+        /// The backend had ended before.
+        last: bool,
+        /// Somebody still waits for bytes or for an end, so that a plain close would look like a complete answer.
+        owing: bool,
+    },
+    /// A side is gone: it reset the connection, or the network lost it. What it had sent before was handed on.
+    Lost {
+        /// Who is gone.
+        side: Side,
+        /// The backend had ended before.
+        last: bool,
+        /// What the system called it.
+        error: io::ErrorKind,
+    },
+}
+
+/// Relays until the session ends. `traffic` is kept up to date all along, so that it is right even if this future is
+/// dropped.
+pub(crate) async fn relay<C, B>(
+    client: &mut C,
+    backend: &mut B,
+    limits: IdleLimits,
+    traffic: &mut Traffic,
+) -> End
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut flow = Flow::default();
+    let mut clock = IdleClock::new(Instant::now(), limits);
+    let mut alarm = pin!(sleep_until(clock.deadline()));
+    poll_fn(|cx| {
+        let before = flow.moved();
+        let result = flow.poll(cx, Pin::new(&mut *client), Pin::new(&mut *backend));
+        *traffic = flow.traffic();
+        if result.is_ready() {
+            return result;
+        }
+        if flow.moved() != before {
+            clock.moved(Instant::now());
+        }
+        if flow.half_closed() && clock.half_closed() {
+            alarm.as_mut().reset(clock.deadline());
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            if clock.expired(Instant::now()) {
+                return Poll::Ready(flow.idle_end());
+            }
+            alarm.as_mut().reset(clock.deadline());
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The two directions of a session and what connects them.
+#[derive(Debug, Default)]
+struct Flow {
+    up: Direction,
+    down: Direction,
+    /// The side that is gone, once one is.
+    lost: Option<(Side, io::ErrorKind)>,
+    /// Who sent the latest byte.
+    spoke_last: Option<Side>,
+}
+
+impl Flow {
+    /// Moves what can be moved in both directions, within the bound of one turn.
+    fn poll<C, B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut client: Pin<&mut C>,
+        mut backend: Pin<&mut B>,
+    ) -> Poll<End>
+    where
+        C: AsyncRead + AsyncWrite,
+        B: AsyncRead + AsyncWrite,
+    {
+        BUFFER.with_borrow_mut(|buffer| {
+            let read = self.up.bytes_read();
+            if let Err(halt) = self.up.poll(cx, client.as_mut(), backend.as_mut(), buffer) {
+                self.halted(halt, Side::Client);
+            }
+            if self.up.bytes_read() != read {
+                self.spoke_last = Some(Side::Client);
+            }
+            let read = self.down.bytes_read();
+            if let Err(halt) = self
+                .down
+                .poll(cx, backend.as_mut(), client.as_mut(), buffer)
+            {
+                self.halted(halt, Side::Backend);
+                // The loss may have freed the other direction from waiting, or ended it.
+                cx.waker().wake_by_ref();
+            }
+            if self.down.bytes_read() != read {
+                self.spoke_last = Some(Side::Backend);
+            }
+        });
+        match self.lost {
+            _ if !(self.up.is_done() && self.down.is_done()) => Poll::Pending,
+            None => Poll::Ready(End::Closed),
+            Some((side, error)) => Poll::Ready(self.lost_end(side, error)),
+        }
+    }
+
+    /// A direction with this source cannot go on.
+    fn halted(&mut self, halt: Halt, source: Side) {
+        let (side, error) = match halt {
+            Halt::SourceLost(error) => (source, error),
+            Halt::SinkLost(error) => (source.opposite(), error),
+        };
+        let (from_lost, to_lost) = match side {
+            Side::Client => (&mut self.up, &mut self.down),
+            _ => (&mut self.down, &mut self.up),
+        };
+        // Nothing can reach the side that is gone, but what came from it is still handed on, up to the last byte. Its
+        // end is not: the session will close the other side by a reset, and a clean end before that would be a lie.
+        to_lost.abandon();
+        match halt {
+            Halt::SourceLost(_) => from_lost.abandon(),
+            Halt::SinkLost(_) => from_lost.withhold_end(),
+        }
+        self.lost.get_or_insert((side, error));
+    }
+
+    fn lost_end(&self, side: Side, error: io::ErrorKind) -> End {
+        End::Lost {
+            side,
+            last: self.is_last(side),
+            error,
+        }
+    }
+
+    fn idle_end(&self) -> End {
+        if let Some((side, error)) = self.lost {
+            return self.lost_end(side, error);
+        }
+        let side = self.silent_side();
+        let owing = self.half_closed() || self.up.is_pending() || self.down.is_pending();
+        End::Idle {
+            side,
+            last: self.is_last(side),
+            owing,
+        }
+    }
+
+    /// Whether only the client was left.
+    fn is_last(&self, side: Side) -> bool {
+        side == Side::Client && self.down.source_ended()
+    }
+
+    /// Whose turn it is: who does not take what is there for it; else who has not ended yet; else who was spoken to.
+    fn silent_side(&self) -> Side {
+        if self.down.is_pending() {
+            Side::Client
+        } else if self.up.is_pending() || self.up.source_ended() {
+            Side::Backend
+        } else if self.down.source_ended() {
+            Side::Client
+        } else {
+            self.spoke_last.map_or(Side::Client, Side::opposite)
+        }
+    }
+
+    fn half_closed(&self) -> bool {
+        self.up.source_ended() || self.down.source_ended() || self.lost.is_some()
+    }
+
+    fn moved(&self) -> u64 {
+        self.up.moved() + self.down.moved()
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic {
+            up: self.up.bytes_written(),
+            down: self.down.bytes_written(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The running balancer: worker threads for sessions, and the control side (checks, admin HTTP, telemetry) on the
+//! runtime that polls [`run`].
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use netsocket_telemetry::{History, Identity, Producer, ProducerConfig, Role, Sinks, heartbeat};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin};
+use crate::bound::Bound;
+use crate::config::Checks;
+use crate::figures::figures;
+use crate::health::{Schedule, monitor};
+use crate::log_gate::LogGate;
+use crate::metrics::Counters;
+use crate::shared::Shared;
+use crate::worker::{Worker, WorkerSummary};
+
+/// How far back the embedded history goes.
+pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
+/// For the last telemetry records to reach Kafka when the balancer stops.
+const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
+
+/// What a balancer has to tell when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Sessions since the start.
+    pub sessions: u64,
+    /// Those that were ended at the drain deadline.
+    pub killed: u64,
+}
+
+/// Why a balancer cannot run although its sockets are bound: the system refuses threads or descriptors.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {error}")]
+pub struct RunError {
+    /// What was not to be had.
+    what: &'static str,
+    /// What the system said.
+    error: io::Error,
+}
+
+/// Serves until `shutdown`, then accepts nothing more, lets sessions end until the drain deadline, and ends the rest.
+/// Must be polled within a tokio runtime with I/O and time. If the future is dropped the workers drain by themselves.
+///
+/// # Errors
+/// [`RunError`], before anything is served.
+pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
+    let stop = shutdown.child_token();
+    let _stop_if_dropped = stop.clone().drop_guard();
+    let shared = Arc::new(Shared {
+        pool: bound.pool(),
+        counters: Arc::new(Counters::default()),
+        timeouts: bound.config.timeouts,
+        on_record: bound.on_record.clone(),
+        stop: stop.clone(),
+        started: Instant::now(),
+    });
+    let control = Control::start(&bound, &shared)?;
+    let workers = start_workers(&bound, &shared)?;
+    // Only the workers' clones keep the socket open, so that it closes with the last of them.
+    drop(bound);
+
+    stop.cancelled().await;
+    let drain = shared.timeouts.drain;
+    info!(active = shared.counters.active(), deadline = ?drain, "draining");
+    let mut killed = 0;
+    for worker in workers {
+        match worker.await {
+            Ok(Ok(summary)) => killed += summary.killed as u64,
+            Ok(Err(error)) => error!(%error, "a worker failed"),
+            Err(_) => error!("a worker ended by a fault"),
+        }
+    }
+    control.stop().await;
+    let summary = Summary {
+        sessions: shared.counters.total(),
+        killed,
+    };
+    if killed > 0 {
+        warn!(killed, "drain deadline reached, remaining sessions ended");
+    }
+    info!(sessions = summary.sessions, killed, "stopped");
+    Ok(summary)
+}
+
+type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
+
+fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
+    let gate = Arc::new(LogGate::default());
+    let start = |index: usize| {
+        let listener = bound.listener.try_clone()?;
+        let worker = Worker::new(Arc::clone(shared), Arc::clone(&gate));
+        let (sender, receiver) = oneshot::channel();
+        // A receiver that is gone only means that nobody waits any more.
+        let body = move || drop(sender.send(worker.run(listener)));
+        thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(body)?;
+        Ok(receiver)
+    };
+    (0..bound.config.workers.get())
+        .map(start)
+        .collect::<io::Result<_>>()
+        .map_err(|error| RunError {
+            what: "cannot start a worker",
+            error,
+        })
+}
+
+/// Checks, admin HTTP and telemetry.
+struct Control {
+    tasks: JoinSet<()>,
+    producer: Option<Producer>,
+    finished: CancellationToken,
+}
+
+impl Control {
+    fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
+        let mut tasks = JoinSet::new();
+        start_checks(&mut tasks, shared, bound.config.checks);
+
+        let instance = bound.config.instance.clone();
+        let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
+        let identity = Identity::new(Role::Balancer, instance);
+        let brokers = bound.config.kafka.clone();
+        let producer = (!brokers.is_empty())
+            .then(|| Producer::start(ProducerConfig::new(brokers), identity.key()));
+        let history = Arc::new(History::new(HISTORY_SPAN));
+        let sinks = Sinks {
+            history: Some(Arc::clone(&history)),
+            producer: producer.clone(),
+        };
+        let finished = CancellationToken::new();
+        let source = Arc::clone(shared);
+        tasks.spawn(heartbeat(
+            identity,
+            move || figures(&source),
+            sinks,
+            finished.clone(),
+        ));
+
+        let admin = Admin::new(Arc::clone(shared), history, producer.clone());
+        let listener = bound
+            .admin
+            .try_clone()
+            .and_then(tokio::net::TcpListener::from_std)
+            .map_err(|error| RunError {
+                what: "cannot start the admin HTTP",
+                error,
+            })?;
+        tasks.spawn(admin::serve(listener, admin));
+        Ok(Self {
+            tasks,
+            producer,
+            finished,
+        })
+    }
+
+    /// Flushes telemetry within its bound and ends everything.
+    async fn stop(mut self) {
+        self.finished.cancel();
+        if let Some(producer) = self.producer {
+            producer.shutdown(TELEMETRY_FLUSH).await;
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+fn start_checks(tasks: &mut JoinSet<()>, shared: &Shared, checks: Checks) {
+    let backends = shared.pool.backends();
+    let start = Instant::now();
+    for (index, backend) in backends.iter().enumerate() {
+        let schedule = Schedule::new(start, checks.interval, index, backends.len());
+        let (pool, backend) = (Arc::clone(&shared.pool), Arc::clone(backend));
+        tasks.spawn(monitor(
+            pool,
+            backend,
+            schedule,
+            checks.thresholds,
+            checks.timeout,
+        ));
+    }
+}

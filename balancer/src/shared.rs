@@ -1,0 +1,60 @@
+//! What the workers and the control side of one running balancer share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Timeouts;
+use crate::metrics::Counters;
+use crate::pool::Pool;
+use crate::record::SessionRecord;
+
+/// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
+pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
+
+/// One running balancer.
+pub(crate) struct Shared {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) on_record: Option<RecordHook>,
+    /// Cancelled when nothing new is to be accepted any more.
+    pub(crate) stop: CancellationToken,
+    pub(crate) started: Instant,
+}
+
+impl Shared {
+    /// The one way of a record: counters, access log, hook.
+    pub(crate) fn record(&self, record: &SessionRecord) {
+        self.counters.count(record);
+        record.log();
+        if let Some(hook) = &self.on_record {
+            hook(record);
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    /// A balancer that has nobody to serve its clients.
+    pub(crate) fn without_backends(on_record: Option<RecordHook>) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(Vec::new(), 0)),
+            counters: Arc::new(Counters::default()),
+            timeouts: crate::config::Config::default().timeouts,
+            on_record,
+            stop: CancellationToken::new(),
+            started: Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Scenario tests of the balancer, in process over real sockets on loopback. Every server binds port 0; every wait is
+//! for a condition and has a limit.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test asserts by panicking, and nobody names its items from outside"
+)]
+
+mod admin;
+mod backpressure;
+mod drain;
+mod half_close;
+mod idle;
+mod integrity;
+mod peers;
+mod program;
+mod random;
+mod redispatch;
+mod reset;
+mod round_robin;
+mod running;
+mod simulation;

@@ -1,0 +1,11 @@
+//! Backends to test against, one per behaviour.
+
+mod echo;
+mod puppet;
+mod refuses;
+mod unanswering;
+
+pub use echo::{Echo, converse};
+pub use puppet::Puppet;
+pub use refuses::Refuses;
+pub use unanswering::Unanswering;

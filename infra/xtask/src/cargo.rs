@@ -1,0 +1,50 @@
+//! Runs cargo, the one that runs us, and knows where it puts what it builds.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::{Failure, Outcome};
+
+/// Builds or checks with the given arguments; what cargo says goes to the terminal.
+pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(program());
+    command.args(arguments).envs(environment.iter().copied());
+    let shown = format!("cargo {}", arguments.join(" "));
+    eprintln!("+ {shown}");
+    let status = command
+        .status()
+        .map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("{shown} failed ({status})")))
+    }
+}
+
+/// Whether a cargo subcommand is installed.
+pub(crate) fn has(subcommand: &str) -> bool {
+    Command::new(program())
+        .args([subcommand, "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// A program of the workspace, built in that profile's folder (`debug` or `release`).
+pub(crate) fn binary(folder: &str, name: &str) -> Outcome<PathBuf> {
+    // We are <target>/debug/xtask ourselves, wherever the target directory is.
+    let own =
+        std::env::current_exe().map_err(|error| Failure::new(format!("where am I: {error}")))?;
+    let target = own.parent().and_then(|folder| folder.parent());
+    target
+        .map(|target| target.join(folder).join(name))
+        .ok_or_else(|| Failure::new(format!("no target directory above {}", own.display())))
+}
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
+}
+
+fn program() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}

@@ -1,0 +1,145 @@
+//! `lint` and `test`: everything that can be checked on this machine, said plainly where something cannot.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Failure, Outcome, cargo};
+
+/// Set to 1 where a check that cannot be made is a failure, as in CI.
+const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
+
+/// Where the shipped configurations stand; each is named after the program it is for.
+const CONFIGS: &str = "infra/config";
+
+/// The programs, by the name of their configuration.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("balancer", "netsocket-balancer"),
+    ("fileserver", "netsocket-fileserver"),
+    ("client", "netsocket"),
+    ("collector", "netsocket-collector"),
+];
+
+/// Unit, protocol and scenario tests of every package, then the end-to-end tests with real processes.
+pub(crate) fn test() -> Outcome {
+    cargo::run(&["build", "--workspace", "--bins"], &[])?;
+    cargo::run(&["test", "--workspace", "--exclude", "e2e"], &[])?;
+    cargo::run(&["test", "--package", "e2e"], &[])
+}
+
+/// Format, clippy, rustdoc, dependencies, and `--check-config` over every shipped configuration.
+pub(crate) fn lint() -> Outcome {
+    cargo::run(&["fmt", "--all", "--check"], &[])?;
+    cargo::run(
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        &[],
+    )?;
+    cargo::run(
+        &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+        ],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
+    dependencies()?;
+    cargo::run(&["build", "--workspace", "--bins"], &[])?;
+    configurations()
+}
+
+fn dependencies() -> Outcome {
+    if !cargo::has("deny") {
+        return skipped(
+            "dependencies",
+            "cargo-deny is not installed (cargo install --locked cargo-deny)",
+        );
+    }
+    cargo::run(&["deny", "check", "bans", "licenses", "sources"], &[])?;
+    // The advisories are a database to be fetched; without a network that is no verdict on our dependencies.
+    let advisories = Command::new("cargo")
+        .args(["deny", "check", "advisories"])
+        .output();
+    let said = advisories
+        .map_err(|error| Failure::new(format!("cargo deny check advisories: {error}")))?;
+    let text = String::from_utf8_lossy(&said.stderr);
+    if said.status.success() {
+        eprintln!("advisories: none");
+    } else if text.contains("failed to fetch advisory database")
+        || text.contains("failed to load advisory database")
+    {
+        eprintln!("skipped: advisories: the advisory database cannot be fetched from here");
+    } else {
+        return Err(Failure::new(format!(
+            "cargo deny check advisories failed\n{text}"
+        )));
+    }
+    Ok(())
+}
+
+fn configurations() -> Outcome {
+    let folder = cargo::workspace().join(CONFIGS);
+    let mut checked = 0;
+    for file in files_below(&folder)? {
+        let stem = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        let program = PROGRAMS
+            .iter()
+            .find(|(kind, _)| stem.split('-').next() == Some(kind));
+        let Some((_, program)) = program else {
+            return Err(Failure::new(format!(
+                "{}: named after no program of ours",
+                file.display()
+            )));
+        };
+        let mut command = Command::new(cargo::binary("debug", program)?);
+        // The file alone is judged: neither flags nor our environment may mend it.
+        let status = command
+            .env_clear()
+            .env("HOME", "/")
+            .arg("--config")
+            .arg(&file)
+            .arg("--check-config")
+            .status();
+        let status = status.map_err(|error| Failure::new(format!("{program}: {error}")))?;
+        if !status.success() {
+            return Err(Failure::new(format!(
+                "{} is refused by {program}",
+                file.display()
+            )));
+        }
+        checked += 1;
+    }
+    if checked == 0 {
+        Err(Failure::new(format!("no configuration below {CONFIGS}")))
+    } else {
+        Ok(())
+    }
+}
+
+fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let unreadable = |error| Failure::new(format!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        files.push(entry.map_err(unreadable)?.path());
+    }
+    files.retain(|file| file.extension() == Some(OsStr::new("toml")));
+    files.sort();
+    Ok(files)
+}
+
+fn skipped(what: &str, why: &str) -> Outcome {
+    if std::env::var(REQUIRE_STACK).is_ok_and(|value| value == "1") {
+        return Err(Failure::new(format!(
+            "{what}: {why}, and {REQUIRE_STACK}=1 allows no skip"
+        )));
+    }
+    eprintln!("skipped: {what}: {why}");
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! `cargo xtask demo`: the whole system on this machine, over real files, gone without a trace when it ends.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode};
+use std::time::Duration;
+
+use crate::process::Server;
+use crate::signals::StopSignals;
+use crate::{Failure, Outcome, cargo, metrics, sample};
+
+/// Where clients connect: the port that old clients know.
+const BALANCER: &str = "127.0.0.1:8081";
+/// Where the status page is.
+const ADMIN: &str = "127.0.0.1:8404";
+/// The file servers, by the names that the original system gave them.
+const FILE_SERVERS: [&str; 3] = ["server", "mirror1", "mirror2"];
+/// How often a condition is looked at while it is waited for.
+const POLL: Duration = Duration::from_millis(20);
+/// How long the balancer may take to call every file server up.
+const HEALTHY_LIMIT: Duration = Duration::from_secs(15);
+
+/// What a person can ask of the demo.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    directory: Option<PathBuf>,
+    no_client: bool,
+    kafka: Option<String>,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--no-client" => options.no_client = true,
+                "--kafka" => {
+                    let address = words
+                        .next()
+                        .ok_or_else(|| Failure::usage("--kafka takes HOST:PORT"))?;
+                    options.kafka = Some((*address).to_owned());
+                }
+                flag if flag.starts_with('-') => {
+                    return Err(Failure::usage(format!("demo: unknown flag '{flag}'")));
+                }
+                directory if options.directory.is_none() => {
+                    options.directory = Some(directory.into())
+                }
+                _ => return Err(Failure::usage("demo takes one directory")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Builds, starts, waits for health, runs the prompt (or waits for Ctrl-C), stops everything.
+pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
+    if let Some(directory) = options
+        .directory
+        .as_ref()
+        .filter(|directory| !directory.is_dir())
+    {
+        return Err(Failure::usage(format!(
+            "demo: {} is not a directory",
+            directory.display()
+        )));
+    }
+    let packages = [
+        "netsocket-balancer",
+        "netsocket-fileserver",
+        "netsocket-client",
+    ];
+    let mut build = vec!["build", "--release", "--quiet"];
+    build.extend(packages.iter().flat_map(|package| ["--package", package]));
+    cargo::run(&build, &[])?;
+
+    let stop = StopSignals::take()?;
+    let folder = Folder::make()?;
+    let root = match &options.directory {
+        Some(directory) => directory.clone(),
+        None => folder.sample_tree()?,
+    };
+    let mut system = System::start(options, &root, &folder, &stop)?;
+    let code = if options.no_client {
+        println!("ready; Ctrl-C stops everything");
+        while stop.wait(Duration::from_secs(3600)).is_none() {}
+        ExitCode::SUCCESS
+    } else {
+        prompt(&stop)?
+    };
+    system.stop(&stop);
+    Ok(code)
+}
+
+/// The running servers.
+struct System {
+    servers: Vec<Server>,
+}
+
+impl System {
+    fn start(options: &Options, root: &Path, folder: &Folder, stop: &StopSignals) -> Outcome<Self> {
+        let kafka = options
+            .kafka
+            .as_ref()
+            .map_or(vec![], |address| vec!["--kafka", address.as_str()]);
+        let root = root
+            .to_str()
+            .ok_or_else(|| Failure::usage("demo: the directory's name is not UTF-8"))?;
+        let program = cargo::binary("release", "netsocket-fileserver")?;
+        let mut servers = Vec::new();
+        for name in FILE_SERVERS {
+            let arguments = [
+                &["--listen", "127.0.0.1:0", "--root", root, "--name", name][..],
+                &kafka[..],
+            ]
+            .concat();
+            servers.push(Server::start(name, &program, &arguments, &folder.0)?);
+        }
+        let mut addresses = Vec::new();
+        for server in &mut servers {
+            addresses.push(server.wait_for_address(stop)?);
+        }
+
+        let named = || FILE_SERVERS.into_iter().zip(&addresses);
+        let backends: Vec<String> = named()
+            .map(|(name, address)| format!("{name}={address}"))
+            .collect();
+        let mut arguments = vec!["--listen", BALANCER, "--admin", ADMIN];
+        arguments.extend(
+            backends
+                .iter()
+                .flat_map(|backend| ["--backend", backend.as_str()]),
+        );
+        arguments.extend(&kafka);
+        let program = cargo::binary("release", "netsocket-balancer")?;
+        servers.push(Server::start("balancer", &program, &arguments, &folder.0)?);
+
+        let mut system = Self { servers };
+        system.wait_until_healthy(stop)?;
+        for (name, address) in named() {
+            println!("{name:9} {address} up");
+        }
+        println!("balancer  {BALANCER}");
+        println!("status    http://{ADMIN}/");
+        println!("files     {root}");
+        println!("logs      {}", folder.0.display());
+        Ok(system)
+    }
+
+    fn wait_until_healthy(&mut self, stop: &StopSignals) -> Outcome {
+        let admin: SocketAddr = ADMIN
+            .parse()
+            .map_err(|_| Failure::new(format!("{ADMIN} is no address")))?;
+        let mut waited = Duration::ZERO;
+        while waited < HEALTHY_LIMIT {
+            if metrics::backends_up(admin) == Some(FILE_SERVERS.len()) {
+                return Ok(());
+            }
+            for server in &mut self.servers {
+                server.check_alive()?;
+            }
+            if stop.wait(POLL).is_some() {
+                return Err(Failure::new("interrupted"));
+            }
+            waited += POLL;
+        }
+        Err(Failure::new(format!(
+            "not every file server is up after {HEALTHY_LIMIT:?}; see http://{ADMIN}/"
+        )))
+    }
+
+    /// The balancer first, so that its sessions end before the servers behind it.
+    fn stop(&mut self, stop: &StopSignals) {
+        for server in self.servers.iter_mut().rev() {
+            server.terminate();
+            server.wait_for_end(stop);
+        }
+    }
+}
+
+/// Runs the client's prompt on this terminal until it ends, or until we are told to stop.
+fn prompt(stop: &StopSignals) -> Outcome<ExitCode> {
+    let program = cargo::binary("release", "netsocket")?;
+    let failed = |error| Failure::new(format!("{}: {error}", program.display()));
+    let mut client = Command::new(&program)
+        .args(["--server", BALANCER])
+        .spawn()
+        .map_err(failed)?;
+    loop {
+        if let Some(status) = client.try_wait().map_err(failed)? {
+            return Ok(ExitCode::from(
+                status
+                    .code()
+                    .and_then(|code| u8::try_from(code).ok())
+                    .unwrap_or(1),
+            ));
+        }
+        match stop.wait(POLL) {
+            // Ctrl-C in the prompt reaches the client from the terminal; what it means is the client's business.
+            None | Some(signal_hook::consts::SIGINT) => {}
+            Some(_) => return Ok(end_client(client)),
+        }
+    }
+}
+
+fn end_client(mut client: Child) -> ExitCode {
+    // Both fail only where the client has ended by itself.
+    let _ = client.kill();
+    let _ = client.wait();
+    ExitCode::FAILURE
+}
+
+/// A folder for logs and the sample tree, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> Outcome<Self> {
+        let path = std::env::temp_dir().join(format!("netsocket-demo-{}", std::process::id()));
+        fs::create_dir(&path)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+
+    fn sample_tree(&self) -> Outcome<PathBuf> {
+        let tree = self.0.join("files");
+        fs::create_dir(&tree)
+            .and_then(|()| sample::make(&tree))
+            .map_err(|error| Failure::new(format!("{}: {error}", tree.display())))?;
+        Ok(tree)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} could not be removed: {error}", self.0.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_and_directory_stand_in_any_order() {
+        let options = Options::parse(&["--kafka", "h:1", "dir", "--no-client"]).unwrap();
+        let expected = Options {
+            directory: Some("dir".into()),
+            no_client: true,
+            kafka: Some("h:1".to_owned()),
+        };
+        assert_eq!(options, expected);
+        for wrong in [&["--kafka"][..], &["a", "b"], &["--port", "1"]] {
+            assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
+        }
+    }
+}
