@@ -1,0 +1,188 @@
+//! One log line per request, and how a request is told in it.
+
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+
+use netsocket_protocol::message::{Order, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Query;
+use tokio::time::Instant;
+
+use crate::error::{RequestError, Side};
+
+/// Characters of a command that a log line holds.
+const COMMAND_MAX: usize = 300;
+
+/// Which of the two wires a session speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    Old,
+    New,
+}
+
+impl fmt::Display for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Old => "old",
+            Self::New => "new",
+        })
+    }
+}
+
+/// What an answer held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Served {
+    /// Files or directories named or archived.
+    pub(crate) files: u64,
+    /// Directories that could not be read on the way.
+    pub(crate) unreadable: u64,
+    /// Files that a word was needed about.
+    pub(crate) warnings: u64,
+}
+
+/// A request between its arrival and its log line.
+#[derive(Debug)]
+pub(crate) struct Access {
+    peer: SocketAddr,
+    wire: Wire,
+    command: String,
+    began: Instant,
+}
+
+impl Access {
+    /// A request has come. `command` must be fit for a log: names in it escaped.
+    pub(crate) fn begin(peer: SocketAddr, wire: Wire, mut command: String) -> Self {
+        if let Some((at, _)) = command.char_indices().nth(COMMAND_MAX) {
+            command.truncate(at);
+            command.push('…');
+        }
+        Self {
+            peer,
+            wire,
+            command,
+            began: Instant::now(),
+        }
+    }
+
+    /// The request is over; `bytes` were sent for it.
+    pub(crate) fn end(self, result: &Result<Served, RequestError>, bytes: u64) {
+        let Self {
+            peer,
+            wire,
+            command,
+            began,
+        } = self;
+        let ms = began.elapsed().as_secs_f64() * 1e3;
+        let ms = (ms * 1e3).round() / 1e3;
+        match result {
+            Ok(Served {
+                files,
+                unreadable,
+                warnings,
+            }) => {
+                tracing::info!(
+                    target: TARGET, %peer, %wire, %command, result = "ok",
+                    files, bytes, ms, unreadable, warnings
+                );
+            }
+            Err(error) if error.side() == Side::Server => {
+                tracing::warn!(
+                    target: TARGET, %peer, %wire, %command, result = error.label(),
+                    files = 0, bytes, ms, %error
+                );
+            }
+            Err(error) => {
+                tracing::info!(
+                    target: TARGET, %peer, %wire, %command, result = error.label(),
+                    files = 0, bytes, ms, %error
+                );
+            }
+        }
+    }
+}
+
+/// The target of these lines.
+const TARGET: &str = "netsocket_fileserver::access";
+
+/// A request of the new wire in words.
+pub(crate) fn told(request: &Request) -> String {
+    let mut words = String::new();
+    // Writing to a string cannot fail.
+    let _ = match request {
+        Request::Directories { order } => write!(
+            words,
+            "directories order={}",
+            match order {
+                Order::Name => "name",
+                Order::Born => "born",
+            }
+        ),
+        Request::Find { query, limit } => write!(words, "find{} limit={limit}", Told(query)),
+        Request::Archive { query, .. } => write!(words, "archive{}", Told(query)),
+    };
+    words
+}
+
+struct Told<'a>(&'a Query);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Query {
+            name,
+            size_min,
+            size_max,
+            extensions,
+            born_from,
+            born_before,
+        } = self.0;
+        let mut condition = |key: &str, value: Option<&dyn fmt::Display>| match value {
+            Some(value) => write!(f, " {key}={value}"),
+            None => Ok(()),
+        };
+        fn shown<T: fmt::Display>(value: &Option<T>) -> Option<&dyn fmt::Display> {
+            value.as_ref().map(|value| value as &dyn fmt::Display)
+        }
+        condition("name", shown(name))?;
+        condition("size_min", shown(size_min))?;
+        condition("size_max", shown(size_max))?;
+        for extension in extensions {
+            condition("extension", Some(extension))?;
+        }
+        condition("born_from", shown(born_from))?;
+        condition("born_before", shown(born_before))
+    }
+}
+
+/// A line of the old wire, escaped.
+pub(crate) fn told_line(line: &[u8]) -> String {
+    Name::from(line.strip_suffix(b"\n").unwrap_or(line)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_told_in_one_line() {
+        let query = Query {
+            name: Some(Name(b"a\nb\xff".to_vec())),
+            size_min: Some(3),
+            extensions: vec!["c".into(), "d".into()],
+            ..Query::default()
+        };
+        assert_eq!(
+            told(&Request::Find { query, limit: 7 }),
+            "find name=a\\nb\\xff size_min=3 extension=c extension=d limit=7"
+        );
+        assert_eq!(told_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
+    }
+
+    #[test]
+    fn a_long_command_is_cut() {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let access = Access::begin(peer, Wire::Old, "ä".repeat(1_000));
+        assert_eq!(access.command.chars().count(), COMMAND_MAX + 1);
+    }
+}

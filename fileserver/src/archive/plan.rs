@@ -1,0 +1,321 @@
+//! What an archive will be, fixed before its first byte.
+
+use netsocket_protocol::message::{self, Compression, Problem, Warning};
+use netsocket_protocol::name::Name;
+
+use super::naming::renamings;
+use super::tar::{END, Header, padding};
+use super::{BLOCK_BYTES, FORMAT, LEVEL};
+use crate::metadata::Timestamp;
+use crate::search::FoundFile;
+
+/// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
+const ID_DIGITS: usize = 32;
+
+/// One file of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The path below the root.
+    pub path: Vec<u8>,
+    /// The name inside, where the base name was taken.
+    pub renamed: Option<Vec<u8>>,
+    /// Bytes of content, whatever becomes of the file.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// The time of the last modification.
+    pub modified: Timestamp,
+}
+
+impl Entry {
+    /// The name inside of the archive.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.renamed
+            .as_deref()
+            .unwrap_or_else(|| base_name(&self.path))
+    }
+
+    pub(super) fn header(&self) -> Header<'_> {
+        Header {
+            name: self.name(),
+            mode: self.mode,
+            size: self.size,
+            modified: self.modified.seconds,
+        }
+    }
+
+    /// Bytes in the tar stream.
+    fn tar_bytes(&self) -> Option<u64> {
+        self.header()
+            .length()
+            .checked_add(self.size)?
+            .checked_add(padding(self.size))
+    }
+}
+
+/// The files of an archive and what is to be said of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    entries: Vec<Entry>,
+    warnings: Vec<Warning>,
+    id: String,
+    file_bytes: u64,
+    tar_bytes: u64,
+}
+
+/// There is no archive because no file is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NothingToArchive {
+    /// No file is meant.
+    NoneFound,
+    /// None of the files that are meant may be read.
+    NoneReadable,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// It would be empty.
+    #[error("there is no file to archive")]
+    Nothing(NothingToArchive),
+    /// The length of the tar stream does not fit into 64 bits, as sparse files can achieve.
+    #[error("the files are too large for one archive")]
+    TooLarge,
+}
+
+impl Plan {
+    /// Plans the archive of these files, which are sorted by path.
+    ///
+    /// # Errors
+    /// [`PlanError`] where there is nothing to archive, or too much.
+    pub fn new(files: Vec<FoundFile>) -> Result<Self, PlanError> {
+        let found = files.len();
+        let mut warnings = Vec::new();
+        let mut entries = Vec::with_capacity(found);
+        for file in files {
+            if file.readable {
+                entries.push(Entry {
+                    path: file.path,
+                    renamed: None,
+                    size: file.size,
+                    mode: file.mode & 0o7777,
+                    modified: file.modified,
+                });
+            } else {
+                warnings.push(Warning {
+                    path: Name::from(file.path),
+                    problem: Problem::Unreadable,
+                });
+            }
+        }
+        if entries.is_empty() {
+            return Err(PlanError::Nothing(if found == 0 {
+                NothingToArchive::NoneFound
+            } else {
+                NothingToArchive::NoneReadable
+            }));
+        }
+        let renamed = renamings(entries.iter().map(|entry| base_name(&entry.path)));
+        for (entry, renamed) in entries.iter_mut().zip(renamed) {
+            entry.renamed = renamed;
+            if entry.renamed.is_some() {
+                warnings.push(Warning {
+                    path: Name::from(entry.path.as_slice()),
+                    problem: Problem::Renamed,
+                });
+            }
+        }
+        let tar_bytes = entries
+            .iter()
+            .try_fold(END, |sum, entry| sum.checked_add(entry.tar_bytes()?))
+            .ok_or(PlanError::TooLarge)?;
+        Ok(Self {
+            id: id(&entries),
+            // Less than `tar_bytes`, so it cannot overflow.
+            file_bytes: entries.iter().map(|entry| entry.size).sum(),
+            tar_bytes,
+            entries,
+            warnings,
+        })
+    }
+
+    /// Hash of everything that determines the bytes of the archive; the birth times do not, as copies of a tree differ
+    /// in them.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The files, in the order of the archive.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The files that are left out or have another name.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Bytes of the tar stream.
+    #[must_use]
+    pub fn tar_bytes(&self) -> u64 {
+        self.tar_bytes
+    }
+
+    /// Blocks of the stream.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.tar_bytes.div_ceil(BLOCK_BYTES as u64)
+    }
+
+    /// What the new wire says before the blocks.
+    #[must_use]
+    pub fn message(&self) -> message::Plan {
+        message::Plan {
+            plan: self.id.clone(),
+            files: self.entries.len() as u64,
+            file_bytes: self.file_bytes,
+            tar_bytes: self.tar_bytes,
+            block_bytes: BLOCK_BYTES as u64,
+            blocks: self.blocks(),
+            first_block: 0,
+            compression: Compression::Gzip,
+        }
+    }
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => &path[slash + 1..],
+        None => path,
+    }
+}
+
+/// Each text stands behind its length, so that no two plans give the hash the same bytes.
+fn id(entries: &[Entry]) -> String {
+    let mut hash = blake3::Hasher::new();
+    let header = format!(
+        "netsocket plan {FORMAT} gzip {LEVEL} {BLOCK_BYTES} {}\n",
+        entries.len()
+    );
+    hash.update(header.as_bytes());
+    for entry in entries {
+        for text in [entry.path.as_slice(), entry.name()] {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        hash.update(&entry.size.to_le_bytes());
+        hash.update(&entry.modified.seconds.to_le_bytes());
+        hash.update(&entry.modified.nanos.to_le_bytes());
+        hash.update(&entry.mode.to_le_bytes());
+    }
+    let mut digits = hash.finalize().to_hex().to_string();
+    digits.truncate(ID_DIGITS);
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, size: u64) -> FoundFile {
+        FoundFile {
+            path: path.as_bytes().to_vec(),
+            size,
+            mode: 0o100_640,
+            modified: Timestamp {
+                seconds: 1_700_000_000,
+                nanos: 1,
+            },
+            born: Timestamp::default(),
+            birth_known: true,
+            readable: true,
+        }
+    }
+
+    #[test]
+    fn the_length_of_the_stream_is_known_to_the_byte() {
+        let plan = Plan::new(vec![
+            file("a/empty", 0),
+            file("b/one", 1),
+            file("c/full", 512),
+            file(&"n".repeat(101), 513),
+        ])
+        .unwrap();
+        let expected = 512 + (512 + 512) + (512 + 512) + (512 + 512 + 512 + 1_024) + 1_024;
+        assert_eq!(plan.tar_bytes(), expected);
+        assert_eq!(
+            (plan.message().files, plan.message().file_bytes),
+            (4, 1_026)
+        );
+        assert_eq!(plan.blocks(), 1);
+        let exact = BLOCK_BYTES as u64 - 512 - 1_024;
+        assert_eq!(Plan::new(vec![file("x", exact)]).unwrap().blocks(), 1);
+        assert_eq!(Plan::new(vec![file("x", exact + 1)]).unwrap().blocks(), 2);
+    }
+
+    #[test]
+    fn the_id_hangs_on_all_that_makes_the_bytes_and_on_nothing_else() {
+        let plan = |change: &dyn Fn(&mut FoundFile)| {
+            let mut files = vec![file("a/x", 1), file("b/y", 2)];
+            change(&mut files[1]);
+            Plan::new(files).unwrap().id().to_owned()
+        };
+        let same = plan(&|_| {});
+        assert_eq!(same.len(), 32);
+        assert_eq!(plan(&|file| file.born.seconds = 7), same);
+        assert_eq!(plan(&|file| file.birth_known = false), same);
+        let changes: [&dyn Fn(&mut FoundFile); 5] = [
+            &|file| file.size = 3,
+            &|file| file.mode = 0o100_600,
+            &|file| file.modified.seconds += 1,
+            &|file| file.modified.nanos += 1,
+            &|file| file.path = b"b/z".to_vec(),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            assert_ne!(plan(change), same, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_left_out_and_named() {
+        let mut secret = file("b", 1);
+        secret.readable = false;
+        let plan = Plan::new(vec![file("a", 1), secret.clone(), file("c/a", 1)]).unwrap();
+        let names: Vec<&[u8]> = plan.entries().iter().map(Entry::name).collect();
+        assert_eq!(names, [&b"a"[..], b"a (1)"]);
+        let said: Vec<(String, Problem)> = plan
+            .warnings()
+            .iter()
+            .map(|warning| (warning.path.to_string(), warning.problem))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("b".to_owned(), Problem::Unreadable),
+                ("c/a".to_owned(), Problem::Renamed)
+            ]
+        );
+        assert_eq!(
+            Plan::new(vec![secret]),
+            Err(PlanError::Nothing(NothingToArchive::NoneReadable))
+        );
+        assert_eq!(
+            Plan::new(vec![]),
+            Err(PlanError::Nothing(NothingToArchive::NoneFound))
+        );
+    }
+
+    #[test]
+    fn sizes_beyond_64_bits_are_refused() {
+        let files = vec![file("a", u64::MAX / 2), file("b", u64::MAX / 2 + 1)];
+        assert_eq!(Plan::new(files), Err(PlanError::TooLarge));
+        assert_eq!(
+            Plan::new(vec![file("a", u64::MAX)]),
+            Err(PlanError::TooLarge)
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! A stateless file server over one directory tree.
+//!
+//! The way of a request: a session tells the wire from the first byte and reads a command; a [`search`] walks the
+//! tree for the files that it means; an [`archive`] is planned and streamed. Any number of these servers over the same
+//! tree give the same answers, byte for byte.
+//!
+//! Owns: the tree below the root, who may read it through whom, and the limits on that. Does not own: the bytes of the
+//! wires (`netsocket-protocol`), or which server a client is sent to (the balancer).
+//!
+//! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
+
+mod access;
+pub mod archive;
+pub mod config;
+mod day;
+mod descriptors;
+pub mod error;
+mod metadata;
+mod root;
+pub mod search;
+mod server;
+mod service;
+mod session;
+mod spool;
+mod walk;
+
+pub use config::Config;
+pub use descriptors::raise_descriptor_limit;
+pub use metadata::Timestamp;
+pub use root::{Root, RootError};
+pub use server::{Bound, StartError, run};
+pub use walk::WalkError;

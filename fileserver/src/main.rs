@@ -1,0 +1,118 @@
+//! The program `netsocket-fileserver`: flags, log, signals, exit code. Everything else is in the library.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use netsocket_fileserver::{Bound, Config, raise_descriptor_limit, run};
+use netsocket_settings::{Flag, Layers, init_log};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The exit code where the settings are wrong or the server cannot start.
+const EXIT_START: u8 = 2;
+
+/// The exit code where a second signal did not wait for sessions to end.
+const EXIT_CUT: u8 = 1;
+
+/// How long work that nobody waits for may hold up the end.
+const LEFTOVERS: Duration = Duration::from_millis(500);
+
+/// Serves the files below a directory on both wires of NetSocket.
+#[derive(Debug, Parser)]
+#[command(name = "netsocket-fileserver", version)]
+struct Flags {
+    /// Settings, as TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check the settings and do nothing else
+    #[arg(long)]
+    check_config: bool,
+    /// Where to listen [default: 0.0.0.0:9000]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The directory to share [default: the home directory]
+    #[arg(long, value_name = "DIR")]
+    root: Option<String>,
+    /// What the server calls itself [default: the host name]
+    #[arg(long)]
+    name: Option<String>,
+    /// The answer to the port question of old clients [default: 8081]
+    #[arg(long, value_name = "PORT")]
+    advertise_port: Option<String>,
+    /// Kafka brokers that get a record each second [default: none]
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match start(&flags) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("netsocket-fileserver: {error:#}");
+            ExitCode::from(EXIT_START)
+        }
+    }
+}
+
+fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
+    let given = [
+        ("listen", &flags.listen),
+        ("root", &flags.root),
+        ("name", &flags.name),
+        ("advertise_port", &flags.advertise_port),
+        ("kafka", &flags.kafka),
+    ];
+    let layers = Layers {
+        file: flags.config.as_deref(),
+        flags: given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
+            .collect(),
+    };
+    let config = Config::load(&layers, |name| std::env::var(name).ok())?;
+    if flags.check_config {
+        println!("netsocket-fileserver: the settings are OK");
+        return Ok(ExitCode::SUCCESS);
+    }
+    init_log(&config.log, config.log_format);
+    raise_descriptor_limit();
+    let bound = Bound::bind(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let code = runtime.block_on(serve(bound))?;
+    runtime.shutdown_timeout(LEFTOVERS);
+    Ok(code)
+}
+
+/// The first signal stops gracefully, the second at once.
+async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let shutdown = CancellationToken::new();
+    let signals = async {
+        any(&mut terminate, &mut interrupt).await;
+        shutdown.cancel();
+        any(&mut terminate, &mut interrupt).await;
+        tracing::warn!("second signal: sessions are cut");
+    };
+    tokio::select! {
+        ended = run(bound, shutdown.clone()) => {
+            ended.context("cannot listen")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals => Ok(ExitCode::from(EXIT_CUT)),
+    }
+}
+
+async fn any(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

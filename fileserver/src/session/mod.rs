@@ -1,0 +1,99 @@
+//! One client connection from its first byte to its end.
+//!
+//! The first byte tells the wire; from then on [`old`] or [`new`] has the session. This module owns the opening: the
+//! magic's first byte, the port question of the old wire, and what is neither.
+
+mod connection;
+mod new;
+mod old;
+mod refuse;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netsocket_protocol::Opening;
+use netsocket_protocol::message::Warning;
+use netsocket_protocol::old::frame;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::access::{Access, Served, Wire};
+use crate::service::Service;
+use connection::Connection;
+pub(crate) use refuse::refuse;
+
+/// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
+/// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// Faults of one archive that get a log line each; the line of the request counts all of them.
+const FAULTS_LOGGED: usize = 20;
+
+/// Serves a connection until it ends, the service stops or is aborted.
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, service: &Service) {
+    tokio::select! {
+        biased;
+        () = service.abort.cancelled() => {
+            tracing::warn!(%peer, "session cut: its time to end is over");
+        }
+        () = open(stream, peer, service) => {}
+    }
+}
+
+async fn open(stream: TcpStream, peer: SocketAddr, service: &Service) {
+    // Answers are small or written in large pieces: neither gains from waiting for more.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "connection lost");
+        return;
+    }
+    let mut connection = Connection::new(stream, service.progress_timeout);
+    let received = tokio::select! {
+        biased;
+        () = service.stop.cancelled() => return,
+        received = timeout(service.idle_timeout, connection.receive()) => received,
+    };
+    match received {
+        // A balancer checks by connecting and closing.
+        Ok(Ok(0)) => return,
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return tracing::debug!(%peer, %error, "connection lost"),
+        Err(_) => return tracing::info!(%peer, "closed: no byte came"),
+    }
+    let first = connection.received().first().copied().unwrap_or_default();
+    match Opening::of(first) {
+        Opening::OldQuestionOrFrame if is_question(&mut connection).await => {
+            answer_question(connection, peer, service).await;
+        }
+        Opening::OldQuestionOrFrame => old::serve(connection, peer, service).await,
+        Opening::OldSession => {
+            connection.take(1);
+            old::serve(connection, peer, service).await;
+        }
+        Opening::New => new::serve(connection, peer, service).await,
+        Opening::Unknown => {
+            tracing::info!(%peer, first, "closed: neither wire begins with this byte");
+        }
+    }
+}
+
+/// Whether the `0` that has come stands alone.
+async fn is_question(connection: &mut Connection) -> bool {
+    if connection.received().len() > 1 {
+        return false;
+    }
+    !matches!(timeout(GRACE, connection.receive()).await, Ok(Ok(1..)))
+}
+
+async fn answer_question(mut connection: Connection, peer: SocketAddr, service: &Service) {
+    let access = Access::begin(peer, Wire::Old, "port question".to_owned());
+    let port = service.advertise_port.to_string();
+    let result = connection.send(&frame(port.as_bytes())).await;
+    access.end(&result.map(|()| Served::default()), connection.sent());
+    connection.close().await;
+}
+
+fn log_faults(peer: SocketAddr, faults: &[Warning]) {
+    for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
+        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
+    }
+}

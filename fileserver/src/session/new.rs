@@ -1,0 +1,339 @@
+//! A session on the new wire: hello both ways, then requests, answered in order.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use netsocket_protocol::block::Block;
+use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
+use netsocket_protocol::message::{
+    Compression, ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Reply, Request,
+};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Query;
+use netsocket_protocol::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::codec::Encoder as _;
+
+use super::connection::{Connection, Next};
+use super::log_faults;
+use crate::access::{Access, Served, Wire, told};
+use crate::archive::trailer;
+use crate::error::RequestError;
+use crate::search::FoundFile;
+use crate::service::Service;
+
+/// How long a client may take for magic and hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most files that one request finds.
+const FIND_MAX: u64 = 10_000;
+
+/// Names in one part of a list.
+const PART_NAMES: usize = 1_000;
+
+/// Bytes of paths in one part of a list: JSON makes at most six of each, and a frame must hold them.
+const PART_BYTES: usize = 256 * 1024;
+
+pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service: &Service) {
+    let _open = service.sessions.begin();
+    let mut codec = FrameCodec::new(MAX_REQUEST);
+    match handshake(&mut connection, &mut codec, service).await {
+        Ok(()) => {}
+        Err(Refusal::Silent(problem)) => {
+            return tracing::info!(%peer, wire = %Wire::New, %problem, "closed");
+        }
+        Err(Refusal::Said(problem)) => {
+            tracing::info!(%peer, wire = %Wire::New, %problem, "refused");
+            let error = ErrorReply::new(ErrorKind::BadRequest, problem);
+            // The client may be gone; the log has the reason.
+            let _ = connection.send(&refusal(service, &error)).await;
+            return connection.close().await;
+        }
+    }
+    loop {
+        let next = connection
+            .next(&mut codec, service.idle_timeout, &service.stop)
+            .await;
+        match next {
+            Next::Item(frame) => {
+                if answer(&mut connection, peer, service, &frame)
+                    .await
+                    .is_break()
+                {
+                    return;
+                }
+            }
+            Next::End | Next::Stopped => return,
+            Next::Idle => return tracing::info!(%peer, wire = %Wire::New, "closed: idle"),
+            Next::Lost(error) => {
+                return tracing::debug!(%peer, wire = %Wire::New, %error, "connection lost");
+            }
+            Next::Broken(problem) => {
+                tracing::info!(%peer, wire = %Wire::New, %problem, "closed: broken frame");
+                let error = ErrorReply::new(ErrorKind::BadRequest, problem);
+                // The client may be gone; the log has the reason.
+                let _ = send_message(&mut connection, &error).await;
+                return connection.close().await;
+            }
+        }
+    }
+}
+
+/// Why a session does not begin.
+enum Refusal {
+    /// Whoever that is, it does not speak this wire or is gone.
+    Silent(&'static str),
+    /// The client is told.
+    Said(String),
+}
+
+/// Takes the client's magic and hello, and answers with ours.
+async fn handshake(
+    connection: &mut Connection,
+    codec: &mut FrameCodec,
+    service: &Service,
+) -> Result<(), Refusal> {
+    let deadline = Instant::now() + HELLO_TIMEOUT;
+    while !take_magic(connection)? {
+        let received = tokio::select! {
+            biased;
+            () = service.stop.cancelled() => return Err(Refusal::Silent("the server stops")),
+            received = timeout_at(deadline, connection.receive()) => received,
+        };
+        match received {
+            Ok(Ok(1..)) => {}
+            Ok(_) => return Err(Refusal::Silent("the connection ended within the magic")),
+            Err(_) => return Err(Refusal::Silent("no hello came")),
+        }
+    }
+    let wait = deadline.saturating_duration_since(Instant::now());
+    let frame = match connection.next(codec, wait, &service.stop).await {
+        Next::Item(frame) => frame,
+        Next::End | Next::Lost(_) => {
+            return Err(Refusal::Silent("the connection ended before a hello"));
+        }
+        Next::Stopped => return Err(Refusal::Silent("the server stops")),
+        Next::Idle => {
+            return Err(Refusal::Said(format!(
+                "no hello came within {HELLO_TIMEOUT:?}"
+            )));
+        }
+        Next::Broken(problem) => return Err(Refusal::Said(problem)),
+    };
+    let hello = Hello::from_frame(&frame).map_err(|error| Refusal::Said(error.to_string()))?;
+    if hello.version != VERSION {
+        return Err(Refusal::Said(format!(
+            "this server speaks version {VERSION} of the protocol, the client asked for version {}",
+            hello.version
+        )));
+    }
+    let greeting = greeting(service);
+    let sent = connection.send(&greeting).await;
+    sent.map_err(|_| Refusal::Silent("the connection ended within the hello"))
+}
+
+/// Whether the magic is there, and taken; an error as soon as it cannot become the magic.
+fn take_magic(connection: &mut Connection) -> Result<bool, Refusal> {
+    let received = connection.received();
+    let compared = received.len().min(MAGIC.len());
+    if received[..compared] != MAGIC[..compared] {
+        return Err(Refusal::Silent(
+            "it begins with something else than the magic",
+        ));
+    }
+    let whole = compared == MAGIC.len();
+    if whole {
+        connection.take(MAGIC.len());
+    }
+    Ok(whole)
+}
+
+/// Our magic and hello.
+fn greeting(service: &Service) -> BytesMut {
+    let mut bytes = BytesMut::from(&MAGIC[..]);
+    let hello = Hello {
+        version: VERSION,
+        software: concat!("netsocket-fileserver/", env!("CARGO_PKG_VERSION")).to_owned(),
+        name: service.name.clone(),
+        features: Vec::new(),
+    };
+    put_message(&mut bytes, &hello);
+    bytes
+}
+
+/// All that a client gets that is refused: our greeting, so that it knows who speaks, and the error.
+pub(super) fn refusal(service: &Service, error: &ErrorReply) -> BytesMut {
+    let mut bytes = greeting(service);
+    put_message(&mut bytes, error);
+    bytes
+}
+
+/// Appends a message that certainly fits into a frame.
+fn put_message(bytes: &mut BytesMut, message: &impl Message) {
+    // A server's name and a sentence are far below the limit of a frame.
+    if let Ok(frame) = message.to_frame() {
+        let _ = FrameCodec::new(MAX_FRAME).encode(frame, bytes);
+    }
+}
+
+async fn send_message(
+    connection: &mut Connection,
+    message: &impl Message,
+) -> Result<(), RequestError> {
+    let mut bytes = BytesMut::new();
+    put_frame(&mut bytes, message.to_frame()?)?;
+    connection.send(&bytes).await
+}
+
+fn put_frame(bytes: &mut BytesMut, frame: Frame) -> Result<(), RequestError> {
+    FrameCodec::new(MAX_FRAME)
+        .encode(frame, bytes)
+        .map_err(too_long)
+}
+
+fn too_long(error: FrameError) -> RequestError {
+    RequestError::internal("writing a frame", error)
+}
+
+async fn answer(
+    connection: &mut Connection,
+    peer: SocketAddr,
+    service: &Service,
+    frame: &Frame,
+) -> ControlFlow<()> {
+    let before = connection.sent();
+    let request = Request::from_frame(frame);
+    let command = match &request {
+        Ok(request) => told(request),
+        Err(_) => Name::from(frame.payload.as_ref()).to_string(),
+    };
+    let access = Access::begin(peer, Wire::New, command);
+    let mut result = match request {
+        Err(error) => Err(RequestError::BadRequest(error.to_string())),
+        Ok(Request::Directories { order }) => directories(connection, service, order).await,
+        Ok(Request::Find { query, limit }) => find(connection, service, query, limit).await,
+        Ok(Request::Archive {
+            query,
+            compression: Compression::Gzip,
+        }) => archive(connection, peer, service, query).await,
+    };
+    if let Err(error) = &result
+        && !error.ends_session()
+        && let Err(lost) = send_message(connection, &error.reply()).await
+    {
+        result = Err(lost);
+    }
+    let over = result.as_ref().is_err_and(RequestError::ends_session);
+    access.end(&result, connection.sent() - before);
+    if over {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+async fn directories(
+    connection: &mut Connection,
+    service: &Service,
+    order: Order,
+) -> Result<Served, RequestError> {
+    let names = connection.while_there(service.directories(order)).await?;
+    let files = names.len() as u64;
+    let reply = |names, more| Reply::Directories { names, more };
+    send_list(connection, names, |name| name.as_bytes().len(), reply).await?;
+    Ok(Served {
+        files,
+        ..Served::default()
+    })
+}
+
+async fn find(
+    connection: &mut Connection,
+    service: &Service,
+    query: Query,
+    limit: u64,
+) -> Result<Served, RequestError> {
+    let limit = usize::try_from(limit.min(FIND_MAX)).unwrap_or(usize::MAX);
+    let found = connection.while_there(service.find(query, limit)).await?;
+    let served = Served {
+        files: found.files.len() as u64,
+        unreadable: found.unreadable_directories,
+        ..Served::default()
+    };
+    let entries = found.files.iter().map(FoundFile::entry).collect();
+    let reply = |files, more| Reply::Files { files, more };
+    let weight = |file: &FileEntry| file.path.as_bytes().len();
+    send_list(connection, entries, weight, reply).await?;
+    Ok(served)
+}
+
+/// Sends a list in parts, also an empty one.
+async fn send_list<T>(
+    connection: &mut Connection,
+    mut items: Vec<T>,
+    weight: impl Fn(&T) -> usize,
+    reply: impl Fn(Vec<T>, bool) -> Reply,
+) -> Result<(), RequestError> {
+    loop {
+        let rest = items.split_off(part(&items, &weight));
+        let more = !rest.is_empty();
+        send_message(connection, &reply(items, more)).await?;
+        if !more {
+            return Ok(());
+        }
+        items = rest;
+    }
+}
+
+/// How many of these items make the next part: at least one, if there is one.
+fn part<T>(items: &[T], weight: impl Fn(&T) -> usize) -> usize {
+    let mut bytes = 0;
+    items
+        .iter()
+        .take(PART_NAMES)
+        .enumerate()
+        .take_while(|(at, item)| {
+            bytes += weight(item);
+            *at == 0 || bytes <= PART_BYTES
+        })
+        .count()
+}
+
+async fn archive(
+    connection: &mut Connection,
+    peer: SocketAddr,
+    service: &Service,
+    query: Query,
+) -> Result<Served, RequestError> {
+    let permit = service.archive_permit()?;
+    let (plan, unreadable) = connection.while_there(service.plan(query)).await?;
+    send_message(connection, &plan.message()).await?;
+    let mut blocks = service.blocks(&plan);
+    let mut digest = blake3::Hasher::new();
+    let (mut index, mut sent) = (0, 0);
+    let mut frame = BytesMut::new();
+    while let Some(bytes) = blocks.next().await? {
+        digest.update(&bytes);
+        sent += bytes.len() as u64;
+        frame.clear();
+        Block { index, bytes }
+            .put_frame(&mut frame)
+            .map_err(too_long)?;
+        connection.send(&frame).await?;
+        index += 1;
+    }
+    let faults = blocks.finish().await?;
+    // Whoever has seen the trailer may count on the room being free.
+    drop(permit);
+    log_faults(peer, &faults);
+    let served = Served {
+        files: plan.entries().len() as u64,
+        unreadable,
+        warnings: (faults.len() + plan.warnings().len()) as u64,
+    };
+    let trailer = trailer(index, sent, &digest.finalize(), faults, plan.warnings());
+    send_message(connection, &trailer).await?;
+    Ok(served)
+}

@@ -1,0 +1,141 @@
+//! A temporary file without a name, in which an archive for the old wire waits until its length is known.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::io::Errno;
+use tokio::task::spawn_blocking;
+
+/// Names that are tried where the file system has no files without one.
+const ATTEMPTS: u32 = 100;
+
+/// Why an archive cannot be spooled.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// It is longer than allowed.
+    #[error("the archive is over the limit of {limit} bytes")]
+    OverLimit {
+        /// The most bytes.
+        limit: u64,
+    },
+    /// The disk is full, or worse.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A file that no other process can see and that is gone when it is closed, however that comes about.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    file: Arc<File>,
+    length: u64,
+    limit: u64,
+}
+
+impl Spool {
+    /// Makes the file. Blocks the thread, but only shortly.
+    pub(crate) fn create(directory: &Path, limit: u64) -> Result<Self, SpoolError> {
+        Ok(Self {
+            file: Arc::new(unnamed(directory)?),
+            length: 0,
+            limit,
+        })
+    }
+
+    /// Appends bytes; refuses those that would be over the limit.
+    pub(crate) async fn append(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
+        let length = self.length + bytes.len() as u64;
+        if length > self.limit {
+            return Err(SpoolError::OverLimit { limit: self.limit });
+        }
+        let file = Arc::clone(&self.file);
+        spawn_blocking(move || file.as_ref().write_all(&bytes))
+            .await
+            .map_err(io::Error::other)??;
+        self.length = length;
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl AsFd for Spool {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+fn unnamed(directory: &Path) -> io::Result<File> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    match openat(CWD, directory, flags | OFlags::TMPFILE, mode) {
+        Ok(fd) => Ok(File::from(fd)),
+        // Not every file system has such files; old kernels see only the flag for directories in there.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => unlinked(directory),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a file that did not exist and takes its name away.
+fn unlinked(directory: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for attempt in 0..ATTEMPTS {
+        let name = format!(".netsocket-spool-{}-{attempt}", std::process::id());
+        let path = directory.join(name);
+        match openat(CWD, &path, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => {
+                unlinkat(CWD, &path, AtFlags::empty())?;
+                return Ok(File::from(fd));
+            }
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_spool_keeps_to_its_limit_and_leaves_no_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::create(directory.path(), 10).unwrap();
+        spool.append(Bytes::from_static(b"123456")).await.unwrap();
+        let over = spool.append(Bytes::from_static(b"78901")).await;
+        assert!(matches!(over, Err(SpoolError::OverLimit { limit: 10 })));
+        spool.append(Bytes::from_static(b"7890")).await.unwrap();
+        assert_eq!(spool.length(), 10);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_system_without_unnamed_files_gets_an_unlinked_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = unlinked(directory.path()).unwrap();
+        let mut second = unlinked(directory.path()).unwrap();
+        file.write_all(b"one").unwrap();
+        second.write_all(b"two").unwrap();
+        file.rewind().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error() {
+        let gone = Path::new("/nonexistent/spool");
+        assert!(matches!(Spool::create(gone, 1), Err(SpoolError::Io(_))));
+    }
+}

@@ -1,0 +1,234 @@
+//! What a client cannot have: too many sessions or archives, too large a spool, all the time in the world.
+
+use std::time::Duration;
+
+use netsocket_protocol::message::{ErrorKind, Hello, Plan};
+use netsocket_protocol::query::Query;
+use tokio::io::AsyncReadExt as _;
+use tokio::task::JoinHandle;
+
+use crate::new_client::NewClient;
+use crate::old_client::OldClient;
+use crate::server::{TestServer, eventually, patiently};
+use crate::tree::{Tree, random};
+
+/// More than sockets, blocks under way and buffers hold together, and it does not compress.
+const MORE_THAN_BUFFERS: usize = 48 << 20;
+
+fn large() -> Tree {
+    let tree = Tree::empty();
+    tree.write(b"large", &random(MORE_THAN_BUFFERS, 5));
+    tree.write(b"small.txt", b"small");
+    tree
+}
+
+fn small() -> Query {
+    Query {
+        extensions: vec!["txt".into()],
+        ..Query::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_archive_too_many_is_busy_and_later_it_is_not() {
+    let tree = large();
+    let server = TestServer::with(&tree.root, |config| config.max_archives = 1);
+    let mut slow = NewClient::connect(server.address).await;
+    slow.ask_archive(Query::default()).await;
+    let plan: Plan = slow.message().await;
+
+    let mut second = NewClient::connect(server.address).await;
+    second.ask_archive(small()).await;
+    let error = second.error().await;
+    assert_eq!(error.kind, ErrorKind::Busy);
+    assert!(
+        error.message.contains("1 archives at once"),
+        "{}",
+        error.message
+    );
+    let mut old = OldClient::connect(server.address).await;
+    assert_eq!(old.archive("w24ft txt").await, None);
+    assert!(old.ask("w24fn small.txt").await.starts_with("FilePath: "));
+
+    slow.rest_of_archive(plan).await;
+    assert_eq!(second.archive(small()).await.plan.files, 1);
+    eventually(async || old.archive("w24ft txt").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_nothing_is_closed_and_disturbs_nobody() {
+    let tree = large();
+    for old in [false, true] {
+        let server = TestServer::with(&tree.root, |config| {
+            config.max_archives = 1;
+            config.progress_timeout = Duration::from_millis(300);
+        });
+        let mut stalled = if old {
+            let mut client = OldClient::connect(server.address).await;
+            client.send(b"w24fz 0 999999999").await;
+            assert_eq!(client.receive().await, b"yes");
+            client.stream
+        } else {
+            let mut client = NewClient::connect(server.address).await;
+            client.ask_archive(Query::default()).await;
+            let _: Plan = client.message().await;
+            client.stream
+        };
+        // When its archive is given up, there is room for another.
+        let mut other = NewClient::connect(server.address).await;
+        eventually(async || {
+            other.ask_archive(small()).await;
+            let frame = other.frame().await.unwrap();
+            match netsocket_protocol::message::Message::from_frame(&frame) {
+                Ok(plan) => Some(other.rest_of_archive(plan).await),
+                Err(_) => None,
+            }
+        })
+        .await;
+        // The drain only ends when the stalled session has.
+        server.stop().await;
+        let mut rest = Vec::new();
+        // It ends early: by a reset, or by an end before all was there.
+        let _ = patiently(stalled.read_to_end(&mut rest)).await;
+        assert!(rest.len() < MORE_THAN_BUFFERS, "{old} {}", rest.len());
+    }
+}
+
+#[tokio::test]
+async fn one_session_too_many_is_told_so_on_the_new_wire_and_closed_on_the_old() {
+    let tree = Tree::empty();
+    let server = TestServer::with(&tree.root, |config| config.max_sessions = 1);
+    let first = NewClient::connect(server.address).await;
+    let mut second = NewClient::greet(server.address, 1).await;
+    assert_eq!(second.message::<Hello>().await.name, "under-test");
+    let error = second.error().await;
+    assert_eq!(error.kind, ErrorKind::Busy);
+    assert!(
+        error.message.contains("all of its 1 sessions"),
+        "{}",
+        error.message
+    );
+    assert!(second.frame().await.is_none());
+    let mut old = OldClient::connect(server.address).await;
+    assert!(old.is_closed().await);
+
+    drop(first);
+    eventually(async || {
+        let mut client = NewClient::greet(server.address, 1).await;
+        let _: Hello = client.message().await;
+        client.ask_archive(Query::default()).await;
+        (client.error().await.kind == ErrorKind::NotFound).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hundred_silent_connections_too_many_do_not_keep_the_next_session_out() {
+    let tree = Tree::empty();
+    let server = TestServer::with(&tree.root, |config| config.max_sessions = 1);
+    let first = NewClient::connect(server.address).await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(OldClient::connect_silently(server.address).await);
+    }
+    for mut client in silent {
+        assert!(client.is_closed().await);
+    }
+    drop(first);
+    eventually(async || {
+        let mut client = OldClient::connect_silently(server.address).await;
+        let asked = tokio::io::AsyncWriteExt::write_all(&mut client.stream, b"0").await;
+        let mut answer = Vec::new();
+        let read = client.stream.read_to_end(&mut answer).await;
+        (asked.is_ok() && read.is_ok() && answer.ends_with(b"8081")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_archive_over_the_limit_of_the_spool_is_refused_on_the_old_wire_only() {
+    let tree = Tree::empty();
+    tree.write(b"large.bin", &random(3 << 20, 9));
+    tree.write(b"small.txt", b"small");
+    let spool = tempfile::tempdir().unwrap();
+    let server = TestServer::with(&tree.root, |config| {
+        config.spool_limit = 1 << 20;
+        config.spool_dir = spool.path().to_owned();
+    });
+    let mut old = OldClient::connect(server.address).await;
+    assert_eq!(old.archive("w24ft bin").await, None);
+    assert!(old.archive("w24ft txt").await.is_some());
+    assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+    let mut new = NewClient::connect(server.address).await;
+    assert_eq!(new.archive(Query::default()).await.plan.files, 2);
+    // Where nothing can be spooled, nothing is promised.
+    drop(spool);
+    assert_eq!(old.archive("w24ft txt").await, None);
+    assert_eq!(old.ask("dirlist -a").await, "");
+}
+
+/// An archive that nobody can wait for: hours of zeros.
+fn endless() -> Tree {
+    let tree = Tree::empty();
+    tree.write(b"small.txt", b"small");
+    let endless = std::fs::File::create(tree.path(b"endless")).unwrap();
+    endless.set_len(1 << 40).unwrap();
+    tree
+}
+
+/// Takes the only room for an archive, for an endless one; ends when the server ends the connection.
+async fn occupy(server: &TestServer, other: &mut OldClient) -> JoinHandle<OldClient> {
+    let mut client = OldClient::connect(server.address).await;
+    // When it is dropped, the connection is reset.
+    let socket = socket2::SockRef::from(&client.stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
+    let occupied = tokio::spawn(async move {
+        loop {
+            client.send(b"w24fz 1000 9999999999999").await;
+            // The other one may have been first.
+            if client.receive_if_there_is().await.as_deref() != Some(b"no") {
+                return client;
+            }
+        }
+    });
+    eventually(async || other.archive("w24ft txt").await.is_none().then_some(())).await;
+    occupied
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_resets_while_its_archive_is_spooled_makes_room() {
+    let tree = endless();
+    let server = TestServer::with(&tree.root, |config| config.max_archives = 1);
+    let mut other = OldClient::connect(server.address).await;
+    occupy(&server, &mut other).await.abort();
+    eventually(async || other.archive("w24ft txt").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_that_is_spooled_for_hours_does_not_outlive_the_drain_timeout() {
+    let tree = endless();
+    let server = TestServer::with(&tree.root, |config| {
+        config.max_archives = 1;
+        config.drain_timeout = Duration::from_millis(100);
+    });
+    let mut other = OldClient::connect(server.address).await;
+    let occupied = occupy(&server, &mut other).await;
+    server.stop().await;
+    assert!(patiently(occupied).await.unwrap().is_closed().await);
+    assert!(other.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_kafka_that_is_not_there_changes_nothing() {
+    let tree = Tree::empty();
+    tree.write(b"directory/small.txt", b"small");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap().to_string();
+    drop(closed);
+    let server = TestServer::with(&tree.root, |config| config.kafka = vec![address]);
+    let mut client = OldClient::connect(server.address).await;
+    assert_eq!(client.ask("dirlist -a").await, "directory\n");
+    assert!(client.archive("w24ft txt").await.is_some());
+    server.stop().await;
+    assert!(client.is_closed().await);
+}

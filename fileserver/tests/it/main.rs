@@ -1,0 +1,23 @@
+//! Scenarios over real sockets on loopback, the server in this process; only `process` starts the program itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in the functions that tests share"
+)]
+
+mod archive_bytes;
+mod faults;
+mod limits;
+mod new_client;
+mod new_wire;
+mod old_client;
+mod old_frames;
+mod old_wire;
+mod process;
+mod server;
+mod stopping;
+mod tar_round_trip;
+mod tools;
+mod tree;

@@ -1,0 +1,188 @@
+//! A client of the new wire, on the protocol crate.
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use netsocket_protocol::block::Block;
+use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
+use netsocket_protocol::message::{
+    Compression, ErrorReply, FileEntry, Hello, Message, Plan, Reply, Request, Trailer,
+};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Query;
+use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use crate::server::patiently;
+
+pub(crate) struct NewClient {
+    pub(crate) stream: TcpStream,
+    buffer: BytesMut,
+}
+
+/// An archive as it came.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Archive {
+    pub(crate) plan: Plan,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) trailer: Trailer,
+}
+
+impl NewClient {
+    /// Both hellos done.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let mut client = Self::greet(address, VERSION).await;
+        let hello: Hello = client.message().await;
+        assert_eq!(
+            (hello.version, hello.name.as_str()),
+            (VERSION, "under-test")
+        );
+        assert!(hello.software.starts_with("netsocket-fileserver/"));
+        client
+    }
+
+    /// Magic and hello sent, the server's magic received.
+    pub(crate) async fn greet(address: SocketAddr, version: u16) -> Self {
+        let hello = Hello {
+            version,
+            software: "test/0".to_owned(),
+            name: String::new(),
+            features: vec!["unheard-of".to_owned()],
+        };
+        let mut bytes = BytesMut::from(&MAGIC[..]);
+        bytes.extend_from_slice(&encoded(&hello));
+        Self::open_with(address, &bytes).await
+    }
+
+    /// Anything sent, the server's magic received.
+    pub(crate) async fn open_with(address: SocketAddr, bytes: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut magic = [0; 8];
+        patiently(stream.read_exact(&mut magic)).await.unwrap();
+        assert_eq!(&magic, b"NETSOCK\n");
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, request: &Request) {
+        self.stream.write_all(&encoded(request)).await.unwrap();
+    }
+
+    pub(crate) async fn send_raw(&mut self, kind: u8, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let frame = [&length[..], &[kind], payload].concat();
+        self.stream.write_all(&frame).await.unwrap();
+    }
+
+    /// The next frame, or nothing where the server has ended the connection.
+    pub(crate) async fn frame(&mut self) -> Option<Frame> {
+        patiently(async {
+            let mut codec = FrameCodec::new(MAX_FRAME);
+            loop {
+                if let Some(frame) = codec.decode(&mut self.buffer).unwrap() {
+                    return Some(frame);
+                }
+                match self.stream.read_buf(&mut self.buffer).await {
+                    Ok(1..) => {}
+                    _ => return None,
+                }
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn message<M: Message>(&mut self) -> M {
+        let frame = self.frame().await.expect("an answer");
+        M::from_frame(&frame).unwrap_or_else(|error| panic!("{error}: {frame:?}"))
+    }
+
+    pub(crate) async fn error(&mut self) -> ErrorReply {
+        self.message().await
+    }
+
+    pub(crate) async fn directories(&mut self, request: &Request) -> Vec<Name> {
+        self.send(request).await;
+        let mut all = Vec::new();
+        loop {
+            match self.message().await {
+                Reply::Directories { names, more } => {
+                    all.extend(names);
+                    if !more {
+                        return all;
+                    }
+                }
+                Reply::Files { .. } => panic!("files"),
+            }
+        }
+    }
+
+    /// All files, and in how many parts they came.
+    pub(crate) async fn find(&mut self, query: Query, limit: u64) -> (Vec<FileEntry>, usize) {
+        self.send(&Request::Find { query, limit }).await;
+        let (mut all, mut parts) = (Vec::new(), 0);
+        loop {
+            match self.message().await {
+                Reply::Files { files, more } => {
+                    all.extend(files);
+                    parts += 1;
+                    if !more {
+                        return (all, parts);
+                    }
+                }
+                Reply::Directories { .. } => panic!("directories"),
+            }
+        }
+    }
+
+    /// A whole archive, all its numbers checked.
+    pub(crate) async fn archive(&mut self, query: Query) -> Archive {
+        self.ask_archive(query).await;
+        let plan: Plan = self.message().await;
+        self.rest_of_archive(plan).await
+    }
+
+    pub(crate) async fn ask_archive(&mut self, query: Query) {
+        let compression = Compression::Gzip;
+        self.send(&Request::Archive { query, compression }).await;
+    }
+
+    pub(crate) async fn rest_of_archive(&mut self, plan: Plan) -> Archive {
+        let mut bytes = Vec::new();
+        for index in 0..plan.blocks {
+            let block = self.block().await;
+            assert_eq!(block.index, index);
+            bytes.extend_from_slice(&block.bytes);
+        }
+        let trailer: Trailer = self.message().await;
+        assert_eq!(
+            (trailer.blocks, trailer.bytes),
+            (plan.blocks, bytes.len() as u64)
+        );
+        assert_eq!(trailer.digest, blake3::hash(&bytes).to_hex().to_string());
+        assert_eq!(plan.tar_bytes.div_ceil(plan.block_bytes), plan.blocks);
+        Archive {
+            plan,
+            bytes,
+            trailer,
+        }
+    }
+
+    async fn block(&mut self) -> Block {
+        let frame = self.frame().await.expect("a block");
+        assert_eq!(frame.kind, FrameType::Data);
+        Block::from_payload(frame.payload).unwrap()
+    }
+}
+
+fn encoded(message: &impl Message) -> Bytes {
+    let mut bytes = BytesMut::new();
+    FrameCodec::new(MAX_FRAME)
+        .encode(message.to_frame().unwrap(), &mut bytes)
+        .unwrap();
+    bytes.freeze()
+}

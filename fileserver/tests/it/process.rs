@@ -1,0 +1,348 @@
+//! The program itself: flags, lines on standard error, signals, exit codes; and a user who may not read everything.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::{fs, thread};
+
+use netsocket_protocol::message::{Plan, Problem};
+use netsocket_protocol::query::Query;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::new_client::NewClient;
+use crate::old_client::OldClient;
+use crate::server::{PATIENCE, eventually, patiently};
+use crate::tools::untar;
+use crate::tree::{Tree, random};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_netsocket-fileserver");
+
+/// A user who owns nothing here.
+const NOBODY: u32 = 65_534;
+
+/// The program with nothing in its environment that could be a setting.
+fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NETSOCKET_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    /// Lines of its log.
+    log: mpsc::Receiver<String>,
+}
+
+impl Running {
+    /// Starts it on a port of the system's choice and reads the address from its log.
+    fn start(command: &mut Command, root: &Path) -> Self {
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0", "--name", "under-test", "--root"])
+            .arg(root)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| {
+                let line = line.unwrap();
+                let address = line.split("address=").nth(1)?.split(' ').next()?.to_owned();
+                line.contains("listening").then(|| address.parse().unwrap())
+            })
+            .unwrap();
+        // What it has to say later must not fill the pipe.
+        let (sender, log) = mpsc::channel();
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// The next line of the log with these words.
+    fn logged(&self, words: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).unwrap();
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        eventually(async || self.child.try_wait().unwrap()).await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs to the end: exit code, standard output, standard error.
+fn outcome(arguments: &[&str]) -> (i32, String, String) {
+    let output = program(PROGRAM).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn what_is_wrong_is_one_line_and_exit_code_2() {
+    let work = tempfile::tempdir().unwrap();
+    let work = work.path().to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let config = format!("{work}/config.toml");
+    fs::write(&config, "lisen = '127.0.0.1:0'\n").unwrap();
+    for (arguments, named) in [
+        (&["--root", work, "--listen", &taken][..], taken.as_str()),
+        (&["--root", &config, "--listen", "127.0.0.1:0"], &config),
+        (
+            &["--root", "/nonexistent/x", "--listen", "127.0.0.1:0"],
+            "/nonexistent/x",
+        ),
+        (&["--config", &config], "lisen"),
+        (&["--listen", "nowhere"], "nowhere"),
+        (&["--config", "/nonexistent/x.toml"], "/nonexistent/x.toml"),
+    ] {
+        let (code, _, said) = outcome(arguments);
+        assert_eq!((code, said.lines().count()), (2, 1), "{said}");
+        assert!(said.contains(named), "{said}");
+    }
+}
+
+#[test]
+fn version_and_check_config_print_one_line_and_end() {
+    let (code, said, _) = outcome(&["--version"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (
+            0,
+            concat!("netsocket-fileserver ", env!("CARGO_PKG_VERSION"), "\n")
+        )
+    );
+    let (code, said, _) = outcome(&["--check-config", "--root", "/nonexistent"]);
+    assert_eq!((code, said.lines().count()), (0, 1));
+    assert!(said.contains("OK"), "{said}");
+}
+
+#[tokio::test]
+async fn a_signal_stops_it_with_exit_code_0() {
+    let tree = Tree::empty();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = Running::start(&mut program(PROGRAM), &tree.root);
+        let mut client = NewClient::connect(running.address).await;
+        running.signal(signal);
+        assert!(client.frame().await.is_none());
+        assert_eq!(running.ended().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_archive_costs_little_memory_and_a_second_signal_does_not_wait_for_it() {
+    let tree = Tree::empty();
+    tree.write(b"large", &random(160 << 20, 17));
+    let mut running = Running::start(&mut program(PROGRAM), &tree.root);
+    let mut client = NewClient::connect(running.address).await;
+    client.ask_archive(Query::default()).await;
+    let plan: Plan = client.message().await;
+    // One block has passed through all stages.
+    client.frame().await.unwrap();
+    running.signal(Signal::TERM);
+    // The first signal has been understood when nobody can connect any more.
+    eventually(async || {
+        tokio::net::TcpStream::connect(running.address)
+            .await
+            .is_err()
+            .then_some(())
+    })
+    .await;
+    assert_eq!(running.child.try_wait().unwrap(), None);
+    let peak = peak_memory(running.child.id());
+    assert!(peak < 64 << 20, "{peak}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().await.code(), Some(1));
+    let mut blocks = 1;
+    while patiently(client.frame()).await.is_some() {
+        blocks += 1;
+    }
+    assert!(blocks < plan.blocks);
+}
+
+/// The most bytes of memory that the process has had at a time.
+fn peak_memory(pid: u32) -> u64 {
+    let mut status = String::new();
+    let mut file = fs::File::open(format!("/proc/{pid}/status")).unwrap();
+    file.read_to_string(&mut status).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_left_out_and_named() {
+    let tree = Tree::empty();
+    for path in [
+        &b"open/a.txt"[..],
+        b"open/secret.txt",
+        b"locked/b.txt",
+        b"secrets/only.key",
+    ] {
+        tree.write(path, b"content");
+    }
+    let allow = |path: &[u8], mode| {
+        fs::set_permissions(tree.path(path), fs::Permissions::from_mode(mode)).unwrap()
+    };
+    for (path, mode) in [
+        (&b""[..], 0o755),
+        (b"open", 0o755),
+        (b"open/a.txt", 0o644),
+        (b"open/secret.txt", 0o000),
+        (b"locked", 0o000),
+        (b"secrets", 0o755),
+        (b"secrets/only.key", 0o000),
+    ] {
+        allow(path, mode);
+    }
+    fs::set_permissions(
+        tree.root.parent().unwrap(),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
+
+    // Root may read everything, so then another user runs the program, from where that user can reach it.
+    let place = tempfile::tempdir().unwrap();
+    let mut command = if rustix::process::geteuid().is_root() {
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let copy = place.path().join("netsocket-fileserver");
+        fs::copy(PROGRAM, &copy).unwrap();
+        let mut command = program(copy);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    } else {
+        program(PROGRAM)
+    };
+    let running = Running::start(&mut command, &tree.root);
+    let mut client = NewClient::connect(running.address).await;
+    let archive = client.archive(Query::default()).await;
+    let warnings: Vec<(String, Problem)> = archive
+        .trailer
+        .warnings
+        .iter()
+        .map(|warning| (warning.path.to_string(), warning.problem))
+        .collect();
+    let unreadable = |path: &str| (path.to_owned(), Problem::Unreadable);
+    assert_eq!(
+        warnings,
+        [
+            unreadable("open/secret.txt"),
+            unreadable("secrets/only.key")
+        ]
+    );
+    assert_eq!(
+        untar(&archive.bytes).into_keys().collect::<Vec<_>>(),
+        [b"a.txt"]
+    );
+
+    client
+        .ask_archive(Query {
+            extensions: vec!["key".into()],
+            ..Query::default()
+        })
+        .await;
+    let error = client.error().await;
+    assert_eq!(error.message, "No file found that the server may read");
+    allow(b"locked", 0o755);
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_and_no_name_can_forge_another() {
+    let tree = Tree::empty();
+    tree.write(b"a\nb.txt", b"content");
+    let running = Running::start(&mut program(PROGRAM), &tree.root);
+    let mut old = OldClient::connect(running.address).await;
+    let peer = old.stream.local_addr().unwrap();
+    assert!(old.ask("w24fn a\nb.txt").await.starts_with("FilePath: "));
+    let line = running.logged("netsocket_fileserver::access");
+    let said = format!("peer={peer} wire=old command=w24fn a\\nb.txt result=\"ok\" files=1 bytes=");
+    assert!(line.contains(&said), "{line}");
+    let mut new = NewClient::connect(running.address).await;
+    new.archive(Query::default()).await;
+    let line = running.logged("netsocket_fileserver::access");
+    assert!(
+        line.contains("wire=new command=archive result=\"ok\" files=1 bytes="),
+        "{line}"
+    );
+    assert_eq!(old.archive("w24fz 9 1").await, None);
+    let line = running.logged("netsocket_fileserver::access");
+    assert!(
+        line.contains("command=w24fz 9 1 result=\"bad_request\"") && line.contains("SIZE1"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn without_descriptors_it_waits_and_does_not_spin() {
+    let tree = Tree::empty();
+    tree.write(b"directory/file", b"x");
+    let mut command = program("sh");
+    command.args(["-c", "ulimit -n 30; exec \"$0\" \"$@\"", PROGRAM]);
+    let running = Running::start(&mut command, &tree.root);
+    let mut clients = Vec::new();
+    for _ in 0..60 {
+        clients.push(OldClient::connect_silently(running.address).await);
+    }
+    // These lines come at most once a second.
+    for _ in 0..3 {
+        let line = running.logged("cannot accept");
+        assert!(line.contains("Too many open files"), "{line}");
+    }
+    let spent = cpu_ticks(running.child.id());
+    assert!(spent < 50, "{spent} hundredths of a second in two");
+    drop(clients);
+    let mut client = OldClient::connect(running.address).await;
+    assert_eq!(client.ask("dirlist -a").await, "directory\n");
+}
+
+/// Processor time of the process, in ticks of which a second has a hundred.
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    // User and system time, fields 14 and 15 of `proc_pid_stat(5)`, where the name is the second.
+    [fields[11], fields[12]]
+        .iter()
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum()
+}
