@@ -20,6 +20,7 @@ use crate::figures::figures;
 use crate::health::{Schedule, monitor};
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
+use crate::relay::RelaySwitch;
 use crate::shared::Shared;
 use crate::worker::{Worker, WorkerSummary};
 
@@ -59,6 +60,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
         pool: bound.pool(),
         counters: Arc::new(Counters::default()),
         timeouts: bound.config.timeouts,
+        relay: RelaySwitch::new(bound.config.relay),
         on_record: bound.on_record.clone(),
         stop: stop.clone(),
         started: Instant::now(),

@@ -10,6 +10,7 @@ use crate::config::Timeouts;
 use crate::metrics::Counters;
 use crate::pool::Pool;
 use crate::record::SessionRecord;
+use crate::relay::RelaySwitch;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) relay: RelaySwitch,
     pub(crate) on_record: Option<RecordHook>,
     /// Cancelled when nothing new is to be accepted any more.
     pub(crate) stop: CancellationToken,
@@ -52,6 +54,7 @@ impl Shared {
             pool: Arc::new(Pool::new(Vec::new(), 0)),
             counters: Arc::new(Counters::default()),
             timeouts: crate::config::Config::default().timeouts,
+            relay: RelaySwitch::default(),
             on_record,
             stop: CancellationToken::new(),
             started: Instant::now(),

@@ -1,6 +1,7 @@
 //! A session with the service: one connection, opened by the first command, kept for the next, and made again where it
 //! turns out to be closed.
 
+use std::io;
 use std::path::Path;
 
 use netsocket_protocol::frame::{Frame, FrameType};
@@ -154,7 +155,11 @@ impl Session {
         )
         .await
         .map_err(|_| failed(format!("no answer within {limit:?}")))?
-        .map_err(|error| failed(reason(&error)))?;
+        .map_err(|error| match error.kind() {
+            // Accepted and reset, before this side had seen that it was accepted.
+            io::ErrorKind::ConnectionReset => Error::ClosedAtOnce(self.server.clone()),
+            _ => failed(reason(&error)),
+        })?;
         // Requests are small and wait for their answer. Without it they only get slower.
         let _ = stream.set_nodelay(true);
         Connection::open(stream, &self.server, self.timeouts).await

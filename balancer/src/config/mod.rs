@@ -21,7 +21,7 @@ use backends::RawBackends;
 pub use flags::Flags;
 
 use crate::health::Thresholds;
-use crate::relay::IdleLimits;
+use crate::relay::{IdleLimits, RelayMode};
 
 /// Where clients connect.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -45,8 +45,8 @@ pub const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 pub const DEFAULT_CHECK_RISE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 /// Failed checks in a row that take a backend out.
 pub const DEFAULT_CHECK_FALL: NonZeroU32 = NonZeroU32::new(3).unwrap();
-/// Which lines are logged.
-pub const DEFAULT_LOG: &str = "info";
+/// Which lines are logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
+pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
 const MAX_WORKERS: u64 = 1024;
 const MAX_CHECKS: u64 = 100;
@@ -55,12 +55,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every key of the balancer itself, with its names in the other layers.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("kafka", ENV_KAFKA, Some("--kafka")),
     key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
     key("workers", "NETSOCKET_WORKERS", None),
+    key("relay", "NETSOCKET_RELAY", None),
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
@@ -93,6 +94,8 @@ pub struct Config {
     pub backends: Vec<BackendAddress>,
     /// Worker threads.
     pub workers: NonZeroUsize,
+    /// How bytes are relayed.
+    pub relay: RelayMode,
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
     /// Health checks.
@@ -147,6 +150,7 @@ impl Default for Config {
             kafka: Vec::new(),
             backends: Vec::new(),
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            relay: RelayMode::default(),
             timeouts: Timeouts {
                 connect: DEFAULT_CONNECT_TIMEOUT,
                 idle: DEFAULT_IDLE_TIMEOUT,
@@ -177,6 +181,7 @@ struct Raw {
     kafka: Option<Scalar>,
     backends: Option<RawBackends>,
     workers: Option<Scalar>,
+    relay: Option<Scalar>,
     connect_timeout: Option<Scalar>,
     idle_timeout: Option<Scalar>,
     half_close_timeout: Option<Scalar>,
@@ -215,6 +220,12 @@ impl Config {
             ),
             backends: backends::read(&mut check, raw.backends.as_ref()),
             workers: workers(&mut check, raw.workers.as_ref(), defaults.workers),
+            relay: check.parse(
+                "relay",
+                raw.relay.as_ref(),
+                defaults.relay,
+                "auto, copy or splice",
+            ),
             timeouts: timeouts(&mut check, &raw, defaults.timeouts),
             checks: checks(&mut check, &raw, defaults.checks),
             instance: check.read_with(

@@ -3,28 +3,35 @@
 //! Owns: moving bytes, forwarding the end of each direction, noticing loss and idleness, exact counts. Does not own
 //! the sockets: how they are closed follows from the [`End`] and is done by the session. Never looks into the bytes.
 //!
-//! Both directions are polled by one task. They share one buffer per thread, so a flow that is idle holds none. What
-//! cannot be written is kept by its direction, and until it is gone that direction reads nothing: a reader that stalls
-//! stops the sender, and a flow never holds more than one buffer's worth each way.
+//! Both directions are polled by one task. They share one buffer per thread, so a flow that is idle holds none; a busy
+//! direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is gone
+//! that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one buffer's or
+//! one pipe's worth each way.
 
+mod busy;
 mod direction;
+mod half;
 mod idle;
+mod pipe;
 mod send_queue;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::side::Side;
 use direction::{Direction, Halt};
+use half::{Sink, Source, Wire};
 use idle::IdleClock;
 
+pub use busy::RelayMode;
+pub(crate) use busy::RelaySwitch;
 pub(crate) use send_queue::delivered;
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
@@ -79,22 +86,31 @@ pub enum End {
 
 /// Relays until the session ends. `traffic` is kept up to date all along, so that it is right even if this future is
 /// dropped.
-pub(crate) async fn relay<C, B>(
-    client: &mut C,
-    backend: &mut B,
+pub(crate) fn relay<'a>(
+    client: &'a mut TcpStream,
+    backend: &'a mut TcpStream,
     limits: IdleLimits,
+    switch: &'a RelaySwitch,
+    traffic: &'a mut Traffic,
+) -> impl Future<Output = End> + Send + 'a {
+    let (client, backend) = (client.split().into(), backend.split().into());
+    relay_wires(client, backend, limits, switch, traffic)
+}
+
+/// The same over anything that can be read and written.
+async fn relay_wires<R: Source, W: Sink, S: Source, T: Sink>(
+    mut client: Wire<R, W>,
+    mut backend: Wire<S, T>,
+    limits: IdleLimits,
+    switch: &RelaySwitch,
     traffic: &mut Traffic,
-) -> End
-where
-    C: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
-{
+) -> End {
     let mut flow = Flow::default();
     let mut clock = IdleClock::new(Instant::now(), limits);
     let mut alarm = pin!(sleep_until(clock.deadline()));
     poll_fn(|cx| {
         let before = flow.moved();
-        let result = flow.poll(cx, Pin::new(&mut *client), Pin::new(&mut *backend));
+        let result = flow.poll(cx, &mut client, &mut backend, switch.get());
         *traffic = flow.traffic();
         if result.is_ready() {
             return result;
@@ -129,29 +145,25 @@ struct Flow {
 
 impl Flow {
     /// Moves what can be moved in both directions, within the bound of one turn.
-    fn poll<C, B>(
+    fn poll<R: Source, W: Sink, S: Source, T: Sink>(
         &mut self,
         cx: &mut Context<'_>,
-        mut client: Pin<&mut C>,
-        mut backend: Pin<&mut B>,
-    ) -> Poll<End>
-    where
-        C: AsyncRead + AsyncWrite,
-        B: AsyncRead + AsyncWrite,
-    {
+        client: &mut Wire<R, W>,
+        backend: &mut Wire<S, T>,
+        mode: RelayMode,
+    ) -> Poll<End> {
         BUFFER.with_borrow_mut(|buffer| {
             let read = self.up.bytes_read();
-            if let Err(halt) = self.up.poll(cx, client.as_mut(), backend.as_mut(), buffer) {
+            let (inlet, outlet) = (&mut client.inlet, &mut backend.outlet);
+            if let Err(halt) = self.up.poll(cx, inlet, outlet, mode, buffer) {
                 self.halted(halt, Side::Client);
             }
             if self.up.bytes_read() != read {
                 self.spoke_last = Some(Side::Client);
             }
             let read = self.down.bytes_read();
-            if let Err(halt) = self
-                .down
-                .poll(cx, backend.as_mut(), client.as_mut(), buffer)
-            {
+            let (inlet, outlet) = (&mut backend.inlet, &mut client.outlet);
+            if let Err(halt) = self.down.poll(cx, inlet, outlet, mode, buffer) {
                 self.halted(halt, Side::Backend);
                 // The loss may have freed the other direction from waiting, or ended it.
                 cx.waker().wake_by_ref();
@@ -161,9 +173,35 @@ impl Flow {
             }
         });
         match self.lost {
-            _ if !(self.up.is_done() && self.down.is_done()) => Poll::Pending,
-            None => Poll::Ready(End::Closed),
-            Some((side, error)) => Poll::Ready(self.lost_end(side, error)),
+            None if self.up.is_done() && self.down.is_done() => Poll::Ready(End::Closed),
+            Some((side, error)) if self.up.is_done() && self.down.is_done() => {
+                Poll::Ready(self.lost_end(side, error))
+            }
+            None => {
+                self.poll_loss(cx, client, backend);
+                Poll::Pending
+            }
+            Some(_) => Poll::Pending,
+        }
+    }
+
+    /// Notices the reset of a side that has sent its end before.
+    fn poll_loss<R: Source, W, S: Source, T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Wire<R, W>,
+        backend: &mut Wire<S, T>,
+    ) {
+        if self.up.source_ended()
+            && let Poll::Ready(error) = client.inlet.poll_loss(cx)
+        {
+            self.halted(Halt::SinkLost(error), Side::Backend);
+            cx.waker().wake_by_ref();
+        } else if self.down.source_ended()
+            && let Poll::Ready(error) = backend.inlet.poll_loss(cx)
+        {
+            self.halted(Halt::SinkLost(error), Side::Client);
+            cx.waker().wake_by_ref();
         }
     }
 

@@ -1,4 +1,10 @@
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use std::future::{Pending, pending};
+use std::pin::Pin;
+
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadHalf,
+    WriteHalf, duplex, split,
+};
 use tokio::task::JoinHandle;
 use tokio::time::{advance, sleep};
 
@@ -7,6 +13,40 @@ use super::*;
 const OPEN: Duration = Duration::from_secs(600);
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+
+impl<T: AsyncRead> Source for ReadHalf<T> {
+    type Loss = Pending<io::ErrorKind>;
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+
+    fn loss(self) -> Self::Loss {
+        pending()
+    }
+}
+
+impl<T: AsyncWrite> Sink for WriteHalf<T> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+/// The relay over any two streams.
+async fn relay_over<C, B>(
+    client: &mut C,
+    backend: &mut B,
+    limits: IdleLimits,
+    traffic: &mut Traffic,
+) -> End
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let switch = RelaySwitch::default();
+    let (client, backend) = (split(client).into(), split(backend).into());
+    relay_wires(client, backend, limits, &switch, traffic).await
+}
 
 /// A relay between two pipes of `capacity` bytes each way; their far ends and the relay's result.
 fn start(capacity: usize) -> (DuplexStream, DuplexStream, JoinHandle<(End, Traffic)>) {
@@ -18,7 +58,7 @@ fn start(capacity: usize) -> (DuplexStream, DuplexStream, JoinHandle<(End, Traff
     };
     let task = tokio::spawn(async move {
         let mut traffic = Traffic::default();
-        let end = relay(&mut near_client, &mut near_backend, limits, &mut traffic).await;
+        let end = relay_over(&mut near_client, &mut near_backend, limits, &mut traffic).await;
         (end, traffic)
     });
     (client, backend, task)
@@ -234,7 +274,7 @@ async fn what_a_lost_side_had_sent_still_arrives_but_no_clean_end() {
             (all, more.is_err())
         });
         let mut traffic = Traffic::default();
-        let end = relay(&mut near_client, &mut lost, limits, &mut traffic).await;
+        let end = relay_over(&mut near_client, &mut lost, limits, &mut traffic).await;
         assert!(
             matches!(
                 end,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use netsocket_balancer::relay::RelayMode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -41,7 +42,13 @@ async fn drain(reader: &mut (impl AsyncRead + Unpin), count: usize) {
 
 #[tokio::test]
 async fn in_either_direction_and_nothing_is_lost() {
-    let (balancer, mut client, mut backend) = Puppet::session(|_| {}).await;
+    for mode in [RelayMode::Auto, RelayMode::Copy, RelayMode::Splice] {
+        stall_and_go_on(mode).await;
+    }
+}
+
+async fn stall_and_go_on(mode: RelayMode) {
+    let (balancer, mut client, mut backend) = Puppet::session(|config| config.relay = mode).await;
     let up = push(&mut client).await;
     let down = push(&mut backend).await;
     assert!(

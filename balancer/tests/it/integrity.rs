@@ -1,11 +1,14 @@
 //! Every byte, in order, whatever the sizes and the pace.
 
+use netsocket_balancer::relay::RelayMode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::peers::{Echo, Puppet};
 use crate::random::Random;
 use crate::running::{Balancer, soon};
+
+const MODES: [RelayMode; 3] = [RelayMode::Auto, RelayMode::Copy, RelayMode::Splice];
 
 /// Sends `count` random bytes in random pieces, then ends its direction.
 async fn send(mut sink: impl AsyncWrite + Unpin, seed: u64, count: usize, largest: usize) {
@@ -53,8 +56,14 @@ async fn compare(mut source: impl AsyncRead + Unpin, seed: u64, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn much_in_both_directions_at_once() {
-    const COUNT: usize = 96 << 20;
-    let (balancer, client, backend) = Puppet::session(|_| {}).await;
+    for mode in MODES {
+        much_by(mode).await;
+    }
+}
+
+async fn much_by(mode: RelayMode) {
+    const COUNT: usize = 32 << 20;
+    let (balancer, client, backend) = Puppet::session(|config| config.relay = mode).await;
     let (client_read, client_write) = client.into_split();
     let (backend_read, backend_write) = backend.into_split();
     let mut tasks = JoinSet::new();
@@ -75,11 +84,18 @@ async fn much_in_both_directions_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_flows_of_random_sizes() {
+    for mode in MODES {
+        many_by(mode).await;
+    }
+}
+
+async fn many_by(mode: RelayMode) {
     let seed = std::env::var("NETSOCKET_TEST_SEED").map_or(7, |text| text.parse().unwrap());
     println!("NETSOCKET_TEST_SEED={seed}");
     let mut random = Random::new(seed);
     let (a, b) = (Echo::start("a").await, Echo::start("b").await);
-    let balancer = Balancer::start(&[("a", a.address), ("b", b.address)]).await;
+    let backends = [("a", a.address), ("b", b.address)];
+    let balancer = Balancer::start_with(&backends, |config| config.relay = mode).await;
     balancer.up(2).await;
     let mut tasks = JoinSet::new();
     let mut sum = 0;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use netsocket_balancer::relay::RelayMode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::peers::Puppet;
@@ -39,8 +40,13 @@ async fn of_the_client_after_the_backend_has_ended() {
 
 #[tokio::test]
 async fn data_before_a_reset_of_the_backend_arrives_first() {
-    for size in [1, 100_000, 3_000_000] {
-        let (balancer, mut client, mut backend) = Puppet::session(|_| {}).await;
+    let modes = [RelayMode::Auto, RelayMode::Copy, RelayMode::Splice];
+    for (size, mode) in [1, 100_000, 3_000_000]
+        .into_iter()
+        .flat_map(|size| modes.map(|mode| (size, mode)))
+    {
+        let (balancer, mut client, mut backend) =
+            Puppet::session(|config| config.relay = mode).await;
         let data: Vec<u8> = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect();
         let expected = data.clone();
         let sending = tokio::spawn(async move {
@@ -103,6 +109,27 @@ async fn found_by_writing_to_it() {
         "{refused:?}"
     );
     assert_eq!(balancer.record().await.termination.code(), "SD");
+}
+
+#[tokio::test]
+async fn behind_an_end_is_noticed_on_either_side() {
+    let (balancer, mut client, mut backend) = Puppet::session(|_| {}).await;
+    backend.shutdown().await.unwrap();
+    assert_eq!(read_to_end(&mut client).await, (vec![], false));
+    reset(backend);
+    // Nothing is read from the backend any more, and nothing is there for it.
+    let record = balancer.record().await;
+    assert_eq!(record.termination.code(), "SD");
+    let refused = soon(client.write_all(b"still there?")).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::BrokenPipe);
+
+    let (balancer, mut client, mut backend) = Puppet::session(|_| {}).await;
+    client.shutdown().await.unwrap();
+    assert_eq!(read_to_end(&mut backend).await, (vec![], false));
+    reset(client);
+    assert_eq!(balancer.record().await.termination.code(), "CD");
+    let refused = soon(backend.write_all(b"still there?")).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
 /// Bytes that the sender's own system still holds, from the kernel's table of sockets (`tx_queue`).

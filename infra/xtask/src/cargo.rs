@@ -1,7 +1,7 @@
 //! Runs cargo, the one that runs us, and knows where it puts what it builds.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitCode, ExitStatus};
 
 use crate::{Failure, Outcome};
 
@@ -38,6 +38,16 @@ pub(crate) fn binary(folder: &str, name: &str) -> Outcome<PathBuf> {
     target
         .map(|target| target.join(folder).join(name))
         .ok_or_else(|| Failure::new(format!("no target directory above {}", own.display())))
+}
+
+/// What a program ended with, as our own end; 1 where a signal ended it.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(1),
+    )
 }
 
 /// The root of the workspace.

@@ -190,12 +190,7 @@ fn prompt(stop: &StopSignals) -> Outcome<ExitCode> {
         .map_err(failed)?;
     loop {
         if let Some(status) = client.try_wait().map_err(failed)? {
-            return Ok(ExitCode::from(
-                status
-                    .code()
-                    .and_then(|code| u8::try_from(code).ok())
-                    .unwrap_or(1),
-            ));
+            return Ok(cargo::exit_code(status));
         }
         match stop.wait(POLL) {
             // Ctrl-C in the prompt reaches the client from the terminal; what it means is the client's business.

@@ -1,8 +1,9 @@
-//! The project's tasks: `cargo xtask demo | test | lint | ci`.
+//! The project's tasks: `cargo xtask demo | test | bench | lint | ci`.
 //!
 //! Owns: how the programs are built, started together, checked and tested on one machine. Does not own: any program's
 //! own behaviour, nor the tests themselves.
 
+mod bench;
 mod cargo;
 mod checks;
 mod demo;
@@ -23,6 +24,9 @@ The project's tasks:
       --kafka HOST:PORT send telemetry to that Kafka
 
   cargo xtask test    everything that can be checked on this machine; NETSOCKET_REQUIRE_STACK=1 makes a skip a failure
+  cargo xtask bench [CASE…] [OPTIONS]
+      Measures the balancer beside its peers, side by side; `cargo xtask bench --help` lists cases and options
+
   cargo xtask lint    format, clippy, rustdoc, dependencies, every shipped configuration
   cargo xtask ci      lint, then test
 ";
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         ["demo", rest @ ..] => demo::Options::parse(rest).and_then(|options| demo::run(&options)),
+        ["bench", rest @ ..] => bench::run(rest),
         ["test"] => checks::test().map(|()| ExitCode::SUCCESS),
         ["lint"] => checks::lint().map(|()| ExitCode::SUCCESS),
         ["ci"] => checks::lint()

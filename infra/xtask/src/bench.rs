@@ -1,0 +1,25 @@
+//! `cargo xtask bench`: builds what is measured and what measures, in release, and hands over.
+
+use std::process::{Command, ExitCode};
+
+use crate::{Failure, Outcome, cargo};
+
+/// Runs the benchmark with these words; its exit code is ours.
+pub(crate) fn run(words: &[&str]) -> Outcome<ExitCode> {
+    cargo::run(
+        &[
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "netsocket-balancer",
+            "--package",
+            "bench",
+        ],
+        &[],
+    )?;
+    let program = cargo::binary("release", "bench")?;
+    let status = Command::new(&program).args(words).status();
+    let status = status.map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
+    Ok(cargo::exit_code(status))
+}
