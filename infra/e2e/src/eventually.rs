@@ -1,0 +1,34 @@
+//! The one place that waits.
+
+use std::time::Duration;
+#[expect(
+    clippy::disallowed_types,
+    reason = "real processes run on real time; there is no clock to pause"
+)]
+use std::time::Instant;
+
+/// A limit that only a fault reaches, also on a machine with other work to do.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(4);
+
+/// Looks until `look` finds something, for at most `limit`.
+///
+/// # Panics
+/// When the limit is over: `what` says what was waited for.
+#[expect(clippy::disallowed_types, reason = "see the import")]
+pub fn eventually<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {limit:?} in vain for {what}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a bounded wait for a condition: this is the place for it"
+        )]
+        std::thread::sleep(POLL);
+    }
+}

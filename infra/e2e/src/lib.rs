@@ -1,0 +1,43 @@
+//! What the end-to-end tests stand on: real programs started and ended, a tree of awkward files, and witnesses that
+//! were written apart from the code that they judge.
+//!
+//! Owns: processes and their logs ([`process`], `reaper`), the set-up of file servers behind a balancer ([`fleet`]),
+//! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
+//! written from the description of the old system alone ([`old_client`]), and the peers that some tests need ([`kafka`],
+//! [`influx`]). Does not own: any expectation; those stand in `tests/e2e`. Nothing in here uses the code under test.
+//!
+//! Every server binds port 0 and tells its address in its log. [`eventually()`] is the only place that waits.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "all of this is test code, and a test fails by panicking"
+)]
+
+pub mod access_log;
+pub mod admin;
+pub mod archive;
+pub mod client;
+mod eventually;
+pub mod fleet;
+pub mod http;
+pub mod influx;
+pub mod kafka;
+pub mod loopback;
+pub mod metrics;
+pub mod netns;
+pub mod new_wire;
+pub mod old_client;
+pub mod oracle;
+pub mod process;
+pub mod program;
+pub mod raw_backend;
+mod reaper;
+pub mod requirement;
+pub mod scratch;
+pub mod slow_link;
+pub mod tool;
+pub mod tree;
+
+pub use eventually::{PATIENCE, eventually};

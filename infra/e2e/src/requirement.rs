@@ -1,0 +1,74 @@
+//! What some tests need of the machine, and how its absence is said.
+
+use std::path::PathBuf;
+
+use crate::{influx, kafka, tool};
+
+/// The environment variable that turns a skipped test into a failed one, as in CI.
+pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
+
+/// Something that not every machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// Rights to make a network namespace.
+    Root,
+    /// Java and the jars of Apache Kafka.
+    Kafka,
+    /// Kafka and an InfluxDB server.
+    KafkaAndInflux,
+}
+
+impl Requirement {
+    /// Whether it is here, else why not. May fetch Kafka once.
+    ///
+    /// # Errors
+    /// The reason, in one line.
+    pub fn check(self) -> Result<(), String> {
+        match self {
+            Self::Root => root(),
+            Self::Kafka => kafka::jars().map(drop),
+            Self::KafkaAndInflux => {
+                influx::program()?;
+                kafka::jars().map(drop)
+            }
+        }
+    }
+
+    /// What it is, for people.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Kafka => "kafka",
+            Self::KafkaAndInflux => "kafka+influxdb",
+        }
+    }
+}
+
+/// Whether a skip counts as a failure.
+#[must_use]
+pub fn stack_is_required() -> bool {
+    std::env::var_os(REQUIRE_STACK).is_some_and(|value| value == "1")
+}
+
+fn root() -> Result<(), String> {
+    if !tool::is_root() {
+        return Err("a network namespace needs root".to_owned());
+    }
+    match ["unshare", "ip"]
+        .iter()
+        .find(|name| in_path(name).is_none())
+    {
+        Some(missing) => Err(format!("`{missing}` is not installed")),
+        None => Ok(()),
+    }
+}
+
+/// The file that a name means in `PATH`.
+#[must_use]
+pub fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}

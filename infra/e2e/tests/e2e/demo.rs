@@ -1,0 +1,150 @@
+//! `cargo xtask demo`, as a person starts it. Its ports are fixed, so each run gets a network of its own.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::client::Client;
+use e2e::process::{Process, Ran};
+use e2e::program::Program;
+use e2e::scratch::Scratch;
+use e2e::{PATIENCE, eventually, http, netns};
+use rustix::process::Signal;
+
+use crate::world::World;
+
+crate::tests![
+    #[needs(Root)]
+    stays_up_until_interrupted,
+    #[needs(Root)]
+    opens_a_prompt,
+    #[needs(Root)]
+    nothing_outlives_a_killed_demo,
+];
+
+const BALANCER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8404);
+/// The demo builds release first, which takes minutes where nothing is built.
+const BUILD: Duration = Duration::from_secs(20 * 60);
+/// Marks the processes of one demo.
+const MARKER: &str = "E2E_DEMO";
+
+/// A demo that is not started yet: its temporary directory, and what marks its processes.
+struct Demo {
+    temporary: Scratch,
+    command: Command,
+}
+
+impl Demo {
+    fn over(root: PathBuf, flags: &[&str]) -> Self {
+        let temporary = Scratch::new("demo");
+        let mut command = Command::new("unshare");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NETSOCKET_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("TMPDIR", temporary.path())
+            .env(MARKER, temporary.path());
+        let mut command = netns::isolated(command);
+        command
+            .arg(Program::Client.path().with_file_name("xtask"))
+            .arg("demo")
+            .arg(root)
+            .args(flags);
+        Self { temporary, command }
+    }
+
+    fn start(self) -> (Process, Scratch) {
+        let mut process = Process::start("demo", self.command, Scratch::new("demo-log"));
+        eventually(BUILD, "the demo", || {
+            assert!(!process.has_ended(), "the demo ended: {}", process.log());
+            process.log().contains("ready").then_some(())
+        });
+        (process, self.temporary)
+    }
+}
+
+/// Processes with the marker of that demo.
+fn left_running(temporary: &Scratch) -> Vec<OsString> {
+    let marker = format!("{MARKER}={}", temporary.path().display());
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .filter_map(|process| {
+            let process = process.ok()?;
+            let environment = fs::read(process.path().join("environ")).ok()?;
+            let marked = environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == marker.as_bytes());
+            marked.then(|| process.file_name())
+        })
+        .collect()
+}
+
+fn assert_nothing_left(temporary: &Scratch) {
+    assert_eq!(left_running(temporary), Vec::<OsString>::new());
+    let files: Vec<PathBuf> = fs::read_dir(temporary.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(files.is_empty(), "left lying about: {files:?}");
+}
+
+fn stays_up_until_interrupted(world: &World) {
+    let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
+    for named in [
+        "server",
+        "mirror1",
+        "mirror2",
+        "127.0.0.1:8081",
+        "http://127.0.0.1:8404/",
+    ] {
+        assert!(process.log().contains(named), "{named}: {}", process.log());
+    }
+    netns::inside(process.id(), || {
+        let page = http::get(ADMIN, "/").unwrap();
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("mirror2"), "{}", page.body);
+        let ran = Client::of(BALANCER).run(&["dirlist", "-a"]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_slice()),
+            (Some(0), &b"apples\npears\n"[..]),
+            "{}",
+            ran.stderr
+        );
+    });
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    assert_nothing_left(&temporary);
+}
+
+fn opens_a_prompt(world: &World) {
+    let demo = Demo::over(world.few_files(), &[]);
+    let ran = Ran::with_input(demo.command, b"dirlist -a\nw24fn one.txt\nquitc\n", BUILD);
+    let said = String::from_utf8(ran.stdout).unwrap();
+    assert_eq!(ran.code, Some(0), "{said}{}", ran.stderr);
+    assert!(
+        said.contains("apples\npears\nFilePath: apples/one.txt\n"),
+        "{said}"
+    );
+    assert_nothing_left(&demo.temporary);
+}
+
+/// A killed demo cannot remove its files, but its servers end.
+fn nothing_outlives_a_killed_demo(world: &World) {
+    let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
+    assert!(
+        left_running(&temporary).len() > 4,
+        "the demo and its servers"
+    );
+    process.kill();
+    eventually(PATIENCE, "the end of the servers", || {
+        left_running(&temporary).is_empty().then_some(())
+    });
+}

@@ -1,0 +1,131 @@
+//! The end-to-end tests: the four programs as real processes on free ports, judged by other tools than themselves.
+//!
+//! One line for each test that this machine cannot run follows the results: `skipped: NAME: REASON`. With
+//! `NETSOCKET_REQUIRE_STACK=1` such a test fails instead.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod bad_input;
+mod balance;
+mod commands;
+mod demo;
+mod failover;
+mod harness;
+mod influxdb;
+mod lifecycle;
+mod old_wire;
+mod relay;
+mod settings;
+mod telemetry;
+mod transfer;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use e2e::program;
+use e2e::requirement::{REQUIRE_STACK, Requirement, stack_is_required};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use world::World;
+
+/// Tests at the same time unless the command line says otherwise: each has five processes or more of its own.
+const THREADS: usize = 2;
+
+/// A test, and what it needs that not every machine has.
+struct Test {
+    name: &'static str,
+    needs: Option<Requirement>,
+    run: fn(&World),
+}
+
+/// Names a module's tests after their functions.
+#[macro_export]
+macro_rules! tests {
+    ($($(#[needs($need:ident)])? $name:ident),* $(,)?) => {
+        pub(crate) fn tests() -> Vec<$crate::Test> {
+            let module = module_path!().rsplit("::").next().unwrap_or_default();
+            vec![$($crate::Test::new(module, stringify!($name), $name, &[$($crate::Requirement::$need)?])),*]
+        }
+    };
+}
+
+impl Test {
+    fn new(module: &str, function: &str, run: fn(&World), needs: &[Requirement]) -> Self {
+        Self {
+            name: format!("{module}::{function}").leak(),
+            needs: needs.first().copied(),
+            run,
+        }
+    }
+
+    /// The trial of this test; what is missing on this machine goes to `skipped`.
+    fn into_trial(
+        self,
+        arguments: &Arguments,
+        world: &Arc<World>,
+        skipped: &mut Vec<(&'static str, String)>,
+    ) -> Trial {
+        let (world, run) = (Arc::clone(world), self.run);
+        let trial = Trial::test(self.name, move || {
+            run(&world);
+            Ok(())
+        });
+        let Some(need) = self.needs else { return trial };
+        let trial = trial.with_kind(need.label());
+        if arguments.list || arguments.is_filtered_out(&trial) {
+            return trial;
+        }
+        let Err(reason) = need.check() else {
+            return trial;
+        };
+        let failure = Failed::from(format!("{reason}, and {REQUIRE_STACK}=1 allows no skip"));
+        let missing = Trial::test(self.name, move || Err(failure)).with_kind(need.label());
+        if stack_is_required() {
+            return missing;
+        }
+        skipped.push((self.name, reason));
+        missing.with_ignored_flag(true)
+    }
+}
+
+fn main() -> ExitCode {
+    if harness::is_asked_to_hold() {
+        return harness::hold();
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let tests = [
+        bad_input::tests(),
+        balance::tests(),
+        commands::tests(),
+        demo::tests(),
+        failover::tests(),
+        harness::tests(),
+        influxdb::tests(),
+        lifecycle::tests(),
+        old_wire::tests(),
+        relay::tests(),
+        settings::tests(),
+        telemetry::tests(),
+        transfer::tests(),
+    ];
+    let world = Arc::new(World::default());
+    let mut skipped = Vec::new();
+    let trials = tests
+        .into_iter()
+        .flatten()
+        .map(|test| test.into_trial(&arguments, &world, &mut skipped))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for (name, reason) in skipped {
+        println!("skipped: {name}: {reason}");
+    }
+    program::remove_copies();
+    conclusion.exit_code()
+}

@@ -1,0 +1,164 @@
+//! Settings of all four programs: what is right is said in one line, what is wrong names the thing and ends with 2.
+
+use std::process::Command;
+
+use e2e::PATIENCE;
+use e2e::influx::TOKEN;
+use e2e::process::{Ran, clean_command};
+use e2e::program::Program;
+use e2e::scratch::Scratch;
+
+use crate::world::World;
+
+crate::tests![
+    versions,
+    right_settings,
+    unknown_keys,
+    wrong_values_are_named_together,
+    flags_beat_environment_beats_file,
+    unknown_flags,
+];
+
+/// A program with a home of its own and what it cannot do without.
+fn program(program: Program, home: &Scratch) -> Command {
+    let mut command = clean_command(program.path());
+    command.env("HOME", home.path());
+    match program {
+        Program::Balancer => command.args(["--backend", "server=127.0.0.1:9000"]),
+        Program::Collector => command.env("INFLUXDB_TOKEN", TOKEN),
+        Program::Fileserver | Program::Client => &mut command,
+    };
+    command
+}
+
+fn run(mut command: Command, words: &[&str]) -> Ran {
+    command.args(words);
+    Ran::of(command, PATIENCE)
+}
+
+fn versions(_: &World) {
+    let home = Scratch::new("home");
+    for each in Program::ALL {
+        let ran = run(program(each, &home), &["--version"]);
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(
+            said.starts_with(each.name()) && said.lines().count() == 1,
+            "{said}"
+        );
+    }
+}
+
+fn right_settings(_: &World) {
+    let home = Scratch::new("home");
+    let file = home.write("right.toml", "log = 'warn'\nlog_format = 'json'\n");
+    for each in Program::ALL {
+        for words in [
+            &["--check-config"][..],
+            &["--check-config", "--config", file.to_str().unwrap()],
+        ] {
+            let ran = run(program(each, &home), words);
+            let said = [String::from_utf8(ran.stdout).unwrap(), ran.stderr].concat();
+            assert_eq!(ran.code, Some(0), "{}: {said}", each.name());
+            assert_eq!(said.lines().count(), 1, "{}: {said}", each.name());
+            assert!(said.contains("OK"), "{}: {said}", each.name());
+        }
+    }
+}
+
+fn unknown_keys(_: &World) {
+    let home = Scratch::new("home");
+    let file = home.write("wrong.toml", "lisen = '127.0.0.1:1'\nlog = 'warn'\n");
+    let file = file.to_str().unwrap();
+    for each in Program::ALL {
+        for words in [
+            &["--config", file][..],
+            &["--config", file, "--check-config"],
+        ] {
+            let ran = run(program(each, &home), words);
+            assert_eq!(ran.code, Some(2), "{}: {}", each.name(), ran.stderr);
+            assert_eq!(
+                ran.stderr.lines().count(),
+                1,
+                "{}: {}",
+                each.name(),
+                ran.stderr
+            );
+            assert!(
+                ran.stderr.contains(file) && ran.stderr.contains("lisen"),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+fn wrong_values_are_named_together(_: &World) {
+    let home = Scratch::new("home");
+    let text = "check_interval = 'soon'\nworkers = -1\nidle_timeout = '2 parsecs'\n";
+    let file = home.write("wrong.toml", text);
+    let mut command = clean_command(Program::Balancer.path());
+    command.args(["--backend", "a=127.0.0.1:1", "--backend", "a=127.0.0.1:2"]);
+    command.args(["--backend", "b=nowhere", "--listen", "here"]);
+    command.arg("--config").arg(file);
+    let ran = Ran::of(command, PATIENCE);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    for named in [
+        "check_interval",
+        "soon",
+        "workers",
+        "-1",
+        "idle_timeout",
+        "parsecs",
+        "nowhere",
+        "--listen",
+        "here",
+    ] {
+        assert!(ran.stderr.contains(named), "{named}: {}", ran.stderr);
+    }
+    // Six things are wrong: three in the file, a name given twice, an address without a port, a place to listen.
+    assert!(ran.stderr.lines().count() >= 6, "{}", ran.stderr);
+}
+
+fn flags_beat_environment_beats_file(_: &World) {
+    let home = Scratch::new("home");
+    // Each place names another closed port; the client says which one it tried.
+    let file = home.write("client.toml", "server = '127.0.0.1:1'\n");
+    let base = || {
+        let mut command = program(Program::Client, &home);
+        command.arg("--config").arg(&file);
+        command
+    };
+    let from_file = run(base(), &["dirlist", "-a"]);
+    assert!(
+        from_file.stderr.contains("127.0.0.1:1:"),
+        "{}",
+        from_file.stderr
+    );
+    assert_eq!(from_file.code, Some(3));
+    let mut with_environment = base();
+    with_environment.env("NETSOCKET_SERVER", "127.0.0.1:2");
+    let from_environment = run(with_environment, &["dirlist", "-a"]);
+    assert!(
+        from_environment.stderr.contains("127.0.0.1:2:"),
+        "{}",
+        from_environment.stderr
+    );
+    let mut with_flag = base();
+    with_flag.env("NETSOCKET_SERVER", "127.0.0.1:2");
+    let from_flag = run(with_flag, &["--server", "127.0.0.1:3", "dirlist", "-a"]);
+    assert!(
+        from_flag.stderr.contains("127.0.0.1:3:"),
+        "{}",
+        from_flag.stderr
+    );
+}
+
+fn unknown_flags(_: &World) {
+    let home = Scratch::new("home");
+    for each in Program::ALL {
+        let ran = run(program(each, &home), &["--no-such-flag"]);
+        assert_eq!(ran.code, Some(2), "{}: {}", each.name(), ran.stderr);
+        assert!(ran.stderr.contains("--no-such-flag"), "{}", ran.stderr);
+    }
+}
