@@ -1,0 +1,106 @@
+//! The program `bench`: command line, runtime, signals, output, exit code. Everything else is the library.
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use bench::case::Case;
+use bench::failure::{Explain as _, Failure, Outcome};
+use bench::host::Host;
+use bench::options::{Options, Role};
+use bench::peer::{Peer, copy, floor};
+use bench::{json, plot, run, table, tether};
+use clap::{Parser as _, ValueEnum as _};
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a shell reports for a process that a signal ended.
+const EXIT_INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match &options.role {
+        None => measure(&options),
+        Some(role) => take(role).map(|()| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("bench: {failure}");
+        ExitCode::FAILURE
+    })
+}
+
+fn take(role: &Role) -> Outcome {
+    match role {
+        Role::Tether {
+            parent,
+            program,
+            arguments,
+        } => tether::become_program(*parent, program, arguments),
+        Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
+        Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+    }
+}
+
+fn measure(options: &Options) -> Outcome<ExitCode> {
+    let bench = env::current_exe().explain("the path of this program")?;
+    let host = Host::new(bench)?;
+    if options.list {
+        return print(&list(&host)).map(|()| ExitCode::SUCCESS);
+    }
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .explain("the runtime")?;
+    // On this thread, which lives as long as the process: children are tied to the thread that starts them.
+    let report = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).explain("SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).explain("SIGTERM")?;
+        tokio::select! {
+            report = run::run(&host, options) => report.map(Some),
+            _ = interrupt.recv() => Ok(None),
+            _ = terminate.recv() => Ok(None),
+        }
+    })?;
+    let Some(report) = report else {
+        return Ok(ExitCode::from(EXIT_INTERRUPTED));
+    };
+    print(&table::render(&report))?;
+    if let Some(path) = &options.json {
+        let text = format!("{:#}\n", json::render(&report));
+        std::fs::write(path, text).explain(&path.display().to_string())?;
+    }
+    if let Some(dir) = &options.plot {
+        for name in plot::write(&report, dir)? {
+            eprintln!("drawn: {}", dir.join(name).display());
+        }
+    }
+    if report.is_whole() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new("not everything was measured: see above"))
+}
+
+fn list(host: &Host) -> String {
+    let mut text = String::from("cases:\n");
+    for case in Case::ALL {
+        text += &entry(case.name(), case.summary(), case.missing(host));
+    }
+    text += "peers:\n";
+    for peer in Peer::value_variants() {
+        let value = peer.to_possible_value();
+        let help = value.and_then(|value| value.get_help().map(ToString::to_string));
+        text += &entry(peer.name(), &help.unwrap_or_default(), peer.missing(host));
+    }
+    text
+}
+
+fn entry(name: &str, what: &str, missing: Option<String>) -> String {
+    let missing = missing.map_or_else(String::new, |why| format!(" (missing: {why})"));
+    format!("  {name:<17}{what}{missing}\n")
+}
+
+fn print(text: &str) -> Outcome {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .explain("standard output")
+}

@@ -1,0 +1,232 @@
+//! What is measured: the balancer, other relays, and no relay at all.
+//!
+//! Every peer relays one listening address to one backend and is tuned for that: as many threads or workers as cores,
+//! no logging, room for every connection of every case.
+
+pub mod copy;
+pub mod floor;
+mod haproxy;
+mod netsocket;
+mod nginx;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::cpu;
+use crate::failure::{Failure, Outcome};
+use crate::host::Host;
+use crate::memory;
+use crate::port::listening;
+use crate::process::Process;
+use crate::tool::StreamModule;
+use haproxy::Forward;
+
+/// Proxied connections that a peer must have room for: more than any case opens at a time.
+const CONNECTIONS: usize = 5_000;
+/// The connections of a process that dies are cut a moment before it is seen to have ended.
+const LAST_BREATH: Duration = Duration::from_millis(200);
+
+/// A peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Peer {
+    /// No relay: the limit of what the machine and the load can do
+    Direct,
+    /// A minimal epoll relay: the fewest system calls per connection
+    Floor,
+    /// A plain relay with tokio's copy_bidirectional
+    Copy,
+    /// The stream module of nginx
+    Nginx,
+    /// HAProxy in mode tcp
+    Haproxy,
+    /// HAProxy with option splice-auto
+    HaproxySplice,
+    /// The balancer as it is shipped
+    Netsocket,
+    /// The balancer, told to copy only
+    NetsocketCopy,
+    /// The balancer, told to splice only
+    NetsocketSplice,
+}
+
+impl Peer {
+    /// Those that are measured when nobody says otherwise.
+    pub const USUAL: [Self; 7] = [
+        Self::Direct,
+        Self::Floor,
+        Self::Copy,
+        Self::Nginx,
+        Self::Haproxy,
+        Self::HaproxySplice,
+        Self::Netsocket,
+    ];
+
+    /// Its name on the command line and in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Floor => "floor",
+            Self::Copy => "copy",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::HaproxySplice => "haproxy-splice",
+            Self::Netsocket => "netsocket",
+            Self::NetsocketCopy => "netsocket-copy",
+            Self::NetsocketSplice => "netsocket-splice",
+        }
+    }
+
+    /// Why it cannot be measured here; `None` where it can.
+    #[must_use]
+    pub fn missing(self, host: &Host) -> Option<String> {
+        let absent = |name: &str| Some(format!("{name} is not installed"));
+        match self {
+            Self::Haproxy | Self::HaproxySplice if host.tools.haproxy.is_none() => {
+                absent("haproxy")
+            }
+            Self::Nginx if host.tools.nginx.is_none() => absent("nginx"),
+            Self::Nginx if host.tools.nginx_stream == StreamModule::Missing => {
+                absent("the stream module of nginx")
+            }
+            Self::Netsocket => netsocket::missing(host, None),
+            Self::NetsocketCopy => netsocket::missing(host, Some("copy")),
+            Self::NetsocketSplice => netsocket::missing(host, Some("splice")),
+            Self::Direct
+            | Self::Floor
+            | Self::Copy
+            | Self::Nginx
+            | Self::Haproxy
+            | Self::HaproxySplice => None,
+        }
+    }
+
+    /// Starts it in front of `backend`, where nothing may listen yet: the balancer checks its backend before it serves,
+    /// and the servers of some cases must not see that connection.
+    ///
+    /// # Errors
+    /// Where it does not start, or does not listen in time.
+    pub async fn start(
+        self,
+        host: &Host,
+        backend: SocketAddr,
+        closing: Closing,
+    ) -> Outcome<Running> {
+        let route = Route {
+            listen: host.ports.free()?,
+            backend,
+            closing,
+        };
+        let process = match self {
+            Self::Direct => {
+                return Ok(Running {
+                    address: backend,
+                    process: None,
+                });
+            }
+            Self::Floor => own_relay(host, floor::SUBCOMMAND, &route),
+            Self::Copy => own_relay(host, copy::SUBCOMMAND, &route),
+            Self::Nginx => nginx::start(host, &route),
+            Self::Haproxy => haproxy::start(host, &route, Forward::Copy),
+            Self::HaproxySplice => haproxy::start(host, &route, Forward::Splice),
+            Self::Netsocket => netsocket::start(host, &route, None).await,
+            Self::NetsocketCopy => netsocket::start(host, &route, Some("copy")).await,
+            Self::NetsocketSplice => netsocket::start(host, &route, Some("splice")).await,
+        };
+        let mut process = process?;
+        listening(route.listen, &mut process).await?;
+        Ok(Running {
+            address: route.listen,
+            process: Some(process),
+        })
+    }
+}
+
+/// From where to where a peer relays.
+#[derive(Debug, Clone, Copy)]
+struct Route {
+    listen: SocketAddr,
+    backend: SocketAddr,
+    closing: Closing,
+}
+
+/// What the end of one direction means to the flows of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The end of both. Peers keep their usual setting.
+    Both,
+    /// The other direction goes on: the peer must hand on a half-close.
+    One,
+}
+
+/// A peer at work. Dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// `None` for [`Peer::Direct`].
+    process: Option<Process>,
+}
+
+impl Running {
+    /// CPU time of its processes so far, in seconds; `None` where there is no process.
+    ///
+    /// # Errors
+    /// Where the process is gone.
+    pub fn cpu(&self) -> Outcome<Option<f64>> {
+        let id = self.process.as_ref().map(Process::id);
+        id.map(cpu::of_tree).transpose()
+    }
+
+    /// Memory of its processes, in bytes; `None` where there is no process.
+    ///
+    /// # Errors
+    /// Where the process is gone.
+    pub fn memory(&self) -> Outcome<Option<u64>> {
+        let id = self.process.as_ref().map(Process::id);
+        id.map(memory::of_tree).transpose()
+    }
+
+    /// That it has not ended.
+    ///
+    /// # Errors
+    /// Where it has.
+    pub fn check_alive(&mut self) -> Outcome {
+        self.process.as_mut().map_or(Ok(()), Process::check_alive)
+    }
+
+    /// Why work through it failed: its own end, where it has ended, else `failure`.
+    pub async fn reason(&mut self, failure: Failure) -> Failure {
+        if let Some(process) = &mut self.process {
+            // An error says that it still runs.
+            let _ = process.end(LAST_BREATH).await;
+        }
+        self.check_alive().err().unwrap_or(failure)
+    }
+}
+
+fn own_relay(host: &Host, subcommand: &str, route: &Route) -> Outcome<Process> {
+    let arguments = [
+        subcommand.to_owned(),
+        route.listen.to_string(),
+        route.backend.to_string(),
+        host.cores.to_string(),
+    ];
+    host.launcher
+        .start(subcommand, host.launcher.bench(), arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        for peer in Peer::value_variants() {
+            let value = peer.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), peer.name());
+        }
+    }
+}
