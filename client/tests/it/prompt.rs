@@ -147,6 +147,22 @@ async fn commands_are_typed_and_answered() {
 }
 
 #[tokio::test]
+async fn lines_pasted_at_once_are_all_performed() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("dirlist -a\rnonsense\rw24ft pdf\rquitc\r");
+    for answer in [
+        "a b\r\n",
+        "Unknown command 'nonsense'",
+        "temp.tar.gz: 12 files",
+    ] {
+        eventually(answer, || screen.text().contains(answer)).await;
+    }
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn an_interrupt_ends_the_transfer_and_not_the_prompt() {
     let server = Fake::start(|number, mut peer| async move {
         peer.greet().await;
