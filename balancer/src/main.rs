@@ -8,7 +8,7 @@ use std::process::{self, ExitCode};
 use anyhow::Context as _;
 use clap::Parser as _;
 use netsocket_balancer::{Bound, Config, Flags, run};
-use netsocket_settings::init_log;
+use netsocket_settings::{init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,9 @@ fn serve(bound: Bound) -> anyhow::Result<()> {
         tokio::spawn(watch_signals(terminate, interrupt, shutdown.clone()));
         for backend in bound.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
+        }
+        if let Some(limit) = raise_descriptor_limit() {
+            info!(limit, "descriptors");
         }
         info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
         run(bound, shutdown).await?;

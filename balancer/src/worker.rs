@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::task::yield_now;
 use tokio::time::error::Elapsed;
-use tokio::time::{sleep, timeout};
-use tokio_util::task::TaskTracker;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::warn;
 
 use crate::listen::BACKLOG;
@@ -23,6 +23,10 @@ use crate::shared::Shared;
 
 /// Connections taken in a row before sessions have their turn.
 const ACCEPT_BURST: usize = 32;
+/// How often a worker looks at its timers at the least. The runtime writes to a descriptor of its own, and reads it
+/// again, for every timer that is due before all others. Nearly every session has two: its connect timeout, and the
+/// shorter limit after an end. With this tick before them none is ever the first.
+const TICK: Duration = Duration::from_millis(250);
 /// The pause when the system has no descriptor or memory for another connection; it keeps them queued meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,6 +67,7 @@ impl Worker {
     async fn serve(&self, listener: StdListener) -> io::Result<WorkerSummary> {
         let sessions = TaskTracker::new();
         let listener = TcpListener::from_std(listener)?;
+        let tick = AbortOnDropHandle::new(tokio::spawn(tick()));
         let stop = &self.shared.stop;
         let _: Option<()> = stop
             .run_until_cancelled(self.accept(&listener, &sessions))
@@ -75,6 +80,7 @@ impl Worker {
         };
         // Sessions that are over have left the tracker.
         let _: Result<(), Elapsed> = timeout(self.shared.timeouts.drain, rest).await;
+        drop(tick);
         Ok(WorkerSummary {
             killed: sessions.len(),
         })
@@ -122,6 +128,15 @@ impl Worker {
         if is_exhaustion(error) {
             sleep(ACCEPT_PAUSE).await;
         }
+    }
+}
+
+/// Keeps a timer pending that is due soon, see [`TICK`].
+async fn tick() {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
     }
 }
 

@@ -13,7 +13,6 @@ mod access;
 pub mod archive;
 pub mod config;
 mod day;
-mod descriptors;
 pub mod error;
 mod metadata;
 mod root;
@@ -25,7 +24,6 @@ mod spool;
 mod walk;
 
 pub use config::Config;
-pub use descriptors::raise_descriptor_limit;
 pub use metadata::Timestamp;
 pub use root::{Root, RootError};
 pub use server::{Bound, StartError, run};

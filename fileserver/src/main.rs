@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
-use netsocket_fileserver::{Bound, Config, raise_descriptor_limit, run};
-use netsocket_settings::{Flag, Layers, init_log};
+use netsocket_fileserver::{Bound, Config, run};
+use netsocket_settings::{Flag, Layers, init_log, raise_descriptor_limit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +79,6 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     init_log(&config.log, config.log_format);
-    raise_descriptor_limit();
     let bound = Bound::bind(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -95,6 +94,9 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let shutdown = CancellationToken::new();
+    if let Some(limit) = raise_descriptor_limit() {
+        tracing::info!(limit, "descriptors");
+    }
     let signals = async {
         any(&mut terminate, &mut interrupt).await;
         shutdown.cancel();

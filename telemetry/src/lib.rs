@@ -1,6 +1,6 @@
 //! What NetSocket's processes tell about themselves, and how it reaches Kafka, the embedded history and InfluxDB.
 //!
-//! The way of a figure: [`heartbeat`] asks the [`Sampler`] and its process once a second, makes a [`Record`] and hands
+//! The way of a figure: [`heartbeat()`] asks the [`Sampler`] and its process once a second, makes a [`Record`] and hands
 //! it to the [`History`] and, if there is one, to the [`Producer`], which never waits. The [`collector`] reads the
 //! records from Kafka and stores them in InfluxDB 2 as points.
 //!

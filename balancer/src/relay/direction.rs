@@ -40,6 +40,8 @@ pub(super) struct Direction {
     done: bool,
     /// The end of the source is not told to the sink.
     withhold_end: bool,
+    /// The sink will be closed as soon as this direction is done, which tells it the end as well.
+    close_tells_end: bool,
 }
 
 impl Direction {
@@ -172,7 +174,7 @@ impl Direction {
     }
 
     fn poll_end<T: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut T) -> Result<(), Halt> {
-        if !self.withhold_end {
+        if !self.withhold_end && !self.close_tells_end {
             match Pin::new(sink).poll_shutdown(cx) {
                 Poll::Pending => return Ok(()),
                 // A socket that was reset cannot be shut down.
@@ -193,6 +195,11 @@ impl Direction {
     /// Goes on to the last byte but does not tell the sink that it was the last.
     pub(super) fn withhold_end(&mut self) {
         self.withhold_end = true;
+    }
+
+    /// Whether the other direction is done, so that the session is over with this one: a system call saved.
+    pub(super) fn close_tells_end(&mut self, other_is_done: bool) {
+        self.close_tells_end = other_is_done;
     }
 
     pub(super) fn is_done(&self) -> bool {

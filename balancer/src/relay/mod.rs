@@ -154,6 +154,7 @@ impl Flow {
     ) -> Poll<End> {
         BUFFER.with_borrow_mut(|buffer| {
             let read = self.up.bytes_read();
+            self.up.close_tells_end(self.down.is_done());
             let (inlet, outlet) = (&mut client.inlet, &mut backend.outlet);
             if let Err(halt) = self.up.poll(cx, inlet, outlet, mode, buffer) {
                 self.halted(halt, Side::Client);
@@ -162,6 +163,7 @@ impl Flow {
                 self.spoke_last = Some(Side::Client);
             }
             let read = self.down.bytes_read();
+            self.down.close_tells_end(self.up.is_done());
             let (inlet, outlet) = (&mut backend.inlet, &mut client.outlet);
             if let Err(halt) = self.down.poll(cx, inlet, outlet, mode, buffer) {
                 self.halted(halt, Side::Backend);

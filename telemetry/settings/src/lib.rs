@@ -1,12 +1,14 @@
 //! Layered settings for every NetSocket program.
 //!
 //! Owns: where a value comes from (a flag beats the environment beats the file beats the default), how unknown keys
-//! and wrong values are collected and reported all at once, the text form of durations and sizes, and the start of
-//! logging. Does not own: any program's keys, which each program lists as [`Key`]s beside its own raw struct.
+//! and wrong values are collected and reported all at once, the text form of durations and sizes, and what a process does
+//! first: start its log, raise its limit on descriptors. Does not own: any program's keys, which each program lists as
+//! [`Key`]s beside its own raw struct.
 //!
 //! The way of a value: the program's command line and the [`Key`] table go to [`load`], which gives back the raw serde
 //! struct of the program; a [`Check`] then turns each raw entry into its validated type and keeps every problem.
 
+mod descriptors;
 mod duration;
 mod layers;
 mod log;
@@ -14,6 +16,7 @@ mod problem;
 mod scalar;
 mod size;
 
+pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load};
 pub use log::{LOG_KEYS, LogFormat, init_log};
