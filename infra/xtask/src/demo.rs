@@ -135,7 +135,10 @@ impl System {
         );
         arguments.extend(&kafka);
         let program = cargo::binary("release", "netsocket-balancer")?;
-        servers.push(Server::start("balancer", &program, &arguments, &folder.0)?);
+        let mut balancer = Server::start("balancer", &program, &arguments, &folder.0)?;
+        // Another balancer may have these addresses, and answer there: ours says when it has them.
+        balancer.wait_for_address(stop)?;
+        servers.push(balancer);
 
         let mut system = Self { servers };
         system.wait_until_healthy(stop)?;

@@ -22,6 +22,8 @@ crate::tests![
     #[needs(Root)]
     opens_a_prompt,
     #[needs(Root)]
+    a_second_demo_says_that_the_ports_are_taken,
+    #[needs(Root)]
     nothing_outlives_a_killed_demo,
 ];
 
@@ -134,6 +136,24 @@ fn opens_a_prompt(world: &World) {
         "{said}"
     );
     assert_nothing_left(&demo.temporary);
+}
+
+/// The first demo answers at the addresses of the second, which must not take that for its own success.
+fn a_second_demo_says_that_the_ports_are_taken(world: &World) {
+    let (mut first, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
+    let second = Scratch::new("demo");
+    let ran = netns::inside(first.id(), || {
+        let mut command = Command::new(Program::Client.path().with_file_name("xtask"));
+        command.arg("demo").env("TMPDIR", second.path());
+        Ran::with_input(command, b"", BUILD)
+    });
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let taken = "listen 127.0.0.1:8081: address already in use";
+    assert!(ran.stderr.contains(taken), "{}", ran.stderr);
+    assert!(fs::read_dir(second.path()).unwrap().next().is_none());
+    first.signal(Signal::INT);
+    assert_eq!(first.wait(PATIENCE).code(), Some(0));
+    assert_nothing_left(&temporary);
 }
 
 /// A killed demo cannot remove its files, but its servers end.
