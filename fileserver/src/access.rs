@@ -64,7 +64,7 @@ impl Access {
         }
     }
 
-    /// The request is over; `bytes` were sent for it.
+    /// The request is over; `bytes` were sent for it. The command stands in quotes, so that a name cannot pass for fields.
     pub(crate) fn end(self, result: &Result<Served, RequestError>, bytes: u64) {
         let Self {
             peer,
@@ -81,19 +81,19 @@ impl Access {
                 warnings,
             }) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, %command, result = "ok",
+                    target: TARGET, %peer, %wire, command, result = "ok",
                     files, bytes, ms, unreadable, warnings
                 );
             }
             Err(error) if error.side() == Side::Server => {
                 tracing::warn!(
-                    target: TARGET, %peer, %wire, %command, result = error.label(),
+                    target: TARGET, %peer, %wire, command, result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }
             Err(error) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, %command, result = error.label(),
+                    target: TARGET, %peer, %wire, command, result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }

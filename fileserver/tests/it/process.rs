@@ -291,19 +291,20 @@ async fn each_request_is_one_line_and_no_name_can_forge_another() {
     let peer = old.stream.local_addr().unwrap();
     assert!(old.ask("w24fn a\nb.txt").await.starts_with("FilePath: "));
     let line = running.logged("netsocket_fileserver::access");
-    let said = format!("peer={peer} wire=old command=w24fn a\\nb.txt result=\"ok\" files=1 bytes=");
+    let said =
+        format!("peer={peer} wire=old command=\"w24fn a\\\\nb.txt\" result=\"ok\" files=1 bytes=");
     assert!(line.contains(&said), "{line}");
     let mut new = NewClient::connect(running.address).await;
     new.archive(Query::default()).await;
     let line = running.logged("netsocket_fileserver::access");
     assert!(
-        line.contains("wire=new command=archive result=\"ok\" files=1 bytes="),
+        line.contains("wire=new command=\"archive\" result=\"ok\" files=1 bytes="),
         "{line}"
     );
     assert_eq!(old.archive("w24fz 9 1").await, None);
     let line = running.logged("netsocket_fileserver::access");
     assert!(
-        line.contains("command=w24fz 9 1 result=\"bad_request\"") && line.contains("SIZE1"),
+        line.contains("command=\"w24fz 9 1\" result=\"bad_request\"") && line.contains("SIZE1"),
         "{line}"
     );
 }
