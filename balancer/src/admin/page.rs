@@ -23,7 +23,7 @@ fn summary(status: &Status) -> String {
     };
     let sessions = &status.sessions;
     format!(
-        "{state}, {} sessions open, {} since the start",
+        "{state}; sessions: {} open, {} since the start",
         sessions.active, sessions.total
     )
 }

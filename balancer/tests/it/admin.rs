@@ -225,7 +225,7 @@ async fn the_page_can_be_read_without_scripts() {
         "server",
         &echo.address.to_string(),
         "first check passed",
-        "ready, 0 sessions open",
+        "ready; sessions: 0 open",
     ] {
         assert!(page.contains(text), "{text}");
     }
