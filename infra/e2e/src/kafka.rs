@@ -242,7 +242,10 @@ fn java(jars: &Path) -> Command {
 
 fn launch(jars: &Path, dir: &Path) -> Process {
     let mut command = java(jars);
+    // A broker that is killed leaves its unpacked libraries behind: in its own directory, not in everybody's.
+    let temporary = format!("-Djava.io.tmpdir={}", dir.display());
     command
+        .env("JDK_JAVA_OPTIONS", temporary)
         .arg("kafka.Kafka")
         .arg(dir.join("server.properties"));
     Process::start("kafka", command, Scratch::new("kafka-log"))
