@@ -174,17 +174,16 @@ impl Flow {
                 self.spoke_last = Some(Side::Backend);
             }
         });
-        match self.lost {
-            None if self.up.is_done() && self.down.is_done() => Poll::Ready(End::Closed),
-            Some((side, error)) if self.up.is_done() && self.down.is_done() => {
-                Poll::Ready(self.lost_end(side, error))
-            }
-            None => {
-                self.poll_loss(cx, client, backend);
-                Poll::Pending
-            }
-            Some(_) => Poll::Pending,
+        if self.up.is_done() && self.down.is_done() {
+            return Poll::Ready(match self.lost {
+                None => End::Closed,
+                Some((side, error)) => self.lost_end(side, error),
+            });
         }
+        if self.lost.is_none() {
+            self.poll_loss(cx, client, backend);
+        }
+        Poll::Pending
     }
 
     /// Notices the reset of a side that has sent its end before.

@@ -70,8 +70,7 @@ pub fn load<R: DeserializeOwned>(
     if let (Some(path), Some(name)) = (layers.file, &file) {
         let text = std::fs::read_to_string(path)
             .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
-        check_keys(keys, name, &text)?;
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+        builder = builder.add_source(parse(keys, name, &text)?);
     }
     let mut environment = Map::new();
     for key in keys {
@@ -105,13 +104,14 @@ pub fn load<R: DeserializeOwned>(
     Ok(Loaded { raw, origins, file })
 }
 
-/// Names every key of the file that the program does not know, all at once.
-fn check_keys(keys: &[Key], file: &str, text: &str) -> Result<(), Problems> {
+/// The values of the file; or every key of it that the program does not know, all at once.
+fn parse(keys: &[Key], file: &str, text: &str) -> Result<Config, Problems> {
     let parsed = Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()
         .map_err(|error| whole(file, one_line(&error.to_string())))?;
     let table: Map<String, config::Value> = parsed
+        .clone()
         .try_deserialize()
         .map_err(|error| whole(file, one_line(&error.to_string())))?;
     let mut unknown: Vec<&String> = table
@@ -120,7 +120,7 @@ fn check_keys(keys: &[Key], file: &str, text: &str) -> Result<(), Problems> {
         .collect();
     unknown.sort();
     if unknown.is_empty() {
-        return Ok(());
+        return Ok(parsed);
     }
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let allowed = format!("unknown key; known are {}", known.join(", "));
