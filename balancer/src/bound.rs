@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 
 use crate::config::{BackendAddress, Config};
-use crate::listen::listen;
+use crate::listen::{ListenOptions, listen};
 use crate::pool::Pool;
 use crate::record::SessionRecord;
 use crate::shared::RecordHook;
@@ -47,15 +47,15 @@ impl Bound {
     /// All hosts that have no address, or the first socket that cannot be had.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let pool = Arc::new(Pool::new(resolve(&config.backends)?, random_turn()));
-        let bind = |key, address| {
-            listen(address).map_err(|error| BindError::Listen {
+        let bind = |key, address, options| {
+            listen(address, options).map_err(|error| BindError::Listen {
                 key,
                 address,
                 error,
             })
         };
-        let listener = bind("listen", config.listen)?;
-        let admin = bind("admin", config.admin)?;
+        let listener = bind("listen", config.listen, config.listen_options)?;
+        let admin = bind("admin", config.admin, ListenOptions::default())?;
         Ok(Self {
             listen_address: listener.local_addr().unwrap_or(config.listen),
             admin_address: admin.local_addr().unwrap_or(config.admin),

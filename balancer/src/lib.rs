@@ -13,29 +13,41 @@
 //! Selection ([`balance`]) and health ([`health`]) are decided in plain code without sockets or clocks; [`record`] and
 //! [`termination`] define what is told about a session.
 
+mod acceptor;
 mod admin;
 pub mod backend;
 pub mod balance;
 mod bound;
 pub mod config;
 pub mod connect;
+mod crew;
+mod descriptors;
+mod dial;
+mod eager;
 mod figures;
 pub mod health;
 mod listen;
 mod log_gate;
+mod mailbox;
 pub mod metrics;
+mod poller;
 pub mod pool;
+mod reactor;
 pub mod record;
 pub mod relay;
 mod run;
 mod session;
+mod sessions;
 mod shared;
 pub mod side;
+mod socket_options;
 pub mod termination;
+mod wheel;
 mod worker;
 
 pub use bound::{BindError, Bound};
 pub use config::{BackendAddress, Config, Flags};
+pub use listen::ListenOptions;
 pub use record::SessionRecord;
 pub use run::{HISTORY_SPAN, RunError, Summary, run};
 pub use termination::Termination;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use crate::socket_options::{set_defer_accept, set_fast_open_listen};
+
 /// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
@@ -19,8 +21,17 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Questions without an answer after which the client is lost.
 const KEEPALIVE_PROBES: u32 = 3;
 
+/// What a listening socket can do beside listening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListenOptions {
+    /// Hand a connection over only when the client has sent something.
+    pub defer_accept: bool,
+    /// Take a client's first bytes with its first packet.
+    pub fast_open: bool,
+}
+
 /// Binds the socket that clients connect to. Backends need no keepalive: checks watch them.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -34,6 +45,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_nonblocking(true)?;
+    if options.defer_accept {
+        set_defer_accept(&socket)?;
+    }
+    if options.fast_open {
+        set_fast_open_listen(&socket)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -49,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_connection_has_the_options_of_its_listener() {
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), ListenOptions::default()).unwrap();
         listener.set_nonblocking(false).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();

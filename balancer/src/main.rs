@@ -56,9 +56,7 @@ fn serve(bound: Bound) -> anyhow::Result<()> {
         for backend in bound.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
-        if let Some(limit) = raise_descriptor_limit() {
-            info!(limit, "descriptors");
-        }
+        raise_descriptor_limit();
         info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
         run(bound, shutdown).await?;
         Ok(())

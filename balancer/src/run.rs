@@ -16,6 +16,9 @@ use tracing::{error, info, warn};
 use crate::admin::{self, Admin};
 use crate::bound::Bound;
 use crate::config::Checks;
+use crate::crew::Crew;
+use crate::descriptors::Budget;
+use crate::dial::LocalPorts;
 use crate::figures::figures;
 use crate::health::{Schedule, monitor};
 use crate::log_gate::LogGate;
@@ -56,21 +59,36 @@ pub struct RunError {
 pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
+    let budget = Budget::of_process(bound.config.workers);
+    info!(
+        limit = budget.limit,
+        sessions = budget.sessions,
+        "descriptors"
+    );
     let shared = Arc::new(Shared {
         pool: bound.pool(),
         counters: Arc::new(Counters::default()),
         timeouts: bound.config.timeouts,
         relay: RelaySwitch::new(bound.config.relay),
+        fast_open: bound.config.listen_options.fast_open,
+        local_ports: LocalPorts::of_system(),
+        budget,
         on_record: bound.on_record.clone(),
         stop: stop.clone(),
         started: Instant::now(),
     });
     let control = Control::start(&bound, &shared)?;
-    let workers = start_workers(&bound, &shared)?;
+    let crew = Crew::new(bound.config.workers.get()).map_err(|error| RunError {
+        what: "cannot start the workers",
+        error: error.into(),
+    })?;
+    let stop_crew = StopCrew(Arc::new(crew));
+    let workers = start_workers(&bound, &shared, &stop_crew.0)?;
     // Only the workers' clones keep the socket open, so that it closes with the last of them.
     drop(bound);
 
     stop.cancelled().await;
+    drop(stop_crew);
     let drain = shared.timeouts.drain;
     info!(active = shared.counters.active(), deadline = ?drain, "draining");
     let mut killed = 0;
@@ -95,14 +113,28 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
-fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
+/// Stops the workers, also where nobody waits for their end any more.
+struct StopCrew(Arc<Crew>);
+
+impl Drop for StopCrew {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+fn start_workers(
+    bound: &Bound,
+    shared: &Arc<Shared>,
+    crew: &Arc<Crew>,
+) -> Result<Vec<WorkerEnd>, RunError> {
     let gate = Arc::new(LogGate::default());
     let start = |index: usize| {
         let listener = bound.listener.try_clone()?;
-        let worker = Worker::new(Arc::clone(shared), Arc::clone(&gate));
+        let (shared, crew, gate) = (Arc::clone(shared), Arc::clone(crew), Arc::clone(&gate));
+        let worker = Worker::new(shared, crew, index, listener.into(), gate)?;
         let (sender, receiver) = oneshot::channel();
         // A receiver that is gone only means that nobody waits any more.
-        let body = move || drop(sender.send(worker.run(listener)));
+        let body = move || drop(sender.send(worker.run()));
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(body)?;

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Timeouts;
+use crate::descriptors::Budget;
+use crate::dial::LocalPorts;
 use crate::metrics::Counters;
 use crate::pool::Pool;
 use crate::record::SessionRecord;
@@ -21,6 +23,11 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) timeouts: Timeouts,
     pub(crate) relay: RelaySwitch,
+    /// First bytes go to backends with the first packet.
+    pub(crate) fast_open: bool,
+    pub(crate) local_ports: LocalPorts,
+    /// What there are descriptors for.
+    pub(crate) budget: Budget,
     pub(crate) on_record: Option<RecordHook>,
     /// Cancelled when nothing new is to be accepted any more.
     pub(crate) stop: CancellationToken,
@@ -41,6 +48,11 @@ impl Shared {
         self.stop.is_cancelled()
     }
 
+    /// Whether one more session could leave no descriptor for anything else.
+    pub(crate) fn is_full(&self) -> bool {
+        self.counters.active() >= self.budget.sessions
+    }
+
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
@@ -55,6 +67,9 @@ impl Shared {
             counters: Arc::new(Counters::default()),
             timeouts: crate::config::Config::default().timeouts,
             relay: RelaySwitch::default(),
+            fast_open: false,
+            local_ports: LocalPorts::of_system(),
+            budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,
             stop: CancellationToken::new(),
             started: Instant::now(),

@@ -1,34 +1,26 @@
-//! One worker: a thread with a runtime of its own that accepts from the shared socket and lives its sessions.
+//! One worker: a thread that accepts from the shared socket and lives its sessions.
 //!
-//! A session never leaves the thread that accepted it, so the data path takes no lock that another thread wants.
+//! A session never leaves the thread that admitted it, so the data path takes no lock that another thread wants. The
+//! loop is our own, not an async runtime's: decision 10 says why.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime;
-use tokio::task::yield_now;
-use tokio::time::error::Elapsed;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::warn;
+use tokio::time::Instant;
 
-use crate::listen::BACKLOG;
+use crate::acceptor::Acceptor;
+use crate::crew::{Crew, Member};
 use crate::log_gate::LogGate;
-use crate::session::Session;
+use crate::mailbox::Mail;
+use crate::poller::Events;
+use crate::reactor::{Call, Reactor};
+use crate::relay::allow_pipes;
 use crate::shared::Shared;
 
-/// Connections taken in a row before sessions have their turn.
-const ACCEPT_BURST: usize = 32;
-/// How often a worker looks at its timers at the least. The runtime writes to a descriptor of its own, and reads it
-/// again, for every timer that is due before all others. Nearly every session has two: its connect timeout, and the
-/// shorter limit after an end. With this tick before them none is ever the first.
-const TICK: Duration = Duration::from_millis(250);
-/// The pause when the system has no descriptor or memory for another connection; it keeps them queued meanwhile.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two looks at a queue that could not be emptied at the stop.
+const REST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a worker has to tell at its end.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,115 +29,176 @@ pub(crate) struct WorkerSummary {
     pub(crate) killed: usize,
 }
 
+/// Where a worker stands.
+enum Phase {
+    Serving,
+    /// Nothing new is accepted but what was in the queue at the stop.
+    Draining {
+        until: Instant,
+    },
+}
+
 pub(crate) struct Worker {
     shared: Arc<Shared>,
-    accept_errors: Arc<LogGate>,
+    crew: Arc<Crew>,
+    number: usize,
+    reactor: Reactor,
+    /// `None` once nothing is left to accept.
+    acceptor: Option<Acceptor>,
+    phase: Phase,
+    /// Clients accepted, which tells who is next to be dealt one.
+    accepted: usize,
 }
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, accept_errors: Arc<LogGate>) -> Self {
-        Self {
-            shared,
-            accept_errors,
-        }
-    }
-
-    /// Accepts from `listener` until the stop, then works until all sessions are over or the drain deadline.
+    /// Worker `number` of `crew`, which accepts from `listener`.
     ///
     /// # Errors
-    /// The runtime cannot be made, or it cannot take the socket.
-    pub(crate) fn run(self, listener: StdListener) -> io::Result<WorkerSummary> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let summary = runtime.block_on(self.serve(listener));
-        // Ends what is left: dropping a session resets its sockets and tells its record.
-        drop(runtime);
-        summary
-    }
-
-    async fn serve(&self, listener: StdListener) -> io::Result<WorkerSummary> {
-        let sessions = TaskTracker::new();
-        let listener = TcpListener::from_std(listener)?;
-        let tick = AbortOnDropHandle::new(tokio::spawn(tick()));
-        let stop = &self.shared.stop;
-        let _: Option<()> = stop
-            .run_until_cancelled(self.accept(&listener, &sessions))
-            .await;
-        let listener = listener.into_std()?;
-        let rest = async {
-            self.accept_rest(listener, &sessions).await;
-            sessions.close();
-            sessions.wait().await;
-        };
-        // Sessions that are over have left the tracker.
-        let _: Result<(), Elapsed> = timeout(self.shared.timeouts.drain, rest).await;
-        drop(tick);
-        Ok(WorkerSummary {
-            killed: sessions.len(),
+    /// No descriptors for it.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        crew: Arc<Crew>,
+        number: usize,
+        listener: OwnedFd,
+        accept_errors: Arc<LogGate>,
+    ) -> io::Result<Self> {
+        let reactor = Reactor::new(Arc::clone(&shared))?;
+        let acceptor = Acceptor::new(
+            Arc::clone(&shared),
+            listener,
+            accept_errors,
+            &reactor.poller,
+        )?;
+        if let Some(member) = crew.member(number) {
+            reactor.poller.watch_mailbox(&member.mailbox)?;
+        }
+        Ok(Self {
+            shared,
+            crew,
+            number,
+            reactor,
+            acceptor: Some(acceptor),
+            phase: Phase::Serving,
+            accepted: 0,
         })
     }
 
-    /// Accepts for ever.
-    async fn accept(&self, listener: &TcpListener, sessions: &TaskTracker) {
-        loop {
-            for _ in 0..ACCEPT_BURST {
-                match listener.accept().await {
-                    Ok((client, address)) => self.admit(sessions, client, address),
-                    Err(error) => self.accept_failed(&error).await,
+    /// Accepts until the stop, then works until all sessions are over or the drain deadline.
+    ///
+    /// # Errors
+    /// The system takes back what it gave: events cannot be waited for, or the socket not be watched any more.
+    pub(crate) fn run(mut self) -> io::Result<WorkerSummary> {
+        allow_pipes(self.shared.budget.pipes);
+        let crew = Arc::clone(&self.crew);
+        let member = crew.member(self.number);
+        let mut events = Events::new();
+        while !self.is_over() {
+            self.reactor.wait(&mut events, self.deadline())?;
+            self.round(&events, member)?;
+        }
+        if let Some(member) = member {
+            // Clients that were dealt in the last moment are reset: their time to be served is over too.
+            drop(member.mailbox.close());
+        }
+        // What is left ends here: dropping a session resets its sockets and tells its record.
+        Ok(WorkerSummary {
+            killed: self.reactor.len(),
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Serving => false,
+            Phase::Draining { until } => {
+                (self.acceptor.is_none() && self.reactor.len() == 0) || self.reactor.now() >= until
+            }
+        }
+    }
+
+    /// When to act if nothing happens before.
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Serving => self.acceptor.as_ref().and_then(Acceptor::deadline),
+            Phase::Draining { until } if self.acceptor.is_none() => Some(until),
+            Phase::Draining { until } => Some(until.min(self.reactor.now() + REST_PAUSE)),
+        }
+    }
+
+    /// Everything that can be done now, once.
+    fn round(&mut self, events: &Events, member: Option<&Member>) -> io::Result<()> {
+        for (subject, readiness) in events.iter() {
+            match self.reactor.event(subject, readiness) {
+                Call::Accept => self.accept(),
+                Call::Receive => self.receive(member),
+                Call::Done => {}
+            }
+        }
+        self.reactor.end_round();
+        match self.phase {
+            Phase::Serving => {
+                if let Some(acceptor) = &mut self.acceptor {
+                    acceptor.resume(&self.reactor.poller, self.reactor.now())?;
                 }
             }
-            yield_now().await;
+            Phase::Draining { .. } => self.accept_rest(),
+        }
+        if let Some(member) = member {
+            member.set_load(self.reactor.len());
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        let Some(acceptor) = &mut self.acceptor else {
+            return;
+        };
+        let reactor = &mut self.reactor;
+        let full = acceptor.accept(|socket, address| {
+            self.accepted = self.accepted.wrapping_add(1);
+            let client = (socket, address);
+            let own = self
+                .crew
+                .deal(self.number, reactor.len(), self.accepted, client);
+            if let Some((socket, address)) = own {
+                reactor.admit(socket, address);
+            }
+        });
+        if let Err(error) = full {
+            acceptor.pause(error, &reactor.poller, reactor.now());
         }
     }
 
-    /// Takes the connections that were complete before the stop, as their clients have been told, and closes the
-    /// socket. When descriptors are short this waits for sessions that end.
-    async fn accept_rest(&self, listener: StdListener, sessions: &TaskTracker) {
-        for _ in 0..BACKLOG {
-            let adopted = listener.accept().and_then(|(client, address)| {
-                client.set_nonblocking(true)?;
-                Ok((TcpStream::from_std(client)?, address))
-            });
-            match adopted {
-                Ok((client, address)) => self.admit(sessions, client, address),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => self.accept_failed(&error).await,
+    fn receive(&mut self, member: Option<&Member>) {
+        for mail in member
+            .map(|member| member.mailbox.receive())
+            .unwrap_or_default()
+        {
+            match mail {
+                Mail::Client(socket, address) => self.reactor.admit(socket, address),
+                Mail::Stop => self.stop(),
             }
         }
     }
 
-    fn admit(&self, sessions: &TaskTracker, client: TcpStream, address: SocketAddr) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        sessions.spawn(Session::new(Arc::clone(&self.shared), client, address).run());
-    }
-
-    async fn accept_failed(&self, error: &io::Error) {
-        self.shared.counters.count_accept_error();
-        if let Some(suppressed) = self.accept_errors.pass(self.shared.uptime()) {
-            warn!(%error, suppressed, "accept failed");
-        }
-        if is_exhaustion(error) {
-            sleep(ACCEPT_PAUSE).await;
+    fn stop(&mut self) {
+        if let (Phase::Serving, Some(acceptor)) = (&self.phase, &self.acceptor) {
+            acceptor.stop(&self.reactor.poller);
+            let until = self.reactor.now() + self.shared.timeouts.drain;
+            self.phase = Phase::Draining { until };
         }
     }
-}
 
-/// Keeps a timer pending that is due soon, see [`TICK`].
-async fn tick() {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
+    /// Takes what was in the queue at the stop, and closes the socket. Where descriptors are short this waits for
+    /// sessions that end.
+    fn accept_rest(&mut self) {
+        let reactor = &mut self.reactor;
+        let rest = self.acceptor.as_ref().is_some_and(|acceptor| {
+            !acceptor.accept_rest(|socket, address| reactor.admit(socket, address))
+        });
+        if !rest {
+            self.acceptor = None;
+        }
     }
-}
-
-/// Whether the next accept will fail as well, for want of something; else only that one connection was lost.
-fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
 }
 
 #[cfg(test)]
@@ -154,11 +207,11 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::listen::listen;
+    use crate::listen::{ListenOptions, listen};
 
     #[test]
     fn clients_that_are_queued_at_the_stop_are_not_lost() {
-        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
         let address = listener.local_addr().unwrap();
         let clients: Vec<StdStream> = (0..50)
             .map(|_| StdStream::connect(address).unwrap())
@@ -168,25 +221,14 @@ mod tests {
         let shared = Shared::without_backends(Some(Arc::new(move |record| {
             sink.lock().unwrap().push(record.termination);
         })));
-        shared.stop.cancel();
-        let summary = Worker::new(Arc::new(shared), Arc::default())
-            .run(listener)
-            .unwrap();
+        let crew = Arc::new(Crew::new(1).unwrap());
+        crew.stop();
+        let worker = Worker::new(Arc::new(shared), crew, 0, listener.into(), Arc::default());
+        let summary = worker.unwrap().run().unwrap();
         assert_eq!(summary.killed, 0);
         // Nobody is there to serve them, and that is what each of them has on record.
         let ends = ends.lock().unwrap();
         assert_eq!(ends.len(), clients.len());
         assert!(ends.iter().all(|end| end.code() == "SC"), "{ends:?}");
-    }
-
-    #[test]
-    fn only_a_lack_of_something_is_waited_for() {
-        for (errno, lack) in [
-            (Errno::MFILE, true),
-            (Errno::NOMEM, true),
-            (Errno::CONNABORTED, false),
-        ] {
-            assert_eq!(is_exhaustion(&errno.into()), lack);
-        }
     }
 }

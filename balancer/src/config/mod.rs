@@ -21,6 +21,7 @@ use backends::RawBackends;
 pub use flags::Flags;
 
 use crate::health::Thresholds;
+use crate::listen::ListenOptions;
 use crate::relay::{IdleLimits, RelayMode};
 
 /// Where clients connect.
@@ -55,13 +56,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every key of the balancer itself, with its names in the other layers.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 17] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("kafka", ENV_KAFKA, Some("--kafka")),
     key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
     key("workers", "NETSOCKET_WORKERS", None),
     key("relay", "NETSOCKET_RELAY", None),
+    key("defer_accept", "NETSOCKET_DEFER_ACCEPT", None),
+    key("fast_open", "NETSOCKET_FAST_OPEN", None),
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
@@ -96,6 +99,8 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// How bytes are relayed.
     pub relay: RelayMode,
+    /// Deferred accept; TCP fast open, which holds for connections to backends as well.
+    pub listen_options: ListenOptions,
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
     /// Health checks.
@@ -151,6 +156,7 @@ impl Default for Config {
             backends: Vec::new(),
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             relay: RelayMode::default(),
+            listen_options: ListenOptions::default(),
             timeouts: Timeouts {
                 connect: DEFAULT_CONNECT_TIMEOUT,
                 idle: DEFAULT_IDLE_TIMEOUT,
@@ -182,6 +188,8 @@ struct Raw {
     backends: Option<RawBackends>,
     workers: Option<Scalar>,
     relay: Option<Scalar>,
+    defer_accept: Option<Scalar>,
+    fast_open: Option<Scalar>,
     connect_timeout: Option<Scalar>,
     idle_timeout: Option<Scalar>,
     half_close_timeout: Option<Scalar>,
@@ -226,6 +234,10 @@ impl Config {
                 defaults.relay,
                 "auto, copy or splice",
             ),
+            listen_options: ListenOptions {
+                defer_accept: switch(&mut check, "defer_accept", raw.defer_accept.as_ref()),
+                fast_open: switch(&mut check, "fast_open", raw.fast_open.as_ref()),
+            },
             timeouts: timeouts(&mut check, &raw, defaults.timeouts),
             checks: checks(&mut check, &raw, defaults.checks),
             instance: check.read_with(
@@ -245,6 +257,11 @@ impl Config {
         };
         check.finish(config)
     }
+}
+
+/// A thing that is off where nothing is said.
+fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>) -> bool {
+    check.parse(key, entry, false, "true or false")
 }
 
 fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> NonZeroUsize {

@@ -5,7 +5,6 @@
 pub mod names;
 mod prometheus;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::record::SessionRecord;
@@ -52,6 +51,16 @@ impl Counters {
         if let Some(backend) = &record.backend {
             backend.count_session(record);
         }
+    }
+
+    /// Counts a session as active, until [`Self::close`].
+    pub(crate) fn open(&self) {
+        self.active.fetch_add(1, Relaxed);
+    }
+
+    /// Undoes [`Self::open`].
+    pub(crate) fn close(&self) {
+        self.active.fetch_sub(1, Relaxed);
     }
 
     /// Counts a connection that the system could not hand over.
@@ -105,22 +114,5 @@ impl Counters {
     #[must_use]
     pub fn accept_errors(&self) -> u64 {
         self.accept_errors.load(Relaxed)
-    }
-}
-
-/// An open session: counted as active until this is dropped.
-#[derive(Debug)]
-pub(crate) struct OpenSession(Arc<Counters>);
-
-impl OpenSession {
-    pub(crate) fn new(counters: Arc<Counters>) -> Self {
-        counters.active.fetch_add(1, Relaxed);
-        Self(counters)
-    }
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Relaxed);
     }
 }

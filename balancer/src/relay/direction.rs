@@ -5,15 +5,12 @@
 //! buffer nor pipe is held while none do.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use rustix::io::Errno;
 
 use super::busy::{Busyness, RelayMode};
-use super::half::{Inlet, Sink, Source};
 use super::pipe::Lease;
+use super::wire::{Reading, Wire, kind};
 
 /// Reads of one turn, so that a busy session lets the others of its thread have theirs.
 const READS_PER_TURN: usize = 4;
@@ -25,6 +22,15 @@ pub(super) enum Halt {
     SourceLost(io::ErrorKind),
     /// Writing failed.
     SinkLost(io::ErrorKind),
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// One of the two sides has to be waited for, or there is nothing left to do.
+    Waits,
+    /// There may be more: others come first.
+    Goes,
 }
 
 /// The state of one direction.
@@ -40,147 +46,129 @@ pub(super) struct Direction {
     done: bool,
     /// The end of the source is not told to the sink.
     withhold_end: bool,
-    /// The sink will be closed as soon as this direction is done, which tells it the end as well.
-    close_tells_end: bool,
 }
 
 impl Direction {
-    /// Moves bytes until one of the two sides has to be waited for, or until the turn is over (then the task is woken
-    /// again at once).
-    pub(super) fn poll<S: Source, T: Sink>(
+    /// Moves bytes until one of the two sides has to be waited for, or until the turn is over. `closes` says that the
+    /// sink will be closed as soon as this direction is done, which tells it the end as well: a system call saved.
+    pub(super) fn turn(
         &mut self,
-        cx: &mut Context<'_>,
-        inlet: &mut Inlet<S>,
-        sink: &mut T,
+        source: &mut Wire,
+        sink: &mut Wire,
         mode: RelayMode,
         buffer: &mut [u8],
-    ) -> Result<(), Halt> {
+        closes: bool,
+    ) -> Result<Turn, Halt> {
         for _ in 0..READS_PER_TURN {
             if self.done {
-                return Ok(());
+                return Ok(Turn::Waits);
             }
-            if self.poll_flush(cx, sink)?.is_pending() {
-                return Ok(());
+            self.flush(sink)?;
+            if self.is_pending() {
+                return Ok(Turn::Waits);
             }
-            let source = match inlet.source() {
-                Some(source) if !self.source_ended => source,
-                _ => return self.poll_end(cx, sink),
+            if self.source_ended {
+                self.tell_end(sink, closes)?;
+                return Ok(Turn::Waits);
+            }
+            let reading = self
+                .read(source, mode, buffer)
+                .map_err(|error| Halt::SourceLost(kind(error)))?;
+            let count = match reading {
+                Reading::Nothing => return Ok(Turn::Waits),
+                Reading::End => 0,
+                Reading::Bytes(count) | Reading::Last(count) => count,
             };
-            let count = match self.poll_read(cx, source, sink, mode, buffer) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Err(error)) => return Err(Halt::SourceLost(error.kind())),
-                Poll::Ready(Ok(count)) => count,
-            };
-            if count == 0 {
-                self.source_ended = true;
-                continue;
-            }
+            self.source_ended = matches!(reading, Reading::End | Reading::Last(_));
             self.read += count as u64;
             self.busyness.read(count);
             if !self.is_pending() {
                 // Not spliced, so the bytes are in the buffer.
-                self.forward(cx, sink, buffer.get(..count).unwrap_or_default())?;
+                let last = self.source_ended && !self.withhold_end && !closes;
+                self.forward(sink, buffer.get(..count).unwrap_or_default(), last)?;
             }
         }
-        if !self.done {
-            cx.waker().wake_by_ref();
-        }
-        Ok(())
+        Ok(if self.done { Turn::Waits } else { Turn::Goes })
     }
 
     /// Reads into a pipe, which is then pending, or into the buffer.
-    fn poll_read<S: Source, T: Sink>(
+    fn read(
         &mut self,
-        cx: &mut Context<'_>,
-        source: &mut S,
-        sink: &T,
+        source: &mut Wire,
         mode: RelayMode,
         buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    ) -> Result<Reading, Errno> {
         let spliced = match mode {
             RelayMode::Auto => self.busyness.is_busy(),
             RelayMode::Copy => false,
             RelayMode::Splice => true,
         };
-        if spliced
-            && let (Some(socket), Some(_)) = (source.tcp(), sink.tcp())
-            && let Some(mut pipe) = Lease::take()
-        {
-            let count = ready!(poll_fill(cx, socket, &mut pipe))?;
-            if count > 0 {
+        if spliced && let Some(mut pipe) = Lease::take() {
+            let reading = source.fill(&mut pipe)?;
+            if pipe.held() > 0 {
                 self.pending = Pending::Pipe(pipe);
             }
-            return Poll::Ready(Ok(count));
+            // At an urgent mark splice(2) says what it says at the end. A read goes past it.
+            if reading != Reading::End {
+                return Ok(reading);
+            }
         }
-        let mut filled = ReadBuf::new(buffer);
-        ready!(Pin::new(source).poll_read(cx, &mut filled))?;
-        Poll::Ready(Ok(filled.filled().len()))
+        source.read(buffer)
     }
 
     /// Writes `bytes`, and keeps what the sink does not take now.
-    fn forward<T: Sink>(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut T,
-        mut bytes: &[u8],
-    ) -> Result<(), Halt> {
+    fn forward(&mut self, sink: &mut Wire, mut bytes: &[u8], last: bool) -> Result<(), Halt> {
         while !bytes.is_empty() {
-            match write_some(cx, sink, bytes)? {
-                Poll::Ready(count) => {
-                    self.written += count as u64;
-                    bytes = bytes.get(count..).unwrap_or_default();
-                }
-                Poll::Pending => {
-                    self.pending = Pending::Bytes(Box::new(Unwritten {
-                        bytes: bytes.to_vec(),
-                        start: 0,
-                    }));
-                    break;
-                }
+            let count = sink.write(bytes, last).map_err(sink_lost)?;
+            self.written += count as u64;
+            bytes = bytes.get(count..).unwrap_or_default();
+            if count == 0 {
+                self.hold(bytes);
+                break;
             }
         }
         Ok(())
     }
 
-    /// Writes what waits, and holds nothing when that is done.
-    fn poll_flush<T: Sink>(
-        &mut self,
-        cx: &mut Context<'_>,
-        sink: &mut T,
-    ) -> Result<Poll<()>, Halt> {
-        while self.is_pending() {
-            let written = match &mut self.pending {
-                Pending::Nothing => return Ok(Poll::Ready(())),
-                Pending::Bytes(left) => {
-                    let written = write_some(cx, sink, left.bytes())?;
-                    if let Poll::Ready(count) = written {
-                        left.start += count;
-                    }
-                    written
-                }
-                Pending::Pipe(pipe) => match sink.tcp() {
-                    Some(socket) => poll_drain(cx, socket, pipe)?,
-                    // Only what goes to a socket is ever spliced.
-                    None => return Err(Halt::SinkLost(io::ErrorKind::Unsupported)),
-                },
-            };
-            match written {
-                Poll::Ready(count) => self.written += count as u64,
-                Poll::Pending => return Ok(Poll::Pending),
-            }
-        }
-        self.pending = Pending::Nothing;
-        Ok(Poll::Ready(()))
+    /// Takes over what was read from the source before this began.
+    pub(super) fn begin_with(&mut self, bytes: &[u8]) {
+        self.read += bytes.len() as u64;
+        self.hold(bytes);
     }
 
-    fn poll_end<T: Sink>(&mut self, cx: &mut Context<'_>, sink: &mut T) -> Result<(), Halt> {
-        if !self.withhold_end && !self.close_tells_end {
-            match Pin::new(sink).poll_shutdown(cx) {
-                Poll::Pending => return Ok(()),
-                // A socket that was reset cannot be shut down.
-                Poll::Ready(Err(error)) => return Err(Halt::SinkLost(error.kind())),
-                Poll::Ready(Ok(())) => {}
+    /// Keeps `bytes` for the sink, to be written before anything else.
+    fn hold(&mut self, bytes: &[u8]) {
+        self.pending = Pending::Bytes(Box::new(Unwritten {
+            bytes: bytes.to_vec(),
+            start: 0,
+        }));
+    }
+
+    /// Writes what waits, and holds nothing when that is done.
+    fn flush(&mut self, sink: &mut Wire) -> Result<(), Halt> {
+        while self.is_pending() {
+            let count = match &mut self.pending {
+                Pending::Nothing => 0,
+                Pending::Bytes(left) => {
+                    let count = sink.write(left.bytes(), false).map_err(sink_lost)?;
+                    left.start += count;
+                    count
+                }
+                Pending::Pipe(pipe) => sink.drain(pipe).map_err(sink_lost)?,
+            };
+            if count == 0 {
+                return Ok(());
             }
+            self.written += count as u64;
+        }
+        self.pending = Pending::Nothing;
+        Ok(())
+    }
+
+    fn tell_end(&mut self, sink: &mut Wire, closes: bool) -> Result<(), Halt> {
+        if !self.withhold_end && !closes {
+            // A socket that was reset cannot be shut down.
+            sink.end().map_err(sink_lost)?;
         }
         self.done = true;
         Ok(())
@@ -195,11 +183,6 @@ impl Direction {
     /// Goes on to the last byte but does not tell the sink that it was the last.
     pub(super) fn withhold_end(&mut self) {
         self.withhold_end = true;
-    }
-
-    /// Whether the other direction is done, so that the session is over with this one: a system call saved.
-    pub(super) fn close_tells_end(&mut self, other_is_done: bool) {
-        self.close_tells_end = other_is_done;
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -254,51 +237,6 @@ impl Unwritten {
     }
 }
 
-fn write_some<T: AsyncWrite + Unpin>(
-    cx: &mut Context<'_>,
-    sink: &mut T,
-    bytes: &[u8],
-) -> Result<Poll<usize>, Halt> {
-    match Pin::new(sink).poll_write(cx, bytes) {
-        Poll::Pending => Ok(Poll::Pending),
-        Poll::Ready(Ok(0)) => Err(Halt::SinkLost(io::ErrorKind::WriteZero)),
-        Poll::Ready(Ok(count)) => Ok(Poll::Ready(count)),
-        Poll::Ready(Err(error)) => Err(Halt::SinkLost(error.kind())),
-    }
-}
-
-/// From a socket into an empty pipe. Every call goes through `try_io`, which clears the runtime's idea of readiness when
-/// the kernel says "would block"; as the pipe is empty, that can only mean the socket.
-fn poll_fill(
-    cx: &mut Context<'_>,
-    socket: &TcpStream,
-    pipe: &mut Lease,
-) -> Poll<io::Result<usize>> {
-    loop {
-        ready!(socket.poll_read_ready(cx))?;
-        match socket.try_io(Interest::READABLE, || pipe.fill(socket)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            result => return Poll::Ready(result),
-        }
-    }
-}
-
-/// From a pipe with bytes in it into a socket; "would block" can only mean the socket.
-fn poll_drain(
-    cx: &mut Context<'_>,
-    socket: &TcpStream,
-    pipe: &mut Lease,
-) -> Result<Poll<usize>, Halt> {
-    let lost = |error: io::Error| Halt::SinkLost(error.kind());
-    loop {
-        match socket.poll_write_ready(cx) {
-            Poll::Pending => return Ok(Poll::Pending),
-            Poll::Ready(result) => result.map_err(lost)?,
-        }
-        match socket.try_io(Interest::WRITABLE, || pipe.drain(socket)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(0) => return Err(Halt::SinkLost(io::ErrorKind::WriteZero)),
-            result => return result.map(Poll::Ready).map_err(lost),
-        }
-    }
+fn sink_lost(error: Errno) -> Halt {
+    Halt::SinkLost(kind(error))
 }

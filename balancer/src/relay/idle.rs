@@ -13,7 +13,6 @@ pub(super) struct IdleClock {
     latest: Instant,
     limit: Duration,
     half_closed: Duration,
-    is_half_closed: bool,
 }
 
 impl IdleClock {
@@ -22,7 +21,6 @@ impl IdleClock {
             latest: now,
             limit: limits.open,
             half_closed: limits.half_closed,
-            is_half_closed: false,
         }
     }
 
@@ -31,12 +29,9 @@ impl IdleClock {
         self.latest = now;
     }
 
-    /// One direction has ended: the other limit holds from now on. Whether that is news.
-    pub(super) fn half_closed(&mut self) -> bool {
-        let news = !self.is_half_closed;
-        self.is_half_closed = true;
+    /// One direction has ended: the other limit holds from now on.
+    pub(super) fn half_closed(&mut self) {
         self.limit = self.half_closed;
-        news
     }
 
     /// When the session is idle for too long if nothing moves until then.
@@ -65,8 +60,7 @@ mod tests {
         assert!(!clock.expired(start + 9 * second) && clock.expired(start + 10 * second));
         clock.moved(start + 5 * second);
         assert_eq!(clock.deadline(), start + 15 * second);
-        assert!(clock.half_closed());
-        assert!(!clock.half_closed());
+        clock.half_closed();
         assert_eq!(clock.deadline(), start + 7 * second);
         clock.moved(start + 6 * second);
         assert_eq!(clock.deadline(), start + 8 * second);

@@ -3,43 +3,36 @@
 //! Owns: moving bytes, forwarding the end of each direction, noticing loss and idleness, exact counts. Does not own
 //! the sockets: how they are closed follows from the [`End`] and is done by the session. Never looks into the bytes.
 //!
-//! Both directions are polled by one task. They share one buffer per thread, so a flow that is idle holds none; a busy
-//! direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is gone
-//! that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one buffer's or
-//! one pipe's worth each way.
+//! Both directions are driven by one thread. They share one buffer per thread, so a flow that is idle holds none; a
+//! busy direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is
+//! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
+//! buffer's or one pipe's worth each way.
 
 mod busy;
 mod direction;
-mod half;
 mod idle;
 mod pipe;
 mod send_queue;
+mod wire;
 
-use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::side::Side;
-use direction::{Direction, Halt};
-use half::{Sink, Source, Wire};
+use direction::{Direction, Halt, Turn};
 use idle::IdleClock;
+use wire::kind;
 
 pub use busy::RelayMode;
 pub(crate) use busy::RelaySwitch;
-pub(crate) use send_queue::delivered;
+pub(crate) use pipe::allow_pipes;
+pub(crate) use send_queue::Delivery;
+pub(crate) use wire::Wire;
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
-const BUFFER_SIZE: usize = 256 << 10;
-
-thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_SIZE]);
-}
+pub(crate) const BUFFER_SIZE: usize = 256 << 10;
 
 /// How long a session may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,126 +77,149 @@ pub enum End {
     },
 }
 
-/// Relays until the session ends. `traffic` is kept up to date all along, so that it is right even if this future is
-/// dropped.
-pub(crate) fn relay<'a>(
-    client: &'a mut TcpStream,
-    backend: &'a mut TcpStream,
-    limits: IdleLimits,
-    switch: &'a RelaySwitch,
-    traffic: &'a mut Traffic,
-) -> impl Future<Output = End> + Send + 'a {
-    let (client, backend) = (client.split().into(), backend.split().into());
-    relay_wires(client, backend, limits, switch, traffic)
-}
-
-/// The same over anything that can be read and written.
-async fn relay_wires<R: Source, W: Sink, S: Source, T: Sink>(
-    mut client: Wire<R, W>,
-    mut backend: Wire<S, T>,
-    limits: IdleLimits,
-    switch: &RelaySwitch,
-    traffic: &mut Traffic,
-) -> End {
-    let mut flow = Flow::default();
-    let mut clock = IdleClock::new(Instant::now(), limits);
-    let mut alarm = pin!(sleep_until(clock.deadline()));
-    poll_fn(|cx| {
-        let before = flow.moved();
-        let result = flow.poll(cx, &mut client, &mut backend, switch.get());
-        *traffic = flow.traffic();
-        if result.is_ready() {
-            return result;
-        }
-        if flow.moved() != before {
-            clock.moved(Instant::now());
-        }
-        if flow.half_closed() && clock.half_closed() {
-            alarm.as_mut().reset(clock.deadline());
-        }
-        while alarm.as_mut().poll(cx).is_ready() {
-            if clock.expired(Instant::now()) {
-                return Poll::Ready(flow.idle_end());
-            }
-            alarm.as_mut().reset(clock.deadline());
-        }
-        Poll::Pending
-    })
-    .await
+/// What a turn of a relay came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Until the next event or the deadline.
+    Waits,
+    /// There may be more to do at once; other sessions come first.
+    Goes,
+    /// The session is over.
+    Over(End),
 }
 
 /// The two directions of a session and what connects them.
-#[derive(Debug, Default)]
-struct Flow {
+#[derive(Debug)]
+pub(crate) struct Relay {
     up: Direction,
     down: Direction,
+    clock: IdleClock,
     /// The side that is gone, once one is.
     lost: Option<(Side, io::ErrorKind)>,
     /// Who sent the latest byte.
     spoke_last: Option<Side>,
 }
 
-impl Flow {
+impl Relay {
+    pub(crate) fn new(now: Instant, limits: IdleLimits) -> Self {
+        Self {
+            up: Direction::default(),
+            down: Direction::default(),
+            clock: IdleClock::new(now, limits),
+            lost: None,
+            spoke_last: None,
+        }
+    }
+
+    /// Takes over what the client sent before a backend was connected.
+    pub(crate) fn begin_with(&mut self, early: &[u8]) {
+        self.up.begin_with(early);
+        self.spoke_last = Some(Side::Client);
+    }
+
     /// Moves what can be moved in both directions, within the bound of one turn.
-    fn poll<R: Source, W: Sink, S: Source, T: Sink>(
+    pub(crate) fn turn(
         &mut self,
-        cx: &mut Context<'_>,
-        client: &mut Wire<R, W>,
-        backend: &mut Wire<S, T>,
+        client: &mut Wire,
+        backend: &mut Wire,
         mode: RelayMode,
-    ) -> Poll<End> {
-        BUFFER.with_borrow_mut(|buffer| {
-            let read = self.up.bytes_read();
-            self.up.close_tells_end(self.down.is_done());
-            let (inlet, outlet) = (&mut client.inlet, &mut backend.outlet);
-            if let Err(halt) = self.up.poll(cx, inlet, outlet, mode, buffer) {
-                self.halted(halt, Side::Client);
-            }
-            if self.up.bytes_read() != read {
-                self.spoke_last = Some(Side::Client);
-            }
-            let read = self.down.bytes_read();
-            self.down.close_tells_end(self.up.is_done());
-            let (inlet, outlet) = (&mut backend.inlet, &mut client.outlet);
-            if let Err(halt) = self.down.poll(cx, inlet, outlet, mode, buffer) {
-                self.halted(halt, Side::Backend);
-                // The loss may have freed the other direction from waiting, or ended it.
-                cx.waker().wake_by_ref();
-            }
-            if self.down.bytes_read() != read {
-                self.spoke_last = Some(Side::Backend);
-            }
-        });
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Progress {
+        let before = self.moved();
+        let mut goes = self.turn_up(client, backend, mode, buffer);
+        goes |= self.turn_down(client, backend, mode, buffer);
+        if self.moved() != before {
+            self.clock.moved(now);
+        }
         if self.up.is_done() && self.down.is_done() {
-            return Poll::Ready(match self.lost {
+            return Progress::Over(match self.lost {
                 None => End::Closed,
                 Some((side, error)) => self.lost_end(side, error),
             });
         }
-        if self.lost.is_none() {
-            self.poll_loss(cx, client, backend);
+        goes |= self.lost.is_none() && self.notice_loss(client, backend);
+        if self.half_closed() {
+            self.clock.half_closed();
         }
-        Poll::Pending
+        if goes {
+            Progress::Goes
+        } else {
+            Progress::Waits
+        }
     }
 
-    /// Notices the reset of a side that has sent its end before.
-    fn poll_loss<R: Source, W, S: Source, T>(
+    fn turn_up(
         &mut self,
-        cx: &mut Context<'_>,
-        client: &mut Wire<R, W>,
-        backend: &mut Wire<S, T>,
-    ) {
-        if self.up.source_ended()
-            && let Poll::Ready(error) = client.inlet.poll_loss(cx)
-        {
-            self.halted(Halt::SinkLost(error), Side::Backend);
-            cx.waker().wake_by_ref();
-        } else if self.down.source_ended()
-            && let Poll::Ready(error) = backend.inlet.poll_loss(cx)
-        {
-            self.halted(Halt::SinkLost(error), Side::Client);
-            cx.waker().wake_by_ref();
+        client: &mut Wire,
+        backend: &mut Wire,
+        mode: RelayMode,
+        buffer: &mut [u8],
+    ) -> bool {
+        let read = self.up.bytes_read();
+        let closes = self.down.is_done();
+        let turn = self.up.turn(client, backend, mode, buffer, closes);
+        if self.up.bytes_read() != read {
+            self.spoke_last = Some(Side::Client);
         }
+        self.goes_on(turn, Side::Client)
+    }
+
+    fn turn_down(
+        &mut self,
+        client: &mut Wire,
+        backend: &mut Wire,
+        mode: RelayMode,
+        buffer: &mut [u8],
+    ) -> bool {
+        let read = self.down.bytes_read();
+        let closes = self.up.is_done();
+        let turn = self.down.turn(backend, client, mode, buffer, closes);
+        if self.down.bytes_read() != read {
+            self.spoke_last = Some(Side::Backend);
+        }
+        self.goes_on(turn, Side::Backend)
+    }
+
+    /// Whether there may be more to do. A loss may have freed the other direction from waiting, or ended it.
+    fn goes_on(&mut self, turn: Result<Turn, Halt>, source: Side) -> bool {
+        match turn {
+            Ok(turn) => turn == Turn::Goes,
+            Err(halt) => {
+                self.halted(halt, source);
+                true
+            }
+        }
+    }
+
+    /// Notices that a side is gone from which nothing is read for now: it has sent its end before, or what it sent
+    /// waits for the other side.
+    fn notice_loss(&mut self, client: &mut Wire, backend: &mut Wire) -> bool {
+        let is_mute = |from: &Direction| from.source_ended() || from.is_pending();
+        for (side, wire) in [(Side::Client, client), (Side::Backend, backend)] {
+            let from = match side {
+                Side::Client => &self.up,
+                _ => &self.down,
+            };
+            if wire.is_broken()
+                && is_mute(from)
+                && let Some(error) = wire.take_error()
+            {
+                self.halted(Halt::SinkLost(kind(error)), side.opposite());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When to have another turn if no event comes before.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.clock.deadline()
+    }
+
+    /// The end of a session that has been silent for too long.
+    pub(crate) fn expired(&self, now: Instant) -> Option<End> {
+        self.clock.expired(now).then(|| self.idle_end())
     }
 
     /// A direction with this source cannot go on.
@@ -273,7 +289,7 @@ impl Flow {
         self.up.moved() + self.down.moved()
     }
 
-    fn traffic(&self) -> Traffic {
+    pub(crate) fn traffic(&self) -> Traffic {
         Traffic {
             up: self.up.bytes_written(),
             down: self.down.bytes_written(),

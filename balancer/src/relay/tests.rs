@@ -1,328 +1,418 @@
-use std::future::{Pending, pending};
-use std::pin::Pin;
+//! The relay between two real connections, event by event, with a clock that the test moves.
 
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadHalf,
-    WriteHalf, duplex, split,
-};
-use tokio::task::JoinHandle;
-use tokio::time::{advance, sleep};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+
+use socket2::SockRef;
 
 use super::*;
+use crate::poller::{Events, Poller, Subject};
 
 const OPEN: Duration = Duration::from_secs(600);
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+/// For what the kernel does by itself; a test that gets here has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A socket buffer that is full soon.
+const SMALL: usize = 4096;
 
-impl<T: AsyncRead> Source for ReadHalf<T> {
-    type Loss = Pending<io::ErrorKind>;
+/// A relay with the far ends of its two connections.
+struct Scene {
+    client: TcpStream,
+    backend: TcpStream,
+    near_client: Wire,
+    near_backend: Wire,
+    poller: Poller,
+    relay: Relay,
+    now: Instant,
+    end: Option<End>,
+}
 
-    fn tcp(&self) -> Option<&TcpStream> {
-        None
+/// Two ends of a connection with such buffers; the second is the accepted one.
+fn connection(buffers: Option<usize>) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    if let Some(size) = buffers {
+        SockRef::from(&listener).set_recv_buffer_size(size).unwrap();
+    }
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (near, _) = listener.accept().unwrap();
+    near.set_nonblocking(true).unwrap();
+    far.set_nonblocking(true).unwrap();
+    for end in [&far, &near] {
+        end.set_nodelay(true).unwrap();
+        if let Some(size) = buffers {
+            SockRef::from(end).set_send_buffer_size(size).unwrap();
+            SockRef::from(end).set_recv_buffer_size(size).unwrap();
+        }
+    }
+    (far, near)
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with_buffers(None)
     }
 
-    fn loss(self) -> Self::Loss {
-        pending()
+    fn with_buffers(buffers: Option<usize>) -> Self {
+        allow_pipes(16);
+        let (client, near_client) = connection(buffers);
+        let (backend, near_backend) = connection(buffers);
+        let poller = Poller::new().unwrap();
+        let near_client = Wire::accepted(near_client.into());
+        let near_backend = Wire::opened(near_backend.into());
+        poller
+            .watch_socket(&near_client, Subject::Client(0))
+            .unwrap();
+        poller
+            .watch_socket(&near_backend, Subject::Backend(0))
+            .unwrap();
+        let now = Instant::now();
+        let limits = IdleLimits {
+            open: OPEN,
+            half_closed: HALF_CLOSED,
+        };
+        Self {
+            client,
+            backend,
+            near_client,
+            near_backend,
+            poller,
+            relay: Relay::new(now, limits),
+            now,
+            end: None,
+        }
+    }
+
+    /// One turn with the events that are there.
+    fn turn(&mut self, mode: RelayMode) -> Progress {
+        let mut events = Events::new();
+        let pause = Some(Duration::from_millis(1));
+        self.poller.wait(&mut events, pause).unwrap();
+        for (subject, readiness) in events.iter() {
+            match subject {
+                Subject::Client(_) => self.near_client.note(readiness),
+                _ => self.near_backend.note(readiness),
+            }
+        }
+        let mut buffer = vec![0; BUFFER_SIZE];
+        let (client, backend) = (&mut self.near_client, &mut self.near_backend);
+        let progress = self
+            .relay
+            .turn(client, backend, mode, &mut buffer, self.now);
+        if let Progress::Over(end) = progress {
+            self.end = Some(end);
+        }
+        progress
+    }
+
+    /// Turns until `condition` holds.
+    fn until(&mut self, mut condition: impl FnMut(&mut Self) -> bool) {
+        let began = Instant::now();
+        while !condition(self) {
+            assert!(began.elapsed() < PATIENCE, "never");
+            if self.end.is_none() {
+                self.turn(RelayMode::Auto);
+            }
+        }
+    }
+
+    fn moved(&mut self, up: u64, down: u64) {
+        let traffic = Traffic { up, down };
+        self.until(|scene| scene.relay.traffic() == traffic);
+    }
+
+    /// Turns until one brings nothing more.
+    fn settle(&mut self) {
+        let mut before = None;
+        self.until(|scene| {
+            let state = Some((scene.relay.moved(), scene.relay.half_closed()));
+            std::mem::replace(&mut before, state) == state
+        });
+    }
+
+    /// Lets so much time pass.
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    /// Ends it as its deadline would, at exactly that time.
+    fn expire(&mut self) -> End {
+        let deadline = self.relay.deadline();
+        assert_eq!(
+            self.relay.expired(deadline - Duration::from_millis(1)),
+            None
+        );
+        self.relay.expired(deadline).unwrap()
     }
 }
 
-impl<T: AsyncWrite> Sink for WriteHalf<T> {
-    fn tcp(&self) -> Option<&TcpStream> {
-        None
+/// Everything that can be read now; `None` behind it where the end has come.
+fn take(stream: &mut TcpStream) -> (Vec<u8>, Option<()>) {
+    let (mut all, mut chunk) = (Vec::new(), [0; 65536]);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return (all, None),
+            Ok(count) => all.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return (all, Some(())),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
-/// The relay over any two streams.
-async fn relay_over<C, B>(
-    client: &mut C,
-    backend: &mut B,
-    limits: IdleLimits,
-    traffic: &mut Traffic,
-) -> End
-where
-    C: AsyncRead + AsyncWrite + Unpin,
-    B: AsyncRead + AsyncWrite + Unpin,
-{
-    let switch = RelaySwitch::default();
-    let (client, backend) = (split(client).into(), split(backend).into());
-    relay_wires(client, backend, limits, &switch, traffic).await
-}
-
-/// A relay between two pipes of `capacity` bytes each way; their far ends and the relay's result.
-fn start(capacity: usize) -> (DuplexStream, DuplexStream, JoinHandle<(End, Traffic)>) {
-    let (client, mut near_client) = duplex(capacity);
-    let (backend, mut near_backend) = duplex(capacity);
-    let limits = IdleLimits {
-        open: OPEN,
-        half_closed: HALF_CLOSED,
-    };
-    let task = tokio::spawn(async move {
-        let mut traffic = Traffic::default();
-        let end = relay_over(&mut near_client, &mut near_backend, limits, &mut traffic).await;
-        (end, traffic)
-    });
-    (client, backend, task)
-}
-
-async fn read_exactly(stream: &mut DuplexStream, count: usize) -> Vec<u8> {
-    let mut bytes = vec![0; count];
-    stream.read_exact(&mut bytes).await.unwrap();
-    bytes
+/// Writes until nothing more is taken, turn by turn; how much was.
+fn flood(scene: &mut Scene, from: Side) -> u64 {
+    let chunk = vec![7; 1 << 16];
+    let (mut taken, mut quiet) = (0, 0);
+    while quiet < 5 {
+        let stream = match from {
+            Side::Client => &mut scene.client,
+            _ => &mut scene.backend,
+        };
+        quiet += 1;
+        while let Ok(count) = stream.write(&chunk) {
+            taken += count as u64;
+            quiet = 0;
+        }
+        scene.turn(RelayMode::Auto);
+    }
+    taken
 }
 
 fn idle(side: Side, last: bool, owing: bool) -> End {
     End::Idle { side, last, owing }
 }
 
-#[tokio::test(start_paused = true)]
-async fn bytes_and_ends_are_handed_on_and_counted() {
-    let (mut client, mut backend, task) = start(64);
-    client.write_all(b"question").await.unwrap();
-    client.shutdown().await.unwrap();
+#[test]
+fn bytes_and_ends_are_handed_on_and_counted() {
+    let mut scene = Scene::new();
+    scene.client.write_all(b"question").unwrap();
+    scene.client.shutdown(Shutdown::Write).unwrap();
+    scene.moved(8, 0);
     let mut question = Vec::new();
-    backend.read_to_end(&mut question).await.unwrap();
-    backend.write_all(b"the answer").await.unwrap();
-    backend.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).await.unwrap();
+    scene.until(|scene| {
+        let (bytes, open) = take(&mut scene.backend);
+        question.extend(bytes);
+        open.is_none()
+    });
+    scene.backend.write_all(b"the answer").unwrap();
+    scene.backend.shutdown(Shutdown::Write).unwrap();
+    scene.until(|scene| scene.end.is_some());
+    assert_eq!(scene.end, Some(End::Closed));
+    assert_eq!(scene.relay.traffic(), Traffic { up: 8, down: 10 });
+    let (answer, _) = take(&mut scene.client);
     assert_eq!(
-        (question.as_slice(), answer.as_slice()),
+        (&question[..], &answer[..]),
         (&b"question"[..], &b"the answer"[..])
     );
-    assert_eq!(
-        task.await.unwrap(),
-        (End::Closed, Traffic { up: 8, down: 10 })
-    );
 }
 
-#[tokio::test(start_paused = true)]
-async fn silence_ends_it_and_any_byte_puts_that_off() {
-    let (mut client, mut backend, task) = start(64);
-    let began = Instant::now();
-    for _ in 0..3 {
-        advance(OPEN - SECOND).await;
-        client.write_all(b"u").await.unwrap();
-        read_exactly(&mut backend, 1).await;
-        advance(OPEN - SECOND).await;
-        backend.write_all(b"d").await.unwrap();
-        read_exactly(&mut client, 1).await;
+#[test]
+fn what_came_before_the_backend_was_there_comes_first() {
+    let mut scene = Scene::new();
+    scene.relay.begin_with(b"early ");
+    scene.client.write_all(b"late").unwrap();
+    scene.moved(10, 0);
+    assert_eq!(take(&mut scene.backend).0, b"early late");
+    assert_eq!(scene.expire(), idle(Side::Backend, false, false));
+}
+
+#[test]
+fn silence_ends_it_and_any_byte_puts_that_off() {
+    let mut scene = Scene::new();
+    for count in 1..=3 {
+        scene.pass(OPEN - SECOND);
+        scene.client.write_all(b"u").unwrap();
+        scene.moved(count, count - 1);
+        scene.pass(OPEN - SECOND);
+        scene.backend.write_all(b"d").unwrap();
+        scene.moved(count, count);
     }
-    assert_eq!(
-        task.await.unwrap(),
-        (idle(Side::Client, false, false), Traffic { up: 3, down: 3 })
-    );
-    assert_eq!(
-        began.elapsed().as_secs(),
-        (6 * (OPEN - SECOND) + OPEN).as_secs()
-    );
+    assert_eq!(scene.relay.deadline(), scene.now + OPEN);
+    assert_eq!(scene.expire(), idle(Side::Client, false, false));
 }
 
-#[tokio::test(start_paused = true)]
-async fn whose_turn_it_was() {
+#[test]
+fn whose_turn_it_was() {
     // The backend was asked and did not answer.
-    let (mut client, _backend, task) = start(64);
-    client.write_all(b"hello?").await.unwrap();
-    assert_eq!(task.await.unwrap().0, idle(Side::Backend, false, false));
+    let mut scene = Scene::new();
+    scene.client.write_all(b"hello?").unwrap();
+    scene.moved(6, 0);
+    assert_eq!(scene.expire(), idle(Side::Backend, false, false));
 
     // Nobody ever said anything.
-    let (_client, _backend, task) = start(64);
-    assert_eq!(task.await.unwrap().0, idle(Side::Client, false, false));
+    assert_eq!(Scene::new().expire(), idle(Side::Client, false, false));
 
     // The client has ended and waits.
-    let (mut client, _backend, task) = start(64);
-    client.shutdown().await.unwrap();
-    assert_eq!(task.await.unwrap().0, idle(Side::Backend, false, true));
+    let mut scene = Scene::new();
+    scene.client.shutdown(Shutdown::Write).unwrap();
+    scene.until(|scene| scene.relay.half_closed());
+    assert_eq!(scene.expire(), idle(Side::Backend, false, true));
 
     // The client does not take what the backend sends.
-    let (_client, mut backend, task) = start(64);
-    backend.write_all(&[7; 65]).await.unwrap();
-    assert_eq!(
-        task.await.unwrap(),
-        (idle(Side::Client, false, true), Traffic { up: 0, down: 64 })
-    );
+    let mut scene = Scene::with_buffers(Some(SMALL));
+    flood(&mut scene, Side::Backend);
+    assert_eq!(scene.expire(), idle(Side::Client, false, true));
 
     // The backend has ended, and the client does not.
-    let (_client, mut backend, task) = start(64);
-    backend.write_all(&[7; 64]).await.unwrap();
-    backend.shutdown().await.unwrap();
-    assert_eq!(
-        task.await.unwrap(),
-        (idle(Side::Client, true, true), Traffic { up: 0, down: 64 })
-    );
+    let mut scene = Scene::new();
+    scene.backend.write_all(&[7; 64]).unwrap();
+    scene.backend.shutdown(Shutdown::Write).unwrap();
+    scene.until(|scene| scene.relay.half_closed());
+    assert_eq!(scene.relay.traffic().down, 64);
+    assert_eq!(scene.expire(), idle(Side::Client, true, true));
 
     // The backend does not take what the client sends.
-    let (mut client, _backend, task) = start(64);
-    client.write_all(&[7; 65]).await.unwrap();
-    assert_eq!(task.await.unwrap().0, idle(Side::Backend, false, true));
+    let mut scene = Scene::with_buffers(Some(SMALL));
+    flood(&mut scene, Side::Client);
+    assert_eq!(scene.expire(), idle(Side::Backend, false, true));
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_one_end_the_shorter_limit_holds_and_bytes_put_it_off() {
-    let (mut client, mut backend, task) = start(64);
-    let began = Instant::now();
-    client.shutdown().await.unwrap();
-    for _ in 0..5 {
-        sleep(HALF_CLOSED - SECOND).await;
-        backend.write_all(b"d").await.unwrap();
-        read_exactly(&mut client, 1).await;
+#[test]
+fn after_one_end_the_shorter_limit_holds_and_bytes_put_it_off() {
+    let mut scene = Scene::new();
+    scene.client.shutdown(Shutdown::Write).unwrap();
+    scene.until(|scene| scene.relay.half_closed());
+    assert_eq!(scene.relay.deadline(), scene.now + HALF_CLOSED);
+    for count in 1..=5 {
+        scene.pass(HALF_CLOSED - SECOND);
+        scene.backend.write_all(b"d").unwrap();
+        scene.moved(0, count);
     }
-    assert_eq!(
-        task.await.unwrap(),
-        (idle(Side::Backend, false, true), Traffic { up: 0, down: 5 })
-    );
-    assert_eq!(
-        began.elapsed().as_secs(),
-        (5 * (HALF_CLOSED - SECOND) + HALF_CLOSED).as_secs()
-    );
+    assert_eq!(scene.relay.deadline(), scene.now + HALF_CLOSED);
+    assert_eq!(scene.expire(), idle(Side::Backend, false, true));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_reader_that_stalls_stops_the_sender() {
-    let (mut client, mut backend, task) = start(1000);
-    let mut taken = 0;
-    let chunk = vec![7; 1 << 20];
-    // The write is stopped for good once every buffer on the way is full.
-    while let Ok(written) = tokio::time::timeout(SECOND, client.write(&chunk)).await {
-        taken += written.unwrap();
-    }
-    assert!(taken <= 2 * 1000 + BUFFER_SIZE, "{taken} bytes were taken");
+#[test]
+fn a_reader_that_stalls_stops_the_sender() {
+    let mut scene = Scene::with_buffers(Some(SMALL));
+    let taken = flood(&mut scene, Side::Client);
+    let held = scene.relay.up.bytes_read() - scene.relay.up.bytes_written();
+    assert!(held <= BUFFER_SIZE as u64, "{held} bytes are held");
     // The other direction is not held up by it.
-    backend.write_all(b"still here").await.unwrap();
-    assert_eq!(read_exactly(&mut client, 10).await, b"still here");
+    scene.backend.write_all(b"still here").unwrap();
+    scene.until(|scene| scene.relay.traffic().down == 10);
+    assert_eq!(take(&mut scene.client).0, b"still here");
     // And nothing is lost.
-    let received = tokio::spawn(async move {
-        let mut all = Vec::new();
-        backend.read_to_end(&mut all).await.unwrap();
-        all.len()
+    scene.client.shutdown(Shutdown::Write).unwrap();
+    let mut received = 0;
+    scene.until(|scene| {
+        let (bytes, open) = take(&mut scene.backend);
+        received += bytes.len() as u64;
+        open.is_none()
     });
-    client.shutdown().await.unwrap();
-    assert_eq!(received.await.unwrap(), taken);
-    drop(client);
-    let traffic = Traffic {
-        up: taken as u64,
-        down: 10,
-    };
-    assert_eq!(task.await.unwrap(), (End::Closed, traffic));
+    assert_eq!(received, taken);
 }
 
-/// A side whose connection is reset after it has sent `left`. The system tells that once, to whoever asks first:
-/// after a write that failed, a read finds an end like any other.
-struct Reset {
-    left: Vec<u8>,
-    told: bool,
-}
-
-impl AsyncRead for Reset {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        into: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.left.is_empty() && !self.told {
-            self.told = true;
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        into.put_slice(&std::mem::take(&mut self.left));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Reset {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.told = true;
-        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_lost_side_had_sent_still_arrives_but_no_clean_end() {
-    let limits = IdleLimits {
-        open: OPEN,
-        half_closed: HALF_CLOSED,
-    };
-    // Found by a read, then by a write to it; with room for its bytes, then without.
-    for (asked, capacity) in [(false, 64), (false, 4), (true, 64), (true, 4)] {
-        let (mut client, mut near_client) = duplex(capacity);
+#[test]
+fn what_a_lost_side_had_sent_still_arrives_but_no_clean_end() {
+    // Found by a read, then by a write to it.
+    for asked in [false, true] {
+        let mut scene = Scene::new();
+        scene.backend.write_all(b"last words").unwrap();
+        let backend = SockRef::from(&scene.backend);
+        backend.set_linger(Some(Duration::ZERO)).unwrap();
+        let (gone, near) = connection(None);
+        drop(near);
+        drop(std::mem::replace(&mut scene.backend, gone));
         if asked {
-            client.write_all(b"ask").await.unwrap();
+            scene.client.write_all(b"ask").unwrap();
         }
-        let mut lost = Reset {
-            left: b"last words".to_vec(),
-            told: false,
+        scene.until(|scene| scene.end.is_some());
+        let Some(End::Lost { side, last, error }) = scene.end else {
+            panic!("{:?}", scene.end);
         };
-        let reader = tokio::spawn(async move {
-            let mut all = Vec::new();
-            // No end may come: the pipe stays open until the test has looked.
-            while all.len() < 10 {
-                let mut byte = [0];
-                assert_eq!(client.read(&mut byte).await.unwrap(), 1, "a clean end");
-                all.push(byte[0]);
-            }
-            let more = tokio::time::timeout(SECOND, client.read_u8()).await;
-            (all, more.is_err())
-        });
-        let mut traffic = Traffic::default();
-        let end = relay_over(&mut near_client, &mut lost, limits, &mut traffic).await;
+        assert_eq!((side, last), (Side::Backend, false));
         assert!(
             matches!(
-                end,
-                End::Lost {
-                    side: Side::Backend,
-                    last: false,
-                    ..
-                }
+                error,
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
             ),
-            "{end:?}"
+            "{error:?}"
         );
-        assert_eq!(traffic.down, 10);
+        assert_eq!(scene.relay.traffic().down, 10);
+        let (words, open) = take(&mut scene.client);
         assert_eq!(
-            reader.await.unwrap(),
-            (b"last words".to_vec(), true),
-            "{asked} {capacity}"
+            (&words[..], open),
+            (&b"last words"[..], Some(())),
+            "{asked}"
         );
     }
 }
 
 #[test]
-fn a_flow_that_is_idle_holds_no_buffer() {
-    assert!(size_of::<Flow>() <= 200, "{}", size_of::<Flow>());
+fn a_client_that_resets_while_its_bytes_wait_is_noticed() {
+    let mut scene = Scene::with_buffers(Some(SMALL));
+    flood(&mut scene, Side::Client);
+    assert_eq!(scene.relay.lost, None);
+    let client = SockRef::from(&scene.client);
+    client.set_linger(Some(Duration::ZERO)).unwrap();
+    let (gone, near) = connection(None);
+    drop(near);
+    drop(std::mem::replace(&mut scene.client, gone));
+    scene.until(|scene| scene.relay.lost.is_some());
+    assert_eq!(scene.relay.deadline(), scene.now + HALF_CLOSED);
+    let end = scene.expire();
+    assert!(
+        matches!(
+            end,
+            End::Lost {
+                side: Side::Client,
+                last: false,
+                error: io::ErrorKind::ConnectionReset
+            }
+        ),
+        "{end:?}"
+    );
 }
 
-#[tokio::test]
-async fn a_busy_flow_leaves_others_their_turn() {
-    // Two endless flows on one thread: both get on.
-    let mut counts = Vec::new();
-    let mut tasks = Vec::new();
-    for _ in 0..2 {
-        let (mut client, mut backend, task) = start(1 << 20);
-        let (sender, receiver) = tokio::sync::watch::channel(0_usize);
-        tasks.push(tokio::spawn(async move {
-            let chunk = vec![1; 1 << 16];
-            while client.write_all(&chunk).await.is_ok() {}
-        }));
-        tasks.push(tokio::spawn(async move {
-            let mut chunk = vec![0; 1 << 16];
-            while let Ok(count @ 1..) = backend.read(&mut chunk).await {
-                sender.send_modify(|all| *all += count);
-            }
-        }));
-        counts.push(receiver);
-        drop(task);
+#[test]
+fn urgent_data_does_not_hide_what_follows_it() {
+    for mode in [RelayMode::Copy, RelayMode::Splice] {
+        let mut scene = Scene::new();
+        scene.client.write_all(b"before").unwrap();
+        let client = SockRef::from(&scene.client);
+        client.send_out_of_band(b"!").unwrap();
+        scene.client.write_all(b"after").unwrap();
+        scene.client.shutdown(Shutdown::Write).unwrap();
+        let mut received = Vec::new();
+        scene.until(|scene| {
+            scene.turn(mode);
+            let (bytes, open) = take(&mut scene.backend);
+            received.extend(bytes);
+            open.is_none()
+        });
+        // The urgent byte itself is for those who ask for it, and a relay of bytes does not.
+        assert_eq!(received, b"beforeafter", "{mode:?}");
     }
-    for count in &mut counts {
-        count.wait_for(|&all| all > 16 << 20).await.unwrap();
+}
+
+#[test]
+fn a_turn_is_bounded() {
+    for mode in [RelayMode::Copy, RelayMode::Splice, RelayMode::Auto] {
+        let mut scene = Scene::new();
+        let chunk = vec![1; 1 << 20];
+        let mut went = false;
+        let began = Instant::now();
+        while scene.relay.traffic().up < 64 << 20 {
+            assert!(began.elapsed() < PATIENCE, "{mode:?}");
+            while scene.client.write(&chunk).is_ok() {}
+            let before = scene.relay.up.bytes_read();
+            went |= scene.turn(mode) == Progress::Goes;
+            let read = scene.relay.up.bytes_read() - before;
+            // Four reads of a pipe of 1 MiB at the most.
+            assert!(read <= 4 << 20, "{mode:?}: {read} bytes in one turn");
+            take(&mut scene.backend);
+        }
+        assert!(went || mode != RelayMode::Copy, "never more than a turn");
     }
-    tasks.iter().for_each(JoinHandle::abort);
+}
+
+#[test]
+fn an_idle_relay_holds_no_buffer() {
+    assert!(size_of::<Relay>() <= 240, "{}", size_of::<Relay>());
+    let mut scene = Scene::new();
+    scene.client.write_all(&[0; 1 << 16]).unwrap();
+    scene.moved(1 << 16, 0);
+    scene.settle();
+    assert!(!scene.relay.up.is_pending() && !scene.relay.down.is_pending());
 }

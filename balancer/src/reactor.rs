@@ -1,0 +1,165 @@
+//! The sessions of one worker and what drives them: events, deadlines, and turns that were not enough.
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::eager::Eager;
+use crate::poller::{Events, Poller, Readiness, Subject};
+use crate::relay::BUFFER_SIZE;
+use crate::session::{Session, Step, Turn};
+use crate::sessions::Sessions;
+use crate::shared::Shared;
+use crate::wheel::{Index, Wheel};
+
+/// What an event is about, for the worker to act on.
+pub(crate) enum Call {
+    /// Accept.
+    Accept,
+    /// Read the mail.
+    Receive,
+    /// It was a session's, and is done.
+    Done,
+}
+
+/// The sessions of one thread.
+pub(crate) struct Reactor {
+    shared: Arc<Shared>,
+    pub(crate) poller: Poller,
+    wheel: Wheel,
+    sessions: Sessions,
+    /// Sessions that have more to do at once.
+    again: Vec<Index>,
+    due: Vec<Index>,
+    buffer: Vec<u8>,
+    eager: Eager,
+    now: Instant,
+}
+
+impl Reactor {
+    /// # Errors
+    /// No descriptor for it.
+    pub(crate) fn new(shared: Arc<Shared>) -> io::Result<Self> {
+        let now = Instant::now();
+        Ok(Self {
+            shared,
+            poller: Poller::new()?,
+            wheel: Wheel::new(now),
+            sessions: Sessions::default(),
+            again: Vec::new(),
+            due: Vec::new(),
+            buffer: vec![0; BUFFER_SIZE],
+            eager: Eager::default(),
+            now,
+        })
+    }
+
+    /// Open sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The time of the present round.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Waits for events until `until` at the latest, and no longer than until a session is due.
+    ///
+    /// # Errors
+    /// Events cannot be waited for.
+    pub(crate) fn wait(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
+        let patience = if self.again.is_empty() {
+            let until = until.map(|until| until.saturating_duration_since(self.now));
+            match (until, self.wheel.rest(self.now)) {
+                (Some(until), Some(rest)) => Some(until.min(rest)),
+                (until, rest) => until.or(rest),
+            }
+        } else {
+            Some(Duration::ZERO)
+        };
+        self.poller.wait(events, patience)?;
+        self.now = Instant::now();
+        Ok(())
+    }
+
+    /// Makes a session of a client.
+    pub(crate) fn admit(&mut self, socket: OwnedFd, address: SocketAddr) {
+        let index = self.sessions.vacancy();
+        let shared = Arc::clone(&self.shared);
+        let session = Session::new(shared, index, socket, address, self.now);
+        self.sessions.insert(index, Box::new(session));
+        self.step(index, Session::begin);
+    }
+
+    /// Handles an event.
+    pub(crate) fn event(&mut self, subject: Subject, readiness: Readiness) -> Call {
+        match subject {
+            Subject::Listener => return Call::Accept,
+            Subject::Mailbox => return Call::Receive,
+            Subject::Client(index) => self.step(index, |session, turn| {
+                session.note_client(readiness);
+                session.advance(turn)
+            }),
+            Subject::Backend(index) => self.step(index, |session, turn| {
+                session.note_backend(readiness);
+                session.advance(turn)
+            }),
+        }
+        Call::Done
+    }
+
+    /// Another turn for those that need one, and a look at those that are due. Ends the round.
+    pub(crate) fn end_round(&mut self) {
+        for index in mem::take(&mut self.again) {
+            self.sessions.unqueue(index);
+            self.step(index, Session::advance);
+        }
+        let mut due = mem::take(&mut self.due);
+        self.wheel.expire(self.now, &mut due);
+        for index in due.drain(..) {
+            self.step(index, |session, turn| session.expire(turn));
+        }
+        self.due = due;
+        self.sessions.end_round();
+    }
+
+    /// Calls `work` on a session and does what follows from its result. A fault of ours ends that session only.
+    fn step(&mut self, index: Index, work: impl FnOnce(&mut Session, &mut Turn<'_>) -> Step) {
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
+        let mut turn = Turn {
+            poller: &self.poller,
+            buffer: &mut self.buffer,
+            eager: &mut self.eager,
+            now: self.now,
+        };
+        let step = catch_unwind(AssertUnwindSafe(|| work(session, &mut turn)));
+        let step = step.unwrap_or_else(|_| {
+            error!("a session ended by a fault");
+            session.fault();
+            Step::Over
+        });
+        match step {
+            Step::Over => {
+                self.wheel.disarm(index);
+                self.sessions.remove(index);
+            }
+            Step::Waits => self.wheel.arm(index, session.deadline()),
+            Step::Goes => {
+                self.wheel.arm(index, session.deadline());
+                if self.sessions.queue(index) {
+                    self.again.push(index);
+                }
+            }
+        }
+    }
+}

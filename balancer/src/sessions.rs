@@ -1,0 +1,81 @@
+//! The open sessions of one worker, each at a place that its events and deadlines name.
+
+use crate::session::Session;
+use crate::wheel::Index;
+
+/// One place.
+#[derive(Default)]
+struct Place {
+    session: Option<Box<Session>>,
+    /// It waits for another turn already.
+    queued: bool,
+}
+
+/// The table of sessions.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    places: Vec<Place>,
+    free: Vec<Index>,
+    /// Left in this round: events that were taken with the session's last one may still name them, so they are free
+    /// only after it.
+    left: Vec<Index>,
+    count: usize,
+}
+
+impl Sessions {
+    /// The place for one more session.
+    pub(crate) fn vacancy(&mut self) -> Index {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            Index::try_from(self.places.len() - 1).unwrap_or(Index::MAX)
+        })
+    }
+
+    /// Fills a place of [`Self::vacancy`].
+    pub(crate) fn insert(&mut self, index: Index, session: Box<Session>) {
+        if let Some(place) = self.places.get_mut(index as usize) {
+            place.session = Some(session);
+            self.count += 1;
+        }
+    }
+
+    pub(crate) fn get(&mut self, index: Index) -> Option<&mut Session> {
+        self.places.get_mut(index as usize)?.session.as_deref_mut()
+    }
+
+    /// Ends a session.
+    pub(crate) fn remove(&mut self, index: Index) {
+        let Some(place) = self.places.get_mut(index as usize) else {
+            return;
+        };
+        if let Some(session) = place.session.take() {
+            self.count -= 1;
+            self.left.push(index);
+            drop(session);
+        }
+    }
+
+    /// Notes that a session waits for another turn. Whether that is news.
+    pub(crate) fn queue(&mut self, index: Index) -> bool {
+        match self.places.get_mut(index as usize) {
+            Some(place) => !std::mem::replace(&mut place.queued, true),
+            None => false,
+        }
+    }
+
+    /// Notes that it has its turn.
+    pub(crate) fn unqueue(&mut self, index: Index) {
+        if let Some(place) = self.places.get_mut(index as usize) {
+            place.queued = false;
+        }
+    }
+
+    /// Ends the round.
+    pub(crate) fn end_round(&mut self) {
+        self.free.append(&mut self.left);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+}

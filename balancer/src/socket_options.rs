@@ -1,0 +1,45 @@
+//! Options of TCP sockets that no safe interface offers. See tcp(7).
+
+#![expect(unsafe_code, reason = "neither rustix nor socket2 knows these options")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _};
+
+/// Bytes of a client that may wait with its first packet, over all clients: the queue of TCP fast open.
+const FAST_OPEN_QUEUE: libc::c_int = 4096;
+/// Seconds for which the system waits for a client's first byte before it hands the connection over all the same.
+const DEFER_ACCEPT: libc::c_int = 1;
+
+/// Has the system hand a connection over only when the client has sent something.
+pub(crate) fn set_defer_accept(listener: impl AsFd) -> io::Result<()> {
+    set(listener, libc::TCP_DEFER_ACCEPT, DEFER_ACCEPT)
+}
+
+/// Takes a client's first bytes with its first packet, where the client has been here before.
+pub(crate) fn set_fast_open_listen(listener: impl AsFd) -> io::Result<()> {
+    set(listener, libc::TCP_FASTOPEN, FAST_OPEN_QUEUE)
+}
+
+/// Sends the first bytes with the first packet, where this peer has been connected to before.
+pub(crate) fn set_fast_open_connect(socket: impl AsFd) -> io::Result<()> {
+    set(socket, libc::TCP_FASTOPEN_CONNECT, 1)
+}
+
+fn set(socket: impl AsFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
+    // SAFETY: the descriptor is open for the length of the call, and the option's value is an int that is only read.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw const value).cast(),
+            size,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
