@@ -1,8 +1,10 @@
 //! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{BackendAddress, Config};
@@ -18,6 +20,7 @@ pub struct Bound {
     pub(crate) admin: TcpListener,
     pub(crate) pool: Arc<Pool>,
     pub(crate) on_record: Option<RecordHook>,
+    pub(crate) admin_token: Option<String>,
     listen_address: SocketAddr,
     admin_address: SocketAddr,
 }
@@ -35,6 +38,14 @@ pub enum BindError {
         /// What the system said.
         error: io::Error,
     },
+    /// A file that cannot be read, or says nothing.
+    #[error("admin_token_file {}: {problem}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Backends whose hosts have no address, a line for each.
     #[error("{}", .0.join("\n"))]
     Resolve(Vec<String>),
@@ -47,6 +58,7 @@ impl Bound {
     /// All hosts that have no address, or the first socket that cannot be had.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         let pool = Arc::new(Pool::new(resolve(&config.backends)?, random_turn()));
+        let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
         let bind = |key, address, options| {
             listen(address, options).map_err(|error| BindError::Listen {
                 key,
@@ -63,6 +75,7 @@ impl Bound {
             listener,
             admin,
             pool,
+            admin_token,
             on_record: None,
         })
     }
@@ -88,6 +101,19 @@ impl Bound {
     /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
     pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
         self.on_record = Some(Arc::new(hook));
+    }
+}
+
+/// The first line of the file, which holds nothing else.
+fn token(path: &Path) -> Result<String, BindError> {
+    let failed = |problem: String| BindError::Token {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(said(&error)))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(token.to_owned()),
+        _ => Err(failed("holds no token".to_owned())),
     }
 }
 

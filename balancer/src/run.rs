@@ -181,7 +181,12 @@ impl Control {
             finished.clone(),
         ));
 
-        let admin = Admin::new(Arc::clone(shared), history, producer.clone());
+        let admin = Admin::new(
+            Arc::clone(shared),
+            history,
+            producer.clone(),
+            bound.admin_token.clone(),
+        );
         let listener = bound
             .admin
             .try_clone()

@@ -7,19 +7,24 @@
 //! | `/metrics` | Prometheus text |
 //! | `/api/v1/pools` | JSON: the process, its pools and their backends |
 //! | `/api/v1/history` | JSON: the telemetry records of the last ten minutes |
+//! | `/api/v1/relay` | JSON: the mode of the relay; `PUT` changes it |
 //! | `/` | status page |
 //!
-//! It only reads. Calls that change something come with the protection that they need.
+//! What changes something is behind the [`guard`].
 
 mod api;
+mod guard;
 mod page;
+mod relay;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use netsocket_telemetry::{History, Producer};
 use tokio::net::TcpListener;
@@ -39,6 +44,8 @@ pub(crate) struct Admin {
     shared: Arc<Shared>,
     history: Arc<History>,
     producer: Option<Producer>,
+    /// What clients on other machines must know to change something.
+    token: Option<String>,
 }
 
 impl Admin {
@@ -46,11 +53,13 @@ impl Admin {
         shared: Arc<Shared>,
         history: Arc<History>,
         producer: Option<Producer>,
+        token: Option<String>,
     ) -> Self {
         Self {
             shared,
             history,
             producer,
+            token,
         }
     }
 
@@ -62,12 +71,18 @@ impl Admin {
 
 /// Serves for ever.
 pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
-    if let Err(error) = axum::serve(listener, router(admin)).await {
+    let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).await {
         error!(%error, "admin HTTP ended");
     }
 }
 
 fn router(admin: Admin) -> Router {
+    let admin = Arc::new(admin);
+    let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
+    let changes = Router::new()
+        .route("/api/v1/relay", put(relay::change))
+        .route_layer(guarded);
     Router::new()
         .route("/", get(status_page))
         .route("/healthz", get(async || "ok\n"))
@@ -75,7 +90,9 @@ fn router(admin: Admin) -> Router {
         .route("/metrics", get(prometheus))
         .route("/api/v1/pools", get(pools))
         .route("/api/v1/history", get(history))
-        .with_state(Arc::new(admin))
+        .route("/api/v1/relay", get(relay::read))
+        .merge(changes)
+        .with_state(admin)
 }
 
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {

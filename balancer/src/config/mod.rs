@@ -8,6 +8,7 @@ mod flags;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -56,9 +57,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Every key of the balancer itself, with its names in the other layers.
-pub const KEYS: [Key; 17] = [
+pub const KEYS: [Key; 18] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
+    key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
     key("kafka", ENV_KAFKA, Some("--kafka")),
     key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
     key("workers", "NETSOCKET_WORKERS", None),
@@ -91,6 +93,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the admin HTTP listens; port 0 lets the system choose.
     pub admin: SocketAddr,
+    /// The file whose first line allows changes from other machines.
+    pub admin_token_file: Option<PathBuf>,
     /// Kafka brokers (`HOST:PORT`); none: telemetry stays in the embedded history.
     pub kafka: Vec<String>,
     /// The backends, in the order given, with distinct names.
@@ -152,6 +156,7 @@ impl Default for Config {
         Self {
             listen: DEFAULT_LISTEN,
             admin: DEFAULT_ADMIN,
+            admin_token_file: None,
             kafka: Vec::new(),
             backends: Vec::new(),
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -184,6 +189,7 @@ impl Default for Config {
 struct Raw {
     listen: Option<Scalar>,
     admin: Option<Scalar>,
+    admin_token_file: Option<Scalar>,
     kafka: Option<Scalar>,
     backends: Option<RawBackends>,
     workers: Option<Scalar>,
@@ -219,6 +225,10 @@ impl Config {
         let config = Self {
             listen: check.parse("listen", raw.listen.as_ref(), defaults.listen, address),
             admin: check.parse("admin", raw.admin.as_ref(), defaults.admin, address),
+            admin_token_file: raw
+                .admin_token_file
+                .as_ref()
+                .map(|entry| entry.as_str().into()),
             kafka: check.read_with(
                 "kafka",
                 raw.kafka.as_ref(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use netsocket_balancer::metrics::names;
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::peers::{Echo, Puppet, Refuses, converse};
 use crate::running::{Balancer, eventually, reset, soon};
@@ -230,4 +230,36 @@ async fn the_page_can_be_read_without_scripts() {
         assert!(page.contains(text), "{text}");
     }
     assert_eq!(balancer.get("/nowhere").await.0, 404);
+}
+
+#[tokio::test]
+async fn the_relay_can_be_switched_while_a_session_runs() {
+    let (balancer, mut client, mut backend) = Puppet::session(|_| {}).await;
+    let path = "/api/v1/relay";
+    assert_eq!(json(&balancer, path).await["mode"], "auto");
+    let chunk = vec![7; 1 << 20];
+    let mut back = vec![0; 1 << 20];
+    for mode in ["splice", "copy", "auto", "copy"] {
+        let body = format!("{{\"mode\":\"{mode}\"}}");
+        assert_eq!(balancer.put(path, "", &body).await, (200, body.clone()));
+        assert_eq!(json(&balancer, path).await["mode"], mode);
+        let (sent, read) =
+            soon(async { tokio::join!(client.write_all(&chunk), backend.read_exact(&mut back)) })
+                .await;
+        sent.unwrap();
+        read.unwrap();
+        assert_eq!(back, chunk, "{mode}");
+    }
+
+    // What is wrong changes nothing, and says why.
+    let (status, said) = balancer.put(path, "", "{\"mode\":\"fast\"}").await;
+    assert_eq!(
+        (status, &said[..]),
+        (422, "mode: auto, copy or splice, not \"fast\"\n")
+    );
+    assert_eq!(balancer.put(path, "", "{").await.0, 400);
+    let cross = "Origin: http://evil.example\r\n";
+    let (status, said) = balancer.put(path, cross, "{\"mode\":\"auto\"}").await;
+    assert_eq!(status, 403, "{said}");
+    assert_eq!(json(&balancer, path).await["mode"], "copy");
 }

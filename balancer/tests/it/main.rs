@@ -12,11 +12,14 @@
 
 mod admin;
 mod backpressure;
+mod descriptors;
 mod drain;
 mod half_close;
 mod idle;
 mod integrity;
+mod memory;
 mod peers;
+mod process;
 mod program;
 mod random;
 mod redispatch;

@@ -1,21 +1,14 @@
 //! The program itself: exit codes, what it says, signals.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::process::Output;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use crate::peers::{Echo, Puppet, converse};
-use crate::running::{eventually, soon};
-
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_netsocket-balancer"));
-    command.env_clear().stdin(Stdio::null());
-    command
-}
+use crate::process::{Program, program};
+use crate::running::eventually;
 
 fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
@@ -23,76 +16,6 @@ fn run(arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
-}
-
-/// A running program. It does not outlive the test.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Running {
-    fn start(backend: SocketAddr) -> Self {
-        let backend = format!("echo={backend}");
-        let mut child = program()
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--backend",
-                &backend,
-            ])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find(|line| line.contains(" listening "))
-            .unwrap();
-        let value = |key: &str| {
-            line.split(key)
-                .nth(1)
-                .unwrap()
-                .split(' ')
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap()
-        };
-        // The rest is read, so that the program never waits for us.
-        std::thread::spawn(move || lines.count());
-        Self {
-            address: value(" address="),
-            admin: value(" admin="),
-            child,
-        }
-    }
-
-    fn signal(&self) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-    }
-
-    async fn exit_code(&mut self) -> Option<i32> {
-        let mut status = None;
-        eventually("the end", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        status.and_then(|status| status.code())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]
@@ -156,23 +79,8 @@ fn settings_can_be_checked_without_a_start() {
 #[tokio::test]
 async fn it_serves_and_a_signal_ends_it_with_code_0() {
     let echo = Echo::start("echo").await;
-    let mut program = Running::start(echo.address);
-    // The first check may still be on its way.
-    let ready = soon(async {
-        loop {
-            let mut stream = TcpStream::connect(program.admin).await.unwrap();
-            let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-            tokio::io::AsyncWriteExt::write_all(&mut stream, request)
-                .await
-                .unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            if answer.starts_with("HTTP/1.1 200") {
-                return answer;
-            }
-        }
-    });
-    assert!(ready.await.ends_with("ready\n"));
+    let mut program = Program::start(echo.address);
+    program.ready().await;
     let client = TcpStream::connect(program.address).await.unwrap();
     assert_eq!(converse(client).await, "echo");
     program.signal();
@@ -182,7 +90,7 @@ async fn it_serves_and_a_signal_ends_it_with_code_0() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let puppet = Puppet::start().await;
-    let mut program = Running::start(puppet.address);
+    let mut program = Program::start(puppet.address);
     drop(puppet.accept().await); // the first check
     let mut clients = Vec::new();
     // Until one has a backend: the result of the check may still be on its way.

@@ -142,10 +142,24 @@ impl Balancer {
 
     /// Asks the admin HTTP; the status and the body.
     pub async fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, "", "").await
+    }
+
+    /// Sends JSON to the admin HTTP, with such lines in the head besides.
+    pub async fn put(&self, path: &str, head: &str, body: &str) -> (u16, String) {
+        let head = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n{head}",
+            body.len()
+        );
+        self.ask("PUT", path, &head, body).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, head: &str, body: &str) -> (u16, String) {
         soon(async {
             let mut stream = TcpStream::connect(self.admin).await.unwrap();
-            let request =
-                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n{body}"
+            );
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();

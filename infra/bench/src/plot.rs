@@ -131,7 +131,9 @@ fn panel(figure: Figure, rows: &[&Row], left: f64, top: f64) -> String {
 fn class(peer: Peer) -> &'static str {
     match peer {
         Peer::Direct => "limit",
-        Peer::Netsocket | Peer::NetsocketCopy | Peer::NetsocketSplice => "ours",
+        Peer::Netsocket | Peer::NetsocketCopy | Peer::NetsocketSplice | Peer::NetsocketFastOpen => {
+            "ours"
+        }
         Peer::Floor | Peer::Copy | Peer::Nginx | Peer::Haproxy | Peer::HaproxySplice => "bar",
     }
 }

@@ -100,9 +100,14 @@ impl Section {
     /// Ours, where it has figures: ratios compare it with the others.
     #[must_use]
     pub fn subject(&self) -> Option<&Row> {
-        [Peer::Netsocket, Peer::NetsocketCopy, Peer::NetsocketSplice]
-            .into_iter()
-            .find_map(|peer| self.row(peer))
+        [
+            Peer::Netsocket,
+            Peer::NetsocketCopy,
+            Peer::NetsocketSplice,
+            Peer::NetsocketFastOpen,
+        ]
+        .into_iter()
+        .find_map(|peer| self.row(peer))
     }
 }
 

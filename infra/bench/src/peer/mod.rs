@@ -49,6 +49,8 @@ pub enum Peer {
     NetsocketCopy,
     /// The balancer, told to splice only
     NetsocketSplice,
+    /// The balancer with TCP fast open and deferred accept
+    NetsocketFastOpen,
 }
 
 impl Peer {
@@ -76,6 +78,7 @@ impl Peer {
             Self::Netsocket => "netsocket",
             Self::NetsocketCopy => "netsocket-copy",
             Self::NetsocketSplice => "netsocket-splice",
+            Self::NetsocketFastOpen => "netsocket-fast-open",
         }
     }
 
@@ -91,9 +94,10 @@ impl Peer {
             Self::Nginx if host.tools.nginx_stream == StreamModule::Missing => {
                 absent("the stream module of nginx")
             }
-            Self::Netsocket => netsocket::missing(host, None),
-            Self::NetsocketCopy => netsocket::missing(host, Some("copy")),
-            Self::NetsocketSplice => netsocket::missing(host, Some("splice")),
+            Self::Netsocket => netsocket::missing(host, ""),
+            Self::NetsocketCopy => netsocket::missing(host, netsocket::COPY),
+            Self::NetsocketSplice => netsocket::missing(host, netsocket::SPLICE),
+            Self::NetsocketFastOpen => netsocket::missing(host, netsocket::FAST_OPEN),
             Self::Direct
             | Self::Floor
             | Self::Copy
@@ -131,9 +135,10 @@ impl Peer {
             Self::Nginx => nginx::start(host, &route),
             Self::Haproxy => haproxy::start(host, &route, Forward::Copy),
             Self::HaproxySplice => haproxy::start(host, &route, Forward::Splice),
-            Self::Netsocket => netsocket::start(host, &route, None).await,
-            Self::NetsocketCopy => netsocket::start(host, &route, Some("copy")).await,
-            Self::NetsocketSplice => netsocket::start(host, &route, Some("splice")).await,
+            Self::Netsocket => netsocket::start(host, &route, "").await,
+            Self::NetsocketCopy => netsocket::start(host, &route, netsocket::COPY).await,
+            Self::NetsocketSplice => netsocket::start(host, &route, netsocket::SPLICE).await,
+            Self::NetsocketFastOpen => netsocket::start(host, &route, netsocket::FAST_OPEN).await,
         };
         let mut process = process?;
         listening(route.listen, &mut process).await?;

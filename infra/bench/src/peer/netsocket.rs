@@ -14,13 +14,20 @@ use crate::port::listening;
 use crate::process::{Process, said_by};
 use crate::tool::need;
 
+/// Bytes are copied only.
+pub(super) const COPY: &str = "relay = \"copy\"\n";
+/// Bytes are spliced only.
+pub(super) const SPLICE: &str = "relay = \"splice\"\n";
+/// First bytes travel with first packets, where client, backend and system have it too.
+pub(super) const FAST_OPEN: &str = "defer_accept = true\nfast_open = true\n";
+
 /// How long it may take to find its backend.
 const READY_LIMIT: Duration = Duration::from_secs(15);
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Why it cannot be measured: it is not built, or knows nothing of the relay mode `relay`.
-pub(super) fn missing(host: &Host, relay: Option<&str>) -> Option<String> {
+/// Why it cannot be measured: it is not built, or knows nothing of one of `settings`.
+pub(super) fn missing(host: &Host, settings: &str) -> Option<String> {
     let Some(tool) = &host.tools.balancer else {
         return Some(
             "not built: cargo build --release -p netsocket-balancer, or name its directory in NETSOCKET_BIN_DIR".into(),
@@ -30,7 +37,7 @@ pub(super) fn missing(host: &Host, relay: Option<&str>) -> Option<String> {
     let checked = host
         .write(
             "balancer-check.toml",
-            &config(nowhere, nowhere, nowhere, relay),
+            &config(nowhere, nowhere, nowhere, settings),
         )
         .and_then(|file| {
             let arguments = [
@@ -51,12 +58,12 @@ pub(super) fn missing(host: &Host, relay: Option<&str>) -> Option<String> {
 ///
 /// Its check of the backend is a connection, which `iperf3` would take for a client. So something that expects it stands
 /// in for the backend meanwhile; no further check comes while a case runs.
-pub(super) async fn start(host: &Host, route: &Route, relay: Option<&str>) -> Outcome<Process> {
+pub(super) async fn start(host: &Host, route: &Route, settings: &str) -> Outcome<Process> {
     let program = need(host.tools.balancer.as_ref(), "netsocket-balancer")?;
     let admin = host.ports.free()?;
     let file = host.write(
         "balancer.toml",
-        &config(route.listen, admin, route.backend, relay),
+        &config(route.listen, admin, route.backend, settings),
     )?;
     let stand_in = TcpListener::bind(route.backend)
         .await
@@ -94,16 +101,10 @@ async fn is_ready(admin: SocketAddr) -> bool {
     answer.await.is_ok_and(|status| &status == b"HTTP/1.1 200")
 }
 
-fn config(
-    listen: SocketAddr,
-    admin: SocketAddr,
-    backend: SocketAddr,
-    relay: Option<&str>,
-) -> String {
-    let relay = relay.map_or_else(String::new, |mode| format!("relay = \"{mode}\"\n"));
+fn config(listen: SocketAddr, admin: SocketAddr, backend: SocketAddr, settings: &str) -> String {
     format!(
         "listen = \"{listen}\"\nadmin = \"{admin}\"\nbackends = [\"backend={backend}\"]\nlog = \"warn\"\n\
-         check_interval = \"1h\"\nidle_timeout = \"1h\"\n{relay}"
+         check_interval = \"1h\"\nidle_timeout = \"1h\"\n{settings}"
     )
 }
 
@@ -112,12 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_relay_mode_is_named_only_where_it_is_asked_for() {
+    fn variants_differ_in_their_settings_only() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let usual = config(at(1), at(2), at(3), None);
+        let usual = config(at(1), at(2), at(3), "");
         assert!(usual.contains("backends = [\"backend=127.0.0.1:3\"]\n"));
-        assert!(!usual.contains("relay"));
-        let copy = config(at(1), at(2), at(3), Some("copy"));
-        assert!(copy.ends_with("relay = \"copy\"\n"));
+        for settings in [COPY, SPLICE, FAST_OPEN] {
+            let variant = config(at(1), at(2), at(3), settings);
+            assert_eq!(variant.strip_prefix(&usual), Some(settings));
+        }
     }
 }

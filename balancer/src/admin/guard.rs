@@ -1,0 +1,226 @@
+//! Who may change something through the admin HTTP. Reading is free; see docs/operations.md.
+//!
+//! Three dangers are met: another machine that can reach the address, a web page in the operator's browser that sends
+//! requests to it, and the same page after its name was made to point here (DNS rebinding).
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::warn;
+
+use super::Admin;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Why a change is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denied {
+    CrossSite,
+    ForeignHost,
+    NoToken,
+    WrongToken,
+}
+
+impl Denied {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::WrongToken => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CrossSite => "changes cannot be asked for by a page of another site",
+            Self::ForeignHost => "changes without a token need an IP address or localhost as the host",
+            Self::NoToken => {
+                "changes from another machine need a token: set admin_token_file and send Authorization: Bearer"
+            }
+            Self::WrongToken => "the token is missing or wrong",
+        })
+    }
+}
+
+/// The middleware in front of everything that changes something.
+pub(super) async fn guard(
+    State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match judge(peer.ip(), request.headers(), admin.token.as_deref()) {
+        Ok(()) => next.run(request).await,
+        Err(denied) => {
+            warn!(%peer, method = %request.method(), path = request.uri().path(), %denied, "change refused");
+            (denied.status(), format!("{denied}\n")).into_response()
+        }
+    }
+}
+
+/// Whether a request from `peer` with such headers may change something.
+fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(&HOST).unwrap_or_default();
+    if text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(Denied::CrossSite);
+    }
+    if headers.contains_key(ORIGIN) && text(&ORIGIN) != Some(&format!("http://{host}")) {
+        return Err(Denied::CrossSite);
+    }
+    let given = text(&AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    match (token, given) {
+        (Some(token), Some(given)) if same(token.as_bytes(), given.as_bytes()) => Ok(()),
+        (_, Some(_)) => Err(Denied::WrongToken),
+        (_, None) if peer.to_canonical().is_loopback() => {
+            if is_plain_host(host) {
+                Ok(())
+            } else {
+                Err(Denied::ForeignHost)
+            }
+        }
+        (Some(_), None) => Err(Denied::WrongToken),
+        (None, None) => Err(Denied::NoToken),
+    }
+}
+
+/// Whether no other name can stand for this host.
+fn is_plain_host(host: &str) -> bool {
+    let Ok(uri) = format!("http://{host}/").parse::<Uri>() else {
+        return false;
+    };
+    let name = uri.host().unwrap_or_default();
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
+/// Takes as long however much of it is right.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| all | (x ^ y)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(given: &[(&str, &str)]) -> HeaderMap {
+        given
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn who_may() {
+        let (here, there) = ("127.0.0.1", "192.0.2.7");
+        let own = ("host", "127.0.0.1:8404");
+        let bearer = |token| ("authorization", token);
+        let secret = Some("s3cret");
+        let cases = [
+            (here, vec![own], None, Ok(())),
+            (here, vec![("host", "localhost:8404")], None, Ok(())),
+            (here, vec![("host", "[::1]:8404")], None, Ok(())),
+            ("::ffff:127.0.0.1", vec![own], None, Ok(())),
+            (
+                here,
+                vec![own, ("origin", "http://127.0.0.1:8404")],
+                None,
+                Ok(()),
+            ),
+            (
+                here,
+                vec![own, ("sec-fetch-site", "same-origin")],
+                None,
+                Ok(()),
+            ),
+            // With a token configured this machine still needs none.
+            (here, vec![own], secret, Ok(())),
+            (
+                here,
+                vec![own, bearer("Bearer wrong")],
+                secret,
+                Err(Denied::WrongToken),
+            ),
+            // Pages of others, also after their name was made to point here.
+            (
+                here,
+                vec![own, ("origin", "http://evil.example")],
+                None,
+                Err(Denied::CrossSite),
+            ),
+            (
+                here,
+                vec![own, ("origin", "null")],
+                None,
+                Err(Denied::CrossSite),
+            ),
+            (
+                here,
+                vec![own, ("sec-fetch-site", "cross-site")],
+                None,
+                Err(Denied::CrossSite),
+            ),
+            (
+                here,
+                vec![own, ("sec-fetch-site", "same-site")],
+                None,
+                Err(Denied::CrossSite),
+            ),
+            (
+                here,
+                vec![("host", "evil.example:8404")],
+                None,
+                Err(Denied::ForeignHost),
+            ),
+            (here, vec![], None, Err(Denied::ForeignHost)),
+            // Other machines.
+            (there, vec![own], None, Err(Denied::NoToken)),
+            (
+                there,
+                vec![own, bearer("Bearer s3cret")],
+                None,
+                Err(Denied::WrongToken),
+            ),
+            (there, vec![own], secret, Err(Denied::WrongToken)),
+            (
+                there,
+                vec![own, bearer("Bearer s3cres")],
+                secret,
+                Err(Denied::WrongToken),
+            ),
+            (
+                there,
+                vec![own, bearer("s3cret")],
+                secret,
+                Err(Denied::WrongToken),
+            ),
+            (
+                there,
+                vec![("host", "lb.example"), bearer("Bearer s3cret")],
+                secret,
+                Ok(()),
+            ),
+            (
+                there,
+                vec![
+                    own,
+                    bearer("Bearer s3cret"),
+                    ("origin", "http://evil.example"),
+                ],
+                secret,
+                Err(Denied::CrossSite),
+            ),
+        ];
+        for (peer, given, token, verdict) in cases {
+            let judged = judge(peer.parse().unwrap(), &headers(&given), token);
+            assert_eq!(judged, verdict, "{peer} {given:?} {token:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `/api/v1/relay`: how bytes are relayed, read and changed while sessions run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use super::Admin;
+use crate::relay::RelayMode;
+
+/// The body of question and answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Relay {
+    mode: String,
+}
+
+impl Relay {
+    fn answer(mode: RelayMode) -> Response {
+        let mode = mode.as_str().to_owned();
+        Json(Self { mode }).into_response()
+    }
+}
+
+pub(super) async fn read(State(admin): State<Arc<Admin>>) -> Response {
+    Relay::answer(admin.shared.relay.get())
+}
+
+/// Sets the mode that every session follows from its next read on.
+pub(super) async fn change(State(admin): State<Arc<Admin>>, Json(asked): Json<Relay>) -> Response {
+    match asked.mode.parse::<RelayMode>() {
+        Ok(mode) => {
+            admin.shared.relay.set(mode);
+            info!(mode = mode.as_str(), "relay mode changed");
+            Relay::answer(mode)
+        }
+        Err(()) => {
+            let problem = format!("mode: auto, copy or splice, not {:?}\n", asked.mode);
+            (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response()
+        }
+    }
+}

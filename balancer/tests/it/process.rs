@@ -1,0 +1,130 @@
+//! The balancer's program as a process of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::running::{eventually, soon};
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netsocket-balancer"));
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// A running program. It does not outlive the test.
+pub struct Program {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Program {
+    pub fn start(backend: SocketAddr) -> Self {
+        Self::start_as(program(), backend)
+    }
+
+    /// The same by a command that has its settings beside the addresses.
+    pub fn start_as(mut command: Command, backend: SocketAddr) -> Self {
+        let backend = format!("echo={backend}");
+        let mut child = command
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+                "--backend",
+                &backend,
+            ])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains(" listening "))
+            .unwrap();
+        let value = |key: &str| {
+            line.split(key)
+                .nth(1)
+                .unwrap()
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        // The rest is read, so that the program never waits for us.
+        std::thread::spawn(move || lines.count());
+        Self {
+            address: value(" address="),
+            admin: value(" admin="),
+            child,
+        }
+    }
+
+    /// Waits until it would serve a client.
+    pub async fn ready(&self) {
+        soon(async { while !self.get("/readyz").await.starts_with("HTTP/1.1 200") {} }).await;
+    }
+
+    /// Asks the admin HTTP; the whole answer.
+    pub async fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.admin).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// The value of a metric without labels.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let page = self.get("/metrics").await;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        page.lines().find_map(value).unwrap()
+    }
+
+    /// Bytes of memory that it has.
+    pub fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let value = |line: &str| {
+            line.strip_prefix("VmRSS:")?
+                .strip_suffix("kB")?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let kib: usize = status.lines().find_map(value).unwrap();
+        kib << 10
+    }
+
+    pub fn signal(&self) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+    }
+
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        let mut status = None;
+        eventually("the end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
