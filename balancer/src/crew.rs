@@ -53,6 +53,11 @@ impl Crew {
         self.members.get(worker)
     }
 
+    /// How many sessions each of them has.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = usize> {
+        self.members.iter().map(|member| member.load.load(Relaxed))
+    }
+
     /// Ends them all, each after its sessions.
     pub(crate) fn stop(&self) {
         for member in &self.members {

@@ -59,6 +59,10 @@ pub struct RunError {
 pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
+    let crew = Crew::new(bound.config.workers.get()).map_err(|error| RunError {
+        what: "cannot start the workers",
+        error: error.into(),
+    })?;
     let budget = Budget::of_process(bound.config.workers);
     info!(
         limit = budget.limit,
@@ -68,6 +72,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
     let shared = Arc::new(Shared {
         pool: bound.pool(),
         counters: Arc::new(Counters::default()),
+        crew,
         timeouts: bound.config.timeouts,
         relay: RelaySwitch::new(bound.config.relay),
         fast_open: bound.config.listen_options.fast_open,
@@ -78,12 +83,8 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
         started: Instant::now(),
     });
     let control = Control::start(&bound, &shared)?;
-    let crew = Crew::new(bound.config.workers.get()).map_err(|error| RunError {
-        what: "cannot start the workers",
-        error: error.into(),
-    })?;
-    let stop_crew = StopCrew(Arc::new(crew));
-    let workers = start_workers(&bound, &shared, &stop_crew.0)?;
+    let stop_crew = StopCrew(Arc::clone(&shared));
+    let workers = start_workers(&bound, &shared)?;
     // Only the workers' clones keep the socket open, so that it closes with the last of them.
     drop(bound);
 
@@ -114,24 +115,20 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
 /// Stops the workers, also where nobody waits for their end any more.
-struct StopCrew(Arc<Crew>);
+struct StopCrew(Arc<Shared>);
 
 impl Drop for StopCrew {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.crew.stop();
     }
 }
 
-fn start_workers(
-    bound: &Bound,
-    shared: &Arc<Shared>,
-    crew: &Arc<Crew>,
-) -> Result<Vec<WorkerEnd>, RunError> {
+fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
     let gate = Arc::new(LogGate::default());
     let start = |index: usize| {
         let listener = bound.listener.try_clone()?;
-        let (shared, crew, gate) = (Arc::clone(shared), Arc::clone(crew), Arc::clone(&gate));
-        let worker = Worker::new(shared, crew, index, listener.into(), gate)?;
+        let (shared, gate) = (Arc::clone(shared), Arc::clone(&gate));
+        let worker = Worker::new(shared, index, listener.into(), gate)?;
         let (sender, receiver) = oneshot::channel();
         // A receiver that is gone only means that nobody waits any more.
         let body = move || drop(sender.send(worker.run()));

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Timeouts;
+use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
 use crate::metrics::Counters;
@@ -21,6 +22,7 @@ pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) crew: Crew,
     pub(crate) timeouts: Timeouts,
     pub(crate) relay: RelaySwitch,
     /// First bytes go to backends with the first packet.
@@ -65,6 +67,7 @@ impl Shared {
         Self {
             pool: Arc::new(Pool::new(Vec::new(), 0)),
             counters: Arc::new(Counters::default()),
+            crew: Crew::new(1).expect("descriptors for one worker"),
             timeouts: crate::config::Config::default().timeouts,
             relay: RelaySwitch::default(),
             fast_open: false,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::acceptor::Acceptor;
-use crate::crew::{Crew, Member};
+use crate::crew::Member;
 use crate::log_gate::LogGate;
 use crate::mailbox::Mail;
 use crate::poller::Events;
@@ -40,7 +40,6 @@ enum Phase {
 
 pub(crate) struct Worker {
     shared: Arc<Shared>,
-    crew: Arc<Crew>,
     number: usize,
     reactor: Reactor,
     /// `None` once nothing is left to accept.
@@ -51,13 +50,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Worker `number` of `crew`, which accepts from `listener`.
+    /// Worker `number` of the crew, which accepts from `listener`.
     ///
     /// # Errors
     /// No descriptors for it.
     pub(crate) fn new(
         shared: Arc<Shared>,
-        crew: Arc<Crew>,
         number: usize,
         listener: OwnedFd,
         accept_errors: Arc<LogGate>,
@@ -69,12 +67,11 @@ impl Worker {
             accept_errors,
             &reactor.poller,
         )?;
-        if let Some(member) = crew.member(number) {
+        if let Some(member) = shared.crew.member(number) {
             reactor.poller.watch_mailbox(&member.mailbox)?;
         }
         Ok(Self {
             shared,
-            crew,
             number,
             reactor,
             acceptor: Some(acceptor),
@@ -89,8 +86,8 @@ impl Worker {
     /// The system takes back what it gave: events cannot be waited for, or the socket not be watched any more.
     pub(crate) fn run(mut self) -> io::Result<WorkerSummary> {
         allow_pipes(self.shared.budget.pipes);
-        let crew = Arc::clone(&self.crew);
-        let member = crew.member(self.number);
+        let shared = Arc::clone(&self.shared);
+        let member = shared.crew.member(self.number);
         let mut events = Events::new();
         while !self.is_over() {
             self.reactor.wait(&mut events, self.deadline())?;
@@ -157,6 +154,7 @@ impl Worker {
             self.accepted = self.accepted.wrapping_add(1);
             let client = (socket, address);
             let own = self
+                .shared
                 .crew
                 .deal(self.number, reactor.len(), self.accepted, client);
             if let Some((socket, address)) = own {
@@ -221,9 +219,8 @@ mod tests {
         let shared = Shared::without_backends(Some(Arc::new(move |record| {
             sink.lock().unwrap().push(record.termination);
         })));
-        let crew = Arc::new(Crew::new(1).unwrap());
-        crew.stop();
-        let worker = Worker::new(Arc::new(shared), crew, 0, listener.into(), Arc::default());
+        shared.crew.stop();
+        let worker = Worker::new(Arc::new(shared), 0, listener.into(), Arc::default());
         let summary = worker.unwrap().run().unwrap();
         assert_eq!(summary.killed, 0);
         // Nobody is there to serve them, and that is what each of them has on record.

@@ -47,6 +47,8 @@ pub const LABEL_POOL: &str = "pool";
 pub const LABEL_DIRECTION: &str = "direction";
 /// The label with HAProxy's two letters.
 pub const LABEL_TERMINATION: &str = "termination";
+/// The number of a worker.
+pub const LABEL_WORKER: &str = "worker";
 /// The label with `passed` or `failed`.
 pub const LABEL_RESULT: &str = "result";
 /// The label with the program's version.
@@ -66,6 +68,11 @@ pub const DRAINING: Family = gauge(
 );
 /// Open sessions.
 pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Sessions that are open.");
+/// Open sessions of a worker.
+pub const WORKER_SESSIONS: Family = gauge(
+    "netsocket_worker_sessions",
+    "Sessions that are open, by worker.",
+);
 /// Sessions that are over.
 pub const SESSIONS: Family = counter(
     "netsocket_sessions_total",
@@ -146,6 +153,7 @@ pub const ALL: &[Family] = &[
     UPTIME,
     DRAINING,
     SESSIONS_ACTIVE,
+    WORKER_SESSIONS,
     SESSIONS,
     BYTES,
     RETRIES,

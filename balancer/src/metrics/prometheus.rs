@@ -22,6 +22,18 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
     page.family(names::UPTIME, [([], shared.uptime().as_secs_f64())]);
     page.family(names::DRAINING, [([], u8::from(shared.is_draining()))]);
     page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
+    let loads: Vec<(String, usize)> = shared
+        .crew
+        .loads()
+        .enumerate()
+        .map(|(worker, load)| (worker.to_string(), load))
+        .collect();
+    page.family(
+        names::WORKER_SESSIONS,
+        loads
+            .iter()
+            .map(|(worker, load)| ([(names::LABEL_WORKER, worker.as_str())], load)),
+    );
     page.family(
         names::SESSIONS,
         Termination::ALL.iter().map(|&end| {

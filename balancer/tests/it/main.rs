@@ -14,6 +14,7 @@ mod admin;
 mod backpressure;
 mod descriptors;
 mod drain;
+mod fairness;
 mod half_close;
 mod idle;
 mod integrity;

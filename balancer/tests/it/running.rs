@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;
 use netsocket_balancer::{BackendAddress, Bound, Config, SessionRecord, Summary, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -143,6 +144,18 @@ impl Balancer {
     /// Asks the admin HTTP; the status and the body.
     pub async fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, "", "").await
+    }
+
+    /// The sessions of each worker.
+    pub async fn loads(&self) -> Vec<u64> {
+        let (_, page) = self.get("/metrics").await;
+        let value = |line: &str| {
+            let labelled = line
+                .strip_prefix(names::WORKER_SESSIONS.name)?
+                .strip_prefix('{')?;
+            labelled.rsplit(' ').next()?.parse().ok()
+        };
+        page.lines().filter_map(value).collect()
     }
 
     /// Sends JSON to the admin HTTP, with such lines in the head besides.
