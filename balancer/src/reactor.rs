@@ -104,16 +104,25 @@ impl Reactor {
         match subject {
             Subject::Listener => return Call::Accept,
             Subject::Mailbox => return Call::Receive,
-            Subject::Client(index) => self.step(index, |session, turn| {
-                session.note_client(readiness);
-                session.advance(turn)
-            }),
-            Subject::Backend(index) => self.step(index, |session, turn| {
-                session.note_backend(readiness);
-                session.advance(turn)
-            }),
+            Subject::Client(index) => {
+                self.note(index, |session| session.note_client(readiness));
+            }
+            Subject::Backend(index) => {
+                self.note(index, |session| session.note_backend(readiness));
+            }
         }
         Call::Done
+    }
+
+    /// Has a session note an event and gives it its turn, unless it will have one in this round anyway.
+    fn note(&mut self, index: Index, note: impl FnOnce(&mut Session)) {
+        let queued = self.sessions.is_queued(index);
+        if let Some(session) = self.sessions.get(index) {
+            note(session);
+            if !queued {
+                self.step(index, Session::advance);
+            }
+        }
     }
 
     /// Another turn for those that need one, and a look at those that are due. Ends the round.

@@ -63,6 +63,13 @@ impl Sessions {
         }
     }
 
+    /// Whether it waits for another turn.
+    pub(crate) fn is_queued(&self, index: Index) -> bool {
+        self.places
+            .get(index as usize)
+            .is_some_and(|place| place.queued)
+    }
+
     /// Notes that it has its turn.
     pub(crate) fn unqueue(&mut self, index: Index) {
         if let Some(place) = self.places.get_mut(index as usize) {
