@@ -1,0 +1,96 @@
+//! PROXY protocol, versions 1 and 2: the header that a proxy puts before the first byte of a connection, so that the
+//! server behind it learns who the client is.
+//!
+//! The format is that of "The PROXY protocol", sections 2.1 (version 1, a line of text) and 2.2 (version 2, binary), as
+//! published with HAProxy (`doc/proxy-protocol.txt`). This crate turns bytes into a [`Header`] and addresses into bytes.
+//! It has no sockets and no clock; from whom a header is believed, and how long one waits for it, is the caller's.
+//!
+//! **Whom to believe.** A header is a claim. Take it from listed networks only, and require it from them: a peer that
+//! may choose whether to send one can pretend to be anybody.
+//!
+//! # Reading
+//!
+//! Call [`parse`] with all bytes received so far. The bytes behind [`Header::len`] belong to the session. A reader that
+//! must not take any of those from the socket either peeks, or never asks for more than [`Parsed::Incomplete`] names.
+//!
+//! ```
+//! use netsocket_proxy_protocol::{Parsed, parse};
+//!
+//! let received = b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 8081\r\nhello";
+//! assert!(matches!(parse(&received[..20]), Ok(Parsed::Incomplete { .. })));
+//! let Ok(Parsed::Header(header)) = parse(received) else {
+//!     panic!("a complete header")
+//! };
+//! assert_eq!(header.source(), Some("192.0.2.7:51234".parse().unwrap()));
+//! assert_eq!(&received[header.len..], b"hello");
+//!
+//! // A client that speaks without introduction is told apart by its first byte that does not fit.
+//! assert_eq!(parse(b"GET /").unwrap_err().label(), "not_proxy");
+//! ```
+//!
+//! # Writing
+//!
+//! ```
+//! use netsocket_proxy_protocol::{Parsed, encode_v1, encode_v2, encode_v2_local, parse};
+//!
+//! let client = "192.0.2.7:51234".parse().unwrap();
+//! let listener = "198.51.100.1:8081".parse().unwrap();
+//! assert_eq!(
+//!     encode_v1(client, listener).as_bytes(),
+//!     b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 8081\r\n",
+//! );
+//! // The same in 28 bytes, and what a health check sends, which stands for nobody else.
+//! assert_eq!(encode_v2(client, listener).as_bytes().len(), 28);
+//! let check = encode_v2_local();
+//! let Ok(Parsed::Header(header)) = parse(check.as_bytes()) else {
+//!     panic!("a complete header")
+//! };
+//! assert_eq!(header.source(), None);
+//! ```
+
+mod crc32c;
+mod encode;
+mod error;
+mod header;
+mod tlv;
+mod v1;
+mod v2;
+
+pub use encode::{
+    Checksum, Encoded, encode_v1, encode_v1_unknown, encode_v2, encode_v2_local,
+    encode_v2_with_tlvs,
+};
+pub use error::Error;
+pub use header::{Addresses, Command, Header, Parsed, Version};
+pub use tlv::{Tlv, Tlvs, kind};
+pub use v1::MAX_LEN as V1_MAX_LEN;
+
+/// The longest header of version 2 that [`parse`] takes, in bytes. Addresses need 232 at the most; the rest is for
+/// TLVs, of which the longest in use (a client certificate's names) stay far below it.
+pub const DEFAULT_MAX_LEN: usize = 2048;
+
+/// Reads a header from the first bytes of a connection, of at most [`DEFAULT_MAX_LEN`] bytes.
+///
+/// # Errors
+/// [`Error`]: these bytes, however many follow, are no header that may be believed.
+pub fn parse(received: &[u8]) -> Result<Parsed<'_>, Error> {
+    parse_within(received, DEFAULT_MAX_LEN)
+}
+
+/// As [`parse`], with the limit on version 2 given in bytes, the fixed part of 16 included. Version 1 has a limit of
+/// its own, [`V1_MAX_LEN`].
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(received: &[u8], max_len: usize) -> Result<Parsed<'_>, Error> {
+    match received.first() {
+        // The shortest header there is.
+        None => Ok(Parsed::Incomplete { need: v1::MIN_LEN }),
+        Some(b'P') => v1::parse(received),
+        Some(b'\r') => v2::parse(received, max_len),
+        Some(_) => Err(Error::NotProxy),
+    }
+}
+
+#[cfg(test)]
+mod tests;
