@@ -15,6 +15,7 @@
 
 mod acceptor;
 mod admin;
+pub mod admission;
 pub mod backend;
 pub mod balance;
 mod bound;

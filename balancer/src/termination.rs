@@ -6,6 +6,18 @@
 //! | code | meaning |
 //! | --- | --- |
 //! | `--` | both sides closed, everything was delivered |
+//! | `PR` | refused: the client's address is on the deny list, or not on the allow list |
+//! | `RR` | refused: the listener had as many connections as it may |
+//! | `PC` | refused: the client's address had as many connections as it may |
+//! | `PT` | refused: the client's address opened connections faster than it may |
+//! | `RT` | refused: all clients together opened connections faster than they may |
+//! | `PH` | refused: what came first was no PROXY protocol header, or a broken one |
+//! | `CR` | the client was gone before its PROXY protocol header was complete |
+//! | `cR` | the PROXY protocol header was not complete in time |
+//! | `CQ` | the client was gone while it waited for a backend with room |
+//! | `SQ` | every backend was full, and so was the queue |
+//! | `sQ` | every backend was full for longer than a client may wait |
+//! | `KQ` | ended by the balancer at the drain deadline while it waited in the queue |
 //! | `CC` | the client reset the connection before a backend was connected |
 //! | `CD` | the client reset the connection, or vanished, while bytes were relayed |
 //! | `CL` | the same, after the backend had ended, so that only the last bytes or the client's own end were missing |
@@ -23,8 +35,10 @@
 //!
 //! First letter: `C`/`S` the client or server ended it, `c`/`s` their timeout did, `P` the balancer refused it, `R` a
 //! resource ran out, `I` an internal fault, `D` the server was found dead, `U` a better server came up, `K` killed on
-//! purpose. Second: in the queue (`Q`), connecting (`C`), relaying data (`D`), the last data (`L`), done (`-`). Codes
-//! that no part of the balancer produces yet are not in the table.
+//! purpose. Second: before the client was let in (`R`), in the queue (`Q`), connecting (`C`), relaying data (`D`), the
+//! last data (`L`), done (`-`). HAProxy refuses most connections without a line, so that it has no codes for all of
+//! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
+//! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
 
 use crate::connect::ConnectFailure;
 use crate::relay::End;
@@ -56,6 +70,30 @@ macro_rules! table {
 table! {
     /// Both sides closed.
     Normal = "--",
+    /// Refused by the lists.
+    Denied = "PR",
+    /// Refused: listener full.
+    ListenerFull = "RR",
+    /// Refused: too many connections of the address.
+    AddressFull = "PC",
+    /// Refused: too many new connections of the address.
+    AddressRate = "PT",
+    /// Refused: too many new connections of all.
+    Rate = "RT",
+    /// Refused: no valid PROXY header.
+    BadHeader = "PH",
+    /// Client gone within its PROXY header.
+    ClientHeader = "CR",
+    /// PROXY header late.
+    ClientTimeoutHeader = "cR",
+    /// Client gone in the queue.
+    ClientQueue = "CQ",
+    /// Queue full.
+    QueueFull = "SQ",
+    /// Too long in the queue.
+    QueueTimeout = "sQ",
+    /// Drain deadline in the queue.
+    KilledQueue = "KQ",
     /// Client gone before a backend was connected.
     ClientConnect = "CC",
     /// Client reset during the relay.
@@ -96,6 +134,20 @@ impl Termination {
     #[must_use]
     pub fn is_backend_error(self) -> bool {
         matches!(self, Self::ServerData | Self::ServerTimeoutData)
+    }
+
+    /// Whether the client was turned away by a limit, a list or a bad header, before a backend was looked for.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Denied
+                | Self::ListenerFull
+                | Self::AddressFull
+                | Self::AddressRate
+                | Self::Rate
+                | Self::BadHeader
+        )
     }
 
     /// The end of a session for which no backend is left to try; `last` is the failure of the last one tried.
@@ -176,7 +228,7 @@ mod tests {
                 panic!("{end:?}")
             };
             assert!(
-                b"CSPRLIDUKcs-".contains(first) && b"QCDL-".contains(second),
+                b"CSPRLIDUKcs-".contains(first) && b"RQCHTDL-".contains(second),
                 "{end:?}"
             );
             assert_eq!(end.index(), position);
