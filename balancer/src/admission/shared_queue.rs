@@ -171,6 +171,8 @@ mod tests {
                         }
                         if !queue.is_empty() || places.reserve().is_none() {
                             let ticket = Ticket { worker, slot };
+                            // The moment in which a place that is freed would be missed.
+                            thread::yield_now();
                             queue.enqueue(ticket, PATIENCE).unwrap();
                             tell();
                             match mailbox.recv_timeout(PATIENCE) {
