@@ -1,17 +1,63 @@
 //! One server behind the balancer: who it is, how it is, and what it has done.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use crate::balance::BackendId;
-use crate::connect::ConnectFailure;
-use crate::health::{Health, Reason, State, Transition};
+use crate::health::{
+    AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
+};
 use crate::record::SessionRecord;
 use crate::termination::Termination;
+
+/// The weight of a backend that has none set.
+pub const DEFAULT_WEIGHT: u32 = 1;
+/// A session that its backend resets within so long of the connect, before any answer, is an early reset.
+const EARLY: Duration = Duration::from_secs(1);
+/// For backends that take any number of sessions.
+const UNLIMITED: u64 = u64::MAX;
+
+/// A backend as it is set: who it is, and its part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendSpec {
+    /// What it is called in logs, metrics and the API.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its part in the pool.
+    pub attributes: Attributes,
+}
+
+/// The part of a backend in its pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Its share of sessions in relation to the others; 0: no new ones.
+    pub weight: u32,
+    /// Whether it serves only when no primary is usable.
+    pub backup: bool,
+    /// The most sessions that it has at a time; `None`: any number.
+    pub max_connections: Option<NonZeroU32>,
+    /// Where it is checked; `None`: where it serves.
+    pub check_port: Option<NonZeroU16>,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            weight: DEFAULT_WEIGHT,
+            backup: false,
+            max_connections: None,
+            check_port: None,
+        }
+    }
+}
 
 /// A backend. Workers share it; everything that changes is an atomic or swapped as a whole.
 #[derive(Debug)]
@@ -19,7 +65,17 @@ pub struct Backend {
     id: BackendId,
     name: String,
     address: SocketAddr,
+    attributes: ArcSwap<Attributes>,
     report: ArcSwap<HealthReport>,
+    /// The present part of its weight, in tenths.
+    tenths: AtomicU32,
+    streak: Streak,
+    /// Wakes whoever decides on the health of the pool.
+    judge: Arc<Notify>,
+    /// Wakes whoever checks this backend.
+    pub(crate) checker: Notify,
+    /// The most sessions at a time, or [`UNLIMITED`].
+    most: AtomicU64,
     active: AtomicU64,
     finished: AtomicU64,
     errors: AtomicU64,
@@ -28,9 +84,10 @@ pub struct Backend {
     connect_micros: AtomicU64,
     checks_passed: AtomicU64,
     checks_failed: AtomicU64,
+    transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
 }
 
-/// What the health check last published.
+/// Its health as last published.
 #[derive(Debug, Clone)]
 pub struct HealthReport {
     /// Whether it takes sessions.
@@ -39,15 +96,19 @@ pub struct HealthReport {
     pub reason: Reason,
     /// Since when.
     pub since: SystemTime,
+    /// What an operator wants of it.
+    pub admin: AdminState,
+    /// Checks in a row that contradict the state, and how many of them change it.
+    pub progress: (u32, NonZeroU32),
     /// The latest check.
     pub last_check: Option<CheckReport>,
 }
 
 /// One check.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CheckReport {
     /// Passed, or how it failed.
-    pub outcome: Result<(), ConnectFailure>,
+    pub outcome: Result<(), CheckFailure>,
     /// How long it took.
     pub took: Duration,
     /// When it ended.
@@ -55,7 +116,9 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    pub(crate) fn new(outcome: Result<(), ConnectFailure>, took: Duration) -> Self {
+    /// A check that has just ended.
+    #[must_use]
+    pub fn new(outcome: Result<(), CheckFailure>, took: Duration) -> Self {
         Self {
             outcome,
             took,
@@ -88,18 +151,26 @@ pub struct BackendFigures {
 }
 
 impl Backend {
-    pub(crate) fn new(id: BackendId, name: String, address: SocketAddr) -> Self {
+    pub(crate) fn new(id: BackendId, spec: BackendSpec, judge: Arc<Notify>) -> Self {
         let report = HealthReport {
             state: State::Down,
             reason: Reason::NotChecked,
             since: SystemTime::now(),
+            admin: AdminState::Ready,
+            progress: (0, NonZeroU32::MIN),
             last_check: None,
         };
-        Self {
+        let backend = Self {
             id,
-            name,
-            address,
+            name: spec.name,
+            address: spec.address,
+            attributes: ArcSwap::from_pointee(spec.attributes),
             report: ArcSwap::from_pointee(report),
+            tenths: AtomicU32::new(0),
+            streak: Streak::default(),
+            judge,
+            checker: Notify::new(),
+            most: AtomicU64::new(UNLIMITED),
             active: AtomicU64::new(0),
             finished: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -108,10 +179,13 @@ impl Backend {
             connect_micros: AtomicU64::new(0),
             checks_passed: AtomicU64::new(0),
             checks_failed: AtomicU64::new(0),
-        }
+            transitions: Mutex::default(),
+        };
+        backend.set_attributes(spec.attributes);
+        backend
     }
 
-    /// Its position in the pool.
+    /// What tells it from every other one that the pool has or had.
     #[must_use]
     pub fn id(&self) -> BackendId {
         self.id
@@ -127,6 +201,27 @@ impl Backend {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its part in the pool.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        **self.attributes.load()
+    }
+
+    /// The part of its weight that counts now, in tenths: 0 while it takes no sessions, less than 10 in a slow start.
+    #[must_use]
+    pub fn weight_tenths(&self) -> u32 {
+        self.tenths.load(Relaxed)
+    }
+
+    /// How often it has become each state, by the label of the reason.
+    #[must_use]
+    pub fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
+        self.transitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Its health as last published.
@@ -153,30 +248,88 @@ impl Backend {
         }
     }
 
-    /// Publishes a check and what the state machine made of it.
-    pub(crate) fn report_check(
-        &self,
-        check: CheckReport,
-        health: &Health,
-        transition: Option<Transition>,
-    ) {
+    /// Tells what a session found. Never waits; where all is well it reads one number and changes nothing.
+    pub fn observe_session(&self, signal: SessionSignal) {
+        let wake = self.streak.count(signal);
+        if wake == Wake::Judge {
+            self.judge.notify_one();
+        }
+        if wake != Wake::Nobody {
+            self.checker.notify_one();
+        }
+    }
+
+    pub(crate) fn streak(&self) -> &Streak {
+        &self.streak
+    }
+
+    pub(crate) fn set_attributes(&self, attributes: Attributes) {
+        let most = attributes.max_connections.map(|most| most.get().into());
+        self.most.store(most.unwrap_or(UNLIMITED), Relaxed);
+        self.attributes.store(Arc::new(attributes));
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        let Attributes { weight, backup, .. } = self.attributes();
+        Share { weight, backup }
+    }
+
+    pub(crate) fn set_weight_tenths(&self, tenths: u32) {
+        self.tenths.store(tenths, Relaxed);
+    }
+
+    /// Where it is checked.
+    pub(crate) fn check_address(&self) -> SocketAddr {
+        let port = self
+            .attributes()
+            .check_port
+            .map_or(self.address.port(), NonZeroU16::get);
+        SocketAddr::new(self.address.ip(), port)
+    }
+
+    pub(crate) fn publish(&self, report: HealthReport) {
+        self.report.store(Arc::new(report));
+    }
+
+    pub(crate) fn count_check(&self, check: &CheckReport) {
         match check.outcome {
             Ok(()) => self.checks_passed.fetch_add(1, Relaxed),
             Err(_) => self.checks_failed.fetch_add(1, Relaxed),
         };
-        let since = match transition {
-            Some(_) => check.at,
-            None => self.report.load().since,
-        };
-        self.report.store(Arc::new(HealthReport {
-            state: health.state(),
-            reason: health.reason(),
-            since,
-            last_check: Some(check),
-        }));
     }
 
-    /// Counts a session that it took.
+    pub(crate) fn count_transition(&self, transition: &Transition) {
+        let mut counts = self
+            .transitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *counts
+            .entry((transition.to, transition.reason.label()))
+            .or_default() += 1;
+    }
+
+    /// The sessions that it has now.
+    pub(crate) fn active(&self) -> u64 {
+        self.active.load(Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        let most = self.most.load(Relaxed);
+        most != UNLIMITED && self.active.load(Relaxed) >= most
+    }
+
+    /// Takes a place for a session, which [`Assigned`] gives back; never more than there are.
+    pub(crate) fn acquire(&self) -> bool {
+        let most = self.most.load(Relaxed);
+        if most == UNLIMITED {
+            self.active.fetch_add(1, Relaxed);
+            return true;
+        }
+        let one_more = |active| (active < most).then_some(active + 1);
+        self.active.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    /// Counts a session that it took, and learns from how it ended.
     pub(crate) fn count_session(&self, record: &SessionRecord) {
         self.finished.fetch_add(1, Relaxed);
         self.bytes_up.fetch_add(record.traffic.up, Relaxed);
@@ -186,6 +339,9 @@ impl Backend {
         if Termination::is_backend_error(record.termination) {
             self.count_error();
         }
+        if let Some(signal) = ended(record) {
+            self.observe_session(signal);
+        }
     }
 
     /// Counts a connect that failed, or a session that it broke.
@@ -194,17 +350,34 @@ impl Backend {
     }
 }
 
+/// What the end of a session says of its backend, if anything.
+fn ended(record: &SessionRecord) -> Option<SessionSignal> {
+    let relayed = record
+        .total
+        .saturating_sub(record.queue + record.connect.unwrap_or_default());
+    match record.termination {
+        _ if record.traffic.down > 0 => Some(SessionSignal::Answered),
+        Termination::Normal => Some(SessionSignal::Answered),
+        Termination::ServerData if relayed <= EARLY => Some(SessionSignal::EarlyReset {
+            client_sent: record.traffic.up > 0,
+        }),
+        _ => None,
+    }
+}
+
 /// A session's hold on a backend: it counts as active until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Assigned(Arc<Backend>);
+pub struct Assigned(Arc<Backend>);
 
 impl Assigned {
-    pub(crate) fn new(backend: Arc<Backend>) -> Self {
-        backend.active.fetch_add(1, Relaxed);
-        Self(backend)
+    /// The hold on a place that [`Backend::acquire`] has taken.
+    pub(crate) fn acquired(backend: &Arc<Backend>) -> Self {
+        Self(Arc::clone(backend))
     }
 
-    pub(crate) fn backend(&self) -> &Arc<Backend> {
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<Backend> {
         &self.0
     }
 }

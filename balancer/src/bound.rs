@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::backend::BackendSpec;
 use crate::config::{BackendAddress, Config};
 use crate::listen::{ListenOptions, listen};
 use crate::pool::Pool;
@@ -57,7 +58,13 @@ impl Bound {
     /// # Errors
     /// All hosts that have no address, or the first socket that cannot be had.
     pub fn bind(config: Config) -> Result<Self, BindError> {
-        let pool = Arc::new(Pool::new(resolve(&config.backends)?, random_turn()));
+        let backends = resolve(&config.backends)?;
+        let pool = Arc::new(Pool::new(
+            backends,
+            config.balance,
+            config.health,
+            random_turn(),
+        ));
         let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
         let bind = |key, address, options| {
             listen(address, options).map_err(|error| BindError::Listen {
@@ -119,18 +126,27 @@ fn token(path: &Path) -> Result<String, BindError> {
 
 /// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
 /// on many machines `localhost` is both.
-fn resolve(backends: &[BackendAddress]) -> Result<Vec<(String, SocketAddr)>, BindError> {
+fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
     let mut resolved = Vec::new();
     let mut problems = Vec::new();
     for backend in backends {
-        let BackendAddress { name, host, port } = backend;
+        let BackendAddress {
+            name,
+            host,
+            port,
+            attributes,
+        } = backend;
         match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
             Ok(found) => match found
                 .iter()
                 .find(|address| address.is_ipv4())
                 .or(found.first())
             {
-                Some(&address) => resolved.push((name.clone(), address)),
+                Some(&address) => resolved.push(BackendSpec {
+                    name: name.clone(),
+                    address,
+                    attributes: *attributes,
+                }),
                 None => problems.push(format!("backend {backend}: host has no address")),
             },
             Err(error) => problems.push(format!("backend {backend}: {}", said(&error))),
@@ -144,9 +160,8 @@ fn resolve(backends: &[BackendAddress]) -> Result<Vec<(String, SocketAddr)>, Bin
 }
 
 /// Every hasher of the standard library has keys of its own.
-fn random_turn() -> usize {
-    let random = RandomState::new().hash_one(0_u8);
-    usize::try_from(random & u64::from(u32::MAX)).unwrap_or_default()
+fn random_turn() -> u64 {
+    RandomState::new().hash_one(0_u8)
 }
 
 /// The system's sentence, without the number that Rust adds.
@@ -167,6 +182,7 @@ mod tests {
             name: name.into(),
             host: host.into(),
             port: 9,
+            attributes: crate::backend::Attributes::default(),
         };
         Config {
             listen: ([127, 0, 0, 1], 0).into(),

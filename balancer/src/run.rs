@@ -15,12 +15,11 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
 use crate::bound::Bound;
-use crate::config::Checks;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
 use crate::figures::figures;
-use crate::health::{Schedule, monitor};
+use crate::health::watch;
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
 use crate::relay::RelaySwitch;
@@ -156,7 +155,7 @@ struct Control {
 impl Control {
     fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
-        start_checks(&mut tasks, shared, bound.config.checks);
+        tasks.spawn(watch(bound.pool(), bound.config.checks.clone()));
 
         let instance = bound.config.instance.clone();
         let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
@@ -207,21 +206,5 @@ impl Control {
             producer.shutdown(TELEMETRY_FLUSH).await;
         }
         self.tasks.shutdown().await;
-    }
-}
-
-fn start_checks(tasks: &mut JoinSet<()>, shared: &Shared, checks: Checks) {
-    let backends = shared.pool.backends();
-    let start = Instant::now();
-    for (index, backend) in backends.iter().enumerate() {
-        let schedule = Schedule::new(start, checks.interval, index, backends.len());
-        let (pool, backend) = (Arc::clone(&shared.pool), Arc::clone(backend));
-        tasks.spawn(monitor(
-            pool,
-            backend,
-            schedule,
-            checks.thresholds,
-            checks.timeout,
-        ));
     }
 }

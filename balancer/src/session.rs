@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::debug;
@@ -16,14 +17,17 @@ use crate::balance::BackendId;
 use crate::connect::ConnectFailure;
 use crate::dial::{DialOptions, dial, failure, is_its_own_peer};
 use crate::eager::Eager;
+use crate::health::SessionSignal;
 use crate::poller::{Poller, Readiness, Subject};
 use crate::record::SessionRecord;
-use crate::relay::{Delivery, End, Progress, Relay, Wire};
+use crate::relay::{Delivery, End, Progress, Relay, Traffic, Wire};
 use crate::shared::Shared;
 use crate::side::Side;
 use crate::termination::Termination;
 use crate::wheel::Index;
 
+/// A reset by a backend that has said nothing is an early one up to this age of the session.
+const EARLY: Duration = Duration::from_secs(1);
 /// Of a client's first bytes, so many are looked for before its backend is dialled.
 const EARLY_BYTES: usize = 16 << 10;
 
@@ -189,7 +193,8 @@ impl Session {
             {
                 return Err(Termination::of_connect(last));
             }
-            let Some(assigned) = self.shared.pool.pick(&self.tried()) else {
+            let client = self.record.client.ip();
+            let Ok(assigned) = self.shared.pool.pick(client, &self.tried()) else {
                 return Err(Termination::of_connect(last));
             };
             let address = assigned.backend().address();
@@ -224,6 +229,7 @@ impl Session {
     fn note_failure(&mut self, assigned: &Assigned, failure: ConnectFailure) {
         let backend = assigned.backend();
         debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
+        backend.observe_session(SessionSignal::ConnectFailed(failure));
         self.record.failures.push((Arc::clone(backend), failure));
     }
 
@@ -244,6 +250,7 @@ impl Session {
             {
                 return self.attempt_failed(ConnectFailure::Refused, turn);
             }
+            backend.observe_session(SessionSignal::Connected);
             self.record.handshake = turn.now.saturating_duration_since(since);
             self.record.connect = Some(turn.now.saturating_duration_since(self.accepted));
             self.record.backend = Some(Arc::clone(backend));
@@ -290,6 +297,7 @@ impl Session {
     }
 
     fn relayed(&mut self, end: End, now: Instant) -> Step {
+        self.tell_health(end, now);
         self.record.termination = Termination::of_relay(end);
         match end {
             End::Closed => self.reset = false,
@@ -308,6 +316,24 @@ impl Session {
             }
         }
         Step::Over
+    }
+
+    /// What this session says about its backend.
+    fn tell_health(&self, end: End, now: Instant) {
+        let Some(backend) = &self.record.backend else {
+            return;
+        };
+        let Traffic { up, down } = self.record.traffic;
+        let lived = now.saturating_duration_since(self.accepted);
+        if down > 0 || end == End::Closed {
+            backend.observe_session(SessionSignal::Answered);
+        } else if let End::Lost { side, .. } = end
+            && side == Side::Backend
+            && lived < EARLY
+        {
+            let client_sent = up > 0;
+            backend.observe_session(SessionSignal::EarlyReset { client_sent });
+        }
     }
 
     /// Closed by reset: whom nobody serves must not take that for an empty answer.

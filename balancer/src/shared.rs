@@ -64,11 +64,12 @@ impl Shared {
 impl Shared {
     /// A balancer that has nobody to serve its clients.
     pub(crate) fn without_backends(on_record: Option<RecordHook>) -> Self {
+        let config = crate::config::Config::default();
         Self {
-            pool: Arc::new(Pool::new(Vec::new(), 0)),
+            pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
             counters: Arc::new(Counters::default()),
             crew: Crew::new(1).expect("descriptors for one worker"),
-            timeouts: crate::config::Config::default().timeouts,
+            timeouts: config.timeouts,
             relay: RelaySwitch::default(),
             fast_open: false,
             local_ports: LocalPorts::of_system(),

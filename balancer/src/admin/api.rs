@@ -1,6 +1,7 @@
 //! The JSON of `/api/v1`: its fields are a contract, so they are types of their own.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,7 +9,7 @@ use netsocket_telemetry::{ProducerStats, Record};
 use serde::Serialize;
 
 use crate::backend::{Backend, CheckReport};
-use crate::pool::DEFAULT_POOL;
+use crate::pool::{DEFAULT_POOL, PastTransition};
 use crate::record::millis;
 use crate::shared::Shared;
 use crate::termination::Termination;
@@ -51,6 +52,8 @@ pub(super) struct Telemetry {
 pub(super) struct PoolView {
     pub(super) name: &'static str,
     pub(super) balance: &'static str,
+    /// Whether nobody is healthy, so that everybody in service is used.
+    pub(super) failing_open: bool,
     pub(super) backends: Vec<BackendView>,
 }
 
@@ -61,6 +64,14 @@ pub(super) struct BackendView {
     pub(super) state: &'static str,
     pub(super) reason: String,
     pub(super) since: String,
+    /// What an operator wants: `ready`, `drain` or `maintenance`.
+    pub(super) admin: &'static str,
+    pub(super) weight: u32,
+    /// The part of the weight that counts now: 0 to 1.
+    pub(super) weight_share: f64,
+    pub(super) backup: bool,
+    /// `null`: any number.
+    pub(super) max_connections: Option<u32>,
     pub(super) active: u64,
     pub(super) total: u64,
     pub(super) errors: u64,
@@ -74,6 +85,9 @@ pub(super) struct BackendView {
 pub(super) struct Checks {
     pub(super) passed: u64,
     pub(super) failed: u64,
+    /// Checks in a row that contradict the state, and how many of them change it.
+    pub(super) against: u32,
+    pub(super) needed: u32,
     pub(super) last: Option<CheckView>,
 }
 
@@ -81,6 +95,8 @@ pub(super) struct Checks {
 pub(super) struct CheckView {
     /// `passed`, or the label of the failure.
     pub(super) result: &'static str,
+    /// The failure in words.
+    pub(super) said: Option<String>,
     pub(super) took_ms: f64,
     pub(super) at: String,
 }
@@ -104,11 +120,7 @@ pub(super) fn unready(shared: &Shared) -> Option<&'static str> {
 
 impl Status {
     pub(super) fn new(shared: &Shared, stats: Option<ProducerStats>) -> Self {
-        let backends = shared
-            .pool
-            .backends()
-            .iter()
-            .map(|backend| BackendView::new(backend));
+        let backends = shared.pool.backends();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: shared.uptime().as_secs(),
@@ -118,8 +130,12 @@ impl Status {
             telemetry: Telemetry::new(stats),
             pools: vec![PoolView {
                 name: DEFAULT_POOL,
-                balance: "roundrobin",
-                backends: backends.collect(),
+                balance: shared.pool.policy().label(),
+                failing_open: shared.pool.is_failing_open(),
+                backends: backends
+                    .iter()
+                    .map(|backend| BackendView::new(backend))
+                    .collect(),
             }],
         }
     }
@@ -167,12 +183,18 @@ impl Telemetry {
 impl BackendView {
     fn new(backend: &Backend) -> Self {
         let (report, figures) = (backend.report(), backend.figures());
+        let attributes = backend.attributes();
         Self {
             name: backend.name().to_owned(),
             address: backend.address().to_string(),
             state: report.state.label(),
             reason: report.reason.to_string(),
             since: rfc3339(report.since),
+            admin: report.admin.label(),
+            weight: attributes.weight,
+            weight_share: f64::from(backend.weight_tenths()) / 10.0,
+            backup: attributes.backup,
+            max_connections: attributes.max_connections.map(NonZeroU32::get),
             active: figures.active,
             total: figures.total,
             errors: figures.errors,
@@ -182,18 +204,53 @@ impl BackendView {
             checks: Checks {
                 passed: figures.checks_passed,
                 failed: figures.checks_failed,
-                last: report.last_check.map(CheckView::from),
+                against: report.progress.0,
+                needed: report.progress.1.get(),
+                last: report.last_check.as_ref().map(CheckView::from),
             },
         }
     }
 }
 
-impl From<CheckReport> for CheckView {
-    fn from(check: CheckReport) -> Self {
+/// `/api/v1/transitions`, oldest first.
+#[derive(Debug, Serialize)]
+pub(super) struct TransitionsView {
+    pub(super) transitions: Vec<TransitionView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TransitionView {
+    pub(super) pool: &'static str,
+    pub(super) backend: String,
+    pub(super) address: String,
+    pub(super) at: String,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    pub(super) reason: String,
+}
+
+impl From<PastTransition> for TransitionView {
+    fn from(past: PastTransition) -> Self {
         Self {
-            result: check
-                .outcome
-                .map_or_else(|failure| failure.label(), |()| "passed"),
+            pool: DEFAULT_POOL,
+            backend: past.backend,
+            address: past.address.to_string(),
+            at: rfc3339(past.at),
+            from: past.transition.from.label(),
+            to: past.transition.to.label(),
+            reason: past.transition.reason.to_string(),
+        }
+    }
+}
+
+impl From<&CheckReport> for CheckView {
+    fn from(check: &CheckReport) -> Self {
+        Self {
+            result: match &check.outcome {
+                Ok(()) => "passed",
+                Err(failure) => failure.label(),
+            },
+            said: check.outcome.as_ref().err().map(ToString::to_string),
             took_ms: millis(check.took),
             at: rfc3339(check.at),
         }

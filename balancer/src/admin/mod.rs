@@ -6,6 +6,7 @@
 //! | `/readyz` | 200 when at least one backend is up and nothing is draining, else 503 with the reason |
 //! | `/metrics` | Prometheus text |
 //! | `/api/v1/pools` | JSON: the process, its pools and their backends |
+//! | `/api/v1/transitions` | JSON: the latest changes of backends' states, with their reasons |
 //! | `/api/v1/history` | JSON: the telemetry records of the last ten minutes |
 //! | `/api/v1/relay` | JSON: the mode of the relay; `PUT` changes it |
 //! | `/` | status page |
@@ -89,6 +90,7 @@ fn router(admin: Admin) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(prometheus))
         .route("/api/v1/pools", get(pools))
+        .route("/api/v1/transitions", get(transitions))
         .route("/api/v1/history", get(history))
         .route("/api/v1/relay", get(relay::read))
         .merge(changes)
@@ -110,6 +112,14 @@ async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn pools(State(admin): State<Arc<Admin>>) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(admin.status())).into_response()
+}
+
+async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
+    let latest = admin.shared.pool.transitions();
+    let body = api::TransitionsView {
+        transitions: latest.into_iter().map(api::TransitionView::from).collect(),
+    };
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 async fn history(State(admin): State<Arc<Admin>>) -> Response {

@@ -16,10 +16,12 @@ pub(super) fn render(status: &Status) -> String {
 }
 
 fn summary(status: &Status) -> String {
-    let state = match (status.draining, status.ready) {
-        (true, _) => "draining",
-        (false, true) => "ready",
-        (false, false) => "no backend is up",
+    let failing_open = status.pools.iter().any(|pool| pool.failing_open);
+    let state = match (status.draining, status.ready, failing_open) {
+        (true, ..) => "draining",
+        (false, true, _) => "ready",
+        (false, false, true) => "no backend is healthy, all in service are used",
+        (false, false, false) => "no backend is up",
     };
     let sessions = &status.sessions;
     format!(

@@ -1,17 +1,33 @@
-//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name` and `address`.
+//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::backend::{Attributes, DEFAULT_WEIGHT};
+
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
 const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
 const NAME_LENGTH: usize = 64;
+/// As HAProxy has it.
+const MAX_WEIGHT: u64 = 256;
+const MAX_CONNECTIONS: u64 = 1_000_000;
+
+/// The keys of a backend's table.
+pub const BACKEND_KEYS: [&str; 6] = [
+    "name",
+    "address",
+    "weight",
+    "backup",
+    "max_connections",
+    "check_port",
+];
 
 /// A backend by its name; its host may still be a name, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +38,15 @@ pub struct BackendAddress {
     pub host: String,
     /// The port, not 0.
     pub port: u16,
+    /// Its part in the pool.
+    pub attributes: Attributes,
 }
 
 impl fmt::Display for BackendAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, host, port } = self;
+        let Self {
+            name, host, port, ..
+        } = self;
         if host.contains(':') {
             write!(f, "{name}=[{host}]:{port}")
         } else {
@@ -99,6 +119,7 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<BackendAddress>
             name: name.to_owned(),
             host,
             port,
+            attributes: Attributes::default(),
         })
     });
     if backend.is_none() {
@@ -114,12 +135,12 @@ fn read_table(
 ) -> Option<BackendAddress> {
     for unknown in table
         .keys()
-        .filter(|entry| !["name", "address"].contains(&entry.as_str()))
+        .filter(|entry| !BACKEND_KEYS.contains(&entry.as_str()))
     {
         check.problem(
             &format!("{key}.{unknown}"),
             "",
-            "unknown key; known are name, address",
+            format!("unknown key; known are {}", BACKEND_KEYS.join(", ")),
         );
     }
     let mut entry = |name: &str| {
@@ -139,9 +160,35 @@ fn read_table(
     if let (Some(given), None) = (address, &parsed) {
         check.problem(&format!("{key}.address"), given, ADDRESS_FORM);
     }
+    let attributes = read_attributes(check, key, table);
     let (host, port) = parsed?;
     let name = name.filter(|name| is_name(name))?.to_owned();
-    Some(BackendAddress { name, host, port })
+    Some(BackendAddress {
+        name,
+        host,
+        port,
+        attributes,
+    })
+}
+
+fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {
+    let mut count = |name: &str, default, bounds| {
+        check.count(&format!("{key}.{name}"), table.get(name), default, bounds)
+    };
+    let weight = count("weight", DEFAULT_WEIGHT.into(), 0..=MAX_WEIGHT);
+    let most = count("max_connections", 0, 0..=MAX_CONNECTIONS);
+    let port = count("check_port", 0, 1..=u16::MAX.into());
+    Attributes {
+        weight: u32::try_from(weight).unwrap_or(DEFAULT_WEIGHT),
+        backup: check.parse(
+            &format!("{key}.backup"),
+            table.get("backup"),
+            false,
+            "true or false",
+        ),
+        max_connections: u32::try_from(most).ok().and_then(NonZeroU32::new),
+        check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
+    }
 }
 
 /// Names go into log lines, metric labels and pages: what would have to be quoted there is refused here.
@@ -211,7 +258,8 @@ mod tests {
                 BackendAddress {
                     name: name.into(),
                     host,
-                    port
+                    port,
+                    attributes: Attributes::default(),
                 }
                 .to_string(),
                 text

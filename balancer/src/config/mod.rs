@@ -5,23 +5,34 @@
 
 mod backends;
 mod flags;
+mod health;
+mod keys;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
-use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::parse_brokers;
 use serde::Deserialize;
 
-pub use backends::BackendAddress;
 use backends::RawBackends;
+pub use backends::{BACKEND_KEYS, BackendAddress};
 pub use flags::Flags;
+pub use health::{
+    DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
+    DEFAULT_CHECK_RISE, DEFAULT_CHECK_TIMEOUT, DEFAULT_EJECTION_CONNECTS,
+    DEFAULT_EJECTION_EARLY_RESETS, DEFAULT_EJECTION_MAX_PERCENT, DEFAULT_EJECTION_TIME,
+    DEFAULT_FAIL_OPEN, DEFAULT_FLAP_HOLD, DEFAULT_SLOW_START,
+};
+use keys::{Entries, Entry, RawTable};
+pub use keys::{KEYS, TABLES, in_table};
 
-use crate::health::Thresholds;
+use crate::balance::Policy;
+use crate::health::{Checks, HealthRules};
 use crate::listen::ListenOptions;
 use crate::relay::{IdleLimits, RelayMode};
 
@@ -39,52 +50,13 @@ pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 pub const DEFAULT_HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// For sessions to end by themselves when the balancer stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Between two checks of a backend.
-pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// For one check.
-pub const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-/// Passed checks in a row that bring a backend back.
-pub const DEFAULT_CHECK_RISE: NonZeroU32 = NonZeroU32::new(2).unwrap();
-/// Failed checks in a row that take a backend out.
-pub const DEFAULT_CHECK_FALL: NonZeroU32 = NonZeroU32::new(3).unwrap();
 /// Which lines are logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
 const MAX_WORKERS: u64 = 1024;
-const MAX_CHECKS: u64 = 100;
 const SHORTEST: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Every key of the balancer itself, with its names in the other layers.
-pub const KEYS: [Key; 18] = [
-    key("listen", "NETSOCKET_LISTEN", Some("--listen")),
-    key("admin", "NETSOCKET_ADMIN", Some("--admin")),
-    key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
-    key("kafka", ENV_KAFKA, Some("--kafka")),
-    key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
-    key("workers", "NETSOCKET_WORKERS", None),
-    key("relay", "NETSOCKET_RELAY", None),
-    key("defer_accept", "NETSOCKET_DEFER_ACCEPT", None),
-    key("fast_open", "NETSOCKET_FAST_OPEN", None),
-    key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
-    key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
-    key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
-    key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
-    key("check_interval", "NETSOCKET_CHECK_INTERVAL", None),
-    key("check_timeout", "NETSOCKET_CHECK_TIMEOUT", None),
-    key("check_rise", "NETSOCKET_CHECK_RISE", None),
-    key("check_fall", "NETSOCKET_CHECK_FALL", None),
-    key("instance", "NETSOCKET_INSTANCE", None),
-];
-
-const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
-    Key {
-        name,
-        env: Some(env),
-        flag,
-    }
-}
 
 /// The validated settings.
 #[derive(Debug, Clone)]
@@ -107,8 +79,12 @@ pub struct Config {
     pub listen_options: ListenOptions,
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
+    /// How a backend is chosen.
+    pub balance: Policy,
     /// Health checks.
     pub checks: Checks,
+    /// What checks and sessions do to the state of a backend.
+    pub health: HealthRules,
     /// How this process calls itself in telemetry; the listen address where nothing is set.
     pub instance: Option<String>,
     /// The log filter.
@@ -139,17 +115,6 @@ impl Timeouts {
     }
 }
 
-/// How backends are checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checks {
-    /// Between two checks of a backend.
-    pub interval: Duration,
-    /// For one check; not longer than the interval.
-    pub timeout: Duration,
-    /// How many of them change the state.
-    pub thresholds: Thresholds,
-}
-
 impl Default for Config {
     /// The defaults; no backends.
     fn default() -> Self {
@@ -168,14 +133,9 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
-            checks: Checks {
-                interval: DEFAULT_CHECK_INTERVAL,
-                timeout: DEFAULT_CHECK_TIMEOUT,
-                thresholds: Thresholds {
-                    rise: DEFAULT_CHECK_RISE,
-                    fall: DEFAULT_CHECK_FALL,
-                },
-            },
+            balance: Policy::default(),
+            checks: health::default_checks(),
+            health: health::default_rules(),
             instance: None,
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::default(),
@@ -183,30 +143,15 @@ impl Default for Config {
     }
 }
 
-/// What the layers hold, unjudged.
+/// What the layers hold, unjudged. Keys that nobody knows have been refused before (see [`load`]).
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
-    listen: Option<Scalar>,
-    admin: Option<Scalar>,
-    admin_token_file: Option<Scalar>,
-    kafka: Option<Scalar>,
     backends: Option<RawBackends>,
-    workers: Option<Scalar>,
-    relay: Option<Scalar>,
-    defer_accept: Option<Scalar>,
-    fast_open: Option<Scalar>,
-    connect_timeout: Option<Scalar>,
-    idle_timeout: Option<Scalar>,
-    half_close_timeout: Option<Scalar>,
-    drain_timeout: Option<Scalar>,
-    check_interval: Option<Scalar>,
-    check_timeout: Option<Scalar>,
-    check_rise: Option<Scalar>,
-    check_fall: Option<Scalar>,
-    instance: Option<Scalar>,
-    log: Option<Scalar>,
-    log_format: Option<Scalar>,
+    check: Option<RawTable>,
+    ejection: Option<RawTable>,
+    flap: Option<RawTable>,
+    #[serde(flatten)]
+    single: BTreeMap<String, Scalar>,
 }
 
 impl Config {
@@ -218,54 +163,65 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let keys: Vec<Key> = KEYS.into_iter().chain(LOG_KEYS).collect();
-        let (raw, mut check) = load::<Raw>(&keys, layers, variable)?.into_check();
+        let keys: Vec<Key> = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES).collect();
+        let (raw, mut check) = load::<Raw>(&keys, layers, &variable)?.into_check();
+        let beaten = |key: &Key| {
+            let set = key
+                .env
+                .and_then(&variable)
+                .is_some_and(|value| !value.is_empty());
+            set || layers.flags.iter().any(|(name, _)| *name == key.name)
+        };
+        let tables = [raw.check, raw.ejection, raw.flap];
+        let entries = Entries::new(&mut check, raw.single, tables, beaten);
+        let config = Self::judge(&mut check, &entries, raw.backends.as_ref());
+        check.finish(config)
+    }
+
+    fn judge(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
         let defaults = Self::default();
+        let value = |key| entries.get(key).value;
         let address = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
-        let config = Self {
-            listen: check.parse("listen", raw.listen.as_ref(), defaults.listen, address),
-            admin: check.parse("admin", raw.admin.as_ref(), defaults.admin, address),
-            admin_token_file: raw
-                .admin_token_file
-                .as_ref()
-                .map(|entry| entry.as_str().into()),
-            kafka: check.read_with(
-                "kafka",
-                raw.kafka.as_ref(),
-                defaults.kafka,
-                "HOST:PORT of a broker, or several with commas between",
-                |text| parse_brokers(text).ok(),
-            ),
-            backends: backends::read(&mut check, raw.backends.as_ref()),
-            workers: workers(&mut check, raw.workers.as_ref(), defaults.workers),
+        let brokers = "HOST:PORT of a broker, or several with commas between";
+        let policies = Policy::ALL.map(Policy::label).join(", ");
+        Self {
+            listen: check.parse("listen", value("listen"), defaults.listen, address),
+            admin: check.parse("admin", value("admin"), defaults.admin, address),
+            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
+            kafka: check.read_with("kafka", value("kafka"), defaults.kafka, brokers, |text| {
+                parse_brokers(text).ok()
+            }),
+            backends: backends::read(check, backends),
+            workers: workers(check, value("workers"), defaults.workers),
             relay: check.parse(
                 "relay",
-                raw.relay.as_ref(),
+                value("relay"),
                 defaults.relay,
                 "auto, copy or splice",
             ),
             listen_options: ListenOptions {
-                defer_accept: switch(&mut check, "defer_accept", raw.defer_accept.as_ref()),
-                fast_open: switch(&mut check, "fast_open", raw.fast_open.as_ref()),
+                defer_accept: switch(check, "defer_accept", value("defer_accept")),
+                fast_open: switch(check, "fast_open", value("fast_open")),
             },
-            timeouts: timeouts(&mut check, &raw, defaults.timeouts),
-            checks: checks(&mut check, &raw, defaults.checks),
+            timeouts: timeouts(check, entries, defaults.timeouts),
+            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
+            checks: health::checks(check, entries),
+            health: health::rules(check, entries),
             instance: check.read_with(
                 "instance",
-                raw.instance.as_ref(),
+                value("instance"),
                 None,
                 "a name without spaces",
                 |text| backends::is_name(text).then(|| Some(text.to_owned())),
             ),
-            log: raw.log.map_or(defaults.log, |entry| entry.0),
+            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
             log_format: check.parse(
                 "log_format",
-                raw.log_format.as_ref(),
+                value("log_format"),
                 defaults.log_format,
                 "text or json",
             ),
-        };
-        check.finish(config)
+        }
     }
 }
 
@@ -282,90 +238,21 @@ fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> 
         .unwrap_or(default)
 }
 
-fn timeouts(check: &mut Check, raw: &Raw, defaults: Timeouts) -> Timeouts {
+fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeouts {
+    let mut time = |key, default, bounds| {
+        let Entry { key, value } = entries.get(key);
+        check.duration(&key, value, default, bounds)
+    };
     Timeouts {
-        connect: check.duration(
-            "connect_timeout",
-            raw.connect_timeout.as_ref(),
-            defaults.connect,
-            SHORTEST..=HOUR,
-        ),
-        idle: check.duration(
-            "idle_timeout",
-            raw.idle_timeout.as_ref(),
-            defaults.idle,
-            SHORTEST..=30 * DAY,
-        ),
-        half_close: check.duration(
+        connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
+        idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
+        half_close: time(
             "half_close_timeout",
-            raw.half_close_timeout.as_ref(),
             defaults.half_close,
             SHORTEST..=30 * DAY,
         ),
-        drain: check.duration(
-            "drain_timeout",
-            raw.drain_timeout.as_ref(),
-            defaults.drain,
-            Duration::ZERO..=DAY,
-        ),
+        drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
     }
-}
-
-fn checks(check: &mut Check, raw: &Raw, defaults: Checks) -> Checks {
-    let interval = check.duration(
-        "check_interval",
-        raw.check_interval.as_ref(),
-        defaults.interval,
-        10 * SHORTEST..=HOUR,
-    );
-    // A shorter interval shortens the default of the timeout with it.
-    let timeout = check.duration(
-        "check_timeout",
-        raw.check_timeout.as_ref(),
-        defaults.timeout.min(interval),
-        SHORTEST..=HOUR,
-    );
-    if let Some(given) = raw.check_timeout.as_ref()
-        && timeout > interval
-    {
-        check.problem(
-            "check_timeout",
-            given.as_str(),
-            format!("not longer than check_interval, {interval:?}"),
-        );
-    }
-    let thresholds = Thresholds {
-        rise: threshold(
-            check,
-            "check_rise",
-            raw.check_rise.as_ref(),
-            defaults.thresholds.rise,
-        ),
-        fall: threshold(
-            check,
-            "check_fall",
-            raw.check_fall.as_ref(),
-            defaults.thresholds.fall,
-        ),
-    };
-    Checks {
-        interval,
-        timeout,
-        thresholds,
-    }
-}
-
-fn threshold(
-    check: &mut Check,
-    key: &str,
-    entry: Option<&Scalar>,
-    default: NonZeroU32,
-) -> NonZeroU32 {
-    let count = check.count(key, entry, default.get().into(), 1..=MAX_CHECKS);
-    u32::try_from(count)
-        .ok()
-        .and_then(NonZeroU32::new)
-        .unwrap_or(default)
 }
 
 #[cfg(test)]

@@ -1,13 +1,31 @@
 //! Who is fit to take sessions, and why.
 //!
-//! Owns the state machine of a backend ([`Health`], no I/O, no clock), when to check ([`Schedule`], the same), the
-//! check itself and the task that ties them together. Does not own who is picked among the fit.
+//! Decided in plain code, without I/O and with the time handed in: [`Health`], the state machine of one backend, and
+//! [`Roster`], which knows all backends of a pool and keeps the last usable one from being taken out. The shell is
+//! [`Checks`], which says how one check is made, and the tasks that watch the backends of a pool. Does not own who is picked
+//! among the fit.
 
 mod check;
-mod monitor;
+mod due;
+mod failure;
+mod machine;
+mod penalty;
+mod reason;
+mod roster;
+mod rules;
 mod schedule;
-mod state;
+mod signal;
+mod streak;
+mod watch;
 
-pub(crate) use monitor::monitor;
-pub use schedule::Schedule;
-pub use state::{Health, Reason, Signal, State, Thresholds, Transition};
+pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, unescape};
+pub use failure::{CheckFailure, Excerpt};
+pub use machine::Health;
+pub use penalty::Growth;
+pub use reason::{AdminState, Reason, State, Transition};
+pub use roster::{Changes, Roster, Share, Slate};
+pub use rules::{EjectionRules, HealthRules, Thresholds};
+pub use schedule::{Intervals, Pace, Schedule};
+pub use signal::{SessionSignal, Signal};
+pub(crate) use streak::{Streak, Wake};
+pub(crate) use watch::watch;

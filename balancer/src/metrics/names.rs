@@ -49,6 +49,10 @@ pub const LABEL_DIRECTION: &str = "direction";
 pub const LABEL_TERMINATION: &str = "termination";
 /// The number of a worker.
 pub const LABEL_WORKER: &str = "worker";
+/// The label with a state of a backend.
+pub const LABEL_STATE: &str = "state";
+/// The label with what brought a state about.
+pub const LABEL_REASON: &str = "reason";
 /// The label with `passed` or `failed`.
 pub const LABEL_RESULT: &str = "result";
 /// The label with the program's version.
@@ -93,10 +97,30 @@ pub const ACCEPT_ERRORS: Family = counter(
     "netsocket_accept_errors_total",
     "Connections that the system could not hand over.",
 );
+/// Whether a pool uses unhealthy backends.
+pub const POOL_FAIL_OPEN: Family = gauge(
+    "netsocket_pool_fail_open",
+    "1 while no backend of the pool is healthy and all in service are used.",
+);
 /// State of a backend.
 pub const BACKEND_UP: Family = gauge(
     "netsocket_backend_up",
     "1 while the backend takes sessions.",
+);
+/// State of a backend, one sample a state.
+pub const BACKEND_STATE: Family = gauge(
+    "netsocket_backend_state",
+    "1 for the state that the backend is in, 0 for the others.",
+);
+/// Transitions of a backend.
+pub const BACKEND_TRANSITIONS: Family = counter(
+    "netsocket_backend_transitions_total",
+    "How often the backend came into a state, by the reason.",
+);
+/// Weight of a backend.
+pub const BACKEND_WEIGHT: Family = gauge(
+    "netsocket_backend_weight",
+    "The weight that counts now: 0 while it takes no sessions, less than what is set in a slow start.",
 );
 /// Open sessions of a backend.
 pub const BACKEND_ACTIVE: Family = gauge(
@@ -158,7 +182,11 @@ pub const ALL: &[Family] = &[
     BYTES,
     RETRIES,
     ACCEPT_ERRORS,
+    POOL_FAIL_OPEN,
     BACKEND_UP,
+    BACKEND_STATE,
+    BACKEND_TRANSITIONS,
+    BACKEND_WEIGHT,
     BACKEND_ACTIVE,
     BACKEND_SESSIONS,
     BACKEND_ERRORS,

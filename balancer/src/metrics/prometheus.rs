@@ -63,17 +63,18 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
 }
 
 fn backends(page: &mut Page, shared: &Shared) {
-    let all = || {
-        shared
-            .pool
-            .backends()
-            .iter()
-            .map(|backend| (labels(backend), backend))
-    };
+    let backends = shared.pool.backends();
+    let all = || backends.iter().map(|backend| (labels(backend), &**backend));
+    let failing_open = u8::from(shared.pool.is_failing_open());
+    page.family(
+        names::POOL_FAIL_OPEN,
+        [([(names::LABEL_POOL, DEFAULT_POOL)], failing_open)],
+    );
     page.family(
         names::BACKEND_UP,
         all().map(|(labels, backend)| (labels, u8::from(backend.report().state == State::Up))),
     );
+    health(page, all);
     page.family(
         names::BACKEND_ACTIVE,
         all().map(|(labels, backend)| (labels, backend.figures().active)),
@@ -106,6 +107,39 @@ fn backends(page: &mut Page, shared: &Shared) {
                 ("failed", figures.checks_failed),
             ]
             .map(|(result, count)| ([pool, name, (names::LABEL_RESULT, result)], count))
+        }),
+    );
+}
+
+fn health<'a, I>(page: &mut Page, all: impl Fn() -> I)
+where
+    I: Iterator<Item = ([Label<'a>; 2], &'a Backend)>,
+{
+    page.family(
+        names::BACKEND_STATE,
+        all().flat_map(|([pool, name], backend)| {
+            let current = backend.report().state;
+            State::ALL.map(|state| {
+                let labels = [pool, name, (names::LABEL_STATE, state.label())];
+                (labels, u8::from(state == current))
+            })
+        }),
+    );
+    page.family(
+        names::BACKEND_TRANSITIONS,
+        all().flat_map(|([pool, name], backend)| {
+            let counts = backend.transitions().into_iter();
+            counts.map(move |((state, reason), count)| {
+                let state = (names::LABEL_STATE, state.label());
+                ([pool, name, state, (names::LABEL_REASON, reason)], count)
+            })
+        }),
+    );
+    page.family(
+        names::BACKEND_WEIGHT,
+        all().map(|(labels, backend)| {
+            let tenths = backend.attributes().weight * backend.weight_tenths();
+            (labels, f64::from(tenths) / 10.0)
         }),
     );
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use netsocket_balancer::health::Intervals;
 use netsocket_balancer::metrics::names;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,7 +35,7 @@ async fn json(balancer: &Balancer, path: &str) -> Value {
 async fn readiness_follows_the_backends() {
     let refuses = Refuses::start();
     let balancer = Balancer::start_with(&[("a", refuses.address)], |config| {
-        config.checks.interval = Duration::from_millis(50);
+        config.checks.intervals = Intervals::every(Duration::from_millis(50));
         config.checks.timeout = Duration::from_millis(50);
     })
     .await;
@@ -47,7 +48,7 @@ async fn readiness_follows_the_backends() {
     let backend = &pools["pools"][0]["backends"][0];
     assert_eq!(
         (&backend["state"], &backend["reason"]),
-        (&"down".into(), &"never up: connection refused".into())
+        (&"down".into(), &"not up yet: connection refused".into())
     );
 
     let echo = Echo::listen("a", refuses.leave()).await;

@@ -16,6 +16,7 @@ mod descriptors;
 mod drain;
 mod fairness;
 mod half_close;
+mod health;
 mod idle;
 mod integrity;
 mod memory;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use netsocket_balancer::backend::Attributes;
+use netsocket_balancer::health::Intervals;
 use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;
 use netsocket_balancer::{BackendAddress, Bound, Config, SessionRecord, Summary, run};
@@ -72,6 +74,7 @@ impl Balancer {
             name: name.to_owned(),
             host: address.ip().to_string(),
             port: address.port(),
+            attributes: Attributes::default(),
         };
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -80,7 +83,7 @@ impl Balancer {
             workers: 2.try_into().unwrap(),
             ..Config::default()
         };
-        config.checks.interval = NEVER;
+        config.checks.intervals = Intervals::every(NEVER);
         change(&mut config);
         let mut bound = Bound::bind(config).unwrap();
         let records = Arc::new(Mutex::new(Vec::new()));

@@ -1,0 +1,177 @@
+//! Every key there is, with its names in the other layers, and the tables of which some are a part.
+
+use std::collections::BTreeMap;
+
+use netsocket_settings::{Check, Key, Scalar};
+use netsocket_telemetry::names::ENV_KAFKA;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// Every key of the balancer itself. A key that begins with the name of a table of [`TABLES`] may also stand in that
+/// table, without the name: `check_interval` is `interval` in `[check]`.
+pub const KEYS: [Key; 40] = [
+    key("listen", "NETSOCKET_LISTEN", Some("--listen")),
+    key("admin", "NETSOCKET_ADMIN", Some("--admin")),
+    key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
+    key("kafka", ENV_KAFKA, Some("--kafka")),
+    key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
+    key("workers", "NETSOCKET_WORKERS", None),
+    key("relay", "NETSOCKET_RELAY", None),
+    key("defer_accept", "NETSOCKET_DEFER_ACCEPT", None),
+    key("fast_open", "NETSOCKET_FAST_OPEN", None),
+    key("balance", "NETSOCKET_BALANCE", None),
+    key("slow_start", "NETSOCKET_SLOW_START", None),
+    key("fail_open", "NETSOCKET_FAIL_OPEN", None),
+    key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
+    key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
+    key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
+    key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
+    key("check_kind", "NETSOCKET_CHECK_KIND", None),
+    key("check_interval", "NETSOCKET_CHECK_INTERVAL", None),
+    key("check_fast_interval", "NETSOCKET_CHECK_FAST_INTERVAL", None),
+    key("check_down_interval", "NETSOCKET_CHECK_DOWN_INTERVAL", None),
+    key("check_timeout", "NETSOCKET_CHECK_TIMEOUT", None),
+    key("check_rise", "NETSOCKET_CHECK_RISE", None),
+    key("check_fall", "NETSOCKET_CHECK_FALL", None),
+    key("check_send", "NETSOCKET_CHECK_SEND", None),
+    key("check_expect", "NETSOCKET_CHECK_EXPECT", None),
+    key(
+        "check_expect_pattern",
+        "NETSOCKET_CHECK_EXPECT_PATTERN",
+        None,
+    ),
+    key("check_path", "NETSOCKET_CHECK_PATH", None),
+    key("check_host", "NETSOCKET_CHECK_HOST", None),
+    key("check_status", "NETSOCKET_CHECK_STATUS", None),
+    key("check_close", "NETSOCKET_CHECK_CLOSE", None),
+    key("ejection_connects", "NETSOCKET_EJECTION_CONNECTS", None),
+    key(
+        "ejection_early_resets",
+        "NETSOCKET_EJECTION_EARLY_RESETS",
+        None,
+    ),
+    key("ejection_time", "NETSOCKET_EJECTION_TIME", None),
+    key("ejection_max_time", "NETSOCKET_EJECTION_MAX_TIME", None),
+    key("ejection_forgive", "NETSOCKET_EJECTION_FORGIVE", None),
+    key(
+        "ejection_max_percent",
+        "NETSOCKET_EJECTION_MAX_PERCENT",
+        None,
+    ),
+    key("flap_hold", "NETSOCKET_FLAP_HOLD", None),
+    key("flap_max_hold", "NETSOCKET_FLAP_MAX_HOLD", None),
+    key("flap_forgive", "NETSOCKET_FLAP_FORGIVE", None),
+    key("instance", "NETSOCKET_INSTANCE", None),
+];
+
+/// The tables of the file.
+pub const TABLES: [Key; 3] = [table("check"), table("ejection"), table("flap")];
+
+const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
+    Key {
+        name,
+        env: Some(env),
+        flag,
+    }
+}
+
+const fn table(name: &'static str) -> Key {
+    Key {
+        name,
+        env: None,
+        flag: None,
+    }
+}
+
+/// The table in which a key may stand, and its name there.
+#[must_use]
+pub fn in_table(key: &'static str) -> Option<(&'static str, &'static str)> {
+    let place = |table: &Key| {
+        let rest = key.strip_prefix(table.name)?.strip_prefix('_')?;
+        Some((table.name, rest))
+    };
+    TABLES.iter().find_map(place)
+}
+
+/// A table of the file. Wrong forms are taken in as well, to be reported with all other problems.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawTable {
+    Table(BTreeMap<String, Scalar>),
+    Other(IgnoredAny),
+}
+
+/// What the layers hold for keys with a single value, unjudged.
+#[derive(Debug)]
+pub(super) struct Entries {
+    single: BTreeMap<String, Scalar>,
+    tables: BTreeMap<&'static str, BTreeMap<String, Scalar>>,
+}
+
+/// A key as it was written, and its value if there is one.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) key: String,
+    pub(super) value: Option<&'a Scalar>,
+}
+
+impl Entries {
+    /// Reports what no table knows, and what the file says twice. `beaten`: whether another layer sets the key, which
+    /// then counts instead of the file.
+    pub(super) fn new(
+        check: &mut Check,
+        single: BTreeMap<String, Scalar>,
+        raw: [Option<RawTable>; TABLES.len()],
+        beaten: impl Fn(&Key) -> bool,
+    ) -> Self {
+        let mut tables = BTreeMap::new();
+        for (Key { name: table, .. }, raw) in TABLES.into_iter().zip(raw) {
+            let known: Vec<_> = KEYS
+                .iter()
+                .filter(|key| in_table(key.name).is_some_and(|place| place.0 == table))
+                .collect();
+            let names: Vec<&str> = known
+                .iter()
+                .filter_map(|key| Some(in_table(key.name)?.1))
+                .collect();
+            let found = match raw {
+                None => continue,
+                Some(RawTable::Other(_)) => {
+                    check.problem(table, "", format!("a table with {}", names.join(", ")));
+                    continue;
+                }
+                Some(RawTable::Table(found)) => found,
+            };
+            for name in found.keys().filter(|name| !names.contains(&name.as_str())) {
+                let known = format!("unknown key; known are {}", names.join(", "));
+                check.problem(&format!("{table}.{name}"), "", known);
+            }
+            for (key, name) in known.iter().zip(&names) {
+                if let (Some(value), true, false) =
+                    (found.get(*name), single.contains_key(key.name), beaten(key))
+                {
+                    let twice = format!("the same as {}, which is given, too", key.name);
+                    check.problem(&format!("{table}.{name}"), value.as_str(), twice);
+                }
+            }
+            tables.insert(table, found);
+        }
+        Self { single, tables }
+    }
+
+    pub(super) fn get(&self, key: &'static str) -> Entry<'_> {
+        let single = self.single.get(key);
+        let place = in_table(key)
+            .and_then(|(table, name)| Some((table, name, self.tables.get(table)?.get(name)?)));
+        match (single, place) {
+            (None, Some((table, name, value))) => Entry {
+                key: format!("{table}.{name}"),
+                value: Some(value),
+            },
+            (value, _) => Entry {
+                key: key.to_owned(),
+                value,
+            },
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The tasks that keep watch over the backends of a pool: one that checks each of them, and one that looks at what
+//! sessions have met and at what is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::select;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use super::check::Checks;
+use super::reason::AdminState;
+use super::schedule::{Pace, Schedule};
+use crate::backend::{Backend, CheckReport};
+use crate::balance::BackendId;
+use crate::pool::Pool;
+use crate::side::Side;
+
+/// Where nothing is due, somebody looks all the same.
+const SELDOM: Duration = Duration::from_secs(60);
+
+/// Watches the backends of `pool` for ever, also those that come later.
+pub(crate) async fn watch(pool: Arc<Pool>, checks: Checks) {
+    let checks = Arc::new(checks);
+    let mut tasks = JoinSet::new();
+    let mut watched = BTreeMap::new();
+    loop {
+        follow(&pool, &checks, &mut tasks, &mut watched);
+        let due = pool.attend(Instant::now());
+        let seldom = Instant::now() + SELDOM;
+        select! {
+            () = pool.changed() => {}
+            () = sleep_until(due.map_or(seldom, |due| due.min(seldom))) => {}
+        }
+    }
+}
+
+/// Begins to check backends that have come, and ceases for those that have gone.
+fn follow(
+    pool: &Arc<Pool>,
+    checks: &Arc<Checks>,
+    tasks: &mut JoinSet<()>,
+    watched: &mut BTreeMap<BackendId, AbortHandle>,
+) {
+    let backends = pool.backends();
+    watched.retain(|id, task| {
+        let stays = backends.iter().any(|backend| backend.id() == *id);
+        if !stays {
+            task.abort();
+        }
+        stays
+    });
+    let start = Instant::now();
+    for (index, backend) in backends.iter().enumerate() {
+        watched.entry(backend.id()).or_insert_with(|| {
+            let schedule = Schedule::new(start, checks.intervals, index, backends.len());
+            let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
+            tasks.spawn(check_in_time(pool, backend, schedule, Arc::clone(checks)))
+        });
+    }
+    while tasks.try_join_next().is_some() {}
+}
+
+/// Checks one backend for ever, except in maintenance.
+async fn check_in_time(
+    pool: Arc<Pool>,
+    backend: Arc<Backend>,
+    mut schedule: Schedule,
+    checks: Arc<Checks>,
+) {
+    loop {
+        if backend.report().admin == AdminState::Maintenance {
+            backend.checker.notified().await;
+            schedule.anew(Instant::now());
+            continue;
+        }
+        select! {
+            biased;
+            () = sleep_until(schedule.next()) => {}
+            () = backend.checker.notified() => {
+                schedule.hurry(Instant::now());
+                continue;
+            }
+        }
+        let began = Instant::now();
+        schedule.begin(began);
+        let outcome = checks.run(backend.check_address()).await;
+        let now = Instant::now();
+        let pace = match &outcome {
+            // A machine without sockets to spare says nothing about its backends.
+            Err(failure) if failure.side() == Side::Internal => {
+                warn!(backend = backend.name(), %failure, "check not possible");
+                Pace::Normal
+            }
+            _ => pool.observe_check(&backend, CheckReport::new(outcome, now - began), now),
+        };
+        schedule.done(now, pace);
+    }
+}

@@ -1,0 +1,80 @@
+//! The latest transitions of a pool, and how they are announced.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use tracing::{info, warn};
+
+use crate::backend::Backend;
+use crate::balance::BackendId;
+use crate::health::{State, Transition};
+
+/// How many are kept.
+const KEPT: usize = 256;
+
+/// A transition of a backend, also of one that has left.
+#[derive(Debug, Clone)]
+pub struct PastTransition {
+    /// When.
+    pub at: SystemTime,
+    /// Of whom.
+    pub id: BackendId,
+    /// What it is called.
+    pub backend: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From what to what, and why.
+    pub transition: Transition,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct History(VecDeque<PastTransition>);
+
+impl History {
+    pub(super) fn add(&mut self, backend: &Backend, transition: Transition) {
+        announce(backend, &transition);
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(PastTransition {
+            at: SystemTime::now(),
+            id: backend.id(),
+            backend: backend.name().to_owned(),
+            address: backend.address(),
+            transition,
+        });
+    }
+
+    pub(super) fn transitions(&self) -> Vec<PastTransition> {
+        self.0.iter().cloned().collect()
+    }
+
+    /// When a backend last changed, as far as is remembered.
+    pub(super) fn last_change(&self, id: BackendId) -> Option<SystemTime> {
+        let mut latest = self.0.iter().rev();
+        latest.find(|past| past.id == id).map(|past| past.at)
+    }
+}
+
+fn announce(backend: &Backend, transition: &Transition) {
+    let (name, address, reason) = (backend.name(), backend.address(), &transition.reason);
+    match transition.to {
+        State::Up => info!(backend = name, %address, %reason, "backend up"),
+        State::Down => warn!(backend = name, %address, %reason, "backend down"),
+        State::Ejected => warn!(backend = name, %address, %reason, "backend ejected"),
+        State::Draining => info!(backend = name, %address, %reason, "backend draining"),
+        State::Maintenance => info!(backend = name, %address, %reason, "backend in maintenance"),
+    }
+}
+
+pub(super) fn announce_fail_open(begins: bool, candidates: usize) {
+    if begins {
+        warn!(
+            backends = candidates,
+            "no backend is healthy: all in service are used"
+        );
+    } else {
+        info!("fail-open is over");
+    }
+}

@@ -1,0 +1,212 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::*;
+use crate::backend::Attributes;
+use crate::config::Config;
+use crate::connect::ConnectFailure;
+use crate::health::{SessionSignal, State};
+
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const REFUSED: SessionSignal = SessionSignal::ConnectFailed(ConnectFailure::Refused);
+
+fn spec(name: &str, port: u16) -> BackendSpec {
+    BackendSpec {
+        name: name.into(),
+        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        attributes: Attributes::default(),
+    }
+}
+
+fn pool(names: &[&str]) -> Pool {
+    let specs = (1..)
+        .zip(names)
+        .map(|(port, name)| spec(name, port))
+        .collect();
+    Pool::new(specs, Policy::RoundRobin, Config::default().health, 0)
+}
+
+fn check(pool: &Pool, index: usize, passed: bool) {
+    let outcome = if passed {
+        Ok(())
+    } else {
+        Err(ConnectFailure::Refused.into())
+    };
+    let report = CheckReport::new(outcome, Duration::ZERO);
+    pool.observe_check(&pool.backends()[index], report, Instant::now());
+}
+
+fn up(names: &[&str]) -> Pool {
+    let pool = pool(names);
+    (0..names.len()).for_each(|index| check(&pool, index, true));
+    pool
+}
+
+fn picked(pool: &Pool, times: usize) -> Vec<String> {
+    let name = |_| Some(pool.pick(CLIENT, &[]).ok()?.backend().name().to_owned());
+    (0..times).filter_map(name).collect()
+}
+
+#[test]
+fn only_what_is_up_is_picked() {
+    let pool = pool(&["a", "b", "c"]);
+    assert_eq!(pool.pick(CLIENT, &[]).map(|_| ()), Err(NoBackend::NoneUp));
+    check(&pool, 2, true);
+    check(&pool, 0, true);
+    assert_eq!(pool.up_count(), 2);
+    assert_eq!(picked(&pool, 4), ["a", "c", "a", "c"]);
+    let all: Vec<_> = pool.backends().iter().map(|backend| backend.id()).collect();
+    assert_eq!(
+        pool.pick(CLIENT, &all).map(|_| ()),
+        Err(NoBackend::AllTried)
+    );
+}
+
+#[test]
+fn a_hold_counts_as_active_until_it_is_dropped_and_places_are_limited() {
+    let pool = up(&["a", "b"]);
+    let mut limited = spec("a", 1);
+    limited.attributes.max_connections = NonZeroU32::new(1);
+    pool.replace(vec![limited]);
+    let hold = pool.pick(CLIENT, &[]).unwrap();
+    assert_eq!(hold.backend().figures().active, 1);
+    assert_eq!(pool.pick(CLIENT, &[]).map(|_| ()), Err(NoBackend::AllFull));
+    drop(hold);
+    assert_eq!(pool.backends()[0].figures().active, 0);
+    assert!(pool.pick(CLIENT, &[]).is_ok());
+}
+
+#[test]
+fn places_are_never_more_than_there_are_over_many_threads() {
+    let pool = up(&["a"]);
+    let mut limited = spec("a", 1);
+    limited.attributes.max_connections = NonZeroU32::new(3);
+    pool.replace(vec![limited]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    let holds = [pool.pick(CLIENT, &[]), pool.pick(CLIENT, &[])];
+                    assert!(pool.backends()[0].figures().active <= 3);
+                    drop(holds);
+                }
+            });
+        }
+    });
+    assert_eq!(pool.backends()[0].figures().active, 0);
+}
+
+#[test]
+fn a_session_that_tried_all_primaries_goes_to_a_backup() {
+    let mut backup = spec("z", 9);
+    backup.attributes.backup = true;
+    let pool = Pool::new(
+        vec![spec("a", 1), backup],
+        Policy::RoundRobin,
+        Config::default().health,
+        0,
+    );
+    (0..2).for_each(|index| check(&pool, index, true));
+    assert_eq!(picked(&pool, 2), ["a", "a"]);
+    let tried = [pool.backends()[0].id()];
+    assert_eq!(pool.pick(CLIENT, &tried).unwrap().backend().name(), "z");
+}
+
+#[test]
+fn sessions_that_cannot_connect_eject_a_backend() {
+    let pool = up(&["a", "b"]);
+    let now = Instant::now();
+    let bad = &pool.backends()[0];
+    for signal in [REFUSED, REFUSED, SessionSignal::Connected, REFUSED, REFUSED] {
+        bad.observe_session(signal);
+        assert_eq!(pool.attend(now), None);
+    }
+    bad.observe_session(REFUSED);
+    assert_eq!(pool.attend(now), Some(now + Duration::from_secs(5)));
+    assert_eq!(
+        (bad.report().state, bad.weight_tenths()),
+        (State::Ejected, 0)
+    );
+    assert_eq!(picked(&pool, 2), ["b", "b"]);
+    assert_eq!(pool.attend(now + Duration::from_secs(5)), None);
+    assert_eq!((bad.report().state, bad.weight_tenths()), (State::Up, 10));
+    let told: Vec<String> = pool
+        .transitions()
+        .iter()
+        .map(|past| past.transition.reason.to_string())
+        .collect();
+    assert_eq!(
+        told[2..],
+        [
+            "3 sessions could not connect: connection refused; out for 5s",
+            "5s out of service are over"
+        ]
+    );
+    assert_eq!(bad.transitions()[&(State::Ejected, "connects-failed")], 1);
+}
+
+#[test]
+fn an_operator_is_obeyed_and_named() {
+    let pool = up(&["a", "b"]);
+    let id = pool.backends()[0].id();
+    assert_eq!(pool.set_admin_state(id, AdminState::Drain, "ops"), Ok(()));
+    let report = pool.backends()[0].report();
+    assert_eq!(
+        (report.state, report.admin),
+        (State::Draining, AdminState::Drain)
+    );
+    assert_eq!(report.reason.to_string(), "set to drain by ops");
+    assert_eq!(picked(&pool, 2), ["b", "b"]);
+    pool.set_admin_state(id, AdminState::Ready, "ops").unwrap();
+    assert_eq!(pool.up_count(), 2);
+    assert_eq!(
+        pool.set_admin_state(BackendId(99), AdminState::Ready, "ops"),
+        Err(UnknownBackend)
+    );
+}
+
+#[test]
+fn one_that_stays_keeps_health_counters_and_sessions() {
+    let pool = up(&["a", "b"]);
+    let before = pool.backends();
+    let hold = pool.pick(CLIENT, &[before[1].id()]).unwrap();
+    let mut heavier = spec("a", 1);
+    heavier.attributes.weight = 3;
+    pool.replace(vec![spec("c", 3), heavier]);
+    let after = pool.backends();
+    assert!(Arc::ptr_eq(&before[0], &after[1]));
+    assert_eq!(
+        (after[1].attributes().weight, after[1].figures().active),
+        (3, 1)
+    );
+    assert!(after[0].id().0 > 1, "a number is never given twice");
+    assert_eq!(picked(&pool, 2), ["a", "a"]);
+    // Another address is another backend; and who has left may still be held.
+    pool.replace(vec![spec("a", 7)]);
+    assert_eq!(pool.up_count(), 0);
+    assert_eq!(pool.pick(CLIENT, &[]).map(|_| ()), Err(NoBackend::NoneUp));
+    drop(hold);
+    assert_eq!(before[0].figures().active, 0);
+}
+
+#[test]
+fn turns_are_exact_over_all_threads() {
+    let pool = up(&["a", "b", "c"]);
+    let mut heavy = spec("c", 3);
+    heavy.attributes.weight = 4;
+    pool.replace(vec![spec("a", 1), spec("b", 2), heavy]);
+    let served = Mutex::new(std::collections::BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for name in picked(&pool, 600) {
+                    *served.lock().unwrap().entry(name).or_insert(0) += 1;
+                }
+            });
+        }
+    });
+    let expected =
+        [("a", 400), ("b", 400), ("c", 1600)].map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(served.into_inner().unwrap(), expected.into());
+}
