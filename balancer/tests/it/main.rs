@@ -13,6 +13,7 @@
 mod admin;
 mod backpressure;
 mod descriptors;
+mod configuration;
 mod drain;
 mod fairness;
 mod half_close;
