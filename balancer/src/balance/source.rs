@@ -23,7 +23,9 @@ impl Rendezvous {
     pub(super) fn choose<C: Candidates>(&self, candidates: &C, client: u64) -> Option<usize> {
         let best = || {
             let open = (0..self.keys.len()).filter(|&index| candidates.is_open(index));
-            open.max_by(|&a, &b| self.score(a, client).total_cmp(&self.score(b, client)))
+            let scores = open.map(|index| (self.score(index, client), index));
+            let (_, index) = scores.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+            Some(index)
         };
         (0..self.keys.len())
             .map_while(|_| best())

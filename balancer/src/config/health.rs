@@ -268,32 +268,6 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> HealthRules {
         )
         .unwrap_or(defaults.thresholds.fall),
     };
-    let ejection = EjectionRules {
-        connects: in_a_row(
-            check,
-            entries.get("ejection_connects"),
-            defaults.ejection.connects,
-            0,
-        ),
-        early_resets: in_a_row(
-            check,
-            entries.get("ejection_early_resets"),
-            defaults.ejection.early_resets,
-            0,
-        ),
-        time: growth(
-            check,
-            entries,
-            ["ejection_time", "ejection_max_time", "ejection_forgive"],
-            defaults.ejection.time,
-            SHORTEST,
-        ),
-        max_percent: {
-            let Entry { key, value } = entries.get("ejection_max_percent");
-            let percent = check.count(&key, value, defaults.ejection.max_percent.into(), 1..=100);
-            u32::try_from(percent).unwrap_or(defaults.ejection.max_percent)
-        },
-    };
     let hold_down = growth(
         check,
         entries,
@@ -307,10 +281,39 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> HealthRules {
     let fail_open = check.parse(&key, value, defaults.fail_open, "true or false");
     HealthRules {
         thresholds,
-        ejection,
+        ejection: ejection(check, entries, defaults.ejection),
         hold_down,
         slow_start,
         fail_open,
+    }
+}
+
+fn ejection(check: &mut Check, entries: &Entries, defaults: EjectionRules) -> EjectionRules {
+    EjectionRules {
+        connects: in_a_row(
+            check,
+            entries.get("ejection_connects"),
+            defaults.connects,
+            0,
+        ),
+        early_resets: in_a_row(
+            check,
+            entries.get("ejection_early_resets"),
+            defaults.early_resets,
+            0,
+        ),
+        time: growth(
+            check,
+            entries,
+            ["ejection_time", "ejection_max_time", "ejection_forgive"],
+            defaults.time,
+            SHORTEST,
+        ),
+        max_percent: {
+            let Entry { key, value } = entries.get("ejection_max_percent");
+            let percent = check.count(&key, value, defaults.max_percent.into(), 1..=100);
+            u32::try_from(percent).unwrap_or(defaults.max_percent)
+        },
     }
 }
 

@@ -50,7 +50,8 @@ fn follow(
         if !stays {
             task.abort();
         }
-        stays
+        // One that has ended met a fault of ours, and is begun again.
+        stays && !task.is_finished()
     });
     let start = Instant::now();
     for (index, backend) in backends.iter().enumerate() {

@@ -2,23 +2,22 @@
 //! steps, some of which change the pool itself. A failure names its seed and step; `NETSOCKET_SIM_SEED=… cargo test
 //! simulation` replays it.
 
+mod draw;
+mod session;
 mod shadow;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use netsocket_balancer::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport};
-use netsocket_balancer::balance::{BackendId, Policy};
+use netsocket_balancer::backend::{Assigned, BackendSpec, CheckReport};
+use netsocket_balancer::balance::Policy;
 use netsocket_balancer::connect::ConnectFailure;
-use netsocket_balancer::health::{
-    AdminState, EjectionRules, Growth, HealthRules, SessionSignal, State, Thresholds,
-};
-use netsocket_balancer::pool::{NoBackend, Pool};
+use netsocket_balancer::health::{AdminState, State};
+use netsocket_balancer::pool::Pool;
 use tokio::time::Instant;
 
+use self::draw::{attributes, rules, spec};
 use self::shadow::{Shadow, Shadows};
 use crate::random::Random;
 
@@ -41,32 +40,6 @@ struct Simulation {
     /// Where clients went since the candidates last changed.
     clients: BTreeMap<IpAddr, String>,
     next_port: u16,
-}
-
-fn rules(random: &mut Random) -> HealthRules {
-    let mut count = |range| NonZeroU32::new(u32::try_from(random.below(range)).unwrap());
-    let thresholds = Thresholds {
-        rise: count(1..4).unwrap(),
-        fall: count(1..5).unwrap(),
-    };
-    let (connects, early_resets) = (count(0..5), count(0..5));
-    let mut growth = |least| Growth {
-        base: Duration::from_secs(random.below(least..10) as u64),
-        cap: Duration::from_secs(random.below(10..30) as u64),
-        forgive: Duration::from_secs(random.below(1..60) as u64),
-    };
-    HealthRules {
-        thresholds,
-        ejection: EjectionRules {
-            connects,
-            early_resets,
-            time: growth(1),
-            max_percent: 0,
-        },
-        hold_down: growth(0),
-        slow_start: Duration::ZERO,
-        fail_open: true,
-    }
 }
 
 impl Simulation {
@@ -144,174 +117,6 @@ impl Simulation {
             self.turns.clear();
             self.clients.clear();
         }
-    }
-
-    fn session(&mut self) {
-        let client = IpAddr::V4(Ipv4Addr::from(
-            u32::try_from(self.random.below(0..50)).unwrap(),
-        ));
-        let first = self.candidates.clone();
-        let mut tried: Vec<BackendId> = Vec::new();
-        loop {
-            let hold = match self.pool.pick(client, &tried) {
-                Ok(hold) => hold,
-                Err(why) => return self.nobody(why, &tried, &first),
-            };
-            let backend = Arc::clone(hold.backend());
-            assert!(!tried.contains(&backend.id()), "tried twice");
-            self.may_serve(&backend, &tried, &first);
-            let at = self.shadows.at(backend.name());
-            if self.shadows.all[at].alive {
-                backend.observe_session(SessionSignal::Connected);
-                self.shadows.all[at].connects_failed = 0;
-                if tried.is_empty() {
-                    self.served(&backend, client);
-                }
-                self.open.push(hold);
-                return;
-            }
-            drop(hold);
-            self.turns.clear();
-            tried.push(backend.id());
-            backend.observe_session(SessionSignal::ConnectFailed(ConnectFailure::Refused));
-            self.shadows.all[at].connects_failed += 1;
-            // The control side may be slow: workers go on with what they know.
-            if self.random.chance(70) {
-                self.attend();
-            }
-        }
-    }
-
-    fn may_serve(&self, backend: &Backend, tried: &[BackendId], first: &BTreeMap<String, u32>) {
-        let shadow = &self.shadows.all[self.shadows.at(backend.name())];
-        let limit = backend
-            .attributes()
-            .max_connections
-            .map_or(u64::MAX, |most| most.get().into());
-        assert!(backend.figures().active <= limit, "over its limit");
-        assert_ne!(shadow.spec.attributes.weight, 0, "no weight");
-        assert_eq!(shadow.admin, AdminState::Ready);
-        if tried.is_empty() {
-            assert!(
-                first.contains_key(backend.name()),
-                "not a candidate: {shadow:?}"
-            );
-        } else {
-            let reserve = shadow.is_usable() && shadow.spec.attributes.backup;
-            let now = self.shadows.candidates(self.now);
-            assert!(
-                now.contains_key(backend.name()) || reserve,
-                "not a candidate: {shadow:?}"
-            );
-        }
-    }
-
-    fn nobody(&mut self, why: NoBackend, tried: &[BackendId], first: &BTreeMap<String, u32>) {
-        self.turns.clear();
-        let backends = self.pool.backends();
-        let is_candidate = |backend: &&Arc<Backend>| {
-            self.shadows
-                .candidates(self.now)
-                .contains_key(backend.name())
-        };
-        let mut left = backends
-            .iter()
-            .filter(is_candidate)
-            .filter(|backend| !tried.contains(&backend.id()));
-        match why {
-            NoBackend::NoneUp => {
-                assert!(tried.is_empty() && first.is_empty() || self.candidates_now() == 0)
-            }
-            NoBackend::AllTried => assert!(left.next().is_none()),
-            NoBackend::AllFull => {
-                let full = |backend: &Arc<Backend>| {
-                    let most = backend.attributes().max_connections;
-                    most.is_some_and(|most| backend.figures().active >= u64::from(most.get()))
-                };
-                let reserve: Vec<_> = backends.iter().filter(|b| b.attributes().backup).collect();
-                assert!(left.all(full) || reserve.into_iter().any(full));
-            }
-        }
-    }
-
-    fn candidates_now(&self) -> usize {
-        self.shadows.candidates(self.now).len()
-    }
-
-    /// Shares are what the policy promises.
-    fn served(&mut self, backend: &Backend, client: IpAddr) {
-        let unlimited = self
-            .shadows
-            .all
-            .iter()
-            .all(|s| s.spec.attributes.max_connections.is_none());
-        let name = backend.name().to_owned();
-        match self.policy {
-            Policy::RoundRobin if unlimited => {
-                *self.turns.entry(name).or_default() += 1;
-                let sum: u32 = self.candidates.values().sum();
-                let turns: u32 = self.turns.values().sum();
-                let most = self.candidates.len() as f64 + 1.0;
-                for (name, weight) in &self.candidates {
-                    let due = f64::from(turns) * f64::from(*weight) / f64::from(sum);
-                    let got = f64::from(self.turns.get(name).copied().unwrap_or(0));
-                    assert!((got - due).abs() <= most, "{name} had {got} of {due}");
-                }
-            }
-            Policy::LeastConnections => {
-                let after = |backend: &Backend, more: u64| {
-                    let weight = f64::from(self.candidates[backend.name()]);
-                    (backend.figures().active + more) as f64 / weight
-                };
-                let mine = after(backend, 0);
-                for other in self.pool.backends() {
-                    let most = other
-                        .attributes()
-                        .max_connections
-                        .map_or(u64::MAX, |most| most.get().into());
-                    let open = other.figures().active < most;
-                    if open
-                        && other.id() != backend.id()
-                        && self.candidates.contains_key(other.name())
-                    {
-                        assert!(mine <= after(&other, 1) + 1e-9, "{name} was not the least");
-                    }
-                }
-            }
-            Policy::Source | Policy::Maglev if unlimited => {
-                let before = self.clients.entry(client).or_insert(name.clone());
-                assert_eq!(*before, name, "a client moved although nothing changed");
-            }
-            _ => {}
-        }
-    }
-
-    fn end_session(&mut self) {
-        if !self.open.is_empty() {
-            let at = self.random.below(0..self.open.len());
-            let hold = self.open.swap_remove(at);
-            hold.backend().observe_session(SessionSignal::Answered);
-            if let Some(shadow) = self.shadows.find(hold.backend()) {
-                shadow.resets = 0;
-            }
-        }
-    }
-
-    fn early_reset(&mut self) {
-        for _ in 0..self.random.below(1..6) {
-            if self.open.is_empty() {
-                return;
-            }
-            let at = self.random.below(0..self.open.len());
-            let hold = self.open.swap_remove(at);
-            let client_sent = self.random.chance(30);
-            hold.backend()
-                .observe_session(SessionSignal::EarlyReset { client_sent });
-            if let Some(shadow) = self.shadows.find(hold.backend()) {
-                shadow.resets += u32::from(!client_sent);
-            }
-        }
-        self.attend();
     }
 
     fn check(&mut self) {
@@ -420,29 +225,6 @@ impl Simulation {
         self.pool.replace_at(specs.clone(), self.now);
         self.shadows.set(&specs, true);
         self.shadows.settle(self.now);
-    }
-}
-
-fn spec(random: &mut Random, next_port: &mut u16) -> BackendSpec {
-    *next_port += 1;
-    BackendSpec {
-        name: format!("b{next_port}"),
-        address: SocketAddr::from(([127, 0, 0, 1], *next_port)),
-        attributes: attributes(random),
-    }
-}
-
-fn attributes(random: &mut Random) -> Attributes {
-    let weights = [0, 1, 1, 1, 1, 2, 5];
-    Attributes {
-        weight: weights[random.below(0..weights.len())],
-        backup: random.chance(15),
-        max_connections: if random.chance(10) {
-            NonZeroU32::new(3)
-        } else {
-            None
-        },
-        check_port: None,
     }
 }
 
