@@ -149,6 +149,8 @@ impl Health {
                 self.against = 0;
                 if !self.was_up {
                     self.reason = Reason::NotUpYet(failure);
+                } else if matches!(self.reason, Reason::HeldDown(..)) {
+                    self.reason = Reason::ChecksFailed(1, failure);
                 }
             }
             (Verdict::Unknown, Err(failure)) => {
@@ -188,7 +190,10 @@ impl Health {
         }
         if let Some(until) = self.held_until.filter(|&until| now < until) {
             let times = self.downs.count(&rules.hold_down, now);
-            self.reason = Reason::HeldDown(times, until - now);
+            // For people: without the nanoseconds of a clock.
+            let left =
+                Duration::from_millis(u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX));
+            self.reason = Reason::HeldDown(times, left);
             return;
         }
         self.reason = match self.was_up {

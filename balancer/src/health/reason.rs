@@ -122,30 +122,40 @@ impl fmt::Display for Reason {
             Self::NotChecked => f.write_str("not checked yet"),
             Self::NotUpYet(failure) => write!(f, "not up yet: {failure}"),
             Self::FirstCheckPassed => f.write_str("first check passed"),
-            Self::ChecksPassed(count) => write!(f, "{count} checks passed"),
-            Self::ChecksFailed(count, failure) => write!(f, "{count} checks failed: {failure}"),
+            Self::ChecksPassed(count) => write!(f, "{} passed", Counted(*count, "check")),
+            Self::ChecksFailed(count, failure) => {
+                write!(f, "{} failed: {failure}", Counted(*count, "check"))
+            }
             Self::HeldDown(times, time) => {
-                write!(
-                    f,
-                    "checks pass, held down for {time:?}: went down {times} times"
-                )
+                let times = Counted(*times, "time");
+                write!(f, "checks pass, held down for {time:?}: went down {times}")
             }
             Self::ConnectsFailed(count, failure, time) => {
+                let sessions = Counted(*count, "session");
                 write!(
                     f,
-                    "{count} sessions could not connect: {failure}; out for {time:?}"
+                    "{sessions} could not connect: {failure}; out for {time:?}"
                 )
             }
             Self::EarlyResets(count, time) => {
-                write!(
-                    f,
-                    "{count} sessions reset before an answer; out for {time:?}"
-                )
+                let sessions = Counted(*count, "session");
+                write!(f, "{sessions} reset before an answer; out for {time:?}")
             }
             Self::EjectionOver(time) => write!(f, "{time:?} out of service are over"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
             Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
         }
+    }
+}
+
+/// `1 check`, `2 checks`.
+struct Counted(u32, &'static str);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, what) = self;
+        let plural = if *count == 1 { "" } else { "s" };
+        write!(f, "{count} {what}{plural}")
     }
 }
 

@@ -223,8 +223,27 @@ fn one_that_flaps_is_held_down_for_longer_each_time() {
         }
         assert_eq!(watched.passed().unwrap().0, State::Up);
     }
+    // A check that fails meanwhile is told, and the hold goes on.
+    watched.fall();
+    watched.passed();
+    watched.passed();
+    assert!(
+        watched
+            .health
+            .reason()
+            .to_string()
+            .starts_with("checks pass, held")
+    );
+    watched.failed();
+    assert_eq!(
+        watched.health.reason().to_string(),
+        "1 check failed: connection refused"
+    );
+    watched.pass_time(15);
+    watched.passed();
+    assert_eq!(watched.passed().unwrap().0, State::Up);
     // Good conduct is rewarded.
-    watched.pass_time(3 * 60);
+    watched.pass_time(4 * 60);
     watched.fall();
     watched.passed();
     assert_eq!(watched.passed().unwrap().0, State::Up);
