@@ -12,8 +12,8 @@
 
 mod admin;
 mod backpressure;
-mod descriptors;
 mod configuration;
+mod descriptors;
 mod drain;
 mod fairness;
 mod half_close;
