@@ -14,6 +14,7 @@
 //! [`termination`] define what is told about a session.
 
 mod acceptor;
+pub mod access_log;
 mod admin;
 pub mod admission;
 pub mod backend;

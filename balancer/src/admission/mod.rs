@@ -24,7 +24,7 @@ mod shared_queue;
 pub use addresses::{AddressLimits, DEFAULT_IPV6_PREFIX, DEFAULT_REMEMBERED};
 pub use cidr::{Network, NetworkError, Networks};
 pub use limits::{Admission, Limits, Permit};
-pub use queue::{Refused, Ticket, WaitQueue};
+pub use queue::{EnqueueError, Ticket, WaitQueue};
 pub use rate::{Rate, RateError};
 pub use refusal::Refusal;
 pub use shared_queue::SharedQueue;

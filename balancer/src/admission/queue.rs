@@ -14,7 +14,7 @@ pub struct Ticket {
 
 /// Why a ticket was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum EnqueueError {
     /// As many wait as may.
     #[error("the queue is full")]
     Full,
@@ -56,14 +56,14 @@ impl WaitQueue {
     /// Goes to the end of the line, to wait until `deadline` (since the start). Returns how many are before it.
     ///
     /// # Errors
-    /// See [`Refused`].
-    pub fn enqueue(&mut self, ticket: Ticket, deadline: Duration) -> Result<usize, Refused> {
+    /// See [`EnqueueError`].
+    pub fn enqueue(&mut self, ticket: Ticket, deadline: Duration) -> Result<usize, EnqueueError> {
         if self.numbers.contains_key(&ticket) {
-            return Err(Refused::Waiting);
+            return Err(EnqueueError::Waiting);
         }
         let before = self.line.len();
         if before >= self.most {
-            return Err(Refused::Full);
+            return Err(EnqueueError::Full);
         }
         let number = self.next_number;
         self.next_number += 1;
@@ -148,9 +148,9 @@ mod tests {
         let mut queue = WaitQueue::new(3);
         assert_eq!(queue.enqueue(ticket(7), at(10)), Ok(0));
         assert_eq!(queue.enqueue(ticket(3), at(10)), Ok(1));
-        assert_eq!(queue.enqueue(ticket(7), at(99)), Err(Refused::Waiting));
+        assert_eq!(queue.enqueue(ticket(7), at(99)), Err(EnqueueError::Waiting));
         assert_eq!(queue.enqueue(ticket(5), at(10)), Ok(2));
-        assert_eq!(queue.enqueue(ticket(9), at(10)), Err(Refused::Full));
+        assert_eq!(queue.enqueue(ticket(9), at(10)), Err(EnqueueError::Full));
         assert!(queue.cancel(ticket(3)) && !queue.cancel(ticket(3)));
         assert_eq!(queue.enqueue(ticket(9), at(10)), Ok(2));
         let served: Vec<_> = std::iter::from_fn(|| queue.serve()).collect();
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(queue.next_deadline(), None);
         assert_eq!(
             WaitQueue::new(0).enqueue(ticket(1), at(1)),
-            Err(Refused::Full)
+            Err(EnqueueError::Full)
         );
     }
 
@@ -205,9 +205,9 @@ mod tests {
                     Step::Enqueue(slot, patience) => {
                         let deadline = now + at(patience);
                         let expected = if list.iter().any(|(it, _)| *it == ticket(slot)) {
-                            Err(Refused::Waiting)
+                            Err(EnqueueError::Waiting)
                         } else if list.len() >= most {
-                            Err(Refused::Full)
+                            Err(EnqueueError::Full)
                         } else {
                             list.push((ticket(slot), deadline));
                             Ok(list.len() - 1)

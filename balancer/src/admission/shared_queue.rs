@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence}
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::queue::{Refused, Ticket, WaitQueue};
+use super::queue::{EnqueueError, Ticket, WaitQueue};
 
 /// A [`WaitQueue`] that workers share. While nobody waits it costs one read.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl SharedQueue {
     /// See [`WaitQueue::enqueue`]. To be followed by [`Self::hand_over`] until that has nothing.
     ///
     /// # Errors
-    /// See [`Refused`].
-    pub fn enqueue(&self, ticket: Ticket, deadline: Duration) -> Result<usize, Refused> {
+    /// See [`EnqueueError`].
+    pub fn enqueue(&self, ticket: Ticket, deadline: Duration) -> Result<usize, EnqueueError> {
         self.with(|queue| queue.enqueue(ticket, deadline))
     }
 
@@ -235,7 +235,7 @@ mod tests {
         queue.limit(0);
         assert_eq!(
             queue.enqueue(Ticket { worker: 1, slot: 1 }, PATIENCE),
-            Err(Refused::Full)
+            Err(EnqueueError::Full)
         );
         assert_eq!(queue.expire(PATIENCE), Some(ticket));
         assert_eq!(queue.expire(PATIENCE), None);

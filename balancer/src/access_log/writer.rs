@@ -1,0 +1,265 @@
+//! The thread that writes, and the handle to it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Format;
+use super::date::Zone;
+use super::lane::{Lane, Lanes};
+use super::selection::Selection;
+use super::sink::{Sink, WriteFailure};
+use crate::log_gate::LogGate;
+
+/// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
+pub const LINGER: Duration = Duration::from_millis(100);
+/// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
+pub const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
+/// Between two times that lost lines are told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// How lines are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Their form.
+    pub format: Format,
+    /// Which sessions have one.
+    pub selection: Selection,
+    /// The clock of dates in text.
+    pub zone: Zone,
+    /// Bytes that one worker may leave before it drops lines.
+    pub lane_capacity: usize,
+}
+
+impl Default for Options {
+    /// Every session, as text.
+    fn default() -> Self {
+        Self {
+            format: Format::default(),
+            selection: Selection::default(),
+            zone: Zone::default(),
+            lane_capacity: DEFAULT_LANE_CAPACITY,
+        }
+    }
+}
+
+/// What became of lines since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Written.
+    pub written: u64,
+    /// Dropped because the writer could not keep up.
+    pub dropped: u64,
+    /// Taken by the writer but not by the file or socket.
+    pub failed: u64,
+}
+
+/// The access log while it runs. Dropping it ends it, without waiting for the lines that are left.
+#[derive(Debug)]
+pub struct AccessLog {
+    shared: Arc<Shared>,
+    options: Options,
+    ended: Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    lanes: Arc<Lanes>,
+    written: AtomicU64,
+    failed: AtomicU64,
+    reopen: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl AccessLog {
+    /// Starts the writer for the lanes of so many workers.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(options: Options, workers: usize, sink: Box<dyn Sink>) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            lanes: Arc::new(Lanes::new(workers, options.lane_capacity)),
+            written: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            reopen: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let (end, ended) = mpsc::channel();
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            sink,
+            spare: Vec::new(),
+            started: Instant::now(),
+            gate: LogGate::default(),
+            told: 0,
+            last_error: None,
+        };
+        let thread = thread::Builder::new().name("access-log".to_owned());
+        let handle = thread.spawn(move || writer.run(&end))?;
+        // Set before any lane exists that could wake it.
+        let _ = shared.lanes.writer.set(handle.thread().clone());
+        Ok(Self {
+            shared,
+            options,
+            ended,
+        })
+    }
+
+    /// The lane of a worker, by its number from 0. To be asked for once for each worker: two of one number share it.
+    #[must_use]
+    pub fn lane(&self, worker: usize) -> Lane {
+        Lane::new(Arc::clone(&self.shared.lanes), worker, &self.options)
+    }
+
+    /// Opens the file anew, after it was moved away: lines that were left before go to the old one. Where that fails
+    /// the old one goes on being used, and a line in the log says why.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, SeqCst);
+        self.shared.lanes.wake();
+    }
+
+    /// What became of lines since the start.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            written: self.shared.written.load(Relaxed),
+            dropped: self.shared.lanes.dropped.load(Relaxed),
+            failed: self.shared.failed.load(Relaxed),
+        }
+    }
+
+    /// Writes what the lanes hold and ends the writer. Waits for that no longer than `patience`; returns whether it was
+    /// done by then. Lines that are recorded later are lost.
+    #[must_use]
+    pub fn close(self, patience: Duration) -> bool {
+        self.end();
+        self.ended.recv_timeout(patience).is_ok()
+    }
+
+    fn end(&self) {
+        self.shared.stop.store(true, SeqCst);
+        self.shared.lanes.wake();
+    }
+}
+
+impl Drop for AccessLog {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    sink: Box<dyn Sink>,
+    spare: Vec<u8>,
+    started: Instant,
+    gate: LogGate,
+    /// Lines lost, one way or the other, that the log has been told of.
+    told: u64,
+    last_error: Option<io::Error>,
+}
+
+impl Writer {
+    fn run(mut self, end: &Sender<()>) {
+        loop {
+            let stop = self.rest();
+            // From here on a line that comes wakes the writer again.
+            self.shared.lanes.awake.store(false, SeqCst);
+            self.write();
+            if self.shared.reopen.swap(false, SeqCst) {
+                self.reopen();
+            }
+            self.tell(stop);
+            if stop {
+                // Whoever waited may have given up.
+                let _ = end.send(());
+                return;
+            }
+        }
+    }
+
+    /// Waits until there are lines, and a little longer. Returns whether it is time to end.
+    fn rest(&self) -> bool {
+        let shared = &*self.shared;
+        let called = || shared.stop.load(SeqCst) || shared.reopen.load(SeqCst);
+        let waiting = || !shared.lanes.awake.load(SeqCst) && !called();
+        while waiting() {
+            if self.lost() == self.told {
+                thread::park();
+            } else {
+                // Lines were lost within a second after the last that were told: these are told in the next.
+                thread::park_timeout(TELL);
+                break;
+            }
+        }
+        // A wake-up may be left over from a line that has been written meanwhile, so only the clock ends this; or a lane
+        // that fills up, or a call.
+        let until = Instant::now() + LINGER;
+        while !called() && !shared.lanes.urgent.swap(false, Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::park_timeout(left);
+        }
+        shared.stop.load(SeqCst)
+    }
+
+    fn write(&mut self) {
+        let Self {
+            shared,
+            sink,
+            spare,
+            last_error,
+            ..
+        } = self;
+        shared.lanes.take_each(spare, |lines| {
+            let (lost, error) = match sink.write(lines) {
+                Ok(()) => (0, None),
+                Err(WriteFailure { lost, error }) => (lost, Some(error)),
+            };
+            let written = count_lines(lines).saturating_sub(lost);
+            shared.written.fetch_add(written, Relaxed);
+            shared.failed.fetch_add(lost, Relaxed);
+            *last_error = error.or_else(|| last_error.take());
+        });
+    }
+
+    fn reopen(&mut self) {
+        if let Err(error) = self.sink.reopen() {
+            warn!(%error, "the access log cannot be reopened and goes on as it was");
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.shared.failed.load(Relaxed) + self.shared.lanes.dropped.load(Relaxed)
+    }
+
+    /// Says how many lines are missing: once a second, and at the end.
+    fn tell(&mut self, last: bool) {
+        let lost = self.lost();
+        if lost == self.told || !(last || self.gate.pass(self.started.elapsed()).is_some()) {
+            return;
+        }
+        let lines = lost - self.told;
+        self.told = lost;
+        match self.last_error.take() {
+            Some(error) => warn!(lines, %error, "access log lines are missing"),
+            None => warn!(
+                lines,
+                "access log lines are missing: it could not be written as fast"
+            ),
+        }
+    }
+}
+
+/// How many lines end in these bytes.
+pub(super) fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+}
