@@ -10,7 +10,7 @@
 //! A [`Lane`] is a buffer that one worker appends whole lines to and the writer takes as a whole, so that the lock between
 //! the two is held for the length of one line, or of one swap. The first line after a rest wakes the writer; it then waits
 //! a little, so that one write carries what all workers had to say meanwhile. A lane that is full drops lines, which
-//! are counted and told once a second.
+//! are counted, and told by [`AccessLog::tell`].
 //!
 //! Owns the form of lines and their way out. Does not own what is true of a session: that is the caller's [`Line`].
 //! `docs/access-log.md` has every field; a test compares it with this code.

@@ -1,9 +1,9 @@
 //! The thread that writes, and the handle to it.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,14 +15,11 @@ use super::date::Zone;
 use super::lane::{Lane, Lanes};
 use super::selection::Selection;
 use super::sink::{Sink, WriteFailure};
-use crate::log_gate::LogGate;
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub const LINGER: Duration = Duration::from_millis(100);
 /// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
 pub const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
-/// Between two times that lost lines are told.
-const TELL: Duration = Duration::from_secs(1);
 
 /// How lines are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +70,9 @@ struct Shared {
     lanes: Arc<Lanes>,
     written: AtomicU64,
     failed: AtomicU64,
+    /// Lines lost, one way or the other, that the log has been told of.
+    told: AtomicU64,
+    last_error: Mutex<Option<io::Error>>,
     reopen: AtomicBool,
     stop: AtomicBool,
 }
@@ -87,6 +87,8 @@ impl AccessLog {
             lanes: Arc::new(Lanes::new(workers, options.lane_capacity)),
             written: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            last_error: Mutex::new(None),
             reopen: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
@@ -95,10 +97,6 @@ impl AccessLog {
             shared: Arc::clone(&shared),
             sink,
             spare: Vec::new(),
-            started: Instant::now(),
-            gate: LogGate::default(),
-            told: 0,
-            last_error: None,
         };
         let thread = thread::Builder::new().name("access-log".to_owned());
         let handle = thread.spawn(move || writer.run(&end))?;
@@ -134,17 +132,43 @@ impl AccessLog {
         }
     }
 
+    /// Says in the program's log how many lines are missing since the last call, if any are, and returns how many. To be
+    /// called once a second, from a thread that may wait for that log: the writer itself may be stuck just then.
+    pub fn tell(&self) -> u64 {
+        let Figures {
+            dropped, failed, ..
+        } = self.figures();
+        let lost = dropped + failed;
+        let lines = lost.saturating_sub(self.shared.told.swap(lost, Relaxed));
+        if lines > 0 {
+            match self.shared.last_error().take() {
+                Some(error) => warn!(lines, %error, "access log lines are missing"),
+                None => warn!(lines, "access log lines are missing: written too slowly"),
+            }
+        }
+        lines
+    }
+
     /// Writes what the lanes hold and ends the writer. Waits for that no longer than `patience`; returns whether it was
     /// done by then. Lines that are recorded later are lost.
     #[must_use]
     pub fn close(self, patience: Duration) -> bool {
         self.end();
-        self.ended.recv_timeout(patience).is_ok()
+        let done = self.ended.recv_timeout(patience).is_ok();
+        self.tell();
+        done
     }
 
     fn end(&self) {
         self.shared.stop.store(true, SeqCst);
         self.shared.lanes.wake();
+    }
+}
+
+impl Shared {
+    fn last_error(&self) -> MutexGuard<'_, Option<io::Error>> {
+        let last_error = self.last_error.lock();
+        last_error.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,11 +182,6 @@ struct Writer {
     shared: Arc<Shared>,
     sink: Box<dyn Sink>,
     spare: Vec<u8>,
-    started: Instant,
-    gate: LogGate,
-    /// Lines lost, one way or the other, that the log has been told of.
-    told: u64,
-    last_error: Option<io::Error>,
 }
 
 impl Writer {
@@ -175,7 +194,6 @@ impl Writer {
             if self.shared.reopen.swap(false, SeqCst) {
                 self.reopen();
             }
-            self.tell(stop);
             if stop {
                 // Whoever waited may have given up.
                 let _ = end.send(());
@@ -188,15 +206,8 @@ impl Writer {
     fn rest(&self) -> bool {
         let shared = &*self.shared;
         let called = || shared.stop.load(SeqCst) || shared.reopen.load(SeqCst);
-        let waiting = || !shared.lanes.awake.load(SeqCst) && !called();
-        while waiting() {
-            if self.lost() == self.told {
-                thread::park();
-            } else {
-                // Lines were lost within a second after the last that were told: these are told in the next.
-                thread::park_timeout(TELL);
-                break;
-            }
+        while !shared.lanes.awake.load(SeqCst) && !called() {
+            thread::park();
         }
         // A wake-up may be left over from a line that has been written meanwhile, so only the clock ends this; or a lane
         // that fills up, or a call.
@@ -216,45 +227,24 @@ impl Writer {
             shared,
             sink,
             spare,
-            last_error,
-            ..
         } = self;
         shared.lanes.take_each(spare, |lines| {
-            let (lost, error) = match sink.write(lines) {
-                Ok(()) => (0, None),
-                Err(WriteFailure { lost, error }) => (lost, Some(error)),
+            let lost = match sink.write(lines) {
+                Ok(()) => 0,
+                Err(WriteFailure { lost, error }) => {
+                    *shared.last_error() = Some(error);
+                    lost
+                }
             };
             let written = count_lines(lines).saturating_sub(lost);
             shared.written.fetch_add(written, Relaxed);
             shared.failed.fetch_add(lost, Relaxed);
-            *last_error = error.or_else(|| last_error.take());
         });
     }
 
     fn reopen(&mut self) {
         if let Err(error) = self.sink.reopen() {
             warn!(%error, "the access log cannot be reopened and goes on as it was");
-        }
-    }
-
-    fn lost(&self) -> u64 {
-        self.shared.failed.load(Relaxed) + self.shared.lanes.dropped.load(Relaxed)
-    }
-
-    /// Says how many lines are missing: once a second, and at the end.
-    fn tell(&mut self, last: bool) {
-        let lost = self.lost();
-        if lost == self.told || !(last || self.gate.pass(self.started.elapsed()).is_some()) {
-            return;
-        }
-        let lines = lost - self.told;
-        self.told = lost;
-        match self.last_error.take() {
-            Some(error) => warn!(lines, %error, "access log lines are missing"),
-            None => warn!(
-                lines,
-                "access log lines are missing: it could not be written as fast"
-            ),
         }
     }
 }

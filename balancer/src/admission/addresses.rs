@@ -163,7 +163,7 @@ impl Addresses {
         }
     }
 
-    /// Addresses that were forgotten before their time, for want of room.
+    /// Addresses that were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten.load(Relaxed)
     }

@@ -145,7 +145,7 @@ impl Admission {
         self.state.refused.get(refusal.index())?.gate.pass(uptime)
     }
 
-    /// Addresses in the table of limits, and how many have been forgotten before their time for want of room.
+    /// Addresses in the table of limits, and how many have been forgotten for want of room.
     #[must_use]
     pub fn addresses(&self) -> (usize, u64) {
         (self.state.addresses.len(), self.state.addresses.forgotten())

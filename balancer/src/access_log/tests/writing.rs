@@ -83,6 +83,8 @@ fn a_stuck_output_holds_up_nobody_and_loses_only_what_has_no_room() {
     }
     let dropped = test.log.figures().dropped;
     let kept = 1_000 - dropped;
+    // Told while the output is still stuck, and once.
+    assert_eq!((test.log.tell(), test.log.tell()), (dropped, 0));
     assert!(kept > 10 && dropped > 900, "{dropped}");
     test.go_on.send(Ok(())).unwrap();
     // In order, whole, and the oldest, as the newest found no room.
