@@ -15,6 +15,7 @@ use crate::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
 };
 use crate::record::SessionRecord;
+use crate::relay::Traffic;
 use crate::termination::Termination;
 
 /// The weight of a backend that has none set.
@@ -138,9 +139,9 @@ pub struct BackendFigures {
     pub finished: u64,
     /// Failed connects, and sessions that it broke or left waiting.
     pub errors: u64,
-    /// Bytes from clients to it, in sessions that are over.
+    /// Bytes from clients to it; those of open sessions some seconds late.
     pub bytes_up: u64,
-    /// Bytes from it to clients, in sessions that are over.
+    /// Bytes from it to clients, likewise.
     pub bytes_down: u64,
     /// The latest connect that succeeded.
     pub connect: Duration,
@@ -332,8 +333,6 @@ impl Backend {
     /// Counts a session that it took, and learns from how it ended.
     pub(crate) fn count_session(&self, record: &SessionRecord) {
         self.finished.fetch_add(1, Relaxed);
-        self.bytes_up.fetch_add(record.traffic.up, Relaxed);
-        self.bytes_down.fetch_add(record.traffic.down, Relaxed);
         let micros = u64::try_from(record.handshake.as_micros()).unwrap_or(u64::MAX);
         self.connect_micros.store(micros, Relaxed);
         if Termination::is_backend_error(record.termination) {
@@ -342,6 +341,12 @@ impl Backend {
         if let Some(signal) = ended(record) {
             self.observe_session(signal);
         }
+    }
+
+    /// Counts bytes of a session that it has.
+    pub(crate) fn count_traffic(&self, traffic: Traffic) {
+        self.bytes_up.fetch_add(traffic.up, Relaxed);
+        self.bytes_down.fetch_add(traffic.down, Relaxed);
     }
 
     /// Counts a connect that failed, or a session that it broke.
@@ -354,7 +359,7 @@ impl Backend {
 fn ended(record: &SessionRecord) -> Option<SessionSignal> {
     let relayed = record
         .total
-        .saturating_sub(record.queue + record.connect.unwrap_or_default());
+        .saturating_sub(record.queue.unwrap_or_default() + record.connect.unwrap_or_default());
     match record.termination {
         _ if record.traffic.down > 0 => Some(SessionSignal::Answered),
         Termination::Normal => Some(SessionSignal::Answered),

@@ -58,6 +58,10 @@ impl Crew {
         self.members.iter().map(|member| member.load.load(Relaxed))
     }
 
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
     /// Ends them all, each after its sessions.
     pub(crate) fn stop(&self) {
         for member in &self.members {
@@ -92,7 +96,7 @@ impl Crew {
         match member.mailbox.send(Mail::Client(client.0, client.1)) {
             Ok(()) => None,
             Err(Mail::Client(socket, address)) => Some((socket, address)),
-            Err(Mail::Stop) => None,
+            Err(_) => None,
         }
     }
 }

@@ -7,6 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{Result, read, write};
+use tokio::sync::oneshot;
+
+use crate::backend::Assigned;
+use crate::session::SessionView;
+use crate::session_id::SessionId;
 
 /// Something for a worker to do.
 #[derive(Debug)]
@@ -15,6 +20,12 @@ pub(crate) enum Mail {
     Stop,
     /// A client that another worker accepted.
     Client(OwnedFd, SocketAddr),
+    /// A place at a backend, for a session that waits for one.
+    Place(SessionId, Assigned),
+    /// End a session. Whether there was one is the answer.
+    Kill(SessionId, oneshot::Sender<bool>),
+    /// Say what sessions there are.
+    List(oneshot::Sender<Vec<SessionView>>),
 }
 
 /// The mailbox of one worker.

@@ -11,10 +11,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::error;
 
+use crate::access_log::Lane;
+use crate::backend::Assigned;
 use crate::eager::Eager;
 use crate::poller::{Events, Poller, Readiness, Subject};
 use crate::relay::BUFFER_SIZE;
-use crate::session::{Session, Step, Turn};
+use crate::session::{Session, SessionView, Step, Turn};
+use crate::session_id::SessionId;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::wheel::{Index, Wheel};
@@ -32,6 +35,11 @@ pub(crate) enum Call {
 /// The sessions of one thread.
 pub(crate) struct Reactor {
     shared: Arc<Shared>,
+    /// The number of the worker.
+    worker: u16,
+    /// Sessions begun, to tell one from the next at its place.
+    begun: u16,
+    lane: Option<Lane>,
     pub(crate) poller: Poller,
     wheel: Wheel,
     sessions: Sessions,
@@ -46,10 +54,14 @@ pub(crate) struct Reactor {
 impl Reactor {
     /// # Errors
     /// No descriptor for it.
-    pub(crate) fn new(shared: Arc<Shared>) -> io::Result<Self> {
+    pub(crate) fn new(shared: Arc<Shared>, worker: usize) -> io::Result<Self> {
         let now = Instant::now();
+        let log = shared.access_log.as_ref();
         Ok(Self {
+            lane: log.map(|log| log.lane(worker)),
             shared,
+            worker: u16::try_from(worker).unwrap_or(u16::MAX),
+            begun: 0,
             poller: Poller::new()?,
             wheel: Wheel::new(now),
             sessions: Sessions::default(),
@@ -93,10 +105,59 @@ impl Reactor {
     /// Makes a session of a client.
     pub(crate) fn admit(&mut self, socket: OwnedFd, address: SocketAddr) {
         let index = self.sessions.vacancy();
+        self.begun = self.begun.wrapping_add(1);
+        let id = SessionId {
+            worker: self.worker,
+            index,
+            serial: self.begun,
+        };
         let shared = Arc::clone(&self.shared);
-        let session = Session::new(shared, index, socket, address, self.now);
+        let session = Session::new(shared, id, socket, address, self.now);
         self.sessions.insert(index, Box::new(session));
         self.step(index, Session::begin);
+    }
+
+    /// Gives a session the place that it has waited for.
+    pub(crate) fn give_place(&mut self, id: SessionId, place: Assigned) {
+        if self.has(id) {
+            self.step(id.index, |session, turn| session.take_place(place, turn));
+        } else {
+            drop(place);
+        }
+        // It may not have been taken.
+        self.shared.hand_over();
+    }
+
+    /// Ends a session on purpose. Whether there was one.
+    pub(crate) fn kill(&mut self, id: SessionId) -> bool {
+        let has = self.has(id);
+        if has {
+            self.step(id.index, |session, _| session.kill());
+        }
+        has
+    }
+
+    /// What sessions there are.
+    pub(crate) fn list(&self) -> Vec<SessionView> {
+        let now = self.now;
+        self.sessions
+            .iter()
+            .map(|session| session.view(now))
+            .collect()
+    }
+
+    /// Ends all that is left. How many those were.
+    pub(crate) fn kill_all(&mut self) -> usize {
+        let all = self.sessions.indices();
+        for &index in &all {
+            self.step(index, |session, _| session.kill());
+        }
+        all.len()
+    }
+
+    fn has(&mut self, id: SessionId) -> bool {
+        let session = self.sessions.get(id.index);
+        session.is_some_and(|session| session.id() == id)
     }
 
     /// Handles an event.
@@ -134,7 +195,7 @@ impl Reactor {
         let mut due = mem::take(&mut self.due);
         self.wheel.expire(self.now, &mut due);
         for index in due.drain(..) {
-            self.step(index, |session, turn| session.expire(turn));
+            self.step(index, Session::expire);
         }
         self.due = due;
         self.sessions.end_round();
@@ -160,7 +221,11 @@ impl Reactor {
         match step {
             Step::Over => {
                 self.wheel.disarm(index);
-                self.sessions.remove(index);
+                if let Some(session) = self.sessions.remove(index) {
+                    let record = session.close();
+                    self.shared.record(&record, self.lane.as_mut());
+                    self.shared.counters.close();
+                }
             }
             Step::Waits => self.wheel.arm(index, session.deadline()),
             Step::Goes => {

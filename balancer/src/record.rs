@@ -4,15 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tracing::info;
-
+use crate::access_log::{Failure, Lane, Line, OpenConnections};
 use crate::backend::Backend;
 use crate::connect::ConnectFailure;
+use crate::pool::DEFAULT_POOL;
 use crate::relay::Traffic;
 use crate::termination::Termination;
-
-/// The target of the access log's lines, for log filters.
-pub const ACCESS_LOG: &str = "netsocket_balancer::access";
 
 /// One session, told at its end.
 #[derive(Debug, Clone)]
@@ -21,10 +18,14 @@ pub struct SessionRecord {
     pub client: SocketAddr,
     /// The backend that took the session, if one did.
     pub backend: Option<Arc<Backend>>,
+    /// Where the client connected to, if a PROXY header told it.
+    pub destination: Option<SocketAddr>,
     /// When it was accepted.
     pub started: SystemTime,
-    /// From the accept to the first pick of a backend.
-    pub queue: Duration,
+    /// From the accept to the first pick of a backend; `None` where it did not come to that.
+    pub queue: Option<Duration>,
+    /// How many were before it in the queue when it came there.
+    pub queued_behind: u32,
     /// From the first pick until a backend was connected, failed attempts included; `None` where none was.
     pub connect: Option<Duration>,
     /// The attempt that succeeded, alone.
@@ -45,8 +46,10 @@ impl SessionRecord {
         Self {
             client,
             backend: None,
+            destination: None,
             started: SystemTime::now(),
-            queue: Duration::ZERO,
+            queue: None,
+            queued_behind: 0,
             connect: None,
             handshake: Duration::ZERO,
             total: Duration::ZERO,
@@ -65,34 +68,44 @@ impl SessionRecord {
         }
     }
 
-    /// The line of the access log.
-    pub(crate) fn log(&self) {
-        info!(
-            target: ACCESS_LOG,
-            client = %self.client,
-            backend = self.backend.as_ref().map_or("-", |backend| backend.name()),
-            termination = self.termination.code(),
-            queue_ms = millis(self.queue),
-            connect_ms = self.connect.map(millis),
-            total_ms = millis(self.total),
-            bytes_up = self.traffic.up,
-            bytes_down = self.traffic.down,
-            retries = self.retries(),
-            failed = self.failed(),
-            "session"
-        );
+    /// The line of the access log, into `lane`.
+    pub(crate) fn log(&self, lane: &mut Lane, frontend: &str, open: OpenConnections) {
+        let failures: Vec<Failure<'_>> = self
+            .failures
+            .iter()
+            .map(|(backend, failure)| Failure {
+                backend: backend.name(),
+                reason: failure.label(),
+            })
+            .collect();
+        let tried = self.failures.last().map(|(backend, _)| backend);
+        let backend = self.backend.as_ref().or(tried);
+        lane.record(&Line {
+            client: self.client,
+            accepted: self.started,
+            frontend,
+            pool: DEFAULT_POOL,
+            backend: backend.map(|backend| (backend.name(), backend.address())),
+            queue: self.queue,
+            connect: self.connect,
+            total: self.total,
+            bytes_up: self.traffic.up,
+            bytes_down: self.traffic.down,
+            termination: self.termination,
+            retries: u32::try_from(self.retries()).unwrap_or(u32::MAX),
+            failures: &failures,
+            open: OpenConnections {
+                backend: backend.map_or(0, |backend| narrow(backend.figures().active)),
+                ..open
+            },
+            queued_behind: self.queued_behind,
+        });
     }
+}
 
-    /// `mirror1:refused,mirror2:timeout`, or nothing.
-    fn failed(&self) -> Option<String> {
-        if self.failures.is_empty() {
-            return None;
-        }
-        let each = |(backend, failure): &(Arc<Backend>, ConnectFailure)| {
-            format!("{}:{}", backend.name(), failure.label())
-        };
-        Some(self.failures.iter().map(each).collect::<Vec<_>>().join(","))
-    }
+/// A count of connections, for a line.
+pub(crate) fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Milliseconds with microseconds behind the point.

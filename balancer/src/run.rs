@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use netsocket_telemetry::{History, Identity, Producer, ProducerConfig, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::admin::{self, Admin};
+use crate::admission::SharedQueue;
 use crate::bound::Bound;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
 use crate::figures::figures;
 use crate::health::watch;
+use crate::live::Live;
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
 use crate::relay::RelaySwitch;
@@ -30,6 +34,9 @@ use crate::worker::{Worker, WorkerSummary};
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 /// For the last telemetry records to reach Kafka when the balancer stops.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
+
+/// For the last lines of the access log to be written.
+const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
 
 /// What a balancer has to tell when it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +79,11 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
         pool: bound.pool(),
         counters: Arc::new(Counters::default()),
         crew,
-        timeouts: bound.config.timeouts,
+        live: ArcSwap::from_pointee(Live::new(&bound.config)),
+        queue: SharedQueue::new(bound.config.queue.length),
+        access_log: start_access_log(&bound)?,
+        frontend: bound.listen_address().to_string(),
         relay: RelaySwitch::new(bound.config.relay),
-        fast_open: bound.config.listen_options.fast_open,
         local_ports: LocalPorts::of_system(),
         budget,
         on_record: bound.on_record.clone(),
@@ -89,7 +98,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
 
     stop.cancelled().await;
     drop(stop_crew);
-    let drain = shared.timeouts.drain;
+    let drain = shared.live.load().timeouts.drain;
     info!(active = shared.counters.active(), deadline = ?drain, "draining");
     let mut killed = 0;
     for worker in workers {
@@ -100,6 +109,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
         }
     }
     control.stop().await;
+    close_access_log(shared.clone()).await;
     let summary = Summary {
         sessions: shared.counters.total(),
         killed,
@@ -112,6 +122,34 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
 }
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
+
+/// Has the last lines written, within a bound.
+async fn close_access_log(shared: Arc<Shared>) {
+    let close = move || {
+        let log = shared.access_log.as_ref();
+        log.is_none_or(|log| log.close(ACCESS_LOG_FLUSH))
+    };
+    // The wait is a thread's: the writer is one.
+    match spawn_blocking(close).await {
+        Ok(true) => {}
+        Ok(false) | Err(_) => warn!("the last lines of the access log may be missing"),
+    }
+}
+
+fn start_access_log(bound: &Bound) -> Result<Option<AccessLog>, RunError> {
+    let rules = &bound.config.access_log;
+    let Some(target) = &rules.target else {
+        return Ok(None);
+    };
+    let failed = |error| RunError {
+        what: "cannot open the access log",
+        error,
+    };
+    let sink = target.open().map_err(failed)?;
+    let workers = bound.config.workers.get();
+    let log = AccessLog::start(rules.options, workers, sink);
+    log.map(Some).map_err(failed)
+}
 
 /// Stops the workers, also where nobody waits for their end any more.
 struct StopCrew(Arc<Shared>);
@@ -172,7 +210,12 @@ impl Control {
         let source = Arc::clone(shared);
         tasks.spawn(heartbeat(
             identity,
-            move || figures(&source),
+            move || {
+                if let Some(log) = &source.access_log {
+                    log.tell();
+                }
+                figures(&source)
+            },
             sinks,
             finished.clone(),
         ));

@@ -43,16 +43,27 @@ impl Sessions {
         self.places.get_mut(index as usize)?.session.as_deref_mut()
     }
 
-    /// Ends a session.
-    pub(crate) fn remove(&mut self, index: Index) {
-        let Some(place) = self.places.get_mut(index as usize) else {
-            return;
-        };
-        if let Some(session) = place.session.take() {
-            self.count -= 1;
-            self.left.push(index);
-            drop(session);
-        }
+    /// Takes a session out.
+    pub(crate) fn remove(&mut self, index: Index) -> Option<Box<Session>> {
+        let session = self.places.get_mut(index as usize)?.session.take()?;
+        self.count -= 1;
+        self.left.push(index);
+        Some(session)
+    }
+
+    /// The places that have a session.
+    pub(crate) fn indices(&self) -> Vec<Index> {
+        let all = self.places.iter().zip(0..);
+        all.filter(|(place, _)| place.session.is_some())
+            .map(|(_, index)| index)
+            .collect()
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.places
+            .iter()
+            .filter_map(|place| place.session.as_deref())
     }
 
     /// Notes that a session waits for another turn. Whether that is news.

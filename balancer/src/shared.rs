@@ -1,19 +1,25 @@
 //! What the workers and the control side of one running balancer share.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Timeouts;
+use crate::access_log::{AccessLog, Lane, OpenConnections};
+use crate::admission::SharedQueue;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
+use crate::live::Live;
+use crate::mailbox::Mail;
 use crate::metrics::Counters;
 use crate::pool::Pool;
-use crate::record::SessionRecord;
+use crate::record::{SessionRecord, narrow};
 use crate::relay::RelaySwitch;
+use crate::session_id::SessionId;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -23,10 +29,15 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) crew: Crew,
-    pub(crate) timeouts: Timeouts,
+    /// What a reload may change.
+    pub(crate) live: ArcSwap<Live>,
+    /// Clients for whom every backend is full.
+    pub(crate) queue: SharedQueue,
+    /// `None` where none is kept.
+    pub(crate) access_log: Option<AccessLog>,
+    /// The listener as the access log calls it.
+    pub(crate) frontend: String,
     pub(crate) relay: RelaySwitch,
-    /// First bytes go to backends with the first packet.
-    pub(crate) fast_open: bool,
     pub(crate) local_ports: LocalPorts,
     /// What there are descriptors for.
     pub(crate) budget: Budget,
@@ -38,11 +49,33 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The one way of a record: counters, access log, hook.
-    pub(crate) fn record(&self, record: &SessionRecord) {
+    pub(crate) fn record(&self, record: &SessionRecord, lane: Option<&mut Lane>) {
         self.counters.count(record);
-        record.log();
+        if let Some(lane) = lane {
+            let others = narrow(self.counters.active().saturating_sub(1));
+            let open = OpenConnections {
+                process: others,
+                frontend: others,
+                pool: others,
+                backend: 0,
+            };
+            record.log(lane, &self.frontend, open);
+        }
         if let Some(hook) = &self.on_record {
             hook(record);
+        }
+    }
+
+    /// Gives free places to those that wait. To be called whenever a place may have become free, and after somebody
+    /// has begun to wait.
+    pub(crate) fn hand_over(&self) {
+        // Whose turn it is is not known yet, so that the place is anybody's.
+        let reserve = || self.pool.pick(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]).ok();
+        while let Some((ticket, place)) = self.queue.hand_over(reserve) {
+            let mail = Mail::Place(SessionId::from_bits(ticket.slot), place);
+            let member = self.crew.member(ticket.worker.into());
+            // A worker that is over gives the place back by dropping it.
+            drop(member.map(|member| member.mailbox.send(mail)));
         }
     }
 
@@ -69,9 +102,11 @@ impl Shared {
             pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
             counters: Arc::new(Counters::default()),
             crew: Crew::new(1).expect("descriptors for one worker"),
-            timeouts: config.timeouts,
+            live: ArcSwap::from_pointee(Live::new(&config)),
+            queue: SharedQueue::new(config.queue.length),
+            access_log: None,
+            frontend: config.listen.to_string(),
             relay: RelaySwitch::default(),
-            fast_open: false,
             local_ports: LocalPorts::of_system(),
             budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,

@@ -60,7 +60,7 @@ impl Worker {
         listener: OwnedFd,
         accept_errors: Arc<LogGate>,
     ) -> io::Result<Self> {
-        let reactor = Reactor::new(Arc::clone(&shared))?;
+        let reactor = Reactor::new(Arc::clone(&shared), number)?;
         let acceptor = Acceptor::new(
             Arc::clone(&shared),
             listener,
@@ -97,9 +97,8 @@ impl Worker {
             // Clients that were dealt in the last moment are reset: their time to be served is over too.
             drop(member.mailbox.close());
         }
-        // What is left ends here: dropping a session resets its sockets and tells its record.
         Ok(WorkerSummary {
-            killed: self.reactor.len(),
+            killed: self.reactor.kill_all(),
         })
     }
 
@@ -174,6 +173,10 @@ impl Worker {
             match mail {
                 Mail::Client(socket, address) => self.reactor.admit(socket, address),
                 Mail::Stop => self.stop(),
+                Mail::Place(id, place) => self.reactor.give_place(id, place),
+                // Whoever asked may have given up.
+                Mail::Kill(id, answer) => drop(answer.send(self.reactor.kill(id))),
+                Mail::List(answer) => drop(answer.send(self.reactor.list())),
             }
         }
     }
@@ -181,7 +184,7 @@ impl Worker {
     fn stop(&mut self) {
         if let (Phase::Serving, Some(acceptor)) = (&self.phase, &self.acceptor) {
             acceptor.stop(&self.reactor.poller);
-            let until = self.reactor.now() + self.shared.timeouts.drain;
+            let until = self.reactor.now() + self.shared.live.load().timeouts.drain;
             self.phase = Phase::Draining { until };
         }
     }

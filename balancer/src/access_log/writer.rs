@@ -62,7 +62,7 @@ pub struct Figures {
 pub struct AccessLog {
     shared: Arc<Shared>,
     options: Options,
-    ended: Receiver<()>,
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl AccessLog {
         Ok(Self {
             shared,
             options,
-            ended,
+            ended: Mutex::new(ended),
         })
     }
 
@@ -152,9 +152,11 @@ impl AccessLog {
     /// Writes what the lanes hold and ends the writer. Waits for that no longer than `patience`; returns whether it was
     /// done by then. Lines that are recorded later are lost.
     #[must_use]
-    pub fn close(self, patience: Duration) -> bool {
+    pub fn close(&self, patience: Duration) -> bool {
         self.end();
-        let done = self.ended.recv_timeout(patience).is_ok();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = ended.recv_timeout(patience).is_ok();
+        drop(ended);
         self.tell();
         done
     }

@@ -8,6 +8,7 @@
 //! | `/api/v1/pools` | JSON: the process, its pools and their backends |
 //! | `/api/v1/transitions` | JSON: the latest changes of backends' states, with their reasons |
 //! | `/api/v1/history` | JSON: the telemetry records of the last ten minutes |
+//! | `/api/v1/sessions` | JSON: the open sessions; `DELETE /api/v1/sessions/ID` ends one |
 //! | `/api/v1/relay` | JSON: the mode of the relay; `PUT` changes it |
 //! | `/` | status page |
 //!
@@ -17,6 +18,7 @@ mod api;
 mod guard;
 mod page;
 mod relay;
+mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use netsocket_telemetry::{History, Producer};
 use tokio::net::TcpListener;
@@ -83,6 +85,7 @@ fn router(admin: Admin) -> Router {
     let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
     let changes = Router::new()
         .route("/api/v1/relay", put(relay::change))
+        .route("/api/v1/sessions/{id}", delete(sessions::kill))
         .route_layer(guarded);
     Router::new()
         .route("/", get(status_page))
@@ -93,6 +96,7 @@ fn router(admin: Admin) -> Router {
         .route("/api/v1/transitions", get(transitions))
         .route("/api/v1/history", get(history))
         .route("/api/v1/relay", get(relay::read))
+        .route("/api/v1/sessions", get(sessions::list))
         .merge(changes)
         .with_state(admin)
 }

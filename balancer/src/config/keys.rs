@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 /// Every key of the balancer itself. A key that begins with the name of a table of [`TABLES`] may also stand in that
 /// table, without the name: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 40] = [
+pub const KEYS: [Key; 56] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
@@ -22,6 +22,22 @@ pub const KEYS: [Key; 40] = [
     key("balance", "NETSOCKET_BALANCE", None),
     key("slow_start", "NETSOCKET_SLOW_START", None),
     key("fail_open", "NETSOCKET_FAIL_OPEN", None),
+    key("allow", "NETSOCKET_ALLOW", None),
+    key("deny", "NETSOCKET_DENY", None),
+    key("max_connections", "NETSOCKET_MAX_CONNECTIONS", None),
+    key("rate", "NETSOCKET_RATE", None),
+    key("address_connections", "NETSOCKET_ADDRESS_CONNECTIONS", None),
+    key("address_rate", "NETSOCKET_ADDRESS_RATE", None),
+    key("address_ipv6_prefix", "NETSOCKET_ADDRESS_IPV6_PREFIX", None),
+    key("queue_length", "NETSOCKET_QUEUE_LENGTH", None),
+    key("queue_timeout", "NETSOCKET_QUEUE_TIMEOUT", None),
+    key("proxy_from", "NETSOCKET_PROXY_FROM", None),
+    key("proxy_timeout", "NETSOCKET_PROXY_TIMEOUT", None),
+    key("proxy_send", "NETSOCKET_PROXY_SEND", None),
+    key("access_log_target", "NETSOCKET_ACCESS_LOG_TARGET", None),
+    key("access_log_format", "NETSOCKET_ACCESS_LOG_FORMAT", None),
+    key("access_log_scope", "NETSOCKET_ACCESS_LOG_SCOPE", None),
+    key("access_log_sample", "NETSOCKET_ACCESS_LOG_SAMPLE", None),
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
@@ -65,7 +81,15 @@ pub const KEYS: [Key; 40] = [
 ];
 
 /// The tables of the file.
-pub const TABLES: [Key; 3] = [table("check"), table("ejection"), table("flap")];
+pub const TABLES: [Key; 7] = [
+    table("check"),
+    table("ejection"),
+    table("flap"),
+    table("address"),
+    table("queue"),
+    table("proxy"),
+    table("access_log"),
+];
 
 const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
     Key {

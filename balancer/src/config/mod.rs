@@ -3,10 +3,12 @@
 //! Owns what may be set and within which bounds. Does not own where values come from (crate `netsocket-settings`), nor
 //! the resolution of names, which belongs to the start (see [`crate::Bound`]).
 
+mod access_log;
 mod backends;
 mod flags;
 mod health;
 mod keys;
+mod limits;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +21,7 @@ use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scal
 use netsocket_telemetry::parse_brokers;
 use serde::Deserialize;
 
+pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 use backends::RawBackends;
 pub use backends::{BACKEND_KEYS, BackendAddress};
 pub use flags::Flags;
@@ -30,10 +33,13 @@ pub use health::{
 };
 use keys::{Entries, Entry, RawTable};
 pub use keys::{KEYS, TABLES, in_table};
+pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 
+use crate::admission::Limits;
 use crate::balance::Policy;
 use crate::health::{Checks, HealthRules};
 use crate::listen::ListenOptions;
+use crate::live::ProxyRules;
 use crate::relay::{IdleLimits, RelayMode};
 
 /// Where clients connect.
@@ -79,6 +85,14 @@ pub struct Config {
     pub listen_options: ListenOptions,
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
+    /// Who may come in.
+    pub limits: Limits,
+    /// Who waits where every backend is full.
+    pub queue: QueueRules,
+    /// The PROXY protocol.
+    pub proxy: ProxyRules,
+    /// The access log.
+    pub access_log: AccessLogRules,
     /// How a backend is chosen.
     pub balance: Policy,
     /// Health checks.
@@ -133,6 +147,10 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
+            limits: Limits::default(),
+            queue: limits::default_queue(),
+            proxy: limits::default_proxy(),
+            access_log: access_log::default_access_log(),
             balance: Policy::default(),
             checks: health::default_checks(),
             health: health::default_rules(),
@@ -150,6 +168,10 @@ struct Raw {
     check: Option<RawTable>,
     ejection: Option<RawTable>,
     flap: Option<RawTable>,
+    address: Option<RawTable>,
+    queue: Option<RawTable>,
+    proxy: Option<RawTable>,
+    access_log: Option<RawTable>,
     #[serde(flatten)]
     single: BTreeMap<String, Scalar>,
 }
@@ -172,7 +194,15 @@ impl Config {
                 .is_some_and(|value| !value.is_empty());
             set || layers.flags.iter().any(|(name, _)| *name == key.name)
         };
-        let tables = [raw.check, raw.ejection, raw.flap];
+        let tables = [
+            raw.check,
+            raw.ejection,
+            raw.flap,
+            raw.address,
+            raw.queue,
+            raw.proxy,
+            raw.access_log,
+        ];
         let entries = Entries::new(&mut check, raw.single, tables, beaten);
         let config = Self::judge(&mut check, &entries, raw.backends.as_ref());
         check.finish(config)
@@ -204,6 +234,10 @@ impl Config {
                 fast_open: switch(check, "fast_open", value("fast_open")),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
+            limits: limits::limits(check, entries),
+            queue: limits::queue(check, entries),
+            proxy: limits::proxy(check, entries),
+            access_log: access_log::access_log(check, entries),
             balance: check.parse("balance", value("balance"), defaults.balance, &policies),
             checks: health::checks(check, entries),
             health: health::rules(check, entries),

@@ -8,6 +8,7 @@ mod prometheus;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::record::SessionRecord;
+use crate::relay::Traffic;
 use crate::termination::Termination;
 
 pub(crate) use prometheus::render;
@@ -42,15 +43,22 @@ impl Counters {
         if let Some(finished) = self.finished.get(record.termination.index()) {
             finished.fetch_add(1, Relaxed);
         }
-        self.bytes_up.fetch_add(record.traffic.up, Relaxed);
-        self.bytes_down.fetch_add(record.traffic.down, Relaxed);
-        self.retries.fetch_add(record.retries() as u64, Relaxed);
+        let retries = record.retries() as u64;
+        if retries > 0 {
+            self.retries.fetch_add(retries, Relaxed);
+        }
         for (backend, _) in &record.failures {
             backend.count_error();
         }
         if let Some(backend) = &record.backend {
             backend.count_session(record);
         }
+    }
+
+    /// Counts bytes of a session.
+    pub(crate) fn count_traffic(&self, traffic: Traffic) {
+        self.bytes_up.fetch_add(traffic.up, Relaxed);
+        self.bytes_down.fetch_add(traffic.down, Relaxed);
     }
 
     /// Counts a session as active, until [`Self::close`].
@@ -92,13 +100,13 @@ impl Counters {
             .map_or(0, |count| count.load(Relaxed))
     }
 
-    /// Bytes from clients to backends, in sessions that are over.
+    /// Bytes from clients to backends; those of open sessions some seconds late.
     #[must_use]
     pub fn bytes_up(&self) -> u64 {
         self.bytes_up.load(Relaxed)
     }
 
-    /// Bytes from backends to clients, in sessions that are over.
+    /// Bytes from backends to clients, likewise.
     #[must_use]
     pub fn bytes_down(&self) -> u64 {
         self.bytes_down.load(Relaxed)

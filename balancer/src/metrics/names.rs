@@ -102,6 +102,21 @@ pub const POOL_FAIL_OPEN: Family = gauge(
     "netsocket_pool_fail_open",
     "1 while no backend of the pool is healthy and all in service are used.",
 );
+/// Refused clients.
+pub const REFUSED: Family = counter(
+    "netsocket_refused_total",
+    "Clients that were not let in, by reason.",
+);
+/// Clients in the queue.
+pub const QUEUED: Family = gauge(
+    "netsocket_queued",
+    "Clients that wait for a place at a backend.",
+);
+/// Lines of the access log.
+pub const ACCESS_LOG_LINES: Family = counter(
+    "netsocket_access_log_lines_total",
+    "Lines of the access log: written, dropped for want of room, or not taken by its target.",
+);
 /// State of a backend.
 pub const BACKEND_UP: Family = gauge(
     "netsocket_backend_up",
@@ -182,6 +197,9 @@ pub const ALL: &[Family] = &[
     BYTES,
     RETRIES,
     ACCEPT_ERRORS,
+    REFUSED,
+    QUEUED,
+    ACCESS_LOG_LINES,
     POOL_FAIL_OPEN,
     BACKEND_UP,
     BACKEND_STATE,

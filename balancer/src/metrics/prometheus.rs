@@ -5,6 +5,8 @@ use std::fmt::{Display, Write as _};
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
+use crate::access_log::AccessLog;
+use crate::admission::Refusal;
 use crate::backend::Backend;
 use crate::health::State;
 use crate::pool::DEFAULT_POOL;
@@ -49,6 +51,7 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
     );
     page.family(names::RETRIES, [([], counters.retries())]);
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
+    doors(&mut page, shared);
     backends(&mut page, shared);
     if let Some(stats) = telemetry {
         page.family(
@@ -60,6 +63,29 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
         page.family(names::TELEMETRY_DROPPED, [([], stats.dropped)]);
     }
     page.text
+}
+
+fn doors(page: &mut Page, shared: &Shared) {
+    let live = shared.live.load();
+    page.family(
+        names::REFUSED,
+        Refusal::ALL.map(|refusal| {
+            let label = [(names::LABEL_REASON, refusal.label())];
+            (label, live.admission.refused(refusal))
+        }),
+    );
+    page.family(names::QUEUED, [([], shared.queue.len())]);
+    let log = shared.access_log.as_ref();
+    let lines = log.map(AccessLog::figures).unwrap_or_default();
+    page.family(
+        names::ACCESS_LOG_LINES,
+        [
+            ("written", lines.written),
+            ("dropped", lines.dropped),
+            ("failed", lines.failed),
+        ]
+        .map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
+    );
 }
 
 fn backends(page: &mut Page, shared: &Shared) {

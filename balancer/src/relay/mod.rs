@@ -29,7 +29,7 @@ pub use busy::RelayMode;
 pub(crate) use busy::RelaySwitch;
 pub(crate) use pipe::allow_pipes;
 pub(crate) use send_queue::Delivery;
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Early, Wire};
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;
@@ -50,6 +50,21 @@ pub struct Traffic {
     pub up: u64,
     /// From the backend to the client.
     pub down: u64,
+}
+
+impl Traffic {
+    /// What has come since `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            up: self.up.saturating_sub(before.up),
+            down: self.down.saturating_sub(before.down),
+        }
+    }
+
+    /// Both directions.
+    pub(crate) fn sum(self) -> u64 {
+        self.up + self.down
+    }
 }
 
 /// Why the relay is over.
@@ -94,6 +109,8 @@ pub(crate) struct Relay {
     up: Direction,
     down: Direction,
     clock: IdleClock,
+    /// Bytes up that are not the client's.
+    preface: u64,
     /// The side that is gone, once one is.
     lost: Option<(Side, io::ErrorKind)>,
     /// Who sent the latest byte.
@@ -106,15 +123,20 @@ impl Relay {
             up: Direction::default(),
             down: Direction::default(),
             clock: IdleClock::new(now, limits),
+            preface: 0,
             lost: None,
             spoke_last: None,
         }
     }
 
-    /// Takes over what the client sent before a backend was connected.
-    pub(crate) fn begin_with(&mut self, early: &[u8]) {
-        self.up.begin_with(early);
-        self.spoke_last = Some(Side::Client);
+    /// Has `preface` go to the backend before anything of the client, of which `early` has been read already. The
+    /// preface is no traffic.
+    pub(crate) fn begin_with(&mut self, preface: &[u8], early: &[u8]) {
+        self.preface = preface.len() as u64;
+        self.up.begin_with(&[preface, early].concat());
+        if !early.is_empty() {
+            self.spoke_last = Some(Side::Client);
+        }
     }
 
     /// Moves what can be moved in both directions, within the bound of one turn.
@@ -291,7 +313,7 @@ impl Relay {
 
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic {
-            up: self.up.bytes_written(),
+            up: self.up.bytes_written().saturating_sub(self.preface),
             down: self.down.bytes_written(),
         }
     }

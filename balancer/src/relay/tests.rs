@@ -209,10 +209,10 @@ fn bytes_and_ends_are_handed_on_and_counted() {
 #[test]
 fn what_came_before_the_backend_was_there_comes_first() {
     let mut scene = Scene::new();
-    scene.relay.begin_with(b"early ");
+    scene.relay.begin_with(b"preface ", b"early ");
     scene.client.write_all(b"late").unwrap();
     scene.moved(10, 0);
-    assert_eq!(take(&mut scene.backend).0, b"early late");
+    assert_eq!(take(&mut scene.backend).0, b"preface early late");
     assert_eq!(scene.expire(), idle(Side::Backend, false, false));
 }
 

@@ -4,12 +4,13 @@
 //! system says otherwise, and asks for nothing that cannot be had.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay, socket_error};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, getsockname, recv, send, shutdown};
 
 use super::pipe::Lease;
 use crate::poller::Readiness;
@@ -29,6 +30,17 @@ pub(super) enum Reading {
     End,
     /// Nothing for now.
     Nothing,
+}
+
+/// What came before a relay began.
+#[derive(Debug)]
+pub(crate) enum Early<'a> {
+    /// Nothing for now.
+    Nothing,
+    /// Nothing more will come.
+    Gone,
+    /// These; the end, if it came with them, is told by the next read.
+    Bytes(&'a [u8]),
 }
 
 /// A connected socket.
@@ -105,12 +117,29 @@ impl Wire {
     }
 
     /// Looks for a client's first bytes before anything is known of the socket.
-    pub(crate) fn read_early(&mut self, buffer: &mut [u8]) -> Option<Box<[u8]>> {
+    pub(crate) fn read_early(&mut self, buffer: &mut [u8]) -> Option<Vec<u8>> {
         match retry(|| recv(&self.socket, &mut *buffer, RecvFlags::empty())) {
-            Ok((count, _)) if count > 0 => buffer.get(..count).map(Box::from),
+            Ok((count, _)) if count > 0 => buffer.get(..count).map(Vec::from),
             // An end or an error will be told again.
             _ => None,
         }
+    }
+
+    /// Reads what a relay has not begun to read.
+    pub(crate) fn read_some<'b>(&mut self, buffer: &'b mut [u8]) -> Early<'b> {
+        match self.read(buffer) {
+            Ok(Reading::Nothing) => Early::Nothing,
+            Ok(Reading::End) | Err(_) => Early::Gone,
+            Ok(Reading::Bytes(count) | Reading::Last(count)) => {
+                Early::Bytes(buffer.get(..count).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The address that the peer connected to, or that we connected from.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        let address = getsockname(&self.socket).ok()?;
+        SocketAddr::try_from(address).ok()
     }
 
     /// Reads what is there. A read that leaves the buffer unfilled has emptied the socket (epoll(7)).

@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod admission;
 mod backpressure;
 mod configuration;
 mod descriptors;
@@ -29,4 +30,5 @@ mod redispatch;
 mod reset;
 mod round_robin;
 mod running;
+mod sessions;
 mod simulation;

@@ -83,6 +83,7 @@ impl Balancer {
             workers: 2.try_into().unwrap(),
             ..Config::default()
         };
+        config.access_log.target = None;
         config.checks.intervals = Intervals::every(NEVER);
         change(&mut config);
         let mut bound = Bound::bind(config).unwrap();
@@ -168,6 +169,11 @@ impl Balancer {
             body.len()
         );
         self.ask("PUT", path, &head, body).await
+    }
+
+    /// The same without a body.
+    pub async fn delete(&self, path: &str, head: &str) -> (u16, String) {
+        self.ask("DELETE", path, head, "").await
     }
 
     async fn ask(&self, method: &str, path: &str, head: &str, body: &str) -> (u16, String) {

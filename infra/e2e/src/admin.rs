@@ -32,6 +32,16 @@ impl Admin {
         serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {}", answer.body))
     }
 
+    /// Sessions since the start.
+    ///
+    /// # Panics
+    /// Where the page has another shape.
+    #[must_use]
+    pub fn sessions_begun(self) -> u64 {
+        let total = &self.json("/api/v1/pools")["sessions"]["total"];
+        total.as_u64().expect("a number of sessions")
+    }
+
     /// The backends of every pool.
     ///
     /// # Panics

@@ -216,7 +216,7 @@ impl Balancer {
     /// The sessions that have ended, as its log tells them.
     #[must_use]
     pub fn sessions(&self) -> Vec<serde_json::Value> {
-        access_log::of_target(&self.process.log(), "netsocket_balancer::access")
+        access_log::sessions(&self.process.log())
     }
 
     /// Waits until `count` sessions have ended, and gives them back.
@@ -232,6 +232,7 @@ fn balancer_command(backends: &[(&str, SocketAddr)]) -> Command {
     let mut command = clean_command(Program::Balancer.path());
     command
         .env(access_log::JSON_FORMAT.0, access_log::JSON_FORMAT.1)
+        .env(access_log::JSON_SESSIONS.0, access_log::JSON_SESSIONS.1)
         .args(["--admin", ANY_PORT]);
     for (name, address) in backends {
         command.args(["--backend", &format!("{name}={address}")]);

@@ -104,7 +104,7 @@ async fn is_ready(admin: SocketAddr) -> bool {
 fn config(listen: SocketAddr, admin: SocketAddr, backend: SocketAddr, settings: &str) -> String {
     format!(
         "listen = \"{listen}\"\nadmin = \"{admin}\"\nbackends = [\"backend={backend}\"]\nlog = \"warn\"\n\
-         check_interval = \"1h\"\nidle_timeout = \"1h\"\n{settings}"
+         check_interval = \"1h\"\naccess_log_target = \"off\"\nidle_timeout = \"1h\"\n{settings}"
     )
 }
 

@@ -257,7 +257,7 @@ fn is_at_end(mut stream: &std::net::TcpStream) -> bool {
 fn wrong_commands_of_a_person(world: &World) {
     let watched = Watched::start(world, "");
     let client = Client::of(watched.fleet.address());
-    let connected = watched.fleet.balancer.sessions().len();
+    let connected = watched.fleet.balancer.admin.sessions_begun();
     for (words, said) in [
         (&["hello"][..], "hello"),
         (&["dirlist"], "dirlist -a"),
@@ -283,7 +283,7 @@ fn wrong_commands_of_a_person(world: &World) {
         assert_eq!(ran.stderr.lines().count(), 1, "{words:?}: {}", ran.stderr);
     }
     assert_eq!(
-        watched.fleet.balancer.sessions().len(),
+        watched.fleet.balancer.admin.sessions_begun(),
         connected,
         "nothing was sent"
     );

@@ -8,6 +8,7 @@ use e2e::fleet::{Fleet, NAMES, Plan};
 use e2e::old_client::OldClient;
 use e2e::process::Process;
 use e2e::{PATIENCE, eventually};
+use serde_json::Value;
 
 use crate::world::World;
 
@@ -41,15 +42,15 @@ fn killed_and_restarted(world: &World) {
             .is_some_and(|reason| !reason.is_empty()),
         "{backend}"
     );
-    let retried = fleet.balancer.sessions().into_iter().filter(|session| {
-        session["failed"]
-            .as_str()
-            .is_some_and(|failed| failed.contains(VICTIM))
+    let met_the_dead = |session: &Value| {
+        let failures = session["failures"].as_array();
+        failures.is_some_and(|all| all.iter().any(|failure| failure["backend"] == VICTIM))
+    };
+    // The log comes a moment after the sessions. One that never met the dead backend has shown nothing.
+    eventually(PATIENCE, "a session that met the dead backend", || {
+        let sessions = fleet.balancer.sessions();
+        sessions.iter().any(met_the_dead).then_some(())
     });
-    assert!(
-        retried.count() > 0,
-        "no session met the dead backend: this test has seen nothing"
-    );
     (0..9).for_each(|_| use_both_wires(&fleet));
 
     let mut dead = held.remove(VICTIM).unwrap();

@@ -99,8 +99,12 @@ fn draining(settings: &str) -> (Balancer, TcpStream, TcpStream) {
 /// The record of the one session that carried bytes: connections that asked whether the balancer still accepts, and
 /// came before it stopped, have records too.
 fn record_of_session(balancer: &Balancer) -> Value {
-    let mut sessions = balancer.sessions();
-    sessions.retain(|session| session["bytes_up"] != 0);
+    // The log comes a moment after the session.
+    let mut sessions = eventually(PATIENCE, "the record of the session", || {
+        let mut sessions = balancer.sessions();
+        sessions.retain(|session| session["bytes_up"] != 0);
+        (!sessions.is_empty()).then_some(sessions)
+    });
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     sessions.remove(0)
 }

@@ -1,0 +1,81 @@
+//! The access log.
+
+use std::num::NonZeroU32;
+
+use netsocket_settings::Check;
+
+use super::keys::{Entries, Entry};
+use crate::access_log::{Format, Options, Scope, Selection, Target};
+
+/// Where lines go.
+pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
+
+const MOST_SAMPLED: u64 = 1_000_000_000;
+
+/// Where lines go and how they are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLogRules {
+    /// `None`: nowhere.
+    pub target: Option<Target>,
+    /// Their form, and which sessions have one.
+    pub options: Options,
+}
+
+pub(super) fn default_access_log() -> AccessLogRules {
+    AccessLogRules {
+        target: Some(Target::Stderr),
+        options: Options::default(),
+    }
+}
+
+pub(super) fn access_log(check: &mut Check, entries: &Entries) -> AccessLogRules {
+    let Entry { key, value } = entries.get("access_log_target");
+    let target = check.read_with(
+        &key,
+        value,
+        Some(Target::Stderr),
+        "off, stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash",
+        |text| match text {
+            "off" => Some(None),
+            _ => text.parse().ok().map(Some),
+        },
+    );
+    let Entry { key, value } = entries.get("access_log_format");
+    let format = check.read_with(
+        &key,
+        value,
+        Format::Text,
+        "text or json",
+        |text| match text {
+            "text" => Some(Format::Text),
+            "json" => Some(Format::Json),
+            _ => None,
+        },
+    );
+    let Entry { key, value } = entries.get("access_log_scope");
+    let scope = check.read_with(
+        &key,
+        value,
+        Scope::All,
+        "all or errors",
+        |text| match text {
+            "all" => Some(Scope::All),
+            "errors" => Some(Scope::Errors),
+            _ => None,
+        },
+    );
+    let Entry { key, value } = entries.get("access_log_sample");
+    let sample = check.count(&key, value, 1, 1..=MOST_SAMPLED);
+    let sample = u32::try_from(sample).ok().and_then(NonZeroU32::new);
+    AccessLogRules {
+        target,
+        options: Options {
+            format,
+            selection: Selection {
+                scope,
+                sample: sample.unwrap_or(NonZeroU32::MIN),
+            },
+            ..Options::default()
+        },
+    }
+}

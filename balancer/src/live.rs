@@ -1,0 +1,77 @@
+//! What sessions go by and a reload may change: swapped as a whole, read without a lock.
+
+use std::time::Duration;
+
+use netsocket_proxy_protocol::{Encoded, encode_v1, encode_v2};
+use std::net::SocketAddr;
+
+use crate::admission::{Admission, Networks};
+use crate::config::{Config, Timeouts};
+
+/// The rules of one running balancer.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) admission: Admission,
+    /// How long a client may wait in the queue.
+    pub(crate) queue_timeout: Duration,
+    pub(crate) proxy: ProxyRules,
+    /// First bytes go to backends with the first packet.
+    pub(crate) fast_open: bool,
+}
+
+impl Live {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self::with(config, Admission::new(config.limits.clone()))
+    }
+
+    /// Other rules; who is inside stays counted.
+    #[expect(dead_code, reason = "a reload is about to call it")]
+    pub(crate) fn changed(&self, config: &Config) -> Self {
+        Self::with(config, self.admission.with_limits(config.limits.clone()))
+    }
+
+    fn with(config: &Config, admission: Admission) -> Self {
+        Self {
+            timeouts: config.timeouts,
+            admission,
+            queue_timeout: config.queue.timeout,
+            proxy: config.proxy.clone(),
+            fast_open: config.listen_options.fast_open,
+        }
+    }
+}
+
+/// How the PROXY protocol is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyRules {
+    /// Peers that begin with a header, which is believed. All others are clients.
+    pub from: Networks,
+    /// For a header to be complete.
+    pub timeout: Duration,
+    /// What backends get.
+    pub send: ProxySend,
+}
+
+/// What a backend gets before a client's first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxySend {
+    /// Nothing.
+    #[default]
+    Off,
+    /// A header of version 1.
+    V1,
+    /// A header of version 2.
+    V2,
+}
+
+impl ProxySend {
+    /// The header for a client that connected to `destination`; none where none is sent.
+    pub(crate) fn header(self, client: SocketAddr, destination: SocketAddr) -> Option<Encoded> {
+        match self {
+            Self::Off => None,
+            Self::V1 => Some(encode_v1(client, destination)),
+            Self::V2 => Some(encode_v2(client, destination)),
+        }
+    }
+}

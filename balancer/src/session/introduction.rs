@@ -1,0 +1,67 @@
+//! A trusted peer says who the client is: the header of the PROXY protocol, before anything else.
+
+use std::net::SocketAddr;
+
+use netsocket_proxy_protocol::{Command, Error, Parsed, parse};
+use tokio::time::Instant;
+
+use crate::relay::{Early, Wire};
+
+/// A header on its way.
+pub(super) struct Introduction {
+    received: Vec<u8>,
+    since: Instant,
+}
+
+/// What the peer has said so far.
+pub(super) enum Heard {
+    /// Not enough.
+    Nothing,
+    /// Nothing more will come.
+    Gone,
+    /// Something else.
+    Wrong(Error),
+    /// All of it.
+    Client {
+        /// The real client; `None` where the peer speaks for itself.
+        address: Option<SocketAddr>,
+        /// Where that one connected to.
+        destination: Option<SocketAddr>,
+        /// What came behind the header.
+        early: Vec<u8>,
+    },
+}
+
+impl Introduction {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            received: Vec::new(),
+            since: now,
+        }
+    }
+
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Takes in what has come.
+    pub(super) fn listen(&mut self, client: &mut Wire, buffer: &mut [u8]) -> Heard {
+        match client.read_some(buffer) {
+            Early::Nothing => return Heard::Nothing,
+            Early::Gone => return Heard::Gone,
+            Early::Bytes(bytes) => self.received.extend_from_slice(bytes),
+        }
+        match parse(&self.received) {
+            Ok(Parsed::Incomplete { .. }) => Heard::Nothing,
+            Err(error) => Heard::Wrong(error),
+            Ok(Parsed::Header(header)) => {
+                let local = header.command == Command::Local;
+                Heard::Client {
+                    address: header.source().filter(|_| !local),
+                    destination: header.destination().filter(|_| !local),
+                    early: self.received.get(header.len..).unwrap_or_default().to_vec(),
+                }
+            }
+        }
+    }
+}
