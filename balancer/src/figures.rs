@@ -1,6 +1,6 @@
 //! What the balancer reports to telemetry, once a second.
 
-use netsocket_telemetry::{BackendRecord, Figures};
+use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
 
 use crate::backend::Backend;
 use crate::record::millis;
@@ -17,6 +17,13 @@ pub(crate) fn figures(shared: &Shared) -> Figures {
             .iter()
             .map(|backend| backend_record(backend))
             .collect(),
+        balancer: Some(BalancerFigures {
+            bytes_up: shared.counters.bytes_up(),
+            bytes_down: shared.counters.bytes_down(),
+            retries: shared.counters.retries(),
+            accept_errors: shared.counters.accept_errors(),
+        }),
+        fileserver: None,
     }
 }
 

@@ -1,106 +1,109 @@
 //! Records from Kafka to InfluxDB 2: the program `netsocket-collector`.
 //!
-//! The collector starts at the earliest offset of every partition each time. That loses nothing and doubles nothing: a
-//! point carries the time of its record and the tags `host`, `role`, `instance` (and `backend`), so a record that is
-//! read again overwrites its own points. Within one run it keeps its place through every lost connection.
-//!
 //! A batch is read, written until InfluxDB has accepted it, and only then the next one is read. While InfluxDB is down
-//! nothing more is taken from Kafka, which keeps it; memory stays at one batch a partition.
+//! nothing more is taken from Kafka, which keeps it; memory stays at one batch a partition. Where each partition stands is
+//! kept in the database itself (`position`), after its points; so no disk is needed and any replica can take over.
+//!
+//! Nothing is lost and nothing doubled: a point carries the time of its record and the tags `host`, `role`, `instance`
+//! (and `backend`, `command`, `event`), so a record that is read again overwrites its own points. For the same reason two
+//! collectors of one topic do no harm to each other.
 
+mod admin;
+mod cluster;
 mod config;
 mod influx;
 mod log;
-mod pipeline;
 mod points;
+mod position;
+mod print;
+mod reader;
 mod received;
+pub mod setup;
+mod status;
+mod supervisor;
+mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, InfluxUrl, KEYS, Token};
 pub use influx::{Influx, InfluxError};
 pub use log::{Fetched, LogEntry, PartitionLog};
-pub use pipeline::{Positions, Totals, collect};
-pub use points::{MAX_TAG_CHARS, points};
-pub use received::{BadRecord, Received};
+pub use points::{MAX_TAG_CHARS, MAX_TEXT_CHARS, points};
+pub use position::Positions;
+pub use print::{Format, print};
+pub use reader::Collector;
+pub use received::{BadKind, BadRecord, Figure, Measured, Received};
+pub use status::{Health, PATIENCE, Standing, Status, Totals};
 
 use crate::backoff::{Backoff, chance};
-use crate::kafka::{self, KafkaError};
-use log::KafkaPartition;
+use cluster::Cluster;
+use supervisor::supervise;
 
-/// For a TCP connect and Kafka's first exchange of versions and metadata.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For every other question to a broker.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// The wait after the first failure of a row.
+/// The wait after the positions could not be read for the first time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
-/// The longest wait between two attempts.
+/// The longest wait between two such attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// The largest answer of a broker: a fetch of one large record batch.
-const MAX_ANSWER: usize = 64 << 20;
 
-/// Reads and writes until `shutdown`, through every failure of either side, and says what it did.
+/// Reads and writes until `shutdown`, through every failure of either side, and says what it did. `/metrics` and
+/// `/healthz` are served on `admin` meanwhile.
 ///
 /// # Errors
 /// Only that no client for InfluxDB can be made of the settings.
 pub async fn run(
     config: &Config,
     token: Token,
+    admin: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<Totals, InfluxError> {
-    let influx = Influx::new(&config.influx_url, &config.org, &config.bucket, token)?;
-    let positions = Positions::default();
-    let totals = Totals::default();
-    let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
-    let mut failing = false;
-    while !shutdown.is_cancelled() {
-        let error = match shutdown.run_until_cancelled(open(config)).await {
-            None => break,
-            Some(Ok(logs)) => {
-                tracing::info!(
-                    topic = config.topic,
-                    partitions = logs.len(),
-                    "reading from Kafka"
-                );
-                let began = Instant::now();
-                let Err(error) = collect(logs, &influx, &positions, &totals, &shutdown).await
-                else {
-                    break;
-                };
-                if began.elapsed() > BACKOFF_MAX {
-                    backoff.reset();
-                    failing = false;
-                }
-                error
+    let influx = Influx::new(&config.influx_url, &config.org, token)?;
+    let bucket = config.position_bucket.as_ref().unwrap_or(&config.bucket);
+    let positions = Positions::new(&config.topic, bucket);
+    let collector = Arc::new(Collector::new(influx, &config.bucket, positions));
+    let stop_admin = CancellationToken::new();
+    let _stop_admin = stop_admin.clone().drop_guard();
+    tokio::spawn({
+        let serve = admin::serve(admin, Arc::clone(&collector));
+        async move {
+            if let Some(Err(error)) = stop_admin.run_until_cancelled(serve).await {
+                tracing::error!(%error, "metrics are not served any more");
             }
-            Some(Err(error)) => error,
-        };
-        if !failing {
-            tracing::warn!(%error, "Kafka cannot be read; trying again");
         }
-        failing = true;
-        shutdown
-            .run_until_cancelled(sleep(backoff.after_failure(chance())))
-            .await;
+    });
+    if shutdown
+        .run_until_cancelled(load_positions(&collector))
+        .await
+        .is_some()
+    {
+        let cluster = Arc::new(Cluster::new(config));
+        supervise(cluster, Arc::clone(&collector), &shutdown).await;
     }
-    Ok(totals)
+    Ok(collector.status().totals())
 }
 
-/// Every partition of the topic, each with its leader found.
-async fn open(config: &Config) -> Result<Vec<(i32, KafkaPartition)>, KafkaError> {
-    let client = kafka::connect(&config.kafka, MAX_ANSWER, CONNECT_TIMEOUT).await?;
-    let indexes = kafka::partitions(&client, &config.topic, REQUEST_TIMEOUT).await?;
-    if indexes.is_empty() {
-        return Err(KafkaError::NoTopic {
-            topic: config.topic.clone(),
-        });
+/// Asks the database until it has answered. One that denies it to us costs only time: everything is read again.
+async fn load_positions(collector: &Collector) {
+    let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
+    loop {
+        match collector.positions().load(collector.influx()).await {
+            Ok(partitions) => {
+                tracing::info!(partitions, "positions known");
+                return;
+            }
+            Err(error) if error.is_denial() => {
+                tracing::warn!(%error, "no positions: all that Kafka has is read, which doubles nothing");
+                return;
+            }
+            Err(error) => {
+                if collector.status().write_failed(error.to_string()) {
+                    tracing::warn!(%error, "InfluxDB does not tell the positions; trying again");
+                }
+            }
+        }
+        sleep(backoff.after_failure(chance())).await;
     }
-    let mut logs = Vec::new();
-    for index in indexes {
-        let partition = kafka::partition(&client, &config.topic, index, REQUEST_TIMEOUT).await?;
-        logs.push((index, KafkaPartition::new(partition, REQUEST_TIMEOUT)));
-    }
-    Ok(logs)
 }

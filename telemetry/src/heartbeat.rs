@@ -1,28 +1,22 @@
-//! What a process runs to be seen: once a whole second a record, to every sink.
+//! What a process runs to be seen: once a whole second a record, to every sink, and an event at its start and its end.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::history::History;
+use crate::event::{Event, EventKind};
+use crate::figures::Figures;
 use crate::producer::Producer;
-use crate::record::{Figures, Identity, Record};
+use crate::record::{Identity, Record, Tick};
 use crate::sampler::{MIN_SAMPLE_INTERVAL, Sampler};
+use crate::sinks::Sinks;
 use crate::wall_clock::{WallClock, next_second, second_of_tick};
 
-/// Where records go.
-#[derive(Debug, Clone, Default)]
-pub struct Sinks {
-    /// The embedded history.
-    pub history: Option<Arc<History>>,
-    /// Kafka.
-    pub producer: Option<Producer>,
-}
-
 /// Measures on every whole second of the wall clock until `shutdown`, and hands each record to every sink. Seconds that
-/// pass while the process is held up are skipped, not made up for. Works with tokio's paused clock, where the records'
-/// times go with it.
+/// pass while the process is held up are skipped, not made up for; the next record says how many and how late it is.
+/// Works with tokio's paused clock, where the records' times go with it.
 ///
 /// `figures` is called once a second; it should only copy counters.
 pub async fn heartbeat(
@@ -31,8 +25,11 @@ pub async fn heartbeat(
     sinks: Sinks,
     shutdown: CancellationToken,
 ) {
+    let _last_words = sinks.producer.as_ref().map(Producer::speaking);
     let mut sampler = Sampler::new();
     let clock = WallClock::new();
+    let event = |kind, text| sinks.event(Event::new(&identity, clock.now(), kind, text));
+    event(EventKind::Start, "the process has started");
     let ticks = async {
         // The CPU figure needs this much time to mean something.
         sleep(MIN_SAMPLE_INTERVAL).await;
@@ -41,19 +38,27 @@ pub async fn heartbeat(
             let now = clock.now();
             let due = next_second(now, last);
             sleep((due - now).to_std().unwrap_or_default()).await;
-            let ts = second_of_tick(due, clock.now());
+            let now = clock.now();
+            let ts = second_of_tick(due, now);
+            let tick = punctuality(last, ts, now);
             last = Some(ts);
-            let record = Arc::new(Record::new(&identity, ts, sampler.sample(), figures()));
-            if let Some(producer) = &sinks.producer {
-                producer.record(&record);
-            }
-            if let Some(history) = &sinks.history {
-                history.push(record);
-            }
+            let record = Record::new(&identity, ts, sampler.sample(), figures());
+            let stats = sinks.producer.as_ref().map(Producer::stats);
+            sinks.record(Arc::new(record.with_telemetry(tick, stats.as_ref())));
         }
     };
     // The ticks never end by themselves.
     let _: Option<()> = shutdown.run_until_cancelled(ticks).await;
+    event(EventKind::Stop, "the process ends as it was told");
+}
+
+/// What the record of `ts`, made at `now`, says of its own time. A clock that was set back misses nothing.
+fn punctuality(last: Option<DateTime<Utc>>, ts: DateTime<Utc>, now: DateTime<Utc>) -> Tick {
+    let missed = last.map_or(0, |last| (ts - last).num_seconds() - 1);
+    Tick {
+        late_ms: u64::try_from((now - ts).num_milliseconds()).unwrap_or_default(),
+        missed_ticks: u64::try_from(missed).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -61,16 +66,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::history::History;
     use crate::record::Role;
 
-    #[tokio::test(start_paused = true)]
-    async fn ten_seconds_are_ten_records_on_whole_seconds() {
+    fn sinks() -> (Arc<History>, Sinks) {
         let history = Arc::new(History::new(Duration::from_secs(60)));
-        let shutdown = CancellationToken::new();
         let sinks = Sinks {
             history: Some(Arc::clone(&history)),
             producer: None,
         };
+        (history, sinks)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_seconds_are_ten_records_on_whole_seconds() {
+        let (history, sinks) = sinks();
+        let shutdown = CancellationToken::new();
         let mut calls = 0;
         let figures = move || {
             calls += 1;
@@ -100,7 +111,29 @@ mod tests {
         assert!(
             records
                 .iter()
-                .all(|record| record.ts.timestamp_subsec_nanos() == 0)
+                .all(|record| record.ts.timestamp_subsec_nanos() == 0
+                    && record.tick.missed_ticks == 0)
         );
+        let events: Vec<_> = history.events().iter().map(|event| event.event).collect();
+        assert_eq!(events, [EventKind::Start, EventKind::Stop]);
+    }
+
+    #[test]
+    fn a_late_record_says_so() {
+        let ms = |millis| DateTime::from_timestamp_millis(millis).unwrap();
+        for (last, ts, now, late_ms, missed_ticks) in [
+            (None, 5_000, 5_003, 3, 0),
+            (Some(4_000), 5_000, 5_900, 900, 0),
+            (Some(1_000), 5_000, 5_100, 100, 3),
+            (Some(9_000), 5_000, 4_999, 0, 0),
+        ] {
+            assert_eq!(
+                punctuality(last.map(ms), ms(ts), ms(now)),
+                Tick {
+                    late_ms,
+                    missed_ticks
+                }
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The embedded sink: the records of the last minutes, in memory.
+//! The embedded sink: the records and events of the last minutes, in memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::event::Event;
 use crate::record::Record;
+
+/// The events kept, whatever the span: a backend that flaps must not push memory up.
+const EVENTS: usize = 200;
 
 /// The records of a span of time up to the newest one. Shared by reference; a push and a read hold its lock for moments
 /// only.
@@ -15,6 +19,7 @@ pub struct History {
     span: TimeDelta,
     capacity: usize,
     records: Mutex<VecDeque<Arc<Record>>>,
+    events: Mutex<VecDeque<Arc<Event>>>,
 }
 
 impl History {
@@ -28,6 +33,7 @@ impl History {
             span,
             capacity,
             records: Mutex::default(),
+            events: Mutex::default(),
         }
     }
 
@@ -43,6 +49,21 @@ impl History {
         {
             records.pop_front();
         }
+    }
+
+    /// Adds the newest event; the last 200 are kept.
+    pub fn push_event(&self, event: Arc<Event>) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() == EVENTS {
+            events.pop_front();
+        }
+        events.push_back(event);
+    }
+
+    /// The events kept, oldest first.
+    pub fn events(&self) -> Vec<Arc<Event>> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().cloned().collect()
     }
 
     /// The records kept, oldest first.
@@ -61,7 +82,9 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::record::{Figures, Identity, Role};
+    use crate::event::EventKind;
+    use crate::figures::Figures;
+    use crate::record::{Identity, Role};
     use crate::sampler::HostSample;
 
     fn at(second: i64) -> Arc<Record> {
@@ -111,6 +134,19 @@ mod tests {
             history.push(at(second));
         }
         assert_eq!(seconds(&history), [2, 1, 0]);
+    }
+
+    #[test]
+    fn of_many_events_the_last_are_kept() {
+        let history = History::new(Duration::from_secs(3));
+        let identity = Identity::new(Role::Balancer, "lb");
+        for number in 0..=EVENTS {
+            let ts = DateTime::UNIX_EPOCH;
+            let event = Event::new(&identity, ts, EventKind::Reload, number.to_string());
+            history.push_event(Arc::new(event));
+        }
+        let events = history.events();
+        assert_eq!((events.len(), events[0].text.as_str()), (EVENTS, "1"));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! every call goes through [`within`], and retries inside are switched off: whoever gets an error drops the client,
 //! waits, and starts again with a new one, which also learns of moved leaders.
 
+mod security;
+
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -16,11 +18,35 @@ use rskafka::client::partition::{PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use tokio::time::timeout;
 
+pub use security::{Sasl, SaslMechanism, Security, SecurityError};
+
 /// The name by which brokers know us in their logs and quotas.
 const CLIENT_ID: &str = "netsocket";
 
 /// Tells the broker to use its own default (KIP-464), for the partitions and the replicas of a new topic.
-const BROKER_DEFAULT: i32 = -1;
+const BROKER_DEFAULT: i16 = -1;
+
+/// How a topic is created where it is absent. How long it keeps records is the broker's setting (`log.retention.*`):
+/// rskafka cannot send a topic its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewTopic {
+    /// False: an absent topic is an error until somebody else creates it.
+    pub create: bool,
+    /// Partitions; None for the broker's default.
+    pub partitions: Option<i32>,
+    /// Replicas of each partition; None for the broker's default.
+    pub replication: Option<i16>,
+}
+
+impl Default for NewTopic {
+    fn default() -> Self {
+        Self {
+            create: true,
+            partitions: None,
+            replication: None,
+        }
+    }
+}
 
 /// Why a step with Kafka failed. All are worth another attempt with a new client unless a method says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +69,7 @@ pub enum KafkaError {
         source: Box<ClientError>,
     },
     /// The topic is not there (yet).
-    #[error("topic {topic}: does not exist")]
+    #[error("topic {topic}: does not exist, and nobody has been told to create it")]
     NoTopic {
         /// Its name.
         topic: String,
@@ -65,6 +91,15 @@ impl KafkaError {
             },
             _ => None,
         }
+    }
+
+    /// The broker has said no: what was sent is certainly not stored.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        // This one comes from a broker whose followers are too slow; the leader has the batch.
+        self.protocol().is_some_and(|error| {
+            error != ProtocolError::NotEnoughReplicasAfterAppend
+                && error != ProtocolError::RequestTimedOut
+        })
     }
 
     /// The broker will never take this batch, so sending it again is useless; parts of it may be fine.
@@ -127,6 +162,7 @@ pub(crate) async fn within<T>(
 /// A new client that has spoken with one of the brokers. `max_message` bounds the memory that one answer may take.
 pub(crate) async fn connect(
     brokers: &[String],
+    security: &Security,
     max_message: usize,
     limit: Duration,
 ) -> Result<Client, KafkaError> {
@@ -137,7 +173,7 @@ pub(crate) async fn connect(
             deadline: Some(Duration::ZERO),
             ..BackoffConfig::default()
         });
-    within("connect", limit, builder.build()).await
+    within("connect", limit, security.apply(builder).build()).await
 }
 
 /// The partitions of a topic in ascending order; none if it does not exist.
@@ -153,10 +189,11 @@ pub(crate) async fn partitions(
         .unwrap_or_default())
 }
 
-/// Creates a topic with the broker's defaults. That somebody else was faster is success.
+/// Creates a topic. That somebody else was faster is success.
 pub(crate) async fn create_topic(
     client: &Client,
     topic: &str,
+    new: NewTopic,
     limit: Duration,
 ) -> Result<(), KafkaError> {
     let step = "create topic";
@@ -170,7 +207,12 @@ pub(crate) async fn create_topic(
     let created = within(
         step,
         limit,
-        controller.create_topic(topic, BROKER_DEFAULT, -1, limit_ms),
+        controller.create_topic(
+            topic,
+            new.partitions.unwrap_or(BROKER_DEFAULT.into()),
+            new.replication.unwrap_or(BROKER_DEFAULT),
+            limit_ms,
+        ),
     )
     .await;
     match created {

@@ -1,14 +1,16 @@
 //! The program `netsocket-collector`: records from Kafka to InfluxDB 2.
 
+use std::io::{IsTerminal as _, stdout};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
-use netsocket_settings::{Flag, Layers, Problem, Problems, init_log};
-use netsocket_telemetry::collector::{self, Config, Token};
+use clap::{Parser, Subcommand, ValueEnum};
+use netsocket_settings::{Flag, Layers, Problem, Problems, init_log, parse_duration};
+use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
+use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ const EXIT_SETTINGS: u8 = 2;
 #[command(name = "netsocket-collector", version)]
 struct Flags {
     /// Settings file (TOML)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// Check the settings and exit
     #[arg(long)]
@@ -35,14 +37,58 @@ struct Flags {
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
     /// InfluxDB's address [default: http://127.0.0.1:8086]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     influx_url: Option<String>,
     /// InfluxDB's organisation [default: root]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     org: Option<String>,
     /// InfluxDB's bucket [default: root]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     bucket: Option<String>,
+    /// Bucket in which the collector keeps its place [default: the bucket]
+    #[arg(long, value_name = "NAME", global = true)]
+    position_bucket: Option<String>,
+    /// Address of /metrics and /healthz [default: 127.0.0.1:8405]
+    #[arg(long, value_name = "IP:PORT")]
+    admin: Option<String>,
+    /// Print new records instead of storing them; text on a terminal, else the JSON as it came
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, value_enum)]
+    stdout: Option<Option<Output>>,
+    /// With --stdout: begin with the oldest record
+    #[arg(long, requires = "stdout")]
+    from_start: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new InfluxDB ready: organisation, buckets, tokens; and print what to put where
+    ///
+    /// The first user's password comes from NETSOCKET_INFLUX_PASSWORD, or is made and printed. On an InfluxDB that is set
+    /// up already, NETSOCKET_INFLUX_ADMIN_TOKEN must hold a token that may do everything.
+    Setup {
+        /// The first user
+        #[arg(long, value_name = "NAME", default_value = "root")]
+        user: String,
+        /// How long points are kept, such as 30d; 0 is for ever
+        #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
+        retention: Duration,
+    },
+}
+
+/// What is to be done.
+enum Task {
+    Check,
+    Collect(Token),
+    Print { format: Format, from_start: bool },
+    Setup { user: String, retention: Duration },
 }
 
 impl Flags {
@@ -53,6 +99,8 @@ impl Flags {
             ("influx_url", &self.influx_url),
             ("org", &self.org),
             ("bucket", &self.bucket),
+            ("position_bucket", &self.position_bucket),
+            ("admin", &self.admin),
         ];
         let flags = given
             .into_iter()
@@ -67,19 +115,19 @@ impl Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let (config, token) = match settings(&flags) {
-        Ok((config, Some(token))) => (config, token),
-        Ok((_, None)) => {
+    let (config, task) = match settings(&flags) {
+        Ok((_, Task::Check)) => {
             println!("settings are OK");
             return ExitCode::SUCCESS;
         }
+        Ok(settings) => settings,
         Err(problems) => {
             eprintln!("{problems}");
             return ExitCode::from(EXIT_SETTINGS);
         }
     };
     init_log(&config.log, config.log_format);
-    match start(&config, token) {
+    match start(&config, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -88,24 +136,102 @@ fn main() -> ExitCode {
     }
 }
 
-/// The settings, with the token that a start needs and a check does not.
-fn settings(flags: &Flags) -> Result<(Config, Option<Token>), Problems> {
-    let config = Config::load(&flags.layers(), |name| std::env::var(name).ok())?;
-    match config.token.clone() {
-        _ if flags.check_config => Ok((config, None)),
-        Some(token) => Ok((config, Some(token))),
-        None => Err(Problem {
-            origin: ENV_INFLUXDB_TOKEN.to_owned(),
-            key: String::new(),
-            given: String::new(),
-            allowed: "is not set; it holds the API token of InfluxDB".to_owned(),
+/// The settings, and what is to be done with them. Only collecting needs the token.
+fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
+    let config = Config::load(&flags.layers(), variable)?;
+    let task = match (&flags.command, flags.stdout, config.token.clone()) {
+        _ if flags.check_config => Task::Check,
+        (Some(Command::Setup { user, retention }), ..) => Task::Setup {
+            user: user.clone(),
+            retention: *retention,
+        },
+        (None, Some(format), _) => Task::Print {
+            format: match format {
+                Some(Output::Json) => Format::Json,
+                Some(Output::Text) => Format::Text,
+                None if stdout().is_terminal() => Format::Text,
+                None => Format::Json,
+            },
+            from_start: flags.from_start,
+        },
+        (None, None, Some(token)) => Task::Collect(token),
+        (None, None, None) => {
+            return Err(Problem {
+                origin: ENV_INFLUXDB_TOKEN.to_owned(),
+                key: String::new(),
+                given: String::new(),
+                allowed: "is not set; it holds the API token of InfluxDB".to_owned(),
+            }
+            .into());
         }
-        .into()),
-    }
+    };
+    Ok((config, task))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn start(config: &Config, token: Token) -> anyhow::Result<()> {
+async fn start(config: &Config, task: Task) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    match task {
+        Task::Check => Ok(()),
+        Task::Collect(token) => {
+            until_signalled(collect(config, token, shutdown.clone()), &shutdown).await
+        }
+        Task::Print { format, from_start } => {
+            let print = async {
+                let output = Box::new(stdout());
+                collector::print(config, format, from_start, output, &shutdown)
+                    .await
+                    .context("standard output")
+            };
+            until_signalled(print, &shutdown).await
+        }
+        Task::Setup { user, retention } => {
+            let plan = Plan {
+                user,
+                password: variable(ENV_PASSWORD),
+                admin: variable(ENV_ADMIN_TOKEN).as_deref().and_then(Token::new),
+                retention,
+            };
+            println!("{}", setup(config, plan).await?);
+            Ok(())
+        }
+    }
+}
+
+async fn collect(config: &Config, token: Token, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let admin = tokio::net::TcpListener::bind(config.admin)
+        .await
+        .with_context(|| format!("cannot listen on {} (--admin)", config.admin))?;
+    tracing::info!(
+        kafka = config.kafka.join(","),
+        topic = config.topic,
+        influx_url = config.influx_url.as_str(),
+        org = config.org,
+        bucket = config.bucket,
+        admin = %admin.local_addr()?,
+        "collecting"
+    );
+    let totals = collector::run(config, token, admin, shutdown).await?;
+    tracing::info!(
+        records = totals.records,
+        points = totals.points,
+        bad = totals.bad(),
+        refused = totals.refused,
+        missed = totals.missed,
+        "stopped"
+    );
+    Ok(())
+}
+
+/// Runs to the end, which the first signal asks for; a second one does not wait for it.
+async fn until_signalled(
+    running: impl Future<Output = anyhow::Result<()>>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut signalled = async || {
@@ -114,43 +240,13 @@ async fn start(config: &Config, token: Token) -> anyhow::Result<()> {
             _ = terminate.recv() => {}
         }
     };
-    let Config {
-        kafka,
-        topic,
-        influx_url,
-        org,
-        bucket,
-        ..
-    } = config;
-    tracing::info!(
-        kafka = kafka.join(","),
-        topic,
-        influx_url = influx_url.as_str(),
-        org,
-        bucket,
-        "collecting"
-    );
-
-    let shutdown = CancellationToken::new();
-    let mut running = pin!(collector::run(config, token, shutdown.clone()));
-    let totals = tokio::select! {
-        totals = &mut running => totals?,
-        () = signalled() => {
-            shutdown.cancel();
-            tokio::select! {
-                totals = &mut running => totals?,
-                () = signalled() => anyhow::bail!("a second signal: ended in the middle of a write"),
-            }
-        }
-    };
-    let [records, points, bad, refused, missed] = [
-        &totals.records,
-        &totals.points,
-        &totals.bad,
-        &totals.refused,
-        &totals.missed,
-    ]
-    .map(|counter| counter.load(Ordering::Relaxed));
-    tracing::info!(records, points, bad, refused, missed, "stopped");
-    Ok(())
+    let mut running = pin!(running);
+    tokio::select! {
+        done = &mut running => return done,
+        () = signalled() => shutdown.cancel(),
+    }
+    tokio::select! {
+        done = &mut running => done,
+        () = signalled() => anyhow::bail!("a second signal: ended in the middle of a write"),
+    }
 }

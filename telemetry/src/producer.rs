@@ -1,25 +1,30 @@
 //! Records on their way to Kafka, without ever holding up who measures them.
 //!
-//! [`Producer::record`] puts a record into a bounded queue and returns. A background task connects for ever, sends in
-//! batches, and starts again from nothing after any error. While Kafka is away the oldest records are given up and
+//! [`Producer::record`] puts a reference to a record into a bounded queue and returns; it is the background task that
+//! writes it as JSON. That task connects for ever, sends in batches, and starts again from nothing after any error. While Kafka is away the oldest records are given up and
 //! counted. An answer that is lost after Kafka stored a batch makes that batch be stored twice; readers tell records by
 //! their time and identity, so this does no harm.
 
+mod entry;
 mod link;
 mod queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-pub use queue::QueueLimits;
+pub use queue::{Drops, QueueLimits};
 
+use crate::event::Event;
+use crate::kafka::{NewTopic, Security};
 use crate::names::TOPIC;
 use crate::record::Record;
+use entry::Entry;
 use queue::Queue;
 
 /// Records that wait while Kafka is away: ten minutes of them.
@@ -30,6 +35,8 @@ const QUEUE_BYTES: usize = 8 << 20;
 const BATCH_RECORDS: usize = 200;
 /// Bytes sent at once, well below the 1 MiB that brokers accept by default.
 const BATCH_BYTES: usize = 512 << 10;
+/// How long the first record after a pause waits for others to go with it.
+const LINGER: Duration = Duration::from_millis(20);
 /// For a TCP connect and Kafka's first exchange of versions and metadata.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For every other question to a broker.
@@ -39,13 +46,46 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 /// The longest wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
+/// How batches are compressed on their way and in Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// LZ4: a quarter of the size for next to no CPU.
+    #[default]
+    Lz4,
+    /// Zstandard: smaller, for more CPU.
+    Zstd,
+}
+
+impl Compression {
+    /// Reads `none`, `lz4` or `zstd`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "none" => Some(Self::None),
+            "lz4" => Some(Self::Lz4),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+}
+
 /// What a producer sends to, and how patient it is.
 #[derive(Debug, Clone)]
 pub struct ProducerConfig {
     /// `HOST:PORT` of the brokers to start from; see [`crate::parse_brokers`].
     pub brokers: Vec<String>,
-    /// The topic; created with the broker's defaults where it is absent.
+    /// The topic.
     pub topic: String,
+    /// What happens where the topic is absent.
+    pub new_topic: NewTopic,
+    /// How connections are protected.
+    pub security: Security,
+    /// How batches are compressed.
+    pub compression: Compression,
+    /// How long the first record after a pause waits for others.
+    pub linger: Duration,
     /// The bounds of what waits.
     pub limits: QueueLimits,
     /// For a connect, until the broker has told its topology.
@@ -65,6 +105,10 @@ impl ProducerConfig {
         Self {
             brokers,
             topic: TOPIC.to_owned(),
+            new_topic: NewTopic::default(),
+            security: Security::default(),
+            compression: Compression::default(),
+            linger: LINGER,
             limits: QueueLimits {
                 records: QUEUE_RECORDS,
                 bytes: QUEUE_BYTES,
@@ -86,10 +130,18 @@ pub struct ProducerStats {
     pub connected: bool,
     /// Records that wait or are on their way.
     pub queued: u64,
+    /// Bytes of memory of those that wait, about.
+    pub queued_bytes: u64,
     /// Records that Kafka has acknowledged.
     pub sent: u64,
-    /// Records that were given up: too old, refused by the broker, or left at the end.
+    /// Records that were given up.
     pub dropped: u64,
+    /// The same by reason.
+    pub drops: Drops,
+    /// Connections so far; each after the first is a reconnect.
+    pub connects: u64,
+    /// Failures so far, of connects and of batches.
+    pub failures: u64,
     /// The last failure, kept after it is over.
     pub last_error: Option<String>,
 }
@@ -102,32 +154,23 @@ pub struct Producer {
     _last_handle: Arc<DropGuard>,
 }
 
-/// A record as it will be sent.
-#[derive(Debug, Clone)]
-struct Message {
-    json: Vec<u8>,
-    ts: DateTime<Utc>,
-}
-
-impl AsRef<[u8]> for Message {
-    fn as_ref(&self) -> &[u8] {
-        &self.json
-    }
-}
-
 #[derive(Debug, Default)]
 struct LinkState {
     connected: bool,
+    connects: u64,
+    failures: u64,
     last_error: Option<String>,
 }
 
 /// What the handles and the background task have in common. Both locks are held for moments, never over an await.
 #[derive(Debug)]
 struct Shared {
-    queue: Mutex<Queue<Message>>,
+    queue: Mutex<Queue<Entry>>,
     link: Mutex<LinkState>,
     /// A record was added.
     wake: Notify,
+    /// Who has been told to end, but has last words.
+    speakers: TaskTracker,
     /// Send what is there, then end.
     closing: CancellationToken,
     /// The task has ended.
@@ -135,11 +178,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(queue: Queue<Message>) -> Self {
+    fn new(queue: Queue<Entry>) -> Self {
         Self {
             queue: Mutex::new(queue),
             link: Mutex::default(),
             wake: Notify::new(),
+            speakers: TaskTracker::new(),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -151,13 +195,17 @@ impl Shared {
         ProducerStats {
             connected: link.connected,
             queued: counts.queued,
+            queued_bytes: counts.bytes,
             sent: counts.sent,
-            dropped: counts.dropped,
+            dropped: counts.drops.total(),
+            drops: counts.drops,
+            connects: link.connects,
+            failures: link.failures,
             last_error: link.last_error.clone(),
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue<Message>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<Entry>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,15 +244,17 @@ impl Producer {
     }
 
     /// Hands a record over. Never waits for Kafka: at worst the oldest waiting record gives way.
-    pub fn record(&self, record: &Record) {
-        match serde_json::to_vec(record) {
-            Ok(json) => self.shared.queue().push(Message {
-                json,
-                ts: record.ts,
-            }),
-            // Cannot happen with this type; were it to change, one line tells.
-            Err(error) => tracing::error!(%error, "a record cannot be written as JSON"),
-        }
+    pub fn record(&self, record: &Arc<Record>) {
+        self.push(Entry::Record(Arc::clone(record)));
+    }
+
+    /// Hands an event over, in the same order and under the same bounds as records.
+    pub fn event(&self, event: &Arc<Event>) {
+        self.push(Entry::Event(Arc::clone(event)));
+    }
+
+    fn push(&self, entry: Entry) {
+        self.shared.queue().push(entry);
         self.shared.wake.notify_one();
     }
 
@@ -214,12 +264,25 @@ impl Producer {
         self.shared.stats()
     }
 
+    /// While this is held a shutdown waits a while for what its holder still has to say.
+    pub(crate) fn speaking(&self) -> TaskTrackerToken {
+        self.shared.speakers.token()
+    }
+
     /// Sends what waits, for `deadline` at most, then ends the background task. What is left then, and what is recorded
-    /// later, counts as dropped. Further calls, from any handle, only wait for the end.
+    /// later, counts as dropped. A heartbeat that was told to end gets a quarter of the time for its last event. Further
+    /// calls, from any handle, only wait for the end.
     pub async fn shutdown(&self, deadline: Duration) {
-        self.shared.closing.cancel();
+        let end = async {
+            self.shared.speakers.close();
+            // Whoever does not come to an end in time has nothing more to say.
+            let _ = timeout(deadline / 4, self.shared.speakers.wait()).await;
+            self.shared.closing.cancel();
+            self.shared.ended.cancelled().await;
+        };
         // Late or not, the task is told to end now.
-        let _ = timeout(deadline, self.shared.ended.cancelled()).await;
+        let _ = timeout(deadline, end).await;
+        self.shared.closing.cancel();
         self.abort.cancel();
         self.shared.ended.cancelled().await;
     }

@@ -168,6 +168,7 @@ impl Telemetry {
             sent,
             dropped,
             last_error,
+            ..
         } = stats.unwrap_or_default();
         Self {
             enabled,

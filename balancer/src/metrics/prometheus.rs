@@ -60,7 +60,11 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
         );
         page.family(names::TELEMETRY_QUEUED, [([], stats.queued)]);
         page.family(names::TELEMETRY_SENT, [([], stats.sent)]);
-        page.family(names::TELEMETRY_DROPPED, [([], stats.dropped)]);
+        let drops = stats.drops.by_reason();
+        page.family(
+            names::TELEMETRY_DROPPED,
+            drops.map(|(reason, number)| ([("reason", reason)], number)),
+        );
     }
     page.text
 }

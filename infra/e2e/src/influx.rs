@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -37,9 +37,10 @@ pub fn program() -> Result<PathBuf, String> {
 /// A running server.
 #[derive(Debug)]
 pub struct Influx {
-    /// Where its API is.
+    /// Where its API is; the same after a restart.
     pub address: SocketAddr,
-    _process: Process,
+    process: Process,
+    dir: Scratch,
 }
 
 /// One row of an answer, by column.
@@ -52,35 +53,11 @@ impl Influx {
     /// Where it does not come up.
     #[must_use]
     pub fn start() -> Self {
-        let program = program().unwrap_or_else(|reason| panic!("{reason}"));
-        let free = TcpListener::bind((loopback::own_address(), 0)).expect("a free port");
-        let address = free.local_addr().expect("its address");
-        drop(free);
-        let dir = Scratch::new("influx");
-        let mut command = clean_command(program);
-        command.env("HOME", dir.path()).args([
-            "--http-bind-address",
-            &address.to_string(),
-            "--reporting-disabled",
-        ]);
-        for (flag, name) in [
-            ("--bolt-path", "bolt"),
-            ("--sqlite-path", "sqlite"),
-            ("--engine-path", "engine"),
-        ] {
-            command.arg(flag).arg(dir.path().join(name));
-        }
-        let mut process = Process::start("influxd", command, dir);
-        eventually(PATIENCE, "InfluxDB", || {
-            assert!(!process.has_ended(), "influxd ended at its start");
-            http::get(address, "/health")
-                .ok()
-                .filter(|answer| answer.status == 200)
-        });
+        let influx = Self::start_new();
         let setup = json!({"username": ROOT, "password": "a-password", "org": ROOT, "bucket": ROOT, "token": TOKEN});
         let headers = [("Content-Type", "application/json")];
         let answer = http::request(
-            address,
+            influx.address,
             "POST",
             "/api/v2/setup",
             &headers,
@@ -88,10 +65,47 @@ impl Influx {
         );
         let answer = answer.expect("an answer to the setup");
         assert_eq!(answer.status, 201, "{}", answer.body);
-        Self {
+        influx
+    }
+
+    /// Starts an empty database that nobody has set up.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    #[must_use]
+    pub fn start_new() -> Self {
+        let free = TcpListener::bind((loopback::own_address(), 0)).expect("a free port");
+        let address = free.local_addr().expect("its address");
+        drop(free);
+        let dir = Scratch::new("influx");
+        let process = launch(address, dir.path());
+        let mut influx = Self {
             address,
-            _process: process,
-        }
+            process,
+            dir,
+        };
+        influx.wait_until_up();
+        influx
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on its old address, with its old data.
+    pub fn restart(&mut self) {
+        self.process = launch(self.address, self.dir.path());
+        self.wait_until_up();
+    }
+
+    fn wait_until_up(&mut self) {
+        eventually(PATIENCE, "InfluxDB", || {
+            assert!(!self.process.has_ended(), "influxd ended at its start");
+            http::get(self.address, "/health")
+                .ok()
+                .filter(|answer| answer.status == 200)
+        });
     }
 
     /// What a Flux query answers.
@@ -100,7 +114,18 @@ impl Influx {
     /// Where the query is refused.
     #[must_use]
     pub fn query(&self, flux: &str) -> Vec<Row> {
-        let token = format!("Token {TOKEN}");
+        let answer = self.ask(TOKEN, flux);
+        assert_eq!(answer.status, 200, "{flux}\n{}", answer.body);
+        rows(&answer.body)
+    }
+
+    /// The answer to a Flux query with this token, whatever it is.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn ask(&self, token: &str, flux: &str) -> http::Answer {
+        let token = format!("Token {token}");
         let headers = [
             ("Authorization", token.as_str()),
             ("Content-Type", "application/vnd.flux"),
@@ -108,14 +133,31 @@ impl Influx {
         ];
         let path = format!("/api/v2/query?org={ROOT}");
         let answer = http::request(self.address, "POST", &path, &headers, flux.as_bytes());
-        let answer = answer.expect("an answer to the query");
-        assert_eq!(answer.status, 200, "{flux}\n{}", answer.body);
-        rows(&answer.body)
+        answer.expect("an answer to the query")
     }
 }
 
+fn launch(address: SocketAddr, dir: &Path) -> Process {
+    let program = program().unwrap_or_else(|reason| panic!("{reason}"));
+    let mut command = clean_command(program);
+    command.env("HOME", dir).args([
+        "--http-bind-address",
+        &address.to_string(),
+        "--reporting-disabled",
+    ]);
+    for (flag, name) in [
+        ("--bolt-path", "bolt"),
+        ("--sqlite-path", "sqlite"),
+        ("--engine-path", "engine"),
+    ] {
+        command.arg(flag).arg(dir.join(name));
+    }
+    Process::start("influxd", command, Scratch::new("influx-log"))
+}
+
 /// Tables of CSV, each with its own line of column names, with empty lines between them. Our values hold no commas.
-fn rows(csv: &str) -> Vec<Row> {
+#[must_use]
+pub fn rows(csv: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in csv.replace('\r', "").split("\n\n") {
         let mut lines = table.lines().map(|line| line.split(','));

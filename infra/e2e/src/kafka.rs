@@ -1,10 +1,11 @@
-//! A real Apache Kafka: one node that is broker and controller, on loopback.
+//! A real Apache Kafka on loopback: one node that is broker and controller, or that and further brokers.
 
-use std::fs;
+mod release;
+mod secured;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,11 +15,11 @@ use crate::requirement::in_path;
 use crate::scratch::Scratch;
 use crate::{eventually, loopback, tool};
 
+pub use release::{Release, jars};
+pub use secured::{PASSWORD, Secured, USER};
+
 /// The topic that our programs write to, as in the original system.
 pub const TOPIC: &str = "system_stats";
-
-/// What is fetched.
-const POM: &str = include_str!("../kafka/pom.xml");
 
 /// Kafka needs seconds for its start, more where other tests run.
 const START: Duration = Duration::from_secs(90);
@@ -26,76 +27,20 @@ const START: Duration = Duration::from_secs(90);
 /// The memory that one broker may have.
 const HEAP: &str = "-Xmx512m";
 
-/// The directory of Kafka's jars, fetched once and kept in the user's cache directory.
-///
-/// # Errors
-/// Why there are none, in one line.
-pub fn jars() -> Result<PathBuf, String> {
-    static JARS: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    JARS.get_or_init(|| {
-        in_path("java").ok_or("Kafka needs `java`, which is not installed")?;
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-        let cache = cache
-            .or(home)
-            .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-        // The name holds what was asked for: another pom is another directory.
-        let key = blake3::hash(POM.as_bytes()).to_hex();
-        let jars = cache
-            .join("netsocket")
-            .join(format!("kafka-{}", &key[..16]));
-        if !jars.is_dir() {
-            fetch(&jars)?;
-        }
-        Ok(jars)
-    })
-    .clone()
-}
-
-fn fetch(jars: &Path) -> Result<(), String> {
-    in_path("mvn").ok_or("Kafka's jars are fetched by `mvn`, which is not installed")?;
-    let parent = jars.parent().unwrap_or(jars);
-    let failed = |error: std::io::Error| format!("{}: {error}", parent.display());
-    fs::create_dir_all(parent).map_err(failed)?;
-    // Into a directory beside it, renamed when complete: a run that is ended half-way leaves nothing that looks whole.
-    let part = tempfile::tempdir_in(parent).map_err(failed)?;
-    let pom = part.path().join("pom.xml");
-    fs::write(&pom, POM).map_err(failed)?;
-    let lib = part.path().join("lib");
-    eprintln!("fetching Apache Kafka from Maven Central");
-    let mvn = Command::new("mvn")
-        .args([
-            "-q",
-            "-B",
-            "dependency:copy-dependencies",
-            "-DincludeScope=runtime",
-        ])
-        .arg(format!("-DoutputDirectory={}", lib.display()))
-        .arg("-f")
-        .arg(pom)
-        .output();
-    let said = mvn.map_err(|error| format!("`mvn` does not start: {error}"))?;
-    if !said.status.success() {
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        let first = text.lines().next().unwrap_or("no word about it");
-        return Err(format!("Kafka's jars cannot be fetched: {first}"));
-    }
-    // Another run may have been first; its jars are the same.
-    if let Err(error) = fs::rename(&lib, jars)
-        && !jars.is_dir()
-    {
-        return Err(failed(error));
-    }
-    Ok(())
-}
-
-/// A running broker.
+/// A running cluster.
 #[derive(Debug)]
 pub struct Kafka {
-    /// What producers and consumers connect to; the same after a restart.
+    /// The first broker; the same after a restart.
     pub broker: SocketAddr,
-    process: Process,
+    nodes: Vec<Node>,
     jars: PathBuf,
+}
+
+/// One of its processes.
+#[derive(Debug)]
+struct Node {
+    broker: SocketAddr,
+    process: Process,
     dir: Scratch,
 }
 
@@ -106,30 +51,59 @@ impl Kafka {
     /// Where it does not come up.
     #[must_use]
     pub fn start() -> Self {
-        let jars = jars().unwrap_or_else(|reason| panic!("{reason}"));
-        let dir = Scratch::new("kafka");
-        let [broker, controller] = free_addresses();
-        let config = dir.write(
-            "server.properties",
-            properties(broker, controller, dir.path()),
-        );
-        let storage = |words: &[&str]| {
-            let mut command = java(&jars);
-            command.arg("kafka.tools.StorageTool").args(words);
-            let said = tool::output(&mut command);
-            String::from_utf8_lossy(&said).trim().to_owned()
-        };
-        let cluster = storage(&["random-uuid"]);
-        let config = config.to_str().expect("a temporary path is UTF-8");
-        storage(&["format", "-t", &cluster, "-c", config]);
-        let process = launch(&jars, dir.path());
+        Self::start_cluster(Release::V3, 1)
+    }
+
+    /// Starts several brokers of a release. The first is also the controller; every partition is on two of them, if there
+    /// are two.
+    ///
+    /// # Panics
+    /// Where they do not come up.
+    #[must_use]
+    pub fn start_cluster(release: Release, brokers: usize) -> Self {
+        Self::start_with(release, brokers, None)
+    }
+
+    /// With a second, secured listener at that address if there is one.
+    fn start_with(release: Release, brokers: usize, secured: Option<SocketAddr>) -> Self {
+        let jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
+        let [_, controller] = free_addresses();
+        let cluster = storage(&jars, &["random-uuid"]);
+        let nodes: Vec<Node> = (1..=brokers)
+            .map(|id| {
+                let dir = Scratch::new("kafka");
+                let [broker, _] = free_addresses();
+                let mut text = properties(id, broker, controller, brokers, dir.path());
+                let mut words = Vec::new();
+                if let Some(address) = secured {
+                    let (settings, users) = secured::settings(address, dir.path());
+                    // A listener more, wherever listeners and their protocols are listed.
+                    let open = format!("PLAINTEXT://{broker}");
+                    text = text.replace(&open, &format!("{open},SASL_SSL://{address}"));
+                    let protocols = "CONTROLLER:PLAINTEXT";
+                    text = text.replace(protocols, &format!("{protocols},SASL_SSL:SASL_SSL"));
+                    text = format!("{text}\n{settings}");
+                    words = users;
+                }
+                let config = dir.write("server.properties", text);
+                let config = config.to_str().expect("a temporary path is UTF-8");
+                let mut format = vec!["format", "-t", &cluster, "-c", config];
+                format.extend(words.iter().map(String::as_str));
+                storage(&jars, &format);
+                let process = launch(&jars, dir.path());
+                Node {
+                    broker,
+                    process,
+                    dir,
+                }
+            })
+            .collect();
         let mut kafka = Self {
-            broker,
-            process,
+            broker: nodes[0].broker,
+            nodes,
             jars,
-            dir,
         };
-        kafka.wait_until_up();
+        (0..brokers).for_each(|index| kafka.wait_until_up(index));
         kafka
     }
 
@@ -140,15 +114,52 @@ impl Kafka {
         broker
     }
 
-    /// Ends it as `kill -9` does.
+    /// Every broker, with commas between.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        let brokers: Vec<_> = self.nodes.iter().map(|n| n.broker.to_string()).collect();
+        brokers.join(",")
+    }
+
+    /// Ends the first broker as `kill -9` does.
     pub fn kill(&mut self) {
-        self.process.kill();
+        self.kill_node(0);
     }
 
     /// Starts it again on its old address, with its old log.
     pub fn restart(&mut self) {
-        self.process = launch(&self.jars, self.dir.path());
-        self.wait_until_up();
+        self.restart_node(0);
+    }
+
+    /// Ends a broker, counted from 0, as `kill -9` does.
+    pub fn kill_node(&mut self, index: usize) {
+        self.nodes[index].process.kill();
+    }
+
+    /// Starts a broker again on its old address, with its old log.
+    pub fn restart_node(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.process = launch(&self.jars, node.dir.path());
+        self.wait_until_up(index);
+    }
+
+    /// Creates [`TOPIC`] with the cluster's defaults.
+    pub fn create_topic(&self) {
+        self.topic(&["--create"]);
+    }
+
+    /// Gives [`TOPIC`] more partitions.
+    pub fn extend_topic(&self, partitions: u32) {
+        self.topic(&["--alter", "--partitions", &partitions.to_string()]);
+    }
+
+    fn topic(&self, words: &[&str]) {
+        let mut command = java(&self.jars);
+        command
+            .arg("org.apache.kafka.tools.TopicCommand")
+            .args(["--bootstrap-server", &self.brokers(), "--topic", TOPIC])
+            .args(words);
+        tool::output(&mut command);
     }
 
     /// Every record of [`TOPIC`] as a consumer other than ours reads it; none while the topic is not there.
@@ -164,10 +175,18 @@ impl Kafka {
             .collect()
     }
 
+    /// The same without events.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Value> {
+        let mut records = self.records();
+        records.retain(|record| record.get("event").is_none());
+        records
+    }
+
     /// Waits until a record is there that `wanted` accepts.
     pub fn record(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         eventually(START, what, || {
-            self.records().into_iter().find(|record| wanted(record))
+            self.samples().into_iter().find(|record| wanted(record))
         })
     }
 
@@ -176,30 +195,37 @@ impl Kafka {
     /// # Panics
     /// Where the broker does not take it.
     pub fn produce(&self, record: &str) {
-        let broker = self.broker.to_string();
+        self.produce_compressed("none", &[record]);
+    }
+
+    /// Writes records as a producer other than ours, in a batch that is compressed by `codec`.
+    ///
+    /// # Panics
+    /// Where the broker does not take them.
+    pub fn produce_compressed(&self, codec: &str, records: &[&str]) {
+        let brokers = self.brokers();
         let command = match in_path("kcat") {
             Some(kcat) => {
                 let mut command = clean_command(kcat);
-                command.args(["-P", "-t", TOPIC, "-b", &broker]);
+                command.args(["-P", "-t", TOPIC, "-b", &brokers, "-z", codec]);
                 command
             }
             None => {
                 let mut command = java(&self.jars);
-                command.arg("org.apache.kafka.tools.ConsoleProducer").args([
-                    "--topic",
-                    TOPIC,
-                    "--bootstrap-server",
-                    &broker,
-                ]);
+                command
+                    .arg("org.apache.kafka.tools.ConsoleProducer")
+                    .args(["--topic", TOPIC, "--bootstrap-server", &brokers])
+                    .args(["--compression-codec", codec]);
                 command
             }
         };
-        let ran = Ran::with_input(command, format!("{record}\n").as_bytes(), START);
+        let input = format!("{}\n", records.join("\n"));
+        let ran = Ran::with_input(command, input.as_bytes(), START);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
 
     fn consumer(&self) -> Command {
-        let broker = self.broker.to_string();
+        let brokers = self.brokers();
         if let Some(kcat) = in_path("kcat") {
             let mut command = clean_command("timeout");
             command.arg("30").arg(kcat).args([
@@ -211,22 +237,23 @@ impl Kafka {
                 "-t",
                 TOPIC,
                 "-b",
-                &broker,
+                &brokers,
             ]);
             return command;
         }
         let mut command = java(&self.jars);
         command
             .arg("org.apache.kafka.tools.consumer.ConsoleConsumer")
-            .args(["--topic", TOPIC, "--bootstrap-server", &broker])
+            .args(["--topic", TOPIC, "--bootstrap-server", &brokers])
             .args(["--from-beginning", "--timeout-ms", "4000"]);
         command
     }
 
-    fn wait_until_up(&mut self) {
+    fn wait_until_up(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
         eventually(START, "Kafka", || {
-            assert!(!self.process.has_ended(), "Kafka ended at its start");
-            TcpStream::connect(self.broker).ok().map(drop)
+            assert!(!node.process.has_ended(), "Kafka ended at its start");
+            TcpStream::connect(node.broker).ok().map(drop)
         });
     }
 }
@@ -238,6 +265,13 @@ fn java(jars: &Path) -> Command {
         .args([HEAP, "-cp"])
         .arg(jars.join("*"));
     command
+}
+
+fn storage(jars: &Path, words: &[&str]) -> String {
+    let mut command = java(jars);
+    command.arg("kafka.tools.StorageTool").args(words);
+    let said = tool::output(&mut command);
+    String::from_utf8_lossy(&said).trim().to_owned()
 }
 
 fn launch(jars: &Path, dir: &Path) -> Process {
@@ -258,13 +292,28 @@ fn free_addresses() -> [SocketAddr; 2] {
     listeners.map(|listener| listener.local_addr().expect("its address"))
 }
 
-fn properties(broker: SocketAddr, controller: SocketAddr, dir: &Path) -> String {
+fn properties(
+    id: usize,
+    broker: SocketAddr,
+    controller: SocketAddr,
+    brokers: usize,
+    dir: &Path,
+) -> String {
     let data = dir.join("data");
+    let replicas = brokers.min(2);
+    // The first node alone decides who leads: the others may come and go.
+    let (roles, listeners) = match id {
+        1 => (
+            "broker,controller",
+            format!("PLAINTEXT://{broker},CONTROLLER://{controller}"),
+        ),
+        _ => ("broker", format!("PLAINTEXT://{broker}")),
+    };
     [
-        "process.roles=broker,controller".to_owned(),
-        "node.id=1".to_owned(),
+        format!("process.roles={roles}"),
+        format!("node.id={id}"),
         format!("controller.quorum.voters=1@{controller}"),
-        format!("listeners=PLAINTEXT://{broker},CONTROLLER://{controller}"),
+        format!("listeners={listeners}"),
         format!("advertised.listeners=PLAINTEXT://{broker}"),
         "controller.listener.names=CONTROLLER".to_owned(),
         "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
@@ -272,10 +321,16 @@ fn properties(broker: SocketAddr, controller: SocketAddr, dir: &Path) -> String 
         format!("log.dirs={}", data.display()),
         // More than one, so that readers and writers must look at every partition.
         "num.partitions=3".to_owned(),
-        "default.replication.factor=1".to_owned(),
+        format!("default.replication.factor={replicas}"),
         "offsets.topic.replication.factor=1".to_owned(),
         "transaction.state.log.replication.factor=1".to_owned(),
         "transaction.state.log.min.isr=1".to_owned(),
+        // A broker that comes back leads again after seconds, not minutes: leaders move both ways in a test.
+        "leader.imbalance.check.interval.seconds=2".to_owned(),
+        "leader.imbalance.per.broker.percentage=0".to_owned(),
+        // A broker that was killed is missed soon.
+        "broker.session.timeout.ms=4000".to_owned(),
+        "broker.heartbeat.interval.ms=1000".to_owned(),
         // Our producer creates its topic itself.
         "auto.create.topics.enable=false".to_owned(),
     ]

@@ -4,7 +4,7 @@
 //! Owns: processes and their logs ([`process`], `reaper`), the set-up of file servers behind a balancer ([`fleet`]),
 //! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
 //! written from the description of the old system alone ([`old_client`]), and the peers that some tests need ([`kafka`],
-//! [`influx`]). Does not own: any expectation; those stand in `tests/e2e`. Nothing in here uses the code under test.
+//! [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in `tests/e2e`. Nothing in here uses the code under test.
 //!
 //! Every server binds port 0 and tells its address in its log. [`eventually()`] is the only place that waits.
 
@@ -20,6 +20,7 @@ pub mod admin;
 pub mod archive;
 pub mod client;
 mod eventually;
+pub mod fault_proxy;
 pub mod fleet;
 pub mod http;
 pub mod influx;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::kafka::Release;
 use crate::{influx, kafka, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
@@ -14,8 +15,14 @@ pub enum Requirement {
     Root,
     /// Java and the jars of Apache Kafka.
     Kafka,
+    /// An InfluxDB server.
+    Influx,
     /// Kafka and an InfluxDB server.
     KafkaAndInflux,
+    /// The newest Kafka, and Java's tool for certificates.
+    Kafka4,
+    /// The newest Kafka and an InfluxDB server.
+    Kafka4AndInflux,
 }
 
 impl Requirement {
@@ -26,10 +33,19 @@ impl Requirement {
     pub fn check(self) -> Result<(), String> {
         match self {
             Self::Root => root(),
-            Self::Kafka => kafka::jars().map(drop),
+            Self::Kafka => kafka::jars(Release::V3).map(drop),
+            Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
                 influx::program()?;
-                kafka::jars().map(drop)
+                kafka::jars(Release::V3).map(drop)
+            }
+            Self::Kafka4 => {
+                in_path("keytool").ok_or("a certificate for Kafka needs `keytool`")?;
+                kafka::jars(Release::V4).map(drop)
+            }
+            Self::Kafka4AndInflux => {
+                influx::program()?;
+                kafka::jars(Release::V4).map(drop)
             }
         }
     }
@@ -40,7 +56,10 @@ impl Requirement {
         match self {
             Self::Root => "root",
             Self::Kafka => "kafka",
+            Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",
+            Self::Kafka4 => "kafka4",
+            Self::Kafka4AndInflux => "kafka4+influxdb",
         }
     }
 }

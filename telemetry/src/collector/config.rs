@@ -1,13 +1,16 @@
 //! The settings of `netsocket-collector`: its keys, its defaults, and what is allowed.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
 use serde::Deserialize;
 use url::Url;
 
 use crate::brokers::parse_brokers;
+use crate::kafka::Security;
 use crate::names::{ENV_INFLUXDB_TOKEN, ENV_KAFKA, TOPIC};
+use crate::settings::{ACCESS_KEYS, RawAccess, TOPIC_RULE, access, topic_name};
 
 /// Where Kafka listens by default.
 const DEFAULT_KAFKA: &str = "127.0.0.1:9092";
@@ -17,12 +20,15 @@ const DEFAULT_INFLUX_URL: &str = "http://127.0.0.1:8086";
 const DEFAULT_ORG: &str = "root";
 /// The bucket of the original system.
 const DEFAULT_BUCKET: &str = "root";
+/// Where `/metrics` and `/healthz` are served by default: beside the balancer's.
+const DEFAULT_ADMIN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8405);
 /// Our own lines from `info` on. rskafka tells every attempt to connect; we tell the first of a row.
 const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// Every key, and its names in the environment and on the command line. The token has no flag: command lines are
 /// visible to everyone on the machine.
-pub const KEYS: [Key; 8] = [
+pub const KEYS: [Key; 16] = [
     Key {
         name: "kafka",
         env: Some(ENV_KAFKA),
@@ -49,22 +55,42 @@ pub const KEYS: [Key; 8] = [
         flag: Some("--bucket"),
     },
     Key {
+        name: "position_bucket",
+        env: Some("NETSOCKET_INFLUX_POSITION_BUCKET"),
+        flag: Some("--position-bucket"),
+    },
+    Key {
+        name: "admin",
+        env: Some("NETSOCKET_ADMIN"),
+        flag: Some("--admin"),
+    },
+    Key {
         name: "token",
         env: Some(ENV_INFLUXDB_TOKEN),
         flag: None,
     },
+    ACCESS_KEYS[0],
+    ACCESS_KEYS[1],
+    ACCESS_KEYS[2],
+    ACCESS_KEYS[3],
+    ACCESS_KEYS[4],
+    ACCESS_KEYS[5],
     LOG_KEYS[0],
     LOG_KEYS[1],
 ];
 
+/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
+    #[serde(flatten)]
+    access: RawAccess,
     kafka: Option<Scalar>,
     topic: Option<Scalar>,
     influx_url: Option<Scalar>,
     org: Option<Scalar>,
     bucket: Option<Scalar>,
+    position_bucket: Option<Scalar>,
+    admin: Option<Scalar>,
     token: Option<Scalar>,
     log: Option<Scalar>,
     log_format: Option<Scalar>,
@@ -122,10 +148,12 @@ impl InfluxUrl {
 }
 
 /// The validated settings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// `HOST:PORT` of the Kafka brokers to start from.
     pub kafka: Vec<String>,
+    /// How connections to them are protected.
+    pub security: Security,
     /// The topic to read.
     pub topic: String,
     /// Where InfluxDB listens.
@@ -134,6 +162,10 @@ pub struct Config {
     pub org: String,
     /// InfluxDB's bucket.
     pub bucket: String,
+    /// The bucket that keeps the positions; None for the same one.
+    pub position_bucket: Option<String>,
+    /// Where `/metrics` and `/healthz` are served.
+    pub admin: SocketAddr,
     /// None where it is not set, which is fine for a check of the settings only.
     pub token: Option<Token>,
     /// Which log lines are written.
@@ -167,15 +199,12 @@ impl Config {
                         read: fn(&str) -> Option<String>| {
             check.read_with(key, entry.as_ref(), default.to_owned(), allowed, read)
         };
-        let topic = name(
-            "topic",
-            raw.topic,
-            TOPIC,
-            "a topic name: letters, digits, '.', '_', '-'",
-            topic,
-        );
+        let topic = name("topic", raw.topic, TOPIC, TOPIC_RULE, topic_name);
         let org = name("org", raw.org, DEFAULT_ORG, "a name", not_empty);
         let bucket = name("bucket", raw.bucket, DEFAULT_BUCKET, "a name", not_empty);
+        let position_bucket = raw.position_bucket;
+        let position_bucket = position_bucket
+            .map(|entry| name("position_bucket", Some(entry), "", "a name", not_empty));
         let log = name(
             "log",
             raw.log,
@@ -185,6 +214,7 @@ impl Config {
         );
         let config = Self {
             kafka,
+            security: access(&mut check, &raw.access),
             topic,
             influx_url: check.read_with(
                 "influx_url",
@@ -195,6 +225,8 @@ impl Config {
             ),
             org,
             bucket,
+            position_bucket,
+            admin: check.parse("admin", raw.admin.as_ref(), DEFAULT_ADMIN, "IP:PORT"),
             token: token(&mut check, raw.token.as_ref()),
             log,
             log_format: check.parse(
@@ -226,14 +258,6 @@ fn not_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Kafka's own rule for topic names.
-fn topic(text: &str) -> Option<String> {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let legal =
-        (1..=249).contains(&text.len()) && text.bytes().all(sound) && text != "." && text != "..";
-    legal.then(|| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use netsocket_settings::Flag;
@@ -262,6 +286,8 @@ mod tests {
             (config.org.as_str(), config.bucket.as_str()),
             ("root", "root")
         );
+        assert_eq!(config.position_bucket, None);
+        assert_eq!(config.admin.to_string(), "127.0.0.1:8405");
         assert_eq!(config.token, Token::new("secret=="));
         assert!(
             !format!("{config:?}").contains("secret"),
@@ -292,6 +318,8 @@ mod tests {
             ("NETSOCKET_INFLUX_ORG", " "),
             ("INFLUXDB_TOKEN", "se cret"),
             ("NETSOCKET_LOG_FORMAT", "xml"),
+            ("NETSOCKET_ADMIN", "nowhere"),
+            ("NETSOCKET_KAFKA_SASL", "magic"),
         ])
         .unwrap_err();
         let text = problems.to_string();
@@ -299,7 +327,8 @@ mod tests {
             .lines()
             .map(|line| line.split(':').next().unwrap())
             .collect();
-        assert_eq!(named.len(), 6, "{text}");
+        // A mechanism without user and password is two problems more.
+        assert_eq!(named.len(), 10, "{text}");
         for env in [
             "NETSOCKET_KAFKA",
             "NETSOCKET_TOPIC",
@@ -307,6 +336,8 @@ mod tests {
             "NETSOCKET_INFLUX_ORG",
             "INFLUXDB_TOKEN",
             "NETSOCKET_LOG_FORMAT",
+            "NETSOCKET_ADMIN",
+            "NETSOCKET_KAFKA_SASL",
         ] {
             assert!(named.contains(&env), "{env}: {text}");
         }

@@ -1,20 +1,26 @@
-//! Lines to InfluxDB 2 through the crate `influxdb2`, with a deadline on every call, and what each refusal means.
+//! Lines to InfluxDB 2 and questions to it, with a deadline on every call, and what each refusal means.
+//!
+//! The write API is one POST, spoken here with the HTTP client that the crate `influxdb2` brings along: that crate shows
+//! neither `Retry-After` nor a body that broke off. Lines ([`super::points()`]) and the setting up of a database
+//! ([`super::setup`]) are that crate's.
 
 use std::time::Duration;
 
-use influxdb2::api::write::TimestampPrecision;
-use influxdb2::{Client, ClientBuilder, RequestError};
-use tokio::time::timeout;
+use chrono::{DateTime, Utc};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response};
 
 use super::config::{InfluxUrl, Token};
 
-/// For one write, answer included. The crate has no limit of its own.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For one call, answer included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of InfluxDB's text in an error, this much is kept: it repeats the lines that it did not like.
 const MAX_REASON_CHARS: usize = 300;
+/// A database that asks for more patience is asked again after this long.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Why a write failed.
-#[derive(Debug, thiserror::Error)]
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InfluxError {
     /// The settings make no client.
     #[error("no client for InfluxDB: {0}")]
@@ -32,18 +38,21 @@ pub enum InfluxError {
         status: u16,
         /// The beginning of its explanation.
         reason: String,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
     },
 }
 
 /// What to do after a failed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The same again, later. Also where a token or bucket is missing: an operator can mend that.
-    Retry,
+    /// The same again, later, but not before this has passed. Also where a token or bucket is missing: an operator can
+    /// mend that.
+    Retry(Duration),
     /// Something in the batch is at fault, the rest is not stored: write smaller parts.
     Split,
-    /// Some points were refused and the others are stored: go on.
-    Partial,
+    /// This many points were refused and the others are stored: go on.
+    Partial(usize),
 }
 
 impl InfluxError {
@@ -54,17 +63,43 @@ impl InfluxError {
             Self::Status {
                 status: 400 | 413, ..
             } => Verdict::Split,
-            Self::Status { status: 422, .. } => Verdict::Partial,
-            _ => Verdict::Retry,
+            Self::Status {
+                status: 422,
+                reason,
+                ..
+            } => Verdict::Partial(dropped(reason)),
+            Self::Status { retry_after, .. } => Verdict::Retry(retry_after.unwrap_or_default()),
+            _ => Verdict::Retry(Duration::ZERO),
         }
+    }
+
+    /// The database is there and says that it will not do this for us: no token, no right, no such bucket.
+    pub(super) fn is_denial(&self) -> bool {
+        matches!(
+            self,
+            Self::Status {
+                status: 401 | 403 | 404,
+                ..
+            }
+        )
     }
 }
 
-/// A bucket to write to.
-#[derive(Debug)]
+/// The number in `… dropped=3 …`; 1 where it does not say.
+fn dropped(reason: &str) -> usize {
+    let after = reason.split("dropped=").nth(1).unwrap_or_default();
+    let digits = after
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(after.len());
+    after[..digits].parse().unwrap_or(1)
+}
+
+/// A database of InfluxDB 2, as one organisation and one token see it.
+#[derive(Debug, Clone)]
 pub struct Influx {
     client: Client,
-    bucket: String,
+    url: InfluxUrl,
+    org: String,
     timeout: Duration,
 }
 
@@ -73,24 +108,24 @@ impl Influx {
     ///
     /// # Errors
     /// [`InfluxError::Client`] when TLS cannot be set up.
-    pub fn new(
-        url: &InfluxUrl,
-        org: &str,
-        bucket: &str,
-        token: Token,
-    ) -> Result<Self, InfluxError> {
-        let client = ClientBuilder::new(url.as_str(), org, token.into_secret())
+    pub fn new(url: &InfluxUrl, org: &str, token: Token) -> Result<Self, InfluxError> {
+        let failed = |error: &dyn std::error::Error| InfluxError::Client(innermost(error));
+        let secret = format!("Token {}", token.into_secret());
+        let mut secret = HeaderValue::try_from(secret).map_err(|error| failed(&error))?;
+        secret.set_sensitive(true);
+        let client = Client::builder()
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, secret)]))
             .build()
-            .map_err(|error| InfluxError::Client(error.to_string()))?;
-        let timeout = WRITE_TIMEOUT;
+            .map_err(|error| failed(&error))?;
         Ok(Self {
             client,
-            bucket: bucket.to_owned(),
-            timeout,
+            url: url.clone(),
+            org: org.to_owned(),
+            timeout: CALL_TIMEOUT,
         })
     }
 
-    /// The same with another limit for one write than the default of ten seconds.
+    /// The same with another limit for one call than the default of ten seconds.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
@@ -100,31 +135,69 @@ impl Influx {
     ///
     /// # Errors
     /// Any [`InfluxError`]; whether the lines are stored then is known only for those of kind [`InfluxError::Status`].
-    pub async fn write(&self, lines: Vec<u8>) -> Result<(), InfluxError> {
-        let Self {
-            client,
-            bucket,
-            timeout: limit,
-        } = self;
-        let call = client.write_line_protocol_with_precision(
-            &client.org,
-            bucket,
-            lines,
-            TimestampPrecision::Milliseconds,
-        );
-        match timeout(*limit, call).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(RequestError::Http { status, text })) => {
-                let reason = text.chars().take(MAX_REASON_CHARS).collect();
-                Err(InfluxError::Status {
-                    status: status.as_u16(),
-                    reason,
-                })
-            }
+    pub async fn write(&self, bucket: &str, lines: Vec<u8>) -> Result<(), InfluxError> {
+        let query = [("bucket", bucket), ("org", &self.org), ("precision", "ms")];
+        self.post("write", &query, "text/plain; charset=utf-8", lines)
+            .await
+            .map(drop)
+    }
+
+    /// What a Flux query answers: CSV with a line of column names before each table.
+    ///
+    /// # Errors
+    /// Any [`InfluxError`].
+    pub async fn query(&self, flux: String) -> Result<String, InfluxError> {
+        let query = [("org", self.org.as_str())];
+        self.post("query", &query, "application/vnd.flux", flux.into_bytes())
+            .await
+    }
+
+    async fn post(
+        &self,
+        call: &str,
+        query: &[(&str, &str)],
+        content: &str,
+        body: Vec<u8>,
+    ) -> Result<String, InfluxError> {
+        let answer = async {
+            let request = self
+                .client
+                .post(format!("{}/api/v2/{call}", self.url.as_str()))
+                .query(query)
+                .header(CONTENT_TYPE, content)
+                .body(body);
+            let response = request.send().await?;
+            let (status, wait) = (response.status(), retry_after(&response, Utc::now()));
+            Ok::<_, reqwest::Error>((status, wait, response.text().await?))
+        };
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok((status, _, text))) if status.is_success() => Ok(text),
+            Ok(Ok((status, retry_after, text))) => Err(InfluxError::Status {
+                status: status.as_u16(),
+                reason: text.trim().chars().take(MAX_REASON_CHARS).collect(),
+                retry_after,
+            }),
             Ok(Err(error)) => Err(InfluxError::Unreachable(innermost(&error))),
-            Err(_) => Err(InfluxError::Timeout(*limit)),
+            Err(_) => Err(InfluxError::Timeout(self.timeout)),
         }
     }
+}
+
+/// Seconds, or a date (RFC 9110), but never more than [`MAX_RETRY_AFTER`].
+fn retry_after(response: &Response, now: DateTime<Utc>) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    patience(text, now)
+}
+
+fn patience(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = DateTime::parse_from_rfc2822(text).ok()?;
+            (date.to_utc() - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 /// The reason at the bottom: the layers above repeat the URL and say that something failed.
@@ -140,31 +213,56 @@ fn innermost(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
+    fn status(status: u16, reason: &str, retry_after: Option<Duration>) -> InfluxError {
+        InfluxError::Status {
+            status,
+            reason: reason.into(),
+            retry_after,
+        }
+    }
+
     #[test]
     fn each_status_has_its_verdict() {
-        for (status, verdict) in [
+        let later = Verdict::Retry(Duration::ZERO);
+        for (code, verdict) in [
             (400, Verdict::Split),
             (413, Verdict::Split),
-            (422, Verdict::Partial),
-            (401, Verdict::Retry),
-            (404, Verdict::Retry),
-            (429, Verdict::Retry),
-            (500, Verdict::Retry),
-            (503, Verdict::Retry),
+            (422, Verdict::Partial(1)),
+            (401, later),
+            (404, later),
+            (429, later),
+            (500, later),
+            (503, later),
+        ] {
+            assert_eq!(status(code, "", None).verdict(), verdict, "{code}");
+        }
+        assert_eq!(InfluxError::Timeout(CALL_TIMEOUT).verdict(), later);
+        let patient = status(429, "", Some(Duration::from_secs(7)));
+        assert_eq!(patient.verdict(), Verdict::Retry(Duration::from_secs(7)));
+        // As InfluxDB 2.7 words it.
+        let conflict = r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: field type conflict: input field \"x\" is type float, already exists as type integer dropped=12"}"#;
+        assert_eq!(status(422, conflict, None).verdict(), Verdict::Partial(12));
+    }
+
+    #[test]
+    fn patience_is_seconds_or_a_date_and_bounded() {
+        let now = DateTime::parse_from_rfc3339("2026-08-04T12:00:00Z")
+            .unwrap()
+            .to_utc();
+        for (text, seconds) in [
+            ("3", Some(3)),
+            ("0", Some(0)),
+            ("99999999", Some(300)),
+            ("Tue, 04 Aug 2026 12:00:09 GMT", Some(9)),
+            ("Tue, 04 Aug 2026 11:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
         ] {
             assert_eq!(
-                InfluxError::Status {
-                    status,
-                    reason: String::new()
-                }
-                .verdict(),
-                verdict,
-                "{status}"
+                patience(text, now),
+                seconds.map(Duration::from_secs),
+                "{text}"
             );
         }
-        assert_eq!(
-            InfluxError::Timeout(WRITE_TIMEOUT).verdict(),
-            Verdict::Retry
-        );
     }
 }

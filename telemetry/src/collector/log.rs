@@ -27,7 +27,12 @@ pub struct LogEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
     /// Entries in ascending order; none where nothing new came in time.
-    Entries(Vec<LogEntry>),
+    Entries {
+        /// The entries.
+        entries: Vec<LogEntry>,
+        /// The offset that the next entry of the partition will get.
+        end: i64,
+    },
     /// The offset is not in the log any more, or not yet: retention was faster, or the topic was made anew.
     OutOfRange,
     /// What stands at the offset cannot be decoded, for example a compression that we have not built in.
@@ -61,7 +66,8 @@ impl KafkaPartition {
         Self { client, limit }
     }
 
-    async fn end(&self) -> Result<i64, KafkaError> {
+    /// The offset that the next entry will get.
+    pub(super) async fn end(&self) -> Result<i64, KafkaError> {
         within(
             "latest offset",
             self.limit,
@@ -85,8 +91,8 @@ impl PartitionLog for KafkaPartition {
         let wait_ms = i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX);
         let call = self.client.fetch_records(offset, 1..FETCH_BYTES, wait_ms);
         match within("fetch", FETCH_WAIT + self.limit, call).await {
-            Ok((records, _)) => Ok(Fetched::Entries(
-                records
+            Ok((records, end)) => Ok(Fetched::Entries {
+                entries: records
                     .into_iter()
                     .map(|found| LogEntry {
                         offset: found.offset,
@@ -94,7 +100,8 @@ impl PartitionLog for KafkaPartition {
                         time: found.record.timestamp,
                     })
                     .collect(),
-            )),
+                end,
+            }),
             Err(error) if error.is_out_of_range() => Ok(Fetched::OutOfRange),
             // At the end of the log there is nothing that could be undecodable.
             Err(error) if error.is_undecodable() && offset < self.end().await? => {

@@ -1,105 +1,61 @@
-//! A record as lines for InfluxDB: one point of the process, one of each backend.
+//! A record as lines for InfluxDB: one point of the process, one of each backend and command; or one of an event.
 //!
 //! Escaping, types and number forms are the line protocol's of InfluxDB 2, written by the crate `influxdb2`. What that
-//! crate lets through and InfluxDB refuses is removed here: control characters and backslashes in tags, empty tags,
-//! numbers that are not finite. A field has one type for ever: counts are integers, percentages and times floats.
+//! crate lets through and InfluxDB refuses is removed here: control characters and backslashes in tags, empty tags, bare
+//! backslashes in text, numbers that are not finite. A field has one type for ever ([`crate::schema`]).
 
 use influxdb2::models::data_point::DataPointBuilder;
 use influxdb2::models::{DataPoint, WriteDataPoint};
 
-use super::received::Received;
-use crate::names::{MEASUREMENT_BACKEND, MEASUREMENT_SYSTEM, field, tag};
-use crate::record::BackendRecord;
+use super::received::{Figure, Measured, Received};
+use crate::names::tag;
 
 /// Longer tags are cut: a tag is an index entry, and no name of ours is near this.
 pub const MAX_TAG_CHARS: usize = 200;
+/// Longer texts are cut.
+pub const MAX_TEXT_CHARS: usize = 500;
 
 /// The lines of a record, each with its newline. The time is in milliseconds.
 #[must_use]
 pub fn points(record: &Received) -> Vec<Vec<u8>> {
-    let mut lines = Vec::with_capacity(1 + record.backends.len());
-    let system = system_point(record);
-    let backends = record
-        .backends
-        .iter()
-        .filter_map(|backend| backend_point(record, backend));
-    for point in std::iter::once(system).chain(backends) {
-        // Neither fails: every point has a field, and memory takes every byte.
-        if let Ok(point) = point.build() {
-            let mut line = Vec::new();
-            if DataPoint::write_data_point_to(&point, &mut line).is_ok() {
-                lines.push(line);
-            }
-        }
-    }
-    lines
+    let lines = record.measured.iter().filter_map(|measured| {
+        // Fails only without a field that can be said.
+        let point = point(record, measured).build().ok()?;
+        let mut line = Vec::with_capacity(512);
+        DataPoint::write_data_point_to(&point, &mut line).ok()?;
+        Some(line)
+    });
+    lines.collect()
 }
 
-fn system_point(record: &Received) -> DataPointBuilder {
-    let mut point = tagged(MEASUREMENT_SYSTEM, record);
-    point = float(point, field::CPU_PERCENT, record.cpu_percent);
-    point = float(point, field::MEMORY_PERCENT, record.memory_percent);
-    point = count(point, field::CLIENT_COUNT, record.client_count);
-    for (name, value) in [
-        (field::SERVER_ACTIVE_CLIENTS, record.server_active_clients),
-        (field::MIRROR1_ACTIVE_CLIENTS, record.mirror1_active_clients),
-        (field::MIRROR2_ACTIVE_CLIENTS, record.mirror2_active_clients),
-        (field::ACTIVE_CLIENTS, record.active_clients),
-    ] {
-        if let Some(value) = value {
-            point = count(point, name, value);
-        }
-    }
-    point
-}
-
-/// None for a backend without a name: its points would be those of the whole process.
-fn backend_point(record: &Received, backend: &BackendRecord) -> Option<DataPointBuilder> {
-    let name = tag_value(&backend.name)?;
-    let mut point = tagged(MEASUREMENT_BACKEND, record).tag(tag::BACKEND, name);
-    point = count(point, field::UP, u64::from(backend.state == "up"));
-    point = count(point, field::ACTIVE, backend.active);
-    point = count(point, field::TOTAL, backend.total);
-    point = count(point, field::ERRORS, backend.errors);
-    point = count(point, field::BYTES_UP, backend.bytes_up);
-    point = count(point, field::BYTES_DOWN, backend.bytes_down);
-    Some(float(point, field::CONNECT_MS, backend.connect_ms))
-}
-
-fn tagged(measurement: &str, record: &Received) -> DataPointBuilder {
-    let mut point = DataPoint::builder(measurement);
-    for (name, value) in [
+fn point(record: &Received, measured: &Measured) -> DataPointBuilder {
+    let mut point = DataPoint::builder(measured.measurement);
+    let common = [
         (tag::HOST, &record.host),
         (tag::ROLE, &record.role),
         (tag::INSTANCE, &record.instance),
-    ] {
+    ];
+    let own = measured.tags.iter().map(|(name, value)| (*name, value));
+    for (name, value) in common.into_iter().chain(own) {
         if let Some(value) = tag_value(value) {
             point = point.tag(name, value);
         }
     }
-    match record.ts {
-        Some(ts) => point.timestamp(ts.timestamp_millis()),
-        None => point,
+    for (name, figure) in &measured.figures {
+        point = match figure {
+            Figure::Float(value) if value.is_finite() => point.field(*name, *value),
+            Figure::Float(_) => point,
+            // Counts above what InfluxDB's integers hold stay at the largest.
+            Figure::Integer(value) => point.field(*name, i64::try_from(*value).unwrap_or(i64::MAX)),
+            Figure::Text(text) => point.field(*name, text_value(text)),
+        };
     }
-}
-
-/// Counts above what InfluxDB's integers hold stay at the largest.
-fn count(point: DataPointBuilder, name: &str, value: u64) -> DataPointBuilder {
-    point.field(name, i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-/// A number that is none is left out.
-fn float(point: DataPointBuilder, name: &str, value: f64) -> DataPointBuilder {
-    if value.is_finite() {
-        point.field(name, value)
-    } else {
-        point
-    }
+    point.timestamp(record.ts.timestamp_millis())
 }
 
 /// A tag that the line protocol can say: control characters become `_`, and backslashes `/`, because one at the end of
 /// a tag would swallow the comma behind it. None if nothing is left.
-fn tag_value(text: &str) -> Option<String> {
+pub(super) fn tag_value(text: &str) -> Option<String> {
     let sound = |c: char| match c {
         '\\' => '/',
         c if c.is_control() => '_',
@@ -107,6 +63,23 @@ fn tag_value(text: &str) -> Option<String> {
     };
     let value: String = text.trim().chars().take(MAX_TAG_CHARS).map(sound).collect();
     (!value.is_empty()).then_some(value)
+}
+
+/// Text that the line protocol can say: one line, with its backslashes doubled, as `influxdb2` escapes quotes only. Never
+/// empty, which breaks queries of InfluxDB 2.
+fn text_value(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for c in text.trim().chars().take(MAX_TEXT_CHARS) {
+        match c {
+            '\\' => value.push_str(r"\\"),
+            c if c.is_control() => value.push(' '),
+            c => value.push(c),
+        }
+    }
+    if value.is_empty() {
+        value.push('-');
+    }
+    value
 }
 
 #[cfg(test)]
@@ -152,26 +125,46 @@ mod tests {
                 "system_stats,{tags} active_clients=2i,client_count=3i,cpu_percent=0.5,memory_percent=1 1785844802000\n\
                  backend_stats,backend=a\\ b,{tags} active=2i,bytes_down=20i,bytes_up=10i,connect_ms=1,errors=1i,\
                  total=3i,up=1i 1785844802000\n\
-                 backend_stats,backend=c,{tags} active=0i,bytes_down=0i,bytes_up=0i,connect_ms=0,errors=0i,\
-                 total=0i,up=0i 1785844802000\n"
+                 backend_stats,backend=c,{tags} up=0i 1785844802000\n"
             )
         );
     }
 
     #[test]
+    fn a_command_and_an_event_are_points_of_their_own() {
+        let commands = ORIGINAL.replace('}', r#", "commands":[{"name":"dirlist","requests":3}]}"#);
+        assert!(
+            text(&record(&commands)).ends_with(
+                "command_stats,command=dirlist,host=unknown requests=3i 1785844802000\n"
+            )
+        );
+        let event = r#"{"host":"box","role":"balancer","instance":"lb","event":"backend_down","backend":"mirror1",
+            "text":"said \"no\" at C:\\ \n twice"}"#;
+        assert_eq!(
+            text(&record(event)),
+            "events,backend=mirror1,event=backend_down,host=box,instance=lb,role=balancer \
+             text=\"said \\\"no\\\" at C:\\\\   twice\" 1785844802000\n"
+        );
+        assert!(text(&record(r#"{"event":"start"}"#)).contains("text=\"-\" "));
+    }
+
+    #[test]
     fn what_influxdb_cannot_hold_never_leaves() {
         let mut record = record(ORIGINAL);
-        record.cpu_percent = f64::NAN;
-        record.memory_percent = f64::INFINITY;
-        record.client_count = u64::MAX;
+        record.measured[0].figures = vec![
+            ("a", Figure::Float(f64::NAN)),
+            ("b", Figure::Float(f64::INFINITY)),
+            ("c", Figure::Integer(u64::MAX)),
+        ];
         record.host = "C:\\".into();
         record.role = "two\nlines\r\0".into();
         record.instance = " \t ".into();
         assert_eq!(
             text(&record),
-            "system_stats,host=C:/,role=two_lines__ client_count=9223372036854775807i,mirror1_active_clients=1i,\
-             mirror2_active_clients=0i,server_active_clients=2i 1785844802000\n"
+            "system_stats,host=C:/,role=two_lines__ c=9223372036854775807i 1785844802000\n"
         );
+        record.measured[0].figures.truncate(2);
+        assert_eq!(text(&record), "", "no field is no point");
     }
 
     proptest! {
@@ -180,7 +173,11 @@ mod tests {
         fn names_cannot_break_a_line(host in ".*", role in ".*", instance in ".*", backend in "\\PC*\\\\?") {
             let mut record = record(ORIGINAL);
             (record.host, record.role, record.instance) = (host, role, instance);
-            record.backends = vec![BackendRecord { name: backend, ..BackendRecord::default() }];
+            record.measured.push(Measured {
+                measurement: "backend_stats",
+                tags: vec![("backend", backend)],
+                figures: vec![("up", Figure::Integer(1))],
+            });
             for line in points(&record) {
                 let line = String::from_utf8(line).unwrap();
                 prop_assert_eq!(line.matches('\n').count(), 1);
@@ -190,6 +187,18 @@ mod tests {
                 prop_assert_eq!(bare.matches(' ').count(), 2);
                 prop_assert!(line.chars().count() < 4 * 2 * MAX_TAG_CHARS + 400);
             }
+        }
+
+        /// Text stays between its quotes: without escapes, there are exactly two of them.
+        #[test]
+        fn words_cannot_break_a_line(words in ".*") {
+            let mut record = record(r#"{"event":"start"}"#);
+            record.measured[0].figures = vec![("text", Figure::Text(words))];
+            let line = text(&record);
+            prop_assert_eq!(line.matches('\n').count(), 1);
+            let bare = line.replace("\\\\", "").replace("\\\"", "");
+            prop_assert!(!bare.contains('\\'));
+            prop_assert_eq!(bare.matches('"').count(), 2);
         }
     }
 }

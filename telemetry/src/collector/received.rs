@@ -1,264 +1,331 @@
 //! A message of the topic, understood: strict about what a figure is, lenient about who sent it and what else it says.
 //!
-//! The original producer sends the first six figures only: no time, no host. Its records get the time at which Kafka
-//! received them, and the host `unknown`.
+//! [`crate::schema::FIELDS`] decides which figures there are and of which type. The original producer sends six figures
+//! only: no time, no host. Its records get the time at which Kafka received them, and the host `unknown`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde_json::error::Category;
+use serde_json::{Map, Value};
 
-use crate::names::UNKNOWN_HOST;
-use crate::record::BackendRecord;
+use crate::names::{
+    MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_EVENT, MEASUREMENT_SYSTEM, UNKNOWN_HOST,
+    field, tag,
+};
+use crate::schema::{FIELDS, FieldType};
 
 /// Records from before this moment (2020-01-01) come from a clock that was never set.
 const OLDEST: DateTime<Utc> = DateTime::from_timestamp(1_577_836_800, 0).unwrap();
 /// Records from further ahead than this come from a clock that is wrong.
 const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
+/// What Kafka accepts by default; a longer message is not looked at.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// Backends or commands of one record: each is a series in the database.
+const MAX_LIST: usize = 1_000;
+/// Figures without which nothing is a record; the original producer sends them.
+const NEEDED: [&str; 3] = [
+    field::CPU_PERCENT,
+    field::MEMORY_PERCENT,
+    field::CLIENT_COUNT,
+];
+/// What a record has besides figures.
+const ENVELOPE: [&str; 7] = [
+    "v", "ts", "host", "role", "instance", "backends", "commands",
+];
+/// What an event has besides its text.
+const EVENT_ENVELOPE: [&str; 7] = ["v", "ts", "host", "role", "instance", "event", "backend"];
 
-/// Why a message is no record.
-#[derive(Debug, thiserror::Error)]
-pub enum BadRecord {
+/// Why a message is no record; also the label of its counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadKind {
     /// A message without a value, as a deletion is on a compacted topic.
-    #[error("empty message")]
     Empty,
-    /// Not JSON, or a figure is missing or of a wrong type.
-    #[error("not a record: {0}")]
-    Malformed(#[from] serde_json::Error),
+    /// Longer than any record of ours.
+    TooLarge,
+    /// Not JSON, or not UTF-8.
+    NotJson,
+    /// JSON within JSON beyond all sense.
+    TooDeep,
+    /// Something is of another type than it should be, or out of its range.
+    WrongType,
+    /// A figure is missing that every record has.
+    MissingField,
     /// Before 2020 or in the future.
-    #[error("absurd time {0}")]
-    AbsurdTime(DateTime<Utc>),
+    AbsurdTime,
+    /// Kafka holds something that its own client cannot decode.
+    Undecodable,
 }
 
-impl BadRecord {
+impl BadKind {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Self; 8] = [
+        Self::Empty,
+        Self::TooLarge,
+        Self::NotJson,
+        Self::TooDeep,
+        Self::WrongType,
+        Self::MissingField,
+        Self::AbsurdTime,
+        Self::Undecodable,
+    ];
+
     /// A stable name for counters and logs.
     #[must_use]
-    pub fn label(&self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Empty => "empty",
-            Self::Malformed(_) => "malformed",
-            Self::AbsurdTime(_) => "absurd_time",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::TooDeep => "too_deep",
+            Self::WrongType => "wrong_type",
+            Self::MissingField => "missing_field",
+            Self::AbsurdTime => "absurd_time",
+            Self::Undecodable => "undecodable",
         }
     }
 }
 
-/// A record as it came, of our own processes or of the original producer. Unknown fields are passed over.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Received {
-    /// When it was measured; [`Received::parse`] always fills it in.
-    pub ts: Option<DateTime<Utc>>,
-    /// The machine.
-    #[serde(default = "unknown_host")]
-    pub host: String,
-    /// What the process is. Any text: a collector must not be older than its producers.
-    #[serde(default)]
-    pub role: String,
-    /// The process among those of its role.
-    #[serde(default)]
-    pub instance: String,
-    /// Busy share of all cores, in percent.
-    pub cpu_percent: f64,
-    /// Used share of the memory, in percent.
-    pub memory_percent: f64,
-    /// Sessions since the start.
-    pub client_count: u64,
-    /// Open sessions on backend `server`.
-    pub server_active_clients: Option<u64>,
-    /// Open sessions on backend `mirror1`.
-    pub mirror1_active_clients: Option<u64>,
-    /// Open sessions on backend `mirror2`.
-    pub mirror2_active_clients: Option<u64>,
-    /// Open sessions; the original producer does not tell.
-    pub active_clients: Option<u64>,
-    /// Every backend.
-    #[serde(default)]
-    pub backends: Vec<BackendRecord>,
+/// A message that is no record. None is worth another attempt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", kind.label())]
+pub struct BadRecord {
+    /// Its kind.
+    pub kind: BadKind,
+    /// What exactly.
+    pub detail: String,
 }
 
-fn unknown_host() -> String {
-    UNKNOWN_HOST.to_owned()
+fn bad(kind: BadKind, detail: impl Into<String>) -> BadRecord {
+    BadRecord {
+        kind,
+        detail: detail.into(),
+    }
+}
+
+/// The value of a field, in the type that it keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Figure {
+    /// A finite number.
+    Float(f64),
+    /// A count.
+    Integer(u64),
+    /// Words.
+    Text(String),
+}
+
+/// Figures of one measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The measurement.
+    pub measurement: &'static str,
+    /// Tags besides those of the whole record.
+    pub tags: Vec<(&'static str, String)>,
+    /// At least one field.
+    pub figures: Vec<(&'static str, Figure)>,
+}
+
+/// A record or event as it came, of our own processes or of the original producer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// When it was measured.
+    pub ts: DateTime<Utc>,
+    /// The machine.
+    pub host: String,
+    /// What the process is. Any text: a collector must not be older than its producers.
+    pub role: String,
+    /// The process among those of its role.
+    pub instance: String,
+    /// What it says.
+    pub measured: Vec<Measured>,
+    /// Fields that this version does not know; they are passed over.
+    pub unknown_fields: usize,
 }
 
 impl Received {
     /// Understands one message. `kafka_time` is the time that Kafka keeps with it, `now` the collector's own.
     ///
     /// # Errors
-    /// [`BadRecord`] says what is wrong with it. None of that is worth another attempt.
+    /// [`BadRecord`] says what is wrong with it.
     pub fn parse(
         value: Option<&[u8]>,
         kafka_time: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Self, BadRecord> {
-        let value = value
-            .filter(|value| !value.is_empty())
-            .ok_or(BadRecord::Empty)?;
-        let mut received: Self = serde_json::from_slice(value)?;
-        let ts = received.ts.unwrap_or(kafka_time);
-        if ts < OLDEST || ts > now + MAX_AHEAD {
-            return Err(BadRecord::AbsurdTime(ts));
+        let value = value.filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| bad(BadKind::Empty, "no value"))?;
+        if value.len() > MAX_MESSAGE_BYTES {
+            return Err(bad(BadKind::TooLarge, format!("{} bytes", value.len())));
         }
-        received.ts = Some(ts);
+        let mut object = Object(serde_json::from_slice(value).map_err(|error| not_json(&error))?);
+        let ts = time(object.text("ts")?, kafka_time, now)?;
+        let mut received = Self {
+            ts,
+            host: object.text("host")?.unwrap_or_else(|| UNKNOWN_HOST.into()),
+            role: object.text("role")?.unwrap_or_default(),
+            instance: object.text("instance")?.unwrap_or_default(),
+            measured: Vec::new(),
+            unknown_fields: 0,
+        };
+        match object.text("event")? {
+            Some(event) => received.event(event, &mut object)?,
+            None => received.sample(&mut object)?,
+        }
         Ok(received)
+    }
+
+    fn event(&mut self, event: String, object: &mut Object) -> Result<(), BadRecord> {
+        let mut tags = vec![(tag::EVENT, event)];
+        if let Some(backend) = object.text("backend")? {
+            tags.push((tag::BACKEND, backend));
+        }
+        let mut figures = object.figures(MEASUREMENT_EVENT)?;
+        if figures.is_empty() {
+            // A point needs a field; an event without words still happened.
+            figures.push((field::TEXT, Figure::Text(String::new())));
+        }
+        self.unknown_fields += object.unknown(&EVENT_ENVELOPE, figures.len());
+        self.measured.push(Measured {
+            measurement: MEASUREMENT_EVENT,
+            tags,
+            figures,
+        });
+        Ok(())
+    }
+
+    fn sample(&mut self, object: &mut Object) -> Result<(), BadRecord> {
+        let figures = object.figures(MEASUREMENT_SYSTEM)?;
+        for name in NEEDED {
+            if !figures.iter().any(|(found, _)| *found == name) {
+                return Err(bad(BadKind::MissingField, name));
+            }
+        }
+        self.unknown_fields += object.unknown(&ENVELOPE, figures.len());
+        self.measured.push(Measured {
+            measurement: MEASUREMENT_SYSTEM,
+            tags: Vec::new(),
+            figures,
+        });
+        for mut backend in object.list("backends")? {
+            let state = backend.text("state")?.unwrap_or_default();
+            let mut figures = backend.figures(MEASUREMENT_BACKEND)?;
+            figures.push((field::UP, Figure::Integer(u64::from(state == "up"))));
+            self.entry(MEASUREMENT_BACKEND, tag::BACKEND, &mut backend, figures)?;
+        }
+        for mut command in object.list("commands")? {
+            let figures = command.figures(MEASUREMENT_COMMAND)?;
+            self.entry(MEASUREMENT_COMMAND, tag::COMMAND, &mut command, figures)?;
+        }
+        Ok(())
+    }
+
+    /// One of a list. Without a name its point would be that of the whole process, without figures it is none.
+    fn entry(
+        &mut self,
+        measurement: &'static str,
+        tag: &'static str,
+        object: &mut Object,
+        figures: Vec<(&'static str, Figure)>,
+    ) -> Result<(), BadRecord> {
+        let name = object.text("name")?.unwrap_or_default();
+        if !name.trim().is_empty() && !figures.is_empty() {
+            self.measured.push(Measured {
+                measurement,
+                tags: vec![(tag, name)],
+                figures,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> BadRecord {
+    let detail = error.to_string();
+    let kind = match error.classify() {
+        Category::Data => BadKind::WrongType,
+        _ if detail.starts_with("recursion limit exceeded") => BadKind::TooDeep,
+        _ => BadKind::NotJson,
+    };
+    bad(kind, detail)
+}
+
+fn time(
+    text: Option<String>,
+    kafka_time: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, BadRecord> {
+    let ts = match text {
+        None => kafka_time,
+        Some(text) => DateTime::parse_from_rfc3339(&text)
+            .map_err(|error| bad(BadKind::WrongType, format!("ts: {error}")))?
+            .to_utc(),
+    };
+    if ts < OLDEST || ts > now + MAX_AHEAD {
+        return Err(bad(BadKind::AbsurdTime, ts.to_string()));
+    }
+    Ok(ts)
+}
+
+/// A JSON object that is being taken apart.
+struct Object(Map<String, Value>);
+
+impl Object {
+    /// Text, or None where there is none or null.
+    fn text(&mut self, name: &str) -> Result<Option<String>, BadRecord> {
+        match self.0.get_mut(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(std::mem::take(text))),
+            Some(_) => Err(bad(BadKind::WrongType, format!("{name} is no text"))),
+        }
+    }
+
+    /// Every field of a measurement that is there, in its type.
+    fn figures(&mut self, measurement: &str) -> Result<Vec<(&'static str, Figure)>, BadRecord> {
+        let mut figures = Vec::with_capacity(self.0.len());
+        for spec in FIELDS.iter().filter(|spec| spec.measurement == measurement) {
+            let Some(value) = self.0.get_mut(spec.name).filter(|value| !value.is_null()) else {
+                continue;
+            };
+            let figure = match (spec.kind, value) {
+                (FieldType::Float, Value::Number(number)) => number.as_f64().map(Figure::Float),
+                (FieldType::Integer, Value::Number(number)) => number.as_u64().map(Figure::Integer),
+                (FieldType::Text, Value::String(text)) => Some(Figure::Text(std::mem::take(text))),
+                _ => None,
+            };
+            let wrong = || {
+                let kind = spec.kind.as_str();
+                bad(BadKind::WrongType, format!("{} is no {kind}", spec.name))
+            };
+            figures.push((spec.name, figure.ok_or_else(wrong)?));
+        }
+        Ok(figures)
+    }
+
+    /// The objects of a list; none where there is no list.
+    fn list(&mut self, name: &str) -> Result<Vec<Self>, BadRecord> {
+        let entries = match self.0.get_mut(name) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(entries)) => std::mem::take(entries),
+            Some(_) => return Err(bad(BadKind::WrongType, format!("{name} is no list"))),
+        };
+        if entries.len() > MAX_LIST {
+            let detail = format!("{} {name}", entries.len());
+            return Err(bad(BadKind::TooLarge, detail));
+        }
+        let object = |entry| match entry {
+            Value::Object(object) => Ok(Self(object)),
+            _ => Err(bad(BadKind::WrongType, format!("{name} holds no object"))),
+        };
+        entries.into_iter().map(object).collect()
+    }
+
+    /// Fields that are neither in `envelope` nor among the `known` figures.
+    fn unknown(&self, envelope: &[&str], known: usize) -> usize {
+        let mut expected = known;
+        for (name, value) in &self.0 {
+            expected += usize::from(envelope.contains(&name.as_str()) || value.is_null());
+        }
+        self.0.len().saturating_sub(expected)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{Figures, Identity, Record, Role};
-    use crate::sampler::HostSample;
-
-    /// As original.md gives it.
-    const ORIGINAL: &str = r#"{"cpu_percent": 12.5, "memory_percent": 41.0, "client_count": 7, "server_active_clients": 2, "mirror1_active_clients": 1, "mirror2_active_clients": 0}"#;
-
-    fn now() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_785_844_900, 0).unwrap()
-    }
-
-    fn parse(text: &str) -> Result<Received, BadRecord> {
-        Received::parse(Some(text.as_bytes()), now() - TimeDelta::seconds(5), now())
-    }
-
-    #[test]
-    fn the_original_producer_is_understood() {
-        let received = parse(ORIGINAL).unwrap();
-        assert_eq!(
-            received.ts,
-            Some(now() - TimeDelta::seconds(5)),
-            "Kafka's time"
-        );
-        assert_eq!(
-            (
-                received.host.as_str(),
-                received.role.as_str(),
-                received.instance.as_str()
-            ),
-            ("unknown", "", "")
-        );
-        assert_eq!(
-            (
-                received.cpu_percent,
-                received.memory_percent,
-                received.client_count
-            ),
-            (12.5, 41.0, 7)
-        );
-        assert_eq!(received.server_active_clients, Some(2));
-        assert_eq!(
-            (
-                received.mirror1_active_clients,
-                received.mirror2_active_clients
-            ),
-            (Some(1), Some(0))
-        );
-        assert_eq!(
-            (received.active_clients, received.backends.len()),
-            (None, 0)
-        );
-    }
-
-    #[test]
-    fn our_own_record_is_understood() {
-        let identity = Identity {
-            host: "box".into(),
-            role: Role::Balancer,
-            instance: "lb".into(),
-        };
-        let backends = vec![BackendRecord {
-            name: "server".into(),
-            active: 3,
-            ..BackendRecord::default()
-        }];
-        let figures = Figures {
-            client_count: 9,
-            active_clients: 3,
-            backends: backends.clone(),
-        };
-        let ts = now() - TimeDelta::seconds(60);
-        let record = Record::new(
-            &identity,
-            ts,
-            HostSample {
-                cpu_percent: 1.0,
-                memory_percent: 2.0,
-            },
-            figures,
-        );
-        let received = parse(&serde_json::to_string(&record).unwrap()).unwrap();
-        assert_eq!(received.ts, Some(ts));
-        assert_eq!(
-            (
-                received.host.as_str(),
-                received.role.as_str(),
-                received.instance.as_str()
-            ),
-            ("box", "balancer", "lb")
-        );
-        assert_eq!(
-            (received.active_clients, received.server_active_clients),
-            (Some(3), Some(3))
-        );
-        assert_eq!(received.backends, backends);
-    }
-
-    #[test]
-    fn whole_percentages_and_unknown_fields_are_fine() {
-        let text = ORIGINAL
-            .replace("12.5", "12")
-            .replace('{', r#"{"load": [1, 2], "role": "cache", "#);
-        let received = parse(&text).unwrap();
-        assert_eq!(
-            (received.cpu_percent, received.role.as_str()),
-            (12.0, "cache")
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_has_a_name() {
-        let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
-        for (text, label) in [
-            (String::new(), "empty"),
-            ("hello".into(), "malformed"),
-            ("null".into(), "malformed"),
-            ("[]".into(), "malformed"),
-            ("{}".into(), "malformed"),
-            (ORIGINAL[..40].into(), "malformed"),
-            (ORIGINAL.replace("12.5", "NaN"), "malformed"),
-            (ORIGINAL.replace("12.5", "1e999"), "malformed"),
-            (ORIGINAL.replace("12.5", r#""12.5""#), "malformed"),
-            (ORIGINAL.replace("12.5", "null"), "malformed"),
-            (ORIGINAL.replace(": 7", ": 7.5"), "malformed"),
-            (ORIGINAL.replace(": 7", ": -7"), "malformed"),
-            (ORIGINAL.replace(": 7", &format!(": {deep}")), "malformed"),
-            (
-                ORIGINAL.replace('{', r#"{"ts": "yesterday", "#),
-                "malformed",
-            ),
-            (
-                ORIGINAL.replace('{', r#"{"ts": "1970-01-01T00:00:01Z", "#),
-                "absurd_time",
-            ),
-            (
-                ORIGINAL.replace('{', r#"{"ts": "2100-01-01T00:00:00Z", "#),
-                "absurd_time",
-            ),
-        ] {
-            let error = parse(&text).unwrap_err();
-            assert_eq!(error.label(), label, "{text:.80}: {error}");
-        }
-        assert_eq!(
-            Received::parse(None, now(), now()).unwrap_err().label(),
-            "empty"
-        );
-        assert_eq!(
-            Received::parse(Some(b"\xff\xfe{}"), now(), now())
-                .unwrap_err()
-                .label(),
-            "malformed"
-        );
-        let never_set = Received::parse(Some(ORIGINAL.as_bytes()), DateTime::UNIX_EPOCH, now());
-        assert_eq!(
-            never_set.unwrap_err().label(),
-            "absurd_time",
-            "Kafka's time is judged as well"
-        );
-    }
-}
+mod tests;

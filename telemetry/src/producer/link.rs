@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rskafka::client::partition::{Compression, PartitionClient};
+use rskafka::client::partition::{Compression as KafkaCompression, PartitionClient};
 use rskafka::record::Record as KafkaRecord;
 use tokio::time::sleep;
 
-use super::{Message, ProducerConfig, Shared};
+use super::entry::Entry;
+use super::queue::{Outcome, Queued};
+use super::{Compression, ProducerConfig, Shared};
 use crate::backoff::{Backoff, chance};
 use crate::kafka::{self, KafkaError};
 
@@ -17,7 +19,7 @@ const MAX_ANSWER: usize = 8 << 20;
 /// Where batches go: a partition in Kafka, or a test.
 trait Destination {
     /// Sends a batch; done when it is stored.
-    fn send(&self, batch: &[Message]) -> impl Future<Output = Result<(), KafkaError>> + Send;
+    fn send(&self, batch: &[Queued<Entry>]) -> impl Future<Output = Result<(), KafkaError>> + Send;
 }
 
 /// The leader of the partition of our key.
@@ -25,18 +27,27 @@ trait Destination {
 struct Leader<'a> {
     partition: PartitionClient,
     key: &'a str,
+    compression: KafkaCompression,
     limit: Duration,
 }
 
 impl Destination for Leader<'_> {
-    async fn send(&self, batch: &[Message]) -> Result<(), KafkaError> {
-        let records = batch.iter().map(|message| KafkaRecord {
-            key: Some(self.key.as_bytes().to_vec()),
-            value: Some(message.json.clone()),
-            headers: BTreeMap::new(),
-            timestamp: message.ts,
-        });
-        let call = self.partition.produce(records.collect(), Compression::Lz4);
+    async fn send(&self, batch: &[Queued<Entry>]) -> Result<(), KafkaError> {
+        let record = |queued: &Queued<Entry>| match queued.record.json() {
+            Ok(json) => Some(KafkaRecord {
+                key: Some(self.key.as_bytes().to_vec()),
+                value: Some(json),
+                headers: BTreeMap::new(),
+                timestamp: queued.record.ts(),
+            }),
+            Err(error) => {
+                // Cannot happen with these types; were they to change, one line tells.
+                tracing::error!(%error, "a record cannot be written as JSON");
+                None
+            }
+        };
+        let records = batch.iter().filter_map(record).collect();
+        let call = self.partition.produce(records, self.compression);
         kafka::within("produce", self.limit, call).await.map(drop)
     }
 }
@@ -48,7 +59,7 @@ pub(super) async fn run(config: &ProducerConfig, key: &str, shared: &Shared) {
         let error = match connect(config, key).await {
             Ok(leader) => {
                 note_connected(shared, &leader.partition);
-                match send_all(shared, &leader, &mut backoff).await {
+                match send_all(shared, &leader, config.linger, &mut backoff).await {
                     Ok(()) => return,
                     Err(error) => error,
                 }
@@ -60,19 +71,21 @@ pub(super) async fn run(config: &ProducerConfig, key: &str, shared: &Shared) {
     }
 }
 
-/// A new client for the partition of `key`, on a topic that is created where it is absent.
+/// A new client for the partition of `key`, on a topic that is created where it is absent and may be.
 async fn connect<'a>(config: &ProducerConfig, key: &'a str) -> Result<Leader<'a>, KafkaError> {
     let ProducerConfig {
         brokers,
         topic,
+        new_topic,
+        security,
         connect_timeout,
         request_timeout: limit,
         ..
     } = config;
-    let client = kafka::connect(brokers, MAX_ANSWER, *connect_timeout).await?;
+    let client = kafka::connect(brokers, security, MAX_ANSWER, *connect_timeout).await?;
     let mut partitions = kafka::partitions(&client, topic, *limit).await?;
-    if partitions.is_empty() {
-        kafka::create_topic(&client, topic, *limit).await?;
+    if partitions.is_empty() && new_topic.create {
+        kafka::create_topic(&client, topic, *new_topic, *limit).await?;
         tracing::info!(topic, "topic created");
         partitions = kafka::partitions(&client, topic, *limit).await?;
     }
@@ -84,6 +97,11 @@ async fn connect<'a>(config: &ProducerConfig, key: &'a str) -> Result<Leader<'a>
     Ok(Leader {
         partition,
         key,
+        compression: match config.compression {
+            Compression::None => KafkaCompression::NoCompression,
+            Compression::Lz4 => KafkaCompression::Lz4,
+            Compression::Zstd => KafkaCompression::Zstd,
+        },
         limit: *limit,
     })
 }
@@ -92,6 +110,7 @@ async fn connect<'a>(config: &ProducerConfig, key: &'a str) -> Result<Leader<'a>
 async fn send_all(
     shared: &Shared,
     to: &impl Destination,
+    linger: Duration,
     backoff: &mut Backoff,
 ) -> Result<(), KafkaError> {
     let mut most = usize::MAX;
@@ -105,6 +124,10 @@ async fn send_all(
                 () = shared.wake.notified() => {}
                 () = shared.closing.cancelled() => {}
             }
+            if !shared.queue().fills_a_batch() {
+                // Shutdown does not wait for company.
+                let _: Option<()> = shared.closing.run_until_cancelled(sleep(linger)).await;
+            }
             continue;
         }
         match to.send(&batch).await {
@@ -116,7 +139,7 @@ async fn send_all(
             Err(error) if error.refuses_batch() && batch.len() > 1 => {
                 // One record of it is at fault: smaller batches lead to it.
                 most = batch.len() / 2;
-                shared.queue().put_back(batch);
+                shared.queue().put_back(batch, Outcome::NotStored);
             }
             Err(error) if error.refuses_batch() => {
                 tracing::warn!(%error, "a record is refused and dropped");
@@ -124,7 +147,12 @@ async fn send_all(
                 shared.queue().refused();
             }
             Err(error) => {
-                shared.queue().put_back(batch);
+                let outcome = if error.is_an_answer() {
+                    Outcome::NotStored
+                } else {
+                    Outcome::Unknown
+                };
+                shared.queue().put_back(batch, outcome);
                 return Err(error);
             }
         }
@@ -147,13 +175,17 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 fn note_connected(shared: &Shared, partition: &PartitionClient) {
-    shared.link().connected = true;
+    {
+        let mut link = shared.link();
+        link.connected = true;
+        link.connects += 1;
+    }
     let counts = shared.queue().counts();
     tracing::info!(
         topic = partition.topic(),
         partition = partition.partition(),
         queued = counts.queued,
-        dropped = counts.dropped,
+        dropped = counts.drops.total(),
         "telemetry goes to Kafka"
     );
 }
@@ -167,21 +199,24 @@ fn note_failure(shared: &Shared, error: &KafkaError) {
     } else {
         tracing::debug!(error = text, "telemetry does not reach Kafka");
     }
-    *link = super::LinkState {
-        connected: false,
-        last_error: Some(text),
-    };
+    link.connected = false;
+    link.failures += 1;
+    link.last_error = Some(text);
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
+    use std::sync::Arc;
+
     use chrono::DateTime;
     use rskafka::client::error::{Error as ClientError, ProtocolError, RequestContext};
 
     use super::super::Queue;
     use super::*;
+    use crate::event::{Event, EventKind};
+    use crate::record::{Identity, Role};
 
     fn server_error(protocol_error: ProtocolError) -> KafkaError {
         let request = RequestContext::Topic("t".into());
@@ -206,11 +241,12 @@ mod tests {
     }
 
     impl Destination for Picky {
-        async fn send(&self, batch: &[Message]) -> Result<(), KafkaError> {
-            let bytes: Vec<u8> = batch
-                .iter()
-                .flat_map(|message| message.json.clone())
-                .collect();
+        async fn send(&self, batch: &[Queued<Entry>]) -> Result<(), KafkaError> {
+            let letter = |queued: &Queued<Entry>| match &queued.record {
+                Entry::Event(event) => event.text.as_bytes()[0],
+                Entry::Record(_) => b'?',
+            };
+            let bytes: Vec<u8> = batch.iter().map(letter).collect();
             if bytes.contains(&b'x') {
                 return Err(server_error(ProtocolError::MessageTooLarge));
             }
@@ -228,16 +264,19 @@ mod tests {
         let limits = ProducerConfig::new(vec![]).limits;
         let shared = Shared::new(Queue::new(limits));
         for letter in letters.bytes() {
-            shared.queue().push(Message {
-                json: vec![letter],
-                ts: DateTime::UNIX_EPOCH,
-            });
+            let identity = Identity::new(Role::Balancer, "lb");
+            let text = char::from(letter).to_string();
+            let event = Event::new(&identity, DateTime::UNIX_EPOCH, EventKind::Reload, text);
+            shared.queue().push(Entry::Event(Arc::new(event)));
         }
         shared.closing.cancel();
         let picky = Picky::default();
         let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
         let mut failures = 0;
-        while send_all(&shared, &picky, &mut backoff).await.is_err() {
+        while send_all(&shared, &picky, Duration::ZERO, &mut backoff)
+            .await
+            .is_err()
+        {
             failures += 1;
         }
         let kept = String::from_utf8(picky.kept.lock().unwrap().clone()).unwrap();
@@ -261,6 +300,7 @@ mod tests {
             (failures, stats.sent, stats.dropped, stats.queued),
             (1, 11, 2, 0)
         );
+        assert_eq!(stats.drops.refused, 2);
         assert!(stats.last_error.unwrap().contains("MessageTooLarge"));
     }
 

@@ -1,11 +1,13 @@
 //! From partitions in memory to an InfluxDB that misbehaves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use netsocket_telemetry::collector::{Influx, InfluxUrl, Positions, Token, Totals, collect};
-use tokio::time::timeout;
+use futures_util::future::try_join_all;
+use netsocket_telemetry::KafkaError;
+use netsocket_telemetry::collector::{Collector, Influx, InfluxUrl, Positions, Token};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::eventually::{PATIENCE, eventually};
@@ -43,25 +45,36 @@ fn stored(influx: &FakeInflux) -> Vec<usize> {
 
 fn client(influx: &FakeInflux) -> Influx {
     let url = InfluxUrl::parse(&format!("http://{}", influx.address)).unwrap();
-    Influx::new(&url, "an org", "a bucket", Token::new("secret").unwrap()).unwrap()
+    Influx::new(&url, "an org", Token::new("secret").unwrap()).unwrap()
 }
 
-fn of(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
+fn collector_with(client: Influx) -> Collector {
+    Collector::new(client, "a bucket", Positions::new("t", "positions"))
+}
+
+fn collector(influx: &FakeInflux) -> Collector {
+    collector_with(client(influx))
+}
+
+async fn read(
+    collector: &Collector,
+    logs: &[MemoryLog],
+    shutdown: &CancellationToken,
+) -> Result<(), KafkaError> {
+    let readers = (0..).zip(logs);
+    let readers = readers.map(async |(index, log)| collector.read(index, &log, shutdown).await);
+    try_join_all(readers).await.map(drop)
 }
 
 /// Collects until `enough`, then stops and expects a good end.
 async fn collect_until(
+    collector: &Collector,
     logs: &[MemoryLog],
-    influx: &Influx,
-    positions: &Positions,
-    totals: &Totals,
     what: &str,
     enough: impl FnMut() -> bool,
 ) {
     let shutdown = CancellationToken::new();
-    let logs = (0..).zip(logs).collect();
-    let (ended, ()) = tokio::join!(collect(logs, influx, positions, totals, &shutdown), async {
+    let (ended, ()) = tokio::join!(read(collector, logs, &shutdown), async {
         eventually(what, enough).await;
         shutdown.cancel();
     });
@@ -82,17 +95,10 @@ async fn every_partition_is_read_in_order_and_what_is_no_record_is_left_out() {
         MemoryLog::new(0, 9, vec![]),
         MemoryLog::new(5, 1, vec!["?".into()]),
     ];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let enough = || of(&totals.records) == 70 && of(&totals.bad) == 5;
-    collect_until(
-        &logs,
-        &client(&influx),
-        &positions,
-        &totals,
-        "all is stored",
-        enough,
-    )
-    .await;
+    let collector = collector(&influx);
+    let enough =
+        || collector.status().totals().records == 70 && collector.status().totals().bad() == 5;
+    collect_until(&collector, &logs, "all is stored", enough).await;
 
     let (first, second): (Vec<_>, Vec<_>) = stored(&influx)
         .into_iter()
@@ -100,14 +106,16 @@ async fn every_partition_is_read_in_order_and_what_is_no_record_is_left_out() {
     assert_eq!((first, second), ((0..30).collect(), (100..140).collect()));
     assert_eq!(
         (
-            of(&totals.points),
-            of(&totals.bad),
-            of(&totals.refused),
-            of(&totals.missed)
+            collector.status().totals().points,
+            collector.status().totals().bad(),
+            collector.status().totals().refused,
+            collector.status().totals().missed
         ),
         (70, 5, 0, 0)
     );
-    let next: Vec<_> = (0..4).map(|index| positions.next(index)).collect();
+    let next: Vec<_> = (0..4)
+        .map(|index| collector.positions().next(index))
+        .collect();
     assert_eq!(next, [Some(30), Some(1_044), None, Some(6)]);
 
     let head = influx.first_head();
@@ -136,30 +144,27 @@ async fn outage(fault: Answer) {
     })
     .await;
     let logs = [MemoryLog::new(0, 10, records(0..50))];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let client = client(&influx).with_timeout(Duration::from_millis(50));
+    let collector = collector_with(client(&influx).with_timeout(Duration::from_millis(50)));
     let enough = || {
         if !mended.load(Ordering::SeqCst) && influx.writes() >= 3 {
             assert_eq!(
-                (logs[0].fetches(), of(&totals.points)),
+                (logs[0].fetches(), collector.status().totals().points),
                 (1, 0),
                 "reading must stop"
             );
             mended.store(true, Ordering::SeqCst);
         }
-        of(&totals.records) == 50
+        collector.status().totals().records == 50
     };
-    collect_until(
-        &logs,
-        &client,
-        &positions,
-        &totals,
-        "all is stored after the outage",
-        enough,
-    )
-    .await;
+    collect_until(&collector, &logs, "all is stored after the outage", enough).await;
     assert_eq!(stored(&influx), (0..50).collect::<Vec<_>>());
-    assert_eq!((of(&totals.refused), of(&totals.bad)), (0, 0));
+    assert_eq!(
+        (
+            collector.status().totals().refused,
+            collector.status().totals().bad()
+        ),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
@@ -192,24 +197,22 @@ async fn only_the_points_at_fault_are_left_out() {
     })
     .await;
     let logs = [MemoryLog::new(0, 100, records(0..40))];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let enough = || of(&totals.records) == 40;
-    collect_until(
-        &logs,
-        &client(&influx),
-        &positions,
-        &totals,
-        "the batch is through",
-        enough,
-    )
-    .await;
+    let collector = collector(&influx);
+    let enough = || collector.status().totals().records == 40;
+    collect_until(&collector, &logs, "the batch is through", enough).await;
     assert_eq!(
         stored(&influx),
         (0..40)
             .filter(|number| ![3, 17].contains(number))
             .collect::<Vec<_>>()
     );
-    assert_eq!((of(&totals.points), of(&totals.refused)), (38, 2));
+    assert_eq!(
+        (
+            collector.status().totals().points,
+            collector.status().totals().refused
+        ),
+        (38, 2)
+    );
 }
 
 #[tokio::test]
@@ -217,21 +220,18 @@ async fn a_batch_that_is_stored_in_part_is_not_sent_again() {
     let influx =
         FakeInflux::start(|number, _| Answer::Status(if number == 0 { 422 } else { 204 })).await;
     let logs = [MemoryLog::new(0, 10, records(0..20))];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let enough = || of(&totals.records) == 20;
-    collect_until(
-        &logs,
-        &client(&influx),
-        &positions,
-        &totals,
-        "both batches are through",
-        enough,
-    )
-    .await;
+    let collector = collector(&influx);
+    let enough = || collector.status().totals().records == 20;
+    collect_until(&collector, &logs, "both batches are through", enough).await;
     assert_eq!(stored(&influx), (10..20).collect::<Vec<_>>());
     assert_eq!(
-        (of(&totals.points), of(&totals.refused), influx.writes()),
-        (10, 1, 2)
+        (
+            collector.status().totals().points,
+            collector.status().totals().refused,
+            influx.writes()
+        ),
+        (19, 1, 2),
+        "InfluxDB did not say how many it refused, so one"
     );
 }
 
@@ -239,54 +239,34 @@ async fn a_batch_that_is_stored_in_part_is_not_sent_again() {
 async fn a_lost_connection_goes_on_where_it_was() {
     let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
     let logs = [MemoryLog::new(0, 10, records(0..30)).failing_at(20)];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let client = client(&influx);
+    let collector = collector(&influx);
     let shutdown = CancellationToken::new();
-    let lost = collect(vec![(0, &logs[0])], &client, &positions, &totals, &shutdown).await;
+    let lost = read(&collector, &logs, &shutdown).await;
     assert_eq!(
         lost.unwrap_err().to_string(),
         "fetch: the client library panicked"
     );
-    assert_eq!(positions.next(0), Some(20));
-    let enough = || of(&totals.records) == 30;
-    collect_until(
-        &logs,
-        &client,
-        &positions,
-        &totals,
-        "the rest is stored",
-        enough,
-    )
-    .await;
+    assert_eq!(collector.positions().next(0), Some(20));
+    let enough = || collector.status().totals().records == 30;
+    collect_until(&collector, &logs, "the rest is stored", enough).await;
     assert_eq!(stored(&influx), (0..30).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn what_retention_took_is_counted() {
     let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let client = client(&influx);
+    let collector = collector(&influx);
     let before = [MemoryLog::new(0, 10, records(0..10))];
-    collect_until(
-        &before,
-        &client,
-        &positions,
-        &totals,
-        "the first are stored",
-        || of(&totals.records) == 10,
-    )
+    collect_until(&collector, &before, "the first are stored", || {
+        collector.status().totals().records == 10
+    })
     .await;
     let after = [MemoryLog::new(25, 10, records(25..30))];
-    collect_until(
-        &after,
-        &client,
-        &positions,
-        &totals,
-        "the last are stored",
-        || of(&totals.records) == 15,
-    )
+    collect_until(&collector, &after, "the last are stored", || {
+        collector.status().totals().records == 15
+    })
     .await;
-    assert_eq!(of(&totals.missed), 15);
+    assert_eq!(collector.status().totals().missed, 15);
     assert_eq!(stored(&influx), (0..10).chain(25..30).collect::<Vec<_>>());
 }
 
@@ -294,21 +274,131 @@ async fn what_retention_took_is_counted() {
 async fn a_stop_during_an_outage_is_prompt_and_forgets_nothing() {
     let influx = FakeInflux::start(|_, _| Answer::Status(503)).await;
     let logs = [MemoryLog::new(0, 10, records(0..50))];
-    let (positions, totals) = (Positions::default(), Totals::default());
-    let client = client(&influx);
+    let collector = collector(&influx);
     let failed = || influx.writes() >= 2;
-    let stopped = collect_until(
-        &logs,
-        &client,
-        &positions,
-        &totals,
-        "a write failed",
-        failed,
-    );
+    let stopped = collect_until(&collector, &logs, "a write failed", failed);
     timeout(PATIENCE * 2, stopped).await.unwrap();
     assert_eq!(
-        positions.next(0),
+        collector.positions().next(0),
         None,
         "nothing was stored, so nothing is behind us"
     );
+}
+
+#[tokio::test]
+async fn the_next_collector_goes_on_where_this_one_was() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let first = collector(&influx);
+    assert_eq!(first.positions().load(first.influx()).await, Ok(0));
+    let logs = [
+        MemoryLog::new(0, 10, records(0..30)),
+        MemoryLog::new(5, 10, records(100..110)),
+    ];
+    let stored_all = || first.status().totals().records == 40;
+    collect_until(&first, &logs, "all is stored", stored_all).await;
+    assert_eq!(
+        [0, 1].map(|index| influx.position(index)),
+        [Some(30), Some(15)]
+    );
+
+    let second = collector(&influx);
+    assert_eq!(second.positions().load(second.influx()).await, Ok(2));
+    let logs = [MemoryLog::new(0, 10, records(0..35))];
+    let rest = || second.status().totals().records == 5;
+    collect_until(&second, &logs, "the rest is stored", rest).await;
+    let expected = (0..30).chain(30..35);
+    let stored: Vec<_> = stored(&influx).into_iter().filter(|n| *n < 100).collect();
+    assert_eq!(
+        stored,
+        expected.collect::<Vec<_>>(),
+        "nothing was read twice"
+    );
+    assert_eq!(influx.position(0), Some(35));
+}
+
+/// A position that were saved before its points would lose them in a crash.
+#[tokio::test]
+async fn no_position_is_saved_before_its_points() {
+    let influx =
+        FakeInflux::start(|number, _| Answer::Status(if number < 2 { 204 } else { 503 })).await;
+    let collector = collector(&influx);
+    let logs = [MemoryLog::new(0, 10, records(0..50))];
+    let failing = || influx.writes() >= 4;
+    collect_until(&collector, &logs, "a write failed", failing).await;
+    assert_eq!(influx.position(0), Some(20));
+    assert_eq!(stored(&influx), (0..20).collect::<Vec<_>>());
+}
+
+/// The database cannot tell: everything is read again, and nothing waits for an answer that will not come.
+#[tokio::test]
+async fn a_position_that_may_not_be_read_is_a_denial() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let collector = collector(&influx);
+    for status in [401, 403, 404, 500] {
+        influx.query_status.store(status, Ordering::SeqCst);
+        let error = collector.positions().load(collector.influx()).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(&status.to_string()), "{error}");
+    }
+    assert_eq!((influx.queries(), collector.positions().next(0)), (4, None));
+}
+
+#[tokio::test]
+async fn influxdb_asks_for_patience_and_gets_it() {
+    let influx = FakeInflux::start(|number, _| {
+        if number == 0 {
+            Answer::Later(2)
+        } else {
+            Answer::Status(204)
+        }
+    })
+    .await;
+    let collector = collector(&influx);
+    let logs = [MemoryLog::new(0, 10, records(0..10))];
+    let began = Instant::now();
+    let all = || collector.status().totals().records == 10;
+    collect_until(&collector, &logs, "all is stored", all).await;
+    assert!(
+        began.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(influx.writes(), 2, "not once more than asked for");
+}
+
+#[tokio::test]
+async fn two_collectors_of_one_partition_do_no_harm() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let (one, other) = (collector(&influx), collector(&influx));
+    let logs = [MemoryLog::new(0, 7, records(0..60))];
+    let done = |collector: &Collector| collector.status().totals().records == 60;
+    tokio::join!(
+        collect_until(&one, &logs, "one is through", || done(&one)),
+        collect_until(&other, &logs, "the other is through", || done(&other)),
+    );
+    let mut lines = influx.stored();
+    assert_eq!(lines.len(), 120);
+    lines.sort();
+    lines.dedup();
+    assert_eq!(
+        lines.len(),
+        60,
+        "the same points, which overwrite each other"
+    );
+    assert_eq!(influx.position(0), Some(60));
+}
+
+/// Transactions of other producers leave marks in the log that no reader gets to see.
+#[tokio::test]
+async fn a_mark_of_kafka_does_not_stop_it() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let collector = collector(&influx);
+    let mut values = records(0..4);
+    values.insert(2, "-".into());
+    values.push("-".into());
+    let logs = [MemoryLog::new(0, 10, values)];
+    let through = || collector.positions().next(0) == Some(6);
+    collect_until(&collector, &logs, "both marks are behind it", through).await;
+    assert_eq!(stored(&influx), [0, 1, 2, 3]);
+    assert_eq!(collector.status().totals().bad(), 0);
 }

@@ -1,11 +1,14 @@
 //! A producer and brokers that are broken: its callers must not notice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_telemetry::{
-    Figures, HostSample, Identity, Producer, ProducerConfig, QueueLimits, Record, Role,
+    Figures, HostSample, Identity, Producer, ProducerConfig, QueueLimits, Record, Role, Sinks,
+    heartbeat,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::eventually::{PATIENCE, eventually};
 use crate::peers::{Behaviour, FakeBroker};
@@ -13,14 +16,14 @@ use crate::peers::{Behaviour, FakeBroker};
 const OFFERED: u64 = 20_000;
 const QUEUE_RECORDS: usize = 50;
 
-fn record() -> Record {
+fn record() -> Arc<Record> {
     let identity = Identity::new(Role::Balancer, "lb");
-    Record::new(
+    Arc::new(Record::new(
         &identity,
         chrono::DateTime::UNIX_EPOCH,
         HostSample::default(),
         Figures::default(),
-    )
+    ))
 }
 
 fn config(broker: &FakeBroker) -> ProducerConfig {
@@ -55,6 +58,11 @@ async fn flood(behaviour: Behaviour, said: &str) {
     let stats = producer.stats();
     assert!(stats.queued <= QUEUE_RECORDS as u64, "{stats:?}");
     assert_eq!(stats.queued + stats.dropped, OFFERED);
+    assert_eq!(stats.drops.overflow, stats.dropped);
+    assert!(
+        stats.queued_bytes <= 2 * 1024 * QUEUE_RECORDS as u64,
+        "{stats:?}"
+    );
     assert_eq!((stats.connected, stats.sent), (false, 0));
 
     eventually("the reason is told", || {
@@ -82,6 +90,8 @@ async fn flood(behaviour: Behaviour, said: &str) {
         (stats.queued, stats.sent, stats.dropped),
         (0, 0, OFFERED + 1)
     );
+    assert_eq!(stats.drops.total(), stats.dropped);
+    assert_eq!(stats.drops.shutdown, QUEUE_RECORDS as u64 + 1);
     eventually("nothing stays connected", || broker.open() == 0).await;
 }
 
@@ -144,4 +154,28 @@ async fn the_last_handle_ends_the_task() {
     assert_eq!(broker.open(), 1, "the clone still holds it");
     drop(clone);
     eventually("the connection is closed", || broker.open() == 0).await;
+}
+
+/// A program tells its heartbeat to end and shuts the producer down at once: the event of its end is still offered.
+#[tokio::test]
+async fn a_heartbeat_has_its_last_word() {
+    let broker = FakeBroker::start(Behaviour::Stalls).await;
+    let producer = Producer::start(config(&broker), "key".into());
+    let end = CancellationToken::new();
+    let sinks = Sinks {
+        history: None,
+        producer: Some(producer.clone()),
+    };
+    let identity = Identity::new(Role::Balancer, "lb");
+    let beat = tokio::spawn(heartbeat(identity, Figures::default, sinks, end.clone()));
+    eventually("the event of its start", || producer.stats().queued >= 1).await;
+    let before = producer.stats().queued;
+    end.cancel();
+    tokio::join!(
+        producer.shutdown(Duration::from_secs(2)),
+        eventually("the event of its end, in time", || producer.stats().queued
+            > before),
+    );
+    beat.await.unwrap();
+    assert_eq!(producer.stats().queued, 0);
 }

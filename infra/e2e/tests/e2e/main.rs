@@ -14,12 +14,14 @@ mod bad_input;
 mod balance;
 mod commands;
 mod demo;
+mod exactly_once;
 mod failover;
 mod harness;
 mod influxdb;
 mod lifecycle;
 mod old_wire;
 mod relay;
+mod secured_kafka;
 mod settings;
 mod telemetry;
 mod transfer;
@@ -105,12 +107,14 @@ fn main() -> ExitCode {
         balance::tests(),
         commands::tests(),
         demo::tests(),
+        exactly_once::tests(),
         failover::tests(),
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
         old_wire::tests(),
         relay::tests(),
+        secured_kafka::tests(),
         settings::tests(),
         telemetry::tests(),
         transfer::tests(),

@@ -123,7 +123,7 @@ fn records_in_kafka(world: &World) {
             && record["active_clients"] == 0
     });
     let mut seen = BTreeSet::new();
-    for record in kafka.records() {
+    for record in kafka.samples() {
         let time = (record["instance"].to_string(), record["ts"].to_string());
         assert!(
             seen.insert(time),

@@ -22,7 +22,7 @@ pub(crate) struct MemoryLog {
 }
 
 impl MemoryLog {
-    /// The value `?` stands for something that cannot be decoded.
+    /// The value `?` stands for something that cannot be decoded, and `-` for a mark of Kafka's own.
     pub(crate) fn new(first: i64, at_once: usize, values: Vec<String>) -> Self {
         Self {
             first,
@@ -65,6 +65,7 @@ impl PartitionLog for &MemoryLog {
             return Ok(Fetched::OutOfRange);
         };
         let values = self.values.lock().unwrap().clone();
+        let end = self.first + i64::try_from(values.len()).unwrap();
         if values.get(skip).is_some_and(|value| value == "?") {
             return Ok(Fetched::Undecodable("as the test wants it".into()));
         }
@@ -72,7 +73,7 @@ impl PartitionLog for &MemoryLog {
             .into_iter()
             .skip(skip)
             .take(self.at_once)
-            .take_while(|value| value != "?");
+            .take_while(|value| value != "?" && value != "-");
         let entries: Vec<LogEntry> = (offset..)
             .zip(found)
             .map(|(offset, value)| LogEntry {
@@ -87,7 +88,7 @@ impl PartitionLog for &MemoryLog {
         } else {
             self.fetches.fetch_add(1, Ordering::SeqCst);
         }
-        Ok(Fetched::Entries(entries))
+        Ok(Fetched::Entries { entries, end })
     }
 }
 

@@ -1,0 +1,195 @@
+//! The collector's own HTTP: `/metrics` for Prometheus, `/healthz` for whoever watches over it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use super::reader::Collector;
+use super::status::{Health, Standing, Totals};
+use crate::names::metric;
+
+/// Serves until it is dropped.
+///
+/// # Errors
+/// Where the listener breaks.
+pub(super) async fn serve(listener: TcpListener, collector: Arc<Collector>) -> std::io::Result<()> {
+    let routes = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .with_state(collector);
+    axum::serve(listener, routes).await
+}
+
+async fn metrics(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
+    let status = collector.status();
+    let page = page(&status.totals(), &status.health(Instant::now()));
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        page,
+    )
+}
+
+/// 200 while it reads and writes, or has not failed to for long; 503 with the reason otherwise.
+async fn healthz(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
+    let health = collector.status().health(Instant::now());
+    let status = match health.trouble {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let partition = |standing: &Standing| json!({"partition": standing.partition, "next_offset": standing.next, "lag": standing.lag});
+    let body = json!({
+        "status": if health.trouble.is_none() { "ok" } else { "failing" },
+        "reason": health.trouble,
+        "kafka_up": health.kafka_up,
+        "influxdb_up": health.influx_up,
+        "lag": health.partitions.iter().map(|standing| standing.lag).sum::<u64>(),
+        "partitions": health.partitions.iter().map(partition).collect::<Vec<_>>(),
+    });
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        format!("{body}\n"),
+    )
+}
+
+/// The text format of Prometheus.
+fn page(totals: &Totals, health: &Health) -> String {
+    let mut page = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(page, "{name}{labels} {value}");
+        }
+    };
+    let one = |value: u64| vec![(String::new(), value)];
+    let labelled = |label: &str, value: &dyn std::fmt::Display| format!("{{{label}=\"{value}\"}}");
+    let of_partitions = |value: fn(&Standing) -> u64| {
+        let sample = |standing| {
+            (
+                labelled("partition", &standing_index(standing)),
+                value(standing),
+            )
+        };
+        health.partitions.iter().map(sample).collect::<Vec<_>>()
+    };
+    let bad = totals.bad.iter();
+    let bad: Vec<_> = bad.map(|(kind, n)| (labelled("kind", kind), *n)).collect();
+    let writes = [
+        (labelled("result", &"ok"), totals.writes_ok),
+        (labelled("result", &"failed"), totals.writes_failed),
+    ];
+    for (name, help, samples) in [
+        (
+            metric::COLLECTOR_RECORDS,
+            "Records whose points InfluxDB has accepted.",
+            one(totals.records),
+        ),
+        (
+            metric::COLLECTOR_POINTS,
+            "Points that InfluxDB has accepted.",
+            one(totals.points),
+        ),
+        (metric::COLLECTOR_BAD, "Messages that were no records.", bad),
+        (
+            metric::COLLECTOR_REFUSED,
+            "Points that InfluxDB will never accept.",
+            one(totals.refused),
+        ),
+        (
+            metric::COLLECTOR_MISSED,
+            "Offsets that were gone before they were read.",
+            one(totals.missed),
+        ),
+        (
+            metric::COLLECTOR_UNKNOWN_FIELDS,
+            "Fields of records that this version does not know.",
+            one(totals.unknown_fields),
+        ),
+        (
+            metric::COLLECTOR_WRITES,
+            "Writes to InfluxDB.",
+            writes.to_vec(),
+        ),
+    ] {
+        family(name, "counter", help, &samples);
+    }
+    for (name, help, samples) in [
+        (
+            metric::COLLECTOR_LAG,
+            "Messages that are not stored yet.",
+            of_partitions(|standing| standing.lag),
+        ),
+        (
+            metric::COLLECTOR_OFFSET,
+            "The next offset to be read.",
+            of_partitions(|standing| u64::try_from(standing.next).unwrap_or_default()),
+        ),
+        (
+            metric::COLLECTOR_KAFKA_UP,
+            "1 while Kafka can be read.",
+            one(health.kafka_up.into()),
+        ),
+        (
+            metric::COLLECTOR_INFLUX_UP,
+            "1 while InfluxDB takes points.",
+            one(health.influx_up.into()),
+        ),
+    ] {
+        family(name, "gauge", help, &samples);
+    }
+    page
+}
+
+fn standing_index(standing: &Standing) -> i32 {
+    standing.partition
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_what_prometheus_reads() {
+        let totals = Totals {
+            records: 7,
+            bad: vec![("empty", 1), ("not_json", 2)],
+            ..Totals::default()
+        };
+        let health = Health {
+            partitions: vec![Standing {
+                partition: 2,
+                next: 10,
+                lag: 3,
+            }],
+            kafka_up: true,
+            influx_up: false,
+            trouble: None,
+        };
+        let page = page(&totals, &health);
+        for line in [
+            "# TYPE netsocket_collector_records_total counter",
+            "netsocket_collector_records_total 7",
+            "netsocket_collector_bad_total{kind=\"not_json\"} 2",
+            "netsocket_collector_writes_total{result=\"failed\"} 0",
+            "netsocket_collector_lag{partition=\"2\"} 3",
+            "netsocket_collector_next_offset{partition=\"2\"} 10",
+            "# TYPE netsocket_collector_influxdb_up gauge",
+            "netsocket_collector_kafka_up 1",
+            "netsocket_collector_influxdb_up 0",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What a collector has done and how it is doing, for logs, metrics and `/healthz`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::received::BadKind;
+
+/// Trouble of less than this is nothing to act on: a broker or database that is restarted.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Shared by all partitions. Counters are for people and tests; nothing is decided by them.
+#[derive(Debug, Default)]
+pub struct Status {
+    records: AtomicU64,
+    points: AtomicU64,
+    refused: AtomicU64,
+    missed: AtomicU64,
+    unknown_fields: AtomicU64,
+    writes_ok: AtomicU64,
+    writes_failed: AtomicU64,
+    bad: [AtomicU64; BadKind::ALL.len()],
+    now: Mutex<Now>,
+}
+
+/// What changes with every outage.
+#[derive(Debug, Default)]
+struct Now {
+    partitions: BTreeMap<i32, Partition>,
+    topology: Side,
+    influx: Side,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    next: i64,
+    end: i64,
+    kafka: Side,
+}
+
+/// One thing that we depend on.
+#[derive(Debug, Clone, Default)]
+struct Side {
+    worked: bool,
+    failing: Option<(Instant, String)>,
+}
+
+impl Side {
+    fn works(&mut self) {
+        self.worked = true;
+        self.failing = None;
+    }
+
+    /// True for the first failure of a row.
+    fn fails(&mut self, now: Instant, error: String) -> bool {
+        let first = self.failing.is_none();
+        let since = self.failing.take().map_or(now, |(since, _)| since);
+        self.failing = Some((since, error));
+        first
+    }
+
+    fn is_up(&self) -> bool {
+        self.worked && self.failing.is_none()
+    }
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Records whose points InfluxDB has accepted.
+    pub records: u64,
+    /// Points that InfluxDB has accepted.
+    pub points: u64,
+    /// Messages that were no records, by the labels of their kinds.
+    pub bad: Vec<(&'static str, u64)>,
+    /// Points that InfluxDB will never accept.
+    pub refused: u64,
+    /// Offsets that were gone before they were read.
+    pub missed: u64,
+    /// Fields that this version does not know.
+    pub unknown_fields: u64,
+    /// Writes that InfluxDB has accepted.
+    pub writes_ok: u64,
+    /// Writes that it has not.
+    pub writes_failed: u64,
+}
+
+impl Totals {
+    /// Messages that were no records, of all kinds.
+    #[must_use]
+    pub fn bad(&self) -> u64 {
+        self.bad.iter().map(|(_, number)| number).sum()
+    }
+}
+
+/// Where one partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its index.
+    pub partition: i32,
+    /// The next offset to be read.
+    pub next: i64,
+    /// Messages that are not stored yet.
+    pub lag: u64,
+}
+
+/// How it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Every partition that was ever read.
+    pub partitions: Vec<Standing>,
+    /// Kafka can be read.
+    pub kafka_up: bool,
+    /// InfluxDB took what it was last given.
+    pub influx_up: bool,
+    /// What has been failing for longer than [`PATIENCE`], if anything.
+    pub trouble: Option<String>,
+}
+
+impl Status {
+    /// The counters.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let bad = BadKind::ALL.iter().zip(&self.bad);
+        Totals {
+            records: of(&self.records),
+            points: of(&self.points),
+            bad: bad
+                .map(|(kind, number)| (kind.label(), of(number)))
+                .collect(),
+            refused: of(&self.refused),
+            missed: of(&self.missed),
+            unknown_fields: of(&self.unknown_fields),
+            writes_ok: of(&self.writes_ok),
+            writes_failed: of(&self.writes_failed),
+        }
+    }
+
+    /// How it goes at `now`.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        let state = self.now();
+        let sides = state.partitions.values().map(|partition| &partition.kafka);
+        let mut kafka = sides.chain([&state.topology]);
+        let long = |side: &Side| {
+            let (since, error) = side.failing.as_ref()?;
+            (now.duration_since(*since) >= PATIENCE).then(|| error.clone())
+        };
+        let standing = |(partition, state): (&i32, &Partition)| Standing {
+            partition: *partition,
+            next: state.next,
+            lag: u64::try_from(state.end - state.next).unwrap_or_default(),
+        };
+        Health {
+            partitions: state.partitions.iter().map(standing).collect(),
+            kafka_up: kafka.clone().all(Side::is_up),
+            influx_up: state.influx.is_up(),
+            trouble: long(&state.influx).or_else(|| kafka.find_map(long)),
+        }
+    }
+
+    pub(super) fn stored(&self, records: usize) {
+        add(&self.records, records);
+    }
+
+    pub(super) fn wrote(&self, points: usize, refused: usize) {
+        add(&self.points, points);
+        add(&self.refused, refused);
+        add(&self.writes_ok, 1);
+        self.now().influx.works();
+    }
+
+    /// True for the first failure of a row.
+    pub(super) fn write_failed(&self, error: String) -> bool {
+        add(&self.writes_failed, 1);
+        self.now().influx.fails(Instant::now(), error)
+    }
+
+    /// An answer that refused points is no trouble.
+    pub(super) fn refused(&self, points: usize) {
+        add(&self.refused, points);
+        add(&self.writes_failed, 1);
+        self.now().influx.works();
+    }
+
+    /// Whether writes are failing.
+    pub(super) fn influx_fails(&self) -> bool {
+        self.now().influx.failing.is_some()
+    }
+
+    pub(super) fn bad(&self, kind: BadKind) {
+        if let Some(counter) = self.bad.get(kind as usize) {
+            add(counter, 1);
+        }
+    }
+
+    pub(super) fn missed(&self, offsets: usize) {
+        add(&self.missed, offsets);
+    }
+
+    pub(super) fn unknown_fields(&self, fields: usize) {
+        add(&self.unknown_fields, fields);
+    }
+
+    /// A fetch was answered: where the partition ends, and what will be read next.
+    pub(super) fn at(&self, partition: i32, next: i64, end: Option<i64>) {
+        let mut state = self.now();
+        let partition = state.partitions.entry(partition).or_default();
+        partition.next = next;
+        partition.end = end.unwrap_or(partition.end).max(next);
+        partition.kafka.works();
+    }
+
+    /// True for the first failure of a row.
+    pub(super) fn partition_failed(&self, partition: i32, error: String) -> bool {
+        let mut state = self.now();
+        let partition = state.partitions.entry(partition).or_default();
+        partition.kafka.fails(Instant::now(), error)
+    }
+
+    /// The topic has no such partition any more.
+    pub(super) fn forget(&self, partition: i32) {
+        self.now().partitions.remove(&partition);
+    }
+
+    pub(super) fn topology_works(&self) {
+        self.now().topology.works();
+    }
+
+    /// True for the first failure of a row.
+    pub(super) fn topology_failed(&self, error: String) -> bool {
+        self.now().topology.fails(Instant::now(), error)
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(counter: &AtomicU64, number: usize) {
+    counter.fetch_add(number as u64, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_what_goes_on_for_long() {
+        let status = Status::default();
+        let health = || status.health(Instant::now());
+        assert!(!health().kafka_up && !health().influx_up && health().trouble.is_none());
+        status.topology_works();
+        status.at(0, 5, Some(9));
+        status.wrote(5, 0);
+        assert!(health().kafka_up && health().influx_up);
+        assert_eq!(health().partitions[0].lag, 4);
+
+        assert!(status.write_failed("one".into()));
+        assert!(!status.write_failed("two".into()));
+        assert!(!health().influx_up && health().trouble.is_none());
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(health().trouble.as_deref(), Some("two"));
+        status.wrote(1, 0);
+        assert_eq!(health().trouble, None);
+
+        assert!(status.partition_failed(0, "gone".into()));
+        assert!(!health().kafka_up);
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(health().trouble.as_deref(), Some("gone"));
+        status.at(0, 9, None);
+        assert!(health().kafka_up && health().partitions[0].lag == 0);
+    }
+
+    #[test]
+    fn each_kind_has_its_counter() {
+        let status = Status::default();
+        for (number, kind) in (1..).zip(BadKind::ALL) {
+            (0..number).for_each(|_| status.bad(kind));
+        }
+        let counts: Vec<u64> = status.totals().bad.iter().map(|(_, n)| *n).collect();
+        assert_eq!(counts, (1..=BadKind::ALL.len() as u64).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,198 @@
+//! How a connection to Kafka is protected: TLS, and who we say that we are (SASL), as far as rskafka offers them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rskafka::client::{ClientBuilder, Credentials, SaslConfig};
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+/// Why a connection cannot be protected as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub enum SecurityError {
+    /// A file cannot be read, or holds no PEM of the kind that belongs there.
+    #[error("{}: {source}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        source: pem::Error,
+    },
+    /// A file holds nothing.
+    #[error("{}: no certificate in it", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The certificates do not fit together.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The way in which a password is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// The password itself: only over TLS.
+    Plain,
+    /// SCRAM with SHA-256.
+    ScramSha256,
+    /// SCRAM with SHA-512.
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Reads `plain`, `scram-sha-256` or `scram-sha-512`, in any case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "plain" => Some(Self::Plain),
+            "scram-sha-256" => Some(Self::ScramSha256),
+            "scram-sha-512" => Some(Self::ScramSha512),
+            _ => None,
+        }
+    }
+}
+
+/// Who we say that we are.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sasl {
+    /// How the password is proved.
+    pub mechanism: SaslMechanism,
+    /// The user.
+    pub user: String,
+    /// The password, which no log line and no message shows.
+    pub password: String,
+}
+
+impl fmt::Debug for Sasl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sasl({:?}, {:?})", self.mechanism, self.user)
+    }
+}
+
+/// How connections to Kafka are protected. The default is not at all, as inside a machine.
+#[derive(Debug, Clone, Default)]
+pub struct Security {
+    tls: Option<Arc<ClientConfig>>,
+    sasl: Option<Sasl>,
+}
+
+impl Security {
+    /// TLS that trusts the authorities of the PEM file `authorities`, and shows the certificate of `own` if the brokers
+    /// ask for one (a file with the chain, and one with its key).
+    ///
+    /// # Errors
+    /// [`SecurityError`] for a file that does not hold what it should.
+    pub fn with_tls(
+        self,
+        authorities: &Path,
+        own: Option<(&Path, &Path)>,
+    ) -> Result<Self, SecurityError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(authorities)? {
+            roots.add(certificate)?;
+        }
+        let builder = ClientConfig::builder().with_root_certificates(roots);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let found = PrivateKeyDer::from_pem_file(key);
+                let found = found.map_err(|source| SecurityError::Pem {
+                    path: key.to_owned(),
+                    source,
+                })?;
+                builder.with_client_auth_cert(certificates(chain)?, found)?
+            }
+        };
+        Ok(Self {
+            tls: Some(Arc::new(config)),
+            ..self
+        })
+    }
+
+    /// With a user and password.
+    #[must_use]
+    pub fn with_sasl(self, sasl: Sasl) -> Self {
+        Self {
+            sasl: Some(sasl),
+            ..self
+        }
+    }
+
+    /// Whether bytes are encrypted.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether we say who we are.
+    #[must_use]
+    pub fn has_sasl(&self) -> bool {
+        self.sasl.is_some()
+    }
+
+    pub(super) fn apply(&self, mut builder: ClientBuilder) -> ClientBuilder {
+        if let Some(tls) = &self.tls {
+            builder = builder.tls_config(Arc::clone(tls));
+        }
+        if let Some(sasl) = &self.sasl {
+            let credentials = Credentials::new(sasl.user.clone(), sasl.password.clone());
+            builder = builder.sasl_config(match sasl.mechanism {
+                SaslMechanism::Plain => SaslConfig::Plain(credentials),
+                SaslMechanism::ScramSha256 => SaslConfig::ScramSha256(credentials),
+                SaslMechanism::ScramSha512 => SaslConfig::ScramSha512(credentials),
+            });
+        }
+        builder
+    }
+}
+
+/// Every certificate of a PEM file; at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SecurityError> {
+    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
+    let found = read().map_err(|source| SecurityError::Pem {
+        path: path.to_owned(),
+        source,
+    })?;
+    if found.is_empty() {
+        return Err(SecurityError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_certificates_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let missing = Security::default().with_tls(&file, None).unwrap_err();
+        assert!(missing.to_string().contains("ca.pem"), "{missing}");
+        std::fs::write(&file, "hello\n").unwrap();
+        let empty = Security::default().with_tls(&file, None).unwrap_err();
+        assert!(matches!(empty, SecurityError::Empty { .. }), "{empty}");
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let sasl = Sasl {
+            mechanism: SaslMechanism::parse("SCRAM-SHA-512").unwrap(),
+            user: "alice".into(),
+            password: "secret".into(),
+        };
+        let security = Security::default().with_sasl(sasl);
+        assert!(security.has_sasl() && !security.has_tls());
+        let shown = format!("{security:?}");
+        assert!(
+            shown.contains("alice") && !shown.contains("secret"),
+            "{shown}"
+        );
+        assert_eq!(SaslMechanism::parse("gssapi"), None);
+    }
+}

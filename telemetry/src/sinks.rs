@@ -1,0 +1,77 @@
+//! Where records and events go. All parts of a process share one set of sinks by cloning it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::event::{Event, EventKind};
+use crate::history::History;
+use crate::producer::Producer;
+use crate::record::{Identity, Record};
+
+/// The sinks of a process: all, some or none.
+#[derive(Debug, Clone, Default)]
+pub struct Sinks {
+    /// The embedded history.
+    pub history: Option<Arc<History>>,
+    /// Kafka.
+    pub producer: Option<Producer>,
+}
+
+impl Sinks {
+    /// Hands a record to every sink; never waits.
+    pub fn record(&self, record: Arc<Record>) {
+        if let Some(producer) = &self.producer {
+            producer.record(&record);
+        }
+        if let Some(history) = &self.history {
+            history.push(record);
+        }
+    }
+
+    /// Hands an event to every sink; never waits.
+    pub fn event(&self, event: Event) {
+        let event = Arc::new(event);
+        if let Some(producer) = &self.producer {
+            producer.event(&event);
+        }
+        if let Some(history) = &self.history {
+            history.push_event(event);
+        }
+    }
+}
+
+/// A handle with which any part of a process tells what happened.
+#[derive(Debug, Clone)]
+pub struct Events {
+    identity: Arc<Identity>,
+    sinks: Sinks,
+}
+
+impl Events {
+    /// Events of this process, to these sinks.
+    #[must_use]
+    pub fn new(identity: Identity, sinks: Sinks) -> Self {
+        Self {
+            identity: Arc::new(identity),
+            sinks,
+        }
+    }
+
+    /// Tells what happened to the process as a whole.
+    pub fn emit(&self, ts: DateTime<Utc>, kind: EventKind, text: impl Into<String>) {
+        self.sinks.event(Event::new(&self.identity, ts, kind, text));
+    }
+
+    /// Tells what happened to one backend.
+    pub fn emit_about(
+        &self,
+        ts: DateTime<Utc>,
+        kind: EventKind,
+        backend: impl Into<String>,
+        text: impl Into<String>,
+    ) {
+        let event = Event::new(&self.identity, ts, kind, text);
+        self.sinks.event(event.about(backend));
+    }
+}
