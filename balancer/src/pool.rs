@@ -8,9 +8,10 @@ mod history;
 mod snapshot;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use netsocket_telemetry::Events;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -35,6 +36,8 @@ pub struct Pool {
     core: Mutex<Core>,
     /// Something has happened that [`Self::attend`] is to look at.
     judge: Arc<Notify>,
+    /// Where transitions are told besides the log.
+    events: OnceLock<Events>,
 }
 
 /// What only the control side touches.
@@ -66,6 +69,7 @@ impl Pool {
                 next_id: 0,
             }),
             judge: Arc::default(),
+            events: OnceLock::new(),
         };
         pool.set_backends(backends, false, Instant::now());
         pool
@@ -223,6 +227,11 @@ impl Pool {
         core.roster.due(now)
     }
 
+    /// Has transitions told as events, too. Only the first call counts.
+    pub(crate) fn tell_events(&self, events: Events) {
+        let _ = self.events.set(events);
+    }
+
     /// Wakes when [`Self::attend`] has something to look at, the set of backends included.
     pub(crate) async fn changed(&self) {
         self.judge.notified().await;
@@ -235,6 +244,9 @@ impl Pool {
                 backend.count_transition(&transition);
                 // What sessions met belongs to the state that has ended.
                 backend.streak().clear();
+                if let Some(events) = self.events.get() {
+                    history::tell(events, &backend, &transition);
+                }
                 core.history.add(&backend, transition);
                 self.republish(core, &backend, None);
             }
@@ -248,7 +260,8 @@ impl Pool {
     /// Lets workers know who may be picked from now on.
     fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, slate: Slate) {
         if slate.failing_open != core.slate.failing_open {
-            history::announce_fail_open(slate.failing_open, slate.first.len());
+            let events = self.events.get();
+            history::announce_fail_open(events, slate.failing_open, slate.first.len());
         }
         let snapshot = Snapshot::new(backends, &slate, self.policy);
         snapshot.publish_weights();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netsocket_telemetry::{History, Identity, Producer, ProducerConfig, Role, Sinks, heartbeat};
+use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
@@ -198,14 +198,15 @@ impl Control {
         let instance = bound.config.instance.clone();
         let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
-        let brokers = bound.config.kafka.clone();
-        let producer = (!brokers.is_empty())
-            .then(|| Producer::start(ProducerConfig::new(brokers), identity.key()));
+        let config = bound.config.producer.clone();
+        let producer = config.map(|config| Producer::start(config, identity.key()));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {
             history: Some(Arc::clone(&history)),
             producer: producer.clone(),
         };
+        let events = Events::new(identity.clone(), sinks.clone());
+        shared.pool.tell_events(events);
         let finished = CancellationToken::new();
         let source = Arc::clone(shared);
         tasks.spawn(heartbeat(

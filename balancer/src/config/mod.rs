@@ -7,6 +7,7 @@ mod access_log;
 mod backends;
 mod flags;
 mod health;
+mod kafka;
 mod keys;
 mod limits;
 
@@ -18,7 +19,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
-use netsocket_telemetry::parse_brokers;
+use netsocket_telemetry::ProducerConfig;
+use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde::Deserialize;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
@@ -73,8 +75,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// The file whose first line allows changes from other machines.
     pub admin_token_file: Option<PathBuf>,
-    /// Kafka brokers (`HOST:PORT`); none: telemetry stays in the embedded history.
-    pub kafka: Vec<String>,
+    /// Where telemetry goes; `None`: it stays in the embedded history.
+    pub producer: Option<ProducerConfig>,
     /// The backends, in the order given, with distinct names.
     pub backends: Vec<BackendAddress>,
     /// Worker threads.
@@ -136,7 +138,7 @@ impl Default for Config {
             listen: DEFAULT_LISTEN,
             admin: DEFAULT_ADMIN,
             admin_token_file: None,
-            kafka: Vec::new(),
+            producer: None,
             backends: Vec::new(),
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             relay: RelayMode::default(),
@@ -185,7 +187,9 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let keys: Vec<Key> = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES).collect();
+        let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
+        let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES);
+        let keys: Vec<Key> = own.chain(telemetry).collect();
         let (raw, mut check) = load::<Raw>(&keys, layers, &variable)?.into_check();
         let beaten = |key: &Key| {
             let set = key
@@ -212,15 +216,12 @@ impl Config {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
         let address = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
-        let brokers = "HOST:PORT of a broker, or several with commas between";
         let policies = Policy::ALL.map(Policy::label).join(", ");
         Self {
             listen: check.parse("listen", value("listen"), defaults.listen, address),
             admin: check.parse("admin", value("admin"), defaults.admin, address),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
-            kafka: check.read_with("kafka", value("kafka"), defaults.kafka, brokers, |text| {
-                parse_brokers(text).ok()
-            }),
+            producer: kafka::kafka(check, entries),
             backends: backends::read(check, backends),
             workers: workers(check, value("workers"), defaults.workers),
             relay: check.parse(

@@ -35,7 +35,7 @@ fn one_backend_is_all_that_is_needed() {
     assert_eq!(config.checks.intervals, Config::default().checks.intervals);
     assert_eq!(config.health, Config::default().health);
     assert_eq!(config.balance, Policy::RoundRobin);
-    assert!(config.kafka.is_empty());
+    assert!(config.producer.is_none());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn every_key_is_read() {
         ),
         (1, 2, 3)
     );
-    assert_eq!(config.kafka, ["k:9092", "l:9092"]);
+    assert_eq!(config.producer.unwrap().brokers, ["k:9092", "l:9092"]);
     assert_eq!(
         config.backends,
         [backend("a", "::1", 9000), backend("b", "host", 9001)]

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use chrono::Utc;
+use netsocket_telemetry::{EventKind, Events};
 use tracing::{info, warn};
 
 use crate::backend::Backend;
@@ -68,7 +70,27 @@ fn announce(backend: &Backend, transition: &Transition) {
     }
 }
 
-pub(super) fn announce_fail_open(begins: bool, candidates: usize) {
+/// Tells those transitions that change whether a backend takes sessions.
+pub(super) fn tell(events: &Events, backend: &Backend, transition: &Transition) {
+    let kind = if transition.to == State::Up {
+        EventKind::BackendUp
+    } else {
+        EventKind::BackendDown
+    };
+    let text = format!("{}: {}", transition.to.label(), transition.reason);
+    events.emit_about(Utc::now(), kind, backend.name(), text);
+}
+
+pub(super) fn announce_fail_open(events: Option<&Events>, begins: bool, candidates: usize) {
+    if let Some(events) = events {
+        let (kind, text) = if begins {
+            let text = format!("no backend is healthy: {candidates} in service are used");
+            (EventKind::FailOpen, text)
+        } else {
+            (EventKind::FailOpenEnd, "fail-open is over".to_owned())
+        };
+        events.emit(Utc::now(), kind, text);
+    }
     if begins {
         warn!(
             backends = candidates,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use netsocket_balancer::health::Intervals;
 use netsocket_balancer::metrics::names;
+use netsocket_telemetry::ProducerConfig;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -170,7 +171,7 @@ async fn every_metric_is_there_once_with_its_type() {
     // A broker that refuses: telemetry goes on trying, and its figures show.
     let broker = Refuses::start();
     let balancer = Balancer::start_with(&[("a", echo.address)], |config| {
-        config.kafka = vec![broker.address.to_string()];
+        config.producer = Some(ProducerConfig::new(vec![broker.address.to_string()]));
     })
     .await;
     let (_, text) = balancer.get("/metrics").await;

@@ -116,10 +116,9 @@ async fn connections_in_time() {
             assert_eq!(converse(balancer.connect().await).await, "echo");
         }
         refused(&balancer).await;
-        assert_eq!(
-            codes(&balancer.records_of(4).await),
-            ["--", "--", "--", code]
-        );
+        let mut codes = codes(&balancer.records_of(4).await);
+        codes.sort_unstable();
+        assert_eq!(codes, ["--", "--", "--", code]);
         assert_eq!(count(&balancer, refusal).await, 1);
     }
 }
@@ -260,7 +259,7 @@ async fn a_trusted_peer_says_who_the_client_is() {
 async fn a_trusted_peer_that_says_nothing_right() {
     let (_echo, balancer) = echo(|config| {
         trusting(config);
-        config.proxy.timeout = Duration::from_millis(200);
+        config.proxy.timeout = NEVER;
     })
     .await;
     let mut wrong = introduced(&balancer, b"GET / HTTP/1.1\r\n\r\n").await;
@@ -269,9 +268,15 @@ async fn a_trusted_peer_that_says_nothing_right() {
     gone.shutdown().await.unwrap();
     assert!(read_to_end(&mut gone).await.1);
     assert_eq!(codes(&balancer.records_of(2).await), ["PH", "CR"]);
+
+    let (_echo, balancer) = echo(|config| {
+        trusting(config);
+        config.proxy.timeout = Duration::from_millis(200);
+    })
+    .await;
     let mut silent = balancer.connect().await;
     assert!(read_to_end(&mut silent).await.1);
-    assert_eq!(codes(&balancer.records_of(3).await)[2], "cR");
+    assert_eq!(codes(&balancer.records_of(1).await), ["cR"]);
 }
 
 #[tokio::test]

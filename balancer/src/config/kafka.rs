@@ -1,0 +1,42 @@
+//! Where telemetry goes. The keys and their meaning are the telemetry crate's, the same in every program.
+
+use netsocket_settings::{Check, Scalar};
+use netsocket_telemetry::settings::{RawAccess, RawProducer, access, producer};
+use netsocket_telemetry::{ProducerConfig, parse_brokers};
+
+use super::keys::Entries;
+
+const BROKERS: &str = "HOST:PORT of a broker, or several with commas between";
+
+/// `None` where no broker is named. What is wrong with the other keys is told all the same.
+pub(super) fn kafka(check: &mut Check, entries: &Entries) -> Option<ProducerConfig> {
+    let entry = |key| -> Option<Scalar> { entries.get(key).value.cloned() };
+    let brokers = check.read_with(
+        "kafka",
+        entry("kafka").as_ref(),
+        Vec::new(),
+        BROKERS,
+        |text| parse_brokers(text).ok(),
+    );
+    let raw = RawAccess {
+        kafka_tls_ca: entry("kafka_tls_ca"),
+        kafka_tls_cert: entry("kafka_tls_cert"),
+        kafka_tls_key: entry("kafka_tls_key"),
+        kafka_sasl: entry("kafka_sasl"),
+        kafka_user: entry("kafka_user"),
+        kafka_password: entry("kafka_password"),
+    };
+    let security = access(check, &raw);
+    let raw = RawProducer {
+        kafka_topic: entry("kafka_topic"),
+        kafka_create_topic: entry("kafka_create_topic"),
+        kafka_partitions: entry("kafka_partitions"),
+        kafka_replication: entry("kafka_replication"),
+        kafka_compression: entry("kafka_compression"),
+        kafka_linger: entry("kafka_linger"),
+        kafka_queue: entry("kafka_queue"),
+    };
+    let given = !brokers.is_empty();
+    let config = producer(check, &raw, brokers, security);
+    given.then_some(config)
+}
