@@ -1,9 +1,9 @@
 //! What sessions go by and a reload may change: swapped as a whole, read without a lock.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use netsocket_proxy_protocol::{Encoded, encode_v1, encode_v2};
-use std::net::SocketAddr;
+use netsocket_proxy_protocol::{Encoded, encode_v1, encode_v1_unknown, encode_v2, encode_v2_local};
 
 use crate::admission::{Admission, Networks};
 use crate::config::{Config, Timeouts};
@@ -72,6 +72,15 @@ impl ProxySend {
             Self::Off => None,
             Self::V1 => Some(encode_v1(client, destination)),
             Self::V2 => Some(encode_v2(client, destination)),
+        }
+    }
+
+    /// The header of a connection that stands for no client.
+    pub(crate) fn header_of_nobody(self) -> Option<Encoded> {
+        match self {
+            Self::Off => None,
+            Self::V1 => Some(encode_v1_unknown()),
+            Self::V2 => Some(encode_v2_local()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::health::{
     Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe, Statuses,
     Thresholds, unescape,
 };
+use crate::live::ProxySend;
 
 /// Between two checks of a backend.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -62,6 +63,7 @@ pub(super) fn default_checks() -> Checks {
         timeout: DEFAULT_CHECK_TIMEOUT,
         probe: Probe::Connect,
         close: Close::default(),
+        proxy: ProxySend::default(),
     }
 }
 
@@ -83,7 +85,7 @@ pub(super) fn default_rules() -> HealthRules {
     }
 }
 
-pub(super) fn checks(check: &mut Check, entries: &Entries) -> Checks {
+pub(super) fn checks(check: &mut Check, entries: &Entries, proxy: ProxySend) -> Checks {
     let defaults = default_checks();
     let mut time = |key, default, shortest| {
         let Entry { key, value } = entries.get(key);
@@ -126,6 +128,7 @@ pub(super) fn checks(check: &mut Check, entries: &Entries) -> Checks {
         timeout,
         probe: probe(check, entries),
         close,
+        proxy,
     }
 }
 

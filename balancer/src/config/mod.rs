@@ -217,6 +217,7 @@ impl Config {
         let value = |key| entries.get(key).value;
         let address = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
         let policies = Policy::ALL.map(Policy::label).join(", ");
+        let proxy = limits::proxy(check, entries);
         Self {
             listen: check.parse("listen", value("listen"), defaults.listen, address),
             admin: check.parse("admin", value("admin"), defaults.admin, address),
@@ -237,10 +238,10 @@ impl Config {
             timeouts: timeouts(check, entries, defaults.timeouts),
             limits: limits::limits(check, entries),
             queue: limits::queue(check, entries),
-            proxy: limits::proxy(check, entries),
+            proxy: proxy.clone(),
             access_log: access_log::access_log(check, entries),
             balance: check.parse("balance", value("balance"), defaults.balance, &policies),
-            checks: health::checks(check, entries),
+            checks: health::checks(check, entries, proxy.send),
             health: health::rules(check, entries),
             instance: check.read_with(
                 "instance",

@@ -22,6 +22,7 @@ use self::answer::Verdict;
 use super::failure::{CheckFailure, Excerpt};
 use super::schedule::Intervals;
 use crate::connect::connect;
+use crate::live::ProxySend;
 
 /// The most of an answer that is looked at, in bytes.
 const MOST_ANSWER: usize = 16 * 1024;
@@ -37,6 +38,8 @@ pub struct Checks {
     pub probe: Probe,
     /// How the connection ends.
     pub close: Close,
+    /// The form of the PROXY protocol in which a check says that it stands for nobody.
+    pub proxy: ProxySend,
 }
 
 /// How the connection of a check ends.
@@ -60,6 +63,10 @@ impl Checks {
         if self.close == Close::Reset {
             // Where it cannot be set the close is a plain one, and the check has its result all the same.
             let _ = stream.set_zero_linger();
+        }
+        if let Some(header) = self.proxy.header_of_nobody() {
+            // Where it cannot be sent the connection is gone, which the exchange will tell.
+            let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
         }
         match &self.probe {
             Probe::Connect => Ok(()),

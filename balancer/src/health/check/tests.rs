@@ -11,6 +11,7 @@ fn checks(probe: Probe) -> Checks {
         timeout: LIMIT,
         probe,
         close: Close::Reset,
+        proxy: ProxySend::Off,
     }
 }
 
@@ -160,5 +161,25 @@ async fn http_by_its_status() {
         .await;
         assert_eq!(got, result);
         assert!(request.starts_with(b"GET /up HTTP/1.1\r\nHost: h\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_check_stands_for_nobody_where_backends_want_to_be_told() {
+    for (proxy, header) in [
+        (ProxySend::V1, &b"PROXY UNKNOWN\r\n"[..]),
+        (ProxySend::V2, &b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..]),
+    ] {
+        let checks = Checks {
+            proxy,
+            ..checks(exchange(b"ping", b"pong"))
+        };
+        let expected = [header, b"ping"].concat();
+        let length = expected.len();
+        let (passed, request) = meet(&checks, async |stream| {
+            answer(stream, length, b"pong").await
+        })
+        .await;
+        assert_eq!((passed, request), (Ok(()), expected));
     }
 }
