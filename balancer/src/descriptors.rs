@@ -6,8 +6,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// Kept for everything that is no session: log, admin HTTP, checks, telemetry.
 const RESERVE: u64 = 64;
-/// What each worker needs for itself: its poller, mailbox and listening socket.
-const PER_WORKER: u64 = 4;
+/// What each worker needs for itself: its poller, alarm, mailbox and listening socket, and one to spare.
+const PER_WORKER: u64 = 5;
 /// A socket to the client and one to the backend.
 const PER_SESSION: u64 = 2;
 /// The two ends of a pipe.
@@ -58,11 +58,11 @@ mod tests {
                 let Budget {
                     sessions, pipes, ..
                 } = Budget::new(limit, workers);
-                let used = sessions * 2 + workers * (4 + 2 * pipes as u64) + RESERVE;
+                let used = sessions * 2 + workers * (5 + 2 * pipes as u64) + RESERVE;
                 assert!(used <= limit && used + 2 > limit, "{limit} {workers}");
             }
         }
-        assert_eq!(Budget::new(1024, 2).sessions, 412);
+        assert_eq!(Budget::new(1024, 2).sessions, 411);
         assert_eq!(Budget::new(16, 2).sessions, 1);
     }
 }

@@ -5,12 +5,15 @@
 //! remember that there is more. See epoll(7).
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::{Errno, Result};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
+use tokio::time::Instant;
 
 use crate::wheel::Index;
 
@@ -18,6 +21,7 @@ use crate::wheel::Index;
 const BATCH: usize = 256;
 const LISTENER: u64 = u64::MAX;
 const MAILBOX: u64 = u64::MAX - 1;
+const ALARM: u64 = u64::MAX - 2;
 
 /// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::relay::Wire`].
 const EDGES: EventFlags = EventFlags::IN
@@ -33,6 +37,8 @@ pub(crate) enum Subject {
     Listener,
     /// There is mail.
     Mailbox,
+    /// The time that the wait was for has come.
+    Alarm,
     /// The client's socket of a session.
     Client(Index),
     /// The backend's socket of a session.
@@ -44,6 +50,7 @@ impl Subject {
         EventData::new_u64(match self {
             Self::Listener => LISTENER,
             Self::Mailbox => MAILBOX,
+            Self::Alarm => ALARM,
             Self::Client(index) => u64::from(index) << 1,
             Self::Backend(index) => u64::from(index) << 1 | 1,
         })
@@ -54,6 +61,7 @@ impl Subject {
         match data {
             LISTENER => Self::Listener,
             MAILBOX => Self::Mailbox,
+            ALARM => Self::Alarm,
             _ if data & 1 == 0 => Self::Client(index),
             _ => Self::Backend(index),
         }
@@ -112,50 +120,96 @@ impl Events {
     }
 }
 
-/// The epoll instance.
+/// The epoll instance, and the alarm that ends its waits.
+///
+/// A wait with a time limit of its own has the kernel set up a timer and take it down again each time. The alarm is a
+/// descriptor that is set only when something is due earlier than what it is set for.
 #[derive(Debug)]
-pub(crate) struct Poller(OwnedFd);
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+    alarm: OwnedFd,
+    /// When the alarm goes off.
+    set_for: Option<Instant>,
+}
 
 impl Poller {
     pub(crate) fn new() -> Result<Self> {
-        epoll::create(CreateFlags::CLOEXEC).map(Self)
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let alarm = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let edges = EventFlags::IN | EventFlags::ET;
+        epoll::add(&epoll, &alarm, Subject::Alarm.data(), edges)?;
+        Ok(Self {
+            epoll,
+            alarm,
+            set_for: None,
+        })
     }
 
     /// Watches a session's socket for everything, until it is closed.
     pub(crate) fn watch_socket(&self, socket: impl AsFd, subject: Subject) -> Result<()> {
-        epoll::add(&self.0, socket, subject.data(), EDGES)
+        epoll::add(&self.epoll, socket, subject.data(), EDGES)
     }
 
     /// Watches a listening socket that other workers watch as well: an event wakes one of them, not all.
     pub(crate) fn watch_listener(&self, listener: impl AsFd) -> Result<()> {
         let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
-        epoll::add(&self.0, listener, Subject::Listener.data(), flags)
+        epoll::add(&self.epoll, listener, Subject::Listener.data(), flags)
     }
 
     /// Watches the mailbox.
     pub(crate) fn watch_mailbox(&self, mailbox: impl AsFd) -> Result<()> {
         let flags = EventFlags::IN | EventFlags::ET;
-        epoll::add(&self.0, mailbox, Subject::Mailbox.data(), flags)
+        epoll::add(&self.epoll, mailbox, Subject::Mailbox.data(), flags)
     }
 
     /// Ends a watch before its socket is closed.
     pub(crate) fn forget(&self, watched: impl AsFd) -> Result<()> {
-        epoll::delete(&self.0, watched)
+        epoll::delete(&self.epoll, watched)
     }
 
-    /// Waits for events, for so long at the most.
-    pub(crate) fn wait(&self, events: &mut Events, patience: Option<Duration>) -> Result<()> {
+    /// Waits for events, until `until` at the latest. It is `now`.
+    pub(crate) fn wait(
+        &mut self,
+        events: &mut Events,
+        now: Instant,
+        until: Option<Instant>,
+    ) -> Result<()> {
         events.0.clear();
-        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
-        match epoll::wait(&self.0, spare_capacity(&mut events.0), patience.as_ref()) {
+        let at_once = until.is_some_and(|until| until <= now);
+        if let Some(until) = until
+            && !at_once
+        {
+            self.set_alarm(now, until)?;
+        }
+        let patience = at_once.then(Timespec::default);
+        let space = spare_capacity(&mut events.0);
+        match epoll::wait(&self.epoll, space, patience.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Has the alarm go off at `at`, or before.
+    fn set_alarm(&mut self, now: Instant, at: Instant) -> Result<()> {
+        if self.set_for.is_some_and(|set| now < set && set <= at) {
+            return Ok(());
+        }
+        let rest = at.saturating_duration_since(now);
+        let time = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec::try_from(rest).map_err(|_| Errno::INVAL)?,
+        };
+        timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &time)?;
+        self.set_for = Some(at);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -163,6 +217,7 @@ mod tests {
         for subject in [
             Subject::Listener,
             Subject::Mailbox,
+            Subject::Alarm,
             Subject::Client(0),
             Subject::Backend(0),
             Subject::Client(Index::MAX),
@@ -170,5 +225,29 @@ mod tests {
         ] {
             assert_eq!(Subject::of(subject.data().u64()), subject);
         }
+    }
+
+    #[test]
+    fn a_wait_ends_in_time_whatever_the_alarm_was_set_for() {
+        let mut poller = Poller::new().unwrap();
+        let mut events = Events::new();
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        // Later, earlier, and again after it went off; a wait may end early, which the next one makes up for.
+        for (until, later) in [(50, 9000), (10, 20), (30, 40)] {
+            poller.set_alarm(Instant::now(), start + ms(later)).unwrap();
+            let until = start + ms(until);
+            loop {
+                let now = Instant::now();
+                if now >= until {
+                    break;
+                }
+                poller.wait(&mut events, now, Some(until)).unwrap();
+            }
+            assert!(start.elapsed() < Duration::from_secs(5));
+        }
+        poller
+            .wait(&mut events, start, Some(start))
+            .expect("a look without a wait");
     }
 }

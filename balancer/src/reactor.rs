@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::error;
@@ -88,16 +87,16 @@ impl Reactor {
     /// # Errors
     /// Events cannot be waited for.
     pub(crate) fn wait(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
-        let patience = if self.again.is_empty() {
-            let until = until.map(|until| until.saturating_duration_since(self.now));
-            match (until, self.wheel.rest(self.now)) {
-                (Some(until), Some(rest)) => Some(until.min(rest)),
-                (until, rest) => until.or(rest),
+        let until = if self.again.is_empty() {
+            let due = self.wheel.rest(self.now).map(|rest| self.now + rest);
+            match (until, due) {
+                (Some(until), Some(due)) => Some(until.min(due)),
+                (until, due) => until.or(due),
             }
         } else {
-            Some(Duration::ZERO)
+            Some(self.now)
         };
-        self.poller.wait(events, patience)?;
+        self.poller.wait(events, self.now, until)?;
         self.now = Instant::now();
         Ok(())
     }
@@ -165,6 +164,8 @@ impl Reactor {
         match subject {
             Subject::Listener => return Call::Accept,
             Subject::Mailbox => return Call::Receive,
+            // What is due is looked at in every round.
+            Subject::Alarm => {}
             Subject::Client(index) => {
                 self.note(index, |session| session.note_client(readiness));
             }

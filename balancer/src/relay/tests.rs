@@ -86,8 +86,9 @@ impl Scene {
     /// One turn with the events that are there.
     fn turn(&mut self, mode: RelayMode) -> Progress {
         let mut events = Events::new();
-        let pause = Some(Duration::from_millis(1));
-        self.poller.wait(&mut events, pause).unwrap();
+        let now = Instant::now();
+        let until = Some(now + Duration::from_millis(1));
+        self.poller.wait(&mut events, now, until).unwrap();
         for (subject, readiness) in events.iter() {
             match subject {
                 Subject::Client(_) => self.near_client.note(readiness),
