@@ -136,6 +136,7 @@ mod tests {
             blocks,
             first_block: 0,
             compression: Compression::Gzip,
+            sketch: String::new(),
         }
     }
 

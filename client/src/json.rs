@@ -11,7 +11,7 @@
 //! `NAME` is a string, or `{"hex":"…"}` with two digits a byte where the name is not UTF-8. `size` and `bytes` count
 //! bytes; `born` is the time of the last modification where `birth_known` is false; `mode` is `st_mode`. `saved` is the
 //! file as it was given, `-` for standard output; `digest` is the BLAKE3 of its bytes. `problem` is `unreadable`,
-//! `vanished`, `shrank`, `grew` or `renamed`; `unlisted` counts warnings that the server left out. `kind` is the word of [`Error::kind`]; `message` is for people.
+//! `vanished`, `shrank`, `grew`, `changed` or `renamed`; `unlisted` counts warnings that the server left out. `kind` is the word of [`Error::kind`]; `message` is for people.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -147,6 +147,7 @@ mod tests {
             size: 17,
             born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
             birth_known: true,
+            modified: String::new(),
             mode: 0o100_644,
         };
         assert_eq!(

@@ -77,7 +77,9 @@ impl Program {
                 Err(error) => return self.failed(&error, Stdout::Free),
             },
             // These write nothing but their answer.
-            Request::Directories { .. } | Request::Find { .. } => (Target::Stdout, Stdout::Free),
+            Request::Directories { .. } | Request::Find { .. } | Request::Get { .. } => {
+                (Target::Stdout, Stdout::Free)
+            }
         };
         let performed = tokio::select! {
             biased;

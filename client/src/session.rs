@@ -69,7 +69,9 @@ impl Session {
     ) -> Result<Answer, Error> {
         let progress = match request {
             Request::Archive { .. } => listener.transfer(),
-            Request::Directories { .. } | Request::Find { .. } => Progress::hidden(),
+            Request::Directories { .. } | Request::Find { .. } | Request::Get { .. } => {
+                Progress::hidden()
+            }
         };
         let (mut connection, first) = match self.ask(request, &progress, listener).await {
             Ok(answering) => answering,
@@ -77,7 +79,7 @@ impl Session {
                 return Ok(match request {
                     Request::Directories { .. } => Answer::Names(Vec::new()),
                     Request::Find { .. } => Answer::File(None),
-                    Request::Archive { .. } => Answer::Archive(None),
+                    Request::Archive { .. } | Request::Get { .. } => Answer::Archive(None),
                 });
             }
             Err(error) => return Err(error),
@@ -92,6 +94,9 @@ impl Session {
             Request::Archive { .. } => receive_archive(&mut connection, &first, target, &progress)
                 .await
                 .map(|saved| Answer::Archive(Some(saved))),
+            Request::Get { .. } => Err(Error::Protocol(
+                "no command of this client asks for a plain file".to_owned(),
+            )),
         };
         // After any failure nobody knows what is still on its way.
         if answer.is_ok() {

@@ -20,6 +20,10 @@ pub const LOCAL_COMMANDS: [(&str, &str); 2] = [
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one task at a time, and most of them ask"
+)]
 pub enum Task {
     /// List the commands.
     Help,
@@ -93,7 +97,6 @@ fn take_output(words: &[Vec<u8>]) -> Result<(&[Vec<u8>], Option<PathBuf>), Error
 
 #[cfg(test)]
 mod tests {
-    use netsocket_protocol::message::Compression;
     use netsocket_protocol::query::Query;
 
     use super::*;
@@ -108,10 +111,7 @@ mod tests {
             extensions: names.iter().map(|name| (*name).into()).collect(),
             ..Query::default()
         };
-        Request::Archive {
-            query,
-            compression: Compression::Gzip,
-        }
+        Request::archive(query)
     }
 
     #[test]

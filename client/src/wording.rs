@@ -85,7 +85,9 @@ fn warning_sentence(warning: &Warning) -> String {
     let path = &warning.path;
     match warning.problem {
         Problem::Unreadable => {
-            format!("warning: {path} may not be read by the server, it is not in the archive")
+            format!(
+                "warning: {path} cannot be read by the server, its content is not in the archive"
+            )
         }
         Problem::Vanished => {
             format!("warning: {path} vanished while the archive was made, its entry holds zeros")
@@ -98,6 +100,11 @@ fn warning_sentence(warning: &Warning) -> String {
         Problem::Grew => {
             format!(
                 "warning: {path} became longer while the archive was made, its entry holds only the beginning"
+            )
+        }
+        Problem::Changed => {
+            format!(
+                "warning: {path} was written to while the archive was made, its entry may mix old and new content"
             )
         }
         Problem::Renamed => {
@@ -168,6 +175,7 @@ mod tests {
             size: 1,
             born: "\x1b]0;x\x07".to_owned(),
             birth_known: true,
+            modified: String::new(),
             mode: 0o100_644,
         };
         let lines = String::from_utf8(answer_lines(&Answer::File(Some(file)), Names::Escaped));

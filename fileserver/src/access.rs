@@ -3,12 +3,13 @@
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
-use netsocket_protocol::message::{Order, Request};
+use netsocket_protocol::message::{Compression, Order, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use tokio::time::Instant;
 
 use crate::error::{RequestError, Side};
+use crate::metrics::{OK, Requests};
 
 /// Characters of a command that a log line holds.
 const COMMAND_MAX: usize = 300;
@@ -64,15 +65,27 @@ impl Access {
         }
     }
 
-    /// The request is over; `bytes` were sent for it. The command stands in quotes, so that a name cannot pass for fields.
-    pub(crate) fn end(self, result: &Result<Served, RequestError>, bytes: u64) {
+    /// The request is over; `bytes` were sent for it. It is counted and logged. The command stands in quotes, so that a name cannot pass for fields.
+    pub(crate) fn end(
+        self,
+        requests: &Requests,
+        result: &Result<Served, RequestError>,
+        bytes: u64,
+    ) {
         let Self {
             peer,
             wire,
             command,
             began,
         } = self;
-        let ms = began.elapsed().as_secs_f64() * 1e3;
+        let seconds = began.elapsed().as_secs_f64();
+        let label = match result {
+            Ok(_) => OK,
+            Err(error) => error.label(),
+        };
+        let files = result.as_ref().map_or(0, |served| served.files);
+        requests.count(&command, label, files, bytes, seconds);
+        let ms = seconds * 1e3;
         let ms = (ms * 1e3).round() / 1e3;
         match result {
             Ok(Served {
@@ -81,7 +94,7 @@ impl Access {
                 warnings,
             }) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, command, result = "ok",
+                    target: TARGET, %peer, %wire, command, result = OK,
                     files, bytes, ms, unreadable, warnings
                 );
             }
@@ -117,8 +130,44 @@ pub(crate) fn told(request: &Request) -> String {
                 Order::Born => "born",
             }
         ),
-        Request::Find { query, limit } => write!(words, "find{} limit={limit}", Told(query)),
-        Request::Archive { query, .. } => write!(words, "archive{}", Told(query)),
+        Request::Find {
+            query,
+            limit,
+            sort,
+            reverse,
+        } => {
+            let reverse = if *reverse { " reverse" } else { "" };
+            let sort = sort.word();
+            write!(
+                words,
+                "find{} sort={sort}{reverse} limit={limit}",
+                Told(query)
+            )
+        }
+        Request::Archive {
+            query,
+            compression,
+            resume,
+            ..
+        } => {
+            let from = resume.as_ref().map(|resume| resume.block);
+            let from = from.map_or_else(String::new, |block| format!(" from_block={block}"));
+            let packed = match compression {
+                Compression::Gzip => "",
+                Compression::Zstd => " compression=zstd",
+                Compression::None => " compression=none",
+            };
+            write!(words, "archive{}{packed}{from}", Told(query))
+        }
+        Request::Get {
+            path,
+            offset,
+            length,
+            ..
+        } => {
+            let length = length.map_or_else(String::new, |length| format!(" length={length}"));
+            write!(words, "get path={path} offset={offset}{length}")
+        }
     };
     words
 }
@@ -129,11 +178,16 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Query {
             name,
+            glob,
             size_min,
             size_max,
             extensions,
             born_from,
             born_before,
+            modified_from,
+            modified_before,
+            below,
+            hidden,
         } = self.0;
         let mut condition = |key: &str, value: Option<&dyn fmt::Display>| match value {
             Some(value) => write!(f, " {key}={value}"),
@@ -143,13 +197,22 @@ impl fmt::Display for Told<'_> {
             value.as_ref().map(|value| value as &dyn fmt::Display)
         }
         condition("name", shown(name))?;
+        condition("glob", shown(&glob.as_deref().map(Name::from)))?;
         condition("size_min", shown(size_min))?;
         condition("size_max", shown(size_max))?;
         for extension in extensions {
             condition("extension", Some(extension))?;
         }
         condition("born_from", shown(born_from))?;
-        condition("born_before", shown(born_before))
+        condition("born_before", shown(born_before))?;
+        condition("modified_from", shown(modified_from))?;
+        condition("modified_before", shown(modified_before))?;
+        condition("below", shown(below))?;
+        if *hidden {
+            f.write_str(" hidden")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -162,6 +225,8 @@ pub(crate) fn told_line(line: &[u8]) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use netsocket_protocol::query::Sort;
+
     use super::*;
 
     #[test]
@@ -173,8 +238,13 @@ mod tests {
             ..Query::default()
         };
         assert_eq!(
-            told(&Request::Find { query, limit: 7 }),
-            "find name=a\\nb\\xff size_min=3 extension=c extension=d limit=7"
+            told(&Request::Find {
+                query,
+                limit: 7,
+                sort: Sort::Size,
+                reverse: true
+            }),
+            "find name=a\\nb\\xff size_min=3 extension=c extension=d sort=size reverse limit=7"
         );
         assert_eq!(told_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
     }

@@ -4,46 +4,82 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
 use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
 use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::{Identity, Role, parse_brokers};
 use serde::Deserialize;
 
+use crate::confine::Confinement;
+use crate::index;
+
 /// Where to listen.
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9000);
 /// The port that the port question of the old wire is answered with: the balancer's.
 pub const DEFAULT_ADVERTISE_PORT: u16 = 8081;
+/// How often the index looks for reported changes.
+pub const DEFAULT_INDEX_BATCH: Duration = Duration::from_millis(100);
+/// How often the whole tree is read anew, in case a change was not reported.
+pub const DEFAULT_RESCAN_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// Directories that are watched at most: the kernel holds about a kilobyte for each.
+pub const DEFAULT_MAX_WATCHES: usize = 1_000_000;
 /// How long a session may ask for nothing.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How long a client may take not one byte of an answer.
 pub const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Sessions at a time.
 pub const DEFAULT_MAX_SESSIONS: usize = 1024;
-/// Archives at a time, for each core.
+/// Archives at a time, for each core, up to [`DEFAULT_MOST_ARCHIVES`].
 pub const DEFAULT_ARCHIVES_PER_CORE: usize = 4;
+/// Archives at a time by default, however many cores there are: each may hold two blocks of 1 MiB.
+pub const DEFAULT_MOST_ARCHIVES: usize = 16;
 /// Bytes of one spooled archive: the most that an old client can be told of.
 pub const DEFAULT_SPOOL_LIMIT: u64 = MAX_ARCHIVE;
+/// Bytes that spooling must leave free on its disk.
+pub const DEFAULT_SPOOL_RESERVE: u64 = 64 << 20;
+/// Files that the plans of all archives at a time may hold: about 200 bytes of memory each.
+pub const DEFAULT_MAX_PLANNED_FILES: u32 = 1_000_000;
+/// Blocks of 1 MiB that all archives share beyond the two of each, for each thread; at least
+/// [`LEAST_ARCHIVE_BLOCKS`].
+pub const DEFAULT_BLOCKS_PER_THREAD: usize = 2;
+/// Blocks of 1 MiB that all archives share at least by default.
+pub const LEAST_ARCHIVE_BLOCKS: usize = 16;
 /// How long running answers may take once the server is told to stop.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
-/// The most archives at a time: each may use several of the runtime's 512 blocking threads.
+/// The most archives at a time: each may hold two blocks of 1 MiB.
 const MAX_MAX_ARCHIVES: usize = 256;
+/// The most threads that make archives.
+const MAX_ARCHIVE_THREADS: usize = 256;
+/// The most blocks that all archives share.
+const MAX_ARCHIVE_BLOCKS: usize = 4096;
+/// The most files in plans.
+const MAX_MAX_PLANNED_FILES: u32 = 100_000_000;
+/// The least that a request may have: a query with a long name.
+const LEAST_MAX_REQUEST: u64 = 1024;
+/// The most watches that a kernel can count.
+const MAX_MAX_WATCHES: usize = i32::MAX as usize;
 /// The most sessions at a time.
 const MAX_MAX_SESSIONS: usize = 1_000_000;
 /// No timeout is longer.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often the index looks for reports; they wait in a queue of the kernel that holds 16,384 by default.
+const SHORTEST_BATCH: Duration = Duration::from_millis(1);
+const LONGEST_BATCH: Duration = Duration::from_secs(1);
+/// More often a large tree would do nothing else.
+const SHORTEST_RESCAN: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The environment variable with the home of the user, which is shared where no root is given.
 const ENV_HOME: &str = "HOME";
 
 /// Every setting, in the order of the documentation.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 28] = [
     key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
     key("root", Some("NETSOCKET_ROOT"), Some("--root")),
     key("name", Some("NETSOCKET_NAME"), Some("--name")),
@@ -56,12 +92,34 @@ pub const KEYS: [Key; 14] = [
     key("idle_timeout", Some("NETSOCKET_IDLE_TIMEOUT"), None),
     key("progress_timeout", Some("NETSOCKET_PROGRESS_TIMEOUT"), None),
     key("max_sessions", Some("NETSOCKET_MAX_SESSIONS"), None),
+    key(
+        "max_sessions_per_address",
+        Some("NETSOCKET_MAX_SESSIONS_PER_ADDRESS"),
+        None,
+    ),
+    key("max_request", Some("NETSOCKET_MAX_REQUEST"), None),
     key("max_archives", Some("NETSOCKET_MAX_ARCHIVES"), None),
+    key(
+        "max_planned_files",
+        Some("NETSOCKET_MAX_PLANNED_FILES"),
+        None,
+    ),
+    key("archive_threads", Some("NETSOCKET_ARCHIVE_THREADS"), None),
+    key("archive_blocks", Some("NETSOCKET_ARCHIVE_BLOCKS"), None),
+    key("old_wire", Some("NETSOCKET_OLD_WIRE"), None),
     key("spool_dir", Some("NETSOCKET_SPOOL_DIR"), None),
     key("spool_limit", Some("NETSOCKET_SPOOL_LIMIT"), None),
+    key("spool_reserve", Some("NETSOCKET_SPOOL_RESERVE"), None),
+    key("confinement", Some("NETSOCKET_CONFINEMENT"), None),
     key("drain_timeout", Some("NETSOCKET_DRAIN_TIMEOUT"), None),
     LOG_KEYS[0],
     LOG_KEYS[1],
+    key("admin", Some("NETSOCKET_ADMIN"), Some("--admin")),
+    key("index", Some("NETSOCKET_INDEX"), None),
+    key("index_batch", Some("NETSOCKET_INDEX_BATCH"), None),
+    key("rescan_interval", Some("NETSOCKET_RESCAN_INTERVAL"), None),
+    key("max_watches", Some("NETSOCKET_MAX_WATCHES"), None),
+    key("allow_hidden", Some("NETSOCKET_ALLOW_HIDDEN"), None),
 ];
 
 const fn key(name: &'static str, env: Option<&'static str>, flag: Option<&'static str>) -> Key {
@@ -81,18 +139,46 @@ pub struct Config {
     pub advertise_port: u16,
     /// `HOST:PORT` of the Kafka brokers; none switches telemetry off.
     pub kafka: Vec<String>,
+    /// Where metrics and health are served over HTTP; port 0 lets the system choose, none switches it off.
+    pub admin: Option<SocketAddr>,
+    /// Whether the files of the tree are kept in memory; if not, each request walks the tree.
+    pub index: bool,
+    /// How often the index looks for reported changes.
+    pub index_batch: Duration,
+    /// How often the whole tree is read anew.
+    pub rescan_interval: Duration,
+    /// Directories that are watched at most; a tree with more is walked for each request.
+    pub max_watches: usize,
+    /// Whether a query may ask for files whose path has a component that begins with a dot.
+    pub allow_hidden: bool,
     /// How long a session may wait for the whole of the next request.
     pub idle_timeout: Duration,
     /// How long a client may take not one byte of an answer.
     pub progress_timeout: Duration,
     /// Sessions at a time.
     pub max_sessions: usize,
-    /// Archives at a time, of both wires.
+    /// Sessions at a time from one address. Behind a balancer all come from the balancer's.
+    pub max_sessions_per_address: usize,
+    /// Bytes of a request.
+    pub max_request: usize,
+    /// Archives at a time, of both wires. A session makes one at a time.
     pub max_archives: usize,
+    /// Files in the plans of all archives at a time.
+    pub max_planned_files: u32,
+    /// Threads that make archives.
+    pub archive_threads: usize,
+    /// Blocks of 1 MiB that all archives share, beyond the two of each.
+    pub archive_blocks: usize,
+    /// Whether the old wire is spoken.
+    pub old_wire: bool,
     /// Where archives for the old wire are spooled.
     pub spool_dir: PathBuf,
     /// Bytes of one spooled archive.
     pub spool_limit: u64,
+    /// Bytes that spooling must leave free on its disk.
+    pub spool_reserve: u64,
+    /// Whether the process gives up what it does not need before it serves.
+    pub confinement: Confinement,
     /// How long running answers may take once the server is told to stop.
     pub drain_timeout: Duration,
     /// A filter for log lines.
@@ -109,12 +195,26 @@ struct Raw {
     name: Option<Scalar>,
     advertise_port: Option<Scalar>,
     kafka: Option<Scalar>,
+    admin: Option<Scalar>,
+    index: Option<Scalar>,
+    index_batch: Option<Scalar>,
+    rescan_interval: Option<Scalar>,
+    max_watches: Option<Scalar>,
+    allow_hidden: Option<Scalar>,
     idle_timeout: Option<Scalar>,
     progress_timeout: Option<Scalar>,
     max_sessions: Option<Scalar>,
+    max_sessions_per_address: Option<Scalar>,
+    max_request: Option<Scalar>,
     max_archives: Option<Scalar>,
+    max_planned_files: Option<Scalar>,
+    archive_threads: Option<Scalar>,
+    archive_blocks: Option<Scalar>,
+    old_wire: Option<Scalar>,
     spool_dir: Option<Scalar>,
     spool_limit: Option<Scalar>,
+    spool_reserve: Option<Scalar>,
+    confinement: Option<Scalar>,
     drain_timeout: Option<Scalar>,
     log: Option<Scalar>,
     log_format: Option<Scalar>,
@@ -131,15 +231,40 @@ impl Config {
             name: Identity::new(Role::Fileserver, "").host,
             advertise_port: DEFAULT_ADVERTISE_PORT,
             kafka: Vec::new(),
+            admin: None,
+            index: true,
+            index_batch: DEFAULT_INDEX_BATCH,
+            rescan_interval: DEFAULT_RESCAN_INTERVAL,
+            max_watches: DEFAULT_MAX_WATCHES,
+            allow_hidden: false,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             progress_timeout: DEFAULT_PROGRESS_TIMEOUT,
             max_sessions: DEFAULT_MAX_SESSIONS,
-            max_archives: (cores * DEFAULT_ARCHIVES_PER_CORE).min(MAX_MAX_ARCHIVES),
+            max_sessions_per_address: DEFAULT_MAX_SESSIONS,
+            max_request: MAX_REQUEST,
+            max_archives: (cores * DEFAULT_ARCHIVES_PER_CORE).min(DEFAULT_MOST_ARCHIVES),
+            max_planned_files: DEFAULT_MAX_PLANNED_FILES,
+            archive_threads: cores.min(MAX_ARCHIVE_THREADS),
+            archive_blocks: (cores * DEFAULT_BLOCKS_PER_THREAD)
+                .clamp(LEAST_ARCHIVE_BLOCKS, MAX_ARCHIVE_BLOCKS),
+            old_wire: true,
             spool_dir: std::env::temp_dir(),
             spool_limit: DEFAULT_SPOOL_LIMIT,
+            spool_reserve: DEFAULT_SPOOL_RESERVE,
+            confinement: Confinement::default(),
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::default(),
+        }
+    }
+
+    /// What the index is told.
+    pub(crate) fn index_settings(&self) -> index::Settings {
+        index::Settings {
+            enabled: self.index,
+            batch: self.index_batch,
+            rescan_interval: self.rescan_interval,
+            max_watches: self.max_watches,
         }
     }
 
@@ -163,9 +288,9 @@ impl Config {
 }
 
 impl Raw {
-    fn judged(self, check: &mut Check, default: Config) -> Config {
+    fn judged(mut self, check: &mut Check, default: Config) -> Config {
         let timeout = SHORTEST..=LONGEST;
-        Config {
+        let config = Config {
             listen: check.parse(
                 "listen",
                 self.listen.as_ref(),
@@ -213,12 +338,45 @@ impl Raw {
                 default.max_sessions,
                 MAX_MAX_SESSIONS,
             ),
+            max_sessions_per_address: count(
+                check,
+                "max_sessions_per_address",
+                self.max_sessions_per_address.as_ref(),
+                default.max_sessions_per_address,
+                MAX_MAX_SESSIONS,
+            ),
+            max_request: max_request(check, self.max_request.as_ref(), default.max_request),
             max_archives: count(
                 check,
                 "max_archives",
                 self.max_archives.as_ref(),
                 default.max_archives,
                 MAX_MAX_ARCHIVES,
+            ),
+            max_planned_files: planned_files(
+                check,
+                self.max_planned_files.as_ref(),
+                default.max_planned_files,
+            ),
+            archive_threads: count(
+                check,
+                "archive_threads",
+                self.archive_threads.as_ref(),
+                default.archive_threads,
+                MAX_ARCHIVE_THREADS,
+            ),
+            archive_blocks: count(
+                check,
+                "archive_blocks",
+                self.archive_blocks.as_ref(),
+                default.archive_blocks,
+                MAX_ARCHIVE_BLOCKS,
+            ),
+            old_wire: check.parse(
+                "old_wire",
+                self.old_wire.as_ref(),
+                default.old_wire,
+                "true or false",
             ),
             spool_dir: path(
                 check,
@@ -232,19 +390,73 @@ impl Raw {
                 default.spool_limit,
                 1..=MAX_ARCHIVE,
             ),
+            spool_reserve: check.size(
+                "spool_reserve",
+                self.spool_reserve.as_ref(),
+                default.spool_reserve,
+                0..=u64::MAX,
+            ),
+            confinement: check.parse(
+                "confinement",
+                self.confinement.as_ref(),
+                default.confinement,
+                "auto, required or off",
+            ),
             drain_timeout: check.duration(
                 "drain_timeout",
                 self.drain_timeout.as_ref(),
                 default.drain_timeout,
                 Duration::ZERO..=LONGEST,
             ),
-            log: self.log.map_or(default.log, |log| log.0),
+            log: self.log.take().map_or(default.log, |log| log.0),
             log_format: check.parse(
                 "log_format",
                 self.log_format.as_ref(),
                 default.log_format,
                 "text or json",
             ),
+            ..default
+        };
+        self.judged_index(check, config)
+    }
+
+    /// The settings of the index and what there is to see of it.
+    fn judged_index(&self, check: &mut Check, default: Config) -> Config {
+        Config {
+            admin: check.read_with(
+                "admin",
+                self.admin.as_ref(),
+                default.admin,
+                "an address and a port, such as 127.0.0.1:9404",
+                |text| text.parse().ok().map(Some),
+            ),
+            index: switch(check, "index", self.index.as_ref(), default.index),
+            index_batch: check.duration(
+                "index_batch",
+                self.index_batch.as_ref(),
+                default.index_batch,
+                SHORTEST_BATCH..=LONGEST_BATCH,
+            ),
+            rescan_interval: check.duration(
+                "rescan_interval",
+                self.rescan_interval.as_ref(),
+                default.rescan_interval,
+                SHORTEST_RESCAN..=LONGEST,
+            ),
+            max_watches: count(
+                check,
+                "max_watches",
+                self.max_watches.as_ref(),
+                default.max_watches,
+                MAX_MAX_WATCHES,
+            ),
+            allow_hidden: switch(
+                check,
+                "allow_hidden",
+                self.allow_hidden.as_ref(),
+                default.allow_hidden,
+            ),
+            ..default
         }
     }
 }
@@ -259,6 +471,12 @@ fn path(check: &mut Check, key: &str, entry: Option<&Scalar>, default: PathBuf) 
     })
 }
 
+fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>, default: bool) -> bool {
+    check.read_with(key, entry, default, "true or false", |text| {
+        text.parse().ok()
+    })
+}
+
 fn count(
     check: &mut Check,
     key: &str,
@@ -270,89 +488,17 @@ fn count(
     usize::try_from(value).unwrap_or(default)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use netsocket_settings::Flag;
-
-    use super::*;
-
-    fn home(name: &str) -> Option<String> {
-        (name == ENV_HOME).then(|| "/home/someone".to_owned())
-    }
-
-    fn file(text: &str) -> tempfile::NamedTempFile {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
-
-    #[test]
-    fn nothing_given_is_the_home_on_port_9000() {
-        let config = Config::load(&Layers::default(), home).unwrap();
-        assert_eq!(config, Config::new("/home/someone"));
-        assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
-        assert_eq!(
-            (config.advertise_port, config.spool_limit),
-            (8081, (1 << 31) - 1)
-        );
-        assert!(!config.name.is_empty() && config.kafka.is_empty());
-    }
-
-    #[test]
-    fn every_key_of_a_file_is_taken() {
-        let file = file(
-            "listen = '[::1]:0'\nroot = '/srv'\nname = 'mirror1'\nadvertise_port = 80\n\
-             kafka = 'a:1,b:2'\nidle_timeout = '1m'\nprogress_timeout = '500ms'\n\
-             max_sessions = 3\nmax_archives = 2\nspool_dir = '/var/tmp'\nspool_limit = '1G'\n\
-             drain_timeout = '0'\nlog = 'warn'\nlog_format = 'json'\n",
-        );
-        let layers = Layers {
-            file: Some(file.path()),
-            flags: vec![("root", Flag::One("/other".to_owned()))],
-        };
-        let config = Config::load(&layers, |_| None).unwrap();
-        let expected = Config {
-            listen: "[::1]:0".parse().unwrap(),
-            root: "/other".into(),
-            name: "mirror1".into(),
-            advertise_port: 80,
-            kafka: vec!["a:1".into(), "b:2".into()],
-            idle_timeout: Duration::from_secs(60),
-            progress_timeout: Duration::from_millis(500),
-            max_sessions: 3,
-            max_archives: 2,
-            spool_dir: "/var/tmp".into(),
-            spool_limit: 1 << 30,
-            drain_timeout: Duration::ZERO,
-            log: "warn".into(),
-            log_format: LogFormat::Json,
-        };
-        assert_eq!(config, expected);
-    }
-
-    #[test]
-    fn every_wrong_value_is_named_at_once() {
-        let file = file(
-            "listen = 'here'\nroot = ''\nname = \"a\\nb\"\nadvertise_port = 0\nkafka = 'x'\n\
-             idle_timeout = '5'\nprogress_timeout = '0'\nmax_sessions = 0\nmax_archives = 257\n\
-             spool_dir = ''\nspool_limit = '2G'\ndrain_timeout = 'soon'\nlog_format = 'xml'\n",
-        );
-        let layers = Layers {
-            file: Some(file.path()),
-            flags: vec![],
-        };
-        let problems = Config::load(&layers, home).unwrap_err();
-        let keys: Vec<&str> = problems.0.iter().map(|p| p.key.as_str()).collect();
-        let all: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
-        let without_log: Vec<&str> = all.into_iter().filter(|key| *key != "log").collect();
-        assert_eq!(keys, without_log);
-    }
-
-    #[test]
-    fn no_home_and_no_root_is_a_problem() {
-        let problems = Config::load(&Layers::default(), |_| None).unwrap_err();
-        assert_eq!(problems.0[0].key, "root");
-    }
+fn max_request(check: &mut Check, entry: Option<&Scalar>, default: usize) -> usize {
+    let range = LEAST_MAX_REQUEST..=MAX_REQUEST as u64;
+    let value = check.size("max_request", entry, default as u64, range);
+    usize::try_from(value).unwrap_or(default)
 }
+
+fn planned_files(check: &mut Check, entry: Option<&Scalar>, default: u32) -> u32 {
+    let range = 1..=u64::from(MAX_MAX_PLANNED_FILES);
+    let value = check.count("max_planned_files", entry, u64::from(default), range);
+    u32::try_from(value).unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use crate::archive::{NothingToArchive, PlanError, WorkerFailed};
+use crate::archive::{NothingToArchive, PlanChanged, PlanError, WorkerFailed};
 use crate::spool::SpoolError;
 use crate::walk::WalkError;
 
@@ -25,17 +25,52 @@ pub enum RequestError {
     /// It cannot be understood.
     #[error("{0}")]
     BadRequest(String),
+    /// There is no such file.
+    #[error("{0}")]
+    NotFound(String),
+    /// The server may not read it.
+    #[error("{0}")]
+    Denied(String),
+    /// What has begun elsewhere cannot go on here.
+    #[error(transparent)]
+    PlanChanged(#[from] PlanChanged),
+    /// A plain file is not the one whose rest is asked for.
+    #[error("{0}")]
+    FileChanged(String),
     /// No file can be archived.
     #[error("{}", match .0 {
         NothingToArchive::NoneFound => NO_FILE_FOUND,
         NothingToArchive::NoneReadable => "No file found that the server may read",
     })]
     Nothing(NothingToArchive),
+    /// There is no such directory to look below.
+    #[error("there is no directory '{0}'")]
+    NoDirectory(String),
     /// As many archives are being made as this server makes at once.
     #[error("this server makes {limit} archives at once and is busy with as many; try again later")]
     Busy {
         /// How many.
         limit: usize,
+    },
+    /// The archive would hold more files than the server plans at once.
+    #[error(
+        "the archive would hold more than {limit} files, the most of this server; ask for fewer"
+    )]
+    TooManyFiles {
+        /// How many it may hold.
+        limit: u32,
+    },
+    /// The archives that are being made hold so many files that this one has no room beside them.
+    #[error("the archives that this server makes hold {limit} files at once; try again later")]
+    PlansFull {
+        /// How many files they may hold.
+        limit: u32,
+    },
+    /// The disk has no room to spool the archive.
+    #[error("spooling an archive would leave less than {reserve} bytes free")]
+    DiskFull {
+        /// Bytes that must stay free.
+        reserve: u64,
     },
     /// The length of the archive cannot be told, or may not be spooled.
     #[error("{0}")]
@@ -71,7 +106,10 @@ impl RequestError {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Busy { .. } | Self::Internal { .. } => Side::Server,
+            Self::Busy { .. }
+            | Self::PlansFull { .. }
+            | Self::DiskFull { .. }
+            | Self::Internal { .. } => Side::Server,
             _ => Side::Client,
         }
     }
@@ -79,7 +117,7 @@ impl RequestError {
     /// Whether the same request may work later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Internal { .. })
+        self.side() == Side::Server
     }
 
     /// Whether the session is over with it.
@@ -93,8 +131,13 @@ impl RequestError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
-            Self::Nothing(_) => "not_found",
+            Self::Nothing(_) | Self::NotFound(_) | Self::NoDirectory(_) => "not_found",
+            Self::Denied(_) => "denied",
+            Self::PlanChanged(_) | Self::FileChanged(_) => "changed",
             Self::Busy { .. } => "busy",
+            Self::PlansFull { .. } => "plans_full",
+            Self::DiskFull { .. } => "disk_full",
+            Self::TooManyFiles { .. } => "too_many_files",
             Self::TooLarge(_) => "too_large",
             Self::Internal { .. } => "internal",
             Self::Gone(_) => "gone",
@@ -107,12 +150,18 @@ impl RequestError {
     pub fn reply(&self) -> ErrorReply {
         let kind = match self {
             Self::BadRequest(_) => ErrorKind::BadRequest,
-            Self::Nothing(_) => ErrorKind::NotFound,
-            Self::Busy { .. } => ErrorKind::Busy,
-            Self::TooLarge(_) => ErrorKind::TooLarge,
+            Self::Nothing(_) | Self::NotFound(_) | Self::NoDirectory(_) => ErrorKind::NotFound,
+            Self::Denied(_) => ErrorKind::Denied,
+            Self::PlanChanged(_) | Self::FileChanged(_) => ErrorKind::Changed,
+            Self::Busy { .. } | Self::PlansFull { .. } | Self::DiskFull { .. } => ErrorKind::Busy,
+            Self::TooManyFiles { .. } | Self::TooLarge(_) => ErrorKind::TooLarge,
             Self::Internal { .. } | Self::Gone(_) | Self::Stalled(_) => ErrorKind::Internal,
         };
-        ErrorReply::new(kind, self.to_string())
+        let mut reply = ErrorReply::new(kind, self.to_string());
+        if let Self::PlanChanged(PlanChanged { changes, .. }) = self {
+            reply.changes.clone_from(changes);
+        }
+        reply
     }
 }
 
@@ -141,6 +190,7 @@ impl From<SpoolError> for RequestError {
     fn from(error: SpoolError) -> Self {
         match error {
             SpoolError::OverLimit { .. } => Self::TooLarge(error.to_string()),
+            SpoolError::DiskFull { reserve } => Self::DiskFull { reserve },
             SpoolError::Io(error) => Self::internal("spooling an archive", error),
         }
     }

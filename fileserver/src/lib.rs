@@ -10,11 +10,20 @@
 //! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
 
 mod access;
+mod addresses;
+mod admin;
 pub mod archive;
+pub mod compress;
 pub mod config;
-mod day;
+mod confine;
 pub mod error;
+mod index;
+mod listing;
+mod matcher;
 mod metadata;
+pub mod metrics;
+mod moment;
+mod path_order;
 mod root;
 pub mod search;
 mod server;
@@ -24,6 +33,7 @@ mod spool;
 mod walk;
 
 pub use config::Config;
+pub use confine::{ConfineError, Confinement};
 pub use metadata::Timestamp;
 pub use root::{Root, RootError};
 pub use server::{Bound, StartError, run};

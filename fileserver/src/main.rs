@@ -45,6 +45,9 @@ struct Flags {
     /// Kafka brokers that get a record each second [default: none]
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
+    /// Where to serve metrics and health over HTTP [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
         ("name", &flags.name),
         ("advertise_port", &flags.advertise_port),
         ("kafka", &flags.kafka),
+        ("admin", &flags.admin),
     ];
     let layers = Layers {
         file: flags.config.as_deref(),
@@ -80,6 +84,8 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     }
     init_log(&config.log, config.log_format);
     let bound = Bound::bind(config)?;
+    // Before there is another thread.
+    bound.confine()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

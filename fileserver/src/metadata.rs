@@ -51,6 +51,9 @@ pub(crate) struct Metadata {
     /// The birth time, or `modified` where the file system keeps none.
     pub(crate) born: Timestamp,
     pub(crate) birth_known: bool,
+    pub(crate) inode: u64,
+    /// Names of this file, in all directories.
+    pub(crate) links: u32,
 }
 
 impl Metadata {
@@ -60,6 +63,8 @@ impl Metadata {
             | StatxFlags::MODE
             | StatxFlags::SIZE
             | StatxFlags::MTIME
+            | StatxFlags::INO
+            | StatxFlags::NLINK
             | StatxFlags::BTIME;
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         let stat = statx(directory, name, flags, wanted)?;
@@ -77,6 +82,8 @@ impl Metadata {
                 modified
             },
             birth_known,
+            inode: stat.stx_ino,
+            links: stat.stx_nlink,
         })
     }
 }

@@ -143,6 +143,15 @@ impl Root {
         ))
     }
 
+    /// Whether something below may be asked for: a path as the walk would name it, so none that is absolute, leads back or
+    /// is hidden.
+    pub(crate) fn is_shared(path: &[u8]) -> bool {
+        !path.contains(&0)
+            && path
+                .split(|byte| *byte == b'/')
+                .all(|component| !component.is_empty() && component[0] != b'.')
+    }
+
     fn open_below(&self, relative: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let mut passed: Option<OwnedFd> = None;
         let mut rest = relative;
@@ -183,6 +192,12 @@ impl Root {
             Resolver::Components if matches!(piece, b"" | b"." | b"..") => Err(Errno::XDEV),
             Resolver::Components => openat(at, piece, flags, Mode::empty()),
         }
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
@@ -252,6 +267,29 @@ mod tests {
             }
             assert!(root.directory(b"a/b").is_ok() && root.directory(b"").is_ok());
             assert!(root.directory(b"a/to-directory").is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_shared_is_relative_and_visible() {
+        for path in [&b"a"[..], b"a/b", b"a..b/c.", b"\xff/ "] {
+            assert!(Root::is_shared(path), "{}", path.escape_ascii());
+        }
+        for path in [
+            &b""[..],
+            b"/",
+            b"/a",
+            b"a/",
+            b"a//b",
+            b".",
+            b"..",
+            b"../a",
+            b"a/../b",
+            b".ssh/id",
+            b"a/.git/config",
+            b"a\0b",
+        ] {
+            assert!(!Root::is_shared(path), "{}", path.escape_ascii());
         }
     }
 

@@ -1,22 +1,29 @@
-//! What a query means in this tree, now.
+//! What a query means in this tree, now, by walking it.
 //!
-//! Owns: turning a [`Query`] into files and `dirlist` into names, by walking the tree for each question. An index can
-//! take the place of the walk without a caller noticing.
+//! Owns: turning a query into files and `dirlist` into names, by a walk for each question. The index answers the same
+//! questions from memory (`index`); who asks need not know which of the two does (`service`).
 
+use std::cmp::Ordering;
+use std::ffi::{CStr, CString};
+use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use netsocket_protocol::message::{FileEntry, Order};
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::Query;
-use rustix::fs::{Access, AtFlags, FileType, accessat};
+use netsocket_protocol::query::{Query, Sort};
+use rustix::fs::{Access, AtFlags, accessat};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use crate::day::day_start;
+use crate::index::Current;
+use crate::index::select::{Teller, select};
+use crate::index::snapshot::{Position, Snapshot};
+use crate::matcher::Matcher;
 use crate::metadata::{Metadata, Timestamp};
+use crate::path_order;
 use crate::root::Root;
-use crate::walk::{Visit, WalkError, list, walk};
+use crate::walk::{Part, Visit, WalkError, list, walk};
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;
@@ -49,12 +56,25 @@ impl FoundFile {
             size: self.size,
             born: self.born.rfc3339(),
             birth_known: self.birth_known,
+            modified: self.modified.rfc3339(),
             mode: self.mode,
+        }
+    }
+
+    fn new(path: &[u8], metadata: &Metadata, readable: bool) -> Self {
+        Self {
+            path: path.to_vec(),
+            size: metadata.size,
+            mode: metadata.mode,
+            modified: metadata.modified,
+            born: metadata.born,
+            birth_known: metadata.birth_known,
+            readable,
         }
     }
 }
 
-/// The files that a query means, sorted by path.
+/// Files that were found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
     /// The files.
@@ -63,7 +83,7 @@ pub struct Found {
     pub unreadable_directories: u64,
 }
 
-/// What to look for, and how far.
+/// What to look for, and how far, for whoever has a tree but no server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Which files.
@@ -75,45 +95,65 @@ pub struct Search {
 }
 
 impl Search {
-    /// Walks the tree. Blocks the thread.
+    /// Walks the tree. Blocks the thread. The files come sorted by path.
+    ///
+    /// # Errors
+    /// [`WalkError`] where the tree cannot be read at all, the query is malformed, or the search was cancelled.
+    pub fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
+        let malformed = |error| WalkError::Io(io::Error::new(io::ErrorKind::InvalidInput, error));
+        let sweep = Sweep {
+            matcher: &Matcher::new(&self.query, true).map_err(malformed)?,
+            after: None,
+            limit: self.limit,
+            check_readable: self.check_readable,
+        };
+        sweep.run(root, cancel)
+    }
+}
+
+/// A walk for the files of a query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sweep<'a> {
+    /// Which files.
+    pub(crate) matcher: &'a Matcher,
+    /// Only behind this path.
+    pub(crate) after: Option<&'a [u8]>,
+    /// The most files to find; the walk stops there.
+    pub(crate) limit: usize,
+    /// Whether to ask of each file if it may be read.
+    pub(crate) check_readable: bool,
+}
+
+impl Sweep<'_> {
+    /// Walks the tree. Blocks the thread. The files come sorted by path.
     ///
     /// # Errors
     /// [`WalkError`] where the tree cannot be read at all, or the search was cancelled.
-    pub fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
+    pub(crate) fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
         let mut files = Vec::new();
-        if self.limit == 0 {
+        if self.limit == 0 || self.matcher.is_void {
             return Ok(Found::default());
         }
-        let born_from = self.query.born_from.map(day_start);
-        let born_before = self.query.born_before.map(day_start);
-        let is_meant = |file: &Metadata| {
-            file.kind == FileType::RegularFile
-                && self.query.accepts_size(file.size)
-                && born_from.is_none_or(|from| file.born.seconds >= from)
-                && born_before.is_none_or(|before| file.born.seconds < before)
-        };
         let visit = |file: Visit<'_>| {
             // What cannot be asked about has vanished since its directory was listed.
             if let Ok(metadata) = Metadata::of(file.directory, file.name)
-                && is_meant(&metadata)
+                && self.matcher.accepts(&metadata)
             {
-                files.push(FoundFile {
-                    path: file.path.to_vec(),
-                    size: metadata.size,
-                    mode: metadata.mode,
-                    modified: metadata.modified,
-                    born: metadata.born,
-                    birth_known: metadata.birth_known,
-                    readable: !self.check_readable || is_readable(&file),
-                });
+                let readable = !self.check_readable || is_readable(file.directory, file.name);
+                files.push(FoundFile::new(file.path, &metadata, readable));
                 if files.len() >= self.limit {
                     return ControlFlow::Break(());
                 }
             }
             ControlFlow::Continue(())
         };
-        let wanted = |name: &[u8]| self.query.accepts_name(name);
-        let unreadable_directories = walk(root, cancel, wanted, visit)?;
+        let part = Part {
+            below: &self.matcher.below,
+            after: self.after,
+            hidden: self.matcher.hidden,
+        };
+        let wanted = |name: &[u8]| self.matcher.accepts_name(name);
+        let unreadable_directories = walk(root, cancel, part, wanted, visit)?;
         Ok(Found {
             files,
             unreadable_directories,
@@ -121,13 +161,114 @@ impl Search {
     }
 }
 
-fn is_readable(file: &Visit<'_>) -> bool {
-    let access = accessat(
-        file.directory,
-        file.name,
-        Access::READ_OK,
-        AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW,
-    );
+/// Puts files into an order; those alike in it are sorted by path.
+pub(crate) fn sort(files: &mut [FoundFile], by: Sort, reverse: bool) {
+    files.sort_unstable_by(|a, b| {
+        let key = match by {
+            Sort::Path => Ordering::Equal,
+            Sort::Name => path_order::split(&a.path)
+                .1
+                .cmp(path_order::split(&b.path).1),
+            Sort::Size => a.size.cmp(&b.size),
+            Sort::Born => a.born.cmp(&b.born),
+            Sort::Modified => a.modified.cmp(&b.modified),
+        };
+        let order = key.then_with(|| path_order::compare(&a.path, &b.path));
+        if reverse { order.reverse() } else { order }
+    });
+}
+
+/// Files to look at again for which another thread is worth while.
+const PER_THREAD: usize = 1_000;
+
+/// The first `limit` files of a snapshot that are meant, as they are now: those that are still there and still meant, and whether each
+/// may be read. Blocks the thread.
+///
+/// # Errors
+/// [`WalkError`] where nothing can be opened, or the search was cancelled.
+pub(crate) fn look_again(
+    root: &Root,
+    matcher: &Matcher,
+    current: &Current,
+    limit: usize,
+    cancel: &CancellationToken,
+) -> Result<Found, WalkError> {
+    let mut places = Vec::new();
+    select(&current.snapshot, matcher, None, |at| {
+        places.push(at);
+        if places.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (places.len() / PER_THREAD).clamp(1, cores);
+    let look = |places: &[Position]| look_at(root, matcher, &current.snapshot, places, cancel);
+    let (first, others) = places.split_at(places.len() / threads);
+    let each = others.len().div_ceil(threads.max(2) - 1).max(1);
+    let files = std::thread::scope(|scope| {
+        let others: Vec<_> = others
+            .chunks(each)
+            .map(|places| scope.spawn(move || look(places)))
+            .collect();
+        let mut files = look(first)?;
+        for other in others {
+            let found = other.join();
+            files.extend(found.map_err(|_| WalkError::Io(io::Error::other("a thread failed")))??);
+        }
+        Ok::<_, WalkError>(files)
+    })?;
+    Ok(Found {
+        files,
+        unreadable_directories: current.unreadable,
+    })
+}
+
+fn look_at(
+    root: &Root,
+    matcher: &Matcher,
+    snapshot: &Snapshot,
+    places: &[Position],
+    cancel: &CancellationToken,
+) -> Result<Vec<FoundFile>, WalkError> {
+    let mut files = Vec::with_capacity(places.len());
+    let mut teller = Teller::new(snapshot);
+    // Files of one directory come in a row.
+    let mut open: Option<(Vec<u8>, Option<OwnedFd>)> = None;
+    for place in places {
+        if cancel.is_cancelled() {
+            return Err(WalkError::Cancelled);
+        }
+        let FoundFile { path, .. } = teller.tell(*place);
+        let (directory, name) = path_order::split(&path);
+        if open.as_ref().is_none_or(|(of, _)| of != directory) {
+            let fd = match root.directory(directory) {
+                Ok(fd) => Some(fd),
+                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+                    return Err(WalkError::Io(error.into()));
+                }
+                Err(_) => None,
+            };
+            open = Some((directory.to_vec(), fd));
+        }
+        // The index holds names that the kernel told, and these have no zero byte.
+        let (Some((_, Some(fd))), Ok(name)) = (&open, CString::new(name)) else {
+            continue;
+        };
+        if let Ok(metadata) = Metadata::of(fd.as_fd(), &name)
+            && matcher.accepts(&metadata)
+        {
+            let readable = is_readable(fd.as_fd(), &name);
+            files.push(FoundFile::new(&path, &metadata, readable));
+        }
+    }
+    Ok(files)
+}
+
+fn is_readable(directory: BorrowedFd<'_>, name: &CStr) -> bool {
+    let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
+    let access = accessat(directory, name, Access::READ_OK, flags);
     // An old kernel cannot be asked this way; then the open will tell.
     !matches!(access, Err(Errno::ACCESS | Errno::PERM))
 }
@@ -136,11 +277,11 @@ fn is_readable(file: &Visit<'_>) -> bool {
 ///
 /// # Errors
 /// [`WalkError`] where the root cannot be read.
-pub fn directories(root: &Root, order: Order) -> Result<Vec<Name>, WalkError> {
+pub(crate) fn directories(root: &Root, order: Order) -> Result<Vec<Name>, WalkError> {
     let failed = |error: Errno| WalkError::Io(error.into());
     let fd = root.directory(b"").map_err(failed)?;
     let mut listing = Vec::with_capacity(LISTING);
-    let (mut entries, end) = list(fd.as_fd(), &mut listing, |_| false);
+    let (mut entries, end) = list(fd.as_fd(), &mut listing, false, |_| false);
     end.map_err(failed)?;
     entries.sort_unstable();
     let name = |entry: &crate::walk::Entry| Name::from(entry.name.to_bytes());

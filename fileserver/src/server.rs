@@ -9,14 +9,18 @@ use netsocket_telemetry::{Figures, Identity, Producer, ProducerConfig, Role, Sin
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::addresses::Addresses;
+use crate::admin;
 use crate::config::Config;
+use crate::confine::{ConfineError, confine};
 use crate::root::{Root, RootError};
 use crate::service::Service;
-use crate::session;
+use crate::session::{self, Full};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -40,13 +44,18 @@ pub enum StartError {
     #[error(transparent)]
     Root(#[from] RootError),
     /// The address cannot be listened on.
-    #[error("listen {address}: {source}")]
+    #[error("{what} {address}: {source}")]
     Listen {
+        /// The setting that it is from.
+        what: &'static str,
         /// The address that was asked for.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
     },
+    /// The process is not confined as it must be.
+    #[error(transparent)]
+    Confine(#[from] ConfineError),
 }
 
 /// A file server that holds its port and its root, and does not serve yet.
@@ -54,33 +63,69 @@ pub enum StartError {
 pub struct Bound {
     listener: std::net::TcpListener,
     address: SocketAddr,
+    admin: Option<(std::net::TcpListener, SocketAddr)>,
     root: Root,
     config: Config,
 }
 
 impl Bound {
-    /// Opens the root and binds the port.
+    /// Opens the root and binds the ports.
     ///
     /// # Errors
     /// [`StartError`] names what cannot be had.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let root = Root::open(&config.root)?;
-        let (listener, address) = listen(config.listen).map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        let failed = |what, address| {
+            move |source| StartError::Listen {
+                what,
+                address,
+                source,
+            }
+        };
+        let (listener, address) = listen(config.listen).map_err(failed("listen", config.listen))?;
+        let admin = config
+            .admin
+            .map(|address| listen(address).map_err(failed("admin", address)))
+            .transpose()?;
         Ok(Self {
             listener,
             address,
+            admin,
             root,
             config,
         })
+    }
+
+    /// Gives up what this process does not need to serve, as far as the settings say. It binds the calling thread and
+    /// those that it starts afterwards, so it must come before the runtime.
+    ///
+    /// # Errors
+    /// [`StartError::Confine`] where confinement is required and cannot be had.
+    pub fn confine(&self) -> Result<(), StartError> {
+        let Config {
+            confinement,
+            spool_dir,
+            kafka,
+            ..
+        } = &self.config;
+        Ok(confine(
+            *confinement,
+            &self.root,
+            spool_dir,
+            !kafka.is_empty(),
+        )?)
     }
 
     /// Where it listens, with the port that the system chose for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where metrics and health are served, if they are.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
     }
 }
 
@@ -103,11 +148,12 @@ fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)
 /// timeout.
 ///
 /// # Errors
-/// Where the listener cannot be given to the runtime.
+/// Where the listener cannot be given to the runtime, or the system gives no thread.
 pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     let Bound {
         listener,
         address,
+        admin,
         root,
         config,
     } = bound;
@@ -118,7 +164,14 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         root = %root.path().display(),
         "listening"
     );
-    let service = Arc::new(Service::new(root, &config, shutdown.clone()));
+    let service = Arc::new(Service::new(root, &config, shutdown.clone())?);
+    let mut admin_task = JoinSet::new();
+    if let Some((listener, address)) = admin {
+        let listener = TcpListener::from_std(listener)?;
+        tracing::info!(%address, "admin");
+        // It ends with this function, so that it can tell of the drain.
+        admin_task.spawn(admin::serve(listener, Arc::clone(&service)));
+    }
     let beat_end = CancellationToken::new();
     let producer = start_heartbeat(&config, &service, beat_end.clone());
     let sessions = TaskTracker::new();
@@ -180,6 +233,7 @@ struct Acceptor<'a> {
     service: &'a Arc<Service>,
     sessions: &'a TaskTracker,
     room: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
     refusals: Arc<Semaphore>,
 }
 
@@ -189,6 +243,7 @@ impl<'a> Acceptor<'a> {
             service,
             sessions,
             room: Arc::new(Semaphore::new(service.max_sessions)),
+            addresses: Arc::new(Addresses::new(service.max_sessions_per_address)),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         }
     }
@@ -202,11 +257,10 @@ impl<'a> Acceptor<'a> {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     pause = first_pause;
-                    if !self.admit(stream, peer)
+                    if let Err(full) = self.admit(stream, peer)
                         && let Some(count) = refused.count(Instant::now())
                     {
-                        let limit = self.service.max_sessions;
-                        tracing::warn!(%peer, count, limit, "refused: all sessions are taken");
+                        tracing::warn!(%peer, count, reason = %full, "refused");
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -221,27 +275,36 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Whether there is room for a session. If not, the connection is refused, in words if few others are.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> bool {
+    /// Makes a connection a session where there is room. If not, it is refused, in words if few others are.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), Full> {
         let service = Arc::clone(self.service);
-        match Arc::clone(&self.room).try_acquire_owned() {
+        match self.permit(peer) {
             Ok(permit) => {
                 self.sessions.spawn(async move {
                     session::serve(stream, peer, &service).await;
                     drop(permit);
                 });
-                true
+                Ok(())
             }
-            Err(_) => {
+            Err(full) => {
                 if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
                     self.sessions.spawn(async move {
-                        session::refuse(stream, &service).await;
+                        session::refuse(stream, &service, full).await;
                         drop(permit);
                     });
                 }
-                false
+                Err(full)
             }
         }
+    }
+
+    /// The right to a session, for as long as what is returned is held.
+    fn permit(&self, peer: SocketAddr) -> Result<impl Send + use<>, Full> {
+        let of_all = Arc::clone(&self.room).try_acquire_owned();
+        let of_all = of_all.map_err(|_| Full::All(self.service.max_sessions))?;
+        let of_address = Addresses::take(&self.addresses, peer.ip());
+        let of_address = of_address.ok_or(Full::Address(self.service.max_sessions_per_address))?;
+        Ok((of_all, of_address))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all sessions share: the tree, the limits, the counters, the order to stop.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,22 +9,31 @@ use std::time::Duration;
 use netsocket_protocol::message::Order;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
+use rustix::io::Errno;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::archive::{Blocks, Plan};
+use crate::archive::{Blocks, Form, Plan};
+use crate::compress::Pool;
 use crate::config::Config;
 use crate::error::RequestError;
+use crate::index::{Current, Index};
+use crate::listing::from_index;
+use crate::matcher::Matcher;
+use crate::metrics::{Answers, Requests};
 use crate::root::Root;
-use crate::search::{Found, Search, directories};
+use crate::search::{Found, FoundFile, Sweep, directories, look_again};
 use crate::walk::WalkError;
 
 /// Walks at a time, for each core; more of them wait, as they would only slow each other down.
 const WALKS_PER_CORE: usize = 4;
 
-/// Blocks of one archive that are under way at a time, for each core.
-const BLOCKS_PER_CORE: usize = 2;
+/// Scans of the index at a time, for each core; they wait for nothing but the processor.
+const SCANS_PER_CORE: usize = 2;
+
+/// What the log says was being done.
+const LOOKING: &str = "looking for files";
 
 /// A file server without its listener.
 #[derive(Debug)]
@@ -36,10 +46,24 @@ pub(crate) struct Service {
     pub(crate) spool_dir: PathBuf,
     pub(crate) spool_limit: u64,
     pub(crate) max_sessions: usize,
+    pub(crate) max_sessions_per_address: usize,
     max_archives: usize,
     archives: Arc<Semaphore>,
     walks: Arc<Semaphore>,
-    in_flight: usize,
+    scans: Arc<Semaphore>,
+    allow_hidden: bool,
+    pub(crate) index: Index,
+    /// The index is kept for as long as there is a service.
+    _index_end: DropGuard,
+    pub(crate) requests: Requests,
+    pub(crate) answers: Answers,
+    planned_files: Arc<Semaphore>,
+    max_planned_files: u32,
+    pub(crate) max_request: usize,
+    pub(crate) old_wire: bool,
+    pub(crate) spool_reserve: u64,
+    /// What makes the blocks of all archives.
+    pub(crate) pool: Pool,
     pub(crate) sessions: SessionCounts,
     /// Sessions end when they have nothing to do.
     pub(crate) stop: CancellationToken,
@@ -48,10 +72,21 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(root: Root, config: &Config, stop: CancellationToken) -> Self {
+    /// Begins to index the tree, so it must be called on the runtime.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(crate) fn new(root: Root, config: &Config, stop: CancellationToken) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            root: Arc::new(root),
+        let root = Arc::new(root);
+        let index_end = CancellationToken::new();
+        let index = Index::start(
+            Arc::clone(&root),
+            config.index_settings(),
+            index_end.clone(),
+        );
+        Ok(Self {
+            root,
             name: config.name.clone(),
             advertise_port: config.advertise_port,
             idle_timeout: config.idle_timeout,
@@ -59,25 +94,82 @@ impl Service {
             spool_dir: config.spool_dir.clone(),
             spool_limit: config.spool_limit,
             max_sessions: config.max_sessions,
+            max_sessions_per_address: config.max_sessions_per_address,
             max_archives: config.max_archives,
             archives: Arc::new(Semaphore::new(config.max_archives)),
             walks: Arc::new(Semaphore::new(cores * WALKS_PER_CORE)),
-            in_flight: (cores * BLOCKS_PER_CORE).max(4),
+            scans: Arc::new(Semaphore::new(cores * SCANS_PER_CORE)),
+            allow_hidden: config.allow_hidden,
+            index,
+            _index_end: index_end.drop_guard(),
+            requests: Requests::default(),
+            answers: Answers::default(),
+            planned_files: Arc::new(Semaphore::new(config.max_planned_files as usize)),
+            max_planned_files: config.max_planned_files,
+            max_request: config.max_request,
+            old_wire: config.old_wire,
+            spool_reserve: config.spool_reserve,
+            pool: Pool::start(config.archive_threads, config.archive_blocks)?,
             sessions: SessionCounts::default(),
             stop,
             abort: CancellationToken::new(),
+        })
+    }
+
+    /// A query made ready; where it says where to look, there is such a directory.
+    pub(crate) async fn matcher(&self, query: &Query) -> Result<Matcher, RequestError> {
+        let matcher = Matcher::new(query, self.allow_hidden)?;
+        if matcher.below.is_empty() || matcher.is_void {
+            return Ok(matcher);
+        }
+        let root = Arc::clone(&self.root);
+        let there = spawn_blocking(move || {
+            let there = root.directory(&matcher.below).map(drop);
+            (there, matcher)
+        });
+        match there
+            .await
+            .map_err(|error| RequestError::internal(LOOKING, error))?
+        {
+            (Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP), matcher) => {
+                let below = matcher.below.escape_ascii().to_string();
+                Err(RequestError::NoDirectory(below))
+            }
+            (_, matcher) => Ok(matcher),
         }
     }
 
-    /// The files that a query means, at most `limit`.
-    pub(crate) async fn find(&self, query: Query, limit: usize) -> Result<Found, RequestError> {
-        let search = Search {
-            query,
-            limit,
-            check_readable: false,
+    /// Where the answer comes from: the index knows no hidden files.
+    pub(crate) async fn source(&self, matcher: &Matcher) -> Source {
+        let current = match matcher.hidden {
+            true => None,
+            false => self.index.current().await,
         };
-        self.look(move |root, cancel| search.run(root, cancel))
-            .await
+        self.answers.count(current.is_some());
+        current.map_or(Source::Walk, Source::Index)
+    }
+
+    /// The files that a query means, at most `limit`, sorted by path.
+    pub(crate) async fn find(&self, query: Query, limit: usize) -> Result<Found, RequestError> {
+        let matcher = self.matcher(&query).await?;
+        match self.source(&matcher).await {
+            Source::Index(current) => {
+                self.scan(move || from_index(&current, &matcher, None, limit))
+                    .await
+            }
+            Source::Walk => {
+                self.look(move |root, cancel| {
+                    let sweep = Sweep {
+                        matcher: &matcher,
+                        after: None,
+                        limit,
+                        check_readable: false,
+                    };
+                    sweep.run(root, cancel)
+                })
+                .await
+            }
+        }
     }
 
     /// The names of the directories below the root.
@@ -94,33 +186,58 @@ impl Service {
             })
     }
 
-    /// The plan of an archive of the files that a query means, and the number of directories that could not be read.
-    pub(crate) async fn plan(&self, query: Query) -> Result<(Arc<Plan>, u64), RequestError> {
-        let search = Search {
-            query,
-            limit: usize::MAX,
-            check_readable: true,
-        };
-        let (plan, unreadable) = self
+    /// The plan of an archive of the files that a query means.
+    pub(crate) async fn plan(&self, query: Query, form: Form) -> Result<Planned, RequestError> {
+        let matcher = self.matcher(&query).await?;
+        let source = self.source(&matcher).await;
+        let most = self.max_planned_files;
+        let room = Arc::clone(&self.planned_files);
+        let (plan, unreadable_directories) = self
             .look(move |root, cancel| {
-                let found = search.run(root, cancel)?;
-                Ok((Plan::new(found.files), found.unreadable_directories))
+                // One more than may be planned shows that there are too many.
+                let limit = most as usize + 1;
+                let found = match source {
+                    Source::Index(current) => look_again(root, &matcher, &current, limit, cancel)?,
+                    Source::Walk => {
+                        let sweep = Sweep {
+                            matcher: &matcher,
+                            after: None,
+                            limit,
+                            check_readable: true,
+                        };
+                        sweep.run(root, cancel)?
+                    }
+                };
+                let unreadable = found.unreadable_directories;
+                Ok((planned(found.files, form, room, most), unreadable))
             })
             .await?;
-        Ok((Arc::new(plan?), unreadable))
+        let (plan, files) = plan?;
+        Ok(Planned {
+            plan: Arc::new(plan),
+            unreadable_directories,
+            _files: files,
+        })
     }
 
-    /// The blocks of an archive.
-    pub(crate) fn blocks(&self, plan: &Arc<Plan>) -> Blocks {
-        Blocks::start(Arc::clone(&self.root), Arc::clone(plan), self.in_flight)
+    /// Archives that are being made.
+    pub(crate) fn archives_active(&self) -> usize {
+        self.max_archives
+            .saturating_sub(self.archives.available_permits())
+    }
+
+    /// The blocks of an archive, from that one on.
+    pub(crate) fn blocks(&self, plan: &Arc<Plan>, first: u64) -> Blocks {
+        let (root, plan) = (Arc::clone(&self.root), Arc::clone(plan));
+        Blocks::start(&self.pool, root, plan, first)
     }
 
     /// Runs a walk on a thread that may block. Dropping the future cancels the walk.
-    async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         walk: impl FnOnce(&Root, &CancellationToken) -> Result<T, WalkError> + Send + 'static,
     ) -> Result<T, RequestError> {
-        let doing = "looking for files";
+        let doing = LOOKING;
         let permit = Arc::clone(&self.walks).acquire_owned().await;
         let permit = permit.map_err(|error| RequestError::internal(doing, error))?;
         let cancel = CancellationToken::new();
@@ -133,6 +250,58 @@ impl Service {
         let walked = walked.await;
         Ok(walked.map_err(|error| RequestError::internal(doing, error))??)
     }
+
+    /// Runs a scan of the index, which takes milliseconds, on a thread that may do so.
+    pub(crate) async fn scan<T: Send + 'static>(
+        &self,
+        scan: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RequestError> {
+        let permit = Arc::clone(&self.scans).acquire_owned().await;
+        let permit = permit.map_err(|error| RequestError::internal(LOOKING, error))?;
+        let scanned = spawn_blocking(move || {
+            let _permit = permit;
+            scan()
+        });
+        scanned
+            .await
+            .map_err(|error| RequestError::internal(LOOKING, error))
+    }
+}
+
+/// Where an answer comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The index.
+    Index(Current),
+    /// A walk through the tree.
+    Walk,
+}
+
+/// Plans an archive of files that, with those of all other archives, are not too many: a plan is in memory for as long as
+/// its archive is made.
+fn planned(
+    files: Vec<FoundFile>,
+    form: Form,
+    room: Arc<Semaphore>,
+    most: u32,
+) -> Result<(Plan, OwnedSemaphorePermit), RequestError> {
+    let count = u32::try_from(files.len())
+        .ok()
+        .filter(|count| *count <= most)
+        .ok_or(RequestError::TooManyFiles { limit: most })?;
+    let permit = room
+        .try_acquire_many_owned(count)
+        .map_err(|_| RequestError::PlansFull { limit: most })?;
+    Ok((Plan::new(files, form)?, permit))
+}
+
+/// A plan, counted among those in memory until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Arc<Plan>,
+    /// Directories that could not be read on the way.
+    pub(crate) unreadable_directories: u64,
+    _files: OwnedSemaphorePermit,
 }
 
 /// How many sessions there were, and are.

@@ -7,12 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstatvfs, openat, unlinkat};
 use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 
 /// Names that are tried where the file system has no files without one.
 const ATTEMPTS: u32 = 100;
+
+/// Bytes that are written between two looks at how much of the disk is free.
+const CHECK_EVERY: u64 = 16 << 20;
 
 /// Why an archive cannot be spooled.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,12 @@ pub enum SpoolError {
     OverLimit {
         /// The most bytes.
         limit: u64,
+    },
+    /// What must stay free of the disk would be used.
+    #[error("the spool would leave less than {reserve} bytes free")]
+    DiskFull {
+        /// Bytes that must stay free.
+        reserve: u64,
     },
     /// The disk is full, or worse.
     #[error(transparent)]
@@ -34,15 +43,23 @@ pub(crate) struct Spool {
     file: Arc<File>,
     length: u64,
     limit: u64,
+    reserve: u64,
+    /// How long the file may become before the disk is asked again.
+    checked: u64,
 }
 
 impl Spool {
-    /// Makes the file. Blocks the thread, but only shortly.
-    pub(crate) fn create(directory: &Path, limit: u64) -> Result<Self, SpoolError> {
+    /// Makes the file, for at most `limit` bytes and as long as `reserve` bytes of the disk stay free. Blocks the thread,
+    /// but only shortly.
+    pub(crate) fn create(directory: &Path, limit: u64, reserve: u64) -> Result<Self, SpoolError> {
+        let file = unnamed(directory)?;
+        check_room(&file, reserve)?;
         Ok(Self {
-            file: Arc::new(unnamed(directory)?),
+            file: Arc::new(file),
             length: 0,
             limit,
+            reserve,
+            checked: CHECK_EVERY,
         })
     }
 
@@ -53,9 +70,21 @@ impl Spool {
             return Err(SpoolError::OverLimit { limit: self.limit });
         }
         let file = Arc::clone(&self.file);
-        spawn_blocking(move || file.as_ref().write_all(&bytes))
+        let reserve = (length > self.checked).then_some(self.reserve);
+        if reserve.is_some() {
+            self.checked = length + CHECK_EVERY;
+        }
+        let write = move || {
+            if let Some(reserve) = reserve {
+                check_room(&file, reserve)?;
+            }
+            Ok(file.as_ref().write_all(&bytes)?)
+        };
+        spawn_blocking(write)
             .await
-            .map_err(io::Error::other)??;
+            .map_err(io::Error::other)
+            .map_err(SpoolError::Io)
+            .flatten()?;
         self.length = length;
         Ok(())
     }
@@ -70,6 +99,15 @@ impl AsFd for Spool {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Whether so many bytes of the file's disk are free for users as we are.
+fn check_room(file: &File, reserve: u64) -> Result<(), SpoolError> {
+    let disk = fstatvfs(file).map_err(io::Error::from)?;
+    if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve {
+        return Err(SpoolError::DiskFull { reserve });
+    }
+    Ok(())
 }
 
 fn unnamed(directory: &Path) -> io::Result<File> {
@@ -110,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn a_spool_keeps_to_its_limit_and_leaves_no_name() {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::create(directory.path(), 10).unwrap();
+        let mut spool = Spool::create(directory.path(), 10, 0).unwrap();
         spool.append(Bytes::from_static(b"123456")).await.unwrap();
         let over = spool.append(Bytes::from_static(b"78901")).await;
         assert!(matches!(over, Err(SpoolError::OverLimit { limit: 10 })));
@@ -133,9 +171,25 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
+    #[tokio::test]
+    async fn what_must_stay_free_of_the_disk_stays_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let none = Spool::create(directory.path(), 10, u64::MAX);
+        let full = |result| matches!(result, Err(SpoolError::DiskFull { reserve: u64::MAX }));
+        assert!(full(none.map(drop)));
+        let mut spool = Spool::create(directory.path(), u64::MAX, 0).unwrap();
+        spool.reserve = u64::MAX;
+        let piece = Bytes::from(vec![0; 1 << 20]);
+        for _ in 0..16 {
+            spool.append(piece.clone()).await.unwrap();
+        }
+        // The disk is asked before the first byte behind the sixteenth megabyte.
+        assert!(full(spool.append(piece).await));
+    }
+
     #[test]
     fn a_directory_that_is_not_there_is_an_error() {
         let gone = Path::new("/nonexistent/spool");
-        assert!(matches!(Spool::create(gone, 1), Err(SpoolError::Io(_))));
+        assert!(matches!(Spool::create(gone, 1, 0), Err(SpoolError::Io(_))));
     }
 }

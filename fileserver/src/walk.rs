@@ -1,12 +1,13 @@
 //! The walk through the tree below the root, in the order of paths.
 //!
 //! Owns: which entries there are, and their order: names by their bytes, so paths compared component by component.
-//! Entries whose name begins with a dot are left out with all that is below them; symbolic links are neither followed
+//! Entries whose name begins with a dot are left out with all that is below them, unless asked for; symbolic links are neither followed
 //! nor shown. Does not own: what a file must be to be meant ([`crate::search`]).
 //!
 //! The stack of a walk is on the heap and at most [`HELD`] directories are open at a time, so that a tree of any depth
 //! costs neither the thread's stack nor all descriptors.
 
+use std::cmp::Ordering;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::ControlFlow;
@@ -61,6 +62,19 @@ struct Level {
     fd: Option<OwnedFd>,
     /// How much of the walk's path names this directory.
     path_length: usize,
+    /// Which component of the path that the walk begins behind is one of its entries, if one is.
+    component: Option<usize>,
+}
+
+/// Which part of the tree a walk goes through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part<'a> {
+    /// The directory to begin in; empty for the root.
+    pub(crate) below: &'a [u8],
+    /// Only what comes behind this path, which lies below that directory.
+    pub(crate) after: Option<&'a [u8]>,
+    /// Also what begins with a dot.
+    pub(crate) hidden: bool,
 }
 
 /// Shows `visit` the regular files whose names are `wanted`, in order, until it breaks. The number of directories
@@ -68,21 +82,25 @@ struct Level {
 pub(crate) fn walk(
     root: &Root,
     cancel: &CancellationToken,
+    part: Part<'_>,
     wanted: impl Fn(&[u8]) -> bool,
     mut visit: impl FnMut(Visit<'_>) -> ControlFlow<()>,
 ) -> Result<u64, WalkError> {
-    let fd = root
-        .directory(b"")
-        .map_err(|error| WalkError::Io(error.into()))?;
     let mut walk = Walk {
         root,
         wanted,
+        hidden: part.hidden,
+        behind: behind(part),
         listing: Vec::with_capacity(LISTING),
-        path: Vec::new(),
+        path: part.below.to_vec(),
         levels: Vec::new(),
         unreadable: 0,
     };
-    walk.enter(fd, 0)?;
+    match root.directory(part.below) {
+        Ok(fd) => walk.enter(fd, part.below.len(), Some(0))?,
+        Err(error) if part.below.is_empty() => return Err(WalkError::Io(error.into())),
+        Err(error) => walk.skipped(error)?,
+    }
     loop {
         if cancel.is_cancelled() {
             return Err(WalkError::Cancelled);
@@ -94,9 +112,31 @@ pub(crate) fn walk(
     }
 }
 
+/// The components of the path behind which the walk begins, without those of the directory that it begins in.
+fn behind(part: Part<'_>) -> Vec<Vec<u8>> {
+    let Some(after) = part.after else {
+        return Vec::new();
+    };
+    let rest = match part.below {
+        b"" => Some(after),
+        below => after
+            .strip_prefix(below)
+            .and_then(|rest| rest.strip_prefix(b"/")),
+    };
+    let components = rest.map(|rest| rest.split(|byte| *byte == b'/'));
+    components
+        .into_iter()
+        .flatten()
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
 struct Walk<'a, W> {
     root: &'a Root,
     wanted: W,
+    hidden: bool,
+    /// What is not behind these components is skipped.
+    behind: Vec<Vec<u8>>,
     /// Where the kernel writes directory entries.
     listing: Vec<u8>,
     /// Of the entry that the walk is at.
@@ -141,16 +181,37 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
                 name: &entry.name,
             }));
         }
+        let component = self.levels.last().and_then(|level| level.component);
+        let component = component
+            .filter(|at| {
+                self.behind
+                    .get(*at)
+                    .is_some_and(|name| name == entry.name.to_bytes())
+            })
+            .map(|at| at + 1);
         match openat(directory, &entry.name, LIST, Mode::empty()) {
-            Ok(fd) => self.enter(fd, self.path.len())?,
+            Ok(fd) => self.enter(fd, self.path.len(), component)?,
             Err(error) => self.skipped(error)?,
         }
         Ok(ControlFlow::Continue(()))
     }
 
     /// Lists a directory and makes it the one that the walk is in.
-    fn enter(&mut self, fd: OwnedFd, path_length: usize) -> Result<(), WalkError> {
-        let (mut entries, end) = list(fd.as_fd(), &mut self.listing, &self.wanted);
+    fn enter(
+        &mut self,
+        fd: OwnedFd,
+        path_length: usize,
+        component: Option<usize>,
+    ) -> Result<(), WalkError> {
+        let (mut entries, end) = list(fd.as_fd(), &mut self.listing, self.hidden, &self.wanted);
+        if let Some(name) = component.and_then(|at| self.behind.get(at)) {
+            // A file of that name is the one behind which the walk begins, or comes before it.
+            entries.retain(|entry| match entry.name.to_bytes().cmp(name) {
+                Ordering::Less => false,
+                Ordering::Equal => entry.is_directory,
+                Ordering::Greater => true,
+            });
+        }
         entries.sort_unstable();
         if let Err(error) = end {
             self.skipped(error)?;
@@ -159,6 +220,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
             entries: entries.into_iter(),
             fd: Some(fd),
             path_length,
+            component,
         });
         if let Some(above) = self.levels.len().checked_sub(HELD + 1) {
             self.levels[above].fd = None;
@@ -202,6 +264,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
 pub(crate) fn list(
     directory: BorrowedFd<'_>,
     listing: &mut Vec<u8>,
+    hidden: bool,
     wanted: impl Fn(&[u8]) -> bool,
 ) -> (Vec<Entry>, rustix::io::Result<()>) {
     let mut entries = Vec::new();
@@ -212,7 +275,10 @@ pub(crate) fn list(
             Err(error) => return (entries, Err(error)),
         };
         let name = entry.file_name();
-        if name.to_bytes().starts_with(b".") {
+        if match name.to_bytes() {
+            b"." | b".." => true,
+            name => !hidden && name.starts_with(b"."),
+        } {
             continue;
         }
         let kind = match entry.file_type() {
@@ -243,10 +309,15 @@ mod tests {
     use super::*;
 
     fn paths(root: &Root) -> Vec<String> {
+        part(root, Part::default())
+    }
+
+    fn part(root: &Root, part: Part<'_>) -> Vec<String> {
         let mut paths = Vec::new();
         walk(
             root,
             &CancellationToken::new(),
+            part,
             |_| true,
             |file| {
                 paths.push(String::from_utf8(file.path.to_vec()).unwrap());
@@ -273,6 +344,62 @@ mod tests {
             paths(&root),
             ["B", "a/b/c", "a/b.c", "a/z", "a-/x", "a.txt", "b"]
         );
+    }
+
+    #[test]
+    fn a_walk_goes_on_behind_any_path() {
+        let tree = tempfile::tempdir().unwrap();
+        for path in [
+            "b", "a/z", "a.txt", "a/b/c", "a-/x", ".h/x", "a/.x", "B", "a/b.c", "a/b/d/e", "c/b/c",
+        ] {
+            let path = tree.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let root = Root::open(tree.path()).unwrap();
+        for below in ["", "a", "a/b", "c"] {
+            for hidden in [false, true] {
+                let whole = |after| Part {
+                    below: below.as_bytes(),
+                    after,
+                    hidden,
+                };
+                let all = part(&root, whole(None));
+                assert!(!all.is_empty());
+                for after in paths(&root)
+                    .iter()
+                    .map(String::as_str)
+                    .chain(["a/b/b", "a/b/cc", "a/b/c/x", "a/a/a", "zz"])
+                {
+                    let inside = below.is_empty() || after.starts_with(&format!("{below}/"));
+                    if !inside {
+                        continue;
+                    }
+                    let expected: Vec<_> = all
+                        .iter()
+                        .filter(|path| {
+                            crate::path_order::compare(path.as_bytes(), after.as_bytes()).is_gt()
+                        })
+                        .cloned()
+                        .collect();
+                    assert_eq!(
+                        part(&root, whole(Some(after.as_bytes()))),
+                        expected,
+                        "{below} {after}"
+                    );
+                }
+            }
+        }
+        let hidden = Part {
+            hidden: true,
+            ..Part::default()
+        };
+        assert_eq!(part(&root, hidden)[0], ".h/x");
+        let nowhere = Part {
+            below: b"a/no",
+            ..Part::default()
+        };
+        assert_eq!(part(&root, nowhere), Vec::<String>::new());
     }
 
     /// A chain of directories with a file beside each, made and removed without a path longer than one name.
@@ -309,7 +436,14 @@ mod tests {
                     }
                     ControlFlow::Continue(())
                 };
-                walk(&root, &CancellationToken::new(), |_| true, visit).unwrap();
+                walk(
+                    &root,
+                    &CancellationToken::new(),
+                    Part::default(),
+                    |_| true,
+                    visit,
+                )
+                .unwrap();
                 (count, most_open)
             })
             .unwrap()
@@ -340,6 +474,7 @@ mod tests {
         let unreadable = walk(
             &root,
             &CancellationToken::new(),
+            Part::default(),
             |_| true,
             |file| {
                 seen.push(file.path.to_vec());
@@ -364,6 +499,7 @@ mod tests {
         let end = walk(
             &root,
             &cancel,
+            Part::default(),
             |_| true,
             |_| {
                 seen += 1;

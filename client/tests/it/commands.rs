@@ -196,7 +196,10 @@ async fn what_the_server_is_asked_is_what_was_typed() {
     .await;
     let mut client = Client::new(server.address);
     client.run("w24fn 'a b'").await;
-    let Some(Request::Find { query, limit: 1 }) = requests.recv().await else {
+    let Some(Request::Find {
+        query, limit: 1, ..
+    }) = requests.recv().await
+    else {
         panic!("another request");
     };
     let by_name = Query {

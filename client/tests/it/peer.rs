@@ -119,7 +119,7 @@ impl Peer {
                 };
                 self.send(&last).await;
             }
-            Request::Find { query, limit } => {
+            Request::Find { query, limit, .. } => {
                 assert_eq!(*limit, 1);
                 let found = query.name == Some(file().path.as_bytes()[2..].into());
                 let files = if found { vec![file()] } else { vec![] };
@@ -132,6 +132,7 @@ impl Peer {
                     self.archive().await;
                 }
             }
+            Request::Get { .. } => self.error(ErrorKind::NotFound, "No file found").await,
         }
     }
 }
@@ -162,6 +163,7 @@ pub(crate) fn file() -> FileEntry {
         size: 17,
         born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
         birth_known: true,
+        modified: String::new(),
         mode: 0o100_644,
     }
 }
@@ -176,6 +178,7 @@ pub(crate) fn plan() -> Plan {
         blocks: 3,
         first_block: 0,
         compression: Compression::Gzip,
+        sketch: String::new(),
     }
 }
 

@@ -84,6 +84,8 @@ async fn a_server_that_does_not_read_is_given_up_too() {
             ..Default::default()
         },
         limit: 1,
+        sort: netsocket_protocol::query::Sort::Path,
+        reverse: false,
     };
     let answer = connection.ask(&long, &|_| ()).await;
     assert!(matches!(answer, Err(Error::Stalled(_))), "{answer:?}");

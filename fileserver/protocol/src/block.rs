@@ -5,7 +5,7 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
-use crate::frame::{FrameError, FrameType, put_header};
+use crate::frame::{FrameError, FrameType, HEADER, header};
 
 /// Bytes before the data of a block.
 pub const BLOCK_HEADER: usize = 12;
@@ -39,11 +39,24 @@ impl Block {
     /// # Errors
     /// [`FrameError::TooLong`] where the block does not fit into a frame.
     pub fn put_frame(&self, target: &mut BytesMut) -> Result<(), FrameError> {
-        put_header(FrameType::Data, BLOCK_HEADER + self.bytes.len(), target)?;
-        target.put_u64(self.index);
-        target.put_u32(crc32fast::hash(&self.bytes));
+        let before = self.before(crc32fast::hash(&self.bytes))?;
+        target.reserve(before.len() + self.bytes.len());
+        target.put_slice(&before);
         target.put_slice(&self.bytes);
         Ok(())
+    }
+
+    /// All of the frame of this block that stands before its bytes, given their CRC-32.
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`] where the block does not fit into a frame.
+    pub fn before(&self, checksum: u32) -> Result<[u8; HEADER + BLOCK_HEADER], FrameError> {
+        let mut before = [0; HEADER + BLOCK_HEADER];
+        let length = BLOCK_HEADER + self.bytes.len();
+        before[..HEADER].copy_from_slice(&header(FrameType::Data, length)?);
+        before[HEADER..HEADER + 8].copy_from_slice(&self.index.to_be_bytes());
+        before[HEADER + 8..].copy_from_slice(&checksum.to_be_bytes());
+        Ok(before)
     }
 
     /// Reads the payload of a data frame and verifies its checksum.
@@ -77,7 +90,7 @@ mod tests {
             bytes: Bytes::from_static(b"some bytes"),
         };
         block.put_frame(&mut frame).unwrap();
-        let payload = frame.freeze().slice(crate::frame::HEADER..);
+        let payload = frame.freeze().slice(HEADER..);
         assert_eq!(Block::from_payload(payload.clone()), Ok(block));
         for at in 8..payload.len() {
             let mut damaged = payload.to_vec();

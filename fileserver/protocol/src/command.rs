@@ -5,9 +5,9 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use crate::message::{Compression, Order, Request};
+use crate::message::{Order, Request};
 use crate::name::Name;
-use crate::query::Query;
+use crate::query::{Query, Sort};
 
 /// The most extensions that `w24ft` takes.
 pub const MAX_EXTENSIONS: usize = 3;
@@ -177,11 +177,10 @@ impl Command {
                     ..Query::default()
                 },
                 limit: 1,
+                sort: Sort::Path,
+                reverse: false,
             }),
-            Self::Archive(query) => Some(Request::Archive {
-                query: query.clone(),
-                compression: Compression::Gzip,
-            }),
+            Self::Archive(query) => Some(Request::archive(query.clone())),
             Self::Quit => None,
         }
     }
@@ -205,13 +204,13 @@ fn parse_arguments(name: &str, arguments: &[&[u8]]) -> Result<Command, String> {
         "w24ft" => extensions(arguments).map(Command::Archive),
         "w24fdb" => date(name, arguments).map(|day| {
             Command::Archive(Query {
-                born_before: Some(day),
+                born_before: Some(day.into()),
                 ..Query::default()
             })
         }),
         "w24fda" => date(name, arguments).map(|day| {
             Command::Archive(Query {
-                born_from: Some(day),
+                born_from: Some(day.into()),
                 ..Query::default()
             })
         }),
@@ -334,14 +333,14 @@ mod tests {
         assert_eq!(
             parse("w24fdb 2024-02-29"),
             archive(Query {
-                born_before: day,
+                born_before: day.map(Into::into),
                 ..Query::default()
             })
         );
         assert_eq!(
             parse("w24fda 2024-02-29"),
             archive(Query {
-                born_from: day,
+                born_from: day.map(Into::into),
                 ..Query::default()
             })
         );

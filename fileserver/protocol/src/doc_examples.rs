@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use chrono::NaiveDate;
 use tokio_util::codec::Encoder as _;
 
 use crate::block::Block;
 use crate::frame::{Frame, FrameCodec, FrameType};
 use crate::message::{
-    Compression, ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Plan, Problem, Reply,
-    Request, Trailer, Warning,
+    Change, ChangeKind, Compression, EntryNames, ErrorKind, ErrorReply, FileEntry, FileStart,
+    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Trailer, Verify, Warning,
 };
 use crate::name::{Name, from_hex};
-use crate::query::Query;
+use crate::query::{Query, Sort};
 use crate::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION, old, text};
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -139,23 +138,68 @@ fn requests(page: &mut Page) {
         name: Some("report.pdf".into()),
         ..Query::default()
     };
-    page.message("request-find", &Request::Find { query, limit: 1 });
+    page.message(
+        "request-find",
+        &Request::Find {
+            query,
+            limit: 1,
+            sort: Sort::Path,
+            reverse: false,
+        },
+    );
     let query = Query {
-        name: None,
+        glob: Some("*.{jpg,png}".to_owned()),
+        size_min: Some(10 << 10),
+        modified_from: "2024-03-01T08:30:00+01:00".parse().ok(),
+        modified_before: "2024-04-01T12:00".parse().ok(),
+        below: Some("music/covers".into()),
+        hidden: true,
+        ..Query::default()
+    };
+    page.message(
+        "request-find-sorted",
+        &Request::Find {
+            query,
+            limit: 100,
+            sort: Sort::Size,
+            reverse: true,
+        },
+    );
+    let query = Query {
         size_min: Some(1024),
         size_max: Some(1 << 20),
         extensions: vec!["pdf".into(), "txt".into()],
-        born_from: NaiveDate::from_ymd_opt(2024, 1, 1),
-        born_before: NaiveDate::from_ymd_opt(2025, 1, 1),
+        born_from: "2024-01-01".parse().ok(),
+        born_before: "2025-01-01".parse().ok(),
+        ..Query::default()
     };
-    page.message(
-        "request-archive",
-        &Request::Archive {
-            query,
-            compression: Compression::Gzip,
-        },
-    );
+    page.message("request-archive", &Request::archive(query));
+    let rest = Request::Archive {
+        query: Query::default(),
+        compression: Compression::Zstd,
+        level: Some(9),
+        names: EntryNames::Path,
+        resume: Some(Resume {
+            plan: PLAN.to_owned(),
+            block: 17,
+            sketch: Some("SKETCH".to_owned()),
+        }),
+    };
+    page.message("request-resume", &rest);
+    let get = |offset, length, identity: Option<&str>, verify| Request::Get {
+        path: "documents/report.pdf".into(),
+        offset,
+        length,
+        identity: identity.map(str::to_owned),
+        verify,
+    };
+    page.message("request-get", &get(0, None, None, Verify::None));
+    let rest = get(65_536, Some(4096), Some(IDENTITY), Verify::Blocks);
+    page.message("request-get-rest", &rest);
 }
+
+const PLAN: &str = "0123456789abcdef0123456789abcdef";
+const IDENTITY: &str = "76000-1700000000.000000001";
 
 fn answers(page: &mut Page) {
     let names = vec!["documents".into(), "music".into()];
@@ -173,7 +217,7 @@ fn answers(page: &mut Page) {
     page.message(
         "plan",
         &Plan {
-            plan: "0123456789abcdef0123456789abcdef".to_owned(),
+            plan: PLAN.to_owned(),
             files: 2,
             file_bytes: 76_068,
             tar_bytes: 78_336,
@@ -181,8 +225,10 @@ fn answers(page: &mut Page) {
             blocks: 1,
             first_block: 0,
             compression: Compression::Gzip,
+            sketch: "SKETCH".to_owned(),
         },
     );
+    file(page);
     page.message(
         "trailer",
         &Trailer {
@@ -202,12 +248,41 @@ fn answers(page: &mut Page) {
     );
 }
 
+fn file(page: &mut Page) {
+    let start = FileStart {
+        identity: IDENTITY.to_owned(),
+        size: 76_000,
+        offset: 65_536,
+        length: 4096,
+        modified: "2023-11-14T22:13:20.000000001+00:00".to_owned(),
+        mode: 0o100_644,
+    };
+    page.message("file", &start);
+    let trailer = Trailer {
+        blocks: 0,
+        bytes: 4096,
+        digest: String::new(),
+        warnings: vec![],
+        unlisted: 0,
+    };
+    page.message("trailer-raw", &trailer);
+    let message = "the archive cannot go on here, begin anew: documents/report.pdf has another size, time \
+                   or mode, 1 file vanished";
+    let mut error = ErrorReply::new(ErrorKind::Changed, message);
+    error.changes.push(Change {
+        path: "documents/report.pdf".into(),
+        change: ChangeKind::Altered,
+    });
+    page.message("error-changed", &error);
+}
+
 fn report() -> FileEntry {
     FileEntry {
         path: "documents/report.pdf".into(),
         size: 76_000,
         born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
         birth_known: true,
+        modified: "2026-11-22T11:14:02.000000000+00:00".to_owned(),
         mode: 0o100_644,
     }
 }
@@ -243,7 +318,27 @@ fn the_tables_of_the_page_are_complete() {
         serde_json::from_str::<ErrorKind>(&format!("\"{kind}\"")).unwrap();
         assert!(PAGE.contains(&format!("| `{kind}` |")), "{kind}");
     }
-    for problem in ["unreadable", "vanished", "shrank", "grew", "renamed"] {
+    for compression in ["gzip", "zstd", "none"] {
+        let compression: Compression = serde_json::from_str(&format!("\"{compression}\"")).unwrap();
+        if let Some(levels) = compression.levels() {
+            let (most, usual) = (levels.end(), compression.default_level());
+            let said =
+                format!("1 to {most} for {compression:?} (by default {usual})").to_lowercase();
+            assert!(PAGE.contains(&said), "{said}");
+        }
+    }
+    for change in ["appeared", "altered"] {
+        serde_json::from_str::<ChangeKind>(&format!("\"{change}\"")).unwrap();
+        assert!(PAGE.contains(&format!("| `{change}` |")), "{change}");
+    }
+    for problem in [
+        "unreadable",
+        "vanished",
+        "shrank",
+        "grew",
+        "changed",
+        "renamed",
+    ] {
         serde_json::from_str::<Problem>(&format!("\"{problem}\"")).unwrap();
         assert!(PAGE.contains(&format!("| `{problem}` |")), "{problem}");
     }

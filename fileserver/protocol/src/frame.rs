@@ -27,11 +27,15 @@ pub enum FrameType {
     Trailer = 6,
     /// Server to client, instead of what was asked for: [`crate::message::ErrorReply`].
     Error = 7,
+    /// Server to client, before the bytes of a plain file: [`crate::message::FileStart`].
+    File = 8,
+    /// Server to client: bytes of a plain file and nothing else.
+    Raw = 9,
 }
 
 impl FrameType {
     /// Every type, in the order of its number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Hello,
         Self::Request,
         Self::Reply,
@@ -39,6 +43,8 @@ impl FrameType {
         Self::Data,
         Self::Trailer,
         Self::Error,
+        Self::File,
+        Self::Raw,
     ];
 
     /// The type with that number.
@@ -139,22 +145,28 @@ impl Encoder<Frame> for FrameCodec {
     }
 }
 
-/// Writes the header of a frame whose payload of `length` bytes follows by other means.
+/// Appends the header of a frame whose payload of `length` bytes is appended next.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] for a payload over [`crate::MAX_FRAME`].
 pub fn put_header(kind: FrameType, length: usize, target: &mut BytesMut) -> Result<(), FrameError> {
-    let too_long = FrameError::TooLong {
-        length,
-        limit: crate::MAX_FRAME,
-    };
-    if length > crate::MAX_FRAME {
-        return Err(too_long);
-    }
-    target.reserve(HEADER + length);
-    target.put_u32(u32::try_from(length).map_err(|_| too_long)?);
-    target.put_u8(kind as u8);
+    target.reserve(HEADER + length.min(crate::MAX_FRAME));
+    target.put_slice(&header(kind, length)?);
     Ok(())
+}
+
+/// The header of a frame whose payload of `length` bytes follows by other means.
+///
+/// # Errors
+/// [`FrameError::TooLong`] for a payload over [`crate::MAX_FRAME`].
+pub fn header(kind: FrameType, length: usize) -> Result<[u8; HEADER], FrameError> {
+    let limit = crate::MAX_FRAME;
+    let [a, b, c, d] = u32::try_from(length)
+        .ok()
+        .filter(|_| length <= limit)
+        .ok_or(FrameError::TooLong { length, limit })?
+        .to_be_bytes();
+    Ok([a, b, c, d, kind as u8])
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! The two wires of the NetSocket file service, shared by server and client.
 //!
-//! Owns: the bytes. [`old`] is the wire of the C system, byte for byte; [`frame`], [`message`] and [`block`] are ours.
+//! Owns: the bytes. [`old`] is the wire of the C system, byte for byte; [`frame`], [`message`], [`transfer`] and [`block`]
+//! are ours.
 //! [`command`] is the set of commands that both wires carry and [`query`] the question behind them. Does not own:
 //! sockets, files, time zones or what an answer contains. `docs/protocol.md` shows an example of every message, and a
 //! test compares it with this code.
 
 pub mod block;
 pub mod command;
+pub mod find;
 pub mod frame;
 pub mod message;
+pub mod moment;
 pub mod name;
 pub mod old;
 pub mod query;
 pub mod text;
+pub mod transfer;
 
 /// The version of the new wire that this code speaks.
 pub const VERSION: u16 = 1;

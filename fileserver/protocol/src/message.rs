@@ -1,6 +1,6 @@
 //! The small messages of the new wire: JSON payloads with fixed names.
 //!
-//! A side ignores fields of [`Hello`], [`Reply`], [`Plan`] and [`Trailer`] that it does not know; a server refuses unknown
+//! A side ignores fields of [`Hello`], [`Reply`], [`Plan`], [`FileStart`], [`Trailer`] and [`ErrorReply`] that it does not know; a server refuses unknown
 //! fields of a [`Request`].
 
 use bytes::Bytes;
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::{Frame, FrameType};
 use crate::name::Name;
-use crate::query::Query;
+use crate::query::{Query, Sort};
+pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
 
 /// Who speaks, and what it understands. Each side sends it first, behind [`crate::MAGIC`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +37,6 @@ pub enum Order {
     Born,
 }
 
-/// How the blocks of an archive are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// Each block is one gzip member; the members in a row are one .tar.gz.
-    Gzip,
-}
-
 /// What a client asks for. One request at a time; the next may be sent ahead, answers come in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -53,21 +46,68 @@ pub enum Request {
         /// The order of the names.
         order: Order,
     },
-    /// The files that a query means, sorted by path. Answered with [`Reply::Files`], also when there are none.
+    /// The files that a query means. Answered with [`Reply::Files`], also when there are none.
     Find {
         /// Which files.
         query: Query,
         /// The most files to name.
         limit: u64,
+        /// By what they are sorted.
+        #[serde(default, skip_serializing_if = "is_default")]
+        sort: Sort,
+        /// The whole list the other way round; of that, the first `limit` files.
+        #[serde(default, skip_serializing_if = "is_default")]
+        reverse: bool,
     },
-    /// A tar archive of the files that a query means, each under its base name. Answered with [`Plan`], blocks and
-    /// [`Trailer`], or with an error of kind [`ErrorKind::NotFound`] where there are none.
+    /// A tar archive of the files that a query means. Answered with [`Plan`], blocks and [`Trailer`], or with an error of
+    /// kind [`ErrorKind::NotFound`] where there are none, [`ErrorKind::Changed`] where it cannot go on.
     Archive {
         /// Which files.
         query: Query,
         /// How to compress.
         compression: Compression,
+        /// How hard to compress; see [`Compression::levels`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<u8>,
+        /// The names inside.
+        #[serde(default, skip_serializing_if = "EntryNames::is_default")]
+        names: EntryNames,
+        /// Where to begin, if not at the first block. All other fields must be those of the request that broke off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<Resume>,
     },
+    /// A plain file, or a range of it. Answered with [`FileStart`], its bytes and [`Trailer`].
+    Get {
+        /// The path below the root, without a leading slash.
+        path: Name,
+        /// The first byte.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        offset: u64,
+        /// The most bytes; absent for all that there are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u64>,
+        /// The `identity` of the answer that is to go on; a file with another one is answered with
+        /// [`ErrorKind::Changed`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<String>,
+        /// How to send the bytes.
+        #[serde(default, skip_serializing_if = "Verify::is_default")]
+        verify: Verify,
+    },
+}
+
+impl Request {
+    /// The whole archive of a query as the old commands make it: base names, gzip at its default level.
+    #[must_use]
+    pub fn archive(query: Query) -> Self {
+        Self::Archive {
+            query,
+            compression: Compression::default(),
+            level: None,
+            names: EntryNames::default(),
+            resume: None,
+        }
+    }
 }
 
 /// A list that was asked for, in parts: the last one says `more: false`.
@@ -83,7 +123,7 @@ pub enum Reply {
     },
     /// Files.
     Files {
-        /// The files, sorted by path.
+        /// The files, in the order asked for.
         files: Vec<FileEntry>,
         /// Whether another part follows.
         more: bool,
@@ -101,6 +141,9 @@ pub struct FileEntry {
     pub born: String,
     /// Whether `born` is the birth time; where the file system keeps none it is the time of the last modification.
     pub birth_known: bool,
+    /// The time of the last modification, like `born`; empty from a server that does not tell it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub modified: String,
     /// Type and permission bits, as in `st_mode`.
     pub mode: u32,
 }
@@ -124,22 +167,30 @@ pub struct Plan {
     pub first_block: u64,
     /// How each block is compressed.
     pub compression: Compression,
+    /// A summary of the files, for [`Resume::sketch`]; no client looks into it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sketch: String,
 }
 
-/// What was sent, behind the last block.
+/// What was sent, behind the last block or byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailer {
-    /// Blocks sent.
+    /// Blocks sent in this answer; raw frames are none.
     pub blocks: u64,
-    /// Bytes in these blocks, as sent.
+    /// Bytes sent in this answer, without headers.
     pub bytes: u64,
-    /// BLAKE3 of these bytes, 64 hexadecimal digits.
+    /// BLAKE3 of these bytes, 64 hexadecimal digits; empty where they were raw.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
     /// What the archive does not hold as a reader might expect.
     pub warnings: Vec<Warning>,
     /// Warnings left out, because the list would not fit into a frame.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unlisted: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -155,11 +206,11 @@ pub struct Warning {
     pub problem: Problem,
 }
 
-/// What can happen to a file in an archive.
+/// What can happen to a file in an archive, or to a plain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
-    /// It may not be read, so it is not in the archive.
+    /// It may not be read, so it is not in the archive; or reading failed, and zeros stand for what could not be read.
     Unreadable,
     /// It was there when the archive was planned and is gone: its entry holds zeros.
     Vanished,
@@ -167,6 +218,8 @@ pub enum Problem {
     Shrank,
     /// It became longer while it was read: its entry is cut at the planned size.
     Grew,
+    /// It was written to meanwhile, its size being the same: its entry may mix old and new content.
+    Changed,
     /// Its base name was taken by another file: its entry has a number before the extension.
     Renamed,
 }
@@ -179,7 +232,7 @@ pub enum ErrorKind {
     NotFound,
     /// The request cannot be understood.
     BadRequest,
-    /// The tree is no longer the one that a plan was made of.
+    /// The tree is not the one that a plan was made of, or the file not the one of an identity: begin anew.
     Changed,
     /// A limit of the server is reached for now; the same request may work later.
     Busy,
@@ -199,6 +252,9 @@ pub struct ErrorReply {
     pub kind: ErrorKind,
     /// One sentence for people.
     pub message: String,
+    /// With [`ErrorKind::Changed`], where it is known: some of the files that differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 impl ErrorReply {
@@ -207,6 +263,7 @@ impl ErrorReply {
         Self {
             kind,
             message: message.into(),
+            changes: Vec::new(),
         }
     }
 }
@@ -281,6 +338,9 @@ impl Message for Reply {
 }
 impl Message for Plan {
     const KIND: FrameType = FrameType::Plan;
+}
+impl Message for FileStart {
+    const KIND: FrameType = FrameType::File;
 }
 impl Message for Trailer {
     const KIND: FrameType = FrameType::Trailer;

@@ -1,20 +1,25 @@
 //! The one question behind every command: which files.
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::moment::Moment;
 use crate::name::Name;
 
 /// What a file must be to be meant. A field that is absent asks for nothing; all that are present must hold.
 ///
-/// Only regular files are ever meant, and none with a path component that begins with a dot. A server refuses a
-/// field that it does not know, because leaving a condition out would answer another question.
+/// Only regular files are ever meant, and none with a path component that begins with a dot unless `hidden` asks for
+/// those too. A server refuses a field that it does not know, because leaving a condition out would answer another
+/// question.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Query {
     /// The base name, exactly, case included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
+    /// A glob that the whole base name matches, case included: `*`, `?`, `[a-z]`, `{jpg,png}`, `\` before a character
+    /// that stands for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glob: Option<String>,
     /// The smallest size in bytes, included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_min: Option<u64>,
@@ -24,12 +29,68 @@ pub struct Query {
     /// The name ends with a dot and one of these, case included; none asks for nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Name>,
-    /// Born at or after 00:00 of this day in the server's time zone.
+    /// Born at or after this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_from: Option<NaiveDate>,
-    /// Born before 00:00 of this day in the server's time zone.
+    pub born_from: Option<Moment>,
+    /// Born before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_before: Option<NaiveDate>,
+    pub born_before: Option<Moment>,
+    /// Last modified at or after this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified_from: Option<Moment>,
+    /// Last modified before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified_before: Option<Moment>,
+    /// Somewhere below this directory: its path below the root, without a slash at either end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<Name>,
+    /// Also where a component of the path begins with a dot, if the server allows that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub hidden: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// By what found files are sorted. Files that are alike in it are sorted by path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// The path, compared component by component.
+    #[default]
+    Path,
+    /// The bytes of the base name.
+    Name,
+    /// The size, smallest first.
+    Size,
+    /// The birth time, oldest first.
+    Born,
+    /// The time of the last modification, oldest first.
+    Modified,
+}
+
+impl Sort {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::Path,
+        Self::Name,
+        Self::Size,
+        Self::Born,
+        Self::Modified,
+    ];
+
+    /// Its word, typed and on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Name => "name",
+            Self::Size => "size",
+            Self::Born => "born",
+            Self::Modified => "modified",
+        }
+    }
 }
 
 impl Query {

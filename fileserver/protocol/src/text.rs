@@ -101,6 +101,7 @@ mod tests {
             size: 17,
             born: "2026-11-22T11:13:29.123456789+02:00".to_owned(),
             birth_known: true,
+            modified: String::new(),
             mode: 0o100_640,
         };
         assert_eq!(

@@ -1,166 +1,228 @@
-//! The tar stream of a plan, read from the files as they are now.
+//! The tar stream of a plan, any block of it, read from the files as they are now.
 //!
 //! Whatever has become of a file, its entry is as long as planned: what is missing is zeros, what is too much is left
-//! out, and the file is named as a fault. So the stream always has the planned length and no error of its own.
+//! out, and the file is named as a fault. So the stream always has the planned length, and no file makes it fail.
+//!
+//! The plan says where each entry stands, so that any block can be read by any thread without those before it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _};
-use std::sync::Arc;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use netsocket_protocol::message::{Problem, Warning};
 use netsocket_protocol::name::Name;
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 
 use super::plan::{Entry, Plan};
-use super::tar::{END, padding};
+use crate::compress::{BLOCK_BYTES, Filled, Source};
 use crate::root::Root;
 
-/// A reader of the stream. Reading blocks the thread.
+/// A reader of blocks, and what it found wrong with the files.
 pub(super) struct Content {
     root: Arc<Root>,
     plan: Arc<Plan>,
-    /// The entry to begin when `part` is done.
-    next: usize,
-    part: Part,
-    faults: Vec<Warning>,
+    /// The worst that happened to each entry.
+    faults: Mutex<BTreeMap<usize, Problem>>,
 }
 
-/// What the stream is in the middle of.
-enum Part {
-    /// The header of the entry before `next`.
-    Header { bytes: Vec<u8>, at: usize },
-    /// The content of that entry.
-    Body { file: File, left: u64 },
-    /// Zeros in place of what cannot be read, and then the padding.
-    Zeros { left: u64 },
-    /// The padding of that entry, or nothing yet.
-    Padding { left: u64 },
-    /// The zeros that end an archive.
-    End { left: u64 },
+/// A piece of a block: bytes of the buffer, or zeros that need not be written where all of the block is one.
+#[derive(PartialEq, Eq)]
+enum Piece {
+    Written,
+    Hole,
 }
 
 impl Content {
-    /// The whole stream.
     pub(super) fn new(root: Arc<Root>, plan: Arc<Plan>) -> Self {
         Self {
             root,
             plan,
-            next: 0,
-            part: Part::Padding { left: 0 },
-            faults: Vec::new(),
+            faults: Mutex::default(),
         }
     }
 
-    /// Fills the buffer, but at the end of the stream. Returns how many bytes were put.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let room = &mut buffer[filled..];
-            filled += match &mut self.part {
-                Part::Header { bytes, at } if *at < bytes.len() => {
-                    let count = room.len().min(bytes.len() - *at);
-                    room[..count].copy_from_slice(&bytes[*at..*at + count]);
-                    *at += count;
-                    count
-                }
-                Part::Zeros { left } | Part::Padding { left } | Part::End { left } if *left > 0 => {
-                    put_zeros(room, left)
-                }
-                Part::Body { .. } => self.read_body(room),
-                Part::End { .. } => break,
-                _ => {
-                    self.part = self.following();
-                    0
-                }
-            };
-        }
-        filled
+    /// The files that were not as planned in the blocks read so far, in the order of the archive.
+    pub(super) fn faults(&self) -> Vec<Warning> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let warning = |(index, problem): (&usize, &Problem)| {
+            let path = Name::from(self.plan.entries().get(*index)?.path.as_slice());
+            Some(Warning {
+                path,
+                problem: *problem,
+            })
+        };
+        faults.iter().filter_map(warning).collect()
     }
 
-    /// The files that were not as planned, in the order of the archive.
-    pub(super) fn into_faults(self) -> Vec<Warning> {
-        self.faults
-    }
-
-    /// What comes when the present part is done.
-    fn following(&mut self) -> Part {
-        match &self.part {
-            Part::Header { .. } => self.open_body(),
-            Part::Body { .. } | Part::Zeros { .. } => Part::Padding {
-                left: self.entry().map_or(0, |entry| padding(entry.size)),
-            },
-            Part::Padding { .. } | Part::End { .. } => match self.plan.entries().get(self.next) {
-                Some(entry) => {
-                    self.next += 1;
-                    Part::Header {
-                        bytes: entry.header().bytes(),
-                        at: 0,
+    /// Bytes of the content of an entry, from `offset` of the file.
+    fn put_body(&self, index: usize, offset: u64, room: &mut [u8]) -> Result<Piece, Errno> {
+        let Some(entry) = self.plan.entries().get(index) else {
+            return Ok(Piece::Written);
+        };
+        let file = match self.root.file(&entry.path) {
+            Ok((file, _)) => file,
+            Err(error) => {
+                self.fault(index, of_open(&error)?, Some(&error));
+                room.fill(0);
+                return Ok(Piece::Written);
+            }
+        };
+        let piece = if room.len() == BLOCK_BYTES && is_hole(&file, offset, BLOCK_BYTES as u64) {
+            Piece::Hole
+        } else {
+            match read_at(&file, offset, room) {
+                Ok(count) => {
+                    room[count..].fill(0);
+                    if count < room.len() {
+                        self.fault(index, Problem::Shrank, None);
                     }
                 }
-                None => Part::End { left: END },
-            },
-        }
-    }
-
-    /// The entry that the stream is in.
-    fn entry(&self) -> Option<&Entry> {
-        self.plan.entries().get(self.next.checked_sub(1)?)
-    }
-
-    fn open_body(&mut self) -> Part {
-        let Some(entry) = self.entry() else {
-            return Part::End { left: END };
-        };
-        let left = entry.size;
-        match self.root.file(&entry.path) {
-            Ok((file, _)) => Part::Body { file, left },
-            Err(error) => {
-                self.fault(Problem::Vanished, Some(&error));
-                Part::Zeros { left }
+                Err((count, error)) => {
+                    room[count..].fill(0);
+                    self.fault(index, Problem::Unreadable, Some(&error));
+                }
             }
+            Piece::Written
+        };
+        // Asked behind the reading, so that whatever happened before or meanwhile shows.
+        if let Some(problem) = difference(&file, entry) {
+            self.fault(index, problem, None);
         }
+        Ok(piece)
     }
 
-    /// Reads from the open file; at its end or the planned one, sees what became of it.
-    fn read_body(&mut self, room: &mut [u8]) -> usize {
-        let Part::Body { file, left } = &mut self.part else {
-            return 0;
-        };
-        if *left == 0 {
-            let now = file.metadata().map_or(0, |metadata| metadata.len());
-            if self.entry().is_some_and(|entry| now > entry.size) {
-                self.fault(Problem::Grew, None);
-            }
-            self.part = self.following();
-            return 0;
+    fn fault(&self, index: usize, problem: Problem, error: Option<&io::Error>) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = faults.entry(index).or_insert(problem);
+        if weight(*known) < weight(problem) {
+            *known = problem;
         }
-        let most = usize::try_from(*left).map_or(room.len(), |left| left.min(room.len()));
-        let problem = match file.read(&mut room[..most]) {
-            Ok(0) => None,
-            Ok(count) => {
-                *left -= count as u64;
-                return count;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return 0,
-            Err(error) => Some(error),
-        };
-        let left = *left;
-        self.fault(Problem::Shrank, problem.as_ref());
-        self.part = Part::Zeros { left };
-        0
-    }
-
-    fn fault(&mut self, problem: Problem, error: Option<&io::Error>) {
-        let Some(entry) = self.entry() else { return };
-        let path = Name::from(entry.path.as_slice());
-        tracing::debug!(%path, ?problem, error = error.map(tracing::field::display), "not as planned");
-        self.faults.push(Warning { path, problem });
+        drop(faults);
+        if let Some(error) = error
+            && let Some(entry) = self.plan.entries().get(index)
+        {
+            let path = Name::from(entry.path.as_slice());
+            tracing::debug!(%path, ?problem, %error, "not as planned");
+        }
     }
 }
 
-/// Zeros for all that is left, or all that there is room for.
-fn put_zeros(room: &mut [u8], left: &mut u64) -> usize {
-    let count = usize::try_from(*left).map_or(room.len(), |left| left.min(room.len()));
-    room[..count].fill(0);
-    *left -= count as u64;
-    count
+impl Source for Content {
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno> {
+        let start = block.saturating_mul(BLOCK_BYTES as u64);
+        let left = self.plan.tar_bytes().saturating_sub(start);
+        let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let mut filled = 0;
+        let mut index = self.plan.entry_at(start);
+        while filled < length {
+            let room = &mut buffer[filled..length];
+            let at = start + filled as u64;
+            let (Some(entry), Some(begins)) =
+                (self.plan.entries().get(index), self.plan.start_of(index))
+            else {
+                // The zeros that end an archive.
+                room.fill(0);
+                break;
+            };
+            let (head, within) = (entry.header().length(), at - begins);
+            let body = head + entry.size;
+            if within < head {
+                let bytes = entry.header().bytes();
+                let bytes = usize::try_from(within).map_or(&[][..], |within| &bytes[within..]);
+                let count = bytes.len().min(room.len());
+                room[..count].copy_from_slice(&bytes[..count]);
+                filled += count;
+                if entry.size == 0 && count == bytes.len() {
+                    self.put_body(index, 0, &mut [])?;
+                }
+            } else if within < body {
+                let count = shorter(body - within, room.len());
+                let piece = self.put_body(index, within - head, &mut room[..count])?;
+                if piece == Piece::Hole {
+                    return Ok(Filled::Zeros);
+                }
+                filled += count;
+            } else {
+                let count = shorter(entry.tar_bytes().unwrap_or(body) - within, room.len());
+                room[..count].fill(0);
+                filled += count;
+            }
+            if start + filled as u64 == begins + entry.tar_bytes().unwrap_or(body) {
+                index += 1;
+            }
+        }
+        Ok(Filled::Bytes(length))
+    }
+}
+
+fn shorter(left: u64, room: usize) -> usize {
+    usize::try_from(left).map_or(room, |left| left.min(room))
+}
+
+/// What it means that a file cannot be opened. Where the fault is this process's, the archive cannot go on: a full table
+/// of descriptors must not become a row of empty files.
+fn of_open(error: &io::Error) -> Result<Problem, Errno> {
+    match Errno::from_io_error(error) {
+        Some(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => Err(errno),
+        // Something else has its place, or nothing.
+        None | Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => {
+            Ok(Problem::Vanished)
+        }
+        Some(_) => Ok(Problem::Unreadable),
+    }
+}
+
+/// Fills the room from an offset, but at the end of the file. Returns how much was read, also where reading failed.
+fn read_at(file: &File, offset: u64, room: &mut [u8]) -> Result<usize, (usize, io::Error)> {
+    let mut count = 0;
+    while count < room.len() {
+        match file.read_at(&mut room[count..], offset + count as u64) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err((count, error)),
+        }
+    }
+    Ok(count)
+}
+
+/// Whether that range of a file holds nothing, told without reading it.
+fn is_hole(file: &File, offset: u64, length: u64) -> bool {
+    match seek(file, SeekFrom::Data(offset)) {
+        Ok(data) => data >= offset + length,
+        // No data up to the end of the file. Where the end came nearer, the size will say so.
+        Err(Errno::NXIO) => true,
+        Err(_) => false,
+    }
+}
+
+/// How an open file differs from its entry.
+fn difference(file: &File, entry: &Entry) -> Option<Problem> {
+    let now = file.metadata().ok()?;
+    if now.len() < entry.size {
+        Some(Problem::Shrank)
+    } else if now.len() > entry.size {
+        Some(Problem::Grew)
+    } else if (now.mtime(), now.mtime_nsec())
+        != (entry.modified.seconds, i64::from(entry.modified.nanos))
+    {
+        Some(Problem::Changed)
+    } else {
+        None
+    }
+}
+
+/// What is told of a file with several problems: the one that lost most.
+fn weight(problem: Problem) -> u8 {
+    match problem {
+        Problem::Renamed => 0,
+        Problem::Changed => 1,
+        Problem::Grew => 2,
+        Problem::Shrank => 3,
+        Problem::Unreadable => 4,
+        Problem::Vanished => 5,
+    }
 }

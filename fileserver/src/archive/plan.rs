@@ -1,24 +1,45 @@
 //! What an archive will be, fixed before its first byte.
 
-use netsocket_protocol::message::{self, Compression, Problem, Warning};
+use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
 
 use super::naming::renamings;
+use super::sketch::Sketch;
 use super::tar::{END, Header, padding};
-use super::{BLOCK_BYTES, FORMAT, LEVEL};
+use super::{BLOCK_BYTES, Codec, FORMAT};
 use crate::metadata::Timestamp;
 use crate::search::FoundFile;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
 
+/// What an archive is like, whatever is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// How its blocks are compressed.
+    pub codec: Codec,
+    /// The names inside.
+    pub names: EntryNames,
+}
+
+/// The name of a file inside of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inside {
+    /// Its base name.
+    Base,
+    /// Its path below the root.
+    Path,
+    /// Another one, as an entry before it has its base name.
+    Renamed(Vec<u8>),
+}
+
 /// One file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The path below the root.
     pub path: Vec<u8>,
-    /// The name inside, where the base name was taken.
-    pub renamed: Option<Vec<u8>>,
+    /// The name inside of the archive.
+    pub inside: Inside,
     /// Bytes of content, whatever becomes of the file.
     pub size: u64,
     /// Permission bits.
@@ -31,9 +52,11 @@ impl Entry {
     /// The name inside of the archive.
     #[must_use]
     pub fn name(&self) -> &[u8] {
-        self.renamed
-            .as_deref()
-            .unwrap_or_else(|| base_name(&self.path))
+        match &self.inside {
+            Inside::Base => base_name(&self.path),
+            Inside::Path => &self.path,
+            Inside::Renamed(name) => name,
+        }
     }
 
     pub(super) fn header(&self) -> Header<'_> {
@@ -45,8 +68,8 @@ impl Entry {
         }
     }
 
-    /// Bytes in the tar stream.
-    fn tar_bytes(&self) -> Option<u64> {
+    /// Bytes in the tar stream; nothing where 64 bits do not hold the number.
+    pub(super) fn tar_bytes(&self) -> Option<u64> {
         self.header()
             .length()
             .checked_add(self.size)?
@@ -57,9 +80,13 @@ impl Entry {
 /// The files of an archive and what is to be said of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    form: Form,
     entries: Vec<Entry>,
+    /// Where each entry begins in the tar stream.
+    starts: Vec<u64>,
     warnings: Vec<Warning>,
     id: String,
+    sketch: Sketch,
     file_bytes: u64,
     tar_bytes: u64,
 }
@@ -89,7 +116,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanError`] where there is nothing to archive, or too much.
-    pub fn new(files: Vec<FoundFile>) -> Result<Self, PlanError> {
+    pub fn new(files: Vec<FoundFile>, form: Form) -> Result<Self, PlanError> {
         let found = files.len();
         let mut warnings = Vec::new();
         let mut entries = Vec::with_capacity(found);
@@ -97,7 +124,10 @@ impl Plan {
             if file.readable {
                 entries.push(Entry {
                     path: file.path,
-                    renamed: None,
+                    inside: match form.names {
+                        EntryNames::Base => Inside::Base,
+                        EntryNames::Path => Inside::Path,
+                    },
                     size: file.size,
                     mode: file.mode & 0o7777,
                     modified: file.modified,
@@ -116,28 +146,61 @@ impl Plan {
                 NothingToArchive::NoneReadable
             }));
         }
-        let renamed = renamings(entries.iter().map(|entry| base_name(&entry.path)));
-        for (entry, renamed) in entries.iter_mut().zip(renamed) {
-            entry.renamed = renamed;
-            if entry.renamed.is_some() {
-                warnings.push(Warning {
-                    path: Name::from(entry.path.as_slice()),
-                    problem: Problem::Renamed,
-                });
-            }
+        if form.names == EntryNames::Base {
+            rename(&mut entries, &mut warnings);
         }
-        let tar_bytes = entries
-            .iter()
-            .try_fold(END, |sum, entry| sum.checked_add(entry.tar_bytes()?))
-            .ok_or(PlanError::TooLarge)?;
+        let mut starts = Vec::with_capacity(entries.len());
+        let mut tar_bytes = 0_u64;
+        for entry in &entries {
+            starts.push(tar_bytes);
+            tar_bytes = entry
+                .tar_bytes()
+                .and_then(|bytes| tar_bytes.checked_add(bytes))
+                .ok_or(PlanError::TooLarge)?;
+        }
         Ok(Self {
-            id: id(&entries),
-            // Less than `tar_bytes`, so it cannot overflow.
+            id: id(&entries, form),
+            sketch: Sketch::of(entries.iter()),
+            // Less than the tar stream, so it cannot overflow.
             file_bytes: entries.iter().map(|entry| entry.size).sum(),
-            tar_bytes,
+            tar_bytes: tar_bytes.checked_add(END).ok_or(PlanError::TooLarge)?,
+            form,
             entries,
+            starts,
             warnings,
         })
+    }
+
+    /// What it is like.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The entry that holds that place of the tar stream; one behind the last where it is the end of the archive.
+    pub(super) fn entry_at(&self, place: u64) -> usize {
+        let behind = self.starts.partition_point(|start| *start <= place);
+        let index = behind.saturating_sub(1);
+        match (self.entries.get(index), self.starts.get(index)) {
+            (Some(entry), Some(start))
+                if entry
+                    .tar_bytes()
+                    .is_some_and(|bytes| start + bytes <= place) =>
+            {
+                behind
+            }
+            _ => index,
+        }
+    }
+
+    /// The summary of its files.
+    pub(super) fn sketch(&self) -> &Sketch {
+        &self.sketch
+    }
+
+    /// Where an entry begins in the tar stream.
+    pub(super) fn start_of(&self, index: usize) -> Option<u64> {
+        self.starts.get(index).copied()
     }
 
     /// Hash of everything that determines the bytes of the archive; the birth times do not, as copies of a tree differ
@@ -182,7 +245,22 @@ impl Plan {
             block_bytes: BLOCK_BYTES as u64,
             blocks: self.blocks(),
             first_block: 0,
-            compression: Compression::Gzip,
+            compression: self.form.codec.compression(),
+            sketch: self.sketch.text(),
+        }
+    }
+}
+
+/// Gives each entry whose base name is taken another one.
+fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
+    let renamed = renamings(entries.iter().map(|entry| base_name(&entry.path)));
+    for (entry, renamed) in entries.iter_mut().zip(renamed) {
+        if let Some(name) = renamed {
+            entry.inside = Inside::Renamed(name);
+            warnings.push(Warning {
+                path: Name::from(entry.path.as_slice()),
+                problem: Problem::Renamed,
+            });
         }
     }
 }
@@ -195,10 +273,11 @@ fn base_name(path: &[u8]) -> &[u8] {
 }
 
 /// Each text stands behind its length, so that no two plans give the hash the same bytes.
-fn id(entries: &[Entry]) -> String {
+fn id(entries: &[Entry], form: Form) -> String {
     let mut hash = blake3::Hasher::new();
+    let (compression, level) = (form.codec.compression(), form.codec.level());
     let header = format!(
-        "netsocket plan {FORMAT} gzip {LEVEL} {BLOCK_BYTES} {}\n",
+        "netsocket plan {FORMAT} {compression:?} {level} {BLOCK_BYTES} {}\n",
         entries.len()
     );
     hash.update(header.as_bytes());
@@ -236,9 +315,13 @@ mod tests {
         }
     }
 
+    fn planned(files: Vec<FoundFile>) -> Result<Plan, PlanError> {
+        Plan::new(files, Form::default())
+    }
+
     #[test]
     fn the_length_of_the_stream_is_known_to_the_byte() {
-        let plan = Plan::new(vec![
+        let plan = planned(vec![
             file("a/empty", 0),
             file("b/one", 1),
             file("c/full", 512),
@@ -253,8 +336,8 @@ mod tests {
         );
         assert_eq!(plan.blocks(), 1);
         let exact = BLOCK_BYTES as u64 - 512 - 1_024;
-        assert_eq!(Plan::new(vec![file("x", exact)]).unwrap().blocks(), 1);
-        assert_eq!(Plan::new(vec![file("x", exact + 1)]).unwrap().blocks(), 2);
+        assert_eq!(planned(vec![file("x", exact)]).unwrap().blocks(), 1);
+        assert_eq!(planned(vec![file("x", exact + 1)]).unwrap().blocks(), 2);
     }
 
     #[test]
@@ -262,7 +345,7 @@ mod tests {
         let plan = |change: &dyn Fn(&mut FoundFile)| {
             let mut files = vec![file("a/x", 1), file("b/y", 2)];
             change(&mut files[1]);
-            Plan::new(files).unwrap().id().to_owned()
+            planned(files).unwrap().id().to_owned()
         };
         let same = plan(&|_| {});
         assert_eq!(same.len(), 32);
@@ -284,7 +367,7 @@ mod tests {
     fn what_may_not_be_read_is_left_out_and_named() {
         let mut secret = file("b", 1);
         secret.readable = false;
-        let plan = Plan::new(vec![file("a", 1), secret.clone(), file("c/a", 1)]).unwrap();
+        let plan = planned(vec![file("a", 1), secret.clone(), file("c/a", 1)]).unwrap();
         let names: Vec<&[u8]> = plan.entries().iter().map(Entry::name).collect();
         assert_eq!(names, [&b"a"[..], b"a (1)"]);
         let said: Vec<(String, Problem)> = plan
@@ -300,11 +383,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            Plan::new(vec![secret]),
+            planned(vec![secret]),
             Err(PlanError::Nothing(NothingToArchive::NoneReadable))
         );
         assert_eq!(
-            Plan::new(vec![]),
+            planned(vec![]),
             Err(PlanError::Nothing(NothingToArchive::NoneFound))
         );
     }
@@ -312,10 +395,7 @@ mod tests {
     #[test]
     fn sizes_beyond_64_bits_are_refused() {
         let files = vec![file("a", u64::MAX / 2), file("b", u64::MAX / 2 + 1)];
-        assert_eq!(Plan::new(files), Err(PlanError::TooLarge));
-        assert_eq!(
-            Plan::new(vec![file("a", u64::MAX)]),
-            Err(PlanError::TooLarge)
-        );
+        assert_eq!(planned(files), Err(PlanError::TooLarge));
+        assert_eq!(planned(vec![file("a", u64::MAX)]), Err(PlanError::TooLarge));
     }
 }

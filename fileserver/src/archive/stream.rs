@@ -1,130 +1,52 @@
-//! The blocks of an archive, compressed on several threads and handed out in order.
-//!
-//! One task reads the tar stream block by block on blocking threads, and gives each block to another blocking thread to
-//! compress; a channel keeps the order and bounds how many are under way. Dropping [`Blocks`] ends all of it.
+//! The blocks of an archive, made by the pool and handed out in order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use libdeflater::{CompressionLvl, Compressor};
 use netsocket_protocol::message::Warning;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::content::Content;
 use super::plan::Plan;
-use super::{BLOCK_BYTES, LEVEL};
+use crate::compress::{Made, Pool, Source, Stream, WorkerFailed};
 use crate::root::Root;
 
-/// A thread that reads or compresses has failed, which is a defect of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a worker that makes the archive has failed")]
-pub struct WorkerFailed;
-
-/// The compressed blocks of an archive, one after the other.
-#[derive(Debug)]
+/// The compressed blocks of an archive, one after the other. Dropping it ends the work on them.
 pub struct Blocks {
-    under_way: mpsc::Receiver<JoinHandle<Result<Bytes, WorkerFailed>>>,
-    feeder: AbortOnDropHandle<Result<Vec<Warning>, WorkerFailed>>,
+    stream: Stream,
+    content: Arc<Content>,
+}
+
+impl std::fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocks")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Blocks {
-    /// Begins to make the archive, with at most about `in_flight` blocks at a time. Must be called inside of a runtime.
+    /// Begins to make the archive from that block on; those before it cost nothing.
     #[must_use]
-    pub fn start(root: Arc<Root>, plan: Arc<Plan>, in_flight: usize) -> Self {
-        // Beside those in the channel, one waits to be sent and one was handed out.
-        let (sender, under_way) = mpsc::channel(in_flight.saturating_sub(2).max(1));
-        let feeder = tokio::spawn(feed(Content::new(root, plan), sender));
+    pub fn start(pool: &Pool, root: Arc<Root>, plan: Arc<Plan>, first: u64) -> Self {
+        let (codec, end) = (plan.form().codec, plan.blocks());
+        let content = Arc::new(Content::new(root, plan));
+        let source: Arc<dyn Source> = Arc::clone(&content) as _;
         Self {
-            under_way,
-            feeder: AbortOnDropHandle::new(feeder),
+            stream: pool.stream(source, codec, first.min(end), end),
+            content,
         }
     }
 
     /// The next block; nothing behind the last one.
     ///
     /// # Errors
-    /// [`WorkerFailed`] for a defect; never because of a file.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, WorkerFailed> {
-        match self.under_way.recv().await {
-            Some(block) => block.await.map_err(|_| WorkerFailed)?.map(Some),
-            None => Ok(None),
-        }
+    /// [`WorkerFailed`] where the process lacks something; never because of a file.
+    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+        self.stream.next().await
     }
 
     /// When all blocks were taken: the files that were not as planned, in the order of the archive.
-    ///
-    /// # Errors
-    /// [`WorkerFailed`] for a defect, also where the stream ended early because of it.
-    pub async fn finish(self) -> Result<Vec<Warning>, WorkerFailed> {
-        drop(self.under_way);
-        self.feeder.await.map_err(|_| WorkerFailed)?
-    }
-}
-
-/// What a thread needs to compress a block; used again and again, as it is large.
-struct Kit {
-    compressor: Compressor,
-    plain: Vec<u8>,
-    member: Vec<u8>,
-}
-
-impl Kit {
-    fn new() -> Result<Self, WorkerFailed> {
-        let level = CompressionLvl::new(LEVEL).map_err(|_| WorkerFailed)?;
-        let mut compressor = Compressor::new(level);
-        let longest = compressor.gzip_compress_bound(BLOCK_BYTES);
-        Ok(Self {
-            compressor,
-            plain: vec![0; BLOCK_BYTES],
-            member: vec![0; longest],
-        })
-    }
-
-    /// One gzip member of the first `length` bytes; its header has neither time nor name.
-    fn compress(&mut self, length: usize) -> Result<Bytes, WorkerFailed> {
-        let length = self
-            .compressor
-            .gzip_compress(&self.plain[..length], &mut self.member)
-            .map_err(|_| WorkerFailed)?;
-        Ok(Bytes::copy_from_slice(&self.member[..length]))
-    }
-}
-
-async fn feed(
-    mut content: Content,
-    sender: mpsc::Sender<JoinHandle<Result<Bytes, WorkerFailed>>>,
-) -> Result<Vec<Warning>, WorkerFailed> {
-    let spare: Arc<Mutex<Vec<Kit>>> = Arc::default();
-    loop {
-        let kit = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut kit = match kit {
-            Some(kit) => kit,
-            None => Kit::new()?,
-        };
-        let length;
-        (content, kit, length) = spawn_blocking(move || {
-            let length = content.read(&mut kit.plain);
-            (content, kit, length)
-        })
-        .await
-        .map_err(|_| WorkerFailed)?;
-        if length == 0 {
-            return Ok(content.into_faults());
-        }
-        let spare = Arc::clone(&spare);
-        let block = spawn_blocking(move || {
-            let member = kit.compress(length);
-            spare
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(kit);
-            member
-        });
-        if sender.send(block).await.is_err() {
-            // Nobody takes blocks any more.
-            return Ok(content.into_faults());
-        }
+    #[must_use]
+    pub fn finish(self) -> Vec<Warning> {
+        self.content.faults()
     }
 }

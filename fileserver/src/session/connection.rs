@@ -3,12 +3,15 @@
 
 use std::fmt::Display;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use rustix::fs::sendfile;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
@@ -148,32 +151,68 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends that many bytes of a file, from its beginning.
+    /// Sends two pieces as if they were one.
+    pub(super) async fn send_both(
+        &mut self,
+        first: &[u8],
+        second: &[u8],
+    ) -> Result<(), RequestError> {
+        let mut pieces = [IoSlice::new(first), IoSlice::new(second)];
+        let mut pieces = &mut pieces[..];
+        while !pieces.iter().all(|piece| piece.is_empty()) {
+            let rest = &*pieces;
+            let count = self
+                .send_some(|stream| stream.try_write_vectored(rest))
+                .await?;
+            IoSlice::advance_slices(&mut pieces, count);
+        }
+        Ok(())
+    }
+
+    /// Sends a few bytes that something larger follows at once, so that they share a packet with it.
+    pub(super) async fn send_before(&mut self, mut bytes: &[u8]) -> Result<(), RequestError> {
+        while !bytes.is_empty() {
+            let rest = bytes;
+            let count = self
+                .send_some(|stream| {
+                    stream.try_io(Interest::WRITABLE, || {
+                        Ok(send(stream, rest, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+                    })
+                })
+                .await?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
+
+    /// Sends that range of a file without copying it. Returns how many bytes were sent: fewer where the file
+    /// has ended or cannot be read.
     pub(super) async fn send_file(
         &mut self,
         file: impl AsFd,
-        length: u64,
-    ) -> Result<(), RequestError> {
-        let mut offset = 0;
-        while offset < length {
-            let count = usize::try_from((length - offset).min(SEND)).unwrap_or(usize::MAX);
+        range: Range<u64>,
+    ) -> Result<u64, RequestError> {
+        let mut offset = range.start;
+        while offset < range.end {
+            let count = usize::try_from((range.end - offset).min(SEND)).unwrap_or(usize::MAX);
             let offset = &mut offset;
             let file = file.as_fd();
             let sent = self
                 .send_some(|stream| {
                     stream.try_io(Interest::WRITABLE, || {
-                        Ok(sendfile(stream, file, Some(&mut *offset), count)?)
+                        match sendfile(stream, file, Some(&mut *offset), count) {
+                            // Of the file, never of the connection: as if it ended here.
+                            Err(Errno::IO) => Ok(0),
+                            sent => Ok(sent?),
+                        }
                     })
                 })
                 .await?;
             if sent == 0 {
-                return Err(RequestError::internal(
-                    "sending a file",
-                    io::Error::from(io::ErrorKind::UnexpectedEof),
-                ));
+                break;
             }
         }
-        Ok(())
+        Ok(offset - range.start)
     }
 
     /// One write that takes something, as soon as the client lets it.

@@ -3,7 +3,9 @@
 //! The first byte tells the wire; from then on [`old`] or [`new`] has the session. This module owns the opening: the
 //! magic's first byte, the port question of the old wire, and what is neither.
 
+mod archive;
 mod connection;
+mod get;
 mod new;
 mod old;
 mod refuse;
@@ -20,7 +22,7 @@ use tokio::time::timeout;
 use crate::access::{Access, Served, Wire};
 use crate::service::Service;
 use connection::Connection;
-pub(crate) use refuse::refuse;
+pub(crate) use refuse::{Full, refuse};
 
 /// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
 /// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
@@ -61,6 +63,9 @@ async fn open(stream: TcpStream, peer: SocketAddr, service: &Service) {
     }
     let first = connection.received().first().copied().unwrap_or_default();
     match Opening::of(first) {
+        Opening::OldQuestionOrFrame | Opening::OldSession if !service.old_wire => {
+            tracing::info!(%peer, wire = %Wire::Old, "closed: the old wire is switched off");
+        }
         Opening::OldQuestionOrFrame if is_question(&mut connection).await => {
             answer_question(connection, peer, service).await;
         }
@@ -88,7 +93,8 @@ async fn answer_question(mut connection: Connection, peer: SocketAddr, service: 
     let access = Access::begin(peer, Wire::Old, "port question".to_owned());
     let port = service.advertise_port.to_string();
     let result = connection.send(&frame(port.as_bytes())).await;
-    access.end(&result.map(|()| Served::default()), connection.sent());
+    let result = result.map(|()| Served::default());
+    access.end(&service.requests, &result, connection.sent());
     connection.close().await;
 }
 

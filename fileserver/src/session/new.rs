@@ -5,30 +5,26 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
 use netsocket_protocol::message::{
-    Compression, ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Reply, Request,
+    ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Reply, Request,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
-use netsocket_protocol::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION};
+use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::Encoder as _;
 
 use super::connection::{Connection, Next};
-use super::log_faults;
+use super::{archive, get};
 use crate::access::{Access, Served, Wire, told};
-use crate::archive::trailer;
 use crate::error::RequestError;
+use crate::listing::{FileOrder, Listing};
 use crate::search::FoundFile;
 use crate::service::Service;
 
 /// How long a client may take for magic and hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The most files that one request finds.
-const FIND_MAX: u64 = 10_000;
 
 /// Names in one part of a list.
 const PART_NAMES: usize = 1_000;
@@ -38,7 +34,7 @@ const PART_BYTES: usize = 256 * 1024;
 
 pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service: &Service) {
     let _open = service.sessions.begin();
-    let mut codec = FrameCodec::new(MAX_REQUEST);
+    let mut codec = FrameCodec::new(service.max_request);
     match handshake(&mut connection, &mut codec, service).await {
         Ok(()) => {}
         Err(Refusal::Silent(problem)) => {
@@ -178,7 +174,7 @@ fn put_message(bytes: &mut BytesMut, message: &impl Message) {
     }
 }
 
-async fn send_message(
+pub(super) async fn send_message(
     connection: &mut Connection,
     message: &impl Message,
 ) -> Result<(), RequestError> {
@@ -193,7 +189,7 @@ fn put_frame(bytes: &mut BytesMut, frame: Frame) -> Result<(), RequestError> {
         .map_err(too_long)
 }
 
-fn too_long(error: FrameError) -> RequestError {
+pub(super) fn too_long(error: FrameError) -> RequestError {
     RequestError::internal("writing a frame", error)
 }
 
@@ -213,11 +209,47 @@ async fn answer(
     let mut result = match request {
         Err(error) => Err(RequestError::BadRequest(error.to_string())),
         Ok(Request::Directories { order }) => directories(connection, service, order).await,
-        Ok(Request::Find { query, limit }) => find(connection, service, query, limit).await,
+        Ok(Request::Find {
+            query,
+            limit,
+            sort,
+            reverse,
+        }) => {
+            find(
+                connection,
+                service,
+                &query,
+                FileOrder { sort, reverse },
+                limit,
+            )
+            .await
+        }
         Ok(Request::Archive {
             query,
-            compression: Compression::Gzip,
-        }) => archive(connection, peer, service, query).await,
+            compression,
+            level,
+            names,
+            resume,
+        }) => match archive::form(compression, level, names) {
+            Ok(form) => archive::send(connection, peer, service, query, form, resume).await,
+            Err(error) => Err(error),
+        },
+        Ok(Request::Get {
+            path,
+            offset,
+            length,
+            identity,
+            verify,
+        }) => {
+            let wanted = get::Wanted {
+                path,
+                offset,
+                length,
+                identity,
+                verify,
+            };
+            get::send(connection, service, wanted).await
+        }
     };
     if let Err(error) = &result
         && !error.ends_session()
@@ -226,7 +258,7 @@ async fn answer(
         result = Err(lost);
     }
     let over = result.as_ref().is_err_and(RequestError::ends_session);
-    access.end(&result, connection.sent() - before);
+    access.end(&service.requests, &result, connection.sent() - before);
     if over {
         ControlFlow::Break(())
     } else {
@@ -249,24 +281,35 @@ async fn directories(
     })
 }
 
+/// Sends each page of the list before the next one is looked up.
 async fn find(
     connection: &mut Connection,
     service: &Service,
-    query: Query,
+    query: &Query,
+    order: FileOrder,
     limit: u64,
 ) -> Result<Served, RequestError> {
-    let limit = usize::try_from(limit.min(FIND_MAX)).unwrap_or(usize::MAX);
-    let found = connection.while_there(service.find(query, limit)).await?;
-    let served = Served {
-        files: found.files.len() as u64,
-        unreadable: found.unreadable_directories,
-        ..Served::default()
-    };
-    let entries = found.files.iter().map(FoundFile::entry).collect();
-    let reply = |files, more| Reply::Files { files, more };
-    let weight = |file: &FileEntry| file.path.as_bytes().len();
-    send_list(connection, entries, weight, reply).await?;
-    Ok(served)
+    let listing = Listing::begin(service, query, order, limit);
+    let mut listing = connection.while_there(listing).await?;
+    let mut files = 0;
+    loop {
+        let page = connection.while_there(listing.next()).await?;
+        files += page.files.len() as u64;
+        let entries = page.files.iter().map(FoundFile::entry).collect();
+        let reply = |files, rest| Reply::Files {
+            files,
+            more: rest || page.more,
+        };
+        let weight = |file: &FileEntry| file.path.as_bytes().len();
+        send_list(connection, entries, weight, reply).await?;
+        if !page.more {
+            return Ok(Served {
+                files,
+                unreadable: listing.unreadable(),
+                ..Served::default()
+            });
+        }
+    }
 }
 
 /// Sends a list in parts, also an empty one.
@@ -299,41 +342,4 @@ fn part<T>(items: &[T], weight: impl Fn(&T) -> usize) -> usize {
             *at == 0 || bytes <= PART_BYTES
         })
         .count()
-}
-
-async fn archive(
-    connection: &mut Connection,
-    peer: SocketAddr,
-    service: &Service,
-    query: Query,
-) -> Result<Served, RequestError> {
-    let permit = service.archive_permit()?;
-    let (plan, unreadable) = connection.while_there(service.plan(query)).await?;
-    send_message(connection, &plan.message()).await?;
-    let mut blocks = service.blocks(&plan);
-    let mut digest = blake3::Hasher::new();
-    let (mut index, mut sent) = (0, 0);
-    let mut frame = BytesMut::new();
-    while let Some(bytes) = blocks.next().await? {
-        digest.update(&bytes);
-        sent += bytes.len() as u64;
-        frame.clear();
-        Block { index, bytes }
-            .put_frame(&mut frame)
-            .map_err(too_long)?;
-        connection.send(&frame).await?;
-        index += 1;
-    }
-    let faults = blocks.finish().await?;
-    // Whoever has seen the trailer may count on the room being free.
-    drop(permit);
-    log_faults(peer, &faults);
-    let served = Served {
-        files: plan.entries().len() as u64,
-        unreadable,
-        warnings: (faults.len() + plan.warnings().len()) as u64,
-    };
-    let trailer = trailer(index, sent, &digest.finalize(), faults, plan.warnings());
-    send_message(connection, &trailer).await?;
-    Ok(served)
 }

@@ -1,8 +1,8 @@
 //! A session on the old wire: command frames, answered in order.
 
+use std::io;
 use std::net::SocketAddr;
 
-use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::command::Command;
 use netsocket_protocol::message::Order;
 use netsocket_protocol::name::Name;
@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::connection::{Connection, Next};
 use super::log_faults;
 use crate::access::{Access, Served, Wire, told_line};
+use crate::archive::Form;
 use crate::error::RequestError;
 use crate::service::Service;
 use crate::spool::Spool;
@@ -30,7 +31,7 @@ enum Then {
 
 pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service: &Service) {
     let _open = service.sessions.begin();
-    let mut frames = OldFrames::new(MAX_REQUEST);
+    let mut frames = OldFrames::new(service.max_request);
     loop {
         let next = connection
             .next(&mut frames, service.idle_timeout, &service.stop)
@@ -90,7 +91,7 @@ async fn answer(
     if result.as_ref().is_err_and(RequestError::ends_session) {
         then = Then::Close;
     }
-    access.end(&result, connection.sent() - before);
+    access.end(&service.requests, &result, connection.sent() - before);
     then
 }
 
@@ -157,17 +158,19 @@ async fn spool(
 ) -> Result<(Spool, OwnedSemaphorePermit, Served), RequestError> {
     let permit = service.archive_permit()?;
     let work = async {
-        let (plan, unreadable) = service.plan(query).await?;
-        let mut spool = Spool::create(&service.spool_dir, service.spool_limit.min(MAX_ARCHIVE))?;
-        let mut blocks = service.blocks(&plan);
+        let planned = service.plan(query, Form::default()).await?;
+        let plan = &planned.plan;
+        let limit = service.spool_limit.min(MAX_ARCHIVE);
+        let mut spool = Spool::create(&service.spool_dir, limit, service.spool_reserve)?;
+        let mut blocks = service.blocks(plan, 0);
         while let Some(block) = blocks.next().await? {
-            spool.append(block).await?;
+            spool.append(block.bytes.clone()).await?;
         }
-        let faults = blocks.finish().await?;
+        let faults = blocks.finish();
         log_faults(peer, &faults);
         let served = Served {
             files: plan.entries().len() as u64,
-            unreadable,
+            unreadable: planned.unreadable_directories,
             warnings: (faults.len() + plan.warnings().len()) as u64,
         };
         Ok((spool, permit, served))
@@ -178,7 +181,12 @@ async fn spool(
 async fn send_archive(connection: &mut Connection, spool: &Spool) -> Result<(), RequestError> {
     let announcement = [&frame(YES)[..], &length_digits(spool.length())].concat();
     connection.send(&announcement).await?;
-    connection.send_file(spool, spool.length()).await
+    let sent = connection.send_file(spool, 0..spool.length()).await?;
+    if sent < spool.length() {
+        let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+        return Err(RequestError::internal("sending an archive", cut));
+    }
+    Ok(())
 }
 
 /// Answers an archive command with `no`; the reason is for the log.

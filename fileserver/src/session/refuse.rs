@@ -14,8 +14,19 @@ use crate::service::Service;
 /// What a refusal may take, from the first byte of the client to the last of ours.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Refuses a connection because the service has all its sessions.
-pub(crate) async fn refuse(stream: TcpStream, service: &Service) {
+/// Which bound on sessions is reached, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    /// That on all of them.
+    #[error("this server has all of its {0} sessions")]
+    All(usize),
+    /// That on those of one address.
+    #[error("this server has all of its {0} sessions from this address")]
+    Address(usize),
+}
+
+/// Refuses a connection because there are sessions enough.
+pub(crate) async fn refuse(stream: TcpStream, service: &Service, full: Full) {
     let attempt = async {
         let mut connection = Connection::new(stream, PATIENCE);
         let first = match connection.receive().await {
@@ -25,11 +36,7 @@ pub(crate) async fn refuse(stream: TcpStream, service: &Service) {
         if first.map(Opening::of) != Some(Opening::New) {
             return;
         }
-        let limit = service.max_sessions;
-        let error = ErrorReply::new(
-            ErrorKind::Busy,
-            format!("this server has all of its {limit} sessions; try again later"),
-        );
+        let error = ErrorReply::new(ErrorKind::Busy, format!("{full}; try again later"));
         if connection.send(&refusal(service, &error)).await.is_ok() {
             connection.close().await;
         }

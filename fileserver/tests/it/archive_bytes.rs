@@ -1,14 +1,17 @@
 //! The same plan gives the same bytes, and every tool reads them.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
+use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::query::Query;
 
 use crate::new_client::NewClient;
 use crate::old_client::OldClient;
 use crate::server::TestServer;
 use crate::tools::{is_there, run, stat, unpacked_by, untar};
-use crate::tree::Tree;
+use crate::tree::{Tree, visible_files};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_two_roots_and_both_wires_give_the_same_bytes() {
@@ -93,6 +96,127 @@ async fn gzip_tar_bsdtar_and_python_read_an_archive_alike() {
         });
         assert!(by_python == by_tar);
     }
+}
+
+async fn archive_as(
+    server: &TestServer,
+    compression: Compression,
+    names: EntryNames,
+) -> crate::new_client::Archive {
+    let mut client = NewClient::connect(server.address).await;
+    client
+        .send(&Request::Archive {
+            query: Query::default(),
+            compression,
+            level: None,
+            names,
+            resume: None,
+        })
+        .await;
+    let plan = client.message().await;
+    client.rest_of_archive(plan).await
+}
+
+#[tokio::test]
+async fn every_compression_gives_the_same_tar_to_every_tool() {
+    let tree = Tree::hostile();
+    let server = TestServer::start(&tree.root);
+    let work = tempfile::tempdir().unwrap();
+    let mut tars = Vec::new();
+    for (compression, ending, tool) in [
+        (Compression::None, "tar", None),
+        (Compression::Gzip, "tar.gz", Some("gzip")),
+        (Compression::Zstd, "tar.zst", Some("zstd")),
+    ] {
+        let archive = archive_as(&server, compression, EntryNames::Base).await;
+        let file = work.path().join(format!("a.{ending}"));
+        fs::write(&file, &archive.bytes).unwrap();
+        match tool {
+            None => tars.push(archive.bytes),
+            Some(tool) if is_there(tool) => {
+                run(tool, &["-t".as_ref(), file.as_ref()]);
+                tars.push(run(tool, &["-dc".as_ref(), file.as_ref()]));
+            }
+            Some(_) => {}
+        }
+        if is_there("bsdtar") {
+            let listed = run("bsdtar", &["-tf".as_ref(), file.as_ref()]);
+            let lines = listed.iter().filter(|byte| **byte == b'\n').count();
+            assert!(lines as u64 >= archive.plan.files);
+        }
+    }
+    assert!(tars.iter().all(|tar| *tar == tars[0]));
+}
+
+#[tokio::test]
+async fn paths_on_request_give_the_tree_back() {
+    let tree = Tree::hostile();
+    let server = TestServer::start(&tree.root);
+    let archive = archive_as(&server, Compression::Gzip, EntryNames::Path).await;
+    assert_eq!(archive.trailer.warnings, []);
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("a.tar.gz");
+    fs::write(&file, &archive.bytes).unwrap();
+    let files = visible_files(&tree.root, &[]);
+    assert_eq!(files.len() as u64, archive.plan.files);
+    let script = "import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])";
+    for (tool, before) in [
+        ("tar", &["-xzf"][..]),
+        ("bsdtar", &["-xf"]),
+        ("python3", &["-W", "ignore", "-c", script]),
+    ] {
+        if tool != "tar" && !is_there(tool) {
+            continue;
+        }
+        let out = work.path().join(tool);
+        fs::create_dir(&out).unwrap();
+        let mut arguments: Vec<&OsStr> = before.iter().map(OsStr::new).collect();
+        arguments.push(file.as_ref());
+        if tool != "python3" {
+            arguments.push("-C".as_ref());
+        }
+        arguments.push(out.as_ref());
+        run(tool, &arguments);
+        run(
+            "diff",
+            &[
+                "-r".as_ref(),
+                "--brief".as_ref(),
+                out.join("Zulu").as_ref(),
+                tree.path(b"Zulu").as_ref(),
+            ],
+        );
+        let back = visible_files(&out, &[]);
+        assert!(back == files, "{tool}");
+        for path in &files {
+            let name = OsStr::from_bytes(path);
+            assert!(fs::read(out.join(name)).unwrap() == fs::read(tree.root.join(name)).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_over_8_gib_is_archived_and_read_by_tools() {
+    let tree = Tree::empty();
+    let large = fs::File::create(tree.path(b"large")).unwrap();
+    large.set_len((8 << 30) + 5).unwrap();
+    tree.write(b"small", b"behind it");
+    let server = TestServer::start(&tree.root);
+    let archive = archive_as(&server, Compression::Zstd, EntryNames::Base).await;
+    assert!(archive.bytes.len() < 2 << 20, "{}", archive.bytes.len());
+    if !is_there("zstd") {
+        return;
+    }
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("a.tar.zst");
+    fs::write(&file, &archive.bytes).unwrap();
+    let listing = run("tar", &["--zstd".as_ref(), "-tvf".as_ref(), file.as_ref()]);
+    let listing = String::from_utf8(listing).unwrap();
+    let sizes: Vec<&str> = listing
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    assert_eq!(sizes, ["8589934597", "9"]);
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 
-use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{Blocks, Plan};
-use netsocket_fileserver::search::Search;
+use netsocket_fileserver::archive::{Blocks, Form, Plan};
+use netsocket_fileserver::compress::Pool;
+use netsocket_fileserver::search::{FoundFile, Search};
+use netsocket_fileserver::{Root, Timestamp};
 use netsocket_protocol::message::{self, Problem, Warning};
 use netsocket_protocol::query::Query;
 use tokio_util::sync::CancellationToken;
@@ -26,16 +27,20 @@ fn plan(tree: &Tree) -> (Arc<Root>, Arc<Plan>) {
         check_readable: true,
     };
     let found = search.run(&root, &CancellationToken::new()).unwrap();
-    (Arc::new(root), Arc::new(Plan::new(found.files).unwrap()))
+    (
+        Arc::new(root),
+        Arc::new(Plan::new(found.files, Form::default()).unwrap()),
+    )
 }
 
 async fn stream(root: &Arc<Root>, plan: &Arc<Plan>) -> (Vec<u8>, Vec<Warning>) {
-    let mut blocks = Blocks::start(Arc::clone(root), Arc::clone(plan), 4);
+    let pool = Pool::start(2, 4).unwrap();
+    let mut blocks = Blocks::start(&pool, Arc::clone(root), Arc::clone(plan), 0);
     let mut bytes = Vec::new();
     while let Some(block) = patiently(blocks.next()).await.unwrap() {
-        bytes.extend_from_slice(&block);
+        bytes.extend_from_slice(&block.bytes);
     }
-    (bytes, blocks.finish().await.unwrap())
+    (bytes, blocks.finish())
 }
 
 fn resize(tree: &Tree, path: &str, length: u64) {
@@ -66,6 +71,7 @@ async fn entries_keep_their_planned_length_whatever_becomes_of_the_files() {
         "g-stays",
         "h-empties",
         "i-starts",
+        "j-rewritten",
     ] {
         tree.write(name.as_bytes(), if name == "i-starts" { b"" } else { &big });
     }
@@ -92,6 +98,8 @@ async fn entries_keep_their_planned_length_whatever_becomes_of_the_files() {
     std::os::unix::fs::symlink("../outside", tree.path(b"f-link")).unwrap();
     resize(&tree, "h-empties", 0);
     resize(&tree, "i-starts", 5);
+    let rewritten: Vec<u8> = big.iter().map(|byte| !byte).collect();
+    fs::write(tree.path(b"j-rewritten"), &rewritten).unwrap();
 
     let (bytes, faults) = stream(&root, &plan).await;
     let expected = [
@@ -102,6 +110,7 @@ async fn entries_keep_their_planned_length_whatever_becomes_of_the_files() {
         ("f-link", Problem::Vanished),
         ("h-empties", Problem::Shrank),
         ("i-starts", Problem::Grew),
+        ("j-rewritten", Problem::Changed),
     ];
     assert_eq!(
         told(&faults),
@@ -120,9 +129,29 @@ async fn entries_keep_their_planned_length_whatever_becomes_of_the_files() {
         ("g-stays", &big),
         ("h-empties", &zeros),
         ("i-starts", b""),
+        ("j-rewritten", &rewritten),
     ] {
         assert!(files[name.as_bytes()] == content, "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_fails_to_be_read_is_zeros_and_named() {
+    // A file that can be opened, whose first page is not there to be read.
+    let root = Arc::new(Root::open("/proc/self".as_ref()).unwrap());
+    let file = FoundFile {
+        path: b"mem".to_vec(),
+        size: 5,
+        mode: 0o100_600,
+        modified: Timestamp::default(),
+        born: Timestamp::default(),
+        birth_known: false,
+        readable: true,
+    };
+    let plan = Arc::new(Plan::new(vec![file], Form::default()).unwrap());
+    let (bytes, faults) = stream(&root, &plan).await;
+    assert_eq!(told(&faults), [("mem".to_owned(), Problem::Unreadable)]);
+    assert_eq!(untar(&bytes)[&b"mem"[..]], [0; 5]);
 }
 
 #[tokio::test]

@@ -219,6 +219,137 @@ async fn an_archive_that_is_spooled_for_hours_does_not_outlive_the_drain_timeout
 }
 
 #[tokio::test]
+async fn an_address_has_its_sessions_and_no_more() {
+    let tree = Tree::empty();
+    let server = TestServer::with(&tree.root, |config| config.max_sessions_per_address = 1);
+    let first = NewClient::connect(server.address).await;
+    let mut second = NewClient::greet(server.address, 1).await;
+    let _: Hello = second.message().await;
+    let error = second.error().await;
+    assert_eq!(error.kind, ErrorKind::Busy);
+    assert!(
+        error.message.contains("1 sessions from this address"),
+        "{}",
+        error.message
+    );
+    // Another address of this machine.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let stream = socket.connect(server.address).await.unwrap();
+    let mut other = OldClient { stream };
+    tokio::io::AsyncWriteExt::write_all(&mut other.stream, b"1")
+        .await
+        .unwrap();
+    assert_eq!(other.ask("dirlist -a").await, "");
+    drop(first);
+    eventually(async || {
+        let mut client = NewClient::greet(server.address, 1).await;
+        let _: Hello = client.message().await;
+        client.ask_archive(Query::default()).await;
+        (client.error().await.kind == ErrorKind::NotFound).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_hold_so_many_files_and_no_more() {
+    let tree = large();
+    for number in 0..3 {
+        tree.write(format!("{number}.c").as_bytes(), b"x");
+    }
+    let server = TestServer::with(&tree.root, |config| config.max_planned_files = 4);
+    let mut slow = NewClient::connect(server.address).await;
+    slow.ask_archive(Query::default()).await;
+    let error = slow.error().await;
+    assert_eq!(error.kind, ErrorKind::TooLarge);
+    assert!(
+        error.message.contains("more than 4 files"),
+        "{}",
+        error.message
+    );
+    // Two files of one archive that does not end leave room for two of another.
+    let named = |extensions: &[&str]| Query {
+        extensions: extensions.iter().map(|name| (*name).into()).collect(),
+        ..Query::default()
+    };
+    let large = Query {
+        size_min: Some(2),
+        ..Query::default()
+    };
+    slow.ask_archive(large).await;
+    let plan: Plan = slow.message().await;
+    assert_eq!(plan.files, 2);
+    let mut second = NewClient::connect(server.address).await;
+    second.ask_archive(named(&["c"])).await;
+    let error = second.error().await;
+    assert_eq!(error.kind, ErrorKind::Busy);
+    assert!(error.message.contains("hold 4 files"), "{}", error.message);
+    assert_eq!(second.archive(named(&["txt"])).await.plan.files, 1);
+    slow.rest_of_archive(plan).await;
+    assert_eq!(second.archive(named(&["c"])).await.plan.files, 3);
+    let mut old = OldClient::connect(server.address).await;
+    assert_eq!(old.archive("w24fz 0 999999999").await, None);
+}
+
+#[tokio::test]
+async fn a_request_has_so_many_bytes_and_no_more_on_either_wire() {
+    let tree = Tree::empty();
+    let server = TestServer::with(&tree.root, |config| config.max_request = 1024);
+    let mut new = NewClient::connect(server.address).await;
+    new.send_raw(2, &[b' '; 1024]).await;
+    assert!(new.error().await.message.contains("EOF"));
+    new.send_raw(2, &[b' '; 1025]).await;
+    let error = new.error().await;
+    assert_eq!(
+        error.message,
+        "a frame of 1025 bytes is over the limit of 1024"
+    );
+    assert!(new.frame().await.is_none());
+    let mut old = OldClient::connect(server.address).await;
+    old.send(&[b'x'; 1024]).await;
+    assert_eq!(
+        old.receive().await,
+        b"a frame is over the limit of 1024 bytes"
+    );
+    assert!(old.is_closed().await);
+}
+
+#[tokio::test]
+async fn without_the_old_wire_its_clients_are_closed() {
+    let tree = Tree::empty();
+    tree.write(b"directory/file", b"x");
+    let server = TestServer::with(&tree.root, |config| config.old_wire = false);
+    for opening in [
+        &b"0"[..],
+        b"1",
+        &crate::old_client::command_frame(b"dirlist -a"),
+    ] {
+        let mut client = OldClient::connect_silently(server.address).await;
+        tokio::io::AsyncWriteExt::write_all(&mut client.stream, opening)
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        // Closed over unread bytes, it may be a reset.
+        let _ = patiently(client.stream.read_to_end(&mut answer)).await;
+        assert_eq!(answer, b"");
+    }
+    let mut new = NewClient::connect(server.address).await;
+    assert_eq!(new.archive(Query::default()).await.plan.files, 1);
+}
+
+#[tokio::test]
+async fn what_must_stay_free_of_the_disk_is_not_spooled() {
+    let tree = Tree::empty();
+    tree.write(b"small.txt", b"small");
+    let server = TestServer::with(&tree.root, |config| config.spool_reserve = u64::MAX);
+    let mut old = OldClient::connect(server.address).await;
+    assert_eq!(old.archive("w24ft txt").await, None);
+    assert!(old.ask("w24fn small.txt").await.starts_with("FilePath: "));
+    let mut new = NewClient::connect(server.address).await;
+    assert_eq!(new.archive(Query::default()).await.plan.files, 1);
+}
+
+#[tokio::test]
 async fn a_kafka_that_is_not_there_changes_nothing() {
     let tree = Tree::empty();
     tree.write(b"directory/small.txt", b"small");

@@ -7,8 +7,11 @@
     reason = "a test fails by panicking, also in the functions that tests share"
 )]
 
+mod admin;
 mod archive_bytes;
 mod faults;
+mod finding;
+mod get;
 mod limits;
 mod new_client;
 mod new_wire;
@@ -16,6 +19,8 @@ mod old_client;
 mod old_frames;
 mod old_wire;
 mod process;
+mod races;
+mod resume;
 mod server;
 mod stopping;
 mod tar_round_trip;

@@ -6,10 +6,10 @@ use bytes::{Bytes, BytesMut};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
 use netsocket_protocol::message::{
-    Compression, ErrorReply, FileEntry, Hello, Message, Plan, Reply, Request, Trailer,
+    ErrorReply, FileEntry, FileStart, Hello, Message, Plan, Reply, Request, Trailer,
 };
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::Query;
+use netsocket_protocol::query::{Query, Sort};
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -123,7 +123,24 @@ impl NewClient {
 
     /// All files, and in how many parts they came.
     pub(crate) async fn find(&mut self, query: Query, limit: u64) -> (Vec<FileEntry>, usize) {
-        self.send(&Request::Find { query, limit }).await;
+        self.list(query, limit, Sort::Path, false).await
+    }
+
+    /// All files in that order, and in how many parts they came.
+    pub(crate) async fn list(
+        &mut self,
+        query: Query,
+        limit: u64,
+        sort: Sort,
+        reverse: bool,
+    ) -> (Vec<FileEntry>, usize) {
+        self.send(&Request::Find {
+            query,
+            limit,
+            sort,
+            reverse,
+        })
+        .await;
         let (mut all, mut parts) = (Vec::new(), 0);
         loop {
             match self.message().await {
@@ -146,14 +163,41 @@ impl NewClient {
         self.rest_of_archive(plan).await
     }
 
+    /// A plain file or a range of it, all numbers checked: what is said before, the bytes, and the trailer.
+    pub(crate) async fn get(&mut self, request: &Request) -> (FileStart, Vec<u8>, Trailer) {
+        self.send(request).await;
+        let start: FileStart = self.message().await;
+        let (mut bytes, mut blocks) = (Vec::new(), 0);
+        let trailer = loop {
+            let frame = self.frame().await.expect("an answer");
+            match frame.kind {
+                FrameType::Raw => bytes.extend_from_slice(&frame.payload),
+                FrameType::Data => {
+                    let block = Block::from_payload(frame.payload).unwrap();
+                    assert_eq!(block.index, blocks);
+                    blocks += 1;
+                    bytes.extend_from_slice(&block.bytes);
+                }
+                _ => break Trailer::from_frame(&frame).unwrap(),
+            }
+        };
+        assert_eq!(
+            (start.length, trailer.bytes, trailer.blocks),
+            (bytes.len() as u64, bytes.len() as u64, blocks)
+        );
+        if !trailer.digest.is_empty() {
+            assert_eq!(trailer.digest, blake3::hash(&bytes).to_hex().to_string());
+        }
+        (start, bytes, trailer)
+    }
+
     pub(crate) async fn ask_archive(&mut self, query: Query) {
-        let compression = Compression::Gzip;
-        self.send(&Request::Archive { query, compression }).await;
+        self.send(&Request::archive(query)).await;
     }
 
     pub(crate) async fn rest_of_archive(&mut self, plan: Plan) -> Archive {
         let mut bytes = Vec::new();
-        for index in 0..plan.blocks {
+        for index in plan.first_block..plan.blocks {
             let block = self.block().await;
             assert_eq!(block.index, index);
             bytes.extend_from_slice(&block.bytes);
@@ -161,7 +205,7 @@ impl NewClient {
         let trailer: Trailer = self.message().await;
         assert_eq!(
             (trailer.blocks, trailer.bytes),
-            (plan.blocks, bytes.len() as u64)
+            (plan.blocks - plan.first_block, bytes.len() as u64)
         );
         assert_eq!(trailer.digest, blake3::hash(&bytes).to_hex().to_string());
         assert_eq!(plan.tar_bytes.div_ceil(plan.block_bytes), plan.blocks);
@@ -172,7 +216,7 @@ impl NewClient {
         }
     }
 
-    async fn block(&mut self) -> Block {
+    pub(crate) async fn block(&mut self) -> Block {
         let frame = self.frame().await.expect("a block");
         assert_eq!(frame.kind, FrameType::Data);
         Block::from_payload(frame.payload).unwrap()

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fs, thread};
 
-use netsocket_protocol::message::{Plan, Problem};
+use netsocket_protocol::message::{Compression, EntryNames, Plan, Problem, Request, Resume};
 use netsocket_protocol::query::Query;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -46,6 +46,11 @@ struct Running {
 impl Running {
     /// Starts it on a port of the system's choice and reads the address from its log.
     fn start(command: &mut Command, root: &Path) -> Self {
+        Self::try_start(command, root).expect("it should listen")
+    }
+
+    /// Nothing where it ends before it listens.
+    fn try_start(command: &mut Command, root: &Path) -> Option<Self> {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--name", "under-test", "--root"])
             .arg(root)
@@ -53,13 +58,15 @@ impl Running {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = lines
-            .find_map(|line| {
-                let line = line.unwrap();
-                let address = line.split("address=").nth(1)?.split(' ').next()?.to_owned();
-                line.contains("listening").then(|| address.parse().unwrap())
-            })
-            .unwrap();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let address = line.split("address=").nth(1)?.split(' ').next()?.to_owned();
+            line.contains("listening").then(|| address.parse().unwrap())
+        });
+        let Some(address) = address else {
+            child.wait().unwrap();
+            return None;
+        };
         // What it has to say later must not fill the pipe.
         let (sender, log) = mpsc::channel();
         thread::spawn(move || {
@@ -67,11 +74,11 @@ impl Running {
                 .map_while(Result::ok)
                 .try_for_each(|line| sender.send(line))
         });
-        Self {
+        Some(Self {
             child,
             address,
             log,
-        }
+        })
     }
 
     /// The next line of the log with these words.
@@ -192,6 +199,123 @@ async fn a_stalled_archive_costs_little_memory_and_a_second_signal_does_not_wait
         blocks += 1;
     }
     assert!(blocks < plan.blocks);
+}
+
+/// How often the memory of clients that take nothing is looked at.
+const LOOKS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_archives_at_once_keep_to_the_memory_of_few() {
+    let tree = Tree::empty();
+    tree.write(b"large", &random(64 << 20, 29));
+    let sparse = fs::File::create(tree.path(b"sparse")).unwrap();
+    sparse.set_len(20 << 30).unwrap();
+    let running = Running::start(
+        program(PROGRAM).env("NETSOCKET_MAX_ARCHIVES", "8"),
+        &tree.root,
+    );
+    let idle = peak_memory(running.child.id());
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = NewClient::connect(running.address).await;
+        client.ask_archive(Query::default()).await;
+        let plan: Plan = client.message().await;
+        clients.push((client, plan));
+    }
+    // Each in turn takes a block: so all of them have blocks under way, and more waiting.
+    for _ in 0..LOOKS {
+        for (client, _) in &mut clients {
+            client.block().await;
+        }
+    }
+    let peak = peak_memory(running.child.id()) - idle;
+    assert!(peak < 64 << 20, "{peak}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_of_2_gb_survives_the_kill_of_its_server() {
+    let tree = Tree::empty();
+    for number in 0..4 {
+        tree.write(
+            format!("{number}-random").as_bytes(),
+            &random(6 << 20, number),
+        );
+        let sparse = fs::File::create(tree.path(format!("{number}-sparse").as_bytes())).unwrap();
+        sparse.set_len(512 << 20).unwrap();
+    }
+    let copy = tree.copy();
+    let mut first = Running::start(&mut program(PROGRAM), &tree.root);
+    let second = Running::start(&mut program(PROGRAM), &copy);
+    let mut client = NewClient::connect(second.address).await;
+    let whole = client.archive(Query::default()).await;
+    assert!(whole.plan.tar_bytes > 2 << 30);
+
+    let mut client = NewClient::connect(first.address).await;
+    client.ask_archive(Query::default()).await;
+    let plan: Plan = client.message().await;
+    let mut bytes = Vec::new();
+    let mut next = 0;
+    while next < plan.blocks / 2 {
+        bytes.extend_from_slice(&client.block().await.bytes);
+        next += 1;
+    }
+    first.child.kill().unwrap();
+    assert!(!first.ended().await.success());
+    // What was on its way still comes; a block that is cut short is no block.
+    while let Some(frame) = client.frame().await {
+        let block = netsocket_protocol::block::Block::from_payload(frame.payload).unwrap();
+        assert_eq!(block.index, next);
+        bytes.extend_from_slice(&block.bytes);
+        next += 1;
+    }
+    assert!(
+        next < plan.blocks,
+        "it was killed too late to show anything"
+    );
+
+    let mut client = NewClient::connect(second.address).await;
+    client
+        .send(&Request::Archive {
+            query: Query::default(),
+            compression: Compression::Gzip,
+            level: None,
+            names: EntryNames::Base,
+            resume: Some(Resume {
+                plan: plan.plan,
+                block: next,
+                sketch: None,
+            }),
+        })
+        .await;
+    let rest: Plan = client.message().await;
+    assert_eq!(rest.first_block, next);
+    bytes.extend_from_slice(&client.rest_of_archive(rest).await.bytes);
+    assert_eq!(
+        blake3::hash(&bytes).to_hex().to_string(),
+        whole.trailer.digest
+    );
+}
+
+#[tokio::test]
+async fn a_confined_server_answers_on_both_wires() {
+    let tree = Tree::empty();
+    tree.write(b"directory/file.txt", b"content");
+    let spool = tempfile::tempdir().unwrap();
+    let mut required = program(PROGRAM);
+    required
+        .env("NETSOCKET_CONFINEMENT", "required")
+        .env("NETSOCKET_SPOOL_DIR", spool.path());
+    let Some(running) = Running::try_start(&mut required, &tree.root) else {
+        eprintln!("no Landlock here: nothing is tested");
+        return;
+    };
+    let status = fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    let mut old = OldClient::connect(running.address).await;
+    assert_eq!(untar(&old.archive("w24ft txt").await.unwrap()).len(), 1);
+    assert!(old.ask("w24fn file.txt").await.contains("Birth Time: "));
+    let mut new = NewClient::connect(running.address).await;
+    assert_eq!(new.archive(Query::default()).await.plan.files, 1);
 }
 
 /// The most bytes of memory that the process has had at a time.

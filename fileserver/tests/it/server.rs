@@ -14,6 +14,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) shutdown: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
 }
@@ -29,11 +30,12 @@ impl TestServer {
         config.name = "under-test".to_owned();
         change(&mut config);
         let bound = Bound::bind(config).unwrap();
-        let address = bound.address();
+        let (address, admin) = (bound.address(), bound.admin_address());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(run(bound, shutdown.clone()));
         Self {
             address,
+            admin,
             shutdown,
             task,
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{Blocks, Plan};
+use netsocket_fileserver::archive::{Blocks, Form, Plan};
+use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::search::Search;
 use netsocket_protocol::query::Query;
 use proptest::prelude::*;
@@ -77,13 +78,14 @@ async fn archive(root: &std::path::Path) -> (Vec<u8>, u64) {
         check_readable: true,
     };
     let found = search.run(&root, &CancellationToken::new()).unwrap();
-    let plan = Arc::new(Plan::new(found.files).unwrap());
-    let mut blocks = Blocks::start(root, Arc::clone(&plan), 4);
+    let plan = Arc::new(Plan::new(found.files, Form::default()).unwrap());
+    let pool = Pool::start(2, 4).unwrap();
+    let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), 0);
     let mut bytes = Vec::new();
     while let Some(block) = blocks.next().await.unwrap() {
-        bytes.extend_from_slice(&block);
+        bytes.extend_from_slice(&block.bytes);
     }
-    assert_eq!(blocks.finish().await.unwrap(), []);
+    assert_eq!(blocks.finish(), []);
     (bytes, plan.tar_bytes())
 }
 

@@ -1,4 +1,4 @@
-//! Measures the balancer beside other relays: each case gives every peer the same work on this machine, in rounds that
+//! Measures the balancer beside other relays, and the file server beside file tools ([`files`]): each case gives every peer the same work on this machine, in rounds that
 //! take turns, and the report shows medians, spreads and ratios.
 //!
 //! Owns: the cases, the peers and their settings, how CPU time and memory are counted, the report. Does not own: the
@@ -11,7 +11,9 @@ pub mod case;
 pub mod cpu;
 mod date;
 pub mod failure;
+pub mod fetch;
 pub mod figure;
+pub mod files;
 pub mod host;
 mod http;
 mod iperf;
@@ -19,6 +21,7 @@ pub mod json;
 pub mod machine;
 pub mod measure;
 pub mod memory;
+pub mod million;
 pub mod options;
 pub mod peer;
 pub mod plot;
@@ -26,6 +29,7 @@ pub mod port;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod sources;
 pub mod stats;
 pub mod table;
 pub mod target;

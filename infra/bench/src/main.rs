@@ -9,7 +9,7 @@ use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
 use bench::peer::{Peer, copy, floor};
-use bench::{json, plot, run, table, tether};
+use bench::{files, json, plot, run, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.role {
         None => measure(&options),
-        Some(role) => take(role).map(|()| ExitCode::SUCCESS),
+        Some(role) => take(role),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("bench: {failure}");
@@ -29,8 +29,9 @@ fn main() -> ExitCode {
     })
 }
 
-fn take(role: &Role) -> Outcome {
+fn take(role: &Role) -> Outcome<ExitCode> {
     match role {
+        Role::Files { parts, rounds } => return measure_files(parts, *rounds),
         Role::Tether {
             parent,
             program,
@@ -38,7 +39,33 @@ fn take(role: &Role) -> Outcome {
         } => tether::become_program(*parent, program, arguments),
         Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
         Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_files(parts: &[files::Part], rounds: u32) -> Outcome<ExitCode> {
+    let bench = env::current_exe().explain("the path of this program")?;
+    let host = Host::new(bench)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .explain("the runtime")?;
+    let rounds = usize::try_from(rounds).unwrap_or(usize::MAX);
+    let measured = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).explain("SIGINT")?;
+        tokio::select! {
+            measured = files::run(&host, rounds, parts) => measured.map(Some),
+            _ = interrupt.recv() => Ok(None),
+        }
+    })?;
+    let Some((text, is_whole)) = measured else {
+        return Ok(ExitCode::from(EXIT_INTERRUPTED));
+    };
+    print(&text)?;
+    if is_whole {
+        return Ok(ExitCode::SUCCESS);
     }
+    Err(Failure::new("not everything was measured: see above"))
 }
 
 fn measure(options: &Options) -> Outcome<ExitCode> {

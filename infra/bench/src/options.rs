@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::case::Case;
+use crate::files;
 use crate::peer::{Peer, copy, floor};
 use crate::tether;
 
@@ -48,7 +49,7 @@ pub struct Options {
     pub role: Option<Role>,
 }
 
-/// What this program is when it is started by itself.
+/// What this program is when it is started by itself; and the group of cases that has no peers.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Role {
     /// Becomes another program that ends with the process that started it.
@@ -61,6 +62,16 @@ pub enum Role {
         /// Its arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// Measures the file server beside find, fd, tar, pigz, zstd and nginx, on trees that are made once
+    #[command(name = files::SUBCOMMAND)]
+    Files {
+        /// What to measure [default: everything]
+        #[arg(value_name = "PART")]
+        parts: Vec<files::Part>,
+        /// Rounds in which everyone has a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
     },
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]

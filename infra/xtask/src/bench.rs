@@ -14,6 +14,8 @@ pub(crate) fn run(words: &[&str]) -> Outcome<ExitCode> {
             "--package",
             "netsocket-balancer",
             "--package",
+            "netsocket-fileserver",
+            "--package",
             "bench",
         ],
         &[],

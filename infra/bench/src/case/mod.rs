@@ -1,8 +1,11 @@
 //! The pieces of work that every peer gets.
 
+pub mod archive;
 mod bulk;
+pub mod download;
 mod idle;
 pub mod integrity;
+pub mod query;
 mod requests;
 mod trickle;
 

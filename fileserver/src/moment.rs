@@ -1,27 +1,45 @@
-//! When a day begins in the server's time zone.
+//! Which moment a person means, in the server's time zone.
 
 use chrono::{
-    Local, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _,
+    DateTime, Local, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _,
 };
+use netsocket_protocol::moment::Moment;
+
+use crate::metadata::Timestamp;
 
 /// How long a time zone can have skipped at most, with room: a whole day was left out when the date line moved.
 const LONGEST_GAP: TimeDelta = TimeDelta::days(2);
 
-/// The first second of a day on this machine, in seconds since 1970-01-01 00:00 UTC.
-pub(crate) fn day_start(day: NaiveDate) -> i64 {
-    first_second(day, |local| {
-        Local
-            .from_local_datetime(&local)
-            .map(|time| time.timestamp())
+/// That moment on this machine. Where the zone skipped a local time, the first second that was shown behind it; where it
+/// came twice, the first.
+pub(crate) fn timestamp(moment: Moment) -> Timestamp {
+    let local = match moment {
+        Moment::Day(day) => day.and_time(NaiveTime::MIN),
+        Moment::Local(local) => local,
+        Moment::Exact(exact) => return exact.into(),
+    };
+    first_shown(local, |local| {
+        Local.from_local_datetime(&local).map(Timestamp::from)
     })
 }
 
-/// `zone` tells which moments show a local time. Where 00:00 was skipped the day begins with the first time that was not;
-/// where it came twice, with the first.
-fn first_second(day: NaiveDate, zone: impl Fn(NaiveDateTime) -> MappedLocalTime<i64>) -> i64 {
-    let midnight = day.and_time(NaiveTime::MIN);
-    let mut local = midnight;
-    while local - midnight <= LONGEST_GAP {
+impl<Z: chrono::TimeZone> From<DateTime<Z>> for Timestamp {
+    fn from(time: DateTime<Z>) -> Self {
+        Self {
+            seconds: time.timestamp(),
+            // A leap second has up to two billion.
+            nanos: time.timestamp_subsec_nanos().min(999_999_999),
+        }
+    }
+}
+
+/// `zone` tells which moments show a local time.
+fn first_shown<T: From<DateTime<chrono::Utc>>>(
+    wanted: NaiveDateTime,
+    zone: impl Fn(NaiveDateTime) -> MappedLocalTime<T>,
+) -> T {
+    let mut local = wanted;
+    while local - wanted <= LONGEST_GAP {
         if let Some(moment) = zone(local).earliest() {
             return moment;
         }
@@ -30,12 +48,31 @@ fn first_second(day: NaiveDate, zone: impl Fn(NaiveDateTime) -> MappedLocalTime<
             None => break,
         }
     }
-    midnight.and_utc().timestamp()
+    wanted.and_utc().into()
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::{NaiveDate, Utc};
+
     use super::*;
+
+    /// What a zone of the tests shows.
+    #[derive(Debug, PartialEq)]
+    struct Second(i64);
+
+    impl From<DateTime<Utc>> for Second {
+        fn from(time: DateTime<Utc>) -> Self {
+            Self(time.timestamp())
+        }
+    }
+
+    fn first_second(day: NaiveDate, zone: impl Fn(NaiveDateTime) -> MappedLocalTime<i64>) -> i64 {
+        first_shown(day.and_time(NaiveTime::MIN), |local| {
+            zone(local).map(Second)
+        })
+        .0
+    }
 
     fn day() -> NaiveDate {
         NaiveDate::from_ymd_opt(2024, 3, 10).unwrap()
@@ -95,5 +132,15 @@ mod tests {
             first_second(day(), zone),
             next.and_time(NaiveTime::MIN).and_utc().timestamp()
         );
+    }
+
+    #[test]
+    fn a_time_with_an_offset_is_the_same_everywhere() {
+        let moment: Moment = "2024-03-10T12:00:00.5+02:00".parse().unwrap();
+        let expected = Timestamp {
+            seconds: 1_710_064_800,
+            nanos: 500_000_000,
+        };
+        assert_eq!(timestamp(moment), expected);
     }
 }

@@ -1,0 +1,390 @@
+//! The command `find`: its words, their checks and its usage line.
+//!
+//! Owns: how a query is typed. Does not own: what a query means ([`crate::query`]) or where a glob matches (the server).
+
+use crate::command::{Usage, UsageError};
+use crate::message::Request;
+use crate::moment::Moment;
+use crate::name::Name;
+use crate::query::{Query, Sort};
+
+/// How `find` is typed.
+pub const FIND: Usage = Usage {
+    name: "find",
+    arguments: "[NAME|GLOB] [--size [MIN]..[MAX]] [--ext EXT[,EXT]] [--born-after WHEN] [--born-before WHEN] \
+                [--modified-after WHEN] [--modified-before WHEN] [--below DIR] [--hidden] [--sort KEY] [--reverse] \
+                [--limit N]",
+    about: "files by name, size, kind, age and place",
+};
+
+/// Files that are named where nobody says how many.
+pub const DEFAULT_LIMIT: u64 = 1_000;
+
+/// What makes a word a glob rather than a name.
+const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
+
+/// Reads the words behind `find`, as a shell or a prompt has split them.
+///
+/// A word without `*`, `?`, `[` and `{` is a name. Options take their value as the next word or behind `=`; behind `--`
+/// everything is a name or a glob. Sizes take `k`, `M`, `G` and `T`, which are powers of 1024.
+///
+/// # Errors
+/// [`UsageError`] says what is wrong and how it is right.
+pub fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Request, UsageError> {
+    let mut find = Find::default();
+    let mut words = words.iter().map(AsRef::as_ref);
+    let read = (|| {
+        let mut only_patterns = false;
+        while let Some(word) = words.next() {
+            match word.strip_prefix(b"--") {
+                Some(b"") if !only_patterns => only_patterns = true,
+                Some(option) if !only_patterns => {
+                    let (option, value) = split_once(option);
+                    find.option(option, value, &mut words)?;
+                }
+                _ => find.pattern(word)?,
+            }
+        }
+        find.check()
+    })();
+    read.map_err(|problem| UsageError {
+        problem,
+        usage: Some(FIND),
+    })?;
+    let Find {
+        query,
+        sort,
+        reverse,
+        limit,
+    } = find;
+    Ok(Request::Find {
+        query,
+        limit: limit.unwrap_or(DEFAULT_LIMIT),
+        sort,
+        reverse,
+    })
+}
+
+fn split_once(option: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match option.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&option[..at], Some(&option[at + 1..])),
+        None => (option, None),
+    }
+}
+
+#[derive(Default)]
+struct Find {
+    query: Query,
+    sort: Sort,
+    reverse: bool,
+    limit: Option<u64>,
+}
+
+impl Find {
+    fn pattern(&mut self, word: &[u8]) -> Result<(), String> {
+        if self.query.name.is_some() || self.query.glob.is_some() {
+            return Err("find takes one name or glob".to_owned());
+        }
+        if word.contains(&b'/') {
+            return Err(
+                "A name or glob is without directories; --below DIR says where to look".to_owned(),
+            );
+        }
+        match std::str::from_utf8(word) {
+            Ok(text) if text.contains(GLOB_CHARACTERS) => self.query.glob = Some(text.to_owned()),
+            _ if word.is_empty() => return Err("A name is not empty".to_owned()),
+            _ => self.query.name = Some(Name::from(word)),
+        }
+        Ok(())
+    }
+
+    fn option<'a>(
+        &mut self,
+        option: &[u8],
+        value: Option<&'a [u8]>,
+        words: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), String> {
+        let shown = Name::from(option);
+        if matches!(option, b"hidden" | b"reverse") {
+            if value.is_some() {
+                return Err(format!("--{shown} takes no value"));
+            }
+            match option {
+                b"hidden" => self.query.hidden = true,
+                _ => self.reverse = true,
+            }
+            return Ok(());
+        }
+        if !is_option(option) {
+            return Err(format!("find has no option --{shown}"));
+        }
+        let value = value
+            .or_else(|| words.next())
+            .ok_or_else(|| format!("--{shown} takes a value"))?;
+        let query = &mut self.query;
+        match option {
+            b"size" => (query.size_min, query.size_max) = sizes(value)?,
+            b"ext" => extend(&mut query.extensions, value)?,
+            b"born-after" => query.born_from = Some(moment(value)?),
+            b"born-before" => query.born_before = Some(moment(value)?),
+            b"modified-after" => query.modified_from = Some(moment(value)?),
+            b"modified-before" => query.modified_before = Some(moment(value)?),
+            b"below" => query.below = Some(directory(value)?),
+            b"sort" => self.sort = sort(value)?,
+            _ => self.limit = Some(count(value)?),
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Query {
+            size_min, size_max, ..
+        } = self.query;
+        match (size_min, size_max) {
+            (Some(min), Some(max)) if min > max => {
+                Err(format!("the size {min} is larger than {max}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_option(option: &[u8]) -> bool {
+    matches!(
+        option,
+        b"size"
+            | b"ext"
+            | b"born-after"
+            | b"born-before"
+            | b"modified-after"
+            | b"modified-before"
+            | b"below"
+            | b"sort"
+            | b"limit"
+    )
+}
+
+fn text(word: &[u8]) -> &str {
+    // What is no text is no number either.
+    std::str::from_utf8(word).unwrap_or_default()
+}
+
+/// `10k..5M`, `10k..`, `..5M`, or `10k` for exactly that.
+fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
+    let wrong = || {
+        format!(
+            "'{}' is not a range of sizes: MIN..MAX, MIN.., ..MAX or SIZE, in bytes or with k, M, G, T (powers of 1024)",
+            Name::from(word)
+        )
+    };
+    let bound = |text: &str| match text {
+        "" => Ok(None),
+        text => size(text).map(Some).ok_or_else(wrong),
+    };
+    let text = text(word);
+    let range = match text.split_once("..") {
+        Some((min, max)) => (bound(min)?, bound(max)?),
+        None => (bound(text)?, bound(text)?),
+    };
+    if range == (None, None) {
+        return Err(wrong());
+    }
+    Ok(range)
+}
+
+/// A whole number of bytes, or of a power of 1024.
+#[must_use]
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" | "b" | "B" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        "t" | "T" => 40,
+        _ => return None,
+    };
+    number(digits)?.checked_mul(1 << shift)
+}
+
+/// `u64::from_str` would take a plus sign.
+fn number(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+fn extend(extensions: &mut Vec<Name>, word: &[u8]) -> Result<(), String> {
+    for extension in word.split(|byte| *byte == b',') {
+        // People type `.pdf` as well as `pdf`.
+        let extension = extension.strip_prefix(b".").unwrap_or(extension);
+        if extension.is_empty() || extension.contains(&b'/') {
+            return Err(format!("'{}' is not an extension", Name::from(word)));
+        }
+        extensions.push(Name::from(extension));
+    }
+    Ok(())
+}
+
+fn moment(word: &[u8]) -> Result<Moment, String> {
+    text(word)
+        .parse()
+        .map_err(|error| format!("'{}' is not a moment: {error}", Name::from(word)))
+}
+
+/// A slash at the end, and `.` for the root, are what people type.
+fn directory(word: &[u8]) -> Result<Name, String> {
+    let mut path = word;
+    while let Some(rest) = path.strip_suffix(b"/") {
+        path = rest;
+    }
+    while let Some(rest) = path.strip_prefix(b"./") {
+        path = rest;
+    }
+    if word.starts_with(b"/") || path.is_empty() || path.split(|b| *b == b'/').any(|c| c == b"..") {
+        return Err(format!(
+            "'{}' is not a directory below the root",
+            Name::from(word)
+        ));
+    }
+    Ok(Name::from(if path == b"." { b"" } else { path }))
+}
+
+fn sort(word: &[u8]) -> Result<Sort, String> {
+    Sort::ALL
+        .into_iter()
+        .find(|sort| sort.word().as_bytes() == word)
+        .ok_or_else(|| {
+            let words = Sort::ALL.map(Sort::word).join(", ");
+            format!("'{}' is no order: {words}", Name::from(word))
+        })
+}
+
+fn count(word: &[u8]) -> Result<u64, String> {
+    number(text(word))
+        .filter(|count| *count > 0)
+        .ok_or_else(|| format!("'{}' is not a number of files", Name::from(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn find(line: &str) -> Result<(Query, Sort, bool, u64), String> {
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        match parse(&words).map_err(|error| error.problem)? {
+            Request::Find {
+                query,
+                limit,
+                sort,
+                reverse,
+            } => Ok((query, sort, reverse, limit)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let line = "*.{c,h} --size 10k..5M --ext=pdf,.txt --ext c --born-after 2024-01-01 --born-before \
+                    2024-02-01T12:00 --modified-after 2024-01-01T00:00:00Z --modified-before=2025-01-01 \
+                    --below a/b/ --hidden --sort size --reverse --limit 7";
+        let (query, sort, reverse, limit) = find(line).unwrap();
+        let expected = Query {
+            name: None,
+            glob: Some("*.{c,h}".to_owned()),
+            size_min: Some(10 << 10),
+            size_max: Some(5 << 20),
+            extensions: vec!["pdf".into(), "txt".into(), "c".into()],
+            born_from: "2024-01-01".parse().ok(),
+            born_before: "2024-02-01T12:00".parse().ok(),
+            modified_from: "2024-01-01T00:00:00Z".parse().ok(),
+            modified_before: "2025-01-01".parse().ok(),
+            below: Some("a/b".into()),
+            hidden: true,
+        };
+        assert_eq!(
+            (query, sort, reverse, limit),
+            (expected, Sort::Size, true, 7)
+        );
+    }
+
+    #[test]
+    fn a_word_is_a_name_unless_it_has_a_character_of_a_glob() {
+        assert_eq!(find("a.txt").unwrap().0.name, Some("a.txt".into()));
+        assert_eq!(find("-- --odd").unwrap().0.name, Some("--odd".into()));
+        assert_eq!(find("a?").unwrap().0.glob.as_deref(), Some("a?"));
+        assert_eq!(
+            find("").unwrap(),
+            (Query::default(), Sort::Path, false, 1_000)
+        );
+        assert_eq!(find("--below .").unwrap().0.below, Some("".into()));
+    }
+
+    #[test]
+    fn sizes_are_ranges_with_powers_of_1024() {
+        for (word, range) in [
+            ("0", (Some(0), Some(0))),
+            ("1k..", (Some(1024), None)),
+            ("..2G", (None, Some(2 << 30))),
+            ("1b..1T", (Some(1), Some(1 << 40))),
+        ] {
+            let query = find(&format!("--size {word}")).unwrap().0;
+            assert_eq!((query.size_min, query.size_max), range, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (line, problem) in [
+            ("a b", "find takes one name or glob"),
+            (
+                "a/b",
+                "A name or glob is without directories; --below DIR says where to look",
+            ),
+            ("--size", "--size takes a value"),
+            ("--size 2k..1k", "the size 2048 is larger than 1024"),
+            ("--hidden=x", "--hidden takes no value"),
+            ("--colour", "find has no option --colour"),
+            ("--ext a,,b", "'a,,b' is not an extension"),
+            ("--below ../x", "'../x' is not a directory below the root"),
+            ("--below /x", "'/x' is not a directory below the root"),
+            (
+                "--sort age",
+                "'age' is no order: path, name, size, born, modified",
+            ),
+            ("--limit 0", "'0' is not a number of files"),
+        ] {
+            assert_eq!(find(line).unwrap_err(), problem, "{line}");
+        }
+        for word in [
+            "-1",
+            "+1",
+            "1kk",
+            "99999999999999999999",
+            "20000000T",
+            "..",
+            "1...2",
+            "k",
+        ] {
+            assert!(find(&format!("--size {word}")).is_err(), "{word}");
+        }
+        assert!(
+            find("--born-after yesterday")
+                .unwrap_err()
+                .starts_with("'yesterday' is not a moment: ")
+        );
+        let error = parse(&["--colour"]).unwrap_err();
+        assert_eq!(error.usage, Some(FIND));
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_panic(words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..12), 0..6)) {
+            let _ = parse(&words);
+            let _ = parse(&[&b"--size"[..], words.first().map_or(b"", Vec::as_slice)]);
+            let _ = parse(&[&b"--born-after"[..], words.first().map_or(b"", Vec::as_slice)]);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A moment as a person writes it: a day or a local time, in the time zone of the server, or a time with an offset.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Serialize};
+
+/// Where on the line of time a condition begins or ends.
+///
+/// Which second a day or a local time means is for whoever knows the zone to say: the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Moment {
+    /// `2024-02-29`: when that day begins at the server.
+    Day(NaiveDate),
+    /// `2024-02-29T12:30` or `2024-02-29T12:30:15.5`: when the clock of the server shows that.
+    Local(NaiveDateTime),
+    /// `2024-02-29T12:30:15Z` or with `+02:00`: the same everywhere (RFC 3339).
+    Exact(DateTime<FixedOffset>),
+}
+
+/// Why a text is no moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoMoment {
+    /// It has another form.
+    #[error(
+        "a moment is YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS] at the server, or ends with an offset such as Z or +02:00"
+    )]
+    Form,
+    /// There is no such day.
+    #[error("the day is out of range")]
+    Range,
+}
+
+/// Bytes of `YYYY-MM-DD`.
+const DAY: usize = 10;
+
+/// Whether a text has the shape of a day: chrono would also take signs, blanks and years of other lengths.
+fn begins_with_day(text: &str) -> bool {
+    text.len() >= DAY
+        && text.bytes().take(DAY).enumerate().all(|(at, byte)| {
+            if at == 4 || at == 7 {
+                byte == b'-'
+            } else {
+                byte.is_ascii_digit()
+            }
+        })
+}
+
+impl FromStr for Moment {
+    type Err = NoMoment;
+
+    fn from_str(text: &str) -> Result<Self, NoMoment> {
+        if !begins_with_day(text) {
+            return Err(NoMoment::Form);
+        }
+        let (day, time) = text.split_at(DAY);
+        let day: NaiveDate = day.parse().map_err(|_| NoMoment::Range)?;
+        if time.is_empty() {
+            return Ok(Self::Day(day));
+        }
+        // One blank may stand for the T, as `date` and `stat` print it.
+        let text = text.replacen(' ', "T", 1);
+        if text.contains(char::is_whitespace) {
+            return Err(NoMoment::Form);
+        }
+        if let Ok(exact) = DateTime::parse_from_rfc3339(&text) {
+            return Ok(Self::Exact(exact));
+        }
+        ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"]
+            .into_iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
+            .map(Self::Local)
+            .ok_or(NoMoment::Form)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => write!(f, "{day}"),
+            Self::Local(local) => write!(f, "{}", local.format("%Y-%m-%dT%H:%M:%S%.f")),
+            Self::Exact(exact) => {
+                f.write_str(&exact.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+            }
+        }
+    }
+}
+
+impl From<NaiveDate> for Moment {
+    fn from(day: NaiveDate) -> Self {
+        Self::Day(day)
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> Self {
+        moment.to_string()
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = NoMoment;
+
+    fn try_from(text: String) -> Result<Self, NoMoment> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_form_is_read_and_written_back() {
+        for (text, back) in [
+            ("2024-02-29", "2024-02-29"),
+            ("2024-02-29T12:30", "2024-02-29T12:30:00"),
+            ("2024-02-29 12:30:15", "2024-02-29T12:30:15"),
+            ("2024-02-29T12:30:15.25", "2024-02-29T12:30:15.250"),
+            ("2024-02-29T12:30:15Z", "2024-02-29T12:30:15Z"),
+            ("2024-02-29T12:30:15+02:00", "2024-02-29T12:30:15+02:00"),
+        ] {
+            let moment: Moment = text.parse().unwrap();
+            assert_eq!(moment.to_string(), back, "{text}");
+            assert_eq!(back.parse(), Ok(moment));
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "2024",
+            "2024-2-9",
+            "2024-13-01",
+            "2023-02-29",
+            "+2024-01-01",
+            "12024-01-01",
+            "2024-01-01T",
+            "2024-01-01T25:00",
+            "2024-01-01 12:00 +0100",
+            "2024-01-01x",
+            "20-01-01T12",
+            "\u{664}024-01-01",
+        ] {
+            assert!(text.parse::<Moment>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_never_was_is_told_from_what_is_no_day() {
+        for (text, why) in [
+            ("2023-02-29", NoMoment::Range),
+            ("2024-13-01T12:00", NoMoment::Range),
+            ("tomorrow", NoMoment::Form),
+            ("2024-01-01T25:00", NoMoment::Form),
+        ] {
+            assert_eq!(text.parse::<Moment>(), Err(why), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_read_is_written_the_same(
+            text in r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?|\PC{0,30}"
+        ) {
+            if let Ok(moment) = text.parse::<Moment>() {
+                prop_assert_eq!(moment.to_string().parse::<Moment>(), Ok(moment));
+            }
+        }
+    }
+}

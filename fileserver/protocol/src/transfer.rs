@@ -1,0 +1,188 @@
+//! What transfers carry beside their blocks: how an archive is made, where one goes on, and the beginning of a plain file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
+
+/// How the blocks of an archive are compressed. The blocks of an archive in a row are one file in each of these.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Each block is one gzip member; the members in a row are one .tar.gz.
+    #[default]
+    Gzip,
+    /// Each block is one zstd frame with a checksum; the frames in a row are one .tar.zst.
+    Zstd,
+    /// Each block is a piece of the .tar itself.
+    None,
+}
+
+impl Compression {
+    /// The levels that may be asked for, the fastest first; none where there is nothing to choose.
+    #[must_use]
+    pub fn levels(self) -> Option<std::ops::RangeInclusive<u8>> {
+        match self {
+            Self::Gzip => Some(1..=12),
+            Self::Zstd => Some(1..=19),
+            Self::None => None,
+        }
+    }
+
+    /// The level where none is asked for: what gzip and zstd take by themselves.
+    #[must_use]
+    pub fn default_level(self) -> u8 {
+        match self {
+            Self::Gzip => 6,
+            Self::Zstd => 3,
+            Self::None => 0,
+        }
+    }
+}
+
+/// Under which names files stand in an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryNames {
+    /// Base names; a second file of a name gets a number before its extension.
+    #[default]
+    Base,
+    /// Paths below the root.
+    Path,
+}
+
+impl EntryNames {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where an archive goes on that has begun elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// The `plan` of the answer that broke off.
+    pub plan: String,
+    /// The first block that is wanted; the number of blocks where only the trailer is.
+    pub block: u64,
+    /// The `sketch` of that answer. With it a server whose tree is another one can say which files differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sketch: Option<String>,
+}
+
+/// How the bytes of a plain file are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    /// As they are in the page cache, in raw frames: the cheapest, and as safe as the connection.
+    #[default]
+    None,
+    /// In data frames with a checksum each, and a digest of all of them in the trailer.
+    Blocks,
+}
+
+impl Verify {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The answer to a request for a plain file, before its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStart {
+    /// Size and time of the last modification, as one word to ask for the rest with: the same on every replica whose copy
+    /// has them.
+    pub identity: String,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// The first byte that is sent.
+    pub offset: u64,
+    /// Bytes that are sent.
+    pub length: u64,
+    /// The time of the last modification with the server's offset, as RFC 3339 with nanoseconds.
+    pub modified: String,
+    /// Type and permission bits, as in `st_mode`.
+    pub mode: u32,
+}
+
+/// A file that makes the tree another one than that of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The path below the root.
+    pub path: Name,
+    /// What is different.
+    pub change: ChangeKind,
+}
+
+/// How a file differs from the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// The plan has no such file.
+    Appeared,
+    /// The plan has it with another size, time or mode.
+    Altered,
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frame::{Frame, FrameType};
+    use crate::message::{Message as _, Request};
+    use crate::query::Query;
+
+    fn read(json: &str) -> Result<Request, String> {
+        let frame = Frame {
+            kind: FrameType::Request,
+            payload: Bytes::copy_from_slice(json.as_bytes()),
+        };
+        Request::from_frame(&frame).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_archive_request_of_two_fields_is_the_old_commands() {
+        let request = read("{\"command\":\"archive\",\"query\":{},\"compression\":\"gzip\"}");
+        assert_eq!(request, Ok(Request::archive(Query::default())));
+    }
+
+    #[test]
+    fn fields_that_nobody_knows_are_refused_also_within() {
+        for json in [
+            "{\"command\":\"get\",\"path\":\"x\",\"follow\":true}",
+            "{\"command\":\"archive\",\"query\":{},\"compression\":\"gzip\",\"resume\":{\"plan\":\"\",\"block\":0,\"x\":1}}",
+        ] {
+            assert!(read(json).unwrap_err().contains("unknown field"), "{json}");
+        }
+        assert!(read("{\"command\":\"get\",\"path\":\"x\",\"offset\":-1}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_get_survives_its_frame(path in proptest::collection::vec(any::<u8>(), 0..40), offset: u64, length: Option<u64>, identity in proptest::option::of(".{0,20}"), is_checked: bool) {
+            let verify = if is_checked { Verify::Blocks } else { Verify::None };
+            let request = Request::Get { path: Name(path), offset, length, identity, verify };
+            prop_assert_eq!(Request::from_frame(&request.to_frame().unwrap()).unwrap(), request);
+        }
+
+        #[test]
+        fn whatever_comes_as_a_request_is_read_or_refused(start in 0_usize..5, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let begun = ["", "{\"command\":\"get\",", "{\"command\":\"archive\",\"resume\":", "{\"command\":\"get\",\"path\":{\"hex\":\"", "{\"command\":\"archive\",\"level\":"][start];
+            let payload = [begun.as_bytes(), &rest].concat();
+            let frame = Frame { kind: FrameType::Request, payload: Bytes::from(payload) };
+            let _ = Request::from_frame(&frame);
+        }
+    }
+
+    #[test]
+    fn a_default_level_may_be_asked_for() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let levels = compression.levels().unwrap();
+            assert!(levels.contains(&compression.default_level()));
+        }
+        assert_eq!(Compression::None.levels(), None);
+    }
+}

@@ -1,0 +1,299 @@
+//! The threads that make blocks, and the streams that hand them out in order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::codec::{Codec, Kit};
+use super::turns::{Id, Job, Turns};
+use super::{Source, WorkerFailed};
+
+/// The threads. Dropping it ends them when the block that they are at is made.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+/// What a pool is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolFigures {
+    /// Archives under way.
+    pub archives: u64,
+    /// Blocks that are being made, or wait to be sent.
+    pub blocks_held: u64,
+    /// Blocks made since the start.
+    pub blocks_made: u64,
+    /// Their bytes, compressed.
+    pub bytes_made: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// There may be a job, or the pool ends.
+    work: Condvar,
+    blocks_made: AtomicU64,
+    bytes_made: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    turns: Turns,
+    archives: HashMap<Id, Archive>,
+    ending: bool,
+}
+
+/// An archive in the pool.
+struct Archive {
+    source: Arc<dyn Source>,
+    codec: Codec,
+    /// Blocks that nobody has taken yet.
+    ready: BTreeMap<u64, Result<Made, WorkerFailed>>,
+    /// A block was added.
+    added: Arc<Notify>,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive")
+            .field("codec", &self.codec)
+            .field("ready", &self.ready.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock; if it did, the rest is still consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A block, counted as held until it is dropped.
+#[derive(Debug)]
+pub struct Made {
+    /// The compressed bytes.
+    pub bytes: Bytes,
+    /// Their CRC-32.
+    pub checksum: u32,
+    _held: Held,
+}
+
+#[derive(Debug)]
+struct Held {
+    shared: Arc<Shared>,
+    archive: Id,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.state().turns.release(self.archive);
+        self.shared.work.notify_one();
+    }
+}
+
+impl Pool {
+    /// Starts so many threads, for archives that share so many blocks beyond their own.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(threads: usize, shared_blocks: usize) -> io::Result<Self> {
+        let threads = threads.max(1);
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                turns: Turns::new(threads, shared_blocks),
+                archives: HashMap::new(),
+                ending: false,
+            }),
+            work: Condvar::new(),
+            blocks_made: AtomicU64::new(0),
+            bytes_made: AtomicU64::new(0),
+        });
+        let pool = Self { shared };
+        for number in 0..threads {
+            let shared = Arc::clone(&pool.shared);
+            thread::Builder::new()
+                .name(format!("archive-{number}"))
+                .spawn(move || work(&shared))?;
+        }
+        Ok(pool)
+    }
+
+    /// Begins to make the blocks of a source from `first` to before `end`.
+    pub fn stream(&self, source: Arc<dyn Source>, codec: Codec, first: u64, end: u64) -> Stream {
+        let added = Arc::new(Notify::new());
+        let archive = Archive {
+            source,
+            codec,
+            ready: BTreeMap::new(),
+            added: Arc::clone(&added),
+        };
+        let mut state = self.shared.state();
+        let id = state.turns.join(first, end);
+        state.archives.insert(id, archive);
+        drop(state);
+        self.shared.work.notify_all();
+        Stream {
+            shared: Arc::clone(&self.shared),
+            id,
+            next: first,
+            end,
+            added,
+        }
+    }
+
+    /// What it is at.
+    #[must_use]
+    pub fn figures(&self) -> PoolFigures {
+        let state = self.shared.state();
+        PoolFigures {
+            archives: state.turns.archives() as u64,
+            blocks_held: state.turns.held() as u64,
+            blocks_made: self.shared.blocks_made.load(Ordering::Relaxed),
+            bytes_made: self.shared.bytes_made.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.state().ending = true;
+        self.shared.work.notify_all();
+    }
+}
+
+/// The blocks of one archive, in order. Dropping it ends the work on them.
+#[derive(Debug)]
+pub struct Stream {
+    shared: Arc<Shared>,
+    id: Id,
+    next: u64,
+    end: u64,
+    added: Arc<Notify>,
+}
+
+impl Stream {
+    /// The next block; nothing behind the last one. Cancel safe.
+    ///
+    /// # Errors
+    /// [`WorkerFailed`] where it cannot be made; the blocks before it were good.
+    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+        if self.next == self.end {
+            return Ok(None);
+        }
+        let mut waits = false;
+        loop {
+            if let Some(block) = self.take(waits) {
+                self.next += 1;
+                return block.map(Some);
+            }
+            waits = true;
+            // A notice that came since `take` looked is kept for this.
+            self.added.notified().await;
+        }
+    }
+
+    /// The next block if it is there; tells the turns who waits for whom.
+    fn take(&self, has_waited: bool) -> Option<Result<Made, WorkerFailed>> {
+        let mut state = self.shared.state();
+        let State {
+            turns, archives, ..
+        } = &mut *state;
+        let archive = archives.get_mut(&self.id)?;
+        let block = archive.ready.remove(&self.next);
+        if block.is_none() && !has_waited {
+            turns.client_waits(self.id);
+            drop(state);
+            self.shared.work.notify_one();
+        } else if block.is_some() && !has_waited && archive.ready.contains_key(&(self.next + 1)) {
+            turns.blocks_wait(self.id);
+        }
+        block
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.turns.leave(self.id);
+        let archive = state.archives.remove(&self.id);
+        drop(state);
+        // Its blocks take the lock as they go.
+        drop(archive);
+    }
+}
+
+/// What each thread does.
+fn work(shared: &Arc<Shared>) {
+    let mut kit: Option<Kit> = None;
+    while let Some((job, source, codec)) = next_job(shared) {
+        let held = Held {
+            shared: Arc::clone(shared),
+            archive: job.archive,
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let kit = kit.get_or_insert_with(Kit::new);
+            kit.make(codec, |buffer| {
+                source.read(job.block, buffer).map_err(WorkerFailed::System)
+            })
+        }));
+        let made = made.unwrap_or_else(|_| {
+            kit = None;
+            Err(WorkerFailed::Panicked)
+        });
+        let made = made.map(|bytes| Made {
+            checksum: crc32fast::hash(&bytes),
+            bytes,
+            _held: held,
+        });
+        if let Ok(made) = &made {
+            let length = made.bytes.len() as u64;
+            shared.blocks_made.fetch_add(1, Ordering::Relaxed);
+            shared.bytes_made.fetch_add(length, Ordering::Relaxed);
+        }
+        deliver(shared, job, made);
+    }
+}
+
+/// Waits for a job; nothing where the pool ends.
+fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
+    let mut state = shared.state();
+    loop {
+        if state.ending {
+            return None;
+        }
+        if let Some(job) = state.turns.next() {
+            if let Some(archive) = state.archives.get(&job.archive) {
+                return Some((job, Arc::clone(&archive.source), archive.codec));
+            }
+            state.turns.release(job.archive);
+        } else {
+            state = shared
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn deliver(shared: &Shared, job: Job, made: Result<Made, WorkerFailed>) {
+    let mut state = shared.state();
+    let Some(archive) = state.archives.get_mut(&job.archive) else {
+        // Nobody waits for it any more. It takes the lock as it goes.
+        drop(state);
+        drop(made);
+        return;
+    };
+    archive.ready.insert(job.block, made);
+    archive.added.notify_one();
+}
+
+#[cfg(test)]
+mod tests;

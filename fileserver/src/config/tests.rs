@@ -1,0 +1,125 @@
+use std::io::Write as _;
+
+use netsocket_settings::Flag;
+
+use super::*;
+
+fn home(name: &str) -> Option<String> {
+    (name == ENV_HOME).then(|| "/home/someone".to_owned())
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn nothing_given_is_the_home_on_port_9000() {
+    let config = Config::load(&Layers::default(), home).unwrap();
+    assert_eq!(config, Config::new("/home/someone"));
+    assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(
+        (config.advertise_port, config.spool_limit),
+        (8081, (1 << 31) - 1)
+    );
+    assert!(!config.name.is_empty() && config.kafka.is_empty());
+}
+
+#[test]
+fn every_key_of_a_file_is_taken() {
+    let file = file(
+        "listen = '[::1]:0'\nroot = '/srv'\nname = 'mirror1'\nadvertise_port = 80\n\
+         kafka = 'a:1,b:2'\nadmin = '127.0.0.1:0'\nindex = false\nindex_batch = '1s'\n\
+         rescan_interval = '1m'\nmax_watches = 7\nallow_hidden = true\nidle_timeout = '1m'\nprogress_timeout = '500ms'\n\
+         max_sessions = 3\nmax_sessions_per_address = 2\nmax_request = '4K'\nmax_archives = 2\n\
+         max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\n\
+         spool_dir = '/var/tmp'\nspool_limit = '1G'\nspool_reserve = '1M'\nconfinement = 'off'\n\
+         drain_timeout = '0'\nlog = 'warn'\nlog_format = 'json'\n",
+    );
+    let layers = Layers {
+        file: Some(file.path()),
+        flags: vec![("root", Flag::One("/other".to_owned()))],
+    };
+    let config = Config::load(&layers, |_| None).unwrap();
+    let expected = Config {
+        listen: "[::1]:0".parse().unwrap(),
+        root: "/other".into(),
+        name: "mirror1".into(),
+        advertise_port: 80,
+        kafka: vec!["a:1".into(), "b:2".into()],
+        admin: "127.0.0.1:0".parse().ok(),
+        index: false,
+        index_batch: Duration::from_secs(1),
+        rescan_interval: Duration::from_secs(60),
+        max_watches: 7,
+        allow_hidden: true,
+        idle_timeout: Duration::from_secs(60),
+        progress_timeout: Duration::from_millis(500),
+        max_sessions: 3,
+        max_sessions_per_address: 2,
+        max_request: 4096,
+        max_archives: 2,
+        max_planned_files: 7,
+        archive_threads: 5,
+        archive_blocks: 6,
+        old_wire: false,
+        spool_dir: "/var/tmp".into(),
+        spool_limit: 1 << 30,
+        spool_reserve: 1 << 20,
+        confinement: Confinement::Off,
+        drain_timeout: Duration::ZERO,
+        log: "warn".into(),
+        log_format: LogFormat::Json,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn every_wrong_value_is_named_at_once() {
+    let file = file(
+        "listen = 'here'\nroot = ''\nname = \"a\\nb\"\nadvertise_port = 0\nkafka = 'x'\n\
+         idle_timeout = '5'\nprogress_timeout = '0'\nmax_sessions = 0\nmax_archives = 257\n\
+         max_sessions_per_address = 0\nmax_request = 1\nmax_planned_files = 0\narchive_threads = 0\n\
+         archive_blocks = 0\nold_wire = 'maybe'\nspool_reserve = 'much'\nconfinement = 'some'\n\
+         spool_dir = ''\nspool_limit = '2G'\ndrain_timeout = 'soon'\nlog_format = 'xml'\n\
+         admin = 'here'\nindex = 'maybe'\nindex_batch = '2s'\nrescan_interval = '0'\n\
+         max_watches = 0\nallow_hidden = 1\n",
+    );
+    let layers = Layers {
+        file: Some(file.path()),
+        flags: vec![],
+    };
+    let problems = Config::load(&layers, home).unwrap_err();
+    let keys: Vec<&str> = problems.0.iter().map(|p| p.key.as_str()).collect();
+    let all: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    let without_log: Vec<&str> = all.into_iter().filter(|key| *key != "log").collect();
+    assert_eq!(keys, without_log);
+}
+
+#[test]
+fn the_page_of_limits_names_every_bound() {
+    let page = include_str!("../../../docs/limits.md");
+    for bound in [
+        "max_request",
+        "idle_timeout",
+        "progress_timeout",
+        "max_sessions",
+        "max_sessions_per_address",
+        "max_archives",
+        "max_planned_files",
+        "archive_blocks",
+        "archive_threads",
+        "spool_limit",
+        "spool_reserve",
+    ] {
+        assert!(KEYS.iter().any(|key| key.name == bound), "{bound}");
+        assert!(page.contains(&format!("| `{bound}` |")), "{bound}");
+    }
+}
+
+#[test]
+fn no_home_and_no_root_is_a_problem() {
+    let problems = Config::load(&Layers::default(), |_| None).unwrap_err();
+    assert_eq!(problems.0[0].key, "root");
+}

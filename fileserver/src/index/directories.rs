@@ -1,0 +1,313 @@
+//! The directories of the tree and the watch of each.
+//!
+//! Owns: which directory is where, and which watch reports about which. Does not own: the files ([`super::snapshot`]).
+
+use std::collections::HashMap;
+
+use super::watcher::Watch;
+
+/// A directory of the table.
+pub(crate) type Id = u32;
+
+/// The root.
+pub(crate) const ROOT: Id = 0;
+
+/// What tells two directories apart that have the same path one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+#[derive(Debug)]
+struct Directory {
+    parent: Id,
+    name: Box<[u8]>,
+    /// Sorted by name.
+    children: Vec<Id>,
+    watch: Option<Watch>,
+    identity: Identity,
+    /// Whether all of it could be listed.
+    readable: bool,
+    /// Whether its entries could be asked about.
+    searchable: bool,
+}
+
+/// All directories; the root is always there.
+#[derive(Debug)]
+pub(crate) struct Directories {
+    /// A free place is empty and in `free`.
+    places: Vec<Option<Directory>>,
+    free: Vec<Id>,
+    by_watch: HashMap<Watch, Id>,
+    unreadable: u64,
+}
+
+impl Directories {
+    pub(crate) fn new() -> Self {
+        let root = Directory::new(ROOT, b"");
+        Self {
+            places: vec![Some(root)],
+            free: Vec::new(),
+            by_watch: HashMap::new(),
+            unreadable: 0,
+        }
+    }
+
+    /// How many, the root included.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub(crate) fn watches(&self) -> usize {
+        self.by_watch.len()
+    }
+
+    /// Directories that could not be read.
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Whose watch that is.
+    pub(crate) fn of_watch(&self, watch: Watch) -> Option<Id> {
+        self.by_watch.get(&watch).copied()
+    }
+
+    /// Every watch.
+    pub(crate) fn all_watches(&self) -> impl Iterator<Item = Watch> + '_ {
+        self.by_watch.keys().copied()
+    }
+
+    pub(crate) fn contains(&self, id: Id) -> bool {
+        self.get(id).is_some()
+    }
+
+    pub(crate) fn parent(&self, id: Id) -> Option<Id> {
+        self.get(id)
+            .map(|directory| directory.parent)
+            .filter(|_| id != ROOT)
+    }
+
+    pub(crate) fn name(&self, id: Id) -> &[u8] {
+        self.get(id).map_or(b"", |directory| &directory.name)
+    }
+
+    /// Whether it is watched, could be read in full, and is what is there now.
+    pub(crate) fn is_current(&self, id: Id, identity: Identity, searchable: bool) -> bool {
+        self.get(id).is_some_and(|directory| {
+            directory.watch.is_some()
+                && directory.readable
+                && (directory.identity, directory.searchable) == (identity, searchable)
+        })
+    }
+
+    /// The path below the root, or nothing where the directory is no longer in the table.
+    pub(crate) fn path(&self, id: Id) -> Option<Vec<u8>> {
+        let mut names = Vec::new();
+        let mut at = id;
+        while at != ROOT {
+            let directory = self.get(at)?;
+            names.push(&*directory.name);
+            at = directory.parent;
+        }
+        names.reverse();
+        self.contains(id).then(|| names.join(&b'/'))
+    }
+
+    /// The directory of that name in another one.
+    pub(crate) fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
+        let children = &self.get(parent)?.children;
+        let at = children
+            .binary_search_by(|child| self.name(*child).cmp(name))
+            .ok()?;
+        children.get(at).copied()
+    }
+
+    /// Adds a directory in another one; one that is there already is returned as it is.
+    pub(crate) fn insert(&mut self, parent: Id, name: &[u8]) -> Id {
+        let place = self.get(parent).map_or(Err(0), |directory| {
+            directory
+                .children
+                .binary_search_by(|child| self.name(*child).cmp(name))
+        });
+        let at = match place {
+            Ok(at) => {
+                return self
+                    .get(parent)
+                    .map_or(ROOT, |directory| directory.children[at]);
+            }
+            Err(at) => at,
+        };
+        let directory = Some(Directory::new(parent, name));
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.places[id as usize] = directory;
+                id
+            }
+            None => {
+                self.places.push(directory);
+                // Each of them is a directory of the kernel with memory of its own: four billion do not fit.
+                Id::try_from(self.places.len() - 1).unwrap_or(Id::MAX)
+            }
+        };
+        if let Some(parent) = self.get_mut(parent) {
+            parent.children.insert(at, id);
+        }
+        id
+    }
+
+    /// A directory has been opened: which one it is, and the watch that it has.
+    pub(crate) fn opened(&mut self, id: Id, identity: Identity, searchable: bool, watch: Watch) {
+        // The same directory may have been elsewhere: its watch is here now.
+        if let Some(before) = self.by_watch.insert(watch, id)
+            && before != id
+            && let Some(directory) = self.get_mut(before)
+        {
+            directory.watch = None;
+        }
+        if let Some(directory) = self.get_mut(id) {
+            directory.identity = identity;
+            directory.searchable = searchable;
+            directory.watch = Some(watch);
+        }
+    }
+
+    /// Whether all of a directory could be read.
+    pub(crate) fn set_readable(&mut self, id: Id, readable: bool) {
+        let Some(directory) = self.get_mut(id) else {
+            return;
+        };
+        match (directory.readable, readable) {
+            (true, false) => self.unreadable += 1,
+            (false, true) => self.unreadable -= 1,
+            _ => return,
+        }
+        if let Some(directory) = self.get_mut(id) {
+            directory.readable = readable;
+        }
+    }
+
+    /// The system has ended a watch. The directory that it was on, if it is still in the table.
+    pub(crate) fn unwatched(&mut self, watch: Watch) -> Option<Id> {
+        let id = self.by_watch.remove(&watch)?;
+        if let Some(directory) = self.get_mut(id) {
+            directory.watch = None;
+        }
+        Some(id)
+    }
+
+    /// Takes a directory out with all below it; of the root only what is below. The watches that they had.
+    pub(crate) fn remove(&mut self, id: Id) -> Vec<Watch> {
+        let mut watches = Vec::new();
+        if let Some(parent) = self.parent(id)
+            && let Some(parent) = self.get_mut(parent)
+        {
+            parent.children.retain(|child| *child != id);
+        }
+        let mut left = vec![id];
+        while let Some(id) = left.pop() {
+            self.set_readable(id, true);
+            let Some(directory) = self.get_mut(id) else {
+                continue;
+            };
+            left.append(&mut directory.children);
+            if let Some(watch) = directory.watch.take() {
+                self.by_watch.remove(&watch);
+                watches.push(watch);
+            }
+            if id != ROOT {
+                self.places[id as usize] = None;
+                self.free.push(id);
+            }
+        }
+        watches
+    }
+
+    /// Bytes of memory: without names, and of names.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let directories = self.places.iter().flatten();
+        let (children, names) = directories.fold((0, 0), |(children, names), directory| {
+            (
+                children + directory.children.capacity() * size_of::<Id>(),
+                names + directory.name.len(),
+            )
+        });
+        let rest = self.places.capacity() * size_of::<Option<Directory>>()
+            + self.free.capacity() * size_of::<Id>()
+            // One byte of a hash table's own for each place.
+            + self.by_watch.capacity() * (size_of::<(Watch, Id)>() + 1);
+        (rest + children, names)
+    }
+
+    fn get(&self, id: Id) -> Option<&Directory> {
+        self.places.get(id as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: Id) -> Option<&mut Directory> {
+        self.places.get_mut(id as usize)?.as_mut()
+    }
+}
+
+impl Directory {
+    fn new(parent: Id, name: &[u8]) -> Self {
+        Self {
+            parent,
+            name: name.into(),
+            children: Vec::new(),
+            watch: None,
+            identity: Identity::default(),
+            readable: true,
+            searchable: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(inode: u64) -> Identity {
+        Identity { device: 1, inode }
+    }
+
+    #[test]
+    fn directories_are_found_by_name_path_and_watch() {
+        let mut table = Directories::new();
+        let b = table.insert(ROOT, b"b");
+        let a = table.insert(ROOT, b"a");
+        let c = table.insert(b, b"c");
+        assert_eq!(table.insert(b, b"c"), c);
+        table.opened(c, identity(3), true, 7);
+        assert_eq!(table.path(c).as_deref(), Some(&b"b/c"[..]));
+        assert_eq!(table.path(ROOT).as_deref(), Some(&b""[..]));
+        assert_eq!(
+            (table.child(ROOT, b"a"), table.child(a, b"a")),
+            (Some(a), None)
+        );
+        assert_eq!((table.of_watch(7), table.len()), (Some(c), 4));
+        table.set_readable(c, false);
+        table.set_readable(c, false);
+        assert_eq!(table.unreadable(), 1);
+        assert_eq!(table.remove(b), [7]);
+        assert_eq!(
+            (table.len(), table.unreadable(), table.path(c)),
+            (2, 0, None)
+        );
+        assert_eq!(table.of_watch(7), None);
+        // A free place is used again.
+        assert!(table.insert(a, b"new") < 4);
+    }
+
+    #[test]
+    fn a_watch_moves_with_its_directory() {
+        let mut table = Directories::new();
+        let before = table.insert(ROOT, b"before");
+        let after = table.insert(ROOT, b"after");
+        table.opened(before, identity(1), true, 5);
+        table.opened(after, identity(1), true, 5);
+        assert!(table.remove(before).is_empty());
+        assert_eq!(table.of_watch(5), Some(after));
+        assert_eq!(table.unwatched(5), Some(after));
+        assert!(!table.is_current(after, identity(1), true));
+    }
+}

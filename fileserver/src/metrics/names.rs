@@ -1,0 +1,235 @@
+//! The metrics of the file server: every name once, with its type and its help.
+
+/// How Prometheus treats a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// What it says.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family {
+        name,
+        kind: Kind::Counter,
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family {
+        name,
+        kind: Kind::Gauge,
+        help,
+    }
+}
+
+/// The label with the program's version.
+pub const LABEL_VERSION: &str = "version";
+/// The label with the command of a request.
+pub const LABEL_COMMAND: &str = "command";
+/// The label with the result of a request: `ok`, or the label of its error.
+pub const LABEL_RESULT: &str = "result";
+/// The label with `index` or `walk`.
+pub const LABEL_SOURCE: &str = "source";
+/// The label with `surveying`, `index` or `walking`.
+pub const LABEL_MODE: &str = "mode";
+/// The label with the cause of a survey.
+pub const LABEL_CAUSE: &str = "cause";
+
+/// The program.
+pub const BUILD_INFO: Family = gauge(
+    "netsocket_build_info",
+    "Always 1; the label has the version.",
+);
+/// Age of the process.
+pub const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
+/// Whether it is stopping.
+pub const DRAINING: Family = gauge(
+    "netsocket_draining",
+    "1 while stopping: nothing new is accepted.",
+);
+/// Open sessions.
+pub const SESSIONS_ACTIVE: Family = gauge(
+    "netsocket_fileserver_sessions_active",
+    "Sessions that are open.",
+);
+/// Sessions since the start.
+pub const SESSIONS: Family = counter(
+    "netsocket_fileserver_sessions_total",
+    "Sessions since the start, the open ones included.",
+);
+/// Requests.
+pub const REQUESTS: Family = counter(
+    "netsocket_fileserver_requests_total",
+    "Requests that are over, by command and result.",
+);
+/// Time of requests.
+pub const REQUEST_SECONDS: Family = counter(
+    "netsocket_fileserver_request_seconds_total",
+    "Seconds from the arrival of requests to the last byte of their answers.",
+);
+/// Bytes of answers.
+pub const SENT_BYTES: Family = counter(
+    "netsocket_fileserver_sent_bytes_total",
+    "Bytes sent in answer to requests that are over.",
+);
+/// Files of answers.
+pub const FILES: Family = counter(
+    "netsocket_fileserver_files_total",
+    "Files and directories named or archived in answers.",
+);
+/// Archives under way.
+pub const ARCHIVES_ACTIVE: Family = gauge(
+    "netsocket_fileserver_archives_active",
+    "Archives that are being made.",
+);
+/// Where answers came from.
+pub const ANSWERS: Family = counter(
+    "netsocket_fileserver_answers_total",
+    "Lookups answered by the index or by a walk through the tree.",
+);
+/// Where answers come from now.
+pub const INDEX_MODE: Family = gauge(
+    "netsocket_fileserver_index_mode",
+    "1 for where answers come from now; the tree is walked in every mode but index.",
+);
+/// Files in the index.
+pub const INDEX_FILES: Family = gauge(
+    "netsocket_fileserver_index_files",
+    "Files in the index; while it is surveyed, those found so far.",
+);
+/// Directories in the index.
+pub const INDEX_DIRECTORIES: Family = gauge(
+    "netsocket_fileserver_index_directories",
+    "Directories in the index, the root included.",
+);
+/// Directories that cannot be read.
+pub const INDEX_UNREADABLE: Family = gauge(
+    "netsocket_fileserver_index_unreadable_directories",
+    "Directories that the server may not read.",
+);
+/// Memory of the index.
+pub const INDEX_BYTES: Family = gauge(
+    "netsocket_fileserver_index_bytes",
+    "Bytes of memory that the index takes, names included.",
+);
+/// Memory of names.
+pub const INDEX_NAME_BYTES: Family = gauge(
+    "netsocket_fileserver_index_name_bytes",
+    "Bytes of names and paths in the index.",
+);
+/// Watched directories.
+pub const INDEX_WATCHES: Family = gauge(
+    "netsocket_fileserver_index_watches",
+    "Directories that the system reports about.",
+);
+/// Lag of the index.
+pub const INDEX_LAG: Family = gauge(
+    "netsocket_fileserver_index_lag_seconds",
+    "Age of the oldest reported change that is not in the index; 0 where all are.",
+);
+/// Reports of the system.
+pub const INDEX_REPORTS: Family = counter(
+    "netsocket_fileserver_index_reports_total",
+    "Changes that the system has reported.",
+);
+/// Batches.
+pub const INDEX_BATCHES: Family = counter(
+    "netsocket_fileserver_index_batches_total",
+    "Times that reported changes were taken in.",
+);
+/// Surveys.
+pub const INDEX_SURVEYS: Family = counter(
+    "netsocket_fileserver_index_surveys_total",
+    "Times that the whole tree was read, by cause.",
+);
+/// Whether the root is another.
+pub const ROOT_REPLACED: Family = gauge(
+    "netsocket_fileserver_root_replaced",
+    "1 while another directory, or none, has the path of the root that is served.",
+);
+
+/// Every metric, in the order of the output.
+pub const ALL: &[Family] = &[
+    BUILD_INFO,
+    UPTIME,
+    DRAINING,
+    SESSIONS_ACTIVE,
+    SESSIONS,
+    REQUESTS,
+    REQUEST_SECONDS,
+    SENT_BYTES,
+    FILES,
+    ARCHIVES_ACTIVE,
+    ANSWERS,
+    INDEX_MODE,
+    INDEX_FILES,
+    INDEX_DIRECTORIES,
+    INDEX_UNREADABLE,
+    INDEX_BYTES,
+    INDEX_NAME_BYTES,
+    INDEX_WATCHES,
+    INDEX_LAG,
+    INDEX_REPORTS,
+    INDEX_BATCHES,
+    INDEX_SURVEYS,
+    ROOT_REPLACED,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/metrics/fileserver.md");
+
+    #[test]
+    fn names_are_distinct_and_formed_as_prometheus_asks() {
+        let names: BTreeSet<&str> = ALL.iter().map(|family| family.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for family in ALL {
+            let is_plain = |b: u8| b.is_ascii_lowercase() || b == b'_';
+            assert!(family.name.starts_with("netsocket_") && family.name.bytes().all(is_plain));
+            let is_counter = family.kind == Kind::Counter;
+            assert_eq!(
+                family.name.ends_with("_total"),
+                is_counter,
+                "{}",
+                family.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_has_each_metric_and_no_other() {
+        let rows: Vec<&str> = PAGE
+            .lines()
+            .filter(|line| line.starts_with("| `netsocket_"))
+            .collect();
+        let expected: Vec<String> = ALL
+            .iter()
+            .map(|family| {
+                let kind = match family.kind {
+                    Kind::Counter => "counter",
+                    Kind::Gauge => "gauge",
+                };
+                format!("| `{}` | {kind} | {} |", family.name, family.help)
+            })
+            .collect();
+        assert_eq!(rows, expected);
+    }
+}

@@ -1,0 +1,91 @@
+//! Archives on the new wire: the plan, its blocks as they are made, the trailer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use netsocket_protocol::block::Block;
+use netsocket_protocol::message::{self, Compression, EntryNames, Resume};
+use netsocket_protocol::query::Query;
+use tokio::task::spawn_blocking;
+
+use super::connection::Connection;
+use super::log_faults;
+use super::new::{send_message, too_long};
+use crate::access::Served;
+use crate::archive::{Codec, Form, trailer};
+use crate::error::RequestError;
+use crate::service::Service;
+
+/// What an archive shall be like.
+pub(super) fn form(
+    compression: Compression,
+    level: Option<u8>,
+    names: EntryNames,
+) -> Result<Form, RequestError> {
+    let codec = Codec::new(compression, level).ok_or_else(|| {
+        RequestError::BadRequest(match compression.levels() {
+            Some(levels) => format!(
+                "this compression has the levels {} to {}",
+                levels.start(),
+                levels.end()
+            ),
+            None => "without compression there are no levels".to_owned(),
+        })
+    })?;
+    Ok(Form { codec, names })
+}
+
+/// Sends an archive, or the rest of one.
+pub(super) async fn send(
+    connection: &mut Connection,
+    peer: SocketAddr,
+    service: &Service,
+    query: Query,
+    form: Form,
+    resume: Option<Resume>,
+) -> Result<Served, RequestError> {
+    let permit = service.archive_permit()?;
+    let planned = connection.while_there(service.plan(query, form)).await?;
+    let plan = &planned.plan;
+    let first_block = match resume {
+        None => 0,
+        Some(resume) => {
+            let plan = Arc::clone(plan);
+            spawn_blocking(move || plan.begin(&resume))
+                .await
+                .map_err(|error| RequestError::internal("planning an archive", error))??
+        }
+    };
+    let message = message::Plan {
+        first_block,
+        ..plan.message()
+    };
+    send_message(connection, &message).await?;
+    let mut blocks = service.blocks(plan, first_block);
+    let mut digest = blake3::Hasher::new();
+    let (mut index, mut sent) = (first_block, 0);
+    while let Some(made) = blocks.next().await? {
+        digest.update(&made.bytes);
+        sent += made.bytes.len() as u64;
+        let block = Block {
+            index,
+            bytes: made.bytes.clone(),
+        };
+        let before = block.before(made.checksum).map_err(too_long)?;
+        connection.send_both(&before, &block.bytes).await?;
+        index += 1;
+    }
+    let faults = blocks.finish();
+    log_faults(peer, &faults);
+    let served = Served {
+        files: plan.entries().len() as u64,
+        unreadable: planned.unreadable_directories,
+        warnings: (faults.len() + plan.warnings().len()) as u64,
+    };
+    let digest = digest.finalize();
+    let trailer = trailer(index - first_block, sent, &digest, faults, plan.warnings());
+    // Whoever has seen the trailer may count on the room being free.
+    drop((permit, planned));
+    send_message(connection, &trailer).await?;
+    Ok(served)
+}

@@ -1,0 +1,125 @@
+//! A plain file from the page cache: by the file server, raw and checked, and by nginx with `sendfile`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use netsocket_protocol::message::{Request, Verify};
+use rustix::process::geteuid;
+use tokio::time::Instant;
+
+use crate::failure::{Explain as _, Failure, Outcome};
+use crate::fetch::fetch;
+use crate::files::{Lap, Server, blocking};
+use crate::host::Host;
+use crate::sources::{PLAIN, PLAIN_BYTES};
+use crate::tool::need;
+
+/// How long a server may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Times that the file is asked for in a lap: more than a clock tick of CPU time each.
+const TIMES: u32 = 4;
+
+/// Who sends the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The file server.
+    Server(Verify),
+    /// nginx, `sendfile on`.
+    Nginx,
+}
+
+/// Everyone, by name.
+pub const SENDERS: [(&str, Sender); 3] = [
+    ("netsocket raw", Sender::Server(Verify::None)),
+    ("netsocket checked", Sender::Server(Verify::Blocks)),
+    ("nginx sendfile", Sender::Nginx),
+];
+
+/// Has one of them send the plain file of `root`.
+///
+/// # Errors
+/// Where it fails.
+pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
+    let mut server = match sender {
+        Sender::Server(_) => Server::start(host, root).await?,
+        Sender::Nginx => nginx(host, root).await?,
+    };
+    let address = server.address;
+    let ask = move || match sender {
+        Sender::Server(verify) => {
+            let request = Request::Get {
+                path: PLAIN.into(),
+                offset: 0,
+                length: None,
+                identity: None,
+                verify,
+            };
+            fetch(address, &request).map(|fetched| fetched.bytes)
+        }
+        Sender::Nginx => http(address),
+    };
+    blocking(ask).await?;
+    let (before, began) = (server.cpu()?, Instant::now());
+    let mut bytes = 0;
+    for _ in 0..TIMES {
+        bytes += blocking(ask).await?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    if bytes < u64::from(TIMES) * PLAIN_BYTES {
+        return Err(Failure::new(format!("only {bytes} bytes came")));
+    }
+    Ok(Lap {
+        seconds,
+        cpu: server.cpu()? - before,
+        bytes,
+        first_byte: None,
+        memory: Some(server.peak_above_idle()?),
+    })
+}
+
+async fn nginx(host: &Host, root: &Path) -> Outcome<Server> {
+    let program = need(host.tools.nginx.as_ref(), "nginx")?;
+    let (listen, workers) = (host.ports.free()?, host.cores);
+    // Its workers would become a user who may not enter our directory.
+    let user = if geteuid().is_root() {
+        "user root;\n"
+    } else {
+        ""
+    };
+    let config = format!(
+        "{user}daemon off;\npid nginx.pid;\nerror_log stderr error;\nworker_processes {workers};\nevents {{}}\n\
+         http {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n    server {{\n\
+         \x20       listen {listen};\n        root {};\n    }}\n}}\n",
+        root.display()
+    );
+    let file = host.write("nginx-files.conf", &config)?;
+    let arguments = [
+        "-e".as_ref(),
+        "stderr".as_ref(),
+        "-p".as_ref(),
+        host.dir().as_os_str(),
+        "-c".as_ref(),
+        file.as_os_str(),
+    ];
+    let process = host.launcher.start("nginx-files", program, arguments)?;
+    Server::listening(process, listen).await
+}
+
+/// Reads the file over HTTP/1.0 to its end. Returns all bytes, headers included. Blocks the thread.
+fn http(address: SocketAddr) -> Outcome<u64> {
+    let mut stream = TcpStream::connect(address).explain("nginx")?;
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .explain("a timeout")?;
+    write!(stream, "GET /{PLAIN} HTTP/1.0\r\n\r\n").explain("nginx")?;
+    let (mut buffer, mut bytes) = (vec![0; 1 << 20], 0);
+    loop {
+        match stream.read(&mut buffer).explain("nginx")? {
+            0 => return Ok(bytes),
+            count => bytes += count as u64,
+        }
+    }
+}
