@@ -210,6 +210,16 @@ impl Backend {
         **self.attributes.load()
     }
 
+    /// As it is set.
+    #[must_use]
+    pub fn spec(&self) -> BackendSpec {
+        BackendSpec {
+            name: self.name.clone(),
+            address: self.address,
+            attributes: self.attributes(),
+        }
+    }
+
     /// The part of its weight that counts now, in tenths: 0 while it takes no sessions, less than 10 in a slow start.
     #[must_use]
     pub fn weight_tenths(&self) -> u32 {

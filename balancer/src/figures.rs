@@ -13,7 +13,7 @@ pub(crate) fn figures(shared: &Shared) -> Figures {
         active_clients: shared.counters.active(),
         backends: shared
             .pool
-            .backends()
+            .shown()
             .iter()
             .map(|backend| backend_record(backend))
             .collect(),

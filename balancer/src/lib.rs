@@ -10,7 +10,7 @@
 //!                 pool: a snapshot swapped in + atomics per backend
 //! ```
 //!
-//! Selection ([`balance`]) and health ([`health`]) are decided in plain code without sockets or clocks; [`record`] and
+//! Selection ([`balance`]), health ([`health`]) and membership ([`discovery`]) are decided in plain code without sockets or clocks; [`record`] and
 //! [`termination`] define what is told about a session.
 
 mod acceptor;
@@ -25,6 +25,7 @@ pub mod connect;
 mod crew;
 mod descriptors;
 mod dial;
+pub mod discovery;
 mod eager;
 mod figures;
 pub mod health;

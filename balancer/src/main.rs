@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     };
     if flags.check_config {
         // A closed standard output leaves the exit code to tell.
-        let _ = writeln!(io::stdout(), "OK: {} backends", config.backends.len());
+        let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
         return ExitCode::SUCCESS;
     }
     init_log(&config.log, config.log_format);
@@ -61,6 +61,16 @@ fn serve(bound: Bound) -> anyhow::Result<()> {
         run(bound, shutdown).await?;
         Ok(())
     })
+}
+
+/// `3 backends`, and the groups of them that are looked for, if there are any.
+fn counted(config: &Config) -> String {
+    let backends = config.backends.len();
+    match config.groups.len() {
+        0 => format!("{backends} backends"),
+        1 => format!("{backends} backends, 1 name to resolve"),
+        groups => format!("{backends} backends, {groups} names to resolve"),
+    }
 }
 
 /// The first signal begins the drain, the second ends the process at once.

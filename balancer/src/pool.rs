@@ -4,7 +4,9 @@
 //! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`]); whenever that changes who may be picked, it swaps in
 //! a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
 
+mod drain;
 mod history;
+mod leaving;
 mod snapshot;
 
 use std::net::IpAddr;
@@ -14,14 +16,19 @@ use arc_swap::ArcSwap;
 use netsocket_telemetry::Events;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::info;
 
+pub use drain::{DrainEnd, Drained};
 pub use history::PastTransition;
+pub use leaving::Leaving;
 pub use snapshot::NoBackend;
 
 use self::history::History;
+use self::leaving::Leavers;
 use self::snapshot::Snapshot;
 use crate::backend::{Assigned, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::balance::{BackendId, Cursor, Policy};
+use crate::discovery::GroupReport;
 use crate::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
 
 /// The name of the only pool there is.
@@ -34,6 +41,8 @@ pub struct Pool {
     cursor: Cursor,
     snapshot: ArcSwap<Snapshot>,
     core: Mutex<Core>,
+    /// What is told about the names behind which backends are looked for.
+    groups: ArcSwap<Vec<GroupReport>>,
     /// Something has happened that [`Self::attend`] is to look at.
     judge: Arc<Notify>,
     /// Where transitions are told besides the log.
@@ -46,6 +55,7 @@ struct Core {
     roster: Roster,
     slate: Slate,
     history: History,
+    leavers: Leavers,
     next_id: usize,
 }
 
@@ -66,8 +76,10 @@ impl Pool {
                 roster: Roster::new(rules),
                 slate: Slate::default(),
                 history: History::default(),
+                leavers: Leavers::default(),
                 next_id: 0,
             }),
+            groups: ArcSwap::default(),
             judge: Arc::default(),
             events: OnceLock::new(),
         };
@@ -115,22 +127,36 @@ impl Pool {
     }
 
     /// Makes these the backends from now on. One that stays, by name and address, keeps its health, counters and
-    /// sessions, and takes on the attributes given here; one that goes takes no new sessions; the weight of one that
-    /// comes ramps where a slow start is set.
+    /// sessions, and takes on the attributes given here; one that goes takes no new sessions and is [`Self::leaving`]
+    /// until its last one has ended; the weight of one that comes ramps where a slow start is set.
     pub fn replace(&self, backends: Vec<BackendSpec>) {
         self.replace_at(backends, Instant::now());
     }
 
     /// The same at a given time.
     pub fn replace_at(&self, backends: Vec<BackendSpec>, now: Instant) {
-        self.set_backends(backends, true, now);
+        self.follow(backends, true, now);
+    }
+
+    /// The same, where those that come need not be `eased` in, as at the start of the balancer.
+    pub fn follow(&self, backends: Vec<BackendSpec>, eased: bool, now: Instant) {
+        for backend in self.set_backends(backends, eased, now) {
+            info!(backend = backend.name(), address = %backend.address(), "backend joined");
+        }
         self.judge.notify_one();
     }
 
-    fn set_backends(&self, specs: Vec<BackendSpec>, eased: bool, now: Instant) {
+    /// Returns those that have come.
+    fn set_backends(
+        &self,
+        specs: Vec<BackendSpec>,
+        eased: bool,
+        now: Instant,
+    ) -> Vec<Arc<Backend>> {
         let mut core = self.core();
         let mut before = self.backends();
         let mut backends = Vec::new();
+        let mut come = Vec::new();
         for spec in specs {
             let same = |backend: &Arc<Backend>| {
                 backend.name() == spec.name && backend.address() == spec.address
@@ -142,9 +168,9 @@ impl Pool {
                     backend
                 }
                 None => {
-                    let id = BackendId(core.next_id);
-                    core.next_id += 1;
-                    Arc::new(Backend::new(id, spec, Arc::clone(&self.judge)))
+                    let backend = core.enter(spec, &self.judge);
+                    come.push(Arc::clone(&backend));
+                    backend
                 }
             };
             backends.push(backend);
@@ -156,7 +182,42 @@ impl Pool {
         let changes = core.roster.set_members(&members, eased, now);
         let slate = core.roster.slate(now);
         self.install(&mut core, backends, slate);
+        for backend in &come {
+            // One that comes back begins anew: what was published is from before it left.
+            self.republish(&core, backend, None);
+        }
+        before.into_iter().for_each(|gone| core.leave(gone, now));
         self.apply(&mut core, changes, now);
+        come
+    }
+
+    /// The backends that the pool does not have any more, as long as they have sessions.
+    #[must_use]
+    pub fn leaving(&self) -> Vec<Leaving> {
+        self.core().leavers.with_sessions()
+    }
+
+    /// Every backend, then those that are leaving and whose name no other has: as many as may be shown by name.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Arc<Backend>> {
+        let mut shown = self.backends();
+        for Leaving { backend, .. } in self.leaving() {
+            if shown.iter().all(|other| other.name() != backend.name()) {
+                shown.push(backend);
+            }
+        }
+        shown
+    }
+
+    /// What is known about the names behind which backends are looked for.
+    #[must_use]
+    pub fn groups(&self) -> Arc<Vec<GroupReport>> {
+        self.groups.load_full()
+    }
+
+    /// Tells what is known about those names.
+    pub(crate) fn report_groups(&self, groups: Vec<GroupReport>) {
+        self.groups.store(Arc::new(groups));
     }
 
     /// What an operator, `who`, wants of a backend from now on.
@@ -224,7 +285,8 @@ impl Pool {
                 self.apply(&mut core, changes, now);
             }
         }
-        core.roster.due(now)
+        let look = core.leavers.look(now);
+        core.roster.due(now).into_iter().chain(look).min()
     }
 
     /// Has transitions told as events, too. Only the first call counts.
@@ -299,6 +361,33 @@ impl Pool {
     /// A panic while it was held leaves a state that is old, not wrong.
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// A new backend; or one that comes back before its last session has ended, which begins anew.
+    fn enter(&mut self, spec: BackendSpec, judge: &Arc<Notify>) -> Arc<Backend> {
+        let same =
+            |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
+        if let Some(backend) = self.leavers.take_back(same) {
+            backend.set_attributes(spec.attributes);
+            backend.streak().clear();
+            backend.checker.notify_one();
+            return backend;
+        }
+        let id = BackendId(self.next_id);
+        self.next_id += 1;
+        Arc::new(Backend::new(id, spec, Arc::clone(judge)))
+    }
+
+    /// From now on the backend is only there for the sessions that it has.
+    fn leave(&mut self, backend: Arc<Backend>, now: Instant) {
+        let transition = leaving::transition(&backend);
+        backend.count_transition(&transition);
+        backend.set_weight_tenths(0);
+        self.history.add(&backend, transition);
+        backend.publish(leaving::report(&backend));
+        self.leavers.add(backend, now);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch as settings};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::bound::Bound;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
+use crate::discovery::{Dns, Setup, discover};
 use crate::figures::figures;
 use crate::health::watch;
 use crate::live::Live;
@@ -183,7 +184,18 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
         })
 }
 
-/// Checks, admin HTTP and telemetry.
+/// Whom the pool has: the backends with an address, and those that are looked for.
+fn setup(bound: &Bound) -> Setup<Dns> {
+    let fixed = bound.pool.backends();
+    Setup {
+        fixed: fixed.iter().map(|backend| backend.spec()).collect(),
+        groups: bound.config.groups.clone(),
+        rules: bound.config.discovery,
+        resolver: Arc::new(Dns::new(bound.config.dns_servers.clone())),
+    }
+}
+
+/// Checks, discovery, admin HTTP and telemetry.
 struct Control {
     tasks: JoinSet<()>,
     producer: Option<Producer>,
@@ -194,6 +206,8 @@ impl Control {
     fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
         tasks.spawn(watch(bound.pool(), bound.config.checks.clone()));
+        let (_, setups) = settings::channel(setup(bound));
+        tasks.spawn(discover(bound.pool(), setups));
 
         let instance = bound.config.instance.clone();
         let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());

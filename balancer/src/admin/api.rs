@@ -9,6 +9,7 @@ use netsocket_telemetry::{ProducerStats, Record};
 use serde::Serialize;
 
 use crate::backend::{Backend, CheckReport};
+use crate::discovery::{GroupReport, Outcome};
 use crate::pool::{DEFAULT_POOL, PastTransition};
 use crate::record::millis;
 use crate::shared::Shared;
@@ -54,7 +55,26 @@ pub(super) struct PoolView {
     pub(super) balance: &'static str,
     /// Whether nobody is healthy, so that everybody in service is used.
     pub(super) failing_open: bool,
+    /// The members, then those that are leaving and still have sessions.
     pub(super) backends: Vec<BackendView>,
+    pub(super) groups: Vec<GroupView>,
+}
+
+/// A name behind which backends are looked for.
+#[derive(Debug, Serialize)]
+pub(super) struct GroupView {
+    pub(super) name: String,
+    /// `dns` or `srv`.
+    pub(super) resolve: &'static str,
+    pub(super) question: String,
+    pub(super) members: usize,
+    /// What came of asking the last time; `null`: not asked yet.
+    pub(super) outcome: Option<&'static str>,
+    pub(super) problem: Option<String>,
+    /// How often in a row asking has failed.
+    pub(super) failures: u32,
+    /// Since servers were named the last time.
+    pub(super) age_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,7 +140,9 @@ pub(super) fn unready(shared: &Shared) -> Option<&'static str> {
 
 impl Status {
     pub(super) fn new(shared: &Shared, stats: Option<ProducerStats>) -> Self {
-        let backends = shared.pool.backends();
+        let pool = &shared.pool;
+        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
+        let backends = pool.backends().into_iter().chain(leaving);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: shared.uptime().as_secs(),
@@ -130,12 +152,10 @@ impl Status {
             telemetry: Telemetry::new(stats),
             pools: vec![PoolView {
                 name: DEFAULT_POOL,
-                balance: shared.pool.policy().label(),
-                failing_open: shared.pool.is_failing_open(),
-                backends: backends
-                    .iter()
-                    .map(|backend| BackendView::new(backend))
-                    .collect(),
+                balance: pool.policy().label(),
+                failing_open: pool.is_failing_open(),
+                backends: backends.map(|backend| BackendView::new(&backend)).collect(),
+                groups: pool.groups().iter().map(GroupView::from).collect(),
             }],
         }
     }
@@ -209,6 +229,21 @@ impl BackendView {
                 needed: report.progress.1.get(),
                 last: report.last_check.as_ref().map(CheckView::from),
             },
+        }
+    }
+}
+
+impl From<&GroupReport> for GroupView {
+    fn from(group: &GroupReport) -> Self {
+        Self {
+            name: group.name.clone(),
+            resolve: group.resolve,
+            question: group.question.clone(),
+            members: group.members,
+            outcome: group.last.map(Outcome::label),
+            problem: group.problem.clone(),
+            failures: group.failures,
+            age_seconds: group.named.elapsed().as_secs_f64(),
         }
     }
 }

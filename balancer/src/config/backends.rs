@@ -1,8 +1,9 @@
-//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes.
+//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may stand
+//! for a group of them behind a name in DNS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
 use netsocket_settings::{Check, Scalar};
@@ -10,19 +11,26 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::backend::{Attributes, DEFAULT_WEIGHT};
+use crate::discovery::{Group, Question};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
 const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
+const RESOLVE_FORM: &str = "once, dns or srv";
+const HOST_FORM: &str =
+    "NAME:PORT, such as files.example:9000: there is nothing to resolve in an IP address";
+const SERVICE_FORM: &str =
+    "the name of a service without a port, such as _files._tcp.example: its records have the ports";
 const NAME_LENGTH: usize = 64;
 /// As HAProxy has it.
 const MAX_WEIGHT: u64 = 256;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
 /// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 6] = [
+pub const BACKEND_KEYS: [&str; 7] = [
     "name",
     "address",
+    "resolve",
     "weight",
     "backup",
     "max_connections",
@@ -73,8 +81,23 @@ pub(super) enum RawBackend {
     Other(IgnoredAny),
 }
 
+/// The key `backends`, judged.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// Those with one address each, which the start resolves.
+    pub(super) fixed: Vec<BackendAddress>,
+    /// Those that are looked for all the time.
+    pub(super) groups: Vec<Group>,
+}
+
+/// One entry.
+enum Entry {
+    Fixed(BackendAddress),
+    Group(Group),
+}
+
 /// Judges the key `backends`.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Vec<BackendAddress> {
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -103,16 +126,37 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Vec<BackendA
             }
         }
     }
-    let mut names = BTreeSet::new();
-    for backend in &found {
-        if !names.insert(backend.name.as_str()) {
-            check.problem("backends", &backend.name, "a name may be used once only");
+    let mut judged = Judged::default();
+    for entry in found {
+        match entry {
+            Entry::Fixed(backend) => judged.fixed.push(backend),
+            Entry::Group(group) => judged.groups.push(group),
         }
     }
-    found
+    check_names(check, &judged);
+    judged
 }
 
-fn read_text(check: &mut Check, key: &str, text: &str) -> Option<BackendAddress> {
+/// Every name once, those that members of groups may get included.
+fn check_names(check: &mut Check, Judged { fixed, groups }: &Judged) {
+    let backends = fixed.iter().map(|backend| backend.name.as_str());
+    let all = backends.chain(groups.iter().map(|group| group.name.as_str()));
+    let mut names = BTreeSet::new();
+    for name in all {
+        if !names.insert(name) {
+            check.problem("backends", name, "a name may be used once only");
+        }
+        if let Some(group) = groups.iter().find(|group| group.could_have(name)) {
+            let allowed = format!(
+                "another name: the backends of {} are named like this",
+                group.name
+            );
+            check.problem("backends", name, allowed);
+        }
+    }
+}
+
+fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
     let backend = text.split_once('=').and_then(|(name, address)| {
         let (host, port) = host_port(address)?;
         is_name(name).then(|| BackendAddress {
@@ -125,14 +169,10 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<BackendAddress>
     if backend.is_none() {
         check.problem(key, format_args!("{text}"), FORM);
     }
-    backend
+    backend.map(Entry::Fixed)
 }
 
-fn read_table(
-    check: &mut Check,
-    key: &str,
-    table: &BTreeMap<String, Scalar>,
-) -> Option<BackendAddress> {
+fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Option<Entry> {
     for unknown in table
         .keys()
         .filter(|entry| !BACKEND_KEYS.contains(&entry.as_str()))
@@ -156,19 +196,69 @@ fn read_table(
     {
         check.problem(&format!("{key}.name"), name, NAME_FORM);
     }
-    let parsed = address.and_then(host_port);
-    if let (Some(given), None) = (address, &parsed) {
-        check.problem(&format!("{key}.address"), given, ADDRESS_FORM);
-    }
     let attributes = read_attributes(check, key, table);
-    let (host, port) = parsed?;
+    let target = read_target(check, key, table, address?);
     let name = name.filter(|name| is_name(name))?.to_owned();
-    Some(BackendAddress {
-        name,
-        host,
-        port,
-        attributes,
+    Some(match target? {
+        Target::Once(host, port) => Entry::Fixed(BackendAddress {
+            name,
+            host,
+            port,
+            attributes,
+        }),
+        Target::Asked(question) => Entry::Group(Group {
+            name,
+            question,
+            attributes,
+        }),
     })
+}
+
+/// Where a backend is, or how its like are found.
+enum Target {
+    Once(String, u16),
+    Asked(Question),
+}
+
+fn read_target(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+    address: &str,
+) -> Option<Target> {
+    let resolve = table.get("resolve").map_or("once", Scalar::as_str);
+    let (form, target) = match resolve {
+        "once" => {
+            let target = host_port(address).map(|(host, port)| Target::Once(host, port));
+            (ADDRESS_FORM, target)
+        }
+        "dns" => {
+            let named = host_port(address).filter(|(host, _)| host.parse::<IpAddr>().is_err());
+            let asked = |(host, port)| Target::Asked(Question::Addresses { host, port });
+            (HOST_FORM, named.map(asked))
+        }
+        "srv" => {
+            if let Some(weight) = table.get("weight") {
+                let allowed = "nothing with resolve = \"srv\": the records have the weights";
+                check.problem(&format!("{key}.weight"), weight.as_str(), allowed);
+            }
+            let name = Some(address).filter(|name| is_host_name(name));
+            let asked = |name: &str| {
+                Target::Asked(Question::Services {
+                    name: name.to_owned(),
+                })
+            };
+            (SERVICE_FORM, name.map(asked))
+        }
+        other => {
+            check.problem(&format!("{key}.resolve"), other, RESOLVE_FORM);
+            return None;
+        }
+    };
+    if target.is_none() {
+        check.problem(&format!("{key}.address"), address, form);
+    }
+    target
 }
 
 fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {

@@ -9,12 +9,16 @@ use serde::de::IgnoredAny;
 
 /// Every key of the balancer itself. A key that begins with the name of a table of [`TABLES`] may also stand in that
 /// table, without the name: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 56] = [
+pub const KEYS: [Key; 60] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
     key("kafka", ENV_KAFKA, Some("--kafka")),
     key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
+    key("dns_server", "NETSOCKET_DNS_SERVER", None),
+    key("dns_min_interval", "NETSOCKET_DNS_MIN_INTERVAL", None),
+    key("dns_max_interval", "NETSOCKET_DNS_MAX_INTERVAL", None),
+    key("dns_hold", "NETSOCKET_DNS_HOLD", None),
     key("workers", "NETSOCKET_WORKERS", None),
     key("relay", "NETSOCKET_RELAY", None),
     key("defer_accept", "NETSOCKET_DEFER_ACCEPT", None),
@@ -81,8 +85,9 @@ pub const KEYS: [Key; 56] = [
 ];
 
 /// The tables of the file.
-pub const TABLES: [Key; 7] = [
+pub const TABLES: [Key; 8] = [
     table("check"),
+    table("dns"),
     table("ejection"),
     table("flap"),
     table("address"),

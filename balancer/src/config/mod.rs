@@ -5,6 +5,7 @@
 
 mod access_log;
 mod backends;
+mod discovery;
 mod flags;
 mod health;
 mod kafka;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 use backends::RawBackends;
 pub use backends::{BACKEND_KEYS, BackendAddress};
+pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL};
 pub use flags::Flags;
 pub use health::{
     DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
@@ -39,6 +41,7 @@ pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIME
 
 use crate::admission::Limits;
 use crate::balance::Policy;
+use crate::discovery::{Group, Rules};
 use crate::health::{Checks, HealthRules};
 use crate::listen::ListenOptions;
 use crate::live::ProxyRules;
@@ -77,8 +80,14 @@ pub struct Config {
     pub admin_token_file: Option<PathBuf>,
     /// Where telemetry goes; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
-    /// The backends, in the order given, with distinct names.
+    /// The backends with an address each, in the order given, with distinct names.
     pub backends: Vec<BackendAddress>,
+    /// Groups of backends that are looked for in DNS all the time.
+    pub groups: Vec<Group>,
+    /// How often.
+    pub discovery: Rules,
+    /// The DNS servers that are asked; none: those of the system.
+    pub dns_servers: Vec<SocketAddr>,
     /// Worker threads.
     pub workers: NonZeroUsize,
     /// How bytes are relayed.
@@ -140,6 +149,9 @@ impl Default for Config {
             admin_token_file: None,
             producer: None,
             backends: Vec::new(),
+            groups: Vec::new(),
+            discovery: discovery::default_rules(),
+            dns_servers: Vec::new(),
             workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
             relay: RelayMode::default(),
             listen_options: ListenOptions::default(),
@@ -168,6 +180,7 @@ impl Default for Config {
 struct Raw {
     backends: Option<RawBackends>,
     check: Option<RawTable>,
+    dns: Option<RawTable>,
     ejection: Option<RawTable>,
     flap: Option<RawTable>,
     address: Option<RawTable>,
@@ -200,6 +213,7 @@ impl Config {
         };
         let tables = [
             raw.check,
+            raw.dns,
             raw.ejection,
             raw.flap,
             raw.address,
@@ -218,12 +232,17 @@ impl Config {
         let address = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
+        let listen = check.parse("listen", value("listen"), defaults.listen, address);
+        let backends = backends::read(check, backends);
         Self {
-            listen: check.parse("listen", value("listen"), defaults.listen, address),
+            listen,
             admin: check.parse("admin", value("admin"), defaults.admin, address),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
             producer: kafka::kafka(check, entries),
-            backends: backends::read(check, backends),
+            backends: backends.fixed,
+            groups: backends.groups,
+            discovery: discovery::rules(check, entries),
+            dns_servers: discovery::servers(check, entries),
             workers: workers(check, value("workers"), defaults.workers),
             relay: check.parse(
                 "relay",

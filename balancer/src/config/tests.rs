@@ -152,7 +152,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nwait = 3",
-            "backends[0].wait: unknown key; known are name, address, weight",
+            "backends[0].wait: unknown key; known are name, address, resolve, weight",
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nweight = 257",

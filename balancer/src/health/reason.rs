@@ -20,16 +20,19 @@ pub enum State {
     Draining,
     /// An operator has taken it out: it takes none and is not checked.
     Maintenance,
+    /// The pool does not have it any more: it takes none, but those that it has go on.
+    Leaving,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Up,
         Self::Down,
         Self::Ejected,
         Self::Draining,
         Self::Maintenance,
+        Self::Leaving,
     ];
 
     /// As in the API, the metrics and the log.
@@ -41,6 +44,7 @@ impl State {
             Self::Ejected => "ejected",
             Self::Draining => "draining",
             Self::Maintenance => "maintenance",
+            Self::Leaving => "leaving",
         }
     }
 }
@@ -94,6 +98,8 @@ pub enum Reason {
     NobodyElse,
     /// An operator set it, by this name or address.
     Set(AdminState, Arc<str>),
+    /// Neither the settings nor an answer of DNS name it any more.
+    NotNamed,
 }
 
 impl Reason {
@@ -112,6 +118,7 @@ impl Reason {
             Self::EjectionOver(_) => "ejection-over",
             Self::NobodyElse => "nobody-else",
             Self::Set(..) => "admin",
+            Self::NotNamed => "not-named",
         }
     }
 }
@@ -144,6 +151,7 @@ impl fmt::Display for Reason {
             Self::EjectionOver(time) => write!(f, "{time:?} out of service are over"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
             Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
+            Self::NotNamed => f.write_str("not named any more"),
         }
     }
 }

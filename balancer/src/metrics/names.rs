@@ -41,6 +41,8 @@ const fn gauge(name: &'static str, help: &'static str) -> Family {
 
 /// The label that names a backend.
 pub const LABEL_BACKEND: &str = "backend";
+/// The label that names a group of backends.
+pub const LABEL_GROUP: &str = "group";
 /// The label that names a pool.
 pub const LABEL_POOL: &str = "pool";
 /// The label with `up` (from clients) or `down` (to clients).
@@ -53,7 +55,7 @@ pub const LABEL_WORKER: &str = "worker";
 pub const LABEL_STATE: &str = "state";
 /// The label with what brought a state about.
 pub const LABEL_REASON: &str = "reason";
-/// The label with `passed` or `failed`.
+/// The label with what came of a check or a question.
 pub const LABEL_RESULT: &str = "result";
 /// The label with the program's version.
 pub const LABEL_VERSION: &str = "version";
@@ -116,6 +118,36 @@ pub const QUEUED: Family = gauge(
 pub const ACCESS_LOG_LINES: Family = counter(
     "netsocket_access_log_lines_total",
     "Lines of the access log: written, dropped for want of room, or not taken by its target.",
+);
+/// Backends that have left.
+pub const POOL_LEAVING: Family = gauge(
+    "netsocket_pool_leaving_backends",
+    "Backends that the pool does not have any more, but which still have sessions.",
+);
+/// Their sessions.
+pub const POOL_LEAVING_SESSIONS: Family = gauge(
+    "netsocket_pool_leaving_sessions_active",
+    "Sessions of backends that the pool does not have any more.",
+);
+/// Members of a group.
+pub const DISCOVERY_MEMBERS: Family = gauge(
+    "netsocket_discovery_members",
+    "Backends that were found behind the name of the group.",
+);
+/// Age of what is known about a group.
+pub const DISCOVERY_AGE: Family = gauge(
+    "netsocket_discovery_age_seconds",
+    "Seconds since DNS named servers of the group; since the start, where it never has.",
+);
+/// Questions in vain.
+pub const DISCOVERY_FAILURES: Family = gauge(
+    "netsocket_discovery_failures",
+    "How often in a row there was no answer about the group.",
+);
+/// Questions.
+pub const DISCOVERY_QUESTIONS: Family = counter(
+    "netsocket_discovery_questions_total",
+    "Questions about the group, by what came of them.",
 );
 /// State of a backend.
 pub const BACKEND_UP: Family = gauge(
@@ -201,6 +233,12 @@ pub const ALL: &[Family] = &[
     QUEUED,
     ACCESS_LOG_LINES,
     POOL_FAIL_OPEN,
+    POOL_LEAVING,
+    POOL_LEAVING_SESSIONS,
+    DISCOVERY_MEMBERS,
+    DISCOVERY_AGE,
+    DISCOVERY_FAILURES,
+    DISCOVERY_QUESTIONS,
     BACKEND_UP,
     BACKEND_STATE,
     BACKEND_TRANSITIONS,

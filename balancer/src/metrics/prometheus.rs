@@ -8,6 +8,7 @@ use super::names::{self, Family, Kind};
 use crate::access_log::AccessLog;
 use crate::admission::Refusal;
 use crate::backend::Backend;
+use crate::discovery::{GroupReport, Outcome};
 use crate::health::State;
 use crate::pool::DEFAULT_POOL;
 use crate::shared::Shared;
@@ -93,13 +94,15 @@ fn doors(page: &mut Page, shared: &Shared) {
 }
 
 fn backends(page: &mut Page, shared: &Shared) {
-    let backends = shared.pool.backends();
+    let backends = shared.pool.shown();
     let all = || backends.iter().map(|backend| (labels(backend), &**backend));
     let failing_open = u8::from(shared.pool.is_failing_open());
     page.family(
         names::POOL_FAIL_OPEN,
         [([(names::LABEL_POOL, DEFAULT_POOL)], failing_open)],
     );
+    leaving(page, shared);
+    groups(page, shared);
     page.family(
         names::BACKEND_UP,
         all().map(|(labels, backend)| (labels, u8::from(backend.report().state == State::Up))),
@@ -137,6 +140,49 @@ fn backends(page: &mut Page, shared: &Shared) {
                 ("failed", figures.checks_failed),
             ]
             .map(|(result, count)| ([pool, name, (names::LABEL_RESULT, result)], count))
+        }),
+    );
+}
+
+fn leaving(page: &mut Page, shared: &Shared) {
+    let leaving = shared.pool.leaving();
+    let sessions: u64 = leaving
+        .iter()
+        .map(|leaving| leaving.backend.figures().active)
+        .sum();
+    let pool = [(names::LABEL_POOL, DEFAULT_POOL)];
+    page.family(names::POOL_LEAVING, [(pool, leaving.len())]);
+    page.family(names::POOL_LEAVING_SESSIONS, [(pool, sessions)]);
+}
+
+fn groups(page: &mut Page, shared: &Shared) {
+    let groups = shared.pool.groups();
+    let pool = (names::LABEL_POOL, DEFAULT_POOL);
+    let all = || {
+        groups.iter().map(|group: &GroupReport| {
+            let name = (names::LABEL_GROUP, group.name.as_str());
+            ([pool, name], group)
+        })
+    };
+    page.family(
+        names::DISCOVERY_MEMBERS,
+        all().map(|(labels, group)| (labels, group.members)),
+    );
+    page.family(
+        names::DISCOVERY_AGE,
+        all().map(|(labels, group)| (labels, group.named.elapsed().as_secs_f64())),
+    );
+    page.family(
+        names::DISCOVERY_FAILURES,
+        all().map(|(labels, group)| (labels, group.failures)),
+    );
+    page.family(
+        names::DISCOVERY_QUESTIONS,
+        all().flat_map(|([pool, name], group)| {
+            let counts = Outcome::ALL.into_iter().zip(group.outcomes);
+            counts.map(move |(outcome, count)| {
+                ([pool, name, (names::LABEL_RESULT, outcome.label())], count)
+            })
         }),
     );
 }

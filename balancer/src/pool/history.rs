@@ -67,6 +67,10 @@ fn announce(backend: &Backend, transition: &Transition) {
         State::Ejected => warn!(backend = name, %address, %reason, "backend ejected"),
         State::Draining => info!(backend = name, %address, %reason, "backend draining"),
         State::Maintenance => info!(backend = name, %address, %reason, "backend in maintenance"),
+        State::Leaving => {
+            let active = backend.active();
+            info!(backend = name, %address, %reason, active, "backend leaving");
+        }
     }
 }
 

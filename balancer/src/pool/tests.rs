@@ -210,3 +210,108 @@ fn turns_are_exact_over_all_threads() {
         [("a", 400), ("b", 400), ("c", 1600)].map(|(name, count)| (name.to_owned(), count));
     assert_eq!(served.into_inner().unwrap(), expected.into());
 }
+
+#[test]
+fn who_has_left_is_there_until_its_last_session_has_ended() {
+    let pool = up(&["a", "b"]);
+    let [a, b] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
+    let hold = pool.pick(CLIENT, &[b.id()]).unwrap();
+    let now = Instant::now();
+    pool.replace_at(vec![spec("c", 3)], now);
+    // Only who has sessions is shown; the other is kept for a moment, should a worker still pick it.
+    let shown: Vec<_> = pool.leaving().iter().map(|l| l.backend.id()).collect();
+    assert_eq!(shown, [a.id()]);
+    assert_eq!(pool.leaving()[0].since, now);
+    let late = Assigned::acquired(&b);
+    assert!(b.acquire());
+    assert_eq!(pool.leaving().len(), 2);
+    drop(late);
+    assert_eq!(a.report().state, State::Leaving);
+    assert_eq!(a.report().reason.to_string(), "not named any more");
+    assert_eq!(a.transitions()[&(State::Leaving, "not-named")], 1);
+    assert_eq!(
+        pool.transitions().last().unwrap().transition.from,
+        State::Up
+    );
+    // It cannot be picked, nor set, and time alone does not take it away.
+    check(&pool, 0, true);
+    assert_eq!(picked(&pool, 2), ["c", "c"]);
+    assert_eq!(
+        pool.set_admin_state(a.id(), AdminState::Ready, "ops"),
+        Err(UnknownBackend)
+    );
+    let later = now + Duration::from_secs(3600);
+    assert_eq!(pool.attend(later), Some(later + Duration::from_secs(1)));
+    assert_eq!(pool.leaving().len(), 1);
+    drop(hold);
+    assert!(pool.leaving().is_empty());
+    assert_eq!(pool.attend(later), None);
+}
+
+#[test]
+fn who_comes_back_in_time_is_the_same_and_begins_anew() {
+    let pool = up(&["a", "b"]);
+    let a = Arc::clone(&pool.backends()[0]);
+    let hold = pool.pick(CLIENT, &[pool.backends()[1].id()]).unwrap();
+    pool.replace(vec![spec("b", 2)]);
+    let mut again = spec("a", 1);
+    again.attributes.weight = 5;
+    pool.replace(vec![again, spec("b", 2)]);
+    assert!(Arc::ptr_eq(&a, &pool.backends()[0]) && pool.leaving().is_empty());
+    assert_eq!((a.figures().active, a.attributes().weight), (1, 5));
+    assert_eq!(a.report().state, State::Down, "not before it was checked");
+    assert_eq!(picked(&pool, 2), ["b", "b"]);
+    check(&pool, 0, true);
+    assert_eq!(pool.up_count(), 2);
+    drop(hold);
+    assert_eq!(a.figures().active, 0);
+}
+
+#[test]
+fn by_name_each_is_shown_once() {
+    let pool = up(&["a", "b"]);
+    let holds = [pool.pick(CLIENT, &[]), pool.pick(CLIENT, &[])];
+    pool.replace(vec![spec("a", 7)]);
+    let shown: Vec<_> = pool
+        .shown()
+        .iter()
+        .map(|backend| (backend.name().to_owned(), backend.address().port()))
+        .collect();
+    assert_eq!(shown, [("a".to_owned(), 7), ("b".to_owned(), 2)]);
+    assert_eq!(pool.leaving().len(), 2);
+    drop(holds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_the_last_session_the_deadline_or_a_recall() {
+    let limit = Duration::from_secs(10);
+    let pool = Arc::new(up(&["a", "b"]));
+    let [a, b] = [0, 1].map(|index| pool.backends()[index].id());
+    let hold = pool.pick(CLIENT, &[b]).unwrap();
+    let drained = pool.drain(a, "ops", limit).await.unwrap();
+    assert_eq!(
+        (drained.end, drained.active, drained.took),
+        (DrainEnd::Deadline, 1, limit)
+    );
+    assert_eq!(pool.backends()[0].report().state, State::Draining);
+
+    let waits = |who: &'static str| {
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move { pool.drain(a, who, limit).await.unwrap() })
+    };
+    let waiting = waits("ops");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    pool.set_admin_state(a, AdminState::Ready, "somebody")
+        .unwrap();
+    assert_eq!(waiting.await.unwrap().end, DrainEnd::Recalled);
+
+    let waiting = waits("ops");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    drop(hold);
+    let drained = waiting.await.unwrap();
+    assert_eq!((drained.end, drained.active), (DrainEnd::Empty, 0));
+    assert!(drained.took < Duration::from_secs(2));
+    let unknown = pool.drain(BackendId(99), "ops", limit).await;
+    assert_eq!(unknown, Err(UnknownBackend));
+}

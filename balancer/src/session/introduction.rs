@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use netsocket_proxy_protocol::{Command, Error, Parsed, parse};
+use netsocket_proxy_protocol::{Command, Error, Header, Parsed, parse};
 use tokio::time::Instant;
 
 use crate::relay::{Early, Wire};
@@ -46,22 +46,28 @@ impl Introduction {
 
     /// Takes in what has come.
     pub(super) fn listen(&mut self, client: &mut Wire, buffer: &mut [u8]) -> Heard {
-        match client.read_some(buffer) {
-            Early::Nothing => return Heard::Nothing,
-            Early::Gone => return Heard::Gone,
-            Early::Bytes(bytes) => self.received.extend_from_slice(bytes),
-        }
-        match parse(&self.received) {
-            Ok(Parsed::Incomplete { .. }) => Heard::Nothing,
-            Err(error) => Heard::Wrong(error),
-            Ok(Parsed::Header(header)) => {
-                let local = header.command == Command::Local;
-                Heard::Client {
-                    address: header.source().filter(|_| !local),
-                    destination: header.destination().filter(|_| !local),
-                    early: self.received.get(header.len..).unwrap_or_default().to_vec(),
-                }
+        loop {
+            match client.read_some(buffer) {
+                Early::Nothing => return Heard::Nothing,
+                Early::Gone => return Heard::Gone,
+                Early::Bytes(bytes) => self.received.extend_from_slice(bytes),
             }
+            match parse(&self.received) {
+                // There may be more, or the end.
+                Ok(Parsed::Incomplete { .. }) => {}
+                Err(error) => return Heard::Wrong(error),
+                Ok(Parsed::Header(header)) => return self.heard(&header),
+            }
+        }
+    }
+
+    fn heard(&self, header: &Header<'_>) -> Heard {
+        let local = header.command == Command::Local;
+        let rest = self.received.get(header.len..);
+        Heard::Client {
+            address: header.source().filter(|_| !local),
+            destination: header.destination().filter(|_| !local),
+            early: rest.unwrap_or_default().to_vec(),
         }
     }
 }

@@ -15,6 +15,7 @@ mod admission;
 mod backpressure;
 mod configuration;
 mod descriptors;
+mod discovery;
 mod drain;
 mod fairness;
 mod half_close;

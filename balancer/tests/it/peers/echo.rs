@@ -21,7 +21,11 @@ impl Echo {
 
     /// Comes (back) to an address.
     pub async fn listen(name: &'static str, address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::on(name, TcpListener::bind(address).await.unwrap())
+    }
+
+    /// Serves a socket.
+    pub fn on(name: &'static str, listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
             loop {

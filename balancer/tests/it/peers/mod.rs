@@ -1,10 +1,12 @@
 //! Backends to test against, one per behaviour.
 
+mod dnsmasq;
 mod echo;
 mod puppet;
 mod refuses;
 mod unanswering;
 
+pub use dnsmasq::Dnsmasq;
 pub use echo::{Echo, converse};
 pub use puppet::Puppet;
 pub use refuses::Refuses;
