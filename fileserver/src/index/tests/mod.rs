@@ -135,6 +135,8 @@ fn matcher(query: &Query) -> Matcher {
 struct Scripted {
     real: Inotify,
     deaf: AtomicBool,
+    /// While something else holds it, too, whoever has read reports does not get them.
+    held: Arc<()>,
     invented: Mutex<Vec<Report>>,
     /// Watches that may still be made.
     left: std::sync::atomic::AtomicI64,
@@ -145,6 +147,7 @@ impl Default for Scripted {
         Self {
             real: Inotify::new().unwrap(),
             deaf: AtomicBool::new(false),
+            held: Arc::new(()),
             invented: Mutex::default(),
             left: i64::MAX.into(),
         }
@@ -167,6 +170,9 @@ impl Watcher for Scripted {
         let invented = std::mem::take(&mut *self.invented.lock().unwrap());
         let mut real = Vec::new();
         self.real.read(&mut real)?;
+        while Arc::strong_count(&self.held) > 1 {
+            std::thread::yield_now();
+        }
         if !self.deaf.load(Ordering::SeqCst) {
             reports.append(&mut real);
         }

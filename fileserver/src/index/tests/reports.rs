@@ -35,6 +35,28 @@ async fn reports_are_taken_in_when_nobody_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_has_been_read_and_not_taken_in_is_not_forgotten() {
+    let bench = Bench::new(SETTINGS, |_| {});
+    bench.ready().await;
+    let held = Arc::clone(&bench.watcher.held);
+    bench.write("new", "x");
+    bench
+        .until("read", async |bench| !bench.watcher.has_reports())
+        .await;
+    assert!(bench.index.has_changes());
+    // Nobody waits for ever: the answer lags, and when it lags too much, the tree is walked.
+    bench
+        .until("walked", async |bench| {
+            bench.index.current().await.is_none()
+        })
+        .await;
+    assert!(bench.index.gauges().lag() >= MAX_LAG);
+    drop(held);
+    bench.compare("released").await;
+    assert_eq!(bench.walked().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_reports_make_everything_be_read_again() {
     let bench = Bench::new(SETTINGS, |root| {
         fs::write(root.join("before"), "x").unwrap()
