@@ -1,18 +1,23 @@
 //! The settings of a file server: keys, defaults, limits.
 
+mod kafka;
+mod keys;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
-use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
-use netsocket_telemetry::names::ENV_KAFKA;
-use netsocket_telemetry::{Identity, Role, parse_brokers};
+use netsocket_settings::{Check, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_telemetry::settings::{RawAccess, RawProducer};
+use netsocket_telemetry::{Identity, ProducerConfig, Role};
 use serde::Deserialize;
 
 use crate::confine::Confinement;
 use crate::index;
+
+pub use keys::KEYS;
 
 /// Where to listen.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -78,67 +83,21 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The environment variable with the home of the user, which is shared where no root is given.
 const ENV_HOME: &str = "HOME";
 
-/// Every setting, in the order of the documentation.
-pub const KEYS: [Key; 28] = [
-    key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
-    key("root", Some("NETSOCKET_ROOT"), Some("--root")),
-    key("name", Some("NETSOCKET_NAME"), Some("--name")),
-    key(
-        "advertise_port",
-        Some("NETSOCKET_ADVERTISE_PORT"),
-        Some("--advertise-port"),
-    ),
-    key("kafka", Some(ENV_KAFKA), Some("--kafka")),
-    key("idle_timeout", Some("NETSOCKET_IDLE_TIMEOUT"), None),
-    key("progress_timeout", Some("NETSOCKET_PROGRESS_TIMEOUT"), None),
-    key("max_sessions", Some("NETSOCKET_MAX_SESSIONS"), None),
-    key(
-        "max_sessions_per_address",
-        Some("NETSOCKET_MAX_SESSIONS_PER_ADDRESS"),
-        None,
-    ),
-    key("max_request", Some("NETSOCKET_MAX_REQUEST"), None),
-    key("max_archives", Some("NETSOCKET_MAX_ARCHIVES"), None),
-    key(
-        "max_planned_files",
-        Some("NETSOCKET_MAX_PLANNED_FILES"),
-        None,
-    ),
-    key("archive_threads", Some("NETSOCKET_ARCHIVE_THREADS"), None),
-    key("archive_blocks", Some("NETSOCKET_ARCHIVE_BLOCKS"), None),
-    key("old_wire", Some("NETSOCKET_OLD_WIRE"), None),
-    key("spool_dir", Some("NETSOCKET_SPOOL_DIR"), None),
-    key("spool_limit", Some("NETSOCKET_SPOOL_LIMIT"), None),
-    key("spool_reserve", Some("NETSOCKET_SPOOL_RESERVE"), None),
-    key("confinement", Some("NETSOCKET_CONFINEMENT"), None),
-    key("drain_timeout", Some("NETSOCKET_DRAIN_TIMEOUT"), None),
-    LOG_KEYS[0],
-    LOG_KEYS[1],
-    key("admin", Some("NETSOCKET_ADMIN"), Some("--admin")),
-    key("index", Some("NETSOCKET_INDEX"), None),
-    key("index_batch", Some("NETSOCKET_INDEX_BATCH"), None),
-    key("rescan_interval", Some("NETSOCKET_RESCAN_INTERVAL"), None),
-    key("max_watches", Some("NETSOCKET_MAX_WATCHES"), None),
-    key("allow_hidden", Some("NETSOCKET_ALLOW_HIDDEN"), None),
-];
-
-const fn key(name: &'static str, env: Option<&'static str>, flag: Option<&'static str>) -> Key {
-    Key { name, env, flag }
-}
-
 /// Settings that have passed all checks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// The directory to share.
     pub root: PathBuf,
     /// What the server calls itself.
     pub name: String,
     /// The answer to the port question of the old wire.
     pub advertise_port: u16,
-    /// `HOST:PORT` of the Kafka brokers; none switches telemetry off.
-    pub kafka: Vec<String>,
+    /// Where telemetry goes; none switches it off.
+    pub kafka: Option<ProducerConfig>,
     /// Where metrics and health are served over HTTP; port 0 lets the system choose, none switches it off.
     pub admin: Option<SocketAddr>,
     /// Whether the files of the tree are kept in memory; if not, each request walks the tree.
@@ -157,7 +116,7 @@ pub struct Config {
     pub progress_timeout: Duration,
     /// Sessions at a time.
     pub max_sessions: usize,
-    /// Sessions at a time from one address. Behind a balancer all come from the balancer's.
+    /// Sessions at a time from one address. Behind a balancer without the PROXY protocol all come from the balancer's.
     pub max_sessions_per_address: usize,
     /// Bytes of a request.
     pub max_request: usize,
@@ -187,10 +146,15 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
+/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
+    #[serde(flatten)]
+    producer: RawProducer,
+    #[serde(flatten)]
+    access: RawAccess,
     listen: Option<Scalar>,
+    proxy_protocol: Option<Scalar>,
     root: Option<Scalar>,
     name: Option<Scalar>,
     advertise_port: Option<Scalar>,
@@ -227,10 +191,11 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             listen: DEFAULT_LISTEN,
+            proxy_protocol: false,
             root: root.into(),
             name: Identity::new(Role::Fileserver, "").host,
             advertise_port: DEFAULT_ADVERTISE_PORT,
-            kafka: Vec::new(),
+            kafka: None,
             admin: None,
             index: true,
             index_batch: DEFAULT_INDEX_BATCH,
@@ -297,6 +262,12 @@ impl Raw {
                 default.listen,
                 "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
             ),
+            proxy_protocol: switch(
+                check,
+                "proxy_protocol",
+                self.proxy_protocol.as_ref(),
+                default.proxy_protocol,
+            ),
             root: path(check, "root", self.root.as_ref(), default.root),
             name: check.read_with(
                 "name",
@@ -312,13 +283,7 @@ impl Raw {
                 "a port from 1 to 65535",
                 |text| text.parse().ok().filter(|port| *port != 0),
             ),
-            kafka: check.read_with(
-                "kafka",
-                self.kafka.as_ref(),
-                default.kafka,
-                "HOST:PORT of a Kafka broker, or several with commas between",
-                |text| parse_brokers(text).ok(),
-            ),
+            kafka: kafka::kafka(check, self.kafka.as_ref(), &self.producer, &self.access),
             idle_timeout: check.duration(
                 "idle_timeout",
                 self.idle_timeout.as_ref(),

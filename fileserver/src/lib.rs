@@ -9,6 +9,7 @@
 //!
 //! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
 
+mod acceptor;
 mod access;
 mod addresses;
 mod admin;
@@ -17,7 +18,9 @@ pub mod compress;
 pub mod config;
 mod confine;
 pub mod error;
+mod figures;
 mod index;
+mod introduction;
 mod listing;
 mod matcher;
 mod metadata;

@@ -33,6 +33,9 @@ struct Flags {
     /// Where to listen [default: 0.0.0.0:9000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Every connection begins with a header of the PROXY protocol [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    proxy_protocol: Option<String>,
     /// The directory to share [default: the home directory]
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
 fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     let given = [
         ("listen", &flags.listen),
+        ("proxy_protocol", &flags.proxy_protocol),
         ("root", &flags.root),
         ("name", &flags.name),
         ("advertise_port", &flags.advertise_port),

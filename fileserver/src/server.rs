@@ -1,38 +1,28 @@
-//! The listener of a file server, and the life of its sessions: accept, serve, stop, drain.
+//! The life of a file server: bind, confine, serve, stop, drain.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_telemetry::{Figures, Identity, Producer, ProducerConfig, Role, Sinks, heartbeat};
+use netsocket_telemetry::{Identity, Producer, Role, Sinks, heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::addresses::Addresses;
+use crate::acceptor::Acceptor;
 use crate::admin;
 use crate::config::Config;
 use crate::confine::{ConfineError, confine};
+use crate::figures::figures;
 use crate::root::{Root, RootError};
 use crate::service::Service;
-use crate::session::{self, Full};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
-
-/// Refusals in words at a time; more are refused by a close.
-const REFUSALS: usize = 32;
-
-/// The pause after an accept that failed for want of descriptors or memory: doubled each time, up to the second.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
-
-/// Warnings about refused connections, and about failed accepts, come at most this often.
-const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the last records may take on their way to Kafka.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -112,7 +102,7 @@ impl Bound {
             *confinement,
             &self.root,
             spool_dir,
-            !kafka.is_empty(),
+            kafka.is_some(),
         )?)
     }
 
@@ -176,7 +166,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     let producer = start_heartbeat(&config, &service, beat_end.clone());
     let sessions = TaskTracker::new();
 
-    let acceptor = Acceptor::new(&service, &sessions);
+    let acceptor = Acceptor::new(&service, &sessions, config.proxy_protocol);
     // Ends only with the token, as an accept that fails is tried again.
     let _: Option<()> = shutdown.run_until_cancelled(acceptor.run(listener)).await;
 
@@ -209,149 +199,20 @@ fn start_heartbeat(
     service: &Arc<Service>,
     end: CancellationToken,
 ) -> Option<Producer> {
-    if config.kafka.is_empty() {
-        return None;
-    }
     let identity = Identity::new(Role::Fileserver, config.name.as_str());
-    let producer = Producer::start(ProducerConfig::new(config.kafka.clone()), identity.key());
+    let producer = Producer::start(config.kafka.clone()?, identity.key());
     let service = Arc::clone(service);
-    let figures = move || Figures {
-        client_count: service.sessions.since_start(),
-        active_clients: service.sessions.open(),
-        ..Figures::default()
-    };
     let sinks = Sinks {
         history: None,
         producer: Some(producer.clone()),
     };
-    tokio::spawn(heartbeat(identity, figures, sinks, end));
+    tokio::spawn(heartbeat(identity, move || figures(&service), sinks, end));
     Some(producer)
-}
-
-/// Accepts connections and makes each a session or a refusal.
-struct Acceptor<'a> {
-    service: &'a Arc<Service>,
-    sessions: &'a TaskTracker,
-    room: Arc<Semaphore>,
-    addresses: Arc<Addresses>,
-    refusals: Arc<Semaphore>,
-}
-
-impl<'a> Acceptor<'a> {
-    fn new(service: &'a Arc<Service>, sessions: &'a TaskTracker) -> Self {
-        Self {
-            service,
-            sessions,
-            room: Arc::new(Semaphore::new(service.max_sessions)),
-            addresses: Arc::new(Addresses::new(service.max_sessions_per_address)),
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
-        }
-    }
-
-    async fn run(&self, listener: TcpListener) {
-        let (first_pause, longest_pause) = PAUSES;
-        let mut pause = first_pause;
-        let mut refused = Seldom::default();
-        let mut failed = Seldom::default();
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    pause = first_pause;
-                    if let Err(full) = self.admit(stream, peer)
-                        && let Some(count) = refused.count(Instant::now())
-                    {
-                        tracing::warn!(%peer, count, reason = %full, "refused");
-                    }
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    if let Some(count) = failed.count(Instant::now()) {
-                        tracing::warn!(%error, count, "cannot accept");
-                    }
-                    sleep(pause).await;
-                    pause = (pause * 2).min(longest_pause);
-                }
-            }
-        }
-    }
-
-    /// Makes a connection a session where there is room. If not, it is refused, in words if few others are.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), Full> {
-        let service = Arc::clone(self.service);
-        match self.permit(peer) {
-            Ok(permit) => {
-                self.sessions.spawn(async move {
-                    session::serve(stream, peer, &service).await;
-                    drop(permit);
-                });
-                Ok(())
-            }
-            Err(full) => {
-                if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
-                    self.sessions.spawn(async move {
-                        session::refuse(stream, &service, full).await;
-                        drop(permit);
-                    });
-                }
-                Err(full)
-            }
-        }
-    }
-
-    /// The right to a session, for as long as what is returned is held.
-    fn permit(&self, peer: SocketAddr) -> Result<impl Send + use<>, Full> {
-        let of_all = Arc::clone(&self.room).try_acquire_owned();
-        let of_all = of_all.map_err(|_| Full::All(self.service.max_sessions))?;
-        let of_address = Addresses::take(&self.addresses, peer.ip());
-        let of_address = of_address.ok_or(Full::Address(self.service.max_sessions_per_address))?;
-        Ok((of_all, of_address))
-    }
-}
-
-/// Errors that `accept(2)` passes on from the connection that it would have returned.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// Events that get a log line for the first of them and then one in a while, with their number.
-#[derive(Debug, Default)]
-struct Seldom {
-    last: Option<Instant>,
-    count: u64,
-}
-
-impl Seldom {
-    /// Counts an event. If a line is due, how many there were since the last line.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.count += 1;
-        if self.last.is_some_and(|last| now - last < WARN_EVERY) {
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.count))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_flood_of_events_is_one_line_a_second() {
-        let mut seldom = Seldom::default();
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(seldom.count(at(0)), Some(1));
-        assert_eq!(seldom.count(at(1)), None);
-        assert_eq!(seldom.count(at(999)), None);
-        assert_eq!(seldom.count(at(1_000)), Some(3));
-    }
 
     #[test]
     fn an_address_in_use_is_named() {

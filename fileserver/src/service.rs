@@ -21,7 +21,7 @@ use crate::error::RequestError;
 use crate::index::{Current, Index};
 use crate::listing::from_index;
 use crate::matcher::Matcher;
-use crate::metrics::{Answers, Requests};
+use crate::metrics::{Answers, ProxyFaults, Requests};
 use crate::root::Root;
 use crate::search::{Found, FoundFile, Sweep, directories, look_again};
 use crate::walk::WalkError;
@@ -57,6 +57,10 @@ pub(crate) struct Service {
     _index_end: DropGuard,
     pub(crate) requests: Requests,
     pub(crate) answers: Answers,
+    pub(crate) proxy_faults: ProxyFaults,
+    /// Bytes sent on all connections since the start, those of answers under way included.
+    pub(crate) sent: Arc<AtomicU64>,
+    archives_begun: AtomicU64,
     planned_files: Arc<Semaphore>,
     max_planned_files: u32,
     pub(crate) max_request: usize,
@@ -104,6 +108,9 @@ impl Service {
             _index_end: index_end.drop_guard(),
             requests: Requests::default(),
             answers: Answers::default(),
+            proxy_faults: ProxyFaults::default(),
+            sent: Arc::default(),
+            archives_begun: AtomicU64::new(0),
             planned_files: Arc::new(Semaphore::new(config.max_planned_files as usize)),
             max_planned_files: config.max_planned_files,
             max_request: config.max_request,
@@ -226,8 +233,14 @@ impl Service {
             .saturating_sub(self.archives.available_permits())
     }
 
-    /// The blocks of an archive, from that one on.
+    /// Archives that were begun since the start, and rests of archives.
+    pub(crate) fn archives_begun(&self) -> u64 {
+        self.archives_begun.load(Ordering::Relaxed)
+    }
+
+    /// Begins to make the blocks of an archive, from that one on.
     pub(crate) fn blocks(&self, plan: &Arc<Plan>, first: u64) -> Blocks {
+        self.archives_begun.fetch_add(1, Ordering::Relaxed);
         let (root, plan) = (Arc::clone(&self.root), Arc::clone(plan));
         Blocks::start(&self.pool, root, plan, first)
     }

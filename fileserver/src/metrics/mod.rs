@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use prometheus::render;
 
+use crate::introduction::NotIntroduced;
+
 /// The result of a request that was answered; that of others is the label of their error.
 pub(crate) const OK: &str = "ok";
 
@@ -95,6 +97,27 @@ impl Answers {
             ("index", self.index.load(Ordering::Relaxed)),
             ("walk", self.walk.load(Ordering::Relaxed)),
         ]
+    }
+}
+
+/// Connections that were closed because nobody was introduced, by [`NotIntroduced::label`].
+#[derive(Debug, Default)]
+pub(crate) struct ProxyFaults([AtomicU64; NotIntroduced::LABELS.len()]);
+
+impl ProxyFaults {
+    /// Counts one.
+    pub(crate) fn count(&self, label: &str) {
+        let labels = NotIntroduced::LABELS.iter();
+        let mut counts = labels.zip(&self.0);
+        if let Some((_, count)) = counts.find(|(known, _)| **known == label) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many of each.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        NotIntroduced::LABELS.into_iter().zip(counts)
     }
 }
 

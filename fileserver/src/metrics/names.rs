@@ -42,6 +42,8 @@ pub const LABEL_VERSION: &str = "version";
 pub const LABEL_COMMAND: &str = "command";
 /// The label with the result of a request: `ok`, or the label of its error.
 pub const LABEL_RESULT: &str = "result";
+/// The label with what was wrong with a PROXY header.
+pub const LABEL_REASON: &str = "reason";
 /// The label with `index` or `walk`.
 pub const LABEL_SOURCE: &str = "source";
 /// The label with `surveying`, `index` or `walking`.
@@ -70,6 +72,11 @@ pub const SESSIONS_ACTIVE: Family = gauge(
 pub const SESSIONS: Family = counter(
     "netsocket_fileserver_sessions_total",
     "Sessions since the start, the open ones included.",
+);
+/// Connections without a PROXY header.
+pub const PROXY_FAULTS: Family = counter(
+    "netsocket_fileserver_proxy_faults_total",
+    "Connections closed because they did not begin with a right PROXY header, by reason.",
 );
 /// Requests.
 pub const REQUESTS: Family = counter(
@@ -169,6 +176,7 @@ pub const ALL: &[Family] = &[
     DRAINING,
     SESSIONS_ACTIVE,
     SESSIONS,
+    PROXY_FAULTS,
     REQUESTS,
     REQUEST_SECONDS,
     SENT_BYTES,

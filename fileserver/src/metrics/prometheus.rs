@@ -17,6 +17,11 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     page.single(names::DRAINING, u8::from(service.stop.is_cancelled()));
     page.single(names::SESSIONS_ACTIVE, service.sessions.open());
     page.single(names::SESSIONS, service.sessions.since_start());
+    let faults = service.proxy_faults.all();
+    page.family(
+        names::PROXY_FAULTS,
+        faults.map(|(reason, count)| ([(names::LABEL_REASON, reason)], count)),
+    );
     requests(&mut page, service);
     page.single(names::ARCHIVES_ACTIVE, service.archives_active());
     let answers = service.answers.both();

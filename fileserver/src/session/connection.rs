@@ -6,6 +6,8 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
@@ -53,15 +55,22 @@ pub(super) struct Connection {
     /// What has come and was not understood yet.
     buffer: BytesMut,
     sent: u64,
+    /// The same of all connections.
+    sent_by_all: Arc<AtomicU64>,
     progress_timeout: Duration,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, progress_timeout: Duration) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        progress_timeout: Duration,
+        sent_by_all: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
             sent: 0,
+            sent_by_all,
             progress_timeout,
         }
     }
@@ -227,6 +236,7 @@ impl Connection {
             match write(&self.stream) {
                 Ok(count) => {
                     self.sent += count as u64;
+                    self.sent_by_all.fetch_add(count as u64, Ordering::Relaxed);
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -11,6 +11,7 @@ mod old;
 mod refuse;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
@@ -48,7 +49,8 @@ async fn open(stream: TcpStream, peer: SocketAddr, service: &Service) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
     }
-    let mut connection = Connection::new(stream, service.progress_timeout);
+    let mut connection =
+        Connection::new(stream, service.progress_timeout, Arc::clone(&service.sent));
     let received = tokio::select! {
         biased;
         () = service.stop.cancelled() => return,

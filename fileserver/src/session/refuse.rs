@@ -1,5 +1,6 @@
 //! A connection that is one too many: the new wire is told so, the old one has no word for it and is closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
@@ -28,7 +29,7 @@ pub(crate) enum Full {
 /// Refuses a connection because there are sessions enough.
 pub(crate) async fn refuse(stream: TcpStream, service: &Service, full: Full) {
     let attempt = async {
-        let mut connection = Connection::new(stream, PATIENCE);
+        let mut connection = Connection::new(stream, PATIENCE, Arc::clone(&service.sent));
         let first = match connection.receive().await {
             Ok(1..) => connection.received().first().copied(),
             _ => None,

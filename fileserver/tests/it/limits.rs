@@ -348,18 +348,3 @@ async fn what_must_stay_free_of_the_disk_is_not_spooled() {
     let mut new = NewClient::connect(server.address).await;
     assert_eq!(new.archive(Query::default()).await.plan.files, 1);
 }
-
-#[tokio::test]
-async fn a_kafka_that_is_not_there_changes_nothing() {
-    let tree = Tree::empty();
-    tree.write(b"directory/small.txt", b"small");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap().to_string();
-    drop(closed);
-    let server = TestServer::with(&tree.root, |config| config.kafka = vec![address]);
-    let mut client = OldClient::connect(server.address).await;
-    assert_eq!(client.ask("dirlist -a").await, "directory\n");
-    assert!(client.archive("w24ft txt").await.is_some());
-    server.stop().await;
-    assert!(client.is_closed().await);
-}

@@ -45,15 +45,18 @@ impl NewClient {
 
     /// Magic and hello sent, the server's magic received.
     pub(crate) async fn greet(address: SocketAddr, version: u16) -> Self {
+        Self::open_with(address, &Self::opening(version)).await
+    }
+
+    /// Magic and hello.
+    pub(crate) fn opening(version: u16) -> Vec<u8> {
         let hello = Hello {
             version,
             software: "test/0".to_owned(),
             name: String::new(),
             features: vec!["unheard-of".to_owned()],
         };
-        let mut bytes = BytesMut::from(&MAGIC[..]);
-        bytes.extend_from_slice(&encoded(&hello));
-        Self::open_with(address, &bytes).await
+        [&MAGIC[..], &encoded(&hello)].concat()
     }
 
     /// Anything sent, the server's magic received.

@@ -19,13 +19,13 @@ use crate::server::{PATIENCE, eventually, patiently};
 use crate::tools::untar;
 use crate::tree::{Tree, random};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_netsocket-fileserver");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_netsocket-fileserver");
 
 /// A user who owns nothing here.
 const NOBODY: u32 = 65_534;
 
 /// The program with nothing in its environment that could be a setting.
-fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NETSOCKET_") {
@@ -36,16 +36,16 @@ fn program(path: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: SocketAddr,
-    /// Lines of its log.
-    log: mpsc::Receiver<String>,
+    pub(crate) address: SocketAddr,
+    /// Lines of its log after the one that tells the address.
+    pub(crate) log: mpsc::Receiver<String>,
 }
 
 impl Running {
     /// Starts it on a port of the system's choice and reads the address from its log.
-    fn start(command: &mut Command, root: &Path) -> Self {
+    pub(crate) fn start(command: &mut Command, root: &Path) -> Self {
         Self::try_start(command, root).expect("it should listen")
     }
 
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// The next line of the log with these words.
-    fn logged(&self, words: &str) -> String {
+    pub(crate) fn logged(&self, words: &str) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap();
             if line.contains(words) {

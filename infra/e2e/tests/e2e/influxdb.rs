@@ -212,16 +212,7 @@ fn fields(influx: &Influx, measurement: &str, role: &str) -> BTreeSet<String> {
 
 fn assert_system_fields(influx: &Influx) {
     for (role, other) in [("balancer", "file server: "), ("fileserver", "balancer: ")] {
-        let mut expected = fields_of("system_stats", other);
-        if role == "fileserver" {
-            // Until a file server counts them.
-            let stored = fields(influx, "system_stats", role);
-            for optional in ["bytes_sent", "archives", "request_errors", "index_entries"] {
-                if !stored.contains(optional) {
-                    expected.remove(optional);
-                }
-            }
-        }
+        let expected = fields_of("system_stats", other);
         assert_eq!(fields(influx, "system_stats", role), expected, "{role}");
     }
 }

@@ -27,6 +27,9 @@ const MECHANISMS: [(&str, SaslMechanism); 3] = [
     ("scram-sha-512", SaslMechanism::ScramSha512),
 ];
 
+/// The name of the one whole program among the producers.
+const FILE_SERVER: &str = "whole-file-server";
+
 fn security(authority: &Path, mechanism: SaslMechanism, password: &str) -> Security {
     let security = Security::default().with_tls(authority, None).unwrap();
     security.with_sasl(Sasl {
@@ -36,7 +39,23 @@ fn security(authority: &Path, mechanism: SaslMechanism, password: &str) -> Secur
     })
 }
 
-fn tls_and_passwords(_: &World) {
+/// A file server, confined to a directory where the certificate is not, with the same settings as any other program.
+fn file_server(world: &World, secured: &Secured) -> Process {
+    let dir = Scratch::new(FILE_SERVER);
+    let mut command = clean_command(Program::Fileserver.path());
+    command
+        .env("NETSOCKET_KAFKA_PASSWORD", PASSWORD)
+        .env("NETSOCKET_KAFKA_USER", USER)
+        .env("NETSOCKET_KAFKA_SASL", "scram-sha-256")
+        .env("NETSOCKET_KAFKA_TLS_CA", secured.authority())
+        .env("NETSOCKET_SPOOL_DIR", dir.path())
+        .args(["--kafka", &secured.address.to_string()])
+        .args(["--listen", "127.0.0.1:0", "--name", FILE_SERVER, "--root"])
+        .arg(world.few_files());
+    Process::start(FILE_SERVER, command, dir)
+}
+
+fn tls_and_passwords(world: &World) {
     let secured = Secured::start();
     let authority = secured.authority();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -73,6 +92,8 @@ fn tls_and_passwords(_: &World) {
     let nobody = Security::default().with_tls(&authority, None).unwrap();
     send("no password", nobody, failed);
 
+    let mut file_server = file_server(world, &secured);
+
     // The topic is as it was asked for, and the collector's way in is the same.
     let mut command = clean_command(Program::Collector.path());
     command
@@ -83,9 +104,11 @@ fn tls_and_passwords(_: &World) {
         .args(["--kafka", &secured.address.to_string()])
         .args(["--stdout=text", "--from-start"]);
     let mut collector = Process::start("collector", command, Scratch::new("collector"));
-    for (name, _) in MECHANISMS {
+    let names = MECHANISMS.map(|(name, _)| name);
+    for name in names.into_iter().chain([FILE_SERVER]) {
         collector.logs(&format!(" fileserver {name} "));
     }
     assert!(collector.log().contains("partition=1") && !collector.log().contains("partition=2"));
     assert_eq!(collector.terminate(), Some(0));
+    assert_eq!(file_server.terminate(), Some(0));
 }

@@ -10,7 +10,7 @@ use e2e::old_client::OldClient;
 use e2e::raw_backend::RawBackend;
 use e2e::{PATIENCE, eventually, tool};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -108,10 +108,21 @@ fn records_in_kafka(world: &World) {
     assert_eq!(record["host"], host.trim());
     for server in &fleet.servers {
         let active = fleet.balancer.admin.count(server.name, "active");
+        // Each session has had one answer; the last of them may be counted a moment after it has come.
+        let asked = json!([{ "name": "dirlist", "requests": active }]);
         let record = kafka.record("a record of a file server", |record| {
-            record["instance"] == server.name && record["active_clients"] == active
+            record["instance"] == server.name
+                && record["active_clients"] == active
+                && record["commands"] == asked
+                && record["index_entries"].is_u64()
         });
         assert_eq!(record["role"], "fileserver");
+        assert_eq!(
+            (&record["archives"], &record["request_errors"]),
+            (&json!(0), &json!(0))
+        );
+        assert!(record["bytes_sent"].as_u64() > Some(0), "{record}");
+        assert!(record["index_entries"].as_u64() > Some(0), "{record}");
         assert_eq!(record["host"], host.trim());
         assert_common(&record);
         assert!(record.get("server_active_clients").is_none(), "{record}");

@@ -1,0 +1,223 @@
+//! Accepts connections and makes each a session or a refusal.
+//!
+//! The accept loop never waits for a client: who a client is behind a proxy is learned in a task of its own, which holds
+//! one of all sessions meanwhile.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+
+use crate::addresses::Addresses;
+use crate::introduction::{NotIntroduced, introduce};
+use crate::service::Service;
+use crate::session::{self, Full};
+
+/// Refusals in words at a time; more are refused by a close.
+const REFUSALS: usize = 32;
+
+/// The pause after an accept that failed for want of descriptors or memory: doubled each time, up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Warnings of one kind come at most this often.
+const WARN_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes connections from a listener.
+#[derive(Debug)]
+pub(crate) struct Acceptor<'a> {
+    sessions: &'a TaskTracker,
+    room: Arc<Semaphore>,
+    door: Arc<Door>,
+}
+
+/// What the tasks of connections share.
+#[derive(Debug)]
+struct Door {
+    service: Arc<Service>,
+    /// Whether connections begin with a PROXY header.
+    proxy_protocol: bool,
+    addresses: Arc<Addresses>,
+    refusals: Arc<Semaphore>,
+    refused: Seldom,
+    not_introduced: Seldom,
+}
+
+impl<'a> Acceptor<'a> {
+    pub(crate) fn new(
+        service: &Arc<Service>,
+        sessions: &'a TaskTracker,
+        proxy_protocol: bool,
+    ) -> Self {
+        Self {
+            sessions,
+            room: Arc::new(Semaphore::new(service.max_sessions)),
+            door: Arc::new(Door {
+                service: Arc::clone(service),
+                proxy_protocol,
+                addresses: Arc::new(Addresses::new(service.max_sessions_per_address)),
+                refusals: Arc::new(Semaphore::new(REFUSALS)),
+                refused: Seldom::default(),
+                not_introduced: Seldom::default(),
+            }),
+        }
+    }
+
+    /// Accepts for ever.
+    pub(crate) async fn run(&self, listener: TcpListener) {
+        let (first_pause, longest_pause) = PAUSES;
+        let mut pause = first_pause;
+        let failed = Seldom::default();
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    pause = first_pause;
+                    self.admit(stream, peer);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    if let Some(count) = failed.count(Instant::now()) {
+                        tracing::warn!(%error, count, "cannot accept");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(longest_pause);
+                }
+            }
+        }
+    }
+
+    /// Makes a connection a session where there is room. If not, it is refused, in words if few others are.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let door = Arc::clone(&self.door);
+        match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(permit) => {
+                self.sessions
+                    .spawn(async move { door.enter(stream, peer, permit).await });
+            }
+            Err(_) => self.refuse(stream, peer),
+        }
+    }
+
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr) {
+        let door = Arc::clone(&self.door);
+        let full = Full::All(door.service.max_sessions);
+        let Ok(permit) = Arc::clone(&door.refusals).try_acquire_owned() else {
+            return door.warn_refused(peer, full);
+        };
+        self.sessions.spawn(async move {
+            let _permit = permit;
+            if let Some(client) = door.introduced(&stream, peer).await {
+                door.warn_refused(client, full);
+                session::refuse(stream, &door.service, full).await;
+            }
+        });
+    }
+}
+
+impl Door {
+    /// One connection that has room among all: who is it, and has that address room, too?
+    async fn enter(&self, stream: TcpStream, peer: SocketAddr, of_all: OwnedSemaphorePermit) {
+        let Some(client) = self.introduced(&stream, peer).await else {
+            return;
+        };
+        if let Some(_of_address) = Addresses::take(&self.addresses, client.ip()) {
+            return session::serve(stream, client, &self.service).await;
+        }
+        // A refusal is no session.
+        drop(of_all);
+        let full = Full::Address(self.service.max_sessions_per_address);
+        self.warn_refused(client, full);
+        if let Ok(_permit) = self.refusals.try_acquire() {
+            session::refuse(stream, &self.service, full).await;
+        }
+    }
+
+    /// The client; nothing where the connection is to be closed.
+    async fn introduced(&self, stream: &TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        if !self.proxy_protocol {
+            return Some(peer);
+        }
+        let introduced = tokio::select! {
+            biased;
+            () = self.service.stop.cancelled() => return None,
+            introduced = introduce(stream, peer) => introduced,
+        };
+        introduced
+            .inspect_err(|error| self.warn_not_introduced(peer, error))
+            .ok()
+    }
+
+    fn warn_refused(&self, peer: SocketAddr, full: Full) {
+        if let Some(count) = self.refused.count(Instant::now()) {
+            tracing::warn!(%peer, count, reason = %full, "refused");
+        }
+    }
+
+    fn warn_not_introduced(&self, peer: SocketAddr, error: &NotIntroduced) {
+        let Some(label) = error.label() else {
+            return tracing::debug!(%peer, %error, "closed");
+        };
+        self.service.proxy_faults.count(label);
+        if let Some(count) = self.not_introduced.count(Instant::now()) {
+            tracing::warn!(%peer, count, reason = %error, "closed: no right PROXY header");
+        }
+    }
+}
+
+/// Errors that `accept(2)` passes on from the connection that it would have returned.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Events that get a log line for the first of them and then one in a while, with their number.
+#[derive(Debug, Default)]
+struct Seldom(Mutex<Since>);
+
+/// What there was since the last line.
+#[derive(Debug, Default)]
+struct Since {
+    last: Option<Instant>,
+    count: u64,
+}
+
+impl Seldom {
+    /// Counts an event. If a line is due, how many there were since the last line.
+    fn count(&self, now: Instant) -> Option<u64> {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.count += 1;
+        if since
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < WARN_EVERY)
+        {
+            return None;
+        }
+        since.last = Some(now);
+        Some(std::mem::take(&mut since.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_events_is_one_line_a_second() {
+        let seldom = Seldom::default();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(seldom.count(at(0)), Some(1));
+        assert_eq!(seldom.count(at(1)), None);
+        assert_eq!(seldom.count(at(999)), None);
+        assert_eq!(seldom.count(at(1_000)), Some(3));
+    }
+}

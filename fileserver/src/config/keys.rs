@@ -1,0 +1,71 @@
+//! Every key of the settings, and its names in the environment and on the command line.
+
+use netsocket_settings::{Key, LOG_KEYS};
+use netsocket_telemetry::names::ENV_KAFKA;
+use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
+
+/// Every setting, in the order of the documentation.
+pub const KEYS: [Key; 42] = [
+    key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
+    key(
+        "proxy_protocol",
+        Some("NETSOCKET_PROXY_PROTOCOL"),
+        Some("--proxy-protocol"),
+    ),
+    key("root", Some("NETSOCKET_ROOT"), Some("--root")),
+    key("name", Some("NETSOCKET_NAME"), Some("--name")),
+    key(
+        "advertise_port",
+        Some("NETSOCKET_ADVERTISE_PORT"),
+        Some("--advertise-port"),
+    ),
+    key("kafka", Some(ENV_KAFKA), Some("--kafka")),
+    PRODUCER_KEYS[0],
+    PRODUCER_KEYS[1],
+    PRODUCER_KEYS[2],
+    PRODUCER_KEYS[3],
+    PRODUCER_KEYS[4],
+    PRODUCER_KEYS[5],
+    PRODUCER_KEYS[6],
+    ACCESS_KEYS[0],
+    ACCESS_KEYS[1],
+    ACCESS_KEYS[2],
+    ACCESS_KEYS[3],
+    ACCESS_KEYS[4],
+    ACCESS_KEYS[5],
+    key("idle_timeout", Some("NETSOCKET_IDLE_TIMEOUT"), None),
+    key("progress_timeout", Some("NETSOCKET_PROGRESS_TIMEOUT"), None),
+    key("max_sessions", Some("NETSOCKET_MAX_SESSIONS"), None),
+    key(
+        "max_sessions_per_address",
+        Some("NETSOCKET_MAX_SESSIONS_PER_ADDRESS"),
+        None,
+    ),
+    key("max_request", Some("NETSOCKET_MAX_REQUEST"), None),
+    key("max_archives", Some("NETSOCKET_MAX_ARCHIVES"), None),
+    key(
+        "max_planned_files",
+        Some("NETSOCKET_MAX_PLANNED_FILES"),
+        None,
+    ),
+    key("archive_threads", Some("NETSOCKET_ARCHIVE_THREADS"), None),
+    key("archive_blocks", Some("NETSOCKET_ARCHIVE_BLOCKS"), None),
+    key("old_wire", Some("NETSOCKET_OLD_WIRE"), None),
+    key("spool_dir", Some("NETSOCKET_SPOOL_DIR"), None),
+    key("spool_limit", Some("NETSOCKET_SPOOL_LIMIT"), None),
+    key("spool_reserve", Some("NETSOCKET_SPOOL_RESERVE"), None),
+    key("confinement", Some("NETSOCKET_CONFINEMENT"), None),
+    key("drain_timeout", Some("NETSOCKET_DRAIN_TIMEOUT"), None),
+    LOG_KEYS[0],
+    LOG_KEYS[1],
+    key("admin", Some("NETSOCKET_ADMIN"), Some("--admin")),
+    key("index", Some("NETSOCKET_INDEX"), None),
+    key("index_batch", Some("NETSOCKET_INDEX_BATCH"), None),
+    key("rescan_interval", Some("NETSOCKET_RESCAN_INTERVAL"), None),
+    key("max_watches", Some("NETSOCKET_MAX_WATCHES"), None),
+    key("allow_hidden", Some("NETSOCKET_ALLOW_HIDDEN"), None),
+];
+
+const fn key(name: &'static str, env: Option<&'static str>, flag: Option<&'static str>) -> Key {
+    Key { name, env, flag }
+}
