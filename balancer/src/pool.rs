@@ -45,6 +45,8 @@ pub struct Pool {
     groups: ArcSwap<Vec<GroupReport>>,
     /// Something has happened that [`Self::attend`] is to look at.
     judge: Arc<Notify>,
+    /// Others may be picked than before.
+    turned: Notify,
     /// Where transitions are told besides the log.
     events: OnceLock<Events>,
 }
@@ -81,6 +83,7 @@ impl Pool {
             }),
             groups: ArcSwap::default(),
             judge: Arc::default(),
+            turned: Notify::new(),
             events: OnceLock::new(),
         };
         pool.set_backends(backends, false, Instant::now());
@@ -186,7 +189,9 @@ impl Pool {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(&core, backend, None);
         }
-        before.into_iter().for_each(|gone| core.leave(gone, now));
+        for gone in before {
+            core.leave(gone, self.events.get(), now);
+        }
         self.apply(&mut core, changes, now);
         come
     }
@@ -289,6 +294,11 @@ impl Pool {
         core.roster.due(now).into_iter().chain(look).min()
     }
 
+    /// Waits until others may be picked than before: somebody who waits for a place may have one now. For one waiter.
+    pub(crate) async fn turned(&self) {
+        self.turned.notified().await;
+    }
+
     /// Has transitions told as events, too. Only the first call counts.
     pub(crate) fn tell_events(&self, events: Events) {
         let _ = self.events.set(events);
@@ -329,6 +339,7 @@ impl Pool {
         snapshot.publish_weights();
         core.slate = slate;
         self.snapshot.store(Arc::new(snapshot));
+        self.turned.notify_one();
     }
 
     fn republish(&self, core: &Core, backend: &Backend, check: Option<CheckReport>) {
@@ -381,9 +392,12 @@ impl Core {
     }
 
     /// From now on the backend is only there for the sessions that it has.
-    fn leave(&mut self, backend: Arc<Backend>, now: Instant) {
+    fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
         let transition = leaving::transition(&backend);
         backend.count_transition(&transition);
+        if let Some(events) = events {
+            history::tell(events, &backend, &transition);
+        }
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
         backend.publish(leaving::report(&backend));

@@ -184,6 +184,14 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
         })
 }
 
+/// Gives places to those that wait when a backend comes; when a session ends, its worker does.
+async fn serve_queue(shared: Arc<Shared>) {
+    loop {
+        shared.pool.turned().await;
+        shared.hand_over();
+    }
+}
+
 /// Whom the pool has: the backends with an address, and those that are looked for.
 fn setup(bound: &Bound) -> Setup<Dns> {
     let fixed = bound.pool.backends();
@@ -206,6 +214,7 @@ impl Control {
     fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
         tasks.spawn(watch(bound.pool(), bound.config.checks.clone()));
+        tasks.spawn(serve_queue(Arc::clone(shared)));
         let (_, setups) = settings::channel(setup(bound));
         tasks.spawn(discover(bound.pool(), setups));
 

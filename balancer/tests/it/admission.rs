@@ -143,7 +143,7 @@ async fn narrow(change: impl FnOnce(&mut Config)) -> (Puppet, Balancer) {
 }
 
 /// Waits until so many are in the queue.
-async fn queued(balancer: &Balancer, count: usize) {
+pub async fn queued(balancer: &Balancer, count: usize) {
     soon(async {
         let wanted = format!("{} {count}", names::QUEUED.name);
         while !balancer

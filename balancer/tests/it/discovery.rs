@@ -1,6 +1,7 @@
 //! Backends behind a name in DNS, as a real server tells them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,8 +14,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::admission::queued;
 use crate::peers::{Dnsmasq, Echo, converse};
-use crate::running::{Balancer, eventually, soon};
+use crate::running::{Balancer, NEVER, eventually, soon};
 
 const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
@@ -359,4 +361,29 @@ async fn many_addresses_are_all_found() {
     dns.name("files.test", &ips);
     let balancer = Balancer::start_with(&[], |config| by_dns(config, dns.address, files(1))).await;
     eventually("all found", || balancer.pool.backends().len() == ips.len()).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_has_one_when_a_server_comes() {
+    let Some(dns) = Dnsmasq::start("who_waits_for_a_place_has_one_when_a_server_comes", &[]).await
+    else {
+        return;
+    };
+    let (_servers, ips, port) = fleet().await;
+    dns.name("files.test", &ips[..1]);
+    let balancer = Balancer::start_with(&[], |config| {
+        by_dns(config, dns.address, files(port));
+        config.groups[0].attributes.max_connections = NonZeroU32::new(1);
+        config.queue.timeout = NEVER;
+    })
+    .await;
+    balancer.up(1).await;
+    let mut first = Session::open(&balancer).await;
+    let mut waits = BufReader::new(balancer.connect().await);
+    queued(&balancer, 1).await;
+    dns.name("files.test", &ips[..2]);
+    let mut with = String::new();
+    soon(waits.read_line(&mut with)).await.unwrap();
+    assert_eq!((first.with.as_str(), with.as_str()), ("one", "two\n"));
+    first.works().await;
 }
