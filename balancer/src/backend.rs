@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use crate::balance::BackendId;
+use crate::connect_times::ConnectTimes;
 use crate::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
 };
@@ -83,6 +84,7 @@ pub struct Backend {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     connect_micros: AtomicU64,
+    connect_times: ConnectTimes,
     checks_passed: AtomicU64,
     checks_failed: AtomicU64,
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
@@ -178,6 +180,7 @@ impl Backend {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             connect_micros: AtomicU64::new(0),
+            connect_times: ConnectTimes::default(),
             checks_passed: AtomicU64::new(0),
             checks_failed: AtomicU64::new(0),
             transitions: Mutex::default(),
@@ -257,6 +260,12 @@ impl Backend {
             checks_passed: self.checks_passed.load(Relaxed),
             checks_failed: self.checks_failed.load(Relaxed),
         }
+    }
+
+    /// How long connects of sessions took.
+    #[must_use]
+    pub fn connect_times(&self) -> &ConnectTimes {
+        &self.connect_times
     }
 
     /// Tells what a session found. Never waits; where all is well it reads one number and changes nothing.
@@ -340,11 +349,16 @@ impl Backend {
         self.active.fetch_update(Relaxed, Relaxed, one_more).is_ok()
     }
 
+    /// Counts a connect of a session that succeeded.
+    pub(crate) fn count_connect(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.connect_micros.store(micros, Relaxed);
+        self.connect_times.count(took);
+    }
+
     /// Counts a session that it took, and learns from how it ended.
     pub(crate) fn count_session(&self, record: &SessionRecord) {
         self.finished.fetch_add(1, Relaxed);
-        let micros = u64::try_from(record.handshake.as_micros()).unwrap_or(u64::MAX);
-        self.connect_micros.store(micros, Relaxed);
         if Termination::is_backend_error(record.termination) {
             self.count_error();
         }

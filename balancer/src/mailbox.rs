@@ -10,6 +10,7 @@ use rustix::io::{Result, read, write};
 use tokio::sync::oneshot;
 
 use crate::backend::Assigned;
+use crate::balance::BackendId;
 use crate::session::SessionView;
 use crate::session_id::SessionId;
 
@@ -22,10 +23,10 @@ pub(crate) enum Mail {
     Client(OwnedFd, SocketAddr),
     /// A place at a backend, for a session that waits for one.
     Place(SessionId, Assigned),
-    /// End a session. Whether there was one is the answer.
-    Kill(SessionId, oneshot::Sender<bool>),
-    /// Say what sessions there are.
-    List(oneshot::Sender<Vec<SessionView>>),
+    /// End a session, or end it only if it is this backend's. Whether there was such a one is the answer.
+    Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
+    /// Say what sessions there are, or what sessions of this backend.
+    List(Option<BackendId>, oneshot::Sender<Vec<SessionView>>),
 }
 
 /// The mailbox of one worker.

@@ -2,12 +2,13 @@
 
 use std::env;
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{self, ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use netsocket_balancer::{Bound, Config, Flags, run};
+use netsocket_balancer::config::Command;
+use netsocket_balancer::{Bound, Config, Flags, ctl, run};
 use netsocket_settings::{init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,6 +22,9 @@ const EXIT_SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if let Some(Command::Ctl(arguments)) = &flags.command {
+        return ctl(&flags, arguments);
+    }
     let config = match Config::load(&flags.layers(), |name| env::var(name).ok()) {
         Ok(config) => config,
         Err(problems) => return bad_start(&problems),
@@ -40,6 +44,19 @@ fn main() -> ExitCode {
         Err(error) => {
             complain(&format!("{error:#}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
+    let mut out = io::stdout();
+    let live = out.is_terminal();
+    let variable = |name: &str| env::var(name).ok();
+    match ctl::run(flags, arguments, variable, &mut out, live) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_code())
         }
     }
 }

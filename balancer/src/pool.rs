@@ -26,7 +26,7 @@ pub use snapshot::NoBackend;
 use self::history::History;
 use self::leaving::Leavers;
 use self::snapshot::Snapshot;
-use crate::backend::{Assigned, Backend, BackendSpec, CheckReport, HealthReport};
+use crate::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::balance::{BackendId, Cursor, Policy};
 use crate::discovery::GroupReport;
 use crate::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
@@ -254,6 +254,31 @@ impl Pool {
         let changes = core.roster.set_admin(id, state, who, now);
         self.apply(&mut core, changes, now);
         backend.checker.notify_one();
+        self.judge.notify_one();
+        Ok(())
+    }
+
+    /// Changes the weight of a backend, until the configuration is read again.
+    ///
+    /// # Errors
+    /// The pool has no such backend.
+    pub fn set_weight(&self, id: BackendId, weight: u32) -> Result<(), UnknownBackend> {
+        let backend = self.backend(id).ok_or(UnknownBackend)?;
+        let now = Instant::now();
+        let mut core = self.core();
+        backend.set_attributes(Attributes {
+            weight,
+            ..backend.attributes()
+        });
+        let backends = self.backends();
+        let members: Vec<_> = backends
+            .iter()
+            .map(|backend| (backend.id(), backend.share()))
+            .collect();
+        let changes = core.roster.set_members(&members, true, now);
+        let slate = core.roster.slate(now);
+        self.install(&mut core, backends, slate);
+        self.apply(&mut core, changes, now);
         self.judge.notify_one();
         Ok(())
     }

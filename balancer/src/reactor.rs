@@ -12,6 +12,7 @@ use tracing::error;
 
 use crate::access_log::Lane;
 use crate::backend::Assigned;
+use crate::balance::BackendId;
 use crate::eager::Eager;
 use crate::poller::{Events, Poller, Readiness, Subject};
 use crate::relay::BUFFER_SIZE;
@@ -127,20 +128,22 @@ impl Reactor {
         self.shared.hand_over();
     }
 
-    /// Ends a session on purpose. Whether there was one.
-    pub(crate) fn kill(&mut self, id: SessionId) -> bool {
-        let has = self.has(id);
+    /// Ends a session on purpose; with `of`, only if it is that backend's. Whether there was such a one.
+    pub(crate) fn kill(&mut self, id: SessionId, of: Option<BackendId>) -> bool {
+        let session = self.sessions.get(id.index);
+        let has = session.is_some_and(|session| session.id() == id && session.is_of(of));
         if has {
             self.step(id.index, |session, _| session.kill());
         }
         has
     }
 
-    /// What sessions there are.
-    pub(crate) fn list(&self) -> Vec<SessionView> {
+    /// What sessions there are; with `of`, those of that backend.
+    pub(crate) fn list(&self, of: Option<BackendId>) -> Vec<SessionView> {
         let now = self.now;
         self.sessions
             .iter()
+            .filter(|session| session.is_of(of))
             .map(|session| session.view(now))
             .collect()
     }

@@ -175,8 +175,8 @@ impl Worker {
                 Mail::Stop => self.stop(),
                 Mail::Place(id, place) => self.reactor.give_place(id, place),
                 // Whoever asked may have given up.
-                Mail::Kill(id, answer) => drop(answer.send(self.reactor.kill(id))),
-                Mail::List(answer) => drop(answer.send(self.reactor.list())),
+                Mail::Kill(id, of, answer) => drop(answer.send(self.reactor.kill(id, of))),
+                Mail::List(of, answer) => drop(answer.send(self.reactor.list(of))),
             }
         }
     }

@@ -51,6 +51,15 @@ impl History {
         }
     }
 
+    /// The newest record.
+    pub fn latest(&self) -> Option<Arc<Record>> {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .back()
+            .cloned()
+    }
+
     /// Adds the newest event; the last 200 are kept.
     pub fn push_event(&self, event: Arc<Event>) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +133,7 @@ mod tests {
             "a gap makes what is before it old, too"
         );
         history.push(at(100));
+        assert_eq!(history.latest(), Some(at(100)));
         assert_eq!(seconds(&history), [100]);
     }
 

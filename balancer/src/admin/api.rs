@@ -8,6 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use netsocket_telemetry::{ProducerStats, Record};
 use serde::Serialize;
 
+use super::backends::DrainView;
+use super::recent::Activity;
 use crate::backend::{Backend, CheckReport};
 use crate::discovery::{GroupReport, Outcome};
 use crate::pool::{DEFAULT_POOL, PastTransition};
@@ -16,18 +18,50 @@ use crate::shared::Shared;
 use crate::termination::Termination;
 
 /// `/api/v1/pools`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Status {
     pub(super) version: &'static str,
+    /// Of this answer.
+    pub(super) time: String,
     pub(super) uptime_seconds: u64,
     pub(super) ready: bool,
     pub(super) draining: bool,
+    /// `null` until the first second is over.
+    pub(super) host: Option<Host>,
     pub(super) sessions: Sessions,
+    pub(super) rates: Rates,
     pub(super) telemetry: Telemetry,
     pub(super) pools: Vec<PoolView>,
 }
 
-#[derive(Debug, Serialize)]
+/// The machine.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Host {
+    pub(super) cpu_percent: f64,
+    pub(super) memory_percent: f64,
+}
+
+/// What happens in a second, on the average of the last few.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub(super) struct Rates {
+    pub(super) sessions: f64,
+    pub(super) errors: f64,
+    pub(super) bytes_up: f64,
+    pub(super) bytes_down: f64,
+}
+
+impl From<Activity> for Rates {
+    fn from(activity: Activity) -> Self {
+        Self {
+            sessions: activity.sessions,
+            errors: activity.errors,
+            bytes_up: activity.bytes_up,
+            bytes_down: activity.bytes_down,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Sessions {
     pub(super) active: u64,
     pub(super) total: u64,
@@ -39,7 +73,7 @@ pub(super) struct Sessions {
     pub(super) by_termination: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Telemetry {
     pub(super) enabled: bool,
     pub(super) connected: bool,
@@ -77,7 +111,7 @@ pub(super) struct GroupView {
     pub(super) age_seconds: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct BackendView {
     pub(super) name: String,
     pub(super) address: String,
@@ -97,11 +131,19 @@ pub(super) struct BackendView {
     pub(super) errors: u64,
     pub(super) bytes_up: u64,
     pub(super) bytes_down: u64,
+    /// The latest connect.
     pub(super) connect_ms: f64,
+    /// Half of the connects of the last minute took no longer; `null` where there was none.
+    pub(super) connect_p50_ms: Option<f64>,
+    /// 99 of a hundred took no longer.
+    pub(super) connect_p99_ms: Option<f64>,
+    pub(super) rates: Rates,
+    /// `null` where no operator has taken it out.
+    pub(super) drain: Option<DrainView>,
     pub(super) checks: Checks,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Checks {
     pub(super) passed: u64,
     pub(super) failed: u64,
@@ -139,22 +181,29 @@ pub(super) fn unready(shared: &Shared) -> Option<&'static str> {
 }
 
 impl Status {
-    pub(super) fn new(shared: &Shared, stats: Option<ProducerStats>) -> Self {
+    pub(super) fn new(
+        shared: &Shared,
+        host: Option<Host>,
+        all: Activity,
+        stats: Option<ProducerStats>,
+        backends: Vec<BackendView>,
+    ) -> Self {
         let pool = &shared.pool;
-        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-        let backends = pool.backends().into_iter().chain(leaving);
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            time: rfc3339(SystemTime::now()),
             uptime_seconds: shared.uptime().as_secs(),
             ready: unready(shared).is_none(),
             draining: shared.is_draining(),
+            host,
             sessions: Sessions::new(shared),
+            rates: all.into(),
             telemetry: Telemetry::new(stats),
             pools: vec![PoolView {
                 name: DEFAULT_POOL,
                 balance: pool.policy().label(),
                 failing_open: pool.is_failing_open(),
-                backends: backends.map(|backend| BackendView::new(&backend)).collect(),
+                backends,
                 groups: pool.groups().iter().map(GroupView::from).collect(),
             }],
         }
@@ -202,7 +251,7 @@ impl Telemetry {
 }
 
 impl BackendView {
-    fn new(backend: &Backend) -> Self {
+    pub(super) fn new(backend: &Backend, activity: Activity, drain: Option<DrainView>) -> Self {
         let (report, figures) = (backend.report(), backend.figures());
         let attributes = backend.attributes();
         Self {
@@ -222,6 +271,10 @@ impl BackendView {
             bytes_up: figures.bytes_up,
             bytes_down: figures.bytes_down,
             connect_ms: millis(figures.connect),
+            connect_p50_ms: activity.connect_p50.map(millis),
+            connect_p99_ms: activity.connect_p99.map(millis),
+            rates: activity.into(),
+            drain,
             checks: Checks {
                 passed: figures.checks_passed,
                 failed: figures.checks_failed,
@@ -293,6 +346,6 @@ impl From<&CheckReport> for CheckView {
     }
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -1,4 +1,4 @@
-//! Who may change something through the admin HTTP. Reading is free; see docs/operations.md.
+//! Who may change something through the admin HTTP. Reading is free; see docs/admin.md.
 //!
 //! Three dangers are met: another machine that can reach the address, a web page in the operator's browser that sends
 //! requests to it, and the same page after its name was made to point here (DNS rebinding).
@@ -7,12 +7,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::Json;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderMap, HeaderName, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::warn;
+use serde::Serialize;
 
 use super::Admin;
 
@@ -53,16 +54,51 @@ impl fmt::Display for Denied {
 pub(super) async fn guard(
     State(admin): State<Arc<Admin>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    route: MatchedPath,
     request: Request,
     next: Next,
 ) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let place = (route.as_str(), path.as_str());
     match judge(peer.ip(), request.headers(), admin.token.as_deref()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let response = next.run(request).await;
+            let status = response.status();
+            admin.changes.answered(peer, &method, place, status);
+            response
+        }
         Err(denied) => {
-            warn!(%peer, method = %request.method(), path = request.uri().path(), %denied, "change refused");
+            admin.changes.denied(peer, &method, place, denied);
             (denied.status(), format!("{denied}\n")).into_response()
         }
     }
+}
+
+/// `/api/v1/whoami`: whether whoever asks may change something, in the same way.
+#[derive(Debug, Serialize)]
+struct WhoAmI {
+    peer: SocketAddr,
+    changes: bool,
+    /// Why not.
+    why: Option<String>,
+    /// Whether a token would help.
+    token: bool,
+}
+
+pub(super) async fn whoami(
+    State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let denied = judge(peer.ip(), &headers, admin.token.as_deref()).err();
+    let answer = WhoAmI {
+        peer,
+        changes: denied.is_none(),
+        why: denied.map(|denied| denied.to_string()),
+        token: admin.token.is_some()
+            && matches!(denied, Some(Denied::WrongToken | Denied::ForeignHost)),
+    };
+    ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
 
 /// Whether a request from `peer` with such headers may change something.

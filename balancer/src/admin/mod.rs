@@ -1,46 +1,47 @@
 //! Admin HTTP: liveness, readiness, metrics, the API and the status page.
 //!
-//! | path | what |
-//! | --- | --- |
-//! | `/healthz` | 200 while the process answers |
-//! | `/readyz` | 200 when at least one backend is up and nothing is draining, else 503 with the reason |
-//! | `/metrics` | Prometheus text |
-//! | `/api/v1/pools` | JSON: the process, its pools and their backends |
-//! | `/api/v1/transitions` | JSON: the latest changes of backends' states, with their reasons |
-//! | `/api/v1/history` | JSON: the telemetry records of the last ten minutes |
-//! | `/api/v1/sessions` | JSON: the open sessions; `DELETE /api/v1/sessions/ID` ends one |
-//! | `/api/v1/relay` | JSON: the mode of the relay; `PUT` changes it |
-//! | `/` | status page |
-//!
-//! What changes something is behind the [`guard`].
+//! `docs/admin.md` says what each path is for; a test compares it with [`routes`]. What changes something is behind the
+//! [`guard`].
 
 mod api;
+mod backends;
+mod changes;
+mod events;
 mod guard;
 mod page;
+mod recent;
 mod relay;
+mod routes;
 mod sessions;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, put};
-use axum::{Json, Router};
+use axum::serve::ListenerExt as _;
 use netsocket_telemetry::{History, Producer};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tracing::error;
 
+use self::changes::Changes;
+use self::events::Listeners;
+use self::recent::{Mark, Recent};
+use self::routes::{Routes, Verb};
+use crate::backend::Backend;
+use crate::drain::Drains;
 use crate::metrics;
 use crate::shared::Shared;
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// The status page loads nothing from anywhere and talks to this server only.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+/// A peer that takes nothing of what it is sent for so long is cut off.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// What the admin HTTP can see.
 pub(crate) struct Admin {
@@ -49,6 +50,10 @@ pub(crate) struct Admin {
     producer: Option<Producer>,
     /// What clients on other machines must know to change something.
     token: Option<String>,
+    recent: Mutex<Recent>,
+    drains: Drains,
+    listeners: Listeners,
+    changes: Changes,
 }
 
 impl Admin {
@@ -63,42 +68,101 @@ impl Admin {
             history,
             producer,
             token,
+            recent: Mutex::default(),
+            drains: Drains::default(),
+            listeners: Listeners::default(),
+            changes: Changes::default(),
         }
     }
 
     fn status(&self) -> api::Status {
         let stats = self.producer.as_ref().map(Producer::stats);
-        api::Status::new(&self.shared, stats)
+        let (now, mark) = (Instant::now(), Mark::of(&self.shared));
+        let all = self.recent().all(now, &mark.all);
+        let pool = &self.shared.pool;
+        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
+        let backends = pool.backends().into_iter().chain(leaving);
+        let backends = backends
+            .map(|backend| self.view(&backend, now, &mark))
+            .collect();
+        api::Status::new(&self.shared, self.host(), all, stats, backends)
+    }
+
+    fn backend(&self, backend: &Backend) -> api::BackendView {
+        self.view(backend, Instant::now(), &Mark::of(&self.shared))
+    }
+
+    fn view(&self, backend: &Backend, now: Instant, mark: &Mark) -> api::BackendView {
+        let counts = mark.backends.get(&backend.id()).copied();
+        let counts = counts.unwrap_or_default();
+        let activity = self.recent().backend(now, backend.id(), &counts);
+        let drain = backends::DrainView::new(backend, &self.drains, now);
+        api::BackendView::new(backend, activity, drain)
+    }
+
+    fn host(&self) -> Option<api::Host> {
+        let last = self.history.latest()?;
+        Some(api::Host {
+            cpu_percent: last.sample.cpu_percent,
+            memory_percent: last.sample.memory_percent,
+        })
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        // Marks come and go whole.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Serves for ever.
 pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
-    let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).await {
-        error!(%error, "admin HTTP ended");
+    let admin = Arc::new(admin);
+    let router = routes().into_router(Arc::clone(&admin));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|socket| {
+        // Without it a reader of events that stalls would only cost more.
+        let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+        let _ = set_tcp_user_timeout(&*socket, limit);
+    });
+    tokio::select! {
+        () = events::tick(admin) => {}
+        result = axum::serve(listener, service).into_future() => {
+            if let Err(error) = result {
+                error!(%error, "admin HTTP ended");
+            }
+        }
     }
 }
 
-fn router(admin: Admin) -> Router {
-    let admin = Arc::new(admin);
-    let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
-    let changes = Router::new()
-        .route("/api/v1/relay", put(relay::change))
-        .route("/api/v1/sessions/{id}", delete(sessions::kill))
-        .route_layer(guarded);
-    Router::new()
-        .route("/", get(status_page))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(prometheus))
-        .route("/api/v1/pools", get(pools))
-        .route("/api/v1/transitions", get(transitions))
-        .route("/api/v1/history", get(history))
-        .route("/api/v1/relay", get(relay::read))
-        .route("/api/v1/sessions", get(sessions::list))
-        .merge(changes)
-        .with_state(admin)
+fn routes() -> Routes {
+    Routes::new()
+        .read("/", status_page)
+        .read("/healthz", async || "ok\n")
+        .read("/readyz", ready)
+        .read("/metrics", prometheus)
+        .read("/api/v1/whoami", guard::whoami)
+        .read("/api/v1/pools", pools)
+        .read("/api/v1/backends/{name}", backends::one)
+        .change(Verb::Post, "/api/v1/backends/{name}/drain", backends::drain)
+        .change(Verb::Post, "/api/v1/backends/{name}/ready", backends::ready)
+        .change(
+            Verb::Post,
+            "/api/v1/backends/{name}/maintenance",
+            backends::maintenance,
+        )
+        .change(
+            Verb::Put,
+            "/api/v1/backends/{name}/weight",
+            backends::weight,
+        )
+        .read("/api/v1/sessions", sessions::list)
+        .change(Verb::Delete, "/api/v1/sessions", sessions::kill_all)
+        .change(Verb::Delete, "/api/v1/sessions/{id}", sessions::kill)
+        .read("/api/v1/transitions", transitions)
+        .read("/api/v1/history", history)
+        .read("/api/v1/events", events::stream)
+        .read("/api/v1/relay", relay::read)
+        .change(Verb::Put, "/api/v1/relay", relay::change)
 }
 
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
@@ -110,7 +174,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
     let stats = admin.producer.as_ref().map(Producer::stats);
-    let text = metrics::render(&admin.shared, stats.as_ref());
+    let text = metrics::render(&admin.shared, &admin.changes.counts(), stats.as_ref());
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
 }
 
@@ -135,10 +199,40 @@ async fn history(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn status_page(State(admin): State<Arc<Admin>>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-    ];
-    (headers, page::render(&admin.status())).into_response()
+    let sessions = events::first_view(&admin).await;
+    page::response(&admin.status(), sessions.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    const PAGE: &str = include_str!("../../../docs/admin.md");
+
+    /// The rows of the page's table: method, path, who may.
+    fn documented() -> BTreeSet<(String, String, bool)> {
+        let rows = PAGE.lines().filter(|line| line.starts_with("| `"));
+        rows.filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let (method, path) = cells.get(1)?.trim_matches('`').split_once(' ')?;
+            path.starts_with('/').then(|| {
+                (
+                    method.to_owned(),
+                    path.to_owned(),
+                    cells.get(2) == Some(&"guarded"),
+                )
+            })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_path_is_documented_as_it_is() {
+        let routes = super::routes();
+        let known = routes.table().iter().map(|route| {
+            let path = route.path.replace("{name}", "NAME").replace("{id}", "ID");
+            (route.method.to_owned(), path, route.changes)
+        });
+        assert_eq!(known.collect::<BTreeSet<_>>(), documented());
+    }
 }

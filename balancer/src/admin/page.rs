@@ -1,21 +1,135 @@
-//! The status page. The server fills in the first table, so that it can be read without scripts; the page's own
-//! script then keeps it up to date from the API.
+//! The status page. The server fills in the first view, so that it can be read without scripts; the page's own script
+//! then keeps it up to date from the events. Style and script stand in the page, under a nonce of its own.
 
 use std::fmt::Write as _;
+use std::io;
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::api::{BackendView, Status};
+use super::sessions::Entry;
+use crate::units;
 
-const PAGE: &str = include_str!("status.html");
-const SUMMARY: &str = "<!--summary-->";
-const ROWS: &str = "<!--rows-->";
+const PAGE: &str = include_str!("page/status.html");
+const STYLE: &str = include_str!("page/status.css");
+const SCRIPT: &str = include_str!("page/status.js");
 
-pub(super) fn render(status: &Status) -> String {
-    let backends = status.pools.iter().flat_map(|pool| &pool.backends);
-    let rows: String = backends.map(row).collect();
-    PAGE.replace(SUMMARY, &summary(status)).replace(ROWS, &rows)
+/// A cell: its label, its class, what it says, and what stands small below.
+type Cell = (&'static str, String, String, String);
+
+pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response {
+    let nonce = match nonce() {
+        Ok(nonce) => nonce,
+        Err(error) => {
+            let said = format!("no random numbers: {error}\n");
+            return (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
+        }
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, policy(&nonce)),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, render(status, sessions, &nonce)).into_response()
 }
 
-fn summary(status: &Status) -> String {
+/// The page loads nothing from anywhere, talks to this server only, and is nobody's frame.
+fn policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn nonce() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
+    let backends: Vec<&BackendView> = status
+        .pools
+        .iter()
+        .flat_map(|pool| &pool.backends)
+        .collect();
+    let shown = sessions.unwrap_or_default();
+    let percent =
+        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0} %"));
+    let mut backend_heads: Vec<_> = backend_cells(&BackendView::default()).to_vec();
+    backend_heads.push((
+        "Open, ten minutes",
+        String::new(),
+        String::new(),
+        String::new(),
+    ));
+    let rows = |rows: Vec<String>| rows.join("");
+    let version = format!("netsocket-balancer {}", escaped(status.version));
+    let values = [
+        ("nonce", nonce.to_owned()),
+        ("style", STYLE.to_owned()),
+        ("script", SCRIPT.to_owned()),
+        ("headline", escaped(&headline(status, &backends))),
+        ("version", version),
+        ("active", status.sessions.active.to_string()),
+        ("fresh", units::rate(status.rates.sessions)),
+        ("down", byte_rate(status.rates.bytes_down)),
+        ("up", byte_rate(status.rates.bytes_up)),
+        ("cpu", percent(status.host.map(|host| host.cpu_percent))),
+        (
+            "memory",
+            percent(status.host.map(|host| host.memory_percent)),
+        ),
+        ("backend-heads", heads(&backend_heads)),
+        (
+            "backends",
+            rows(
+                backends
+                    .iter()
+                    .map(|backend| row(&backend.name, &backend.address, &backend_cells(backend)))
+                    .collect(),
+            ),
+        ),
+        ("session-heads", heads(&session_cells(&Entry::default()))),
+        (
+            "sessions",
+            rows(
+                shown
+                    .iter()
+                    .map(|entry| row(&entry.client, &entry.id, &session_cells(entry)))
+                    .collect(),
+            ),
+        ),
+        ("sessions-count", count(status.sessions.active, sessions)),
+    ];
+    filled(&values)
+}
+
+/// The page with each `<!--name-->` replaced. What was filled in is not looked at again.
+fn filled(values: &[(&str, String)]) -> String {
+    let mut page = String::with_capacity(PAGE.len() + STYLE.len() + SCRIPT.len());
+    let mut rest = PAGE;
+    while let Some((before, after)) = rest.split_once("<!--") {
+        page.push_str(before);
+        let (name, after) = after.split_once("-->").unwrap_or((after, ""));
+        let value = values.iter().find(|(known, _)| *known == name);
+        page.push_str(value.map_or("", |(_, value)| value));
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+fn headline(status: &Status, backends: &[&BackendView]) -> String {
     let failing_open = status.pools.iter().any(|pool| pool.failing_open);
     let state = match (status.draining, status.ready, failing_open) {
         (true, ..) => "draining",
@@ -23,55 +137,140 @@ fn summary(status: &Status) -> String {
         (false, false, true) => "no backend is healthy, all in service are used",
         (false, false, false) => "no backend is up",
     };
+    let members = backends.iter().filter(|backend| backend.state != "leaving");
+    let up = members.clone().filter(|backend| backend.state == "up");
     let sessions = &status.sessions;
     format!(
-        "{state}; sessions: {} open, {} since the start",
-        sessions.active, sessions.total
+        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}",
+        up.count(),
+        members.count(),
+        sessions.active,
+        sessions.total,
+        units::age(Duration::from_secs(status.uptime_seconds)),
     )
 }
 
-fn row(backend: &BackendView) -> String {
-    let mut html = String::new();
-    let state = backend.state;
-    // Writing to a string cannot fail.
-    let _ = write!(
-        html,
-        "<tr><th scope=\"row\">{}<small>{}</small></th><td class=\"{state}\">{state}<small>{}</small></td>",
-        escaped(&backend.name),
-        escaped(&backend.address),
-        escaped(&backend.reason),
-    );
-    let numbers = [
-        backend.active.to_string(),
-        backend.total.to_string(),
-        backend.errors.to_string(),
-        bytes(backend.bytes_up),
-        bytes(backend.bytes_down),
-        format!("{:.2} ms", backend.connect_ms),
-    ];
-    for number in numbers {
-        let _ = write!(html, "<td class=\"n\">{number}</td>");
+fn count(open: u64, sessions: Option<&[Entry]>) -> String {
+    match sessions {
+        None => format!("{open} open, too many to look at every second"),
+        Some(shown) if (shown.len() as u64) < open => format!("{} of {open} open", shown.len()),
+        Some(_) => format!("{open} open"),
     }
-    html.push_str("</tr>\n");
+}
+
+fn backend_cells(backend: &BackendView) -> [Cell; 8] {
+    let number = |label, main: String, small: String| (label, "n".to_owned(), main, small);
+    let rates = &backend.rates;
+    let share = backend.weight_share;
+    [
+        (
+            "State",
+            format!("state {}", backend.state),
+            backend.state.to_owned(),
+            backend.reason.clone(),
+        ),
+        number(
+            "Open",
+            backend.active.to_string(),
+            backend
+                .max_connections
+                .map_or(String::new(), |most| format!("of {most}")),
+        ),
+        number(
+            "New",
+            units::rate(rates.sessions),
+            format!("{} in all", backend.total),
+        ),
+        number(
+            "From clients",
+            byte_rate(rates.bytes_up),
+            units::bytes(backend.bytes_up as f64),
+        ),
+        number(
+            "To clients",
+            byte_rate(rates.bytes_down),
+            units::bytes(backend.bytes_down as f64),
+        ),
+        number(
+            "Connect p50",
+            units::millis(backend.connect_p50_ms),
+            format!("p99 {}", units::millis(backend.connect_p99_ms)),
+        ),
+        number(
+            "Errors",
+            backend.errors.to_string(),
+            units::rate(rates.errors),
+        ),
+        number(
+            "Weight",
+            backend.weight.to_string(),
+            match share {
+                _ if backend.backup => "backup".to_owned(),
+                part if part > 0.0 && part < 1.0 => format!("{:.0} % now", part * 100.0),
+                _ => String::new(),
+            },
+        ),
+    ]
+}
+
+fn session_cells(entry: &Entry) -> [Cell; 5] {
+    let number = |label, main: String| (label, "n".to_owned(), main, String::new());
+    [
+        (
+            "Backend",
+            String::new(),
+            entry.backend.clone().unwrap_or_else(|| "–".to_owned()),
+            entry.stage.to_owned(),
+        ),
+        number(
+            "Age",
+            units::age(Duration::from_secs_f64(entry.age_ms / 1000.0)),
+        ),
+        number("From client", units::bytes(entry.bytes_up as f64)),
+        number("To client", units::bytes(entry.bytes_down as f64)),
+        number("Rate", entry.rate.map_or("–".to_owned(), byte_rate)),
+    ]
+}
+
+fn byte_rate(per_second: f64) -> String {
+    format!("{}/s", units::bytes(per_second))
+}
+
+fn heads(cells: &[Cell]) -> String {
+    let mut html = String::new();
+    for (label, class, ..) in cells {
+        let class = if class == "n" { " class=\"n\"" } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            html,
+            "<th role=\"columnheader\" scope=\"col\"{class}>{label}</th>"
+        );
+    }
+    html.push_str(
+        "<th role=\"columnheader\" scope=\"col\"><span class=\"unseen\">Actions</span></th>",
+    );
     html
 }
 
-/// As the page's script writes them: `17 B`, `1.5 kB`, `20.0 MB`.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut unit = 0;
-    let mut whole = count;
-    let mut rest = 0;
-    while whole >= 1000 && unit + 1 < UNITS.len() {
-        rest = whole % 1000;
-        whole /= 1000;
-        unit += 1;
+fn row(name: &str, detail: &str, cells: &[Cell]) -> String {
+    let mut html = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        html,
+        "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><span>{}</span><small>{}</small></th>",
+        escaped(name),
+        escaped(detail),
+    );
+    for (label, class, main, small) in cells {
+        let _ = write!(
+            html,
+            "<td role=\"cell\" class=\"{class}\" data-label=\"{label}\"><span>{}</span><small>{}</small></td>",
+            escaped(main),
+            escaped(small),
+        );
     }
-    let unit_name = UNITS.get(unit).unwrap_or(&"B");
-    match unit {
-        0 => format!("{whole} {unit_name}"),
-        _ => format!("{whole}.{} {unit_name}", rest / 100),
-    }
+    html.push_str("</tr>\n");
+    html
 }
 
 fn escaped(text: &str) -> String {
@@ -94,24 +293,56 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_both_places_and_no_outside_resource() {
-        assert_eq!(PAGE.matches(SUMMARY).count(), 1);
-        assert_eq!(PAGE.matches(ROWS).count(), 1);
-        for outside in ["http://", "https://", "src=", "@import", "url("] {
-            assert!(!PAGE.contains(outside), "{outside}");
+    fn every_place_is_filled_and_nothing_comes_from_outside() {
+        let page = render(&Status::default(), Some(&[Entry::default()]), "n0nce");
+        assert!(!page.contains("<!--"));
+        assert_eq!(page.matches("nonce=\"n0nce\"").count(), 2);
+        for outside in [
+            "https://", "src=", "@import", "url(", "style=\"", "onclick=",
+        ] {
+            assert!(!page.contains(outside), "{outside}");
         }
+        // The one name that looks like an address is that of a language.
+        let addresses: Vec<_> = page.match_indices("http://").collect();
+        assert!(
+            addresses
+                .iter()
+                .all(|&(at, _)| page[at..].starts_with("http://www.w3.org/2000/svg"))
+        );
     }
 
     #[test]
-    fn text_is_escaped_and_bytes_are_readable() {
+    fn the_script_has_the_columns_of_the_first_view() {
+        let labels = |name: &str| -> Vec<&str> {
+            let rest = SCRIPT.split_once(&format!("const {name} = [")).unwrap().1;
+            let rows = rest.split_once("\n];").unwrap().0.lines();
+            rows.filter_map(|line| line.trim().strip_prefix("[\"")?.split('"').next())
+                .collect()
+        };
         assert_eq!(
-            escaped("<a href='x'>&\"</a>"),
-            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;"
+            labels("BACKEND"),
+            backend_cells(&BackendView::default()).map(|cell| cell.0)
         );
-        let shown = [0, 999, 1000, 1549, 20_000_000, u64::MAX].map(bytes);
         assert_eq!(
-            shown,
-            ["0 B", "999 B", "1.0 kB", "1.5 kB", "20.0 MB", "18446.7 PB"]
+            labels("SESSION"),
+            session_cells(&Entry::default()).map(|cell| cell.0)
         );
+    }
+
+    #[test]
+    fn what_others_chose_is_escaped() {
+        let entry = Entry {
+            backend: Some("<b>&\"'".to_owned()),
+            ..Entry::default()
+        };
+        let page = render(&Status::default(), Some(&[entry]), "n");
+        assert!(page.contains("<span>&lt;b&gt;&amp;&quot;&#39;</span>"));
+    }
+
+    #[test]
+    fn nonces_differ() {
+        let nonces = [nonce().unwrap(), nonce().unwrap()];
+        assert!(nonces[0].len() == 32 && nonces[0] != nonces[1]);
+        assert!(policy("abc").contains("script-src 'nonce-abc'"));
     }
 }

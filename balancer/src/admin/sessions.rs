@@ -1,21 +1,18 @@
-//! `/api/v1/sessions`: who is connected to whom, and the end of a session on purpose.
+//! `/api/v1/sessions`: who is connected to whom, and the end of sessions on purpose.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use tokio::sync::oneshot;
-use tracing::info;
+use serde::{Deserialize, Serialize};
 
-use super::Admin;
-use crate::mailbox::Mail;
+use super::{Admin, backends};
+use crate::open_sessions;
 use crate::record::millis;
 use crate::session::SessionView;
 use crate::session_id::SessionId;
-use crate::shared::Shared;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -23,75 +20,94 @@ struct List {
     sessions: Vec<Entry>,
 }
 
-#[derive(Debug, Serialize)]
-struct Entry {
-    id: String,
-    client: String,
-    backend: Option<String>,
-    stage: &'static str,
-    age_ms: f64,
-    bytes_up: u64,
-    bytes_down: u64,
+/// One session.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) client: String,
+    pub(super) backend: Option<String>,
+    pub(super) stage: &'static str,
+    pub(super) age_ms: f64,
+    pub(super) bytes_up: u64,
+    pub(super) bytes_down: u64,
+    /// Bytes a second, both ways; only where it was looked at before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rate: Option<f64>,
 }
 
-impl From<SessionView> for Entry {
-    fn from(view: SessionView) -> Self {
+impl Entry {
+    pub(super) fn new(view: SessionView, rate: Option<f64>) -> Self {
         Self {
             id: view.id.to_string(),
             client: view.client.to_string(),
-            backend: view.backend,
+            backend: view.backend.map(|backend| backend.name().to_owned()),
             stage: view.stage,
             age_ms: millis(view.age),
             bytes_up: view.traffic.up,
             bytes_down: view.traffic.down,
+            rate,
         }
     }
 }
 
-/// All open sessions, the oldest first.
-pub(super) async fn list(State(admin): State<Arc<Admin>>) -> Response {
-    let mut all = open_sessions(&admin.shared).await;
+/// Which.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    backend: Option<String>,
+}
+
+/// All open sessions, or those of a backend, the oldest first.
+pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Which>) -> Response {
+    let of = match &which.backend {
+        None => None,
+        Some(name) => match backends::find(&admin, name) {
+            Ok(backend) => Some(backend.id()),
+            Err(wrong) => return wrong.into_response(),
+        },
+    };
+    let mut all = open_sessions::list(&admin.shared, of).await;
     all.sort_by_key(|view| std::cmp::Reverse(view.age));
-    let sessions = all.into_iter().map(Entry::from).collect();
+    let entries = all.into_iter().map(|view| Entry::new(view, None));
+    let sessions = entries.collect();
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (headers, Json(List { sessions })).into_response()
 }
 
-/// Asks every worker. One that is over has none.
-pub(super) async fn open_sessions(shared: &Shared) -> Vec<SessionView> {
-    let mut answers = Vec::new();
-    for member in shared.crew.members() {
-        let (ask, answer) = oneshot::channel();
-        if member.mailbox.send(Mail::List(ask)).is_ok() {
-            answers.push(answer);
-        }
-    }
-    let mut all = Vec::new();
-    for answer in answers {
-        all.extend(answer.await.unwrap_or_default());
-    }
-    all
-}
-
 /// Ends one.
 pub(super) async fn kill(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
-    let Ok(id) = name.parse::<SessionId>() else {
-        return (StatusCode::NOT_FOUND, "no name of a session\n").into_response();
+    let said = match name.parse::<SessionId>() {
+        Err(error) => error.to_string(),
+        Ok(id) if open_sessions::end(&admin.shared, &[id], None).await == 1 => {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        Ok(_) => "no such session".to_owned(),
     };
-    if kill_session(&admin.shared, id).await {
-        info!(session = %id, "session ended on purpose");
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        (StatusCode::NOT_FOUND, "no such session\n").into_response()
-    }
+    (StatusCode::NOT_FOUND, format!("{said}\n")).into_response()
 }
 
-/// Whether there was such a session to end.
-pub(super) async fn kill_session(shared: &Shared, id: SessionId) -> bool {
-    let (ask, answer) = oneshot::channel();
-    let sent = shared
-        .crew
-        .member(id.worker.into())
-        .is_some_and(|member| member.mailbox.send(Mail::Kill(id, ask)).is_ok());
-    sent && answer.await.unwrap_or(false)
+/// How many were ended.
+#[derive(Debug, Serialize)]
+struct Ended {
+    ended: usize,
+}
+
+/// Ends those of a backend.
+pub(super) async fn kill_all(
+    State(admin): State<Arc<Admin>>,
+    Query(which): Query<Which>,
+) -> Response {
+    let Some(name) = &which.backend else {
+        let said = "whose? DELETE /api/v1/sessions?backend=NAME, or /api/v1/sessions/ID\n";
+        return (StatusCode::UNPROCESSABLE_ENTITY, said).into_response();
+    };
+    let backend = match backends::find(&admin, name) {
+        Ok(backend) => backend,
+        Err(wrong) => return wrong.into_response(),
+    };
+    let of = Some(backend.id());
+    let all = open_sessions::list(&admin.shared, of).await;
+    let ids: Vec<SessionId> = all.into_iter().map(|view| view.id).collect();
+    let ended = open_sessions::end(&admin.shared, &ids, of).await;
+    Json(Ended { ended }).into_response()
 }

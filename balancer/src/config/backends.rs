@@ -23,7 +23,8 @@ const SERVICE_FORM: &str =
     "the name of a service without a port, such as _files._tcp.example: its records have the ports";
 const NAME_LENGTH: usize = 64;
 /// As HAProxy has it.
-const MAX_WEIGHT: u64 = 256;
+/// The largest weight of a backend.
+pub const MAX_WEIGHT: u64 = 256;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
 /// The keys of a backend's table.

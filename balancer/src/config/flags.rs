@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use netsocket_settings::{Flag, Layers};
+
+use crate::ctl;
 
 /// Accepts every client, picks a backend, relays bytes both ways.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "netsocket-balancer", version)]
 pub struct Flags {
     /// Settings file (TOML)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Only check the settings: print OK, or every problem, and exit
     #[arg(long)]
@@ -22,11 +24,21 @@ pub struct Flags {
     #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
     pub backends: Vec<String>,
     /// Where the status page, metrics and API are [default: 127.0.0.1:8404]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     pub admin: Option<String>,
     /// Send telemetry to this Kafka broker
     #[arg(long, value_name = "HOST:PORT")]
     pub kafka: Option<String>,
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Something else than to serve.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Ask a running balancer, or change it, through its admin HTTP
+    Ctl(ctl::Arguments),
 }
 
 impl Flags {

@@ -4,6 +4,7 @@
 //! the resolution of names, which belongs to the start (see [`crate::Bound`]).
 
 mod access_log;
+mod admin;
 mod backends;
 mod discovery;
 mod flags;
@@ -25,10 +26,11 @@ use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde::Deserialize;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
+pub use admin::AdminSettings;
 use backends::RawBackends;
-pub use backends::{BACKEND_KEYS, BackendAddress};
+pub use backends::{BACKEND_KEYS, BackendAddress, MAX_WEIGHT};
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL};
-pub use flags::Flags;
+pub use flags::{Command, Flags};
 pub use health::{
     DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
     DEFAULT_CHECK_RISE, DEFAULT_CHECK_TIMEOUT, DEFAULT_EJECTION_CONNECTS,
@@ -64,6 +66,8 @@ pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Which lines are logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
+/// What an address is.
+const ADDRESS: &str = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
 const MAX_WORKERS: u64 = 1024;
 const SHORTEST: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -200,10 +204,7 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
-        let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES);
-        let keys: Vec<Key> = own.chain(telemetry).collect();
-        let (raw, mut check) = load::<Raw>(&keys, layers, &variable)?.into_check();
+        let (raw, mut check) = load::<Raw>(&all_keys(), layers, &variable)?.into_check();
         let beaten = |key: &Key| {
             let set = key
                 .env
@@ -229,14 +230,13 @@ impl Config {
     fn judge(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
-        let address = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
-        let listen = check.parse("listen", value("listen"), defaults.listen, address);
+        let listen = check.parse("listen", value("listen"), defaults.listen, ADDRESS);
         let backends = backends::read(check, backends);
         Self {
             listen,
-            admin: check.parse("admin", value("admin"), defaults.admin, address),
+            admin: check.parse("admin", value("admin"), defaults.admin, ADDRESS),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
             producer: kafka::kafka(check, entries),
             backends: backends.fixed,
@@ -278,6 +278,13 @@ impl Config {
             ),
         }
     }
+}
+
+/// Every key that may be set, tables included.
+fn all_keys() -> Vec<Key> {
+    let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
+    let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES);
+    own.chain(telemetry).collect()
 }
 
 /// A thing that is off where nothing is said.

@@ -11,7 +11,7 @@ use crate::record::SessionRecord;
 use crate::relay::Traffic;
 use crate::termination::Termination;
 
-pub(crate) use prometheus::render;
+pub(crate) use prometheus::{ChangeKey, render};
 
 /// The counters of the process. Workers share them.
 #[derive(Debug)]

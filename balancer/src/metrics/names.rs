@@ -10,6 +10,8 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts in buckets, which only grow, and their sum.
+    Histogram,
 }
 
 /// A metric.
@@ -39,6 +41,14 @@ const fn gauge(name: &'static str, help: &'static str) -> Family {
     }
 }
 
+const fn histogram(name: &'static str, help: &'static str) -> Family {
+    Family {
+        name,
+        kind: Kind::Histogram,
+        help,
+    }
+}
+
 /// The label that names a backend.
 pub const LABEL_BACKEND: &str = "backend";
 /// The label that names a group of backends.
@@ -57,6 +67,12 @@ pub const LABEL_STATE: &str = "state";
 pub const LABEL_REASON: &str = "reason";
 /// The label with what came of a check or a question.
 pub const LABEL_RESULT: &str = "result";
+/// The label with the upper bound of a bucket.
+pub const LABEL_BOUND: &str = "le";
+/// The label with an HTTP method.
+pub const LABEL_METHOD: &str = "method";
+/// The label with a path of the admin HTTP, names in it left open.
+pub const LABEL_PATH: &str = "path";
 /// The label with the program's version.
 pub const LABEL_VERSION: &str = "version";
 
@@ -194,10 +210,20 @@ pub const BACKEND_CONNECT: Family = gauge(
     "netsocket_backend_connect_seconds",
     "How long the latest connect of a session took.",
 );
+/// All connects of a backend.
+pub const BACKEND_CONNECTS: Family = histogram(
+    "netsocket_backend_connect_duration_seconds",
+    "How long connects of sessions took.",
+);
 /// Checks of a backend.
 pub const BACKEND_CHECKS: Family = counter(
     "netsocket_backend_checks_total",
     "Health checks of the backend, by result.",
+);
+/// Changes through the admin HTTP.
+pub const ADMIN_CHANGES: Family = counter(
+    "netsocket_admin_changes_total",
+    "Changes asked for through the admin HTTP: done, wrong (nothing was changed), or denied.",
 );
 /// The telemetry producer's connection.
 pub const TELEMETRY_CONNECTED: Family =
@@ -248,7 +274,9 @@ pub const ALL: &[Family] = &[
     BACKEND_ERRORS,
     BACKEND_BYTES,
     BACKEND_CONNECT,
+    BACKEND_CONNECTS,
     BACKEND_CHECKS,
+    ADMIN_CHANGES,
     TELEMETRY_CONNECTED,
     TELEMETRY_QUEUED,
     TELEMETRY_SENT,

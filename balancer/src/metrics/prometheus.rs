@@ -1,5 +1,6 @@
 //! The text form that Prometheus reads (exposition format 0.0.4).
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 use netsocket_telemetry::ProducerStats;
@@ -8,14 +9,28 @@ use super::names::{self, Family, Kind};
 use crate::access_log::AccessLog;
 use crate::admission::Refusal;
 use crate::backend::Backend;
+use crate::connect_times::ConnectCounts;
 use crate::discovery::{GroupReport, Outcome};
 use crate::health::State;
 use crate::pool::DEFAULT_POOL;
 use crate::shared::Shared;
 use crate::termination::Termination;
 
+/// A kind of change through the admin HTTP, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ChangeKey {
+    pub(crate) method: String,
+    /// As the route has it: `/api/v1/sessions/{id}`.
+    pub(crate) path: String,
+    pub(crate) result: &'static str,
+}
+
 /// Everything that `/metrics` says.
-pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> String {
+pub(crate) fn render(
+    shared: &Shared,
+    changes: &BTreeMap<ChangeKey, u64>,
+    telemetry: Option<&ProducerStats>,
+) -> String {
     let mut page = Page::default();
     let counters = &shared.counters;
     page.family(
@@ -54,6 +69,17 @@ pub(crate) fn render(shared: &Shared, telemetry: Option<&ProducerStats>) -> Stri
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
     doors(&mut page, shared);
     backends(&mut page, shared);
+    page.family(
+        names::ADMIN_CHANGES,
+        changes.iter().map(|(key, count)| {
+            let labels = [
+                (names::LABEL_METHOD, key.method.as_str()),
+                (names::LABEL_PATH, key.path.as_str()),
+                (names::LABEL_RESULT, key.result),
+            ];
+            (labels, count)
+        }),
+    );
     if let Some(stats) = telemetry {
         page.family(
             names::TELEMETRY_CONNECTED,
@@ -130,6 +156,10 @@ fn backends(page: &mut Page, shared: &Shared) {
     page.family(
         names::BACKEND_CONNECT,
         all().map(|(labels, backend)| (labels, backend.figures().connect.as_secs_f64())),
+    );
+    page.histograms(
+        names::BACKEND_CONNECTS,
+        all().map(|(labels, backend)| (labels, backend.connect_times().counts())),
     );
     page.family(
         names::BACKEND_CHECKS,
@@ -254,21 +284,58 @@ impl Page {
         Family { name, kind, help }: Family,
         samples: impl IntoIterator<Item = (L, V)>,
     ) {
+        self.head(name, kind, help);
+        for (labels, value) in samples {
+            self.sample(name, labels.as_ref(), value);
+        }
+    }
+
+    /// Writes a histogram of connect times in its three parts.
+    fn histograms<'a>(
+        &mut self,
+        Family { name, kind, help }: Family,
+        samples: impl IntoIterator<Item = ([Label<'a>; 2], ConnectCounts)>,
+    ) {
+        self.head(name, kind, help);
+        for ([pool, backend], counts) in samples {
+            let (bucket, total) = (format!("{name}_bucket"), counts.total());
+            for (bound, count) in counts.cumulative() {
+                let bound = bound.as_secs_f64().to_string();
+                self.sample(
+                    &bucket,
+                    &[pool, backend, (names::LABEL_BOUND, &bound)],
+                    count,
+                );
+            }
+            self.sample(
+                &bucket,
+                &[pool, backend, (names::LABEL_BOUND, "+Inf")],
+                total,
+            );
+            let sum = counts.sum().as_secs_f64();
+            self.sample(&format!("{name}_sum"), &[pool, backend], sum);
+            self.sample(&format!("{name}_count"), &[pool, backend], total);
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: Kind, help: &str) {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (labels, value) in samples {
-            self.text.push_str(name);
-            for (index, (label, text)) in labels.as_ref().iter().enumerate() {
-                let open = if index == 0 { '{' } else { ',' };
-                let _ = write!(self.text, "{open}{label}=\"{}\"", escaped(text));
-            }
-            let close = if labels.as_ref().is_empty() { "" } else { "}" };
-            let _ = writeln!(self.text, "{close} {value}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[Label<'_>], value: impl Display) {
+        self.text.push_str(name);
+        for (index, (label, text)) in labels.iter().enumerate() {
+            let open = if index == 0 { '{' } else { ',' };
+            let _ = write!(self.text, "{open}{label}=\"{}\"", escaped(text));
         }
+        let close = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.text, "{close} {value}");
     }
 }
 

@@ -404,6 +404,7 @@ impl Session {
                 return self.attempt_failed(ConnectFailure::Refused, turn);
             }
             backend.observe_session(SessionSignal::Connected);
+            backend.count_connect(turn.now.saturating_duration_since(since));
             let queued = self.record.queue.unwrap_or_default();
             let begun = turn.now.saturating_duration_since(self.accepted);
             self.record.handshake = turn.now.saturating_duration_since(since);

@@ -227,7 +227,7 @@ async fn the_page_can_be_read_without_scripts() {
         "server",
         &echo.address.to_string(),
         "first check passed",
-        "ready; sessions: 0 open",
+        "ready; 1 of 1 backends up; sessions: 0 open",
     ] {
         assert!(page.contains(text), "{text}");
     }

@@ -150,6 +150,11 @@ impl Balancer {
         self.ask("GET", path, "", "").await
     }
 
+    /// The same with such lines in the head.
+    pub async fn get_with(&self, path: &str, head: &str) -> (u16, String) {
+        self.ask("GET", path, head, "").await
+    }
+
     /// The sessions of each worker.
     pub async fn loads(&self) -> Vec<u64> {
         let (_, page) = self.get("/metrics").await;
@@ -169,6 +174,12 @@ impl Balancer {
             body.len()
         );
         self.ask("PUT", path, &head, body).await
+    }
+
+    /// The same, without saying that it is JSON, as `curl -d` does.
+    pub async fn post(&self, path: &str, body: &str) -> (u16, String) {
+        let head = format!("Content-Length: {}\r\n", body.len());
+        self.ask("POST", path, &head, body).await
     }
 
     /// The same without a body.

@@ -18,6 +18,7 @@
 pub mod access_log;
 pub mod admin;
 pub mod archive;
+pub mod browser;
 pub mod client;
 mod eventually;
 pub mod fault_proxy;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{influx, kafka, tool};
+use crate::{browser, influx, kafka, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -13,6 +13,8 @@ pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 pub enum Requirement {
     /// Rights to make a network namespace.
     Root,
+    /// Chromium.
+    Browser,
     /// Java and the jars of Apache Kafka.
     Kafka,
     /// An InfluxDB server.
@@ -33,6 +35,7 @@ impl Requirement {
     pub fn check(self) -> Result<(), String> {
         match self {
             Self::Root => root(),
+            Self::Browser => browser::program().map(drop),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -55,6 +58,7 @@ impl Requirement {
     pub fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
+            Self::Browser => "browser",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",

@@ -20,6 +20,7 @@ mod harness;
 mod influxdb;
 mod lifecycle;
 mod old_wire;
+mod page;
 mod relay;
 mod secured_kafka;
 mod settings;
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         influxdb::tests(),
         lifecycle::tests(),
         old_wire::tests(),
+        page::tests(),
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),

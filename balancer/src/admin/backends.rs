@@ -1,0 +1,234 @@
+//! `/api/v1/backends`: one backend, and what an operator wants of it: drain, ready, maintenance, another weight.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use netsocket_settings::parse_duration;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::Admin;
+use super::api::rfc3339;
+use crate::backend::Backend;
+use crate::config::MAX_WEIGHT;
+use crate::drain::{Drains, Window};
+use crate::health::AdminState;
+
+/// The longest deadline of a drain.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Of a deadline without a spread, the last so many parts are for closing.
+const SPREAD_PARTS: u32 = 3;
+
+/// How the end of a backend's sessions stands.
+#[derive(Debug, Serialize)]
+pub(super) struct DrainView {
+    sessions_left: u64,
+    /// When the last is closed; `null`: they end when they end.
+    deadline: Option<String>,
+    /// Until then.
+    deadline_ms: Option<u64>,
+    /// Whether sessions are being closed.
+    closing: bool,
+    /// Sessions closed so far.
+    closed: u64,
+    /// Whether nobody is left.
+    done: bool,
+}
+
+impl DrainView {
+    /// `None` where no operator has taken the backend out.
+    pub(super) fn new(backend: &Backend, drains: &Drains, now: Instant) -> Option<Self> {
+        let left = backend.figures().active;
+        if backend.report().admin == AdminState::Ready {
+            return None;
+        }
+        let progress = drains.progress(backend.id());
+        let until = progress.map(|drain| drain.window.deadline.saturating_duration_since(now));
+        Some(Self {
+            sessions_left: left,
+            deadline: until.map(|rest| rfc3339(SystemTime::now() + rest)),
+            deadline_ms: until.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
+            closing: left > 0 && progress.is_some_and(|drain| drain.window.closes_from <= now),
+            closed: progress.map_or(0, |drain| drain.closed),
+            done: left == 0,
+        })
+    }
+}
+
+/// What may be said about the sessions of a backend that is taken out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    deadline: Option<String>,
+    spread: Option<String>,
+}
+
+/// The body of a change of weight.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Weight {
+    weight: u64,
+}
+
+/// A request that cannot be met, and what would be right.
+type Wrong = (StatusCode, String);
+
+pub(super) async fn one(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
+    match find(&admin, &name) {
+        Ok(backend) => shown(&admin, &backend),
+        Err(wrong) => wrong.into_response(),
+    }
+}
+
+pub(super) async fn drain(
+    State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    answer(set(&admin, &name, AdminState::Drain, peer, &body))
+}
+
+pub(super) async fn maintenance(
+    State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    answer(set(&admin, &name, AdminState::Maintenance, peer, &body))
+}
+
+pub(super) async fn ready(
+    State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    answer(set(&admin, &name, AdminState::Ready, peer, &body))
+}
+
+pub(super) async fn weight(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    answer(set_weight(&admin, &name, &body))
+}
+
+fn set(
+    admin: &Admin,
+    name: &str,
+    state: AdminState,
+    peer: SocketAddr,
+    body: &[u8],
+) -> Result<Response, Wrong> {
+    let backend = find(admin, name)?;
+    let allowed = r#"nothing, or {"deadline":"30s","spread":"10s"}"#;
+    let ask: Ask = read(body, allowed)?.unwrap_or_default();
+    let times = times(&ask)?;
+    if state == AdminState::Ready && times.is_some() {
+        return Err(unprocessable("a backend that is ready has no deadline"));
+    }
+    let who = peer.ip().to_canonical().to_string();
+    admin
+        .shared
+        .pool
+        .set_admin_state(backend.id(), state, &who)
+        .map_err(|_| gone(name))?;
+    match times {
+        Some((deadline, spread)) => {
+            let window = Window::new(Instant::now(), deadline, spread);
+            admin.drains.begin(&admin.shared, &backend, window);
+        }
+        None => admin.drains.undo(backend.id()),
+    }
+    Ok(shown(admin, &backend))
+}
+
+/// The deadline and the spread, if there is a deadline.
+fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
+    let read = |field: &str, text: &Option<String>| -> Result<Option<Duration>, Wrong> {
+        let Some(text) = text else { return Ok(None) };
+        match parse_duration(text) {
+            Ok(duration) if duration <= LONGEST => Ok(Some(duration)),
+            Ok(_) => Err(unprocessable(&format!(
+                "{field}: at most 24h, not {text:?}"
+            ))),
+            Err(error) => Err(unprocessable(&format!("{field} = {text:?}: {error}"))),
+        }
+    };
+    let (deadline, spread) = (
+        read("deadline", &ask.deadline)?,
+        read("spread", &ask.spread)?,
+    );
+    match (deadline, spread) {
+        (None, Some(_)) => Err(unprocessable("spread: only with a deadline")),
+        (None, None) => Ok(None),
+        (Some(deadline), None) => Ok(Some((deadline, deadline / SPREAD_PARTS))),
+        (Some(deadline), Some(spread)) if spread <= deadline => Ok(Some((deadline, spread))),
+        _ => Err(unprocessable("spread: at most the deadline")),
+    }
+}
+
+fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong> {
+    let backend = find(admin, name)?;
+    let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
+    let asked: Option<Weight> = read(body, &allowed)?;
+    let weight = asked
+        .filter(|asked| asked.weight <= MAX_WEIGHT)
+        .and_then(|asked| u32::try_from(asked.weight).ok())
+        .ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
+    let pool = &admin.shared.pool;
+    pool.set_weight(backend.id(), weight)
+        .map_err(|_| gone(name))?;
+    Ok(shown(admin, &backend))
+}
+
+/// The body as JSON, whatever its content type is called; `None` where there is none.
+fn read<T: DeserializeOwned>(body: &[u8], allowed: &str) -> Result<Option<T>, Wrong> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    serde_json::from_slice(body).map(Some).map_err(|error| {
+        let said = format!("{error}; the body must be {allowed}\n");
+        (StatusCode::BAD_REQUEST, said)
+    })
+}
+
+pub(super) fn find(admin: &Admin, name: &str) -> Result<Arc<Backend>, Wrong> {
+    let backends = admin.shared.pool.shown();
+    let found = backends.into_iter().find(|backend| backend.name() == name);
+    found.ok_or_else(|| unknown(admin, name))
+}
+
+fn unknown(admin: &Admin, name: &str) -> Wrong {
+    let backends = admin.shared.pool.shown();
+    let known: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
+    let said = format!("no backend {name:?}; there are {}\n", known.join(", "));
+    (StatusCode::NOT_FOUND, said)
+}
+
+/// What is leaving has sessions, but nothing of it can be changed any more.
+fn gone(name: &str) -> Wrong {
+    (StatusCode::CONFLICT, format!("{name} is leaving\n"))
+}
+
+fn unprocessable(said: &str) -> Wrong {
+    (StatusCode::UNPROCESSABLE_ENTITY, format!("{said}\n"))
+}
+
+fn shown(admin: &Admin, backend: &Backend) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    (headers, Json(admin.backend(backend))).into_response()
+}
+
+fn answer(result: Result<Response, Wrong>) -> Response {
+    result.unwrap_or_else(IntoResponse::into_response)
+}

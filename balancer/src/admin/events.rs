@@ -1,0 +1,233 @@
+//! `/api/v1/events`: a snapshot a second as server-sent events, for the status page and `ctl top`.
+//!
+//! While nobody listens nothing is put together. Who does not take events as fast as they come loses its place.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::poll_fn;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{debug, warn};
+
+use super::Admin;
+use super::api::Status;
+use super::recent::Mark;
+use super::sessions::Entry;
+use crate::open_sessions;
+use crate::session_id::SessionId;
+
+/// Between two events.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Listeners at a time.
+pub(super) const MOST_LISTENERS: usize = 32;
+/// Events that a listener may be behind.
+const BEHIND: usize = 4;
+/// Sessions in an event: so many of the oldest, and so many of the busiest.
+pub(super) const TOP: usize = 50;
+/// Where more sessions are open than this, asking every worker for all of them once a second would be felt.
+const MOST_LOOKED_AT: u64 = 20_000;
+
+/// One second.
+#[derive(Debug, Serialize)]
+struct Snapshot {
+    #[serde(flatten)]
+    status: Status,
+    /// The oldest and the busiest sessions, the oldest first; `null` where there are too many to look at.
+    top_sessions: Option<Vec<Entry>>,
+}
+
+/// Who listens; `None` once it is over.
+#[derive(Debug)]
+pub(super) struct Listeners(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl Listeners {
+    /// A place, if there is one.
+    fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
+        let mut listeners = self.lock();
+        let listeners = listeners.as_mut()?;
+        // Those that have left are noticed at the next event.
+        listeners.retain(|listener| !listener.is_closed());
+        if listeners.len() == MOST_LISTENERS {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(BEHIND);
+        listeners.push(sender);
+        Some(receiver)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lock().as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Never waits: who is too far behind is left out from now on.
+    fn tell(&self, event: &Bytes) {
+        if let Some(listeners) = self.lock().as_mut() {
+            listeners.retain(|listener| match listener.try_send(event.clone()) {
+                Ok(()) => true,
+                Err(mpsc::error::TrySendError::Closed(_)) => false,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    debug!("a listener of events is too slow");
+                    false
+                }
+            });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<mpsc::Sender<Bytes>>>> {
+        // A list of listeners is whole whatever its last user did.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends all streams and drains when it is dropped: connections that are still open keep the rest alive.
+struct End(Arc<Admin>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.listeners.lock().take();
+        self.0.drains.undo_all();
+    }
+}
+
+/// Once a second, for ever: remembers the counters and tells those who listen.
+pub(super) async fn tick(admin: Arc<Admin>) {
+    let end = End(admin);
+    let admin = &end.0;
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = Traffics::default();
+    loop {
+        ticks.tick().await;
+        admin.recent().push(Instant::now(), Mark::of(&admin.shared));
+        if admin.listeners.is_empty() {
+            before = Traffics::default();
+            continue;
+        }
+        let snapshot = Snapshot {
+            top_sessions: top(admin, &mut before).await,
+            status: admin.status(),
+        };
+        match serde_json::to_string(&snapshot) {
+            Ok(json) => admin
+                .listeners
+                .tell(&format!("event: snapshot\ndata: {json}\n\n").into()),
+            Err(error) => warn!(%error, "no snapshot"),
+        }
+    }
+}
+
+/// The bytes of each session when they were looked at the last time.
+#[derive(Debug, Default)]
+struct Traffics {
+    at: Option<Instant>,
+    bytes: HashMap<SessionId, u64>,
+}
+
+/// The oldest and the busiest sessions.
+async fn top(admin: &Admin, before: &mut Traffics) -> Option<Vec<Entry>> {
+    if admin.shared.counters.active() > MOST_LOOKED_AT {
+        *before = Traffics::default();
+        return None;
+    }
+    let views = open_sessions::list(&admin.shared, None).await;
+    let now = Instant::now();
+    let seconds = before.at.map(|at| (now - at).as_secs_f64());
+    let mut bytes = HashMap::with_capacity(views.len());
+    let mut entries = Vec::with_capacity(views.len());
+    for view in views {
+        let (id, sum) = (view.id, view.traffic.sum());
+        let moved = sum.saturating_sub(before.bytes.get(&id).copied().unwrap_or(0));
+        bytes.insert(id, sum);
+        let rate = seconds.map(|seconds| moved as f64 / seconds.max(0.001));
+        entries.push(Entry::new(view, rate));
+    }
+    *before = Traffics {
+        at: Some(now),
+        bytes,
+    };
+    Some(the_top(entries))
+}
+
+/// What the page shows before the first event: the oldest and the busiest, as far as that is known at once.
+pub(super) async fn first_view(admin: &Admin) -> Option<Vec<Entry>> {
+    top(admin, &mut Traffics::default()).await
+}
+
+/// [`TOP`] of the oldest and as many of the busiest, each once, the oldest first.
+fn the_top(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_by(|a, b| b.age_ms.total_cmp(&a.age_ms));
+    let mut younger = entries.split_off(entries.len().min(TOP));
+    let busy = |entry: &Entry| entry.rate.unwrap_or(0.0);
+    // Some of the busiest may be among the oldest already, so that these are enough.
+    younger.sort_by(|a, b| busy(b).total_cmp(&busy(a)));
+    younger.truncate(TOP);
+    younger.sort_by(|a, b| b.age_ms.total_cmp(&a.age_ms));
+    entries.append(&mut younger);
+    entries
+}
+
+pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
+    let Some(mut receiver) = admin.listeners.join() else {
+        let said = format!("{MOST_LISTENERS} listeners are enough: close one\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
+    };
+    let events = poll_fn(move |context| {
+        let event = receiver.poll_recv(context);
+        event.map(|event| event.map(Ok::<Bytes, std::convert::Infallible>))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, Body::from_stream(events)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_too_slow_loses_its_place() {
+        let listeners = Listeners::default();
+        let mut slow = listeners.join().unwrap();
+        let mut quick = listeners.join().unwrap();
+        for number in 0..=BEHIND {
+            listeners.tell(&Bytes::from(number.to_string()));
+            assert_eq!(quick.try_recv().unwrap(), number.to_string());
+        }
+        listeners.tell(&Bytes::from_static(b"last"));
+        assert_eq!(quick.try_recv().unwrap(), "last");
+        // What was sent in time is there, then it is over.
+        for number in 0..BEHIND {
+            assert_eq!(slow.try_recv().unwrap(), number.to_string());
+        }
+        assert_eq!(
+            slow.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        );
+    }
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let listeners = Listeners::default();
+        let mut all: Vec<_> = (0..MOST_LISTENERS)
+            .map(|_| listeners.join().unwrap())
+            .collect();
+        assert!(listeners.join().is_none());
+        all.pop();
+        assert!(listeners.join().is_some());
+    }
+}

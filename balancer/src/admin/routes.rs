@@ -1,0 +1,98 @@
+//! The paths of the admin HTTP: routed and listed by the same words, so that the documentation can be compared with them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, get, on};
+
+use super::{Admin, guard};
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// Whether it is behind the guard.
+    pub(super) changes: bool,
+}
+
+/// All of them, as they are added.
+pub(super) struct Routes {
+    reads: Router<Arc<Admin>>,
+    changes: Router<Arc<Admin>>,
+    table: Vec<Route>,
+}
+
+/// How a change is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verb {
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    fn parts(self) -> (MethodFilter, &'static str) {
+        match self {
+            Self::Post => (MethodFilter::POST, "POST"),
+            Self::Put => (MethodFilter::PUT, "PUT"),
+            Self::Delete => (MethodFilter::DELETE, "DELETE"),
+        }
+    }
+}
+
+impl Routes {
+    pub(super) fn new() -> Self {
+        Self {
+            reads: Router::new(),
+            changes: Router::new(),
+            table: Vec::new(),
+        }
+    }
+
+    /// Something to read, for everybody.
+    pub(super) fn read<H, T>(mut self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Admin>>,
+        T: 'static,
+    {
+        self.reads = self.reads.route(path, get(handler));
+        self.table.push(Route {
+            method: "GET",
+            path,
+            changes: false,
+        });
+        self
+    }
+
+    /// Something that changes something, behind the guard.
+    pub(super) fn change<H, T>(mut self, verb: Verb, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Admin>>,
+        T: 'static,
+    {
+        let (filter, method) = verb.parts();
+        self.changes = self.changes.route(path, on(filter, handler));
+        self.table.push(Route {
+            method,
+            path,
+            changes: true,
+        });
+        self
+    }
+
+    /// What was added.
+    #[cfg(test)]
+    pub(super) fn table(&self) -> &[Route] {
+        &self.table
+    }
+
+    /// What serves them. Requests must know their peer's address.
+    pub(super) fn into_router(self, admin: Arc<Admin>) -> Router {
+        let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
+        let changes = self.changes.route_layer(guarded);
+        self.reads.merge(changes).with_state(admin)
+    }
+}

@@ -1,0 +1,191 @@
+//! HTTP as far as `ctl` needs it: one request a connection. In HTTP/1.0, so that every answer, the stream of events
+//! too, comes without chunks and ends with its connection.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::CtlError;
+
+/// For the connect to each address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For the next byte of an answer. Events come once a second.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest answer; a list of 100,000 sessions has some 20 MB.
+const MOST_BYTES: u64 = 256 << 20;
+/// The longest line of the stream of events or of a head.
+const MOST_LINE: u64 = 16 << 20;
+
+/// A balancer's admin HTTP.
+#[derive(Debug)]
+pub(super) struct Client {
+    place: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// `place` is `HOST:PORT`.
+    pub(super) fn new(place: String, token: Option<String>) -> Self {
+        Self { place, token }
+    }
+
+    /// The body of the answer; an error where the status is none of success.
+    pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, CtlError> {
+        let (status, mut reader) = self.send(method, path, body)?;
+        let mut said = String::new();
+        let read = reader.by_ref().take(MOST_BYTES).read_to_string(&mut said);
+        read.map_err(|error| self.lost(&error))?;
+        if (200..300).contains(&status) {
+            return Ok(said);
+        }
+        let said = match said.trim() {
+            "" if status == 404 => format!("this balancer does not know {method} {path}"),
+            "" => format!("{method} {path}: status {status}"),
+            said => said.to_owned(),
+        };
+        Err(CtlError::Refused(said))
+    }
+
+    /// The events, one a second, as JSON.
+    pub(super) fn events(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<String, CtlError>> + '_, CtlError> {
+        let (status, mut reader) = self.send("GET", "/api/v1/events", "")?;
+        if status != 200 {
+            let mut said = String::new();
+            let _ = reader.by_ref().take(MOST_LINE).read_to_string(&mut said);
+            return Err(CtlError::Refused(said.trim().to_owned()));
+        }
+        Ok(std::iter::from_fn(move || {
+            loop {
+                match line(&mut reader) {
+                    Ok(None) => return None,
+                    Ok(Some(line)) => {
+                        if let Some(data) = line.strip_prefix("data: ") {
+                            return Some(Ok(data.to_owned()));
+                        }
+                    }
+                    Err(error) => return Some(Err(self.lost(&error))),
+                }
+            }
+        }))
+    }
+
+    /// Sends a request and reads the head of the answer.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<(u16, BufReader<TcpStream>), CtlError> {
+        let mut stream = self.connect()?;
+        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", self.place);
+        if let Some(token) = &self.token {
+            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
+        if !body.is_empty() {
+            head.push_str("Content-Type: application/json\r\n");
+        }
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let answered = (|| {
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.write_all(request.as_bytes())?;
+            let mut reader = BufReader::new(stream);
+            let status = line(&mut reader)?.as_deref().and_then(status_code);
+            while line(&mut reader)?.is_some_and(|line| !line.is_empty()) {}
+            Ok((status, reader))
+        })();
+        match answered {
+            Ok((Some(status), reader)) => Ok((status, reader)),
+            Ok((None, _)) => {
+                let said = format!("{}: that is no admin HTTP", self.place);
+                Err(CtlError::Unreachable(said))
+            }
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    fn connect(&self) -> Result<TcpStream, CtlError> {
+        let place = &self.place;
+        let addresses = place
+            .to_socket_addrs()
+            .map_err(|error| CtlError::Usage(format!("--admin {place}: {error}")))?;
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        let why = last.map_or_else(|| "no address".to_owned(), |error| error.to_string());
+        let said = format!("cannot connect to {place}: {why}");
+        Err(CtlError::Unreachable(said))
+    }
+
+    fn lost(&self, error: &io::Error) -> CtlError {
+        let why = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        };
+        CtlError::Unreachable(format!("{}: {why}", self.place))
+    }
+}
+
+/// A line without its end; `None` where there is no more.
+fn line(reader: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    reader
+        .by_ref()
+        .take(MOST_LINE)
+        .read_until(b'\n', &mut line)?;
+    if line.last() != Some(&b'\n') {
+        // Cut, or too long.
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&line);
+    Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+/// Of `HTTP/1.1 200 OK`.
+fn status_code(line: &str) -> Option<u16> {
+    line.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()
+}
+
+/// An answer as it is understood.
+pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T, CtlError> {
+    serde_json::from_str(body)
+        .map_err(|error| CtlError::Unreachable(format!("an answer that is none: {error}")))
+}
+
+/// A name as a part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_lines_and_names() {
+        assert_eq!(status_code("HTTP/1.1 200 OK"), Some(200));
+        assert_eq!(status_code("HTTP/1.0 503 Service Unavailable"), Some(503));
+        for wrong in ["", "SSH-2.0-x", "HTTP/1.1 2", "HTTP/1.1 abc"] {
+            assert_eq!(status_code(wrong), None, "{wrong}");
+        }
+        assert_eq!(encoded("mirror-1.x"), "mirror-1.x");
+        assert_eq!(encoded("a/b é"), "a%2Fb%20%C3%A9");
+    }
+}

@@ -1,0 +1,303 @@
+//! `netsocket-balancer ctl`: the command line of a running balancer, through its admin HTTP.
+//!
+//! Owns the commands, what they print and the exit codes. What may be asked and what is answered is the API's
+//! (`docs/admin.md`).
+
+mod answer;
+mod command;
+mod http;
+mod table;
+mod top;
+mod view;
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use self::answer::{Backend, Sessions, Status, Transitions};
+pub use self::command::{Action, Arguments};
+use self::http::{Client, encoded};
+use crate::config::{AdminSettings, Flags};
+
+/// Why nothing came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// The balancer said no: the change is not allowed, or it has nothing of that name.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line or the settings cannot be used.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody answers, or not as a balancer does.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Standard output cannot be written to.
+    #[error("{0}")]
+    Output(#[from] io::Error),
+}
+
+impl CtlError {
+    /// The exit code: 1 refused, 2 usage, 3 cannot connect.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+        }
+    }
+}
+
+/// Runs one command. `variable` reads an environment variable; `live` is whether `out` is a terminal.
+///
+/// # Errors
+/// See [`CtlError`].
+pub fn run(
+    flags: &Flags,
+    arguments: &Arguments,
+    variable: impl Fn(&str) -> Option<String>,
+    out: &mut impl Write,
+    live: bool,
+) -> Result<(), CtlError> {
+    let client = client(flags, arguments, variable)?;
+    let console = Console {
+        client,
+        json: arguments.json,
+    };
+    match console.act(&arguments.action, out, live) {
+        // Whoever read it has seen enough.
+        Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
+}
+
+/// The balancer that is meant, and the token for it.
+fn client(
+    flags: &Flags,
+    arguments: &Arguments,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Client, CtlError> {
+    // What the command line says needs no settings.
+    let settings = match (&flags.admin, &flags.config) {
+        (Some(_), None) => None,
+        _ => {
+            let layers = Flags {
+                admin: None,
+                ..flags.clone()
+            };
+            let settings = AdminSettings::load(&layers.layers(), variable);
+            Some(settings.map_err(|problems| CtlError::Usage(problems.to_string()))?)
+        }
+    };
+    let address = settings.as_ref().map(|settings| settings.address);
+    let place = match (&flags.admin, address) {
+        (Some(given), _) => given.clone(),
+        (None, Some(address)) => reachable(address)?.to_string(),
+        (None, None) => return Err(CtlError::Usage("--admin ADDR: which balancer?".to_owned())),
+    };
+    // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
+    let is_here = place
+        .parse::<SocketAddr>()
+        .is_ok_and(|address| address.ip().is_loopback());
+    let file = settings.and_then(|settings| settings.token_file);
+    let token = match (&arguments.token_file, file) {
+        (Some(file), _) => Some(token(file).map_err(|error| {
+            CtlError::Usage(format!("--token-file {}: {error}", file.display()))
+        })?),
+        // It may be for others to read; the answer will tell.
+        (None, Some(file)) if !is_here => token(&file).ok(),
+        _ => None,
+    };
+    Ok(Client::new(place, token))
+}
+
+/// Where to connect for what listens there.
+fn reachable(listen: SocketAddr) -> Result<SocketAddr, CtlError> {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    match listen.port() {
+        0 => Err(CtlError::Usage(
+            "admin: the system chose the port; give it by --admin".to_owned(),
+        )),
+        port => Ok(SocketAddr::new(ip, port)),
+    }
+}
+
+/// The first line of the file.
+fn token(file: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(file)?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(token.to_owned()),
+        _ => Err(io::Error::other("holds no token")),
+    }
+}
+
+/// What the commands work with.
+struct Console {
+    client: Client,
+    json: bool,
+}
+
+impl Console {
+    fn act(&self, action: &Action, out: &mut impl Write, live: bool) -> Result<(), CtlError> {
+        match action {
+            Action::Status => {
+                self.read(out, "/api/v1/pools", |status: &Status| view::status(status))
+            }
+            Action::Backends => self.read(out, "/api/v1/pools", |status: &Status| {
+                view::backends(status)
+            }),
+            Action::Sessions { backend } => {
+                let which = backend
+                    .as_ref()
+                    .map(|name| format!("?backend={}", encoded(name)));
+                let path = format!("/api/v1/sessions{}", which.unwrap_or_default());
+                self.read(out, &path, |list: &Sessions| view::sessions(&list.sessions))
+            }
+            Action::Transitions => self.read(out, "/api/v1/transitions", |list: &Transitions| {
+                view::transitions(&list.transitions)
+            }),
+            Action::Drain {
+                name,
+                deadline,
+                spread,
+                wait,
+            } => self.drain(out, name, deadline.as_deref(), spread.as_deref(), *wait),
+            Action::Ready { name } => self.backend(out, "POST", name, "ready", ""),
+            Action::Maintenance { name } => self.backend(out, "POST", name, "maintenance", ""),
+            Action::Weight { name, weight } => {
+                let body = format!("{{\"weight\":{weight}}}");
+                self.backend(out, "PUT", name, "weight", &body)
+            }
+            Action::Kill { id, backend } => self.kill(out, id.as_deref(), backend.as_deref()),
+            Action::Relay { mode: None } => self.said(out, "GET", "/api/v1/relay", ""),
+            Action::Relay { mode: Some(mode) } => {
+                let body = serde_json::json!({ "mode": mode }).to_string();
+                self.said(out, "PUT", "/api/v1/relay", &body)
+            }
+            Action::Reload => self.said(out, "POST", "/api/v1/reload", ""),
+            Action::Top { count } => top::top(&self.client, out, self.json, live, *count),
+        }
+    }
+
+    /// Reads a path and shows it.
+    fn read<T: DeserializeOwned>(
+        &self,
+        out: &mut impl Write,
+        path: &str,
+        view: impl FnOnce(&T) -> String,
+    ) -> Result<(), CtlError> {
+        let body = self.client.ask("GET", path, "")?;
+        self.show(out, &body, view)
+    }
+
+    fn show<T: DeserializeOwned>(
+        &self,
+        out: &mut impl Write,
+        body: &str,
+        view: impl FnOnce(&T) -> String,
+    ) -> Result<(), CtlError> {
+        if self.json {
+            writeln!(out, "{}", body.trim_end())?;
+        } else {
+            out.write_all(view(&http::parsed(body)?).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Shows what is answered as it is: `key: value` lines of an object.
+    fn said(
+        &self,
+        out: &mut impl Write,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<(), CtlError> {
+        let said = self.client.ask(method, path, body)?;
+        match serde_json::from_str::<serde_json::Map<_, _>>(&said) {
+            Ok(object) if !self.json => out.write_all(view::object(&object).as_bytes())?,
+            _ => writeln!(out, "{}", said.trim_end())?,
+        }
+        Ok(())
+    }
+
+    /// Changes a backend and shows it.
+    fn backend(
+        &self,
+        out: &mut impl Write,
+        method: &str,
+        name: &str,
+        what: &str,
+        body: &str,
+    ) -> Result<(), CtlError> {
+        let path = format!("/api/v1/backends/{}/{what}", encoded(name));
+        let said = self.client.ask(method, &path, body)?;
+        self.show(out, &said, |backend: &Backend| view::backend(backend))
+    }
+
+    fn drain(
+        &self,
+        out: &mut impl Write,
+        name: &str,
+        deadline: Option<&str>,
+        spread: Option<&str>,
+        wait: bool,
+    ) -> Result<(), CtlError> {
+        let mut body = serde_json::Map::new();
+        for (key, value) in [("deadline", deadline), ("spread", spread)] {
+            body.extend(value.map(|value| (key.to_owned(), value.into())));
+        }
+        let body = serde_json::Value::Object(body).to_string();
+        self.backend(out, "POST", name, "drain", &body)?;
+        if wait {
+            out.flush()?;
+            top::wait(&self.client, out, self.json, name)?;
+        }
+        Ok(())
+    }
+
+    fn kill(
+        &self,
+        out: &mut impl Write,
+        id: Option<&str>,
+        backend: Option<&str>,
+    ) -> Result<(), CtlError> {
+        match (id, backend) {
+            (Some(id), _) => {
+                let path = format!("/api/v1/sessions/{}", encoded(id));
+                self.client.ask("DELETE", &path, "")?;
+                if self.json {
+                    writeln!(out, "{{\"ended\":1}}")?;
+                } else {
+                    writeln!(out, "ended: 1")?;
+                }
+                Ok(())
+            }
+            (None, Some(name)) => {
+                let path = format!("/api/v1/sessions?backend={}", encoded(name));
+                self.said(out, "DELETE", &path, "")
+            }
+            (None, None) => Err(CtlError::Usage("kill: ID or --backend NAME".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_met_here() {
+        let met = |text: &str| reachable(text.parse().unwrap()).map(|address| address.to_string());
+        assert_eq!(met("0.0.0.0:8404").unwrap(), "127.0.0.1:8404");
+        assert_eq!(met("[::]:8404").unwrap(), "[::1]:8404");
+        assert_eq!(met("10.0.0.5:1").unwrap(), "10.0.0.5:1");
+        assert_eq!(met("127.0.0.1:0").unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,102 @@
+//! What follows the events of a balancer: `ctl top`, and the wait for the end of a drain.
+
+use std::io::Write;
+
+use super::answer::{Drain, Status};
+use super::http::{Client, parsed};
+use super::{CtlError, view};
+
+/// Sessions in a frame: the busiest.
+const BUSIEST: usize = 10;
+/// To the upper left corner, and empty from there.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// A frame for each event, over the one before where `out` is a terminal, below it otherwise.
+pub(super) fn top(
+    client: &Client,
+    out: &mut impl Write,
+    json: bool,
+    live: bool,
+    count: Option<u64>,
+) -> Result<(), CtlError> {
+    for (shown, event) in (1..).zip(client.events()?) {
+        let event = event?;
+        if json {
+            writeln!(out, "{event}")?;
+        } else {
+            let frame = frame(&parsed(&event)?);
+            match live {
+                true => write!(out, "{CLEAR}{frame}")?,
+                false => writeln!(out, "{frame}")?,
+            }
+        }
+        out.flush()?;
+        if count.is_some_and(|count| shown >= count.max(1)) {
+            return Ok(());
+        }
+    }
+    Err(ended())
+}
+
+fn frame(status: &Status) -> String {
+    let mut frame = format!("{}\n{}", view::status(status), view::backends(status));
+    if let Some(sessions) = &status.top_sessions {
+        let mut busiest: Vec<_> = sessions.iter().collect();
+        let rate = |rate: Option<f64>| rate.unwrap_or_default();
+        busiest.sort_by(|a, b| rate(b.rate).total_cmp(&rate(a.rate)));
+        busiest.truncate(BUSIEST);
+        frame.push('\n');
+        frame.push_str(&view::sessions(busiest));
+    }
+    frame
+}
+
+/// Comes back when the backend has no session left; tells how many there are whenever that has changed.
+pub(super) fn wait(
+    client: &Client,
+    out: &mut impl Write,
+    json: bool,
+    name: &str,
+) -> Result<(), CtlError> {
+    let mut before = None;
+    for event in client.events()? {
+        let status: Status = parsed(&event?)?;
+        let mut backends = status.pools.iter().flat_map(|pool| &pool.backends);
+        let Some(backend) = backends.find(|backend| backend.name == name) else {
+            return Err(CtlError::Refused(format!("{name} is gone")));
+        };
+        let Some(drain) = &backend.drain else {
+            let said = format!("{name} is not drained any more: {}", backend.reason);
+            return Err(CtlError::Refused(said));
+        };
+        let Drain {
+            sessions_left,
+            closed,
+            done,
+            ..
+        } = *drain;
+        if before.replace(sessions_left) != Some(sessions_left) {
+            if json {
+                writeln!(
+                    out,
+                    "{{\"sessions_left\":{sessions_left},\"closed\":{closed}}}"
+                )?;
+            } else {
+                writeln!(
+                    out,
+                    "{name}: {}, {closed} closed",
+                    view::left(sessions_left)
+                )?;
+            }
+            out.flush()?;
+        }
+        if done {
+            return Ok(());
+        }
+    }
+    Err(ended())
+}
+
+fn ended() -> CtlError {
+    CtlError::Unreachable("the balancer has ended".to_owned())
+}

@@ -1,0 +1,254 @@
+//! `netsocket-balancer ctl`: the program against a balancer.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Output;
+
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use crate::peers::{Echo, Puppet, converse};
+use crate::process::program;
+use crate::running::{Balancer, soon};
+
+/// Runs `ctl` with these arguments, while the balancer of the test goes on.
+async fn ctl(admin: SocketAddr, arguments: &[&str]) -> Output {
+    let mut command = program();
+    command
+        .args(["ctl", "--admin", &admin.to_string()])
+        .args(arguments);
+    let run = spawn_blocking(move || command.output().unwrap());
+    soon(run).await.unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, &str, &str) {
+    let text = |bytes| std::str::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// What is printed where all went well.
+async fn done(admin: SocketAddr, arguments: &[&str]) -> String {
+    let output = ctl(admin, arguments).await;
+    let (code, out, error) = said(&output);
+    assert_eq!((code, error), (Some(0), ""), "{arguments:?}");
+    out.to_owned()
+}
+
+async fn echo() -> (Balancer, Echo) {
+    let echo = Echo::start("echo").await;
+    let balancer = Balancer::start(&[("echo", echo.address)]).await;
+    balancer.up(1).await;
+    (balancer, echo)
+}
+
+#[tokio::test]
+async fn reads() {
+    let (balancer, echo) = echo().await;
+    let admin = balancer.admin;
+    converse(balancer.connect().await).await;
+    balancer.record().await;
+    let status = done(admin, &["status"]).await;
+    assert!(status.starts_with("balancer     ready, "), "{status}");
+    assert!(status.contains("backends     1 of 1 up\n"), "{status}");
+    assert!(status.contains("ends         -- 1\n"), "{status}");
+    let backends = done(admin, &["backends"]).await;
+    let (head, row) = backends.trim_end().split_once('\n').unwrap();
+    assert!(head.starts_with("NAME  ADDRESS"), "{head}");
+    assert!(
+        row.starts_with(&format!("echo  {}  up ", echo.address)),
+        "{row}"
+    );
+    assert!(row.ends_with("first check passed"), "{row}");
+    let transitions = done(admin, &["transitions"]).await;
+    assert!(
+        transitions.contains("  echo     down  up  first check passed\n"),
+        "{transitions}"
+    );
+    assert_eq!(done(admin, &["relay"]).await, "mode: auto\n");
+    let top = done(admin, &["top", "--count", "2"]).await;
+    assert_eq!(top.matches("balancer     ready").count(), 2, "{top}");
+    // It is no terminal.
+    assert!(!top.contains('\x1b'));
+    let json: Value = serde_json::from_str(&done(admin, &["--json", "backends"]).await).unwrap();
+    assert_eq!(json["pools"][0]["backends"][0]["name"], "echo");
+    let event = done(admin, &["top", "--json", "--count", "1"]).await;
+    assert!(serde_json::from_str::<Value>(&event).is_ok());
+}
+
+#[tokio::test]
+async fn changes() {
+    let (balancer, _echo) = echo().await;
+    let admin = balancer.admin;
+    let drained = done(admin, &["drain", "echo", "--deadline", "10s", "--wait"]).await;
+    let expected = "echo: draining, weight 1; set to drain by 127.0.0.1; 0 sessions left\n\
+        echo: 0 sessions left, 0 closed\n";
+    assert_eq!(drained, expected);
+    assert_eq!(
+        done(admin, &["ready", "echo"]).await,
+        "echo: up, weight 1; first check passed\n"
+    );
+    assert_eq!(
+        done(admin, &["weight", "echo", "7"]).await,
+        "echo: up, weight 7; first check passed\n"
+    );
+    assert!(
+        done(admin, &["maintenance", "echo"])
+            .await
+            .starts_with("echo: maintenance, ")
+    );
+    assert_eq!(done(admin, &["relay", "copy"]).await, "mode: copy\n");
+}
+
+#[tokio::test]
+async fn a_drain_with_wait_comes_back_when_the_last_session_is_closed() {
+    let (balancer, client, backend) = Puppet::session(|_| {}).await;
+    let output = done(
+        balancer.admin,
+        &[
+            "drain",
+            "puppet",
+            "--deadline",
+            "300ms",
+            "--spread",
+            "100ms",
+            "--wait",
+        ],
+    )
+    .await;
+    assert!(
+        output.starts_with("puppet: draining, weight 1; set to drain by 127.0.0.1; 1 session left"),
+        "{output}"
+    );
+    assert!(
+        output.ends_with("puppet: 0 sessions left, 1 closed\n"),
+        "{output}"
+    );
+    assert_eq!(balancer.record().await.termination.code(), "KD");
+    drop((client, backend));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let (balancer, client, backend) = Puppet::session(|_| {}).await;
+    let admin = balancer.admin;
+    let list = done(admin, &["sessions", "--backend", "puppet"]).await;
+    let row = list.lines().nth(1).unwrap();
+    assert!(
+        row.contains(&client.local_addr().unwrap().to_string()),
+        "{list}"
+    );
+    let id = row.split(' ').next().unwrap();
+    assert_eq!(done(admin, &["kill", id]).await, "ended: 1\n");
+    assert_eq!(balancer.record().await.termination.code(), "KD");
+    assert_eq!(
+        done(admin, &["kill", "--backend", "puppet"]).await,
+        "ended: 0\n"
+    );
+    let output = ctl(admin, &["kill", id]).await;
+    assert_eq!(
+        said(&output),
+        (Some(1), "", "netsocket-balancer: no such session\n")
+    );
+    drop((client, backend));
+}
+
+#[tokio::test]
+async fn exit_codes_tell_refusals_usage_and_nobody_there() {
+    let (balancer, _echo) = echo().await;
+    let admin = balancer.admin;
+    let output = ctl(admin, &["drain", "x"]).await;
+    let unknown = "netsocket-balancer: no backend \"x\"; there are echo\n";
+    assert_eq!(said(&output), (Some(1), "", unknown));
+    for wrong in [&["relay", "fast"][..], &["weight", "echo", "999"]] {
+        assert_eq!(ctl(admin, wrong).await.status.code(), Some(1), "{wrong:?}");
+    }
+    for wrong in [
+        &["frobnicate"][..],
+        &["kill"],
+        &["weight", "echo", "many"],
+        &[],
+    ] {
+        assert_eq!(ctl(admin, wrong).await.status.code(), Some(2), "{wrong:?}");
+    }
+    let token = ["--token-file", "/nowhere/token", "status"];
+    assert_eq!(ctl(admin, &token).await.status.code(), Some(2));
+    // Bound but not listening: refused.
+    let refuses = crate::peers::Refuses::start();
+    let output = ctl(refuses.address, &["status"]).await;
+    let (code, _, error) = said(&output);
+    assert_eq!(code, Some(3));
+    let place = refuses.address;
+    assert!(
+        error.starts_with(&format!("netsocket-balancer: cannot connect to {place}: ")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_sent_where_one_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, token: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, token).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (right, wrong) = (file("right", "s3cret\n"), file("wrong", "other\n"));
+    let echo = Echo::start("echo").await;
+    let balancer = Balancer::start_with(&[("echo", echo.address)], |config| {
+        config.admin_token_file = Some(right.clone().into());
+    })
+    .await;
+    let drain = ["--token-file", &right, "drain", "echo"];
+    done(balancer.admin, &drain).await;
+    let output = ctl(balancer.admin, &["--token-file", &wrong, "ready", "echo"]).await;
+    let expected = "netsocket-balancer: the token is missing or wrong\n";
+    assert_eq!(said(&output), (Some(1), "", expected));
+}
+
+#[tokio::test]
+async fn somebody_who_is_no_balancer_is_not_taken_for_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let peer = spawn_blocking(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"SSH-2.0-x\r\n\r\n").unwrap();
+    });
+    let output = ctl(address, &["status"]).await;
+    let expected = format!("netsocket-balancer: {address}: that is no admin HTTP\n");
+    assert_eq!(said(&output), (Some(3), "", expected.as_str()));
+    soon(peer).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_address_and_the_token_come_from_the_settings_too() {
+    let (balancer, _echo) = echo().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("balancer.toml");
+    std::fs::write(&file, format!("admin = '{}'\n", balancer.admin)).unwrap();
+    let run = async |arguments: Vec<String>, variable: Option<String>| {
+        let mut command = program();
+        command.args(arguments);
+        if let Some(address) = variable {
+            command.env("NETSOCKET_ADMIN", address);
+        }
+        let output = soon(spawn_blocking(move || command.output().unwrap()))
+            .await
+            .unwrap();
+        output.status.code()
+    };
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let config = format!("ctl status --config {}", file.display());
+    assert_eq!(run(words(&config), None).await, Some(0));
+    let config = format!("--config {} ctl status", file.display());
+    assert_eq!(run(words(&config), None).await, Some(0));
+    let address = balancer.admin.to_string();
+    assert_eq!(run(words("ctl status"), Some(address)).await, Some(0));
+    assert_eq!(
+        run(words("ctl status"), Some("nowhere".into())).await,
+        Some(2)
+    );
+}
