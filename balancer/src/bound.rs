@@ -7,12 +7,20 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use netsocket_settings::Problems;
+use tokio::sync::mpsc::Receiver;
+
 use crate::backend::BackendSpec;
 use crate::config::{BackendAddress, Config};
-use crate::listen::{ListenOptions, listen};
+use crate::handover::{Claim, Inherited, Predecessor, Program};
+use crate::listen::{ListenOptions, adopt, listen};
+use crate::operations::{Operations, Order};
+use crate::pid_file::PidFile;
 use crate::pool::Pool;
 use crate::record::SessionRecord;
+use crate::reload::Source;
 use crate::shared::RecordHook;
+use crate::systemd::Manager;
 
 /// A balancer that could start: whatever may be wrong on this machine has been found by now.
 pub struct Bound {
@@ -22,8 +30,28 @@ pub struct Bound {
     pub(crate) pool: Arc<Pool>,
     pub(crate) on_record: Option<RecordHook>,
     pub(crate) admin_token: Option<String>,
+    pub(crate) pid_file: Option<PidFile>,
+    pub(crate) origin: Origin,
+    pub(crate) orders: (Operations, Receiver<Order>),
+    /// Where the settings come from, for a reload.
+    pub(crate) source: Option<Source>,
+    /// What to start for a restart.
+    pub(crate) program: Option<Program>,
+    pub(crate) manager: Arc<Manager>,
     listen_address: SocketAddr,
     admin_address: SocketAddr,
+}
+
+/// Where the sockets come from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// Whether `listen` and `admin` came from the service manager.
+    pub(crate) managed: (bool, bool),
+    /// Whether clients may have been waiting before the start.
+    pub(crate) has_clients: bool,
+    /// Restarts before this start.
+    pub(crate) restarts: u32,
+    pub(crate) predecessor: Option<Predecessor>,
 }
 
 /// Why the balancer cannot start. All of it is for the operator to mend; trying again changes nothing.
@@ -47,6 +75,14 @@ pub enum BindError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A pid file that cannot be written.
+    #[error("pid_file {}: {}", path.display(), said(error))]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Backends whose hosts have no address, a line for each.
     #[error("{}", .0.join("\n"))]
     Resolve(Vec<String>),
@@ -58,6 +94,23 @@ impl Bound {
     /// # Errors
     /// All hosts that have no address, or the first socket that cannot be had.
     pub fn bind(config: Config) -> Result<Self, BindError> {
+        Self::bind_with(config, Inherited::default())
+    }
+
+    /// The same with what this process was given: an inherited socket is taken where it has the address of the
+    /// settings, or came from the service manager.
+    ///
+    /// # Errors
+    /// The same. An old process that waits is told.
+    pub fn bind_with(config: Config, mut inherited: Inherited) -> Result<Self, BindError> {
+        let bound = Self::assemble(config, &mut inherited);
+        if let Err(error) = &bound {
+            inherited.refuse(error);
+        }
+        bound
+    }
+
+    fn assemble(config: Config, inherited: &mut Inherited) -> Result<Self, BindError> {
         let backends = resolve(&config.backends)?;
         let pool = Arc::new(Pool::new(
             backends,
@@ -66,16 +119,36 @@ impl Bound {
             random_turn(),
         ));
         let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
-        let bind = |key, address, options| {
-            listen(address, options).map_err(|error| BindError::Listen {
+        let bind = |key, claim: Option<Claim>, address, options| {
+            let given = claim.and_then(|claim| claim.for_address(address));
+            let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
+            socket.map_err(|error| BindError::Listen {
                 key,
                 address,
                 error,
             })
         };
-        let listener = bind("listen", config.listen, config.listen_options)?;
-        let admin = bind("admin", config.admin, ListenOptions::default())?;
+        let is_managed = |claim: &Option<Claim>| claim.as_ref().is_some_and(|claim| claim.managed);
+        let managed = (is_managed(&inherited.listen), is_managed(&inherited.admin));
+        let has_clients = inherited.has_clients();
+        let predecessor = inherited.predecessor.as_ref();
+        let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
+        let (listen, admin) = (inherited.listen.take(), inherited.admin.take());
+        let listener = bind("listen", listen, config.listen, config.listen_options)?;
+        let admin = bind("admin", admin, config.admin, ListenOptions::default())?;
+        let pid_file = config.operations.pid_file.as_deref().map(pid_file);
         Ok(Self {
+            pid_file: pid_file.transpose()?,
+            origin: Origin {
+                managed,
+                has_clients,
+                restarts,
+                predecessor: inherited.predecessor.take(),
+            },
+            orders: Operations::new(),
+            source: None,
+            program: None,
+            manager: Arc::default(),
             listen_address: listener.local_addr().unwrap_or(config.listen),
             admin_address: admin.local_addr().unwrap_or(config.admin),
             config,
@@ -105,14 +178,45 @@ impl Bound {
         Arc::clone(&self.pool)
     }
 
+    /// The handle by which a running balancer is changed.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.orders.0.clone()
+    }
+
+    /// Has a reload read the settings by `source`.
+    pub fn reload_from(
+        &mut self,
+        source: impl Fn() -> Result<Config, Problems> + Send + Sync + 'static,
+    ) {
+        self.source = Some(Arc::new(source));
+    }
+
+    /// Has a restart start `program`.
+    pub fn restart_by(&mut self, program: Program) {
+        self.program = Some(program);
+    }
+
+    /// Has the service manager be told how it goes.
+    pub fn report_to(&mut self, manager: Manager) {
+        self.manager = Arc::new(manager);
+    }
+
     /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
     pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
         self.on_record = Some(Arc::new(hook));
     }
 }
 
+fn pid_file(path: &Path) -> Result<PidFile, BindError> {
+    PidFile::prepare(path).map_err(|error| BindError::PidFile {
+        path: path.to_owned(),
+        error,
+    })
+}
+
 /// The first line of the file, which holds nothing else.
-fn token(path: &Path) -> Result<String, BindError> {
+pub(crate) fn token(path: &Path) -> Result<String, BindError> {
     let failed = |problem: String| BindError::Token {
         path: path.to_owned(),
         problem,
@@ -126,7 +230,7 @@ fn token(path: &Path) -> Result<String, BindError> {
 
 /// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
 /// on many machines `localhost` is both.
-fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
+pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
     let mut resolved = Vec::new();
     let mut problems = Vec::new();
     for backend in backends {

@@ -38,6 +38,23 @@ pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    set_options(&socket, options)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Makes a listening socket that somebody else has bound one of ours. Clients may wait in its queue already; those have the options
+/// of whoever bound it.
+pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result<TcpListener> {
+    let socket = Socket::from(listener);
+    set_options(&socket, options)?;
+    // Also for a socket that listens: its queue becomes as long as ours.
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
@@ -45,15 +62,11 @@ pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_nonblocking(true)?;
-    if options.defer_accept {
-        set_defer_accept(&socket)?;
+    set_defer_accept(socket, options.defer_accept)?;
+    if options.fast_open || socket.is_listener()? {
+        set_fast_open_listen(socket, options.fast_open)?;
     }
-    if options.fast_open {
-        set_fast_open_listen(&socket)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -63,6 +76,22 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
+
+    #[test]
+    fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {
+        let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = foreign.local_addr().unwrap();
+        let both = ListenOptions {
+            defer_accept: true,
+            fast_open: true,
+        };
+        let listener = adopt(adopt(foreign, both).unwrap(), ListenOptions::default()).unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert_eq!(accepted.local_addr().unwrap(), address);
+        assert!(accepted.nodelay().unwrap());
+    }
 
     #[test]
     fn a_connection_has_the_options_of_its_listener() {

@@ -9,8 +9,9 @@ use crate::admission::{Admission, Networks};
 use crate::config::{Config, Timeouts};
 
 /// The rules of one running balancer.
-#[derive(Debug)]
 pub(crate) struct Live {
+    /// What clients of the admin HTTP on other machines must know to change something.
+    pub(crate) admin_token: Option<String>,
     pub(crate) timeouts: Timeouts,
     pub(crate) admission: Admission,
     /// How long a client may wait in the queue.
@@ -21,18 +22,19 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self::with(config, Admission::new(config.limits.clone()))
+    pub(crate) fn new(config: &Config, admin_token: Option<String>) -> Self {
+        Self::with(config, admin_token, Admission::new(config.limits.clone()))
     }
 
     /// Other rules; who is inside stays counted.
-    #[expect(dead_code, reason = "a reload is about to call it")]
-    pub(crate) fn changed(&self, config: &Config) -> Self {
-        Self::with(config, self.admission.with_limits(config.limits.clone()))
+    pub(crate) fn changed(&self, config: &Config, admin_token: Option<String>) -> Self {
+        let admission = self.admission.with_limits(config.limits.clone());
+        Self::with(config, admin_token, admission)
     }
 
-    fn with(config: &Config, admission: Admission) -> Self {
+    fn with(config: &Config, admin_token: Option<String>, admission: Admission) -> Self {
         Self {
+            admin_token,
             timeouts: config.timeouts,
             admission,
             queue_timeout: config.queue.timeout,

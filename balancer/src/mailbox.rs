@@ -25,6 +25,10 @@ pub(crate) enum Mail {
     Place(SessionId, Assigned),
     /// End a session, or end it only if it is this backend's. Whether there was such a one is the answer.
     Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
+    /// End all sessions of a backend. How many those were is the answer.
+    KillBackend(BackendId, oneshot::Sender<usize>),
+    /// Say that it is alive.
+    Ping(oneshot::Sender<()>),
     /// Say what sessions there are, or what sessions of this backend.
     List(Option<BackendId>, oneshot::Sender<Vec<SessionView>>),
 }

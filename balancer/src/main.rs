@@ -8,8 +8,8 @@ use std::process::{self, ExitCode};
 use anyhow::Context as _;
 use clap::Parser as _;
 use netsocket_balancer::config::Command;
-use netsocket_balancer::{Bound, Config, Flags, ctl, run};
-use netsocket_settings::{init_log, raise_descriptor_limit};
+use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
+use netsocket_settings::{Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,22 +25,31 @@ fn main() -> ExitCode {
     if let Some(Command::Ctl(arguments)) = &flags.command {
         return ctl(&flags, arguments);
     }
-    let config = match Config::load(&flags.layers(), |name| env::var(name).ok()) {
-        Ok(config) => config,
-        Err(problems) => return bad_start(&problems),
-    };
     if flags.check_config {
-        // A closed standard output leaves the exit code to tell.
-        let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
-        return ExitCode::SUCCESS;
+        return match load(&flags) {
+            Ok(config) => {
+                // A closed standard output leaves the exit code to tell.
+                let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
+                ExitCode::SUCCESS
+            }
+            Err(problems) => bad_start(&problems),
+        };
     }
-    init_log(&config.log, config.log_format);
-    let bound = match Bound::bind(config) {
-        Ok(bound) => bound,
+    // Before anything else is opened: descriptors go by their numbers.
+    let mut inherited = match Inherited::of_process(variable) {
+        Ok(inherited) => inherited,
         Err(error) => return bad_start(&error),
     };
-    match serve(bound) {
-        Ok(()) => ExitCode::SUCCESS,
+    let config = match load(&flags) {
+        Ok(config) => config,
+        Err(problems) => {
+            inherited.refuse(&problems);
+            return bad_start(&problems);
+        }
+    };
+    init_log(&config.log, config.log_format);
+    match serve(flags, config, inherited) {
+        Ok(exit) => exit,
         Err(error) => {
             complain(&format!("{error:#}"));
             ExitCode::FAILURE
@@ -51,7 +60,6 @@ fn main() -> ExitCode {
 fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     let mut out = io::stdout();
     let live = out.is_terminal();
-    let variable = |name: &str| env::var(name).ok();
     match ctl::run(flags, arguments, variable, &mut out, live) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -61,23 +69,85 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     }
 }
 
-fn serve(bound: Bound) -> anyhow::Result<()> {
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn load(flags: &Flags) -> Result<Config, Problems> {
+    Config::load(&flags.layers(), variable)
+}
+
+fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<ExitCode> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        // Before the sockets: from the first moment a signal means what the documentation says.
+        let signals = Signals::watch()?;
+        let mut bound = match Bound::bind_with(config, inherited) {
+            Ok(bound) => bound,
+            Err(error) => return Ok(bad_start(&error)),
+        };
+        bound.reload_from(move || load(&flags));
+        if let Some(program) = Program::of_process() {
+            bound.restart_by(program);
+        }
+        match Manager::of_process(variable) {
+            Ok(manager) => bound.report_to(manager),
+            Err(error) => warn!(%error, "NOTIFY_SOCKET: the service manager cannot be told"),
+        }
         let shutdown = CancellationToken::new();
-        let terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
-        let interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
-        tokio::spawn(watch_signals(terminate, interrupt, shutdown.clone()));
+        signals.obey(&shutdown, &bound.operations());
         for backend in bound.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
         raise_descriptor_limit();
         info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
         run(bound, shutdown).await?;
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    fn watch() -> anyhow::Result<Self> {
+        let watch = |kind, name| signal(kind).with_context(|| format!("cannot watch for {name}"));
+        Ok(Self {
+            terminate: watch(SignalKind::terminate(), "SIGTERM")?,
+            interrupt: watch(SignalKind::interrupt(), "SIGINT")?,
+            hangup: watch(SignalKind::hangup(), "SIGHUP")?,
+            user2: watch(SignalKind::user_defined2(), "SIGUSR2")?,
+        })
+    }
+
+    fn obey(self, shutdown: &CancellationToken, operations: &Operations) {
+        let Self {
+            terminate,
+            interrupt,
+            mut hangup,
+            mut user2,
+        } = self;
+        tokio::spawn(stop(terminate, interrupt, shutdown.clone()));
+        let reloading = operations.clone();
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                // What came of it is in the log.
+                let _ = reloading.reload().await;
+            }
+        });
+        let restarting = operations.clone();
+        tokio::spawn(async move {
+            while user2.recv().await.is_some() {
+                let _ = restarting.restart().await;
+            }
+        });
+    }
 }
 
 /// `3 backends`, and the groups of them that are looked for, if there are any.
@@ -91,7 +161,7 @@ fn counted(config: &Config) -> String {
 }
 
 /// The first signal begins the drain, the second ends the process at once.
-async fn watch_signals(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
+async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
     let mut next = async || {
         tokio::select! {
             _ = terminate.recv() => SignalKind::terminate(),

@@ -1,8 +1,8 @@
 //! The backends of the balancer, who of them is fit, and who takes the next session.
 //!
 //! Workers read an immutable snapshot without a lock. The control side tells what it learns ([`Pool::observe_check`],
-//! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`]); whenever that changes who may be picked, it swaps in
-//! a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
+//! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); whenever that changes who may
+//! be picked, it swaps in a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
 
 mod drain;
 mod history;
@@ -37,7 +37,6 @@ pub const DEFAULT_POOL: &str = "default";
 /// A set of interchangeable backends.
 #[derive(Debug)]
 pub struct Pool {
-    policy: Policy,
     cursor: Cursor,
     snapshot: ArcSwap<Snapshot>,
     core: Mutex<Core>,
@@ -54,6 +53,7 @@ pub struct Pool {
 /// What only the control side touches.
 #[derive(Debug)]
 struct Core {
+    policy: Policy,
     roster: Roster,
     slate: Slate,
     history: History,
@@ -71,10 +71,10 @@ impl Pool {
     #[must_use]
     pub fn new(backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules, start: u64) -> Self {
         let pool = Self {
-            policy,
             cursor: Cursor::starting_at(start),
             snapshot: ArcSwap::default(),
             core: Mutex::new(Core {
+                policy,
                 roster: Roster::new(rules),
                 slate: Slate::default(),
                 history: History::default(),
@@ -86,7 +86,9 @@ impl Pool {
             turned: Notify::new(),
             events: OnceLock::new(),
         };
-        pool.set_backends(backends, false, Instant::now());
+        let mut core = pool.core();
+        pool.set_backends(&mut core, backends, false, Instant::now());
+        drop(core);
         pool
     }
 
@@ -99,7 +101,7 @@ impl Pool {
     /// The policy.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        self.policy
+        self.snapshot.load().policy
     }
 
     /// How many backends are healthy and take sessions.
@@ -143,7 +145,24 @@ impl Pool {
 
     /// The same, where those that come need not be `eased` in, as at the start of the balancer.
     pub fn follow(&self, backends: Vec<BackendSpec>, eased: bool, now: Instant) {
-        for backend in self.set_backends(backends, eased, now) {
+        let mut core = self.core();
+        let come = self.set_backends(&mut core, backends, eased, now);
+        drop(core);
+        self.welcome(&come);
+    }
+
+    /// The same together with another policy and other rules, all at once for whoever picks.
+    pub fn reconfigure(&self, backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules) {
+        let mut core = self.core();
+        core.policy = policy;
+        core.roster.set_rules(rules);
+        let come = self.set_backends(&mut core, backends, true, Instant::now());
+        drop(core);
+        self.welcome(&come);
+    }
+
+    fn welcome(&self, come: &[Arc<Backend>]) {
+        for backend in come {
             info!(backend = backend.name(), address = %backend.address(), "backend joined");
         }
         self.judge.notify_one();
@@ -152,11 +171,11 @@ impl Pool {
     /// Returns those that have come.
     fn set_backends(
         &self,
+        core: &mut Core,
         specs: Vec<BackendSpec>,
         eased: bool,
         now: Instant,
     ) -> Vec<Arc<Backend>> {
-        let mut core = self.core();
         let mut before = self.backends();
         let mut backends = Vec::new();
         let mut come = Vec::new();
@@ -184,15 +203,15 @@ impl Pool {
             .collect();
         let changes = core.roster.set_members(&members, eased, now);
         let slate = core.roster.slate(now);
-        self.install(&mut core, backends, slate);
+        self.install(core, backends, slate);
         for backend in &come {
             // One that comes back begins anew: what was published is from before it left.
-            self.republish(&core, backend, None);
+            self.republish(core, backend, None);
         }
         for gone in before {
             core.leave(gone, self.events.get(), now);
         }
-        self.apply(&mut core, changes, now);
+        self.apply(core, changes, now);
         come
     }
 
@@ -360,7 +379,7 @@ impl Pool {
             let events = self.events.get();
             history::announce_fail_open(events, slate.failing_open, slate.first.len());
         }
-        let snapshot = Snapshot::new(backends, &slate, self.policy);
+        let snapshot = Snapshot::new(backends, &slate, core.policy);
         snapshot.publish_weights();
         core.slate = slate;
         self.snapshot.store(Arc::new(snapshot));

@@ -138,6 +138,19 @@ impl Reactor {
         has
     }
 
+    /// Ends all sessions of a backend, also those that are just connecting to it. How many those were.
+    pub(crate) fn kill_backend(&mut self, id: BackendId) -> usize {
+        let mut killed = 0;
+        for index in self.sessions.indices() {
+            let session = self.sessions.get(index);
+            if session.is_some_and(|session| session.is_of(Some(id))) {
+                self.step(index, |session, _| session.kill());
+                killed += 1;
+            }
+        }
+        killed
+    }
+
     /// What sessions there are; with `of`, those of that backend.
     pub(crate) fn list(&self, of: Option<BackendId>) -> Vec<SessionView> {
         let now = self.now;

@@ -1,5 +1,5 @@
-//! The running balancer: worker threads for sessions, and the control side (checks, admin HTTP, telemetry) on the
-//! runtime that polls [`run`].
+//! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
+//! what each of them does.
 
 use std::io;
 use std::sync::Arc;
@@ -7,37 +7,42 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
-use tokio::sync::{oneshot, watch as settings};
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::access_log::AccessLog;
-use crate::admin::{self, Admin};
 use crate::admission::SharedQueue;
 use crate::bound::Bound;
+use crate::control::Control;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
-use crate::discovery::{Dns, Setup, discover};
-use crate::figures::figures;
-use crate::health::watch;
+use crate::health::all_checked;
 use crate::live::Live;
 use crate::log_gate::LogGate;
 use crate::metrics::Counters;
+use crate::office::{Closing, Office};
+use crate::pid_file::PidFile;
 use crate::relay::RelaySwitch;
+use crate::reload::Settings;
 use crate::shared::Shared;
+use crate::systemd::status;
 use crate::worker::{Worker, WorkerSummary};
 
 /// How far back the embedded history goes.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
-/// For the last telemetry records to reach Kafka when the balancer stops.
-const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
 
 /// For the last lines of the access log to be written.
 const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
+/// For a check beside its own time limit.
+const CHECK_SLACK: Duration = Duration::from_secs(1);
+/// For the same, where backends have to be looked for in DNS first.
+const FIRST_SEARCH: Duration = Duration::from_secs(5);
+/// Between two lines about the sessions that are left in a drain.
+const TELL_LEFT: Duration = Duration::from_secs(10);
 
 /// What a balancer has to tell when it is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,64 +58,52 @@ pub struct Summary {
 #[error("{what}: {error}")]
 pub struct RunError {
     /// What was not to be had.
-    what: &'static str,
+    pub(crate) what: &'static str,
     /// What the system said.
-    error: io::Error,
+    pub(crate) error: io::Error,
 }
 
-/// Serves until `shutdown`, then accepts nothing more, lets sessions end until the drain deadline, and ends the rest.
-/// Must be polled within a tokio runtime with I/O and time. If the future is dropped the workers drain by themselves.
+/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
+/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
+/// dropped the workers drain by themselves.
 ///
 /// # Errors
 /// [`RunError`], before anything is served.
-pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
+pub async fn run(mut bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
-    let crew = Crew::new(bound.config.workers.get()).map_err(|error| RunError {
-        what: "cannot start the workers",
-        error: error.into(),
-    })?;
-    let budget = Budget::of_process(bound.config.workers);
-    info!(
-        limit = budget.limit,
-        sessions = budget.sessions,
-        "descriptors"
-    );
-    let shared = Arc::new(Shared {
-        pool: bound.pool(),
-        counters: Arc::new(Counters::default()),
-        crew,
-        live: ArcSwap::from_pointee(Live::new(&bound.config)),
-        queue: SharedQueue::new(bound.config.queue.length),
-        access_log: start_access_log(&bound)?,
-        frontend: bound.listen_address().to_string(),
-        relay: RelaySwitch::new(bound.config.relay),
-        local_ports: LocalPorts::of_system(),
-        budget,
-        on_record: bound.on_record.clone(),
-        stop: stop.clone(),
-        started: Instant::now(),
-    });
-    let control = Control::start(&bound, &shared)?;
+    let shared = Arc::new(share(&bound, stop.clone())?);
+    let mut control = Control::start(&bound, &shared)?;
     let stop_crew = StopCrew(Arc::clone(&shared));
+    inherit_states(&bound);
+    if bound.origin.has_clients {
+        wait_for_checks(&bound, &stop).await;
+        // Backends that had to be looked for are known by now, too.
+        inherit_states(&bound);
+    }
     let workers = start_workers(&bound, &shared)?;
-    // Only the workers' clones keep the socket open, so that it closes with the last of them.
-    drop(bound);
+    control.open_admin(&bound, &shared)?;
+    let manager = Arc::clone(&bound.manager);
+    let pid_file = bound.pid_file.take();
+    announce(&mut bound, &shared, pid_file.as_ref());
 
-    stop.cancelled().await;
+    // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
+    let office = Office::new(bound, &shared, &control);
+    match office.work(&stop).await {
+        Closing::Stopped => manager.stopping(),
+        Closing::Succeeded(pid) => {
+            control.retire().await;
+            info!(successor = pid, "handed over");
+            stop.cancel();
+        }
+    }
     drop(stop_crew);
     let drain = shared.live.load().timeouts.drain;
     info!(active = shared.counters.active(), deadline = ?drain, "draining");
-    let mut killed = 0;
-    for worker in workers {
-        match worker.await {
-            Ok(Ok(summary)) => killed += summary.killed as u64,
-            Ok(Err(error)) => error!(%error, "a worker failed"),
-            Err(_) => error!("a worker ended by a fault"),
-        }
-    }
+    let killed = drained(workers, &shared).await;
     control.stop().await;
     close_access_log(shared.clone()).await;
+    drop(pid_file);
     let summary = Summary {
         sessions: shared.counters.total(),
         killed,
@@ -120,6 +113,109 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, R
     }
     info!(sessions = summary.sessions, killed, "stopped");
     Ok(summary)
+}
+
+fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
+    let config = &bound.config;
+    let crew = Crew::new(config.workers.get()).map_err(|error| RunError {
+        what: "cannot start the workers",
+        error: error.into(),
+    })?;
+    let budget = Budget::of_process(config.workers);
+    info!(
+        limit = budget.limit,
+        sessions = budget.sessions,
+        "descriptors"
+    );
+    Ok(Shared {
+        pool: bound.pool(),
+        counters: Arc::new(Counters::default()),
+        crew,
+        settings: ArcSwap::from_pointee(Settings::first(config.clone())),
+        live: ArcSwap::from_pointee(Live::new(config, bound.admin_token.clone())),
+        queue: SharedQueue::new(config.queue.length),
+        access_log: start_access_log(bound)?,
+        frontend: bound.listen_address().to_string(),
+        relay: RelaySwitch::new(config.relay),
+        local_ports: LocalPorts::of_system(),
+        budget,
+        on_record: bound.on_record.clone(),
+        stop,
+        started: Instant::now(),
+    })
+}
+
+/// What operators have said of backends to the old process holds for the new one.
+fn inherit_states(bound: &Bound) {
+    let Some(predecessor) = &bound.origin.predecessor else {
+        return;
+    };
+    for backend in bound.pool.backends() {
+        if let Some(&state) = predecessor.backends.get(backend.name()) {
+            // It is one of the pool's.
+            let _ = bound
+                .pool
+                .set_admin_state(backend.id(), state, "the old process");
+        }
+    }
+}
+
+/// Until it is known who can serve the clients that are waiting. One check is enough, and has its time limit.
+async fn wait_for_checks(bound: &Bound, stop: &CancellationToken) {
+    let groups = bound.config.groups.len();
+    let search = if groups == 0 {
+        CHECK_SLACK
+    } else {
+        FIRST_SEARCH
+    };
+    let limit = bound.config.checks.timeout + search;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        checked = timeout(limit, all_checked(&bound.pool, groups)) => {
+            if checked.is_err() {
+                warn!("not every backend is checked yet, serving all the same");
+            }
+        }
+    }
+}
+
+/// Lets the world know that clients are served here from now on.
+fn announce(bound: &mut Bound, shared: &Shared, pid_file: Option<&PidFile>) {
+    if let Some(pid_file) = pid_file {
+        pid_file.publish();
+    }
+    bound.manager.ready(&status(shared));
+    if let Some(predecessor) = bound.origin.predecessor.take() {
+        info!(restarts = predecessor.restarts, "taken over");
+        predecessor.ready();
+    }
+}
+
+/// Waits until every worker is over, and tells from time to time what is left. How many sessions were ended.
+async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
+    let mut killed = 0;
+    let ends = async {
+        for worker in workers {
+            match worker.await {
+                Ok(Ok(summary)) => killed += summary.killed as u64,
+                Ok(Err(error)) => error!(%error, "a worker failed"),
+                Err(_) => error!("a worker ended by a fault"),
+            }
+        }
+    };
+    let tell = async {
+        let mut ticks = interval(TELL_LEFT);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            info!(active = shared.counters.active(), "sessions left");
+        }
+    };
+    tokio::select! {
+        () = ends => {}
+        () = tell => {}
+    }
+    killed
 }
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
@@ -184,94 +280,41 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
         })
 }
 
-/// Gives places to those that wait when a backend comes; when a session ends, its worker does.
-async fn serve_queue(shared: Arc<Shared>) {
-    loop {
-        shared.pool.turned().await;
-        shared.hand_over();
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Attributes;
+    use crate::config::{BackendAddress, Config};
+    use crate::handover::Predecessor;
+    use crate::health::AdminState;
+    use crate::office::admin_states;
 
-/// Whom the pool has: the backends with an address, and those that are looked for.
-fn setup(bound: &Bound) -> Setup<Dns> {
-    let fixed = bound.pool.backends();
-    Setup {
-        fixed: fixed.iter().map(|backend| backend.spec()).collect(),
-        groups: bound.config.groups.clone(),
-        rules: bound.config.discovery,
-        resolver: Arc::new(Dns::new(bound.config.dns_servers.clone())),
-    }
-}
-
-/// Checks, discovery, admin HTTP and telemetry.
-struct Control {
-    tasks: JoinSet<()>,
-    producer: Option<Producer>,
-    finished: CancellationToken,
-}
-
-impl Control {
-    fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
-        let mut tasks = JoinSet::new();
-        tasks.spawn(watch(bound.pool(), bound.config.checks.clone()));
-        tasks.spawn(serve_queue(Arc::clone(shared)));
-        let (_, setups) = settings::channel(setup(bound));
-        tasks.spawn(discover(bound.pool(), setups));
-
-        let instance = bound.config.instance.clone();
-        let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
-        let identity = Identity::new(Role::Balancer, instance);
-        let config = bound.config.producer.clone();
-        let producer = config.map(|config| Producer::start(config, identity.key()));
-        let history = Arc::new(History::new(HISTORY_SPAN));
-        let sinks = Sinks {
-            history: Some(Arc::clone(&history)),
-            producer: producer.clone(),
+    #[test]
+    fn the_word_of_an_operator_outlives_a_restart() {
+        let backend = |name: &str| BackendAddress {
+            name: name.into(),
+            host: "127.0.0.1".into(),
+            port: 9,
+            attributes: Attributes::default(),
         };
-        let events = Events::new(identity.clone(), sinks.clone());
-        shared.pool.tell_events(events);
-        let finished = CancellationToken::new();
-        let source = Arc::clone(shared);
-        tasks.spawn(heartbeat(
-            identity,
-            move || {
-                if let Some(log) = &source.access_log {
-                    log.tell();
-                }
-                figures(&source)
-            },
-            sinks,
-            finished.clone(),
-        ));
-
-        let admin = Admin::new(
-            Arc::clone(shared),
-            history,
-            producer.clone(),
-            bound.admin_token.clone(),
-        );
-        let listener = bound
-            .admin
-            .try_clone()
-            .and_then(tokio::net::TcpListener::from_std)
-            .map_err(|error| RunError {
-                what: "cannot start the admin HTTP",
-                error,
-            })?;
-        tasks.spawn(admin::serve(listener, admin));
-        Ok(Self {
-            tasks,
-            producer,
-            finished,
-        })
-    }
-
-    /// Flushes telemetry within its bound and ends everything.
-    async fn stop(mut self) {
-        self.finished.cancel();
-        if let Some(producer) = self.producer {
-            producer.shutdown(TELEMETRY_FLUSH).await;
-        }
-        self.tasks.shutdown().await;
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            backends: ["a", "b", "c"].map(backend).to_vec(),
+            ..Config::default()
+        };
+        let mut bound = Bound::bind(config).unwrap_or_else(|error| panic!("{error}"));
+        let told = [
+            ("b", AdminState::Drain),
+            ("c", AdminState::Maintenance),
+            ("gone", AdminState::Drain),
+        ];
+        let told = told.map(|(name, state)| (name.to_owned(), state));
+        bound.origin.predecessor = Some(Predecessor::deaf(told.into()));
+        inherit_states(&bound);
+        let next = admin_states(&bound.pool);
+        let expected = [("b", "drain"), ("c", "maintenance")];
+        let expected = expected.map(|(name, state)| (name.to_owned(), state.to_owned()));
+        assert_eq!(next, expected.into());
     }
 }

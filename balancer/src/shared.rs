@@ -19,6 +19,7 @@ use crate::metrics::Counters;
 use crate::pool::Pool;
 use crate::record::{SessionRecord, narrow};
 use crate::relay::RelaySwitch;
+use crate::reload::Settings;
 use crate::session_id::SessionId;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
@@ -29,7 +30,9 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) crew: Crew,
-    /// What a reload may change.
+    /// The settings in force.
+    pub(crate) settings: ArcSwap<Settings>,
+    /// What sessions go by of them.
     pub(crate) live: ArcSwap<Live>,
     /// Clients for whom every backend is full.
     pub(crate) queue: SharedQueue,
@@ -102,7 +105,8 @@ impl Shared {
             pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
             counters: Arc::new(Counters::default()),
             crew: Crew::new(1).expect("descriptors for one worker"),
-            live: ArcSwap::from_pointee(Live::new(&config)),
+            live: ArcSwap::from_pointee(Live::new(&config, None)),
+            settings: ArcSwap::from_pointee(Settings::first(config.clone())),
             queue: SharedQueue::new(config.queue.length),
             access_log: None,
             frontend: config.listen.to_string(),

@@ -11,13 +11,21 @@ const FAST_OPEN_QUEUE: libc::c_int = 4096;
 const DEFER_ACCEPT: libc::c_int = 1;
 
 /// Has the system hand a connection over only when the client has sent something.
-pub(crate) fn set_defer_accept(listener: impl AsFd) -> io::Result<()> {
-    set(listener, libc::TCP_DEFER_ACCEPT, DEFER_ACCEPT)
+pub(crate) fn set_defer_accept(listener: impl AsFd, on: bool) -> io::Result<()> {
+    set(
+        listener,
+        libc::TCP_DEFER_ACCEPT,
+        if on { DEFER_ACCEPT } else { 0 },
+    )
 }
 
 /// Takes a client's first bytes with its first packet, where the client has been here before.
-pub(crate) fn set_fast_open_listen(listener: impl AsFd) -> io::Result<()> {
-    set(listener, libc::TCP_FASTOPEN, FAST_OPEN_QUEUE)
+pub(crate) fn set_fast_open_listen(listener: impl AsFd, on: bool) -> io::Result<()> {
+    set(
+        listener,
+        libc::TCP_FASTOPEN,
+        if on { FAST_OPEN_QUEUE } else { 0 },
+    )
 }
 
 /// Sends the first bytes with the first packet, where this peer has been connected to before.

@@ -89,13 +89,17 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let member = shared.crew.member(self.number);
         let mut events = Events::new();
-        while !self.is_over() {
-            self.reactor.wait(&mut events, self.deadline())?;
-            self.round(&events, member)?;
-        }
-        if let Some(member) = member {
-            // Clients that were dealt in the last moment are reset: their time to be served is over too.
-            drop(member.mailbox.close());
+        loop {
+            while !self.is_over() {
+                self.reactor.wait(&mut events, self.deadline())?;
+                self.round(&events, member)?;
+            }
+            // What was sent in the last moment: clients, above all, that another worker dealt.
+            let late = member.map(|member| member.mailbox.close());
+            self.read(late.unwrap_or_default());
+            if self.is_over() {
+                break;
+            }
         }
         Ok(WorkerSummary {
             killed: self.reactor.kill_all(),
@@ -166,16 +170,20 @@ impl Worker {
     }
 
     fn receive(&mut self, member: Option<&Member>) {
-        for mail in member
-            .map(|member| member.mailbox.receive())
-            .unwrap_or_default()
-        {
+        let mail = member.map(|member| member.mailbox.receive());
+        self.read(mail.unwrap_or_default());
+    }
+
+    fn read(&mut self, mail: Vec<Mail>) {
+        for mail in mail {
             match mail {
                 Mail::Client(socket, address) => self.reactor.admit(socket, address),
                 Mail::Stop => self.stop(),
                 Mail::Place(id, place) => self.reactor.give_place(id, place),
                 // Whoever asked may have given up.
                 Mail::Kill(id, of, answer) => drop(answer.send(self.reactor.kill(id, of))),
+                Mail::KillBackend(id, answer) => drop(answer.send(self.reactor.kill_backend(id))),
+                Mail::Ping(answer) => drop(answer.send(())),
                 Mail::List(of, answer) => drop(answer.send(self.reactor.list(of))),
             }
         }
@@ -205,7 +213,9 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream as StdStream;
+    use std::os::unix::net::UnixStream;
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
     use crate::listen::{ListenOptions, listen};
@@ -230,5 +240,37 @@ mod tests {
         let ends = ends.lock().unwrap();
         assert_eq!(ends.len(), clients.len());
         assert!(ends.iter().all(|end| end.code() == "SC"), "{ends:?}");
+    }
+
+    /// Others may deal a client to a worker that has just decided to end.
+    #[test]
+    fn clients_that_are_dealt_in_the_last_moment_are_not_lost() {
+        for _ in 0..100 {
+            let recorded = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&recorded);
+            let shared = Arc::new(Shared::without_backends(Some(Arc::new(move |_| {
+                count.fetch_add(1, SeqCst);
+            }))));
+            let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
+            let worker = Worker::new(Arc::clone(&shared), 0, listener.into(), Arc::default());
+            shared.crew.stop();
+            let end = std::thread::spawn(move || worker.unwrap().run().unwrap());
+            let mut dealt = 0;
+            loop {
+                let (client, _) = UnixStream::pair().unwrap();
+                let address = ([127, 0, 0, 1], 1).into();
+                let member = shared.crew.member(0).unwrap();
+                if member
+                    .mailbox
+                    .send(Mail::Client(client.into(), address))
+                    .is_err()
+                {
+                    break;
+                }
+                dealt += 1;
+            }
+            end.join().unwrap();
+            assert_eq!(recorded.load(SeqCst), dealt);
+        }
     }
 }

@@ -42,5 +42,16 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// The word for it in settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

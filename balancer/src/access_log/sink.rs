@@ -1,5 +1,6 @@
 //! Where lines go: a file, standard output or error, or syslog.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
@@ -58,6 +59,18 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash")]
 pub struct TargetError;
+
+/// As it is set.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("stdout"),
+            Self::Stderr => f.write_str("stderr"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Syslog(socket) => write!(f, "syslog:{}", socket.display()),
+        }
+    }
+}
 
 impl FromStr for Target {
     type Err = TargetError;

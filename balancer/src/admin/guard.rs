@@ -60,7 +60,8 @@ pub(super) async fn guard(
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let place = (route.as_str(), path.as_str());
-    match judge(peer.ip(), request.headers(), admin.token.as_deref()) {
+    let live = admin.shared.live.load_full();
+    match judge(peer.ip(), request.headers(), live.admin_token.as_deref()) {
         Ok(()) => {
             let response = next.run(request).await;
             let status = response.status();
@@ -90,12 +91,13 @@ pub(super) async fn whoami(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let denied = judge(peer.ip(), &headers, admin.token.as_deref()).err();
+    let live = admin.shared.live.load_full();
+    let denied = judge(peer.ip(), &headers, live.admin_token.as_deref()).err();
     let answer = WhoAmI {
         peer,
         changes: denied.is_none(),
         why: denied.map(|denied| denied.to_string()),
-        token: admin.token.is_some()
+        token: live.admin_token.is_some()
             && matches!(denied, Some(Denied::WrongToken | Denied::ForeignHost)),
     };
     ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()

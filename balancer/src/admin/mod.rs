@@ -6,6 +6,7 @@
 mod api;
 mod backends;
 mod changes;
+mod config;
 mod events;
 mod guard;
 mod page;
@@ -27,6 +28,7 @@ use netsocket_telemetry::{History, Producer};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use self::changes::Changes;
@@ -36,6 +38,7 @@ use self::routes::{Routes, Verb};
 use crate::backend::Backend;
 use crate::drain::Drains;
 use crate::metrics;
+use crate::operations::Operations;
 use crate::shared::Shared;
 
 /// The content type of Prometheus' text format.
@@ -48,12 +51,11 @@ pub(crate) struct Admin {
     shared: Arc<Shared>,
     history: Arc<History>,
     producer: Option<Producer>,
-    /// What clients on other machines must know to change something.
-    token: Option<String>,
     recent: Mutex<Recent>,
     drains: Drains,
     listeners: Listeners,
     changes: Changes,
+    operations: Operations,
 }
 
 impl Admin {
@@ -61,17 +63,17 @@ impl Admin {
         shared: Arc<Shared>,
         history: Arc<History>,
         producer: Option<Producer>,
-        token: Option<String>,
+        operations: Operations,
     ) -> Self {
         Self {
             shared,
             history,
             producer,
-            token,
             recent: Mutex::default(),
             drains: Drains::default(),
             listeners: Listeners::default(),
             changes: Changes::default(),
+            operations,
         }
     }
 
@@ -114,8 +116,8 @@ impl Admin {
     }
 }
 
-/// Serves for ever.
-pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
+/// Serves until `retire`: then streams of events end, what is asked already is answered, and nothing more is taken.
+pub(crate) async fn serve(listener: TcpListener, admin: Admin, retire: CancellationToken) {
     let admin = Arc::new(admin);
     let router = routes().into_router(Arc::clone(&admin));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -124,13 +126,13 @@ pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
         let _ = set_tcp_user_timeout(&*socket, limit);
     });
-    tokio::select! {
-        () = events::tick(admin) => {}
-        result = axum::serve(listener, service).into_future() => {
-            if let Err(error) = result {
-                error!(%error, "admin HTTP ended");
-            }
-        }
+    let http = axum::serve(listener, service).with_graceful_shutdown(retire.clone().cancelled_owned());
+    let (_, result) = tokio::join!(
+        retire.run_until_cancelled(events::tick(admin)),
+        http.into_future()
+    );
+    if let Err(error) = result {
+        error!(%error, "admin HTTP ended");
     }
 }
 
@@ -161,6 +163,8 @@ fn routes() -> Routes {
         .read("/api/v1/transitions", transitions)
         .read("/api/v1/history", history)
         .read("/api/v1/events", events::stream)
+        .read("/api/v1/config", config::read)
+        .change(Verb::Post, "/api/v1/reload", config::reload)
         .read("/api/v1/relay", relay::read)
         .change(Verb::Put, "/api/v1/relay", relay::change)
 }

@@ -142,6 +142,26 @@ impl Networks {
     }
 }
 
+/// Its networks with commas between, IPv4 first; those that are inside of another are left out.
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = |zeros: u32| u8::try_from(zeros).unwrap_or(V6_BITS);
+        let v4 = self.v4.0.iter().map(|&(first, last)| Network {
+            first: Ipv4Addr::from_bits(first).into(),
+            prefix: prefix((first ^ last).leading_zeros()),
+        });
+        let v6 = self.v6.0.iter().map(|&(first, last)| Network {
+            first: Ipv6Addr::from_bits(first).into(),
+            prefix: prefix((first ^ last).leading_zeros()),
+        });
+        for (index, network) in v4.chain(v6).enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{network}")?;
+        }
+        Ok(())
+    }
+}
+
 impl FromIterator<Network> for Networks {
     fn from_iter<I: IntoIterator<Item = Network>>(networks: I) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
@@ -198,6 +218,20 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_set_is_written_as_its_networks() {
+        let text = "::1,10.0.0.0/8,10.1.0.0/16,2001:db8::/32,0.0.0.0/32";
+        let set: Networks = text.split(',').map(network).collect();
+        assert_eq!(
+            set.to_string(),
+            "0.0.0.0/32,10.0.0.0/8,::1/128,2001:db8::/32"
+        );
+        let again: Networks = set.to_string().split(',').map(network).collect();
+        assert_eq!(again, set);
+        let all: Networks = ["0.0.0.0/0", "::/0"].map(network).into_iter().collect();
+        assert_eq!(all.to_string(), "0.0.0.0/0,::/0");
     }
 
     #[test]

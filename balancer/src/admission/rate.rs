@@ -4,12 +4,13 @@
 //! token takes to come back, and nobody is admitted who would move it further ahead than the whole bucket takes. All
 //! in whole sixteenths of a nanosecond, rounded so that the rate is never exceeded: 64 bits of them last for 36 years.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use netsocket_settings::parse_duration;
+use netsocket_settings::{duration_text, parse_duration};
 
 const TICKS_PER_NANO: u128 = 16;
 /// The longest time over which something may be counted.
@@ -37,6 +38,8 @@ pub struct Rate {
     interval: u64,
     /// How far ahead of the time the full bucket may be, for one more.
     tolerance: u64,
+    count: NonZeroU32,
+    per: Duration,
 }
 
 /// Why a text is no rate.
@@ -59,6 +62,8 @@ impl Rate {
         let rate = Self {
             interval,
             tolerance: 0,
+            count,
+            per,
         };
         Ok(rate.with_burst(count))
     }
@@ -75,6 +80,13 @@ impl Rate {
     pub(super) fn take(self, full: Ticks, now: Ticks) -> Option<Ticks> {
         let full = full.max(now).0;
         (full - now.0 <= self.tolerance).then(|| Ticks(full.saturating_add(self.interval)))
+    }
+}
+
+/// As it is set: `100/1s`.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.count, duration_text(self.per))
     }
 }
 
@@ -143,7 +155,10 @@ mod tests {
         assert_eq!(rate("600/m"), rate("600/60s"));
         assert_ne!(rate("10/s"), rate("100/10s"), "same pace, another burst");
         let burst = NonZeroU32::new(100).unwrap();
-        assert_eq!(rate("10/s").with_burst(burst), rate("100/10s"));
+        let paced = |rate: Rate| (rate.interval, rate.tolerance);
+        let with_burst = rate("10/s").with_burst(burst);
+        assert_eq!(paced(with_burst), paced(rate("100/10s")));
+        assert_eq!(rate("600/m").to_string(), "600/1m");
         for text in [
             "",
             "100",

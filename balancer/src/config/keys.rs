@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 /// Every key of the balancer itself. A key that begins with the name of a table of [`TABLES`] may also stand in that
 /// table, without the name: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 60] = [
+pub const KEYS: [Key; 63] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
@@ -46,6 +46,9 @@ pub const KEYS: [Key; 60] = [
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
     key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
+    key("reload_removed", "NETSOCKET_RELOAD_REMOVED", None),
+    key("restart_timeout", "NETSOCKET_RESTART_TIMEOUT", None),
+    key("pid_file", "NETSOCKET_PID_FILE", None),
     key("check_kind", "NETSOCKET_CHECK_KIND", None),
     key("check_interval", "NETSOCKET_CHECK_INTERVAL", None),
     key("check_fast_interval", "NETSOCKET_CHECK_FAST_INTERVAL", None),

@@ -12,6 +12,8 @@ mod health;
 mod kafka;
 mod keys;
 mod limits;
+mod operations;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -37,9 +39,12 @@ pub use health::{
     DEFAULT_EJECTION_EARLY_RESETS, DEFAULT_EJECTION_MAX_PERCENT, DEFAULT_EJECTION_TIME,
     DEFAULT_FAIL_OPEN, DEFAULT_FLAP_HOLD, DEFAULT_SLOW_START,
 };
+pub use kafka::KafkaGiven;
 use keys::{Entries, Entry, RawTable};
 pub use keys::{KEYS, TABLES, in_table};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
+pub use operations::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
+pub use shown::SECRET_KEYS;
 
 use crate::admission::Limits;
 use crate::balance::Policy;
@@ -84,6 +89,8 @@ pub struct Config {
     pub admin_token_file: Option<PathBuf>,
     /// Where telemetry goes; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
+    /// What was given for that, as text.
+    pub kafka_given: KafkaGiven,
     /// The backends with an address each, in the order given, with distinct names.
     pub backends: Vec<BackendAddress>,
     /// Groups of backends that are looked for in DNS all the time.
@@ -100,6 +107,8 @@ pub struct Config {
     pub listen_options: ListenOptions,
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
+    /// Reload, restart, the process.
+    pub operations: OperationRules,
     /// Who may come in.
     pub limits: Limits,
     /// Who waits where every backend is full.
@@ -152,6 +161,7 @@ impl Default for Config {
             admin: DEFAULT_ADMIN,
             admin_token_file: None,
             producer: None,
+            kafka_given: KafkaGiven::default(),
             backends: Vec::new(),
             groups: Vec::new(),
             discovery: discovery::default_rules(),
@@ -165,6 +175,7 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
+            operations: operations::default_operations(),
             limits: Limits::default(),
             queue: limits::default_queue(),
             proxy: limits::default_proxy(),
@@ -239,6 +250,7 @@ impl Config {
             admin: check.parse("admin", value("admin"), defaults.admin, ADDRESS),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
             producer: kafka::kafka(check, entries),
+            kafka_given: KafkaGiven::new(entries),
             backends: backends.fixed,
             groups: backends.groups,
             discovery: discovery::rules(check, entries),
@@ -255,6 +267,7 @@ impl Config {
                 fast_open: switch(check, "fast_open", value("fast_open")),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
+            operations: operations::operations(check, entries),
             limits: limits::limits(check, entries),
             queue: limits::queue(check, entries),
             proxy: proxy.clone(),

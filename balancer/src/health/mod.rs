@@ -18,7 +18,7 @@ mod signal;
 mod streak;
 mod watch;
 
-pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, unescape};
+pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, escape, unescape};
 pub use failure::{CheckFailure, Excerpt};
 pub use machine::Health;
 pub use penalty::Growth;
@@ -28,4 +28,4 @@ pub use rules::{EjectionRules, HealthRules, Thresholds};
 pub use schedule::{Intervals, Pace, Schedule};
 pub use signal::{SessionSignal, Signal};
 pub(crate) use streak::{Streak, Wake};
-pub(crate) use watch::watch;
+pub(crate) use watch::{all_checked, watch};

@@ -103,6 +103,11 @@ impl Roster {
         member.map(|member| &member.health)
     }
 
+    /// Goes by other rules from now on. To be followed by [`Self::set_members`].
+    pub fn set_rules(&mut self, rules: HealthRules) {
+        self.rules = rules;
+    }
+
     /// The rules.
     #[must_use]
     pub fn rules(&self) -> &HealthRules {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::select;
+use tokio::sync::watch::Receiver;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::check::Checks;
@@ -20,10 +21,12 @@ use crate::side::Side;
 
 /// Where nothing is due, somebody looks all the same.
 const SELDOM: Duration = Duration::from_secs(60);
+/// Between two looks whether all first checks are over.
+const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(5);
 
-/// Watches the backends of `pool` for ever, also those that come later.
-pub(crate) async fn watch(pool: Arc<Pool>, checks: Checks) {
-    let checks = Arc::new(checks);
+/// Watches the backends of `pool` for ever, also those that come later. When the checks become others, every backend is
+/// checked by them at once.
+pub(crate) async fn watch(pool: Arc<Pool>, checks: Receiver<Arc<Checks>>) {
     let mut tasks = JoinSet::new();
     let mut watched = BTreeMap::new();
     loop {
@@ -40,7 +43,7 @@ pub(crate) async fn watch(pool: Arc<Pool>, checks: Checks) {
 /// Begins to check backends that have come, and ceases for those that have gone.
 fn follow(
     pool: &Arc<Pool>,
-    checks: &Arc<Checks>,
+    checks: &Receiver<Arc<Checks>>,
     tasks: &mut JoinSet<()>,
     watched: &mut BTreeMap<BackendId, AbortHandle>,
 ) {
@@ -56,21 +59,40 @@ fn follow(
     let start = Instant::now();
     for (index, backend) in backends.iter().enumerate() {
         watched.entry(backend.id()).or_insert_with(|| {
-            let schedule = Schedule::new(start, checks.intervals, index, backends.len());
             let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
-            tasks.spawn(check_in_time(pool, backend, schedule, Arc::clone(checks)))
+            let place = (index, backends.len());
+            tasks.spawn(check_in_time(pool, backend, place, start, checks.clone()))
         });
     }
     while tasks.try_join_next().is_some() {}
 }
 
-/// Checks one backend for ever, except in maintenance.
+/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Who asks
+/// too early turns clients away.
+pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
+    let found = || {
+        let reports = pool.groups();
+        reports.len() >= groups && reports.iter().all(|group| group.last.is_some())
+    };
+    let known = |backend: &Arc<Backend>| {
+        let report = backend.report();
+        report.last_check.is_some() || report.admin == AdminState::Maintenance
+    };
+    while !(found() && pool.backends().iter().all(known)) {
+        sleep(FIRST_CHECKS_LOOK).await;
+    }
+}
+
+/// Checks one backend, which is at this place of so many, for ever, except in maintenance.
 async fn check_in_time(
     pool: Arc<Pool>,
     backend: Arc<Backend>,
-    mut schedule: Schedule,
-    checks: Arc<Checks>,
+    (index, count): (usize, usize),
+    start: Instant,
+    mut told: Receiver<Arc<Checks>>,
 ) {
+    let mut checks = Arc::clone(&told.borrow_and_update());
+    let mut schedule = Schedule::new(start, checks.intervals, index, count);
     loop {
         if backend.report().admin == AdminState::Maintenance {
             backend.checker.notified().await;
@@ -82,6 +104,12 @@ async fn check_in_time(
             () = sleep_until(schedule.next()) => {}
             () = backend.checker.notified() => {
                 schedule.hurry(Instant::now());
+                continue;
+            }
+            // Who tells is there as long as this task is.
+            Ok(()) = told.changed() => {
+                checks = Arc::clone(&told.borrow_and_update());
+                schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
                 continue;
             }
         }

@@ -88,6 +88,16 @@ pub const DRAINING: Family = gauge(
     "netsocket_draining",
     "1 while stopping: nothing new is accepted.",
 );
+/// How often the settings have come into force.
+pub const CONFIG_GENERATION: Family = gauge(
+    "netsocket_config_generation",
+    "1 after the start, and one more after each reload that was not refused.",
+);
+/// Whether the latest reload went well.
+pub const RELOAD_SUCCESS: Family = gauge(
+    "netsocket_reload_success",
+    "0 after a reload that was refused, until one is not.",
+);
 /// Open sessions.
 pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Sessions that are open.");
 /// Open sessions of a worker.
@@ -249,6 +259,8 @@ pub const ALL: &[Family] = &[
     BUILD_INFO,
     UPTIME,
     DRAINING,
+    CONFIG_GENERATION,
+    RELOAD_SUCCESS,
     SESSIONS_ACTIVE,
     WORKER_SESSIONS,
     SESSIONS,

@@ -39,6 +39,12 @@ pub(crate) fn render(
     );
     page.family(names::UPTIME, [([], shared.uptime().as_secs_f64())]);
     page.family(names::DRAINING, [([], u8::from(shared.is_draining()))]);
+    let settings = shared.settings.load();
+    page.family(names::CONFIG_GENERATION, [([], settings.generation)]);
+    page.family(
+        names::RELOAD_SUCCESS,
+        [([], u8::from(settings.is_success()))],
+    );
     page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
     let loads: Vec<(String, usize)> = shared
         .crew

@@ -23,6 +23,7 @@ pub enum NoBackend {
 
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
+    pub(super) policy: Policy,
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) usable: usize,
     pub(super) failing_open: bool,
@@ -33,6 +34,7 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn new(backends: Vec<Arc<Backend>>, slate: &Slate, policy: Policy) -> Self {
         Self {
+            policy,
             first: Selection::new(&backends, &slate.first, policy),
             reserve: Selection::new(&backends, &slate.reserve, policy),
             usable: slate.usable,

@@ -387,3 +387,46 @@ async fn who_waits_for_a_place_has_one_when_a_server_comes() {
     assert_eq!((first.with.as_str(), with.as_str()), ("one", "two\n"));
     first.works().await;
 }
+
+#[tokio::test]
+async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
+    let test = "a_reload_keeps_whom_a_name_that_stays_has_brought";
+    let Some(dns) = Dnsmasq::start(test, &[]).await else {
+        return;
+    };
+    let (_servers, ips, port) = fleet().await;
+    dns.name("files.test", &ips[..2]);
+    let balancer =
+        Balancer::start_with(&[], |config| by_dns(config, dns.address, files(port))).await;
+    balancer.up(2).await;
+    let ids = || -> Vec<_> { balancer.pool.backends().iter().map(|b| b.id()).collect() };
+    let before = ids();
+
+    // Whatever else changes, they are there at every moment.
+    let set = |change: &dyn Fn(&mut Config)| change(&mut balancer.settings.lock().unwrap());
+    set(&|config| config.timeouts.idle = Duration::from_secs(77));
+    let changes = soon(balancer.operations.reload()).await.unwrap();
+    assert_eq!(
+        (&changes.changed[..], ids()),
+        (&["idle_timeout"][..], before.clone())
+    );
+
+    // Another name comes, and its backends with its answer.
+    set(&|config| {
+        let mut more = config.groups[0].clone();
+        more.name = "more".into();
+        config.groups.push(more);
+    });
+    let changes = soon(balancer.operations.reload()).await.unwrap();
+    assert_eq!(changes.changed, ["backends"]);
+    balancer.up(4).await;
+    assert_eq!(ids()[..2], before);
+
+    // The first one goes, and its backends at once.
+    set(&|config| drop(config.groups.remove(0)));
+    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let gone = ["files-127-0-0-11", "files-127-0-0-12"];
+    assert_eq!(changes.backends.removed, gone);
+    assert_eq!(members(&balancer), ["more-127-0-0-11", "more-127-0-0-12"]);
+    assert!(NAMES[..2].contains(&converse(balancer.connect().await).await.as_str()));
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,6 +23,7 @@ pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Program {
@@ -61,11 +63,18 @@ impl Program {
                 .unwrap()
         };
         // The rest is read, so that the program never waits for us.
-        std::thread::spawn(move || lines.count());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                sink.lock().unwrap().push(line);
+            }
+        });
         Self {
             address: value(" address="),
             admin: value(" admin="),
             child,
+            log,
         }
     }
 
@@ -106,9 +115,25 @@ impl Program {
         kib << 10
     }
 
+    /// How many lines of its log, and of its successors' logs, hold all these.
+    pub fn lines_with(&self, parts: &[&str]) -> usize {
+        let log = self.log.lock().unwrap();
+        let holds = |line: &&String| parts.iter().all(|part| line.contains(part));
+        log.iter().filter(holds).count()
+    }
+
+    /// Waits until there is such a line.
+    pub async fn said(&self, parts: &[&str]) {
+        let said = || self.lines_with(parts) > 0;
+        eventually(&format!("{parts:?} in the log"), said).await;
+    }
+
     pub fn signal(&self) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        self.send(Signal::TERM);
+    }
+
+    pub fn send(&self, kind: Signal) {
+        send(self.child.id(), kind);
     }
 
     pub async fn exit_code(&mut self) -> Option<i32> {
@@ -120,6 +145,12 @@ impl Program {
         .await;
         status.and_then(|status| status.code())
     }
+}
+
+/// Sends a signal to a process that a test has started, or one of its programs has.
+pub fn send(pid: u32, kind: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, kind).unwrap();
 }
 
 impl Drop for Program {

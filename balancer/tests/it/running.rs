@@ -8,7 +8,7 @@ use netsocket_balancer::backend::Attributes;
 use netsocket_balancer::health::Intervals;
 use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;
-use netsocket_balancer::{BackendAddress, Bound, Config, SessionRecord, Summary, run};
+use netsocket_balancer::{BackendAddress, Bound, Config, Operations, SessionRecord, Summary, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -42,6 +42,9 @@ pub struct Balancer {
     pub admin: SocketAddr,
     pub pool: Arc<Pool>,
     pub shutdown: CancellationToken,
+    pub operations: Operations,
+    /// What a reload reads.
+    pub settings: Arc<Mutex<Config>>,
     records: Arc<Mutex<Vec<SessionRecord>>>,
     task: JoinHandle<Summary>,
 }
@@ -86,7 +89,11 @@ impl Balancer {
         config.access_log.target = None;
         config.checks.intervals = Intervals::every(NEVER);
         change(&mut config);
+        let settings = Arc::new(Mutex::new(config.clone()));
         let mut bound = Bound::bind(config).unwrap();
+        let source = Arc::clone(&settings);
+        bound.reload_from(move || Ok(source.lock().unwrap().clone()));
+        let operations = bound.operations();
         let records = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&records);
         bound.on_record(move |record| sink.lock().unwrap().push(record.clone()));
@@ -99,6 +106,8 @@ impl Balancer {
             admin,
             pool,
             shutdown,
+            operations,
+            settings,
             records,
             task,
         }
@@ -178,7 +187,11 @@ impl Balancer {
 
     /// The same, without saying that it is JSON, as `curl -d` does.
     pub async fn post(&self, path: &str, body: &str) -> (u16, String) {
-        let head = format!("Content-Length: {}\r\n", body.len());
+        self.post_with(path, "", body).await
+    }
+
+    pub async fn post_with(&self, path: &str, head: &str, body: &str) -> (u16, String) {
+        let head = format!("Content-Length: {}\r\n{head}", body.len());
         self.ask("POST", path, &head, body).await
     }
 

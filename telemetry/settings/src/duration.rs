@@ -33,9 +33,33 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         .ok_or(DurationError)
 }
 
+/// The shortest text that [`parse_duration`] reads as this duration, down to whole milliseconds.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
+    match units.iter().find(|(unit, _)| millis.is_multiple_of(*unit)) {
+        _ if millis == 0 => "0".to_owned(),
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_what_it_reads() {
+        for text in ["0", "1ms", "1500ms", "2s", "90s", "10m", "36h", "2d"] {
+            assert_eq!(duration_text(parse_duration(text).unwrap()), text);
+        }
+    }
 
     #[test]
     fn reads_each_unit() {

@@ -17,7 +17,7 @@ mod scalar;
 mod size;
 
 pub use descriptors::raise_descriptor_limit;
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load};
 pub use log::{LOG_KEYS, LogFormat, init_log};
 pub use problem::{Problem, Problems};

@@ -31,6 +31,17 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// The word for it in settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 impl FromStr for LogFormat {
     type Err = ();
 

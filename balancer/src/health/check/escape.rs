@@ -34,6 +34,20 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// Writes bytes so that [`unescape`] reads them again.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let one = |&byte: &u8| match byte {
+        b'\r' => "\\r".to_owned(),
+        b'\n' => "\\n".to_owned(),
+        b'\t' => "\\t".to_owned(),
+        b'\\' => "\\\\".to_owned(),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    bytes.iter().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -55,7 +69,8 @@ mod tests {
         #[test]
         fn any_bytes_can_be_written(bytes in prop::collection::vec(any::<u8>(), 0..50)) {
             let hex: String = bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-            prop_assert_eq!(unescape(&hex), Some(bytes));
+            prop_assert_eq!(unescape(&hex), Some(bytes.clone()));
+            prop_assert_eq!(unescape(&escape(&bytes)), Some(bytes));
         }
 
         #[test]

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 pub use answer::{Expect, InvalidPattern};
-pub use escape::unescape;
+pub use escape::{escape, unescape};
 pub use probe::Probe;
 pub use status::Statuses;
 

@@ -1,0 +1,250 @@
+//! What a process was given at its start: by an old process whose work it takes over, or by the service manager.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{OwnedFd, RawFd};
+
+use socket2::{Domain, SockRef, Type};
+
+use super::letter::{Heirloom, Letter};
+use super::{READY, VARIABLE};
+use crate::health::AdminState;
+use crate::inherited::take;
+use crate::systemd::{ActivationError, Role, activated};
+
+/// What this process was given. By default nothing.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    pub(crate) listen: Option<Claim>,
+    pub(crate) admin: Option<Claim>,
+    pub(crate) predecessor: Option<Predecessor>,
+}
+
+/// Why what was given cannot be used. Trying again changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum InheritError {
+    /// The text is none of ours.
+    #[error("{VARIABLE}: {0}")]
+    Letter(#[from] serde_json::Error),
+    /// The service manager's variables cannot be understood.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    /// A number that stands for nothing.
+    #[error("inherited descriptor {fd} ({name}): {error}")]
+    Descriptor {
+        /// What it should be.
+        name: &'static str,
+        /// The number.
+        fd: RawFd,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A descriptor that is something else.
+    #[error("inherited descriptor {fd} ({name}): not a listening TCP socket")]
+    NotListening {
+        /// What it should be.
+        name: &'static str,
+        /// The number.
+        fd: RawFd,
+    },
+}
+
+impl Inherited {
+    /// Takes over what the environment names; `variable` reads it. To be called once, before anything is opened.
+    ///
+    /// # Errors
+    /// What was named is not what it should be.
+    pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
+        let Some(text) = variable(VARIABLE).filter(|text| !text.is_empty()) else {
+            return Self::activated(variable);
+        };
+        let letter = Letter::read(&text)?;
+        let ready = letter.ready;
+        let answer = take(ready).map_err(|error| InheritError::Descriptor {
+            name: "ready",
+            fd: ready,
+            error,
+        })?;
+        let mut inherited = Self {
+            predecessor: Some(Predecessor {
+                answer: answer.into(),
+                restarts: letter.restarts,
+                backends: admin_states(&letter.backends),
+            }),
+            ..Self::default()
+        };
+        let sockets = claim("listen", letter.listen)
+            .and_then(|listen| Ok((listen, claim("admin", letter.admin)?)));
+        match sockets {
+            Ok((listen, admin)) => {
+                inherited.listen = Some(listen);
+                inherited.admin = Some(admin);
+                Ok(inherited)
+            }
+            Err(error) => {
+                inherited.refuse(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn activated(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
+        let mut inherited = Self::default();
+        for (role, fd) in activated(variable, std::process::id())? {
+            let heirloom = Heirloom { fd, managed: true };
+            match role {
+                Role::Listen => inherited.listen = Some(claim("listen", heirloom)?),
+                Role::Admin => inherited.admin = Some(claim("admin", heirloom)?),
+            }
+        }
+        Ok(inherited)
+    }
+
+    /// Tells the old process, if there is one, why it has to go on.
+    pub fn refuse(&mut self, reason: &impl Display) {
+        if let Some(predecessor) = self.predecessor.take() {
+            predecessor.answer(&reason.to_string());
+        }
+    }
+
+    /// Whether clients may be waiting already.
+    pub(crate) fn has_clients(&self) -> bool {
+        self.listen.is_some()
+    }
+}
+
+/// States by name. What a later version calls otherwise is left alone.
+fn admin_states(labels: &BTreeMap<String, String>) -> BTreeMap<String, AdminState> {
+    let known = [AdminState::Drain, AdminState::Maintenance];
+    let state = |label: &String| known.into_iter().find(|state| state.label() == label);
+    labels
+        .iter()
+        .filter_map(|(name, label)| Some((name.clone(), state(label)?)))
+        .collect()
+}
+
+fn claim(name: &'static str, heirloom: Heirloom) -> Result<Claim, InheritError> {
+    let Heirloom { fd, managed } = heirloom;
+    let descriptor = take(fd).map_err(|error| InheritError::Descriptor { name, fd, error })?;
+    Claim::new(descriptor, managed).ok_or(InheritError::NotListening { name, fd })
+}
+
+/// A listening socket that somebody else has bound.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    listener: TcpListener,
+    /// Whether it came from the service manager, whose word on addresses stands above the settings.
+    pub(crate) managed: bool,
+}
+
+impl Claim {
+    fn new(descriptor: OwnedFd, managed: bool) -> Option<Self> {
+        let socket = SockRef::from(&descriptor);
+        let internet = [Some(Domain::IPV4), Some(Domain::IPV6)];
+        let fits = socket.is_listener().unwrap_or(false)
+            && socket.r#type().ok() == Some(Type::STREAM)
+            && internet.contains(&socket.domain().ok());
+        fits.then(|| Self {
+            listener: descriptor.into(),
+            managed,
+        })
+    }
+
+    /// The socket, if it is the one for `address`; with port 0 in the settings, any port is.
+    pub(crate) fn for_address(self, address: SocketAddr) -> Option<TcpListener> {
+        let bound = self.listener.local_addr().ok()?;
+        let port = address.port() == 0 || address.port() == bound.port();
+        let same = bound.ip() == address.ip() && port;
+        (same || self.managed).then_some(self.listener)
+    }
+}
+
+/// The old process, as the new one knows it.
+#[derive(Debug)]
+pub(crate) struct Predecessor {
+    answer: File,
+    /// Restarts so far.
+    pub(crate) restarts: u32,
+    /// What operators want of backends, where that is not `ready`.
+    pub(crate) backends: BTreeMap<String, AdminState>,
+}
+
+impl Predecessor {
+    /// One that hears nothing.
+    #[cfg(test)]
+    pub(crate) fn deaf(backends: BTreeMap<String, AdminState>) -> Self {
+        Self {
+            answer: File::open("/dev/null").expect("a file"),
+            restarts: 1,
+            backends,
+        }
+    }
+
+    /// Tells it that it may stop.
+    pub(crate) fn ready(self) {
+        self.answer(READY);
+    }
+
+    fn answer(mut self, text: &str) {
+        // An old process that is gone needs no answer.
+        let _ = self.answer.write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_for_its_address_only_unless_the_manager_gave_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = listener.local_addr().unwrap();
+        let fits = |managed, address: SocketAddr| {
+            let copy = listener.try_clone().unwrap();
+            let claim = Claim::new(copy.into(), managed).unwrap();
+            claim.for_address(address).is_some()
+        };
+        let other_port = SocketAddr::new(own.ip(), own.port() ^ 1);
+        let other_ip: SocketAddr = ([0, 0, 0, 0], own.port()).into();
+        assert!(fits(false, own));
+        assert!(fits(false, ([127, 0, 0, 1], 0).into()));
+        for other in [other_port, other_ip] {
+            assert!(!fits(false, other) && fits(true, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_listening_tcp_socket_will_do() {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(Claim::new(udp.into(), true).is_none());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(Claim::new(client.into(), true).is_none());
+        let dir = tempfile::tempdir().unwrap();
+        let unix = std::os::unix::net::UnixListener::bind(dir.path().join("s")).unwrap();
+        assert!(Claim::new(unix.into(), true).is_none());
+        assert!(Claim::new(File::open("/dev/null").unwrap().into(), true).is_none());
+    }
+
+    #[test]
+    fn nothing_is_given_as_a_rule_and_nonsense_is_refused() {
+        let inherited = Inherited::of_process(|_| None).unwrap();
+        assert!(!inherited.has_clients() && inherited.predecessor.is_none());
+        let letter = |text: &str| {
+            let text = text.to_owned();
+            Inherited::of_process(move |name| (name == VARIABLE).then(|| text.clone()))
+        };
+        assert!(matches!(letter("x"), Err(InheritError::Letter(_))));
+        // Standard output is nobody's to give.
+        let taken = r#"{"listen":{"fd":3},"admin":{"fd":4},"ready":1}"#;
+        assert!(matches!(
+            letter(taken),
+            Err(InheritError::Descriptor { fd: 1, .. })
+        ));
+    }
+}

@@ -1,0 +1,240 @@
+//! A change of the settings while sessions run: all of it or nothing.
+//!
+//! Owns the way of a reload: the layers are read anew and judged ([`Source`]), compared with what is in force
+//! ([`changes`]), and applied. Does not own who asks for it (see [`crate::operations`]) nor the keys themselves.
+
+mod changes;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use netsocket_settings::Problems;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tracing::{error, info};
+
+pub use self::changes::{BackendChanges, Changes};
+use self::changes::{in_force, keys_changed};
+use crate::backend::{Backend, BackendSpec};
+use crate::bound::{BindError, resolve, token};
+use crate::config::{Config, Removed};
+use crate::cut::cut_backend;
+use crate::discovery::{Dns, Group, Setup};
+use crate::health::Checks;
+use crate::shared::Shared;
+
+/// Reads and judges the settings anew.
+pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
+
+/// The settings in force, and what became of the latest reload.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) config: Arc<Config>,
+    /// Counts from 1, which is the start.
+    pub(crate) generation: u64,
+    pub(crate) latest: Option<Arc<LatestReload>>,
+}
+
+/// The latest reload.
+#[derive(Debug)]
+pub(crate) struct LatestReload {
+    pub(crate) at: SystemTime,
+    pub(crate) outcome: Result<Changes, ReloadError>,
+}
+
+impl Settings {
+    /// Those of the start.
+    pub(crate) fn first(config: Config) -> Self {
+        Self {
+            config: Arc::new(config),
+            generation: 1,
+            latest: None,
+        }
+    }
+
+    /// Whether the settings in force are those that were read last.
+    pub(crate) fn is_success(&self) -> bool {
+        let latest = self.latest.as_ref();
+        latest.is_none_or(|latest| latest.outcome.is_ok())
+    }
+}
+
+/// Why nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// The settings are wrong: every problem, a line for each. For the operator to mend.
+    #[error("{0}")]
+    Invalid(String),
+    /// The balancer is stopping.
+    #[error("the balancer is draining")]
+    Draining,
+    /// There is nothing that could be read again.
+    #[error("this balancer was started without settings that can be read again")]
+    NoSource,
+}
+
+impl From<Problems> for ReloadError {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems.to_string())
+    }
+}
+
+impl From<BindError> for ReloadError {
+    fn from(error: BindError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+/// Settings that can be applied.
+struct Judged {
+    config: Config,
+    backends: Vec<BackendSpec>,
+    admin_token: Option<String>,
+}
+
+/// Applies settings to a running balancer.
+pub(crate) struct Reloader {
+    pub(crate) source: Option<Source>,
+    pub(crate) checks: Arc<watch::Sender<Arc<Checks>>>,
+    pub(crate) setups: Arc<watch::Sender<Setup<Dns>>>,
+}
+
+impl Reloader {
+    /// Reads the settings anew and applies them; tells the log what came of it.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub(crate) async fn reload(&self, shared: &Shared) -> Result<Changes, ReloadError> {
+        let before = shared.settings.load_full();
+        let mut settings = Settings::clone(&before);
+        let outcome = match self.judge().await {
+            Ok(judged) => {
+                let (config, changes) = self.apply(shared, &before.config, judged).await;
+                settings.config = Arc::new(config);
+                settings.generation += 1;
+                Ok(changes)
+            }
+            Err(error) => Err(error),
+        };
+        settings.latest = Some(Arc::new(LatestReload {
+            at: SystemTime::now(),
+            outcome: outcome.clone(),
+        }));
+        announce(settings.generation, &outcome);
+        shared.settings.store(Arc::new(settings));
+        outcome
+    }
+
+    async fn judge(&self) -> Result<Judged, ReloadError> {
+        let source = self.source.clone().ok_or(ReloadError::NoSource)?;
+        let judge = move || {
+            let config = source()?;
+            let backends = resolve(&config.backends)?;
+            let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
+            Ok(Judged {
+                config,
+                backends,
+                admin_token,
+            })
+        };
+        // Files and the resolver are waited for.
+        let judged = spawn_blocking(judge).await;
+        judged.unwrap_or_else(|fault| Err(ReloadError::Invalid(fault.to_string())))
+    }
+
+    /// From here on nothing can fail. Returns what is in force now.
+    async fn apply(&self, shared: &Shared, before: &Config, judged: Judged) -> (Config, Changes) {
+        let Judged {
+            config: asked,
+            backends,
+            admin_token,
+        } = judged;
+        let config = in_force(before, &asked);
+        let changed = keys_changed(before, &config);
+        let known = shared.pool.backends();
+        let attributes: Vec<_> = known.iter().map(|backend| backend.attributes()).collect();
+
+        let live = shared.live.load().changed(&config, admin_token);
+        shared.live.store(Arc::new(live));
+        self.set_backends(shared, before, &config, backends);
+        shared.queue.limit(config.queue.length);
+        shared.relay.set(config.relay);
+        if changed.iter().any(|key| key.starts_with("check_")) {
+            self.checks.send_replace(Arc::new(config.checks.clone()));
+        }
+        if let Some(log) = &shared.access_log {
+            log.reopen();
+        }
+        // There may be more room now.
+        shared.hand_over();
+
+        let present = shared.pool.backends();
+        let gone = |backend: &&Arc<Backend>| present.iter().all(|stays| stays.id() != backend.id());
+        let mut cut = 0;
+        if config.operations.removed == Removed::Cut {
+            for backend in known.iter().filter(gone) {
+                cut += cut_backend(shared, backend.id()).await;
+            }
+        }
+        let changes = Changes {
+            changed,
+            backends: BackendChanges::between(&known, &attributes, &present),
+            needs_restart: keys_changed(&config, &asked),
+            cut,
+        };
+        (config, changes)
+    }
+
+    /// Those with an address are the pool's at once. Of those that were looked for, the ones whose group stays do; the
+    /// rest is discovery's, which follows.
+    fn set_backends(
+        &self,
+        shared: &Shared,
+        before: &Config,
+        config: &Config,
+        fixed: Vec<BackendSpec>,
+    ) {
+        let same =
+            |old: &&Group, group: &Group| group.name == old.name && group.question == old.question;
+        let stay = |old: &&Group| config.groups.iter().any(|group| same(old, group));
+        let groups: Vec<&Group> = before.groups.iter().filter(stay).collect();
+        let found = shared.pool.backends();
+        let found = found
+            .iter()
+            .filter(|backend| groups.iter().any(|group| group.could_have(backend.name())));
+        let mut backends = fixed.clone();
+        backends.extend(found.map(|backend| backend.spec()));
+        shared
+            .pool
+            .reconfigure(backends, config.balance, config.health);
+        self.setups.send_modify(|setup| {
+            setup.fixed = fixed;
+            setup.groups.clone_from(&config.groups);
+            setup.rules = config.discovery;
+            if before.dns_servers != config.dns_servers {
+                setup.resolver = Arc::new(Dns::new(config.dns_servers.clone()));
+            }
+        });
+    }
+}
+
+fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
+    match outcome {
+        Ok(changes) => info!(
+            generation,
+            changed = changes.changed.join(","),
+            added = changes.backends.added.join(","),
+            removed = changes.backends.removed.join(","),
+            altered = changes.backends.altered.join(","),
+            cut = changes.cut,
+            needs_restart = changes.needs_restart.join(","),
+            "settings reloaded"
+        ),
+        Err(error) => {
+            let said = error.to_string();
+            for problem in said.lines() {
+                error!(generation, problem, "reload refused, nothing is changed");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The program under a service manager, which the test plays.
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::peers::{Echo, converse};
+use crate::process::{program, send};
+use crate::restart::Family;
+use crate::running::{PATIENCE, eventually};
+
+/// The program with these sockets from descriptor 3 on, as a manager starts it: a shell stands between, which knows
+/// the number of the process.
+fn activated(listen: &TcpListener, admin: &TcpListener, names: &str) -> Command {
+    let script = "export LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 4<&1 </dev/null >/dev/null";
+    let copy = |socket: &TcpListener| Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+    let mut command = Command::new("/bin/sh");
+    command
+        .env_clear()
+        .args(["-c", script])
+        .arg(program().get_program())
+        .env("LISTEN_FDS", "2")
+        .env("LISTEN_FDNAMES", names)
+        .stdin(copy(listen))
+        .stdout(copy(admin));
+    command
+}
+
+#[tokio::test]
+async fn sockets_of_the_manager_are_served_with_those_that_wait_in_them() {
+    let echo = Echo::start("echo").await;
+    let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (listen, admin) = (bind(), bind());
+    let address = listen.local_addr().unwrap();
+    // It came before the program did.
+    let early = TcpStream::connect(address).await.unwrap();
+    let family = Family::start(|_| activated(&listen, &admin, "listen:admin"), echo.address);
+    assert_eq!(family.first.address, address);
+    assert_eq!(family.first.admin, admin.local_addr().unwrap());
+    drop((listen, admin));
+    assert_eq!(converse(early).await, "echo");
+    // A successor has the manager's sockets, too, whatever the settings say.
+    family.restart().await;
+    let client = TcpStream::connect(address).await.unwrap();
+    assert_eq!(converse(client).await, "echo");
+    assert_eq!(
+        family
+            .first
+            .lines_with(&[" listening ", &format!("address={address}")]),
+        1
+    );
+}
+
+#[tokio::test]
+async fn sockets_that_cannot_be_told_apart_are_refused() {
+    let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let output = activated(&bind(), &bind(), "a:b")
+        .args(["--backend", "a=127.0.0.1:9"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("2 sockets by the names \"a:b\""), "{said}");
+}
+
+struct Manager {
+    socket: UnixDatagram,
+    /// Messages that nobody has asked for yet.
+    heard: Vec<String>,
+}
+
+impl Manager {
+    /// Waits for a message that begins so, whatever comes before it.
+    fn hears(&mut self, beginning: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        let mut buffer = [0; 512];
+        loop {
+            let at = self
+                .heard
+                .iter()
+                .position(|text| text.starts_with(beginning));
+            if let Some(at) = at {
+                return self.heard.remove(at);
+            }
+            let received = self.socket.recv(&mut buffer);
+            let in_time = received.as_ref().ok().filter(|_| Instant::now() < end);
+            let Some(&count) = in_time else {
+                panic!("never: {beginning}, but {:?}", self.heard);
+            };
+            let message = String::from_utf8(buffer[..count].to_vec()).unwrap();
+            self.heard.push(message);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_manager_is_told_how_it_goes() {
+    let echo = Echo::start("echo").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut manager = Manager {
+        socket,
+        heard: Vec::new(),
+    };
+    let family = Family::start(
+        |_| {
+            let mut command = program();
+            command.env("NOTIFY_SOCKET", &path);
+            command.env(
+                "WATCHDOG_USEC",
+                Duration::from_millis(400).as_micros().to_string(),
+            );
+            command
+        },
+        echo.address,
+    );
+    manager.hears("READY=1\nSTATUS=");
+    for _ in 0..3 {
+        manager.hears("WATCHDOG=1");
+    }
+    manager.hears("STATUS=1 of 1 backends up");
+
+    family.first.send(Signal::HUP);
+    let reloading = manager.hears("RELOADING=1\nMONOTONIC_USEC=");
+    let usec = reloading.rsplit('=').next().unwrap();
+    assert!(usec.parse::<u64>().unwrap() > 0, "{reloading}");
+    manager.hears("READY=1\nSTATUS=1 of 1 backends up");
+
+    let new = family.restart().await;
+    assert_eq!(manager.hears("MAINPID="), format!("MAINPID={new}"));
+    manager.hears("WATCHDOG=1");
+    send(new, Signal::TERM);
+    manager.hears("STOPPING=1");
+    eventually("the end", || family.serving().is_none()).await;
+}
