@@ -25,6 +25,7 @@ mod relay;
 mod secured_kafka;
 mod settings;
 mod telemetry;
+mod tls;
 mod transfer;
 mod world;
 
@@ -119,6 +120,7 @@ fn main() -> ExitCode {
         secured_kafka::tests(),
         settings::tests(),
         telemetry::tests(),
+        tls::tests(),
         transfer::tests(),
     ];
     let world = Arc::new(World::default());
