@@ -11,6 +11,8 @@ use crate::address::{AddressError, ServerAddress};
 use crate::args::Args;
 use crate::connection::Timeouts;
 use crate::places::Places;
+use crate::security::{RawSecurity, SECURITY_KEYS, security};
+use crate::tls::Security;
 
 /// Where the service is: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
@@ -25,7 +27,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// Every setting, and its name in each layer.
-pub const KEYS: [Key; 5] = [
+pub const KEYS: [Key; 11] = [
     Key {
         name: "server",
         env: Some("NETSOCKET_SERVER"),
@@ -41,13 +43,21 @@ pub const KEYS: [Key; 5] = [
         env: Some("NETSOCKET_STALL_TIMEOUT"),
         flag: None,
     },
+    SECURITY_KEYS[0],
+    SECURITY_KEYS[1],
+    SECURITY_KEYS[2],
+    SECURITY_KEYS[3],
+    SECURITY_KEYS[4],
+    SECURITY_KEYS[5],
     LOG_KEYS[0],
     LOG_KEYS[1],
 ];
 
+/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
+    #[serde(flatten)]
+    security: RawSecurity,
     server: Option<Scalar>,
     connect_timeout: Option<Scalar>,
     stall_timeout: Option<Scalar>,
@@ -62,6 +72,8 @@ pub struct Settings {
     pub server: ServerAddress,
     /// How long the client waits.
     pub timeouts: Timeouts,
+    /// How connections are protected.
+    pub security: Security,
     /// Which log lines are written, as a `tracing-subscriber` filter.
     pub log: String,
     /// The form of a log line.
@@ -89,7 +101,7 @@ pub fn load(
     let server = args.server.clone().map(|text| ("server", Flag::One(text)));
     let layers = Layers {
         file: file.as_deref(),
-        flags: server.into_iter().collect(),
+        flags: server.into_iter().chain(args.security.given()).collect(),
     };
     let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
@@ -114,6 +126,7 @@ pub fn load(
                 bounds,
             ),
         },
+        security: security(&mut check, &raw.security),
         log: raw
             .log
             .map_or_else(|| DEFAULT_LOG.to_owned(), |filter| filter.0),

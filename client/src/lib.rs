@@ -24,10 +24,12 @@ pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
+pub mod security;
 pub mod session;
 pub mod sink;
 pub mod target;
 pub mod task;
+pub mod tls;
 pub mod wording;
 pub mod words;
 
@@ -76,7 +78,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     };
     let form = if args.json { Form::Json } else { Form::Text };
     let mut program = Program {
-        session: Session::new(settings.server, settings.timeouts),
+        session: Session::new(settings.server, settings.timeouts, settings.security),
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,

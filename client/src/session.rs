@@ -21,6 +21,7 @@ use crate::error::{Error, reason};
 use crate::progress::Progress;
 use crate::sink::Sink;
 use crate::target::Target;
+use crate::tls::{Security, Stream};
 
 /// What a session tells while it works.
 pub trait Listener {
@@ -35,16 +36,18 @@ pub trait Listener {
 pub struct Session {
     server: ServerAddress,
     timeouts: Timeouts,
-    kept: Option<Connection<TcpStream>>,
+    security: Security,
+    kept: Option<Connection<Stream>>,
 }
 
 impl Session {
     /// A session that connects when the first command needs it.
     #[must_use]
-    pub fn new(server: ServerAddress, timeouts: Timeouts) -> Self {
+    pub fn new(server: ServerAddress, timeouts: Timeouts, security: Security) -> Self {
         Self {
             server,
             timeouts,
+            security,
             kept: None,
         }
     }
@@ -111,7 +114,7 @@ impl Session {
         request: &Request,
         progress: &Progress,
         listener: &mut impl Listener,
-    ) -> Result<(Connection<TcpStream>, Frame), Error> {
+    ) -> Result<(Connection<Stream>, Frame), Error> {
         let on_bytes = |count| progress.bytes(count);
         if let Some(mut kept) = self.kept.take() {
             if kept.is_usable().await {
@@ -134,9 +137,9 @@ impl Session {
     /// A server that refuses one request goes on with the next.
     fn keep_if_refused(
         &mut self,
-        connection: Connection<TcpStream>,
+        connection: Connection<Stream>,
         answer: Result<Frame, Error>,
-    ) -> Result<(Connection<TcpStream>, Frame), Error> {
+    ) -> Result<(Connection<Stream>, Frame), Error> {
         match answer {
             Ok(frame) => Ok((connection, frame)),
             Err(error) => {
@@ -148,7 +151,7 @@ impl Session {
         }
     }
 
-    async fn connect(&self) -> Result<Connection<TcpStream>, Error> {
+    async fn connect(&self) -> Result<Connection<Stream>, Error> {
         let failed = |reason: String| Error::Connect {
             server: self.server.clone(),
             reason,
@@ -167,7 +170,9 @@ impl Session {
         })?;
         // Requests are small and wait for their answer. Without it they only get slower.
         let _ = stream.set_nodelay(true);
-        Connection::open(stream, &self.server, self.timeouts).await
+        let stream = self.security.secure(stream, &self.server, limit).await?;
+        let token = self.security.token();
+        Connection::open(stream, &self.server, self.timeouts, token).await
     }
 }
 

@@ -14,6 +14,7 @@ use netsocket_client::interrupts::Interrupt;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
 use netsocket_client::session::Session;
+use netsocket_client::tls::Security;
 use netsocket_client::words;
 use tempfile::TempDir;
 
@@ -58,6 +59,15 @@ impl Client {
     }
 
     pub(crate) fn with_stall(server: SocketAddr, stall: Duration) -> Self {
+        Self::with(server, stall, Security::default())
+    }
+
+    /// `PATIENCE` bounds the whole command, so this client waits for less.
+    pub(crate) fn with_security(server: SocketAddr, security: Security) -> Self {
+        Self::with(server, PATIENCE / 2, security)
+    }
+
+    fn with(server: SocketAddr, stall: Duration, security: Security) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (out, err) = (Caught::default(), Caught::default());
         let timeouts = Timeouts {
@@ -65,7 +75,7 @@ impl Client {
             stall,
         };
         let program = Program {
-            session: Session::new(server.to_string().parse().unwrap(), timeouts),
+            session: Session::new(server.to_string().parse().unwrap(), timeouts, security),
             console: Console {
                 out: Box::new(out.clone()),
                 err: Box::new(err.clone()),

@@ -16,4 +16,5 @@ mod peer;
 mod process;
 mod prompt;
 mod reconnect;
+mod tls;
 mod wire;
