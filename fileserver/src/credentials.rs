@@ -2,7 +2,7 @@
 //! together.
 //!
 //! Owns: what the files must hold, alone and together, and whether a token is accepted. Does not own: when they are read
-//! again ([`crate::keyring`]), nor any connection.
+//! again (the keyring does that), nor any connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
