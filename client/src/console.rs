@@ -1,11 +1,12 @@
 //! Where words go: results to standard output, everything else to standard error, in the form that was asked for.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
 
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::json;
-use crate::progress::Progress;
+use crate::progress::{Board, Progress};
 use crate::session::Listener;
 use crate::wording::{self, Names};
 
@@ -39,8 +40,8 @@ pub struct Console {
     pub quiet: bool,
     /// Whether standard output is a terminal: names are made harmless then.
     pub out_is_terminal: bool,
-    /// Whether standard error is a terminal: progress is shown then.
-    pub err_is_terminal: bool,
+    /// Where progress is shown.
+    pub board: Board,
     /// What a line on standard error begins with, unless it says itself what it is.
     pub prefix: &'static str,
 }
@@ -49,13 +50,21 @@ impl Console {
     /// The console of this process.
     #[must_use]
     pub fn of_process(form: Form, quiet: bool) -> Self {
+        let board = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Board::Hidden,
+            (false, true) => Board::on_terminal(),
+            (false, false) => Board::Lines(Arc::new(|line: &str| {
+                // There is nowhere to say that it fails.
+                let _ = writeln!(io::stderr(), "netsocket: {line}");
+            })),
+        };
         Self {
+            board,
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             form,
             quiet,
             out_is_terminal: io::stdout().is_terminal(),
-            err_is_terminal: io::stderr().is_terminal(),
             prefix: "netsocket: ",
         }
     }
@@ -120,17 +129,15 @@ impl Console {
 
     /// Standard error is the last resort: there is nowhere to say that it fails.
     fn say(&mut self, bytes: &[u8]) {
-        let _ = self.err.write_all(bytes).and_then(|()| self.err.flush());
+        let err = &mut self.err;
+        let write = || err.write_all(bytes).and_then(|()| err.flush());
+        let _ = self.board.aside(write);
     }
 }
 
 impl Listener for Console {
-    fn transfer(&mut self) -> Progress {
-        if self.err_is_terminal && !self.quiet {
-            Progress::on_terminal()
-        } else {
-            Progress::hidden()
-        }
+    fn transfer(&mut self, name: &str) -> Progress {
+        self.board.transfer(name)
     }
 
     fn notice(&mut self, text: &str) {

@@ -16,19 +16,28 @@ pub mod batch;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod course;
 pub mod delivery;
+pub mod dial;
 pub mod error;
 pub mod exit;
+pub mod fetch;
 pub mod interrupts;
+pub mod journal;
 pub mod json;
+pub mod part;
 pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
+pub mod retry;
 pub mod session;
 pub mod sink;
 pub mod target;
 pub mod task;
+pub mod transfer;
+pub mod unpack;
+pub mod untar;
 pub mod wording;
 pub mod words;
 
@@ -53,7 +62,7 @@ pub fn run(args: Args) -> Exit {
     };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
-        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.server);
+        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.service.servers);
         return Exit::Done;
     }
     netsocket_settings::init_log(&settings.log, settings.log_format);
@@ -77,7 +86,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     };
     let form = if args.json { Form::Json } else { Form::Text };
     let mut program = Program {
-        session: Session::new(settings.server, settings.timeouts),
+        session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,

@@ -3,21 +3,23 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::Request;
 
 use crate::answer::Answer;
 use crate::batch;
 use crate::console::{Console, Stdout};
-use crate::error::{Error, reason};
+use crate::delivery::{Delivery, Destination};
+use crate::error::{Error, reason, shown};
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::places::Places;
 use crate::prompt::{Prompt, Typed};
 use crate::session::{Listener as _, Session};
-use crate::target::Target;
+use crate::target::STDOUT;
 use crate::task::{ARCHIVE_COMMANDS, Task};
+use crate::wording::size;
 use crate::words;
 
 /// Everything that a command needs.
@@ -70,37 +72,61 @@ impl Program {
         output: Option<PathBuf>,
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        let (target, stdout) = match request {
-            Request::Archive { .. } => match self.target(output) {
-                Ok(Target::Stdout) => (Target::Stdout, Stdout::Archive),
-                Ok(target) => (target, Stdout::Free),
+        let (delivery, stdout) = match request {
+            Request::Archive { .. } | Request::Get { .. } => match self.delivery(output) {
+                Ok(delivery) if delivery.destination == Destination::Stdout => {
+                    (delivery, Stdout::Archive)
+                }
+                Ok(delivery) => (delivery, Stdout::Free),
                 Err(error) => return self.failed(&error, Stdout::Free),
             },
             // These write nothing but their answer.
-            Request::Directories { .. } | Request::Find { .. } | Request::Get { .. } => {
-                (Target::Stdout, Stdout::Free)
+            Request::Directories { .. } | Request::Find { .. } => {
+                (Delivery::to(Destination::Stdout), Stdout::Free)
             }
         };
         let performed = tokio::select! {
             biased;
             interrupt = stop => Err(interrupt),
-            performed = self.session.perform(request, &target, &mut self.console) => Ok(performed),
+            performed = self.session.perform(request, &delivery, &mut self.console) => Ok(performed),
         };
-        match performed {
-            Ok(Ok(answer)) => self.answered(word, &answer, stdout),
+        let outcome = match performed {
+            Ok(Ok(answer)) => return self.answered(word, &answer, stdout),
             Ok(Err(error)) => self.failed(&error, stdout),
             Err(interrupt) => Outcome {
                 is_end: interrupt == Interrupt::Program,
                 ..self.failed(&Error::Interrupted, stdout)
             },
+        };
+        for kept in self.session.kept() {
+            let (bytes, target) = (size(kept.bytes), shown(&kept.target));
+            self.console.notice(&format!(
+                "{bytes} of {target} are kept, the same command goes on from there"
+            ));
         }
+        outcome
     }
 
-    fn target(&self, output: Option<PathBuf>) -> Result<Target, Error> {
-        match output.or_else(|| self.output.clone()) {
-            Some(path) => Target::given(&path, self.console.out_is_terminal),
-            None => Target::by_default(&self.places),
+    fn delivery(&self, output: Option<PathBuf>) -> Result<Delivery, Error> {
+        let Some(path) = output.or_else(|| self.output.clone()) else {
+            let path = self.places.archive().ok_or_else(|| {
+                Error::Usage("There is no home directory to save to: give -o FILE".to_owned())
+            })?;
+            return Ok(Delivery {
+                make_directory: true,
+                ..Delivery::to(Destination::File(path))
+            });
+        };
+        if path != Path::new(STDOUT) {
+            return Ok(Delivery::to(Destination::File(path)));
         }
+        if self.console.out_is_terminal {
+            return Err(Error::Usage(
+                "Standard output is a terminal, an archive would garble it: use -o FILE or a pipe"
+                    .to_owned(),
+            ));
+        }
+        Ok(Delivery::to(Destination::Stdout))
     }
 
     fn answered(&mut self, word: &str, answer: &Answer, stdout: Stdout) -> Outcome {
@@ -200,7 +226,7 @@ impl Program {
             Ok(prompt) => prompt,
             Err(error) => return self.unreadable(&error),
         };
-        let server = self.session.server();
+        let server = self.session.servers();
         let welcome =
             format!("NetSocket at {server}. help lists the commands, quitc or Ctrl-D ends.");
         self.console.notice(&welcome);
