@@ -46,6 +46,12 @@ impl Session {
         }
     }
 
+    /// What it talks to, and how long it waits.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        self.line.service()
+    }
+
     /// Whom it talks to.
     #[must_use]
     pub fn servers(&self) -> &Servers {
