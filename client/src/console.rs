@@ -82,7 +82,12 @@ impl Console {
         let lines = match self.form {
             Form::Json => json::answer_line(word, answer),
             // Whoever wants quiet sees by the exit code that all is well.
-            Form::Text if self.quiet && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) => Vec::new(),
+            Form::Text
+                if self.quiet
+                    && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) =>
+            {
+                Vec::new()
+            }
             Form::Text => wording::answer_lines(answer, names),
         };
         match stdout {

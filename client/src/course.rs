@@ -153,7 +153,9 @@ impl Course {
                 Request::Get {
                     offset, identity, ..
                 },
-                Some(Whole::File { identity: known, .. }),
+                Some(Whole::File {
+                    identity: known, ..
+                }),
             ) => {
                 *offset = self.place.bytes;
                 *identity = Some(known.clone());

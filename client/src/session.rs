@@ -2,9 +2,7 @@
 //! turns out to be closed.
 
 use netsocket_protocol::frame::Frame;
-use netsocket_protocol::message::{
-    ErrorKind, FileEntry, Hello, Message as _, Reply, Request,
-};
+use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -96,7 +94,9 @@ impl Session {
                 let saved = self.transfer(request, delivery, listener).await;
                 saved.map(|saved| Answer::Saved(Some(saved)))
             }
-            Request::Directories { .. } | Request::Find { .. } => self.list(request, listener).await,
+            Request::Directories { .. } | Request::Find { .. } => {
+                self.list(request, listener).await
+            }
         };
         match performed {
             Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => Ok(match request {

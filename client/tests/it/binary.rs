@@ -180,8 +180,17 @@ async fn standard_output_gets_each_byte_once_however_many_servers_it_takes() {
     .await;
     let home = Home::new();
     let ended = run(home.against(server.address, &["-o", "-", "w24ft", "pdf"])).await;
-    assert_eq!((ended.code, &ended.out), (Some(0), &archive_bytes()), "{}", ended.err);
-    assert!(ended.err.contains("; went on with block 2 of 3\n"), "{}", ended.err);
+    assert_eq!(
+        (ended.code, &ended.out),
+        (Some(0), &archive_bytes()),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains("; went on with block 2 of 3\n"),
+        "{}",
+        ended.err
+    );
     assert!(files_in(&home.path()).is_empty());
 }
 

@@ -190,7 +190,10 @@ async fn check(fault: Fault, line: &str, exit: Exit, kind: &str, said: &str) {
     let mut files = client.files();
     if fault.leaves_a_part() {
         let kept = lines.next().unwrap();
-        assert!(kept.ends_with("are kept, the same command goes on from there"), "{kept}");
+        assert!(
+            kept.ends_with("are kept, the same command goes on from there"),
+            "{kept}"
+        );
         assert_eq!(files[..2], part, "{fault:?}");
         files.drain(..2);
     }

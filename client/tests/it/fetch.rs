@@ -52,14 +52,28 @@ async fn results_come_in_the_order_asked_for_and_one_failure_keeps_nobody() {
         .iter()
         .map(|(name, result)| (name.to_string(), result.is_ok()))
         .collect();
-    let expected = [("a", true), ("b", true), ("none", false), ("c", true), ("d", true), ("e", false)];
+    let expected = [
+        ("a", true),
+        ("b", true),
+        ("none", false),
+        ("c", true),
+        ("d", true),
+        ("e", false),
+    ];
     assert_eq!(came, expected.map(|(name, is_ok)| (name.to_owned(), is_ok)));
     let failed = |number: usize| fetched[number].1.as_ref().unwrap_err();
     assert_eq!(failed(2).exit(), Exit::NothingFound);
-    assert!(failed(5).to_string().ends_with("another of these files goes there"));
+    assert!(
+        failed(5)
+            .to_string()
+            .ends_with("another of these files goes there")
+    );
     assert_eq!(files_in(client.home()), ["of-a", "of-b", "of-c", "of-d"]);
     for name in ["of-a", "of-d"] {
-        assert_eq!(std::fs::read(client.home().join(name)).unwrap(), archive_bytes());
+        assert_eq!(
+            std::fs::read(client.home().join(name)).unwrap(),
+            archive_bytes()
+        );
     }
     assert!(server.accepted() <= 2, "{}", server.accepted());
 }
@@ -87,9 +101,16 @@ async fn so_many_at_once_as_were_asked_for() {
     let mut client = Client::new(server.address);
     let asked = files(&client, &["a", "b", "c", "d", "e", "f"]);
     let fetched = fetch(&mut client, asked, 3).await;
-    assert!(fetched.iter().all(|(_, result)| result.is_ok()), "{fetched:?}");
+    assert!(
+        fetched.iter().all(|(_, result)| result.is_ok()),
+        "{fetched:?}"
+    );
     assert_eq!(most.load(Ordering::SeqCst), 3);
-    assert_eq!(server.accepted(), 3, "each connection carries several files");
+    assert_eq!(
+        server.accepted(),
+        3,
+        "each connection carries several files"
+    );
 }
 
 #[tokio::test]
@@ -101,7 +122,11 @@ async fn where_nothing_is_there_every_file_says_so() {
     let asked = files(&client, &["a", "b", "c"]);
     let fetched = fetch(&mut client, asked, 2).await;
     for (name, result) in &fetched {
-        assert_eq!(result.as_ref().unwrap_err().exit(), Exit::CannotConnect, "{name}");
+        assert_eq!(
+            result.as_ref().unwrap_err().exit(),
+            Exit::CannotConnect,
+            "{name}"
+        );
     }
     assert_eq!(fetched.len(), 3);
 }

@@ -8,8 +8,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
 use netsocket_protocol::message::{
-    Compression, ErrorKind, ErrorReply, FileEntry, FileStart, Hello, Message, Order, Plan, Problem, Reply,
-    Request, Trailer, Warning,
+    Compression, ErrorKind, ErrorReply, FileEntry, FileStart, Hello, Message, Order, Plan, Problem,
+    Reply, Request, Trailer, Warning,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
@@ -173,7 +173,8 @@ impl Peer {
                 ..
             } => match identity {
                 _ if path.as_bytes() == b"none" => {
-                    self.error(ErrorKind::NotFound, "there is no file none").await;
+                    self.error(ErrorKind::NotFound, "there is no file none")
+                        .await;
                 }
                 Some(identity) if *identity != file_start(0).identity => {
                     self.error(ErrorKind::Changed, "begin anew").await;

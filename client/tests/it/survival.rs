@@ -160,12 +160,24 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
             let saved = saved(performed.unwrap());
 
             let context = format!("{fault:?} {request:?} {told:?}", told = told.0);
-            assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes(), "{context}");
+            assert_eq!(
+                std::fs::read(&saved.path).unwrap(),
+                archive_bytes(),
+                "{context}"
+            );
             let digest = blake3::hash(&archive_bytes()).to_hex();
             assert_eq!(saved.digest, digest.as_str(), "{context}");
             assert_eq!(files_in(client.home()), ["x"], "{context}");
-            assert_eq!((saved.journey.resumed, saved.journey.restarted), (1, 0), "{context}");
-            assert!(saved.journey.bytes_twice <= 26, "{:?} {context}", saved.journey);
+            assert_eq!(
+                (saved.journey.resumed, saved.journey.restarted),
+                (1, 0),
+                "{context}"
+            );
+            assert!(
+                saved.journey.bytes_twice <= 26,
+                "{:?} {context}",
+                saved.journey
+            );
             if fault == Fault::Stalls {
                 assert!(saved.journey.stalled >= SHORT, "{context}");
             }
@@ -226,10 +238,19 @@ async fn a_wrong_digest_costs_the_answer_and_not_the_bytes_before_it() {
     let delivery = Delivery::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
     let session = &mut client.program.session;
-    let saved = saved(session.perform(&archive(), &delivery, &mut told).await.unwrap());
+    let saved = saved(
+        session
+            .perform(&archive(), &delivery, &mut told)
+            .await
+            .unwrap(),
+    );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
     assert_eq!(saved.journey.bytes_twice, 25);
-    assert!(told.0[1].contains("its digest is not the one"), "{:?}", told.0);
+    assert!(
+        told.0[1].contains("its digest is not the one"),
+        "{:?}",
+        told.0
+    );
     assert_eq!(server.accepted(), 3);
 }
 
@@ -250,7 +271,13 @@ async fn a_server_that_always_lies_about_the_digest_leaves_nothing_to_go_on_with
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
     assert_eq!(client.run("w24ft pdf").await, Exit::TransferFailed);
     let said = client.err.text();
-    assert!(said.lines().last().unwrap().contains("its digest is not the one"), "{said}");
+    assert!(
+        said.lines()
+            .last()
+            .unwrap()
+            .contains("its digest is not the one"),
+        "{said}"
+    );
     assert!(client.files().is_empty(), "{:?}", client.files());
     assert_eq!(server.accepted(), 4);
 }
@@ -277,14 +304,23 @@ async fn a_tree_that_has_changed_is_begun_anew_with_one_line() {
     let delivery = Delivery::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
     let session = &mut client.program.session;
-    let saved = saved(session.perform(&archive(), &delivery, &mut told).await.unwrap());
+    let saved = saved(
+        session
+            .perform(&archive(), &delivery, &mut told)
+            .await
+            .unwrap(),
+    );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
     assert_eq!((saved.journey.restarted, saved.journey.bytes_twice), (1, 3));
     assert_eq!(
         told.0.first().map(String::as_str),
         Some("the server says: begin anew; starting over")
     );
-    assert_eq!(server.accepted(), 2, "the refusing connection is good for the next request");
+    assert_eq!(
+        server.accepted(),
+        2,
+        "the refusing connection is good for the next request"
+    );
 }
 
 /// A server that is gone for good after the first block.
@@ -316,9 +352,15 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     leave_a_part(&mut client).await;
     let said = client.err.text();
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].contains("; trying again for up to 400ms"), "{said}");
+    assert!(
+        lines[0].contains("; trying again for up to 400ms"),
+        "{said}"
+    );
     assert!(lines[1].starts_with("gave up after 0."), "{said}");
-    assert!(lines[1].contains(" without a block more: cannot connect to "), "{said}");
+    assert!(
+        lines[1].contains(" without a block more: cannot connect to "),
+        "{said}"
+    );
     assert!(lines[2].starts_with("13 B of "), "{said}");
     assert_eq!(lines.len(), 3, "{said}");
     assert!(dead.accepted() > 2, "tried {} times", dead.accepted());
@@ -420,7 +462,10 @@ async fn of_several_servers_the_next_is_tried_and_taken_when_one_breaks() {
     let mut client = Client::surviving(&format!("{nobody},localhost:1"), PATIENCE, PATIENCE);
     assert_eq!(client.run("dirlist -a").await, Exit::CannotConnect);
     let said = client.err.text();
-    assert!(said.contains(&format!("cannot connect to {nobody}: ")), "{said}");
+    assert!(
+        said.contains(&format!("cannot connect to {nobody}: ")),
+        "{said}"
+    );
     assert!(said.contains("; cannot connect to localhost:1: "), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -107,7 +107,10 @@ async fn unpack(client: &mut Client, into: &Path, force: bool) -> Result<(), Err
     let performing = program
         .session
         .perform(&request, &delivery, &mut program.console);
-    tokio::time::timeout(PATIENCE, performing).await.unwrap().map(drop)
+    tokio::time::timeout(PATIENCE, performing)
+        .await
+        .unwrap()
+        .map(drop)
 }
 
 #[tokio::test]
@@ -119,7 +122,11 @@ async fn it_goes_on_in_the_middle_of_a_file() {
         unpack(&mut client, &into, false).await.unwrap();
         assert_eq!(files_in(&into), ["c", "d"]);
         assert_eq!(files_in(&into.join("d")), ["a", "b"]);
-        assert_eq!(fs::read(into.join("d/a")).unwrap(), vec![b'a'; 3000], "{first}");
+        assert_eq!(
+            fs::read(into.join("d/a")).unwrap(),
+            vec![b'a'; 3000],
+            "{first}"
+        );
         assert_eq!(fs::read(into.join("c")).unwrap(), b"");
         assert_eq!(server.accepted(), 2);
         // The same once more finds everything in its place.
@@ -133,8 +140,14 @@ async fn what_is_in_the_way_is_said_and_stays() {
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
     let into = client.home().to_owned();
     fs::write(into.join("c"), "mine").unwrap();
-    let said = unpack(&mut client, &into, false).await.unwrap_err().to_string();
-    assert!(said.starts_with("1 file in ") && said.ends_with(": c"), "{said}");
+    let said = unpack(&mut client, &into, false)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.starts_with("1 file in ") && said.ends_with(": c"),
+        "{said}"
+    );
     assert_eq!(fs::read(into.join("c")).unwrap(), b"mine");
     unpack(&mut client, &into, true).await.unwrap();
     assert_eq!(fs::read(into.join("c")).unwrap(), b"");
