@@ -73,7 +73,7 @@ impl Console {
         let lines = match self.form {
             Form::Json => json::answer_line(word, answer),
             // Whoever wants quiet sees by the exit code that all is well.
-            Form::Text if self.quiet && matches!(answer, Answer::Archive(Some(_))) => Vec::new(),
+            Form::Text if self.quiet && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) => Vec::new(),
             Form::Text => wording::answer_lines(answer, names),
         };
         match stdout {
@@ -84,7 +84,9 @@ impl Console {
                 .map_err(|error| Error::output(&error, false))?,
             Stdout::Archive => self.say(&lines),
         }
-        if let (Form::Text, Answer::Archive(Some(saved))) = (self.form, answer) {
+        if let (Form::Text, Answer::Archive(Some(saved)) | Answer::Saved(Some(saved))) =
+            (self.form, answer)
+        {
             for sentence in wording::warning_sentences(saved) {
                 self.say(format!("{sentence}\n").as_bytes());
             }

@@ -88,7 +88,7 @@ pub fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
             command: word,
             file: file.as_ref(),
         },
-        Answer::Archive(saved) => Object::Archive {
+        Answer::Archive(saved) | Answer::Saved(saved) => Object::Archive {
             command: word,
             saved: saved
                 .as_ref()
@@ -163,7 +163,7 @@ mod tests {
                 path: "a".into(),
                 problem: Problem::Vanished,
             }],
-            unlisted: 0,
+            ..Saved::default()
         };
         assert_eq!(
             text(answer_line("w24ft", &Answer::Archive(Some(saved)))),

@@ -16,6 +16,7 @@ pub mod batch;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod delivery;
 pub mod error;
 pub mod exit;
 pub mod interrupts;

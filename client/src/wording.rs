@@ -32,6 +32,10 @@ pub fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
         Answer::File(None) => format!("{FILE_NOT_FOUND}\n").into_bytes(),
         Answer::Archive(Some(saved)) => format!("{}\n", saved_sentence(saved)).into_bytes(),
         Answer::Archive(None) => format!("{NO_FILE_FOUND}\n").into_bytes(),
+        Answer::Saved(Some(saved)) => {
+            format!("saved {}: {}\n", shown(&saved.path), size(saved.bytes)).into_bytes()
+        }
+        Answer::Saved(None) => format!("{FILE_NOT_FOUND}\n").into_bytes(),
     }
 }
 
@@ -206,9 +210,7 @@ mod tests {
             path: "/home/u/w24project/temp.tar.gz".into(),
             files: 12,
             bytes: 3_565_158,
-            digest: String::new(),
-            warnings: vec![],
-            unlisted: 0,
+            ..Saved::default()
         };
         assert_eq!(
             saved_sentence(&saved),
