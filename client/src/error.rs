@@ -83,6 +83,9 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+    /// A command of the shell did not end well.
+    #[error("{0}")]
+    Shell(String),
     /// Commands cannot be read from the terminal or from standard input.
     #[error("cannot read commands: {0}")]
     Input(String),
@@ -106,9 +109,11 @@ impl Error {
     pub fn side(&self) -> Side {
         match self {
             Self::Usage(_) | Self::Interrupted => Side::User,
-            Self::Target { .. } | Self::Input(_) | Self::Output(_) | Self::ReaderGone { .. } => {
-                Side::Here
-            }
+            Self::Target { .. }
+            | Self::Shell(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::ReaderGone { .. } => Side::Here,
             Self::Connect { .. }
             | Self::ClosedAtOnce(_)
             | Self::Lost(_)
@@ -142,6 +147,7 @@ impl Error {
                 ErrorKind::Internal => "internal",
             },
             Self::Target { .. } => "target",
+            Self::Shell(_) => "shell",
             Self::Input(_) => "input",
             Self::Output(_) | Self::ReaderGone { .. } => "output",
             Self::Interrupted => "interrupted",

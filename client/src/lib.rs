@@ -13,20 +13,34 @@ pub mod answer;
 pub mod archive;
 pub mod args;
 pub mod batch;
+pub mod colours;
+mod cmd;
+pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod connection;
 pub mod console;
 pub mod delivery;
+pub mod entries;
 pub mod error;
 pub mod exit;
+pub mod help;
 pub mod interrupts;
 pub mod json;
+pub mod listing;
+pub mod local_names;
+pub mod manual;
+pub mod options;
 pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
+pub mod remote;
+pub mod remote_names;
 pub mod session;
 pub mod sink;
+pub mod status;
+pub mod suggest;
 pub mod target;
 pub mod task;
 pub mod wording;
@@ -41,6 +55,7 @@ use exit::Exit;
 use interrupts::Interrupts;
 use places::Places;
 use program::Program;
+use prompt::Where;
 use session::Session;
 
 /// Runs the program with its command line, to its exit code.
@@ -81,6 +96,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,
+        at: Where::default(),
     };
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await

@@ -13,6 +13,7 @@ use netsocket_client::exit::Exit;
 use netsocket_client::interrupts::Interrupt;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
+use netsocket_client::prompt::Where;
 use netsocket_client::session::Session;
 use netsocket_client::words;
 use tempfile::TempDir;
@@ -74,12 +75,14 @@ impl Client {
                 out_is_terminal: false,
                 err_is_terminal: false,
                 prefix: "",
+                colours: None,
             },
             places: Places {
                 home: Some(home.path().to_owned()),
                 ..Places::default()
             },
             output: None,
+            at: Where::default(),
         };
         Self {
             program,

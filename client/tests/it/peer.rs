@@ -119,20 +119,21 @@ impl Peer {
                 };
                 self.send(&last).await;
             }
-            Request::Find { query, limit, .. } => {
-                assert_eq!(*limit, 1);
+            Request::Find {
+                query, limit: 1, ..
+            } => {
                 let found = query.name == Some(file().path.as_bytes()[2..].into());
                 let files = if found { vec![file()] } else { vec![] };
                 self.send(&Reply::Files { files, more: false }).await;
             }
             Request::Archive { query, .. } => {
-                if query.extensions == ["none".into()] {
+                if query.extensions == ["none".into()] || query.name == Some("none".into()) {
                     self.error(ErrorKind::NotFound, "No file found").await;
                 } else {
                     self.archive().await;
                 }
             }
-            Request::Get { .. } => self.error(ErrorKind::NotFound, "No file found").await,
+            other => self.answer_from_tree(other).await,
         }
     }
 }
