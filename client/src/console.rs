@@ -1,6 +1,7 @@
 //! Where words go: results to standard output, everything else to standard error, in the form that was asked for.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
 
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
@@ -10,7 +11,7 @@ use crate::colours::Colours;
 use crate::entries::{Entry, Layout, Look, with_newlines};
 use crate::error::Error;
 use crate::json;
-use crate::progress::Progress;
+use crate::progress::{Board, Progress};
 use crate::session::Listener;
 use crate::task::Shown;
 use crate::wording::{self, Names};
@@ -48,8 +49,8 @@ pub struct Console {
     pub quiet: bool,
     /// Whether standard output is a terminal: names are made harmless then.
     pub out_is_terminal: bool,
-    /// Whether standard error is a terminal: progress is shown then.
-    pub err_is_terminal: bool,
+    /// Where progress is shown.
+    pub board: Board,
     /// What a line on standard error begins with, unless it says itself what it is.
     pub prefix: &'static str,
     /// The colours of names on a terminal; `None` for none.
@@ -69,13 +70,21 @@ impl Console {
     /// The console of this process.
     #[must_use]
     pub fn of_process(form: Form, quiet: bool) -> Self {
+        let board = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Board::Hidden,
+            (false, true) => Board::on_terminal(),
+            (false, false) => Board::Lines(Arc::new(|line: &str| {
+                // There is nowhere to say that it fails.
+                let _ = writeln!(io::stderr(), "netsocket: {line}");
+            })),
+        };
         Self {
+            board,
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             form,
             quiet,
             out_is_terminal: io::stdout().is_terminal(),
-            err_is_terminal: io::stderr().is_terminal(),
             prefix: "netsocket: ",
             colours: Colours::new(|name| std::env::var(name).ok()),
         }
@@ -260,7 +269,9 @@ impl Console {
 
     /// Standard error is the last resort: there is nowhere to say that it fails.
     fn say(&mut self, bytes: &[u8]) {
-        let _ = self.err.write_all(bytes).and_then(|()| self.err.flush());
+        let err = &mut self.err;
+        let write = || err.write_all(bytes).and_then(|()| err.flush());
+        let _ = self.board.aside(write);
     }
 }
 
@@ -273,12 +284,8 @@ fn columns() -> usize {
 }
 
 impl Listener for Console {
-    fn transfer(&mut self) -> Progress {
-        if self.err_is_terminal && !self.quiet {
-            Progress::on_terminal()
-        } else {
-            Progress::hidden()
-        }
+    fn transfer(&mut self, name: &str) -> Progress {
+        self.board.transfer(name)
     }
 
     fn notice(&mut self, text: &str) {

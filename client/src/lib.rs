@@ -13,36 +13,45 @@ pub mod answer;
 pub mod archive;
 pub mod args;
 pub mod batch;
-pub mod colours;
 mod cmd;
+pub mod colours;
 pub mod commands;
 pub mod completion;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod course;
 pub mod delivery;
+pub mod dial;
 pub mod entries;
 pub mod error;
 pub mod exit;
+pub mod fetch;
 pub mod help;
 pub mod interrupts;
+pub mod journal;
 pub mod json;
 pub mod listing;
 pub mod local_names;
 pub mod manual;
 pub mod options;
+pub mod part;
 pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
 pub mod remote;
 pub mod remote_names;
+pub mod retry;
 pub mod session;
 pub mod sink;
 pub mod status;
 pub mod suggest;
 pub mod target;
 pub mod task;
+pub mod transfer;
+pub mod unpack;
+pub mod untar;
 pub mod wording;
 pub mod words;
 
@@ -68,7 +77,7 @@ pub fn run(args: Args) -> Exit {
     };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
-        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.server);
+        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.service.servers);
         return Exit::Done;
     }
     netsocket_settings::init_log(&settings.log, settings.log_format);
@@ -92,7 +101,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     };
     let form = if args.json { Form::Json } else { Form::Text };
     let mut program = Program {
-        session: Session::new(settings.server, settings.timeouts),
+        session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,

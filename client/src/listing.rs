@@ -3,9 +3,8 @@
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{FileEntry, Message as _, Reply, Request};
 
-use tokio::net::TcpStream;
-
 use crate::connection::Connection;
+use crate::dial::Stream;
 use crate::error::Error;
 use crate::session::{Listener, Session};
 
@@ -14,7 +13,7 @@ use crate::session::{Listener, Session};
 pub struct Listing<'a> {
     session: &'a mut Session,
     /// Away when the last part has come.
-    connection: Option<Connection<TcpStream>>,
+    connection: Option<Connection<Stream>>,
     first: Option<Frame>,
 }
 
@@ -28,7 +27,7 @@ impl Session {
         request: &Request,
         listener: &mut impl Listener,
     ) -> Result<Listing<'_>, Error> {
-        let (connection, first) = self.ask_for_list(request, listener).await?;
+        let (connection, first) = self.begin(request, listener).await?;
         Ok(Listing {
             session: self,
             connection: Some(connection),
@@ -64,7 +63,7 @@ impl Listing<'_> {
         if more {
             self.connection = Some(connection);
         } else {
-            self.session.keep(connection);
+            self.session.line.keep(connection);
         }
         Ok(Some(files))
     }

@@ -13,7 +13,7 @@ use crate::cmd::{Done, Failure};
 use crate::commands::CommandSpec;
 use crate::console::{Console, Form, Stdout, Told};
 use crate::delivery::{Delivery, Destination};
-use crate::error::{Error, reason};
+use crate::error::{Error, reason, shown};
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::places::Places;
@@ -21,6 +21,7 @@ use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
 use crate::task::{Asked, Task};
+use crate::wording::size;
 use crate::{help, json, manual, words};
 
 /// What stands before a command of the shell.
@@ -104,8 +105,21 @@ impl Program {
                 ..self.failed(&Error::Interrupted, stdout)
             },
         };
+        if outcome.exit != Exit::Done {
+            self.tell_kept();
+        }
         (self.console.form, self.console.quiet) = before;
         outcome
+    }
+
+    /// Says what the latest transfers have left: nobody looks for hidden files.
+    fn tell_kept(&mut self) {
+        for kept in self.session.kept() {
+            let (bytes, target) = (size(kept.bytes), shown(&kept.target));
+            self.console.notice(&format!(
+                "{bytes} of {target} are kept, the same command goes on from there"
+            ));
+        }
     }
 
     /// Who has standard output while a task is carried out.
@@ -287,7 +301,7 @@ impl Program {
             Ok(prompt) => prompt,
             Err(error) => return self.unreadable(&error),
         };
-        let server = self.session.server();
+        let server = self.session.servers();
         let welcome =
             format!("NetSocket at {server}. help lists the commands, quitc or Ctrl-D ends.");
         self.console.notice(&welcome);

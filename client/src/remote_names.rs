@@ -156,7 +156,7 @@ fn name(entry: &FileEntry) -> Option<String> {
 struct Silent;
 
 impl Listener for Silent {
-    fn transfer(&mut self) -> Progress {
+    fn transfer(&mut self, _: &str) -> Progress {
         Progress::hidden()
     }
 

@@ -36,7 +36,7 @@ impl Program {
             Error::Lost("the connection is gone, with the server's name".to_owned())
         })?;
         let status = Status {
-            server: self.session.server().to_string(),
+            server: self.session.servers().to_string(),
             peer,
             round_trip,
         };
