@@ -285,6 +285,10 @@ fn columns() -> usize {
 
 impl Listener for Console {
     fn transfer(&mut self, name: &str) -> Progress {
+        // Quiet may be that of one command.
+        if self.quiet {
+            return Progress::hidden();
+        }
         self.board.transfer(name)
     }
 
