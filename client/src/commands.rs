@@ -178,7 +178,12 @@ static ARCHIVE: [OptionSpec; 4] = [
         "FORMAT",
         "gz, zst or tar; by default what the name of the file says, else gz",
     ),
-    value("level", None, "N", "how hard to compress: gz 1-12, zst 1-19"),
+    value(
+        "level",
+        None,
+        "N",
+        "how hard to compress: gz 1-12, zst 1-19",
+    ),
     flag("flat", None, "base names inside, no directories"),
 ];
 
@@ -361,10 +366,7 @@ fn original() -> impl Iterator<Item = CommandSpec> {
 pub fn find(word: &[u8]) -> Option<CommandSpec> {
     all().find(|command| {
         command.name.as_bytes() == word
-            || command
-                .aliases
-                .iter()
-                .any(|alias| alias.as_bytes() == word)
+            || command.aliases.iter().any(|alias| alias.as_bytes() == word)
     })
 }
 

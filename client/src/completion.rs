@@ -153,11 +153,7 @@ fn cut(word: &str) -> (&str, &str) {
 }
 
 /// Words that are whole when they are chosen.
-fn whole<'a>(
-    words: impl Iterator<Item = &'a str>,
-    word: &str,
-    begun: &Begun,
-) -> Vec<Candidate> {
+fn whole<'a>(words: impl Iterator<Item = &'a str>, word: &str, begun: &Begun) -> Vec<Candidate> {
     let fitting = words.filter(|known| known.starts_with(word));
     fitting
         .map(|known| Candidate {
@@ -227,7 +223,10 @@ mod tests {
         }
 
         fn local(&self, directory: &Path, _: &str) -> Vec<String> {
-            vec![format!("{}here/", directory.display()).replace('/', "") + "/", "file".to_owned()]
+            vec![
+                format!("{}here/", directory.display()).replace('/', "") + "/",
+                "file".to_owned(),
+            ]
         }
 
         fn at(&self) -> &[u8] {

@@ -151,8 +151,8 @@ impl Console {
             colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
         };
         let lines = look.print(entries);
-        self.print(&lines)?;
         let is_exact = look.names == Names::Exact && !shown.null;
+        self.print(&lines)?;
         Ok(if is_exact { with_newlines(entries) } else { 0 })
     }
 
@@ -169,7 +169,12 @@ impl Console {
         let lines = match self.form {
             Form::Json => json::answer_line(word, answer),
             // Whoever wants quiet sees by the exit code that all is well.
-            Form::Text if self.quiet && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) => Vec::new(),
+            Form::Text
+                if self.quiet
+                    && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) =>
+            {
+                Vec::new()
+            }
             Form::Text => wording::answer_lines(answer, names),
         };
         match stdout {
@@ -194,7 +199,9 @@ impl Console {
         stdout: Stdout,
     ) -> Result<(), Error> {
         match (self.form, stdout) {
-            (Form::Text, _) => return self.answer(word, &Answer::Saved(Some(saved.clone())), stdout),
+            (Form::Text, _) => {
+                return self.answer(word, &Answer::Saved(Some(saved.clone())), stdout);
+            }
             (Form::Json, Stdout::Free) => {
                 self.print(&json::saved_line(word, Some(path), Some(saved)))?;
             }

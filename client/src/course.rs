@@ -92,7 +92,7 @@ impl Course {
                 (*offset, *length, *identity) = (0, None, None);
                 *verify = Verify::Blocks;
             }
-            Request::Directories { .. } | Request::Find { .. } => {
+            Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
                 return Err(Error::Usage("a list is no transfer".to_owned()));
             }
         }
@@ -153,7 +153,9 @@ impl Course {
                 Request::Get {
                     offset, identity, ..
                 },
-                Some(Whole::File { identity: known, .. }),
+                Some(Whole::File {
+                    identity: known, ..
+                }),
             ) => {
                 *offset = self.place.bytes;
                 *identity = Some(known.clone());

@@ -144,10 +144,7 @@ impl Line {
     }
 }
 
-async fn connect(
-    server: &ServerAddress,
-    timeouts: Timeouts,
-) -> Result<Connection<Stream>, Error> {
+async fn connect(server: &ServerAddress, timeouts: Timeouts) -> Result<Connection<Stream>, Error> {
     let failed = |reason: String| Error::Connect {
         server: server.clone(),
         reason,

@@ -123,7 +123,9 @@ fn rows(widths: &[usize], width: usize) -> usize {
         columns.sum::<usize>() <= width + GAP
     };
     let first = widths.len().div_ceil(most).max(1);
-    (first..widths.len()).find(fits).unwrap_or(widths.len().max(1))
+    (first..widths.len())
+        .find(fits)
+        .unwrap_or(widths.len().max(1))
 }
 
 /// What stands before a name in a long list.
@@ -134,7 +136,10 @@ fn facts(file: &FileEntry) -> String {
         size(file.size)
     };
     let rights = rights(file.mode);
-    format!("{rights}  {size:>SIZE_WIDTH$}  {}  ", minute(&file.modified))
+    format!(
+        "{rights}  {size:>SIZE_WIDTH$}  {}  ",
+        minute(&file.modified)
+    )
 }
 
 /// A time of the server to the minute; as it is where it has another form.
@@ -173,10 +178,7 @@ mod tests {
     }
 
     fn files(names: &[&str]) -> Vec<Entry> {
-        names
-            .iter()
-            .map(|name| entry(name, 1, 0o100_644))
-            .collect()
+        names.iter().map(|name| entry(name, 1, 0o100_644)).collect()
     }
 
     fn print(layout: Layout, names: Names, entries: &[Entry]) -> String {

@@ -321,9 +321,15 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let files = if count == 1 { "1 file" } else { &format!("{count} files") };
+    let files = if count == 1 {
+        "1 file"
+    } else {
+        &format!("{count} files")
+    };
     let (directory, names) = (shown(directory), names.join(", "));
-    format!("{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}")
+    format!(
+        "{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"
+    )
 }
 
 fn said(message: &str) -> String {

@@ -24,7 +24,10 @@ pub enum Exit {
 pub const EXITS: [(Exit, &str); 6] = [
     (Exit::Done, "found or done"),
     (Exit::NothingFound, "nothing found"),
-    (Exit::Usage, "usage: the command line, a command or a setting is wrong"),
+    (
+        Exit::Usage,
+        "usage: the command line, a command or a setting is wrong",
+    ),
     (Exit::CannotConnect, "cannot connect"),
     (Exit::TransferFailed, "transfer failed"),
     (Exit::Interrupted, "interrupted"),

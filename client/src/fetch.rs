@@ -97,7 +97,8 @@ impl Queue {
         loop {
             let number = self.next.get();
             self.next.set(number + 1);
-            let (Some((path, _)), Some(target)) = (self.files.get(number), self.targets.get(number))
+            let (Some((path, _)), Some(target)) =
+                (self.files.get(number), self.targets.get(number))
             else {
                 return;
             };

@@ -75,7 +75,11 @@ pub fn of(command: &CommandSpec) -> String {
 /// A few words as a sentence.
 fn sentence(words: &str) -> String {
     let mut letters = words.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
     format!("{first}{}.", letters.as_str())
 }
 
@@ -90,8 +94,16 @@ mod tests {
         let list = list();
         let rows = list.lines().filter(|line| line.starts_with("  ")).count();
         assert_eq!(rows, commands::all().count());
-        assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
-        for part in ["  w24fz SIZE1 SIZE2  ", "  dirlist -a | -t  ", "  find  ", "  quit, exit, bye  "] {
+        assert!(
+            list.lines().all(|line| line.chars().count() <= 80),
+            "{list}"
+        );
+        for part in [
+            "  w24fz SIZE1 SIZE2  ",
+            "  dirlist -a | -t  ",
+            "  find  ",
+            "  quit, exit, bye  ",
+        ] {
             assert!(list.contains(part), "{part}: {list}");
         }
         for usage in COMMANDS {
@@ -107,7 +119,10 @@ mod tests {
             for spec in command.options() {
                 assert!(help.contains(&spec.typed()) && help.contains(spec.about));
             }
-            assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 110),
+                "{help}"
+            );
         }
     }
 }

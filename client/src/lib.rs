@@ -77,7 +77,11 @@ pub fn run(args: Args) -> Exit {
     };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
-        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.service.servers);
+        let _ = writeln!(
+            io::stdout(),
+            "configuration OK: server {}",
+            settings.service.servers
+        );
         return Exit::Done;
     }
     netsocket_settings::init_log(&settings.log, settings.log_format);

@@ -39,7 +39,9 @@ fn described() -> clap::Command {
     let program = Args::command().mut_arg("words", |words| words.hide(true));
     // What begins with a mark of the shell is nothing for a command line.
     let typed = commands::all().filter(|command| command.name != "!");
-    program.subcommands(typed.map(subcommand)).disable_help_subcommand(true)
+    program
+        .subcommands(typed.map(subcommand))
+        .disable_help_subcommand(true)
 }
 
 fn subcommand(spec: CommandSpec) -> clap::Command {
@@ -115,7 +117,10 @@ fn own_sections() -> String {
             escaped(command.about)
         ));
         if !command.aliases.is_empty() {
-            text.push_str(&format!("Also: {}.\n", escaped(&command.aliases.join(", "))));
+            text.push_str(&format!(
+                "Also: {}.\n",
+                escaped(&command.aliases.join(", "))
+            ));
         }
         for line in command.details.lines() {
             text.push_str(&format!(".br\n{}\n", escaped(line)));
@@ -127,7 +132,11 @@ fn own_sections() -> String {
     }
     text.push_str(".SH \"EXIT STATUS\"\n");
     for (exit, about) in EXITS {
-        text.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", exit.code(), escaped(about)));
+        text.push_str(&format!(
+            ".TP\n\\fB{}\\fR\n{}\n",
+            exit.code(),
+            escaped(about)
+        ));
     }
     text.push_str(
         ".SH ENVIRONMENT\n\
@@ -143,7 +152,10 @@ fn own_sections() -> String {
 
 /// A text that troff prints as it is.
 fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\(rs").replace('-', "\\-").replace('"', "\\(dq");
+    let text = text
+        .replace('\\', "\\(rs")
+        .replace('-', "\\-")
+        .replace('"', "\\(dq");
     // At the beginning of a line these would be requests.
     if text.starts_with(['.', '\'']) {
         format!("\\&{text}")

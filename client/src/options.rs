@@ -197,7 +197,9 @@ mod tests {
     const SPECS: [&OptionSpec; 3] = [&LONG, &OUTPUT, &EXT];
 
     fn words(line: &str) -> Vec<Vec<u8>> {
-        line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+        line.split(' ')
+            .map(|word| word.as_bytes().to_vec())
+            .collect()
     }
 
     fn parse(line: &str) -> Result<Read, String> {

@@ -175,7 +175,8 @@ impl Part {
         flock(&part.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| taken())?;
         // Who replaces a private file does not publish it.
         if let Ok(there) = fs::metadata(target) {
-            part.file.set_permissions(Permissions::from_mode(there.mode() & 0o777))?;
+            part.file
+                .set_permissions(Permissions::from_mode(there.mode() & 0o777))?;
         }
         let head = Head {
             version: VERSION,

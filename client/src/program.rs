@@ -91,11 +91,12 @@ impl Program {
         }
         self.console.quiet |= quiet;
         let word = words.first().map(|word| String::from_utf8_lossy(word));
+        let word = word.unwrap_or_default();
         let stdout = self.stdout(&task);
         let done = tokio::select! {
             biased;
             interrupt = stop => Err(interrupt),
-            done = self.carry_out(&word.unwrap_or_default(), task) => Ok(done),
+            done = self.carry_out(&word, task) => Ok(done),
         };
         let outcome = match done {
             Ok(Ok(exit)) => Outcome::goes_on(exit),

@@ -235,17 +235,26 @@ impl Figures {
             Total::Bytes(all) => {
                 let share = percent(self.received, all);
                 let _ = write!(line, "{received} of {}, {share}%", size(all));
-                remaining(all.saturating_sub(self.received), self.received.saturating_sub(bytes), elapsed)
+                remaining(
+                    all.saturating_sub(self.received),
+                    self.received.saturating_sub(bytes),
+                    elapsed,
+                )
             }
             Total::Blocks { blocks: all, files } => {
                 let share = percent(self.blocks, all);
                 let _ = write!(line, "{received}, {share}% of {}", count_files(files));
                 // Files are about as dense everywhere; which block ends which file only the server knows.
                 if files > 1 && self.blocks < all {
-                    let so_far = u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
+                    let so_far =
+                        u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
                     let _ = write!(line, " (about {so_far})");
                 }
-                remaining(all.saturating_sub(self.blocks), self.blocks.saturating_sub(blocks), elapsed)
+                remaining(
+                    all.saturating_sub(self.blocks),
+                    self.blocks.saturating_sub(blocks),
+                    elapsed,
+                )
             }
         };
         let _ = write!(line, ", {}/s", size(rate));

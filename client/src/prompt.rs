@@ -15,7 +15,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
-use crate::completion::{self, Places as _};
+use crate::completion;
 use crate::error::shown;
 use crate::local_names;
 use crate::remote_names::RemoteNames;

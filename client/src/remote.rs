@@ -135,10 +135,7 @@ mod tests {
         ] {
             let relative = relative(at.as_bytes(), path.as_bytes());
             assert_eq!(relative.to_string(), shown);
-            assert_eq!(
-                resolve(at.as_bytes(), relative.as_bytes()),
-                path.as_bytes()
-            );
+            assert_eq!(resolve(at.as_bytes(), relative.as_bytes()), path.as_bytes());
         }
     }
 

@@ -311,7 +311,11 @@ mod tests {
         assert_eq!(patience, [5, 10, 20, 30, 30]);
         retry.progressed(now);
         assert_eq!(retry.patience(stall, most), stall);
-        assert_eq!(retry.patience(most, stall), most, "never shorter than asked for");
+        assert_eq!(
+            retry.patience(most, stall),
+            most,
+            "never shorter than asked for"
+        );
     }
 
     proptest! {

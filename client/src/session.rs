@@ -2,9 +2,7 @@
 //! turns out to be closed.
 
 use netsocket_protocol::frame::Frame;
-use netsocket_protocol::message::{
-    ErrorKind, FileEntry, Hello, Message as _, Reply, Request,
-};
+use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -40,9 +40,7 @@ impl Target {
     pub fn of(delivery: &Delivery) -> Result<Self, Error> {
         match &delivery.destination {
             Destination::Stdout => Ok(Self::Stdout),
-            Destination::File(path) | Destination::Extract(path)
-                if path.as_os_str().is_empty() =>
-            {
+            Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
                 Err(Error::Usage("-o takes the name of a file".to_owned()))
             }
             Destination::File(path) => Self::at(path, delivery.make_directory),

@@ -109,9 +109,9 @@ struct Lost {
     attempts: u32,
 }
 
-struct Running<'a, L> {
+struct Running<'a, 'l, L> {
     job: &'a Job<'a>,
-    ears: &'a Ears<'a, L>,
+    ears: &'a Ears<'l, L>,
     course: Course,
     sink: Option<Sink>,
     retry: Retry,
@@ -125,7 +125,7 @@ struct Running<'a, L> {
     thrown_away: Option<String>,
 }
 
-impl<L: Listener> Running<'_, L> {
+impl<L: Listener> Running<'_, '_, L> {
     /// Looks for what an earlier run has left.
     async fn look(&mut self) -> Result<(), Error> {
         let Target::File { path, given, .. } = self.job.target else {

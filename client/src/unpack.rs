@@ -65,7 +65,9 @@ impl Tree {
     pub fn open(path: &Path, overwrites: bool) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::target(path, &error);
         match std::fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
             _ => {}
         }
         // Whoever names a link to a directory means that directory.
@@ -121,7 +123,10 @@ impl Tree {
             return directory.try_clone();
         }
         let mut directory = self.base.try_clone()?;
-        for step in path.split(|byte| *byte == b'/').filter(|step| !step.is_empty()) {
+        for step in path
+            .split(|byte| *byte == b'/')
+            .filter(|step| !step.is_empty())
+        {
             directory = match below(&directory, step) {
                 Err(Errno::NOENT) => {
                     match mkdirat(&directory, step, Mode::from_raw_mode(NEW_DIRECTORY_MODE)) {
@@ -180,7 +185,14 @@ impl Tree {
         }
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || openat(&directory, self.temporary.as_str(), flags, Mode::RUSR | Mode::WUSR);
+        let create = || {
+            openat(
+                &directory,
+                self.temporary.as_str(),
+                flags,
+                Mode::RUSR | Mode::WUSR,
+            )
+        };
         let file = match create() {
             // A process of this number was ended in the middle.
             Err(Errno::EXIST) => {
@@ -240,7 +252,11 @@ impl Tree {
     fn abandon(&mut self) {
         if let Some(writing) = self.open.take().and_then(|open| open.writing) {
             // There is nobody to tell that it cannot be removed.
-            let _ = unlinkat(&writing.directory, self.temporary.as_str(), AtFlags::empty());
+            let _ = unlinkat(
+                &writing.directory,
+                self.temporary.as_str(),
+                AtFlags::empty(),
+            );
         }
     }
 }

@@ -175,7 +175,11 @@ impl Untar {
             b'0' | 0 => {
                 let mut path = self.name.take().unwrap_or(header.name);
                 // A long name ends with a zero byte, a short one is filled up with them.
-                path.truncate(path.iter().position(|byte| *byte == 0).unwrap_or(path.len()));
+                path.truncate(
+                    path.iter()
+                        .position(|byte| *byte == 0)
+                        .unwrap_or(path.len()),
+                );
                 files.begin(Entry {
                     path,
                     mode: header.mode,
@@ -330,7 +334,13 @@ mod tests {
     #[test]
     fn what_gnu_tar_writes_is_read_in_pieces_of_any_length() {
         let long = format!("d/{}", "n".repeat(200));
-        let files = [("a", 0), ("d/b", 1), (long.as_str(), 511), ("e", 512), ("f", 70_000)];
+        let files = [
+            ("a", 0),
+            ("d/b", 1),
+            (long.as_str(), 511),
+            ("e", 512),
+            ("f", 70_000),
+        ];
         let archive = tar(&files);
         for piece in [1, 7, 511, 512, 513, archive.len()] {
             let heap = read(&archive, piece).unwrap();
@@ -340,7 +350,11 @@ mod tests {
                 .map(|(entry, content)| (entry.path.as_slice(), content.len()))
                 .collect();
             assert_eq!(read, files.map(|(name, size)| (name.as_bytes(), size)));
-            assert!(heap.files.iter().all(|(entry, _)| entry.modified == 1_700_000_000));
+            assert!(
+                heap.files
+                    .iter()
+                    .all(|(entry, _)| entry.modified == 1_700_000_000)
+            );
             assert_eq!(heap.ended, files.len());
         }
     }
@@ -349,7 +363,11 @@ mod tests {
     fn an_archive_that_is_cut_or_damaged_is_refused() {
         let archive = tar(&[("a", 600)]);
         for length in [0, 1, 511, 512, 1000, 1535] {
-            assert_eq!(read(&archive[..length], 100), Err(TarError::CutShort), "{length}");
+            assert_eq!(
+                read(&archive[..length], 100),
+                Err(TarError::CutShort),
+                "{length}"
+            );
         }
         let mut damaged = archive.clone();
         damaged[3] ^= 1;

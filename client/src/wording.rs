@@ -337,6 +337,8 @@ mod tests {
         entry.mode = 0o040_755;
         entry.path = "".into();
         let text = String::from_utf8(facts(&entry, Names::Exact)).unwrap();
-        assert!(text.starts_with("    Path: /\n    Type: directory\n  Rights: drwxr-xr-x (0755)\n"));
+        assert!(
+            text.starts_with("    Path: /\n    Type: directory\n  Rights: drwxr-xr-x (0755)\n")
+        );
     }
 }

@@ -251,7 +251,11 @@ mod tests {
             ("get x'y z", (1, 4, "xy z", Some('\''))),
         ] {
             let (before, start, word, quote) = expected;
-            assert_eq!(at(line), Some((before, start, word.to_owned(), quote)), "{line}");
+            assert_eq!(
+                at(line),
+                Some((before, start, word.to_owned(), quote)),
+                "{line}"
+            );
         }
         assert_eq!(at("get a\\"), None);
     }

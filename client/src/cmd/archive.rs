@@ -17,7 +17,11 @@ use crate::wording;
 
 impl Program {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
-        let output = archive.fetching.output.clone().or_else(|| self.output.clone());
+        let output = archive
+            .fetching
+            .output
+            .clone()
+            .or_else(|| self.output.clone());
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
@@ -75,7 +79,7 @@ impl Program {
     }
 
     /// What `-o` means: standard output must lead somewhere else than to a terminal.
-    pub(super) fn destination(&self, output: &Path) -> Result<Destination, Error> {
+    pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
         if output.as_os_str().is_empty() {
             return Err(Error::Usage("-o takes the name of a file".to_owned()));
         }

@@ -10,7 +10,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, Failure, is_missing, missing};
-use crate::answer::{Answer, Saved};
+use crate::answer::Answer;
 use crate::colours::is_directory;
 use crate::console::Stdout;
 use crate::delivery::{Delivery, Destination};
@@ -261,8 +261,16 @@ mod tests {
             [PathBuf::from("y")]
         );
         for (list, place, said) in [
-            (&["a/x", "b/x"][..], directory("d"), "/a/x and /b/x would both become x"),
-            (&["a", "b"], Place::File("f".into()), "f is no directory, and these are 2 files"),
+            (
+                &["a/x", "b/x"][..],
+                directory("d"),
+                "/a/x and /b/x would both become x",
+            ),
+            (
+                &["a", "b"],
+                Place::File("f".into()),
+                "f is no directory, and these are 2 files",
+            ),
             (&[""], directory(""), "/ is a directory"),
         ] {
             let error = targets(&paths(list), place).unwrap_err().to_string();

@@ -30,8 +30,7 @@ impl Program {
         } else {
             &list.paths
         };
-        let has_headings =
-            typed.len() > 1 && self.console.form == Form::Text && !list.shown.null;
+        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.shown.null;
         let (mut exit, mut broken) = (Exit::Done, 0);
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {

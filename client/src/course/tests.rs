@@ -177,7 +177,10 @@ fn a_step_back_leads_to_where_the_answer_began() {
     course.frame(data(1, b"xyz")).unwrap();
     course.step_back();
     assert_eq!(course.place().blocks, 1);
-    assert!(course.frame(data(1, b"def")).is_err(), "no answer has begun");
+    assert!(
+        course.frame(data(1, b"def")).is_err(),
+        "no answer has begun"
+    );
     course.begin(&plan(1).to_frame().unwrap()).unwrap();
     course.frame(data(1, b"def")).unwrap();
     course.frame(trailer(1, b"def")).unwrap();

@@ -54,12 +54,21 @@ fn what_was_left_is_gone_on_with_and_becomes_the_target() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("x");
     left(&target);
-    assert_eq!(names(dir.path()), [".x.netsocket-part", ".x.netsocket-state"]);
+    assert_eq!(
+        names(dir.path()),
+        [".x.netsocket-part", ".x.netsocket-state"]
+    );
     assert_eq!(kept(&target).unwrap().bytes, 7);
 
     let mut found = found(&target);
     assert_eq!(found.whole, whole());
-    assert_eq!(found.place, Place { blocks: 2, bytes: 7 });
+    assert_eq!(
+        found.place,
+        Place {
+            blocks: 2,
+            bytes: 7
+        }
+    );
     assert_eq!(found.hasher.finalize(), blake3::hash(b"abcdefg"));
     write(&mut found.part, b"hi");
     found.part.commit().unwrap();
@@ -107,7 +116,10 @@ fn what_a_crash_cut_off_is_written_again_and_what_is_right_is_kept() {
         let mut found = found(&target);
         let bytes = if cut == 0 { 7 } else { 3 };
         assert_eq!(found.place.bytes, bytes, "{cut}");
-        assert_eq!(found.hasher.finalize(), blake3::hash(&b"abcdefg"[..bytes as usize]));
+        assert_eq!(
+            found.hasher.finalize(),
+            blake3::hash(&b"abcdefg"[..bytes as usize])
+        );
         write(&mut found.part, b"!");
         drop(found);
         let again = self::found(&target);
@@ -140,7 +152,10 @@ fn a_part_of_something_else_is_not_gone_on_with() {
         size_min: Some(1),
         ..Query::default()
     });
-    assert!(matches!(Part::look(&target, &other).unwrap(), Left::Other(7)));
+    assert!(matches!(
+        Part::look(&target, &other).unwrap(),
+        Left::Other(7)
+    ));
 }
 
 #[test]
@@ -153,7 +168,10 @@ fn two_programs_do_not_write_the_same_part() {
     assert!(said.starts_with("another download"), "{said}");
     assert!(Part::create(&target, &question(), &whole()).is_err());
     one.commit().unwrap();
-    assert!(matches!(Part::look(&target, &question()).unwrap(), Left::Nothing));
+    assert!(matches!(
+        Part::look(&target, &question()).unwrap(),
+        Left::Nothing
+    ));
     assert_eq!(fs::read(&target).unwrap(), b"abc");
 }
 

@@ -131,9 +131,8 @@ fn list(read: &Read) -> List {
 
 /// The query and its order; `--below` is left for whoever knows where the session is.
 fn query(read: &Read) -> Result<(Query, Sort, bool, u64), String> {
-    let is_known = |name: &str| {
-        name != "below" && MEANT.iter().chain(&LISTED).any(|spec| spec.long == name)
-    };
+    let is_known =
+        |name: &str| name != "below" && MEANT.iter().chain(&LISTED).any(|spec| spec.long == name);
     let mut words = read.words(is_known);
     words.push(b"--".to_vec());
     words.extend(read.operands.iter().cloned());

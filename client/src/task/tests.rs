@@ -107,9 +107,15 @@ fn the_archive_commands_are_those_of_the_protocol() {
 #[test]
 fn a_mistyped_command_suggests_the_nearest() {
     for (line, said) in [
-        ("dirlst -a", "Unknown command 'dirlst'; did you mean dirlist?"),
+        (
+            "dirlst -a",
+            "Unknown command 'dirlst'; did you mean dirlist?",
+        ),
         ("fidn x", "Unknown command 'fidn'; did you mean find?"),
-        ("wibble", "Unknown command 'wibble'; help lists all commands"),
+        (
+            "wibble",
+            "Unknown command 'wibble'; help lists all commands",
+        ),
         ("", "No command given"),
     ] {
         assert_eq!(parse(line).unwrap_err(), said);
@@ -125,7 +131,10 @@ fn find_takes_the_options_of_the_protocol() {
     };
     assert!(json && !quiet && find.shown.long && !find.shown.null);
     assert_eq!(find.below.as_deref(), Some(&b"/docs"[..]));
-    assert_eq!((find.sort, find.reverse, find.limit), (Sort::Size, true, None));
+    assert_eq!(
+        (find.sort, find.reverse, find.limit),
+        (Sort::Size, true, None)
+    );
     let query = Query {
         glob: Some("*.pdf".to_owned()),
         size_min: Some(1 << 20),
@@ -136,7 +145,10 @@ fn find_takes_the_options_of_the_protocol() {
     let Ok(Task::Find(find)) = parse("find --limit 7 -- -odd") else {
         panic!("another task");
     };
-    assert_eq!((find.limit, find.query.name), (Some(7), Some("-odd".into())));
+    assert_eq!(
+        (find.limit, find.query.name),
+        (Some(7), Some("-odd".into()))
+    );
 }
 
 #[test]
@@ -153,15 +165,24 @@ fn what_is_wrong_is_said_with_the_usage() {
         ("find a b", "find takes one name or glob. Usage: find"),
         ("stat", "stat takes a path. Usage: stat PATH..."),
         ("get", "get takes a path. Usage: get PATH..."),
-        ("get a -P 0", "'0' is not a number of files at once: 1 to 64"),
-        ("get a -P 65", "'65' is not a number of files at once: 1 to 64"),
+        (
+            "get a -P 0",
+            "'0' is not a number of files at once: 1 to 64",
+        ),
+        (
+            "get a -P 65",
+            "'65' is not a number of files at once: 1 to 64",
+        ),
         ("cd a b", "cd takes one directory. Usage: cd [DIR]"),
         ("status now", "status takes no arguments. Usage: status"),
         ("dir --x", "dir has no option --x. Usage: dir [-lat1Sr0]"),
         ("archive --sort size", "archive has no option --sort"),
         ("archive --format zip", "'zip' is no format: gz, zst, tar"),
         ("archive --level big", "'big' is not a level"),
-        ("archive -x d -o f", "--extract unpacks the archive, -o keeps it"),
+        (
+            "archive -x d -o f",
+            "--extract unpacks the archive, -o keeps it",
+        ),
         ("completions", "There are completions for bash, zsh, fish"),
         ("help wibble", "There is no command 'wibble'"),
     ] {
@@ -194,7 +215,10 @@ fn archive_and_get_say_how_their_files_come() {
         panic!("another task");
     };
     assert_eq!(archive.extract, Some("out".into()));
-    assert_eq!((archive.format, archive.level), (Some(Compression::Zstd), Some(9)));
+    assert_eq!(
+        (archive.format, archive.level),
+        (Some(Compression::Zstd), Some(9))
+    );
     assert_eq!(archive.names, EntryNames::Path);
     assert!(archive.fetching.force && !archive.fetching.resume);
     let Ok(Task::Get(get)) = parse("get a b -o dir/ -P4") else {
@@ -223,7 +247,8 @@ fn words_never_panic() {
                 vec![command.name, "--", option.long],
                 vec![command.name, option.long, ""],
             ] {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+                let words: Vec<Vec<u8>> =
+                    words.iter().map(|word| word.as_bytes().to_vec()).collect();
                 let _ = Asked::parse(&words);
             }
             let long = format!("--{}", option.long).into_bytes();

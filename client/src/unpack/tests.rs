@@ -42,7 +42,11 @@ fn files_get_their_directories_permissions_and_times() {
     assert_eq!(names(&into.join("d/e")), ["b", "c"]);
     let there = fs::metadata(into.join("d/e/b")).unwrap();
     assert_eq!(fs::read(into.join("d/e/b")).unwrap(), b"content");
-    assert_eq!(there.mode() & 0o7777, 0o640, "never one that runs as its owner");
+    assert_eq!(
+        there.mode() & 0o7777,
+        0o640,
+        "never one that runs as its owner"
+    );
     assert_eq!(there.mtime(), 1_700_000_000);
 }
 
@@ -51,9 +55,22 @@ fn nothing_leads_out_of_the_directory() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("in");
     let mut tree = Tree::open(&into, true).unwrap();
-    for path in ["/x", "../x", "a/../../x", "a//x", "./x", "", "a/", "..", "a\0b"] {
+    for path in [
+        "/x",
+        "../x",
+        "a/../../x",
+        "a//x",
+        "./x",
+        "",
+        "a/",
+        "..",
+        "a\0b",
+    ] {
         let said = put(&mut tree, path, b"x").unwrap_err().to_string();
-        assert!(said.contains("would lead out of the directory"), "{path}: {said}");
+        assert!(
+            said.contains("would lead out of the directory"),
+            "{path}: {said}"
+        );
     }
     // A link inside that leads out: neither gone through nor written through.
     let outside = dir.path().join("outside");
@@ -61,7 +78,10 @@ fn nothing_leads_out_of_the_directory() {
     fs::write(outside.join("file"), "precious").unwrap();
     symlink(&outside, into.join("link")).unwrap();
     symlink(outside.join("file"), into.join("other")).unwrap();
-    assert!(matches!(put(&mut tree, "link/file", b"x"), Err(Error::Target { .. })));
+    assert!(matches!(
+        put(&mut tree, "link/file", b"x"),
+        Err(Error::Target { .. })
+    ));
     put(&mut tree, "other", b"x").unwrap();
     assert_eq!(fs::read(outside.join("file")).unwrap(), b"precious");
     assert_eq!(names(&outside), ["file"]);
@@ -148,6 +168,9 @@ fn permissions_of_a_private_directory_are_those_of_the_umask() {
     let dir = tempfile::tempdir().unwrap();
     let mut tree = Tree::open(dir.path(), false).unwrap();
     put(&mut tree, "d/a", b"x").unwrap();
-    let mode = fs::metadata(dir.path().join("d")).unwrap().permissions().mode();
+    let mode = fs::metadata(dir.path().join("d"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o700, 0o700);
 }

@@ -21,7 +21,10 @@ async fn ls_shows_a_directory_a_file_or_what_matches() {
         ("ls 'music/s*'", "music/song.mp3\n"),
         ("ls notes.txt", "notes.txt\n"),
         ("ls 'with space.txt'", "with space.txt\n"),
-        ("ls -1 music notes.txt", "music:\ncovers/\nsong.mp3\nnotes.txt\n"),
+        (
+            "ls -1 music notes.txt",
+            "music:\ncovers/\nsong.mp3\nnotes.txt\n",
+        ),
         ("ls -0 music", "covers/\0song.mp3\0"),
         (
             "ls -l music",
@@ -61,7 +64,10 @@ async fn what_is_not_there_is_said_and_is_exit_code_1() {
         ),
         ("ls 'x*'", "No file found\n"),
         ("find nothing", "No file found\n"),
-        ("get none", "the server says: there is no file or directory /none\n"),
+        (
+            "get none",
+            "the server says: there is no file or directory /none\n",
+        ),
         ("get 'x*'", "No file found\n"),
         ("archive none", "No file found\n"),
     ] {
@@ -115,7 +121,8 @@ async fn find_asks_for_what_was_typed_and_prints_as_it_comes() {
     })
     .await;
     let mut client = Client::new(server.address);
-    let line = "find '*.mp3' --larger 1M --born-after 2024-01-01 --below music --sort size --limit 7";
+    let line =
+        "find '*.mp3' --larger 1M --born-after 2024-01-01 --below music --sort size --limit 7";
     assert_eq!(client.run(line).await, Exit::Done);
     assert_eq!(client.out.text(), "music/song.mp3\n");
     let Some(Request::Find {
@@ -128,7 +135,10 @@ async fn find_asks_for_what_was_typed_and_prints_as_it_comes() {
         panic!("another request");
     };
     assert_eq!(query.glob.as_deref(), Some("*.mp3"));
-    assert_eq!((query.size_min, query.below), (Some(1 << 20), Some("music".into())));
+    assert_eq!(
+        (query.size_min, query.below),
+        (Some(1 << 20), Some("music".into()))
+    );
     assert_eq!((limit, sort.word(), reverse), (7, "size", false));
     assert_eq!(client.run("find").await, Exit::Done);
     let Some(Request::Find { query, limit, .. }) = requests.recv().await else {
@@ -154,10 +164,16 @@ async fn names_with_newlines_are_never_silently_two() {
         "warning: 1 name holds a newline: -0 or --json tell names apart\n"
     );
     assert_eq!(client.run("find -0").await, Exit::Done);
-    assert_eq!((client.out.text(), client.err.text()), ("a\nb\0c\0".to_owned(), String::new()));
+    assert_eq!(
+        (client.out.text(), client.err.text()),
+        ("a\nb\0c\0".to_owned(), String::new())
+    );
     client.program.console.out_is_terminal = true;
     assert_eq!(client.run("find").await, Exit::Done);
-    assert_eq!((client.out.text(), client.err.text()), ("a\\nb\nc\n".to_owned(), String::new()));
+    assert_eq!(
+        (client.out.text(), client.err.text()),
+        ("a\\nb\nc\n".to_owned(), String::new())
+    );
 }
 
 #[tokio::test]
@@ -184,7 +200,10 @@ async fn status_tells_who_answers() {
     let begin = format!(
         "    Server: {address}\nAnswers as: fake\n  Software: fake/1, version 1 of the protocol\nRound trip: "
     );
-    assert!(text.starts_with(&begin) && text.ends_with(" ms\n"), "{text}");
+    assert!(
+        text.starts_with(&begin) && text.ends_with(" ms\n"),
+        "{text}"
+    );
     assert_eq!(client.run("status --json").await, Exit::Done);
     let object: serde_json::Value = serde_json::from_str(&client.out.text()).unwrap();
     assert_eq!(object["name"], "fake");
@@ -210,7 +229,10 @@ async fn each_entry_is_a_json_line() {
     assert_eq!(lines[0]["entry"]["path"], "music/covers");
     assert_eq!(lines[1]["entry"]["size"], 3_000_000);
     assert_eq!(client.run("find nothing").await, Exit::NothingFound);
-    assert_eq!((client.out.text(), client.err.text()), (String::new(), String::new()));
+    assert_eq!(
+        (client.out.text(), client.err.text()),
+        (String::new(), String::new())
+    );
 }
 
 #[tokio::test]
@@ -218,13 +240,25 @@ async fn get_brings_files_to_where_they_are_wanted() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
     let home = client.home().to_owned();
-    assert_eq!(client.run(&format!("lcd '{}'", home.display())).await, Exit::Done);
+    assert_eq!(
+        client.run(&format!("lcd '{}'", home.display())).await,
+        Exit::Done
+    );
     assert_eq!(client.run("get notes.txt").await, Exit::Done);
-    assert_eq!(std::fs::read(home.join("notes.txt")).unwrap(), contents_of("notes.txt"));
+    assert_eq!(
+        std::fs::read(home.join("notes.txt")).unwrap(),
+        contents_of("notes.txt")
+    );
     let saved = client.out.text();
-    assert!(saved.starts_with("saved ") && saved.ends_with("notes.txt: 49 B\n"), "{saved}");
+    assert!(
+        saved.starts_with("saved ") && saved.ends_with("notes.txt: 49 B\n"),
+        "{saved}"
+    );
 
-    assert_eq!(client.run("get music/song.mp3 -o other.mp3").await, Exit::Done);
+    assert_eq!(
+        client.run("get music/song.mp3 -o other.mp3").await,
+        Exit::Done
+    );
     assert_eq!(
         std::fs::read(home.join("other.mp3")).unwrap(),
         contents_of("music/song.mp3")
@@ -237,13 +271,19 @@ async fn get_brings_files_to_where_they_are_wanted() {
         client.err.text()
     );
     for (name, path) in [("notes.txt", "notes.txt"), ("song.mp3", "music/song.mp3")] {
-        assert_eq!(std::fs::read(home.join("d").join(name)).unwrap(), contents_of(path));
+        assert_eq!(
+            std::fs::read(home.join("d").join(name)).unwrap(),
+            contents_of(path)
+        );
     }
     client.out.take();
     let mut client = client.json();
     assert_eq!(client.run("get notes.txt").await, Exit::Done);
     let object: serde_json::Value = serde_json::from_str(&client.out.text()).unwrap();
-    assert_eq!((&object["path"], &object["bytes"]), (&"notes.txt".into(), &49.into()));
+    assert_eq!(
+        (&object["path"], &object["bytes"]),
+        (&"notes.txt".into(), &49.into())
+    );
     let digest = blake3::hash(&contents_of("notes.txt")).to_hex();
     assert_eq!(object["digest"], digest.as_str());
 }
@@ -260,7 +300,11 @@ async fn get_says_what_cannot_be_fetched() {
             Exit::Usage,
             "/music is a directory: archive --below /music --extract DIR fetches all of it\n",
         ),
-        ("get /", Exit::Usage, "/ is a directory: archive --extract DIR fetches all of it\n"),
+        (
+            "get /",
+            Exit::Usage,
+            "/ is a directory: archive --extract DIR fetches all of it\n",
+        ),
         (
             "get notes.txt music/song.mp3 -o -",
             Exit::Usage,
@@ -271,7 +315,11 @@ async fn get_says_what_cannot_be_fetched() {
             Exit::Usage,
             "/notes.txt and /x/notes.txt would both become notes.txt: fetch them one by one, or as an archive\n",
         ),
-        ("lcd nowhere", Exit::Usage, &format!("cannot go to {home}/nowhere: no such file or directory\n")),
+        (
+            "lcd nowhere",
+            Exit::Usage,
+            &format!("cannot go to {home}/nowhere: no such file or directory\n"),
+        ),
     ] {
         assert_eq!(client.run(line).await, exit, "{line}");
         assert_eq!(client.err.text(), said, "{line}");
@@ -280,7 +328,10 @@ async fn get_says_what_cannot_be_fetched() {
     assert_eq!(client.run("get none notes.txt").await, Exit::NothingFound);
     assert!(client.home().join("notes.txt").is_file());
     let said = client.err.text();
-    assert!(said.contains("none: the server says: there is no file or directory /none"), "{said}");
+    assert!(
+        said.contains("none: the server says: there is no file or directory /none"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -305,9 +356,17 @@ async fn archive_takes_its_format_from_the_name() {
         ("archive -o x.tar.zst", "x.tar.zst", "Zstd"),
         ("archive --format tar --flat", "archive.tar", "None"),
     ] {
-        assert_eq!(client.run(line).await, Exit::Done, "{line}: {}", client.err.text());
+        assert_eq!(
+            client.run(line).await,
+            Exit::Done,
+            "{line}: {}",
+            client.err.text()
+        );
         let saved = client.out.text();
-        assert!(saved.contains(&format!("{file}: 12 files, 38 B")), "{saved}");
+        assert!(
+            saved.contains(&format!("{file}: 12 files, 38 B")),
+            "{saved}"
+        );
         let Some(Request::Archive {
             compression, names, ..
         }) = requests.recv().await
@@ -315,12 +374,24 @@ async fn archive_takes_its_format_from_the_name() {
             panic!("another request");
         };
         assert_eq!(format!("{compression:?}"), asked);
-        let flat = if line.contains("flat") { "Base" } else { "Path" };
+        let flat = if line.contains("flat") {
+            "Base"
+        } else {
+            "Path"
+        };
         assert_eq!(format!("{names:?}"), flat);
         client.err.take();
     }
-    assert_eq!(client.run("archive --format gz --level 13").await, Exit::Usage);
-    assert!(client.err.text().starts_with("The level 13 is not one of this format: 1 to 12"));
+    assert_eq!(
+        client.run("archive --format gz --level 13").await,
+        Exit::Usage
+    );
+    assert!(
+        client
+            .err
+            .text()
+            .starts_with("The level 13 is not one of this format: 1 to 12")
+    );
 }
 
 #[tokio::test]
@@ -329,13 +400,25 @@ async fn help_of_one_command_names_its_options() {
     let mut client = Client::new(server.address);
     assert_eq!(client.run("help find").await, Exit::Done);
     let text = client.out.text();
-    assert!(text.starts_with("Usage: find [NAME|GLOB] [OPTION]...\n"), "{text}");
+    assert!(
+        text.starts_with("Usage: find [NAME|GLOB] [OPTION]...\n"),
+        "{text}"
+    );
     assert!(text.contains("  --larger SIZE  "), "{text}");
     assert_eq!(client.run("help w24ft").await, Exit::Done);
-    assert!(client.out.text().starts_with("Usage: w24ft EXT1 [EXT2 [EXT3]]\n"));
+    assert!(
+        client
+            .out
+            .text()
+            .starts_with("Usage: w24ft EXT1 [EXT2 [EXT3]]\n")
+    );
     assert_eq!(client.run("help --json").await, Exit::Done);
     let object: serde_json::Value = serde_json::from_str(&client.out.text()).unwrap();
-    assert!(object["commands"].as_array().is_some_and(|list| list.len() == 22));
+    assert!(
+        object["commands"]
+            .as_array()
+            .is_some_and(|list| list.len() == 22)
+    );
     assert_eq!(server.accepted(), 0);
 }
 

@@ -280,7 +280,11 @@ async fn tab_completes_commands_options_and_names_of_the_server() {
     assert!(answer.contains("\nsong.mp3\r\n"), "{answer}");
     screen.type_keys("bye\r");
     assert_eq!(end(screen.child).await.code, Some(0));
-    assert_eq!(server.accepted(), 2, "names come over a connection of their own");
+    assert_eq!(
+        server.accepted(),
+        2,
+        "names come over a connection of their own"
+    );
 }
 
 #[tokio::test]
@@ -361,7 +365,11 @@ async fn several_lines_of_one_paste_are_several_commands() {
     screen.shows("nonsense").await;
     screen.type_keys("\r");
     let answer = screen.ready().await;
-    for part in ["a b\r\n", "Path: notes.txt\r\n", "Unknown command 'nonsense'"] {
+    for part in [
+        "a b\r\n",
+        "Path: notes.txt\r\n",
+        "Unknown command 'nonsense'",
+    ] {
         assert!(answer.contains(part), "{part}: {answer}");
     }
     screen.type_keys("\x04");

@@ -2,9 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use netsocket_protocol::block::Block;
-use netsocket_protocol::message::{
-    ErrorKind, FileEntry, FileStart, Reply, Request, Trailer,
-};
+use netsocket_protocol::message::{ErrorKind, FileEntry, FileStart, Reply, Request, Trailer};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
@@ -22,9 +20,14 @@ const FILES: [(&str, usize); 4] = [
 
 /// What the file at that path holds.
 pub(crate) fn contents_of(path: &str) -> Vec<u8> {
-    let size = FILES.iter().find(|(known, _)| *known == path).map(|(_, size)| *size);
+    let size = FILES
+        .iter()
+        .find(|(known, _)| *known == path)
+        .map(|(_, size)| *size);
     let seed = path.len();
-    (0..size.unwrap()).map(|at| u8::try_from((at * 31 + seed) % 251).unwrap()).collect()
+    (0..size.unwrap())
+        .map(|at| u8::try_from((at * 31 + seed) % 251).unwrap())
+        .collect()
 }
 
 fn entry(path: &str, size: usize, mode: u32) -> FileEntry {

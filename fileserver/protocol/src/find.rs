@@ -43,7 +43,11 @@ pub const CONDITIONS: [FindOption; 10] = [
         Some("EXT[,EXT]"),
         "with one of these extensions; may be given again",
     ),
-    option("larger", Some("SIZE"), "of SIZE bytes or more: 500, 10k, 1M, 2G"),
+    option(
+        "larger",
+        Some("SIZE"),
+        "of SIZE bytes or more: 500, 10k, 1M, 2G",
+    ),
     option("smaller", Some("SIZE"), "of SIZE bytes or less"),
     option(
         "size",
