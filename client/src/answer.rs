@@ -11,8 +11,6 @@ use crate::exit::Exit;
 /// The result of a command that worked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The list of commands.
-    Help,
     /// Names of directories, in the order asked for.
     Names(Vec<Name>),
     /// The file that was looked for, if there is one.
@@ -64,8 +62,7 @@ impl Answer {
     pub fn exit(&self) -> Exit {
         match self {
             Self::File(None) | Self::Archive(None) | Self::Saved(None) => Exit::NothingFound,
-            Self::Help
-            | Self::Names(_)
+            Self::Names(_)
             | Self::File(Some(_))
             | Self::Archive(Some(_))
             | Self::Saved(Some(_)) => Exit::Done,

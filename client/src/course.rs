@@ -92,7 +92,7 @@ impl Course {
                 (*offset, *length, *identity) = (0, None, None);
                 *verify = Verify::Blocks;
             }
-            Request::Directories { .. } | Request::Find { .. } => {
+            Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
                 return Err(Error::Usage("a list is no transfer".to_owned()));
             }
         }

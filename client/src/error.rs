@@ -107,6 +107,9 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+    /// A command of the shell did not end well.
+    #[error("{0}")]
+    Shell(String),
     /// Commands cannot be read from the terminal or from standard input.
     #[error("cannot read commands: {0}")]
     Input(String),
@@ -132,6 +135,7 @@ impl Error {
             Self::Usage(_) | Self::Interrupted => Side::User,
             Self::Target { .. }
             | Self::Exists { .. }
+            | Self::Shell(_)
             | Self::Input(_)
             | Self::Output(_)
             | Self::ReaderGone { .. } => Side::Here,
@@ -175,6 +179,7 @@ impl Error {
                 ErrorKind::Internal => "internal",
             },
             Self::Target { .. } => "target",
+            Self::Shell(_) => "shell",
             Self::Input(_) => "input",
             Self::Output(_) | Self::ReaderGone { .. } => "output",
             Self::Interrupted => "interrupted",

@@ -13,26 +13,40 @@ pub mod answer;
 pub mod archive;
 pub mod args;
 pub mod batch;
+mod cmd;
+pub mod colours;
+pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod connection;
 pub mod console;
 pub mod course;
 pub mod delivery;
 pub mod dial;
+pub mod entries;
 pub mod error;
 pub mod exit;
 pub mod fetch;
+pub mod help;
 pub mod interrupts;
 pub mod journal;
 pub mod json;
+pub mod listing;
+pub mod local_names;
+pub mod manual;
+pub mod options;
 pub mod part;
 pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
+pub mod remote;
+pub mod remote_names;
 pub mod retry;
 pub mod session;
 pub mod sink;
+pub mod status;
+pub mod suggest;
 pub mod target;
 pub mod task;
 pub mod transfer;
@@ -50,6 +64,7 @@ use exit::Exit;
 use interrupts::Interrupts;
 use places::Places;
 use program::Program;
+use prompt::Where;
 use session::Session;
 
 /// Runs the program with its command line, to its exit code.
@@ -94,6 +109,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,
+        at: Where::default(),
     };
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await

@@ -50,6 +50,12 @@ impl Session {
         self.line.service()
     }
 
+    /// Another session with the same service.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(self.line.service().clone())
+    }
+
     /// Whom it talks to.
     #[must_use]
     pub fn servers(&self) -> &Servers {
@@ -94,14 +100,14 @@ impl Session {
                 let saved = self.transfer(request, delivery, listener).await;
                 saved.map(|saved| Answer::Saved(Some(saved)))
             }
-            Request::Directories { .. } | Request::Find { .. } => {
-                self.list(request, listener).await
+            Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
+                self.answer(request, listener).await
             }
         };
         match performed {
             Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => Ok(match request {
                 Request::Directories { .. } => Answer::Names(Vec::new()),
-                Request::Find { .. } => Answer::File(None),
+                Request::Find { .. } | Request::List { .. } => Answer::File(None),
                 Request::Archive { .. } => Answer::Archive(None),
                 Request::Get { .. } => Answer::Saved(None),
             }),
@@ -128,18 +134,27 @@ impl Session {
         transfer(&mut self.line, &job, &Ears::new(listener)).await
     }
 
-    async fn list(
+    /// Asks for a list, to its first frame.
+    pub(crate) async fn begin(
         &mut self,
         request: &Request,
         listener: &mut impl Listener,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Connection<Stream>, Frame), Error> {
         self.targets.clear();
         let closed = |servers: &Servers| {
             listener.notice(&format!(
                 "the connection was closed meanwhile, connecting to {servers} again"
             ));
         };
-        let (mut connection, first) = self.line.ask(request, &|_| (), closed).await?;
+        self.line.ask(request, &|_| (), closed).await
+    }
+
+    async fn answer(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<Answer, Error> {
+        let (mut connection, first) = self.begin(request, listener).await?;
         let answer = receive(&mut connection, request, first).await?;
         // After any failure nobody knows what is still on its way.
         self.line.keep(connection);
@@ -153,7 +168,7 @@ async fn receive(
     first: Frame,
 ) -> Result<Answer, Error> {
     match request {
-        Request::Find { .. } => receive_files(connection, first)
+        Request::Find { .. } | Request::List { .. } => receive_files(connection, first)
             .await
             .map(|files| Answer::File(files.into_iter().next())),
         _ => receive_names(connection, first).await.map(Answer::Names),

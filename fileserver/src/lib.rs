@@ -17,6 +17,7 @@ pub mod archive;
 pub mod compress;
 pub mod config;
 mod confine;
+mod directory;
 pub mod error;
 mod figures;
 mod index;

@@ -255,7 +255,12 @@ async fn help_and_version_are_there() {
     let ended = run(Home::new().netsocket(&["--help"])).await;
     let help = String::from_utf8(ended.out).unwrap();
     assert_eq!(ended.code, Some(0));
-    for part in ["  w24fdb DATE  ", "--server", "Exit codes: 0 found"] {
+    for part in [
+        "  w24fdb DATE  ",
+        "  stat PATH...  ",
+        "--server",
+        "Exit codes: 0 found",
+    ] {
         assert!(help.contains(part), "{part}: {help}");
     }
     let ended = run(Home::new().netsocket(&["--version"])).await;

@@ -15,6 +15,7 @@ use netsocket_client::interrupts::Interrupt;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
 use netsocket_client::progress::Board;
+use netsocket_client::prompt::Where;
 use netsocket_client::session::Session;
 use netsocket_client::words;
 use tempfile::TempDir;
@@ -92,12 +93,14 @@ impl Client {
                 out_is_terminal: false,
                 board: Board::Hidden,
                 prefix: "",
+                colours: None,
             },
             places: Places {
                 home: Some(home.path().to_owned()),
                 ..Places::default()
             },
             output: None,
+            at: Where::default(),
         };
         Self {
             program,

@@ -145,7 +145,7 @@ async fn wrong_commands_never_reach_the_server() {
     let mut client = Client::new(server.address);
     for (line, said) in [
         ("", "No command given"),
-        ("ls", "Unknown command 'ls'"),
+        ("lss", "Unknown command 'lss'; did you mean ls?"),
         ("dirlist", "Usage: dirlist -a | -t"),
         ("dirlist -a -t", "Usage: dirlist -a | -t"),
         ("w24fn", "Usage: w24fn NAME"),

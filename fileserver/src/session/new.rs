@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::Encoder as _;
 
 use super::connection::{Connection, Next};
-use super::{archive, get};
+use super::{archive, get, list};
 use crate::access::{Access, Served, Wire, told};
+use crate::directory::Wanted;
 use crate::error::RequestError;
 use crate::listing::{FileOrder, Listing};
 use crate::search::FoundFile;
@@ -234,6 +235,22 @@ async fn answer(
             Ok(form) => archive::send(connection, peer, service, query, form, resume).await,
             Err(error) => Err(error),
         },
+        Ok(Request::List {
+            path,
+            glob,
+            itself,
+            hidden,
+            limit,
+        }) => {
+            let wanted = Wanted {
+                path: path.0,
+                glob,
+                itself,
+                hidden,
+                limit,
+            };
+            list::send(connection, service, wanted).await
+        }
         Ok(Request::Get {
             path,
             offset,
@@ -313,7 +330,7 @@ async fn find(
 }
 
 /// Sends a list in parts, also an empty one.
-async fn send_list<T>(
+pub(super) async fn send_list<T>(
     connection: &mut Connection,
     mut items: Vec<T>,
     weight: impl Fn(&T) -> usize,
