@@ -24,6 +24,7 @@ mod page;
 mod relay;
 mod secured_kafka;
 mod settings;
+mod survival;
 mod telemetry;
 mod transfer;
 mod world;
@@ -118,6 +119,7 @@ fn main() -> ExitCode {
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        survival::tests(),
         telemetry::tests(),
         transfer::tests(),
     ];
