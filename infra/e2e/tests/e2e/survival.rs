@@ -8,20 +8,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use e2e::client::Client;
-use e2e::fleet::{Balancer, FileServer, Fleet, Plan};
 use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::slow_link::SlowLink;
-use e2e::{PATIENCE, eventually, loopback, tree};
+use e2e::{PATIENCE, eventually, tree};
 use serde_json::Value;
 
 use crate::world::World;
+use service::{Service, Victims};
+
+mod service;
 
 crate::tests![
     downloads_survive_kills,
@@ -33,11 +35,9 @@ crate::tests![
 const DOWNLOADS: &str = "NETSOCKET_SURVIVAL_DOWNLOADS";
 const SEED: &str = "NETSOCKET_SURVIVAL_SEED";
 /// The short form.
-const FEW: usize = 24;
+const FEW: usize = 22;
 /// Downloads at the same time.
 const PARALLEL: usize = 4;
-/// A download that is not begun, or not completed, this often in a row has not survived.
-const TRIES: usize = 40;
 /// Three sizes: less than a block, some blocks, many.
 const SIZES: [(&str, usize); 3] = [
     ("small", 300 << 10),
@@ -47,105 +47,6 @@ const SIZES: [(&str, usize); 3] = [
 /// Files of each size: what an archive of one size holds.
 const FILES: usize = 2;
 const LONG: Duration = Duration::from_secs(120);
-/// So that a server that has come back is soon used again.
-const CHECKS: &str = "check_interval = '200ms'\ncheck_timeout = '200ms'\n";
-
-/// A fleet whose every process may be killed and comes back where it was.
-struct Service {
-    balancer: Option<Balancer>,
-    servers: [FileServer; 3],
-    settings: String,
-}
-
-impl Service {
-    fn start(root: &Path) -> Self {
-        let Fleet { balancer, servers } = Plan::over(root).start();
-        drop(balancer);
-        let listen = format!("{}:0", loopback::own_address());
-        let mut service = Self {
-            balancer: None,
-            servers,
-            settings: format!("listen = '{listen}'\n{CHECKS}"),
-        };
-        service.start_balancer();
-        let address = service.address();
-        // From now on it comes back at the same port.
-        service.settings = format!("listen = '{address}'\n{CHECKS}");
-        service.wait_until_up();
-        service
-    }
-
-    fn address(&self) -> std::net::SocketAddr {
-        self.balancer.as_ref().expect("a balancer").address
-    }
-
-    fn start_balancer(&mut self) {
-        let backends = self.servers.each_ref().map(|s| (s.name, s.address));
-        let balancer = Balancer::start_as_configured(&self.settings, &backends);
-        self.balancer = Some(balancer);
-    }
-
-    fn wait_until_up(&self) {
-        let admin = self.balancer.as_ref().expect("a balancer").admin;
-        let count = self.servers.len();
-        eventually(PATIENCE, "every backend up", || {
-            (admin.up() == count).then_some(())
-        });
-    }
-
-    fn kill(&mut self, victim: usize) {
-        match self.servers.get_mut(victim) {
-            Some(server) => server.process.kill(),
-            None => {
-                if let Some(balancer) = &mut self.balancer {
-                    balancer.process.kill();
-                }
-            }
-        }
-    }
-
-    fn restart(&mut self, victim: usize) {
-        match self.servers.get_mut(victim) {
-            Some(server) => server.restart(),
-            None => self.start_balancer(),
-        }
-    }
-
-    /// Kills and restarts until `stop` is dropped. Returns how often each was killed, the balancer last.
-    fn torment(&mut self, mut random: fastrand::Rng, stop: &Receiver<()>) -> [usize; 4] {
-        let mut kills = [0; 4];
-        loop {
-            let victims: Vec<usize> = match random.usize(..8) {
-                // Now and then nothing at all is left for a moment.
-                0 => vec![0, 1, 2],
-                1 | 2 => vec![3],
-                number => vec![number % 3],
-            };
-            let lull = Duration::from_millis(random.u64(50..500));
-            let down = Duration::from_millis(random.u64(20..500));
-            if passes(stop, lull) {
-                return kills;
-            }
-            for victim in &victims {
-                self.kill(*victim);
-                kills[*victim] += 1;
-            }
-            let is_over = passes(stop, down);
-            for victim in victims {
-                self.restart(victim);
-            }
-            if is_over {
-                return kills;
-            }
-        }
-    }
-}
-
-/// Whether the end came before the time was over.
-fn passes(stop: &Receiver<()>, time: Duration) -> bool {
-    !matches!(stop.recv_timeout(time), Err(RecvTimeoutError::Timeout))
-}
-
 /// A tree of files that no compressor shortens.
 fn plant() -> Scratch {
     let dir = Scratch::new("survival");
@@ -227,7 +128,6 @@ struct Story {
     given_up: usize,
     resumed: u64,
     restarted: u64,
-    kept: u64,
     stalled_ms: u64,
     bytes_twice: u64,
 }
@@ -235,30 +135,29 @@ struct Story {
 /// Downloads to the end, over as many runs as that takes.
 fn survive(client: &Client, download: &Download, target: &Path) -> Story {
     let mut story = Story::default();
-    for _ in 0..TRIES {
+    let what = format!("{:?} to come", download.words);
+    let answer = eventually(LONG, &what, || {
         let (code, answer) = run(client, &download.words, target);
         match code {
-            Some(0) => {
-                let figure = |name: &str| answer["journey"][name].as_u64().unwrap();
-                story.resumed = figure("resumed");
-                story.restarted = figure("restarted");
-                story.kept = figure("kept");
-                story.stalled_ms = figure("stalled_ms");
-                story.bytes_twice = figure("bytes_twice");
-                let context = format!("{:?}: {answer}", download.words);
-                assert_eq!(answer["digest"], download.digest.as_str(), "{context}");
-                assert_eq!(digest_of(target), download.digest, "{context}");
-                let left = std::fs::read_dir(target.parent().unwrap()).unwrap().count();
-                assert_eq!(left, 1, "only the file: {context}");
-                return story;
-            }
+            Some(0) => return Some(answer),
             Some(3) => story.unmet += 1,
             Some(4) => story.given_up += 1,
             _ => panic!("{:?}: exit code {code:?}, {answer}", download.words),
         }
         assert!(!target.exists(), "never a file that is not whole");
-    }
-    panic!("{:?} does not come in {TRIES} runs", download.words);
+        None
+    });
+    let figure = |name: &str| answer["journey"][name].as_u64().unwrap();
+    story.resumed = figure("resumed");
+    story.restarted = figure("restarted");
+    story.stalled_ms = figure("stalled_ms");
+    story.bytes_twice = figure("bytes_twice");
+    let context = format!("{:?}: {answer}", download.words);
+    assert_eq!(answer["digest"], download.digest.as_str(), "{context}");
+    assert_eq!(digest_of(target), download.digest, "{context}");
+    let left = std::fs::read_dir(target.parent().unwrap()).unwrap().count();
+    assert_eq!(left, 1, "only the file: {context}");
+    story
 }
 
 fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
@@ -274,56 +173,71 @@ fn downloads_survive_kills(_: &World) {
     let count = from_environment(DOWNLOADS).unwrap_or(FEW);
     let seed = from_environment(SEED).unwrap_or_else(|| fastrand::u64(..));
     println!("survival: {count} downloads, {SEED}={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut hits = 0;
+    for victims in [Victims::OneServer, Victims::Anybody] {
+        let (stories, kills) = through_kills(
+            &mut service,
+            victims,
+            random.fork(),
+            &client,
+            &all,
+            count / 2,
+        );
+        tell(victims, &stories, kills);
+        for story in &stories {
+            // Of each connection that was lost at most one block and its frame.
+            let most = story.resumed * (1100 << 10);
+            assert!(story.bytes_twice <= most, "{} bytes", story.bytes_twice);
+            assert_eq!(story.restarted, 0, "the tree never changes");
+            hits += story.resumed;
+        }
+        assert_eq!(stories.len(), count / 2);
+        service.wait_until_up();
+    }
+    assert!(hits > 0, "no kill met a download: nothing was shown");
+}
 
+/// So many downloads, some at the same time, while somebody is killed again and again.
+fn through_kills(
+    service: &mut Service,
+    victims: Victims,
+    random: fastrand::Rng,
+    client: &Client,
+    all: &[Download],
+    count: usize,
+) -> (Vec<Story>, [usize; 4]) {
     let (next, stories) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let (stop, stopped) = channel();
     let kills = thread::scope(|scope| {
-        let (service, random) = (&mut service, fastrand::Rng::with_seed(seed));
-        let killer = scope.spawn(move || service.torment(random, &stopped));
-        let workers: Vec<_> = (0..PARALLEL)
-            .map(|_| {
-                scope.spawn(|| {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::SeqCst);
-                        if number >= count {
-                            return;
-                        }
-                        let dir = Scratch::new("download");
-                        let target = dir.path().join("x");
-                        let story = survive(&client, &all[number % all.len()], &target);
-                        stories.lock().unwrap().push(story);
-                    }
-                })
-            })
-            .collect();
+        let killer = scope.spawn(move || service.torment(victims, random, &stopped));
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                if number >= count {
+                    return;
+                }
+                let dir = Scratch::new("download");
+                let download = &all[number % all.len()];
+                let story = survive(client, download, &dir.path().join("x"));
+                stories.lock().unwrap().push(story);
+            }
+        };
+        let workers: Vec<_> = (0..PARALLEL).map(|_| scope.spawn(work)).collect();
         let ended: Vec<_> = workers
             .into_iter()
             .map(thread::ScopedJoinHandle::join)
             .collect();
+        // Whatever has become of the workers, the killer ends.
         drop(stop);
         let kills = killer.join().unwrap();
         ended.into_iter().for_each(|end| end.unwrap());
         kills
     });
-    let stories = stories.into_inner().unwrap();
-    tell(&stories, kills);
-    assert_eq!(stories.len(), count);
-    assert!(
-        stories.iter().any(|story| story.resumed > 0),
-        "no kill met a download: nothing was shown"
-    );
-    // Of each connection that was lost at most one block, and its frame; a tree that never changes is never begun anew.
-    for story in &stories {
-        assert!(
-            story.bytes_twice <= story.resumed * (1100 << 10),
-            "{}",
-            story.bytes_twice
-        );
-        assert_eq!(story.restarted, 0);
-    }
+    (stories.into_inner().unwrap(), kills)
 }
 
-fn tell(stories: &[Story], kills: [usize; 4]) {
+fn tell(victims: Victims, stories: &[Story], kills: [usize; 4]) {
     let met: Vec<&Story> = stories.iter().filter(|story| story.resumed > 0).collect();
     let mut stalls: Vec<u64> = met.iter().map(|story| story.stalled_ms).collect();
     stalls.sort_unstable();
@@ -331,7 +245,7 @@ fn tell(stories: &[Story], kills: [usize; 4]) {
     let mut twice: Vec<u64> = met.iter().map(|story| story.bytes_twice).collect();
     twice.sort_unstable();
     println!(
-        "survival: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {} connections lost; \
+        "survival: {victims:?}: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {} connections lost; \
          stalled per download hit: median {} ms, worst {} ms; bytes sent twice: median {}, worst {}, all {}; \
          gave up with a part {}, not begun {}",
         met.len(),
