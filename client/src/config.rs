@@ -7,7 +7,7 @@ use netsocket_settings::{
 };
 use serde::Deserialize;
 
-use crate::address::{Servers, ServersError};
+use crate::address::ServersError;
 use crate::args::Args;
 use crate::connection::Timeouts;
 use crate::dial::Service;

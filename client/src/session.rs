@@ -44,10 +44,10 @@ impl Session {
         }
     }
 
-    /// Another session with the same service.
+    /// What it talks to, and how long it waits.
     #[must_use]
-    pub fn another(&self) -> Self {
-        Self::new(self.line.service().clone())
+    pub fn service(&self) -> &Service {
+        self.line.service()
     }
 
     /// Whom it talks to.

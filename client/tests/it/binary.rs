@@ -5,10 +5,11 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
+use netsocket_client::part::kept;
 use rustix::process::{Signal, kill_process};
 
 use crate::client::files_in;
-use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, plan};
+use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, block_frame, plan};
 use crate::process::{Home, end, eventually, pid_of, run};
 
 /// Sends the beginning of an archive and nothing more.
@@ -17,6 +18,7 @@ async fn stop_in_the_middle(mut peer: Peer) {
     peer.request().await;
     peer.send(&plan()).await;
     peer.block(0, BLOCKS[0]).await;
+    peer.block(1, BLOCKS[1]).await;
     peer.until_gone().await;
 }
 
@@ -48,12 +50,18 @@ async fn each_exit_code() {
     }
     let home = Home::new();
     let mut stalled = home.against(stuck.address, &["w24ft", "pdf"]);
-    stalled.env("NETSOCKET_STALL_TIMEOUT", "100ms");
+    stalled
+        .env("NETSOCKET_STALL_TIMEOUT", "100ms")
+        .env("NETSOCKET_RETRY_DEADLINE", "0");
     let ended = run(stalled).await;
     assert_eq!(ended.code, Some(4));
+    let kept = format!(
+        "netsocket: 27 B of {} are kept, the same command goes on from there\n",
+        home.target().display()
+    );
     assert_eq!(
         ended.err,
-        "netsocket: the server went silent: no byte for 100ms\n"
+        format!("netsocket: the server went silent: no byte for 100ms\n{kept}")
     );
 }
 
@@ -129,22 +137,61 @@ async fn a_pipe_that_nobody_reads_ends_quietly() {
 }
 
 #[tokio::test]
-async fn a_signal_in_a_transfer_ends_it_without_a_trace() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let server = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
+async fn a_signal_in_a_transfer_leaves_what_the_same_command_goes_on_with() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let stuck = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
         let home = Home::new();
         let child = home
-            .against(server.address, &["w24ft", "pdf"])
+            .against(stuck.address, &["w24ft", "pdf"])
             .spawn()
             .unwrap();
-        let directory = home.path().join("w24project");
-        eventually("a temporary file", || !files_in(&directory).is_empty()).await;
+        let come = || kept(&home.target()).is_some_and(|kept| kept.bytes == 27);
+        eventually("two blocks", come).await;
         kill_process(pid_of(&child), signal).unwrap();
         let ended = end(child).await;
-        assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
-        assert_eq!(ended.err, "netsocket: interrupted\n", "{signal:?}");
-        assert!(files_in(&directory).is_empty(), "{signal:?}");
+        if signal != Signal::KILL {
+            assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
+            let kept = format!("27 B of {} are kept", home.target().display());
+            let said = format!("netsocket: interrupted\nnetsocket: {kept}");
+            assert!(ended.err.starts_with(&said), "{}", ended.err);
+        }
+        let server = Fake::good().await;
+        let ended = run(home.against(server.address, &["w24ft", "pdf"])).await;
+        assert_eq!(ended.code, Some(0), "{signal:?}: {ended:?}");
+        let on = format!("netsocket: going on with {}: ", home.target().display());
+        assert!(ended.err.starts_with(&on), "{}", ended.err);
+        assert_eq!(std::fs::read(home.target()).unwrap(), archive_bytes());
+        assert_eq!(files_in(home.target().parent().unwrap()), ["temp.tar.gz"]);
     }
+}
+
+#[tokio::test]
+async fn standard_output_gets_each_byte_once_however_many_servers_it_takes() {
+    let server = Fake::start(|number, mut peer| async move {
+        peer.greet().await;
+        let request = peer.request().await.unwrap();
+        if number > 0 {
+            return peer.answer(&request).await;
+        }
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.raw(&block_frame(1, BLOCKS[1])[..20]).await;
+    })
+    .await;
+    let home = Home::new();
+    let ended = run(home.against(server.address, &["-o", "-", "w24ft", "pdf"])).await;
+    assert_eq!(
+        (ended.code, &ended.out),
+        (Some(0), &archive_bytes()),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains("; went on with block 2 of 3\n"),
+        "{}",
+        ended.err
+    );
+    assert!(files_in(&home.path()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -231,10 +231,11 @@ async fn an_interrupt_ends_the_transfer_and_not_the_prompt() {
     kill_process(pid_of(&screen.child), Signal::INT).unwrap();
     screen.type_keys("w24ft pdf\r");
     let shown = screen.shows("33% of 12 files").await;
-    assert!(shown.contains(" at "), "{shown}");
+    assert!(shown.contains("B/s"), "{shown}");
     kill_process(pid_of(&screen.child), Signal::INT).unwrap();
     assert!(screen.ready().await.contains("interrupted"));
-    assert!(files_in(&screen.home.path().join("w24project")).is_empty());
+    let left = files_in(&screen.home.path().join("w24project"));
+    assert_eq!(left.len(), 2, "a part for the next time: {left:?}");
     screen.type_keys("dirlist -a\r");
     assert!(screen.ready().await.contains("a b\r\n"));
     screen.type_keys("exit\r");
