@@ -321,7 +321,7 @@ pub static TODAY: [CommandSpec; 15] = [
     },
     CommandSpec {
         name: "completions",
-        arguments: "bash | zsh | fish",
+        arguments: "bash|zsh|fish",
         about: "completions of this program for a shell",
         details: "bash: netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),

@@ -3,8 +3,8 @@
 use crate::commands::{self, CommandSpec, Group};
 
 /// Behind the list.
-const END: &str = "help COMMAND tells all of one. An archive command may end with -o FILE, or -o - for\n\
-                   standard output.\n";
+const END: &str = "help COMMAND tells all of one. Commands that fetch take -o FILE, or -o -\n\
+                   for standard output.\n";
 
 /// The commands, a line each, no longer than the terminals of old.
 #[must_use]
@@ -37,7 +37,7 @@ fn typed(command: &CommandSpec) -> String {
 }
 
 /// Columns of what is typed.
-const WIDTH: usize = 26;
+const WIDTH: usize = 25;
 
 fn row(typed: &str, about: &str) -> String {
     format!("  {typed:WIDTH$}  {about}\n")

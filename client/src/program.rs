@@ -296,7 +296,7 @@ impl Program {
     /// The prompt, until its end is asked for. What failed in it has been seen, so its exit code says nothing of it.
     pub async fn prompt(&mut self, interrupts: &mut Interrupts) -> Exit {
         self.console.prefix = "";
-        let names = RemoteNames::over(self.session.another());
+        let names = RemoteNames::over(Session::new(self.session.service().clone()));
         let has_colours = self.console.colours.is_some();
         let mut prompt = match Prompt::open(self.places.history_file(), names, has_colours) {
             Ok(prompt) => prompt,

@@ -50,12 +50,6 @@ impl Session {
         self.line.service()
     }
 
-    /// Another session with the same service.
-    #[must_use]
-    pub fn another(&self) -> Self {
-        Self::new(self.line.service().clone())
-    }
-
     /// Whom it talks to.
     #[must_use]
     pub fn servers(&self) -> &Servers {

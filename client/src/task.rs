@@ -34,10 +34,6 @@ pub struct Asked {
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one task at a time, and most of them ask"
-)]
 pub enum Task {
     /// List the commands, or tell all of one.
     Help(Option<CommandSpec>),

@@ -36,7 +36,9 @@ pub(super) fn parse(
         }),
         Err(problem) => {
             let usage = command.usage().replacen(command.name, &name, 1);
-            Err(Error::Usage(format!("{problem}. {usage}")))
+            // A question that suggests something has its own mark.
+            let stop = if problem.ends_with('?') { "" } else { "." };
+            Err(Error::Usage(format!("{problem}{stop} {usage}")))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The real program, one command at a time: exit codes, outputs, signals.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
@@ -11,6 +11,7 @@ use rustix::process::{Signal, kill_process};
 use crate::client::files_in;
 use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, block_frame, plan};
 use crate::process::{Home, end, eventually, pid_of, run};
+use crate::tree::contents_of;
 
 /// Sends the beginning of an archive and nothing more.
 async fn stop_in_the_middle(mut peer: Peer) {
@@ -39,6 +40,22 @@ async fn each_exit_code() {
         (server.address, &["w24fz", "2", "1"], 2),
         (server.address, &["--no-such-flag"], 2),
         (server.address, &["-o", "x", "dirlist", "-a"], 2),
+        (server.address, &["ls", "music"], 0),
+        (server.address, &["find", "--larger", "1M"], 0),
+        (server.address, &["stat", "notes.txt"], 0),
+        (server.address, &["status"], 0),
+        (server.address, &["help", "get"], 0),
+        (server.address, &["get", "notes.txt", "-o", "-"], 0),
+        (server.address, &["-o", "x", "archive", "--ext", "pdf"], 0),
+        (server.address, &["ls", "nowhere"], 1),
+        (server.address, &["find", "nothing"], 1),
+        (server.address, &["get", "none"], 1),
+        (server.address, &["find", "--larger", "much"], 2),
+        (server.address, &["!ls"], 2),
+        (server.address, &["-o", "x", "ls"], 2),
+        (closing.address, &["ls"], 3),
+        (closing.address, &["get", "notes.txt"], 3),
+        (server.address, &["get", "notes.txt", "-o", "/dev/full"], 4),
         (server.address, &["w24ft", "pdf", "-o", ""], 2),
         (closing.address, &["dirlist", "-a"], 3),
         (server.address, &["-o", "/dev/full", "w24ft", "pdf"], 4),
@@ -306,4 +323,143 @@ async fn an_ignored_signal_stays_ignored() {
     assert_eq!(mask("SigCgt:") & 0b10, 0b10, "SIGINT");
     kill_process(pid_of(&child), Signal::INT).unwrap();
     assert_eq!(end(child).await.code, Some(130));
+}
+
+#[tokio::test]
+async fn a_pipe_gets_names_one_a_line_without_colours() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let mut command = home.against(server.address, &["ls"]);
+    command.env("LS_COLORS", "di=01;35");
+    let ended = run(command).await;
+    assert_eq!(
+        ended.out,
+        b"evil\x1b[2J\nmusic/\nnotes.txt\nwith space.txt\n"
+    );
+    assert_eq!(ended.err, "");
+    // The flags of the program may stand behind today's commands.
+    let ended = run(Home::new().against(server.address, &["find", "nothing", "-q"])).await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    let ended = run(Home::new().against(server.address, &["find", "nothing"])).await;
+    assert_eq!(ended.err, "netsocket: No file found\n");
+}
+
+#[tokio::test]
+async fn standard_output_gets_a_file_and_nothing_else() {
+    let server = Fake::good().await;
+    for words in [
+        &["get", "music/song.mp3", "-o", "-"][..],
+        &["-o", "-", "get", "music/song.mp3", "--json"],
+    ] {
+        let home = Home::new();
+        let ended = run(home.against(server.address, words)).await;
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
+        assert!(ended.out == contents_of("music/song.mp3"), "{words:?}");
+        assert!(
+            ended.err.contains("saved -: 2.9 MiB") || ended.err.contains("\"saved\":\"-\""),
+            "{words:?}: {}",
+            ended.err
+        );
+    }
+}
+
+/// Whether a script passes the check of its own shell; where there is no such shell, nobody can say.
+fn check_script(shell: &str, script: &[u8]) -> Option<String> {
+    let mut child = std::process::Command::new(shell)
+        .args(["-n", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    child.stdin.take().unwrap().write_all(script).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{shell}: {said}");
+    Some(said)
+}
+
+#[tokio::test]
+async fn the_completions_are_scripts_of_their_shells() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = run(home.netsocket(&["completions", shell])).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let script = String::from_utf8(ended.out.clone()).unwrap();
+        assert!(script.contains("born-after"), "{script}");
+        let said = check_script(shell, &ended.out);
+        assert_eq!(said.unwrap_or_default(), "", "{shell}");
+    }
+    let ended = run(home.netsocket(&["completions", "csh"])).await;
+    assert_eq!(ended.code, Some(2));
+}
+
+/// What bash offers behind these words, with our script.
+fn offered(script: &[u8], words: &[&str]) -> String {
+    let list = words.join(" ");
+    let last = words.len() - 1;
+    let ask = format!(
+        "source /dev/stdin; COMP_WORDS=({list}); COMP_CWORD={last}; \
+         _netsocket netsocket '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words[last],
+        words[last - 1]
+    );
+    let mut child = std::process::Command::new("bash")
+        .args(["--norc", "-c", &ask])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(script).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[tokio::test]
+async fn bash_completes_commands_and_options() {
+    let ended = run(Home::new().netsocket(&["completions", "bash"])).await;
+    let commands = offered(&ended.out, &["netsocket", "st"]);
+    assert_eq!(commands, "stat\nstatus\n");
+    assert_eq!(
+        offered(&ended.out, &["netsocket", "find", "--lar"]),
+        "--larger\n"
+    );
+    assert_eq!(
+        offered(&ended.out, &["netsocket", "find", "--sort", "m"]),
+        "modified\n"
+    );
+}
+
+#[tokio::test]
+async fn the_man_page_is_one() {
+    let home = Home::new();
+    let ended = run(home.netsocket(&["man"])).await;
+    let page = String::from_utf8(ended.out.clone()).unwrap();
+    assert!(page.contains(".TH netsocket 1"), "{page}");
+    for part in [
+        ".SH NAME",
+        ".SH COMMANDS",
+        ".SH \"EXIT STATUS\"",
+        "\\-\\-larger SIZE",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let file = home.path().join("netsocket.1");
+    std::fs::write(&file, &ended.out).unwrap();
+    let shown = std::process::Command::new("man")
+        .args(["--warnings", "-l"])
+        .arg(&file)
+        .env("MANWIDTH", "80")
+        .env("LC_ALL", "C.UTF-8")
+        .output();
+    // Where there is no formatter nobody reads the page either.
+    let Ok(shown) = shown else { return };
+    let text = String::from_utf8_lossy(&shown.stdout);
+    if !shown.status.success() || text.is_empty() {
+        return;
+    }
+    assert_eq!(String::from_utf8_lossy(&shown.stderr), "");
+    assert!(
+        text.contains("--larger SIZE") && text.contains("130"),
+        "{text}"
+    );
 }

@@ -17,6 +17,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
+use crate::tree::is_in_tree;
+
 /// One accepted connection.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
@@ -167,9 +169,22 @@ impl Peer {
                 Some(resume) => self.archive_from(resume.block).await,
                 None => self.archive().await,
             },
-            Request::Get { path, offset, .. } if is_of_blocks(path) => {
-                self.file_from(*offset).await;
-            }
+            Request::Get { path, .. } if is_in_tree(path) => self.answer_from_tree(request).await,
+            Request::Get {
+                path,
+                offset,
+                identity,
+                ..
+            } => match identity {
+                _ if path.as_bytes() == b"none" => {
+                    self.error(ErrorKind::NotFound, "there is no file none")
+                        .await;
+                }
+                Some(identity) if *identity != file_start(0).identity => {
+                    self.error(ErrorKind::Changed, "begin anew").await;
+                }
+                _ => self.file_from(*offset).await,
+            },
             other => self.answer_from_tree(other).await,
         }
     }
@@ -255,11 +270,6 @@ pub(crate) fn file_start(offset: u64) -> FileStart {
         modified: String::new(),
         mode: 0o100_644,
     }
-}
-
-/// Whether the plain file at that path holds [`BLOCKS`]; all others are of the tree.
-fn is_of_blocks(path: &Name) -> bool {
-    matches!(path.as_bytes(), [_] | b"a/b")
 }
 
 fn at(number: u64) -> usize {

@@ -50,6 +50,11 @@ fn all() -> Vec<FileEntry> {
     all
 }
 
+/// Whether a file of the tree, or something beside it that is missing, is meant: other paths are other tests'.
+pub(crate) fn is_in_tree(path: &Name) -> bool {
+    all().iter().any(|entry| entry.path == *path)
+}
+
 fn text(name: &Name) -> &str {
     std::str::from_utf8(name.as_bytes()).unwrap()
 }

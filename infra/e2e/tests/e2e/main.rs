@@ -19,6 +19,7 @@ mod failover;
 mod harness;
 mod influxdb;
 mod lifecycle;
+mod manual;
 mod old_wire;
 mod page;
 mod relay;
@@ -114,6 +115,7 @@ fn main() -> ExitCode {
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
+        manual::tests(),
         old_wire::tests(),
         page::tests(),
         relay::tests(),
