@@ -13,23 +13,48 @@ pub mod answer;
 pub mod archive;
 pub mod args;
 pub mod batch;
+mod cmd;
+pub mod colours;
+pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod course;
+pub mod delivery;
+pub mod dial;
+pub mod entries;
 pub mod error;
 pub mod exit;
+pub mod fetch;
+pub mod help;
 pub mod interrupts;
+pub mod journal;
 pub mod json;
+pub mod listing;
+pub mod local_names;
+pub mod manual;
+pub mod options;
+pub mod part;
 pub mod places;
 pub mod program;
 pub mod progress;
 pub mod prompt;
+pub mod remote;
+pub mod remote_names;
+pub mod retry;
 pub mod security;
 pub mod session;
 pub mod sink;
+pub mod status;
+pub mod suggest;
 pub mod target;
 pub mod task;
 pub mod tls;
+pub mod transfer;
+pub mod unpack;
+pub mod unpacker;
+pub mod untar;
 pub mod wording;
 pub mod words;
 
@@ -42,6 +67,7 @@ use exit::Exit;
 use interrupts::Interrupts;
 use places::Places;
 use program::Program;
+use prompt::Where;
 use session::Session;
 
 /// Runs the program with its command line, to its exit code.
@@ -54,7 +80,11 @@ pub fn run(args: Args) -> Exit {
     };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
-        let _ = writeln!(io::stdout(), "configuration OK: server {}", settings.server);
+        let _ = writeln!(
+            io::stdout(),
+            "configuration OK: server {}",
+            settings.service.servers
+        );
         return Exit::Done;
     }
     netsocket_settings::init_log(&settings.log, settings.log_format);
@@ -78,10 +108,11 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     };
     let form = if args.json { Form::Json } else { Form::Text };
     let mut program = Program {
-        session: Session::new(settings.server, settings.timeouts, settings.security),
+        session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,
+        at: Where::default(),
     };
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await

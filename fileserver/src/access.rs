@@ -159,6 +159,20 @@ pub(crate) fn told(request: &Request) -> String {
             };
             write!(words, "archive{}{packed}{from}", Told(query))
         }
+        Request::List {
+            path,
+            glob,
+            itself,
+            hidden,
+            limit,
+        } => {
+            let glob = glob.as_deref().map(Name::from);
+            let glob = glob.map_or_else(String::new, |glob| format!(" glob={glob}"));
+            let limit = limit.map_or_else(String::new, |limit| format!(" limit={limit}"));
+            let itself = if *itself { " itself" } else { "" };
+            let hidden = if *hidden { " hidden" } else { "" };
+            write!(words, "list path={path}{glob}{itself}{hidden}{limit}")
+        }
         Request::Get {
             path,
             offset,

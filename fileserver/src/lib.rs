@@ -18,6 +18,7 @@ pub mod compress;
 pub mod config;
 mod confine;
 pub mod credentials;
+mod directory;
 pub mod error;
 mod figures;
 mod handshake;

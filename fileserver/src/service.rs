@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::archive::{Blocks, Form, Plan};
 use crate::compress::Pool;
 use crate::config::Config;
+use crate::directory::{Look, Wanted};
 use crate::error::RequestError;
 use crate::handshake::NotSecured;
 use crate::index::{Current, Index};
@@ -198,6 +199,13 @@ impl Service {
     /// The names of the directories below the root.
     pub(crate) async fn directories(&self, order: Order) -> Result<Vec<Name>, RequestError> {
         self.look(move |root, _| directories(root, order)).await
+    }
+
+    /// What is in one directory.
+    pub(crate) async fn list(&self, wanted: Wanted) -> Result<Vec<FoundFile>, RequestError> {
+        let look = Look::new(wanted, self.allow_hidden)?;
+        self.look(move |root, cancel| look.run(root, cancel))
+            .await?
     }
 
     /// The right to make one archive, for as long as the permit is held.

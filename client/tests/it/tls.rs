@@ -84,6 +84,7 @@ fn security(flags: &[&str]) -> Security {
     let args = Args::parse_from(words);
     config::load(&args, &Places::default(), |_| None)
         .unwrap()
+        .service
         .security
 }
 

@@ -207,6 +207,7 @@ fn requests(page: &mut Page) {
         }),
     };
     page.message("request-resume", &rest);
+    lists(page);
     let get = |offset, length, identity: Option<&str>, verify| Request::Get {
         path: "documents/report.pdf".into(),
         offset,
@@ -217,6 +218,20 @@ fn requests(page: &mut Page) {
     page.message("request-get", &get(0, None, None, Verify::None));
     let rest = get(65_536, Some(4096), Some(IDENTITY), Verify::Blocks);
     page.message("request-get-rest", &rest);
+}
+
+fn lists(page: &mut Page) {
+    let list = |path: &str, glob: Option<&str>, itself, limit| Request::List {
+        path: path.into(),
+        glob: glob.map(str::to_owned),
+        itself,
+        hidden: false,
+        limit,
+    };
+    page.message("request-list", &list("documents", None, false, None));
+    let narrow = list("", Some("re*"), false, Some(100));
+    page.message("request-list-glob", &narrow);
+    page.message("request-list-itself", &list("music", None, true, None));
 }
 
 const PLAN: &str = "0123456789abcdef0123456789abcdef";
@@ -232,6 +247,17 @@ fn answers(page: &mut Page) {
         "reply-files",
         &Reply::Files {
             files: vec![report()],
+            more: false,
+        },
+    );
+    let mut archive = report();
+    archive.path = "documents/archive".into();
+    archive.size = 0;
+    archive.mode = 0o040_755;
+    page.message(
+        "reply-list",
+        &Reply::Files {
+            files: vec![archive, report()],
             more: false,
         },
     );

@@ -80,6 +80,25 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
     },
+    /// One directory: its subdirectories and regular files, by name. Answered with [`Reply::Files`], in which a directory
+    /// is known by its mode and has no size, or with an error of kind [`ErrorKind::NotFound`].
+    List {
+        /// The path below the root, without a slash at either end; empty for the root. That of a regular file lists this
+        /// file alone.
+        path: Name,
+        /// Only names that this whole glob matches, as in [`Query::glob`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        glob: Option<String>,
+        /// The entry at `path` and not what is in it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        itself: bool,
+        /// Also names that begin with a dot, if the server allows that.
+        #[serde(default, skip_serializing_if = "is_default")]
+        hidden: bool,
+        /// The most entries; absent for all that there are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u64>,
+    },
     /// A plain file, or a range of it. Answered with [`FileStart`], its bytes and [`Trailer`].
     Get {
         /// The path below the root, without a leading slash.

@@ -15,12 +15,13 @@ pub(crate) use prometheus::render;
 pub(crate) const OK: &str = "ok";
 
 /// The commands that have a label of their own; the first word of a request's line in the log is one of them.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "archive",
     "directories",
     "dirlist",
     "find",
     "get",
+    "list",
     "port",
     "quitc",
     "resume",

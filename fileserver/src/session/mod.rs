@@ -6,6 +6,7 @@
 mod archive;
 mod connection;
 mod get;
+mod list;
 mod new;
 mod old;
 mod opening;

@@ -15,8 +15,9 @@ use tokio_util::codec::Encoder as _;
 
 use super::connection::{Connection, Next};
 use super::opening::{Admission, Refusal, open, refusal, turn_away};
-use super::{archive, get};
+use super::{archive, get, list};
 use crate::access::{Access, Served, Wire, told};
+use crate::directory::Wanted;
 use crate::error::RequestError;
 use crate::listing::{FileOrder, Listing};
 use crate::search::FoundFile;
@@ -141,6 +142,22 @@ async fn answer(
             Ok(form) => archive::send(connection, peer, service, query, form, resume).await,
             Err(error) => Err(error),
         },
+        Ok(Request::List {
+            path,
+            glob,
+            itself,
+            hidden,
+            limit,
+        }) => {
+            let wanted = Wanted {
+                path: path.0,
+                glob,
+                itself,
+                hidden,
+                limit,
+            };
+            list::send(connection, service, wanted).await
+        }
         Ok(Request::Get {
             path,
             offset,
@@ -220,7 +237,7 @@ async fn find(
 }
 
 /// Sends a list in parts, also an empty one.
-async fn send_list<T>(
+pub(super) async fn send_list<T>(
     connection: &mut Connection,
     mut items: Vec<T>,
     weight: impl Fn(&T) -> usize,

@@ -13,6 +13,7 @@ mod faults;
 mod finding;
 mod get;
 mod limits;
+mod listing;
 mod new_client;
 mod new_wire;
 mod old_client;

@@ -142,6 +142,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
         self.list(query, limit, Sort::Path, false).await
     }
 
+    /// All entries that answer a request for a directory.
+    pub(crate) async fn entries(&mut self, request: &Request) -> Vec<FileEntry> {
+        self.send(request).await;
+        let mut all = Vec::new();
+        loop {
+            match self.message().await {
+                Reply::Files { files, more } => {
+                    all.extend(files);
+                    if !more {
+                        return all;
+                    }
+                }
+                Reply::Directories { .. } => panic!("directories"),
+            }
+        }
+    }
+
     /// All files in that order, and in how many parts they came.
     pub(crate) async fn list(
         &mut self,

@@ -19,11 +19,13 @@ mod failover;
 mod harness;
 mod influxdb;
 mod lifecycle;
+mod manual;
 mod old_wire;
 mod page;
 mod relay;
 mod secured_kafka;
 mod settings;
+mod survival;
 mod telemetry;
 mod tls;
 mod transfer;
@@ -114,11 +116,13 @@ fn main() -> ExitCode {
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
+        manual::tests(),
         old_wire::tests(),
         page::tests(),
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        survival::tests(),
         telemetry::tests(),
         tls::tests(),
         transfer::tests(),
