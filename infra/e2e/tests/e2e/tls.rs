@@ -10,7 +10,8 @@ use e2e::old_client::OldClient;
 use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
-use e2e::{archive, tool};
+use e2e::slow_link::SlowLink;
+use e2e::{PATIENCE, archive, eventually, tool, tree};
 use netsocket_credentials::authority::{Authority, IssuedFiles};
 use rustix::process::Signal;
 
@@ -20,6 +21,7 @@ crate::tests![
     archives_and_lists_within_tls,
     certificates_of_clients_and_a_reload,
     checks_of_servers_with_tls_or_tokens,
+    a_download_outlives_its_server_within_tls,
     #[needs(Openssl)]
     the_walk_through_of_the_page,
 ];
@@ -172,6 +174,41 @@ fn checks_of_servers_with_tls_or_tokens(world: &World) {
     drop(fleet(&root, &tokens, "netsocket"));
     drop(fleet(&root, &keys.settings(), "tcp"));
     drop(fleet(&root, &keys.settings(), "netsocket"));
+}
+
+fn a_download_outlives_its_server_within_tls(_: &World) {
+    let keys = Keys::new();
+    let root = Scratch::new("large");
+    let noise = tree::noise(b"large", 24 << 20);
+    tree::put(root.path(), b"large", &noise);
+    let mut fleet = fleet(root.path(), &keys.settings(), "tcp");
+    let link = SlowLink::to(fleet.address(), 9 << 20);
+    let client = Client::of(fleet.address());
+    let target = client.home().join("large");
+    // The link carries one connection; the next address of the list goes past it.
+    let servers = format!("{},{}", link.address(), fleet.address());
+    let mut command = clean_command(Program::Client.path());
+    command
+        .env("HOME", client.home())
+        .args(["--server", &servers, "--ca-file", &keys.path("ca.pem")])
+        .args(["--tls-name", "127.0.0.1", "get", "large", "-o"])
+        .arg(&target);
+    let mut process = Process::start("netsocket", command, Scratch::new("client"));
+    eventually(PATIENCE, "a part of the file", || {
+        let mut entries = fs::read_dir(client.home()).ok()?.flatten();
+        entries
+            .any(|entry| entry.metadata().is_ok_and(|about| about.len() > 4 << 20))
+            .then_some(())
+    });
+    let admin = fleet.balancer.admin;
+    let serving = NAMES
+        .into_iter()
+        .find(|name| admin.count(name, "active") == 1);
+    fleet.server(serving.expect("a session")).process.kill();
+    link.release();
+    assert_eq!(process.wait(PATIENCE).code(), Some(0), "{}", process.log());
+    assert!(process.log().contains("went on"), "{}", process.log());
+    assert!(fs::read(&target).unwrap() == noise);
 }
 
 /// The commands of the page, in an empty directory, and then the programs with the files that they have made.
