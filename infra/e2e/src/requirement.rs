@@ -17,6 +17,8 @@ pub enum Requirement {
     Openssl,
     /// Chromium.
     Browser,
+    /// HAProxy and nginx.
+    Peers,
     /// Java and the jars of Apache Kafka.
     Kafka,
     /// An InfluxDB server.
@@ -42,6 +44,7 @@ impl Requirement {
                 Ok(())
             }
             Self::Browser => browser::program().map(drop),
+            Self::Peers => peers(),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -66,6 +69,7 @@ impl Requirement {
             Self::Root => "root",
             Self::Openssl => "openssl",
             Self::Browser => "browser",
+            Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",
@@ -86,6 +90,16 @@ fn root() -> Result<(), String> {
         return Err("a network namespace needs root".to_owned());
     }
     match ["unshare", "ip"]
+        .iter()
+        .find(|name| in_path(name).is_none())
+    {
+        Some(missing) => Err(format!("`{missing}` is not installed")),
+        None => Ok(()),
+    }
+}
+
+fn peers() -> Result<(), String> {
+    match ["haproxy", "nginx"]
         .iter()
         .find(|name| in_path(name).is_none())
     {
