@@ -109,7 +109,7 @@ fn run(client: &Client, words: &[String], target: &Path) -> (Option<i32>, Value)
     let ran = Ran::of(command, LONG);
     let text = String::from_utf8(ran.stdout).expect("JSON is UTF-8");
     let last = text.lines().last().unwrap_or_default();
-    let answer = serde_json::from_str(last).unwrap_or_else(|_| panic!("{text}{}", ran.stderr));
+    let answer: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{text}{}", ran.stderr));
     (ran.code, answer)
 }
 
