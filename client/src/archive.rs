@@ -39,10 +39,18 @@ pub enum Damage {
         /// Blocks that came, or that the trailer claims.
         got: u64,
     },
-    /// There are more or fewer bytes than were sent.
+    /// There are more or fewer bytes than were announced.
+    #[error("{got} bytes came where {due} were due")]
+    Length {
+        /// Bytes by what was said before the first.
+        due: u64,
+        /// Bytes that came.
+        got: u64,
+    },
+    /// The trailer counts other bytes than came.
     #[error("{got} bytes came where {sent} were sent")]
     Bytes {
-        /// Bytes by the trailer, or by what was said before the first.
+        /// Bytes by the trailer.
         sent: u64,
         /// Bytes that came.
         got: u64,
@@ -120,7 +128,7 @@ impl Verifier {
                     got: blocks,
                 });
             }
-            Due::Bytes(sent) if sum > sent => return Err(Damage::Bytes { sent, got: sum }),
+            Due::Bytes(due) if sum > due => return Err(Damage::Length { due, got: sum }),
             // An empty block could come for ever.
             Due::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
             Due::Blocks(_) | Due::Bytes(_) => {}
@@ -137,9 +145,9 @@ impl Verifier {
     pub fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
         let planned = match self.due {
             Due::Blocks(planned) => planned,
-            Due::Bytes(sent) if sent != self.bytes => {
+            Due::Bytes(due) if due != self.bytes => {
                 let got = self.bytes;
-                return Err(Damage::Bytes { sent, got });
+                return Err(Damage::Length { due, got });
             }
             Due::Bytes(_) => self.blocks,
         };
@@ -217,7 +225,7 @@ mod tests {
         let mut verifier = whole(0, Due::Bytes(7));
         assert_eq!(
             verifier.block(payload(2, b"gh")),
-            Err(Damage::Bytes { sent: 7, got: 8 })
+            Err(Damage::Length { due: 7, got: 8 })
         );
         assert_eq!(
             verifier.block(payload(2, b"")),
@@ -260,7 +268,7 @@ mod tests {
         short.block(payload(0, b"abc")).unwrap();
         assert_eq!(
             short.finish(&trailer()),
-            Err(Damage::Bytes { sent: 6, got: 3 })
+            Err(Damage::Length { due: 6, got: 3 })
         );
     }
 }

@@ -216,8 +216,8 @@ impl Course {
             });
         }
         if start.size.checked_sub(expected) != Some(start.length) {
-            return Err(Damage::Bytes {
-                sent: start.size.saturating_sub(expected),
+            return Err(Damage::Length {
+                due: start.size.saturating_sub(expected),
                 got: start.length,
             });
         }

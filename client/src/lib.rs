@@ -51,6 +51,7 @@ pub mod target;
 pub mod task;
 pub mod transfer;
 pub mod unpack;
+pub mod unpacker;
 pub mod untar;
 pub mod wording;
 pub mod words;

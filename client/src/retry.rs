@@ -133,8 +133,9 @@ impl Retry {
         }
         let pause = pause(self.failures, random);
         let waited = now.saturating_duration_since(self.since);
-        if waited.saturating_add(pause) < self.deadline {
-            return Verdict::GoOn(pause);
+        if waited < self.deadline {
+            // One attempt is made when the deadline is there.
+            return Verdict::GoOn(pause.min(self.deadline - waited));
         }
         // Where nothing was tried again there is nothing to say about it.
         if self.failures == 1 {

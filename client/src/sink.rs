@@ -8,10 +8,8 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Duration;
 
-use netsocket_protocol::message::{Compression, Request};
+use netsocket_protocol::message::Request;
 use tokio::task::spawn_blocking;
 
 use crate::archive::Verified;
@@ -19,14 +17,7 @@ use crate::course::Whole;
 use crate::error::Error;
 use crate::part::Part;
 use crate::target::{Target, directory_of};
-use crate::unpack::{Tree, Unpacking};
-
-/// The largest block that is unpacked, in bytes; this service's have 1 MiB.
-const LARGEST_BLOCK: u64 = 16 << 20;
-
-/// How long the end of a command waits for a block that is being unpacked, so that half a file is taken away before the
-/// program ends.
-const LAST_BLOCK: Duration = Duration::from_millis(500);
+use crate::unpacker::Unpacker;
 
 /// Where the bytes of a transfer go.
 #[derive(Debug)]
@@ -153,7 +144,7 @@ impl Sink {
                 .await
                 .map_err(|error| Error::target(given, &error)),
             Self::Stream(_) => Ok(()),
-            Self::Directory(mut unpacker) => unpacker.run(Unpacking::finish).await,
+            Self::Directory(mut unpacker) => unpacker.finish().await,
         }
     }
 }
@@ -204,95 +195,7 @@ impl Stream {
     }
 }
 
-/// An archive that is unpacked on blocking threads, a block at a time.
-#[derive(Debug)]
-pub struct Unpacker {
-    /// None while a thread has it.
-    unpacking: Option<Box<Unpacking>>,
-    /// Closed when the thread has let go of it.
-    busy: Option<mpsc::Receiver<()>>,
-}
-
-impl Unpacker {
-    async fn open(path: &Path, whole: &Whole, overwrites: bool) -> Result<Self, Error> {
-        let Whole::Archive {
-            compression,
-            block_bytes,
-            ..
-        } = whole
-        else {
-            return Err(Error::Unpack("a plain file is no archive".to_owned()));
-        };
-        let is_zstd = match compression {
-            Compression::Zstd => true,
-            Compression::None => false,
-            Compression::Gzip => {
-                return Err(Error::Unpack("it came as gzip, unasked".to_owned()));
-            }
-        };
-        let block = usize::try_from(*block_bytes)
-            .ok()
-            .filter(|_| *block_bytes <= LARGEST_BLOCK)
-            .ok_or_else(|| Error::Unpack(format!("its blocks have {block_bytes} bytes")))?;
-        let path = path.to_owned();
-        let open = move || Unpacking::new(Tree::open(&path, overwrites)?, is_zstd, block);
-        Ok(Self {
-            unpacking: Some(Box::new(on_thread(open).await?)),
-            busy: None,
-        })
-    }
-
-    async fn block(&mut self, block: Verified) -> Result<(), Error> {
-        self.run(move |unpacking| unpacking.block(&block.bytes))
-            .await
-    }
-
-    fn begin_anew(&mut self) {
-        if let Some(unpacking) = &mut self.unpacking {
-            unpacking.begin_anew();
-        }
-    }
-
-    async fn run(
-        &mut self,
-        work: impl FnOnce(&mut Unpacking) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
-        let Some(mut unpacking) = self.unpacking.take() else {
-            return Err(Error::Unpack("a block before it failed".to_owned()));
-        };
-        let (let_go, busy) = mpsc::channel();
-        self.busy = Some(busy);
-        let thread = move || {
-            let result = work(&mut unpacking);
-            // Dropped in this order: whoever waits for the channel wants what comes before it to be gone.
-            Ok((unpacking, let_go, result))
-        };
-        let (unpacking, _, result) = on_thread(thread).await?;
-        self.unpacking = Some(unpacking);
-        self.busy = None;
-        result
-    }
-}
-
-impl Drop for Unpacker {
-    fn drop(&mut self) {
-        if let Some(busy) = self.busy.take() {
-            // A disk that hangs must not keep a signal waiting.
-            let _ = busy.recv_timeout(LAST_BLOCK);
-        }
-    }
-}
-
-/// Runs what may wait on a blocking thread.
-async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(Error::Unpack(error.to_string())))
-}
-
-/// The same for a step of the system's.
+/// Runs a step of the system's that may wait on a blocking thread.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -304,6 +207,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use netsocket_protocol::message::Compression;
     use netsocket_protocol::query::Query;
 
     use super::*;
@@ -379,7 +283,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for whole in [
             whole(Compression::Gzip, 1),
-            whole(Compression::Zstd, LARGEST_BLOCK + 1),
+            whole(Compression::Zstd, crate::unpacker::LARGEST_BLOCK + 1),
             Whole::File {
                 identity: String::new(),
                 size: 1,

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use netsocket_protocol::frame::Frame;
+use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{Compression, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
@@ -210,7 +210,10 @@ impl<L: Listener> Running<'_, '_, L> {
         let on_bytes = |count| counter.bytes(count);
         loop {
             let frame = connection.frame(&on_bytes).await?;
-            let length = frame.payload.len() as u64;
+            let length = match frame.kind {
+                FrameType::Data => frame.payload.len() as u64,
+                _ => 0,
+            };
             match self.course.frame(frame) {
                 Err(error) => {
                     self.journey.bytes_twice += length;

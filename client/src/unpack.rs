@@ -18,7 +18,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::error::{Error, reason};
-use crate::untar::{Entry, Files, TarError, Untar};
+use crate::untar::{Entry, Files};
 
 /// Of the files that were in the way, how many are named.
 const NAMED: usize = 5;
@@ -332,12 +332,6 @@ impl Files for Tree {
     }
 }
 
-impl From<TarError> for Error {
-    fn from(error: TarError) -> Self {
-        Self::Unpack(error.to_string())
-    }
-}
-
 /// A directory that is no link, below another one.
 fn below(directory: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -348,70 +342,6 @@ fn below(directory: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 fn is_below(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .all(|step| !matches!(step, b"" | b"." | b"..") && !step.contains(&0))
-}
-
-/// An archive that is unpacked block by block.
-pub struct Unpacking {
-    tree: Tree,
-    untar: Untar,
-    /// None where blocks come as they are.
-    decompressor: Option<zstd::bulk::Decompressor<'static>>,
-    block_bytes: usize,
-}
-
-impl Unpacking {
-    /// Begins to unpack blocks of at most `block_bytes` bytes into `tree`.
-    ///
-    /// # Errors
-    /// [`Error::Unpack`] where there is no room to decompress.
-    pub fn new(tree: Tree, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
-        let decompressor = is_zstd.then(zstd::bulk::Decompressor::new).transpose();
-        Ok(Self {
-            tree,
-            untar: Untar::default(),
-            decompressor: decompressor.map_err(|error| Error::Unpack(reason(&error)))?,
-            block_bytes,
-        })
-    }
-
-    /// The next block.
-    ///
-    /// # Errors
-    /// [`Error::Unpack`] where it is no part of such an archive, [`Error::Target`] where a file cannot be written.
-    pub fn block(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        match &mut self.decompressor {
-            None => self.untar.feed(bytes, &mut self.tree),
-            Some(decompressor) => {
-                let plain = decompressor
-                    .decompress(bytes, self.block_bytes)
-                    .map_err(|error| Error::Unpack(reason(&error)))?;
-                self.untar.feed(&plain, &mut self.tree)
-            }
-        }
-    }
-
-    /// Begins anew.
-    pub fn begin_anew(&mut self) {
-        self.tree.begin_anew();
-        self.untar = Untar::default();
-    }
-
-    /// All blocks have come.
-    ///
-    /// # Errors
-    /// [`Error::Unpack`] where the archive does not end here, [`Error::Exists`] where files were in the way.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        self.untar.finish()?;
-        self.tree.finish()
-    }
-}
-
-impl std::fmt::Debug for Unpacking {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unpacking")
-            .field("tree", &self.tree)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

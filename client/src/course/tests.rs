@@ -167,7 +167,7 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
         ..start(3)
     };
     let began = course.begin(&short.to_frame().unwrap());
-    assert_eq!(damage(began), Damage::Bytes { sent: 3, got: 1 });
+    assert_eq!(damage(began), Damage::Length { due: 3, got: 1 });
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod page;
 mod relay;
 mod secured_kafka;
 mod settings;
+mod survival;
 mod telemetry;
 mod transfer;
 mod world;
@@ -120,6 +121,7 @@ fn main() -> ExitCode {
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        survival::tests(),
         telemetry::tests(),
         transfer::tests(),
     ];
