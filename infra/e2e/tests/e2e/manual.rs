@@ -120,7 +120,7 @@ fn every_example_is_as_it_is(_: &World) {
         .filter(|example| example.starts_with(SHELL) && !example.contains("netsocket> "))
         .flat_map(commands)
     {
-        let mut command = clean_command("sh".into());
+        let mut command = clean_command("sh");
         let programs = Program::Client.path();
         let programs = programs.parent().expect("a directory").display();
         command
