@@ -171,9 +171,18 @@ fn checks_of_servers_with_tls_or_tokens(world: &World) {
     let (keys, root) = (Keys::new(), world.few_files());
     let tokens = format!("token_file = {:?}\n", keys.path("tokens"));
     // Every fleet waits until all of its servers are up.
-    drop(fleet(&root, &tokens, "netsocket"));
     drop(fleet(&root, &keys.settings(), "tcp"));
     drop(fleet(&root, &keys.settings(), "netsocket"));
+    let without_tls = fleet(&root, &tokens, "netsocket");
+    let client = Client::of(without_tls.address());
+    let (ca, tokens) = (keys.path("ca.pem"), keys.path("tokens"));
+    let flags = ["--ca-file", &ca, "--token-file", &tokens];
+    let ran = run(&client, &flags, &["dirlist", "-a"]);
+    assert_eq!(ran.code, Some(3));
+    let said = "the connection was closed when TLS began (a server without TLS does that";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let ran = run(&client, &flags[2..], &["dirlist", "-a"]);
+    assert_eq!(ran.stdout, b"apples\npears\n", "{}", ran.stderr);
 }
 
 fn a_download_outlives_its_server_within_tls(_: &World) {
