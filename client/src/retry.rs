@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use crate::archive::Damage;
 use crate::error::Error;
 
-/// The wait before the second retry; the first does not wait.
-pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
+/// first one with it.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest wait between two attempts.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Attempts before the first frame of an answer: a request that ends one server after the other must not end them all.
@@ -203,13 +204,13 @@ mod tests {
     fn the_first_retry_is_at_once_and_the_others_wait_longer_and_longer() {
         let now = Instant::now();
         let mut retry = begun(now);
-        let pauses: Vec<u128> = (0..8)
+        let pauses: Vec<u128> = (0..10)
             .map(|_| match retry.failed(&lost(), now, 1.0) {
                 Verdict::GoOn(pause) => pause.as_millis(),
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(pauses, [0, 100, 200, 400, 800, 1600, 3200, 5000]);
+        assert_eq!(pauses, [0, 25, 50, 100, 200, 400, 800, 1600, 3200, 5000]);
         retry.progressed(now);
         assert_eq!(
             retry.failed(&lost(), now, 1.0),

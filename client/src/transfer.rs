@@ -105,9 +105,12 @@ struct Lost {
     reason: String,
     /// When the last byte came.
     since: Instant,
-    /// Attempts to go on that failed.
-    attempts: u32,
+    /// Whether a person has been told, which is only worth it where it takes long.
+    is_told: bool,
 }
+
+/// How long a transfer may be lost before that is said; else one line says that it went on.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 struct Running<'a, 'l, L> {
     job: &'a Job<'a>,
@@ -261,9 +264,10 @@ impl<L: Listener> Running<'_, '_, L> {
         if let Some(lost) = &self.lost {
             self.journey.resumed += 1;
             let goes_on = goes_on_at(whole, place);
-            self.ears.notice(&match lost.attempts {
-                0 => format!("{}; went on with {goes_on}", lost.reason),
-                _ => format!("went on with {goes_on}"),
+            self.ears.notice(&if lost.is_told {
+                format!("went on with {goes_on}")
+            } else {
+                format!("{}; went on with {goes_on}", lost.reason)
             });
         }
         Ok(())
@@ -352,22 +356,17 @@ impl<L: Listener> Running<'_, '_, L> {
             self.ears.notice(&format!("{error}; asking again"));
             return;
         }
-        match &mut self.lost {
-            None => {
-                self.lost = Some(Lost {
-                    reason: error.to_string(),
-                    since: self.heard,
-                    attempts: 0,
-                });
-            }
-            Some(lost) => {
-                lost.attempts += 1;
-                if lost.attempts == 1 {
-                    let (reason, limit) = (&lost.reason, self.deadline);
-                    self.ears
-                        .notice(&format!("{reason}; trying again for up to {limit:?}"));
-                }
-            }
+        let (heard, limit) = (self.heard, self.deadline);
+        let lost = self.lost.get_or_insert_with(|| Lost {
+            reason: error.to_string(),
+            since: heard,
+            is_told: false,
+        });
+        if !lost.is_told && lost.since.elapsed() >= WORTH_TELLING {
+            lost.is_told = true;
+            let reason = &lost.reason;
+            self.ears
+                .notice(&format!("{reason}; trying again for up to {limit:?}"));
         }
     }
 }

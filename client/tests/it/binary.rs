@@ -183,6 +183,40 @@ async fn a_signal_in_a_transfer_leaves_what_the_same_command_goes_on_with() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_is_one_line_and_leaves_nothing() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let target = home.path().join("x\ny");
+    // No file may grow: what a full disk is to a program.
+    let mut full = std::process::Command::new("sh");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_netsocket"))
+        .args([
+            "--server",
+            &server.address.to_string(),
+            "w24ft",
+            "pdf",
+            "-o",
+        ])
+        .arg(&target)
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ended = run(full).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    let said = format!("{}/x\\ny: file too large\n", home.path().display());
+    assert_eq!(ended.err, format!("netsocket: cannot write {said}"));
+    assert!(files_in(&home.path()).is_empty());
+
+    let ended = run(home.against(server.address, &["w24ft", "pdf", "-o", "/proc/x"])).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert_eq!(
+        ended.err,
+        "netsocket: cannot write /proc/x: no such file or directory\n"
+    );
+}
+
+#[tokio::test]
 async fn standard_output_gets_each_byte_once_however_many_servers_it_takes() {
     let server = Fake::start(|number, mut peer| async move {
         peer.greet().await;

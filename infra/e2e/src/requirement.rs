@@ -15,6 +15,8 @@ pub enum Requirement {
     Root,
     /// Chromium.
     Browser,
+    /// HAProxy and nginx.
+    Peers,
     /// Java and the jars of Apache Kafka.
     Kafka,
     /// An InfluxDB server.
@@ -36,6 +38,7 @@ impl Requirement {
         match self {
             Self::Root => root(),
             Self::Browser => browser::program().map(drop),
+            Self::Peers => peers(),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -59,6 +62,7 @@ impl Requirement {
         match self {
             Self::Root => "root",
             Self::Browser => "browser",
+            Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",
@@ -79,6 +83,16 @@ fn root() -> Result<(), String> {
         return Err("a network namespace needs root".to_owned());
     }
     match ["unshare", "ip"]
+        .iter()
+        .find(|name| in_path(name).is_none())
+    {
+        Some(missing) => Err(format!("`{missing}` is not installed")),
+        None => Ok(()),
+    }
+}
+
+fn peers() -> Result<(), String> {
+    match ["haproxy", "nginx"]
         .iter()
         .find(|name| in_path(name).is_none())
     {

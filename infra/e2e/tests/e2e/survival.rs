@@ -42,7 +42,7 @@ const PARALLEL: usize = 4;
 const SIZES: [(&str, usize); 3] = [
     ("small", 300 << 10),
     ("medium", 6 << 20),
-    ("large", 40 << 20),
+    ("large", 96 << 20),
 ];
 /// Files of each size: what an archive of one size holds.
 const FILES: usize = 2;
@@ -109,7 +109,8 @@ fn run(client: &Client, words: &[String], target: &Path) -> (Option<i32>, Value)
     let ran = Ran::of(command, LONG);
     let text = String::from_utf8(ran.stdout).expect("JSON is UTF-8");
     let last = text.lines().last().unwrap_or_default();
-    let answer: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{text}{}", ran.stderr));
+    let answer: Value =
+        serde_json::from_str(last).unwrap_or_else(|_| panic!("{text}{}", ran.stderr));
     (ran.code, answer)
 }
 
@@ -244,20 +245,21 @@ fn tell(victims: Victims, stories: &[Story], kills: [usize; 4]) {
     let sum = |of: fn(&Story) -> u64| stories.iter().map(of).sum::<u64>();
     let mut twice: Vec<u64> = met.iter().map(|story| story.bytes_twice).collect();
     twice.sort_unstable();
+    let lost = sum(|story| story.resumed);
+    let runs = |of: fn(&Story) -> usize| stories.iter().map(of).sum::<usize>();
     println!(
-        "survival: {victims:?}: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {} connections lost; \
-         stalled per download hit: median {} ms, worst {} ms; bytes sent twice: median {}, worst {}, all {}; \
-         gave up with a part {}, not begun {}",
+        "survival: {victims:?}: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {lost} connections lost; \
+         stalled per download hit: median {} ms, worst {} ms, per connection lost {} ms; \
+         bytes sent twice per download hit: median {}, worst {}; gave up with a part {}, not begun {}",
         met.len(),
         stories.len(),
-        sum(|story| story.resumed),
         stalls.get(stalls.len() / 2).unwrap_or(&0),
         stalls.last().unwrap_or(&0),
+        sum(|story| story.stalled_ms) / lost.max(1),
         twice.get(twice.len() / 2).unwrap_or(&0),
         twice.last().unwrap_or(&0),
-        sum(|story| story.bytes_twice),
-        stories.iter().map(|story| story.given_up).sum::<usize>(),
-        stories.iter().map(|story| story.unmet).sum::<usize>(),
+        runs(|story| story.given_up),
+        runs(|story| story.unmet),
     );
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use e2e::fleet::{Balancer, FileServer, Fleet, Plan};
 use e2e::{PATIENCE, eventually, loopback};
 
-/// So that a server that has come back is soon used again.
-const CHECKS: &str = "check_interval = '200ms'\ncheck_timeout = '200ms'\n";
+/// So that a server that has come back is soon used again, however often it was killed: it is the client that is judged.
+const CHECKS: &str = "check_interval = '200ms'\ncheck_timeout = '200ms'\nflap_hold = '0'\n";
 
 /// The number of the balancer among the victims, behind the file servers.
 const BALANCER: usize = 3;
