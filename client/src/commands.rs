@@ -122,7 +122,7 @@ static SHOWN: [OptionSpec; 2] = [
     flag(
         "null",
         Some('0'),
-        "names end with a zero byte, for xargs -0 and the like",
+        "a zero byte behind each name, as for xargs -0",
     ),
 ];
 
@@ -146,13 +146,13 @@ static OUTPUTS: [OptionSpec; 2] = [
         "output",
         Some('o'),
         "FILE|DIR",
-        "where it goes; - is standard output, a directory takes several",
+        "- is standard output; a directory takes several",
     ),
     value(
         "parallel",
         Some('P'),
         "N",
-        "so many files at once, each over a connection of its own",
+        "so many at once, each over its own connection",
     ),
 ];
 
@@ -176,7 +176,7 @@ static ARCHIVE: [OptionSpec; 4] = [
         "format",
         None,
         "FORMAT",
-        "gz, zst or tar; by default what the name of the file says, else gz",
+        "gz, zst or tar; else what the file's name says",
     ),
     value(
         "level",
@@ -221,8 +221,8 @@ pub static TODAY: [CommandSpec; 15] = [
         aliases: &["dir"],
         arguments: "[-lat1Sr0] [DIR|FILE|PATTERN]...",
         about: "what is in a directory",
-        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last part: ls 'music/*.mp3'.\n\
-                  Names are in columns on a terminal, one a line elsewhere.",
+        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
+                  part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
         options: &[&SHOWN, &LS, &GENERAL],
         operand: Operand::RemoteFile,
         ..PLAIN
@@ -231,8 +231,9 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "find",
         arguments: "[NAME|GLOB] [OPTION]...",
         about: "files by name, size, kind, age and place",
-        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z] or {a,b}.\n\
-                  Sizes take k, M, G, T (powers of 1024). Times are the server's unless they end with an offset.",
+        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
+                  or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
+                  they end with an offset.",
         options: &[&MEANT, &LISTED, &SHOWN, &GENERAL],
         ..PLAIN
     },
@@ -248,8 +249,9 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "get",
         arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
         about: "fetch files as they are",
-        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures/. Without -o a file goes into the local\n\
-                  directory under its own name. It appears there when all of it has come and is verified.",
+        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o a file goes\n\
+                  into the local directory under its own name. It appears there when all of it\n\
+                  has come and is verified.",
         options: &[&OUTPUTS, &TRANSFER, &GENERAL],
         operand: Operand::RemoteFile,
         ..PLAIN
@@ -258,8 +260,8 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "archive",
         arguments: "[NAME|GLOB] [OPTION]... [-o FILE|-] [--extract DIR]",
         about: "one archive of the files that find would list",
-        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the local directory.\n\
-                  Inside, files stand under their paths below the server's root.",
+        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
+                  local directory. Inside, files stand under their paths below the server's root.",
         options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL],
         ..PLAIN
     },
@@ -301,7 +303,8 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "!",
         arguments: "[COMMAND]",
         about: "a command of this machine's shell, or a shell",
-        details: "Everything behind the ! goes to the shell as it is, in the local directory. Only in a prompt or a batch.",
+        details: "Everything behind the ! goes to the shell as it is, in the local directory.\n\
+                  Only in a prompt or a batch.",
         ..HERE
     },
     CommandSpec {
@@ -323,7 +326,7 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "completions",
         arguments: "bash|zsh|fish",
         about: "completions of this program for a shell",
-        details: "bash: netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
+        details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),
         ..HERE
     },

@@ -131,10 +131,18 @@ fn list(read: &Read) -> List {
     }
 }
 
+/// Words that others look below with, and that no file is called.
+const PLACES: [&[u8]; 2] = [b".", b".."];
+
 /// The query and its order; `--below` is left for whoever knows where the session is.
 fn query(read: &Read) -> Result<(Query, Sort, bool, u64), String> {
     let is_known =
         |name: &str| name != "below" && MEANT.iter().chain(&LISTED).any(|spec| spec.long == name);
+    if read.operands.iter().any(|word| PLACES.contains(&&word[..])) {
+        return Err(
+            "A name or glob is without directories; --below DIR says where to look".to_owned(),
+        );
+    }
     let mut words = read.words(is_known);
     words.push(b"--".to_vec());
     words.extend(read.operands.iter().cloned());

@@ -162,6 +162,10 @@ fn what_is_wrong_is_said_with_the_usage() {
             "find --lager 1M",
             "find has no option --lager; did you mean --larger? Usage: find",
         ),
+        (
+            "find .",
+            "A name or glob is without directories; --below DIR",
+        ),
         ("find a b", "find takes one name or glob. Usage: find"),
         ("stat", "stat takes a path. Usage: stat PATH..."),
         ("get", "get takes a path. Usage: get PATH..."),
