@@ -126,12 +126,13 @@ static SHOWN: [OptionSpec; 2] = [
     ),
 ];
 
-static LS: [OptionSpec; 5] = [
+static LS: [OptionSpec; 6] = [
     flag("all", Some('a'), "also names that begin with a dot"),
     flag("one", Some('1'), "one a line"),
     flag("time", Some('t'), "last modified first"),
     flag("size", Some('S'), "largest first"),
     flag("reverse", Some('r'), "the other way round"),
+    flag("human", Some('h'), "sizes with units, as they are anyway"),
 ];
 
 static OUTPUT: [OptionSpec; 1] = [value(
@@ -187,6 +188,8 @@ static ARCHIVE: [OptionSpec; 4] = [
     flag("flat", None, "base names inside, no directories"),
 ];
 
+static HELP: [OptionSpec; 1] = [flag("help", None, "all of this command")];
+
 static GENERAL: [OptionSpec; 2] = [
     flag("json", None, "each result as one JSON object on one line"),
     flag("quiet", Some('q'), "only results, warnings and errors"),
@@ -219,11 +222,11 @@ pub static TODAY: [CommandSpec; 15] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
-        arguments: "[-lat1Sr0] [DIR|FILE|PATTERN]...",
+        arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
         about: "what is in a directory",
         details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
                   part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
-        options: &[&SHOWN, &LS, &GENERAL],
+        options: &[&SHOWN, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -234,14 +237,14 @@ pub static TODAY: [CommandSpec; 15] = [
         details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
                   or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
                   they end with an offset.",
-        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL],
+        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "stat",
         arguments: "PATH...",
         about: "all that is known of files and directories",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -252,7 +255,7 @@ pub static TODAY: [CommandSpec; 15] = [
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o a file goes\n\
                   into the local directory under its own name. It appears there when all of it\n\
                   has come and is verified.",
-        options: &[&OUTPUTS, &TRANSFER, &GENERAL],
+        options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -262,41 +265,41 @@ pub static TODAY: [CommandSpec; 15] = [
         about: "one archive of the files that find would list",
         details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
                   local directory. Inside, files stand under their paths below the server's root.",
-        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL],
+        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "cd",
         arguments: "[DIR]",
         about: "go to a directory of the server, or to its root",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::RemoteDirectory,
         ..PLAIN
     },
     CommandSpec {
         name: "pwd",
         about: "the directory of the server",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "status",
         about: "which server answers, and how fast",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "lcd",
         arguments: "[DIR]",
         about: "go to a directory of this machine, or home",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::LocalDirectory,
         ..HERE
     },
     CommandSpec {
         name: "lpwd",
         about: "the directory of this machine",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..HERE
     },
     CommandSpec {
@@ -312,7 +315,7 @@ pub static TODAY: [CommandSpec; 15] = [
         aliases: &["?"],
         arguments: "[COMMAND]",
         about: "all commands, or one of them in full",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::Command,
         ..HERE
     },
@@ -320,12 +323,14 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "quit",
         aliases: &["exit", "bye"],
         about: "end the session",
+        options: &[&HELP],
         ..HERE
     },
     CommandSpec {
         name: "completions",
         arguments: "bash|zsh|fish",
         about: "completions of this program for a shell",
+        options: &[&HELP],
         details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),
         ..HERE
@@ -333,6 +338,7 @@ pub static TODAY: [CommandSpec; 15] = [
     CommandSpec {
         name: "man",
         about: "the man page of this program",
+        options: &[&HELP],
         details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
         ..HERE
     },

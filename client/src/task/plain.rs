@@ -27,7 +27,15 @@ pub(super) fn parse(
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
     let read = options::read(&name, &specs, words);
-    let task = read.and_then(|read| Ok((task(command.name, &name, &read)?, read)));
+    let task = read.and_then(|read| {
+        // Whoever asks for help has the rest not right yet.
+        let task = if read.has("help") {
+            Task::Help(Some(*command))
+        } else {
+            task(command.name, &name, &read)?
+        };
+        Ok((task, read))
+    });
     match task {
         Ok((task, read)) => Ok(Asked {
             task,
