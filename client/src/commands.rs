@@ -122,16 +122,17 @@ static SHOWN: [OptionSpec; 2] = [
     flag(
         "null",
         Some('0'),
-        "names end with a zero byte, for xargs -0 and the like",
+        "a zero byte behind each name, as for xargs -0",
     ),
 ];
 
-static LS: [OptionSpec; 5] = [
+static LS: [OptionSpec; 6] = [
     flag("all", Some('a'), "also names that begin with a dot"),
     flag("one", Some('1'), "one a line"),
     flag("time", Some('t'), "last modified first"),
     flag("size", Some('S'), "largest first"),
     flag("reverse", Some('r'), "the other way round"),
+    flag("human", Some('h'), "sizes with units, as they are anyway"),
 ];
 
 static OUTPUT: [OptionSpec; 1] = [value(
@@ -146,13 +147,13 @@ static OUTPUTS: [OptionSpec; 2] = [
         "output",
         Some('o'),
         "FILE|DIR",
-        "where it goes; - is standard output, a directory takes several",
+        "- is standard output; a directory takes several",
     ),
     value(
         "parallel",
         Some('P'),
         "N",
-        "so many files at once, each over a connection of its own",
+        "so many at once, each over its own connection",
     ),
 ];
 
@@ -176,7 +177,7 @@ static ARCHIVE: [OptionSpec; 4] = [
         "format",
         None,
         "FORMAT",
-        "gz, zst or tar; by default what the name of the file says, else gz",
+        "gz, zst or tar; else what the file's name says",
     ),
     value(
         "level",
@@ -186,6 +187,8 @@ static ARCHIVE: [OptionSpec; 4] = [
     ),
     flag("flat", None, "base names inside, no directories"),
 ];
+
+static HELP: [OptionSpec; 1] = [flag("help", None, "all of this command")];
 
 static GENERAL: [OptionSpec; 2] = [
     flag("json", None, "each result as one JSON object on one line"),
@@ -219,11 +222,11 @@ pub static TODAY: [CommandSpec; 15] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
-        arguments: "[-lat1Sr0] [DIR|FILE|PATTERN]...",
+        arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
         about: "what is in a directory",
-        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last part: ls 'music/*.mp3'.\n\
-                  Names are in columns on a terminal, one a line elsewhere.",
-        options: &[&SHOWN, &LS, &GENERAL],
+        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
+                  part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
+        options: &[&SHOWN, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -231,16 +234,17 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "find",
         arguments: "[NAME|GLOB] [OPTION]...",
         about: "files by name, size, kind, age and place",
-        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z] or {a,b}.\n\
-                  Sizes take k, M, G, T (powers of 1024). Times are the server's unless they end with an offset.",
-        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL],
+        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
+                  or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
+                  they end with an offset.",
+        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "stat",
         arguments: "PATH...",
         about: "all that is known of files and directories",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -248,9 +252,10 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "get",
         arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
         about: "fetch files as they are",
-        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures/. Without -o a file goes into the local\n\
-                  directory under its own name. It appears there when all of it has come and is verified.",
-        options: &[&OUTPUTS, &TRANSFER, &GENERAL],
+        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o a file goes\n\
+                  into the local directory under its own name. It appears there when all of it\n\
+                  has come and is verified.",
+        options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..PLAIN
     },
@@ -258,50 +263,51 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "archive",
         arguments: "[NAME|GLOB] [OPTION]... [-o FILE|-] [--extract DIR]",
         about: "one archive of the files that find would list",
-        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the local directory.\n\
-                  Inside, files stand under their paths below the server's root.",
-        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL],
+        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
+                  local directory. Inside, files stand under their paths below the server's root.",
+        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "cd",
         arguments: "[DIR]",
         about: "go to a directory of the server, or to its root",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::RemoteDirectory,
         ..PLAIN
     },
     CommandSpec {
         name: "pwd",
         about: "the directory of the server",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "status",
         about: "which server answers, and how fast",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..PLAIN
     },
     CommandSpec {
         name: "lcd",
         arguments: "[DIR]",
         about: "go to a directory of this machine, or home",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::LocalDirectory,
         ..HERE
     },
     CommandSpec {
         name: "lpwd",
         about: "the directory of this machine",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         ..HERE
     },
     CommandSpec {
         name: "!",
         arguments: "[COMMAND]",
         about: "a command of this machine's shell, or a shell",
-        details: "Everything behind the ! goes to the shell as it is, in the local directory. Only in a prompt or a batch.",
+        details: "Everything behind the ! goes to the shell as it is, in the local directory.\n\
+                  Only in a prompt or a batch.",
         ..HERE
     },
     CommandSpec {
@@ -309,7 +315,7 @@ pub static TODAY: [CommandSpec; 15] = [
         aliases: &["?"],
         arguments: "[COMMAND]",
         about: "all commands, or one of them in full",
-        options: &[&GENERAL],
+        options: &[&GENERAL, &HELP],
         operand: Operand::Command,
         ..HERE
     },
@@ -317,19 +323,22 @@ pub static TODAY: [CommandSpec; 15] = [
         name: "quit",
         aliases: &["exit", "bye"],
         about: "end the session",
+        options: &[&HELP],
         ..HERE
     },
     CommandSpec {
         name: "completions",
         arguments: "bash|zsh|fish",
         about: "completions of this program for a shell",
-        details: "bash: netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
+        options: &[&HELP],
+        details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),
         ..HERE
     },
     CommandSpec {
         name: "man",
         about: "the man page of this program",
+        options: &[&HELP],
         details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
         ..HERE
     },

@@ -6,7 +6,7 @@ use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Rep
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::address::Servers;
+use crate::address::{ServerAddress, Servers};
 use crate::answer::Answer;
 use crate::connection::Connection;
 use crate::delivery::Delivery;
@@ -54,6 +54,14 @@ impl Session {
     #[must_use]
     pub fn servers(&self) -> &Servers {
         &self.line.service().servers
+    }
+
+    /// The address that was connected to last, or is tried first.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerAddress> {
+        let first = self.line.first();
+        let mut servers = self.servers().round_from(first);
+        servers.next().map(|(_, server)| server)
     }
 
     /// The greeting of the server that is connected now, if one is.

@@ -1,6 +1,6 @@
 //! What one line of the prompt or one command line asks this program to do.
 //!
-//! The original commands are judged by the protocol, with the words of the original; all others by [`plain`].
+//! The original commands are judged by the protocol, with the words of the original; all others by `plain`.
 
 mod plain;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use netsocket_protocol::name::Name;
 
 use super::Done;
+use crate::console::Form;
 use crate::error::{Error, reason, shown};
 use crate::exit::Exit;
 use crate::program::Program;
@@ -20,7 +21,7 @@ impl Program {
         }
     }
 
-    pub(crate) fn go_to_here(&mut self, typed: Option<&Path>) -> Done {
+    pub(crate) fn go_to_here(&mut self, word: &str, typed: Option<&Path>) -> Done {
         let home = self.places.home.clone();
         let path = match typed {
             Some(path) => self.here(path),
@@ -35,7 +36,10 @@ impl Program {
             return Err(refused("it is not a directory".to_owned()).into());
         }
         self.at.local = Some(real);
-        Ok(Exit::Done)
+        match self.console.form {
+            Form::Json => self.tell_where_here(word),
+            Form::Text => Ok(Exit::Done),
+        }
     }
 
     pub(crate) fn tell_where_here(&mut self, word: &str) -> Done {

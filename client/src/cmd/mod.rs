@@ -15,7 +15,7 @@ mod status;
 use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
 
-use crate::console::{Stdout, Told};
+use crate::console::{Form, Stdout, Told};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::json;
@@ -81,18 +81,26 @@ impl Program {
     }
 
     /// `cd`
-    pub(crate) async fn go_to(&mut self, typed: Option<Vec<u8>>) -> Done {
+    pub(crate) async fn go_to(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
         let path = typed.map_or_else(Vec::new, |typed| self.there(&typed));
         match self.entry(&path).await? {
             Some(entry) if crate::colours::is_directory(&entry) => {
                 self.at.remote = path;
-                Ok(Exit::Done)
+                self.told_there(word)
             }
             Some(_) => {
                 let path = remote::from_root(&path);
                 Err(Error::Usage(format!("{path} is not a directory")).into())
             }
             None => Err(missing(&path).into()),
+        }
+    }
+
+    /// Programs are told where they are now; people see it in the prompt.
+    fn told_there(&mut self, word: &str) -> Done {
+        match self.console.form {
+            Form::Json => self.tell_where(word),
+            Form::Text => Ok(Exit::Done),
         }
     }
 

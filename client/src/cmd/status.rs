@@ -36,7 +36,10 @@ impl Program {
             Error::Lost("the connection is gone, with the server's name".to_owned())
         })?;
         let status = Status {
-            server: self.session.servers().to_string(),
+            server: self
+                .session
+                .server()
+                .map_or_else(String::new, ToString::to_string),
             peer,
             round_trip,
         };

@@ -27,7 +27,15 @@ pub(super) fn parse(
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
     let read = options::read(&name, &specs, words);
-    let task = read.and_then(|read| Ok((task(command.name, &name, &read)?, read)));
+    let task = read.and_then(|read| {
+        // Whoever asks for help has the rest not right yet.
+        let task = if read.has("help") {
+            Task::Help(Some(*command))
+        } else {
+            task(command.name, &name, &read)?
+        };
+        Ok((task, read))
+    });
     match task {
         Ok((task, read)) => Ok(Asked {
             task,
@@ -131,10 +139,18 @@ fn list(read: &Read) -> List {
     }
 }
 
+/// Words that others look below with, and that no file is called.
+const PLACES: [&[u8]; 2] = [b".", b".."];
+
 /// The query and its order; `--below` is left for whoever knows where the session is.
 fn query(read: &Read) -> Result<(Query, Sort, bool, u64), String> {
     let is_known =
         |name: &str| name != "below" && MEANT.iter().chain(&LISTED).any(|spec| spec.long == name);
+    if read.operands.iter().any(|word| PLACES.contains(&&word[..])) {
+        return Err(
+            "A name or glob is without directories; --below DIR says where to look".to_owned(),
+        );
+    }
     let mut words = read.words(is_known);
     words.push(b"--".to_vec());
     words.extend(read.operands.iter().cloned());

@@ -68,6 +68,10 @@ fn each_way_out_is_one() {
         assert_eq!(parse(line), Ok(Task::Quit), "{line}");
     }
     assert_eq!(parse("help"), Ok(Task::Help(None)));
+    let help = Ok(Task::Help(commands::find(b"get")));
+    for line in ["help get", "get --help", "get x y --help"] {
+        assert_eq!(parse(line), help, "{line}");
+    }
     assert_eq!(
         parse("exit now").unwrap_err(),
         "exit takes no arguments. Usage: exit"
@@ -162,6 +166,10 @@ fn what_is_wrong_is_said_with_the_usage() {
             "find --lager 1M",
             "find has no option --lager; did you mean --larger? Usage: find",
         ),
+        (
+            "find .",
+            "A name or glob is without directories; --below DIR",
+        ),
         ("find a b", "find takes one name or glob. Usage: find"),
         ("stat", "stat takes a path. Usage: stat PATH..."),
         ("get", "get takes a path. Usage: get PATH..."),
@@ -175,7 +183,7 @@ fn what_is_wrong_is_said_with_the_usage() {
         ),
         ("cd a b", "cd takes one directory. Usage: cd [DIR]"),
         ("status now", "status takes no arguments. Usage: status"),
-        ("dir --x", "dir has no option --x. Usage: dir [-lat1Sr0]"),
+        ("dir --x", "dir has no option --x. Usage: dir [-lahtSr10]"),
         ("archive --sort size", "archive has no option --sort"),
         ("archive --format zip", "'zip' is no format: gz, zst, tar"),
         ("archive --level big", "'big' is not a level"),

@@ -102,8 +102,17 @@ async fn a_directory_of_the_server_can_be_gone_to() {
         assert_eq!(client.run(line).await, Exit::Done, "{line}");
         assert_eq!(client.out.text(), shown, "{line}");
     }
-    assert_eq!(client.run("cd notes.txt").await, Exit::Usage);
-    assert_eq!(client.err.text(), "/notes.txt is not a directory\n");
+    assert_eq!(client.run("cd music --json").await, Exit::Done);
+    assert_eq!(
+        client.out.text(),
+        "{\"command\":\"cd\",\"directory\":\"/music\"}\n"
+    );
+    assert_eq!(client.run("cd notes.txt").await, Exit::NothingFound);
+    assert_eq!(client.run("cd /notes.txt").await, Exit::Usage);
+    assert_eq!(
+        client.err.text(),
+        "the server says: there is no file or directory /music/notes.txt\n/notes.txt is not a directory\n"
+    );
 }
 
 #[tokio::test]

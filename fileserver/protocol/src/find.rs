@@ -57,7 +57,7 @@ pub const CONDITIONS: [FindOption; 10] = [
     option(
         "born-after",
         Some("WHEN"),
-        "born at or after WHEN: 2024-01-31 or 2024-01-31T12:30",
+        "born at or after 2024-01-31 or 2024-01-31T12:30",
     ),
     option("born-before", Some("WHEN"), "born before WHEN"),
     option(
@@ -79,7 +79,7 @@ pub const ORDER: [FindOption; 3] = [
     option(
         "sort",
         Some("KEY"),
-        "by path, name, size, born or modified, smallest or oldest first",
+        "path, name, size, born or modified, smallest first",
     ),
     option("reverse", None, "the list the other way round"),
     option("limit", Some("N"), "the first N files"),

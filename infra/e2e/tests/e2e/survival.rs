@@ -36,6 +36,8 @@ const DOWNLOADS: &str = "NETSOCKET_SURVIVAL_DOWNLOADS";
 const SEED: &str = "NETSOCKET_SURVIVAL_SEED";
 /// The short form.
 const FEW: usize = 22;
+/// So many times as many downloads are made where no kill meets one.
+const MOST: usize = 20;
 /// Downloads at the same time.
 const PARALLEL: usize = 4;
 /// Three sizes: less than a block, some blocks, many.
@@ -175,7 +177,6 @@ fn downloads_survive_kills(_: &World) {
     let seed = from_environment(SEED).unwrap_or_else(|| fastrand::u64(..));
     println!("survival: {count} downloads, {SEED}={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut hits = 0;
     for victims in [Victims::OneServer, Victims::Anybody] {
         let (stories, kills) = through_kills(
             &mut service,
@@ -191,15 +192,18 @@ fn downloads_survive_kills(_: &World) {
             let most = story.resumed * (1100 << 10);
             assert!(story.bytes_twice <= most, "{} bytes", story.bytes_twice);
             assert_eq!(story.restarted, 0, "the tree never changes");
-            hits += story.resumed;
         }
-        assert_eq!(stories.len(), count / 2);
+        assert!(stories.len() >= count / 2, "{}", stories.len());
+        assert!(
+            stories.iter().any(|story| story.resumed > 0),
+            "no kill met a download: nothing was shown"
+        );
         service.wait_until_up();
     }
-    assert!(hits > 0, "no kill met a download: nothing was shown");
 }
 
-/// So many downloads, some at the same time, while somebody is killed again and again.
+/// So many downloads, some at the same time, while somebody is killed again and again. On a fast machine it may take
+/// more until a kill meets one.
 fn through_kills(
     service: &mut Service,
     victims: Victims,
@@ -208,14 +212,18 @@ fn through_kills(
     all: &[Download],
     count: usize,
 ) -> (Vec<Story>, [usize; 4]) {
-    let (next, stories) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, stories) = (AtomicUsize::new(0), Mutex::new(Vec::<Story>::new()));
+    let enough = |number: usize| {
+        let stories = stories.lock().unwrap();
+        number >= MOST * count || number >= count && stories.iter().any(|story| story.resumed > 0)
+    };
     let (stop, stopped) = channel();
     let kills = thread::scope(|scope| {
         let killer = scope.spawn(move || service.torment(victims, random, &stopped));
         let work = || {
             loop {
                 let number = next.fetch_add(1, Ordering::SeqCst);
-                if number >= count {
+                if enough(number) {
                     return;
                 }
                 let dir = Scratch::new("download");
@@ -240,26 +248,43 @@ fn through_kills(
 
 fn tell(victims: Victims, stories: &[Story], kills: [usize; 4]) {
     let met: Vec<&Story> = stories.iter().filter(|story| story.resumed > 0).collect();
-    let mut stalls: Vec<u64> = met.iter().map(|story| story.stalled_ms).collect();
-    stalls.sort_unstable();
+    let once = met.iter().filter(|story| story.resumed == 1);
     let sum = |of: fn(&Story) -> u64| stories.iter().map(of).sum::<u64>();
-    let mut twice: Vec<u64> = met.iter().map(|story| story.bytes_twice).collect();
-    twice.sort_unstable();
     let lost = sum(|story| story.resumed);
-    let runs = |of: fn(&Story) -> usize| stories.iter().map(of).sum::<usize>();
     println!(
-        "survival: {victims:?}: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {lost} connections lost; \
-         stalled per download hit: median {} ms, worst {} ms, per connection lost {} ms; \
-         bytes sent twice per download hit: median {}, worst {}; gave up with a part {}, not begun {}",
+        "survival: {victims:?}: servers and balancer were killed {kills:?} times; {} of {} downloads lost {lost} connections",
         met.len(),
         stories.len(),
-        stalls.get(stalls.len() / 2).unwrap_or(&0),
-        stalls.last().unwrap_or(&0),
+    );
+    let figures = [
+        (
+            "stalled, lost once, ms",
+            once.map(|story| story.stalled_ms).collect(),
+        ),
+        (
+            "stalled in all, ms",
+            met.iter().map(|story| story.stalled_ms).collect(),
+        ),
+        (
+            "bytes sent twice",
+            met.iter().map(|story| story.bytes_twice).collect(),
+        ),
+    ];
+    for (what, values) in figures {
+        let mut values: Vec<u64> = values;
+        values.sort_unstable();
+        let median = values.get(values.len() / 2).unwrap_or(&0);
+        let worst = values.last().unwrap_or(&0);
+        println!(
+            "survival: {what}: median {median}, worst {worst} of {}",
+            values.len()
+        );
+    }
+    println!(
+        "survival: stalled {} ms a connection lost; gave up with a part {}, found nobody to begin with {}",
         sum(|story| story.stalled_ms) / lost.max(1),
-        twice.get(twice.len() / 2).unwrap_or(&0),
-        twice.last().unwrap_or(&0),
-        runs(|story| story.given_up),
-        runs(|story| story.unmet),
+        stories.iter().map(|story| story.given_up).sum::<usize>(),
+        stories.iter().map(|story| story.unmet).sum::<usize>(),
     );
 }
 
