@@ -3,8 +3,8 @@
 //! Owns: what is typed and printed, where archives go and that only whole ones arrive there, exit codes. Does not own:
 //! the bytes on the wire and the rules of the commands (`netsocket-protocol`), nor which server answers (a balancer).
 //!
-//! The way of a command: [`words`] (in a prompt or a [`batch`]) or the command line give its words, [`task`] judges
-//! them, [`session`] asks the server over a [`connection`], [`archive`] verifies what comes and [`sink`] saves it,
+//! The way of a command: [`words`] (in a [`prompt`] or a [`batch`]) or the command line give its words, [`task`] judges
+//! them by the table of [`commands`], `cmd` carries it out: [`session`] asks the server over a [`connection`], [`archive`] verifies what comes and [`sink`] saves it,
 //! [`console`] prints the [`answer`] in [`wording`] or [`json`], [`exit`] is what the shell sees. [`program`] ties this
 //! together.
 
