@@ -1,7 +1,7 @@
 //! Whether and when a transfer that failed is tried again: decisions without I/O and without a clock.
 //!
 //! The first retry comes at once: behind a balancer another server is there already. Those after it wait, twice as long
-//! each time, until no block has come for the deadline. A block begins all of this anew.
+//! each time, until the deadline is over and no block has come. A block begins all of this anew.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub enum Verdict {
     Fail,
     /// Attempts might help, but there were enough.
     GiveUp {
-        /// How long no block has come.
+        /// How long it has been tried in vain.
         waited: Duration,
     },
 }
@@ -44,9 +44,9 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct Retry {
     deadline: Duration,
-    /// Since a block came last, or since the transfer began.
+    /// When the first of these failures came: a slow link may need long for a block, and that is no failure.
     since: Instant,
-    /// Failures since then.
+    /// Failures since a block came last.
     failures: u32,
     /// Of these, how many were silence.
     silences: u32,
@@ -86,8 +86,7 @@ impl Retry {
     }
 
     /// A block has come.
-    pub fn progressed(&mut self, now: Instant) {
-        self.since = now;
+    pub fn progressed(&mut self) {
         self.failures = 0;
         self.silences = 0;
     }
@@ -127,6 +126,9 @@ impl Retry {
         if !self.may_pass(error) {
             return Verdict::Fail;
         }
+        if self.failures == 0 {
+            self.since = now;
+        }
         self.failures += 1;
         self.silences += u32::from(matches!(error, Error::Stalled(_)));
         if !self.begun && self.failures >= ATTEMPTS_TO_BEGIN {
@@ -149,6 +151,8 @@ impl Retry {
     /// Whether the same attempt may go better next time.
     fn may_pass(&self, error: &Error) -> bool {
         match error {
+            // A balancer that had chosen a server which died meanwhile has another one.
+            Error::ClosedAtOnce(_) => true,
             // Whoever gives a command while nothing is there wants to hear that now.
             error if error.is_unmet() => self.met,
             Error::Lost(_) | Error::Stalled(_) => true,
@@ -187,6 +191,13 @@ mod tests {
     }
 
     fn unmet() -> Error {
+        Error::Connect {
+            server: "a:1".parse().unwrap(),
+            reason: String::new(),
+        }
+    }
+
+    fn closed() -> Error {
         Error::ClosedAtOnce("a:1".parse().unwrap())
     }
 
@@ -211,7 +222,7 @@ mod tests {
             })
             .collect();
         assert_eq!(pauses, [0, 25, 50, 100, 200, 400, 800, 1600, 3200, 5000]);
-        retry.progressed(now);
+        retry.progressed();
         assert_eq!(
             retry.failed(&lost(), now, 1.0),
             Verdict::GoOn(Duration::ZERO)
@@ -228,9 +239,20 @@ mod tests {
             retry.failed(&unmet(), late, 0.5),
             Verdict::GiveUp { waited: DEADLINE }
         );
-        retry.progressed(late);
+        retry.progressed();
         assert_eq!(
             retry.failed(&unmet(), late, 0.5),
+            Verdict::GoOn(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn a_block_that_took_long_is_no_reason_to_give_up() {
+        let now = Instant::now();
+        let mut retry = begun(now);
+        let late = now + 10 * DEADLINE;
+        assert_eq!(
+            retry.failed(&lost(), late, 0.0),
             Verdict::GoOn(Duration::ZERO)
         );
     }
@@ -257,9 +279,11 @@ mod tests {
     #[test]
     fn a_request_that_ends_servers_meets_only_some() {
         let now = Instant::now();
-        let mut retry = Retry::new(now, DEADLINE);
-        let attempts = (1..).take_while(|_| retry.failed(&lost(), now, 0.0) != Verdict::Fail);
-        assert_eq!(attempts.count() + 1, ATTEMPTS_TO_BEGIN as usize);
+        for error in [lost(), closed()] {
+            let mut retry = Retry::new(now, DEADLINE);
+            let attempts = (1..).take_while(|_| retry.failed(&error, now, 0.0) != Verdict::Fail);
+            assert_eq!(attempts.count() + 1, ATTEMPTS_TO_BEGIN as usize);
+        }
     }
 
     #[test]
@@ -294,7 +318,7 @@ mod tests {
             let mut retry = begun(now);
             for _ in 0..STARTS_ANEW {
                 assert_eq!(retry.failed(&error, now, 0.0), verdict);
-                retry.progressed(now);
+                retry.progressed();
             }
             assert_eq!(retry.failed(&error, now, 0.0), Verdict::Fail);
         }
@@ -311,7 +335,7 @@ mod tests {
             retry.failed(&Error::Stalled(stall), now, 0.0);
         }
         assert_eq!(patience, [5, 10, 20, 30, 30]);
-        retry.progressed(now);
+        retry.progressed();
         assert_eq!(retry.patience(stall, most), stall);
         assert_eq!(
             retry.patience(most, stall),

@@ -73,6 +73,7 @@ pub(crate) async fn transfer<L: Listener>(
         progress: ears.transfer(job.name),
         heard: Instant::now(),
         lost: None,
+        has_asked_again: false,
         thrown_away: None,
     };
     running.look().await?;
@@ -124,6 +125,8 @@ struct Running<'a, 'l, L> {
     /// When a byte came last.
     heard: Instant,
     lost: Option<Lost>,
+    /// Whether it was said that an answer did not even begin; once is enough.
+    has_asked_again: bool,
     /// What is said when something that was kept is thrown away.
     thrown_away: Option<String>,
 }
@@ -279,7 +282,7 @@ impl<L: Listener> Running<'_, '_, L> {
         if let Some(lost) = self.lost.take() {
             self.journey.stalled += now.saturating_duration_since(lost.since);
         }
-        self.retry.progressed(now);
+        self.retry.progressed();
     }
 
     async fn finish(&mut self, trailer: Trailer) -> Result<Saved, Error> {
@@ -353,7 +356,10 @@ impl<L: Listener> Running<'_, '_, L> {
 
     fn was_lost(&mut self, error: &Error) {
         if self.course.whole().is_none() {
-            self.ears.notice(&format!("{error}; asking again"));
+            if !self.has_asked_again {
+                self.has_asked_again = true;
+                self.ears.notice(&format!("{error}; asking again"));
+            }
             return;
         }
         let (heard, limit) = (self.heard, self.deadline);

@@ -240,26 +240,43 @@ fn through_kills(
 
 fn tell(victims: Victims, stories: &[Story], kills: [usize; 4]) {
     let met: Vec<&Story> = stories.iter().filter(|story| story.resumed > 0).collect();
-    let mut stalls: Vec<u64> = met.iter().map(|story| story.stalled_ms).collect();
-    stalls.sort_unstable();
+    let once = met.iter().filter(|story| story.resumed == 1);
     let sum = |of: fn(&Story) -> u64| stories.iter().map(of).sum::<u64>();
-    let mut twice: Vec<u64> = met.iter().map(|story| story.bytes_twice).collect();
-    twice.sort_unstable();
     let lost = sum(|story| story.resumed);
-    let runs = |of: fn(&Story) -> usize| stories.iter().map(of).sum::<usize>();
     println!(
-        "survival: {victims:?}: kills of servers and balancer {kills:?}; {} of {} downloads were hit, {lost} connections lost; \
-         stalled per download hit: median {} ms, worst {} ms, per connection lost {} ms; \
-         bytes sent twice per download hit: median {}, worst {}; gave up with a part {}, not begun {}",
+        "survival: {victims:?}: servers and balancer were killed {kills:?} times; {} of {} downloads lost {lost} connections",
         met.len(),
         stories.len(),
-        stalls.get(stalls.len() / 2).unwrap_or(&0),
-        stalls.last().unwrap_or(&0),
+    );
+    let figures = [
+        (
+            "stalled, lost once, ms",
+            once.map(|story| story.stalled_ms).collect(),
+        ),
+        (
+            "stalled in all, ms",
+            met.iter().map(|story| story.stalled_ms).collect(),
+        ),
+        (
+            "bytes sent twice",
+            met.iter().map(|story| story.bytes_twice).collect(),
+        ),
+    ];
+    for (what, values) in figures {
+        let mut values: Vec<u64> = values;
+        values.sort_unstable();
+        let median = values.get(values.len() / 2).unwrap_or(&0);
+        let worst = values.last().unwrap_or(&0);
+        println!(
+            "survival: {what}: median {median}, worst {worst} of {}",
+            values.len()
+        );
+    }
+    println!(
+        "survival: stalled {} ms a connection lost; gave up with a part {}, found nobody to begin with {}",
         sum(|story| story.stalled_ms) / lost.max(1),
-        twice.get(twice.len() / 2).unwrap_or(&0),
-        twice.last().unwrap_or(&0),
-        runs(|story| story.given_up),
-        runs(|story| story.unmet),
+        stories.iter().map(|story| story.given_up).sum::<usize>(),
+        stories.iter().map(|story| story.unmet).sum::<usize>(),
     );
 }
 
