@@ -4,8 +4,9 @@
 //! the bytes on the wire and the rules of the commands (`netsocket-protocol`), nor which server answers (a balancer).
 //!
 //! The way of a command: [`words`] (in a prompt or a [`batch`]) or the command line give its words, [`task`] judges
-//! them, [`session`] asks the server over a [`connection`] that [`dial`] has made, [`console`] prints the [`answer`] in
-//! [`wording`] or [`json`], [`exit`] is what the shell sees. [`program`] ties this together.
+//! them by the table of [`commands`], `cmd` carries it out: [`session`] asks the server over a [`connection`] that [`dial`]
+//! has made, [`console`] prints the [`answer`] in [`wording`] or [`json`], [`exit`] is what the shell sees. [`program`]
+//! ties this together.
 //!
 //! The way of a download: [`transfer`] asks and asks again as [`retry`] decides, [`course`] and [`archive`] hold what
 //! comes against what was announced, [`sink`] writes it, into a [`part`] with its [`journal`] or by [`unpacker`] into a

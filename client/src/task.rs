@@ -1,6 +1,7 @@
 //! What one line of the prompt or one command line asks this program to do.
 //!
-//! The original commands are judged by the protocol, with the words of the original; all others by `plain`.
+//! The original commands are judged by the protocol, with the words of the original; all others by the table of
+//! [`crate::commands`].
 
 mod plain;
 

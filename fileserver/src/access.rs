@@ -260,6 +260,16 @@ mod tests {
             }),
             "find name=a\\nb\\xff size_min=3 extension=c extension=d sort=size reverse limit=7"
         );
+        assert_eq!(
+            told(&Request::List {
+                path: "a b".into(),
+                glob: Some("x\n*".to_owned()),
+                itself: true,
+                hidden: true,
+                limit: Some(5),
+            }),
+            "list path=a b glob=x\\n* itself hidden limit=5"
+        );
         assert_eq!(told_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
     }
 

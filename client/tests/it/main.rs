@@ -18,6 +18,7 @@ mod plain;
 mod process;
 mod prompt;
 mod reconnect;
+mod scripts;
 mod survival;
 mod tls;
 mod tree;
