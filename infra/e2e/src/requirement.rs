@@ -25,6 +25,8 @@ pub enum Requirement {
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
+    /// Prometheus and its tool.
+    Prometheus,
 }
 
 impl Requirement {
@@ -50,6 +52,7 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)
             }
+            Self::Prometheus => all_in_path(&["prometheus", "promtool"]),
         }
     }
 
@@ -64,6 +67,7 @@ impl Requirement {
             Self::KafkaAndInflux => "kafka+influxdb",
             Self::Kafka4 => "kafka4",
             Self::Kafka4AndInflux => "kafka4+influxdb",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -78,10 +82,11 @@ fn root() -> Result<(), String> {
     if !tool::is_root() {
         return Err("a network namespace needs root".to_owned());
     }
-    match ["unshare", "ip"]
-        .iter()
-        .find(|name| in_path(name).is_none())
-    {
+    all_in_path(&["unshare", "ip"])
+}
+
+fn all_in_path(names: &[&str]) -> Result<(), String> {
+    match names.iter().find(|name| in_path(name).is_none()) {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }

@@ -16,11 +16,13 @@ mod commands;
 mod demo;
 mod exactly_once;
 mod failover;
+mod grafana;
 mod harness;
 mod influxdb;
 mod lifecycle;
 mod old_wire;
 mod page;
+mod prometheus;
 mod relay;
 mod secured_kafka;
 mod settings;
@@ -110,11 +112,13 @@ fn main() -> ExitCode {
         demo::tests(),
         exactly_once::tests(),
         failover::tests(),
+        grafana::tests(),
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
         old_wire::tests(),
         page::tests(),
+        prometheus::tests(),
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),

@@ -1,0 +1,43 @@
+//! What Grafana makes of our files, as far as it can be known without Grafana.
+//!
+//! Owns the reading of the board ([`board`]) and the alert rules ([`alerts`]), the filling in of queries ([`flux`]), the
+//! series that a table of InfluxDB becomes ([`series`]), the state of an alert over time ([`evaluate`]), and a drawing of the
+//! board ([`picture`]). Written after
+//! Grafana's own sources: `pkg/tsdb/influxdb/flux`, `pkg/expr`, `pkg/services/provisioning`.
+
+pub mod alerts;
+pub mod board;
+pub mod evaluate;
+pub mod flux;
+pub mod picture;
+pub mod series;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// A file of the project, by its path from the top.
+#[must_use]
+pub fn project_file(path: &str) -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    top.expect("two directories above this package").join(path)
+}
+
+/// The text of a file of the project.
+///
+/// # Panics
+/// Where it cannot be read.
+#[must_use]
+pub fn project_text(path: &str) -> String {
+    let file = project_file(path);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// A YAML file of the project as the JSON that it stands for.
+///
+/// # Panics
+/// Where it is no YAML.
+#[must_use]
+pub fn project_yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&project_text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
