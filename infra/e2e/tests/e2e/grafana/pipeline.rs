@@ -42,9 +42,10 @@ pub(super) fn board_and_rules_over_the_real_pipeline(world: &World) {
     }
     .start();
     let held: Vec<OldClient> = (0..HELD).map(|_| open(&fleet)).collect();
-    work(&fleet);
     let board = Board::load();
     eventually(PATIENCE, "figures of every kind", || {
+        // Rates need counters that grow from one window to the next.
+        work(&fleet);
         let enough = |id| !shown(&board, id, &influx, &Choices::new()).is_empty();
         [33, 41, 50, 53, 62].into_iter().all(enough).then_some(())
     });
@@ -107,12 +108,13 @@ fn nothing_fires(influx: &Influx) {
     for rule in alerts::load().groups.iter().flat_map(|group| &group.rules) {
         // The machine's own load is not ours to judge.
         let of_machine = ["netsocket-cpu-high", "netsocket-memory-high"];
+        let judged = !of_machine.contains(&rule.uid.as_str());
+        // At the very start there were no checks yet, and no topic.
         let verdict = eventually(PATIENCE, &rule.title, || {
             let verdict = rule.evaluate(influx, Utc::now());
-            (verdict != Verdict::NoData).then_some(verdict)
+            let content = verdict != Verdict::NoData && !(judged && verdict.is_true());
+            content.then_some(verdict)
         });
-        let quiet = !verdict.is_true() || of_machine.contains(&rule.uid.as_str());
-        assert!(quiet, "{}: {verdict:?}", rule.title);
         assert_templates_have_labels(rule, &verdict);
     }
 }
@@ -135,15 +137,16 @@ fn a_dead_server_is_told(influx: &Influx, fleet: &mut Fleet) {
     let down = rule("netsocket-backend-down");
     let dead = |verdict: &Verdict| verdict.beyond("backend");
     fleet.server("mirror1").process.kill();
+    // Until its checks have failed, connects to it do; clients are served by another one.
+    work(fleet);
     eventually(SOON, "the dead server told", || {
         let verdict = down.evaluate(influx, Utc::now());
         (dead(&verdict) == ["mirror1"]).then(|| {
             assert_eq!(verdict.within("backend"), ["mirror2", "server"]);
         })
     });
-    // Its sessions broke.
     let errors = rule("netsocket-connect-errors");
-    eventually(SOON, "broken sessions told", || {
+    eventually(SOON, "failed connects told", || {
         let verdict = errors.evaluate(influx, Utc::now());
         (dead(&verdict) == ["mirror1"]).then_some(())
     });
@@ -201,7 +204,7 @@ fn expected(id: u64) -> Shows {
         32 => Shows::These(&["accept_errors", "refused", "retries"]),
         33 | 41 | 50 | 51 | 53 => Shows::FileServers,
         34 => Shows::Events,
-        52 => Shows::These(&["dirlist", "w24ft", "w24fz"]),
+        52 => Shows::These(&["dirlist", "quitc", "w24ft", "w24fz"]),
         60 | 61 => Shows::These(&["balancer", "fileserver"]),
         other => panic!("nothing is known of panel {other}"),
     }
@@ -252,16 +255,17 @@ fn the_board_shows_it(board: &Board, influx: &Influx, fleet: &Fleet) {
                 .collect(),
         };
         for choices in variants {
-            let found = shown(board, panel.id, influx, &choices);
-            let found: BTreeSet<String> =
-                found.iter().map(|s| s.name(&panel.display_name)).collect();
-            assert_eq!(
-                found,
-                names(&shows),
-                "{} {} {choices:?}",
-                panel.id,
-                panel.title
-            );
+            let wanted = names(&shows);
+            let what = format!("panel {} {choices:?} to show {wanted:?}", panel.id);
+            eventually(PATIENCE, &what, || {
+                let found = shown(board, panel.id, influx, &choices);
+                let found = found.iter().map(|s| s.name(&panel.display_name));
+                if found.collect::<BTreeSet<String>>() == wanted {
+                    return Some(());
+                }
+                work(fleet);
+                None
+            });
         }
     }
     assert_values(board, influx, fleet);
@@ -313,7 +317,6 @@ fn assert_values(board: &Board, influx: &Influx, fleet: &Fleet) {
         (of(1)[0].last() == begun as f64).then_some(())
     });
     for id in [11, 12, 13, 20, 21, 31, 33, 50, 51] {
-        // Rates need counters that grow from one window to the next.
         eventually(PATIENCE, &board.panel(id).title, || {
             let largest = of(id).iter().map(Series::max).fold(f64::NAN, f64::max);
             if largest > 0.0 {
