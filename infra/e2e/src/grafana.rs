@@ -13,14 +13,43 @@ pub mod picture;
 pub mod series;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
+
+use crate::process::clean_command;
 
 /// A file of the project, by its path from the top.
 #[must_use]
 pub fn project_file(path: &str) -> PathBuf {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     top.expect("two directories above this package").join(path)
+}
+
+/// Python with the packages of whoever runs the tests.
+#[must_use]
+pub fn python() -> Command {
+    let mut command = clean_command("python3");
+    if let Some(path) = std::env::var_os("PYTHONPATH") {
+        command.env("PYTHONPATH", path);
+    }
+    command
+}
+
+/// Whether Grafana's published types are here.
+///
+/// # Errors
+/// Why not, in one line.
+pub fn published_types() -> Result<(), String> {
+    let mut command = python();
+    command.args(["-c", "import grafana_foundation_sdk"]);
+    let output = command
+        .output()
+        .map_err(|error| format!("`python3`: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err("python3 has no package `grafana-foundation-sdk`".to_owned()),
+    }
 }
 
 /// The text of a file of the project.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{browser, influx, kafka, tool};
+use crate::{browser, grafana, influx, kafka, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -25,6 +25,8 @@ pub enum Requirement {
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
+    /// Python with the types that Grafana publishes.
+    GrafanaTypes,
     /// Prometheus and its tool.
     Prometheus,
 }
@@ -52,6 +54,7 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)
             }
+            Self::GrafanaTypes => grafana::published_types(),
             Self::Prometheus => all_in_path(&["prometheus", "promtool"]),
         }
     }
@@ -67,6 +70,7 @@ impl Requirement {
             Self::KafkaAndInflux => "kafka+influxdb",
             Self::Kafka4 => "kafka4",
             Self::Kafka4AndInflux => "kafka4+influxdb",
+            Self::GrafanaTypes => "grafana-types",
             Self::Prometheus => "prometheus",
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn board_and_rules_over_the_real_pipeline(world: &World) {
     drop(held);
     the_board_shows_it(&board, &influx, &fleet);
     if let Some(file) = std::env::var_os(PICTURE) {
-        std::fs::write(file, picture(&board, &influx)).unwrap();
+        std::fs::write(file, picture(&board, &influx, &fleet)).unwrap();
     }
     silence_is_told(&influx, &mut fleet);
     collector.kill();
@@ -375,9 +375,22 @@ fn assert_events(rows: &[Row]) {
     );
 }
 
-/// The board as it is now, from its own queries.
-fn picture(board: &Board, influx: &Influx) -> String {
-    picture::draw(board, Span::before(Utc::now(), SHOWN), |panel| {
+/// The board from its own queries, some minutes later: all that this test did is on it.
+fn picture(board: &Board, influx: &Influx, fleet: &Fleet) -> String {
+    let from = Utc::now() - TimeDelta::minutes(1);
+    let enough = from + TimeDelta::minutes(4);
+    eventually(SHOWN, "something to draw", || {
+        // Held for a while, so that graphs of open sessions show some.
+        let held: Vec<OldClient> = (0..HELD).map(|_| open(fleet)).collect();
+        work(fleet);
+        drop(held);
+        (Utc::now() > enough).then_some(())
+    });
+    let span = Span {
+        from,
+        to: Utc::now(),
+    };
+    picture::draw(board, span, |panel| {
         if panel.kind == "table" {
             let rows = ask(board, panel, &panel.queries[0], influx, &Choices::new());
             return Content::Rows(rows);
