@@ -3,6 +3,7 @@
 mod lint;
 mod names;
 mod pipeline;
+mod shows;
 mod types;
 mod written;
 

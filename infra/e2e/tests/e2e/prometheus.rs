@@ -143,6 +143,15 @@ fn promtool_takes_rules_and_metrics(world: &World) {
     promtool(&["check", "config", &file(CONFIG)], "");
     promtool(&["check", "rules", &file(RULES)], "");
     promtool(&["test", "rules", &file(RULE_TESTS)], "");
+    // The example of the page, too.
+    let page = project_text(PAGE);
+    let example = page
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let dir = Scratch::new("prometheus-example");
+    let example = dir.write("prometheus.yml", example.expect("an example"));
+    promtool(&["check", "config", &example.display().to_string()], "");
     let mut fleet = fleet(world);
     let server = http::get(admin(&mut fleet, "server"), "/metrics").unwrap();
     promtool(&["check", "metrics"], &server.body);

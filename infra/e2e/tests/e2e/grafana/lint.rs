@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use e2e::PATIENCE;
 use e2e::grafana::alerts::{self, CONTACT_POINTS, POLICIES, RULES, Rule};
 use e2e::grafana::board::{self, Board};
 use e2e::grafana::flux::{Choice, Choices, parse_duration, with_choices};
-use e2e::grafana::{project_text, project_yaml};
+use e2e::grafana::{project_file, project_text, project_yaml};
+use e2e::process::{Ran, clean_command};
+use e2e::scratch::Scratch;
 use serde_json::Value;
 
 use super::names::{assert_finds_faults, unknown_names};
@@ -42,6 +45,7 @@ pub(super) fn files_are_sound(_: &World) {
     rules(&board, &source);
     who_is_told();
     pages(&board);
+    commands_of_the_page();
 }
 
 /// The uid of the data source; that the environment it needs is told.
@@ -286,6 +290,36 @@ fn who_is_told() {
     for route in [policy].into_iter().chain(routes) {
         assert!(names.contains(&&route["receiver"]), "{route}");
     }
+}
+
+/// What the page says to copy is all that Grafana needs, and lies where the files say that it does.
+fn commands_of_the_page() {
+    let page = project_text(PAGE);
+    let block = page
+        .split("```sh\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let machine = Scratch::new("grafana");
+    let root = machine.path().display().to_string();
+    let script = block
+        .expect("commands")
+        .replace("/etc/grafana", &format!("{root}/etc"));
+    let script = script.replace("/var/lib/grafana", &format!("{root}/var"));
+    std::fs::create_dir_all(machine.path().join("etc/provisioning")).unwrap();
+    let mut shell = clean_command("sh");
+    shell.current_dir(project_file(".")).args(["-euc", &script]);
+    let ran = Ran::of(shell, PATIENCE);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for file in [DATA_SOURCE, PROVIDER, RULES, CONTACT_POINTS, POLICIES] {
+        let copy = file.replace("infra/grafana", "etc");
+        assert!(machine.path().join(&copy).is_file(), "{copy}");
+    }
+    assert!(
+        machine
+            .path()
+            .join("var/dashboards/server-visualization.json")
+            .is_file()
+    );
 }
 
 /// The page has a row for each rule, with what it means and what to do, and no other.
