@@ -330,4 +330,25 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_page_has_each_metric_and_no_other() {
+        const PAGE: &str = include_str!("../../../docs/metrics/balancer.md");
+        let rows: Vec<&str> = PAGE
+            .lines()
+            .filter(|line| line.starts_with("| `netsocket_"))
+            .collect();
+        // Those of the producer are in docs/telemetry.md, with all that it has.
+        let own = |family: &&Family| !family.name.starts_with("netsocket_telemetry_");
+        let row = |family: &Family| {
+            let kind = match family.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram => "histogram",
+            };
+            format!("| `{}` | {kind} | {} |", family.name, family.help)
+        };
+        let expected: Vec<String> = ALL.iter().filter(own).map(row).collect();
+        assert_eq!(rows, expected);
+    }
 }

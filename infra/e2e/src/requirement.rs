@@ -15,6 +15,8 @@ pub enum Requirement {
     Root,
     /// Chromium.
     Browser,
+    /// HAProxy and nginx.
+    Peers,
     /// Java and the jars of Apache Kafka.
     Kafka,
     /// An InfluxDB server.
@@ -40,6 +42,7 @@ impl Requirement {
         match self {
             Self::Root => root(),
             Self::Browser => browser::program().map(drop),
+            Self::Peers => peers(),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -65,6 +68,7 @@ impl Requirement {
         match self {
             Self::Root => "root",
             Self::Browser => "browser",
+            Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",
@@ -91,6 +95,16 @@ fn root() -> Result<(), String> {
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {
     match names.iter().find(|name| in_path(name).is_none()) {
+        Some(missing) => Err(format!("`{missing}` is not installed")),
+        None => Ok(()),
+    }
+}
+
+fn peers() -> Result<(), String> {
+    match ["haproxy", "nginx"]
+        .iter()
+        .find(|name| in_path(name).is_none())
+    {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }

@@ -14,6 +14,7 @@ mod bad_input;
 mod balance;
 mod commands;
 mod demo;
+mod documents;
 mod exactly_once;
 mod failover;
 mod grafana;
@@ -110,6 +111,7 @@ fn main() -> ExitCode {
         balance::tests(),
         commands::tests(),
         demo::tests(),
+        documents::tests(),
         exactly_once::tests(),
         failover::tests(),
         grafana::tests(),
