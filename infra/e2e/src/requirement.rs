@@ -42,7 +42,7 @@ impl Requirement {
         match self {
             Self::Root => root(),
             Self::Browser => browser::program().map(drop),
-            Self::Peers => peers(),
+            Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -95,16 +95,6 @@ fn root() -> Result<(), String> {
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {
     match names.iter().find(|name| in_path(name).is_none()) {
-        Some(missing) => Err(format!("`{missing}` is not installed")),
-        None => Ok(()),
-    }
-}
-
-fn peers() -> Result<(), String> {
-    match ["haproxy", "nginx"]
-        .iter()
-        .find(|name| in_path(name).is_none())
-    {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }
