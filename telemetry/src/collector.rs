@@ -40,7 +40,6 @@ pub use position::Positions;
 pub use print::{Format, print};
 pub use reader::Collector;
 pub use received::{BadKind, BadRecord, Figure, Measured, Received};
-pub use report::EVERY as REPORT_EVERY;
 pub use status::{Health, PATIENCE, Standing, Status, Totals};
 
 use crate::backoff::{Backoff, chance};

@@ -1,6 +1,6 @@
 //! What a collector tells of itself, straight into the database: how far behind it is cannot come by way of Kafka.
 //!
-//! One point every [`EVERY`], best effort: a point that is lost is followed by the next one, and while InfluxDB takes
+//! One point every ten seconds, best effort: a point that is lost is followed by the next one, and while InfluxDB takes
 //! nothing its silence says so.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::names::{MEASUREMENT_COLLECTOR, UNKNOWN_HOST, field, tag};
 use crate::record::host_name;
 
 /// Between two points.
-pub const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(10);
 
 /// Who tells it.
 #[derive(Debug, Clone)]

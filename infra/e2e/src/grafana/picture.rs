@@ -157,18 +157,16 @@ fn states(body: &mut String, panel: &Panel, place: Place, span: Span, series: &[
             w: place.w - 70.0,
             h: height - 6.0,
         };
-        for pair in series.points.windows(2) {
-            let [(from, up), (to, _)] = pair else {
+        for run in series.points.chunk_by(|(_, one), (_, other)| one == other) {
+            let ([(from, up), ..], [.., (to, _)]) = (run, run) else {
                 continue;
             };
-            let (from, to) = (
-                bar.x + bar.w * share(span, *from),
-                bar.x + bar.w * share(span, *to),
-            );
+            let from = bar.x + bar.w * share(span, *from);
+            let to = bar.x + bar.w * share(span, *to);
             let color = if *up > 0.5 { COLORS[0] } else { COLORS[4] };
             let place = Place {
                 x: from,
-                w: to - from + 0.5,
+                w: to - from + 2.0,
                 ..bar
             };
             rectangle(body, place, color);
@@ -285,6 +283,9 @@ fn said(panel: &Panel, value: f64) -> String {
     let unit = panel.json["fieldConfig"]["defaults"]["unit"]
         .as_str()
         .unwrap_or_default();
+    if unit == "none" {
+        return format!("{value:.0}");
+    }
     let (number, scale) = match value {
         value if value >= 1e9 => (value / 1e9, "G"),
         value if value >= 1e6 => (value / 1e6, "M"),
