@@ -1,6 +1,6 @@
 //! Admin HTTP: liveness, readiness, metrics, the API and the status page.
 //!
-//! `docs/admin.md` says what each path is for; a test compares it with [`routes`]. What changes something is behind the
+//! `docs/admin.md` says what each path is for; a test compares it with [`routes()`]. What changes something is behind the
 //! [`guard`].
 
 mod api;
