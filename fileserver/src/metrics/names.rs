@@ -68,6 +68,11 @@ pub const SESSIONS_ACTIVE: Family = gauge(
     "netsocket_fileserver_sessions_active",
     "Sessions that are open.",
 );
+/// How many may be open.
+pub const SESSIONS_LIMIT: Family = gauge(
+    "netsocket_fileserver_sessions_limit",
+    "Sessions that may be open at a time.",
+);
 /// Sessions since the start.
 pub const SESSIONS: Family = counter(
     "netsocket_fileserver_sessions_total",
@@ -200,6 +205,7 @@ pub const ALL: &[Family] = &[
     UPTIME,
     DRAINING,
     SESSIONS_ACTIVE,
+    SESSIONS_LIMIT,
     SESSIONS,
     PROXY_FAULTS,
     TLS_FAULTS,

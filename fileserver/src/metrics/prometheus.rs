@@ -19,6 +19,7 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     page.single(names::UPTIME, uptime);
     page.single(names::DRAINING, u8::from(service.stop.is_cancelled()));
     page.single(names::SESSIONS_ACTIVE, service.sessions.open());
+    page.single(names::SESSIONS_LIMIT, service.max_sessions);
     page.single(names::SESSIONS, service.sessions.since_start());
     let by_reason = |(reason, count)| ([(names::LABEL_REASON, reason)], count);
     let faults = service.proxy_faults.all();

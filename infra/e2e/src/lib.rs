@@ -23,6 +23,7 @@ pub mod client;
 mod eventually;
 pub mod fault_proxy;
 pub mod fleet;
+pub mod grafana;
 pub mod http;
 pub mod influx;
 pub mod kafka;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{browser, influx, kafka, tool};
+use crate::{browser, grafana, influx, kafka, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -29,6 +29,10 @@ pub enum Requirement {
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
+    /// Python with the types that Grafana publishes.
+    GrafanaTypes,
+    /// Prometheus and its tool.
+    Prometheus,
 }
 
 impl Requirement {
@@ -44,7 +48,7 @@ impl Requirement {
                 Ok(())
             }
             Self::Browser => browser::program().map(drop),
-            Self::Peers => peers(),
+            Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -59,6 +63,8 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)
             }
+            Self::GrafanaTypes => grafana::published_types(),
+            Self::Prometheus => all_in_path(&["prometheus", "promtool"]),
         }
     }
 
@@ -75,6 +81,8 @@ impl Requirement {
             Self::KafkaAndInflux => "kafka+influxdb",
             Self::Kafka4 => "kafka4",
             Self::Kafka4AndInflux => "kafka4+influxdb",
+            Self::GrafanaTypes => "grafana-types",
+            Self::Prometheus => "prometheus",
         }
     }
 }
@@ -89,20 +97,11 @@ fn root() -> Result<(), String> {
     if !tool::is_root() {
         return Err("a network namespace needs root".to_owned());
     }
-    match ["unshare", "ip"]
-        .iter()
-        .find(|name| in_path(name).is_none())
-    {
-        Some(missing) => Err(format!("`{missing}` is not installed")),
-        None => Ok(()),
-    }
+    all_in_path(&["unshare", "ip"])
 }
 
-fn peers() -> Result<(), String> {
-    match ["haproxy", "nginx"]
-        .iter()
-        .find(|name| in_path(name).is_none())
-    {
+fn all_in_path(names: &[&str]) -> Result<(), String> {
+    match names.iter().find(|name| in_path(name).is_none()) {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }

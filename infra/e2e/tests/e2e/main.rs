@@ -17,12 +17,14 @@ mod demo;
 mod documents;
 mod exactly_once;
 mod failover;
+mod grafana;
 mod harness;
 mod influxdb;
 mod lifecycle;
 mod manual;
 mod old_wire;
 mod page;
+mod prometheus;
 mod relay;
 mod secured_kafka;
 mod settings;
@@ -115,12 +117,14 @@ fn main() -> ExitCode {
         documents::tests(),
         exactly_once::tests(),
         failover::tests(),
+        grafana::tests(),
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
         manual::tests(),
         old_wire::tests(),
         page::tests(),
+        prometheus::tests(),
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),
