@@ -36,6 +36,8 @@ const DOWNLOADS: &str = "NETSOCKET_SURVIVAL_DOWNLOADS";
 const SEED: &str = "NETSOCKET_SURVIVAL_SEED";
 /// The short form.
 const FEW: usize = 22;
+/// So many times as many downloads are made where no kill meets one.
+const MOST: usize = 20;
 /// Downloads at the same time.
 const PARALLEL: usize = 4;
 /// Three sizes: less than a block, some blocks, many.
@@ -175,7 +177,6 @@ fn downloads_survive_kills(_: &World) {
     let seed = from_environment(SEED).unwrap_or_else(|| fastrand::u64(..));
     println!("survival: {count} downloads, {SEED}={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut hits = 0;
     for victims in [Victims::OneServer, Victims::Anybody] {
         let (stories, kills) = through_kills(
             &mut service,
@@ -191,15 +192,18 @@ fn downloads_survive_kills(_: &World) {
             let most = story.resumed * (1100 << 10);
             assert!(story.bytes_twice <= most, "{} bytes", story.bytes_twice);
             assert_eq!(story.restarted, 0, "the tree never changes");
-            hits += story.resumed;
         }
-        assert_eq!(stories.len(), count / 2);
+        assert!(stories.len() >= count / 2, "{}", stories.len());
+        assert!(
+            stories.iter().any(|story| story.resumed > 0),
+            "no kill met a download: nothing was shown"
+        );
         service.wait_until_up();
     }
-    assert!(hits > 0, "no kill met a download: nothing was shown");
 }
 
-/// So many downloads, some at the same time, while somebody is killed again and again.
+/// So many downloads, some at the same time, while somebody is killed again and again. On a fast machine it may take
+/// more until a kill meets one.
 fn through_kills(
     service: &mut Service,
     victims: Victims,
@@ -208,14 +212,18 @@ fn through_kills(
     all: &[Download],
     count: usize,
 ) -> (Vec<Story>, [usize; 4]) {
-    let (next, stories) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, stories) = (AtomicUsize::new(0), Mutex::new(Vec::<Story>::new()));
+    let enough = |number: usize| {
+        let stories = stories.lock().unwrap();
+        number >= MOST * count || number >= count && stories.iter().any(|story| story.resumed > 0)
+    };
     let (stop, stopped) = channel();
     let kills = thread::scope(|scope| {
         let killer = scope.spawn(move || service.torment(victims, random, &stopped));
         let work = || {
             loop {
                 let number = next.fetch_add(1, Ordering::SeqCst);
-                if number >= count {
+                if enough(number) {
                     return;
                 }
                 let dir = Scratch::new("download");
