@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::help;
+use crate::security::SecurityArgs;
 
 /// Asks a NetSocket file service for lists, files and archives.
 #[derive(Debug, Parser)]
@@ -22,6 +23,10 @@ pub struct Args {
     /// Where the service is [default: 127.0.0.1:8081]
     #[arg(long, value_name = "HOST:PORT")]
     pub server: Option<String>,
+
+    /// TLS and the token.
+    #[command(flatten)]
+    pub security: SecurityArgs,
 
     /// Print each result as one JSON object on one line
     #[arg(long)]

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::connection::Timeouts;
 use crate::dial::Service;
 use crate::places::Places;
+use crate::security::{RawSecurity, SECURITY_KEYS, security};
 
 /// Where the service is: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
@@ -32,7 +33,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// Every setting, and its name in each layer.
-pub const KEYS: [Key; 7] = [
+pub const KEYS: [Key; 13] = [
     Key {
         name: "server",
         env: Some("NETSOCKET_SERVER"),
@@ -58,13 +59,21 @@ pub const KEYS: [Key; 7] = [
         env: Some("NETSOCKET_RETRY_DEADLINE"),
         flag: None,
     },
+    SECURITY_KEYS[0],
+    SECURITY_KEYS[1],
+    SECURITY_KEYS[2],
+    SECURITY_KEYS[3],
+    SECURITY_KEYS[4],
+    SECURITY_KEYS[5],
     LOG_KEYS[0],
     LOG_KEYS[1],
 ];
 
+/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
+    #[serde(flatten)]
+    security: RawSecurity,
     server: Option<Scalar>,
     connect_timeout: Option<Scalar>,
     answer_timeout: Option<Scalar>,
@@ -106,7 +115,7 @@ pub fn load(
     let server = args.server.clone().map(|text| ("server", Flag::One(text)));
     let layers = Layers {
         file: file.as_deref(),
-        flags: server.into_iter().collect(),
+        flags: server.into_iter().chain(args.security.given()).collect(),
     };
     let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
@@ -143,6 +152,7 @@ pub fn load(
             DEFAULT_RETRY_DEADLINE,
             Duration::ZERO..=LONGEST_DEADLINE,
         ),
+        security: security(&mut check, &raw.security),
     };
     let settings = Settings {
         service,
@@ -220,8 +230,14 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.toml");
+        // These have no default: what stands there names files that are not here.
+        let of_files = |line: &str| {
+            let mut keys = SECURITY_KEYS[1..].iter();
+            keys.any(|key| line.starts_with(key.name))
+        };
         let with_all: String = text.lines().fold(String::new(), |all, line| {
-            let line = line.strip_prefix('#').filter(|line| !line.starts_with(' '));
+            let line = line.strip_prefix('#');
+            let line = line.filter(|line| !line.starts_with(' ') && !of_files(line));
             all + line.unwrap_or("") + "\n"
         });
         std::fs::write(&file, with_all).unwrap();

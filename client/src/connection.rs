@@ -9,6 +9,7 @@ use bytes::{Buf as _, BytesMut};
 use futures_util::FutureExt as _;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType, HEADER};
 use netsocket_protocol::message::{ErrorReply, Hello, Message as _, Request};
+use netsocket_protocol::security::{TLS_WANTED, TOKEN_WANTED, Token};
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
@@ -16,6 +17,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::address::ServerAddress;
 use crate::error::{Error, reason};
+use crate::tls::failure;
 
 /// Room that is made for bytes whose frame is not known yet.
 const READ_SIZE: usize = 64 * 1024;
@@ -50,18 +52,20 @@ pub struct Connection<S> {
     /// When a byte came last.
     heard: Instant,
     peer: Option<Hello>,
+    token: Option<Token>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Exchanges greetings over a stream that leads to `server`.
+    /// Exchanges greetings over a stream that leads to `server`, and shows it the token if there is one.
     ///
     /// # Errors
-    /// [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
+    /// [`Error::Tls`] and [`Error::Token`] where the server wants what it has not got; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
     /// in time, and [`Error::Server`] where the server refuses the session.
     pub async fn open(
         stream: S,
         server: &ServerAddress,
         timeouts: Timeouts,
+        token: Option<&Token>,
     ) -> Result<Self, Error> {
         let mut connection = Self {
             stream,
@@ -72,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             answered: false,
             heard: Instant::now(),
             peer: None,
+            token: token.cloned(),
         };
         match timeout(timeouts.connect, connection.greet(server)).await {
             Ok(Ok(())) => Ok(connection),
@@ -87,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             software: concat!("netsocket/", env!("CARGO_PKG_VERSION")).to_owned(),
             name: String::new(),
             features: Vec::new(),
+            token: self.token.clone(),
         };
         let mut opening = BytesMut::from(&MAGIC[..]);
         self.codec.encode(hello.to_frame()?, &mut opening)?;
@@ -102,6 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             "connected"
         );
         let version = theirs.version;
+        let wants = |feature: &str| theirs.features.iter().any(|theirs| theirs == feature);
+        let (wants_tls, wants_token) = (wants(TLS_WANTED), wants(TOKEN_WANTED));
         self.peer = Some(theirs);
         if version < VERSION {
             let message = match self.frame(&|_| ()).await {
@@ -112,6 +120,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 theirs: version,
                 message,
             });
+        }
+        if wants_tls {
+            return Err(Error::Tls(failure::tls_wanted(server)));
+        }
+        if wants_token {
+            let shown = self.token.is_some();
+            return Err(Error::Token(failure::token_wanted(server, shown)));
         }
         Ok(())
     }
@@ -186,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 on_bytes(count as u64);
                 Ok(())
             }
-            Err(error) => Err(Error::Lost(reason(&error))),
+            Err(error) => Err(failure::of_stream(&error)),
         }
     }
 

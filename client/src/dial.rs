@@ -13,9 +13,8 @@ use tokio::time::timeout;
 use crate::address::{ServerAddress, Servers};
 use crate::connection::{Connection, OnBytes, Timeouts};
 use crate::error::{Error, reason};
-
-/// What carries the bytes.
-pub type Stream = TcpStream;
+use crate::tls::Security;
+pub use crate::tls::Stream;
 
 /// Where the service is, and how long this side waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub struct Service {
     pub timeouts: Timeouts,
     /// How long a transfer that was lost is tried again without a block of it coming.
     pub retry_deadline: Duration,
+    /// How connections are protected.
+    pub security: Security,
 }
 
 /// One line to the service: at most one connection at a time.
@@ -122,10 +123,9 @@ impl Line {
 
     /// Connects to the first address that can be connected to, which is the first to be tried from now on.
     async fn connect(&mut self) -> Result<Connection<Stream>, Error> {
-        let timeouts = self.service.timeouts;
         let mut errors = Vec::new();
         for (number, server) in self.service.servers.round_from(self.first) {
-            match connect(server, timeouts).await {
+            match connect(server, &self.service).await {
                 Ok(connection) => {
                     self.first = number;
                     return Ok(connection);
@@ -144,7 +144,10 @@ impl Line {
     }
 }
 
-async fn connect(server: &ServerAddress, timeouts: Timeouts) -> Result<Connection<Stream>, Error> {
+async fn connect(server: &ServerAddress, service: &Service) -> Result<Connection<Stream>, Error> {
+    let Service {
+        timeouts, security, ..
+    } = service;
     let failed = |reason: String| Error::Connect {
         server: server.clone(),
         reason,
@@ -163,5 +166,6 @@ async fn connect(server: &ServerAddress, timeouts: Timeouts) -> Result<Connectio
     })?;
     // Requests are small and wait for their answer. Without it they only get slower.
     let _ = stream.set_nodelay(true);
-    Connection::open(stream, server, timeouts).await
+    let stream = security.secure(stream, server, limit).await?;
+    Connection::open(stream, server, *timeouts, security.token()).await
 }

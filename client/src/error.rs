@@ -49,6 +49,12 @@ pub enum Error {
         "cannot connect to {0}: the connection was closed at once (a balancer does that while it has no healthy server)"
     )]
     ClosedAtOnce(ServerAddress),
+    /// The two sides do not agree on TLS.
+    #[error("{0}")]
+    Tls(String),
+    /// The server wants a token, and has not got the right one.
+    #[error("{0}")]
+    Token(String),
     /// What answered speaks another language.
     #[error("{0} is not a NetSocket file server: it answers with something else")]
     NotNetSocket(ServerAddress),
@@ -148,6 +154,8 @@ impl Error {
             | Self::Damaged(_) => Side::Network,
             Self::NotNetSocket(_)
             | Self::Version { .. }
+            | Self::Tls(_)
+            | Self::Token(_)
             | Self::Protocol(_)
             | Self::Unpack(_)
             | Self::Server(_) => Side::Server,
@@ -160,6 +168,8 @@ impl Error {
         match self {
             Self::Usage(_) => "usage",
             Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Token(_) => "token",
             Self::NotNetSocket(_) => "not_netsocket",
             Self::Version { .. } => "version",
             Self::Lost(_) => "lost",
@@ -210,9 +220,11 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => {
-                Exit::CannotConnect
-            }
+            Self::Connect { .. }
+            | Self::Unreachable(_)
+            | Self::ClosedAtOnce(_)
+            | Self::Tls(_)
+            | Self::Token(_) => Exit::CannotConnect,
             // A list that `head` has seen enough of is done; an archive that was cut is not.
             Self::ReaderGone { archive: false } => Exit::Done,
             Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
@@ -367,6 +379,8 @@ mod tests {
                 Exit::CannotConnect,
                 "connect",
             ),
+            (Error::Tls(String::new()), Exit::CannotConnect, "tls"),
+            (Error::Token(String::new()), Exit::CannotConnect, "token"),
             (
                 Error::NotNetSocket(address),
                 Exit::TransferFailed,

@@ -49,6 +49,7 @@ mod tests {
                 software: "x/1".to_owned(),
                 name: "mirror\x1b[2J".to_owned(),
                 features: vec![],
+                token: None,
             },
             round_trip: Duration::from_micros(312),
         };

@@ -116,6 +116,7 @@ fn who_answers() -> Vec<u8> {
             software: "netsocket-fileserver/0.1.0".to_owned(),
             name: "mirror1".to_owned(),
             features: vec![],
+            token: None,
         },
         round_trip: Duration::from_nanos(312_400),
     };

@@ -17,6 +17,7 @@ use netsocket_client::program::{Outcome, Program};
 use netsocket_client::progress::Board;
 use netsocket_client::prompt::Where;
 use netsocket_client::session::Session;
+use netsocket_client::tls::Security;
 use netsocket_client::words;
 use tempfile::TempDir;
 
@@ -62,15 +63,25 @@ impl Client {
     }
 
     pub(crate) fn with_stall(server: SocketAddr, stall: Duration) -> Self {
-        Self::of(&server.to_string(), stall, Duration::ZERO)
+        Self::of(
+            &server.to_string(),
+            stall,
+            Duration::ZERO,
+            Security::default(),
+        )
     }
 
     /// A client whose transfers go on, until nothing has come for so long.
     pub(crate) fn surviving(servers: &str, stall: Duration, retry_deadline: Duration) -> Self {
-        Self::of(servers, stall, retry_deadline)
+        Self::of(servers, stall, retry_deadline, Security::default())
     }
 
-    fn of(servers: &str, stall: Duration, retry_deadline: Duration) -> Self {
+    /// `PATIENCE` bounds the whole command, so this client waits for less.
+    pub(crate) fn with_security(server: SocketAddr, security: Security) -> Self {
+        Self::of(&server.to_string(), PATIENCE / 2, Duration::ZERO, security)
+    }
+
+    fn of(servers: &str, stall: Duration, retry_deadline: Duration, security: Security) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (out, err) = (Caught::default(), Caught::default());
         let timeouts = Timeouts {
@@ -82,6 +93,7 @@ impl Client {
             servers: servers.parse().unwrap(),
             timeouts,
             retry_deadline,
+            security,
         };
         let program = Program {
             session: Session::new(service),

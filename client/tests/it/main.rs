@@ -20,6 +20,7 @@ mod prompt;
 mod reconnect;
 mod scripts;
 mod survival;
+mod tls;
 mod tree;
 mod unpack;
 mod wire;

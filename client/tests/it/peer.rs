@@ -203,6 +203,7 @@ pub(crate) fn hello(version: u16) -> Hello {
         software: "fake/1".to_owned(),
         name: "fake".to_owned(),
         features: vec![],
+        token: None,
     }
 }
 

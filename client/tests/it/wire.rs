@@ -33,7 +33,9 @@ async fn connected() -> (Connection<DuplexStream>, DuplexStream) {
     let (near, mut far) = duplex(4096);
     far.write_all(&greeting()).await.unwrap();
     let address = "fake:1".parse().unwrap();
-    let connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    let connection = Connection::open(near, &address, TIMEOUTS, None)
+        .await
+        .unwrap();
     (connection, far)
 }
 
@@ -78,7 +80,9 @@ async fn a_server_that_does_not_read_is_given_up_too() {
     let (near, mut far) = duplex(1024);
     far.write_all(&greeting()).await.unwrap();
     let address = "fake:1".parse().unwrap();
-    let mut connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    let mut connection = Connection::open(near, &address, TIMEOUTS, None)
+        .await
+        .unwrap();
     let long = Request::Find {
         query: netsocket_protocol::query::Query {
             name: Some("x".repeat(2000).as_str().into()),
@@ -105,7 +109,7 @@ async fn a_greeting_that_drips_is_given_up_after_the_connect_timeout() {
     let address = "fake:1".parse().unwrap();
     let open = async {
         let begun = Instant::now();
-        let opened = Connection::open(near, &address, TIMEOUTS).await;
+        let opened = Connection::open(near, &address, TIMEOUTS, None).await;
         (opened.err(), begun.elapsed())
     };
     let ((error, waited), ()) = tokio::join!(open, drip);

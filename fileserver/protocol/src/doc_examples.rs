@@ -9,10 +9,11 @@ use crate::block::Block;
 use crate::frame::{Frame, FrameCodec, FrameType};
 use crate::message::{
     Change, ChangeKind, Compression, EntryNames, ErrorKind, ErrorReply, FileEntry, FileStart,
-    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Trailer, Verify, Warning,
+    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Token, Trailer, Verify, Warning,
 };
 use crate::name::{Name, from_hex};
 use crate::query::{Query, Sort};
+use crate::security::{TLS_MISSING, TLS_WANTED, TOKEN_MISSING, TOKEN_WANTED};
 use crate::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION, old, text};
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -116,11 +117,31 @@ fn opening(page: &mut Page) {
         software: software.to_owned(),
         name: name.to_owned(),
         features: vec![],
+        token: None,
     };
-    page.message("hello-client", &hello("netsocket/0.1.0", ""));
+    let client = hello("netsocket/0.1.0", "");
+    page.message("hello-client", &client);
+    let server = hello("netsocket-fileserver/0.1.0", "mirror1");
+    page.message("hello-server", &server);
+    let secret = Some(Token("correct-horse-battery-staple".to_owned()));
+    let with_token = Hello {
+        token: secret,
+        ..client
+    };
+    page.message("hello-token", &with_token);
+    let wants = |feature: &str| Hello {
+        features: vec![feature.to_owned()],
+        ..server.clone()
+    };
+    page.message("hello-token-wanted", &wants(TOKEN_WANTED));
+    page.message("hello-tls-wanted", &wants(TLS_WANTED));
     page.message(
-        "hello-server",
-        &hello("netsocket-fileserver/0.1.0", "mirror1"),
+        "error-tls",
+        &ErrorReply::new(ErrorKind::Denied, TLS_MISSING),
+    );
+    page.message(
+        "error-token",
+        &ErrorReply::new(ErrorKind::Denied, TOKEN_MISSING),
     );
     let name = Name(b"gr\xfc\xdfe!".to_vec());
     assert_eq!(

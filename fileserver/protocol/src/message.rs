@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::{Frame, FrameType};
 use crate::name::Name;
 use crate::query::{Query, Sort};
+pub use crate::security::Token;
 pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
 
 /// Who speaks, and what it understands. Each side sends it first, behind [`crate::MAGIC`].
@@ -25,6 +26,9 @@ pub struct Hello {
     /// What the sender can do beyond the version, by name.
     #[serde(default)]
     pub features: Vec<String>,
+    /// From a client, where it has one for this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// The order of a list.
@@ -255,7 +259,7 @@ pub enum ErrorKind {
     Changed,
     /// A limit of the server is reached for now; the same request may work later.
     Busy,
-    /// The request may not be made.
+    /// The request may not be made, or not by this client.
     Denied,
     /// More was asked for than the server gives at once.
     TooLarge,

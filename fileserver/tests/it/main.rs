@@ -27,5 +27,8 @@ mod server;
 mod stopping;
 mod tar_round_trip;
 mod telemetry;
+mod tls;
+mod tls_client;
+mod tokens;
 mod tools;
 mod tree;

@@ -28,6 +28,7 @@ mod secured_kafka;
 mod settings;
 mod survival;
 mod telemetry;
+mod tls;
 mod transfer;
 mod world;
 
@@ -125,6 +126,7 @@ fn main() -> ExitCode {
         settings::tests(),
         survival::tests(),
         telemetry::tests(),
+        tls::tests(),
         transfer::tests(),
     ];
     let world = Arc::new(World::default());
