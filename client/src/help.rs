@@ -73,7 +73,8 @@ pub fn of(command: &CommandSpec) -> String {
 }
 
 /// A few words as a sentence.
-fn sentence(words: &str) -> String {
+#[must_use]
+pub fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first: String = letters
         .next()

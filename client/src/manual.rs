@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, CommandFactory as _, ValueHint};
 use crate::args::Args;
 use crate::commands::{self, CommandSpec, Operand};
 use crate::exit::EXITS;
+use crate::help;
 use crate::options::OptionSpec;
 
 /// The name under which the program is installed.
@@ -111,10 +112,10 @@ fn own_sections() -> String {
     let mut text = ".SH COMMANDS\n".to_owned();
     for command in commands::all() {
         text.push_str(&format!(
-            ".SS \"{} {}\"\n{}.\n",
+            ".SS \"{} {}\"\n{}\n",
             escaped(command.name),
             escaped(command.arguments),
-            escaped(command.about)
+            escaped(&help::sentence(command.about))
         ));
         if !command.aliases.is_empty() {
             text.push_str(&format!(
@@ -122,8 +123,9 @@ fn own_sections() -> String {
                 escaped(&command.aliases.join(", "))
             ));
         }
-        for line in command.details.lines() {
-            text.push_str(&format!(".br\n{}\n", escaped(line)));
+        if !command.details.is_empty() {
+            let details = command.details.replace('\n', " ");
+            text.push_str(&format!(".PP\n{}\n", escaped(&details)));
         }
         for spec in command.options() {
             let typed = escaped(&spec.typed());
