@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::archive::Form;
     use crate::config::Config;
+    use crate::keyring::Keyring;
     use crate::metrics::Requests;
     use crate::root::Root;
     use crate::session;
@@ -99,7 +100,8 @@ mod tests {
         std::fs::write(dir.path().join("directory/file"), "x").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let config = Config::new(dir.path());
-        let service = Service::new(root, &config, CancellationToken::new()).unwrap();
+        let keyring = Keyring::open(config.credentials.clone()).unwrap();
+        let service = Service::new(root, &config, keyring, CancellationToken::new()).unwrap();
         let indexed = async {
             while of_server(&service).index_entries.is_none() {
                 sleep(Duration::from_millis(10)).await;
@@ -128,7 +130,7 @@ mod tests {
         client.shutdown().await.unwrap();
         let mut answer = Vec::new();
         let (served, read) = tokio::join!(
-            timeout(PATIENCE, session::serve(server, peer, &service)),
+            timeout(PATIENCE, session::serve(server.into(), peer, &service)),
             client.read_to_end(&mut answer),
         );
         served.unwrap();

@@ -13,6 +13,8 @@ pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 pub enum Requirement {
     /// Rights to make a network namespace.
     Root,
+    /// The tool that makes certificates.
+    Openssl,
     /// Chromium.
     Browser,
     /// HAProxy and nginx.
@@ -41,6 +43,10 @@ impl Requirement {
     pub fn check(self) -> Result<(), String> {
         match self {
             Self::Root => root(),
+            Self::Openssl => {
+                in_path("openssl").ok_or("`openssl` is not installed")?;
+                Ok(())
+            }
             Self::Browser => browser::program().map(drop),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
@@ -67,6 +73,7 @@ impl Requirement {
     pub fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
+            Self::Openssl => "openssl",
             Self::Browser => "browser",
             Self::Peers => "peers",
             Self::Kafka => "kafka",

@@ -21,13 +21,16 @@ mod grafana;
 mod harness;
 mod influxdb;
 mod lifecycle;
+mod manual;
 mod old_wire;
 mod page;
 mod prometheus;
 mod relay;
 mod secured_kafka;
 mod settings;
+mod survival;
 mod telemetry;
+mod tls;
 mod transfer;
 mod world;
 
@@ -118,13 +121,16 @@ fn main() -> ExitCode {
         harness::tests(),
         influxdb::tests(),
         lifecycle::tests(),
+        manual::tests(),
         old_wire::tests(),
         page::tests(),
         prometheus::tests(),
         relay::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        survival::tests(),
         telemetry::tests(),
+        tls::tests(),
         transfer::tests(),
     ];
     let world = Arc::new(World::default());
