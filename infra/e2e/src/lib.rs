@@ -3,8 +3,9 @@
 //!
 //! Owns: processes and their logs ([`process`], `reaper`), the set-up of file servers behind a balancer ([`fleet`]),
 //! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
-//! written from the description of the old system alone ([`old_client`]), and the peers that some tests need ([`kafka`],
-//! [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in `tests/e2e`. Nothing in here uses the code under test.
+//! written from the description of the old system alone ([`old_client`]), what Grafana makes of our files ([`grafana`]), and the
+//! peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
+//! `tests/e2e`. Nothing in here uses the code under test.
 //!
 //! Every server binds port 0 and tells its address in its log. [`eventually()`] is the only place that waits.
 

@@ -13,6 +13,7 @@ use e2e::{PATIENCE, access_log, eventually, http, loopback};
 use netsocket_telemetry::names::metric;
 use serde_json::Value;
 
+use crate::telemetry::open;
 use crate::world::World;
 
 crate::tests![
@@ -75,7 +76,13 @@ fn announced(page: &str) -> BTreeSet<String> {
 
 fn rules_name_metrics_that_there_are(world: &World) {
     let mut fleet = fleet(world);
-    let server = http::get(admin(&mut fleet, "server"), "/metrics").unwrap();
+    let address = admin(&mut fleet, "server");
+    // Some labels come with the first request.
+    let server = eventually(PATIENCE, "a request counted", || {
+        open(&fleet).quit().unwrap();
+        let page = http::get(address, "/metrics").unwrap();
+        page.body.contains("command=\"dirlist\"").then_some(page)
+    });
     let balancer = fleet.balancer.admin.page("/metrics");
     let mut known = announced(&balancer.body);
     known.extend(announced(&server.body));
@@ -98,6 +105,7 @@ fn rules_name_metrics_that_there_are(world: &World) {
         for name in names(expression) {
             assert!(known.contains(&name), "{name} in {expression}");
         }
+        assert_labels(expression, &[&balancer.body, &server.body]);
     }
     let page = project_text(PAGE);
     for rule in &rules {
@@ -109,6 +117,31 @@ fn rules_name_metrics_that_there_are(world: &World) {
     let rows = page.lines().filter(|line| line.starts_with("| `Netsocket"));
     let alerts = rules.iter().filter(|rule| rule["alert"].is_string());
     assert_eq!(rows.count(), alerts.count(), "a row too many in {PAGE}");
+}
+
+/// Labels that an expression groups by are on the pages, or Prometheus' own; values that it asks for are on the pages.
+fn assert_labels(expression: &str, pages: &[&str]) {
+    let is_there = |text: &str| pages.iter().any(|page| page.contains(text));
+    for grouping in ["by (", "on ("] {
+        for rest in expression.split(grouping).skip(1) {
+            let labels = rest.split(')').next().unwrap_or_default();
+            for label in labels.split(", ") {
+                let known = ["job", "instance"].contains(&label);
+                assert!(
+                    known || is_there(&format!("{label}=\"")),
+                    "{label} in {expression}"
+                );
+            }
+        }
+    }
+    for rest in expression.split('{').skip(1) {
+        let (label, values) = rest.split_once('=').expect("a label and its value");
+        let values = values.split('"').nth(1).expect("a value in quotes");
+        for value in values.split('|').filter(|_| label != "job") {
+            let sample = format!("{label}=\"{value}\"");
+            assert!(is_there(&sample), "{sample} in {expression}");
+        }
+    }
 }
 
 fn assert_has_row(page: &str, rule: &Value) {

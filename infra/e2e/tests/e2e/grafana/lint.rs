@@ -69,6 +69,15 @@ fn data_source() -> String {
     }
     let provider = &project_yaml(PROVIDER)["providers"][0];
     assert_eq!(provider["options"]["path"], "/var/lib/grafana/dashboards");
+    // Rules make the folder first; one with a uid of our own would be a second of that title.
+    assert!(provider.get("folderUid").is_none());
+    let rules = alerts::load();
+    assert!(
+        rules
+            .groups
+            .iter()
+            .all(|group| provider["folder"] == *group.folder)
+    );
     source["uid"].as_str().expect("a uid").to_owned()
 }
 
