@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{browser, influx, kafka, tool};
+use crate::{browser, docker, influx, kafka, kubernetes, release, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -25,6 +25,22 @@ pub enum Requirement {
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
+    /// Machines with networks and file systems of their own, and a DNS server.
+    Lan,
+    /// The same, Kafka and an InfluxDB server.
+    LanKafkaAndInflux,
+    /// Machines, and keepalived.
+    Keepalived,
+    /// `docker-compose`.
+    Compose,
+    /// Docker's engine, and static programs for its images.
+    Docker,
+    /// `systemd-analyze` and `strace`.
+    Systemd,
+    /// kustomize, and the schemas of Kubernetes.
+    Kubernetes,
+    /// What a release is made with.
+    Release,
 }
 
 impl Requirement {
@@ -50,6 +66,24 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)
             }
+            Self::Lan => lan(),
+            Self::LanKafkaAndInflux => lan().and_then(|()| Self::KafkaAndInflux.check()),
+            Self::Keepalived => lan().and_then(|()| installed(&["keepalived"])),
+            Self::Compose => installed(&["docker-compose"]),
+            Self::Docker => {
+                root()?;
+                docker::client()?;
+                release::static_programs().map(drop)
+            }
+            Self::Systemd => installed(&["systemd-analyze", "strace"]),
+            Self::Kubernetes => {
+                kubernetes::renderer()?;
+                installed(&["kubernetes-validate"])
+            }
+            Self::Release => {
+                installed(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
+                release::static_programs().map(drop)
+            }
         }
     }
 
@@ -64,6 +98,14 @@ impl Requirement {
             Self::KafkaAndInflux => "kafka+influxdb",
             Self::Kafka4 => "kafka4",
             Self::Kafka4AndInflux => "kafka4+influxdb",
+            Self::Lan => "machines",
+            Self::LanKafkaAndInflux => "machines+kafka+influxdb",
+            Self::Keepalived => "keepalived",
+            Self::Compose => "docker-compose",
+            Self::Docker => "docker",
+            Self::Systemd => "systemd",
+            Self::Kubernetes => "kubernetes",
+            Self::Release => "release",
         }
     }
 }
@@ -78,10 +120,16 @@ fn root() -> Result<(), String> {
     if !tool::is_root() {
         return Err("a network namespace needs root".to_owned());
     }
-    match ["unshare", "ip"]
-        .iter()
-        .find(|name| in_path(name).is_none())
-    {
+    installed(&["unshare", "ip"])
+}
+
+fn lan() -> Result<(), String> {
+    root()?;
+    installed(&["nsenter", "hostname", "dnsmasq"])
+}
+
+fn installed(programs: &[&str]) -> Result<(), String> {
+    match programs.iter().find(|name| in_path(name).is_none()) {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }

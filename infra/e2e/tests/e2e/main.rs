@@ -13,19 +13,26 @@
 mod bad_input;
 mod balance;
 mod commands;
+mod compose;
+mod containers;
 mod demo;
+mod deployment_docs;
 mod exactly_once;
 mod failover;
 mod harness;
 mod influxdb;
+mod kubernetes;
 mod lifecycle;
 mod old_wire;
 mod page;
 mod relay;
+mod release;
 mod secured_kafka;
 mod settings;
+mod systemd;
 mod telemetry;
 mod transfer;
+mod two_balancers;
 mod world;
 
 use std::process::ExitCode;
@@ -107,19 +114,26 @@ fn main() -> ExitCode {
         bad_input::tests(),
         balance::tests(),
         commands::tests(),
+        compose::tests(),
+        containers::tests(),
         demo::tests(),
+        deployment_docs::tests(),
         exactly_once::tests(),
         failover::tests(),
         harness::tests(),
         influxdb::tests(),
+        kubernetes::tests(),
         lifecycle::tests(),
         old_wire::tests(),
         page::tests(),
         relay::tests(),
+        release::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        systemd::tests(),
         telemetry::tests(),
         transfer::tests(),
+        two_balancers::tests(),
     ];
     let world = Arc::new(World::default());
     let mut skipped = Vec::new();
