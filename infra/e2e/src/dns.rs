@@ -29,7 +29,7 @@ impl Dns {
         command
             .args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file"])
             // Nobody is asked further; a name that is not here does not exist.
-            .args(["--no-resolv", "--no-hosts", "--local=//", "--user=root"])
+            .args(["--no-resolv", "--no-hosts", "--local=/#/", "--user=root"])
             .args(["--log-facility=-", "--log-queries"])
             .arg(format!("--addn-hosts={}", hosts.display()));
         let mut process = Process::start("dns", command, dir);

@@ -32,7 +32,7 @@ pub(crate) fn build(package: &Package, root: &Path, out: &Path, date: u64) -> Ou
     let mut command = Command::new("dpkg-deb");
     command
         .env("SOURCE_DATE_EPOCH", date.to_string())
-        .args(["--root-owner-group", "-Zxz", "--build"])
+        .args(["--root-owner-group", "-Zxz", "-z3", "--build"])
         .arg(root)
         .arg(out.join(name));
     succeed(command)

@@ -1,11 +1,14 @@
 //! `programs`: the four programs, each linked into one file that needs no library of the machine it runs on.
 //!
-//! Only the last step differs from a usual build: the same objects are linked with glibc's static library, so this takes
-//! seconds where the programs are built already.
+//! Only the last step differs from a usual build: our programs are linked with glibc's static library. Dependencies stay
+//! as they are built already, so cargo must not see other flags: it starts this very program in the place of the compiler
+//! for our own packages, which passes everything on.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use crate::{Failure, Outcome, cargo};
 
@@ -16,6 +19,12 @@ pub(crate) const PROGRAMS: [(&str, &str); 4] = [
     ("netsocket-telemetry", "netsocket-collector"),
     ("netsocket-client", "netsocket"),
 ];
+
+/// What cargo starts in the place of the compiler for packages of the workspace.
+const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
+
+/// Says to this program that it is that.
+const STATIC: &str = "NETSOCKET_XTASK_LINKS";
 
 /// Directories of images that no program's file makes, and their rights.
 const DIRECTORIES: [(&str, u32); 2] = [("tree/tmp", 0o1777), ("home/netsocket", 0o755)];
@@ -68,17 +77,19 @@ fn directories(out: &Path) -> Outcome {
 /// Links every program statically into `bin`, without what only a debugger reads.
 pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
     fs::create_dir_all(bin).map_err(failed(bin))?;
+    let own = std::env::current_exe();
+    let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
+    let own = own
+        .to_str()
+        .ok_or_else(|| Failure::new("the name of the build directory is not UTF-8"))?;
+    // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
+    let mut words = vec!["build", "--workspace", "--bins"];
+    if release {
+        words.push("--release");
+    }
+    cargo::run(&words, &[(WRAPPER, own), (STATIC, "1")])?;
     let folder = if release { "release" } else { "debug" };
-    for (package, program) in PROGRAMS {
-        let mut words = vec!["rustc", "--quiet", "--package", package, "--bin", program];
-        if release {
-            words.push("--release");
-        }
-        words.extend(["--", "-C", "target-feature=+crt-static"]);
-        if release {
-            words.extend(["-C", "strip=debuginfo"]);
-        }
-        cargo::run(&words, &[])?;
+    for (_, program) in PROGRAMS {
         let built = cargo::binary(folder, program)?;
         let bytes = fs::read(&built).map_err(failed(&built))?;
         if let Some(loader) = loader(&bytes) {
@@ -91,6 +102,32 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
         fs::copy(&built, &target).map_err(failed(&target))?;
     }
     Ok(())
+}
+
+/// Whether this process was started by cargo in the place of the compiler.
+pub(crate) fn is_compiler() -> bool {
+    std::env::var_os(STATIC).is_some()
+}
+
+/// Compiles as it was asked to, and links programs statically.
+pub(crate) fn compile(words: &[&str]) -> Outcome<ExitCode> {
+    let Some((compiler, words)) = words.split_first() else {
+        return Err(Failure::usage("no compiler was named"));
+    };
+    let mut command = Command::new(compiler);
+    command.args(words);
+    if links_program(words) {
+        command.args(["-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+    }
+    // It comes back only where there is no such program.
+    let error = command.exec();
+    Err(Failure::new(format!("{compiler}: {error}")))
+}
+
+/// Whether the compiler is asked for a program, and not for what kinds of output it knows.
+fn links_program(words: &[&str]) -> bool {
+    let has = |pair: [&str; 2]| words.windows(2).any(|words| words == pair);
+    has(["--crate-type", "bin"]) && !words.iter().any(|word| word.starts_with("--print"))
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
@@ -130,6 +167,14 @@ mod tests {
         for wrong in [&[][..], &["--out"], &["--fast", "--out", "x"]] {
             assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn only_programs_are_linked_statically() {
+        assert!(links_program(&["--crate-name", "x", "--crate-type", "bin", "--emit=link"]));
+        assert!(!links_program(&["--crate-name", "x", "--crate-type", "lib"]));
+        let asked = ["-", "--print=file-names", "--crate-type", "bin", "--crate-type", "proc-macro"];
+        assert!(!links_program(&asked));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Chore {
                 let said = ask(reachable(listens), path)?;
                 writeln!(out, "{}", said.trim())?;
             }
-            Self::Man => Man::new(program.flatten_help(true)).render(out)?,
+            Self::Man => page(program, out)?,
             Self::Completions { shell } => {
                 let name = program.get_name().to_owned();
                 let mut text = Vec::new();
@@ -100,6 +100,50 @@ impl Chore {
             }
         }
         Ok(())
+    }
+}
+
+/// The manual page of the program, its subcommands included: they have no pages of their own.
+fn page(mut program: Command, out: &mut impl Write) -> io::Result<()> {
+    program.build();
+    let man = Man::new(program.clone());
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    sections(&program, out)?;
+    man.render_version_section(out)
+}
+
+/// A section for each subcommand that does something: its help, line by line.
+fn sections(above: &Command, out: &mut impl Write) -> io::Result<()> {
+    for command in above.get_subcommands() {
+        // clap's own, which has one more for each of ours.
+        if command.get_name() == "help" {
+            continue;
+        }
+        if command.has_subcommands() {
+            sections(command, out)?;
+            continue;
+        }
+        let mut command = command.clone();
+        let name = command.get_bin_name().unwrap_or_default().to_uppercase();
+        writeln!(out, ".SH \"{}\"\n.nf", literal(&name))?;
+        for line in command.render_long_help().to_string().lines() {
+            writeln!(out, "{}", literal(line))?;
+        }
+        writeln!(out, ".fi")?;
+    }
+    Ok(())
+}
+
+/// A line that troff prints as it is.
+fn literal(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line,
     }
 }
 
@@ -243,10 +287,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_a_page_are_no_requests() {
+        assert_eq!(literal(".nf"), "\\&.nf");
+        assert_eq!(literal("'x' --y"), "\\&'x' \\-\\-y");
+        assert_eq!(literal("a\\b"), "a\\eb");
+    }
+
+    #[test]
     fn pages_name_every_flag() {
         let man = run(&["man"], None).unwrap();
-        assert!(man.contains(".TH netsocket\\-example 1"), "{man}");
+        assert!(man.contains(".TH netsocket-example 1"), "{man}");
         assert!(man.contains("\\-\\-setting"), "{man}");
+        // Subcommands stand in it, but those that clap makes.
+        assert!(man.contains(".SH \"NETSOCKET\\-EXAMPLE HEALTH\""), "{man}");
+        assert!(man.contains("\\-\\-ready") && !man.contains("EXAMPLE HELP"), "{man}");
         for shell in ["bash", "zsh", "fish"] {
             let text = run(&["completions", shell], None).unwrap();
             assert!(text.contains("setting") && text.contains("netsocket-example"), "{shell}");

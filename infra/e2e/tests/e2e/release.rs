@@ -32,9 +32,9 @@ fn made(out: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn the_same_programs_give_the_same_bytes(_: &World) {
-    let [first, second] = [release::make(), release::make()];
-    let (first, second) = (made(first.path()), made(second.path()));
+fn the_same_programs_give_the_same_bytes(world: &World) {
+    let again = release::make();
+    let (first, second) = (made(world.release()), made(again.path()));
     // The tarball, four packages, the sums of these.
     assert_eq!(first.len(), 6, "{:?}", first.keys());
     for (name, bytes) in &first {
@@ -42,11 +42,11 @@ fn the_same_programs_give_the_same_bytes(_: &World) {
     }
 }
 
-fn the_tarball_is_complete(_: &World) {
-    let out = release::make();
-    let sums = tool::output(tool::tool("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(out.path()));
+fn the_tarball_is_complete(world: &World) {
+    let out = world.release();
+    let sums = tool::output(tool::tool("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(out));
     assert_eq!(String::from_utf8(sums).unwrap().matches(": OK").count(), 5);
-    let tarball = only(out.path(), ".tar.gz");
+    let tarball = only(out, ".tar.gz");
     let listed = tool::output(tool::tool("tar").args(["-tvzf"]).arg(&tarball));
     for line in String::from_utf8(listed).unwrap().lines() {
         assert!(line.contains(" 0/0 ") && line.contains(" 2023-11-14 22:13 "), "{line}");
@@ -115,7 +115,6 @@ fn dpkg(root: &Path, words: &[&str]) -> Command {
 }
 
 fn packages_come_work_and_go(world: &World) {
-    let out = release::make();
     let root = Scratch::new("debian");
     for folder in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "etc", "srv"] {
         fs::create_dir_all(root.path().join(folder)).unwrap();
@@ -124,7 +123,7 @@ fn packages_come_work_and_go(world: &World) {
         fs::write(root.path().join("var/lib/dpkg").join(file), "").unwrap();
     }
     let empty = installed(root.path());
-    let packages: Vec<PathBuf> = files::below(out.path())
+    let packages: Vec<PathBuf> = files::below(world.release())
         .into_iter()
         .filter(|file| file.extension().is_some_and(|kind| kind == "deb"))
         .collect();
