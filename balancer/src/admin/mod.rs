@@ -126,7 +126,8 @@ pub(crate) async fn serve(listener: TcpListener, admin: Admin, retire: Cancellat
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
         let _ = set_tcp_user_timeout(&*socket, limit);
     });
-    let http = axum::serve(listener, service).with_graceful_shutdown(retire.clone().cancelled_owned());
+    let http =
+        axum::serve(listener, service).with_graceful_shutdown(retire.clone().cancelled_owned());
     let (_, result) = tokio::join!(
         retire.run_until_cancelled(events::tick(admin)),
         http.into_future()

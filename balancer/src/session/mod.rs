@@ -117,12 +117,6 @@ impl Session {
         self.id
     }
 
-    /// The backend that it has, or tries.
-    pub(crate) fn backend_id(&self) -> Option<BackendId> {
-        let backend = self.backend.as_ref();
-        backend.map(|(assigned, _)| assigned.backend().id())
-    }
-
     /// The first call.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) -> Step {
         let live = self.shared.live.load();

@@ -24,6 +24,8 @@ pub struct Host {
     pub cores: usize,
     /// Files that a process may have open, here and in the peers.
     pub open_files: u64,
+    /// Where a Kafka is, if there is one.
+    pub kafka: Option<String>,
     /// Kept for its end.
     _dir: tempfile::TempDir,
 }
@@ -45,6 +47,7 @@ impl Host {
             ports: Ports::new(),
             cores: available_parallelism().map_or(1, NonZero::get),
             open_files: raise_open_files(),
+            kafka: None,
             _dir: dir,
         })
     }

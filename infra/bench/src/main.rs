@@ -70,7 +70,8 @@ fn measure_files(parts: &[files::Part], rounds: u32) -> Outcome<ExitCode> {
 
 fn measure(options: &Options) -> Outcome<ExitCode> {
     let bench = env::current_exe().explain("the path of this program")?;
-    let host = Host::new(bench)?;
+    let mut host = Host::new(bench)?;
+    host.kafka.clone_from(&options.kafka);
     if options.list {
         return print(&list(&host)).map(|()| ExitCode::SUCCESS);
     }
@@ -123,7 +124,7 @@ fn list(host: &Host) -> String {
 
 fn entry(name: &str, what: &str, missing: Option<String>) -> String {
     let missing = missing.map_or_else(String::new, |why| format!(" (missing: {why})"));
-    format!("  {name:<17}{what}{missing}\n")
+    format!("  {name:<21}{what}{missing}\n")
 }
 
 fn print(text: &str) -> Outcome {

@@ -41,6 +41,9 @@ pub struct Options {
     /// Repeat the random sizes and pauses of another run
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
+    /// The Kafka of the peer netsocket-kafka
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
     /// Only list the cases and the peers, and what is missing here
     #[arg(long)]
     pub list: bool,

@@ -131,9 +131,12 @@ fn panel(figure: Figure, rows: &[&Row], left: f64, top: f64) -> String {
 fn class(peer: Peer) -> &'static str {
     match peer {
         Peer::Direct => "limit",
-        Peer::Netsocket | Peer::NetsocketCopy | Peer::NetsocketSplice | Peer::NetsocketFastOpen => {
-            "ours"
-        }
+        Peer::Netsocket
+        | Peer::NetsocketCopy
+        | Peer::NetsocketSplice
+        | Peer::NetsocketFastOpen
+        | Peer::NetsocketKafka
+        | Peer::NetsocketBlackHole => "ours",
         Peer::Floor | Peer::Copy | Peer::Nginx | Peer::Haproxy | Peer::HaproxySplice => "bar",
     }
 }

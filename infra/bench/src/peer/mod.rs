@@ -9,13 +9,13 @@ mod haproxy;
 mod netsocket;
 mod nginx;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 use crate::cpu;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Explain as _, Failure, Outcome};
 use crate::host::Host;
 use crate::memory;
 use crate::port::listening;
@@ -51,6 +51,10 @@ pub enum Peer {
     NetsocketSplice,
     /// The balancer with TCP fast open and deferred accept
     NetsocketFastOpen,
+    /// The balancer with telemetry to the Kafka that --kafka names
+    NetsocketKafka,
+    /// The balancer with telemetry to a Kafka that takes connections and never answers
+    NetsocketBlackHole,
 }
 
 impl Peer {
@@ -79,6 +83,8 @@ impl Peer {
             Self::NetsocketCopy => "netsocket-copy",
             Self::NetsocketSplice => "netsocket-splice",
             Self::NetsocketFastOpen => "netsocket-fast-open",
+            Self::NetsocketKafka => "netsocket-kafka",
+            Self::NetsocketBlackHole => "netsocket-black-hole",
         }
     }
 
@@ -98,6 +104,10 @@ impl Peer {
             Self::NetsocketCopy => netsocket::missing(host, netsocket::COPY),
             Self::NetsocketSplice => netsocket::missing(host, netsocket::SPLICE),
             Self::NetsocketFastOpen => netsocket::missing(host, netsocket::FAST_OPEN),
+            Self::NetsocketKafka if host.kafka.is_none() => {
+                Some("no Kafka: name one by --kafka HOST:PORT".to_owned())
+            }
+            Self::NetsocketKafka | Self::NetsocketBlackHole => netsocket::missing(host, ""),
             Self::Direct
             | Self::Floor
             | Self::Copy
@@ -123,11 +133,13 @@ impl Peer {
             backend,
             closing,
         };
+        let mut black_hole = None;
         let process = match self {
             Self::Direct => {
                 return Ok(Running {
                     address: backend,
                     process: None,
+                    _black_hole: None,
                 });
             }
             Self::Floor => own_relay(host, floor::SUBCOMMAND, &route),
@@ -139,12 +151,24 @@ impl Peer {
             Self::NetsocketCopy => netsocket::start(host, &route, netsocket::COPY).await,
             Self::NetsocketSplice => netsocket::start(host, &route, netsocket::SPLICE).await,
             Self::NetsocketFastOpen => netsocket::start(host, &route, netsocket::FAST_OPEN).await,
+            Self::NetsocketKafka => {
+                let kafka = host.kafka.as_deref().unwrap_or_default();
+                netsocket::start(host, &route, &netsocket::kafka(kafka)).await
+            }
+            Self::NetsocketBlackHole => {
+                let hole = TcpListener::bind(("127.0.0.1", 0)).explain("a black hole")?;
+                let address = hole.local_addr().explain("a black hole")?.to_string();
+                let process = netsocket::start(host, &route, &netsocket::kafka(&address)).await;
+                black_hole = Some(hole);
+                process
+            }
         };
         let mut process = process?;
         listening(route.listen, &mut process).await?;
         Ok(Running {
             address: route.listen,
             process: Some(process),
+            _black_hole: black_hole,
         })
     }
 }
@@ -173,6 +197,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// `None` for [`Peer::Direct`].
     process: Option<Process>,
+    /// Nobody accepts there: the system takes connections, and that is all.
+    _black_hole: Option<TcpListener>,
 }
 
 impl Running {

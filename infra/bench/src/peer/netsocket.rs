@@ -21,6 +21,11 @@ pub(super) const SPLICE: &str = "relay = \"splice\"\n";
 /// First bytes travel with first packets, where client, backend and system have it too.
 pub(super) const FAST_OPEN: &str = "defer_accept = true\nfast_open = true\n";
 
+/// Telemetry goes to this Kafka.
+pub(super) fn kafka(address: &str) -> String {
+    format!("kafka = \"{address}\"\n")
+}
+
 /// How long it may take to find its backend.
 const READY_LIMIT: Duration = Duration::from_secs(15);
 /// Between two looks.
