@@ -27,7 +27,11 @@ impl Dns {
         let hosts = dir.write("hosts", lines(names));
         let mut command = machine.command("/usr/sbin/dnsmasq");
         command
-            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file"])
+            .args([
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--pid-file",
+            ])
             // Nobody is asked further; a name that is not here does not exist.
             .args(["--no-resolv", "--no-hosts", "--local=/#/", "--user=root"])
             .args(["--log-facility=-", "--log-queries"])

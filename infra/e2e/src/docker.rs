@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::eventually;
 use crate::process::{Process, Ran, clean_command};
 use crate::requirement::in_path;
 use crate::scratch::Scratch;
-use crate::eventually;
 
 /// The engine loads its plugins before it answers.
 const START: Duration = Duration::from_secs(60);
@@ -29,20 +29,31 @@ pub fn client() -> Result<PathBuf, String> {
     let mut clients = std::env::split_paths(&path).map(|dir| dir.join("docker"));
     clients
         .find(|client| client.is_file() && builds(client))
-        .ok_or_else(|| "no `docker` that builds: package docker.io, or its plugin buildx".to_owned())
+        .ok_or_else(|| {
+            "no `docker` that builds: package docker.io, or its plugin buildx".to_owned()
+        })
 }
 
 fn builds(client: &PathBuf) -> bool {
     let says = |words: &[&str]| {
-        let output = Command::new(client).args(words).stderr(Stdio::null()).output();
+        let output = Command::new(client)
+            .args(words)
+            .stderr(Stdio::null())
+            .output();
         output.ok().filter(|output| output.status.success())
     };
     let version = says(&["--version"]).and_then(|output| {
         // Docker version 20.10.24+dfsg1, build 297e128
         let text = String::from_utf8(output.stdout).ok()?;
-        text.split_whitespace().nth(2)?.split('.').next()?.parse::<u32>().ok()
+        text.split_whitespace()
+            .nth(2)?
+            .split('.')
+            .next()?
+            .parse::<u32>()
+            .ok()
     });
-    version.is_some_and(|version| version < WITHOUT_BUILDER) || says(&["buildx", "version"]).is_some()
+    version.is_some_and(|version| version < WITHOUT_BUILDER)
+        || says(&["buildx", "version"]).is_some()
 }
 
 /// A running engine.
@@ -64,9 +75,25 @@ impl Docker {
         let place = |name: &str| dir.path().join(name).display().to_string();
         let mut command = clean_command("unshare");
         // The engine is process 1 of a space of its own, whose end is the end of all that it has started.
-        command.args(["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--"]);
-        command.args(["sh", "-ec", "ip link set lo up; exec \"$@\"", "sh", "dockerd"]);
-        command.arg("--host").arg(format!("unix://{}", place("socket")));
+        command.args([
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--kill-child",
+            "--",
+        ]);
+        command.args([
+            "sh",
+            "-ec",
+            "ip link set lo up; exec \"$@\"",
+            "sh",
+            "dockerd",
+        ]);
+        command
+            .arg("--host")
+            .arg(format!("unix://{}", place("socket")));
         command.args(["--data-root", &place("data"), "--exec-root", &place("exec")]);
         command.args(["--pidfile", &place("pid"), "--storage-driver=vfs"]);
         // Its containers share its network, so it needs no bridge and no rules.
@@ -79,8 +106,18 @@ impl Docker {
             dir,
         };
         eventually(START, "Docker's engine", || {
-            assert!(!docker.engine.has_ended(), "dockerd ended: {}", docker.engine.log());
-            docker.command(&["version"]).output().ok()?.status.success().then_some(())
+            assert!(
+                !docker.engine.has_ended(),
+                "dockerd ended: {}",
+                docker.engine.log()
+            );
+            docker
+                .command(&["version"])
+                .output()
+                .ok()?
+                .status
+                .success()
+                .then_some(())
         });
         docker
     }
@@ -112,7 +149,10 @@ impl Docker {
     pub fn run(&self, words: &[&str]) -> String {
         let ran = Ran::of(self.command(words), STEP);
         assert_eq!(ran.code, Some(0), "docker {words:?}: {}", ran.stderr);
-        String::from_utf8(ran.stdout).expect("docker prints UTF-8").trim().to_owned()
+        String::from_utf8(ran.stdout)
+            .expect("docker prints UTF-8")
+            .trim()
+            .to_owned()
     }
 
     /// A value of a container or an image, by a template of Go.

@@ -64,7 +64,9 @@ impl Image {
             "COPY" if !rest.starts_with("--") => {
                 let mut paths: Vec<&str> = rest.split_whitespace().collect();
                 let target = paths.pop().expect("COPY SOURCE… TARGET");
-                let pairs = paths.into_iter().map(|path| (path.to_owned(), target.to_owned()));
+                let pairs = paths
+                    .into_iter()
+                    .map(|path| (path.to_owned(), target.to_owned()));
                 self.files.extend(pairs);
             }
             _ => {}

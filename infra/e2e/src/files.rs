@@ -62,8 +62,8 @@ pub fn blocks(markdown: &str, language: &str) -> Vec<String> {
 /// Where one cannot be read.
 #[must_use]
 pub fn below(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.expect("an entry of a folder").path();

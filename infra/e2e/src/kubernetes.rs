@@ -107,7 +107,9 @@ impl Objects {
             };
             let key = from[reference]["key"].as_str().expect("a key");
             let value = self.named(kind, name)["data"][key].as_str();
-            return value.unwrap_or_else(|| panic!("{kind} {name} has no {key}")).to_owned();
+            return value
+                .unwrap_or_else(|| panic!("{kind} {name} has no {key}"))
+                .to_owned();
         }
         assert!(from["fieldRef"].is_object(), "{entry}: whose value?");
         "a-pod".to_owned()
@@ -118,6 +120,8 @@ impl Objects {
 #[must_use]
 pub fn validator(version: &str, file: &Path) -> Command {
     let mut command = tool::tool("kubernetes-validate");
-    command.args(["--strict", "--kubernetes-version", version]).arg(file);
+    command
+        .args(["--strict", "--kubernetes-version", version])
+        .arg(file);
     command
 }

@@ -106,7 +106,10 @@ impl Lan {
         for words in in_bridge {
             ip(&bridge, words);
         }
-        ip(&own, &["address", "add", &format!("{address}/24"), "dev", "eth0"]);
+        ip(
+            &own,
+            &["address", "add", &format!("{address}/24"), "dev", "eth0"],
+        );
         ip(&own, &["link", "set", "eth0", "up"]);
         Machine {
             name: name.to_owned(),
@@ -127,7 +130,9 @@ const BRIDGE: &str = "ip link add bridge type bridge\nip link set bridge up\n";
 /// Runs `ip` in the network of a process.
 fn ip(process: &str, words: &[&str]) {
     let mut command = tool::tool("nsenter");
-    command.args(["--target", process, "--net", "--", "ip"]).args(words);
+    command
+        .args(["--target", process, "--net", "--", "ip"])
+        .args(words);
     tool::output(&mut command);
 }
 

@@ -12,7 +12,10 @@ use crate::tool;
 /// # Errors
 /// What makes them, where they are not there.
 pub fn static_programs() -> Result<PathBuf, String> {
-    let folder = xtask().parent().and_then(Path::parent).map(|target| target.join("static"));
+    let folder = xtask()
+        .parent()
+        .and_then(Path::parent)
+        .map(|target| target.join("static"));
     let folder = folder.filter(|folder| folder.join("bin").is_dir());
     folder.ok_or_else(|| {
         "no static programs: `cargo xtask programs --out $CARGO_TARGET_DIR/static`".to_owned()

@@ -68,20 +68,20 @@ impl Requirement {
             }
             Self::Lan => lan(),
             Self::LanKafkaAndInflux => lan().and_then(|()| Self::KafkaAndInflux.check()),
-            Self::Keepalived => lan().and_then(|()| installed(&["keepalived"])),
-            Self::Compose => installed(&["docker-compose"]),
+            Self::Keepalived => lan().and_then(|()| all_in_path(&["keepalived"])),
+            Self::Compose => all_in_path(&["docker-compose"]),
             Self::Docker => {
                 root()?;
                 docker::client()?;
                 release::static_programs().map(drop)
             }
-            Self::Systemd => installed(&["systemd-analyze", "strace"]),
+            Self::Systemd => all_in_path(&["systemd-analyze", "strace"]),
             Self::Kubernetes => {
                 kubernetes::renderer()?;
-                installed(&["kubernetes-validate"])
+                all_in_path(&["kubernetes-validate"])
             }
             Self::Release => {
-                installed(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
+                all_in_path(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
                 release::static_programs().map(drop)
             }
         }
@@ -116,20 +116,20 @@ pub fn stack_is_required() -> bool {
     std::env::var_os(REQUIRE_STACK).is_some_and(|value| value == "1")
 }
 
+fn lan() -> Result<(), String> {
+    root()?;
+    all_in_path(&["nsenter", "hostname", "dnsmasq"])
+}
+
 fn root() -> Result<(), String> {
     if !tool::is_root() {
         return Err("a network namespace needs root".to_owned());
     }
-    installed(&["unshare", "ip"])
+    all_in_path(&["unshare", "ip"])
 }
 
-fn lan() -> Result<(), String> {
-    root()?;
-    installed(&["nsenter", "hostname", "dnsmasq"])
-}
-
-fn installed(programs: &[&str]) -> Result<(), String> {
-    match programs.iter().find(|name| in_path(name).is_none()) {
+fn all_in_path(names: &[&str]) -> Result<(), String> {
+    match names.iter().find(|name| in_path(name).is_none()) {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }

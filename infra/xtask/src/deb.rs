@@ -17,7 +17,10 @@ const REVISION: u32 = 1;
 /// Builds the package of everything below `root` into `out`.
 pub(crate) fn build(package: &Package, root: &Path, out: &Path, date: u64) -> Outcome {
     let own = root.join("DEBIAN");
-    write(&own.join("control"), control(package, size(root)?).as_bytes())?;
+    write(
+        &own.join("control"),
+        control(package, size(root)?).as_bytes(),
+    )?;
     let settings = conffiles(package);
     if !settings.is_empty() {
         write(&own.join("conffiles"), settings.as_bytes())?;
@@ -28,7 +31,11 @@ pub(crate) fn build(package: &Package, root: &Path, out: &Path, date: u64) -> Ou
         fs::set_permissions(&path, Permissions::from_mode(0o755))
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     }
-    let name = format!("{}_{VERSION}-{REVISION}_{}.deb", package.name, architecture());
+    let name = format!(
+        "{}_{VERSION}-{REVISION}_{}.deb",
+        package.name,
+        architecture()
+    );
     let mut command = Command::new("dpkg-deb");
     command
         .env("SOURCE_DATE_EPOCH", date.to_string())
@@ -87,9 +94,14 @@ fn scripts(package: &Package) -> Vec<(&'static str, String)> {
     let units = package.units.join(" ");
     let running = "[ -z \"${DPKG_ROOT:-}\" ] && [ -d /run/systemd/system ]";
     let users = format!("systemd-sysusers --root=\"${{DPKG_ROOT:-/}}\" {name}.conf");
-    let has_directories = package.files.iter().any(|(_, target)| target.contains("tmpfiles.d"));
+    let has_directories = package
+        .files
+        .iter()
+        .any(|(_, target)| target.contains("tmpfiles.d"));
     let directories = match has_directories {
-        true => format!("systemd-tmpfiles --root=\"${{DPKG_ROOT:-/}}\" --create {name}.conf || true\n"),
+        true => {
+            format!("systemd-tmpfiles --root=\"${{DPKG_ROOT:-/}}\" --create {name}.conf || true\n")
+        }
         false => String::new(),
     };
     // Its first start is for people: there are settings to be made.
@@ -139,7 +151,15 @@ mod tests {
     fn a_client_brings_no_scripts() {
         assert!(scripts(&PACKAGES[3]).is_empty());
         let scripts = scripts(&PACKAGES[0]);
-        assert!(scripts.iter().all(|(_, text)| text.starts_with("#!/bin/sh\nset -e\n")));
-        assert!(scripts[0].1.contains("--signal=USR2 netsocket-balancer.service"));
+        assert!(
+            scripts
+                .iter()
+                .all(|(_, text)| text.starts_with("#!/bin/sh\nset -e\n"))
+        );
+        assert!(
+            scripts[0]
+                .1
+                .contains("--signal=USR2 netsocket-balancer.service")
+        );
     }
 }

@@ -93,7 +93,10 @@ fn stage(package: &Package, bin: &Path, root: &Path) -> Outcome {
         install(&cargo::workspace().join(name), &documents.join(name), 0o644)?;
     }
     let parts = sbom::of(package.crate_name, package.program)?;
-    write(&documents.join(format!("{}.cdx.json", package.program)), parts.as_bytes())?;
+    write(
+        &documents.join(format!("{}.cdx.json", package.program)),
+        parts.as_bytes(),
+    )?;
     let page = root.join(format!("usr/share/man/man1/{}.1", package.program));
     write(&page, &said(&program, &["man"])?)?;
     for (shell, folder, before, after) in COMPLETIONS {
@@ -118,7 +121,8 @@ fn said(program: &Path, words: &[&str]) -> Outcome<Vec<u8>> {
 /// The second in which everything was made, as far as files tell: that of the commit, or `SOURCE_DATE_EPOCH`.
 fn date() -> Outcome<u64> {
     if let Ok(given) = std::env::var("SOURCE_DATE_EPOCH") {
-        let wrong = |_| Failure::usage(format!("SOURCE_DATE_EPOCH={given} is no number of seconds"));
+        let wrong =
+            |_| Failure::usage(format!("SOURCE_DATE_EPOCH={given} is no number of seconds"));
         return given.parse().map_err(wrong);
     }
     let mut git = Command::new("git");
@@ -127,7 +131,9 @@ fn date() -> Outcome<u64> {
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().parse());
     match text {
         Ok(Ok(seconds)) => Ok(seconds),
-        _ => Err(Failure::new("no commit tells the date: set SOURCE_DATE_EPOCH")),
+        _ => Err(Failure::new(
+            "no commit tells the date: set SOURCE_DATE_EPOCH",
+        )),
     }
 }
 
@@ -158,12 +164,16 @@ fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
         .arg(format!("--mtime=@{date}"))
         .arg(name)
         .stdout(Stdio::piped());
-    let mut tar = tar.spawn().map_err(|error| Failure::new(format!("tar: {error}")))?;
+    let mut tar = tar
+        .spawn()
+        .map_err(|error| Failure::new(format!("tar: {error}")))?;
     let stream = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
     let mut gzip = Command::new("gzip");
-    gzip.args(["--no-name", "--best"]).stdin(stream).stdout(file);
+    gzip.args(["--no-name"]).stdin(stream).stdout(file);
     succeed(gzip)?;
-    let status = tar.wait().map_err(|error| Failure::new(format!("tar: {error}")))?;
+    let status = tar
+        .wait()
+        .map_err(|error| Failure::new(format!("tar: {error}")))?;
     if !status.success() {
         return Err(Failure::new(format!("tar failed ({status})")));
     }
@@ -220,7 +230,10 @@ mod tests {
     #[test]
     fn options_name_places() {
         let options = Options::parse(&["--programs", "b", "--out", "o"]).unwrap();
-        assert_eq!((options.out, options.programs), ("o".into(), Some("b".into())));
+        assert_eq!(
+            (options.out, options.programs),
+            ("o".into(), Some("b".into()))
+        );
         assert!(Options::parse(&[]).unwrap().out.ends_with("dist"));
         for wrong in [&["--out"][..], &["here"]] {
             assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");

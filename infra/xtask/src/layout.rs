@@ -26,7 +26,8 @@ pub(crate) const BIN: &str = "usr/bin";
 /// What people may change; Debian asks before it overwrites them.
 pub(crate) const SETTINGS: &str = "etc/";
 /// The licences and the history, in every package.
-pub(crate) const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
+pub(crate) const DOCUMENTS: [&str; 4] =
+    ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 /// All of it.
 pub(crate) const PACKAGES: [Package; 4] = [
@@ -38,9 +39,18 @@ pub(crate) const PACKAGES: [Package; 4] = [
         description: "Accepts every client, gives it to the next healthy server and passes bytes both ways.",
         files: &[
             ("infra/config/balancer.toml", "etc/netsocket/balancer.toml"),
-            ("infra/systemd/netsocket-balancer.service", "usr/lib/systemd/system/netsocket-balancer.service"),
-            ("infra/systemd/netsocket-balancer.socket", "usr/lib/systemd/system/netsocket-balancer.socket"),
-            ("infra/systemd/netsocket-balancer.sysusers", "usr/lib/sysusers.d/netsocket-balancer.conf"),
+            (
+                "infra/systemd/netsocket-balancer.service",
+                "usr/lib/systemd/system/netsocket-balancer.service",
+            ),
+            (
+                "infra/systemd/netsocket-balancer.socket",
+                "usr/lib/systemd/system/netsocket-balancer.socket",
+            ),
+            (
+                "infra/systemd/netsocket-balancer.sysusers",
+                "usr/lib/sysusers.d/netsocket-balancer.conf",
+            ),
         ],
         units: &["netsocket-balancer.socket", "netsocket-balancer.service"],
         // The running one starts the new program, and no connection is lost.
@@ -53,16 +63,43 @@ pub(crate) const PACKAGES: [Package; 4] = [
         summary: "stateless file server over a directory tree",
         description: "Lists, finds and streams files and archives; any number of them over one tree are alike.",
         files: &[
-            ("infra/config/fileserver.toml", "etc/netsocket/fileserver.toml"),
-            ("infra/systemd/fileserver@server.env", "etc/netsocket/fileserver@server.env"),
-            ("infra/systemd/fileserver@mirror1.env", "etc/netsocket/fileserver@mirror1.env"),
-            ("infra/systemd/fileserver@mirror2.env", "etc/netsocket/fileserver@mirror2.env"),
-            ("infra/systemd/netsocket-fileserver@.service", "usr/lib/systemd/system/netsocket-fileserver@.service"),
-            ("infra/systemd/netsocket-fileservers.target", "usr/lib/systemd/system/netsocket-fileservers.target"),
-            ("infra/systemd/netsocket-fileserver.sysusers", "usr/lib/sysusers.d/netsocket-fileserver.conf"),
-            ("infra/systemd/netsocket-fileserver.tmpfiles", "usr/lib/tmpfiles.d/netsocket-fileserver.conf"),
+            (
+                "infra/config/fileserver.toml",
+                "etc/netsocket/fileserver.toml",
+            ),
+            (
+                "infra/systemd/fileserver@server.env",
+                "etc/netsocket/fileserver@server.env",
+            ),
+            (
+                "infra/systemd/fileserver@mirror1.env",
+                "etc/netsocket/fileserver@mirror1.env",
+            ),
+            (
+                "infra/systemd/fileserver@mirror2.env",
+                "etc/netsocket/fileserver@mirror2.env",
+            ),
+            (
+                "infra/systemd/netsocket-fileserver@.service",
+                "usr/lib/systemd/system/netsocket-fileserver@.service",
+            ),
+            (
+                "infra/systemd/netsocket-fileservers.target",
+                "usr/lib/systemd/system/netsocket-fileservers.target",
+            ),
+            (
+                "infra/systemd/netsocket-fileserver.sysusers",
+                "usr/lib/sysusers.d/netsocket-fileserver.conf",
+            ),
+            (
+                "infra/systemd/netsocket-fileserver.tmpfiles",
+                "usr/lib/tmpfiles.d/netsocket-fileserver.conf",
+            ),
         ],
-        units: &["netsocket-fileservers.target", "netsocket-fileserver@.service"],
+        units: &[
+            "netsocket-fileservers.target",
+            "netsocket-fileserver@.service",
+        ],
         renew: "try-restart 'netsocket-fileserver@*.service'",
     },
     Package {
@@ -72,11 +109,23 @@ pub(crate) const PACKAGES: [Package; 4] = [
         summary: "NetSocket's telemetry from Kafka to InfluxDB 2",
         description: "Reads the records of balancers and file servers from Kafka and stores them in InfluxDB 2.",
         files: &[
-            ("infra/config/collector.toml", "etc/netsocket/collector.toml"),
+            (
+                "infra/config/collector.toml",
+                "etc/netsocket/collector.toml",
+            ),
             ("infra/systemd/collector.env", "etc/netsocket/collector.env"),
-            ("infra/systemd/netsocket-collector.service", "usr/lib/systemd/system/netsocket-collector.service"),
-            ("infra/systemd/netsocket-collector.sysusers", "usr/lib/sysusers.d/netsocket-collector.conf"),
-            ("infra/systemd/netsocket-collector.tmpfiles", "usr/lib/tmpfiles.d/netsocket-collector.conf"),
+            (
+                "infra/systemd/netsocket-collector.service",
+                "usr/lib/systemd/system/netsocket-collector.service",
+            ),
+            (
+                "infra/systemd/netsocket-collector.sysusers",
+                "usr/lib/sysusers.d/netsocket-collector.conf",
+            ),
+            (
+                "infra/systemd/netsocket-collector.tmpfiles",
+                "usr/lib/tmpfiles.d/netsocket-collector.conf",
+            ),
         ],
         units: &["netsocket-collector.service"],
         renew: "try-restart netsocket-collector.service",
@@ -87,7 +136,10 @@ pub(crate) const PACKAGES: [Package; 4] = [
         crate_name: "netsocket-client",
         summary: "client of the NetSocket file service",
         description: "A prompt for people and one-shot commands for scripts.",
-        files: &[("infra/config/client.toml", "usr/share/doc/netsocket/client.toml")],
+        files: &[(
+            "infra/config/client.toml",
+            "usr/share/doc/netsocket/client.toml",
+        )],
         units: &[],
         renew: "",
     },
@@ -107,13 +159,19 @@ mod tests {
             for (source, target) in package.files {
                 assert!(workspace().join(source).is_file(), "{source}");
                 assert!(installed.insert(*source), "{source} is in two packages");
-                assert!(!target.starts_with('/') && !target.ends_with('/'), "{target}");
+                assert!(
+                    !target.starts_with('/') && !target.ends_with('/'),
+                    "{target}"
+                );
             }
         }
         for entry in std::fs::read_dir(workspace().join("infra/systemd")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let source = format!("infra/systemd/{name}");
-            assert!(installed.contains(source.as_str()), "{source} is in no package");
+            assert!(
+                installed.contains(source.as_str()),
+                "{source} is in no package"
+            );
         }
     }
 }

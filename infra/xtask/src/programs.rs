@@ -148,9 +148,16 @@ fn loader(elf: &[u8]) -> Option<String> {
     for index in 0..count {
         let header = table.checked_add(index.checked_mul(size)?)?;
         if number(header, 4)? == TYPE_INTERP {
-            let (start, length) = (place(header.checked_add(8)?, 8)?, place(header.checked_add(32)?, 8)?);
+            let (start, length) = (
+                place(header.checked_add(8)?, 8)?,
+                place(header.checked_add(32)?, 8)?,
+            );
             let name = elf.get(start..start.checked_add(length)?)?;
-            return Some(String::from_utf8_lossy(name).trim_end_matches('\0').to_owned());
+            return Some(
+                String::from_utf8_lossy(name)
+                    .trim_end_matches('\0')
+                    .to_owned(),
+            );
         }
     }
     None
@@ -171,9 +178,27 @@ mod tests {
 
     #[test]
     fn only_programs_are_linked_statically() {
-        assert!(links_program(&["--crate-name", "x", "--crate-type", "bin", "--emit=link"]));
-        assert!(!links_program(&["--crate-name", "x", "--crate-type", "lib"]));
-        let asked = ["-", "--print=file-names", "--crate-type", "bin", "--crate-type", "proc-macro"];
+        assert!(links_program(&[
+            "--crate-name",
+            "x",
+            "--crate-type",
+            "bin",
+            "--emit=link"
+        ]));
+        assert!(!links_program(&[
+            "--crate-name",
+            "x",
+            "--crate-type",
+            "lib"
+        ]));
+        let asked = [
+            "-",
+            "--print=file-names",
+            "--crate-type",
+            "bin",
+            "--crate-type",
+            "proc-macro",
+        ];
         assert!(!links_program(&asked));
     }
 

@@ -22,7 +22,14 @@ pub(crate) fn of(package: &str, program: &str) -> Outcome<String> {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command
         .current_dir(cargo::workspace())
-        .args(["tree", "--locked", "--package", package, "--edges", "normal"])
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            package,
+            "--edges",
+            "normal",
+        ])
         .args(["--prefix", "none", "--format", "{p}|{l}"]);
     let output = command.output();
     let output = output.map_err(|error| Failure::new(format!("cargo tree: {error}")))?;
@@ -66,14 +73,20 @@ fn sums(lock: &str) -> BTreeMap<(String, String), String> {
             let line = block.lines().find_map(|line| line.strip_prefix(&start))?;
             line.strip_suffix('"').map(ToOwned::to_owned)
         };
-        if let (Some(name), Some(version), Some(sum)) = (value("name"), value("version"), value("checksum")) {
+        if let (Some(name), Some(version), Some(sum)) =
+            (value("name"), value("version"), value("checksum"))
+        {
             sums.insert((name, version), sum);
         }
     }
     sums
 }
 
-fn list(program: &str, parts: &BTreeSet<Part>, sums: &BTreeMap<(String, String), String>) -> String {
+fn list(
+    program: &str,
+    parts: &BTreeSet<Part>,
+    sums: &BTreeMap<(String, String), String>,
+) -> String {
     let mut text = format!(
         "{{\n  \"bomFormat\": \"CycloneDX\",\n  \"specVersion\": \"1.5\",\n  \"version\": 1,\n  \"metadata\": \
          {{\"component\": {{\"type\": \"application\", \"name\": {}, \"version\": {}}}}},\n  \"components\": [",
@@ -96,10 +109,18 @@ fn list(program: &str, parts: &BTreeSet<Part>, sums: &BTreeMap<(String, String),
             quoted(version)
         );
         if !licence.is_empty() {
-            let _ = write!(text, ", \"licenses\": [{{\"expression\": {}}}]", quoted(licence));
+            let _ = write!(
+                text,
+                ", \"licenses\": [{{\"expression\": {}}}]",
+                quoted(licence)
+            );
         }
         if let Some(sum) = sums.get(&(name.clone(), version.clone())) {
-            let _ = write!(text, ", \"hashes\": [{{\"alg\": \"SHA-256\", \"content\": {}}}]", quoted(sum));
+            let _ = write!(
+                text,
+                ", \"hashes\": [{{\"alg\": \"SHA-256\", \"content\": {}}}]",
+                quoted(sum)
+            );
         }
         text.push('}');
     }
@@ -135,7 +156,10 @@ mod tests {
     #[test]
     fn every_part_stands_once_with_licence_and_sum() {
         let parts = parts(TREE);
-        let names: Vec<_> = parts.iter().map(|part| (part.name.as_str(), part.licence.as_str())).collect();
+        let names: Vec<_> = parts
+            .iter()
+            .map(|part| (part.name.as_str(), part.licence.as_str()))
+            .collect();
         let expected = [
             ("bytes", "MIT OR Apache-2.0"),
             ("netsocket-x", "MIT OR Apache-2.0"),
@@ -145,8 +169,14 @@ mod tests {
         let sums = sums(LOCK);
         assert_eq!(sums.len(), 1);
         let text = list("x", &parts, &sums);
-        let tokio = text.lines().find(|line| line.contains("\"tokio\"")).unwrap();
-        assert!(tokio.contains("pkg:cargo/tokio@1.54.0") && tokio.contains("\"content\": \"abc\""), "{tokio}");
+        let tokio = text
+            .lines()
+            .find(|line| line.contains("\"tokio\""))
+            .unwrap();
+        assert!(
+            tokio.contains("pkg:cargo/tokio@1.54.0") && tokio.contains("\"content\": \"abc\""),
+            "{tokio}"
+        );
         assert!(!text.contains("/somewhere"), "{text}");
     }
 

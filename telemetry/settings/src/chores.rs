@@ -247,12 +247,25 @@ mod tests {
     fn a_good_answer_is_printed_a_bad_one_is_the_reason() {
         let (address, asked) = server("HTTP/1.0 200 OK\r\nx: y\r\n\r\nok\n");
         assert_eq!(run(&["health"], Some(address)).unwrap(), "ok\n");
-        assert!(asked.join().unwrap().starts_with("GET /healthz HTTP/1.0\r\n"));
+        assert!(
+            asked
+                .join()
+                .unwrap()
+                .starts_with("GET /healthz HTTP/1.0\r\n")
+        );
 
         let (address, asked) = server("HTTP/1.1 503 Service Unavailable\r\n\r\nstopping\n");
         let error = run(&["health", "--ready"], Some(address)).unwrap_err();
-        assert!(asked.join().unwrap().starts_with("GET /readyz HTTP/1.0\r\n"));
-        assert_eq!((error.exit_code(), error.to_string().as_str()), (1, "stopping"));
+        assert!(
+            asked
+                .join()
+                .unwrap()
+                .starts_with("GET /readyz HTTP/1.0\r\n")
+        );
+        assert_eq!(
+            (error.exit_code(), error.to_string().as_str()),
+            (1, "stopping")
+        );
 
         let (address, asked) = server("HTTP/1.1 500 Oh\r\n\r\n");
         let error = run(&["health"], Some(address)).unwrap_err();
@@ -266,7 +279,10 @@ mod tests {
         let error = run(&["health"], Some(address)).unwrap_err();
         asked.join().unwrap();
         assert_eq!(error.exit_code(), 3);
-        assert!(error.to_string().ends_with("that is no admin HTTP"), "{error}");
+        assert!(
+            error.to_string().ends_with("that is no admin HTTP"),
+            "{error}"
+        );
         // Its port is closed now.
         let error = run(&["health"], Some(address)).unwrap_err();
         assert_eq!(error.exit_code(), 3);
@@ -300,10 +316,16 @@ mod tests {
         assert!(man.contains("\\-\\-setting"), "{man}");
         // Subcommands stand in it, but those that clap makes.
         assert!(man.contains(".SH \"NETSOCKET\\-EXAMPLE HEALTH\""), "{man}");
-        assert!(man.contains("\\-\\-ready") && !man.contains("EXAMPLE HELP"), "{man}");
+        assert!(
+            man.contains("\\-\\-ready") && !man.contains("EXAMPLE HELP"),
+            "{man}"
+        );
         for shell in ["bash", "zsh", "fish"] {
             let text = run(&["completions", shell], None).unwrap();
-            assert!(text.contains("setting") && text.contains("netsocket-example"), "{shell}");
+            assert!(
+                text.contains("setting") && text.contains("netsocket-example"),
+                "{shell}"
+            );
         }
     }
 }

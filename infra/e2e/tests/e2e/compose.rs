@@ -36,7 +36,9 @@ crate::tests![
 const JSON: (&str, &str) = ("NETSOCKET_LOG_FORMAT", "json");
 
 fn every_knob_is_used_and_explained(_: &World) {
-    let used: BTreeSet<String> = compose::variables(&files::text(compose::FILE)).into_iter().collect();
+    let used: BTreeSet<String> = compose::variables(&files::text(compose::FILE))
+        .into_iter()
+        .collect();
     let mut knobs: BTreeSet<String> = compose::knobs().into_keys().collect();
     // Read by compose itself.
     assert!(knobs.remove("COMPOSE_PROFILES"));
@@ -69,7 +71,12 @@ fn our_containers_may_do_their_work_only(_: &World) {
     assert_eq!(names, ["balancer", "collector", "fileserver"]);
     for service in &ours {
         assert_eq!(service.value["read_only"], true, "{}", service.name);
-        assert_eq!(service.value["cap_drop"], json!(["ALL"]), "{}", service.name);
+        assert_eq!(
+            service.value["cap_drop"],
+            json!(["ALL"]),
+            "{}",
+            service.name
+        );
         assert_eq!(service.value["build"]["target"], service.name);
         // Nobody is root, and what is started is what the image starts.
         let image = Image::of(service.name);
@@ -80,12 +87,21 @@ fn our_containers_may_do_their_work_only(_: &World) {
         let options = service.list("security_opt");
         assert_eq!(options, ["no-new-privileges:true"], "{}", service.name);
         for limit in ["mem_limit", "cpus", "pids_limit"] {
-            assert!(service.value.get(limit).is_some(), "{}: {limit}", service.name);
+            assert!(
+                service.value.get(limit).is_some(),
+                "{}: {limit}",
+                service.name
+            );
         }
     }
     // Without the profiles, what is started needs nobody else.
-    let always = compose.services().filter(|s| s.value.get("profiles").is_none());
-    assert_eq!(always.map(|s| s.name).collect::<Vec<_>>(), ["balancer", "fileserver"]);
+    let always = compose
+        .services()
+        .filter(|s| s.value.get("profiles").is_none());
+    assert_eq!(
+        always.map(|s| s.name).collect::<Vec<_>>(),
+        ["balancer", "fileserver"]
+    );
 }
 
 /// For each choice of profiles, the program that people use reads the same services and environments as this test.
@@ -93,7 +109,10 @@ fn compose_itself_reads_the_same(_: &World) {
     for profiles in ["", "telemetry", "telemetry,prometheus"] {
         let mut command = tool::tool("docker-compose");
         command.env("COMPOSE_PROFILES", profiles);
-        command.arg("--file").arg(files::path(compose::FILE)).arg("config");
+        command
+            .arg("--file")
+            .arg(files::path(compose::FILE))
+            .arg("config");
         let said = String::from_utf8(tool::output(&mut command)).unwrap();
         let read = files::yaml("docker-compose config", &said).remove(0);
         let expected = Compose::read(&[]);
@@ -107,7 +126,12 @@ fn compose_itself_reads_the_same(_: &World) {
             assert!(found.is_object(), "{profiles:?} lacks {}", service.name);
             for (name, value) in service.environment() {
                 let known = &found["environment"][&name];
-                assert_eq!(known.as_str().unwrap_or_default(), value, "{name} of {}", service.name);
+                assert_eq!(
+                    known.as_str().unwrap_or_default(),
+                    value,
+                    "{name} of {}",
+                    service.name
+                );
             }
             assert_eq!(found["image"], service.value["image"]);
         }
@@ -230,7 +254,9 @@ impl Stack {
 
     fn wait_until_up(&self, count: usize) {
         let what = format!("{count} file servers up");
-        eventually(PATIENCE, &what, || (self.ask(Admin::up) == count).then_some(()));
+        eventually(PATIENCE, &what, || {
+            (self.ask(Admin::up) == count).then_some(())
+        });
     }
 }
 
@@ -239,7 +265,10 @@ fn replicas_are_found_by_name(_: &World) {
     let mut stack = Stack::up(&compose, 2);
     stack.wait_until_up(2);
     assert!(stack.dns.was_asked("fileserver"));
-    for (container, name) in [(&stack.balancer, "balancer"), (&stack.servers[0], "fileserver")] {
+    for (container, name) in [
+        (&stack.balancer, "balancer"),
+        (&stack.servers[0], "fileserver"),
+    ] {
         assert!(container.is_healthy(&Image::of(name)), "{name}");
     }
     // Three more, with a share of the load within seconds.
@@ -298,7 +327,9 @@ fn records_arrive_in_the_database(_: &World) {
         let rows = influx.query(flux);
         let instances: BTreeSet<_> = rows.iter().filter_map(|row| row.get("instance")).collect();
         let all = ["balancer", "fileserver1", "fileserver2", "fileserver3"];
-        all.iter().all(|name| instances.iter().any(|found| found == name)).then_some(())
+        all.iter()
+            .all(|name| instances.iter().any(|found| found == name))
+            .then_some(())
     });
     assert!(collector.is_healthy(&Image::of("collector")));
     assert_eq!(collector.process.terminate(), Some(0));

@@ -35,7 +35,10 @@ fn context() -> Scratch {
     let context = Scratch::new("context");
     let programs = release::static_programs().unwrap();
     let mut command = tool::tool("cp");
-    command.arg("-r").arg(programs).arg(context.path().join("prebuilt"));
+    command
+        .arg("-r")
+        .arg(programs)
+        .arg(context.path().join("prebuilt"));
     tool::output(&mut command);
     let copy = ["LICENSE-MIT", "LICENSE-APACHE", "infra"];
     let copy = copy.map(files::path);
@@ -45,7 +48,10 @@ fn context() -> Scratch {
     }
     for folder in ["config", "docker"] {
         let mut command = tool::tool("cp");
-        command.arg("-r").arg(copy[2].join(folder)).arg(context.path().join("infra"));
+        command
+            .arg("-r")
+            .arg(copy[2].join(folder))
+            .arg(context.path().join("infra"));
         tool::output(&mut command);
     }
     context
@@ -72,21 +78,45 @@ fn images_serve_and_drain(world: &World) {
         assert_eq!(docker.inspect(&tag, "{{.Config.User}}"), "65532:65532");
     }
     let tree = format!("{}:/srv/files:ro", world.few_files().display());
-    let hardened = ["run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL"];
+    let hardened = [
+        "run",
+        "--detach",
+        "--network=host",
+        "--read-only",
+        "--cap-drop=ALL",
+    ];
     let start = |words: &[&str]| docker.run(&[&hardened[..], words].concat());
-    start(&["--name=server", "--volume", &tree, "--tmpfs=/tmp", "netsocket-fileserver"]);
+    start(&[
+        "--name=server",
+        "--volume",
+        &tree,
+        "--tmpfs=/tmp",
+        "netsocket-fileserver",
+    ]);
     let backend = "NETSOCKET_BACKENDS=server=127.0.0.1:9000";
     start(&["--name=balancer", "--env", backend, "netsocket-balancer"]);
     for name in ["server", "balancer"] {
         eventually(PATIENCE, "a healthy container", || {
             let state: Value =
                 serde_json::from_str(&docker.inspect(name, "{{json .State}}")).unwrap();
-            assert_eq!(state["Running"], true, "{name}: {}", docker.run(&["logs", name]));
+            assert_eq!(
+                state["Running"],
+                true,
+                "{name}: {}",
+                docker.run(&["logs", name])
+            );
             (state["Health"]["Status"] == "healthy").then_some(())
         });
     }
     // By our client in its own image, and from outside.
-    let asked = ["run", "--rm", "--network=host", "netsocket-client", "w24fn", "one.txt"];
+    let asked = [
+        "run",
+        "--rm",
+        "--network=host",
+        "netsocket-client",
+        "w24fn",
+        "one.txt",
+    ];
     assert!(docker.run(&asked).starts_with("FilePath: apples/one.txt"));
     netns::inside(docker.engine(), || {
         let client = Client::of(SocketAddr::from(([127, 0, 0, 1], 8081)));
@@ -101,6 +131,11 @@ fn images_serve_and_drain(world: &World) {
     assert_ne!(shell.code, Some(0));
     for name in ["balancer", "server"] {
         docker.run(&["stop", "--time=30", name]);
-        assert_eq!(docker.inspect(name, "{{.State.ExitCode}}"), "0", "{}", docker.run(&["logs", name]));
+        assert_eq!(
+            docker.inspect(name, "{{.State.ExitCode}}"),
+            "0",
+            "{}",
+            docker.run(&["logs", name])
+        );
     }
 }

@@ -42,17 +42,24 @@ fn blocks(language: &str) -> Vec<(&'static str, String)> {
 /// Whom the first line of a block names as its reader.
 fn reader(block: &str) -> &str {
     let first = block.lines().next().unwrap_or_default();
-    first.strip_prefix("# ").unwrap_or_else(|| panic!("who reads this?\n{block}"))
+    first
+        .strip_prefix("# ")
+        .unwrap_or_else(|| panic!("who reads this?\n{block}"))
 }
 
 fn settings_are_what_their_programs_read(_: &World) {
     for (document, block) in blocks("toml") {
         let name = reader(&block);
-        let program = Program::ALL.into_iter().find(|program| program.name() == name);
+        let program = Program::ALL
+            .into_iter()
+            .find(|program| program.name() == name);
         let program = program.unwrap_or_else(|| panic!("{document}: {name} is no program"));
         let dir = Scratch::new("documented");
         let mut command = clean_command(program.path());
-        command.arg("--check-config").arg("--config").arg(dir.write("x.toml", &block));
+        command
+            .arg("--check-config")
+            .arg("--config")
+            .arg(dir.write("x.toml", &block));
         let ran = Ran::of(command, PATIENCE);
         assert_eq!(ran.code, Some(0), "{document}: {}\n{block}", ran.stderr);
     }
@@ -64,20 +71,31 @@ fn commands_are_what_a_shell_reads(_: &World) {
     for (document, block) in blocks("sh") {
         let dir = Scratch::new("documented");
         tool::output(tool::tool("bash").arg("-n").arg(dir.write("x.sh", &block)));
-        for word in block.split_whitespace().filter(|word| word.starts_with("infra/")) {
+        for word in block
+            .split_whitespace()
+            .filter(|word| word.starts_with("infra/"))
+        {
             assert!(files::path(word).exists(), "{word}");
         }
         for line in block.lines() {
             if let Some(task) = line.trim().strip_prefix("cargo xtask ") {
                 let task = task.split_whitespace().next().unwrap();
-                assert!(usage.contains(&format!("cargo xtask {task}")), "{document}: {line}");
+                assert!(
+                    usage.contains(&format!("cargo xtask {task}")),
+                    "{document}: {line}"
+                );
             }
             // Further words of a program of ours are a subcommand that it has.
             if let Some((_, words)) = line.split_once("netsocket-balancer health") {
-                let help = clean_command(Program::Balancer.path()).args(["health", "--help"]).output();
+                let help = clean_command(Program::Balancer.path())
+                    .args(["health", "--help"])
+                    .output();
                 let help = String::from_utf8(help.unwrap().stdout).unwrap();
                 let flag = words.split([';', ' ']).find(|word| word.starts_with("--"));
-                assert!(flag.is_none_or(|flag| help.contains(flag)), "{document}: {line}");
+                assert!(
+                    flag.is_none_or(|flag| help.contains(flag)),
+                    "{document}: {line}"
+                );
             }
         }
     }
@@ -86,7 +104,10 @@ fn commands_are_what_a_shell_reads(_: &World) {
 fn quoted_lines_are_in_their_files(_: &World) {
     let configuration = files::text("infra/keepalived/keepalived.conf");
     for (document, block) in blocks("text") {
-        assert!(configuration.contains(block.trim_end()), "{document}:\n{block}");
+        assert!(
+            configuration.contains(block.trim_end()),
+            "{document}:\n{block}"
+        );
     }
     // What the documents link to is there.
     for document in DOCUMENTS {
@@ -107,7 +128,11 @@ fn drop_ins_fit_their_units(_: &World) {
         let programs = Program::Balancer.path();
         let programs = format!("{}/netsocket-", programs.parent().unwrap().display());
         let dir = Scratch::new("units");
-        for file in ["netsocket-balancer.service", "netsocket-fileservers.target", unit] {
+        for file in [
+            "netsocket-balancer.service",
+            "netsocket-fileservers.target",
+            unit,
+        ] {
             let text = files::text(&format!("infra/systemd/{file}"));
             dir.write(file, text.replace("/usr/bin/netsocket-", &programs));
         }
@@ -117,24 +142,39 @@ fn drop_ins_fit_their_units(_: &World) {
         std::fs::write(drop_ins.join("own.conf"), &block).unwrap();
         let unit = dir.path().join(unit.replace("@.", "@server."));
         if !unit.exists() {
-            let template = Path::new(unit.file_name().unwrap()).to_str().unwrap().replace("@server.", "@.");
+            let template = Path::new(unit.file_name().unwrap())
+                .to_str()
+                .unwrap()
+                .replace("@server.", "@.");
             std::fs::copy(dir.path().join(template), &unit).unwrap();
         }
         let mut command = tool::tool("systemd-analyze");
         command.args(["verify", "--man=no"]).arg(&unit);
         let output = command.output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(output.status.success() && said.is_empty(), "{document}: {said}\n{block}");
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{document}: {said}\n{block}"
+        );
     }
 }
 
 fn an_overlay_of_ones_own_is_rendered(_: &World) {
     let dir = Scratch::new("overlay");
-    tool::output(tool::tool("cp").arg("-r").arg(files::path("infra/kubernetes")).arg(dir.path()));
+    tool::output(
+        tool::tool("cp")
+            .arg("-r")
+            .arg(files::path("infra/kubernetes"))
+            .arg(dir.path()),
+    );
     let overlays = dir.path().join("kubernetes/overlays");
     let own = overlays.join("own");
     std::fs::create_dir(&own).unwrap();
-    std::fs::copy(overlays.join("production/files.yaml"), own.join("files.yaml")).unwrap();
+    std::fs::copy(
+        overlays.join("production/files.yaml"),
+        own.join("files.yaml"),
+    )
+    .unwrap();
     let mut count = 0;
     for (document, block) in blocks("yaml") {
         assert_eq!(files::yaml(document, &block).len(), 1);
@@ -145,6 +185,7 @@ fn an_overlay_of_ones_own_is_rendered(_: &World) {
     }
     assert_eq!(count, 1);
     let objects = Objects::read(&render(&own));
-    let image = &objects.named("Deployment", "balancer")["spec"]["template"]["spec"]["containers"][0]["image"];
+    let image = &objects.named("Deployment", "balancer")["spec"]["template"]["spec"]["containers"]
+        [0]["image"];
     assert_eq!(image, "images.example/netsocket-balancer:0.1.0");
 }

@@ -52,7 +52,12 @@ fn objects_have_the_shape_that_kubernetes_wants(_: &World) {
             let file = dir.write("objects.yaml", &rendered);
             let ran = Ran::of(validator(version, &file), PATIENCE);
             let said = String::from_utf8_lossy(&ran.stdout).into_owned();
-            assert_eq!(ran.code, Some(0), "{name} for {version}: {said}{}", ran.stderr);
+            assert_eq!(
+                ran.code,
+                Some(0),
+                "{name} for {version}: {said}{}",
+                ran.stderr
+            );
         }
     }
 }
@@ -64,7 +69,10 @@ fn wrong_objects_are_found(_: &World) {
     assert_ne!(wrong, rendered);
     let dir = Scratch::new("kubernetes");
     let file = dir.write("objects.yaml", wrong);
-    assert_ne!(Ran::of(validator(VERSIONS[1], &file), PATIENCE).code, Some(0));
+    assert_ne!(
+        Ran::of(validator(VERSIONS[1], &file), PATIENCE).code,
+        Some(0)
+    );
 }
 
 fn parts_fit_together(_: &World) {
@@ -75,7 +83,9 @@ fn parts_fit_together(_: &World) {
             assert_eq!(found.len(), 1, "{overlay}: {service}");
             let ports = container(found[0])["ports"].as_array().unwrap();
             for port in service["spec"]["ports"].as_array().unwrap() {
-                let target = ports.iter().find(|known| known["name"] == port["targetPort"]);
+                let target = ports
+                    .iter()
+                    .find(|known| known["name"] == port["targetPort"]);
                 assert!(target.is_some(), "{overlay}: {port}");
             }
         }
@@ -84,16 +94,24 @@ fn parts_fit_together(_: &World) {
             assert_eq!(objects.selected(selector).len(), 1, "{overlay}: {budget}");
         }
         for autoscaler in objects.of_kind("HorizontalPodAutoscaler") {
-            let target = autoscaler["spec"]["scaleTargetRef"]["name"].as_str().unwrap();
+            let target = autoscaler["spec"]["scaleTargetRef"]["name"]
+                .as_str()
+                .unwrap();
             let deployment = objects.named("Deployment", target);
             // Both would want to say how many there are.
-            assert!(deployment["spec"]["replicas"].is_null(), "{overlay}: {target}");
+            assert!(
+                deployment["spec"]["replicas"].is_null(),
+                "{overlay}: {target}"
+            );
             assert!(container(deployment)["resources"]["requests"]["cpu"].is_string());
         }
         for policy in objects.of_kind("NetworkPolicy") {
             let selector = &policy["spec"]["podSelector"]["matchLabels"];
             if selector.is_object() {
-                assert!(!objects.selected(selector).is_empty(), "{overlay}: {policy}");
+                assert!(
+                    !objects.selected(selector).is_empty(),
+                    "{overlay}: {policy}"
+                );
             }
         }
         // The balancer asks for the file servers by the name of a service without an address of its own.
@@ -127,22 +145,37 @@ fn pods_may_do_their_work_only(_: &World) {
             let place = format!("{overlay}: {name}");
             assert_eq!(pod["automountServiceAccountToken"], false, "{place}");
             assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{place}");
-            assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{place}");
+            assert_eq!(
+                pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+                "{place}"
+            );
             assert_eq!(pod["containers"].as_array().unwrap().len(), 1, "{place}");
             let container = container(deployment);
             let rights = &container["securityContext"];
             assert_eq!(rights["allowPrivilegeEscalation"], false, "{place}");
             assert_eq!(rights["readOnlyRootFilesystem"], true, "{place}");
             assert_eq!(rights["capabilities"], json!({"drop": ["ALL"]}), "{place}");
-            assert!(container["resources"]["limits"]["memory"].is_string(), "{place}");
+            assert!(
+                container["resources"]["limits"]["memory"].is_string(),
+                "{place}"
+            );
             for probe in ["readinessProbe", "livenessProbe"] {
                 assert_eq!(container[probe]["httpGet"]["port"], "admin", "{place}");
             }
             // What is started is an image of ours, as its user.
-            let image = container["image"].as_str().unwrap().split(':').next().unwrap();
+            let image = container["image"]
+                .as_str()
+                .unwrap()
+                .split(':')
+                .next()
+                .unwrap();
             let image = Image::of(image.strip_prefix("netsocket-").unwrap());
             let pod = &pod["securityContext"];
-            assert_eq!(image.user, format!("{}:{}", pod["runAsUser"], pod["runAsGroup"]), "{place}");
+            assert_eq!(
+                image.user,
+                format!("{}:{}", pod["runAsUser"], pod["runAsGroup"]),
+                "{place}"
+            );
         }
     }
 }
@@ -167,7 +200,9 @@ fn programs_take_the_settings_that_they_get(_: &World) {
             };
             let dir = Scratch::new(name);
             let mut command = clean_command(program.path());
-            command.envs(objects.environment(container)).arg("--check-config");
+            command
+                .envs(objects.environment(container))
+                .arg("--check-config");
             let mut grace = None;
             for word in container["args"].as_array().unwrap() {
                 let word = word.as_str().unwrap();
@@ -177,7 +212,9 @@ fn programs_take_the_settings_that_they_get(_: &World) {
                 }
                 let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
                 let map = volumes[0]["configMap"]["name"].as_str().unwrap();
-                let text = objects.named("ConfigMap", map)["data"][settings].as_str().unwrap();
+                let text = objects.named("ConfigMap", map)["data"][settings]
+                    .as_str()
+                    .unwrap();
                 grace = drain_timeout(text);
                 command.arg(dir.write(settings, text));
             }
@@ -194,6 +231,8 @@ fn programs_take_the_settings_that_they_get(_: &World) {
 
 /// In seconds.
 fn drain_timeout(settings: &str) -> Option<u64> {
-    let line = settings.lines().find_map(|line| line.strip_prefix("drain_timeout = \""))?;
+    let line = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("drain_timeout = \""))?;
     line.strip_suffix("s\"")?.parse().ok()
 }

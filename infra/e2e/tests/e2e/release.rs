@@ -44,26 +44,52 @@ fn the_same_programs_give_the_same_bytes(world: &World) {
 
 fn the_tarball_is_complete(world: &World) {
     let out = world.release();
-    let sums = tool::output(tool::tool("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(out));
+    let sums = tool::output(
+        tool::tool("sha256sum")
+            .args(["--check", "SHA256SUMS"])
+            .current_dir(out),
+    );
     assert_eq!(String::from_utf8(sums).unwrap().matches(": OK").count(), 5);
     let tarball = only(out, ".tar.gz");
     let listed = tool::output(tool::tool("tar").args(["-tvzf"]).arg(&tarball));
     for line in String::from_utf8(listed).unwrap().lines() {
-        assert!(line.contains(" 0/0 ") && line.contains(" 2023-11-14 22:13 "), "{line}");
+        assert!(
+            line.contains(" 0/0 ") && line.contains(" 2023-11-14 22:13 "),
+            "{line}"
+        );
     }
     let root = Scratch::new("root");
     let mut unpack = tool::tool("tar");
-    unpack.args(["-xz", "--strip-components=1", "-f"]).arg(&tarball).arg("-C").arg(root.path());
+    unpack
+        .args(["-xz", "--strip-components=1", "-f"])
+        .arg(&tarball)
+        .arg("-C")
+        .arg(root.path());
     tool::output(&mut unpack);
-    let sums = tool::output(tool::tool("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(root.path()));
+    let sums = tool::output(
+        tool::tool("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(root.path()),
+    );
     assert_eq!(sums, b"");
-    let programs = ["netsocket", "netsocket-balancer", "netsocket-collector", "netsocket-fileserver"];
+    let programs = [
+        "netsocket",
+        "netsocket-balancer",
+        "netsocket-collector",
+        "netsocket-fileserver",
+    ];
     for name in programs {
         let place = |path: String| root.path().join(path);
         let version = tool::output(Command::new(place(format!("usr/bin/{name}"))).arg("--version"));
-        assert!(String::from_utf8(version).unwrap().starts_with(name), "{name}");
+        assert!(
+            String::from_utf8(version).unwrap().starts_with(name),
+            "{name}"
+        );
         let page = fs::read_to_string(place(format!("usr/share/man/man1/{name}.1"))).unwrap();
-        assert!(page.contains(".SH SYNOPSIS") && page.contains("config"), "{page}");
+        assert!(
+            page.contains(".SH SYNOPSIS") && page.contains("config"),
+            "{page}"
+        );
         let script = place(format!("usr/share/bash-completion/completions/{name}"));
         tool::output(tool::tool("bash").arg("-n").arg(script));
         for script in [
@@ -73,11 +99,22 @@ fn the_tarball_is_complete(world: &World) {
             let text = fs::read_to_string(place(script)).unwrap();
             assert!(text.contains(name), "{text}");
         }
-        let parts = fs::read_to_string(place(format!("usr/share/doc/{name}/{name}.cdx.json"))).unwrap();
+        let parts =
+            fs::read_to_string(place(format!("usr/share/doc/{name}/{name}.cdx.json"))).unwrap();
         assert_parts(name, &parts);
     }
-    for unit in ["netsocket-balancer.service", "netsocket-fileserver@.service", "netsocket-collector.service"] {
-        assert!(root.path().join("usr/lib/systemd/system").join(unit).is_file(), "{unit}");
+    for unit in [
+        "netsocket-balancer.service",
+        "netsocket-fileserver@.service",
+        "netsocket-collector.service",
+    ] {
+        assert!(
+            root.path()
+                .join("usr/lib/systemd/system")
+                .join(unit)
+                .is_file(),
+            "{unit}"
+        );
     }
 }
 
@@ -92,7 +129,10 @@ fn assert_parts(program: &str, text: &str) {
     assert_eq!(tokio["purl"], format!("pkg:cargo/tokio@{version}"));
     assert_eq!(tokio["licenses"][0]["expression"], "MIT");
     assert_eq!(tokio["hashes"][0]["content"].as_str().unwrap().len(), 64);
-    assert!(parts.iter().all(|part| part["name"] != "libtest-mimic"), "tests are no part");
+    assert!(
+        parts.iter().all(|part| part["name"] != "libtest-mimic"),
+        "tests are no part"
+    );
 }
 
 /// The one file of that ending.
@@ -108,7 +148,11 @@ fn dpkg(root: &Path, words: &[&str]) -> Command {
     let mut command = clean_command("dpkg");
     command
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .args(["--force-script-chrootless", "--force-not-root", "--force-depends"])
+        .args([
+            "--force-script-chrootless",
+            "--force-not-root",
+            "--force-depends",
+        ])
         .arg(format!("--root={}", root.display()))
         .args(words);
     command
@@ -131,19 +175,33 @@ fn packages_come_work_and_go(world: &World) {
 
     // Users are made, programs start with what was installed, and a change to settings is kept.
     let users = fs::read_to_string(root.path().join("etc/passwd")).unwrap();
-    assert!(users.contains("\nnetsocket-fileserver:") || users.starts_with("netsocket-fileserver:"), "{users}");
+    assert!(
+        users.contains("\nnetsocket-fileserver:") || users.starts_with("netsocket-fileserver:"),
+        "{users}"
+    );
     assert!(root.path().join("srv/files").is_dir());
     serves(root.path(), world);
     let settings = root.path().join("etc/netsocket/balancer.toml");
     let text = fs::read_to_string(&settings).unwrap() + "# changed\n";
     fs::write(&settings, &text).unwrap();
-    let mut again = dpkg(root.path(), &["--force-confdef", "--force-confold", "--install"]);
+    let mut again = dpkg(
+        root.path(),
+        &["--force-confdef", "--force-confold", "--install"],
+    );
     tool::output(again.args(&packages));
     assert_eq!(fs::read_to_string(&settings).unwrap(), text);
 
-    let names = ["netsocket", "netsocket-balancer", "netsocket-collector", "netsocket-fileserver"];
+    let names = [
+        "netsocket",
+        "netsocket-balancer",
+        "netsocket-collector",
+        "netsocket-fileserver",
+    ];
     tool::output(dpkg(root.path(), &["--remove"]).args(names));
-    assert!(settings.is_file(), "settings stay until the package is purged");
+    assert!(
+        settings.is_file(),
+        "settings stay until the package is purged"
+    );
     assert!(!root.path().join("usr/bin/netsocket-balancer").exists());
     tool::output(dpkg(root.path(), &["--purge"]).args(&names[1..]));
     assert_eq!(installed(root.path()), empty);
@@ -155,7 +213,13 @@ fn installed(root: &Path) -> Vec<PathBuf> {
     files.retain(|file| {
         let name = file.strip_prefix(root).unwrap();
         let name = name.to_str().unwrap();
-        let users = ["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/.pwd.lock"];
+        let users = [
+            "etc/passwd",
+            "etc/group",
+            "etc/shadow",
+            "etc/gshadow",
+            "etc/.pwd.lock",
+        ];
         !name.starts_with("var/lib/dpkg/") && !users.iter().any(|user| name.starts_with(user))
     });
     files
@@ -170,11 +234,20 @@ fn serves(root: &Path, world: &World) {
         command
     };
     let mut server = command("netsocket-fileserver", "fileserver.toml");
-    server.args(["--listen", "127.0.0.1:0", "--root"]).arg(world.few_files());
+    server
+        .args(["--listen", "127.0.0.1:0", "--root"])
+        .arg(world.few_files());
     let mut server = Process::start("server", server, Scratch::new("server"));
     let mut balancer = command("netsocket-balancer", "balancer.toml");
     let backend = format!("server={}", server.listening("address"));
-    balancer.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--backend", &backend]);
+    balancer.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--backend",
+        &backend,
+    ]);
     let mut balancer = Process::start("balancer", balancer, Scratch::new("balancer"));
     let address = balancer.listening("address");
     let admin = balancer.listening("admin");

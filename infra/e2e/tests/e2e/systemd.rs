@@ -35,7 +35,10 @@ fn units() -> (Scratch, Vec<String>) {
     let mut names = Vec::new();
     for file in files::below(&files::path(UNITS)) {
         let name = file.file_name().unwrap().to_str().unwrap();
-        if ![".service", ".socket", ".target"].iter().any(|end| name.ends_with(end)) {
+        if ![".service", ".socket", ".target"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             continue;
         }
         let text = files::text(&format!("{UNITS}/{name}"));
@@ -52,7 +55,9 @@ fn units() -> (Scratch, Vec<String>) {
 /// Everything that `systemd-analyze verify` has to say.
 fn verified(unit: &Path) -> (bool, String) {
     let mut command = tool::tool("systemd-analyze");
-    command.args(["verify", "--man=no", "--recursive-errors=yes"]).arg(unit);
+    command
+        .args(["verify", "--man=no", "--recursive-errors=yes"])
+        .arg(unit);
     let output = command.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
@@ -61,14 +66,21 @@ fn verified(unit: &Path) -> (bool, String) {
 fn units_have_no_mistakes(_: &World) {
     let (dir, names) = units();
     for name in names {
-        assert_eq!(verified(&dir.path().join(&name)), (true, String::new()), "{name}");
+        assert_eq!(
+            verified(&dir.path().join(&name)),
+            (true, String::new()),
+            "{name}"
+        );
     }
 }
 
 fn a_mistake_is_found(_: &World) {
     let (dir, _) = units();
     let text = files::text("infra/systemd/netsocket-collector.service");
-    let wrong = dir.write("netsocket-wrong.service", text.replace("Restart=", "Restrat="));
+    let wrong = dir.write(
+        "netsocket-wrong.service",
+        text.replace("Restart=", "Restrat="),
+    );
     let (_, said) = verified(&wrong);
     assert!(said.contains("Restrat"), "{said}");
 }
@@ -102,7 +114,9 @@ fn every_call_of_a_server_is_allowed(world: &World) {
     };
     let mut command = started(Program::Fileserver, "netsocket-fileserver@.service");
     command.args(["--listen", "127.0.0.1:0", "--name", "server", "--root"]);
-    command.args([world.few_files()]).args(["--admin", "127.0.0.1:0"]);
+    command
+        .args([world.few_files()])
+        .args(["--admin", "127.0.0.1:0"]);
     let mut server = Process::start("traced-server", command, Scratch::new("traced"));
     let address = server.listening("address");
     let mut command = started(Program::Balancer, "netsocket-balancer.service");
@@ -120,12 +134,21 @@ fn every_call_of_a_server_is_allowed(world: &World) {
         tool::output(tool::tool("kill").args(["-TERM", &program]));
         assert_eq!(traced.wait(PATIENCE).code(), Some(0));
     }
-    for unit in ["netsocket-balancer.service", "netsocket-fileserver@.service"] {
+    for unit in [
+        "netsocket-balancer.service",
+        "netsocket-fileserver@.service",
+    ] {
         let allowed = allowed(unit);
         let text = std::fs::read_to_string(trace(unit)).unwrap();
         let called: BTreeSet<&str> = text.lines().filter_map(call).collect();
-        assert!(called.contains("accept4") && called.contains("execve"), "{called:?}");
-        let refused: Vec<_> = called.iter().filter(|name| !allowed.contains(**name)).collect();
+        assert!(
+            called.contains("accept4") && called.contains("execve"),
+            "{called:?}"
+        );
+        let refused: Vec<_> = called
+            .iter()
+            .filter(|name| !allowed.contains(**name))
+            .collect();
         assert!(refused.is_empty(), "{unit} would refuse {refused:?}");
     }
 }
@@ -141,7 +164,9 @@ fn only_child(parent: u32) -> String {
 fn call(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(' ')?;
     let (name, _) = rest.trim_start().split_once('(')?;
-    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (is_name && !name.is_empty()).then_some(name)
 }
 
@@ -149,7 +174,10 @@ fn call(line: &str) -> Option<&str> {
 fn allowed(unit: &str) -> BTreeSet<String> {
     let text = files::text(&format!("{UNITS}/{unit}"));
     let mut allowed = BTreeSet::new();
-    for filter in text.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
+    for filter in text
+        .lines()
+        .filter_map(|line| line.strip_prefix("SystemCallFilter="))
+    {
         match filter.strip_prefix('~') {
             Some(denied) => {
                 for name in expanded(denied) {

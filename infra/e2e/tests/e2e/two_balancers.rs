@@ -63,8 +63,11 @@ impl Pair {
     /// The file servers that had sessions here.
     fn used(&self) -> Vec<String> {
         let backends = self.admin(Admin::backends);
-        let used = backends.iter().filter(|backend| backend["total"].as_u64() > Some(0));
-        used.map(|backend| backend["name"].as_str().unwrap().to_owned()).collect()
+        let used = backends
+            .iter()
+            .filter(|backend| backend["total"].as_u64() > Some(0));
+        used.map(|backend| backend["name"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -128,7 +131,10 @@ fn a_dead_balancer_is_replaced(world: &World) {
     let servers = NAMES.map(|name| file_server(&mut lan, name, world));
     let mut text = files::text(BALANCER);
     for ((_, machine), documented) in servers.iter().zip(["21", "22", "23"]) {
-        text = text.replace(&format!("192.0.2.{documented}"), &machine.address.to_string());
+        text = text.replace(
+            &format!("192.0.2.{documented}"),
+            &machine.address.to_string(),
+        );
     }
     let machines = ["balancer1", "balancer2"].map(|name| lan.machine(name));
     let [mut first, mut second] = machines.map(|machine| Pair::start(machine, &text));
@@ -160,7 +166,12 @@ fn a_dead_balancer_is_replaced(world: &World) {
     // The first one is back, and the address stays where it is, until that whole machine is gone.
     first.balancer = balancer(&first.machine, &text);
     eventually(PATIENCE, "the first one ready", || {
-        first.keepalived.log().matches("Entering BACKUP STATE").nth(1).map(drop)
+        first
+            .keepalived
+            .log()
+            .matches("Entering BACKUP STATE")
+            .nth(1)
+            .map(drop)
     });
     assert!(second.has_address() && !first.has_address());
     second.machine.ip(&["link", "set", "eth0", "down"]);
