@@ -7,7 +7,7 @@ use e2e::client::Client;
 use e2e::process::{Process, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, eventually, files, tool};
+use e2e::{PATIENCE, access_log, eventually, files, tool};
 
 use crate::world::World;
 
@@ -100,7 +100,7 @@ fn services_are_hardened(_: &World) {
     }
 }
 
-/// Balancer and file server are traced from start to end with a session in between: what they call is in the filter of
+/// Balancer and file server are traced from start to end, with a session and a restart of the balancer in between: what they call is in the filter of
 /// their unit, or is something that they can do without.
 fn every_call_of_a_server_is_allowed(world: &World) {
     let traces = Scratch::new("traces");
@@ -128,10 +128,19 @@ fn every_call_of_a_server_is_allowed(world: &World) {
     eventually(PATIENCE, "an archive", || {
         (client.run(&["w24ft", "bin", "txt"]).code == Some(0)).then_some(())
     });
-    for traced in [&mut balancer, &mut server] {
-        // A signal to strace is not for the program.
-        let program = only_child(traced.id());
-        tool::output(tool::tool("kill").args(["-TERM", &program]));
+    // Another balancer takes over from the first one.
+    signal("-USR2", &only_child(balancer.id()));
+    let successor = eventually(PATIENCE, "a successor", || {
+        let log = balancer.log();
+        let events = access_log::events(&log, "handed over");
+        events.first()?["successor"].as_u64()
+    });
+    let served = only_child(server.id());
+    for (traced, program) in [
+        (&mut balancer, successor.to_string()),
+        (&mut server, served),
+    ] {
+        signal("-TERM", &program);
         assert_eq!(traced.wait(PATIENCE).code(), Some(0));
     }
     for unit in [
@@ -151,6 +160,11 @@ fn every_call_of_a_server_is_allowed(world: &World) {
             .collect();
         assert!(refused.is_empty(), "{unit} would refuse {refused:?}");
     }
+}
+
+/// A signal to `strace` would not be for the program.
+fn signal(which: &str, process: &str) {
+    tool::output(tool::tool("kill").args([which, process]));
 }
 
 fn only_child(parent: u32) -> String {
