@@ -1,6 +1,6 @@
 //! Docker's engine for one test, in a network and with processes of its own: all of it is gone with its value. Needs root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::scratch::Scratch;
 
 /// The engine loads its plugins before it answers.
 const START: Duration = Duration::from_secs(60);
-/// For a build or the start of a container.
-const STEP: Duration = Duration::from_secs(180);
+/// For a build or the start of containers.
+pub const STEP: Duration = Duration::from_secs(180);
 
 /// The version from which on the client builds by a plugin only.
 const WITHOUT_BUILDER: u32 = 23;
@@ -64,13 +64,22 @@ pub struct Docker {
     dir: Scratch,
 }
 
+/// The networks of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Networks {
+    /// One that all containers share with the engine.
+    Shared,
+    /// Bridges with Docker's own DNS server, which need rules of iptables.
+    Bridges,
+}
+
 impl Docker {
     /// Starts an engine without images.
     ///
     /// # Panics
     /// Where it does not come up.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(networks: Networks) -> Self {
         let dir = Scratch::new("docker");
         let place = |name: &str| dir.path().join(name).display().to_string();
         let mut command = clean_command("unshare");
@@ -96,8 +105,9 @@ impl Docker {
             .arg(format!("unix://{}", place("socket")));
         command.args(["--data-root", &place("data"), "--exec-root", &place("exec")]);
         command.args(["--pidfile", &place("pid"), "--storage-driver=vfs"]);
-        // Its containers share its network, so it needs no bridge and no rules.
-        command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+        if networks == Networks::Shared {
+            command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+        }
         let engine = Process::start("dockerd", command, Scratch::new("dockerd-log"));
         let client = client().unwrap_or_else(|reason| panic!("{reason}"));
         let mut docker = Self {
@@ -131,7 +141,17 @@ impl Docker {
     /// A command of the client.
     #[must_use]
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = clean_command(&self.client);
+        self.for_client(&self.client, words)
+    }
+
+    /// A command of `docker-compose`.
+    #[must_use]
+    pub fn compose(&self, words: &[&str]) -> Command {
+        self.for_client(Path::new("docker-compose"), words)
+    }
+
+    fn for_client(&self, client: &Path, words: &[&str]) -> Command {
+        let mut command = clean_command(client);
         let socket = format!("unix://{}", self.dir.path().join("socket").display());
         command
             .env("DOCKER_HOST", socket)

@@ -35,6 +35,8 @@ pub enum Requirement {
     Compose,
     /// Docker's engine, and static programs for its images.
     Docker,
+    /// The same, `docker-compose` and rules for its networks.
+    DockerNetworks,
     /// `systemd-analyze` and `strace`.
     Systemd,
     /// kustomize, and the schemas of Kubernetes.
@@ -75,6 +77,10 @@ impl Requirement {
                 docker::client()?;
                 release::static_programs().map(drop)
             }
+            Self::DockerNetworks => {
+                Self::Docker.check()?;
+                all_in_path(&["docker-compose", "iptables"])
+            }
             Self::Systemd => all_in_path(&["systemd-analyze", "strace"]),
             Self::Kubernetes => {
                 kubernetes::renderer()?;
@@ -103,6 +109,7 @@ impl Requirement {
             Self::Keepalived => "keepalived",
             Self::Compose => "docker-compose",
             Self::Docker => "docker",
+            Self::DockerNetworks => "docker-networks",
             Self::Systemd => "systemd",
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",

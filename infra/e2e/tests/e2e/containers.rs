@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use e2e::admin::Admin;
 use e2e::client::Client;
-use e2e::docker::Docker;
+use e2e::compose;
+use e2e::docker::{Docker, Networks, STEP};
 use e2e::process::Ran;
 use e2e::scratch::Scratch;
 use e2e::{PATIENCE, dockerfile, eventually, files, http, netns, release, tool};
@@ -15,7 +17,15 @@ crate::tests![
     every_file_of_an_image_reaches_its_build,
     #[needs(Docker)]
     images_serve_and_drain,
+    #[needs(DockerNetworks)]
+    replicas_of_compose_come_and_go,
 ];
+
+/// The tag that compose starts unless it is told otherwise.
+const TAG: &str = "0.1.0";
+
+/// As many descriptors as any machine of tests has.
+const OPEN_FILES: &str = "4096";
 
 /// What is left out of a build cannot be copied in it.
 fn every_file_of_an_image_reaches_its_build(_: &World) {
@@ -57,11 +67,11 @@ fn context() -> Scratch {
     context
 }
 
-fn images_serve_and_drain(world: &World) {
-    let docker = Docker::start();
+/// Images of these targets.
+fn build(docker: &Docker, targets: &[&str]) {
     let context = context();
-    for target in ["fileserver", "balancer", "collector", "client"] {
-        let tag = format!("netsocket-{target}");
+    for target in targets {
+        let tag = format!("netsocket-{target}:{TAG}");
         let file = context.path().join(dockerfile::FILE);
         docker.run(&[
             "build",
@@ -77,6 +87,12 @@ fn images_serve_and_drain(world: &World) {
         assert_eq!(docker.inspect(&tag, version), "7.7");
         assert_eq!(docker.inspect(&tag, "{{.Config.User}}"), "65532:65532");
     }
+}
+
+fn images_serve_and_drain(world: &World) {
+    let docker = Docker::start(Networks::Shared);
+    build(&docker, &["fileserver", "balancer", "collector", "client"]);
+    let image = |target: &str| format!("netsocket-{target}:{TAG}");
     let tree = format!("{}:/srv/files:ro", world.few_files().display());
     let hardened = [
         "run",
@@ -91,10 +107,10 @@ fn images_serve_and_drain(world: &World) {
         "--volume",
         &tree,
         "--tmpfs=/tmp",
-        "netsocket-fileserver",
+        &image("fileserver"),
     ]);
     let backend = "NETSOCKET_BACKENDS=server=127.0.0.1:9000";
-    start(&["--name=balancer", "--env", backend, "netsocket-balancer"]);
+    start(&["--name=balancer", "--env", backend, &image("balancer")]);
     for name in ["server", "balancer"] {
         eventually(PATIENCE, "a healthy container", || {
             let state: Value =
@@ -113,7 +129,7 @@ fn images_serve_and_drain(world: &World) {
         "run",
         "--rm",
         "--network=host",
-        "netsocket-client",
+        &image("client"),
         "w24fn",
         "one.txt",
     ];
@@ -138,4 +154,68 @@ fn images_serve_and_drain(world: &World) {
             docker.run(&["logs", name])
         );
     }
+}
+
+/// The file itself, by the real engine with its own networks and names; only services of ours, as Kafka and the others
+/// cannot be fetched.
+fn replicas_of_compose_come_and_go(_: &World) {
+    let docker = Docker::start(Networks::Bridges);
+    build(&docker, &["fileserver", "balancer"]);
+    let compose = |words: &[&str]| {
+        let file = files::path(compose::FILE);
+        let before = [
+            "--project-name",
+            "netsocket",
+            "--file",
+            file.to_str().unwrap(),
+        ];
+        let mut command = docker.compose(&[&before[..], words].concat());
+        command.envs([("COMPOSE_PROFILES", ""), ("NETSOCKET_KAFKA", "")]);
+        command.envs([("OPEN_FILES", OPEN_FILES), ("NETSOCKET_TAG", TAG)]);
+        let ran = Ran::of(command, STEP);
+        assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.stderr);
+    };
+    let scale = |count: usize| {
+        let scale = format!("--scale=fileserver={count}");
+        compose(&[
+            "up",
+            "--no-build",
+            "--detach",
+            &scale,
+            "balancer",
+            "fileserver",
+        ]);
+    };
+    let admin = Admin(SocketAddr::from(([127, 0, 0, 1], 8404)));
+    let client = Client::of(SocketAddr::from(([127, 0, 0, 1], 8081)));
+    scale(5);
+    netns::inside(docker.engine(), || {
+        eventually(PATIENCE, "the published ports", || {
+            http::get(admin.0, "/healthz").ok()
+        });
+        eventually(PATIENCE, "five replicas", || {
+            (admin.up() == 5).then_some(())
+        });
+        eventually(PATIENCE, "sessions on each of them", || {
+            assert_eq!(client.run(&["w24fn", "protocol.md"]).code, Some(0));
+            let served = |backend: &Value| backend["total"].as_u64() > Some(0);
+            admin.backends().iter().all(served).then_some(())
+        });
+    });
+    scale(2);
+    netns::inside(docker.engine(), || {
+        eventually(PATIENCE, "two replicas", || {
+            (admin.backends().len() == 2).then_some(())
+        });
+        assert_eq!(client.run(&["w24ft", "md"]).code, Some(0));
+    });
+    compose(&["stop"]);
+    let codes = docker.run(&[
+        "inspect",
+        "--format",
+        "{{.State.ExitCode}}",
+        "netsocket_balancer_1",
+        "netsocket_fileserver_1",
+    ]);
+    assert_eq!(codes, "0\n0");
 }
