@@ -49,6 +49,8 @@ pub(crate) struct Control {
     tasks: JoinSet<()>,
     history: Arc<History>,
     producer: Option<Producer>,
+    /// Tells what happens, to whoever listens to records.
+    pub(crate) events: Events,
     /// Ends telemetry.
     finished: CancellationToken,
     /// Ends the admin HTTP, and what the service manager is told.
@@ -90,7 +92,7 @@ impl Control {
             producer: producer.clone(),
         };
         let events = Events::new(identity.clone(), sinks.clone());
-        shared.pool.tell_events(events);
+        shared.pool.tell_events(events.clone());
         let finished = CancellationToken::new();
         let source = Arc::clone(shared);
         tasks.spawn(heartbeat(
@@ -109,6 +111,7 @@ impl Control {
             tasks,
             history,
             producer,
+            events,
             finished,
             closed,
             admin_over: None,

@@ -2,15 +2,18 @@
 
 use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
 
+use crate::admission::Refusal;
 use crate::backend::Backend;
 use crate::record::millis;
 use crate::shared::Shared;
 
 /// Copies the counters.
 pub(crate) fn figures(shared: &Shared) -> Figures {
+    let live = shared.live.load();
     Figures {
         client_count: shared.counters.total(),
         active_clients: shared.counters.active(),
+        session_limit: session_limit(shared),
         backends: shared
             .pool
             .shown()
@@ -22,9 +25,24 @@ pub(crate) fn figures(shared: &Shared) -> Figures {
             bytes_down: shared.counters.bytes_down(),
             retries: shared.counters.retries(),
             accept_errors: shared.counters.accept_errors(),
+            refused: Refusal::ALL
+                .iter()
+                .map(|&refusal| live.admission.refused(refusal))
+                .sum(),
+            queued: shared.queue.len() as u64,
+            queue_limit: shared.settings.load().config.queue.length as u64,
+            backends_up: shared.pool.up_count() as u64,
         }),
         fileserver: None,
     }
+}
+
+/// Sessions that settings and descriptors allow.
+pub(crate) fn session_limit(shared: &Shared) -> u64 {
+    let set = shared.live.load().admission.limits().connections;
+    set.map_or(shared.budget.sessions, |most| {
+        shared.budget.sessions.min(most.get().into())
+    })
 }
 
 fn backend_record(backend: &Backend) -> BackendRecord {

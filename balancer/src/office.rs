@@ -46,6 +46,7 @@ impl Office {
                 source: bound.source,
                 checks: Arc::clone(&control.checks),
                 setups: Arc::clone(&control.setups),
+                events: control.events.clone(),
             },
             heirlooms: Heirlooms {
                 listen: bound.listener,

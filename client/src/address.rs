@@ -1,4 +1,4 @@
-//! Where the service is: `HOST:PORT`.
+//! Where the service is: `HOST:PORT`, or several of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -58,9 +58,93 @@ impl fmt::Display for ServerAddress {
     }
 }
 
+/// Where the service is: the addresses to try, in their order. At least one, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers(Vec<ServerAddress>);
+
+impl Servers {
+    /// All of them, in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = &ServerAddress> {
+        self.0.iter()
+    }
+
+    /// How many there are; at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them, beginning with number `first`, counted round.
+    pub fn round_from(&self, first: usize) -> impl Iterator<Item = (usize, &ServerAddress)> {
+        let count = self.0.len();
+        let numbered = self.0.iter().enumerate();
+        numbered.cycle().skip(first % count.max(1)).take(count)
+    }
+}
+
+impl From<ServerAddress> for Servers {
+    fn from(server: ServerAddress) -> Self {
+        Self(vec![server])
+    }
+}
+
+/// The text is no list of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{AddressError}; several with commas between them, each once")]
+pub struct ServersError;
+
+impl FromStr for Servers {
+    type Err = ServersError;
+
+    fn from_str(text: &str) -> Result<Self, ServersError> {
+        let mut servers: Vec<ServerAddress> = Vec::new();
+        for part in text.split(',') {
+            let server = part.trim().parse().map_err(|_| ServersError)?;
+            if servers.contains(&server) {
+                return Err(ServersError);
+            }
+            servers.push(server);
+        }
+        Ok(Self(servers))
+    }
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, server) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{server}")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_are_tried_round_from_any_of_them() {
+        let servers: Servers = "a:1, b:2,[::1]:3".parse().unwrap();
+        assert_eq!(servers.to_string(), "a:1,b:2,[::1]:3");
+        let round = |first| {
+            let round = servers.round_from(first);
+            round.map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(round(0), [0, 1, 2]);
+        assert_eq!(round(2), [2, 0, 1]);
+        assert_eq!(round(7), [1, 2, 0]);
+        assert_eq!(servers.round_from(1).next().unwrap().1.host, "b");
+    }
+
+    #[test]
+    fn a_list_with_a_gap_or_a_repetition_is_refused() {
+        for text in ["", ",", "a:1,", "a:1,,b:2", "a:1,a:1", "a:1 b:2"] {
+            assert_eq!(text.parse::<Servers>(), Err(ServersError), "{text}");
+        }
+    }
 
     #[test]
     fn names_and_addresses_are_read_and_shown_alike() {

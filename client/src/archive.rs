@@ -1,18 +1,28 @@
-//! What makes an archive the one that was planned: the rules, without any I/O.
+//! What makes an answer the one that was announced: the rules for its blocks and its trailer, without any I/O.
 
 use bytes::Bytes;
 use netsocket_protocol::block::{Block, BlockError};
-use netsocket_protocol::message::{Plan, Trailer};
+use netsocket_protocol::message::Trailer;
 
-/// Why an archive is not the one that the server planned or sent.
+/// Why what came is not what the server planned or sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// A block is cut short or its checksum is wrong.
     #[error(transparent)]
     Block(#[from] BlockError),
-    /// The plan begins in the middle, though the whole was asked for.
-    #[error("it begins with block {0} instead of block 0")]
-    Beginning(u64),
+    /// The answer begins elsewhere than it was asked to.
+    #[error("it begins with {unit} {got} instead of {unit} {expected}")]
+    Beginning {
+        /// `block` or `byte`.
+        unit: &'static str,
+        /// What was asked for.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// The answer is about another archive or file than the one that was asked to go on.
+    #[error("it goes on with something else than it began with")]
+    Another,
     /// A block is out of order, missing or sent twice.
     #[error("block {got} came where block {expected} was due")]
     Order {
@@ -24,9 +34,17 @@ pub enum Damage {
     /// There are more or fewer blocks than planned.
     #[error("{got} blocks came where {planned} were planned")]
     Blocks {
-        /// Blocks in the plan.
+        /// Blocks that were due in this answer.
         planned: u64,
         /// Blocks that came, or that the trailer claims.
+        got: u64,
+    },
+    /// There are more or fewer bytes than were announced.
+    #[error("{got} bytes came where {due} were due")]
+    Length {
+        /// Bytes by what was said before the first.
+        due: u64,
+        /// Bytes that came.
         got: u64,
     },
     /// The trailer counts other bytes than came.
@@ -42,67 +60,100 @@ pub enum Damage {
     Digest,
 }
 
-/// Holds an archive against its plan, block by block, and against its trailer.
+/// What an answer has announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// So many blocks.
+    Blocks(u64),
+    /// So many bytes, in however many blocks.
+    Bytes(u64),
+}
+
+/// A block that was found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Their CRC-32.
+    pub checksum: u32,
+}
+
+/// Holds one answer against what it has announced, block by block, and against its trailer.
 #[derive(Debug)]
 pub struct Verifier {
-    planned: u64,
-    next: u64,
+    /// The number of the first block.
+    first: u64,
+    due: Due,
+    blocks: u64,
     bytes: u64,
     hasher: blake3::Hasher,
 }
 
 impl Verifier {
-    /// A verifier for the whole archive of `plan`.
-    ///
-    /// # Errors
-    /// [`Damage::Beginning`] where the plan leaves out the first blocks.
-    pub fn new(plan: &Plan) -> Result<Self, Damage> {
-        if plan.first_block != 0 {
-            return Err(Damage::Beginning(plan.first_block));
-        }
-        Ok(Self {
-            planned: plan.blocks,
-            next: 0,
+    /// A verifier for an answer that begins with block `first`.
+    #[must_use]
+    pub fn new(first: u64, due: Due) -> Self {
+        Self {
+            first,
+            due,
+            blocks: 0,
             bytes: 0,
             hasher: blake3::Hasher::new(),
-        })
+        }
     }
 
-    /// The bytes of the payload of the next data frame.
+    /// The next data frame's payload, found right.
     ///
     /// # Errors
-    /// [`Damage`] where it is damaged or not the next block of the plan.
-    pub fn block(&mut self, payload: Bytes) -> Result<Bytes, Damage> {
-        let block = Block::from_payload(payload)?;
-        if block.index != self.next {
+    /// [`Damage`] where it is damaged or not the block that is due.
+    pub fn block(&mut self, payload: Bytes) -> Result<Verified, Damage> {
+        // Behind the number; a payload without it is found below.
+        let checksum = payload
+            .get(8..12)
+            .and_then(|four| four.try_into().ok())
+            .map_or(0, u32::from_be_bytes);
+        let Block { index, bytes } = Block::from_payload(payload)?;
+        let expected = self.first.saturating_add(self.blocks);
+        if index != expected {
             return Err(Damage::Order {
-                expected: self.next,
-                got: block.index,
+                expected,
+                got: index,
             });
         }
-        if self.next >= self.planned {
-            return Err(Damage::Blocks {
-                planned: self.planned,
-                got: self.next.saturating_add(1),
-            });
+        let (blocks, sum) = (self.blocks + 1, self.bytes + bytes.len() as u64);
+        match self.due {
+            Due::Blocks(planned) if blocks > planned => {
+                return Err(Damage::Blocks {
+                    planned,
+                    got: blocks,
+                });
+            }
+            Due::Bytes(due) if sum > due => return Err(Damage::Length { due, got: sum }),
+            // An empty block could come for ever.
+            Due::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
+            Due::Blocks(_) | Due::Bytes(_) => {}
         }
-        self.next += 1;
-        self.bytes += block.bytes.len() as u64;
-        self.hasher.update(&block.bytes);
-        Ok(block.bytes)
+        (self.blocks, self.bytes) = (blocks, sum);
+        self.hasher.update(&bytes);
+        Ok(Verified { bytes, checksum })
     }
 
-    /// Whether all that came is all that was planned and sent.
+    /// Whether all that came is all that was announced and sent.
     ///
     /// # Errors
     /// [`Damage`] where a count or the digest differs.
     pub fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
-        for got in [self.next, trailer.blocks] {
-            if got != self.planned {
-                return Err(Damage::Blocks {
-                    planned: self.planned,
-                    got,
-                });
+        let planned = match self.due {
+            Due::Blocks(planned) => planned,
+            Due::Bytes(due) if due != self.bytes => {
+                let got = self.bytes;
+                return Err(Damage::Length { due, got });
+            }
+            Due::Bytes(_) => self.blocks,
+        };
+        for got in [self.blocks, trailer.blocks] {
+            if got != planned {
+                return Err(Damage::Blocks { planned, got });
             }
         }
         if trailer.bytes != self.bytes {
@@ -122,23 +173,8 @@ impl Verifier {
 mod tests {
     use bytes::BytesMut;
     use netsocket_protocol::frame::HEADER;
-    use netsocket_protocol::message::Compression;
 
     use super::*;
-
-    fn plan(blocks: u64) -> Plan {
-        Plan {
-            plan: "p".to_owned(),
-            files: 1,
-            file_bytes: 6,
-            tar_bytes: 6,
-            block_bytes: 3,
-            blocks,
-            first_block: 0,
-            compression: Compression::Gzip,
-            sketch: String::new(),
-        }
-    }
 
     fn payload(index: u64, bytes: &'static [u8]) -> Bytes {
         let mut frame = BytesMut::new();
@@ -157,39 +193,44 @@ mod tests {
         }
     }
 
-    fn whole() -> Verifier {
-        let mut verifier = Verifier::new(&plan(2)).unwrap();
-        assert_eq!(verifier.block(payload(0, b"abc")).unwrap(), "abc");
-        assert_eq!(verifier.block(payload(1, b"def")).unwrap(), "def");
+    fn whole(first: u64, due: Due) -> Verifier {
+        let mut verifier = Verifier::new(first, due);
+        assert_eq!(verifier.block(payload(first, b"abc")).unwrap().bytes, "abc");
+        let second = verifier.block(payload(first + 1, b"def")).unwrap();
+        assert_eq!(second.bytes, "def");
+        assert_eq!(second.checksum, crc32fast::hash(b"def"));
         verifier
     }
 
     #[test]
-    fn what_was_planned_and_sent_is_accepted() {
-        assert_eq!(whole().finish(&trailer()), Ok(()));
+    fn what_was_announced_and_sent_is_accepted() {
+        for due in [Due::Blocks(2), Due::Bytes(6)] {
+            assert_eq!(whole(0, due).finish(&trailer()), Ok(()));
+            assert_eq!(whole(17, due).finish(&trailer()), Ok(()));
+        }
     }
 
     #[test]
-    fn blocks_come_once_in_order_and_no_more_than_planned() {
-        let mut verifier = Verifier::new(&plan(2)).unwrap();
+    fn blocks_come_once_in_order_and_no_more_than_announced() {
+        let mut verifier = Verifier::new(5, Due::Blocks(2));
         let order = |expected, got| Err(Damage::Order { expected, got });
-        assert_eq!(verifier.block(payload(1, b"def")), order(0, 1));
-        verifier.block(payload(0, b"abc")).unwrap();
-        assert_eq!(verifier.block(payload(0, b"abc")), order(1, 0));
-        verifier.block(payload(1, b"def")).unwrap();
+        assert_eq!(verifier.block(payload(6, b"def")), order(5, 6));
+        verifier.block(payload(5, b"abc")).unwrap();
+        assert_eq!(verifier.block(payload(5, b"abc")), order(6, 5));
+        verifier.block(payload(6, b"def")).unwrap();
         assert_eq!(
-            verifier.block(payload(2, b"ghi")),
+            verifier.block(payload(7, b"ghi")),
             Err(Damage::Blocks { planned: 2, got: 3 })
         );
-    }
-
-    #[test]
-    fn a_plan_that_begins_in_the_middle_is_refused() {
-        let middle = Plan {
-            first_block: 1,
-            ..plan(2)
-        };
-        assert_eq!(Verifier::new(&middle).err(), Some(Damage::Beginning(1)));
+        let mut verifier = whole(0, Due::Bytes(7));
+        assert_eq!(
+            verifier.block(payload(2, b"gh")),
+            Err(Damage::Length { due: 7, got: 8 })
+        );
+        assert_eq!(
+            verifier.block(payload(2, b"")),
+            Err(Damage::Block(BlockError::CutShort))
+        );
     }
 
     #[test]
@@ -206,20 +247,28 @@ mod tests {
             digest: "0".repeat(64),
             ..trailer()
         };
-        assert_eq!(
-            whole().finish(&blocks),
-            Err(Damage::Blocks { planned: 2, got: 1 })
-        );
-        assert_eq!(
-            whole().finish(&bytes),
-            Err(Damage::Bytes { sent: 7, got: 6 })
-        );
-        assert_eq!(whole().finish(&digest), Err(Damage::Digest));
-        let mut short = Verifier::new(&plan(2)).unwrap();
+        for due in [Due::Blocks(2), Due::Bytes(6)] {
+            assert_eq!(
+                whole(0, due).finish(&blocks),
+                Err(Damage::Blocks { planned: 2, got: 1 })
+            );
+            assert_eq!(
+                whole(0, due).finish(&bytes),
+                Err(Damage::Bytes { sent: 7, got: 6 })
+            );
+            assert_eq!(whole(0, due).finish(&digest), Err(Damage::Digest));
+        }
+        let mut short = Verifier::new(0, Due::Blocks(2));
         short.block(payload(0, b"abc")).unwrap();
         assert_eq!(
             short.finish(&trailer()),
             Err(Damage::Blocks { planned: 2, got: 1 })
+        );
+        let mut short = Verifier::new(0, Due::Bytes(6));
+        short.block(payload(0, b"abc")).unwrap();
+        assert_eq!(
+            short.finish(&trailer()),
+            Err(Damage::Length { due: 6, got: 3 })
         );
     }
 }

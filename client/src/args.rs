@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
-use crate::wording;
+use crate::help;
+use crate::security::SecurityArgs;
 
 /// Asks a NetSocket file service for lists, files and archives.
 #[derive(Debug, Parser)]
@@ -23,6 +24,10 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     pub server: Option<String>,
 
+    /// TLS and the token.
+    #[command(flatten)]
+    pub security: SecurityArgs,
+
     /// Print each result as one JSON object on one line
     #[arg(long)]
     pub json: bool,
@@ -31,7 +36,7 @@ pub struct Args {
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Where an archive goes, - for standard output [default: ~/w24project/temp.tar.gz]
+    /// Where an archive or a file goes, - for standard output [default: see help COMMAND]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -51,14 +56,14 @@ impl Args {
 
     fn described() -> clap::Command {
         Self::command().after_help(format!(
-            "Commands:\n{}\n\
+            "{}\n\
              Flags stand before the command: everything behind its first word belongs to it.\n\n\
              Without a command and without a terminal, commands are read from standard\n\
              input, one a line. The first that fails ends it; a line that begins with -\n\
              may fail, one that begins with # is a note.\n\n\
              Exit codes: 0 found or done, 1 nothing found, 2 usage, 3 cannot connect,\n\
              4 transfer failed, 130 interrupted.",
-            wording::help()
+            help::list()
         ))
     }
 }

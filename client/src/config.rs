@@ -7,25 +7,33 @@ use netsocket_settings::{
 };
 use serde::Deserialize;
 
-use crate::address::{AddressError, ServerAddress};
+use crate::address::ServersError;
 use crate::args::Args;
 use crate::connection::Timeouts;
+use crate::dial::Service;
 use crate::places::Places;
+use crate::security::{RawSecurity, SECURITY_KEYS, security};
 
 /// Where the service is: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
 /// How long a connection may take, and the server's greeting on it.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long no byte may come while an answer is due. A server that walks a large tree says nothing meanwhile.
-pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long no byte may come in the middle of a transfer.
+pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a transfer that was lost is tried again without a block of it coming.
+pub const DEFAULT_RETRY_DEADLINE: Duration = Duration::from_secs(60);
 /// Which log lines are written.
 pub const DEFAULT_LOG: &str = "warn";
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+/// A day: for transfers that wait for a server to come back.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// Every setting, and its name in each layer.
-pub const KEYS: [Key; 5] = [
+pub const KEYS: [Key; 13] = [
     Key {
         name: "server",
         env: Some("NETSOCKET_SERVER"),
@@ -37,20 +45,40 @@ pub const KEYS: [Key; 5] = [
         flag: None,
     },
     Key {
+        name: "answer_timeout",
+        env: Some("NETSOCKET_ANSWER_TIMEOUT"),
+        flag: None,
+    },
+    Key {
         name: "stall_timeout",
         env: Some("NETSOCKET_STALL_TIMEOUT"),
         flag: None,
     },
+    Key {
+        name: "retry_deadline",
+        env: Some("NETSOCKET_RETRY_DEADLINE"),
+        flag: None,
+    },
+    SECURITY_KEYS[0],
+    SECURITY_KEYS[1],
+    SECURITY_KEYS[2],
+    SECURITY_KEYS[3],
+    SECURITY_KEYS[4],
+    SECURITY_KEYS[5],
     LOG_KEYS[0],
     LOG_KEYS[1],
 ];
 
+/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Raw {
+    #[serde(flatten)]
+    security: RawSecurity,
     server: Option<Scalar>,
     connect_timeout: Option<Scalar>,
+    answer_timeout: Option<Scalar>,
     stall_timeout: Option<Scalar>,
+    retry_deadline: Option<Scalar>,
     log: Option<Scalar>,
     log_format: Option<Scalar>,
 }
@@ -58,10 +86,8 @@ struct Raw {
 /// The settings, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the service is.
-    pub server: ServerAddress,
-    /// How long the client waits.
-    pub timeouts: Timeouts,
+    /// Where the service is, how long the client waits for it.
+    pub service: Service,
     /// Which log lines are written, as a `tracing-subscriber` filter.
     pub log: String,
     /// The form of a log line.
@@ -79,7 +105,7 @@ pub fn load(
 ) -> Result<Settings, Problems> {
     let default_server = DEFAULT_SERVER
         .parse()
-        .map_err(|error: AddressError| Problem {
+        .map_err(|error: ServersError| Problem {
             origin: "default".to_owned(),
             key: "server".to_owned(),
             given: DEFAULT_SERVER.to_owned(),
@@ -89,22 +115,28 @@ pub fn load(
     let server = args.server.clone().map(|text| ("server", Flag::One(text)));
     let layers = Layers {
         file: file.as_deref(),
-        flags: server.into_iter().collect(),
+        flags: server.into_iter().chain(args.security.given()).collect(),
     };
     let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
-    let settings = Settings {
-        server: check.parse(
+    let service = Service {
+        servers: check.parse(
             "server",
             raw.server.as_ref(),
             default_server,
-            &AddressError.to_string(),
+            &ServersError.to_string(),
         ),
         timeouts: Timeouts {
             connect: check.duration(
                 "connect_timeout",
                 raw.connect_timeout.as_ref(),
                 DEFAULT_CONNECT_TIMEOUT,
+                bounds.clone(),
+            ),
+            answer: check.duration(
+                "answer_timeout",
+                raw.answer_timeout.as_ref(),
+                DEFAULT_ANSWER_TIMEOUT,
                 bounds.clone(),
             ),
             stall: check.duration(
@@ -114,6 +146,16 @@ pub fn load(
                 bounds,
             ),
         },
+        retry_deadline: check.duration(
+            "retry_deadline",
+            raw.retry_deadline.as_ref(),
+            DEFAULT_RETRY_DEADLINE,
+            Duration::ZERO..=LONGEST_DEADLINE,
+        ),
+        security: security(&mut check, &raw.security),
+    };
+    let settings = Settings {
+        service,
         log: raw
             .log
             .map_or_else(|| DEFAULT_LOG.to_owned(), |filter| filter.0),
@@ -144,9 +186,12 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_contract() {
         let settings = load(&args(&[]), &Places::default(), nothing).unwrap();
-        assert_eq!(settings.server.to_string(), "127.0.0.1:8081");
-        assert_eq!(settings.timeouts.connect, Duration::from_secs(5));
-        assert_eq!(settings.timeouts.stall, Duration::from_secs(30));
+        let service = settings.service;
+        assert_eq!(service.servers.to_string(), "127.0.0.1:8081");
+        assert_eq!(service.timeouts.connect, Duration::from_secs(5));
+        assert_eq!(service.timeouts.answer, Duration::from_secs(30));
+        assert_eq!(service.timeouts.stall, Duration::from_secs(5));
+        assert_eq!(service.retry_deadline, Duration::from_secs(60));
     }
 
     #[test]
@@ -165,12 +210,41 @@ mod tests {
         let env = |name: &str| (name == "NETSOCKET_SERVER").then(|| "env:2".to_owned());
 
         let from_file = load(&args(&[]), &places, nothing).unwrap();
-        assert_eq!(from_file.server.to_string(), "file:1");
-        assert_eq!(from_file.timeouts.stall, Duration::from_secs(2));
+        assert_eq!(from_file.service.servers.to_string(), "file:1");
+        assert_eq!(from_file.service.timeouts.stall, Duration::from_secs(2));
         let from_env = load(&args(&[]), &places, env).unwrap();
-        assert_eq!(from_env.server.to_string(), "env:2");
-        let from_flag = load(&args(&["--server", "flag:3"]), &places, env).unwrap();
-        assert_eq!(from_flag.server.to_string(), "flag:3");
+        assert_eq!(from_env.service.servers.to_string(), "env:2");
+        let from_flag = load(&args(&["--server", "flag:3,or:4"]), &places, env).unwrap();
+        assert_eq!(from_flag.service.servers.to_string(), "flag:3,or:4");
+    }
+
+    #[test]
+    fn the_example_file_shows_every_key_with_its_default() {
+        let text = include_str!("../../infra/config/client.toml");
+        for key in &KEYS {
+            let shown = text.lines().any(|line| {
+                let line = line.trim_start_matches('#');
+                line.starts_with(&format!("{} = ", key.name))
+            });
+            assert!(shown, "{} is not in infra/config/client.toml", key.name);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.toml");
+        // These have no default: what stands there names files that are not here.
+        let of_files = |line: &str| {
+            let mut keys = SECURITY_KEYS[1..].iter();
+            keys.any(|key| line.starts_with(key.name))
+        };
+        let with_all: String = text.lines().fold(String::new(), |all, line| {
+            let line = line.strip_prefix('#');
+            let line = line.filter(|line| !line.starts_with(' ') && !of_files(line));
+            all + line.unwrap_or("") + "\n"
+        });
+        std::fs::write(&file, with_all).unwrap();
+        let args = args(&["--config", file.to_str().unwrap()]);
+        let settings = load(&args, &Places::default(), nothing).unwrap();
+        let defaults = load(&self::args(&[]), &Places::default(), nothing).unwrap();
+        assert_eq!(settings, defaults);
     }
 
     #[test]

@@ -9,13 +9,15 @@ use bytes::{Buf as _, BytesMut};
 use futures_util::FutureExt as _;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType, HEADER};
 use netsocket_protocol::message::{ErrorReply, Hello, Message as _, Request};
+use netsocket_protocol::security::{TLS_WANTED, TOKEN_WANTED, Token};
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::address::ServerAddress;
 use crate::error::{Error, reason};
+use crate::tls::failure;
 
 /// Room that is made for bytes whose frame is not known yet.
 const READ_SIZE: usize = 64 * 1024;
@@ -29,6 +31,8 @@ pub struct Timeouts {
     /// For a connection, and again for the server's greeting.
     pub connect: Duration,
     /// For the next byte of an answer.
+    pub answer: Duration,
+    /// For the next byte in the middle of a transfer.
     pub stall: Duration,
 }
 
@@ -41,27 +45,38 @@ pub struct Connection<S> {
     stream: S,
     codec: FrameCodec,
     received: BytesMut,
-    stall: Duration,
+    /// How long the next byte may take.
+    patience: Duration,
+    answer_patience: Duration,
     answered: bool,
+    /// When a byte came last.
+    heard: Instant,
+    peer: Option<Hello>,
+    token: Option<Token>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Exchanges greetings over a stream that leads to `server`.
+    /// Exchanges greetings over a stream that leads to `server`, and shows it the token if there is one.
     ///
     /// # Errors
-    /// [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
+    /// [`Error::Tls`] and [`Error::Token`] where the server wants what it has not got; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
     /// in time, and [`Error::Server`] where the server refuses the session.
     pub async fn open(
         stream: S,
         server: &ServerAddress,
         timeouts: Timeouts,
+        token: Option<&Token>,
     ) -> Result<Self, Error> {
         let mut connection = Self {
             stream,
             codec: FrameCodec::new(MAX_FRAME),
             received: BytesMut::new(),
-            stall: timeouts.stall,
+            patience: timeouts.answer,
+            answer_patience: timeouts.answer,
             answered: false,
+            heard: Instant::now(),
+            peer: None,
+            token: token.cloned(),
         };
         match timeout(timeouts.connect, connection.greet(server)).await {
             Ok(Ok(())) => Ok(connection),
@@ -77,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             software: concat!("netsocket/", env!("CARGO_PKG_VERSION")).to_owned(),
             name: String::new(),
             features: Vec::new(),
+            token: self.token.clone(),
         };
         let mut opening = BytesMut::from(&MAGIC[..]);
         self.codec.encode(hello.to_frame()?, &mut opening)?;
@@ -91,15 +107,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             version = theirs.version,
             "connected"
         );
-        if theirs.version < VERSION {
+        let version = theirs.version;
+        let wants = |feature: &str| theirs.features.iter().any(|theirs| theirs == feature);
+        let (wants_tls, wants_token) = (wants(TLS_WANTED), wants(TOKEN_WANTED));
+        self.peer = Some(theirs);
+        if version < VERSION {
             let message = match self.frame(&|_| ()).await {
                 Err(Error::Server(ErrorReply { message, .. })) => message,
                 _ => String::new(),
             };
             return Err(Error::Version {
-                theirs: theirs.version,
+                theirs: version,
                 message,
             });
+        }
+        if wants_tls {
+            return Err(Error::Tls(failure::tls_wanted(server)));
+        }
+        if wants_token {
+            let shown = self.token.is_some();
+            return Err(Error::Token(failure::token_wanted(server, shown)));
         }
         Ok(())
     }
@@ -129,16 +156,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// [`Error::Server`] where the answer is an error, [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
         self.answered = false;
+        self.patience = self.answer_patience;
         let mut bytes = BytesMut::new();
         self.codec.encode(request.to_frame()?, &mut bytes)?;
-        match timeout(self.stall, self.stream.write_all(&bytes)).await {
+        match timeout(self.patience, self.stream.write_all(&bytes)).await {
             Ok(Ok(())) => self.frame(on_bytes).await,
             // The server may have said why it closed.
             Ok(Err(error)) => match timeout(LAST_WORDS, self.frame(on_bytes)).await {
                 Ok(Err(refused @ Error::Server(_))) => Err(refused),
                 _ => Err(Error::Lost(reason(&error))),
             },
-            Err(_) => Err(Error::Stalled(self.stall)),
+            Err(_) => Err(Error::Stalled(self.patience)),
         }
     }
 
@@ -164,16 +192,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.received.len() < HEADER {
             self.received.reserve(READ_SIZE);
         }
-        let read = timeout(self.stall, self.stream.read_buf(&mut self.received)).await;
-        match read.map_err(|_| Error::Stalled(self.stall))? {
+        let read = timeout(self.patience, self.stream.read_buf(&mut self.received)).await;
+        match read.map_err(|_| Error::Stalled(self.patience))? {
             Ok(0) => Err(Error::Lost("the server closed it".to_owned())),
             Ok(count) => {
                 self.answered = true;
+                self.heard = Instant::now();
                 on_bytes(count as u64);
                 Ok(())
             }
-            Err(error) => Err(Error::Lost(reason(&error))),
+            Err(error) => Err(failure::of_stream(&error)),
         }
+    }
+
+    /// From now on, until the next request, the next byte may take as long as that.
+    pub fn expect_within(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// When a byte came last.
+    #[must_use]
+    pub fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Bytes that have come of a frame that is not whole.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.received.len() as u64
+    }
+
+    /// The server's greeting.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Hello> {
+        self.peer.as_ref()
     }
 
     /// Whether a byte has come since the last request was sent.

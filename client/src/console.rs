@@ -1,13 +1,23 @@
 //! Where words go: results to standard output, everything else to standard error, in the form that was asked for.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
 
-use crate::answer::Answer;
+use netsocket_protocol::name::Name;
+use rustix::termios::tcgetwinsize;
+
+use crate::answer::{Answer, Saved};
+use crate::colours::Colours;
+use crate::entries::{Entry, Layout, Look, with_newlines};
 use crate::error::Error;
 use crate::json;
-use crate::progress::Progress;
+use crate::progress::{Board, Progress};
 use crate::session::Listener;
+use crate::task::Shown;
 use crate::wording::{self, Names};
+
+/// Columns of a terminal that does not tell its own.
+const COLUMNS: usize = 80;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,25 +49,111 @@ pub struct Console {
     pub quiet: bool,
     /// Whether standard output is a terminal: names are made harmless then.
     pub out_is_terminal: bool,
-    /// Whether standard error is a terminal: progress is shown then.
-    pub err_is_terminal: bool,
+    /// Where progress is shown.
+    pub board: Board,
     /// What a line on standard error begins with, unless it says itself what it is.
     pub prefix: &'static str,
+    /// The colours of names on a terminal; `None` for none.
+    pub colours: Option<Colours>,
+}
+
+/// A result, in the form for people; [`crate::json`] has the one for programs.
+#[derive(Debug)]
+pub struct Told {
+    /// The lines for people.
+    pub text: Vec<u8>,
+    /// The line for programs.
+    pub json: Vec<u8>,
 }
 
 impl Console {
     /// The console of this process.
     #[must_use]
     pub fn of_process(form: Form, quiet: bool) -> Self {
+        let board = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Board::Hidden,
+            (false, true) => Board::on_terminal(),
+            (false, false) => Board::Lines(Arc::new(|line: &str| {
+                // There is nowhere to say that it fails.
+                let _ = writeln!(io::stderr(), "netsocket: {line}");
+            })),
+        };
         Self {
+            board,
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             form,
             quiet,
             out_is_terminal: io::stdout().is_terminal(),
-            err_is_terminal: io::stderr().is_terminal(),
             prefix: "netsocket: ",
+            colours: Colours::new(|name| std::env::var(name).ok()),
         }
+    }
+
+    /// How names stand on standard output.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        if self.out_is_terminal {
+            Names::Escaped
+        } else {
+            Names::Exact
+        }
+    }
+
+    /// Prints a result.
+    ///
+    /// # Errors
+    /// [`Error::Output`] or [`Error::ReaderGone`] where standard output cannot be written.
+    pub fn tell(&mut self, told: &Told) -> Result<(), Error> {
+        match self.form {
+            Form::Text => self.print(&told.text),
+            Form::Json => self.print(&told.json),
+        }
+    }
+
+    /// Prints bytes to standard output.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn print(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.out
+            .write_all(bytes)
+            .and_then(|()| self.out.flush())
+            .map_err(|error| Error::output(&error, false))
+    }
+
+    /// Prints entries as the answer to the command `word`, in columns where `in_columns` allows that and a terminal is
+    /// there. How many names break a line comes back: in a pipe nobody can tell these from two names.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn entries(
+        &mut self,
+        word: &str,
+        entries: &[Entry],
+        shown: Shown,
+        in_columns: bool,
+    ) -> Result<usize, Error> {
+        if self.form == Form::Json {
+            let lines = entries.iter().map(|entry| json::entry_line(word, entry));
+            let lines = lines.collect::<Vec<_>>().concat();
+            return self.print(&lines).map(|()| 0);
+        }
+        let layout = match (shown.long, in_columns && self.out_is_terminal && !shown.one) {
+            (true, _) => Layout::Long,
+            (false, true) => Layout::Columns(columns()),
+            (false, false) => Layout::Lines,
+        };
+        let look = Look {
+            layout,
+            null: shown.null,
+            names: self.names(),
+            colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
+        };
+        let lines = look.print(entries);
+        let is_exact = look.names == Names::Exact && !shown.null;
+        self.print(&lines)?;
+        Ok(if is_exact { with_newlines(entries) } else { 0 })
     }
 
     /// Prints the answer to the command `word`.
@@ -73,23 +169,85 @@ impl Console {
         let lines = match self.form {
             Form::Json => json::answer_line(word, answer),
             // Whoever wants quiet sees by the exit code that all is well.
-            Form::Text if self.quiet && matches!(answer, Answer::Archive(Some(_))) => Vec::new(),
+            Form::Text
+                if self.quiet
+                    && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) =>
+            {
+                Vec::new()
+            }
             Form::Text => wording::answer_lines(answer, names),
         };
         match stdout {
-            Stdout::Free => self
-                .out
-                .write_all(&lines)
-                .and_then(|()| self.out.flush())
-                .map_err(|error| Error::output(&error, false))?,
+            Stdout::Free => self.print(&lines)?,
             Stdout::Archive => self.say(&lines),
         }
-        if let (Form::Text, Answer::Archive(Some(saved))) = (self.form, answer) {
+        if let Answer::Archive(Some(saved)) | Answer::Saved(Some(saved)) = answer {
+            self.warnings(saved);
+        }
+        Ok(())
+    }
+
+    /// Prints that the file at `path` of the server was saved.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn saved(
+        &mut self,
+        word: &str,
+        path: &Name,
+        saved: &Saved,
+        stdout: Stdout,
+    ) -> Result<(), Error> {
+        match (self.form, stdout) {
+            (Form::Text, _) => {
+                return self.answer(word, &Answer::Saved(Some(saved.clone())), stdout);
+            }
+            (Form::Json, Stdout::Free) => {
+                self.print(&json::saved_line(word, Some(path), Some(saved)))?;
+            }
+            (Form::Json, Stdout::Archive) => {
+                self.say(&json::saved_line(word, Some(path), Some(saved)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints why one of several files has not come.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn unfetched(&mut self, word: &str, path: &Name, error: &Error) -> Result<(), Error> {
+        self.line(&format!("{path}: {error}"));
+        match self.form {
+            Form::Text => Ok(()),
+            Form::Json => self.print(&json::unfetched_line(word, path, error)),
+        }
+    }
+
+    /// Prints what a person should know of something saved; programs find it in their line.
+    pub fn warnings(&mut self, saved: &Saved) {
+        if self.form == Form::Text {
             for sentence in wording::warning_sentences(saved) {
                 self.say(format!("{sentence}\n").as_bytes());
             }
         }
-        Ok(())
+    }
+
+    /// A line for people about a result that is none; programs know it by the exit code.
+    pub fn notice_line(&mut self, text: &str) {
+        if !self.quiet && self.form == Form::Text {
+            self.line(text);
+        }
+    }
+
+    /// Says that so many names were printed that break a line.
+    pub fn warn_of_newlines(&mut self, names: usize) {
+        let said = match names {
+            0 => return,
+            1 => "1 name holds a newline".to_owned(),
+            names => format!("{names} names hold a newline"),
+        };
+        self.say(format!("warning: {said}: -0 or --json tell names apart\n").as_bytes());
     }
 
     /// Prints why a command has no result.
@@ -118,17 +276,27 @@ impl Console {
 
     /// Standard error is the last resort: there is nowhere to say that it fails.
     fn say(&mut self, bytes: &[u8]) {
-        let _ = self.err.write_all(bytes).and_then(|()| self.err.flush());
+        let err = &mut self.err;
+        let write = || err.write_all(bytes).and_then(|()| err.flush());
+        let _ = self.board.aside(write);
+    }
+}
+
+/// The width of the terminal behind standard output, now: it changes with its window.
+fn columns() -> usize {
+    match tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => COLUMNS,
     }
 }
 
 impl Listener for Console {
-    fn transfer(&mut self) -> Progress {
-        if self.err_is_terminal && !self.quiet {
-            Progress::on_terminal()
-        } else {
-            Progress::hidden()
+    fn transfer(&mut self, name: &str) -> Progress {
+        // Quiet may be that of one command.
+        if self.quiet {
+            return Progress::hidden();
         }
+        self.board.transfer(name)
     }
 
     fn notice(&mut self, text: &str) {

@@ -41,11 +41,20 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// No connection came about to any of several servers.
+    #[error("{}", each_of(.0))]
+    Unreachable(Vec<Error>),
     /// The connection was closed before the server said a word.
     #[error(
         "cannot connect to {0}: the connection was closed at once (a balancer does that while it has no healthy server)"
     )]
     ClosedAtOnce(ServerAddress),
+    /// The two sides do not agree on TLS.
+    #[error("{0}")]
+    Tls(String),
+    /// The server wants a token, and has not got the right one.
+    #[error("{0}")]
+    Token(String),
     /// What answered speaks another language.
     #[error("{0} is not a NetSocket file server: it answers with something else")]
     NotNetSocket(ServerAddress),
@@ -69,13 +78,34 @@ pub enum Error {
     /// An answer breaks the rules of the wire.
     #[error("the server's answer breaks the protocol: {}", Name::from(.0.as_str()))]
     Protocol(String),
-    /// An archive is not the one that the server planned or sent.
-    #[error("the archive arrived damaged: {0}")]
+    /// What came is not what the server planned or sent.
+    #[error("it arrived damaged: {0}")]
     Damaged(#[from] Damage),
+    /// A transfer was tried again and again, and no more of it came.
+    #[error("gave up after {waited:.1?} without a block more: {last}")]
+    GaveUp {
+        /// How long nothing of it had come.
+        waited: Duration,
+        /// How the last attempt ended.
+        last: Box<Error>,
+    },
+    /// An archive cannot be unpacked.
+    #[error("the archive cannot be unpacked: {0}")]
+    Unpack(String),
+    /// Files were there already where an archive was unpacked; all others are in their places.
+    #[error("{}", in_the_way(.directory, *.count, .some))]
+    Exists {
+        /// The directory as it was given.
+        directory: PathBuf,
+        /// How many there were.
+        count: u64,
+        /// The first of them, below the directory.
+        some: Vec<Name>,
+    },
     /// The server answered with an error.
     #[error("the server says: {}", Name::from(.0.message.as_str()))]
     Server(ErrorReply),
-    /// The archive cannot be written where it was wanted.
+    /// What came cannot be written where it was wanted.
     #[error("cannot write {}: {reason}", shown(.path))]
     Target {
         /// The file as it was given.
@@ -83,6 +113,9 @@ pub enum Error {
         /// What is in the way.
         reason: String,
     },
+    /// A command of the shell did not end well.
+    #[error("{0}")]
+    Shell(String),
     /// Commands cannot be read from the terminal or from standard input.
     #[error("cannot read commands: {0}")]
     Input(String),
@@ -106,17 +139,26 @@ impl Error {
     pub fn side(&self) -> Side {
         match self {
             Self::Usage(_) | Self::Interrupted => Side::User,
-            Self::Target { .. } | Self::Input(_) | Self::Output(_) | Self::ReaderGone { .. } => {
-                Side::Here
-            }
+            Self::Target { .. }
+            | Self::Exists { .. }
+            | Self::Shell(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::ReaderGone { .. } => Side::Here,
+            Self::GaveUp { last, .. } => last.side(),
             Self::Connect { .. }
+            | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
             | Self::Lost(_)
             | Self::Stalled(_)
             | Self::Damaged(_) => Side::Network,
-            Self::NotNetSocket(_) | Self::Version { .. } | Self::Protocol(_) | Self::Server(_) => {
-                Side::Server
-            }
+            Self::NotNetSocket(_)
+            | Self::Version { .. }
+            | Self::Tls(_)
+            | Self::Token(_)
+            | Self::Protocol(_)
+            | Self::Unpack(_)
+            | Self::Server(_) => Side::Server,
         }
     }
 
@@ -125,13 +167,18 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
-            Self::Connect { .. } | Self::ClosedAtOnce(_) => "connect",
+            Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Token(_) => "token",
             Self::NotNetSocket(_) => "not_netsocket",
             Self::Version { .. } => "version",
             Self::Lost(_) => "lost",
             Self::Stalled(_) => "stalled",
             Self::Protocol(_) => "protocol",
             Self::Damaged(_) => "damaged",
+            Self::GaveUp { .. } => "gave_up",
+            Self::Unpack(_) => "unpack",
+            Self::Exists { .. } => "exists",
             Self::Server(reply) => match reply.kind {
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::BadRequest => "bad_request",
@@ -142,6 +189,7 @@ impl Error {
                 ErrorKind::Internal => "internal",
             },
             Self::Target { .. } => "target",
+            Self::Shell(_) => "shell",
             Self::Input(_) => "input",
             Self::Output(_) | Self::ReaderGone { .. } => "output",
             Self::Interrupted => "interrupted",
@@ -153,9 +201,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { .. }
+            | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
             | Self::Lost(_)
             | Self::Stalled(_)
+            | Self::GaveUp { .. }
             | Self::Damaged(_) => true,
             Self::Server(reply) => matches!(
                 reply.kind,
@@ -170,12 +220,42 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Connect { .. } | Self::ClosedAtOnce(_) => Exit::CannotConnect,
+            Self::Connect { .. }
+            | Self::Unreachable(_)
+            | Self::ClosedAtOnce(_)
+            | Self::Tls(_)
+            | Self::Token(_) => Exit::CannotConnect,
             // A list that `head` has seen enough of is done; an archive that was cut is not.
             Self::ReaderGone { archive: false } => Exit::Done,
             Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
             Self::Interrupted => Exit::Interrupted,
             _ => Exit::TransferFailed,
+        }
+    }
+
+    /// Whether no server was met at all.
+    #[must_use]
+    pub fn is_unmet(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_)
+        )
+    }
+
+    /// The same error once more, where no server was met at all.
+    #[must_use]
+    pub fn unmet(&self) -> Option<Self> {
+        match self {
+            Self::Connect { server, reason } => Some(Self::Connect {
+                server: server.clone(),
+                reason: reason.clone(),
+            }),
+            Self::ClosedAtOnce(server) => Some(Self::ClosedAtOnce(server.clone())),
+            Self::Unreachable(errors) => {
+                let errors = errors.iter().filter_map(Self::unmet);
+                Some(Self::Unreachable(errors.collect()))
+            }
+            _ => None,
         }
     }
 
@@ -241,6 +321,29 @@ pub fn shown(path: &std::path::Path) -> Name {
     Name::from(path.as_os_str().as_bytes())
 }
 
+/// A sentence for each server of a list.
+fn each_of(errors: &[Error]) -> String {
+    let sentences: Vec<String> = errors.iter().map(Error::to_string).collect();
+    sentences.join("; ")
+}
+
+fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String {
+    let names: Vec<String> = some.iter().map(Name::to_string).collect();
+    let more = match count.saturating_sub(some.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let files = if count == 1 {
+        "1 file"
+    } else {
+        &format!("{count} files")
+    };
+    let (directory, names) = (shown(directory), names.join(", "));
+    format!(
+        "{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"
+    )
+}
+
 fn said(message: &str) -> String {
     if message.is_empty() {
         String::new()
@@ -276,6 +379,8 @@ mod tests {
                 Exit::CannotConnect,
                 "connect",
             ),
+            (Error::Tls(String::new()), Exit::CannotConnect, "tls"),
+            (Error::Token(String::new()), Exit::CannotConnect, "token"),
             (
                 Error::NotNetSocket(address),
                 Exit::TransferFailed,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// The exit codes; each number is part of the program's contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
     /// Found, or done.
@@ -20,7 +20,26 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// Each with what it means, for help and the man page.
+pub const EXITS: [(Exit, &str); 6] = [
+    (Exit::Done, "found or done"),
+    (Exit::NothingFound, "nothing found"),
+    (
+        Exit::Usage,
+        "usage: the command line, a command or a setting is wrong",
+    ),
+    (Exit::CannotConnect, "cannot connect"),
+    (Exit::TransferFailed, "transfer failed"),
+    (Exit::Interrupted, "interrupted"),
+];
+
 impl Exit {
+    /// Of two that several files ended with the one that matters more: done matters least, then nothing found.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        self.max(other)
+    }
+
     /// The number that the shell gets.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -1,27 +1,20 @@
-//! Answers for programs: with `--json` each command prints one JSON object on one line.
+//! Answers for programs: with `--json` each result is one JSON object on one line.
 //!
-//! | command | object |
-//! | --- | --- |
-//! | `dirlist` | `{"command":"dirlist","names":[NAME, …]}` |
-//! | `w24fn` | `{"command":"w24fn","file":{"path":NAME,"size":17,"born":"2026-11-22T11:13:29.123456789+00:00","birth_known":true,"mode":33188}}`, or `"file":null` where there is none |
-//! | `w24fz`, `w24ft`, `w24fdb`, `w24fda` | `{"command":"w24ft","saved":NAME,"files":12,"bytes":3565158,"digest":"…","warnings":[{"path":NAME,"problem":"vanished"}, …],"unlisted":0}`; where there is nothing to archive `saved` and `digest` are `null` and the counts 0 |
-//! | `help` | `{"command":"help","commands":[{"name":"dirlist","arguments":"-a \| -t","about":"…"}, …]}` |
-//! | any that fails | `{"error":{"kind":"usage","message":"…"}}` |
-//!
-//! `NAME` is a string, or `{"hex":"…"}` with two digits a byte where the name is not UTF-8. `size` and `bytes` count
-//! bytes; `born` is the time of the last modification where `birth_known` is false; `mode` is `st_mode`. `saved` is the
-//! file as it was given, `-` for standard output; `digest` is the BLAKE3 of its bytes. `problem` is `unreadable`,
-//! `vanished`, `shrank`, `grew`, `changed` or `renamed`; `unlisted` counts warnings that the server left out. `kind` is the word of [`Error::kind`]; `message` is for people.
+//! `docs/client.md` has the schema, and a test compares each example there with this code. Names are strings, or
+//! `{"hex":"…"}` where they are not UTF-8.
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use netsocket_protocol::command::COMMANDS;
-use netsocket_protocol::message::{FileEntry, Warning};
+use netsocket_protocol::message::{FileEntry, Hello, Warning};
 use netsocket_protocol::name::Name;
 use serde::Serialize;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Journey, Saved};
+use crate::colours::is_directory;
+use crate::commands::{self, CommandSpec};
+use crate::entries::Entry;
 use crate::error::Error;
+use crate::status::Status;
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -34,18 +27,43 @@ enum Object<'a> {
         command: &'a str,
         file: Option<&'a FileEntry>,
     },
-    Archive {
+    Saved {
         command: &'a str,
+        /// The path on the server; only of plain files.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<&'a Name>,
         saved: Option<Name>,
         files: u64,
         bytes: u64,
         digest: Option<&'a str>,
         warnings: &'a [Warning],
         unlisted: u64,
+        journey: JourneyObject,
+    },
+    Entry {
+        command: &'a str,
+        entry: EntryObject<'a>,
+    },
+    Status {
+        command: &'a str,
+        server: String,
+        name: &'a str,
+        software: &'a str,
+        version: u16,
+        round_trip_ms: f64,
+    },
+    Place {
+        command: &'a str,
+        directory: Name,
     },
     Help {
         command: &'a str,
         commands: Vec<HelpEntry>,
+    },
+    Unfetched {
+        command: &'a str,
+        path: &'a Name,
+        error: Failure<'a>,
     },
     Failed {
         error: Failure<'a>,
@@ -53,9 +71,58 @@ enum Object<'a> {
 }
 
 #[derive(Serialize)]
+struct JourneyObject {
+    kept: u64,
+    resumed: u32,
+    restarted: u32,
+    stalled_ms: u64,
+    bytes_twice: u64,
+}
+
+impl From<Journey> for JourneyObject {
+    fn from(journey: Journey) -> Self {
+        let Journey {
+            kept,
+            resumed,
+            restarted,
+            stalled,
+            bytes_twice,
+        } = journey;
+        Self {
+            kept,
+            resumed,
+            restarted,
+            stalled_ms: u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX),
+            bytes_twice,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EntryObject<'a> {
+    path: &'a Name,
+    r#type: &'static str,
+    /// Of files only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    born: &'a str,
+    birth_known: bool,
+    modified: &'a str,
+    mode: u32,
+}
+
+#[derive(Serialize)]
 struct HelpEntry {
     name: &'static str,
     arguments: &'static str,
+    about: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<HelpOption>,
+}
+
+#[derive(Serialize)]
+struct HelpOption {
+    option: String,
     about: &'static str,
 }
 
@@ -65,39 +132,138 @@ struct Failure<'a> {
     message: String,
 }
 
+impl Failure<'_> {
+    fn of(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+        }
+    }
+}
+
 /// The line for the answer to the command `word`, newline included.
 #[must_use]
 pub fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
-    line(&match answer {
-        Answer::Help => Object::Help {
-            command: word,
-            commands: COMMANDS
-                .iter()
-                .map(|usage| HelpEntry {
-                    name: usage.name,
-                    arguments: usage.arguments,
-                    about: usage.about,
-                })
-                .collect(),
-        },
-        Answer::Names(names) => Object::Names {
+    match answer {
+        Answer::Names(names) => line(&Object::Names {
             command: word,
             names,
-        },
-        Answer::File(file) => Object::File {
+        }),
+        Answer::File(file) => line(&Object::File {
             command: word,
             file: file.as_ref(),
+        }),
+        Answer::Archive(saved) | Answer::Saved(saved) => saved_line(word, None, saved.as_ref()),
+    }
+}
+
+/// The line for what was saved; `path` is that of a plain file on the server.
+#[must_use]
+pub fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec<u8> {
+    line(&Object::Saved {
+        command: word,
+        path,
+        saved: saved.map(|saved| Name::from(saved.path.as_os_str().as_bytes())),
+        files: saved.map_or(0, |saved| saved.files),
+        bytes: saved.map_or(0, |saved| saved.bytes),
+        digest: saved.map(|saved| saved.digest.as_str()),
+        warnings: saved.map_or(&[], |saved| &saved.warnings),
+        unlisted: saved.map_or(0, |saved| saved.unlisted),
+        journey: saved
+            .map_or_else(Journey::default, |saved| saved.journey)
+            .into(),
+    })
+}
+
+/// The line for one of several files that could not be fetched.
+#[must_use]
+pub fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
+    line(&Object::Unfetched {
+        command: word,
+        path,
+        error: Failure::of(error),
+    })
+}
+
+/// The line for one entry of a list.
+#[must_use]
+pub fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
+    let FileEntry {
+        path,
+        size,
+        born,
+        birth_known,
+        modified,
+        mode,
+    } = &entry.file;
+    let is_directory = is_directory(&entry.file);
+    line(&Object::Entry {
+        command: word,
+        entry: EntryObject {
+            path,
+            r#type: if is_directory { "directory" } else { "file" },
+            size: (!is_directory).then_some(*size),
+            born,
+            birth_known: *birth_known,
+            modified,
+            mode: *mode,
         },
-        Answer::Archive(saved) => Object::Archive {
-            command: word,
-            saved: saved
-                .as_ref()
-                .map(|saved| Name::from(saved.path.as_os_str().as_bytes())),
-            files: saved.as_ref().map_or(0, |saved| saved.files),
-            bytes: saved.as_ref().map_or(0, |saved| saved.bytes),
-            digest: saved.as_ref().map(|saved| saved.digest.as_str()),
-            warnings: saved.as_ref().map_or(&[], |saved| &saved.warnings),
-            unlisted: saved.as_ref().map_or(0, |saved| saved.unlisted),
+    })
+}
+
+/// The line for who answers, and how fast.
+#[must_use]
+pub fn status_line(word: &str, status: &Status) -> Vec<u8> {
+    let Hello {
+        version,
+        software,
+        name,
+        ..
+    } = &status.peer;
+    // To the microsecond; more is noise.
+    let round_trip_ms = (status.round_trip.as_secs_f64() * 1e6).round() / 1e3;
+    line(&Object::Status {
+        command: word,
+        server: status.server.clone(),
+        name,
+        software,
+        version: *version,
+        round_trip_ms,
+    })
+}
+
+/// The line for where the session is, here or there.
+#[must_use]
+pub fn place_line(word: &str, directory: Name) -> Vec<u8> {
+    line(&Object::Place {
+        command: word,
+        directory,
+    })
+}
+
+/// The line for all commands, or for one of them with its options.
+#[must_use]
+pub fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
+    let entry = |command: CommandSpec, is_whole: bool| HelpEntry {
+        name: command.name,
+        arguments: command.arguments,
+        about: command.about,
+        options: command
+            .options()
+            .filter(|_| is_whole)
+            .map(|spec| HelpOption {
+                option: spec.typed(),
+                about: spec.about,
+            })
+            .collect(),
+    };
+    line(&Object::Help {
+        command: "help",
+        commands: match topic {
+            Some(command) => vec![entry(*command, true)],
+            None => commands::all()
+                .map(|command| entry(command, false))
+                .collect(),
         },
     })
 }
@@ -106,10 +272,7 @@ pub fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
 #[must_use]
 pub fn error_line(error: &Error) -> Vec<u8> {
     line(&Object::Failed {
-        error: Failure {
-            kind: error.kind(),
-            message: error.to_string(),
-        },
+        error: Failure::of(error),
     })
 }
 
@@ -121,70 +284,4 @@ fn line(object: &Object<'_>) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use netsocket_protocol::message::Problem;
-
-    use super::*;
-    use crate::answer::Saved;
-
-    fn text(line: Vec<u8>) -> String {
-        String::from_utf8(line).unwrap()
-    }
-
-    #[test]
-    fn each_answer_is_one_line_of_the_documented_form() {
-        let names = Answer::Names(vec!["a b\n".into(), Name(vec![b'a', 0xff])]);
-        assert_eq!(
-            text(answer_line("dirlist", &names)),
-            "{\"command\":\"dirlist\",\"names\":[\"a b\\n\",{\"hex\":\"61ff\"}]}\n"
-        );
-        assert_eq!(
-            text(answer_line("w24fn", &Answer::File(None))),
-            "{\"command\":\"w24fn\",\"file\":null}\n"
-        );
-        let file = FileEntry {
-            path: "a/b".into(),
-            size: 17,
-            born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
-            birth_known: true,
-            modified: String::new(),
-            mode: 0o100_644,
-        };
-        assert_eq!(
-            text(answer_line("w24fn", &Answer::File(Some(file)))),
-            "{\"command\":\"w24fn\",\"file\":{\"path\":\"a/b\",\"size\":17,\"born\":\"2026-11-22T11:13:29.123456789+00:00\",\"birth_known\":true,\"mode\":33188}}\n"
-        );
-        let saved = Saved {
-            path: "x.tar.gz".into(),
-            files: 12,
-            bytes: 3_565_158,
-            digest: "d".to_owned(),
-            warnings: vec![Warning {
-                path: "a".into(),
-                problem: Problem::Vanished,
-            }],
-            unlisted: 0,
-        };
-        assert_eq!(
-            text(answer_line("w24ft", &Answer::Archive(Some(saved)))),
-            "{\"command\":\"w24ft\",\"saved\":\"x.tar.gz\",\"files\":12,\"bytes\":3565158,\"digest\":\"d\",\"warnings\":[{\"path\":\"a\",\"problem\":\"vanished\"}],\"unlisted\":0}\n"
-        );
-        assert_eq!(
-            text(answer_line("w24ft", &Answer::Archive(None))),
-            "{\"command\":\"w24ft\",\"saved\":null,\"files\":0,\"bytes\":0,\"digest\":null,\"warnings\":[],\"unlisted\":0}\n"
-        );
-        let help = text(answer_line("help", &Answer::Help));
-        assert!(
-            help.starts_with("{\"command\":\"help\",\"commands\":[{\"name\":\"dirlist\",\"arguments\":\"-a | -t\",\"about\":"),
-            "{help}"
-        );
-    }
-
-    #[test]
-    fn an_error_has_its_kind_and_its_sentence() {
-        assert_eq!(
-            text(error_line(&Error::Usage("No \"x\"".to_owned()))),
-            "{\"error\":{\"kind\":\"usage\",\"message\":\"No \\\"x\\\"\"}}\n"
-        );
-    }
-}
+mod tests;

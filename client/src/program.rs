@@ -1,6 +1,6 @@
 //! The program around a session: one command, a batch or a prompt; what is printed, and how it ends.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -9,16 +9,23 @@ use netsocket_protocol::message::Request;
 
 use crate::answer::Answer;
 use crate::batch;
-use crate::console::{Console, Stdout};
-use crate::error::{Error, reason};
+use crate::cmd::{Done, Failure};
+use crate::commands::CommandSpec;
+use crate::console::{Console, Form, Stdout, Told};
+use crate::delivery::{Delivery, Destination};
+use crate::error::{Error, reason, shown};
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::places::Places;
-use crate::prompt::{Prompt, Typed};
+use crate::prompt::{Prompt, Typed, Where};
+use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
-use crate::target::Target;
-use crate::task::{ARCHIVE_COMMANDS, Task};
-use crate::words;
+use crate::task::{Asked, Task};
+use crate::wording::size;
+use crate::{help, json, manual, words};
+
+/// What stands before a command of the shell.
+const SHELL_MARK: u8 = b'!';
 
 /// Everything that a command needs.
 pub struct Program {
@@ -30,6 +37,8 @@ pub struct Program {
     pub places: Places,
     /// The `-o` before the command, or for every command of a prompt or a batch.
     pub output: Option<PathBuf>,
+    /// Where the session is, on the server and on this machine.
+    pub at: Where,
 }
 
 /// How a command went.
@@ -41,6 +50,15 @@ pub struct Outcome {
     pub is_end: bool,
 }
 
+impl Outcome {
+    fn goes_on(exit: Exit) -> Self {
+        Self {
+            exit,
+            is_end: false,
+        }
+    }
+}
+
 impl Program {
     /// Carries out the words of a command until they are done or `stop` says so, and prints what comes of it.
     pub async fn perform(
@@ -48,69 +66,153 @@ impl Program {
         words: &[Vec<u8>],
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        match Task::parse(words) {
-            Ok(Task::Quit) => Outcome {
-                exit: Exit::Done,
-                is_end: true,
-            },
-            Ok(Task::Help) => self.answered("help", &Answer::Help, Stdout::Free),
-            Ok(Task::Ask {
-                word,
-                request,
-                output,
-            }) => self.ask(word, &request, output, stop).await,
+        match Asked::parse(words) {
+            Ok(asked) => self.perform_asked(words, asked, stop).await,
             Err(error) => self.failed(&error, Stdout::Free),
         }
     }
 
-    async fn ask(
+    async fn perform_asked(
         &mut self,
-        word: &str,
-        request: &Request,
-        output: Option<PathBuf>,
+        words: &[Vec<u8>],
+        asked: Asked,
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        let (target, stdout) = match request {
-            Request::Archive { .. } => match self.target(output) {
-                Ok(Target::Stdout) => (Target::Stdout, Stdout::Archive),
-                Ok(target) => (target, Stdout::Free),
-                Err(error) => return self.failed(&error, Stdout::Free),
-            },
-            // These write nothing but their answer.
-            Request::Directories { .. } | Request::Find { .. } | Request::Get { .. } => {
-                (Target::Stdout, Stdout::Free)
-            }
-        };
-        let performed = tokio::select! {
+        let Asked { task, json, quiet } = asked;
+        if task == Task::Quit {
+            return Outcome {
+                exit: Exit::Done,
+                is_end: true,
+            };
+        }
+        let before = (self.console.form, self.console.quiet);
+        if json {
+            self.console.form = Form::Json;
+        }
+        self.console.quiet |= quiet;
+        let word = words.first().map(|word| String::from_utf8_lossy(word));
+        let word = word.unwrap_or_default();
+        let stdout = self.stdout(&task);
+        let done = tokio::select! {
             biased;
             interrupt = stop => Err(interrupt),
-            performed = self.session.perform(request, &target, &mut self.console) => Ok(performed),
+            done = self.carry_out(&word, task) => Ok(done),
         };
-        match performed {
-            Ok(Ok(answer)) => self.answered(word, &answer, stdout),
-            Ok(Err(error)) => self.failed(&error, stdout),
+        let outcome = match done {
+            Ok(Ok(exit)) => Outcome::goes_on(exit),
+            Ok(Err(Failure { error, stdout })) => self.failed(&error, stdout),
             Err(interrupt) => Outcome {
                 is_end: interrupt == Interrupt::Program,
                 ..self.failed(&Error::Interrupted, stdout)
             },
+        };
+        if outcome.exit != Exit::Done {
+            self.tell_kept();
+        }
+        (self.console.form, self.console.quiet) = before;
+        outcome
+    }
+
+    /// Says what the latest transfers have left: nobody looks for hidden files.
+    fn tell_kept(&mut self) {
+        for kept in self.session.kept() {
+            let (bytes, target) = (size(kept.bytes), shown(&kept.target));
+            self.console.notice(&format!(
+                "{bytes} of {target} are kept, the same command goes on from there"
+            ));
         }
     }
 
-    fn target(&self, output: Option<PathBuf>) -> Result<Target, Error> {
-        match output.or_else(|| self.output.clone()) {
-            Some(path) => Target::given(&path, self.console.out_is_terminal),
-            None => Target::by_default(&self.places),
+    /// Who has standard output while a task is carried out.
+    fn stdout(&self, task: &Task) -> Stdout {
+        let output = match task {
+            Task::Ask {
+                request: Request::Archive { .. },
+                output,
+                ..
+            } => output,
+            Task::Archive(archive) if archive.extract.is_none() => &archive.fetching.output,
+            Task::Get(get) => &get.fetching.output,
+            _ => return Stdout::Free,
+        };
+        let output = output.as_deref().or(self.output.as_deref());
+        if output == Some(crate::target::STDOUT.as_ref()) {
+            Stdout::Archive
+        } else {
+            Stdout::Free
         }
     }
 
-    fn answered(&mut self, word: &str, answer: &Answer, stdout: Stdout) -> Outcome {
-        match self.console.answer(word, answer, stdout) {
-            Ok(()) => Outcome {
-                exit: answer.exit(),
-                is_end: false,
-            },
-            Err(error) => self.failed(&error, stdout),
+    async fn carry_out(&mut self, word: &str, task: Task) -> Done {
+        match task {
+            Task::Quit => Ok(Exit::Done),
+            Task::Help(topic) => self.help(topic.as_ref()),
+            Task::Ask {
+                word,
+                request,
+                output,
+            } => self.ask(word, &request, output).await,
+            Task::List(list) => self.ls(word, &list).await,
+            Task::Find(find) => self.find(word, find).await,
+            Task::Stat(paths) => self.stat(word, &paths).await,
+            Task::Get(get) => self.get(word, &get).await,
+            Task::Archive(archive) => self.archive(word, archive).await,
+            Task::Status => self.status(word).await,
+            Task::GoTo(directory) => self.go_to(word, directory).await,
+            Task::Where => self.tell_where(word),
+            Task::GoToHere(directory) => self.go_to_here(word, directory.as_deref()),
+            Task::WhereHere => self.tell_where_here(word),
+            Task::Completions(shell) => self.print(&manual::completions(shell)),
+            Task::Man => self.print(&manual::page()),
         }
+    }
+
+    fn print(&mut self, bytes: &[u8]) -> Done {
+        self.console.print(bytes)?;
+        Ok(Exit::Done)
+    }
+
+    fn help(&mut self, topic: Option<&CommandSpec>) -> Done {
+        let text = topic.map_or_else(help::list, help::of).into_bytes();
+        let json = json::help_line(topic);
+        self.console.tell(&Told { text, json })?;
+        Ok(Exit::Done)
+    }
+
+    /// One of the original commands.
+    async fn ask(&mut self, word: &str, request: &Request, output: Option<PathBuf>) -> Done {
+        let delivery = match request {
+            Request::Archive { .. } => self.delivery(output)?,
+            // These write nothing but their answer.
+            _ => Delivery::to(Destination::Stdout),
+        };
+        let stdout = match (request, &delivery.destination) {
+            (Request::Archive { .. }, Destination::Stdout) => Stdout::Archive,
+            _ => Stdout::Free,
+        };
+        let performed = self
+            .session
+            .perform(request, &delivery, &mut self.console)
+            .await;
+        let answered = performed.and_then(|answer| {
+            self.console.answer(word, &answer, stdout)?;
+            Ok(Answer::exit(&answer))
+        });
+        answered.map_err(|error| Failure { error, stdout })
+    }
+
+    /// Where the archive of an original command goes.
+    fn delivery(&self, output: Option<PathBuf>) -> Result<Delivery, Error> {
+        if let Some(output) = output.or_else(|| self.output.clone()) {
+            return self.destination(&output).map(Delivery::to);
+        }
+        let path = self.places.archive().ok_or_else(|| {
+            Error::Usage("There is no home directory to save to: give -o FILE".to_owned())
+        })?;
+        Ok(Delivery {
+            make_directory: true,
+            ..Delivery::to(Destination::File(path))
+        })
     }
 
     fn failed(&mut self, error: &Error, stdout: Stdout) -> Outcome {
@@ -122,49 +224,47 @@ impl Program {
     }
 
     /// Carries out a line of a prompt or a batch, where no shell has seen the words before.
-    async fn perform_line(&mut self, line: &[u8], interrupts: &mut Interrupts) -> Outcome {
+    async fn perform_line(
+        &mut self,
+        line: &[u8],
+        has_terminal: bool,
+        interrupts: &mut Interrupts,
+    ) -> Outcome {
+        if let Some((&SHELL_MARK, command)) = line.trim_ascii().split_first() {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+            let done = self.shell(command, shell, has_terminal, interrupts).await;
+            // What the command was to be ended by has ended it.
+            interrupts.forget().await;
+            return match done {
+                Ok(exit) => Outcome::goes_on(exit),
+                Err(Failure { error, stdout }) => Outcome {
+                    is_end: matches!(error, Error::Interrupted),
+                    ..self.failed(&error, stdout)
+                },
+            };
+        }
         let words = match words::split(line) {
-            Ok(words) if words.is_empty() => {
-                return Outcome {
-                    exit: Exit::Done,
-                    is_end: false,
-                };
-            }
-            Ok(words) => self.with_home(words),
+            Ok(words) if words.is_empty() => return Outcome::goes_on(Exit::Done),
+            Ok(words) => words,
             Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
         };
-        self.perform(&words, interrupts.next()).await
-    }
-
-    /// Puts the home directory for the `~` of an `-o`.
-    fn with_home(&self, mut words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        if let [_, .., flag, file] = &mut words[..]
-            && flag == b"-o"
-        {
-            let path = PathBuf::from(OsStr::from_bytes(file));
-            *file = self
-                .places
-                .expand_tilde(&path)
-                .as_os_str()
-                .as_bytes()
-                .to_vec();
+        match Asked::parse(&words) {
+            Ok(mut asked) => {
+                asked.task.map_local(|path| self.places.expand_tilde(path));
+                self.perform_asked(&words, asked, interrupts.next()).await
+            }
+            Err(error) => self.failed(&error, Stdout::Free),
         }
-        words
     }
 
     /// One command from the command line.
     pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let writes_nothing = matches!(
-            Task::parse(&words),
-            Ok(Task::Ask {
-                request: Request::Directories { .. } | Request::Find { .. },
-                ..
-            })
-        );
-        if self.output.is_some() && writes_nothing {
-            let names = ARCHIVE_COMMANDS.join(", ");
-            let error = Error::Usage(format!("-o is for the archive commands: {names}"));
+        if self.output.is_some()
+            && Asked::parse(&words).is_ok_and(|asked| !asked.task.takes_output())
+        {
+            let names = manual::commands_with("output").join(", ");
+            let error = Error::Usage(format!("-o is for {names}"));
             return self.failed(&error, Stdout::Free).exit;
         }
         self.perform(&words, interrupts.next()).await.exit
@@ -185,7 +285,7 @@ impl Program {
                 Ok(None) => return Exit::Done,
                 Err(error) => return self.unreadable(&reason(&error)),
             };
-            let outcome = self.perform_line(&line.text, interrupts).await;
+            let outcome = self.perform_line(&line.text, false, interrupts).await;
             let forgiven = line.may_fail && outcome.exit != Exit::Interrupted;
             if outcome.is_end || (outcome.exit != Exit::Done && !forgiven) {
                 return outcome.exit;
@@ -196,11 +296,13 @@ impl Program {
     /// The prompt, until its end is asked for. What failed in it has been seen, so its exit code says nothing of it.
     pub async fn prompt(&mut self, interrupts: &mut Interrupts) -> Exit {
         self.console.prefix = "";
-        let mut prompt = match Prompt::open(self.places.history_file()) {
+        let names = RemoteNames::over(Session::new(self.session.service().clone()));
+        let has_colours = self.console.colours.is_some();
+        let mut prompt = match Prompt::open(self.places.history_file(), names, has_colours) {
             Ok(prompt) => prompt,
             Err(error) => return self.unreadable(&error),
         };
-        let server = self.session.server();
+        let server = self.session.servers();
         let welcome =
             format!("NetSocket at {server}. help lists the commands, quitc or Ctrl-D ends.");
         self.console.notice(&welcome);
@@ -211,14 +313,13 @@ impl Program {
                     prompt.restore_terminal();
                     return Exit::Interrupted;
                 }
-                typed = prompt.read() => typed,
+                typed = prompt.read(self.at.clone()) => typed,
             };
             match typed {
-                Typed::Line(line) => {
+                Typed::Line(text) => {
                     interrupts.forget().await;
-                    let outcome = self.perform_line(line.as_bytes(), interrupts).await;
-                    if outcome.is_end {
-                        return outcome.exit;
+                    if let Some(exit) = self.perform_lines(&text, interrupts).await {
+                        return exit;
                     }
                 }
                 Typed::Cleared => {}
@@ -226,6 +327,21 @@ impl Program {
                 Typed::Failed(said) => return self.unreadable(&said),
             }
         }
+    }
+
+    /// Carries out what was typed, or pasted: each line, until one is interrupted. Where the session is over with one, its exit
+    /// code comes back.
+    async fn perform_lines(&mut self, text: &str, interrupts: &mut Interrupts) -> Option<Exit> {
+        for line in words::lines(text.as_bytes()) {
+            let outcome = self.perform_line(line, true, interrupts).await;
+            if outcome.is_end {
+                return Some(outcome.exit);
+            }
+            if outcome.exit == Exit::Interrupted {
+                break;
+            }
+        }
+        None
     }
 
     fn unreadable(&mut self, said: &dyn std::fmt::Display) -> Exit {

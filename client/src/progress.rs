@@ -1,95 +1,274 @@
-//! The progress line of a transfer, on standard error: bytes, rate and the share of blocks that have come.
+//! The progress of transfers on standard error: lines that are redrawn on a terminal, a plain line a few seconds apart
+//! elsewhere.
 
-use std::fmt::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use netsocket_protocol::message::Plan;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::time::Instant;
 
+use crate::course::{Place, Whole};
 use crate::wording::size;
 
-/// How often the line is redrawn.
+/// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
+/// How far plain lines are apart.
+const PLAIN_LINE: Duration = Duration::from_secs(5);
+/// How far the samples are apart that a rate is made of, and how many there are.
+const SAMPLE: Duration = Duration::from_millis(500);
+const SAMPLES: usize = 16;
 
-const WAITING: &str = "{spinner} waiting for the server";
-const RECEIVING: &str = "{received} at {rate}/s, {percent}% of {files}";
+const TEMPLATE: &str = "{spinner} {told}";
 
-/// A line that is redrawn while an archive comes, and gone when this is dropped.
-#[derive(Debug)]
+/// Takes a plain line, without its newline.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where progress is shown: one place for all transfers of a program.
+#[derive(Clone)]
+pub enum Board {
+    /// Nowhere.
+    Hidden,
+    /// On standard error, a terminal.
+    Terminal(MultiProgress),
+    /// As plain lines.
+    Lines(Say),
+}
+
+impl Board {
+    /// A board on standard error, which must be a terminal.
+    #[must_use]
+    pub fn on_terminal() -> Self {
+        let target = ProgressDrawTarget::stderr();
+        Self::Terminal(MultiProgress::with_draw_target(target))
+    }
+
+    /// A transfer begins; `name` tells it from others beside it, and is empty where there are none.
+    #[must_use]
+    pub fn transfer(&self, name: &str) -> Progress {
+        let figures = Counter(Arc::new(Mutex::new(Figures::new(name, Instant::now()))));
+        let shown = match self {
+            Self::Hidden => Shown::Nowhere,
+            Self::Lines(say) => Shown::Lines(Arc::clone(say)),
+            Self::Terminal(all) => {
+                let told = figures.clone();
+                let style = ProgressStyle::with_template(TEMPLATE).map(|style| {
+                    let tell = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = out.write_str(&told.lock().line(Instant::now()));
+                    };
+                    style.with_key("told", tell)
+                });
+                let bar = all.add(ProgressBar::new_spinner());
+                if let Ok(style) = style {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(TICK);
+                Shown::Bar(bar, all.clone())
+            }
+        };
+        Progress { figures, shown }
+    }
+
+    /// Does something that writes to the terminal, with the lines out of its way.
+    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Terminal(all) => all.suspend(write),
+            Self::Hidden | Self::Lines(_) => write(),
+        }
+    }
+}
+
+/// The progress of one transfer, gone when this is dropped.
 pub struct Progress {
-    bar: ProgressBar,
-    received: Arc<AtomicU64>,
+    figures: Counter,
+    shown: Shown,
+}
+
+enum Shown {
+    Nowhere,
+    Bar(ProgressBar, MultiProgress),
+    Lines(Say),
 }
 
 impl Progress {
-    /// A line that is never drawn.
+    /// Progress that is never shown.
     #[must_use]
     pub fn hidden() -> Self {
-        Self {
-            bar: ProgressBar::hidden(),
-            received: Arc::default(),
-        }
+        Board::Hidden.transfer("")
     }
 
-    /// A line on standard error, which must be a terminal.
-    #[must_use]
-    pub fn on_terminal() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(WAITING) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(TICK);
-        Self {
-            bar,
-            received: Arc::default(),
-        }
-    }
-
-    /// The server has said what will come.
-    pub fn planned(&self, plan: &Plan) {
-        let files = match plan.files {
-            1 => "1 file".to_owned(),
-            files => format!("{files} files"),
-        };
-        let received = Arc::clone(&self.received);
-        let total = Arc::clone(&self.received);
-        let style = ProgressStyle::with_template(RECEIVING).map(|style| {
-            style
-                .with_key("files", move |_: &ProgressState, out: &mut dyn Write| {
-                    let _ = out.write_str(&files);
-                })
-                .with_key("received", move |_: &ProgressState, out: &mut dyn Write| {
-                    let _ = out.write_str(&size(received.load(Ordering::Relaxed)));
-                })
-                .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
-                    let rate = rate(total.load(Ordering::Relaxed), state.elapsed());
-                    let _ = out.write_str(&size(rate));
-                })
+    /// The server has said what will come, behind what is there already.
+    pub fn planned(&self, whole: &Whole, place: Place) {
+        let mut figures = self.figures.lock();
+        figures.total = Some(match whole {
+            Whole::Archive { files, blocks, .. } => Total::Blocks {
+                blocks: *blocks,
+                files: *files,
+            },
+            Whole::File { size, .. } => Total::Bytes(*size),
         });
-        self.bar.set_length(plan.blocks);
-        if let Ok(style) = style {
-            self.bar.set_style(style);
+        figures.place(place, Instant::now());
+        // What came before may have been thrown away.
+        figures.samples.clear();
+        figures.sample(Instant::now());
+    }
+
+    /// A whole block has come; all that is right goes up to there.
+    pub fn block(&self, place: Place) {
+        let now = Instant::now();
+        let mut figures = self.figures.lock();
+        figures.place(place, now);
+        if let Shown::Lines(say) = &self.shown
+            && now.saturating_duration_since(figures.said) >= PLAIN_LINE
+        {
+            figures.said = now;
+            let line = figures.line(now);
+            drop(figures);
+            say(&line);
         }
-        self.bar.reset_elapsed();
     }
 
-    /// So many bytes have come.
-    pub fn bytes(&self, count: u64) {
-        // The steady tick redraws.
-        self.received.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// A whole block has come.
-    pub fn block(&self) {
-        self.bar.inc(1);
+    /// What counts bytes as they come.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        self.figures.clone()
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        if let Shown::Bar(bar, all) = &self.shown {
+            bar.finish_and_clear();
+            all.remove(bar);
+        }
+    }
+}
+
+/// Counts the bytes of a transfer.
+#[derive(Clone)]
+pub struct Counter(Arc<Mutex<Figures>>);
+
+impl Counter {
+    /// So many bytes have come.
+    pub fn bytes(&self, count: u64) {
+        let mut figures = self.lock();
+        // Before the plan only greetings come.
+        if figures.total.is_some() {
+            figures.received += count;
+            figures.sample(Instant::now());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Total {
+    Bytes(u64),
+    Blocks { blocks: u64, files: u64 },
+}
+
+/// What a line is made of.
+#[derive(Debug)]
+struct Figures {
+    name: String,
+    total: Option<Total>,
+    /// Bytes that are there, parts of a block included.
+    received: u64,
+    blocks: u64,
+    /// Moments, with the bytes and blocks that were there then; the oldest first.
+    samples: VecDeque<(Instant, u64, u64)>,
+    /// When a plain line was said last.
+    said: Instant,
+}
+
+impl Figures {
+    fn new(name: &str, now: Instant) -> Self {
+        Self {
+            name: name.to_owned(),
+            total: None,
+            received: 0,
+            blocks: 0,
+            samples: VecDeque::with_capacity(SAMPLES),
+            said: now,
+        }
+    }
+
+    fn place(&mut self, place: Place, now: Instant) {
+        // The bytes of headers, and of blocks that were not whole, are none of the file's.
+        self.received = place.bytes;
+        self.blocks = place.blocks;
+        self.sample(now);
+    }
+
+    fn sample(&mut self, now: Instant) {
+        let is_due = self
+            .samples
+            .back()
+            .is_none_or(|(last, ..)| now.saturating_duration_since(*last) >= SAMPLE);
+        if is_due {
+            if self.samples.len() == SAMPLES {
+                self.samples.pop_front();
+            }
+            self.samples.push_back((now, self.received, self.blocks));
+        }
+    }
+
+    fn line(&self, now: Instant) -> String {
+        let mut line = self.name.clone();
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        let Some(total) = self.total else {
+            line.push_str("waiting for the server");
+            return line;
+        };
+        // The first sample is of the moment when the bytes began.
+        let (begin, bytes, blocks) = self.samples.front().copied().unwrap_or((now, 0, 0));
+        let elapsed = now.saturating_duration_since(begin);
+        let rate = rate(self.received.saturating_sub(bytes), elapsed);
+        let received = size(self.received);
+        let left = match total {
+            Total::Bytes(all) => {
+                let share = percent(self.received, all);
+                let _ = write!(line, "{received} of {}, {share}%", size(all));
+                remaining(
+                    all.saturating_sub(self.received),
+                    self.received.saturating_sub(bytes),
+                    elapsed,
+                )
+            }
+            Total::Blocks { blocks: all, files } => {
+                let share = percent(self.blocks, all);
+                let _ = write!(line, "{received}, {share}% of {}", count_files(files));
+                // Files are about as dense everywhere; which block ends which file only the server knows.
+                if files > 1 && self.blocks < all {
+                    let so_far =
+                        u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
+                    let _ = write!(line, " (about {so_far})");
+                }
+                remaining(
+                    all.saturating_sub(self.blocks),
+                    self.blocks.saturating_sub(blocks),
+                    elapsed,
+                )
+            }
+        };
+        let _ = write!(line, ", {}/s", size(rate));
+        if let Some(left) = left {
+            let _ = write!(line, ", {} left", clock(left));
+        }
+        line
+    }
+}
+
+fn count_files(files: u64) -> String {
+    match files {
+        1 => "1 file".to_owned(),
+        files => format!("{files} files"),
     }
 }
 
@@ -99,21 +278,126 @@ fn rate(bytes: u64, elapsed: Duration) -> u64 {
     u64::try_from(u128::from(bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
 }
 
+fn percent(part: u64, all: u64) -> u128 {
+    match all {
+        0 => 100,
+        all => (u128::from(part) * 100 / u128::from(all)).min(100),
+    }
+}
+
+/// How long the rest takes, if `done` took `elapsed`; unknown before anything is done.
+fn remaining(rest: u64, done: u64, elapsed: Duration) -> Option<Duration> {
+    let milliseconds = (elapsed.as_millis() * u128::from(rest)).checked_div(u128::from(done))?;
+    Some(Duration::from_millis(
+        u64::try_from(milliseconds).unwrap_or(u64::MAX),
+    ))
+}
+
+/// `0:07`, `1:02:03`.
+fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FILE: fn(u64) -> Whole = |size| Whole::File {
+        identity: String::new(),
+        size,
+    };
+
+    fn archive() -> Whole {
+        Whole::Archive {
+            plan: String::new(),
+            files: 12,
+            blocks: 4,
+            block_bytes: 1,
+            compression: netsocket_protocol::message::Compression::Gzip,
+            sketch: String::new(),
+        }
+    }
+
+    fn line(progress: &Progress) -> String {
+        progress.figures.lock().line(Instant::now())
+    }
 
     #[test]
     fn a_rate_never_divides_by_nothing() {
         assert_eq!(rate(1000, Duration::from_millis(500)), 2000);
         assert_eq!(rate(5, Duration::ZERO), 5000);
         assert_eq!(rate(u64::MAX, Duration::ZERO), u64::MAX);
+        assert_eq!(remaining(5, 0, Duration::from_secs(1)), None);
+        assert_eq!(percent(0, 0), 100);
     }
 
     #[test]
-    fn the_templates_are_right() {
-        for template in [WAITING, RECEIVING] {
-            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+    fn the_template_is_right() {
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, text) in [(7, "0:07"), (754, "12:34"), (3723, "1:02:03")] {
+            assert_eq!(clock(Duration::from_secs(seconds)), text);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resumed_file_starts_at_its_old_offset_and_its_rate_does_not() {
+        let progress = Board::Hidden.transfer("a.iso");
+        assert_eq!(line(&progress), "a.iso: waiting for the server");
+        let kept = Place {
+            blocks: 30,
+            bytes: 30 << 20,
+        };
+        progress.planned(&FILE(50 << 20), kept);
+        assert_eq!(line(&progress), "a.iso: 30.0 MiB of 50.0 MiB, 60%, 0 B/s");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        progress.counter().bytes(4 << 20);
+        assert_eq!(
+            line(&progress),
+            "a.iso: 34.0 MiB of 50.0 MiB, 68%, 2.0 MiB/s, 0:08 left"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_archive_of_unknown_size_tells_its_blocks_and_about_how_many_files() {
+        let progress = Board::Hidden.transfer("");
+        progress.planned(&archive(), Place::default());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        progress.counter().bytes(600);
+        progress.block(Place {
+            blocks: 1,
+            bytes: 512,
+        });
+        assert_eq!(
+            line(&progress),
+            "512 B, 25% of 12 files (about 3), 512 B/s, 0:03 left"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_terminal_there_is_a_plain_line_a_few_seconds_apart() {
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = Arc::clone(&said);
+        let board = Board::Lines(Arc::new(move |line: &str| {
+            lines.lock().unwrap().push(line.to_owned());
+        }));
+        let progress = board.transfer("");
+        progress.planned(&FILE(100), Place::default());
+        for bytes in 1..=12 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            progress.block(Place { blocks: 0, bytes });
+        }
+        let said = said.lock().unwrap();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("5 B of 100 B, 5%, 1 B/s"), "{said:?}");
     }
 }

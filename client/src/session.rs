@@ -1,31 +1,27 @@
 //! A session with the service: one connection, opened by the first command, kept for the next, and made again where it
 //! turns out to be closed.
 
-use std::io;
-use std::path::Path;
-
-use netsocket_protocol::frame::{Frame, FrameType};
-use netsocket_protocol::message::{
-    ErrorKind, FileEntry, Message as _, MessageError, Plan, Reply, Request, Trailer,
-};
+use netsocket_protocol::frame::Frame;
+use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::address::ServerAddress;
-use crate::answer::{Answer, Saved};
-use crate::archive::Verifier;
-use crate::connection::{Connection, Timeouts};
-use crate::error::{Error, reason};
+use crate::address::{ServerAddress, Servers};
+use crate::answer::Answer;
+use crate::connection::Connection;
+use crate::delivery::Delivery;
+use crate::dial::{Line, Service, Stream};
+use crate::error::Error;
+use crate::part::{Kept, kept};
 use crate::progress::Progress;
-use crate::sink::Sink;
 use crate::target::Target;
+use crate::transfer::{Ears, Job, transfer};
 
 /// What a session tells while it works.
 pub trait Listener {
-    /// A transfer begins: where its progress is shown.
-    fn transfer(&mut self) -> Progress;
+    /// A transfer begins: where its progress is shown. `name` tells it from others at the same time, and is empty where
+    /// there are none.
+    fn transfer(&mut self, name: &str) -> Progress;
     /// Something that a person may want to know.
     fn notice(&mut self, text: &str);
 }
@@ -33,141 +29,151 @@ pub trait Listener {
 /// The client's side of the service.
 #[derive(Debug)]
 pub struct Session {
-    server: ServerAddress,
-    timeouts: Timeouts,
-    kept: Option<Connection<TcpStream>>,
+    pub(crate) line: Line,
+    /// Where the latest transfers go.
+    pub(crate) targets: Vec<Target>,
 }
 
 impl Session {
     /// A session that connects when the first command needs it.
     #[must_use]
-    pub fn new(server: ServerAddress, timeouts: Timeouts) -> Self {
+    pub fn new(service: Service) -> Self {
         Self {
-            server,
-            timeouts,
-            kept: None,
+            line: Line::new(service, 0),
+            targets: Vec::new(),
         }
+    }
+
+    /// What it talks to, and how long it waits.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        self.line.service()
     }
 
     /// Whom it talks to.
     #[must_use]
-    pub fn server(&self) -> &ServerAddress {
-        &self.server
+    pub fn servers(&self) -> &Servers {
+        &self.line.service().servers
     }
 
-    /// Asks the server. Dropped in the middle, it closes the connection and leaves no temporary file.
+    /// The address that was connected to last, or is tried first.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerAddress> {
+        let first = self.line.first();
+        let mut servers = self.servers().round_from(first);
+        servers.next().map(|(_, server)| server)
+    }
+
+    /// The greeting of the server that is connected now, if one is.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Hello> {
+        self.line.peer()
+    }
+
+    /// What the latest transfers have left and is not whole: they go on from there next time.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Kept> {
+        let files = self.targets.iter().filter_map(|target| match target {
+            Target::File { path, .. } => kept(path),
+            _ => None,
+        });
+        files.filter(|kept| kept.bytes > 0).collect()
+    }
+
+    /// Asks the server. Dropped in the middle, it closes the connection, and leaves of a file that was to be written
+    /// what has come of it.
     ///
-    /// `target` is where an archive goes; the other requests do not look at it.
+    /// `delivery` is where an archive or a plain file goes; requests for lists do not look at it.
     ///
     /// # Errors
     /// Any [`Error`] but those of the text output.
     pub async fn perform(
         &mut self,
         request: &Request,
-        target: &Target,
+        delivery: &Delivery,
         listener: &mut impl Listener,
     ) -> Result<Answer, Error> {
-        let progress = match request {
-            Request::Archive { .. } => listener.transfer(),
-            Request::Directories { .. } | Request::Find { .. } | Request::Get { .. } => {
-                Progress::hidden()
+        let performed = match request {
+            Request::Archive { .. } => {
+                let saved = self.transfer(request, delivery, listener).await;
+                saved.map(|saved| Answer::Archive(Some(saved)))
+            }
+            Request::Get { .. } => {
+                let saved = self.transfer(request, delivery, listener).await;
+                saved.map(|saved| Answer::Saved(Some(saved)))
+            }
+            Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
+                self.answer(request, listener).await
             }
         };
-        let (mut connection, first) = match self.ask(request, &progress, listener).await {
-            Ok(answering) => answering,
-            Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => {
-                return Ok(match request {
-                    Request::Directories { .. } => Answer::Names(Vec::new()),
-                    Request::Find { .. } => Answer::File(None),
-                    Request::Archive { .. } | Request::Get { .. } => Answer::Archive(None),
-                });
-            }
-            Err(error) => return Err(error),
-        };
-        let answer = match request {
-            Request::Directories { .. } => receive_names(&mut connection, first)
-                .await
-                .map(Answer::Names),
-            Request::Find { .. } => receive_files(&mut connection, first)
-                .await
-                .map(|files| Answer::File(files.into_iter().next())),
-            Request::Archive { .. } => receive_archive(&mut connection, &first, target, &progress)
-                .await
-                .map(|saved| Answer::Archive(Some(saved))),
-            Request::Get { .. } => Err(Error::Protocol(
-                "no command of this client asks for a plain file".to_owned(),
-            )),
-        };
-        // After any failure nobody knows what is still on its way.
-        if answer.is_ok() {
-            self.kept = Some(connection);
+        match performed {
+            Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => Ok(match request {
+                Request::Directories { .. } => Answer::Names(Vec::new()),
+                Request::Find { .. } | Request::List { .. } => Answer::File(None),
+                Request::Archive { .. } => Answer::Archive(None),
+                Request::Get { .. } => Answer::Saved(None),
+            }),
+            performed => performed,
         }
-        answer
     }
 
-    /// Sends a request over the kept connection, or over a new one, and waits for the first frame of the answer.
-    async fn ask(
+    async fn transfer(
         &mut self,
         request: &Request,
-        progress: &Progress,
+        delivery: &Delivery,
         listener: &mut impl Listener,
-    ) -> Result<(Connection<TcpStream>, Frame), Error> {
-        let on_bytes = |count| progress.bytes(count);
-        if let Some(mut kept) = self.kept.take() {
-            if kept.is_usable().await {
-                match kept.ask(request, &on_bytes).await {
-                    // Requests change nothing on the server, so asking twice does no harm.
-                    Err(Error::Lost(_)) if !kept.is_answered() => {}
-                    answer => return self.keep_if_refused(kept, answer),
-                }
-            }
-            listener.notice(&format!(
-                "the connection was closed meanwhile, connecting to {} again",
-                self.server
-            ));
-        }
-        let mut fresh = self.connect().await?;
-        let answer = fresh.ask(request, &on_bytes).await;
-        self.keep_if_refused(fresh, answer)
-    }
-
-    /// A server that refuses one request goes on with the next.
-    fn keep_if_refused(
-        &mut self,
-        connection: Connection<TcpStream>,
-        answer: Result<Frame, Error>,
-    ) -> Result<(Connection<TcpStream>, Frame), Error> {
-        match answer {
-            Ok(frame) => Ok((connection, frame)),
-            Err(error) => {
-                if matches!(error, Error::Server(_)) {
-                    self.kept = Some(connection);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Connection<TcpStream>, Error> {
-        let failed = |reason: String| Error::Connect {
-            server: self.server.clone(),
-            reason,
+    ) -> Result<crate::answer::Saved, Error> {
+        self.targets.clear();
+        let target = Target::of(delivery)?;
+        self.targets.push(target.clone());
+        let job = Job {
+            request,
+            target: &target,
+            resume: delivery.resume,
+            force: delivery.force,
+            name: "",
         };
-        let limit = self.timeouts.connect;
-        let stream = timeout(
-            limit,
-            TcpStream::connect((self.server.host.as_str(), self.server.port)),
-        )
-        .await
-        .map_err(|_| failed(format!("no answer within {limit:?}")))?
-        .map_err(|error| match error.kind() {
-            // Accepted and reset, before this side had seen that it was accepted.
-            io::ErrorKind::ConnectionReset => Error::ClosedAtOnce(self.server.clone()),
-            _ => failed(reason(&error)),
-        })?;
-        // Requests are small and wait for their answer. Without it they only get slower.
-        let _ = stream.set_nodelay(true);
-        Connection::open(stream, &self.server, self.timeouts).await
+        transfer(&mut self.line, &job, &Ears::new(listener)).await
+    }
+
+    /// Asks for a list, to its first frame.
+    pub(crate) async fn begin(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<(Connection<Stream>, Frame), Error> {
+        self.targets.clear();
+        let closed = |servers: &Servers| {
+            listener.notice(&format!(
+                "the connection was closed meanwhile, connecting to {servers} again"
+            ));
+        };
+        self.line.ask(request, &|_| (), closed).await
+    }
+
+    async fn answer(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<Answer, Error> {
+        let (mut connection, first) = self.begin(request, listener).await?;
+        let answer = receive(&mut connection, request, first).await?;
+        // After any failure nobody knows what is still on its way.
+        self.line.keep(connection);
+        Ok(answer)
+    }
+}
+
+async fn receive(
+    connection: &mut Connection<Stream>,
+    request: &Request,
+    first: Frame,
+) -> Result<Answer, Error> {
+    match request {
+        Request::Find { .. } | Request::List { .. } => receive_files(connection, first)
+            .await
+            .map(|files| Answer::File(files.into_iter().next())),
+        _ => receive_names(connection, first).await.map(Answer::Names),
     }
 }
 
@@ -215,55 +221,5 @@ async fn receive_list<S: AsyncRead + AsyncWrite + Unpin, T>(
             return Ok(list);
         }
         frame = connection.frame(&|_| ()).await?;
-    }
-}
-
-/// Receives, verifies and saves an archive.
-async fn receive_archive<S: AsyncRead + AsyncWrite + Unpin>(
-    connection: &mut Connection<S>,
-    first: &Frame,
-    target: &Target,
-    progress: &Progress,
-) -> Result<Saved, Error> {
-    let plan = Plan::from_frame(first)?;
-    let mut verifier = Verifier::new(&plan)?;
-    progress.planned(&plan);
-    tracing::debug!(
-        plan = plan.plan,
-        files = plan.files,
-        blocks = plan.blocks,
-        "archive planned"
-    );
-    let mut sink = Sink::open(target).await?;
-    let on_bytes = |count| progress.bytes(count);
-    loop {
-        let frame = connection.frame(&on_bytes).await?;
-        match frame.kind {
-            FrameType::Data => {
-                sink.write(verifier.block(frame.payload)?).await?;
-                progress.block();
-            }
-            FrameType::Trailer => {
-                let trailer = Trailer::from_frame(&frame)?;
-                verifier.finish(&trailer)?;
-                sink.commit()?;
-                return Ok(saved(target.name(), &plan, trailer));
-            }
-            got => {
-                let expected = FrameType::Data;
-                return Err(MessageError::Unexpected { expected, got }.into());
-            }
-        }
-    }
-}
-
-fn saved(path: &Path, plan: &Plan, trailer: Trailer) -> Saved {
-    Saved {
-        path: path.to_owned(),
-        files: plan.files,
-        bytes: trailer.bytes,
-        digest: trailer.digest,
-        warnings: trailer.warnings,
-        unlisted: trailer.unlisted,
     }
 }

@@ -1,210 +1,297 @@
-//! Writing an archive: into a temporary file beside its target, which it replaces at the end, or into a stream.
+//! Writing what comes: into a part beside its target, into a stream, or unpacked into a directory.
 //!
 //! Writes run on the runtime's blocking threads, so that a full disk, a slow pipe or a FIFO without a reader never keeps
-//! a signal waiting. The temporary file belongs to the sink: dropped before [`Sink::commit`], it is gone.
+//! a signal waiting.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tempfile::TempPath;
+use netsocket_protocol::message::Request;
+use tokio::task::spawn_blocking;
 
+use crate::archive::Verified;
+use crate::course::Whole;
 use crate::error::Error;
+use crate::part::Part;
 use crate::target::{Target, directory_of};
+use crate::unpacker::Unpacker;
 
-/// Permissions of a new file, before the umask takes its share.
-const NEW_FILE_MODE: u32 = 0o666;
-
-/// An archive that is being written.
+/// Where the bytes of a transfer go.
 #[derive(Debug)]
-pub struct Sink {
-    // Shared with a write that is still running when the command is dropped.
-    file: Arc<File>,
-    end: End,
-}
-
-/// What happens when all is written.
-#[derive(Debug)]
-enum End {
-    Rename {
-        temporary: TempPath,
-        target: PathBuf,
+pub enum Sink {
+    /// A file that is not whole yet.
+    Part {
+        /// The part.
+        part: Box<Part>,
+        /// The target as it was given.
         given: PathBuf,
     },
-    Stream(PathBuf),
-    Stdout,
+    /// Something that takes bytes and never gives them back.
+    Stream(Stream),
+    /// A directory.
+    Directory(Unpacker),
 }
 
 impl Sink {
-    /// Begins to write.
+    /// Begins to write what answers `question`.
     ///
     /// # Errors
-    /// [`Error::Target`] where that cannot be.
-    pub async fn open(target: &Target) -> Result<Self, Error> {
+    /// [`Error::Target`] or [`Error::Output`] where that cannot be, [`Error::Unpack`] where it is no archive that can be
+    /// unpacked.
+    pub async fn open(
+        target: &Target,
+        question: &Request,
+        whole: &Whole,
+        overwrites: bool,
+    ) -> Result<Self, Error> {
         match target {
-            Target::Stdout => {
-                let stdout = io::stdout()
-                    .as_fd()
-                    .try_clone_to_owned()
-                    .map_err(|error| Error::output(&error, true))?;
-                Ok(Self {
-                    file: Arc::new(File::from(stdout)),
-                    end: End::Stdout,
-                })
-            }
-            Target::Stream(path) => {
-                let opened = path.clone();
-                // A FIFO waits here for its reader.
-                let file = blocking(move || OpenOptions::new().write(true).open(opened)).await;
-                Ok(Self {
-                    file: Arc::new(file.map_err(|error| Error::target(path, &error))?),
-                    end: End::Stream(path.clone()),
-                })
-            }
+            Target::Stdout => Stream::stdout().map(Self::Stream),
+            Target::Stream(path) => Stream::open(path).await.map(Self::Stream),
+            Target::Directory(path) => Unpacker::open(path, whole, overwrites)
+                .await
+                .map(Self::Directory),
             Target::File {
                 path,
                 given,
                 make_directory,
-            } => Self::beside(path, given, *make_directory)
-                .map_err(|error| Error::target(given, &error)),
+            } => {
+                let (path, makes) = (path.clone(), *make_directory);
+                let (question, whole) = (question.clone(), whole.clone());
+                let create = move || {
+                    if makes {
+                        fs::create_dir_all(directory_of(&path))?;
+                    }
+                    Part::create(&path, &question, &whole)
+                };
+                let part = blocking(create).await;
+                Ok(Self::Part {
+                    part: Box::new(part.map_err(|error| Error::target(given, &error))?),
+                    given: given.clone(),
+                })
+            }
         }
     }
 
-    fn beside(path: &Path, given: &Path, make_directory: bool) -> io::Result<Self> {
-        let directory = directory_of(path);
-        if make_directory {
-            fs::create_dir_all(directory)?;
+    /// An answer begins that goes on with what is written.
+    pub fn answer_begins(&mut self) {
+        if let Self::Part { part, .. } = self {
+            part.answer_begins();
         }
-        let (file, temporary) = tempfile::Builder::new()
-            .prefix(".netsocket-")
-            .suffix(".part")
-            .permissions(Permissions::from_mode(NEW_FILE_MODE))
-            .tempfile_in(directory)?
-            .into_parts();
-        // Who replaces a private file does not publish it.
-        if let Ok(there) = fs::metadata(path) {
-            file.set_permissions(there.permissions())?;
+    }
+
+    /// Writes the next block.
+    ///
+    /// # Errors
+    /// [`Error::Target`] or [`Error::Output`] where it cannot be written, [`Error::ReaderGone`] where the reader of
+    /// standard output has left, [`Error::Unpack`] where it is no part of an archive that can be unpacked.
+    pub async fn write(&mut self, block: Verified) -> Result<(), Error> {
+        match self {
+            Self::Part { part, given } => {
+                let length = block.bytes.len() as u64;
+                let line = blocking(part.writing(block))
+                    .await
+                    .map_err(|error| Error::target(&*given, &error))?;
+                part.wrote(length, line);
+                Ok(())
+            }
+            Self::Stream(stream) => stream.write(block).await,
+            Self::Directory(unpacker) => unpacker.block(block).await,
         }
-        Ok(Self {
-            file: Arc::new(file),
-            end: End::Rename {
-                temporary,
-                target: path.to_owned(),
-                given: given.to_owned(),
+    }
+
+    /// Goes back to where the present answer began. Returns false where what is written is out of reach.
+    ///
+    /// # Errors
+    /// [`Error::Target`] where the system does not let it.
+    pub fn step_back(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::Part { part, given } => match part.step_back() {
+                Ok(()) => Ok(true),
+                Err(error) => Err(Error::target(&*given, &error)),
             },
-        })
+            Self::Stream(_) | Self::Directory(_) => Ok(false),
+        }
     }
 
-    /// Writes the next bytes.
+    /// Goes back to the beginning, for something else. Returns what can be written to further, if it need not be opened
+    /// again.
     ///
     /// # Errors
-    /// [`Error::Target`] or [`Error::Output`] where they cannot be written, [`Error::ReaderGone`] where the reader
-    /// of standard output has left.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
-        let file = Arc::clone(&self.file);
-        blocking(move || (&*file).write_all(&bytes))
-            .await
-            .map_err(|error| match &self.end {
-                End::Stdout => Error::output(&error, true),
-                End::Stream(path) => Error::target(path, &error),
-                End::Rename { given, .. } => Error::target(given, &error),
-            })
+    /// The sink itself where what is written is out of reach.
+    pub fn begin_anew(self) -> Result<Option<Self>, Self> {
+        match self {
+            Self::Part { .. } => Ok(None),
+            Self::Stream(stream) if stream.is_begun => Err(Self::Stream(stream)),
+            Self::Stream(stream) => Ok(Some(Self::Stream(stream))),
+            Self::Directory(mut unpacker) => {
+                unpacker.begin_anew();
+                Ok(Some(Self::Directory(unpacker)))
+            }
+        }
     }
 
-    /// Puts the archive in its place: from now on the target is the new file.
+    /// All is written: puts it into its place.
     ///
     /// # Errors
-    /// [`Error::Target`] where the target cannot be replaced; the temporary file is gone then.
-    pub fn commit(self) -> Result<(), Error> {
-        match self.end {
-            End::Stdout | End::Stream(_) => Ok(()),
-            End::Rename {
-                temporary,
-                target,
-                given,
-            } => temporary
-                .persist(target)
-                .map_err(|failed| Error::target(given, &failed.error)),
+    /// [`Error::Target`] where the target cannot be replaced; the part stays then. [`Error::Exists`] where files were in
+    /// the way of others.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Part { part, given } => blocking(move || part.commit())
+                .await
+                .map_err(|error| Error::target(given, &error)),
+            Self::Stream(_) => Ok(()),
+            Self::Directory(mut unpacker) => unpacker.finish().await,
         }
     }
 }
 
-/// Runs what may wait on a blocking thread.
-async fn blocking<T: Send + 'static>(
+/// A pipe, a terminal, a device.
+#[derive(Debug)]
+pub struct Stream {
+    // Shared with a write that is still running when the command is dropped.
+    file: Arc<File>,
+    /// None for standard output.
+    path: Option<PathBuf>,
+    is_begun: bool,
+}
+
+impl Stream {
+    fn stdout() -> Result<Self, Error> {
+        let stdout = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Error::output(&error, true))?;
+        Ok(Self {
+            file: Arc::new(File::from(stdout)),
+            path: None,
+            is_begun: false,
+        })
+    }
+
+    async fn open(path: &Path) -> Result<Self, Error> {
+        let opened = path.to_owned();
+        // A FIFO waits here for its reader.
+        let file = blocking(move || OpenOptions::new().write(true).open(opened)).await;
+        Ok(Self {
+            file: Arc::new(file.map_err(|error| Error::target(path, &error))?),
+            path: Some(path.to_owned()),
+            is_begun: false,
+        })
+    }
+
+    async fn write(&mut self, block: Verified) -> Result<(), Error> {
+        self.is_begun = true;
+        let file = Arc::clone(&self.file);
+        blocking(move || (&*file).write_all(&block.bytes))
+            .await
+            .map_err(|error| match &self.path {
+                None => Error::output(&error, true),
+                Some(path) => Error::target(path, &error),
+            })
+    }
+}
+
+/// Runs a step of the system's that may wait on a blocking thread.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
+    spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use netsocket_protocol::message::Compression;
+    use netsocket_protocol::query::Query;
+
     use super::*;
+    use crate::delivery::{Delivery, Destination};
 
-    fn names(dir: &Path) -> Vec<String> {
-        fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+    fn block(bytes: &'static [u8]) -> Verified {
+        Verified {
+            bytes: Bytes::from_static(bytes),
+            checksum: crc32fast::hash(bytes),
+        }
+    }
+
+    fn whole(compression: Compression, block_bytes: u64) -> Whole {
+        Whole::Archive {
+            plan: "p".to_owned(),
+            files: 1,
+            blocks: 1,
+            block_bytes,
+            compression,
+            sketch: String::new(),
+        }
+    }
+
+    async fn open(destination: Destination, whole: &Whole) -> Result<Sink, Error> {
+        let target = Target::of(&Delivery::to(destination)).unwrap();
+        Sink::open(&target, &Request::archive(Query::default()), whole, false).await
     }
 
     #[tokio::test]
-    async fn the_target_is_replaced_at_the_end_and_keeps_its_permissions() {
+    async fn a_target_that_becomes_a_directory_is_said_and_the_part_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        let target = Target::given(&path, false).unwrap();
-
-        let mut sink = Sink::open(&target).await.unwrap();
-        sink.write(Bytes::from_static(b"new")).await.unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(dir.path()).len(), 2);
-        sink.commit().unwrap();
-
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(names(dir.path()), ["x"]);
-    }
-
-    #[tokio::test]
-    async fn a_sink_that_is_dropped_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = Target::given(&dir.path().join("x"), false).unwrap();
-        let mut sink = Sink::open(&target).await.unwrap();
-        sink.write(Bytes::from_static(b"new")).await.unwrap();
-        drop(sink);
-        assert!(names(dir.path()).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_target_that_becomes_a_directory_is_said_and_nothing_is_left() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        let target = Target::given(&path, false).unwrap();
-        let sink = Sink::open(&target).await.unwrap();
+        let whole = whole(Compression::Gzip, 1);
+        let mut sink = open(Destination::File(path.clone()), &whole).await.unwrap();
+        sink.write(block(b"new")).await.unwrap();
         fs::create_dir(&path).unwrap();
-        let said = sink.commit().unwrap_err().to_string();
+        let said = sink.commit().await.unwrap_err().to_string();
         assert!(said.ends_with("x: is a directory"), "{said}");
-        assert_eq!(names(dir.path()), ["x"]);
+        assert_eq!(crate::part::kept(&path).unwrap().bytes, 3);
     }
 
     #[tokio::test]
     async fn a_full_device_is_one_sentence() {
-        let target = Target::given("/dev/full".as_ref(), false).unwrap();
-        let mut sink = Sink::open(&target).await.unwrap();
-        let error = sink.write(Bytes::from_static(b"x")).await.unwrap_err();
+        let full = Destination::File("/dev/full".into());
+        let mut sink = open(full, &whole(Compression::Gzip, 1)).await.unwrap();
+        let error = sink.write(block(b"x")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot write /dev/full: no space left on device"
         );
+    }
+
+    #[tokio::test]
+    async fn only_what_can_be_taken_back_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = whole(Compression::Zstd, 1 << 20);
+        let null = || open(Destination::File("/dev/null".into()), &whole);
+        assert!(null().await.unwrap().begin_anew().unwrap().is_some());
+        let mut begun = null().await.unwrap();
+        begun.write(block(b"x")).await.unwrap();
+        assert!(!begun.step_back().unwrap());
+        assert!(begun.begin_anew().is_err());
+        let path = dir.path().join("x");
+        let part = open(Destination::File(path), &whole).await.unwrap();
+        assert!(part.begin_anew().unwrap().is_none());
+        let into = Destination::Extract(dir.path().join("d"));
+        let tree = open(into, &whole).await.unwrap();
+        assert!(tree.begin_anew().unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_blocks_of_a_sane_size_are_unpacked() {
+        let dir = tempfile::tempdir().unwrap();
+        for whole in [
+            whole(Compression::Gzip, 1),
+            whole(Compression::Zstd, crate::unpacker::LARGEST_BLOCK + 1),
+            Whole::File {
+                identity: String::new(),
+                size: 1,
+            },
+        ] {
+            let into = Destination::Extract(dir.path().join("d"));
+            let opened = open(into, &whole).await;
+            assert!(matches!(opened, Err(Error::Unpack(_))), "{whole:?}");
+        }
     }
 }

@@ -1,22 +1,22 @@
-//! Where an archive goes, judged before anything is asked of the server.
+//! Where a transfer goes, judged before anything is asked of the server.
 
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::delivery::{Delivery, Destination};
 use crate::error::Error;
-use crate::places::Places;
 
 /// The name that means standard output.
 pub const STDOUT: &str = "-";
 
-/// The place of an archive.
+/// The place of an archive or a plain file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Standard output: it gets the bytes of the archive and nothing else.
+    /// Standard output: it gets the bytes and nothing else.
     Stdout,
-    /// A regular file, there already or not: replaced as a whole when the archive is verified.
+    /// A regular file, there already or not: replaced as a whole when all of it is verified.
     File {
         /// The file that is replaced; a symlink is followed to what it means.
         path: PathBuf,
@@ -27,39 +27,44 @@ pub enum Target {
     },
     /// Something that cannot be replaced, such as a FIFO or a device: the bytes are written into it as they come.
     Stream(PathBuf),
+    /// A directory that an archive is unpacked into, there already or not.
+    Directory(PathBuf),
 }
 
 impl Target {
-    /// The default place, `~/w24project/temp.tar.gz`.
+    /// What a delivery means.
     ///
     /// # Errors
-    /// [`Error::Target`] where something else than a file is there; [`Error::Usage`] where nobody knows the home.
-    pub fn by_default(places: &Places) -> Result<Self, Error> {
-        let path = places.archive().ok_or_else(|| {
-            Error::Usage("There is no home directory to save to: give -o FILE".to_owned())
-        })?;
-        Self::at(&path, true)
+    /// [`Error::Usage`] for an empty name; [`Error::Target`] for a directory where a file is due and the other way
+    /// round, or a file in a directory that is not there.
+    pub fn of(delivery: &Delivery) -> Result<Self, Error> {
+        match &delivery.destination {
+            Destination::Stdout => Ok(Self::Stdout),
+            Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
+                Err(Error::Usage("-o takes the name of a file".to_owned()))
+            }
+            Destination::File(path) => Self::at(path, delivery.make_directory),
+            Destination::Extract(path) => Self::directory(path),
+        }
     }
 
-    /// What `-o` means.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for an empty name, or for the bytes of an archive on a terminal; [`Error::Target`] for a
-    /// directory, or a file in a directory that is not there.
-    pub fn given(path: &Path, stdout_is_terminal: bool) -> Result<Self, Error> {
-        if path.as_os_str().is_empty() {
-            return Err(Error::Usage("-o takes the name of a file".to_owned()));
+    fn directory(given: &Path) -> Result<Self, Error> {
+        let refused = |reason: &str| Error::Target {
+            path: given.to_owned(),
+            reason: reason.to_owned(),
+        };
+        match fs::metadata(given) {
+            Ok(there) if there.is_dir() => Ok(Self::Directory(given.to_owned())),
+            Ok(_) => Err(refused("it is no directory")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if directory_of(given).is_dir() {
+                    Ok(Self::Directory(given.to_owned()))
+                } else {
+                    Err(refused("there is no such directory"))
+                }
+            }
+            Err(error) => Err(Error::target(given, &error)),
         }
-        if path == Path::new(STDOUT) {
-            return if stdout_is_terminal {
-                Err(Error::Usage(
-                    "Standard output is a terminal, an archive would garble it: use -o FILE or a pipe".to_owned(),
-                ))
-            } else {
-                Ok(Self::Stdout)
-            };
-        }
-        Self::at(path, false)
     }
 
     fn at(given: &Path, make_directory: bool) -> Result<Self, Error> {
@@ -98,7 +103,7 @@ impl Target {
         match self {
             Self::Stdout => Path::new(STDOUT),
             Self::File { given, .. } => given,
-            Self::Stream(path) => path,
+            Self::Stream(path) | Self::Directory(path) => path,
         }
     }
 }
@@ -116,6 +121,14 @@ pub fn directory_of(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
+    fn file(path: &Path) -> Result<Target, Error> {
+        Target::of(&Delivery::to(Destination::File(path.to_owned())))
+    }
+
+    fn directory(path: &Path) -> Result<Target, Error> {
+        Target::of(&Delivery::to(Destination::Extract(path.to_owned())))
+    }
+
     fn reason(result: Result<Target, Error>) -> String {
         result.unwrap_err().to_string()
     }
@@ -129,83 +142,67 @@ mod tests {
             given: path.clone(),
             make_directory: false,
         };
-        assert_eq!(Target::given(&path, true).unwrap(), expected);
+        assert_eq!(file(&path).unwrap(), expected);
         fs::write(&path, "old").unwrap();
-        assert_eq!(Target::given(&path, true).unwrap(), expected);
+        assert_eq!(file(&path).unwrap(), expected);
     }
 
     #[test]
     fn a_link_means_the_file_behind_it() {
         let dir = tempfile::tempdir().unwrap();
-        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
-        fs::write(&file, "old").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        let Target::File { path, given, .. } = Target::given(&link, true).unwrap() else {
-            panic!("not a file");
+        let (path, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let expected = Target::File {
+            path,
+            given: link.clone(),
+            make_directory: false,
         };
-        assert_eq!((path, given), (file, link));
-    }
-
-    #[test]
-    fn standard_output_is_refused_on_a_terminal_only() {
-        assert_eq!(
-            Target::given(Path::new("-"), false).unwrap(),
-            Target::Stdout
-        );
-        assert!(matches!(
-            Target::given(Path::new("-"), true),
-            Err(Error::Usage(_))
-        ));
-        assert!(matches!(
-            Target::given(Path::new(""), false),
-            Err(Error::Usage(_))
-        ));
+        assert_eq!(file(&link).unwrap(), expected);
     }
 
     #[test]
     fn devices_are_never_replaced() {
         let null = Path::new("/dev/null");
-        assert_eq!(
-            Target::given(null, false).unwrap(),
-            Target::Stream(null.to_owned())
-        );
+        assert_eq!(file(null).unwrap(), Target::Stream(null.to_owned()));
     }
 
     #[test]
     fn what_cannot_be_is_said_before_anything_is_sent() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing/x");
-        assert!(reason(Target::given(dir.path(), false)).ends_with(": it is a directory"));
-        assert!(
-            reason(Target::given(&dir.path().join("new/"), false)).ends_with(": it is a directory")
-        );
-        assert!(reason(Target::given(&missing, false)).ends_with("/x: there is no such directory"),);
+        assert!(reason(file(dir.path())).ends_with(": it is a directory"));
+        assert!(reason(file(&dir.path().join("new/"))).ends_with(": it is a directory"));
+        assert!(reason(file(&missing)).ends_with("/x: there is no such directory"));
+        assert!(reason(directory(&missing)).ends_with("/x: there is no such directory"));
         fs::write(dir.path().join("file"), "").unwrap();
-        assert!(
-            reason(Target::given(&dir.path().join("file/x"), false)).ends_with("not a directory")
-        );
+        assert!(reason(file(&dir.path().join("file/x"))).ends_with("not a directory"));
+        assert!(reason(directory(&dir.path().join("file"))).ends_with("it is no directory"));
+        assert!(matches!(file(Path::new("")), Err(Error::Usage(_))));
     }
 
     #[test]
-    fn the_default_makes_its_directory_and_needs_a_home() {
-        let home = tempfile::tempdir().unwrap();
-        let places = Places {
-            home: Some(home.path().to_owned()),
-            ..Places::default()
+    fn a_name_cannot_drive_the_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = reason(file(&dir.path().join("a\nb/x")));
+        assert!(said.contains("a\\nb/x: there is no"), "{said}");
+    }
+
+    #[test]
+    fn a_directory_is_made_where_that_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let delivery = Delivery {
+            make_directory: true,
+            ..Delivery::to(Destination::File(dir.path().join("new/x")))
         };
-        let Target::File {
-            path,
-            make_directory,
-            ..
-        } = Target::by_default(&places).unwrap()
-        else {
-            panic!("not a file");
-        };
-        assert_eq!(path, home.path().join("w24project/temp.tar.gz"));
-        assert!(make_directory);
         assert!(matches!(
-            Target::by_default(&Places::default()),
-            Err(Error::Usage(_))
+            Target::of(&delivery).unwrap(),
+            Target::File {
+                make_directory: true,
+                ..
+            }
         ));
+        let new = dir.path().join("new");
+        assert_eq!(directory(&new).unwrap(), Target::Directory(new));
     }
 }

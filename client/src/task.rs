@@ -1,35 +1,46 @@
 //! What one line of the prompt or one command line asks this program to do.
+//!
+//! The original commands are judged by the protocol, with the words of the original; all others by the table of
+//! [`crate::commands`].
+
+mod plain;
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use netsocket_protocol::command::{COMMANDS, Command};
-use netsocket_protocol::message::Request;
+use netsocket_protocol::command::Command;
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::{Query, Sort};
 
+use crate::commands::{self, CommandSpec, Group};
 use crate::error::Error;
+use crate::suggest;
 
-/// The commands whose answer is an archive; these take `-o FILE` as their last words.
+/// The original commands whose answer is an archive; these take `-o FILE` as their last words.
 pub const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
 
-/// Words that this program understands beside the commands of the service.
-pub const LOCAL_COMMANDS: [(&str, &str); 2] = [
-    ("help", "this list"),
-    ("quit, exit", "end the session, as quitc does"),
-];
+/// Something to do, and how its result is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What is to be done.
+    pub task: Task,
+    /// The `--json` behind the command.
+    pub json: bool,
+    /// The `--quiet` behind the command.
+    pub quiet: bool,
+}
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one task at a time, and most of them ask"
-)]
 pub enum Task {
-    /// List the commands.
-    Help,
+    /// List the commands, or tell all of one.
+    Help(Option<CommandSpec>),
     /// End the session.
     Quit,
-    /// Ask the server.
+    /// An original command.
     Ask {
         /// The command's first word, for the answer.
         word: &'static str,
@@ -38,52 +49,200 @@ pub enum Task {
         /// The `-o` behind it.
         output: Option<PathBuf>,
     },
+    /// `ls`
+    List(List),
+    /// `find`
+    Find(Find),
+    /// `stat`, with the paths as they were typed.
+    Stat(Vec<Vec<u8>>),
+    /// `get`
+    Get(Get),
+    /// `archive`
+    Archive(Archive),
+    /// `status`
+    Status,
+    /// `cd`, with the directory as it was typed; none for the root.
+    GoTo(Option<Vec<u8>>),
+    /// `pwd`
+    Where,
+    /// `lcd`; none for the home directory.
+    GoToHere(Option<PathBuf>),
+    /// `lpwd`
+    WhereHere,
+    /// `completions`, for one of [`commands::SHELLS`].
+    Completions(&'static str),
+    /// `man`
+    Man,
 }
 
-impl Task {
-    /// Reads the words of a line or a command line; at least one.
+/// How entries are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Rights, size and time of each.
+    pub long: bool,
+    /// A zero byte behind each name.
+    pub null: bool,
+    /// One a line, on a terminal too.
+    pub one: bool,
+}
+
+/// `ls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    /// Directories, files and patterns as they were typed.
+    pub paths: Vec<Vec<u8>>,
+    /// How they are printed.
+    pub shown: Shown,
+    /// By name, size or time of modification.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+    /// Also names that begin with a dot.
+    pub hidden: bool,
+}
+
+/// `find`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Find {
+    /// Which files; `below` is not in it.
+    pub query: Query,
+    /// The directory to look below, as it was typed.
+    pub below: Option<Vec<u8>>,
+    /// By what they are sorted.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+    /// The most files; absent for all.
+    pub limit: Option<u64>,
+    /// How they are printed.
+    pub shown: Shown,
+}
+
+/// How files come here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetching {
+    /// The `-o` behind the command.
+    pub output: Option<PathBuf>,
+    /// Whether a part that lies here already is gone on with.
+    pub resume: bool,
+    /// Whether files that are there are written over.
+    pub force: bool,
+}
+
+/// `get`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Get {
+    /// Files and patterns as they were typed.
+    pub paths: Vec<Vec<u8>>,
+    /// So many at once.
+    pub parallel: NonZeroUsize,
+    /// How they come.
+    pub fetching: Fetching,
+}
+
+/// `archive`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// Which files; `below` is not in it.
+    pub query: Query,
+    /// The directory to look below, as it was typed.
+    pub below: Option<Vec<u8>>,
+    /// The `--format`.
+    pub format: Option<Compression>,
+    /// The `--level`.
+    pub level: Option<u8>,
+    /// The names inside.
+    pub names: EntryNames,
+    /// Where it is unpacked.
+    pub extract: Option<PathBuf>,
+    /// How it comes.
+    pub fetching: Fetching,
+}
+
+impl Asked {
+    /// Reads the words of a line or a command line.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the usage sentence.
+    /// [`Error::Usage`] with one sentence, and the usage line where the command is known.
     pub fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
-        let name = words.first().map(Vec::as_slice).unwrap_or_default();
-        match (name, words.len()) {
-            (b"help", 1) => return Ok(Self::Help),
-            (b"quit" | b"exit", 1) => return Ok(Self::Quit),
-            (b"help" | b"quit" | b"exit", _) => {
-                let name = String::from_utf8_lossy(name);
-                return Err(Error::Usage(format!(
-                    "{name} takes no arguments. Usage: {name}"
-                )));
-            }
-            _ => {}
+        let Some((name, rest)) = words.split_first() else {
+            return Err(Error::Usage("No command given".to_owned()));
+        };
+        let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name)))?;
+        if command.group != Group::Original {
+            return plain::parse(&command, name, rest);
         }
-        let (words, output) = take_output(words)?;
-        let command = Command::parse(words)?;
-        let word = COMMANDS
-            .iter()
-            .map(|usage| usage.name)
-            .find(|known| known.as_bytes() == name)
-            .unwrap_or_default();
-        Ok(match command.request() {
-            Some(request) => Self::Ask {
-                word,
-                request,
-                output,
-            },
-            // Only the end of the session asks nothing.
-            None => Self::Quit,
+        Ok(Self {
+            task: original(command.name, words)?,
+            json: false,
+            quiet: false,
         })
     }
 }
 
+impl Task {
+    /// Whether `-o` before the command has a meaning for it.
+    #[must_use]
+    pub fn takes_output(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::Archive(_)
+                | Self::Ask {
+                    request: Request::Archive { .. },
+                    ..
+                }
+                | Self::Quit
+                | Self::Help(_)
+        )
+    }
+
+    /// Changes the paths of this machine in it.
+    pub fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
+        let paths = match self {
+            Self::Ask { output, .. } => [output.as_mut(), None],
+            Self::Get(Get { fetching, .. }) => [fetching.output.as_mut(), None],
+            Self::Archive(Archive {
+                fetching, extract, ..
+            }) => [fetching.output.as_mut(), extract.as_mut()],
+            Self::GoToHere(directory) => [directory.as_mut(), None],
+            _ => [None, None],
+        };
+        for path in paths.into_iter().flatten() {
+            *path = map(path);
+        }
+    }
+}
+
+fn unknown(name: &[u8]) -> String {
+    let shown = Name::from(name).to_string();
+    let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
+    match suggest::nearest(&shown, words) {
+        Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
+        None => format!("Unknown command '{shown}'; help lists all commands"),
+    }
+}
+
+/// Reads one of the eight original commands, with their checks and sentences.
+fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Task, Error> {
+    let (words, output) = take_output(word, words)?;
+    Ok(match Command::parse(words)?.request() {
+        Some(request) => Task::Ask {
+            word,
+            request,
+            output,
+        },
+        // Only the end of the session asks nothing.
+        None => Task::Quit,
+    })
+}
+
 /// Takes `-o FILE` off the end of an archive command.
-fn take_output(words: &[Vec<u8>]) -> Result<(&[Vec<u8>], Option<PathBuf>), Error> {
-    let is_archive = words.first().is_some_and(|name| {
-        ARCHIVE_COMMANDS
-            .iter()
-            .any(|known| known.as_bytes() == name)
-    });
+fn take_output<'a>(
+    word: &str,
+    words: &'a [Vec<u8>],
+) -> Result<(&'a [Vec<u8>], Option<PathBuf>), Error> {
+    let is_archive = ARCHIVE_COMMANDS.contains(&word);
     match words {
         [before @ .., flag, file] if is_archive && flag == b"-o" => {
             Ok((before, Some(OsString::from_vec(file.clone()).into())))
@@ -96,105 +255,4 @@ fn take_output(words: &[Vec<u8>]) -> Result<(&[Vec<u8>], Option<PathBuf>), Error
 }
 
 #[cfg(test)]
-mod tests {
-    use netsocket_protocol::query::Query;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Task, String> {
-        Task::parse(&crate::words::split(line.as_bytes()).unwrap())
-            .map_err(|error| error.to_string())
-    }
-
-    fn extensions(names: &[&str]) -> Request {
-        let query = Query {
-            extensions: names.iter().map(|name| (*name).into()).collect(),
-            ..Query::default()
-        };
-        Request::archive(query)
-    }
-
-    #[test]
-    fn the_output_stands_behind_an_archive_command() {
-        assert_eq!(
-            parse("w24ft pdf txt -o 'my x.tar.gz'"),
-            Ok(Task::Ask {
-                word: "w24ft",
-                request: extensions(&["pdf", "txt"]),
-                output: Some("my x.tar.gz".into()),
-            })
-        );
-        assert_eq!(
-            parse("w24ft pdf"),
-            Ok(Task::Ask {
-                word: "w24ft",
-                request: extensions(&["pdf"]),
-                output: None
-            })
-        );
-        assert!(
-            parse("w24ft pdf -o")
-                .unwrap_err()
-                .starts_with("-o takes the name")
-        );
-        assert!(
-            parse("w24ft -o x")
-                .unwrap_err()
-                .contains("one to 3 extensions")
-        );
-    }
-
-    #[test]
-    fn elsewhere_it_is_a_word_like_others() {
-        assert!(matches!(
-            parse("w24fn -o"),
-            Ok(Task::Ask { word: "w24fn", .. })
-        ));
-        assert_eq!(
-            parse("dirlist -a -o x").unwrap_err(),
-            "dirlist takes -a (by name) or -t (oldest first). Usage: dirlist -a | -t"
-        );
-    }
-
-    #[test]
-    fn each_way_out_is_one() {
-        for line in ["quitc", "quit", "exit"] {
-            assert_eq!(parse(line), Ok(Task::Quit), "{line}");
-        }
-        assert_eq!(parse("help"), Ok(Task::Help));
-        assert_eq!(
-            parse("exit now").unwrap_err(),
-            "exit takes no arguments. Usage: exit"
-        );
-        assert_eq!(
-            parse("quitc now").unwrap_err(),
-            "quitc takes no arguments. Usage: quitc"
-        );
-    }
-
-    #[test]
-    fn the_archive_commands_are_those_of_the_protocol() {
-        let arguments = |name: &str| match name {
-            "dirlist" => "-a",
-            "w24fz" => "1 2",
-            "w24fdb" | "w24fda" => "2024-01-01",
-            "quitc" => "",
-            _ => "x",
-        };
-        let archives: Vec<&str> = COMMANDS
-            .iter()
-            .map(|usage| usage.name)
-            .filter(|name| {
-                let task = parse(&format!("{name} {}", arguments(name))).unwrap();
-                matches!(
-                    task,
-                    Task::Ask {
-                        request: Request::Archive { .. },
-                        ..
-                    }
-                )
-            })
-            .collect();
-        assert_eq!(archives, ARCHIVE_COMMANDS);
-    }
-}
+mod tests;

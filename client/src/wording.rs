@@ -1,13 +1,12 @@
 //! Answers for people: the words and lines of each.
 
-use netsocket_protocol::command::{COMMANDS, Usage};
 use netsocket_protocol::message::{FileEntry, Problem, Warning};
 use netsocket_protocol::name::Name;
-use netsocket_protocol::text::{FILE_NOT_FOUND, NO_FILE_FOUND, file_lines};
+use netsocket_protocol::text::{FILE_NOT_FOUND, NO_FILE_FOUND, birth_time, file_lines, rights};
 
-use crate::answer::{Answer, Saved};
+use crate::answer::{Answer, Journey, Saved};
+use crate::colours::is_directory;
 use crate::error::shown;
-use crate::task::LOCAL_COMMANDS;
 
 /// How names stand in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,6 @@ pub enum Names {
 #[must_use]
 pub fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
     match answer {
-        Answer::Help => help().into_bytes(),
         Answer::Names(list) => list
             .iter()
             .flat_map(|name| [bytes_of(name, names), b"\n".to_vec()])
@@ -32,10 +30,14 @@ pub fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
         Answer::File(None) => format!("{FILE_NOT_FOUND}\n").into_bytes(),
         Answer::Archive(Some(saved)) => format!("{}\n", saved_sentence(saved)).into_bytes(),
         Answer::Archive(None) => format!("{NO_FILE_FOUND}\n").into_bytes(),
+        Answer::Saved(Some(saved)) => format!("{}\n", fetched_sentence(saved)).into_bytes(),
+        Answer::Saved(None) => format!("{FILE_NOT_FOUND}\n").into_bytes(),
     }
 }
 
-fn bytes_of(name: &Name, names: Names) -> Vec<u8> {
+/// The bytes of a name as they are printed.
+#[must_use]
+pub fn bytes_of(name: &Name, names: Names) -> Vec<u8> {
     match names {
         Names::Exact => name.as_bytes().to_vec(),
         Names::Escaped => name.to_string().into_bytes(),
@@ -55,15 +57,24 @@ fn found(file: &FileEntry, names: Names) -> Vec<u8> {
     escaped.collect::<String>().into_bytes()
 }
 
+/// That an archive is in its place.
 fn saved_sentence(saved: &Saved) -> String {
-    let files = match saved.files {
-        1 => "1 file".to_owned(),
-        files => format!("{files} files"),
-    };
     format!(
-        "saved {}: {files}, {}",
+        "saved {}: {}, {}{}",
         shown(&saved.path),
-        size(saved.bytes)
+        files(saved.files),
+        size(saved.bytes),
+        journey_words(&saved.journey)
+    )
+}
+
+/// That a plain file is in its place.
+fn fetched_sentence(saved: &Saved) -> String {
+    format!(
+        "saved {}: {}{}",
+        shown(&saved.path),
+        size(saved.bytes),
+        journey_words(&saved.journey)
     )
 }
 
@@ -132,23 +143,91 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-/// What stands below the commands in help.
-const OUTPUT: &str = "An archive command may end with -o FILE, or -o - for standard output.\n";
+/// How a file came here, where anything happened on the way.
+fn journey_words(journey: &Journey) -> String {
+    let mut words = String::new();
+    if journey.kept > 0 {
+        words.push_str(&format!(", {} of it were here", size(journey.kept)));
+    }
+    if journey.restarted > 0 {
+        words.push_str(&format!(", begun anew {}", times(journey.restarted)));
+    }
+    if journey.resumed > 0 {
+        let seconds = journey.stalled.as_secs_f64();
+        let twice = size(journey.bytes_twice);
+        words.push_str(&format!(
+            ", went on {} ({seconds:.1} s without a byte, {twice} sent twice)",
+            times(journey.resumed)
+        ));
+    }
+    words
+}
 
-/// The commands, a line each, no longer than the terminals of old.
+fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+fn files(count: u64) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    }
+}
+
+/// That an archive was unpacked.
 #[must_use]
-pub fn help() -> String {
-    let typed = |usage: &Usage| format!("{} {}", usage.name, usage.arguments);
-    let service = COMMANDS.iter().map(|usage| (typed(usage), usage.about));
-    let local = LOCAL_COMMANDS
-        .iter()
-        .map(|(name, about)| ((*name).to_owned(), *about));
-    let rows: Vec<_> = service.chain(local).collect();
-    let width = rows.iter().map(|(typed, _)| typed.len()).max().unwrap_or(0);
-    let lines = rows
-        .iter()
-        .map(|(typed, about)| format!("  {typed:width$}  {about}\n"));
-    lines.chain([OUTPUT.to_owned()]).collect()
+pub fn unpacked_sentence(saved: &Saved) -> String {
+    format!(
+        "unpacked into {}: {}, {}{}",
+        shown(&saved.path),
+        files(saved.files),
+        size(saved.bytes),
+        journey_words(&saved.journey)
+    )
+}
+
+/// All that is known of a file or directory, a line each.
+#[must_use]
+pub fn facts(entry: &FileEntry, names: Names) -> Vec<u8> {
+    let kind = if is_directory(entry) {
+        "directory"
+    } else {
+        "file"
+    };
+    let born = birth_time(entry);
+    let modified = birth_time(&FileEntry {
+        born: entry.modified.clone(),
+        birth_known: true,
+        ..entry.clone()
+    });
+    let path = match entry.path.as_bytes() {
+        b"" => b"/".to_vec(),
+        _ => bytes_of(&entry.path, names),
+    };
+    let mut lines = [b"    Path: ", &path[..], b"\n"].concat();
+    let mut line = |text: String| {
+        // Times are texts of the server's.
+        lines.extend_from_slice(Name::from(text.as_str()).to_string().as_bytes());
+        lines.push(b'\n');
+    };
+    line(format!("    Type: {kind}"));
+    if !is_directory(entry) {
+        line(match entry.size {
+            bytes @ ..1024 => format!("    Size: {bytes}"),
+            bytes => format!("    Size: {bytes} ({})", size(bytes)),
+        });
+    }
+    line(format!(
+        "  Rights: {} ({:04o})",
+        rights(entry.mode),
+        entry.mode & 0o7777
+    ));
+    line(format!("    Born: {born}"));
+    line(format!("Modified: {modified}"));
+    lines
 }
 
 #[cfg(test)]
@@ -206,9 +285,7 @@ mod tests {
             path: "/home/u/w24project/temp.tar.gz".into(),
             files: 12,
             bytes: 3_565_158,
-            digest: String::new(),
-            warnings: vec![],
-            unlisted: 0,
+            ..Saved::default()
         };
         assert_eq!(
             saved_sentence(&saved),
@@ -217,14 +294,51 @@ mod tests {
     }
 
     #[test]
-    fn help_has_a_line_for_each_command() {
-        let help = help();
+    fn what_happened_on_the_way_is_told() {
+        let journey = Journey {
+            kept: 2048,
+            resumed: 2,
+            restarted: 1,
+            stalled: std::time::Duration::from_millis(1_250),
+            bytes_twice: 1 << 20,
+        };
+        let saved = Saved {
+            path: "x".into(),
+            files: 1,
+            bytes: 4096,
+            journey,
+            ..Saved::default()
+        };
+        let way = ", 2.0 KiB of it were here, begun anew once, went on 2 times (1.2 s without a byte, 1.0 MiB sent twice)";
+        assert_eq!(fetched_sentence(&saved), format!("saved x: 4.0 KiB{way}"));
         assert_eq!(
-            help.lines().count(),
-            COMMANDS.len() + LOCAL_COMMANDS.len() + 1
+            unpacked_sentence(&saved),
+            format!("unpacked into x: 1 file, 4.0 KiB{way}")
         );
-        assert!(help.lines().all(|line| line.len() < 80), "{help}");
-        assert!(help.contains("  w24fz SIZE1 SIZE2  "), "{help}");
-        assert!(help.contains("  dirlist -a | -t  "), "{help}");
+        assert_eq!(journey_words(&Journey::default()), "");
+    }
+
+    #[test]
+    fn all_that_is_known_of_an_entry_is_a_line_each() {
+        let mut entry = FileEntry {
+            path: "a\nb".into(),
+            size: 76_000,
+            born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
+            birth_known: true,
+            modified: "\x1b[2J".to_owned(),
+            mode: 0o100_644,
+        };
+        let text = String::from_utf8(facts(&entry, Names::Escaped)).unwrap();
+        assert_eq!(
+            text,
+            "    Path: a\\nb\n    Type: file\n    Size: 76000 (74.2 KiB)\n  Rights: -rw-r--r-- (0644)\n    \
+             Born: 2026-11-22 11:13:29.123456789 +0000\nModified: \\u{1b}[2J\n"
+        );
+        entry.mode = 0o040_755;
+        entry.path = "".into();
+        let text = String::from_utf8(facts(&entry, Names::Exact)).unwrap();
+        assert!(
+            text.starts_with("    Path: /\n    Type: directory\n  Rights: drwxr-xr-x (0755)\n")
+        );
     }
 }

@@ -57,6 +57,124 @@ fn quoted(
     }
 }
 
+/// The lines of a text, cut at newlines outside of quotes and without a backslash before them: what was pasted into a prompt.
+#[must_use]
+pub fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let (mut lines, mut begin) = (Vec::new(), 0);
+    let mut state = Reading::Plain;
+    for (at, byte) in text.iter().enumerate() {
+        let (next, is_end) = state.after(*byte);
+        if is_end {
+            lines.push(&text[begin..at]);
+            begin = at + 1;
+        }
+        state = next;
+    }
+    lines.push(&text[begin..]);
+    lines
+}
+
+/// Where in a line a byte stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Plain,
+    Escaped,
+    Single,
+    Double,
+    EscapedInDouble,
+}
+
+impl Reading {
+    /// The state behind a byte, and whether that byte ends the line.
+    fn after(self, byte: u8) -> (Self, bool) {
+        let next = match (self, byte) {
+            (Self::Plain, b'\\') => Self::Escaped,
+            (Self::Plain, b'\'') => Self::Single,
+            (Self::Plain, b'"') => Self::Double,
+            (Self::Plain, b'\n') => return (Self::Plain, true),
+            (Self::Plain | Self::Escaped, _) | (Self::Single, b'\'') | (Self::Double, b'"') => {
+                Self::Plain
+            }
+            (Self::Single, _) => Self::Single,
+            (Self::Double, b'\\') => Self::EscapedInDouble,
+            (Self::Double | Self::EscapedInDouble, _) => Self::Double,
+        };
+        (next, false)
+    }
+}
+
+/// The beginning of a line up to the cursor, for completion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The whole words before the one at the cursor.
+    pub before: Vec<Vec<u8>>,
+    /// Where the word at the cursor begins, in bytes of the line, its quote included.
+    pub start: usize,
+    /// The word at the cursor as far as it is typed, without quotes and backslashes; may be empty.
+    pub word: Vec<u8>,
+    /// The quote that is open there.
+    pub quote: Option<char>,
+}
+
+/// Reads a line up to the cursor; `None` where a backslash stands last.
+#[must_use]
+pub fn begun(line: &[u8]) -> Option<Begun> {
+    let mut state = Reading::Plain;
+    // Where the word under way begins.
+    let mut start: Option<usize> = None;
+    for (at, byte) in line.iter().enumerate() {
+        match (state, byte) {
+            (Reading::Plain, b' ' | b'\t' | b'\r' | b'\n') => start = None,
+            _ => start = start.or(Some(at)),
+        }
+        state = state.after(*byte).0;
+    }
+    let start = start.unwrap_or(line.len());
+    let (quote, closed) = match state {
+        Reading::Plain => (None, line[start..].to_vec()),
+        Reading::Single => (Some('\''), [&line[start..], b"'"].concat()),
+        Reading::Double => (Some('"'), [&line[start..], b"\""].concat()),
+        Reading::Escaped | Reading::EscapedInDouble => return None,
+    };
+    Some(Begun {
+        before: split(&line[..start]).ok()?,
+        start,
+        word: split(&closed).ok()?.pop().unwrap_or_default(),
+        quote,
+    })
+}
+
+/// A word so that [`split`] reads it as that word again: what is special stands behind a backslash, or between the quotes
+/// of `quote`, which is left open.
+#[must_use]
+pub fn quoted_as(word: &str, quote: Option<char>) -> String {
+    let mut text = String::with_capacity(word.len() + 2);
+    match quote {
+        None => {
+            for letter in word.chars() {
+                if matches!(letter, ' ' | '\t' | '\r' | '\n' | '\\' | '\'' | '"') {
+                    text.push('\\');
+                }
+                text.push(letter);
+            }
+        }
+        Some('\'') => {
+            text.push('\'');
+            text.push_str(&word.replace('\'', "'\\''"));
+        }
+        Some(quote) => {
+            text.push(quote);
+            for letter in word.chars() {
+                if matches!(letter, '"' | '\\') {
+                    text.push('\\');
+                }
+                text.push(letter);
+            }
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -95,7 +213,74 @@ mod tests {
         assert_eq!(words("w24fn a\\"), Err(WordsError::LoneBackslash));
     }
 
+    #[test]
+    fn lines_end_at_newlines_that_stand_for_themselves() {
+        for (text, expected) in [
+            ("a", &["a"][..]),
+            ("a\nb c\n", &["a", "b c", ""]),
+            ("x 'a\nb'\ny", &["x 'a\nb'", "y"]),
+            ("x \"a\\\"\nb\"\ny", &["x \"a\\\"\nb\"", "y"]),
+            ("x a\\\nb\ny", &["x a\\\nb", "y"]),
+        ] {
+            let lines: Vec<&str> = lines(text.as_bytes())
+                .into_iter()
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            assert_eq!(lines, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_word_at_the_cursor_is_read() {
+        let at = |line: &str| {
+            let Begun {
+                before,
+                start,
+                word,
+                quote,
+            } = begun(line.as_bytes())?;
+            Some((before.len(), start, String::from_utf8(word).unwrap(), quote))
+        };
+        for (line, expected) in [
+            ("", (0, 0, "", None)),
+            ("fi", (0, 0, "fi", None)),
+            ("get ", (1, 4, "", None)),
+            ("get a\\ b", (1, 4, "a b", None)),
+            ("get 'a b", (1, 4, "a b", Some('\''))),
+            ("get 'a' \"b\\\"c", (2, 8, "b\"c", Some('"'))),
+            ("get x'y z", (1, 4, "xy z", Some('\''))),
+        ] {
+            let (before, start, word, quote) = expected;
+            assert_eq!(
+                at(line),
+                Some((before, start, word.to_owned(), quote)),
+                "{line}"
+            );
+        }
+        assert_eq!(at("get a\\"), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_quoted_is_read_again(word in "[a-c '\"\\\\\n*]{0,12}", quote in proptest::option::of(proptest::sample::select(vec!['\'', '"']))) {
+            let mut line = format!("get {}", quoted_as(&word, quote));
+            let begun = begun(line.as_bytes()).unwrap();
+            prop_assert_eq!(&begun.word, word.as_bytes());
+            line.extend(quote);
+            let expected = if word.is_empty() && quote.is_none() {
+                vec![b"get".to_vec()]
+            } else {
+                vec![b"get".to_vec(), word.into_bytes()]
+            };
+            prop_assert_eq!(split(line.as_bytes()).unwrap(), expected);
+        }
+
+        #[test]
+        fn every_beginning_of_a_line_is_read_or_left(line in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = begun(&line);
+            prop_assert_eq!(lines(&line).join(&b'\n'), line);
+        }
+
         #[test]
         fn every_name_can_be_typed_between_single_quotes(name in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut line = b"w24fn '".to_vec();

@@ -1,7 +1,7 @@
 //! Accepts connections and makes each a session or a refusal.
 //!
-//! The accept loop never waits for a client: who a client is behind a proxy is learned in a task of its own, which holds
-//! one of all sessions meanwhile.
+//! The accept loop never waits for a client: who a client is behind a proxy is learned in a task of its own, and there TLS
+//! is agreed on, too. Meanwhile the task holds one of all sessions.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::addresses::Addresses;
+use crate::handshake::{NotSecured, secure};
 use crate::introduction::{NotIntroduced, introduce};
 use crate::service::Service;
-use crate::session::{self, Full};
+use crate::session::{self, Full, NoSession, PATIENCE, Stream};
 
 /// Refusals in words at a time; more are refused by a close.
 const REFUSALS: usize = 32;
@@ -45,6 +46,7 @@ struct Door {
     refusals: Arc<Semaphore>,
     refused: Seldom,
     not_introduced: Seldom,
+    not_secured: Seldom,
 }
 
 impl<'a> Acceptor<'a> {
@@ -63,6 +65,7 @@ impl<'a> Acceptor<'a> {
                 refusals: Arc::new(Semaphore::new(REFUSALS)),
                 refused: Seldom::default(),
                 not_introduced: Seldom::default(),
+                not_secured: Seldom::default(),
             }),
         }
     }
@@ -111,8 +114,7 @@ impl<'a> Acceptor<'a> {
         self.sessions.spawn(async move {
             let _permit = permit;
             if let Some(client) = door.introduced(&stream, peer).await {
-                door.warn_refused(client, full);
-                session::refuse(stream, &door.service, full).await;
+                door.refuse(stream, client, full).await;
             }
         });
     }
@@ -125,14 +127,47 @@ impl Door {
             return;
         };
         if let Some(_of_address) = Addresses::take(&self.addresses, client.ip()) {
-            return session::serve(stream, client, &self.service).await;
+            if let Some(stream) = self.secured(stream, client).await {
+                session::serve(stream, client, &self.service).await;
+            }
+            return;
         }
         // A refusal is no session.
         drop(of_all);
         let full = Full::Address(self.service.max_sessions_per_address);
+        match self.refusals.try_acquire() {
+            Ok(_permit) => self.refuse(stream, client, full).await,
+            Err(_) => self.warn_refused(client, full),
+        }
+    }
+
+    /// Says that there are sessions enough, within TLS where that is spoken.
+    async fn refuse(&self, stream: TcpStream, client: SocketAddr, full: Full) {
         self.warn_refused(client, full);
-        if let Ok(_permit) = self.refusals.try_acquire() {
-            session::refuse(stream, &self.service, full).await;
+        if let Ok(Some(stream)) = timeout(PATIENCE, self.secured(stream, client)).await {
+            session::refuse(stream, &self.service, NoSession::Full(full)).await;
+        }
+    }
+
+    /// The connection within TLS, where that is spoken; nothing where it is to be closed.
+    async fn secured(&self, stream: TcpStream, client: SocketAddr) -> Option<Stream> {
+        let Some(tls) = self.service.keyring.current().tls.clone() else {
+            return Some(stream.into());
+        };
+        let secured = tokio::select! {
+            biased;
+            () = self.service.stop.cancelled() => return None,
+            secured = secure(stream, &tls.acceptor) => secured,
+        };
+        match secured {
+            Ok(stream) => Some(stream.into()),
+            Err(error) => {
+                self.tell_not_secured(client, &error);
+                if let NotSecured::NoTls(stream) = error {
+                    session::refuse(stream.into(), &self.service, NoSession::NoTls).await;
+                }
+                None
+            }
         }
     }
 
@@ -164,6 +199,17 @@ impl Door {
         self.service.proxy_faults.count(label);
         if let Some(count) = self.not_introduced.count(Instant::now()) {
             tracing::warn!(%peer, count, reason = %error, "closed: no right PROXY header");
+        }
+    }
+
+    /// Anybody who reaches the port can bring this about, so it is no warning.
+    fn tell_not_secured(&self, peer: SocketAddr, error: &NotSecured) {
+        let Some(label) = error.label() else {
+            return tracing::debug!(%peer, %error, "closed");
+        };
+        self.service.tls_faults.count(label);
+        if let Some(count) = self.not_secured.count(Instant::now()) {
+            tracing::info!(%peer, count, reason = %error, "closed: no TLS session");
         }
     }
 }

@@ -159,6 +159,20 @@ pub(crate) fn told(request: &Request) -> String {
             };
             write!(words, "archive{}{packed}{from}", Told(query))
         }
+        Request::List {
+            path,
+            glob,
+            itself,
+            hidden,
+            limit,
+        } => {
+            let glob = glob.as_deref().map(Name::from);
+            let glob = glob.map_or_else(String::new, |glob| format!(" glob={glob}"));
+            let limit = limit.map_or_else(String::new, |limit| format!(" limit={limit}"));
+            let itself = if *itself { " itself" } else { "" };
+            let hidden = if *hidden { " hidden" } else { "" };
+            write!(words, "list path={path}{glob}{itself}{hidden}{limit}")
+        }
         Request::Get {
             path,
             offset,
@@ -245,6 +259,16 @@ mod tests {
                 reverse: true
             }),
             "find name=a\\nb\\xff size_min=3 extension=c extension=d sort=size reverse limit=7"
+        );
+        assert_eq!(
+            told(&Request::List {
+                path: "a b".into(),
+                glob: Some("x\n*".to_owned()),
+                itself: true,
+                hidden: true,
+                limit: Some(5),
+            }),
+            "list path=a b glob=x\\n* itself hidden limit=5"
         );
         assert_eq!(told_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
     }

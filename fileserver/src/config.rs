@@ -1,5 +1,6 @@
 //! The settings of a file server: keys, defaults, limits.
 
+mod credentials;
 mod kafka;
 mod keys;
 
@@ -15,7 +16,9 @@ use netsocket_telemetry::{Identity, ProducerConfig, Role};
 use serde::Deserialize;
 
 use crate::confine::Confinement;
+use crate::credentials::CredentialFiles;
 use crate::index;
+use credentials::RawCredentials;
 
 pub use keys::KEYS;
 
@@ -90,6 +93,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether every connection begins with a header of the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Where certificate, key, authorities of clients and tokens are, as far as there are any.
+    pub credentials: CredentialFiles,
     /// The directory to share.
     pub root: PathBuf,
     /// What the server calls itself.
@@ -128,7 +133,7 @@ pub struct Config {
     pub archive_threads: usize,
     /// Blocks of 1 MiB that all archives share, beyond the two of each.
     pub archive_blocks: usize,
-    /// Whether the old wire is spoken.
+    /// Whether the old wire is spoken. It never is with TLS or tokens.
     pub old_wire: bool,
     /// Where archives for the old wire are spooled.
     pub spool_dir: PathBuf,
@@ -153,6 +158,8 @@ struct Raw {
     producer: RawProducer,
     #[serde(flatten)]
     access: RawAccess,
+    #[serde(flatten)]
+    credentials: RawCredentials,
     listen: Option<Scalar>,
     proxy_protocol: Option<Scalar>,
     root: Option<Scalar>,
@@ -192,6 +199,7 @@ impl Config {
         Self {
             listen: DEFAULT_LISTEN,
             proxy_protocol: false,
+            credentials: CredentialFiles::default(),
             root: root.into(),
             name: Identity::new(Role::Fileserver, "").host,
             advertise_port: DEFAULT_ADVERTISE_PORT,
@@ -268,6 +276,7 @@ impl Raw {
                 self.proxy_protocol.as_ref(),
                 default.proxy_protocol,
             ),
+            credentials: credentials::credentials(check, &self.credentials),
             root: path(check, "root", self.root.as_ref(), default.root),
             name: check.read_with(
                 "name",
@@ -381,6 +390,17 @@ impl Raw {
                 "text or json",
             ),
             ..default
+        };
+        let excluded = config.credentials.exclude_old_wire();
+        let wanted = |entry: &Scalar| entry.as_str().parse() == Ok(true);
+        if excluded && self.old_wire.as_ref().is_some_and(wanted) {
+            let allowed =
+                "false beside tls_certificate or token_file: no client of the old wire knows these";
+            check.problem("old_wire", true, allowed);
+        }
+        let config = Config {
+            old_wire: config.old_wire && !excluded,
+            ..config
         };
         self.judged_index(check, config)
     }

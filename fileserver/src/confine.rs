@@ -1,11 +1,12 @@
 //! What the process gives up before it serves: with Landlock, every file but those below the root (to read), the spool
-//! directory (to write) and what the system's own libraries look into (to read).
+//! directory (to write), the directories of certificates and tokens, which are read anew later, and what the system's own
+//! libraries look into (to read).
 //!
 //! Opening below the root is safe without it ([`crate::root`]); this is for the day on which we are wrong. It binds the
 //! calling thread and the threads that it starts afterwards, so it comes before the runtime. Any user may do it.
 
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use landlock::{
@@ -66,6 +67,17 @@ pub enum ConfineError {
     Refused(#[from] RulesetError),
 }
 
+/// What a confined process needs besides the root.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    /// To write.
+    pub(crate) spool_dir: &'a Path,
+    /// To read files in.
+    pub(crate) credentials: &'a [PathBuf],
+    /// Whether addresses are found by their names.
+    pub(crate) asks_for_names: bool,
+}
+
 /// Confines this thread and those that it will start, and logs how far.
 ///
 /// # Errors
@@ -73,14 +85,13 @@ pub enum ConfineError {
 pub(crate) fn confine(
     wanted: Confinement,
     root: impl AsFd,
-    spool_dir: &Path,
-    asks_for_names: bool,
+    places: &Places<'_>,
 ) -> Result<(), ConfineError> {
     if wanted == Confinement::Off {
         tracing::info!("not confined: switched off");
         return Ok(());
     }
-    let level = match restrict(root, spool_dir, asks_for_names) {
+    let level = match restrict(root, places) {
         Ok(level) => level,
         Err(error) if wanted == Confinement::Auto => {
             tracing::warn!(%error, "not confined");
@@ -119,11 +130,12 @@ pub(crate) fn confine(
     Ok(())
 }
 
-fn restrict(
-    root: impl AsFd,
-    spool_dir: &Path,
-    asks_for_names: bool,
-) -> Result<RulesetStatus, RulesetError> {
+fn restrict(root: impl AsFd, places: &Places<'_>) -> Result<RulesetStatus, RulesetError> {
+    let Places {
+        spool_dir,
+        credentials,
+        asks_for_names,
+    } = places;
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
     let spool =
         read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile;
@@ -133,9 +145,10 @@ fn restrict(
         .create()?
         .add_rule(PathBeneath::new(root, read))?
         .add_rules(path_beneath_rules(ALWAYS, read))?
+        .add_rules(path_beneath_rules(*credentials, AccessFs::ReadFile))?
         // A backtrace finds the names of functions in the program's own file.
         .add_rules(path_beneath_rules(std::env::current_exe(), read))?;
-    if asks_for_names {
+    if *asks_for_names {
         rules = rules.add_rules(path_beneath_rules(FOR_NAMES, read))?;
     }
     // Without the directory nothing can be spooled, which each such request will say.
@@ -162,9 +175,17 @@ mod tests {
         fs::create_dir(&spool).unwrap();
         fs::write(inside.join("file"), "inside").unwrap();
         fs::write(place.path().join("secret"), "outside").unwrap();
+        let keys = place.path().join("keys");
+        fs::create_dir(&keys).unwrap();
+        fs::write(keys.join("key"), "key").unwrap();
         let root = Root::open(&inside).unwrap();
         let confined = std::thread::spawn(move || {
-            let status = restrict(&root, &spool, false).unwrap();
+            let places = Places {
+                spool_dir: &spool,
+                credentials: std::slice::from_ref(&keys),
+                asks_for_names: false,
+            };
+            let status = restrict(&root, &places).unwrap();
             if status == RulesetStatus::NotEnforced {
                 eprintln!("no Landlock here: nothing is tested");
                 return;
@@ -174,11 +195,14 @@ mod tests {
             assert!(root.directory(b"").is_ok());
             let _: chrono::DateTime<chrono::Local> = chrono::Local::now();
             drop(Spool::create(&spool, 10, 0).unwrap());
+            assert_eq!(fs::read(keys.join("key")).unwrap(), b"key");
             fs::write(spool.join("named"), "x").unwrap();
             fs::remove_file(spool.join("named")).unwrap();
             for result in [
                 fs::read(inside.parent().unwrap().join("secret")).map(drop),
                 fs::read("/etc/passwd").map(drop),
+                fs::read_dir(&keys).map(drop),
+                fs::write(keys.join("key"), "x"),
                 fs::read_dir("/").map(drop),
                 fs::write(inside.join("file"), "x"),
                 fs::write(inside.join("new"), "x"),

@@ -21,10 +21,12 @@ pub(crate) fn figures(service: &Service) -> Figures {
     Figures {
         client_count: service.sessions.since_start(),
         active_clients: service.sessions.open(),
+        session_limit: service.max_sessions as u64,
         fileserver: Some(FileserverFigures {
             bytes_sent: service.sent.load(Ordering::Relaxed),
             archives: service.archives_begun(),
             request_errors: errors(&requests),
+            request_ms: milliseconds(&requests),
             index_entries,
             commands: commands(&requests),
         }),
@@ -39,6 +41,17 @@ type Tallies = [((&'static str, &'static str), Tally)];
 fn errors(requests: &Tallies) -> u64 {
     let failed = requests.iter().filter(|((_, result), _)| *result != OK);
     failed.map(|(_, tally)| tally.requests).sum()
+}
+
+/// What requests that are over took, all together.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of durations: never negative, and a float beyond the range of an integer becomes the largest"
+)]
+fn milliseconds(requests: &Tallies) -> u64 {
+    let seconds: f64 = requests.iter().map(|(_, tally)| tally.seconds).sum();
+    (seconds * 1_000.0).round() as u64
 }
 
 fn commands(requests: &Tallies) -> Vec<CommandRecord> {
@@ -68,6 +81,7 @@ mod tests {
     use super::*;
     use crate::archive::Form;
     use crate::config::Config;
+    use crate::keyring::Keyring;
     use crate::metrics::Requests;
     use crate::root::Root;
     use crate::session;
@@ -86,7 +100,8 @@ mod tests {
         std::fs::write(dir.path().join("directory/file"), "x").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let config = Config::new(dir.path());
-        let service = Service::new(root, &config, CancellationToken::new()).unwrap();
+        let keyring = Keyring::open(config.credentials.clone()).unwrap();
+        let service = Service::new(root, &config, keyring, CancellationToken::new()).unwrap();
         let indexed = async {
             while of_server(&service).index_entries.is_none() {
                 sleep(Duration::from_millis(10)).await;
@@ -115,7 +130,7 @@ mod tests {
         client.shutdown().await.unwrap();
         let mut answer = Vec::new();
         let (served, read) = tokio::join!(
-            timeout(PATIENCE, session::serve(server, peer, &service)),
+            timeout(PATIENCE, session::serve(server.into(), peer, &service)),
             client.read_to_end(&mut answer),
         );
         served.unwrap();
@@ -125,6 +140,7 @@ mod tests {
         };
         let after = FileserverFigures {
             bytes_sent: read.unwrap() as u64,
+            request_ms: of_server(&service).request_ms,
             commands: vec![dirlist],
             ..before
         };
@@ -149,10 +165,10 @@ mod tests {
             ("find", "busy"),
             ("rm -rf", "bad_request"),
         ] {
-            requests.count(told, result, 0, 0, 0.0);
+            requests.count(told, result, 0, 0, 0.125);
         }
         let all = requests.all();
-        assert_eq!(errors(&all), 4);
+        assert_eq!((errors(&all), milliseconds(&all)), (4, 750));
         let commands = commands(&all);
         let commands: Vec<(&str, u64)> = commands
             .iter()

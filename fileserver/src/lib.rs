@@ -4,7 +4,7 @@
 //! tree for the files that it means; an [`archive`] is planned and streamed. Any number of these servers over the same
 //! tree give the same answers, byte for byte.
 //!
-//! Owns: the tree below the root, who may read it through whom, and the limits on that. Does not own: the bytes of the
+//! Owns: the tree below the root, who may read it and through what, and the limits on that. Does not own: the bytes of the
 //! wires (`netsocket-protocol`), or which server a client is sent to (the balancer).
 //!
 //! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
@@ -17,10 +17,14 @@ pub mod archive;
 pub mod compress;
 pub mod config;
 mod confine;
+pub mod credentials;
+mod directory;
 pub mod error;
 mod figures;
+mod handshake;
 mod index;
 mod introduction;
+mod keyring;
 mod listing;
 mod matcher;
 mod metadata;
@@ -37,6 +41,8 @@ mod walk;
 
 pub use config::Config;
 pub use confine::{ConfineError, Confinement};
+pub use credentials::{CredentialFiles, CredentialsError};
+pub use keyring::Keyring;
 pub use metadata::Timestamp;
 pub use root::{Root, RootError};
 pub use server::{Bound, StartError, run};

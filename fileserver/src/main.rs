@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use netsocket_fileserver::{Bound, Config, run};
+use netsocket_fileserver::{Bound, Config, Keyring, run};
 use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,18 @@ struct Flags {
     /// Every connection begins with a header of the PROXY protocol [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     proxy_protocol: Option<String>,
+    /// Our certificate, as PEM: speak TLS [default: none]
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
+    /// The authorities of which clients must have a certificate, as PEM [default: clients need none]
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<String>,
+    /// The tokens of which clients must have one, one a line [default: clients need none]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<String>,
     /// The directory to share [default: the home directory]
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
@@ -77,6 +89,10 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     let given = [
         ("listen", &flags.listen),
         ("proxy_protocol", &flags.proxy_protocol),
+        ("tls_certificate", &flags.tls_certificate),
+        ("tls_key", &flags.tls_key),
+        ("tls_client_ca", &flags.tls_client_ca),
+        ("token_file", &flags.token_file),
         ("root", &flags.root),
         ("name", &flags.name),
         ("advertise_port", &flags.advertise_port),
@@ -127,8 +143,9 @@ fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> 
     }
 }
 
-/// The first signal stops gracefully, the second at once.
+/// The first signal stops gracefully, the second at once. A hangup has certificates and tokens read anew.
 async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
+    let hangups = tokio::spawn(hangups(bound.keyring())?);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let shutdown = CancellationToken::new();
@@ -141,13 +158,27 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
         any(&mut terminate, &mut interrupt).await;
         tracing::warn!("second signal: sessions are cut");
     };
-    tokio::select! {
+    let code = tokio::select! {
         ended = run(bound, shutdown.clone()) => {
             ended.context("cannot listen")?;
-            Ok(ExitCode::SUCCESS)
+            ExitCode::SUCCESS
         }
-        () = signals => Ok(ExitCode::from(EXIT_CUT)),
-    }
+        () = signals => ExitCode::from(EXIT_CUT),
+    };
+    hangups.abort();
+    Ok(code)
+}
+
+/// Has the keyring read its files anew on each hangup.
+fn hangups(keyring: Keyring) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            let keyring = keyring.clone();
+            // A reload that panics has changed nothing.
+            let _ = tokio::task::spawn_blocking(move || keyring.reload()).await;
+        }
+    })
 }
 
 async fn any(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -61,7 +61,7 @@ impl FoundFile {
         }
     }
 
-    fn new(path: &[u8], metadata: &Metadata, readable: bool) -> Self {
+    pub(crate) fn new(path: &[u8], metadata: &Metadata, readable: bool) -> Self {
         Self {
             path: path.to_vec(),
             size: metadata.size,

@@ -1,7 +1,7 @@
 //! The life of a file server: bind, confine, serve, stop, drain.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::acceptor::Acceptor;
 use crate::admin;
 use crate::config::Config;
-use crate::confine::{ConfineError, confine};
+use crate::confine::{ConfineError, Places, confine};
+use crate::credentials::CredentialsError;
 use crate::figures::figures;
+use crate::keyring::Keyring;
 use crate::root::{Root, RootError};
 use crate::service::Service;
 
@@ -43,6 +45,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// A certificate, key or token is not what it should be.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The process is not confined as it must be.
     #[error(transparent)]
     Confine(#[from] ConfineError),
@@ -55,16 +60,18 @@ pub struct Bound {
     address: SocketAddr,
     admin: Option<(std::net::TcpListener, SocketAddr)>,
     root: Root,
+    keyring: Keyring,
     config: Config,
 }
 
 impl Bound {
-    /// Opens the root and binds the ports.
+    /// Opens the root, reads certificates and tokens, and binds the ports.
     ///
     /// # Errors
     /// [`StartError`] names what cannot be had.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let root = Root::open(&config.root)?;
+        let keyring = Keyring::open(config.credentials.clone())?;
         let failed = |what, address| {
             move |source| StartError::Listen {
                 what,
@@ -82,8 +89,15 @@ impl Bound {
             address,
             admin,
             root,
+            keyring,
             config,
         })
+    }
+
+    /// What reads certificates and tokens anew.
+    #[must_use]
+    pub fn keyring(&self) -> Keyring {
+        self.keyring.clone()
     }
 
     /// Gives up what this process does not need to serve, as far as the settings say. It binds the calling thread and
@@ -96,14 +110,15 @@ impl Bound {
             confinement,
             spool_dir,
             kafka,
+            credentials,
             ..
         } = &self.config;
-        Ok(confine(
-            *confinement,
-            &self.root,
+        let places = Places {
             spool_dir,
-            kafka.is_some(),
-        )?)
+            credentials: &credentials.directories(),
+            asks_for_names: kafka.is_some(),
+        };
+        Ok(confine(*confinement, &self.root, &places)?)
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -145,6 +160,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         address,
         admin,
         root,
+        keyring,
         config,
     } = bound;
     let listener = TcpListener::from_std(listener)?;
@@ -154,7 +170,8 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         root = %root.path().display(),
         "listening"
     );
-    let service = Arc::new(Service::new(root, &config, shutdown.clone())?);
+    tell_who_may_read(address, &keyring);
+    let service = Arc::new(Service::new(root, &config, keyring, shutdown.clone())?);
     let mut admin_task = JoinSet::new();
     if let Some((listener, address)) = admin {
         let listener = TcpListener::from_std(listener)?;
@@ -176,6 +193,32 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         producer.shutdown(FLUSH).await;
     }
     Ok(())
+}
+
+/// One line about TLS and tokens, where there are any, and a warning where they do not protect what others can reach.
+fn tell_who_may_read(address: SocketAddr, keyring: &Keyring) {
+    let credentials = keyring.current();
+    let (tls, tokens) = (credentials.tls.is_some(), credentials.tokens.is_some());
+    if tls || tokens {
+        keyring.tell("credentials");
+    }
+    if let Some(exposed) = exposed(address.ip(), tls, tokens) {
+        tracing::warn!(%address, "{exposed}");
+    }
+}
+
+/// What others than this machine can read without being asked who they are; nothing where that is as it should be.
+fn exposed(address: IpAddr, tls: bool, tokens: bool) -> Option<&'static str> {
+    match (address.to_canonical().is_loopback(), tls, tokens) {
+        (true, ..) | (_, true, _) => None,
+        (false, false, true) => Some(
+            "tokens and files cross the network in the clear: set tls_certificate, or listen on loopback",
+        ),
+        (false, false, false) => Some(
+            "whoever reaches this address can read all files, and they cross the network in the clear: set \
+             tls_certificate and tls_client_ca or token_file, or listen on loopback",
+        ),
+    }
 }
 
 /// Waits for sessions to end, and ends those that do not.
@@ -213,6 +256,20 @@ fn start_heartbeat(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_others_can_reach_is_exposed() {
+        let said = |address: &str, tls, tokens| exposed(address.parse().unwrap(), tls, tokens);
+        for loopback in ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(said(loopback, false, false), None);
+        }
+        for reachable in ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"] {
+            assert!(said(reachable, false, false).is_some_and(|said| said.contains("all files")));
+            assert!(said(reachable, false, true).is_some_and(|said| said.contains("tokens")));
+            assert_eq!(said(reachable, true, false), None);
+            assert_eq!(said(reachable, true, true), None);
+        }
+    }
 
     #[test]
     fn an_address_in_use_is_named() {

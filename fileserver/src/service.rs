@@ -17,13 +17,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::archive::{Blocks, Form, Plan};
 use crate::compress::Pool;
 use crate::config::Config;
+use crate::directory::{Look, Wanted};
 use crate::error::RequestError;
+use crate::handshake::NotSecured;
 use crate::index::{Current, Index};
+use crate::introduction::NotIntroduced;
+use crate::keyring::Keyring;
 use crate::listing::from_index;
 use crate::matcher::Matcher;
-use crate::metrics::{Answers, ProxyFaults, Requests};
+use crate::metrics::{Answers, Reasons, Requests};
 use crate::root::Root;
 use crate::search::{Found, FoundFile, Sweep, directories, look_again};
+use crate::session::TOKEN_REFUSALS;
 use crate::walk::WalkError;
 
 /// Walks at a time, for each core; more of them wait, as they would only slow each other down.
@@ -57,7 +62,11 @@ pub(crate) struct Service {
     _index_end: DropGuard,
     pub(crate) requests: Requests,
     pub(crate) answers: Answers,
-    pub(crate) proxy_faults: ProxyFaults,
+    pub(crate) proxy_faults: Reasons<{ NotIntroduced::LABELS.len() }>,
+    /// TLS and tokens.
+    pub(crate) keyring: Keyring,
+    pub(crate) tls_faults: Reasons<{ NotSecured::LABELS.len() }>,
+    pub(crate) token_refusals: Reasons<{ TOKEN_REFUSALS.len() }>,
     /// Bytes sent on all connections since the start, those of answers under way included.
     pub(crate) sent: Arc<AtomicU64>,
     archives_begun: AtomicU64,
@@ -80,7 +89,12 @@ impl Service {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub(crate) fn new(root: Root, config: &Config, stop: CancellationToken) -> io::Result<Self> {
+    pub(crate) fn new(
+        root: Root,
+        config: &Config,
+        keyring: Keyring,
+        stop: CancellationToken,
+    ) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let root = Arc::new(root);
         let index_end = CancellationToken::new();
@@ -108,13 +122,16 @@ impl Service {
             _index_end: index_end.drop_guard(),
             requests: Requests::default(),
             answers: Answers::default(),
-            proxy_faults: ProxyFaults::default(),
+            proxy_faults: Reasons::new(NotIntroduced::LABELS),
+            tls_faults: Reasons::new(NotSecured::LABELS),
+            token_refusals: Reasons::new(TOKEN_REFUSALS),
             sent: Arc::default(),
             archives_begun: AtomicU64::new(0),
             planned_files: Arc::new(Semaphore::new(config.max_planned_files as usize)),
             max_planned_files: config.max_planned_files,
             max_request: config.max_request,
-            old_wire: config.old_wire,
+            old_wire: config.old_wire && !keyring.files().exclude_old_wire(),
+            keyring,
             spool_reserve: config.spool_reserve,
             pool: Pool::start(config.archive_threads, config.archive_blocks)?,
             sessions: SessionCounts::default(),
@@ -182,6 +199,13 @@ impl Service {
     /// The names of the directories below the root.
     pub(crate) async fn directories(&self, order: Order) -> Result<Vec<Name>, RequestError> {
         self.look(move |root, _| directories(root, order)).await
+    }
+
+    /// What is in one directory.
+    pub(crate) async fn list(&self, wanted: Wanted) -> Result<Vec<FoundFile>, RequestError> {
+        let look = Look::new(wanted, self.allow_hidden)?;
+        self.look(move |root, cancel| look.run(root, cancel))
+            .await?
     }
 
     /// The right to make one archive, for as long as the permit is held.

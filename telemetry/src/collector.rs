@@ -2,7 +2,8 @@
 //!
 //! A batch is read, written until InfluxDB has accepted it, and only then the next one is read. While InfluxDB is down
 //! nothing more is taken from Kafka, which keeps it; memory stays at one batch a partition. Where each partition stands is
-//! kept in the database itself (`position`), after its points; so no disk is needed and any replica can take over.
+//! kept in the database itself (`position`), after its points; so no disk is needed and any replica can take over. How far
+//! behind it is goes there as well (`report`).
 //!
 //! Nothing is lost and nothing doubled: a point carries the time of its record and the tags `host`, `role`, `instance`
 //! (and `backend`, `command`, `event`), so a record that is read again overwrites its own points. For the same reason two
@@ -18,6 +19,7 @@ mod position;
 mod print;
 mod reader;
 mod received;
+mod report;
 pub mod setup;
 mod status;
 mod supervisor;
@@ -42,6 +44,7 @@ pub use status::{Health, PATIENCE, Standing, Status, Totals};
 
 use crate::backoff::{Backoff, chance};
 use cluster::Cluster;
+use report::Reporter;
 use supervisor::supervise;
 
 /// The wait after the positions could not be read for the first time.
@@ -74,6 +77,11 @@ pub async fn run(
             }
         }
     });
+    let reporter = Reporter::new(&config.topic, &config.bucket);
+    let reporting = tokio::spawn({
+        let (collector, shutdown) = (Arc::clone(&collector), shutdown.clone());
+        async move { reporter.run(&collector, &shutdown).await }
+    });
     if shutdown
         .run_until_cancelled(load_positions(&collector))
         .await
@@ -82,6 +90,8 @@ pub async fn run(
         let cluster = Arc::new(Cluster::new(config));
         supervise(cluster, Arc::clone(&collector), &shutdown).await;
     }
+    // Ends with the shutdown, which has come: a supervisor ends for nothing else.
+    let _ = reporting.await;
     Ok(collector.status().totals())
 }
 

@@ -28,7 +28,7 @@ pub struct BackendRecord {
     pub connect_ms: f64,
 }
 
-/// The totals of a balancer since its start.
+/// The totals of a balancer since its start, and what it has now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct BalancerFigures {
     /// Bytes from clients to backends.
@@ -39,6 +39,14 @@ pub struct BalancerFigures {
     pub retries: u64,
     /// Failed accepts.
     pub accept_errors: u64,
+    /// Clients that were not let in.
+    pub refused: u64,
+    /// Clients that wait for a place at a backend, now.
+    pub queued: u64,
+    /// Clients that may wait.
+    pub queue_limit: u64,
+    /// Backends that take new sessions now.
+    pub backends_up: u64,
 }
 
 /// The totals of a file server since its start.
@@ -50,6 +58,8 @@ pub struct FileserverFigures {
     pub archives: u64,
     /// Requests refused or failed.
     pub request_errors: u64,
+    /// Milliseconds that all requests together took.
+    pub request_ms: u64,
     /// Files and directories in the index; None without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index_entries: Option<u64>,
@@ -75,6 +85,8 @@ pub struct Figures {
     pub client_count: u64,
     /// Open sessions.
     pub active_clients: u64,
+    /// Sessions that may be open.
+    pub session_limit: u64,
     /// Every backend; empty for a file server.
     pub backends: Vec<BackendRecord>,
     /// What a balancer counts besides.

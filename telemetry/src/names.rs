@@ -18,6 +18,9 @@ pub const MEASUREMENT_COMMAND: &str = "command_stats";
 /// The InfluxDB measurement with one point an event, for annotations.
 pub const MEASUREMENT_EVENT: &str = "events";
 
+/// The InfluxDB measurement in which a collector tells of itself.
+pub const MEASUREMENT_COLLECTOR: &str = "collector_stats";
+
 /// The InfluxDB measurement in which collectors keep their places.
 pub const MEASUREMENT_POSITION: &str = "collector_position";
 
@@ -54,7 +57,7 @@ pub mod tag {
     pub const COMMAND: &str = "command";
     /// What happened, in [`super::MEASUREMENT_EVENT`].
     pub const EVENT: &str = "event";
-    /// The Kafka topic of a [`super::MEASUREMENT_POSITION`].
+    /// The Kafka topic of a [`super::MEASUREMENT_POSITION`] or a [`super::MEASUREMENT_COLLECTOR`].
     pub const TOPIC: &str = "topic";
     /// The Kafka partition of a [`super::MEASUREMENT_POSITION`].
     pub const PARTITION: &str = "partition";
@@ -77,6 +80,8 @@ pub mod field {
     pub const MIRROR2_ACTIVE_CLIENTS: &str = "mirror2_active_clients";
     /// Open sessions.
     pub const ACTIVE_CLIENTS: &str = "active_clients";
+    /// How many sessions may be open.
+    pub const SESSION_LIMIT: &str = "session_limit";
     /// How long after its second a record was made.
     pub const LATE_MS: &str = "late_ms";
     /// Seconds without a record before this one.
@@ -115,16 +120,28 @@ pub mod field {
     pub const RETRIES: &str = "retries";
     /// Failed accepts.
     pub const ACCEPT_ERRORS: &str = "accept_errors";
+    /// Clients that were not let in.
+    pub const REFUSED: &str = "refused";
+    /// Clients that wait for a place at a backend.
+    pub const QUEUED: &str = "queued";
+    /// How many may wait.
+    pub const QUEUE_LIMIT: &str = "queue_limit";
+    /// Backends that take new sessions.
+    pub const BACKENDS_UP: &str = "backends_up";
     /// Bytes that a file server has sent to clients.
     pub const BYTES_SENT: &str = "bytes_sent";
     /// Archives that a file server has begun.
     pub const ARCHIVES: &str = "archives";
     /// Requests that a file server has refused or failed.
     pub const REQUEST_ERRORS: &str = "request_errors";
+    /// How long the requests of a file server took, all together.
+    pub const REQUEST_MS: &str = "request_ms";
     /// Files and directories in a file server's index.
     pub const INDEX_ENTRIES: &str = "index_entries";
     /// 1 while a backend is up, else 0.
     pub const UP: &str = "up";
+    /// 1 while a backend is out although nobody wants it to be, else 0.
+    pub const DOWN: &str = "down";
     /// Open sessions on a backend.
     pub const ACTIVE: &str = "active";
     /// Sessions on a backend.
@@ -137,6 +154,14 @@ pub mod field {
     pub const REQUESTS: &str = "requests";
     /// What happened, for people.
     pub const TEXT: &str = "text";
+    /// Messages in Kafka that a collector has not stored.
+    pub const LAG: &str = "lag";
+    /// Records that a collector has stored.
+    pub const RECORDS: &str = "records";
+    /// Messages that were no records.
+    pub const BAD: &str = "bad";
+    /// 1 while a collector can read Kafka, else 0.
+    pub const KAFKA_UP: &str = "kafka_up";
     /// The next offset to be read.
     pub const NEXT_OFFSET: &str = "next_offset";
 }

@@ -49,12 +49,8 @@ pub struct Identity {
 impl Identity {
     /// An identity on this machine.
     pub fn new(role: Role, instance: impl Into<String>) -> Self {
-        let host = System::host_name()
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| UNKNOWN_HOST.to_owned());
         Self {
-            host,
+            host: host_name(),
             role,
             instance: instance.into(),
         }
@@ -65,6 +61,14 @@ impl Identity {
     pub fn key(&self) -> String {
         format!("{}/{}/{}", self.host, self.role.as_str(), self.instance)
     }
+}
+
+/// The name of this machine in tags.
+pub(crate) fn host_name() -> String {
+    System::host_name()
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| UNKNOWN_HOST.to_owned())
 }
 
 /// How punctual a record is.
@@ -106,6 +110,8 @@ pub struct Record {
     pub mirror2_active_clients: Option<u64>,
     /// Open sessions of the process.
     pub active_clients: u64,
+    /// Sessions that may be open.
+    pub session_limit: u64,
     /// How punctual it is.
     #[serde(flatten)]
     pub tick: Tick,
@@ -139,6 +145,7 @@ impl Record {
         let Figures {
             client_count,
             active_clients,
+            session_limit,
             mut backends,
             balancer,
             fileserver,
@@ -167,6 +174,7 @@ impl Record {
             mirror1_active_clients: active_on(backend::MIRROR1),
             mirror2_active_clients: active_on(backend::MIRROR2),
             active_clients,
+            session_limit,
             tick: Tick::default(),
             telemetry_sent: None,
             telemetry_dropped: None,

@@ -3,8 +3,8 @@
 //! Owns the meaning, unit and type of every field. The names themselves are in [`crate::names`].
 
 use crate::names::{
-    MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_EVENT, MEASUREMENT_POSITION,
-    MEASUREMENT_SYSTEM, field, tag,
+    MEASUREMENT_BACKEND, MEASUREMENT_COLLECTOR, MEASUREMENT_COMMAND, MEASUREMENT_EVENT,
+    MEASUREMENT_POSITION, MEASUREMENT_SYSTEM, field, tag,
 };
 
 /// The version of a record's form. A reader takes newer versions as far as it understands them; a field is never given
@@ -48,7 +48,7 @@ pub struct FieldSpec {
 }
 
 /// The tags of each measurement; those that do not apply are left out of a point.
-pub const TAGS: [(&str, &[&str]); 5] = [
+pub const TAGS: [(&str, &[&str]); 6] = [
     (MEASUREMENT_SYSTEM, &[tag::HOST, tag::ROLE, tag::INSTANCE]),
     (
         MEASUREMENT_BACKEND,
@@ -68,6 +68,7 @@ pub const TAGS: [(&str, &[&str]); 5] = [
             tag::BACKEND,
         ],
     ),
+    (MEASUREMENT_COLLECTOR, &[tag::HOST, tag::TOPIC]),
     (MEASUREMENT_POSITION, &[tag::TOPIC, tag::PARTITION]),
 ];
 
@@ -77,6 +78,10 @@ const fn system(name: &'static str, kind: FieldType, meaning: &'static str) -> F
 
 const fn backend(name: &'static str, kind: FieldType, meaning: &'static str) -> FieldSpec {
     spec(MEASUREMENT_BACKEND, name, kind, meaning)
+}
+
+const fn collector(name: &'static str, meaning: &'static str) -> FieldSpec {
+    spec(MEASUREMENT_COLLECTOR, name, Integer, meaning)
 }
 
 const fn spec(
@@ -96,7 +101,7 @@ const fn spec(
 use FieldType::{Float, Integer, Text};
 
 /// Every field. Counters run since the start of the process.
-pub const FIELDS: [FieldSpec; 40] = [
+pub const FIELDS: [FieldSpec; 51] = [
     system(
         field::CPU_PERCENT,
         Float,
@@ -124,6 +129,11 @@ pub const FIELDS: [FieldSpec; 40] = [
         "balancer: open sessions on backend `mirror2`",
     ),
     system(field::ACTIVE_CLIENTS, Integer, "open sessions"),
+    system(
+        field::SESSION_LIMIT,
+        Integer,
+        "sessions that may be open at a time",
+    ),
     system(
         field::LATE_MS,
         Integer,
@@ -200,6 +210,26 @@ pub const FIELDS: [FieldSpec; 40] = [
     ),
     system(field::ACCEPT_ERRORS, Integer, "balancer: failed accepts"),
     system(
+        field::REFUSED,
+        Integer,
+        "balancer: clients that were not let in",
+    ),
+    system(
+        field::QUEUED,
+        Integer,
+        "balancer: clients that wait for a place at a backend",
+    ),
+    system(
+        field::QUEUE_LIMIT,
+        Integer,
+        "balancer: clients that may wait at a time",
+    ),
+    system(
+        field::BACKENDS_UP,
+        Integer,
+        "balancer: backends that take new sessions",
+    ),
+    system(
         field::BYTES_SENT,
         Integer,
         "file server: bytes sent to clients",
@@ -211,6 +241,11 @@ pub const FIELDS: [FieldSpec; 40] = [
         "file server: requests refused or failed",
     ),
     system(
+        field::REQUEST_MS,
+        Integer,
+        "file server: milliseconds that all requests together took",
+    ),
+    system(
         field::INDEX_ENTRIES,
         Integer,
         "file server: files and directories in the index",
@@ -219,6 +254,11 @@ pub const FIELDS: [FieldSpec; 40] = [
         field::UP,
         Integer,
         "1 while the backend takes new sessions, else 0",
+    ),
+    backend(
+        field::DOWN,
+        Integer,
+        "1 while it takes none although no operator wants that, else 0",
     ),
     backend(field::ACTIVE, Integer, "open sessions"),
     backend(field::TOTAL, Integer, "sessions since the start"),
@@ -254,6 +294,10 @@ pub const FIELDS: [FieldSpec; 40] = [
         Text,
         "what happened and why, for people",
     ),
+    collector(field::LAG, "messages in Kafka that are not stored yet"),
+    collector(field::RECORDS, "records stored since the start"),
+    collector(field::BAD, "messages since the start that were no records"),
+    collector(field::KAFKA_UP, "1 while Kafka can be read, else 0"),
     spec(
         MEASUREMENT_POSITION,
         field::NEXT_OFFSET,

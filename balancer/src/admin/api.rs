@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use netsocket_telemetry::{ProducerStats, Record};
+use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
 use super::backends::DrainView;
@@ -167,6 +167,7 @@ pub(super) struct CheckView {
 #[derive(Debug, Serialize)]
 pub(super) struct HistoryView<'a> {
     pub(super) records: Vec<&'a Record>,
+    pub(super) events: Vec<&'a Event>,
 }
 
 /// Why the balancer is not ready for clients, if it is not.

@@ -1,6 +1,6 @@
 //! Admin HTTP: liveness, readiness, metrics, the API and the status page.
 //!
-//! `docs/admin.md` says what each path is for; a test compares it with [`routes`]. What changes something is behind the
+//! `docs/admin.md` says what each path is for; a test compares it with [`routes()`]. What changes something is behind the
 //! [`guard`].
 
 mod api;
@@ -196,9 +196,10 @@ async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn history(State(admin): State<Arc<Admin>>) -> Response {
-    let records = admin.history.records();
+    let (records, events) = (admin.history.records(), admin.history.events());
     let body = api::HistoryView {
         records: records.iter().map(AsRef::as_ref).collect(),
+        events: events.iter().map(AsRef::as_ref).collect(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

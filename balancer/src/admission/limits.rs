@@ -126,6 +126,12 @@ impl Admission {
         })
     }
 
+    /// What is allowed.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Connections that are open.
     #[must_use]
     pub fn open(&self) -> u32 {

@@ -128,3 +128,22 @@ pub(super) struct Transition {
     pub(super) to: String,
     pub(super) reason: String,
 }
+
+/// `/api/v1/reload`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reloaded {
+    pub(super) generation: u64,
+    pub(super) changed: Vec<String>,
+    pub(super) backends: ReloadedBackends,
+    pub(super) needs_restart: Vec<String>,
+    pub(super) cut: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReloadedBackends {
+    pub(super) added: Vec<String>,
+    pub(super) removed: Vec<String>,
+    pub(super) altered: Vec<String>,
+}

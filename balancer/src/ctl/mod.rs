@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use self::answer::{Backend, Sessions, Status, Transitions};
+use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
 use self::http::{Client, encoded};
 use crate::config::{AdminSettings, Flags};
@@ -181,7 +181,10 @@ impl Console {
                 let body = serde_json::json!({ "mode": mode }).to_string();
                 self.said(out, "PUT", "/api/v1/relay", &body)
             }
-            Action::Reload => self.said(out, "POST", "/api/v1/reload", ""),
+            Action::Reload => {
+                let said = self.client.ask("POST", "/api/v1/reload", "")?;
+                self.show(out, &said, |done: &Reloaded| view::reloaded(done))
+            }
             Action::Top { count } => top::top(&self.client, out, self.json, live, *count),
         }
     }

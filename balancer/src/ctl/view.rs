@@ -5,9 +5,29 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Backend, Session, Status, Transition};
+use super::answer::{Backend, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
 use crate::units;
+
+/// What a reload did: a line for each kind of change.
+pub(super) fn reloaded(reloaded: &Reloaded) -> String {
+    let backends = &reloaded.backends;
+    let kinds = [
+        ("changed", &reloaded.changed),
+        ("added", &backends.added),
+        ("removed", &backends.removed),
+        ("altered", &backends.altered),
+        ("needs restart", &reloaded.needs_restart),
+    ];
+    let mut text = format!("reloaded, generation {}\n", reloaded.generation);
+    for (what, names) in kinds.iter().filter(|(_, names)| !names.is_empty()) {
+        let _ = writeln!(text, "{what:<14}{}", printable(&names.join(", ")));
+    }
+    if reloaded.cut > 0 {
+        let _ = writeln!(text, "{:<14}{}", "sessions cut", reloaded.cut);
+    }
+    text
+}
 
 /// The balancer in a few lines.
 pub(super) fn status(status: &Status) -> String {

@@ -100,6 +100,11 @@ pub const RELOAD_SUCCESS: Family = gauge(
 );
 /// Open sessions.
 pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Sessions that are open.");
+/// How many may be open.
+pub const SESSIONS_LIMIT: Family = gauge(
+    "netsocket_sessions_limit",
+    "Sessions that may be open at a time.",
+);
 /// Open sessions of a worker.
 pub const WORKER_SESSIONS: Family = gauge(
     "netsocket_worker_sessions",
@@ -140,6 +145,8 @@ pub const QUEUED: Family = gauge(
     "netsocket_queued",
     "Clients that wait for a place at a backend.",
 );
+/// How many may wait.
+pub const QUEUE_LIMIT: Family = gauge("netsocket_queue_limit", "Clients that may wait at a time.");
 /// Lines of the access log.
 pub const ACCESS_LOG_LINES: Family = counter(
     "netsocket_access_log_lines_total",
@@ -262,6 +269,7 @@ pub const ALL: &[Family] = &[
     CONFIG_GENERATION,
     RELOAD_SUCCESS,
     SESSIONS_ACTIVE,
+    SESSIONS_LIMIT,
     WORKER_SESSIONS,
     SESSIONS,
     BYTES,
@@ -269,6 +277,7 @@ pub const ALL: &[Family] = &[
     ACCEPT_ERRORS,
     REFUSED,
     QUEUED,
+    QUEUE_LIMIT,
     ACCESS_LOG_LINES,
     POOL_FAIL_OPEN,
     POOL_LEAVING,
@@ -320,5 +329,26 @@ mod tests {
                 family.name
             );
         }
+    }
+
+    #[test]
+    fn the_page_has_each_metric_and_no_other() {
+        const PAGE: &str = include_str!("../../../docs/metrics/balancer.md");
+        let rows: Vec<&str> = PAGE
+            .lines()
+            .filter(|line| line.starts_with("| `netsocket_"))
+            .collect();
+        // Those of the producer are in docs/telemetry.md, with all that it has.
+        let own = |family: &&Family| !family.name.starts_with("netsocket_telemetry_");
+        let row = |family: &Family| {
+            let kind = match family.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram => "histogram",
+            };
+            format!("| `{}` | {kind} | {} |", family.name, family.help)
+        };
+        let expected: Vec<String> = ALL.iter().filter(own).map(row).collect();
+        assert_eq!(rows, expected);
     }
 }

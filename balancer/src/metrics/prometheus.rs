@@ -11,6 +11,7 @@ use crate::admission::Refusal;
 use crate::backend::Backend;
 use crate::connect_times::ConnectCounts;
 use crate::discovery::{GroupReport, Outcome};
+use crate::figures::session_limit;
 use crate::health::State;
 use crate::pool::DEFAULT_POOL;
 use crate::shared::Shared;
@@ -46,6 +47,7 @@ pub(crate) fn render(
         [([], u8::from(settings.is_success()))],
     );
     page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
+    page.family(names::SESSIONS_LIMIT, [([], session_limit(shared))]);
     let loads: Vec<(String, usize)> = shared
         .crew
         .loads()
@@ -112,6 +114,8 @@ fn doors(page: &mut Page, shared: &Shared) {
         }),
     );
     page.family(names::QUEUED, [([], shared.queue.len())]);
+    let most = shared.settings.load().config.queue.length;
+    page.family(names::QUEUE_LIMIT, [([], most)]);
     let log = shared.access_log.as_ref();
     let lines = log.map(AccessLog::figures).unwrap_or_default();
     page.family(

@@ -1,5 +1,6 @@
 //! What a reload changes, and what it leaves to a restart. Plain code.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -18,6 +19,32 @@ pub struct Changes {
     pub needs_restart: Vec<&'static str>,
     /// Sessions of backends that went, ended on purpose.
     pub cut: usize,
+}
+
+impl fmt::Display for Changes {
+    /// In a few words, for the event.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BackendChanges {
+            added,
+            removed,
+            altered,
+        } = &self.backends;
+        let parts = [
+            ("changed", self.changed.join(", ")),
+            ("added", added.join(", ")),
+            ("removed", removed.join(", ")),
+            ("altered", altered.join(", ")),
+            ("needs restart", self.needs_restart.join(", ")),
+        ];
+        let told = parts.iter().filter(|(_, names)| !names.is_empty());
+        let told: Vec<_> = told
+            .map(|(what, names)| format!("{what} {names}"))
+            .collect();
+        if told.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        f.write_str(&told.join("; "))
+    }
 }
 
 /// Backends by what became of them. One whose address is another went and came.

@@ -8,7 +8,9 @@ mod changes;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use chrono::Utc;
 use netsocket_settings::Problems;
+use netsocket_telemetry::{EventKind, Events};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
@@ -97,6 +99,7 @@ pub(crate) struct Reloader {
     pub(crate) source: Option<Source>,
     pub(crate) checks: Arc<watch::Sender<Arc<Checks>>>,
     pub(crate) setups: Arc<watch::Sender<Setup<Dns>>>,
+    pub(crate) events: Events,
 }
 
 impl Reloader {
@@ -121,6 +124,10 @@ impl Reloader {
             outcome: outcome.clone(),
         }));
         announce(settings.generation, &outcome);
+        if let Ok(changes) = &outcome {
+            let text = format!("generation {}: {changes}", settings.generation);
+            self.events.emit(Utc::now(), EventKind::Reload, text);
+        }
         shared.settings.store(Arc::new(settings));
         outcome
     }

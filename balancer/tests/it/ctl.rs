@@ -252,3 +252,23 @@ async fn the_address_and_the_token_come_from_the_settings_too() {
         Some(2)
     );
 }
+
+#[tokio::test]
+async fn a_reload_says_what_it_changed() {
+    let (balancer, _echo) = echo().await;
+    let admin = balancer.admin;
+    assert_eq!(done(admin, &["reload"]).await, "reloaded, generation 2\n");
+    {
+        let mut settings = balancer.settings.lock().unwrap();
+        settings.timeouts.idle = std::time::Duration::from_secs(7);
+        settings.workers = 3.try_into().unwrap();
+    }
+    let text = "reloaded, generation 3\nchanged       idle_timeout\nneeds restart workers\n";
+    assert_eq!(done(admin, &["reload"]).await, text);
+    // A name that the resolver refuses without a question to the network.
+    balancer.settings.lock().unwrap().backends[0].host = "x".repeat(64);
+    let output = ctl(admin, &["reload"]).await;
+    let (code, out, error) = said(&output);
+    assert_eq!((code, out), (Some(1), ""), "{error}");
+    assert!(error.contains("backend echo="), "{error}");
+}

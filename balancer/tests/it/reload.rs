@@ -161,6 +161,14 @@ async fn what_only_a_restart_can_change_is_named_and_left_alone() {
         serde_json::json!(["listen", "workers"])
     );
     assert_eq!(answer["changed"], serde_json::json!([]));
+    let (_, history) = balancer.get("/api/v1/history").await;
+    let history: Value = serde_json::from_str(&history).unwrap();
+    let told = |event: &&Value| event["event"] == "reload";
+    let event = history["events"].as_array().unwrap().iter().find(told);
+    assert_eq!(
+        event.unwrap()["text"],
+        "generation 2: needs restart listen, workers"
+    );
     let (_, config) = balancer.get("/api/v1/config").await;
     let config: Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["settings"]["workers"], "2");

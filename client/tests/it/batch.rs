@@ -63,6 +63,22 @@ async fn a_line_with_a_dash_may_fail() {
 }
 
 #[tokio::test]
+async fn the_shell_gets_its_line_and_not_the_rest_of_the_batch() {
+    let server = Fake::good().await;
+    let lines =
+        b"!cat; echo 'a  b' \"$HOME\" | sed s/a/x/\n-!exit 3\ncd music\npwd\n!false\ndirlist -a\n";
+    let home = Home::new();
+    let ended = batch(home.against(server.address, &[]), lines).await;
+    let shown = format!("x  b {}\n/music\n", home.path().display());
+    assert_eq!(String::from_utf8(ended.out).unwrap(), shown);
+    assert_eq!(ended.code, Some(4));
+    assert_eq!(
+        ended.err,
+        "netsocket: it ended with 3\nnetsocket: it ended with 1\n"
+    );
+}
+
+#[tokio::test]
 async fn a_way_out_ends_it_well() {
     let server = Fake::good().await;
     for word in ["quitc", "quit", "exit"] {

@@ -5,11 +5,13 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
+use netsocket_client::part::kept;
 use rustix::process::{Signal, kill_process};
 
 use crate::client::files_in;
-use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, plan};
+use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, block_frame, plan};
 use crate::process::{Home, end, eventually, pid_of, run};
+use crate::tree::contents_of;
 
 /// Sends the beginning of an archive and nothing more.
 async fn stop_in_the_middle(mut peer: Peer) {
@@ -17,6 +19,7 @@ async fn stop_in_the_middle(mut peer: Peer) {
     peer.request().await;
     peer.send(&plan()).await;
     peer.block(0, BLOCKS[0]).await;
+    peer.block(1, BLOCKS[1]).await;
     peer.until_gone().await;
 }
 
@@ -37,6 +40,22 @@ async fn each_exit_code() {
         (server.address, &["w24fz", "2", "1"], 2),
         (server.address, &["--no-such-flag"], 2),
         (server.address, &["-o", "x", "dirlist", "-a"], 2),
+        (server.address, &["ls", "music"], 0),
+        (server.address, &["find", "--larger", "1M"], 0),
+        (server.address, &["stat", "notes.txt"], 0),
+        (server.address, &["status"], 0),
+        (server.address, &["help", "get"], 0),
+        (server.address, &["get", "notes.txt", "-o", "-"], 0),
+        (server.address, &["-o", "x", "archive", "--ext", "pdf"], 0),
+        (server.address, &["ls", "nowhere"], 1),
+        (server.address, &["find", "nothing"], 1),
+        (server.address, &["get", "none"], 1),
+        (server.address, &["find", "--larger", "much"], 2),
+        (server.address, &["!ls"], 2),
+        (server.address, &["-o", "x", "ls"], 2),
+        (closing.address, &["ls"], 3),
+        (closing.address, &["get", "notes.txt"], 3),
+        (server.address, &["get", "notes.txt", "-o", "/dev/full"], 4),
         (server.address, &["w24ft", "pdf", "-o", ""], 2),
         (closing.address, &["dirlist", "-a"], 3),
         (server.address, &["-o", "/dev/full", "w24ft", "pdf"], 4),
@@ -48,12 +67,18 @@ async fn each_exit_code() {
     }
     let home = Home::new();
     let mut stalled = home.against(stuck.address, &["w24ft", "pdf"]);
-    stalled.env("NETSOCKET_STALL_TIMEOUT", "100ms");
+    stalled
+        .env("NETSOCKET_STALL_TIMEOUT", "100ms")
+        .env("NETSOCKET_RETRY_DEADLINE", "0");
     let ended = run(stalled).await;
     assert_eq!(ended.code, Some(4));
+    let kept = format!(
+        "netsocket: 27 B of {} are kept, the same command goes on from there\n",
+        home.target().display()
+    );
     assert_eq!(
         ended.err,
-        "netsocket: the server went silent: no byte for 100ms\n"
+        format!("netsocket: the server went silent: no byte for 100ms\n{kept}")
     );
 }
 
@@ -129,22 +154,95 @@ async fn a_pipe_that_nobody_reads_ends_quietly() {
 }
 
 #[tokio::test]
-async fn a_signal_in_a_transfer_ends_it_without_a_trace() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let server = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
+async fn a_signal_in_a_transfer_leaves_what_the_same_command_goes_on_with() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let stuck = Fake::start(|_, peer| stop_in_the_middle(peer)).await;
         let home = Home::new();
         let child = home
-            .against(server.address, &["w24ft", "pdf"])
+            .against(stuck.address, &["w24ft", "pdf"])
             .spawn()
             .unwrap();
-        let directory = home.path().join("w24project");
-        eventually("a temporary file", || !files_in(&directory).is_empty()).await;
+        let come = || kept(&home.target()).is_some_and(|kept| kept.bytes == 27);
+        eventually("two blocks", come).await;
         kill_process(pid_of(&child), signal).unwrap();
         let ended = end(child).await;
-        assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
-        assert_eq!(ended.err, "netsocket: interrupted\n", "{signal:?}");
-        assert!(files_in(&directory).is_empty(), "{signal:?}");
+        if signal != Signal::KILL {
+            assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
+            let kept = format!("27 B of {} are kept", home.target().display());
+            let said = format!("netsocket: interrupted\nnetsocket: {kept}");
+            assert!(ended.err.starts_with(&said), "{}", ended.err);
+        }
+        let server = Fake::good().await;
+        let ended = run(home.against(server.address, &["w24ft", "pdf"])).await;
+        assert_eq!(ended.code, Some(0), "{signal:?}: {ended:?}");
+        let on = format!("netsocket: going on with {}: ", home.target().display());
+        assert!(ended.err.starts_with(&on), "{}", ended.err);
+        assert_eq!(std::fs::read(home.target()).unwrap(), archive_bytes());
+        assert_eq!(files_in(home.target().parent().unwrap()), ["temp.tar.gz"]);
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_one_line_and_leaves_nothing() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let target = home.path().join("x\ny");
+    // No file may grow: what a full disk is to a program.
+    let mut full = std::process::Command::new("sh");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_netsocket"))
+        .args([
+            "--server",
+            &server.address.to_string(),
+            "w24ft",
+            "pdf",
+            "-o",
+        ])
+        .arg(&target)
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ended = run(full).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    let said = format!("{}/x\\ny: file too large\n", home.path().display());
+    assert_eq!(ended.err, format!("netsocket: cannot write {said}"));
+    assert!(files_in(&home.path()).is_empty());
+
+    let ended = run(home.against(server.address, &["w24ft", "pdf", "-o", "/proc/x"])).await;
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert_eq!(
+        ended.err,
+        "netsocket: cannot write /proc/x: no such file or directory\n"
+    );
+}
+
+#[tokio::test]
+async fn standard_output_gets_each_byte_once_however_many_servers_it_takes() {
+    let server = Fake::start(|number, mut peer| async move {
+        peer.greet().await;
+        let request = peer.request().await.unwrap();
+        if number > 0 {
+            return peer.answer(&request).await;
+        }
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.raw(&block_frame(1, BLOCKS[1])[..20]).await;
+    })
+    .await;
+    let home = Home::new();
+    let ended = run(home.against(server.address, &["-o", "-", "w24ft", "pdf"])).await;
+    assert_eq!(
+        (ended.code, &ended.out),
+        (Some(0), &archive_bytes()),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains("; went on with block 2 of 3\n"),
+        "{}",
+        ended.err
+    );
+    assert!(files_in(&home.path()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -208,7 +306,12 @@ async fn help_and_version_are_there() {
     let ended = run(Home::new().netsocket(&["--help"])).await;
     let help = String::from_utf8(ended.out).unwrap();
     assert_eq!(ended.code, Some(0));
-    for part in ["  w24fdb DATE  ", "--server", "Exit codes: 0 found"] {
+    for part in [
+        "  w24fdb DATE  ",
+        "  stat PATH...  ",
+        "--server",
+        "Exit codes: 0 found",
+    ] {
         assert!(help.contains(part), "{part}: {help}");
     }
     let ended = run(Home::new().netsocket(&["--version"])).await;
@@ -254,4 +357,42 @@ async fn an_ignored_signal_stays_ignored() {
     assert_eq!(mask("SigCgt:") & 0b10, 0b10, "SIGINT");
     kill_process(pid_of(&child), Signal::INT).unwrap();
     assert_eq!(end(child).await.code, Some(130));
+}
+
+#[tokio::test]
+async fn a_pipe_gets_names_one_a_line_without_colours() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let mut command = home.against(server.address, &["ls"]);
+    command.env("LS_COLORS", "di=01;35");
+    let ended = run(command).await;
+    assert_eq!(
+        ended.out,
+        b"evil\x1b[2J\nmusic/\nnotes.txt\nwith space.txt\n"
+    );
+    assert_eq!(ended.err, "");
+    // The flags of the program may stand behind today's commands.
+    let ended = run(Home::new().against(server.address, &["find", "nothing", "-q"])).await;
+    assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
+    let ended = run(Home::new().against(server.address, &["find", "nothing"])).await;
+    assert_eq!(ended.err, "netsocket: No file found\n");
+}
+
+#[tokio::test]
+async fn standard_output_gets_a_file_and_nothing_else() {
+    let server = Fake::good().await;
+    for words in [
+        &["get", "music/song.mp3", "-o", "-"][..],
+        &["-o", "-", "get", "music/song.mp3", "--json"],
+    ] {
+        let home = Home::new();
+        let ended = run(home.against(server.address, words)).await;
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
+        assert!(ended.out == contents_of("music/song.mp3"), "{words:?}");
+        assert!(
+            ended.err.contains("saved -: 2.9 MiB") || ended.err.contains("\"saved\":\"-\""),
+            "{words:?}: {}",
+            ended.err
+        );
+    }
 }

@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use netsocket_client::connection::Timeouts;
 use netsocket_client::console::{Console, Form};
+use netsocket_client::dial::Service;
 use netsocket_client::exit::Exit;
 use netsocket_client::interrupts::Interrupt;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
+use netsocket_client::progress::Board;
+use netsocket_client::prompt::Where;
 use netsocket_client::session::Session;
+use netsocket_client::tls::Security;
 use netsocket_client::words;
 use tempfile::TempDir;
 
@@ -53,33 +57,62 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client that tries nothing again.
     pub(crate) fn new(server: SocketAddr) -> Self {
         Self::with_stall(server, PATIENCE)
     }
 
     pub(crate) fn with_stall(server: SocketAddr, stall: Duration) -> Self {
+        Self::of(
+            &server.to_string(),
+            stall,
+            Duration::ZERO,
+            Security::default(),
+        )
+    }
+
+    /// A client whose transfers go on, until nothing has come for so long.
+    pub(crate) fn surviving(servers: &str, stall: Duration, retry_deadline: Duration) -> Self {
+        Self::of(servers, stall, retry_deadline, Security::default())
+    }
+
+    /// `PATIENCE` bounds the whole command, so this client waits for less.
+    pub(crate) fn with_security(server: SocketAddr, security: Security) -> Self {
+        Self::of(&server.to_string(), PATIENCE / 2, Duration::ZERO, security)
+    }
+
+    fn of(servers: &str, stall: Duration, retry_deadline: Duration, security: Security) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (out, err) = (Caught::default(), Caught::default());
         let timeouts = Timeouts {
             connect: stall,
+            answer: stall,
             stall,
         };
+        let service = Service {
+            servers: servers.parse().unwrap(),
+            timeouts,
+            retry_deadline,
+            security,
+        };
         let program = Program {
-            session: Session::new(server.to_string().parse().unwrap(), timeouts),
+            session: Session::new(service),
             console: Console {
                 out: Box::new(out.clone()),
                 err: Box::new(err.clone()),
                 form: Form::Text,
                 quiet: false,
                 out_is_terminal: false,
-                err_is_terminal: false,
+                board: Board::Hidden,
                 prefix: "",
+                colours: None,
             },
             places: Places {
                 home: Some(home.path().to_owned()),
                 ..Places::default()
             },
             output: None,
+            at: Where::default(),
         };
         Self {
             program,
@@ -87,6 +120,20 @@ impl Client {
             err,
             home,
         }
+    }
+
+    /// The same person, to whom another server is the service.
+    pub(crate) fn moved_to(mut self, server: SocketAddr) -> Self {
+        let other = Self::surviving(&server.to_string(), PATIENCE, PATIENCE);
+        self.program.session = other.program.session;
+        self
+    }
+
+    /// Tells the wait for an answer from the one in a transfer.
+    pub(crate) fn set_answer_timeout(&mut self, answer: Duration) {
+        let mut service = self.program.session.service().clone();
+        service.timeouts.answer = answer;
+        self.program.session = Session::new(service);
     }
 
     pub(crate) fn json(mut self) -> Self {

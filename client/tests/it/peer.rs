@@ -8,14 +8,16 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
 use netsocket_protocol::message::{
-    Compression, ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Plan, Problem, Reply,
-    Request, Trailer, Warning,
+    Compression, ErrorKind, ErrorReply, FileEntry, FileStart, Hello, Message, Order, Plan, Problem,
+    Reply, Request, Trailer, Warning,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use crate::tree::is_in_tree;
 
 /// One accepted connection.
 pub(crate) struct Peer {
@@ -90,11 +92,42 @@ impl Peer {
 
     /// A whole, right archive.
     pub(crate) async fn archive(&mut self) {
-        self.send(&plan()).await;
-        for (index, block) in (0..).zip(BLOCKS) {
-            self.block(index, block).await;
+        self.archive_from(0).await;
+    }
+
+    /// The right archive from a block on.
+    pub(crate) async fn archive_from(&mut self, first: u64) {
+        let first_block = first;
+        self.send(&Plan {
+            first_block,
+            ..plan()
+        })
+        .await;
+        let rest = BLOCKS.into_iter().enumerate().skip(at(first));
+        for (index, block) in rest {
+            self.block(index as u64, block).await;
         }
-        self.send(&trailer()).await;
+        self.send(&trailer_from(first)).await;
+    }
+
+    /// The right plain file from an offset on, which is where one of its blocks begins.
+    pub(crate) async fn file_from(&mut self, offset: u64) {
+        self.send(&file_start(offset)).await;
+        let mut before = 0;
+        let mut index = 0;
+        for block in BLOCKS {
+            if before >= offset {
+                self.block(index, block).await;
+                index += 1;
+            }
+            before += block.len() as u64;
+        }
+        let rest = &archive_bytes()[at(offset)..];
+        self.send(&Trailer {
+            blocks: index,
+            ..trailer_of(rest)
+        })
+        .await;
     }
 
     /// The right answer to every request, until the client leaves.
@@ -119,20 +152,40 @@ impl Peer {
                 };
                 self.send(&last).await;
             }
-            Request::Find { query, limit, .. } => {
-                assert_eq!(*limit, 1);
+            Request::Find {
+                query, limit: 1, ..
+            } => {
                 let found = query.name == Some(file().path.as_bytes()[2..].into());
                 let files = if found { vec![file()] } else { vec![] };
                 self.send(&Reply::Files { files, more: false }).await;
             }
-            Request::Archive { query, .. } => {
-                if query.extensions == ["none".into()] {
+            Request::Archive { query, resume, .. } => match resume {
+                _ if query.extensions == ["none".into()] || query.name == Some("none".into()) => {
                     self.error(ErrorKind::NotFound, "No file found").await;
-                } else {
-                    self.archive().await;
                 }
-            }
-            Request::Get { .. } => self.error(ErrorKind::NotFound, "No file found").await,
+                Some(resume) if resume.plan != plan().plan => {
+                    self.error(ErrorKind::Changed, "begin anew").await;
+                }
+                Some(resume) => self.archive_from(resume.block).await,
+                None => self.archive().await,
+            },
+            Request::Get { path, .. } if is_in_tree(path) => self.answer_from_tree(request).await,
+            Request::Get {
+                path,
+                offset,
+                identity,
+                ..
+            } => match identity {
+                _ if path.as_bytes() == b"none" => {
+                    self.error(ErrorKind::NotFound, "there is no file none")
+                        .await;
+                }
+                Some(identity) if *identity != file_start(0).identity => {
+                    self.error(ErrorKind::Changed, "begin anew").await;
+                }
+                _ => self.file_from(*offset).await,
+            },
+            other => self.answer_from_tree(other).await,
         }
     }
 }
@@ -150,6 +203,7 @@ pub(crate) fn hello(version: u16) -> Hello {
         software: "fake/1".to_owned(),
         name: "fake".to_owned(),
         features: vec![],
+        token: None,
     }
 }
 
@@ -183,17 +237,44 @@ pub(crate) fn plan() -> Plan {
 }
 
 pub(crate) fn trailer() -> Trailer {
-    let bytes = archive_bytes();
+    trailer_from(0)
+}
+
+fn trailer_from(first: u64) -> Trailer {
     Trailer {
-        blocks: 3,
-        bytes: bytes.len() as u64,
-        digest: blake3::hash(&bytes).to_hex().to_string(),
+        blocks: 3 - first,
         warnings: vec![Warning {
             path: "a/b.txt".into(),
             problem: Problem::Vanished,
         }],
+        ..trailer_of(&BLOCKS[at(first)..].concat())
+    }
+}
+
+fn trailer_of(bytes: &[u8]) -> Trailer {
+    Trailer {
+        blocks: 0,
+        bytes: bytes.len() as u64,
+        digest: blake3::hash(bytes).to_hex().to_string(),
+        warnings: vec![],
         unlisted: 0,
     }
+}
+
+pub(crate) fn file_start(offset: u64) -> FileStart {
+    let size = archive_bytes().len() as u64;
+    FileStart {
+        identity: format!("{size}-1.000000000"),
+        size,
+        offset,
+        length: size - offset,
+        modified: String::new(),
+        mode: 0o100_644,
+    }
+}
+
+fn at(number: u64) -> usize {
+    usize::try_from(number).unwrap()
 }
 
 pub(crate) fn block_frame(index: u64, bytes: &'static [u8]) -> BytesMut {

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::client::files_in;
 use crate::peer::{BLOCKS, Fake, archive_bytes, plan};
@@ -25,6 +25,27 @@ struct Screen {
 
 impl Screen {
     fn open(home: Home, server: SocketAddr) -> Self {
+        let command = home.against(server, &[]);
+        Self::show(home, command)
+    }
+
+    /// The same in a session of its own, whose terminal this is: keys are signals then, as at a real one.
+    fn open_as_session(home: Home, server: SocketAddr) -> Self {
+        let program = home.against(server, &[]);
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", home.path())
+            .env("TERM", "xterm")
+            .current_dir(home.path());
+        Self::show(home, command)
+    }
+
+    fn show(home: Home, mut command: Command) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
@@ -34,7 +55,6 @@ impl Screen {
             .write(true)
             .open(std::ffi::OsStr::from_bytes(name.to_bytes()))
             .unwrap();
-        let mut command = home.against(server, &[]);
         command
             .stdin(Stdio::from(side.try_clone().unwrap()))
             .stdout(Stdio::from(side.try_clone().unwrap()))
@@ -76,11 +96,30 @@ impl Screen {
         shown
     }
 
-    /// Waits for the prompt, ready for keys.
+    /// Waits for the prompt, ready for keys, with nothing typed behind it. The screen is wiped.
     async fn ready(&self) -> String {
-        let shown = self.shows("netsocket> ").await;
+        self.ready_at("netsocket> ").await
+    }
+
+    async fn ready_at(&self, prompt: &str) -> String {
+        // Each key has the line drawn again, prompt and all: only an empty one is a new one.
+        let came = comes_true(|| without_controls(&self.text()).ends_with(prompt)).await;
+        let shown = self.text();
+        assert!(came, "no {prompt:?} at the end of {shown:?}");
         eventually("raw mode", || !self.is_cooked()).await;
+        self.shown.lock().unwrap().clear();
         shown
+    }
+
+    /// Gives the window so many columns.
+    fn resize(&self, columns: u16) {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.keyboard, size).unwrap();
     }
 
     /// Whether the terminal waits for whole lines, as it does outside the line editor.
@@ -90,6 +129,17 @@ impl Screen {
             .local_modes
             .contains(LocalModes::ICANON)
     }
+}
+
+/// What is on the screen without the sequences that move the cursor and colour it.
+fn without_controls(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|c: char| ('@'..='~').contains(&c));
+        plain.push_str(end.map_or("", |end| &piece[end + 1..]));
+    }
+    plain.trim_end_matches('\r').to_owned()
 }
 
 #[tokio::test]
@@ -181,10 +231,11 @@ async fn an_interrupt_ends_the_transfer_and_not_the_prompt() {
     kill_process(pid_of(&screen.child), Signal::INT).unwrap();
     screen.type_keys("w24ft pdf\r");
     let shown = screen.shows("33% of 12 files").await;
-    assert!(shown.contains(" at "), "{shown}");
+    assert!(shown.contains("B/s"), "{shown}");
     kill_process(pid_of(&screen.child), Signal::INT).unwrap();
     assert!(screen.ready().await.contains("interrupted"));
-    assert!(files_in(&screen.home.path().join("w24project")).is_empty());
+    let left = files_in(&screen.home.path().join("w24project"));
+    assert_eq!(left.len(), 2, "a part for the next time: {left:?}");
     screen.type_keys("dirlist -a\r");
     assert!(screen.ready().await.contains("a b\r\n"));
     screen.type_keys("exit\r");
@@ -201,4 +252,202 @@ async fn a_signal_that_ends_the_prompt_gives_the_terminal_back() {
     assert_eq!(end(child).await.code, Some(130));
     let modes = tcgetattr(&keyboard).unwrap().local_modes;
     assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
+}
+
+#[tokio::test]
+async fn tab_completes_commands_options_and_names_of_the_server() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("dirl\t-a\r");
+    assert!(screen.ready().await.contains("a b\r\n"));
+    // Two commands begin like that: both are shown.
+    screen.type_keys("sta\t");
+    let shown = screen.shows("status").await;
+    assert!(shown.contains("stat "), "{shown}");
+    screen.type_keys("\x15find --larg\t1M\r");
+    assert!(screen.ready().await.contains("music/song.mp3\r\n"));
+    screen.type_keys("stat mu\tso\t\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("Path: music/song.mp3\r\n"), "{answer}");
+    screen.type_keys("stat wi\t\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("Path: with space.txt\r\n"), "{answer}");
+    screen.type_keys("cd mu\t\r");
+    screen.ready_at("netsocket:music> ").await;
+    screen.type_keys("ls so\t\r");
+    let answer = screen.ready_at("netsocket:music> ").await;
+    assert!(answer.contains("ls song.mp3"), "{answer}");
+    assert!(answer.contains("\nsong.mp3\r\n"), "{answer}");
+    screen.type_keys("bye\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+    assert_eq!(
+        server.accepted(),
+        2,
+        "names come over a connection of their own"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_with_names_keeps_nobody_from_typing() {
+    // The first connection is that of the names: it is never answered.
+    let server = Fake::start(|number, mut peer| async move {
+        if number > 0 {
+            peer.greet().await;
+            return peer.serve().await;
+        }
+        peer.until_gone().await;
+    })
+    .await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("ls mus\tic\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("covers/\x1b[0m  song.mp3\r\n"), "{answer}");
+    screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_history_is_searched_and_hinted_at() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    for line in ["find --ext mp3\r", "dirlist -a\r", "pwd\r"] {
+        screen.type_keys(line);
+        screen.ready().await;
+    }
+    // Ctrl-R
+    screen.type_keys("\x12ext\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("reverse-i-search"), "{answer}");
+    assert!(answer.contains("music/song.mp3\r\n"), "{answer}");
+    // The rest of an earlier line stands faint behind the cursor, and the right arrow takes it.
+    screen.type_keys("dirl");
+    screen.shows("\x1b[2mist -a\x1b[0m").await;
+    screen.type_keys("\x1b[C\r");
+    assert!(screen.ready().await.contains("a b\r\n"));
+    // So do the arguments of a command that is typed for the first time.
+    screen.type_keys("w24fz ");
+    screen.shows("\x1b[2mSIZE1 SIZE2\x1b[0m").await;
+    screen.type_keys("\x03");
+    screen.ready().await;
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn without_colours_there_are_no_hints() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let mut command = home.against(server.address, &[]);
+    command.env("NO_COLOR", "1");
+    let mut screen = Screen::show(home, command);
+    screen.ready().await;
+    screen.type_keys("ls\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("music/  notes.txt"), "{answer}");
+    screen.type_keys("l");
+    screen.shows("l").await;
+    screen.type_keys("\x03");
+    let shown = screen.ready().await;
+    assert!(!shown.contains("\x1b[2m"), "{shown}");
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn several_lines_of_one_paste_are_several_commands() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    // As a terminal sends a paste to whoever asked for brackets around it.
+    screen.type_keys("\x1b[200~dirlist -a\nstat 'notes.txt'\nnonsense\n\x1b[201~");
+    screen.shows("nonsense").await;
+    screen.type_keys("\r");
+    let answer = screen.ready().await;
+    for part in [
+        "a b\r\n",
+        "Path: notes.txt\r\n",
+        "Unknown command 'nonsense'",
+    ] {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_transfer_and_a_command_of_the_shell() {
+    let server = Fake::start(|number, mut peer| async move {
+        peer.greet().await;
+        if number > 0 {
+            return peer.serve().await;
+        }
+        peer.request().await;
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.until_gone().await;
+    })
+    .await;
+    let mut screen = Screen::open_as_session(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("archive --ext pdf\r");
+    screen.shows("33%").await;
+    screen.type_keys("\x03");
+    assert!(screen.ready().await.contains("interrupted"));
+    // No process is forked in it, so that no key can come between.
+    screen.type_keys("!trap 'exit 7' INT; echo begun; while :; do :; done\r");
+    screen.shows("begun\r\n").await;
+    screen.type_keys("\x03");
+    let answer = screen.ready().await;
+    assert!(answer.contains("it ended with 7"), "{answer}");
+    screen.type_keys("dirlist -a\r");
+    assert!(screen.ready().await.contains("a b\r\n"));
+    screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_window_may_change_its_size() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open_as_session(Home::new(), server.address);
+    screen.ready().await;
+    screen.resize(200);
+    screen.type_keys("ls\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("notes.txt  with space.txt\r\n"), "{answer}");
+    // In the middle of a line that has no room any more.
+    screen.type_keys("stat notes.txt music/song.mp3 music");
+    screen.shows("song.mp3 music").await;
+    screen.resize(20);
+    screen.type_keys("/covers\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("Path: music/covers\r\n"), "{answer}");
+    screen.type_keys("ls\r");
+    let answer = screen.ready().await;
+    assert!(!answer.contains("notes.txt  with space.txt"), "{answer}");
+    assert!(answer.contains("with space.txt\r\n"), "{answer}");
+    screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_shell_runs_where_lcd_has_gone() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("a b")).unwrap();
+    let mut screen = Screen::open(home, server.address);
+    screen.ready().await;
+    screen.type_keys("lcd a\t\r");
+    screen.ready().await;
+    screen.type_keys("!pwd; exit 3\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("/a b\r\n"), "{answer}");
+    assert!(answer.contains("it ended with 3"), "{answer}");
+    screen.type_keys("get notes.txt\r");
+    screen.ready().await;
+    assert!(screen.home.path().join("a b/notes.txt").is_file());
+    screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
 }

@@ -16,7 +16,8 @@ use crate::peer::hello;
 
 const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(5),
-    stall: Duration::from_secs(30),
+    answer: Duration::from_secs(30),
+    stall: Duration::from_secs(5),
 };
 
 const REQUEST: Request = Request::Directories { order: Order::Name };
@@ -32,7 +33,9 @@ async fn connected() -> (Connection<DuplexStream>, DuplexStream) {
     let (near, mut far) = duplex(4096);
     far.write_all(&greeting()).await.unwrap();
     let address = "fake:1".parse().unwrap();
-    let connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    let connection = Connection::open(near, &address, TIMEOUTS, None)
+        .await
+        .unwrap();
     (connection, far)
 }
 
@@ -58,7 +61,7 @@ async fn a_slow_server_is_not_a_stalled_one() {
     let (frame, _far) = tokio::join!(connection.ask(&REQUEST, &|_| ()), drip);
     assert_eq!(frame.unwrap().kind, FrameType::Reply);
     assert!(
-        begun.elapsed() > 10 * TIMEOUTS.stall,
+        begun.elapsed() > 10 * TIMEOUTS.answer,
         "each byte bought time"
     );
 }
@@ -69,7 +72,7 @@ async fn a_stalled_server_is_given_up_after_the_timeout() {
     let begun = Instant::now();
     let answer = connection.ask(&REQUEST, &|_| ()).await;
     assert!(matches!(answer, Err(Error::Stalled(_))), "{answer:?}");
-    assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.stall.as_secs());
+    assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.answer.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +80,9 @@ async fn a_server_that_does_not_read_is_given_up_too() {
     let (near, mut far) = duplex(1024);
     far.write_all(&greeting()).await.unwrap();
     let address = "fake:1".parse().unwrap();
-    let mut connection = Connection::open(near, &address, TIMEOUTS).await.unwrap();
+    let mut connection = Connection::open(near, &address, TIMEOUTS, None)
+        .await
+        .unwrap();
     let long = Request::Find {
         query: netsocket_protocol::query::Query {
             name: Some("x".repeat(2000).as_str().into()),
@@ -104,7 +109,7 @@ async fn a_greeting_that_drips_is_given_up_after_the_connect_timeout() {
     let address = "fake:1".parse().unwrap();
     let open = async {
         let begun = Instant::now();
-        let opened = Connection::open(near, &address, TIMEOUTS).await;
+        let opened = Connection::open(near, &address, TIMEOUTS, None).await;
         (opened.err(), begun.elapsed())
     };
     let ((error, waited), ()) = tokio::join!(open, drip);
@@ -143,4 +148,29 @@ async fn a_connection_is_usable_until_the_server_says_or_closes_something() {
     let (mut connection, far) = connected().await;
     drop(far);
     assert!(!connection.is_usable().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_transfer_the_next_byte_is_due_sooner() {
+    let (mut connection, mut far) = connected().await;
+    let reply = Reply::Directories {
+        names: vec![],
+        more: false,
+    };
+    let mut answer = BytesMut::new();
+    FrameCodec::new(1024)
+        .encode(reply.to_frame().unwrap(), &mut answer)
+        .unwrap();
+    far.write_all(&answer).await.unwrap();
+    connection.ask(&REQUEST, &|_| ()).await.unwrap();
+    connection.expect_within(TIMEOUTS.stall);
+    let begun = Instant::now();
+    let frame = connection.frame(&|_| ()).await;
+    assert!(matches!(frame, Err(Error::Stalled(_))), "{frame:?}");
+    assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.stall.as_secs());
+    assert!(connection.heard() <= begun);
+    // The next request has all the time again.
+    let begun = Instant::now();
+    assert!(connection.ask(&REQUEST, &|_| ()).await.is_err());
+    assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.answer.as_secs());
 }

@@ -9,10 +9,11 @@ use crate::block::Block;
 use crate::frame::{Frame, FrameCodec, FrameType};
 use crate::message::{
     Change, ChangeKind, Compression, EntryNames, ErrorKind, ErrorReply, FileEntry, FileStart,
-    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Trailer, Verify, Warning,
+    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Token, Trailer, Verify, Warning,
 };
 use crate::name::{Name, from_hex};
 use crate::query::{Query, Sort};
+use crate::security::{TLS_MISSING, TLS_WANTED, TOKEN_MISSING, TOKEN_WANTED};
 use crate::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION, old, text};
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -116,11 +117,31 @@ fn opening(page: &mut Page) {
         software: software.to_owned(),
         name: name.to_owned(),
         features: vec![],
+        token: None,
     };
-    page.message("hello-client", &hello("netsocket/0.1.0", ""));
+    let client = hello("netsocket/0.1.0", "");
+    page.message("hello-client", &client);
+    let server = hello("netsocket-fileserver/0.1.0", "mirror1");
+    page.message("hello-server", &server);
+    let secret = Some(Token("correct-horse-battery-staple".to_owned()));
+    let with_token = Hello {
+        token: secret,
+        ..client
+    };
+    page.message("hello-token", &with_token);
+    let wants = |feature: &str| Hello {
+        features: vec![feature.to_owned()],
+        ..server.clone()
+    };
+    page.message("hello-token-wanted", &wants(TOKEN_WANTED));
+    page.message("hello-tls-wanted", &wants(TLS_WANTED));
     page.message(
-        "hello-server",
-        &hello("netsocket-fileserver/0.1.0", "mirror1"),
+        "error-tls",
+        &ErrorReply::new(ErrorKind::Denied, TLS_MISSING),
+    );
+    page.message(
+        "error-token",
+        &ErrorReply::new(ErrorKind::Denied, TOKEN_MISSING),
     );
     let name = Name(b"gr\xfc\xdfe!".to_vec());
     assert_eq!(
@@ -186,6 +207,7 @@ fn requests(page: &mut Page) {
         }),
     };
     page.message("request-resume", &rest);
+    lists(page);
     let get = |offset, length, identity: Option<&str>, verify| Request::Get {
         path: "documents/report.pdf".into(),
         offset,
@@ -196,6 +218,20 @@ fn requests(page: &mut Page) {
     page.message("request-get", &get(0, None, None, Verify::None));
     let rest = get(65_536, Some(4096), Some(IDENTITY), Verify::Blocks);
     page.message("request-get-rest", &rest);
+}
+
+fn lists(page: &mut Page) {
+    let list = |path: &str, glob: Option<&str>, itself, limit| Request::List {
+        path: path.into(),
+        glob: glob.map(str::to_owned),
+        itself,
+        hidden: false,
+        limit,
+    };
+    page.message("request-list", &list("documents", None, false, None));
+    let narrow = list("", Some("re*"), false, Some(100));
+    page.message("request-list-glob", &narrow);
+    page.message("request-list-itself", &list("music", None, true, None));
 }
 
 const PLAN: &str = "0123456789abcdef0123456789abcdef";
@@ -211,6 +247,17 @@ fn answers(page: &mut Page) {
         "reply-files",
         &Reply::Files {
             files: vec![report()],
+            more: false,
+        },
+    );
+    let mut archive = report();
+    archive.path = "documents/archive".into();
+    archive.size = 0;
+    archive.mode = 0o040_755;
+    page.message(
+        "reply-list",
+        &Reply::Files {
+            files: vec![archive, report()],
             more: false,
         },
     );

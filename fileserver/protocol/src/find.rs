@@ -11,11 +11,79 @@ use crate::query::{Query, Sort};
 /// How `find` is typed.
 pub const FIND: Usage = Usage {
     name: "find",
-    arguments: "[NAME|GLOB] [--size [MIN]..[MAX]] [--ext EXT[,EXT]] [--born-after WHEN] [--born-before WHEN] \
+    arguments: "[NAME|GLOB] [--ext EXT[,EXT]] [--larger SIZE] [--smaller SIZE] [--size [MIN]..[MAX]] [--born-after WHEN] [--born-before WHEN] \
                 [--modified-after WHEN] [--modified-before WHEN] [--below DIR] [--hidden] [--sort KEY] [--reverse] \
                 [--limit N]",
     about: "files by name, size, kind, age and place",
 };
+
+/// One option of `find`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindOption {
+    /// The word behind `--`.
+    pub name: &'static str,
+    /// What stands for its value in help; `None` where it takes none.
+    pub value: Option<&'static str>,
+    /// What it asks for, in a few words.
+    pub about: &'static str,
+}
+
+const fn option(
+    name: &'static str,
+    value: Option<&'static str>,
+    about: &'static str,
+) -> FindOption {
+    FindOption { name, value, about }
+}
+
+/// The options that say which files are meant, in the order in which help lists them.
+pub const CONDITIONS: [FindOption; 10] = [
+    option(
+        "ext",
+        Some("EXT[,EXT]"),
+        "with one of these extensions; may be given again",
+    ),
+    option(
+        "larger",
+        Some("SIZE"),
+        "of SIZE bytes or more: 500, 10k, 1M, 2G",
+    ),
+    option("smaller", Some("SIZE"), "of SIZE bytes or less"),
+    option(
+        "size",
+        Some("[MIN]..[MAX]"),
+        "of MIN to MAX bytes, or of exactly SIZE",
+    ),
+    option(
+        "born-after",
+        Some("WHEN"),
+        "born at or after 2024-01-31 or 2024-01-31T12:30",
+    ),
+    option("born-before", Some("WHEN"), "born before WHEN"),
+    option(
+        "modified-after",
+        Some("WHEN"),
+        "last modified at or after WHEN",
+    ),
+    option("modified-before", Some("WHEN"), "last modified before WHEN"),
+    option("below", Some("DIR"), "somewhere below this directory"),
+    option(
+        "hidden",
+        None,
+        "also where a part of the path begins with a dot",
+    ),
+];
+
+/// The options that say how the files are listed.
+pub const ORDER: [FindOption; 3] = [
+    option(
+        "sort",
+        Some("KEY"),
+        "path, name, size, born or modified, smallest first",
+    ),
+    option("reverse", None, "the list the other way round"),
+    option("limit", Some("N"), "the first N files"),
+];
 
 /// Files that are named where nobody says how many.
 pub const DEFAULT_LIMIT: u64 = 1_000;
@@ -105,7 +173,12 @@ impl Find {
         words: &mut impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), String> {
         let shown = Name::from(option);
-        if matches!(option, b"hidden" | b"reverse") {
+        let known = CONDITIONS
+            .iter()
+            .chain(&ORDER)
+            .find(|known| known.name.as_bytes() == option)
+            .ok_or_else(|| format!("find has no option --{shown}"))?;
+        if known.value.is_none() {
             if value.is_some() {
                 return Err(format!("--{shown} takes no value"));
             }
@@ -115,15 +188,19 @@ impl Find {
             }
             return Ok(());
         }
-        if !is_option(option) {
-            return Err(format!("find has no option --{shown}"));
-        }
         let value = value
             .or_else(|| words.next())
             .ok_or_else(|| format!("--{shown} takes a value"))?;
         let query = &mut self.query;
         match option {
-            b"size" => (query.size_min, query.size_max) = sizes(value)?,
+            b"larger" => query.size_min = Some(one_size(value)?),
+            b"smaller" => query.size_max = Some(one_size(value)?),
+            b"size" => {
+                let (min, max) = sizes(value)?;
+                // A bound that is left open leaves that of another option.
+                query.size_min = min.or(query.size_min);
+                query.size_max = max.or(query.size_max);
+            }
             b"ext" => extend(&mut query.extensions, value)?,
             b"born-after" => query.born_from = Some(moment(value)?),
             b"born-before" => query.born_before = Some(moment(value)?),
@@ -149,24 +226,18 @@ impl Find {
     }
 }
 
-fn is_option(option: &[u8]) -> bool {
-    matches!(
-        option,
-        b"size"
-            | b"ext"
-            | b"born-after"
-            | b"born-before"
-            | b"modified-after"
-            | b"modified-before"
-            | b"below"
-            | b"sort"
-            | b"limit"
-    )
-}
-
 fn text(word: &[u8]) -> &str {
     // What is no text is no number either.
     std::str::from_utf8(word).unwrap_or_default()
+}
+
+fn one_size(word: &[u8]) -> Result<u64, String> {
+    size(text(word)).ok_or_else(|| {
+        format!(
+            "'{}' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024)",
+            Name::from(word)
+        )
+    })
 }
 
 /// `10k..5M`, `10k..`, `..5M`, or `10k` for exactly that.
@@ -332,6 +403,43 @@ mod tests {
         ] {
             let query = find(&format!("--size {word}")).unwrap().0;
             assert_eq!((query.size_min, query.size_max), range, "{word}");
+        }
+        for line in [
+            "--larger 1k --smaller 2M",
+            "--smaller 2M --size 1k..",
+            "--size 1k.. --smaller=2m",
+        ] {
+            let query = find(line).unwrap().0;
+            assert_eq!(
+                (query.size_min, query.size_max),
+                (Some(1 << 10), Some(2 << 20)),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            find("--larger 2 --smaller 1").unwrap_err(),
+            "the size 2 is larger than 1"
+        );
+        assert_eq!(
+            find("--larger big").unwrap_err(),
+            "'big' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024)"
+        );
+    }
+
+    #[test]
+    fn the_usage_line_names_every_option() {
+        for option in CONDITIONS.into_iter().chain(ORDER) {
+            let typed = match option.value {
+                Some(value) => format!("[--{} {value}]", option.name),
+                None => format!("[--{}]", option.name),
+            };
+            assert!(FIND.arguments.contains(&typed), "{typed}");
+            let words = [format!("--{}=1", option.name)];
+            let refused = parse(&words).map_err(|error| error.problem);
+            assert!(
+                !matches!(&refused, Err(problem) if problem.contains("no option")),
+                "{refused:?}"
+            );
         }
     }
 

@@ -15,6 +15,7 @@ pub mod moment;
 pub mod name;
 pub mod old;
 pub mod query;
+pub mod security;
 pub mod text;
 pub mod transfer;
 

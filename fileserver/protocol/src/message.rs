@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::{Frame, FrameType};
 use crate::name::Name;
 use crate::query::{Query, Sort};
+pub use crate::security::Token;
 pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
 
 /// Who speaks, and what it understands. Each side sends it first, behind [`crate::MAGIC`].
@@ -25,6 +26,9 @@ pub struct Hello {
     /// What the sender can do beyond the version, by name.
     #[serde(default)]
     pub features: Vec<String>,
+    /// From a client, where it has one for this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// The order of a list.
@@ -75,6 +79,25 @@ pub enum Request {
         /// Where to begin, if not at the first block. All other fields must be those of the request that broke off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
+    },
+    /// One directory: its subdirectories and regular files, by name. Answered with [`Reply::Files`], in which a directory
+    /// is known by its mode and has no size, or with an error of kind [`ErrorKind::NotFound`].
+    List {
+        /// The path below the root, without a slash at either end; empty for the root. That of a regular file lists this
+        /// file alone.
+        path: Name,
+        /// Only names that this whole glob matches, as in [`Query::glob`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        glob: Option<String>,
+        /// The entry at `path` and not what is in it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        itself: bool,
+        /// Also names that begin with a dot, if the server allows that.
+        #[serde(default, skip_serializing_if = "is_default")]
+        hidden: bool,
+        /// The most entries; absent for all that there are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u64>,
     },
     /// A plain file, or a range of it. Answered with [`FileStart`], its bytes and [`Trailer`].
     Get {
@@ -236,7 +259,7 @@ pub enum ErrorKind {
     Changed,
     /// A limit of the server is reached for now; the same request may work later.
     Busy,
-    /// The request may not be made.
+    /// The request may not be made, or not by this client.
     Denied,
     /// More was asked for than the server gives at once.
     TooLarge,

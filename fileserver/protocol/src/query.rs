@@ -82,7 +82,7 @@ impl Sort {
 
     /// Its word, typed and on the wire.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Path => "path",
             Self::Name => "name",

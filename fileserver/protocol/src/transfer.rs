@@ -169,8 +169,8 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_as_a_request_is_read_or_refused(start in 0_usize..5, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let begun = ["", "{\"command\":\"get\",", "{\"command\":\"archive\",\"resume\":", "{\"command\":\"get\",\"path\":{\"hex\":\"", "{\"command\":\"archive\",\"level\":"][start];
+        fn whatever_comes_as_a_request_is_read_or_refused(start in 0_usize..6, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let begun = ["", "{\"command\":\"get\",", "{\"command\":\"archive\",\"resume\":", "{\"command\":\"get\",\"path\":{\"hex\":\"", "{\"command\":\"archive\",\"level\":", "{\"command\":\"list\",\"path\":"][start];
             let payload = [begun.as_bytes(), &rest].concat();
             let frame = Frame { kind: FrameType::Request, payload: Bytes::from(payload) };
             let _ = Request::from_frame(&frame);

@@ -4,14 +4,28 @@ use netsocket_settings::{Key, LOG_KEYS};
 use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
+use crate::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
+
 /// Every setting, in the order of the documentation.
-pub const KEYS: [Key; 42] = [
+pub const KEYS: [Key; 46] = [
     key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
     key(
         "proxy_protocol",
         Some("NETSOCKET_PROXY_PROTOCOL"),
         Some("--proxy-protocol"),
     ),
+    key(
+        CERTIFICATE,
+        Some("NETSOCKET_TLS_CERTIFICATE"),
+        Some("--tls-certificate"),
+    ),
+    key(KEY, Some("NETSOCKET_TLS_KEY"), Some("--tls-key")),
+    key(
+        CLIENT_CA,
+        Some("NETSOCKET_TLS_CLIENT_CA"),
+        Some("--tls-client-ca"),
+    ),
+    key(TOKENS, Some("NETSOCKET_TOKEN_FILE"), Some("--token-file")),
     key("root", Some("NETSOCKET_ROOT"), Some("--root")),
     key("name", Some("NETSOCKET_NAME"), Some("--name")),
     key(

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use netsocket_credentials::authority::Authority;
 use netsocket_settings::Flag;
 use netsocket_telemetry::{Compression, NewTopic, Sasl, SaslMechanism};
 
@@ -35,8 +36,20 @@ fn nothing_given_is_the_home_on_port_9000() {
 
 #[test]
 fn every_key_of_a_file_is_taken() {
-    let file = file(
-        "listen = '[::1]:0'\nproxy_protocol = true\nroot = '/srv'\nname = 'mirror1'\nadvertise_port = 80\n\
+    let place = tempfile::tempdir().unwrap();
+    let credentials = credentials_in(place.path());
+    let CredentialFiles {
+        certificate: Some(certificate),
+        key: Some(key),
+        client_ca: Some(client_ca),
+        tokens: Some(tokens),
+    } = credentials.clone()
+    else {
+        panic!("{credentials:?}");
+    };
+    let file = file(&format!(
+        "tls_certificate = {certificate:?}\ntls_key = {key:?}\ntls_client_ca = {client_ca:?}\n\
+         token_file = {tokens:?}\nlisten = '[::1]:0'\nproxy_protocol = true\nroot = '/srv'\nname = 'mirror1'\nadvertise_port = 80\n\
          kafka = 'a:1,b:2'\nkafka_topic = 't'\nkafka_create_topic = false\nkafka_partitions = 6\n\
          kafka_replication = 2\nkafka_compression = 'zstd'\nkafka_linger = '50ms'\nkafka_queue = 6000\n\
          kafka_sasl = 'plain'\nkafka_user = 'u'\nkafka_password = 'p'\nadmin = '127.0.0.1:0'\nindex = false\nindex_batch = '1s'\n\
@@ -45,7 +58,7 @@ fn every_key_of_a_file_is_taken() {
          max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\n\
          spool_dir = '/var/tmp'\nspool_limit = '1G'\nspool_reserve = '1M'\nconfinement = 'off'\n\
          drain_timeout = '0'\nlog = 'warn'\nlog_format = 'json'\n",
-    );
+    ));
     let layers = Layers {
         file: Some(file.path()),
         flags: vec![("root", Flag::One("/other".to_owned()))],
@@ -71,6 +84,7 @@ fn every_key_of_a_file_is_taken() {
     let expected = Config {
         listen: "[::1]:0".parse().unwrap(),
         proxy_protocol: true,
+        credentials,
         root: "/other".into(),
         name: "mirror1".into(),
         advertise_port: 80,
@@ -102,6 +116,42 @@ fn every_key_of_a_file_is_taken() {
     assert_same(&config, &expected);
 }
 
+/// A certificate, an authority and a token that are right.
+fn credentials_in(dir: &Path) -> CredentialFiles {
+    let authority = Authority::new("test");
+    let own = authority.issue(&["localhost"]).write(dir, "server");
+    let tokens = dir.join("tokens");
+    std::fs::write(&tokens, "a-token-0123456789\n").unwrap();
+    CredentialFiles {
+        certificate: Some(own.certificate),
+        key: Some(own.key),
+        client_ca: Some(authority.write(dir, "ca")),
+        tokens: Some(tokens),
+    }
+}
+
+#[test]
+fn the_old_wire_goes_where_tls_or_tokens_come() {
+    let place = tempfile::tempdir().unwrap();
+    let tokens = credentials_in(place.path()).tokens.unwrap();
+    let load = |settings: &str| {
+        let file = file(&format!("token_file = {tokens:?}\n{settings}"));
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        Config::load(&layers, home)
+    };
+    assert!(!load("").unwrap().old_wire);
+    assert!(!load("old_wire = false\n").unwrap().old_wire);
+    let problems = load("old_wire = true\n").unwrap_err();
+    let said = problems.to_string();
+    assert!(
+        said.contains("old_wire = \"true\": false beside tls_certificate or token_file"),
+        "{said}"
+    );
+}
+
 #[test]
 fn every_wrong_value_is_named_at_once() {
     let file = file(
@@ -113,7 +163,8 @@ fn every_wrong_value_is_named_at_once() {
          max_sessions_per_address = 0\nmax_request = 1\nmax_planned_files = 0\narchive_threads = 0\n\
          archive_blocks = 0\nold_wire = 'maybe'\nspool_reserve = 'much'\nconfinement = 'some'\n\
          spool_dir = ''\nspool_limit = '2G'\ndrain_timeout = 'soon'\nlog_format = 'xml'\n\
-         admin = 'here'\nindex = 'maybe'\nindex_batch = '2s'\nrescan_interval = '0'\n\
+         tls_certificate = '/nonexistent/cert'\ntls_key = '/nonexistent/key'\ntls_client_ca = '/nonexistent/ca'\n\
+         token_file = '/nonexistent/tokens'\nadmin = 'here'\nindex = 'maybe'\nindex_batch = '2s'\nrescan_interval = '0'\n\
          max_watches = 0\nallow_hidden = 1\n",
     );
     let layers = Layers {

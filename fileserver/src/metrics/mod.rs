@@ -11,18 +11,17 @@ use std::sync::{Mutex, PoisonError};
 
 pub(crate) use prometheus::render;
 
-use crate::introduction::NotIntroduced;
-
 /// The result of a request that was answered; that of others is the label of their error.
 pub(crate) const OK: &str = "ok";
 
 /// The commands that have a label of their own; the first word of a request's line in the log is one of them.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "archive",
     "directories",
     "dirlist",
     "find",
     "get",
+    "list",
     "port",
     "quitc",
     "resume",
@@ -100,24 +99,36 @@ impl Answers {
     }
 }
 
-/// Connections that were closed because nobody was introduced, by [`NotIntroduced::label`].
-#[derive(Debug, Default)]
-pub(crate) struct ProxyFaults([AtomicU64; NotIntroduced::LABELS.len()]);
+/// What happens for one of a few reasons, counted by their words.
+#[derive(Debug)]
+pub(crate) struct Reasons<const N: usize> {
+    words: [&'static str; N],
+    counts: [AtomicU64; N],
+}
 
-impl ProxyFaults {
+impl<const N: usize> Reasons<N> {
+    pub(crate) fn new(words: [&'static str; N]) -> Self {
+        Self {
+            words,
+            counts: [const { AtomicU64::new(0) }; N],
+        }
+    }
+
     /// Counts one.
-    pub(crate) fn count(&self, label: &str) {
-        let labels = NotIntroduced::LABELS.iter();
-        let mut counts = labels.zip(&self.0);
-        if let Some((_, count)) = counts.find(|(known, _)| **known == label) {
+    pub(crate) fn count(&self, word: &str) {
+        let mut counts = self.words.iter().zip(&self.counts);
+        if let Some((_, count)) = counts.find(|(known, _)| **known == word) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// How many of each.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
-        NotIntroduced::LABELS.into_iter().zip(counts)
+        let counts = self
+            .counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed));
+        self.words.into_iter().zip(counts)
     }
 }
 

@@ -42,7 +42,7 @@ pub const LABEL_VERSION: &str = "version";
 pub const LABEL_COMMAND: &str = "command";
 /// The label with the result of a request: `ok`, or the label of its error.
 pub const LABEL_RESULT: &str = "result";
-/// The label with what was wrong with a PROXY header.
+/// The label with why a connection was closed or a client refused.
 pub const LABEL_REASON: &str = "reason";
 /// The label with `index` or `walk`.
 pub const LABEL_SOURCE: &str = "source";
@@ -68,6 +68,11 @@ pub const SESSIONS_ACTIVE: Family = gauge(
     "netsocket_fileserver_sessions_active",
     "Sessions that are open.",
 );
+/// How many may be open.
+pub const SESSIONS_LIMIT: Family = gauge(
+    "netsocket_fileserver_sessions_limit",
+    "Sessions that may be open at a time.",
+);
 /// Sessions since the start.
 pub const SESSIONS: Family = counter(
     "netsocket_fileserver_sessions_total",
@@ -77,6 +82,31 @@ pub const SESSIONS: Family = counter(
 pub const PROXY_FAULTS: Family = counter(
     "netsocket_fileserver_proxy_faults_total",
     "Connections closed because they did not begin with a right PROXY header, by reason.",
+);
+/// Connections without TLS, where that is spoken.
+pub const TLS_FAULTS: Family = counter(
+    "netsocket_fileserver_tls_faults_total",
+    "Connections closed because TLS was not agreed on, by reason.",
+);
+/// Clients without a token, where one is wanted.
+pub const TOKEN_REFUSALS: Family = counter(
+    "netsocket_fileserver_token_refusals_total",
+    "Clients refused for want of a right token, by reason.",
+);
+/// The end of our certificate.
+pub const CERTIFICATE_EXPIRY: Family = gauge(
+    "netsocket_fileserver_certificate_expiry_timestamp_seconds",
+    "When the certificate expires, in seconds since 1970; not there without TLS.",
+);
+/// Reloads of the credentials.
+pub const RELOADS: Family = counter(
+    "netsocket_fileserver_reloads_total",
+    "Times that certificates and tokens were to be read anew, by result.",
+);
+/// Whether the latest reload went well.
+pub const RELOAD_SUCCESS: Family = gauge(
+    "netsocket_fileserver_reload_success",
+    "0 after a reload that was refused, until one is not.",
 );
 /// Requests.
 pub const REQUESTS: Family = counter(
@@ -175,8 +205,14 @@ pub const ALL: &[Family] = &[
     UPTIME,
     DRAINING,
     SESSIONS_ACTIVE,
+    SESSIONS_LIMIT,
     SESSIONS,
     PROXY_FAULTS,
+    TLS_FAULTS,
+    TOKEN_REFUSALS,
+    CERTIFICATE_EXPIRY,
+    RELOADS,
+    RELOAD_SUCCESS,
     REQUESTS,
     REQUEST_SECONDS,
     SENT_BYTES,

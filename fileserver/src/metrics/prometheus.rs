@@ -3,9 +3,12 @@
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
+use netsocket_credentials::Moment;
+
 use super::Tally;
 use super::names::{self, Family, Kind};
 use crate::index::{Gauges, Mode};
+use crate::keyring::Keyring;
 use crate::service::Service;
 
 /// Everything that `/metrics` says. `uptime` is in seconds.
@@ -16,12 +19,15 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     page.single(names::UPTIME, uptime);
     page.single(names::DRAINING, u8::from(service.stop.is_cancelled()));
     page.single(names::SESSIONS_ACTIVE, service.sessions.open());
+    page.single(names::SESSIONS_LIMIT, service.max_sessions);
     page.single(names::SESSIONS, service.sessions.since_start());
+    let by_reason = |(reason, count)| ([(names::LABEL_REASON, reason)], count);
     let faults = service.proxy_faults.all();
-    page.family(
-        names::PROXY_FAULTS,
-        faults.map(|(reason, count)| ([(names::LABEL_REASON, reason)], count)),
-    );
+    page.family(names::PROXY_FAULTS, faults.map(by_reason));
+    page.family(names::TLS_FAULTS, service.tls_faults.all().map(by_reason));
+    let refusals = service.token_refusals.all();
+    page.family(names::TOKEN_REFUSALS, refusals.map(by_reason));
+    credentials(&mut page, &service.keyring);
     requests(&mut page, service);
     page.single(names::ARCHIVES_ACTIVE, service.archives_active());
     let answers = service.answers.both();
@@ -31,6 +37,21 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     );
     index(&mut page, service);
     page.text
+}
+
+fn credentials(page: &mut Page, keyring: &Keyring) {
+    let tls = keyring.current().tls.clone();
+    let expiry = tls.and_then(|tls| tls.expires);
+    page.family(
+        names::CERTIFICATE_EXPIRY,
+        expiry.map(|Moment(seconds)| ([], seconds)),
+    );
+    let reloads = keyring.reloads();
+    page.family(
+        names::RELOADS,
+        reloads.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
+    );
+    page.single(names::RELOAD_SUCCESS, u8::from(!keyring.is_stale()));
 }
 
 fn requests(page: &mut Page, service: &Service) {

@@ -7,20 +7,22 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use rustix::fs::sendfile;
-use rustix::io::Errno;
+use rustix::io::{Errno, pread};
 use rustix::net::{SendFlags, send};
-use tokio::io::{AsyncWriteExt as _, Interest};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
-use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
+use super::outgoing::Outgoing;
+use super::stream::Stream;
 use crate::error::RequestError;
 
 /// Bytes that are read at once; requests are small.
@@ -28,6 +30,9 @@ const READ: usize = 4 * 1024;
 
 /// Bytes of a file that are sent by one system call.
 const SEND: u64 = 512 * 1024;
+
+/// Bytes of a file that are read and encrypted at once: as many as TLS keeps unsent.
+const ENCRYPT: usize = 64 * 1024;
 
 /// How long a closed connection is read from, so that the last words reach a client that was still sending.
 const LINGER: Duration = Duration::from_secs(1);
@@ -51,27 +56,22 @@ pub(super) enum Next<T> {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// What has come and was not understood yet.
     buffer: BytesMut,
-    sent: u64,
-    /// The same of all connections.
-    sent_by_all: Arc<AtomicU64>,
-    progress_timeout: Duration,
+    outgoing: Outgoing,
 }
 
 impl Connection {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         progress_timeout: Duration,
         sent_by_all: Arc<AtomicU64>,
     ) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
-            sent: 0,
-            sent_by_all,
-            progress_timeout,
+            outgoing: Outgoing::new(progress_timeout, sent_by_all),
         }
     }
 
@@ -87,21 +87,31 @@ impl Connection {
 
     /// Bytes sent since the beginning.
     pub(super) fn sent(&self) -> u64 {
-        self.sent
+        self.outgoing.sent()
     }
 
     /// Waits for more bytes. Returns how many came; none at the end. Cancel safe.
     pub(super) async fn receive(&mut self) -> io::Result<usize> {
-        loop {
-            if self.buffer.is_empty() {
-                // An idle session holds no memory for requests.
-                self.buffer = BytesMut::new();
-            }
-            self.stream.readable().await?;
-            self.buffer.reserve(READ);
-            match self.stream.try_read_buf(&mut self.buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
+        if self.buffer.is_empty() {
+            // An idle session holds no memory for requests.
+            self.buffer = BytesMut::new();
+        }
+        match &mut self.stream {
+            Stream::Plain(tcp) => loop {
+                tcp.readable().await?;
+                self.buffer.reserve(READ);
+                match tcp.try_read_buf(&mut self.buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+            Stream::Tls(tls) => {
+                self.buffer.reserve(READ);
+                match tls.read_buf(&mut self.buffer).await {
+                    // An end without a goodbye of TLS: what was cut is told by the frames.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                    result => result,
+                }
             }
         }
     }
@@ -152,12 +162,18 @@ impl Connection {
 
     /// Sends all of it, however slowly the client takes it, as long as it takes something.
     pub(super) async fn send(&mut self, mut bytes: &[u8]) -> Result<(), RequestError> {
-        while !bytes.is_empty() {
-            let rest = bytes;
-            let count = self.send_some(|stream| stream.try_write(rest)).await?;
-            bytes = &bytes[count..];
+        let outgoing = &mut self.outgoing;
+        match &mut self.stream {
+            Stream::Plain(tcp) => {
+                while !bytes.is_empty() {
+                    let rest = bytes;
+                    let count = outgoing.plain(tcp, |tcp| tcp.try_write(rest)).await?;
+                    bytes = &bytes[count..];
+                }
+                Ok(())
+            }
+            Stream::Tls(tls) => outgoing.encrypted(tls, bytes).await,
         }
-        Ok(())
     }
 
     /// Sends two pieces as if they were one.
@@ -166,13 +182,16 @@ impl Connection {
         first: &[u8],
         second: &[u8],
     ) -> Result<(), RequestError> {
+        let Stream::Plain(tcp) = &self.stream else {
+            self.send_before(first).await?;
+            return self.send(second).await;
+        };
         let mut pieces = [IoSlice::new(first), IoSlice::new(second)];
         let mut pieces = &mut pieces[..];
         while !pieces.iter().all(|piece| piece.is_empty()) {
             let rest = &*pieces;
-            let count = self
-                .send_some(|stream| stream.try_write_vectored(rest))
-                .await?;
+            let write = |tcp: &TcpStream| tcp.try_write_vectored(rest);
+            let count = self.outgoing.plain(tcp, write).await?;
             IoSlice::advance_slices(&mut pieces, count);
         }
         Ok(())
@@ -180,73 +199,38 @@ impl Connection {
 
     /// Sends a few bytes that something larger follows at once, so that they share a packet with it.
     pub(super) async fn send_before(&mut self, mut bytes: &[u8]) -> Result<(), RequestError> {
-        while !bytes.is_empty() {
-            let rest = bytes;
-            let count = self
-                .send_some(|stream| {
-                    stream.try_io(Interest::WRITABLE, || {
-                        Ok(send(stream, rest, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-                    })
-                })
-                .await?;
-            bytes = &bytes[count..];
+        let outgoing = &mut self.outgoing;
+        match &mut self.stream {
+            Stream::Plain(tcp) => {
+                while !bytes.is_empty() {
+                    let rest = bytes;
+                    let write = |tcp: &TcpStream| {
+                        tcp.try_io(Interest::WRITABLE, || {
+                            Ok(send(tcp, rest, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+                        })
+                    };
+                    let count = outgoing.plain(tcp, write).await?;
+                    bytes = &bytes[count..];
+                }
+                Ok(())
+            }
+            Stream::Tls(tls) => {
+                let held = outgoing.hold(tls, bytes)?;
+                outgoing.encrypted(tls, &bytes[held..]).await
+            }
         }
-        Ok(())
     }
 
-    /// Sends that range of a file without copying it. Returns how many bytes were sent: fewer where the file
+    /// Sends that range of a file; without TLS it is not copied. Returns how many bytes were sent: fewer where the file
     /// has ended or cannot be read.
     pub(super) async fn send_file(
         &mut self,
         file: impl AsFd,
         range: Range<u64>,
     ) -> Result<u64, RequestError> {
-        let mut offset = range.start;
-        while offset < range.end {
-            let count = usize::try_from((range.end - offset).min(SEND)).unwrap_or(usize::MAX);
-            let offset = &mut offset;
-            let file = file.as_fd();
-            let sent = self
-                .send_some(|stream| {
-                    stream.try_io(Interest::WRITABLE, || {
-                        match sendfile(stream, file, Some(&mut *offset), count) {
-                            // Of the file, never of the connection: as if it ended here.
-                            Err(Errno::IO) => Ok(0),
-                            sent => Ok(sent?),
-                        }
-                    })
-                })
-                .await?;
-            if sent == 0 {
-                break;
-            }
-        }
-        Ok(offset - range.start)
-    }
-
-    /// One write that takes something, as soon as the client lets it.
-    async fn send_some(
-        &mut self,
-        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
-    ) -> Result<usize, RequestError> {
-        // A client that is as fast as we are must not keep this thread from other sessions.
-        consume_budget().await;
-        let deadline = Instant::now() + self.progress_timeout;
-        loop {
-            match write(&self.stream) {
-                Ok(count) => {
-                    self.sent += count as u64;
-                    self.sent_by_all.fetch_add(count as u64, Ordering::Relaxed);
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(RequestError::Gone(error)),
-            }
-            match timeout_at(deadline, self.stream.writable()).await {
-                Ok(ready) => ready.map_err(RequestError::Gone)?,
-                Err(_) => return Err(RequestError::Stalled(self.progress_timeout)),
-            }
+        match &mut self.stream {
+            Stream::Plain(tcp) => sendfile_range(tcp, &mut self.outgoing, file, range).await,
+            Stream::Tls(tls) => encrypt_range(tls, &mut self.outgoing, file, range).await,
         }
     }
 
@@ -259,7 +243,7 @@ impl Connection {
         tokio::select! {
             biased;
             result = work => result,
-            ready = self.stream.ready(Interest::ERROR) => {
+            ready = self.stream.tcp().ready(Interest::ERROR) => {
                 let error = match ready {
                     Ok(_) => io::ErrorKind::ConnectionReset.into(),
                     Err(error) => error,
@@ -272,7 +256,8 @@ impl Connection {
     /// Closes so that what was sent arrives: closing a socket with unread bytes would make the system take it back.
     pub(super) async fn close(mut self) {
         let reading = async {
-            self.stream.shutdown().await?;
+            self.stream.say_goodbye();
+            self.stream.tcp_mut().shutdown().await?;
             while self.receive().await? > 0 {
                 self.buffer.clear();
             }
@@ -281,4 +266,59 @@ impl Connection {
         // However it ends, the connection is over.
         let _ = timeout(LINGER, reading).await;
     }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stream.say_goodbye();
+    }
+}
+
+async fn sendfile_range(
+    tcp: &TcpStream,
+    outgoing: &mut Outgoing,
+    file: impl AsFd,
+    range: Range<u64>,
+) -> Result<u64, RequestError> {
+    let mut offset = range.start;
+    while offset < range.end {
+        let count = usize::try_from((range.end - offset).min(SEND)).unwrap_or(usize::MAX);
+        let offset = &mut offset;
+        let file = file.as_fd();
+        let write = |tcp: &TcpStream| {
+            tcp.try_io(Interest::WRITABLE, || {
+                match sendfile(tcp, file, Some(&mut *offset), count) {
+                    // Of the file, never of the connection: as if it ended here.
+                    Err(Errno::IO) => Ok(0),
+                    sent => Ok(sent?),
+                }
+            })
+        };
+        if outgoing.plain(tcp, write).await? == 0 {
+            break;
+        }
+    }
+    Ok(offset - range.start)
+}
+
+/// Reads as `sendfile(2)` does, on this thread: whoever asks for it has seen to it that the bytes are in the page cache.
+async fn encrypt_range(
+    tls: &mut TlsStream<TcpStream>,
+    outgoing: &mut Outgoing,
+    file: impl AsFd,
+    range: Range<u64>,
+) -> Result<u64, RequestError> {
+    let mut offset = range.start;
+    let mut buffer = vec![0; ENCRYPT];
+    while offset < range.end {
+        let most = usize::try_from(range.end - offset).map_or(ENCRYPT, |left| left.min(ENCRYPT));
+        let count = match pread(file.as_fd(), &mut buffer[..most], offset) {
+            Err(Errno::INTR) => continue,
+            Ok(0) | Err(_) => break,
+            Ok(count) => count,
+        };
+        outgoing.encrypted(tls, &buffer[..count]).await?;
+        offset += count as u64;
+    }
+    Ok(offset - range.start)
 }

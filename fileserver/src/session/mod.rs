@@ -6,9 +6,13 @@
 mod archive;
 mod connection;
 mod get;
+mod list;
 mod new;
 mod old;
+mod opening;
+mod outgoing;
 mod refuse;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +21,14 @@ use std::time::Duration;
 use netsocket_protocol::Opening;
 use netsocket_protocol::message::Warning;
 use netsocket_protocol::old::frame;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::access::{Access, Served, Wire};
 use crate::service::Service;
 use connection::Connection;
-pub(crate) use refuse::{Full, refuse};
+pub(crate) use opening::TOKEN_REFUSALS;
+pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
+pub(crate) use stream::Stream;
 
 /// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
 /// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
@@ -33,7 +38,7 @@ const GRACE: Duration = Duration::from_millis(250);
 const FAULTS_LOGGED: usize = 20;
 
 /// Serves a connection until it ends, the service stops or is aborted.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, service: &Service) {
+pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
     tokio::select! {
         biased;
         () = service.abort.cancelled() => {
@@ -43,9 +48,9 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, service: &Service
     }
 }
 
-async fn open(stream: TcpStream, peer: SocketAddr, service: &Service) {
+async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
     // Answers are small or written in large pieces: neither gains from waiting for more.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
     }

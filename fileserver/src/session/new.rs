@@ -2,29 +2,26 @@
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use bytes::BytesMut;
+use netsocket_protocol::MAX_FRAME;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
 use netsocket_protocol::message::{
-    ErrorKind, ErrorReply, FileEntry, Hello, Message, Order, Reply, Request,
+    ErrorKind, ErrorReply, FileEntry, Message, Order, Reply, Request,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
-use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
-use tokio::time::{Instant, timeout_at};
 use tokio_util::codec::Encoder as _;
 
 use super::connection::{Connection, Next};
-use super::{archive, get};
+use super::opening::{Admission, Refusal, open, refusal, turn_away};
+use super::{archive, get, list};
 use crate::access::{Access, Served, Wire, told};
+use crate::directory::Wanted;
 use crate::error::RequestError;
 use crate::listing::{FileOrder, Listing};
 use crate::search::FoundFile;
 use crate::service::Service;
-
-/// How long a client may take for magic and hello.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Names in one part of a list.
 const PART_NAMES: usize = 1_000;
@@ -35,16 +32,16 @@ const PART_BYTES: usize = 256 * 1024;
 pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service: &Service) {
     let _open = service.sessions.begin();
     let mut codec = FrameCodec::new(service.max_request);
-    match handshake(&mut connection, &mut codec, service).await {
-        Ok(()) => {}
+    match open(&mut connection, &mut codec, service).await {
+        Ok(Admission::Granted) => {}
+        Ok(Admission::TokenMissing) => return turn_away(connection, codec, peer, service).await,
         Err(Refusal::Silent(problem)) => {
             return tracing::info!(%peer, wire = %Wire::New, %problem, "closed");
         }
-        Err(Refusal::Said(problem)) => {
-            tracing::info!(%peer, wire = %Wire::New, %problem, "refused");
-            let error = ErrorReply::new(ErrorKind::BadRequest, problem);
+        Err(Refusal::Said { error, features }) => {
+            tracing::info!(%peer, wire = %Wire::New, problem = %error, "refused");
             // The client may be gone; the log has the reason.
-            let _ = connection.send(&refusal(service, &error)).await;
+            let _ = connection.send(&refusal(service, features, &error)).await;
             return connection.close().await;
         }
     }
@@ -77,97 +74,8 @@ pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service:
     }
 }
 
-/// Why a session does not begin.
-enum Refusal {
-    /// Whoever that is, it does not speak this wire or is gone.
-    Silent(&'static str),
-    /// The client is told.
-    Said(String),
-}
-
-/// Takes the client's magic and hello, and answers with ours.
-async fn handshake(
-    connection: &mut Connection,
-    codec: &mut FrameCodec,
-    service: &Service,
-) -> Result<(), Refusal> {
-    let deadline = Instant::now() + HELLO_TIMEOUT;
-    while !take_magic(connection)? {
-        let received = tokio::select! {
-            biased;
-            () = service.stop.cancelled() => return Err(Refusal::Silent("the server stops")),
-            received = timeout_at(deadline, connection.receive()) => received,
-        };
-        match received {
-            Ok(Ok(1..)) => {}
-            Ok(_) => return Err(Refusal::Silent("the connection ended within the magic")),
-            Err(_) => return Err(Refusal::Silent("no hello came")),
-        }
-    }
-    let wait = deadline.saturating_duration_since(Instant::now());
-    let frame = match connection.next(codec, wait, &service.stop).await {
-        Next::Item(frame) => frame,
-        Next::End | Next::Lost(_) => {
-            return Err(Refusal::Silent("the connection ended before a hello"));
-        }
-        Next::Stopped => return Err(Refusal::Silent("the server stops")),
-        Next::Idle => {
-            return Err(Refusal::Said(format!(
-                "no hello came within {HELLO_TIMEOUT:?}"
-            )));
-        }
-        Next::Broken(problem) => return Err(Refusal::Said(problem)),
-    };
-    let hello = Hello::from_frame(&frame).map_err(|error| Refusal::Said(error.to_string()))?;
-    if hello.version != VERSION {
-        return Err(Refusal::Said(format!(
-            "this server speaks version {VERSION} of the protocol, the client asked for version {}",
-            hello.version
-        )));
-    }
-    let greeting = greeting(service);
-    let sent = connection.send(&greeting).await;
-    sent.map_err(|_| Refusal::Silent("the connection ended within the hello"))
-}
-
-/// Whether the magic is there, and taken; an error as soon as it cannot become the magic.
-fn take_magic(connection: &mut Connection) -> Result<bool, Refusal> {
-    let received = connection.received();
-    let compared = received.len().min(MAGIC.len());
-    if received[..compared] != MAGIC[..compared] {
-        return Err(Refusal::Silent(
-            "it begins with something else than the magic",
-        ));
-    }
-    let whole = compared == MAGIC.len();
-    if whole {
-        connection.take(MAGIC.len());
-    }
-    Ok(whole)
-}
-
-/// Our magic and hello.
-fn greeting(service: &Service) -> BytesMut {
-    let mut bytes = BytesMut::from(&MAGIC[..]);
-    let hello = Hello {
-        version: VERSION,
-        software: concat!("netsocket-fileserver/", env!("CARGO_PKG_VERSION")).to_owned(),
-        name: service.name.clone(),
-        features: Vec::new(),
-    };
-    put_message(&mut bytes, &hello);
-    bytes
-}
-
-/// All that a client gets that is refused: our greeting, so that it knows who speaks, and the error.
-pub(super) fn refusal(service: &Service, error: &ErrorReply) -> BytesMut {
-    let mut bytes = greeting(service);
-    put_message(&mut bytes, error);
-    bytes
-}
-
 /// Appends a message that certainly fits into a frame.
-fn put_message(bytes: &mut BytesMut, message: &impl Message) {
+pub(super) fn put_message(bytes: &mut BytesMut, message: &impl Message) {
     // A server's name and a sentence are far below the limit of a frame.
     if let Ok(frame) = message.to_frame() {
         let _ = FrameCodec::new(MAX_FRAME).encode(frame, bytes);
@@ -234,6 +142,22 @@ async fn answer(
             Ok(form) => archive::send(connection, peer, service, query, form, resume).await,
             Err(error) => Err(error),
         },
+        Ok(Request::List {
+            path,
+            glob,
+            itself,
+            hidden,
+            limit,
+        }) => {
+            let wanted = Wanted {
+                path: path.0,
+                glob,
+                itself,
+                hidden,
+                limit,
+            };
+            list::send(connection, service, wanted).await
+        }
         Ok(Request::Get {
             path,
             offset,
@@ -313,7 +237,7 @@ async fn find(
 }
 
 /// Sends a list in parts, also an empty one.
-async fn send_list<T>(
+pub(super) async fn send_list<T>(
     connection: &mut Connection,
     mut items: Vec<T>,
     weight: impl Fn(&T) -> usize,

@@ -1,19 +1,20 @@
-//! A connection that is one too many: the new wire is told so, the old one has no word for it and is closed.
+//! A connection that gets no session: the new wire is told why, the old one has no word for it and is closed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
 use netsocket_protocol::message::{ErrorKind, ErrorReply};
-use tokio::net::TcpStream;
+use netsocket_protocol::security::{TLS_MISSING, TLS_WANTED};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::new::refusal;
+use super::opening::refusal;
+use super::stream::Stream;
 use crate::service::Service;
 
 /// What a refusal may take, from the first byte of the client to the last of ours.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which bound on sessions is reached, and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +27,17 @@ pub(crate) enum Full {
     Address(usize),
 }
 
-/// Refuses a connection because there are sessions enough.
-pub(crate) async fn refuse(stream: TcpStream, service: &Service, full: Full) {
+/// Why a connection gets no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoSession {
+    /// There are sessions enough.
+    Full(Full),
+    /// It is without TLS, which is wanted.
+    NoTls,
+}
+
+/// Refuses a connection, in words where the client knows some.
+pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
     let attempt = async {
         let mut connection = Connection::new(stream, PATIENCE, Arc::clone(&service.sent));
         let first = match connection.receive().await {
@@ -37,8 +47,18 @@ pub(crate) async fn refuse(stream: TcpStream, service: &Service, full: Full) {
         if first.map(Opening::of) != Some(Opening::New) {
             return;
         }
-        let error = ErrorReply::new(ErrorKind::Busy, format!("{full}; try again later"));
-        if connection.send(&refusal(service, &error)).await.is_ok() {
+        let (features, error) = match why {
+            NoSession::Full(full) => {
+                let sentence = format!("{full}; try again later");
+                (&[][..], ErrorReply::new(ErrorKind::Busy, sentence))
+            }
+            NoSession::NoTls => {
+                let error = ErrorReply::new(ErrorKind::Denied, TLS_MISSING);
+                (&[TLS_WANTED][..], error)
+            }
+        };
+        let refusal = refusal(service, features, &error);
+        if connection.send(&refusal).await.is_ok() {
             connection.close().await;
         }
     };

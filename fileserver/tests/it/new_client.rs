@@ -10,15 +10,16 @@ use netsocket_protocol::message::{
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
+use netsocket_protocol::security::Token;
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::server::patiently;
 
-pub(crate) struct NewClient {
-    pub(crate) stream: TcpStream,
+pub(crate) struct NewClient<S = TcpStream> {
+    pub(crate) stream: S,
     buffer: BytesMut,
 }
 
@@ -50,18 +51,30 @@ impl NewClient {
 
     /// Magic and hello.
     pub(crate) fn opening(version: u16) -> Vec<u8> {
+        Self::opening_with(version, None)
+    }
+
+    /// Magic, and a hello with a token.
+    pub(crate) fn opening_with(version: u16, token: Option<&str>) -> Vec<u8> {
         let hello = Hello {
             version,
             software: "test/0".to_owned(),
             name: String::new(),
             features: vec!["unheard-of".to_owned()],
+            token: token.map(|token| Token(token.to_owned())),
         };
         [&MAGIC[..], &encoded(&hello)].concat()
     }
 
     /// Anything sent, the server's magic received.
     pub(crate) async fn open_with(address: SocketAddr, bytes: &[u8]) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), bytes).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
+    /// Anything sent over any stream, the server's magic received.
+    pub(crate) async fn over(mut stream: S, bytes: &[u8]) -> Self {
         stream.write_all(bytes).await.unwrap();
         let mut magic = [0; 8];
         patiently(stream.read_exact(&mut magic)).await.unwrap();
@@ -127,6 +140,23 @@ impl NewClient {
     /// All files, and in how many parts they came.
     pub(crate) async fn find(&mut self, query: Query, limit: u64) -> (Vec<FileEntry>, usize) {
         self.list(query, limit, Sort::Path, false).await
+    }
+
+    /// All entries that answer a request for a directory.
+    pub(crate) async fn entries(&mut self, request: &Request) -> Vec<FileEntry> {
+        self.send(request).await;
+        let mut all = Vec::new();
+        loop {
+            match self.message().await {
+                Reply::Files { files, more } => {
+                    all.extend(files);
+                    if !more {
+                        return all;
+                    }
+                }
+                Reply::Directories { .. } => panic!("directories"),
+            }
+        }
     }
 
     /// All files in that order, and in how many parts they came.

@@ -38,6 +38,7 @@ pub fn fetch(address: SocketAddr, request: &Request) -> Outcome<Fetched> {
         software: "bench".to_owned(),
         name: String::new(),
         features: Vec::new(),
+        token: None,
     };
     let hello = hello.to_frame().explain("a hello")?;
     stream

@@ -119,6 +119,19 @@ impl Influx {
         rows(&answer.body)
     }
 
+    /// Writes points in line protocol, with times in milliseconds.
+    ///
+    /// # Panics
+    /// Where they are refused.
+    pub fn write(&self, lines: &str) {
+        let token = format!("Token {TOKEN}");
+        let headers = [("Authorization", token.as_str())];
+        let path = format!("/api/v2/write?org={ROOT}&bucket={ROOT}&precision=ms");
+        let answer = http::request(self.address, "POST", &path, &headers, lines.as_bytes());
+        let answer = answer.expect("an answer to the write");
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+
     /// The answer to a Flux query with this token, whatever it is.
     ///
     /// # Panics
@@ -155,18 +168,40 @@ fn launch(address: SocketAddr, dir: &Path) -> Process {
     Process::start("influxd", command, Scratch::new("influx-log"))
 }
 
-/// Tables of CSV, each with its own line of column names, with empty lines between them. Our values hold no commas.
+/// Tables of CSV, each with its own line of column names, with empty lines between them.
 #[must_use]
 pub fn rows(csv: &str) -> Vec<Row> {
     let mut rows = Vec::new();
-    for table in csv.replace('\r', "").split("\n\n") {
-        let mut lines = table.lines().map(|line| line.split(','));
-        let Some(names) = lines.next() else { continue };
-        let names: Vec<&str> = names.collect();
-        for line in lines {
-            let cells = names.iter().map(ToString::to_string);
-            rows.push(cells.zip(line.map(ToOwned::to_owned)).collect());
+    let mut names: Option<Vec<String>> = None;
+    for line in lines(csv) {
+        match &names {
+            _ if line == [""] => names = None,
+            None => names = Some(line),
+            Some(names) => rows.push(names.iter().cloned().zip(line).collect()),
         }
     }
     rows
+}
+
+/// The cells of each line (RFC 4180): those with commas, quotes or line ends in them are in quotes.
+fn lines(csv: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    let (mut line, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    let mut chars = csv.chars().filter(|&c| c != '\r').peekable();
+    while let Some(c) = chars.next() {
+        match (c, quoted) {
+            ('"', true) if chars.peek() == Some(&'"') => {
+                chars.next();
+                cell.push('"');
+            }
+            ('"', _) => quoted = !quoted,
+            (',', false) => line.push(std::mem::take(&mut cell)),
+            ('\n', false) => {
+                line.push(std::mem::take(&mut cell));
+                lines.push(std::mem::take(&mut line));
+            }
+            (c, _) => cell.push(c),
+        }
+    }
+    lines
 }

@@ -28,6 +28,7 @@ mod eventually;
 pub mod fault_proxy;
 pub mod files;
 pub mod fleet;
+pub mod grafana;
 pub mod http;
 pub mod influx;
 pub mod kafka;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{browser, docker, influx, kafka, kubernetes, release, tool};
+use crate::{browser, docker, grafana, influx, kafka, kubernetes, release, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -13,8 +13,12 @@ pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 pub enum Requirement {
     /// Rights to make a network namespace.
     Root,
+    /// The tool that makes certificates.
+    Openssl,
     /// Chromium.
     Browser,
+    /// HAProxy and nginx.
+    Peers,
     /// Java and the jars of Apache Kafka.
     Kafka,
     /// An InfluxDB server.
@@ -25,6 +29,10 @@ pub enum Requirement {
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
+    /// Python with the types that Grafana publishes.
+    GrafanaTypes,
+    /// Prometheus and its tool.
+    Prometheus,
     /// Machines with networks and file systems of their own, and a DNS server.
     Lan,
     /// The same, Kafka and an InfluxDB server.
@@ -53,7 +61,12 @@ impl Requirement {
     pub fn check(self) -> Result<(), String> {
         match self {
             Self::Root => root(),
+            Self::Openssl => {
+                in_path("openssl").ok_or("`openssl` is not installed")?;
+                Ok(())
+            }
             Self::Browser => browser::program().map(drop),
+            Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
             Self::KafkaAndInflux => {
@@ -68,6 +81,8 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)
             }
+            Self::GrafanaTypes => grafana::published_types(),
+            Self::Prometheus => all_in_path(&["prometheus", "promtool"]),
             Self::Lan => lan(),
             Self::LanKafkaAndInflux => lan().and_then(|()| Self::KafkaAndInflux.check()),
             Self::Keepalived => lan().and_then(|()| all_in_path(&["keepalived"])),
@@ -98,12 +113,16 @@ impl Requirement {
     pub fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
+            Self::Openssl => "openssl",
             Self::Browser => "browser",
+            Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
             Self::KafkaAndInflux => "kafka+influxdb",
             Self::Kafka4 => "kafka4",
             Self::Kafka4AndInflux => "kafka4+influxdb",
+            Self::GrafanaTypes => "grafana-types",
+            Self::Prometheus => "prometheus",
             Self::Lan => "machines",
             Self::LanKafkaAndInflux => "machines+kafka+influxdb",
             Self::Keepalived => "keepalived",

@@ -123,9 +123,9 @@ mod tests {
             text(&record),
             format!(
                 "system_stats,{tags} active_clients=2i,client_count=3i,cpu_percent=0.5,memory_percent=1 1785844802000\n\
-                 backend_stats,backend=a\\ b,{tags} active=2i,bytes_down=20i,bytes_up=10i,connect_ms=1,errors=1i,\
+                 backend_stats,backend=a\\ b,{tags} active=2i,bytes_down=20i,bytes_up=10i,connect_ms=1,down=0i,errors=1i,\
                  total=3i,up=1i 1785844802000\n\
-                 backend_stats,backend=c,{tags} up=0i 1785844802000\n"
+                 backend_stats,backend=c,{tags} down=1i,up=0i 1785844802000\n"
             )
         );
     }

@@ -205,7 +205,7 @@ mod tests {
     fn a_record_is_one_line() {
         assert_eq!(
             printed(Format::Text, RECORD),
-            "2026-08-04T12:00:02Z box balancer l?b cpu_percent=1.5 memory_percent=2 client_count=3 | a active=1 up=1\n"
+            "2026-08-04T12:00:02Z box balancer l?b cpu_percent=1.5 memory_percent=2 client_count=3 | a active=1 up=1 down=0\n"
         );
         assert_eq!(
             printed(Format::Json, RECORD),

@@ -27,6 +27,10 @@ const NEEDED: [&str; 3] = [
     field::MEMORY_PERCENT,
     field::CLIENT_COUNT,
 ];
+/// The state of a backend that takes new sessions.
+const STATE_UP: &str = "up";
+/// States of backends that take none, without an operator or the configuration wanting that.
+const STATES_DOWN: [&str; 2] = ["down", "ejected"];
 /// What a record has besides figures.
 const ENVELOPE: [&str; 7] = [
     "v", "ts", "host", "role", "instance", "backends", "commands",
@@ -207,7 +211,9 @@ impl Received {
         for mut backend in object.list("backends")? {
             let state = backend.text("state")?.unwrap_or_default();
             let mut figures = backend.figures(MEASUREMENT_BACKEND)?;
-            figures.push((field::UP, Figure::Integer(u64::from(state == "up"))));
+            let is = |states: &[&str]| Figure::Integer(states.contains(&&*state).into());
+            figures.push((field::UP, is(&[STATE_UP])));
+            figures.push((field::DOWN, is(&STATES_DOWN)));
             self.entry(MEASUREMENT_BACKEND, tag::BACKEND, &mut backend, figures)?;
         }
         for mut command in object.list("commands")? {

@@ -1,31 +1,19 @@
 //! How a connection to Kafka is protected: TLS, and who we say that we are (SASL), as far as rskafka offers them.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use netsocket_credentials::{FileError, authorities, certificates, client_config, key};
 use rskafka::client::{ClientBuilder, Credentials, SaslConfig};
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
 /// Why a connection cannot be protected as the settings say.
 #[derive(Debug, thiserror::Error)]
 pub enum SecurityError {
-    /// A file cannot be read, or holds no PEM of the kind that belongs there.
-    #[error("{}: {source}", path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        source: pem::Error,
-    },
-    /// A file holds nothing.
-    #[error("{}: no certificate in it", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file does not hold what it should.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The certificates do not fit together.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -80,30 +68,21 @@ pub struct Security {
 }
 
 impl Security {
-    /// TLS that trusts the authorities of the PEM file `authorities`, and shows the certificate of `own` if the brokers
+    /// TLS that trusts the authorities of the PEM file `trusted`, and shows the certificate of `own` if the brokers
     /// ask for one (a file with the chain, and one with its key).
     ///
     /// # Errors
     /// [`SecurityError`] for a file that does not hold what it should.
     pub fn with_tls(
         self,
-        authorities: &Path,
+        trusted: &Path,
         own: Option<(&Path, &Path)>,
     ) -> Result<Self, SecurityError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(authorities)? {
-            roots.add(certificate)?;
-        }
-        let builder = ClientConfig::builder().with_root_certificates(roots);
+        let builder = client_config()?.with_root_certificates(authorities(trusted)?);
         let config = match own {
             None => builder.with_no_client_auth(),
-            Some((chain, key)) => {
-                let found = PrivateKeyDer::from_pem_file(key);
-                let found = found.map_err(|source| SecurityError::Pem {
-                    path: key.to_owned(),
-                    source,
-                })?;
-                builder.with_client_auth_cert(certificates(chain)?, found)?
+            Some((chain, own_key)) => {
+                builder.with_client_auth_cert(certificates(chain)?, key(own_key)?)?
             }
         };
         Ok(Self {
@@ -149,21 +128,6 @@ impl Security {
     }
 }
 
-/// Every certificate of a PEM file; at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SecurityError> {
-    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
-    let found = read().map_err(|source| SecurityError::Pem {
-        path: path.to_owned(),
-        source,
-    })?;
-    if found.is_empty() {
-        return Err(SecurityError::Empty {
-            path: path.to_owned(),
-        });
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +140,10 @@ mod tests {
         assert!(missing.to_string().contains("ca.pem"), "{missing}");
         std::fs::write(&file, "hello\n").unwrap();
         let empty = Security::default().with_tls(&file, None).unwrap_err();
-        assert!(matches!(empty, SecurityError::Empty { .. }), "{empty}");
+        assert!(
+            empty.to_string().ends_with("no certificate in it"),
+            "{empty}"
+        );
     }
 
     #[test]

@@ -52,6 +52,7 @@ fn balancer() -> Record {
     let figures = Figures {
         client_count: 7,
         active_clients: 4,
+        session_limit: 500,
         backends: vec![
             backend("mirror1", 1),
             backend("server", 2),
@@ -62,6 +63,10 @@ fn balancer() -> Record {
             bytes_down: 6_000,
             retries: 2,
             accept_errors: 1,
+            refused: 6,
+            queued: 2,
+            queue_limit: 1_024,
+            backends_up: 3,
         }),
         fileserver: None,
     };
@@ -82,10 +87,12 @@ fn file_server() -> Record {
     let figures = Figures {
         client_count: 3,
         active_clients: 1,
+        session_limit: 1_000,
         fileserver: Some(FileserverFigures {
             bytes_sent: 77,
             archives: 2,
             request_errors: 1,
+            request_ms: 250,
             index_entries: Some(40),
             commands: vec![CommandRecord {
                 name: "dirlist".into(),
@@ -128,8 +135,9 @@ fn a_balancer_record_is_this_json() {
     };
     let own = json!({
         "client_count": 7, "server_active_clients": 2, "mirror1_active_clients": 1, "mirror2_active_clients": 0,
-        "active_clients": 4, "late_ms": 3, "missed_ticks": 1, "telemetry_sent": 8, "telemetry_dropped": 1,
+        "active_clients": 4, "session_limit": 500, "late_ms": 3, "missed_ticks": 1, "telemetry_sent": 8, "telemetry_dropped": 1,
         "bytes_up": 30, "bytes_down": 6000, "retries": 2, "accept_errors": 1,
+        "refused": 6, "queued": 2, "queue_limit": 1024, "backends_up": 3,
         "backends": [entry("mirror1", 1), entry("server", 2), entry("extra", 1)],
     });
     assert_eq!(
@@ -141,8 +149,8 @@ fn a_balancer_record_is_this_json() {
 #[test]
 fn a_file_server_record_is_this_json() {
     let own = json!({
-        "client_count": 3, "active_clients": 1, "late_ms": 0, "missed_ticks": 0,
-        "bytes_sent": 77, "archives": 2, "request_errors": 1, "index_entries": 40,
+        "client_count": 3, "active_clients": 1, "session_limit": 1000, "late_ms": 0, "missed_ticks": 0,
+        "bytes_sent": 77, "archives": 2, "request_errors": 1, "request_ms": 250, "index_entries": 40,
         "commands": [{"name": "dirlist", "requests": 9}],
     });
     assert_eq!(
@@ -169,8 +177,11 @@ fn the_records_and_the_table_agree() {
     ];
     for (measurement, objects) in places {
         let table = FIELDS.iter().filter(|spec| spec.measurement == measurement);
-        // A backend's `up` is its state, put as a number.
-        let table: Vec<_> = table.filter(|spec| spec.name != "up").collect();
+        // A backend's `up` and `down` are its state, put as numbers.
+        let of_state = ["up", "down"];
+        let table: Vec<_> = table
+            .filter(|spec| !of_state.contains(&spec.name))
+            .collect();
         for spec in &table {
             let value = objects.iter().find_map(|object| object.get(spec.name));
             let right = value.is_some_and(|value| match spec.kind {

@@ -438,6 +438,7 @@ impl Client {
             software: "bench".to_owned(),
             name: String::new(),
             features: Vec::new(),
+            token: None,
         })?;
         let mut magic = [0; MAGIC.len()];
         client.stream.read_exact(&mut magic).explain("the magic")?;

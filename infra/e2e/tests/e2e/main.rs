@@ -17,20 +17,26 @@ mod compose;
 mod containers;
 mod demo;
 mod deployment_docs;
+mod documents;
 mod exactly_once;
 mod failover;
+mod grafana;
 mod harness;
 mod influxdb;
 mod kubernetes;
 mod lifecycle;
+mod manual;
 mod old_wire;
 mod page;
+mod prometheus;
 mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
+mod survival;
 mod systemd;
 mod telemetry;
+mod tls;
 mod transfer;
 mod two_balancers;
 mod world;
@@ -118,20 +124,26 @@ fn main() -> ExitCode {
         containers::tests(),
         demo::tests(),
         deployment_docs::tests(),
+        documents::tests(),
         exactly_once::tests(),
         failover::tests(),
+        grafana::tests(),
         harness::tests(),
         influxdb::tests(),
         kubernetes::tests(),
         lifecycle::tests(),
+        manual::tests(),
         old_wire::tests(),
         page::tests(),
+        prometheus::tests(),
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
         settings::tests(),
         systemd::tests(),
+        survival::tests(),
         telemetry::tests(),
+        tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
     ];

@@ -138,18 +138,26 @@ fn an_event_is_understood() {
 fn a_state_is_up_or_it_is_not() {
     let with = |backends: &str| ORIGINAL.replace('}', &format!(r#", "backends": {backends}}}"#));
     let received = parse(&with(
-        r#"[{"name":"a","state":"up"},{"name":"b","state":"draining"},{"state":"up"},{"name":" "}]"#,
+        r#"[{"name":"a","state":"up"},{"name":"b","state":"draining"},{"state":"up"},{"name":" "},
+            {"name":"c","state":"ejected"},{"name":"d","state":"down"},{"name":"e","state":"leaving"}]"#,
     ))
     .unwrap();
-    let ups: Vec<_> = received.measured[1..]
+    let is = |measured, field| figure(measured, field) == Some(Figure::Integer(1));
+    let states: Vec<_> = received.measured[1..]
         .iter()
-        .map(|measured| (measured.tags[0].1.as_str(), figure(measured, "up")))
+        .map(|measured| {
+            let name = measured.tags[0].1.as_str();
+            (name, is(measured, "up"), is(measured, "down"))
+        })
         .collect();
     assert_eq!(
-        ups,
+        states,
         [
-            ("a", Some(Figure::Integer(1))),
-            ("b", Some(Figure::Integer(0)))
+            ("a", true, false),
+            ("b", false, false),
+            ("c", false, true),
+            ("d", false, true),
+            ("e", false, false)
         ]
     );
 }

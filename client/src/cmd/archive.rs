@@ -1,0 +1,184 @@
+//! `archive`: one archive of all files that meet conditions, kept, piped or unpacked.
+
+use std::path::{Path, PathBuf};
+
+use netsocket_protocol::message::{Compression, Request};
+
+use super::{Done, Failure};
+use crate::answer::Answer;
+use crate::console::{Stdout, Told};
+use crate::delivery::{Delivery, Destination};
+use crate::error::Error;
+use crate::json;
+use crate::program::Program;
+use crate::target::STDOUT;
+use crate::task::Archive;
+use crate::wording;
+
+impl Program {
+    pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
+        let output = archive
+            .fetching
+            .output
+            .clone()
+            .or_else(|| self.output.clone());
+        let compression = compression(&archive, output.as_deref());
+        let level = level(archive.level, compression)?;
+        let destination = match (&archive.extract, output) {
+            (Some(directory), _) => Destination::Extract(self.here(directory)),
+            (None, Some(output)) => self.destination(&output)?,
+            (None, None) => Destination::File(self.here(&default_name(compression))),
+        };
+        let stdout = match destination {
+            Destination::Stdout => Stdout::Archive,
+            _ => Stdout::Free,
+        };
+        let mut query = archive.query;
+        query.below = self.below(archive.below.as_deref());
+        let request = Request::Archive {
+            query,
+            compression,
+            level,
+            names: archive.names,
+            resume: None,
+        };
+        let delivery = Delivery {
+            destination,
+            resume: archive.fetching.resume,
+            force: archive.fetching.force,
+            make_directory: false,
+        };
+        let performed = self
+            .session
+            .perform(&request, &delivery, &mut self.console)
+            .await;
+        let answer = performed.map_err(|error| Failure { error, stdout })?;
+        let told = match (&answer, &delivery.destination) {
+            (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
+                let text = format!("{}\n", wording::unpacked_sentence(saved));
+                let json = json::answer_line(word, &answer);
+                Some((text, json, saved.clone()))
+            }
+            _ => None,
+        };
+        match told {
+            None => self.console.answer(word, &answer, stdout),
+            Some((text, json, saved)) => {
+                let text = if self.console.quiet {
+                    Vec::new()
+                } else {
+                    text.into_bytes()
+                };
+                let told = self.console.tell(&Told { text, json });
+                self.console.warnings(&saved);
+                told
+            }
+        }
+        .map_err(|error| Failure { error, stdout })?;
+        Ok(answer.exit())
+    }
+
+    /// What `-o` means: standard output must lead somewhere else than to a terminal.
+    pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
+        if output.as_os_str().is_empty() {
+            return Err(Error::Usage("-o takes the name of a file".to_owned()));
+        }
+        if output != Path::new(STDOUT) {
+            return Ok(Destination::File(self.here(output)));
+        }
+        if self.console.out_is_terminal {
+            return Err(Error::Usage(
+                "Standard output is a terminal, an archive would garble it: use -o FILE or a pipe"
+                    .to_owned(),
+            ));
+        }
+        Ok(Destination::Stdout)
+    }
+}
+
+/// What was asked for, else what the name of the file says.
+fn compression(archive: &Archive, output: Option<&Path>) -> Compression {
+    if let Some(format) = archive.format {
+        return format;
+    }
+    if archive.extract.is_some() {
+        // Unpacked at once: what costs the least over a network.
+        return Compression::Zstd;
+    }
+    let name = output.and_then(Path::file_name).unwrap_or_default();
+    match Path::new(name).extension().and_then(|ext| ext.to_str()) {
+        Some("zst" | "tzst" | "zstd") => Compression::Zstd,
+        Some("tar") => Compression::None,
+        _ => Compression::Gzip,
+    }
+}
+
+fn level(level: Option<u8>, compression: Compression) -> Result<Option<u8>, Error> {
+    let Some(level) = level else {
+        return Ok(None);
+    };
+    match compression.levels() {
+        Some(levels) if levels.contains(&level) => Ok(Some(level)),
+        Some(levels) => {
+            let (least, most) = levels.into_inner();
+            Err(Error::Usage(format!(
+                "The level {level} is not one of this format: {least} to {most}"
+            )))
+        }
+        None => Err(Error::Usage("A plain tar has no level".to_owned())),
+    }
+}
+
+fn default_name(compression: Compression) -> PathBuf {
+    PathBuf::from(match compression {
+        Compression::Gzip => "archive.tar.gz",
+        Compression::Zstd => "archive.tar.zst",
+        Compression::None => "archive.tar",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::{Asked, Task};
+
+    fn archive(line: &str) -> Archive {
+        let words = crate::words::split(line.as_bytes()).unwrap();
+        match Asked::parse(&words).unwrap().task {
+            Task::Archive(archive) => archive,
+            task => panic!("{task:?}"),
+        }
+    }
+
+    #[test]
+    fn the_name_says_the_format_unless_somebody_does() {
+        for (line, expected) in [
+            ("archive", Compression::Gzip),
+            ("archive -o x", Compression::Gzip),
+            ("archive -o x.tar.gz", Compression::Gzip),
+            ("archive -o -", Compression::Gzip),
+            ("archive -o x.tar.zst", Compression::Zstd),
+            ("archive -o dir.tar/x.tzst", Compression::Zstd),
+            ("archive -o x.tar", Compression::None),
+            ("archive -o x.tar --format gz", Compression::Gzip),
+            ("archive --extract x.tar", Compression::Zstd),
+        ] {
+            let archive = archive(line);
+            let output = archive.fetching.output.as_deref();
+            assert_eq!(compression(&archive, output), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_level_is_one_of_the_format() {
+        assert_eq!(level(Some(12), Compression::Gzip).unwrap(), Some(12));
+        assert_eq!(level(None, Compression::None).unwrap(), None);
+        for (given, compression) in [
+            (13, Compression::Gzip),
+            (20, Compression::Zstd),
+            (1, Compression::None),
+        ] {
+            assert!(level(Some(given), compression).is_err());
+        }
+    }
+}

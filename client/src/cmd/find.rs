@@ -1,0 +1,43 @@
+//! `find`: files that meet conditions, printed as they come.
+
+use netsocket_protocol::message::Request;
+use netsocket_protocol::text::NO_FILE_FOUND;
+
+use super::Done;
+use crate::entries::Entry;
+use crate::exit::Exit;
+use crate::program::Program;
+use crate::remote;
+use crate::task::Find;
+
+impl Program {
+    pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
+        let mut query = find.query;
+        query.below = self.below(find.below.as_deref());
+        let request = Request::Find {
+            query,
+            limit: find.limit.unwrap_or(u64::MAX),
+            sort: find.sort,
+            reverse: find.reverse,
+        };
+        let (mut found, mut broken) = (false, 0);
+        let mut listing = self.session.list(&request, &mut self.console).await?;
+        while let Some(part) = listing.next().await? {
+            found |= !part.is_empty();
+            let entries: Vec<Entry> = part
+                .into_iter()
+                .map(|file| Entry {
+                    name: remote::relative(&self.at.remote, file.path.as_bytes()),
+                    file,
+                })
+                .collect();
+            broken += self.console.entries(word, &entries, find.shown, false)?;
+        }
+        self.console.warn_of_newlines(broken);
+        if !found {
+            self.console.notice_line(NO_FILE_FOUND);
+            return Ok(Exit::NothingFound);
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,280 @@
+//! `get`: plain files, one or many, to where they are wanted.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use netsocket_protocol::message::{Request, Verify};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::text::NO_FILE_FOUND;
+
+use super::{Done, Failure, is_missing, missing};
+use crate::answer::Answer;
+use crate::colours::is_directory;
+use crate::console::Stdout;
+use crate::delivery::{Delivery, Destination};
+use crate::error::{Error, shown};
+use crate::exit::Exit;
+use crate::program::Program;
+use crate::remote;
+use crate::target::STDOUT;
+use crate::task::{Fetching, Get};
+
+impl Program {
+    pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
+        let files = self.meant(&get.paths).await?;
+        let output = get.fetching.output.clone().or_else(|| self.output.clone());
+        match &files[..] {
+            [] => {
+                self.console.notice_line(NO_FILE_FOUND);
+                Ok(Exit::NothingFound)
+            }
+            [one] => {
+                let destination = match output {
+                    Some(output) if output == Path::new(STDOUT) => self.destination(&output)?,
+                    output => {
+                        let targets = targets(&files, self.place(output.as_deref()))?;
+                        let only = targets.into_iter().next().unwrap_or_default();
+                        Destination::File(only)
+                    }
+                };
+                self.get_one(word, one, destination, &get.fetching).await
+            }
+            many => {
+                if output.as_deref() == Some(Path::new(STDOUT)) {
+                    let count = many.len();
+                    return Err(Error::Usage(format!(
+                        "Standard output takes one file, these are {count}: -o DIR keeps them apart, archive puts them together"
+                    ))
+                    .into());
+                }
+                let targets = targets(many, self.place(output.as_deref()))?;
+                self.get_many(word, many, targets, get).await
+            }
+        }
+    }
+
+    /// The files that were typed, patterns put out.
+    async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
+        let mut files: Vec<Vec<u8>> = Vec::new();
+        for word in typed {
+            let path = self.there(word);
+            // A file may be called like a pattern: what is there comes first.
+            match remote::pattern(word) {
+                Some((directory, glob)) if self.entry(&path).await?.is_none() => {
+                    let request = Request::List {
+                        path: Name(self.there(directory)),
+                        glob: Some(glob.to_owned()),
+                        itself: false,
+                        hidden: false,
+                        limit: None,
+                    };
+                    for entry in self.entries(&request).await? {
+                        if is_directory(&entry) {
+                            let text = format!("{} is a directory and is left out", entry.path);
+                            self.console.notice_line(&text);
+                        } else {
+                            files.push(entry.path.0);
+                        }
+                    }
+                }
+                _ => files.push(path),
+            }
+        }
+        let mut known = std::collections::HashSet::new();
+        files.retain(|path| known.insert(path.clone()));
+        Ok(files)
+    }
+
+    /// Where files go.
+    fn place(&self, output: Option<&Path>) -> Place {
+        match output {
+            None => Place::Directory(self.at.local.clone().unwrap_or_default()),
+            Some(output) => {
+                let path = self.here(output);
+                let names_directory = output.as_os_str().as_bytes().ends_with(b"/");
+                if names_directory || path.is_dir() {
+                    Place::Directory(path)
+                } else {
+                    Place::File(path)
+                }
+            }
+        }
+    }
+
+    async fn get_one(
+        &mut self,
+        word: &str,
+        path: &[u8],
+        destination: Destination,
+        fetching: &Fetching,
+    ) -> Done {
+        let stdout = match destination {
+            Destination::Stdout => Stdout::Archive,
+            _ => Stdout::Free,
+        };
+        let request = Request::Get {
+            path: Name::from(path),
+            offset: 0,
+            length: None,
+            identity: None,
+            verify: Verify::Blocks,
+        };
+        let delivery = Delivery {
+            destination,
+            resume: fetching.resume,
+            force: fetching.force,
+            make_directory: false,
+        };
+        let performed = self
+            .session
+            .perform(&request, &delivery, &mut self.console)
+            .await;
+        let saved = match performed {
+            Ok(Answer::Saved(saved)) => saved,
+            Err(error) if is_missing(&error) => None,
+            Err(error) => return Err(Failure { error, stdout }),
+            Ok(_) => None,
+        };
+        let Some(saved) = saved else {
+            let error = self.why_missing(path).await;
+            return Err(Failure { error, stdout });
+        };
+        self.console
+            .saved(word, &Name::from(path), &saved, stdout)
+            .map_err(|error| Failure { error, stdout })?;
+        Ok(Exit::Done)
+    }
+
+    async fn get_many(
+        &mut self,
+        word: &str,
+        paths: &[Vec<u8>],
+        targets: Vec<PathBuf>,
+        get: &Get,
+    ) -> Done {
+        let files = paths
+            .iter()
+            .map(|path| Name::from(path.as_slice()))
+            .zip(targets)
+            .collect();
+        let Fetching { resume, force, .. } = get.fetching;
+        let fetched = self
+            .session
+            .fetch(files, get.parallel, resume, force, &mut self.console)
+            .await;
+        let mut exit = Exit::Done;
+        for (path, result) in fetched {
+            let error = match result {
+                Ok(saved) => {
+                    self.console.saved(word, &path, &saved, Stdout::Free)?;
+                    continue;
+                }
+                Err(error) if is_missing(&error) => self.why_missing(path.as_bytes()).await,
+                Err(error) => error,
+            };
+            exit = exit.worse(error.exit());
+            self.console.unfetched(word, &path, &error)?;
+        }
+        Ok(exit)
+    }
+
+    /// What there is in the place of a file.
+    async fn why_missing(&mut self, path: &[u8]) -> Error {
+        match self.entry(path).await {
+            Ok(Some(entry)) if is_directory(&entry) => {
+                let path = remote::from_root(path);
+                Error::Usage(format!(
+                    "{path} is a directory: archive --below {path} --extract DIR fetches all of it"
+                ))
+            }
+            Ok(_) => missing(path),
+            Err(error) => error,
+        }
+    }
+}
+
+/// Where files go on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// Into a directory, each under its own name; the empty path for that of the process.
+    Directory(PathBuf),
+    /// One file, under that name.
+    File(PathBuf),
+}
+
+/// Where each file goes.
+fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
+    let directory = match place {
+        Place::Directory(directory) => directory,
+        Place::File(file) if paths.len() == 1 => return Ok(vec![file]),
+        Place::File(file) => {
+            let (file, count) = (shown(&file), paths.len());
+            return Err(Error::Usage(format!(
+                "{file} is no directory, and these are {count} files: -o takes a directory for them"
+            )));
+        }
+    };
+    let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
+    let mut targets = Vec::with_capacity(paths.len());
+    for path in paths {
+        let (_, name) = remote::split(path);
+        if name.is_empty() {
+            return Err(Error::Usage(
+                "/ is a directory: archive --extract DIR fetches all of it".to_owned(),
+            ));
+        }
+        if let Some(other) = owners.insert(name, path) {
+            let (one, other) = (remote::from_root(other), remote::from_root(path));
+            let name = Name::from(name);
+            return Err(Error::Usage(format!(
+                "{one} and {other} would both become {name}: fetch them one by one, or as an archive"
+            )));
+        }
+        targets.push(directory.join(OsStr::from_bytes(name)));
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(list: &[&str]) -> Vec<Vec<u8>> {
+        list.iter().map(|path| path.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn each_file_has_a_place_of_its_own() {
+        let directory = |path: &str| Place::Directory(path.into());
+        assert_eq!(
+            targets(&paths(&["a/x", "b/y"]), directory("d")).unwrap(),
+            [PathBuf::from("d/x"), PathBuf::from("d/y")]
+        );
+        assert_eq!(
+            targets(&paths(&["a/x"]), directory("")).unwrap(),
+            [PathBuf::from("x")]
+        );
+        assert_eq!(
+            targets(&paths(&["a/x"]), Place::File("y".into())).unwrap(),
+            [PathBuf::from("y")]
+        );
+        for (list, place, said) in [
+            (
+                &["a/x", "b/x"][..],
+                directory("d"),
+                "/a/x and /b/x would both become x",
+            ),
+            (
+                &["a", "b"],
+                Place::File("f".into()),
+                "f is no directory, and these are 2 files",
+            ),
+            (&[""], directory(""), "/ is a directory"),
+        ] {
+            let error = targets(&paths(list), place).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `lcd` and `lpwd`: where on this machine files go. The process itself stays where it is.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use netsocket_protocol::name::Name;
+
+use super::Done;
+use crate::console::Form;
+use crate::error::{Error, reason, shown};
+use crate::exit::Exit;
+use crate::program::Program;
+
+impl Program {
+    /// A path of this machine, as it was typed, seen from where `lcd` has gone.
+    pub(crate) fn here(&self, path: &Path) -> PathBuf {
+        match &self.at.local {
+            Some(local) => local.join(path),
+            None => path.to_owned(),
+        }
+    }
+
+    pub(crate) fn go_to_here(&mut self, word: &str, typed: Option<&Path>) -> Done {
+        let home = self.places.home.clone();
+        let path = match typed {
+            Some(path) => self.here(path),
+            None => home.ok_or_else(|| Error::Usage("There is no home directory".to_owned()))?,
+        };
+        let refused = |reason: String| {
+            let path = shown(&path);
+            Error::Usage(format!("cannot go to {path}: {reason}"))
+        };
+        let real = fs::canonicalize(&path).map_err(|error| refused(reason(&error)))?;
+        if !real.is_dir() {
+            return Err(refused("it is not a directory".to_owned()).into());
+        }
+        self.at.local = Some(real);
+        match self.console.form {
+            Form::Json => self.tell_where_here(word),
+            Form::Text => Ok(Exit::Done),
+        }
+    }
+
+    pub(crate) fn tell_where_here(&mut self, word: &str) -> Done {
+        let path = match &self.at.local {
+            Some(local) => local.clone(),
+            None => std::env::current_dir().map_err(|error| {
+                let reason = reason(&error);
+                Error::Usage(format!("the directory of this program is gone: {reason}"))
+            })?,
+        };
+        let path = Name::from(path.as_os_str().as_bytes());
+        self.tell_place(word, path)
+    }
+}

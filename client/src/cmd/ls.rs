@@ -1,0 +1,168 @@
+//! `ls`: what is in directories, which files match a pattern.
+
+use netsocket_protocol::message::{FileEntry, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Sort;
+use netsocket_protocol::text::NO_FILE_FOUND;
+
+use super::{Done, is_missing, missing};
+use crate::colours::is_directory;
+use crate::console::{Form, Stdout};
+use crate::entries::Entry;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::program::Program;
+use crate::remote;
+use crate::task::List;
+
+/// What a word of `ls` has brought.
+struct Listed {
+    entries: Vec<Entry>,
+    /// Whether these are what is in a directory.
+    is_inside: bool,
+}
+
+impl Program {
+    pub(crate) async fn ls(&mut self, word: &str, list: &List) -> Done {
+        let here = [Vec::new()];
+        let typed = if list.paths.is_empty() {
+            &here[..]
+        } else {
+            &list.paths
+        };
+        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.shown.null;
+        let (mut exit, mut broken) = (Exit::Done, 0);
+        for (number, path) in typed.iter().enumerate() {
+            let mut listed = match self.listed(path, list).await {
+                Ok(listed) => listed,
+                // The others may be there.
+                Err(error) if is_missing(&error) && typed.len() > 1 => {
+                    self.console.error(&error, Stdout::Free);
+                    exit = error.exit();
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if listed.entries.is_empty() && !listed.is_inside {
+                self.console.notice_line(NO_FILE_FOUND);
+                exit = Exit::NothingFound;
+                continue;
+            }
+            sort(&mut listed.entries, list.sort, list.reverse);
+            if has_headings && listed.is_inside {
+                let blank = if number > 0 { "\n" } else { "" };
+                let heading = format!("{blank}{}:\n", Name::from(path.as_slice()));
+                self.console.print(heading.as_bytes())?;
+            }
+            broken += self
+                .console
+                .entries(word, &listed.entries, list.shown, true)?;
+        }
+        self.console.warn_of_newlines(broken);
+        Ok(exit)
+    }
+
+    async fn listed(&mut self, typed: &[u8], list: &List) -> Result<Listed, Error> {
+        let request = |path: &[u8], glob: Option<&str>| Request::List {
+            path: Name::from(path),
+            glob: glob.map(str::to_owned),
+            itself: false,
+            hidden: list.hidden || super::is_hidden(path),
+            limit: None,
+        };
+        let path = self.there(typed);
+        // A file may be called like a pattern: what is there comes first.
+        if let Some((directory, glob)) = remote::pattern(typed)
+            && self.entry(&path).await?.is_none()
+        {
+            let directory = self.there(directory);
+            let entries = self.entries(&request(&directory, Some(glob))).await?;
+            return Ok(Listed {
+                entries: self.named_from_here(entries),
+                is_inside: false,
+            });
+        }
+        let entries = match self.entries(&request(&path, None)).await {
+            Err(error) if is_missing(&error) => return Err(missing(&path)),
+            entries => entries?,
+        };
+        let is_inside = !matches!(&entries[..], [one] if one.path.as_bytes() == path);
+        let entries = if is_inside {
+            entries.into_iter().map(by_base_name).collect()
+        } else {
+            self.named_from_here(entries)
+        };
+        Ok(Listed { entries, is_inside })
+    }
+
+    /// Entries under the paths by which they can be typed where the session is.
+    pub(super) fn named_from_here(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
+        let named = entries.into_iter().map(|file| {
+            let name = remote::relative(&self.at.remote, file.path.as_bytes());
+            with_slash(name, file)
+        });
+        named.collect()
+    }
+}
+
+fn by_base_name(file: FileEntry) -> Entry {
+    let (_, name) = remote::split(file.path.as_bytes());
+    with_slash(Name::from(name), file)
+}
+
+fn with_slash(mut name: Name, file: FileEntry) -> Entry {
+    if is_directory(&file) {
+        name.0.push(b'/');
+    }
+    Entry { name, file }
+}
+
+/// Entries come by name; those alike in what they are sorted by stay so.
+fn sort(entries: &mut [Entry], by: Sort, reverse: bool) {
+    match by {
+        Sort::Size => entries.sort_by_key(|entry| entry.file.size),
+        Sort::Modified => entries.sort_by_cached_key(|entry| {
+            chrono::DateTime::parse_from_rfc3339(&entry.file.modified).ok()
+        }),
+        Sort::Path | Sort::Name | Sort::Born => {}
+    }
+    if reverse {
+        entries.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_sorted_by_the_moment_and_not_by_its_text() {
+        let entry = |name: &str, size, modified: &str| Entry {
+            name: name.into(),
+            file: FileEntry {
+                path: name.into(),
+                size,
+                born: String::new(),
+                birth_known: true,
+                modified: modified.to_owned(),
+                mode: 0o100_644,
+            },
+        };
+        let mut entries = [
+            entry("a", 3, "2026-01-01T12:00:00+00:00"),
+            entry("b", 1, "2026-01-01T12:30:00+02:00"),
+            entry("c", 2, "garbled"),
+        ];
+        let mut names = |by, reverse| {
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            sort(&mut entries, by, reverse);
+            let names = entries.iter().map(|entry| entry.name.to_string());
+            names.collect::<String>()
+        };
+        assert_eq!(names(Sort::Name, false), "abc");
+        assert_eq!(names(Sort::Name, true), "cba");
+        assert_eq!(names(Sort::Size, true), "acb");
+        assert_eq!(names(Sort::Modified, true), "abc");
+        assert_eq!(names(Sort::Modified, false), "cba");
+    }
+}

@@ -1,0 +1,40 @@
+//! `stat`: all that is known of files and directories.
+
+use netsocket_protocol::name::Name;
+
+use super::{Done, missing};
+use crate::console::{Stdout, Told};
+use crate::entries::Entry;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::json;
+use crate::program::Program;
+use crate::wording;
+
+impl Program {
+    pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
+        let (mut exit, mut told) = (Exit::Done, false);
+        for typed in paths {
+            let path = self.there(typed);
+            let Some(file) = self.entry(&path).await? else {
+                let error: Error = missing(&path);
+                if paths.len() == 1 {
+                    return Err(error.into());
+                }
+                // The others may be there.
+                exit = error.exit();
+                self.console.error(&error, Stdout::Free);
+                continue;
+            };
+            let mut text = wording::facts(&file, self.console.names());
+            if told {
+                text.insert(0, b'\n');
+            }
+            told = true;
+            let name = Name::from(typed.as_slice());
+            let json = json::entry_line(word, &Entry { name, file });
+            self.console.tell(&Told { text, json })?;
+        }
+        Ok(exit)
+    }
+}

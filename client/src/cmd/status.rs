@@ -1,0 +1,52 @@
+//! `status`: which server answers, and how fast.
+
+use std::time::Duration;
+
+use netsocket_protocol::message::Request;
+use netsocket_protocol::name::Name;
+use tokio::time::Instant;
+
+use super::Done;
+use crate::console::Told;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::json;
+use crate::program::Program;
+use crate::status::Status;
+
+/// Round trips, of which the shortest counts: the first one may have to connect.
+const ROUNDS: usize = 4;
+
+impl Program {
+    pub(crate) async fn status(&mut self, word: &str) -> Done {
+        let request = Request::List {
+            path: Name::default(),
+            glob: None,
+            itself: true,
+            hidden: false,
+            limit: None,
+        };
+        let mut round_trip = Duration::MAX;
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            self.entries(&request).await?;
+            round_trip = round_trip.min(begun.elapsed());
+        }
+        let peer = self.session.peer().cloned().ok_or_else(|| {
+            Error::Lost("the connection is gone, with the server's name".to_owned())
+        })?;
+        let status = Status {
+            server: self
+                .session
+                .server()
+                .map_or_else(String::new, ToString::to_string),
+            peer,
+            round_trip,
+        };
+        self.console.tell(&Told {
+            text: status.lines().into_bytes(),
+            json: json::status_line(word, &status),
+        })?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,413 @@
+//! Every command that can be typed: names, arguments, options and what help says.
+//!
+//! One table stands behind the parser, `help`, the completion of the prompt, the completions of shells and the man page.
+//! Does not own: what the words mean ([`crate::task`]).
+
+use netsocket_protocol::command::COMMANDS as ORIGINAL;
+use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
+
+use crate::options::OptionSpec;
+
+/// What the words of a command are that are no options, for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// There are none, or nobody can guess them.
+    Nothing,
+    /// Files and directories of the server.
+    RemoteFile,
+    /// Directories of the server.
+    RemoteDirectory,
+    /// Directories of this machine.
+    LocalDirectory,
+    /// Names of commands.
+    Command,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+/// Where a command stands in help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Asks the server, in today's words.
+    Plain,
+    /// About this program and this machine.
+    Here,
+    /// One of the eight of the original system.
+    Original,
+}
+
+/// A command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// Its first word.
+    pub name: &'static str,
+    /// Other words for it.
+    pub aliases: &'static [&'static str],
+    /// The words behind it, for one line of help.
+    pub arguments: &'static str,
+    /// What it does, in a few words.
+    pub about: &'static str,
+    /// More of it, for `help COMMAND`.
+    pub details: &'static str,
+    /// Its options.
+    pub options: &'static [&'static [OptionSpec]],
+    /// Its other words.
+    pub operand: Operand,
+    /// Where it stands in help.
+    pub group: Group,
+}
+
+impl CommandSpec {
+    /// Every option.
+    pub fn options(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
+        self.options.iter().copied().flatten()
+    }
+
+    /// How it is typed, in one line.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        match self.arguments {
+            "" => format!("Usage: {}", self.name),
+            arguments => format!("Usage: {} {arguments}", self.name),
+        }
+    }
+}
+
+const fn flag(long: &'static str, short: Option<char>, about: &'static str) -> OptionSpec {
+    OptionSpec {
+        long,
+        short,
+        value: None,
+        about,
+    }
+}
+
+const fn value(
+    long: &'static str,
+    short: Option<char>,
+    value: &'static str,
+    about: &'static str,
+) -> OptionSpec {
+    OptionSpec {
+        long,
+        short,
+        value: Some(value),
+        about,
+    }
+}
+
+/// Options of `find` as those of every command.
+const fn of_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
+    let mut specs = [flag("", None, ""); N];
+    let mut at = 0;
+    while at < N {
+        specs[at] = OptionSpec {
+            long: options[at].name,
+            short: None,
+            value: options[at].value,
+            about: options[at].about,
+        };
+        at += 1;
+    }
+    specs
+}
+
+/// Which files are meant.
+pub static MEANT: [OptionSpec; CONDITIONS.len()] = of_find(CONDITIONS);
+/// How files are listed.
+pub static LISTED: [OptionSpec; ORDER.len()] = of_find(ORDER);
+
+static SHOWN: [OptionSpec; 2] = [
+    flag("long", Some('l'), "rights, size and time of each"),
+    flag(
+        "null",
+        Some('0'),
+        "a zero byte behind each name, as for xargs -0",
+    ),
+];
+
+static LS: [OptionSpec; 6] = [
+    flag("all", Some('a'), "also names that begin with a dot"),
+    flag("one", Some('1'), "one a line"),
+    flag("time", Some('t'), "last modified first"),
+    flag("size", Some('S'), "largest first"),
+    flag("reverse", Some('r'), "the other way round"),
+    flag("human", Some('h'), "sizes with units, as they are anyway"),
+];
+
+static OUTPUT: [OptionSpec; 1] = [value(
+    "output",
+    Some('o'),
+    "FILE",
+    "where it goes; - is standard output",
+)];
+
+static OUTPUTS: [OptionSpec; 2] = [
+    value(
+        "output",
+        Some('o'),
+        "FILE|DIR",
+        "- is standard output; a directory takes several",
+    ),
+    value(
+        "parallel",
+        Some('P'),
+        "N",
+        "so many at once, each over its own connection",
+    ),
+];
+
+static TRANSFER: [OptionSpec; 2] = [
+    flag(
+        "no-resume",
+        None,
+        "begin anew where a part of it lies here already",
+    ),
+    flag("force", Some('f'), "write over files that are there"),
+];
+
+static ARCHIVE: [OptionSpec; 4] = [
+    value(
+        "extract",
+        Some('x'),
+        "DIR",
+        "unpack it into this directory as it comes",
+    ),
+    value(
+        "format",
+        None,
+        "FORMAT",
+        "gz, zst or tar; else what the file's name says",
+    ),
+    value(
+        "level",
+        None,
+        "N",
+        "how hard to compress: gz 1-12, zst 1-19",
+    ),
+    flag("flat", None, "base names inside, no directories"),
+];
+
+static HELP: [OptionSpec; 1] = [flag("help", None, "all of this command")];
+
+static GENERAL: [OptionSpec; 2] = [
+    flag("json", None, "each result as one JSON object on one line"),
+    flag("quiet", Some('q'), "only results, warnings and errors"),
+];
+
+/// Formats of an archive, as they are typed.
+pub const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
+
+/// Shells with completions.
+pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+const PLAIN: CommandSpec = CommandSpec {
+    name: "",
+    aliases: &[],
+    arguments: "",
+    about: "",
+    details: "",
+    options: &[],
+    operand: Operand::Nothing,
+    group: Group::Plain,
+};
+
+const HERE: CommandSpec = CommandSpec {
+    group: Group::Here,
+    ..PLAIN
+};
+
+/// The commands beside the original ones, in the order of help.
+pub static TODAY: [CommandSpec; 15] = [
+    CommandSpec {
+        name: "ls",
+        aliases: &["dir"],
+        arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
+        about: "what is in a directory",
+        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
+                  part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
+        options: &[&SHOWN, &LS, &GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "find",
+        arguments: "[NAME|GLOB] [OPTION]...",
+        about: "files by name, size, kind, age and place",
+        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
+                  or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
+                  they end with an offset.",
+        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL, &HELP],
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "stat",
+        arguments: "PATH...",
+        about: "all that is known of files and directories",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "get",
+        arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
+        about: "fetch files as they are",
+        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o a file goes\n\
+                  into the local directory under its own name. It appears there when all of it\n\
+                  has come and is verified.",
+        options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "archive",
+        arguments: "[NAME|GLOB] [OPTION]... [-o FILE|-] [--extract DIR]",
+        about: "one archive of the files that find would list",
+        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
+                  local directory. Inside, files stand under their paths below the server's root.",
+        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL, &HELP],
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "cd",
+        arguments: "[DIR]",
+        about: "go to a directory of the server, or to its root",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::RemoteDirectory,
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "pwd",
+        about: "the directory of the server",
+        options: &[&GENERAL, &HELP],
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "status",
+        about: "which server answers, and how fast",
+        options: &[&GENERAL, &HELP],
+        ..PLAIN
+    },
+    CommandSpec {
+        name: "lcd",
+        arguments: "[DIR]",
+        about: "go to a directory of this machine, or home",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::LocalDirectory,
+        ..HERE
+    },
+    CommandSpec {
+        name: "lpwd",
+        about: "the directory of this machine",
+        options: &[&GENERAL, &HELP],
+        ..HERE
+    },
+    CommandSpec {
+        name: "!",
+        arguments: "[COMMAND]",
+        about: "a command of this machine's shell, or a shell",
+        details: "Everything behind the ! goes to the shell as it is, in the local directory.\n\
+                  Only in a prompt or a batch.",
+        ..HERE
+    },
+    CommandSpec {
+        name: "help",
+        aliases: &["?"],
+        arguments: "[COMMAND]",
+        about: "all commands, or one of them in full",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::Command,
+        ..HERE
+    },
+    CommandSpec {
+        name: "quit",
+        aliases: &["exit", "bye"],
+        about: "end the session",
+        options: &[&HELP],
+        ..HERE
+    },
+    CommandSpec {
+        name: "completions",
+        arguments: "bash|zsh|fish",
+        about: "completions of this program for a shell",
+        options: &[&HELP],
+        details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
+        operand: Operand::Word(&SHELLS),
+        ..HERE
+    },
+    CommandSpec {
+        name: "man",
+        about: "the man page of this program",
+        options: &[&HELP],
+        details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
+        ..HERE
+    },
+];
+
+/// How the original commands are completed, beside what the protocol says of them.
+static OF_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
+
+/// Every command, in the order of help.
+pub fn all() -> impl Iterator<Item = CommandSpec> {
+    TODAY.into_iter().chain(original())
+}
+
+fn original() -> impl Iterator<Item = CommandSpec> {
+    ORIGINAL.into_iter().map(|usage| CommandSpec {
+        name: usage.name,
+        arguments: usage.arguments,
+        about: usage.about,
+        options: match usage.name {
+            "dirlist" | "w24fn" | "quitc" => &[],
+            _ => OF_OUTPUT,
+        },
+        operand: match usage.name {
+            "dirlist" => Operand::Word(&["-a", "-t"]),
+            _ => Operand::Nothing,
+        },
+        group: Group::Original,
+        ..PLAIN
+    })
+}
+
+/// The command of that name or alias.
+#[must_use]
+pub fn find(word: &[u8]) -> Option<CommandSpec> {
+    all().find(|command| {
+        command.name.as_bytes() == word
+            || command.aliases.iter().any(|alias| alias.as_bytes() == word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_means_one_command() {
+        let mut words: Vec<&str> = all()
+            .flat_map(|command| [&[command.name][..], command.aliases].concat())
+            .collect();
+        let count = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), count, "{words:?}");
+        assert_eq!(find(b"exit").map(|command| command.name), Some("quit"));
+        assert_eq!(find(b"w24ft").map(|command| command.name), Some("w24ft"));
+        assert_eq!(find(b"").map(|command| command.name), None);
+    }
+
+    #[test]
+    fn no_command_has_an_option_twice() {
+        for command in all() {
+            let mut longs: Vec<&str> = command.options().map(|spec| spec.long).collect();
+            let mut shorts: Vec<char> = command.options().filter_map(|spec| spec.short).collect();
+            let counts = (longs.len(), shorts.len());
+            longs.sort_unstable();
+            longs.dedup();
+            shorts.sort_unstable();
+            shorts.dedup();
+            assert_eq!((longs.len(), shorts.len()), counts, "{}", command.name);
+        }
+    }
+}

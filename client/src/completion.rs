@@ -1,0 +1,302 @@
+//! What the line at the cursor may go on with: commands, options, their values, names here and on the server.
+//!
+//! Owns: which words can stand there and how they are written into the line. Does not own: where names come from
+//! ([`Places`]) nor the keys ([`crate::prompt`]).
+
+use std::path::Path;
+
+use netsocket_protocol::query::Sort;
+
+use crate::commands::{self, CommandSpec, FORMATS, Operand};
+use crate::options::OptionSpec;
+use crate::remote;
+use crate::words::{self, Begun};
+
+/// The most words that are offered: more help nobody, and the line editor has a limit.
+pub const MOST: usize = 500;
+
+/// Where names come from.
+pub trait Places {
+    /// Names in a directory of the server, given by its path below the root, that begin like that, directories with a slash
+    /// at their end. Nothing where the answer takes too long.
+    fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String>;
+    /// The same of this machine.
+    fn local(&self, directory: &Path, prefix: &str) -> Vec<String>;
+    /// The directory of the server where the session is.
+    fn at(&self) -> &[u8];
+}
+
+/// One word that may stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// How it is shown in a list.
+    pub shown: String,
+    /// What is written into the line from where the word begins.
+    pub written: String,
+}
+
+/// What the word at the cursor stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Command,
+    Option(CommandSpec),
+    Remote { files: bool },
+    Local { files: bool },
+    Words(&'static [&'static str]),
+    Nothing,
+}
+
+/// The words that may stand at the end of `line`, which reaches to the cursor, and where they begin.
+pub fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
+    let Some(begun) = words::begun(line.as_bytes()) else {
+        return (line.len(), Vec::new());
+    };
+    // A name that is no text cannot be typed on.
+    let Ok(word) = std::str::from_utf8(&begun.word) else {
+        return (line.len(), Vec::new());
+    };
+    let mut candidates = match wanted(&begun, word) {
+        Wanted::Command => whole(commands::all().map(|command| command.name), word, &begun),
+        Wanted::Option(command) => options(&command, word),
+        Wanted::Words(words) => whole(words.iter().copied(), word, &begun),
+        Wanted::Remote { files } => {
+            let (typed, prefix) = cut(word);
+            let directory = remote::resolve(places.at(), typed.as_bytes());
+            names(places.remote(&directory, prefix), typed, files, &begun)
+        }
+        Wanted::Local { files } => {
+            let (typed, prefix) = cut(word);
+            names(places.local(Path::new(typed), prefix), typed, files, &begun)
+        }
+        Wanted::Nothing => Vec::new(),
+    };
+    candidates.truncate(MOST);
+    (begun.start, candidates)
+}
+
+/// What is known of the command that is being typed, for a hint: its arguments, where nothing stands behind it yet.
+#[must_use]
+pub fn arguments(line: &str) -> Option<&'static str> {
+    let name = line.strip_suffix(' ')?;
+    let command = commands::find(name.as_bytes())?;
+    (!command.arguments.is_empty()).then_some(command.arguments)
+}
+
+fn wanted(begun: &Begun, word: &str) -> Wanted {
+    let Some((name, before)) = begun.before.split_first() else {
+        return Wanted::Command;
+    };
+    let Some(command) = commands::find(name) else {
+        return Wanted::Nothing;
+    };
+    let only_operands = before.iter().any(|word| word == b"--");
+    if !only_operands {
+        if let Some(spec) = before.last().and_then(|last| waiting(&command, last)) {
+            return value(spec);
+        }
+        if word.starts_with('-') && begun.quote.is_none() {
+            return match command.operand {
+                Operand::Word(words) => Wanted::Words(words),
+                _ => Wanted::Option(command),
+            };
+        }
+    }
+    match command.operand {
+        Operand::Nothing => Wanted::Nothing,
+        Operand::RemoteFile => Wanted::Remote { files: true },
+        Operand::RemoteDirectory => Wanted::Remote { files: false },
+        Operand::LocalDirectory => Wanted::Local { files: false },
+        Operand::Command => Wanted::Command,
+        Operand::Word(words) => Wanted::Words(words),
+    }
+}
+
+/// The option that waits for its value behind that word.
+fn waiting(command: &CommandSpec, word: &[u8]) -> Option<&'static OptionSpec> {
+    let text = std::str::from_utf8(word).ok()?;
+    let is_it = |spec: &&OptionSpec| match text.strip_prefix("--") {
+        Some(long) => spec.long == long,
+        None => {
+            let letters = text.strip_prefix('-');
+            letters.is_some_and(|letters| letters.chars().last() == spec.short)
+        }
+    };
+    command
+        .options()
+        .filter(|spec| spec.value.is_some())
+        .find(is_it)
+}
+
+fn value(spec: &OptionSpec) -> Wanted {
+    const KEYS: [&str; 5] = {
+        let mut words = [""; 5];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Sort::ALL[at].word();
+            at += 1;
+        }
+        words
+    };
+    match spec.long {
+        "below" => Wanted::Remote { files: false },
+        "output" => Wanted::Local { files: true },
+        "extract" => Wanted::Local { files: false },
+        "format" => Wanted::Words(&FORMATS),
+        "sort" => Wanted::Words(&KEYS),
+        _ => Wanted::Nothing,
+    }
+}
+
+/// The typed path, cut behind its last slash.
+fn cut(word: &str) -> (&str, &str) {
+    word.split_at(word.rfind('/').map_or(0, |slash| slash + 1))
+}
+
+/// Words that are whole when they are chosen.
+fn whole<'a>(words: impl Iterator<Item = &'a str>, word: &str, begun: &Begun) -> Vec<Candidate> {
+    let fitting = words.filter(|known| known.starts_with(word));
+    fitting
+        .map(|known| Candidate {
+            shown: known.to_owned(),
+            written: ended(words::quoted_as(known, begun.quote), begun.quote),
+        })
+        .collect()
+}
+
+fn options(command: &CommandSpec, word: &str) -> Vec<Candidate> {
+    let typed = command.options().map(|spec| format!("--{}", spec.long));
+    typed
+        .filter(|option| option.starts_with(word))
+        .map(|option| Candidate {
+            written: format!("{option} "),
+            shown: option,
+        })
+        .collect()
+}
+
+/// Names behind the typed path. A directory is gone on with, a file is whole.
+fn names(names: Vec<String>, typed: &str, files: bool, begun: &Begun) -> Vec<Candidate> {
+    names
+        .into_iter()
+        .filter(|name| files || name.ends_with('/'))
+        // What the line editor would show as something else.
+        .filter(|name| !name.chars().any(char::is_control))
+        .map(|name| {
+            let path = words::quoted_as(&format!("{typed}{name}"), begun.quote);
+            Candidate {
+                written: if name.ends_with('/') {
+                    path
+                } else {
+                    ended(path, begun.quote)
+                },
+                shown: name,
+            }
+        })
+        .collect()
+}
+
+/// The word closed, and the next one begun.
+fn ended(mut word: String, quote: Option<char>) -> String {
+    word.extend(quote);
+    word.push(' ');
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Tree;
+
+    impl Places for Tree {
+        fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String> {
+            let names: &[&str] = match directory {
+                b"" => &["a b/", "music/", "notes.txt"],
+                b"a b" => &["it's.txt"],
+                b"music" => &["covers/", "song.mp3", "evil\x1b[2J"],
+                _ => &[],
+            };
+            let fitting = names.iter().filter(|name| name.starts_with(prefix));
+            fitting.map(|name| (*name).to_owned()).collect()
+        }
+
+        fn local(&self, directory: &Path, _: &str) -> Vec<String> {
+            vec![
+                format!("{}here/", directory.display()).replace('/', "") + "/",
+                "file".to_owned(),
+            ]
+        }
+
+        fn at(&self) -> &[u8] {
+            b""
+        }
+    }
+
+    fn written(line: &str) -> Vec<String> {
+        let (start, candidates) = complete(line, &Tree);
+        candidates
+            .into_iter()
+            .map(|candidate| format!("{}{}", &line[..start], candidate.written))
+            .collect()
+    }
+
+    #[test]
+    fn commands_options_and_values() {
+        assert_eq!(written("fi"), ["find "]);
+        assert_eq!(written("w24fd"), ["w24fdb ", "w24fda "]);
+        assert_eq!(written("find --la"), ["find --larger "]);
+        assert_eq!(written("find x --sort m"), ["find x --sort modified "]);
+        assert_eq!(written("archive --format z"), ["archive --format zst "]);
+        assert_eq!(written("help stat"), ["help stat ", "help status "]);
+        assert_eq!(written("dirlist -"), ["dirlist -a ", "dirlist -t "]);
+        assert_eq!(written("completions b"), ["completions bash "]);
+        for nothing in ["find ", "wibble ", "find --larger ", "w24fn ", "get a\\"] {
+            assert!(written(nothing).is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_server_are_quoted_as_the_line_needs_it() {
+        assert_eq!(written("get n"), ["get notes.txt "]);
+        assert_eq!(written("get a"), ["get a\\ b/"]);
+        assert_eq!(written("get a\\ b/"), ["get a\\ b/it\\'s.txt "]);
+        assert_eq!(written("get 'a b/"), ["get 'a b/it'\\''s.txt' "]);
+        assert_eq!(written("get \"a b/"), ["get \"a b/it's.txt\" "]);
+        assert_eq!(written("cd "), ["cd a\\ b/", "cd music/"]);
+        assert_eq!(written("get /music/s"), ["get /music/song.mp3 "]);
+        assert_eq!(
+            written("ls music/"),
+            ["ls music/covers/", "ls music/song.mp3 "],
+            "nothing that drives the terminal"
+        );
+        assert_eq!(written("find --below m"), ["find --below music/"]);
+        assert_eq!(written("get -- m"), ["get -- music/"]);
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        assert_eq!(written("lcd "), ["lcd here/"]);
+        assert_eq!(written("get x -o "), ["get x -o here/", "get x -o file "]);
+        assert_eq!(written("archive -x "), ["archive -x here/"]);
+    }
+
+    #[test]
+    fn the_arguments_of_a_command_are_its_hint() {
+        assert_eq!(arguments("w24fz "), Some("SIZE1 SIZE2"));
+        assert_eq!(arguments("w24fz"), None);
+        assert_eq!(arguments("quit "), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in "\\PC{0,40}") {
+            let (start, candidates) = complete(&line, &Tree);
+            prop_assert!(start <= line.len() && line.is_char_boundary(start));
+            for candidate in candidates {
+                prop_assert!(words::begun(candidate.written.as_bytes()).is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Where what was asked for is to arrive, and what may happen on the way.
+
+use std::path::PathBuf;
+
+/// The place of an archive or of a plain file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// The file that is to appear, or to be replaced, once all of it is there and verified. Something that cannot be
+    /// replaced, such as a FIFO or a device, is written to as the bytes come.
+    File(PathBuf),
+    /// Standard output: it gets the bytes and nothing else.
+    Stdout,
+    /// The directory that an archive is unpacked into while it comes; made where it is missing.
+    Extract(PathBuf),
+}
+
+/// A destination and its conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The place.
+    pub destination: Destination,
+    /// Whether what an earlier run has left of the same file is gone on with; else it is thrown away.
+    pub resume: bool,
+    /// Whether files that are there already are overwritten where an archive is unpacked. A `File` is replaced in
+    /// either case.
+    pub force: bool,
+    /// Whether the directory of a `File` is made where it is missing.
+    pub make_directory: bool,
+}
+
+impl Delivery {
+    /// A delivery to `destination` that goes on with what is there, overwrites nothing and makes no directory.
+    #[must_use]
+    pub fn to(destination: Destination) -> Self {
+        Self {
+            destination,
+            resume: true,
+            force: false,
+            make_directory: false,
+        }
+    }
+}

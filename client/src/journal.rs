@@ -1,0 +1,159 @@
+//! The state file beside a part: lines of JSON that say what the part is of, and how far it is right.
+//!
+//! The first line is a [`Head`]. Each line behind it is `[END,CHECKSUM]`: where a block of the part ends, and the CRC-32
+//! of its bytes. A line is added when its block is written, so whatever ends the program, the lines that are there are
+//! about bytes that are there; the last line may be cut short.
+
+use netsocket_protocol::message::Request;
+use serde::{Deserialize, Serialize};
+
+use crate::course::Whole;
+
+/// The version of this format.
+pub const VERSION: u32 = 1;
+
+/// The longest state file that is read: more blocks than any archive has that fits onto a disk of today.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+/// What a part is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What was asked for.
+    pub question: Request,
+    /// What the server said of it.
+    pub whole: Whole,
+}
+
+impl Head {
+    /// Its line; empty for a question that has no JSON form, which is none that was ever sent.
+    #[must_use]
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+/// A block of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Where it ends in the part.
+    pub end: u64,
+    /// The CRC-32 of its bytes.
+    pub checksum: u32,
+}
+
+impl Mark {
+    /// Its line.
+    #[must_use]
+    pub fn line(self) -> Vec<u8> {
+        format!("[{},{}]\n", self.end, self.checksum).into_bytes()
+    }
+}
+
+/// A state file that was read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// What the part is of.
+    pub head: Head,
+    /// The blocks, in their order, each with the length of the file up to the end of its line.
+    pub marks: Vec<(Mark, u64)>,
+    /// The length of the first line.
+    pub head_length: u64,
+}
+
+impl Journal {
+    /// Reads the text of a state file, up to the first line that is none. None where not even its first line is right.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let mut lines = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter_map(|line| Some((line.strip_suffix(b"\n")?, line.len() as u64)));
+        let (first, head_length) = lines.next()?;
+        let head: Head = serde_json::from_slice(first).ok()?;
+        if head.version != VERSION {
+            return None;
+        }
+        let (mut marks, mut length, mut before) = (Vec::new(), head_length, 0);
+        for (line, line_length) in lines {
+            let Ok((end, checksum)) = serde_json::from_slice::<(u64, u32)>(line) else {
+                break;
+            };
+            if end < before {
+                break;
+            }
+            length += line_length;
+            marks.push((Mark { end, checksum }, length));
+            before = end;
+        }
+        Some(Self {
+            head,
+            marks,
+            head_length,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netsocket_protocol::query::Query;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head() -> Head {
+        Head {
+            version: VERSION,
+            question: Request::archive(Query::default()),
+            whole: Whole::File {
+                identity: "6-1.0".to_owned(),
+                size: 6,
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_a_torn_line_is_not() {
+        let marks = [3, 3, 1 << 40].map(|end| Mark { end, checksum: 7 });
+        let mut text = head().line();
+        let head_length = text.len() as u64;
+        let mut expected = vec![];
+        for mark in marks {
+            text.extend(mark.line());
+            expected.push((mark, text.len() as u64));
+        }
+        for torn in [&b""[..], b"[12", b"[12,3]", b"garbage\n", b"[1,7]\n"] {
+            let text = [&text[..], torn].concat();
+            let journal = Journal::read(&text).unwrap();
+            assert_eq!(journal.marks, expected, "{torn:?}");
+            assert_eq!((&journal.head, journal.head_length), (&head(), head_length));
+        }
+    }
+
+    #[test]
+    fn another_version_or_a_field_that_nobody_knows_is_no_journal() {
+        let later = Head {
+            version: VERSION + 1,
+            ..head()
+        };
+        assert_eq!(Journal::read(&later.line()), None);
+        let text = String::from_utf8(head().line()).unwrap();
+        let more = text.replace("{\"version\":1", "{\"more\":1,\"version\":1");
+        assert_eq!(Journal::read(more.as_bytes()), None);
+        assert_eq!(Journal::read(b""), None);
+        assert_eq!(Journal::read(text.trim_end().as_bytes()), None, "torn");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_there_is_read_or_not(garbage in proptest::collection::vec(any::<u8>(), 0..200), behind_head: bool) {
+            let text = if behind_head { [head().line(), garbage].concat() } else { garbage };
+            if let Some(journal) = Journal::read(&text) {
+                prop_assert!(journal.marks.iter().all(|(_, length)| *length <= text.len() as u64));
+            }
+        }
+    }
+}

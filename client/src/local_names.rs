@@ -1,0 +1,48 @@
+//! Names of this machine for the completion of the prompt.
+
+use std::fs;
+use std::path::Path;
+
+use crate::completion::MOST;
+
+/// Names in a directory that begin like that, directories with a slash at their end, sorted. Hidden ones only where the
+/// dot is typed.
+#[must_use]
+pub fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let names = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let is_wanted = name.starts_with(prefix) && (!name.starts_with('.') || !prefix.is_empty());
+        // A link counts as what it leads to.
+        let slash = if is_wanted && entry.path().is_dir() {
+            "/"
+        } else {
+            ""
+        };
+        is_wanted.then(|| name + slash)
+    });
+    let mut names: Vec<String> = names.take(MOST).collect();
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_begin_as_typed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["b.txt", ".hidden", "bare"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        fs::create_dir(directory.path().join("beta")).unwrap();
+        let names = |prefix| in_directory(directory.path(), prefix);
+        assert_eq!(names(""), ["b.txt", "bare", "beta/"]);
+        assert_eq!(names("be"), ["beta/"]);
+        assert_eq!(names(".h"), [".hidden"]);
+        assert!(in_directory(&directory.path().join("none"), "").is_empty());
+    }
+}

@@ -1,0 +1,161 @@
+//! Paths of the server, as they are typed: where one leads, how one is shown.
+//!
+//! The server's tree has no links that are followed, so `..` is the component before, and at the root it is the root.
+
+use netsocket_protocol::name::Name;
+
+/// What makes a word a pattern rather than a path.
+const PATTERN: [u8; 4] = *b"*?[{";
+
+/// The path below the root that a typed one means in the directory `at`; empty for the root.
+#[must_use]
+pub fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    if !typed.starts_with(b"/") {
+        names.extend(components(at));
+    }
+    for name in components(typed) {
+        match name {
+            b"." => {}
+            b".." => {
+                names.pop();
+            }
+            name => names.push(name),
+        }
+    }
+    names.join(&b'/')
+}
+
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
+}
+
+/// How the path of the server is typed in the directory `at`: without what leads there, or from the root on.
+#[must_use]
+pub fn relative(at: &[u8], path: &[u8]) -> Name {
+    if at.is_empty() {
+        return Name::from(path);
+    }
+    match path.strip_prefix(at) {
+        Some([b'/', rest @ ..]) => Name::from(rest),
+        Some(b"") => Name::from("."),
+        _ => from_root(path),
+    }
+}
+
+/// The path with a slash before it, as `pwd` shows it.
+#[must_use]
+pub fn from_root(path: &[u8]) -> Name {
+    Name([b"/", path].concat())
+}
+
+/// The directory and the base name.
+#[must_use]
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (b"", path),
+    }
+}
+
+/// The path of a name in a directory.
+#[must_use]
+pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    match directory {
+        b"" => name.to_vec(),
+        directory => [directory, b"/", name].concat(),
+    }
+}
+
+/// The glob in the last part of a typed path and the directory before it, where there is one.
+#[must_use]
+pub fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
+    let (directory, name) = split(typed);
+    // A slash at the very beginning is the root.
+    let directory = if typed.starts_with(b"/") && directory.is_empty() {
+        b"/"
+    } else {
+        directory
+    };
+    let is_pattern = name.iter().any(|byte| PATTERN.contains(byte));
+    let text = std::str::from_utf8(name).ok()?;
+    is_pattern.then_some((directory, text))
+}
+
+/// A glob that means the names with this beginning.
+#[must_use]
+pub fn names_that_begin_with(prefix: &str) -> String {
+    let mut glob = String::with_capacity(prefix.len() + 1);
+    for letter in prefix.chars() {
+        if "*?[]{},!\\".contains(letter) {
+            glob.push('\\');
+        }
+        glob.push(letter);
+    }
+    glob.push('*');
+    glob
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_typed_path_leads_below_the_root() {
+        for (at, typed, leads) in [
+            ("", "music", "music"),
+            ("music", "covers/a.jpg", "music/covers/a.jpg"),
+            ("music", "/pictures/", "pictures"),
+            ("music/covers", "..", "music"),
+            ("music/covers", "../../..", ""),
+            ("music", "./a//b/.", "music/a/b"),
+            ("music", "", "music"),
+            ("music", "/", ""),
+            ("", "../etc/passwd", "etc/passwd"),
+        ] {
+            assert_eq!(text(&resolve(at.as_bytes(), typed.as_bytes())), leads);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_typed_again() {
+        for (at, path, shown) in [
+            ("", "music/a", "music/a"),
+            ("music", "music/a", "a"),
+            ("music", "music", "."),
+            ("music", "musical/a", "/musical/a"),
+            ("music", "", "/"),
+        ] {
+            let relative = relative(at.as_bytes(), path.as_bytes());
+            assert_eq!(relative.to_string(), shown);
+            assert_eq!(resolve(at.as_bytes(), relative.as_bytes()), path.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_in_the_last_part() {
+        assert_eq!(pattern(b"*.mp3"), Some((&b""[..], "*.mp3")));
+        assert_eq!(pattern(b"a/b/x?"), Some((&b"a/b"[..], "x?")));
+        assert_eq!(pattern(b"/x?"), Some((&b"/"[..], "x?")));
+        assert_eq!(pattern(b"a*/b"), None);
+        assert_eq!(pattern(b"plain"), None);
+        assert_eq!(names_that_begin_with("a[1]*"), "a\\[1\\]\\**");
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_below_the_root_never_leads_back(at in "[a-z./]{0,12}", typed in "[a-z./]{0,16}") {
+            let at = resolve(b"", at.as_bytes());
+            let path = resolve(&at, typed.as_bytes());
+            prop_assert!(path.is_empty() || path.split(|b| *b == b'/').all(|name| !matches!(name, b"" | b"." | b"..")));
+            prop_assert_eq!(resolve(b"anywhere", from_root(&path).as_bytes()), path);
+        }
+    }
+}

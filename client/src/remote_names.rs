@@ -1,0 +1,164 @@
+//! Names on the server for the completion of the prompt: asked for in the background, remembered for a moment.
+//!
+//! Whoever types never waits longer than [`PATIENCE`]; an answer that comes later is there at the next key. The names come
+//! over a connection of their own, made by the first question, so that nothing of a command is ever in the way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as blocking};
+use std::time::Duration;
+
+use netsocket_protocol::message::{FileEntry, Request};
+use netsocket_protocol::name::Name;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::colours::is_directory;
+use crate::completion::MOST;
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::remote;
+use crate::session::{Listener, Session};
+
+/// How long a key may wait for names.
+pub const PATIENCE: Duration = Duration::from_millis(150);
+
+/// How long the server may take until nobody cares any more.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long names are believed.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Questions whose answers are remembered.
+const REMEMBERED: usize = 100;
+
+/// A directory below the root and what its names begin with.
+type Question = (Vec<u8>, String);
+
+/// Names on the server.
+#[derive(Debug, Clone)]
+pub struct RemoteNames {
+    questions: mpsc::UnboundedSender<(Question, blocking::Sender<Vec<String>>)>,
+    known: Arc<Mutex<HashMap<Question, Answer>>>,
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    names: Vec<String>,
+    /// Whether these are all, so that longer beginnings can be answered from them.
+    is_whole: bool,
+    came: Instant,
+}
+
+impl RemoteNames {
+    /// Names that `session` asks for, on the runtime that this is called on.
+    #[must_use]
+    pub fn over(session: Session) -> Self {
+        let (questions, asked) = mpsc::unbounded_channel();
+        let known = Arc::default();
+        tokio::spawn(answer(session, asked, Arc::clone(&known)));
+        Self { questions, known }
+    }
+
+    /// Names in a directory that begin like that, directories with a slash at their end. Blocks the thread for
+    /// [`PATIENCE`] at most.
+    #[must_use]
+    pub fn names(&self, directory: &[u8], prefix: &str) -> Vec<String> {
+        if let Some(names) = self.remembered(directory, prefix) {
+            return names;
+        }
+        let (sender, receiver) = blocking::channel();
+        let question = (directory.to_vec(), prefix.to_owned());
+        if self.questions.send((question, sender)).is_err() {
+            return Vec::new();
+        }
+        receiver.recv_timeout(PATIENCE).unwrap_or_default()
+    }
+
+    /// The answer to that question, or to one that means all of its names.
+    fn remembered(&self, directory: &[u8], prefix: &str) -> Option<Vec<String>> {
+        let known = lock(&self.known);
+        let beginnings = (0..=prefix.len()).rev().filter_map(|end| prefix.get(..end));
+        for beginning in beginnings {
+            let question = (directory.to_vec(), beginning.to_owned());
+            if let Some(answer) = known.get(&question)
+                && answer.came.elapsed() < FRESH
+                && (answer.is_whole || beginning == prefix)
+            {
+                let fitting = answer.names.iter().filter(|name| name.starts_with(prefix));
+                return Some(fitting.cloned().collect());
+            }
+        }
+        None
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A map of names is whole whatever has panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Answers questions until nobody can ask any more.
+async fn answer(
+    mut session: Session,
+    mut asked: mpsc::UnboundedReceiver<(Question, blocking::Sender<Vec<String>>)>,
+    known: Arc<Mutex<HashMap<Question, Answer>>>,
+) {
+    while let Some(mut next) = asked.recv().await {
+        // Who typed on has asked another question meanwhile.
+        while let Ok(later) = asked.try_recv() {
+            next = later;
+        }
+        let ((directory, prefix), sender) = next;
+        let request = Request::List {
+            path: Name::from(directory.as_slice()),
+            glob: Some(remote::names_that_begin_with(&prefix)),
+            itself: false,
+            hidden: false,
+            limit: Some(MOST as u64),
+        };
+        let Ok(Ok(entries)) = timeout(ANSWER, entries(&mut session, &request)).await else {
+            continue;
+        };
+        let is_whole = entries.len() < MOST;
+        let names: Vec<String> = entries.iter().filter_map(name).collect();
+        let answer = Answer {
+            names: names.clone(),
+            is_whole,
+            came: Instant::now(),
+        };
+        let mut known = lock(&known);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert((directory, prefix), answer);
+        // It may have waited long enough.
+        let _ = sender.send(names);
+    }
+}
+
+async fn entries(session: &mut Session, request: &Request) -> Result<Vec<FileEntry>, Error> {
+    let mut listing = session.list(request, &mut Silent).await?;
+    let mut entries = Vec::new();
+    while let Some(part) = listing.next().await? {
+        entries.extend(part);
+    }
+    Ok(entries)
+}
+
+/// The base name; `None` where it is no text, which nobody could type.
+fn name(entry: &FileEntry) -> Option<String> {
+    let (_, name) = remote::split(entry.path.as_bytes());
+    let slash = if is_directory(entry) { "/" } else { "" };
+    Some(format!("{}{slash}", std::str::from_utf8(name).ok()?))
+}
+
+/// Nobody wants to hear how completions come about.
+struct Silent;
+
+impl Listener for Silent {
+    fn transfer(&mut self, _: &str) -> Progress {
+        Progress::hidden()
+    }
+
+    fn notice(&mut self, _: &str) {}
+}

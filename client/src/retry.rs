@@ -1,0 +1,371 @@
+//! Whether and when a transfer that failed is tried again: decisions without I/O and without a clock.
+//!
+//! The first retry comes at once: behind a balancer another server is there already. Those after it wait, twice as long
+//! each time, until the deadline is over and no block has come. A block begins all of this anew.
+
+use std::time::Duration;
+
+use netsocket_protocol::message::ErrorKind;
+use tokio::time::Instant;
+
+use crate::archive::Damage;
+use crate::error::Error;
+
+/// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
+/// first one with it.
+pub const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// The longest wait between two attempts.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Attempts before the first frame of an answer: a request that ends one server after the other must not end them all.
+pub const ATTEMPTS_TO_BEGIN: u32 = 3;
+/// How often a source that is another one than before is begun anew, and how often a wrong digest of the whole is met
+/// with another try.
+pub const STARTS_ANEW: u32 = 3;
+
+/// What to do after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again after that time, from where it was.
+    GoOn(Duration),
+    /// Begin anew: what was kept belongs to something that is no more.
+    BeginAnew,
+    /// Ask again for all that the last answer held: one of its blocks is wrong, and nobody knows which.
+    StepBack,
+    /// No further attempt can help.
+    Fail,
+    /// Attempts might help, but there were enough.
+    GiveUp {
+        /// How long it has been tried in vain.
+        waited: Duration,
+    },
+}
+
+/// The state of one transfer's attempts.
+#[derive(Debug, Clone)]
+pub struct Retry {
+    deadline: Duration,
+    /// When the first of these failures came: a slow link may need long for a block, and that is no failure.
+    since: Instant,
+    /// Failures since a block came last.
+    failures: u32,
+    /// Of these, how many were silence.
+    silences: u32,
+    /// Whether a server was met.
+    met: bool,
+    /// Whether an answer has begun.
+    begun: bool,
+    anew: u32,
+    stepped_back: u32,
+}
+
+impl Retry {
+    /// A transfer begins.
+    #[must_use]
+    pub fn new(now: Instant, deadline: Duration) -> Self {
+        Self {
+            deadline,
+            since: now,
+            failures: 0,
+            silences: 0,
+            met: false,
+            begun: false,
+            anew: 0,
+            stepped_back: 0,
+        }
+    }
+
+    /// An answer has begun that is to the point.
+    pub fn begun(&mut self) {
+        self.met = true;
+        self.begun = true;
+    }
+
+    /// An earlier run has begun it.
+    pub fn goes_on(&mut self) {
+        self.begun = true;
+    }
+
+    /// A block has come.
+    pub fn progressed(&mut self) {
+        self.failures = 0;
+        self.silences = 0;
+    }
+
+    /// How long the next byte may take: twice as long with each silence in a row, so that a server that needs longer
+    /// for a block than `stall` is not asked for it for ever.
+    #[must_use]
+    pub fn patience(&self, stall: Duration, most: Duration) -> Duration {
+        let doubled = stall.saturating_mul(1_u32 << self.silences.min(16));
+        doubled.min(most.max(stall))
+    }
+
+    /// An attempt has failed; `random` is a number from 0 to 1.
+    pub fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Verdict {
+        self.met |= !error.is_unmet();
+        if self.begun {
+            match error {
+                Error::Server(reply) if reply.kind == ErrorKind::Changed => {
+                    self.anew += 1;
+                    return if self.anew > STARTS_ANEW {
+                        Verdict::Fail
+                    } else {
+                        Verdict::BeginAnew
+                    };
+                }
+                Error::Damaged(Damage::Digest | Damage::Bytes { .. }) => {
+                    self.stepped_back += 1;
+                    return if self.stepped_back > STARTS_ANEW || self.deadline.is_zero() {
+                        Verdict::Fail
+                    } else {
+                        Verdict::StepBack
+                    };
+                }
+                _ => {}
+            }
+        }
+        if !self.may_pass(error) {
+            return Verdict::Fail;
+        }
+        if self.failures == 0 {
+            self.since = now;
+        }
+        self.failures += 1;
+        self.silences += u32::from(matches!(error, Error::Stalled(_)));
+        if !self.begun && self.failures >= ATTEMPTS_TO_BEGIN {
+            return Verdict::Fail;
+        }
+        let pause = pause(self.failures, random);
+        let waited = now.saturating_duration_since(self.since);
+        if waited < self.deadline {
+            // One attempt is made when the deadline is there.
+            return Verdict::GoOn(pause.min(self.deadline - waited));
+        }
+        // Where nothing was tried again there is nothing to say about it.
+        if self.failures == 1 {
+            Verdict::Fail
+        } else {
+            Verdict::GiveUp { waited }
+        }
+    }
+
+    /// Whether the same attempt may go better next time.
+    fn may_pass(&self, error: &Error) -> bool {
+        match error {
+            // A balancer that had chosen a server which died meanwhile has another one.
+            Error::ClosedAtOnce(_) => true,
+            // Whoever gives a command while nothing is there wants to hear that now.
+            error if error.is_unmet() => self.met,
+            Error::Lost(_) | Error::Stalled(_) => true,
+            // Before its first block a transfer can be refused like any other command.
+            Error::Damaged(_) | Error::Protocol(_) => self.begun,
+            Error::Server(reply) => {
+                self.begun && matches!(reply.kind, ErrorKind::Busy | ErrorKind::Internal)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The wait before retry number `failures`, counted from 1: between half and all of what doubling gives.
+fn pause(failures: u32, random: f64) -> Duration {
+    let Some(doublings) = failures.checked_sub(2) else {
+        return Duration::ZERO;
+    };
+    let full = FIRST_PAUSE
+        .saturating_mul(1 << doublings.min(16))
+        .min(LONGEST_PAUSE);
+    full.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use netsocket_protocol::message::ErrorReply;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    fn lost() -> Error {
+        Error::Lost(String::new())
+    }
+
+    fn unmet() -> Error {
+        Error::Connect {
+            server: "a:1".parse().unwrap(),
+            reason: String::new(),
+        }
+    }
+
+    fn closed() -> Error {
+        Error::ClosedAtOnce("a:1".parse().unwrap())
+    }
+
+    fn server(kind: ErrorKind) -> Error {
+        Error::Server(ErrorReply::new(kind, ""))
+    }
+
+    fn begun(now: Instant) -> Retry {
+        let mut retry = Retry::new(now, DEADLINE);
+        retry.begun();
+        retry
+    }
+
+    #[test]
+    fn the_first_retry_is_at_once_and_the_others_wait_longer_and_longer() {
+        let now = Instant::now();
+        let mut retry = begun(now);
+        let pauses: Vec<u128> = (0..10)
+            .map(|_| match retry.failed(&lost(), now, 1.0) {
+                Verdict::GoOn(pause) => pause.as_millis(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(pauses, [0, 25, 50, 100, 200, 400, 800, 1600, 3200, 5000]);
+        retry.progressed();
+        assert_eq!(
+            retry.failed(&lost(), now, 1.0),
+            Verdict::GoOn(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn it_gives_up_when_no_block_has_come_for_the_deadline() {
+        let now = Instant::now();
+        let mut retry = begun(now);
+        let late = now + DEADLINE;
+        retry.failed(&lost(), now, 0.5);
+        assert_eq!(
+            retry.failed(&unmet(), late, 0.5),
+            Verdict::GiveUp { waited: DEADLINE }
+        );
+        retry.progressed();
+        assert_eq!(
+            retry.failed(&unmet(), late, 0.5),
+            Verdict::GoOn(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn a_block_that_took_long_is_no_reason_to_give_up() {
+        let now = Instant::now();
+        let mut retry = begun(now);
+        let late = now + 10 * DEADLINE;
+        assert_eq!(
+            retry.failed(&lost(), late, 0.0),
+            Verdict::GoOn(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn without_a_deadline_nothing_is_tried_again() {
+        let now = Instant::now();
+        let mut retry = Retry::new(now, Duration::ZERO);
+        retry.begun();
+        assert_eq!(retry.failed(&lost(), now, 0.0), Verdict::Fail);
+        let digest = Error::Damaged(Damage::Digest);
+        assert_eq!(retry.failed(&digest, now, 0.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn nothing_there_is_said_at_once_unless_a_server_was_met() {
+        let now = Instant::now();
+        let mut retry = Retry::new(now, DEADLINE);
+        assert_eq!(retry.failed(&unmet(), now, 0.0), Verdict::Fail);
+        assert!(matches!(retry.failed(&lost(), now, 0.0), Verdict::GoOn(_)));
+        assert!(matches!(retry.failed(&unmet(), now, 0.0), Verdict::GoOn(_)));
+    }
+
+    #[test]
+    fn a_request_that_ends_servers_meets_only_some() {
+        let now = Instant::now();
+        for error in [lost(), closed()] {
+            let mut retry = Retry::new(now, DEADLINE);
+            let attempts = (1..).take_while(|_| retry.failed(&error, now, 0.0) != Verdict::Fail);
+            assert_eq!(attempts.count() + 1, ATTEMPTS_TO_BEGIN as usize);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_final_before_the_first_block_and_may_pass_behind_it() {
+        let now = Instant::now();
+        for kind in [ErrorKind::Busy, ErrorKind::Internal] {
+            let mut fresh = Retry::new(now, DEADLINE);
+            assert_eq!(fresh.failed(&server(kind), now, 0.0), Verdict::Fail);
+            let verdict = begun(now).failed(&server(kind), now, 0.0);
+            assert!(matches!(verdict, Verdict::GoOn(_)), "{kind:?}");
+        }
+        for kind in [
+            ErrorKind::Denied,
+            ErrorKind::BadRequest,
+            ErrorKind::TooLarge,
+            ErrorKind::NotFound,
+        ] {
+            let verdict = begun(now).failed(&server(kind), now, 0.0);
+            assert_eq!(verdict, Verdict::Fail, "{kind:?}");
+        }
+        let full = Error::target("x", &std::io::Error::from_raw_os_error(28));
+        assert_eq!(begun(now).failed(&full, now, 0.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn another_source_and_a_wrong_digest_are_met_a_bounded_number_of_times() {
+        let now = Instant::now();
+        for (error, verdict) in [
+            (server(ErrorKind::Changed), Verdict::BeginAnew),
+            (Error::Damaged(Damage::Digest), Verdict::StepBack),
+        ] {
+            let mut retry = begun(now);
+            for _ in 0..STARTS_ANEW {
+                assert_eq!(retry.failed(&error, now, 0.0), verdict);
+                retry.progressed();
+            }
+            assert_eq!(retry.failed(&error, now, 0.0), Verdict::Fail);
+        }
+    }
+
+    #[test]
+    fn each_silence_doubles_the_patience_until_a_block_comes() {
+        let (stall, most) = (Duration::from_secs(5), Duration::from_secs(30));
+        let now = Instant::now();
+        let mut retry = begun(now);
+        let mut patience = Vec::new();
+        for _ in 0..5 {
+            patience.push(retry.patience(stall, most).as_secs());
+            retry.failed(&Error::Stalled(stall), now, 0.0);
+        }
+        assert_eq!(patience, [5, 10, 20, 30, 30]);
+        retry.progressed();
+        assert_eq!(retry.patience(stall, most), stall);
+        assert_eq!(
+            retry.patience(most, stall),
+            most,
+            "never shorter than asked for"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn failures_alone_always_come_to_an_end(random in 0.0_f64..=1.0, kinds in proptest::collection::vec(0..4, 1..400)) {
+            let mut now = Instant::now();
+            let mut retry = begun(now);
+            let begin = now;
+            for kind in kinds {
+                let error = match kind {
+                    0 => lost(),
+                    1 => unmet(),
+                    2 => Error::Stalled(DEADLINE),
+                    _ => server(ErrorKind::Busy),
+                };
+                match retry.failed(&error, now, random) {
+                    Verdict::GoOn(pause) => now += pause + Duration::from_millis(1),
+                    other => {
+                        prop_assert_eq!(other, Verdict::GiveUp { waited: now - begin });
+                        return Ok(());
+                    }
+                }
+                prop_assert!(now - begin < DEADLINE + LONGEST_PAUSE);
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! One directory on the new wire.
+
+use netsocket_protocol::message::{FileEntry, Reply};
+
+use super::connection::Connection;
+use super::new::send_list;
+use crate::access::Served;
+use crate::directory::Wanted;
+use crate::error::RequestError;
+use crate::search::FoundFile;
+use crate::service::Service;
+
+/// Sends what is in a directory, or one entry.
+pub(super) async fn send(
+    connection: &mut Connection,
+    service: &Service,
+    wanted: Wanted,
+) -> Result<Served, RequestError> {
+    let found = connection.while_there(service.list(wanted)).await?;
+    let files = found.len() as u64;
+    let entries = found.iter().map(FoundFile::entry).collect();
+    let weight = |entry: &FileEntry| entry.path.as_bytes().len();
+    let reply = |files, more| Reply::Files { files, more };
+    send_list(connection, entries, weight, reply).await?;
+    Ok(Served {
+        files,
+        ..Served::default()
+    })
+}

@@ -1,0 +1,101 @@
+//! A certificate authority in memory, for tests.
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "only tests have it, and a test fails by panicking"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::pki_types::CertificateDer;
+
+/// When certificates expire unless a test says otherwise.
+const LATER: i32 = 2100;
+
+/// Signs certificates.
+#[derive(Debug)]
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key.
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: CertificateDer<'static>,
+    pem: String,
+    key: String,
+}
+
+/// The files of a certificate and of its key.
+#[derive(Debug, Clone)]
+pub struct IssuedFiles {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+impl Authority {
+    /// A new authority, which nobody trusts yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(LATER, 1, 1);
+        let issuer = CertifiedIssuer::self_signed(params, new_key());
+        Self(issuer.expect("an authority"))
+    }
+
+    /// A certificate for these names and addresses.
+    #[must_use]
+    pub fn issue(&self, names: &[&str]) -> Issued {
+        self.issue_until(names, LATER)
+    }
+
+    /// The same, good until the beginning of that year.
+    #[must_use]
+    pub fn issue_until(&self, names: &[&str], year: i32) -> Issued {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = new_key();
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Issued {
+            certificate: certificate.der().clone(),
+            pem: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Writes its own certificate, for those who shall trust it, to `NAME.pem`.
+    #[must_use]
+    pub fn write(&self, dir: &Path, name: &str) -> PathBuf {
+        let path = dir.join(format!("{name}.pem"));
+        fs::write(&path, self.0.pem()).expect("a file");
+        path
+    }
+}
+
+impl Issued {
+    /// Writes the certificate to `NAME.pem` and the key to `NAME.key`.
+    #[must_use]
+    pub fn write(&self, dir: &Path, name: &str) -> IssuedFiles {
+        let files = IssuedFiles {
+            certificate: dir.join(format!("{name}.pem")),
+            key: dir.join(format!("{name}.key")),
+        };
+        fs::write(&files.certificate, &self.pem).expect("a file");
+        fs::write(&files.key, &self.key).expect("a file");
+        files
+    }
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}

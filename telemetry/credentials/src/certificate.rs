@@ -1,0 +1,73 @@
+//! How long a certificate is good.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::pki_types::CertificateDer;
+use x509_cert::Certificate;
+use x509_cert::der::{DateTime, Decode as _};
+
+/// A moment as certificates name it: whole seconds since 1970, in UTC. It is shown as in RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// This moment of `now`.
+    #[must_use]
+    pub fn at(now: SystemTime) -> Self {
+        Self(
+            now.duration_since(UNIX_EPOCH)
+                .unwrap_or(Duration::ZERO)
+                .as_secs(),
+        )
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_unix_duration(Duration::from_secs(self.0)) {
+            Ok(moment) => moment.fmt(f),
+            Err(_) => write!(f, "{} s after 1970", self.0),
+        }
+    }
+}
+
+/// The last second in which a certificate is good; nothing where it cannot be read as a certificate.
+#[must_use]
+pub fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let not_after = certificate.tbs_certificate.validity.not_after;
+    Some(Moment(not_after.to_unix_duration().as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::Authority;
+
+    #[test]
+    fn the_end_of_a_certificate_is_found() {
+        let authority = Authority::new("test");
+        // Of 2050 on, certificates write years in four digits.
+        for (year, seconds, shown) in [
+            (2020, 1_577_836_800, "2020-01-01T00:00:00Z"),
+            (2049, 2_493_072_000, "2049-01-01T00:00:00Z"),
+            (2051, 2_556_144_000, "2051-01-01T00:00:00Z"),
+        ] {
+            let issued = authority.issue_until(&["localhost"], year);
+            let found = expiry(&issued.certificate).unwrap();
+            assert_eq!(found, Moment(seconds));
+            assert_eq!(found.to_string(), shown);
+        }
+        assert_eq!(expiry(&CertificateDer::from(vec![0x30, 0x03, 1])), None);
+    }
+
+    #[test]
+    fn a_moment_that_no_calendar_has_is_shown_all_the_same() {
+        assert_eq!(
+            Moment(u64::MAX).to_string(),
+            "18446744073709551615 s after 1970"
+        );
+        assert_eq!(Moment::at(UNIX_EPOCH).to_string(), "1970-01-01T00:00:00Z");
+    }
+}
