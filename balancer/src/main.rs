@@ -6,10 +6,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{self, ExitCode};
 
 use anyhow::Context as _;
-use clap::Parser as _;
-use netsocket_balancer::config::Command;
+use clap::{CommandFactory as _, Parser as _};
+use netsocket_balancer::config::{AdminSettings, Command};
 use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
-use netsocket_settings::{Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{Chore, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,10 @@ const EXIT_SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    if let Some(Command::Ctl(arguments)) = &flags.command {
-        return ctl(&flags, arguments);
+    match &flags.command {
+        Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
+        Some(Command::Chore(chore)) => return run_chore(&flags, chore),
+        None => {}
     }
     if flags.check_config {
         return match load(&flags) {
@@ -61,6 +63,20 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     let mut out = io::stdout();
     let live = out.is_terminal();
     match ctl::run(flags, arguments, variable, &mut out, live) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
+    let admin = || match AdminSettings::load(&flags.layers(), variable) {
+        Ok(settings) => Ok(Some(settings.address)),
+        Err(problems) => Err(problems.to_string()),
+    };
+    match chore.run(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

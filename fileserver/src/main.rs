@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Keyring, run};
-use netsocket_settings::{Flag, Layers, init_log, raise_descriptor_limit};
+use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ const LEFTOVERS: Duration = Duration::from_millis(500);
 #[command(name = "netsocket-fileserver", version)]
 struct Flags {
     /// Settings, as TOML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the settings and do nothing else
     #[arg(long)]
@@ -61,8 +61,17 @@ struct Flags {
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
     /// Where to serve metrics and health over HTTP [default: nowhere]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     admin: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Something else than to serve.
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Chore(Chore),
 }
 
 fn main() -> ExitCode {
@@ -97,7 +106,11 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
             .filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
             .collect(),
     };
-    let config = Config::load(&layers, |name| std::env::var(name).ok())?;
+    let load = || Config::load(&layers, |name| std::env::var(name).ok());
+    if let Some(Command::Chore(chore)) = &flags.command {
+        return Ok(run_chore(chore, load));
+    }
+    let config = load()?;
     if flags.check_config {
         println!("netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
@@ -113,6 +126,21 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(serve(bound))?;
     runtime.shutdown_timeout(LEFTOVERS);
     Ok(code)
+}
+
+fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> ExitCode {
+    let admin = || {
+        load()
+            .map(|config| config.admin)
+            .map_err(|problems| problems.to_string())
+    };
+    match chore.run(Flags::command(), admin, &mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netsocket-fileserver: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 /// The first signal stops gracefully, the second at once. A hangup has certificates and tokens read anew.

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand, ValueEnum};
-use netsocket_settings::{Flag, Layers, Problem, Problems, init_log, parse_duration};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use netsocket_settings::{Chore, Flag, Layers, Problem, Problems, init_log, parse_duration};
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
@@ -49,7 +49,7 @@ struct Flags {
     #[arg(long, value_name = "NAME", global = true)]
     position_bucket: Option<String>,
     /// Address of /metrics and /healthz [default: 127.0.0.1:8405]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", global = true)]
     admin: Option<String>,
     /// Print new records instead of storing them; text on a terminal, else the JSON as it came
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, value_enum)]
@@ -81,6 +81,8 @@ enum Command {
         #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
         retention: Duration,
     },
+    #[command(flatten)]
+    Chore(Chore),
 }
 
 /// What is to be done.
@@ -115,6 +117,9 @@ impl Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if let Some(Command::Chore(chore)) = &flags.command {
+        return run_chore(&flags, chore);
+    }
     let (config, task) = match settings(&flags) {
         Ok((_, Task::Check)) => {
             println!("settings are OK");
@@ -136,6 +141,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
+    let admin = || match Config::load(&flags.layers(), variable) {
+        Ok(config) => Ok(Some(config.admin)),
+        Err(problems) => Err(problems.to_string()),
+    };
+    match chore.run(Flags::command(), admin, &mut stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netsocket-collector: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
 /// The settings, and what is to be done with them. Only collecting needs the token.
 fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
     let config = Config::load(&flags.layers(), variable)?;
@@ -145,7 +164,7 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
             user: user.clone(),
             retention: *retention,
         },
-        (None, Some(format), _) => Task::Print {
+        (_, Some(format), _) => Task::Print {
             format: match format {
                 Some(Output::Json) => Format::Json,
                 Some(Output::Text) => Format::Text,
@@ -154,8 +173,8 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
             },
             from_start: flags.from_start,
         },
-        (None, None, Some(token)) => Task::Collect(token),
-        (None, None, None) => {
+        (_, None, Some(token)) => Task::Collect(token),
+        (_, None, None) => {
             return Err(Problem {
                 origin: ENV_INFLUXDB_TOKEN.to_owned(),
                 key: String::new(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use netsocket_settings::{Flag, Layers};
+use netsocket_settings::{Chore, Flag, Layers};
 
 use crate::ctl;
 
@@ -39,6 +39,9 @@ pub struct Flags {
 pub enum Command {
     /// Ask a running balancer, or change it, through its admin HTTP
     Ctl(ctl::Arguments),
+    /// What every server does besides its work.
+    #[command(flatten)]
+    Chore(Chore),
 }
 
 impl Flags {

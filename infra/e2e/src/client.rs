@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::PATIENCE;
+use crate::lan::Machine;
 use crate::process::{Ran, clean_command};
 use crate::program::Program;
 use crate::scratch::Scratch;
@@ -64,6 +65,17 @@ impl Client {
         let mut command = self.command();
         command.args(words);
         Ran::of(command, limit)
+    }
+
+    /// Runs one command on another machine.
+    #[must_use]
+    pub fn run_on<W: AsRef<OsStr>>(&self, machine: &Machine, words: &[W]) -> Ran {
+        let mut command = machine.command(Program::Client.path());
+        command
+            .env("HOME", self.home())
+            .args(["--server", &self.server.to_string()])
+            .args(words);
+        Ran::of(command, PATIENCE)
     }
 
     /// Runs one command with `--json` and reads the one line that it prints.

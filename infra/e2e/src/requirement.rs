@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::kafka::Release;
-use crate::{browser, grafana, influx, kafka, tool};
+use crate::{browser, docker, grafana, influx, kafka, kubernetes, release, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -33,6 +33,24 @@ pub enum Requirement {
     GrafanaTypes,
     /// Prometheus and its tool.
     Prometheus,
+    /// Machines with networks and file systems of their own, and a DNS server.
+    Lan,
+    /// The same, Kafka and an InfluxDB server.
+    LanKafkaAndInflux,
+    /// Machines, and keepalived.
+    Keepalived,
+    /// `docker-compose`.
+    Compose,
+    /// Docker's engine, and static programs for its images.
+    Docker,
+    /// The same, `docker-compose` and rules for its networks.
+    DockerNetworks,
+    /// `systemd-analyze` and `strace`.
+    Systemd,
+    /// kustomize, and the schemas of Kubernetes.
+    Kubernetes,
+    /// What a release is made with.
+    Release,
 }
 
 impl Requirement {
@@ -65,6 +83,28 @@ impl Requirement {
             }
             Self::GrafanaTypes => grafana::published_types(),
             Self::Prometheus => all_in_path(&["prometheus", "promtool"]),
+            Self::Lan => lan(),
+            Self::LanKafkaAndInflux => lan().and_then(|()| Self::KafkaAndInflux.check()),
+            Self::Keepalived => lan().and_then(|()| all_in_path(&["keepalived"])),
+            Self::Compose => all_in_path(&["docker-compose"]),
+            Self::Docker => {
+                root()?;
+                docker::client()?;
+                release::static_programs().map(drop)
+            }
+            Self::DockerNetworks => {
+                Self::Docker.check()?;
+                all_in_path(&["docker-compose", "iptables"])
+            }
+            Self::Systemd => all_in_path(&["systemd-analyze", "strace"]),
+            Self::Kubernetes => {
+                kubernetes::renderer()?;
+                all_in_path(&["kubernetes-validate"])
+            }
+            Self::Release => {
+                all_in_path(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
+                release::static_programs().map(drop)
+            }
         }
     }
 
@@ -83,6 +123,15 @@ impl Requirement {
             Self::Kafka4AndInflux => "kafka4+influxdb",
             Self::GrafanaTypes => "grafana-types",
             Self::Prometheus => "prometheus",
+            Self::Lan => "machines",
+            Self::LanKafkaAndInflux => "machines+kafka+influxdb",
+            Self::Keepalived => "keepalived",
+            Self::Compose => "docker-compose",
+            Self::Docker => "docker",
+            Self::DockerNetworks => "docker-networks",
+            Self::Systemd => "systemd",
+            Self::Kubernetes => "kubernetes",
+            Self::Release => "release",
         }
     }
 }
@@ -91,6 +140,11 @@ impl Requirement {
 #[must_use]
 pub fn stack_is_required() -> bool {
     std::env::var_os(REQUIRE_STACK).is_some_and(|value| value == "1")
+}
+
+fn lan() -> Result<(), String> {
+    root()?;
+    all_in_path(&["nsenter", "hostname", "dnsmasq"])
 }
 
 fn root() -> Result<(), String> {

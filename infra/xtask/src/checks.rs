@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Failure, Outcome, cargo};
+use crate::{Failure, Outcome, cargo, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
 const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -22,6 +22,8 @@ const PROGRAMS: [(&str, &str); 4] = [
 
 /// Unit, protocol and scenario tests of every package, then the end-to-end tests with real processes.
 pub(crate) fn test() -> Outcome {
+    // For images and releases; first, as it leaves its programs where the others belong.
+    programs::build_for_images(&cargo::binary("static", "")?)?;
     cargo::run(&["build", "--workspace", "--bins"], &[])?;
     cargo::run(&["test", "--workspace", "--exclude", "e2e"], &[])?;
     cargo::run(&["test", "--package", "e2e"], &[])

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo | test | bench | lint | ci`.
+//! The project's tasks: `cargo xtask demo | test | bench | lint | ci | programs | dist`.
 //!
 //! Owns: how the programs are built, started together, checked and tested on one machine. Does not own: any program's
 //! own behaviour, nor the tests themselves.
@@ -6,10 +6,15 @@
 mod bench;
 mod cargo;
 mod checks;
+mod deb;
 mod demo;
+mod dist;
+mod layout;
 mod metrics;
 mod process;
+mod programs;
 mod sample;
+mod sbom;
 mod signals;
 
 use std::process::ExitCode;
@@ -29,6 +34,11 @@ The project's tasks:
 
   cargo xtask lint    format, clippy, rustdoc, dependencies, every shipped configuration
   cargo xtask ci      lint, then test
+
+  cargo xtask programs [--release] --out DIR
+      The four programs, each one static file, in DIR/bin; what images are made of
+  cargo xtask dist [--out DIR] [--programs DIR]
+      A release: tarball, Debian packages, checksums. --programs takes static programs that are built already
 ";
 
 /// A task that did not succeed: one sentence for the person who started it.
@@ -60,12 +70,19 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
+        words if programs::is_compiler() => programs::compile(words),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)
         }
         ["demo", rest @ ..] => demo::Options::parse(rest).and_then(|options| demo::run(&options)),
         ["bench", rest @ ..] => bench::run(rest),
+        ["programs", rest @ ..] => programs::Options::parse(rest)
+            .and_then(|options| programs::run(&options))
+            .map(|()| ExitCode::SUCCESS),
+        ["dist", rest @ ..] => dist::Options::parse(rest)
+            .and_then(|options| dist::run(&options))
+            .map(|()| ExitCode::SUCCESS),
         ["test"] => checks::test().map(|()| ExitCode::SUCCESS),
         ["lint"] => checks::lint().map(|()| ExitCode::SUCCESS),
         ["ci"] => checks::lint()

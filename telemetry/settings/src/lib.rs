@@ -2,12 +2,13 @@
 //!
 //! Owns: where a value comes from (a flag beats the environment beats the file beats the default), how unknown keys
 //! and wrong values are collected and reported all at once, the text form of durations and sizes, and what a process does
-//! first: start its log, raise its limit on descriptors. Does not own: any program's keys, which each program lists as
+//! first: start its log, raise its limit on descriptors, or a [`Chore`] instead. Does not own: any program's keys, which each program lists as
 //! [`Key`]s beside its own raw struct.
 //!
 //! The way of a value: the program's command line and the [`Key`] table go to [`load`], which gives back the raw serde
 //! struct of the program; a [`Check`] then turns each raw entry into its validated type and keeps every problem.
 
+mod chores;
 mod descriptors;
 mod duration;
 mod layers;
@@ -16,6 +17,7 @@ mod problem;
 mod scalar;
 mod size;
 
+pub use chores::{Chore, ChoreError};
 pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load};

@@ -13,25 +13,32 @@
 mod bad_input;
 mod balance;
 mod commands;
+mod compose;
+mod containers;
 mod demo;
+mod deployment_docs;
 mod documents;
 mod exactly_once;
 mod failover;
 mod grafana;
 mod harness;
 mod influxdb;
+mod kubernetes;
 mod lifecycle;
 mod manual;
 mod old_wire;
 mod page;
 mod prometheus;
 mod relay;
+mod release;
 mod secured_kafka;
 mod settings;
 mod survival;
+mod systemd;
 mod telemetry;
 mod tls;
 mod transfer;
+mod two_balancers;
 mod world;
 
 use std::process::ExitCode;
@@ -113,25 +120,32 @@ fn main() -> ExitCode {
         bad_input::tests(),
         balance::tests(),
         commands::tests(),
+        compose::tests(),
+        containers::tests(),
         demo::tests(),
+        deployment_docs::tests(),
         documents::tests(),
         exactly_once::tests(),
         failover::tests(),
         grafana::tests(),
         harness::tests(),
         influxdb::tests(),
+        kubernetes::tests(),
         lifecycle::tests(),
         manual::tests(),
         old_wire::tests(),
         page::tests(),
         prometheus::tests(),
         relay::tests(),
+        release::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        systemd::tests(),
         survival::tests(),
         telemetry::tests(),
         tls::tests(),
         transfer::tests(),
+        two_balancers::tests(),
     ];
     let world = Arc::new(World::default());
     let mut skipped = Vec::new();

@@ -1,8 +1,9 @@
-//! What several tests share because it only stands and is read: the two trees.
+//! What several tests share because it only stands and is read: two trees, and a release.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use e2e::release;
 use e2e::scratch::Scratch;
 use e2e::tree::{self, Tree};
 
@@ -11,12 +12,18 @@ use e2e::tree::{self, Tree};
 pub(crate) struct World {
     tree: OnceLock<Tree>,
     few: OnceLock<Scratch>,
+    release: OnceLock<Scratch>,
 }
 
 impl World {
     /// Every kind of file and name, and ten thousand small files.
     pub(crate) fn tree(&self) -> &Tree {
         self.tree.get_or_init(Tree::plant)
+    }
+
+    /// All that a release is made of.
+    pub(crate) fn release(&self) -> &Path {
+        self.release.get_or_init(release::make).path()
     }
 
     /// Two directories and three files, for tests that are about something else.

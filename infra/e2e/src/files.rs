@@ -1,0 +1,77 @@
+//! The files of the project that tests read as operators do.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// A path below the root of the project.
+///
+/// # Panics
+/// Where there is nothing.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
+    let root: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect();
+    let path = root.join(name);
+    path.canonicalize()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The text of a file.
+///
+/// # Panics
+/// Where it cannot be read.
+#[must_use]
+pub fn text(name: &str) -> String {
+    let path = path(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The YAML documents in a text that came from somewhere.
+///
+/// # Panics
+/// Where it is no YAML; `from` says whose it was.
+#[must_use]
+pub fn yaml(from: &str, text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{from}: {error}"))
+}
+
+/// The fenced blocks of a Markdown file whose language is `language`, without their fences.
+#[must_use]
+pub fn blocks(markdown: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}");
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for line in markdown.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match &mut open {
+            None if line.trim() == fence => open = Some((indent, String::new())),
+            None => {}
+            Some(_) if line.trim() == "```" => blocks.extend(open.take().map(|(_, text)| text)),
+            Some((indent, text)) => {
+                text.push_str(line.get(*indent..).unwrap_or_default());
+                text.push('\n');
+            }
+        }
+    }
+    blocks
+}
+
+/// The files below a folder, sorted.
+///
+/// # Panics
+/// Where one cannot be read.
+#[must_use]
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("an entry of a folder").path();
+        match path.is_dir() {
+            true => files.extend(below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}

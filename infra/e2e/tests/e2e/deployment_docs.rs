@@ -1,0 +1,191 @@
+//! The blocks in the documents about deployment: settings are read by the programs that they are for, units by systemd,
+//! manifests by kustomize, commands by a shell, and every file and task that is named exists.
+
+use std::path::Path;
+
+use e2e::kubernetes::{Objects, render};
+use e2e::process::{Ran, clean_command};
+use e2e::program::Program;
+use e2e::scratch::Scratch;
+use e2e::{PATIENCE, files, release, tool};
+
+use crate::world::World;
+
+crate::tests![
+    settings_are_what_their_programs_read,
+    commands_are_what_a_shell_reads,
+    quoted_lines_are_in_their_files,
+    #[needs(Systemd)]
+    drop_ins_fit_their_units,
+    #[needs(Kubernetes)]
+    an_overlay_of_ones_own_is_rendered,
+];
+
+const DOCUMENTS: [&str; 4] = [
+    "docs/containers.md",
+    "docs/systemd.md",
+    "docs/kubernetes.md",
+    "docs/several-balancers.md",
+];
+
+/// Every block of a language, with the document that it is in.
+fn blocks(language: &str) -> Vec<(&'static str, String)> {
+    let found = DOCUMENTS.iter().flat_map(|document| {
+        let blocks = files::blocks(&files::text(document), language);
+        blocks.into_iter().map(|block| (*document, block))
+    });
+    let found: Vec<_> = found.collect();
+    assert!(!found.is_empty(), "no {language} in {DOCUMENTS:?}");
+    found
+}
+
+/// Whom the first line of a block names as its reader.
+fn reader(block: &str) -> &str {
+    let first = block.lines().next().unwrap_or_default();
+    first
+        .strip_prefix("# ")
+        .unwrap_or_else(|| panic!("who reads this?\n{block}"))
+}
+
+fn settings_are_what_their_programs_read(_: &World) {
+    for (document, block) in blocks("toml") {
+        let name = reader(&block);
+        let program = Program::ALL
+            .into_iter()
+            .find(|program| program.name() == name);
+        let program = program.unwrap_or_else(|| panic!("{document}: {name} is no program"));
+        let dir = Scratch::new("documented");
+        let mut command = clean_command(program.path());
+        command
+            .arg("--check-config")
+            .arg("--config")
+            .arg(dir.write("x.toml", &block));
+        let ran = Ran::of(command, PATIENCE);
+        assert_eq!(ran.code, Some(0), "{document}: {}\n{block}", ran.stderr);
+    }
+}
+
+fn commands_are_what_a_shell_reads(_: &World) {
+    let usage = tool::output(&mut clean_command(release::xtask()));
+    let usage = String::from_utf8(usage).unwrap();
+    for (document, block) in blocks("sh") {
+        let dir = Scratch::new("documented");
+        tool::output(tool::tool("bash").arg("-n").arg(dir.write("x.sh", &block)));
+        for word in block
+            .split_whitespace()
+            .filter(|word| word.starts_with("infra/"))
+        {
+            assert!(files::path(word).exists(), "{word}");
+        }
+        for line in block.lines() {
+            if let Some(task) = line.trim().strip_prefix("cargo xtask ") {
+                let task = task.split_whitespace().next().unwrap();
+                assert!(
+                    usage.contains(&format!("cargo xtask {task}")),
+                    "{document}: {line}"
+                );
+            }
+            // Further words of a program of ours are a subcommand that it has.
+            if let Some((_, words)) = line.split_once("netsocket-balancer health") {
+                let help = clean_command(Program::Balancer.path())
+                    .args(["health", "--help"])
+                    .output();
+                let help = String::from_utf8(help.unwrap().stdout).unwrap();
+                let flag = words.split([';', ' ']).find(|word| word.starts_with("--"));
+                assert!(
+                    flag.is_none_or(|flag| help.contains(flag)),
+                    "{document}: {line}"
+                );
+            }
+        }
+    }
+}
+
+fn quoted_lines_are_in_their_files(_: &World) {
+    let configuration = files::text("infra/keepalived/keepalived.conf");
+    for (document, block) in blocks("text") {
+        assert!(
+            configuration.contains(block.trim_end()),
+            "{document}:\n{block}"
+        );
+    }
+    // What the documents link to is there.
+    for document in DOCUMENTS {
+        let text = files::text(document);
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(files::path(&format!("docs/{target}")).exists());
+            }
+        }
+    }
+}
+
+fn drop_ins_fit_their_units(_: &World) {
+    for (document, block) in blocks("ini") {
+        let unit = reader(&block);
+        let text = files::text(&format!("infra/systemd/{unit}"));
+        let programs = Program::Balancer.path();
+        let programs = format!("{}/netsocket-", programs.parent().unwrap().display());
+        let dir = Scratch::new("units");
+        for file in [
+            "netsocket-balancer.service",
+            "netsocket-fileservers.target",
+            unit,
+        ] {
+            let text = files::text(&format!("infra/systemd/{file}"));
+            dir.write(file, text.replace("/usr/bin/netsocket-", &programs));
+        }
+        assert!(!text.is_empty());
+        let drop_ins = dir.path().join(format!("{unit}.d"));
+        std::fs::create_dir(&drop_ins).unwrap();
+        std::fs::write(drop_ins.join("own.conf"), &block).unwrap();
+        let unit = dir.path().join(unit.replace("@.", "@server."));
+        if !unit.exists() {
+            let template = Path::new(unit.file_name().unwrap())
+                .to_str()
+                .unwrap()
+                .replace("@server.", "@.");
+            std::fs::copy(dir.path().join(template), &unit).unwrap();
+        }
+        let mut command = tool::tool("systemd-analyze");
+        command.args(["verify", "--man=no"]).arg(&unit);
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{document}: {said}\n{block}"
+        );
+    }
+}
+
+fn an_overlay_of_ones_own_is_rendered(_: &World) {
+    let dir = Scratch::new("overlay");
+    tool::output(
+        tool::tool("cp")
+            .arg("-r")
+            .arg(files::path("infra/kubernetes"))
+            .arg(dir.path()),
+    );
+    let overlays = dir.path().join("kubernetes/overlays");
+    let own = overlays.join("own");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::copy(
+        overlays.join("production/files.yaml"),
+        own.join("files.yaml"),
+    )
+    .unwrap();
+    let mut count = 0;
+    for (document, block) in blocks("yaml") {
+        assert_eq!(files::yaml(document, &block).len(), 1);
+        if reader(&block) == "kustomization.yaml" {
+            std::fs::write(own.join("kustomization.yaml"), &block).unwrap();
+            count += 1;
+        }
+    }
+    assert_eq!(count, 1);
+    let objects = Objects::read(&render(&own));
+    let image = &objects.named("Deployment", "balancer")["spec"]["template"]["spec"]["containers"]
+        [0]["image"];
+    assert_eq!(image, "images.example/netsocket-balancer:0.1.0");
+}

@@ -1,0 +1,242 @@
+//! `dist`: what a release is made of: a tarball of programs, units, settings, manual pages, completions and a list of all
+//! that is inside, and Debian packages of the same files. The same programs give the same bytes wherever this runs.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::layout::{BIN, DOCUMENTS, PACKAGES, Package};
+use crate::{Failure, Outcome, cargo, deb, programs, sbom};
+
+/// The version of the workspace, which all its packages share.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where a shell looks for completions, and what the file of a program is called there.
+const COMPLETIONS: [(&str, &str, &str, &str); 3] = [
+    ("bash", "usr/share/bash-completion/completions", "", ""),
+    ("zsh", "usr/share/zsh/vendor-completions", "_", ""),
+    ("fish", "usr/share/fish/vendor_completions.d", "", ".fish"),
+];
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    out: PathBuf,
+    /// Programs that are built already.
+    programs: Option<PathBuf>,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
+        let (mut out, mut programs) = (None, None);
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let place = match *word {
+                "--out" => &mut out,
+                "--programs" => &mut programs,
+                other => return Err(Failure::usage(format!("dist: unknown word '{other}'"))),
+            };
+            let value = words.next();
+            *place = Some(value.ok_or_else(|| Failure::usage(format!("dist: {word} takes DIR")))?);
+        }
+        let out = match out {
+            Some(out) => PathBuf::from(out),
+            None => cargo::binary("dist", "")?,
+        };
+        Ok(Self {
+            out,
+            programs: programs.map(PathBuf::from),
+        })
+    }
+}
+
+/// Makes all of it in `options.out`.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let work = options.out.join("work");
+    remove(&work)?;
+    make(&work)?;
+    let bin = match &options.programs {
+        Some(bin) => bin.clone(),
+        None => {
+            let bin = work.join("bin");
+            programs::build(true, &bin)?;
+            bin
+        }
+    };
+    let date = date()?;
+    let name = format!("netsocket-{VERSION}-{}-linux", std::env::consts::ARCH);
+    let tree = work.join(&name);
+    for package in &PACKAGES {
+        let own = work.join("deb").join(package.name);
+        for root in [&tree, &own] {
+            stage(package, &bin, root)?;
+        }
+        deb::build(package, &own, &options.out, date)?;
+    }
+    checksums(&tree)?;
+    let tarball = options.out.join(format!("{name}.tar.gz"));
+    pack(&work, &name, &tarball, date)?;
+    remove(&work)?;
+    sum(&options.out)
+}
+
+/// Puts everything of a package below a root.
+fn stage(package: &Package, bin: &Path, root: &Path) -> Outcome {
+    let program = bin.join(package.program);
+    install(&program, &root.join(BIN).join(package.program), 0o755)?;
+    for (source, target) in package.files {
+        install(&cargo::workspace().join(source), &root.join(target), 0o644)?;
+    }
+    let documents = root.join("usr/share/doc").join(package.name);
+    for name in DOCUMENTS {
+        install(&cargo::workspace().join(name), &documents.join(name), 0o644)?;
+    }
+    let parts = sbom::of(package.crate_name, package.program)?;
+    write(
+        &documents.join(format!("{}.cdx.json", package.program)),
+        parts.as_bytes(),
+    )?;
+    let page = root.join(format!("usr/share/man/man1/{}.1", package.program));
+    write(&page, &said(&program, &["man"])?)?;
+    for (shell, folder, before, after) in COMPLETIONS {
+        let file = format!("{folder}/{before}{}{after}", package.program);
+        write(&root.join(file), &said(&program, &["completions", shell])?)?;
+    }
+    Ok(())
+}
+
+/// What a program prints.
+fn said(program: &Path, words: &[&str]) -> Outcome<Vec<u8>> {
+    let shown = format!("{} {}", program.display(), words.join(" "));
+    let output = Command::new(program).args(words).env_clear().output();
+    let output = output.map_err(|error| Failure::new(format!("{shown}: {error}")))?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(format!("{shown}: {}", why.trim())));
+    }
+    Ok(output.stdout)
+}
+
+/// The second in which everything was made, as far as files tell: that of the commit, or `SOURCE_DATE_EPOCH`.
+fn date() -> Outcome<u64> {
+    if let Ok(given) = std::env::var("SOURCE_DATE_EPOCH") {
+        let wrong =
+            |_| Failure::usage(format!("SOURCE_DATE_EPOCH={given} is no number of seconds"));
+        return given.parse().map_err(wrong);
+    }
+    let mut git = Command::new("git");
+    git.current_dir(cargo::workspace());
+    let output = git.args(["log", "-1", "--format=%ct"]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().parse());
+    match text {
+        Ok(Ok(seconds)) => Ok(seconds),
+        _ => Err(Failure::new(
+            "no commit tells the date: set SOURCE_DATE_EPOCH",
+        )),
+    }
+}
+
+/// The sums of every file, in the form of sha256sum(1), beside them.
+fn checksums(tree: &Path) -> Outcome {
+    let list = "find . -type f ! -name SHA256SUMS -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS";
+    let mut command = Command::new("sh");
+    command.current_dir(tree).args(["-ec", list]);
+    succeed(command)
+}
+
+/// The sums of what was made, for whoever fetches it.
+fn sum(out: &Path) -> Outcome {
+    let mut command = Command::new("sh");
+    let list = "LC_ALL=C; export LC_ALL; sha256sum -- *.tar.gz *.deb > SHA256SUMS; cat SHA256SUMS";
+    command.current_dir(out).args(["-ec", list]);
+    succeed(command)
+}
+
+/// A tarball that says nothing of who made it and when.
+fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
+    let partial = tarball.with_extension("partial");
+    let file = fs::File::create(&partial).map_err(failed(&partial))?;
+    let mut tar = Command::new("tar");
+    tar.current_dir(folder)
+        .args(["--create", "--sort=name", "--format=gnu", "--numeric-owner"])
+        .args(["--owner=0", "--group=0", "--mode=u+rw,go+r,go-w"])
+        .arg(format!("--mtime=@{date}"))
+        .arg(name)
+        .stdout(Stdio::piped());
+    let mut tar = tar
+        .spawn()
+        .map_err(|error| Failure::new(format!("tar: {error}")))?;
+    let stream = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
+    let mut gzip = Command::new("gzip");
+    gzip.args(["--no-name"]).stdin(stream).stdout(file);
+    succeed(gzip)?;
+    let status = tar
+        .wait()
+        .map_err(|error| Failure::new(format!("tar: {error}")))?;
+    if !status.success() {
+        return Err(Failure::new(format!("tar failed ({status})")));
+    }
+    fs::rename(&partial, tarball).map_err(failed(tarball))
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn succeed(mut command: Command) -> Outcome {
+    let name = command.get_program().to_string_lossy().into_owned();
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::new(format!("{name} failed ({status})"))),
+        Err(error) => Err(Failure::new(format!("{name}: {error}"))),
+    }
+}
+
+/// Copies a file with these rights, whatever its own are.
+fn install(source: &Path, target: &Path, rights: u32) -> Outcome {
+    let bytes = fs::read(source).map_err(failed(source))?;
+    write(target, &bytes)?;
+    fs::set_permissions(target, Permissions::from_mode(rights)).map_err(failed(target))
+}
+
+/// Writes a file that everybody may read, and the directories above it.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
+    if let Some(above) = path.parent() {
+        make(above)?;
+    }
+    fs::write(path, bytes).map_err(failed(path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(failed(path))
+}
+
+/// Makes a directory and those above it, for everybody to look into.
+fn make(path: &Path) -> Outcome {
+    fs::create_dir_all(path).map_err(failed(path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed(path))
+}
+
+fn remove(path: &Path) -> Outcome {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |error| Failure::new(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_name_places() {
+        let options = Options::parse(&["--programs", "b", "--out", "o"]).unwrap();
+        assert_eq!(
+            (options.out, options.programs),
+            ("o".into(), Some("b".into()))
+        );
+        assert!(Options::parse(&[]).unwrap().out.ends_with("dist"));
+        for wrong in [&["--out"][..], &["here"]] {
+            assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
+        }
+    }
+}

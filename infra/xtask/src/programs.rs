@@ -1,0 +1,213 @@
+//! `programs`: the four programs, each linked into one file that needs no library of the machine it runs on.
+//!
+//! Only the last step differs from a usual build: our programs are linked with glibc's static library. Dependencies stay
+//! as they are built already, so cargo must not see other flags: it starts this very program in the place of the compiler
+//! for our own packages, which passes everything on.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::{Failure, Outcome, cargo};
+
+/// Package and program.
+pub(crate) const PROGRAMS: [(&str, &str); 4] = [
+    ("netsocket-balancer", "netsocket-balancer"),
+    ("netsocket-fileserver", "netsocket-fileserver"),
+    ("netsocket-telemetry", "netsocket-collector"),
+    ("netsocket-client", "netsocket"),
+];
+
+/// What cargo starts in the place of the compiler for packages of the workspace.
+const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
+
+/// Says to this program that it is that.
+const STATIC: &str = "NETSOCKET_XTASK_LINKS";
+
+/// Directories of images that no program's file makes, and their rights.
+const DIRECTORIES: [(&str, u32); 2] = [("tree/tmp", 0o1777), ("home/netsocket", 0o755)];
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    release: bool,
+    out: PathBuf,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
+        let (mut release, mut out) = (false, None);
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--release" => release = true,
+                "--out" => out = words.next().map(PathBuf::from),
+                other => return Err(Failure::usage(format!("programs: unknown word '{other}'"))),
+            }
+        }
+        let out = out.ok_or_else(|| Failure::usage("programs: --out DIR says where they go"))?;
+        Ok(Self { release, out })
+    }
+}
+
+/// Builds them into `OUT/bin`, and makes the directories of images beside it.
+pub(crate) fn run(options: &Options) -> Outcome {
+    build(options.release, &options.out.join("bin"))?;
+    directories(&options.out)
+}
+
+/// The same for tests: quickly built.
+pub(crate) fn build_for_images(out: &Path) -> Outcome {
+    build(false, &out.join("bin"))?;
+    directories(out)
+}
+
+fn directories(out: &Path) -> Outcome {
+    for (name, rights) in DIRECTORIES {
+        let directory = out.join(name);
+        fs::create_dir_all(&directory)
+            .and_then(|()| fs::set_permissions(&directory, Permissions::from_mode(rights)))
+            .map_err(failed(&directory))?;
+    }
+    Ok(())
+}
+
+/// Links every program statically into `bin`, without what only a debugger reads.
+pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
+    fs::create_dir_all(bin).map_err(failed(bin))?;
+    let own = std::env::current_exe();
+    let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
+    let own = own
+        .to_str()
+        .ok_or_else(|| Failure::new("the name of the build directory is not UTF-8"))?;
+    // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
+    let mut words = vec!["build", "--workspace", "--bins"];
+    if release {
+        words.push("--release");
+    }
+    cargo::run(&words, &[(WRAPPER, own), (STATIC, "1")])?;
+    let folder = if release { "release" } else { "debug" };
+    for (_, program) in PROGRAMS {
+        let built = cargo::binary(folder, program)?;
+        let bytes = fs::read(&built).map_err(failed(&built))?;
+        if let Some(loader) = loader(&bytes) {
+            let said = format!("{} is not static: it asks for {loader}", built.display());
+            return Err(Failure::new(said));
+        }
+        let target = bin.join(program);
+        // A new file: the old one may be running.
+        let _ = fs::remove_file(&target);
+        fs::copy(&built, &target).map_err(failed(&target))?;
+    }
+    Ok(())
+}
+
+/// Whether this process was started by cargo in the place of the compiler.
+pub(crate) fn is_compiler() -> bool {
+    std::env::var_os(STATIC).is_some()
+}
+
+/// Compiles as it was asked to, and links programs statically.
+pub(crate) fn compile(words: &[&str]) -> Outcome<ExitCode> {
+    let Some((compiler, words)) = words.split_first() else {
+        return Err(Failure::usage("no compiler was named"));
+    };
+    let mut command = Command::new(compiler);
+    command.args(words);
+    if links_program(words) {
+        command.args(["-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+    }
+    // It comes back only where there is no such program.
+    let error = command.exec();
+    Err(Failure::new(format!("{compiler}: {error}")))
+}
+
+/// Whether the compiler is asked for a program, and not for what kinds of output it knows.
+fn links_program(words: &[&str]) -> bool {
+    let has = |pair: [&str; 2]| words.windows(2).any(|words| words == pair);
+    has(["--crate-type", "bin"]) && !words.iter().any(|word| word.starts_with("--print"))
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |error| Failure::new(format!("{}: {error}", path.display()))
+}
+
+/// The program that an ELF file wants to be loaded by (its `PT_INTERP`); none for one that is static.
+fn loader(elf: &[u8]) -> Option<String> {
+    // Offsets and sizes of the 64-bit little-endian form, as elf(5) gives them.
+    const TYPE_INTERP: u64 = 3;
+    let number = |at: usize, bytes: usize| -> Option<u64> {
+        let field = elf.get(at..at.checked_add(bytes)?)?;
+        let digits = field.iter().rev();
+        Some(digits.fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    };
+    let place = |at: usize, bytes: usize| usize::try_from(number(at, bytes)?).ok();
+    let (table, size, count) = (place(32, 8)?, place(54, 2)?, place(56, 2)?);
+    for index in 0..count {
+        let header = table.checked_add(index.checked_mul(size)?)?;
+        if number(header, 4)? == TYPE_INTERP {
+            let (start, length) = (
+                place(header.checked_add(8)?, 8)?,
+                place(header.checked_add(32)?, 8)?,
+            );
+            let name = elf.get(start..start.checked_add(length)?)?;
+            return Some(
+                String::from_utf8_lossy(name)
+                    .trim_end_matches('\0')
+                    .to_owned(),
+            );
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_need_a_place() {
+        let options = Options::parse(&["--release", "--out", "x"]).unwrap();
+        assert_eq!((options.release, options.out), (true, "x".into()));
+        for wrong in [&[][..], &["--out"], &["--fast", "--out", "x"]] {
+            assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_programs_are_linked_statically() {
+        assert!(links_program(&[
+            "--crate-name",
+            "x",
+            "--crate-type",
+            "bin",
+            "--emit=link"
+        ]));
+        assert!(!links_program(&[
+            "--crate-name",
+            "x",
+            "--crate-type",
+            "lib"
+        ]));
+        let asked = [
+            "-",
+            "--print=file-names",
+            "--crate-type",
+            "bin",
+            "--crate-type",
+            "proc-macro",
+        ];
+        assert!(!links_program(&asked));
+    }
+
+    #[test]
+    fn a_dynamic_program_names_its_loader() {
+        // This test is one.
+        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(loader(&own).unwrap().contains("ld-linux"));
+        assert_eq!(loader(b""), None);
+        assert_eq!(loader(&own[..60]), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! What every server of the suite does besides its work: `health` asks a running one how it is, `man` and `completions`
+//! print what a package needs. None of them needs a shell beside it, so that an image may hold the program alone.
+
+use std::io::{self, Read as _, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use clap::{Command, Subcommand};
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+/// For the connection, and for each part of the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// An answer about health is a line or two.
+const MOST_BYTES: u64 = 64 << 10;
+
+/// A chore as a subcommand.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Chore {
+    /// Ask the running program on this machine whether it is well: exit code 0, or 1 and the reason
+    ///
+    /// It is found by `admin` as the program's own settings have it. 3 is the exit code where nobody answers.
+    Health {
+        /// Ask whether it should get clients, too
+        #[arg(long)]
+        ready: bool,
+    },
+    /// Print the manual page, as roff
+    Man,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Why a chore came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoreError {
+    /// The program answers that it is not well.
+    #[error("{0}")]
+    Unwell(String),
+    /// The settings do not say whom to ask.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody answers, or not in time.
+    #[error("no answer from {address}: {reason}")]
+    Unreachable {
+        /// Who was asked.
+        address: SocketAddr,
+        /// What the system said.
+        reason: String,
+    },
+    /// Standard output cannot be written to.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl ChoreError {
+    /// The exit code: 1 not well, 2 usage, 3 cannot connect.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unwell(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } => 3,
+        }
+    }
+}
+
+impl Chore {
+    /// Does it. `program` is the whole command line, `admin` tells where the admin HTTP of the running program listens
+    /// (or what is wrong with its settings; nothing where there is none), `out` is standard output.
+    ///
+    /// # Errors
+    /// See [`ChoreError`].
+    pub fn run(
+        &self,
+        mut program: Command,
+        admin: impl FnOnce() -> Result<Option<SocketAddr>, String>,
+        out: &mut impl Write,
+    ) -> Result<(), ChoreError> {
+        match self {
+            Self::Health { ready } => {
+                let listens = admin().map_err(ChoreError::Usage)?;
+                let Some(listens) = listens else {
+                    let said = "admin is not set, so there is nobody to ask";
+                    return Err(ChoreError::Usage(said.to_owned()));
+                };
+                let path = if *ready { "/readyz" } else { "/healthz" };
+                let said = ask(reachable(listens), path)?;
+                writeln!(out, "{}", said.trim())?;
+            }
+            Self::Man => page(program, out)?,
+            Self::Completions { shell } => {
+                let name = program.get_name().to_owned();
+                let mut text = Vec::new();
+                clap_complete::generate(*shell, &mut program, name, &mut text);
+                out.write_all(&text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The manual page of the program, its subcommands included: they have no pages of their own.
+fn page(mut program: Command, out: &mut impl Write) -> io::Result<()> {
+    program.build();
+    let man = Man::new(program.clone());
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    sections(&program, out)?;
+    man.render_version_section(out)
+}
+
+/// A section for each subcommand that does something: its help, line by line.
+fn sections(above: &Command, out: &mut impl Write) -> io::Result<()> {
+    for command in above.get_subcommands() {
+        // clap's own, which has one more for each of ours.
+        if command.get_name() == "help" {
+            continue;
+        }
+        if command.has_subcommands() {
+            sections(command, out)?;
+            continue;
+        }
+        let mut command = command.clone();
+        let name = command.get_bin_name().unwrap_or_default().to_uppercase();
+        writeln!(out, ".SH \"{}\"\n.nf", literal(&name))?;
+        for line in command.render_long_help().to_string().lines() {
+            writeln!(out, "{}", literal(line))?;
+        }
+        writeln!(out, ".fi")?;
+    }
+    Ok(())
+}
+
+/// A line that troff prints as it is.
+fn literal(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line,
+    }
+}
+
+/// Where to connect for what listens there.
+fn reachable(listens: SocketAddr) -> SocketAddr {
+    let ip = match listens.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listens.port())
+}
+
+/// The body of a good answer to `GET path`.
+fn ask(address: SocketAddr, path: &str) -> Result<String, ChoreError> {
+    let unreachable = |error: io::Error| ChoreError::Unreachable {
+        address,
+        reason: match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "not in time".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    let answer = exchange(address, path).map_err(unreachable)?;
+    let (status, body) = understood(&answer)
+        .ok_or_else(|| unreachable(io::Error::other("that is no admin HTTP")))?;
+    if (200..300).contains(&status) {
+        return Ok(body.to_owned());
+    }
+    Err(ChoreError::Unwell(match body.trim() {
+        "" => format!("{path}: status {status}"),
+        body => body.to_owned(),
+    }))
+}
+
+fn exchange(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // HTTP/1.0: the answer ends with its connection, and comes without chunks.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(MOST_BYTES).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Status and body of an HTTP answer.
+fn understood(answer: &str) -> Option<(u16, &str)> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+    Some((status, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    #[command(name = "netsocket-example", version = "7")]
+    struct Example {
+        /// A setting
+        #[arg(long)]
+        setting: Option<String>,
+        #[command(subcommand)]
+        chore: Option<Chore>,
+    }
+
+    fn run(words: &[&str], admin: Option<SocketAddr>) -> Result<String, ChoreError> {
+        let parsed = Example::try_parse_from([&["x"], words].concat()).unwrap();
+        assert_eq!(parsed.setting, None);
+        let mut out = Vec::new();
+        let command = <Example as clap::CommandFactory>::command();
+        let chore = parsed.chore.unwrap();
+        chore.run(command, || Ok(admin), &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    /// Answers one request with `answer`, and gives back what was asked.
+    fn server(answer: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        (address, asked)
+    }
+
+    #[test]
+    fn a_good_answer_is_printed_a_bad_one_is_the_reason() {
+        let (address, asked) = server("HTTP/1.0 200 OK\r\nx: y\r\n\r\nok\n");
+        assert_eq!(run(&["health"], Some(address)).unwrap(), "ok\n");
+        assert!(
+            asked
+                .join()
+                .unwrap()
+                .starts_with("GET /healthz HTTP/1.0\r\n")
+        );
+
+        let (address, asked) = server("HTTP/1.1 503 Service Unavailable\r\n\r\nstopping\n");
+        let error = run(&["health", "--ready"], Some(address)).unwrap_err();
+        assert!(
+            asked
+                .join()
+                .unwrap()
+                .starts_with("GET /readyz HTTP/1.0\r\n")
+        );
+        assert_eq!(
+            (error.exit_code(), error.to_string().as_str()),
+            (1, "stopping")
+        );
+
+        let (address, asked) = server("HTTP/1.1 500 Oh\r\n\r\n");
+        let error = run(&["health"], Some(address)).unwrap_err();
+        asked.join().unwrap();
+        assert_eq!(error.to_string(), "/healthz: status 500");
+    }
+
+    #[test]
+    fn nobody_and_somebody_else_are_told_apart() {
+        let (address, asked) = server("SSH-2.0-x\r\n\r\n");
+        let error = run(&["health"], Some(address)).unwrap_err();
+        asked.join().unwrap();
+        assert_eq!(error.exit_code(), 3);
+        assert!(
+            error.to_string().ends_with("that is no admin HTTP"),
+            "{error}"
+        );
+        // Its port is closed now.
+        let error = run(&["health"], Some(address)).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().contains("refused"), "{error}");
+        let error = run(&["health"], None).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_asked_on_this_machine() {
+        for (listens, asked) in [
+            ("0.0.0.0:8404", "127.0.0.1:8404"),
+            ("[::]:8404", "[::1]:8404"),
+            ("10.0.0.5:1", "10.0.0.5:1"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), asked);
+        }
+    }
+
+    #[test]
+    fn lines_of_a_page_are_no_requests() {
+        assert_eq!(literal(".nf"), "\\&.nf");
+        assert_eq!(literal("'x' --y"), "\\&'x' \\-\\-y");
+        assert_eq!(literal("a\\b"), "a\\eb");
+    }
+
+    #[test]
+    fn pages_name_every_flag() {
+        let man = run(&["man"], None).unwrap();
+        assert!(man.contains(".TH netsocket-example 1"), "{man}");
+        assert!(man.contains("\\-\\-setting"), "{man}");
+        // Subcommands stand in it, but those that clap makes.
+        assert!(man.contains(".SH \"NETSOCKET\\-EXAMPLE HEALTH\""), "{man}");
+        assert!(
+            man.contains("\\-\\-ready") && !man.contains("EXAMPLE HELP"),
+            "{man}"
+        );
+        for shell in ["bash", "zsh", "fish"] {
+            let text = run(&["completions", shell], None).unwrap();
+            assert!(
+                text.contains("setting") && text.contains("netsocket-example"),
+                "{shell}"
+            );
+        }
+    }
+}
