@@ -23,6 +23,9 @@ pub(crate) const PROGRAMS: [(&str, &str); 4] = [
 /// What cargo starts in the place of the compiler for packages of the workspace.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 
+/// What this program is called as that.
+const LINKER: &str = "netsocket-linker";
+
 /// Says to this program that it is that.
 const STATIC: &str = "NETSOCKET_XTASK_LINKS";
 
@@ -77,17 +80,13 @@ fn directories(out: &Path) -> Outcome {
 /// Links every program statically into `bin`, without what only a debugger reads.
 pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
     fs::create_dir_all(bin).map_err(failed(bin))?;
-    let own = std::env::current_exe();
-    let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
-    let own = own
-        .to_str()
-        .ok_or_else(|| Failure::new("the name of the build directory is not UTF-8"))?;
+    let path = linker()?;
     // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
     let mut words = vec!["build", "--workspace", "--bins"];
     if release {
         words.push("--release");
     }
-    cargo::run(&words, &[(WRAPPER, own), (STATIC, "1")])?;
+    cargo::run(&words, &[(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &path)])?;
     let folder = if release { "release" } else { "debug" };
     for (_, program) in PROGRAMS {
         let built = cargo::binary(folder, program)?;
@@ -102,6 +101,23 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
         fs::copy(&built, &target).map_err(failed(&target))?;
     }
     Ok(())
+}
+
+/// Puts this program where it can be found as [`LINKER`], and gives back the `PATH` that finds it. Cargo has the name of what
+/// it starts in the names of everything that comes of it: a path would make other bytes in every other directory.
+fn linker() -> Outcome<String> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
+    let folder = cargo::binary("static", "linker")?;
+    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let target = folder.join(LINKER);
+    let _ = fs::remove_file(&target);
+    fs::copy(&own, &target).map_err(failed(&target))?;
+    let found = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&found));
+    let path = std::env::join_paths(folders).ok();
+    let path = path.and_then(|path| path.into_string().ok());
+    path.ok_or_else(|| Failure::new("PATH, or the name of the build directory, is not UTF-8"))
 }
 
 /// Whether this process was started by cargo in the place of the compiler.
