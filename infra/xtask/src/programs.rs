@@ -108,7 +108,7 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
 fn linker() -> Outcome<String> {
     let own = std::env::current_exe();
     let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
-    let folder = cargo::binary("static", "linker")?;
+    let folder = cargo::binary("linker", "")?;
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let target = folder.join(LINKER);
     let _ = fs::remove_file(&target);
