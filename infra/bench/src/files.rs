@@ -58,11 +58,18 @@ impl Server {
     /// # Errors
     /// Where it is not built, or does not listen in time.
     pub async fn start(host: &Host, root: &Path) -> Outcome<Self> {
+        Self::start_at(host, root, host.ports.free()?).await
+    }
+
+    /// The same at an address that is known before.
+    ///
+    /// # Errors
+    /// Where it is not built, or does not listen in time.
+    pub async fn start_at(host: &Host, root: &Path, listen: SocketAddr) -> Outcome<Self> {
         let program = host.launcher.bench().with_file_name(FILESERVER);
         if !program.is_file() {
             return Err(Failure::new(format!("{} is not built", program.display())));
         }
-        let listen = host.ports.free()?;
         let address = listen.to_string();
         let arguments = [
             "--listen".as_ref(),

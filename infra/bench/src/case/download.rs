@@ -13,6 +13,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::fetch::fetch;
 use crate::files::{Lap, Server, blocking};
 use crate::host::Host;
+use crate::peer::{Closing, Peer};
 use crate::sources::{PLAIN, PLAIN_BYTES};
 use crate::tool::need;
 
@@ -29,13 +30,25 @@ pub enum Sender {
     Server(Verify),
     /// nginx, `sendfile on`.
     Nginx,
+    /// The file server behind the balancer, raw.
+    ServerRelayed,
+    /// nginx behind the balancer: what the relay can do where the server costs nothing of ours.
+    NginxRelayed,
+}
+
+impl Sender {
+    fn is_relayed(self) -> bool {
+        matches!(self, Self::ServerRelayed | Self::NginxRelayed)
+    }
 }
 
 /// Everyone, by name.
-pub const SENDERS: [(&str, Sender); 3] = [
+pub const SENDERS: [(&str, Sender); 5] = [
     ("netsocket raw", Sender::Server(Verify::None)),
     ("netsocket checked", Sender::Server(Verify::Blocks)),
     ("nginx sendfile", Sender::Nginx),
+    ("netsocket relayed", Sender::ServerRelayed),
+    ("nginx relayed", Sender::NginxRelayed),
 ];
 
 /// Has one of them send the plain file of `root`.
@@ -43,13 +56,24 @@ pub const SENDERS: [(&str, Sender); 3] = [
 /// # Errors
 /// Where it fails.
 pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
-    let mut server = match sender {
-        Sender::Server(_) => Server::start(host, root).await?,
-        Sender::Nginx => nginx(host, root).await?,
+    let listen = host.ports.free()?;
+    // The balancer first: it is ready before its backend is there.
+    let relay = if sender.is_relayed() {
+        Some(Peer::Netsocket.start(host, listen, Closing::Both).await?)
+    } else {
+        None
     };
-    let address = server.address;
+    let mut server = match sender {
+        Sender::Server(_) | Sender::ServerRelayed => Server::start_at(host, root, listen).await?,
+        Sender::Nginx | Sender::NginxRelayed => nginx(host, root, listen).await?,
+    };
+    let address = relay.as_ref().map_or(server.address, |relay| relay.address);
+    let verify = match sender {
+        Sender::Server(verify) => verify,
+        _ => Verify::None,
+    };
     let ask = move || match sender {
-        Sender::Server(verify) => {
+        Sender::Server(_) | Sender::ServerRelayed => {
             let request = Request::Get {
                 path: PLAIN.into(),
                 offset: 0,
@@ -59,7 +83,7 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
             };
             fetch(address, &request).map(|fetched| fetched.bytes)
         }
-        Sender::Nginx => http(address),
+        Sender::Nginx | Sender::NginxRelayed => http(address),
     };
     blocking(ask).await?;
     let (before, began) = (server.cpu()?, Instant::now());
@@ -80,9 +104,9 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
     })
 }
 
-async fn nginx(host: &Host, root: &Path) -> Outcome<Server> {
+async fn nginx(host: &Host, root: &Path, listen: SocketAddr) -> Outcome<Server> {
     let program = need(host.tools.nginx.as_ref(), "nginx")?;
-    let (listen, workers) = (host.ports.free()?, host.cores);
+    let workers = host.cores;
     // Its workers would become a user who may not enter our directory.
     let user = if geteuid().is_root() {
         "user root;\n"
