@@ -26,7 +26,6 @@ pub mod connect_times;
 mod control;
 mod crew;
 pub mod ctl;
-mod cut;
 mod descriptors;
 mod dial;
 pub mod discovery;

@@ -16,18 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// All, or those of one backend. Asks every worker; one that is over has none.
 pub(crate) async fn list(shared: &Shared, of: Option<BackendId>) -> Vec<SessionView> {
-    let mut answers = Vec::new();
-    for member in shared.crew.members() {
-        let (ask, answer) = oneshot::channel();
-        if member.mailbox.send(Mail::List(of, ask)).is_ok() {
-            answers.push(answer);
-        }
-    }
-    let mut all = Vec::new();
-    for answer in in_time(answers).await {
-        all.extend(answer);
-    }
-    all
+    let all = ask_all(shared, |answer| Mail::List(of, answer)).await;
+    all.into_iter().flatten().collect()
 }
 
 /// Ends these sessions; with `of`, only if they are that backend's. How many there were.
@@ -44,6 +34,25 @@ pub(crate) async fn end(shared: &Shared, ids: &[SessionId], of: Option<BackendId
     }
     let known = in_time(answers).await.into_iter();
     known.filter(|&known| known).count()
+}
+
+/// Ends all sessions of a backend, also those that are just connecting to it. How many there were. Whoever wants none to come
+/// after them has seen to it that the backend gets no more.
+pub(crate) async fn end_all(shared: &Shared, of: BackendId) -> usize {
+    let ended = ask_all(shared, |answer| Mail::KillBackend(of, answer)).await;
+    ended.into_iter().sum()
+}
+
+/// What the workers answer; one that is over has nothing to say.
+async fn ask_all<T>(shared: &Shared, mail: impl Fn(oneshot::Sender<T>) -> Mail) -> Vec<T> {
+    let mut answers = Vec::new();
+    for member in shared.crew.members() {
+        let (ask, answer) = oneshot::channel();
+        if member.mailbox.send(mail(ask)).is_ok() {
+            answers.push(answer);
+        }
+    }
+    in_time(answers).await
 }
 
 /// The answers that come.

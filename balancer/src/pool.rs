@@ -4,7 +4,6 @@
 //! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); whenever that changes who may
 //! be picked, it swaps in a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
 
-mod drain;
 mod history;
 mod leaving;
 mod snapshot;
@@ -18,7 +17,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use drain::{DrainEnd, Drained};
 pub use history::PastTransition;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;

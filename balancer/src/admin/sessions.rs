@@ -105,9 +105,6 @@ pub(super) async fn kill_all(
         Ok(backend) => backend,
         Err(wrong) => return wrong.into_response(),
     };
-    let of = Some(backend.id());
-    let all = open_sessions::list(&admin.shared, of).await;
-    let ids: Vec<SessionId> = all.into_iter().map(|view| view.id).collect();
-    let ended = open_sessions::end(&admin.shared, &ids, of).await;
+    let ended = open_sessions::end_all(&admin.shared, backend.id()).await;
     Json(Ended { ended }).into_response()
 }

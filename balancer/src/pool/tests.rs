@@ -281,37 +281,3 @@ fn by_name_each_is_shown_once() {
     assert_eq!(pool.leaving().len(), 2);
     drop(holds);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_waits_for_the_last_session_the_deadline_or_a_recall() {
-    let limit = Duration::from_secs(10);
-    let pool = Arc::new(up(&["a", "b"]));
-    let [a, b] = [0, 1].map(|index| pool.backends()[index].id());
-    let hold = pool.pick(CLIENT, &[b]).unwrap();
-    let drained = pool.drain(a, "ops", limit).await.unwrap();
-    assert_eq!(
-        (drained.end, drained.active, drained.took),
-        (DrainEnd::Deadline, 1, limit)
-    );
-    assert_eq!(pool.backends()[0].report().state, State::Draining);
-
-    let waits = |who: &'static str| {
-        let pool = Arc::clone(&pool);
-        tokio::spawn(async move { pool.drain(a, who, limit).await.unwrap() })
-    };
-    let waiting = waits("ops");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    pool.set_admin_state(a, AdminState::Ready, "somebody")
-        .unwrap();
-    assert_eq!(waiting.await.unwrap().end, DrainEnd::Recalled);
-
-    let waiting = waits("ops");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!waiting.is_finished());
-    drop(hold);
-    let drained = waiting.await.unwrap();
-    assert_eq!((drained.end, drained.active), (DrainEnd::Empty, 0));
-    assert!(drained.took < Duration::from_secs(2));
-    let unknown = pool.drain(BackendId(99), "ops", limit).await;
-    assert_eq!(unknown, Err(UnknownBackend));
-}

@@ -20,9 +20,9 @@ use self::changes::{in_force, keys_changed};
 use crate::backend::{Backend, BackendSpec};
 use crate::bound::{BindError, resolve, token};
 use crate::config::{Config, Removed};
-use crate::cut::cut_backend;
 use crate::discovery::{Dns, Group, Setup};
 use crate::health::Checks;
+use crate::open_sessions;
 use crate::shared::Shared;
 
 /// Reads and judges the settings anew.
@@ -180,7 +180,7 @@ impl Reloader {
         let mut cut = 0;
         if config.operations.removed == Removed::Cut {
             for backend in known.iter().filter(gone) {
-                cut += cut_backend(shared, backend.id()).await;
+                cut += open_sessions::end_all(shared, backend.id()).await;
             }
         }
         let changes = Changes {

@@ -25,30 +25,42 @@ const TIMES: u32 = 4;
 
 /// Who sends the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sender {
+pub enum Source {
     /// The file server.
     Server(Verify),
     /// nginx, `sendfile on`.
     Nginx,
-    /// The file server behind the balancer, raw.
-    ServerRelayed,
-    /// nginx behind the balancer: what the relay can do where the server costs nothing of ours.
-    NginxRelayed,
 }
 
-impl Sender {
-    fn is_relayed(self) -> bool {
-        matches!(self, Self::ServerRelayed | Self::NginxRelayed)
+/// How it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    source: Source,
+    /// Through the balancer.
+    relayed: bool,
+}
+
+const fn direct(source: Source) -> Sender {
+    Sender {
+        source,
+        relayed: false,
+    }
+}
+
+const fn relayed(source: Source) -> Sender {
+    Sender {
+        source,
+        relayed: true,
     }
 }
 
 /// Everyone, by name.
 pub const SENDERS: [(&str, Sender); 5] = [
-    ("netsocket raw", Sender::Server(Verify::None)),
-    ("netsocket checked", Sender::Server(Verify::Blocks)),
-    ("nginx sendfile", Sender::Nginx),
-    ("netsocket relayed", Sender::ServerRelayed),
-    ("nginx relayed", Sender::NginxRelayed),
+    ("netsocket raw", direct(Source::Server(Verify::None))),
+    ("netsocket checked", direct(Source::Server(Verify::Blocks))),
+    ("nginx sendfile", direct(Source::Nginx)),
+    ("netsocket relayed", relayed(Source::Server(Verify::None))),
+    ("nginx relayed", relayed(Source::Nginx)),
 ];
 
 /// Has one of them send the plain file of `root`.
@@ -58,22 +70,18 @@ pub const SENDERS: [(&str, Sender); 5] = [
 pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
     let listen = host.ports.free()?;
     // The balancer first: it is ready before its backend is there.
-    let relay = if sender.is_relayed() {
+    let relay = if sender.relayed {
         Some(Peer::Netsocket.start(host, listen, Closing::Both).await?)
     } else {
         None
     };
-    let mut server = match sender {
-        Sender::Server(_) | Sender::ServerRelayed => Server::start_at(host, root, listen).await?,
-        Sender::Nginx | Sender::NginxRelayed => nginx(host, root, listen).await?,
+    let mut server = match sender.source {
+        Source::Server(_) => Server::start_at(host, root, listen).await?,
+        Source::Nginx => nginx(host, root, listen).await?,
     };
-    let address = relay.as_ref().map_or(server.address, |relay| relay.address);
-    let verify = match sender {
-        Sender::Server(verify) => verify,
-        _ => Verify::None,
-    };
-    let ask = move || match sender {
-        Sender::Server(_) | Sender::ServerRelayed => {
+    let address = relay.as_ref().map_or(listen, |relay| relay.address);
+    let ask = move || match sender.source {
+        Source::Server(verify) => {
             let request = Request::Get {
                 path: PLAIN.into(),
                 offset: 0,
@@ -83,7 +91,7 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
             };
             fetch(address, &request).map(|fetched| fetched.bytes)
         }
-        Sender::Nginx | Sender::NginxRelayed => http(address),
+        Source::Nginx => http(address),
     };
     blocking(ask).await?;
     let (before, began) = (server.cpu()?, Instant::now());
