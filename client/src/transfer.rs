@@ -326,11 +326,11 @@ impl<L: Listener> Running<'_, '_, L> {
                 }
                 self.course.step_back();
                 self.journey.bytes_twice += before.bytes - self.course.place().bytes;
-                self.was_lost(&error);
+                self.was_lost(&error, Duration::ZERO);
                 line.hang_up();
             }
             Verdict::GoOn(pause) => {
-                self.was_lost(&error);
+                self.was_lost(&error, pause);
                 line.hang_up();
                 sleep(pause).await;
             }
@@ -354,7 +354,8 @@ impl<L: Listener> Running<'_, '_, L> {
         Ok(())
     }
 
-    fn was_lost(&mut self, error: &Error) {
+    /// An attempt has failed, and the next one comes after `pause`.
+    fn was_lost(&mut self, error: &Error, pause: Duration) {
         if self.course.whole().is_none() {
             if !self.has_asked_again {
                 self.has_asked_again = true;
@@ -368,7 +369,7 @@ impl<L: Listener> Running<'_, '_, L> {
             since: heard,
             is_told: false,
         });
-        if !lost.is_told && lost.since.elapsed() >= WORTH_TELLING {
+        if !lost.is_told && lost.since.elapsed() + pause >= WORTH_TELLING {
             lost.is_told = true;
             let reason = &lost.reason;
             self.ears
