@@ -63,11 +63,6 @@ impl fmt::Display for ServerAddress {
 pub struct Servers(Vec<ServerAddress>);
 
 impl Servers {
-    /// All of them, in the order given.
-    pub fn iter(&self) -> impl Iterator<Item = &ServerAddress> {
-        self.0.iter()
-    }
-
     /// How many there are; at least one.
     #[must_use]
     pub fn count(&self) -> usize {

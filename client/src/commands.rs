@@ -7,6 +7,7 @@ use netsocket_protocol::command::COMMANDS as ORIGINAL;
 use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
 
 use crate::options::OptionSpec;
+use crate::task::ARCHIVE_COMMANDS;
 
 /// What the words of a command are that are no options, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -344,7 +345,6 @@ pub static TODAY: [CommandSpec; 15] = [
     },
 ];
 
-/// How the original commands are completed, beside what the protocol says of them.
 static OF_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
 
 /// Every command, in the order of help.
@@ -352,14 +352,16 @@ pub fn all() -> impl Iterator<Item = CommandSpec> {
     TODAY.into_iter().chain(original())
 }
 
+/// How the original commands are completed, beside what the protocol says of them.
 fn original() -> impl Iterator<Item = CommandSpec> {
     ORIGINAL.into_iter().map(|usage| CommandSpec {
         name: usage.name,
         arguments: usage.arguments,
         about: usage.about,
-        options: match usage.name {
-            "dirlist" | "w24fn" | "quitc" => &[],
-            _ => OF_OUTPUT,
+        options: if ARCHIVE_COMMANDS.contains(&usage.name) {
+            OF_OUTPUT
+        } else {
+            &[]
         },
         operand: match usage.name {
             "dirlist" => Operand::Word(&["-a", "-t"]),

@@ -187,6 +187,23 @@ impl Console {
         Ok(())
     }
 
+    /// Prints that the archive of `answer` was unpacked.
+    ///
+    /// # Errors
+    /// As [`Self::tell`].
+    pub fn unpacked(&mut self, word: &str, answer: &Answer, saved: &Saved) -> Result<(), Error> {
+        let text = if self.quiet {
+            Vec::new()
+        } else {
+            format!("{}\n", wording::unpacked_sentence(saved)).into_bytes()
+        };
+        let json = json::answer_line(word, answer);
+        let told = self.tell(&Told { text, json });
+        // They tell what is there, whoever reads the result.
+        self.warnings(saved);
+        told
+    }
+
     /// Prints that the file at `path` of the server was saved.
     ///
     /// # Errors

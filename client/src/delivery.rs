@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::console::Stdout;
+
 /// The place of an archive or of a plain file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
@@ -12,6 +14,17 @@ pub enum Destination {
     Stdout,
     /// The directory that an archive is unpacked into while it comes; made where it is missing.
     Extract(PathBuf),
+}
+
+impl Destination {
+    /// Who has standard output while something comes there.
+    #[must_use]
+    pub fn stdout(&self) -> Stdout {
+        match self {
+            Self::Stdout => Stdout::Archive,
+            Self::File(_) | Self::Extract(_) => Stdout::Free,
+        }
+    }
 }
 
 /// A destination and its conditions.

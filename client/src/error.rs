@@ -13,6 +13,7 @@ use netsocket_protocol::name::Name;
 use crate::address::ServerAddress;
 use crate::archive::Damage;
 use crate::exit::Exit;
+use crate::wording;
 
 /// Where the cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,11 +334,7 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let files = if count == 1 {
-        "1 file"
-    } else {
-        &format!("{count} files")
-    };
+    let files = wording::files(count);
     let (directory, names) = (shown(directory), names.join(", "));
     format!(
         "{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"

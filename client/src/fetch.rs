@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
-use netsocket_protocol::message::{Request, Verify};
+use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
 use crate::answer::Saved;
@@ -108,13 +108,7 @@ impl Queue {
             if self.unmet.borrow().is_some() {
                 return;
             }
-            let request = Request::Get {
-                path: path.clone(),
-                offset: 0,
-                length: None,
-                identity: None,
-                verify: Verify::Blocks,
-            };
+            let request = Request::get(path.clone());
             let name = path.to_string();
             let job = Job {
                 request: &request,

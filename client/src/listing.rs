@@ -36,6 +36,25 @@ impl Session {
     }
 }
 
+impl Session {
+    /// All entries of a list, to its end.
+    ///
+    /// # Errors
+    /// As [`Self::list`] and [`Listing::next`].
+    pub async fn entries(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<Vec<FileEntry>, Error> {
+        let mut listing = self.list(request, listener).await?;
+        let mut entries = Vec::new();
+        while let Some(part) = listing.next().await? {
+            entries.extend(part);
+        }
+        Ok(entries)
+    }
+}
+
 impl Listing<'_> {
     /// The next part; `None` behind the last one.
     ///

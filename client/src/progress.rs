@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use tokio::time::Instant;
 
 use crate::course::{Place, Whole};
-use crate::wording::size;
+use crate::wording::{self, size};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -243,7 +243,7 @@ impl Figures {
             }
             Total::Blocks { blocks: all, files } => {
                 let share = percent(self.blocks, all);
-                let _ = write!(line, "{received}, {share}% of {}", count_files(files));
+                let _ = write!(line, "{received}, {share}% of {}", wording::files(files));
                 // Files are about as dense everywhere; which block ends which file only the server knows.
                 if files > 1 && self.blocks < all {
                     let so_far =
@@ -262,13 +262,6 @@ impl Figures {
             let _ = write!(line, ", {} left", clock(left));
         }
         line
-    }
-}
-
-fn count_files(files: u64) -> String {
-    match files {
-        1 => "1 file".to_owned(),
-        files => format!("{files} files"),
     }
 }
 

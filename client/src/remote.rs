@@ -59,15 +59,6 @@ pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The path of a name in a directory.
-#[must_use]
-pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    match directory {
-        b"" => name.to_vec(),
-        directory => [directory, b"/", name].concat(),
-    }
-}
-
 /// The glob in the last part of a typed path and the directory before it, where there is one.
 #[must_use]
 pub fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {

@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::colours::is_directory;
 use crate::completion::MOST;
-use crate::error::Error;
 use crate::progress::Progress;
 use crate::remote;
 use crate::session::{Listener, Session};
@@ -116,7 +115,7 @@ async fn answer(
             hidden: false,
             limit: Some(MOST as u64),
         };
-        let Ok(Ok(entries)) = timeout(ANSWER, entries(&mut session, &request)).await else {
+        let Ok(Ok(entries)) = timeout(ANSWER, session.entries(&request, &mut Silent)).await else {
             continue;
         };
         let is_whole = entries.len() < MOST;
@@ -134,15 +133,6 @@ async fn answer(
         // It may have waited long enough.
         let _ = sender.send(names);
     }
-}
-
-async fn entries(session: &mut Session, request: &Request) -> Result<Vec<FileEntry>, Error> {
-    let mut listing = session.list(request, &mut Silent).await?;
-    let mut entries = Vec::new();
-    while let Some(part) = listing.next().await? {
-        entries.extend(part);
-    }
-    Ok(entries)
 }
 
 /// The base name; `None` where it is no text, which nobody could type.

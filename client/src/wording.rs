@@ -2,7 +2,9 @@
 
 use netsocket_protocol::message::{FileEntry, Problem, Warning};
 use netsocket_protocol::name::Name;
-use netsocket_protocol::text::{FILE_NOT_FOUND, NO_FILE_FOUND, birth_time, file_lines, rights};
+use netsocket_protocol::text::{
+    FILE_NOT_FOUND, NO_FILE_FOUND, birth_time, file_lines, rights, time,
+};
 
 use crate::answer::{Answer, Journey, Saved};
 use crate::colours::is_directory;
@@ -170,7 +172,9 @@ fn times(count: u32) -> String {
     }
 }
 
-fn files(count: u64) -> String {
+/// A number of files, in words.
+#[must_use]
+pub fn files(count: u64) -> String {
     match count {
         1 => "1 file".to_owned(),
         count => format!("{count} files"),
@@ -198,11 +202,7 @@ pub fn facts(entry: &FileEntry, names: Names) -> Vec<u8> {
         "file"
     };
     let born = birth_time(entry);
-    let modified = birth_time(&FileEntry {
-        born: entry.modified.clone(),
-        birth_known: true,
-        ..entry.clone()
-    });
+    let modified = time(&entry.modified);
     let path = match entry.path.as_bytes() {
         b"" => b"/".to_vec(),
         _ => bytes_of(&entry.path, names),

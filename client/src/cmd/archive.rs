@@ -6,14 +6,11 @@ use netsocket_protocol::message::{Compression, Request};
 
 use super::{Done, Failure};
 use crate::answer::Answer;
-use crate::console::{Stdout, Told};
 use crate::delivery::{Delivery, Destination};
 use crate::error::Error;
-use crate::json;
 use crate::program::Program;
 use crate::target::STDOUT;
 use crate::task::Archive;
-use crate::wording;
 
 impl Program {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
@@ -29,10 +26,7 @@ impl Program {
             (None, Some(output)) => self.destination(&output)?,
             (None, None) => Destination::File(self.here(&default_name(compression))),
         };
-        let stdout = match destination {
-            Destination::Stdout => Stdout::Archive,
-            _ => Stdout::Free,
-        };
+        let stdout = destination.stdout();
         let mut query = archive.query;
         query.below = self.below(archive.below.as_deref());
         let request = Request::Archive {
@@ -43,36 +37,20 @@ impl Program {
             resume: None,
         };
         let delivery = Delivery {
-            destination,
             resume: archive.fetching.resume,
             force: archive.fetching.force,
-            make_directory: false,
+            ..Delivery::to(destination)
         };
         let performed = self
             .session
             .perform(&request, &delivery, &mut self.console)
             .await;
         let answer = performed.map_err(|error| Failure { error, stdout })?;
-        let told = match (&answer, &delivery.destination) {
+        match (&answer, &delivery.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
-                let text = format!("{}\n", wording::unpacked_sentence(saved));
-                let json = json::answer_line(word, &answer);
-                Some((text, json, saved.clone()))
+                self.console.unpacked(word, &answer, saved)
             }
-            _ => None,
-        };
-        match told {
-            None => self.console.answer(word, &answer, stdout),
-            Some((text, json, saved)) => {
-                let text = if self.console.quiet {
-                    Vec::new()
-                } else {
-                    text.into_bytes()
-                };
-                let told = self.console.tell(&Told { text, json });
-                self.console.warnings(&saved);
-                told
-            }
+            _ => self.console.answer(word, &answer, stdout),
         }
         .map_err(|error| Failure { error, stdout })?;
         Ok(answer.exit())

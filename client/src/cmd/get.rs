@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::{Request, Verify};
+use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
@@ -59,27 +59,17 @@ impl Program {
     async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for word in typed {
-            let path = self.there(word);
-            // A file may be called like a pattern: what is there comes first.
-            match remote::pattern(word) {
-                Some((directory, glob)) if self.entry(&path).await?.is_none() => {
-                    let request = Request::List {
-                        path: Name(self.there(directory)),
-                        glob: Some(glob.to_owned()),
-                        itself: false,
-                        hidden: false,
-                        limit: None,
-                    };
-                    for entry in self.entries(&request).await? {
-                        if is_directory(&entry) {
-                            let text = format!("{} is a directory and is left out", entry.path);
-                            self.console.notice_line(&text);
-                        } else {
-                            files.push(entry.path.0);
-                        }
-                    }
+            let Some(entries) = self.matching(word, false).await? else {
+                files.push(self.there(word));
+                continue;
+            };
+            for entry in entries {
+                if is_directory(&entry) {
+                    let text = format!("{} is a directory and is left out", entry.path);
+                    self.console.notice_line(&text);
+                } else {
+                    files.push(entry.path.0);
                 }
-                _ => files.push(path),
             }
         }
         let mut known = std::collections::HashSet::new();
@@ -110,22 +100,12 @@ impl Program {
         destination: Destination,
         fetching: &Fetching,
     ) -> Done {
-        let stdout = match destination {
-            Destination::Stdout => Stdout::Archive,
-            _ => Stdout::Free,
-        };
-        let request = Request::Get {
-            path: Name::from(path),
-            offset: 0,
-            length: None,
-            identity: None,
-            verify: Verify::Blocks,
-        };
+        let stdout = destination.stdout();
+        let request = Request::get(Name::from(path));
         let delivery = Delivery {
-            destination,
             resume: fetching.resume,
             force: fetching.force,
-            make_directory: false,
+            ..Delivery::to(destination)
         };
         let performed = self
             .session
@@ -133,7 +113,6 @@ impl Program {
             .await;
         let saved = match performed {
             Ok(Answer::Saved(saved)) => saved,
-            Err(error) if is_missing(&error) => None,
             Err(error) => return Err(Failure { error, stdout }),
             Ok(_) => None,
         };

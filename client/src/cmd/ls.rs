@@ -63,26 +63,21 @@ impl Program {
     }
 
     async fn listed(&mut self, typed: &[u8], list: &List) -> Result<Listed, Error> {
-        let request = |path: &[u8], glob: Option<&str>| Request::List {
-            path: Name::from(path),
-            glob: glob.map(str::to_owned),
-            itself: false,
-            hidden: list.hidden || super::is_hidden(path),
-            limit: None,
-        };
-        let path = self.there(typed);
-        // A file may be called like a pattern: what is there comes first.
-        if let Some((directory, glob)) = remote::pattern(typed)
-            && self.entry(&path).await?.is_none()
-        {
-            let directory = self.there(directory);
-            let entries = self.entries(&request(&directory, Some(glob))).await?;
+        if let Some(entries) = self.matching(typed, list.hidden).await? {
             return Ok(Listed {
                 entries: self.named_from_here(entries),
                 is_inside: false,
             });
         }
-        let entries = match self.entries(&request(&path, None)).await {
+        let path = self.there(typed);
+        let request = Request::List {
+            path: Name::from(path.as_slice()),
+            glob: None,
+            itself: false,
+            hidden: list.hidden || super::is_hidden(&path),
+            limit: None,
+        };
+        let entries = match self.entries(&request).await {
             Err(error) if is_missing(&error) => return Err(missing(&path)),
             entries => entries?,
         };

@@ -55,12 +55,7 @@ impl Program {
 
     /// All entries that answer a request.
     async fn entries(&mut self, request: &Request) -> Result<Vec<FileEntry>, Error> {
-        let mut listing = self.session.list(request, &mut self.console).await?;
-        let mut entries = Vec::new();
-        while let Some(part) = listing.next().await? {
-            entries.extend(part);
-        }
-        Ok(entries)
+        self.session.entries(request, &mut self.console).await
     }
 
     /// The one entry at a path below the root; `None` where there is none.
@@ -78,6 +73,31 @@ impl Program {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What a typed pattern means; `None` where it is none. A file may be called like a pattern: what is there comes
+    /// first. Names with a dot are listed with `hidden`, and where the directory itself is behind one.
+    async fn matching(
+        &mut self,
+        typed: &[u8],
+        hidden: bool,
+    ) -> Result<Option<Vec<FileEntry>>, Error> {
+        let Some((directory, glob)) = remote::pattern(typed) else {
+            return Ok(None);
+        };
+        let path = self.there(typed);
+        if self.entry(&path).await?.is_some() {
+            return Ok(None);
+        }
+        let directory = self.there(directory);
+        let request = Request::List {
+            hidden: hidden || is_hidden(&directory),
+            path: Name(directory),
+            glob: Some(glob.to_owned()),
+            itself: false,
+            limit: None,
+        };
+        self.entries(&request).await.map(Some)
     }
 
     /// `cd`

@@ -183,18 +183,7 @@ async fn help_and_the_ends_need_no_server() {
 
 #[tokio::test]
 async fn what_the_server_is_asked_is_what_was_typed() {
-    let (asked, mut requests) = mpsc::unbounded_channel();
-    let server = Fake::start(move |_, mut peer| {
-        let asked = asked.clone();
-        async move {
-            peer.greet().await;
-            while let Some(request) = peer.request().await {
-                peer.answer(&request).await;
-                asked.send(request).unwrap();
-            }
-        }
-    })
-    .await;
+    let (server, mut requests) = Fake::recording().await;
     let mut client = Client::new(server.address);
     client.run("w24fn 'a b'").await;
     let Some(Request::Find {

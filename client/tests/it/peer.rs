@@ -15,6 +15,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::tree::is_in_tree;
@@ -320,6 +321,23 @@ impl Fake {
             peer.serve().await;
         })
         .await
+    }
+
+    /// One that answers everything as it should, and what it is asked.
+    pub(crate) async fn recording() -> (Self, UnboundedReceiver<Request>) {
+        let (asked, requests) = unbounded_channel();
+        let server = Self::start(move |_, mut peer| {
+            let asked = asked.clone();
+            async move {
+                peer.greet().await;
+                while let Some(request) = peer.request().await {
+                    let _ = asked.send(request.clone());
+                    peer.answer(&request).await;
+                }
+            }
+        })
+        .await;
+        (server, requests)
     }
 
     /// Connections so far.

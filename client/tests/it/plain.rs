@@ -2,7 +2,6 @@
 
 use netsocket_client::exit::Exit;
 use netsocket_protocol::message::Request;
-use tokio::sync::mpsc;
 
 use crate::client::Client;
 use crate::peer::Fake;
@@ -117,18 +116,7 @@ async fn a_directory_of_the_server_can_be_gone_to() {
 
 #[tokio::test]
 async fn find_asks_for_what_was_typed_and_prints_as_it_comes() {
-    let (asked, mut requests) = mpsc::unbounded_channel();
-    let server = Fake::start(move |_, mut peer| {
-        let asked = asked.clone();
-        async move {
-            peer.greet().await;
-            while let Some(request) = peer.request().await {
-                peer.answer(&request).await;
-                asked.send(request).unwrap();
-            }
-        }
-    })
-    .await;
+    let (server, mut requests) = Fake::recording().await;
     let mut client = Client::new(server.address);
     let line =
         "find '*.mp3' --larger 1M --born-after 2024-01-01 --below music --sort size --limit 7";
@@ -344,19 +332,35 @@ async fn get_says_what_cannot_be_fetched() {
 }
 
 #[tokio::test]
-async fn archive_takes_its_format_from_the_name() {
-    let (asked, mut requests) = mpsc::unbounded_channel();
-    let server = Fake::start(move |_, mut peer| {
-        let asked = asked.clone();
-        async move {
-            peer.greet().await;
-            while let Some(request) = peer.request().await {
-                asked.send(request.clone()).unwrap();
-                peer.answer(&request).await;
+async fn a_pattern_in_a_hidden_directory_means_what_is_hidden_too() {
+    let (server, mut requests) = Fake::recording().await;
+    let mut client = Client::new(server.address);
+    for (line, expected) in [
+        ("get '.dir/*'", true),
+        ("ls '.dir/*'", true),
+        ("get 'music/*'", false),
+        ("ls 'music/*'", false),
+        ("ls -a 'music/*'", true),
+    ] {
+        client.run(line).await;
+        let asked = loop {
+            match requests.recv().await {
+                Some(Request::List {
+                    glob: Some(_),
+                    hidden,
+                    ..
+                }) => break hidden,
+                Some(_) => {}
+                None => panic!("{line}: no list was asked for"),
             }
-        }
-    })
-    .await;
+        };
+        assert_eq!(asked, expected, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn archive_takes_its_format_from_the_name() {
+    let (server, mut requests) = Fake::recording().await;
     let mut client = Client::new(server.address);
     let home = client.home().display().to_string();
     client.run(&format!("lcd '{home}'")).await;

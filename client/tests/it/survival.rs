@@ -362,42 +362,23 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     assert_eq!(lines.len(), 3, "{said}");
     assert!(dead.accepted() > 2, "tried {} times", dead.accepted());
 
-    let (well, requests) = faulty_never().await;
+    let (well, mut requests) = Fake::recording().await;
     let mut client = client.moved_to(well.address);
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     let said = client.err.text();
     assert!(said.contains("13 B are here already"), "{said}");
     assert_eq!(std::fs::read(client.target()).unwrap(), archive_bytes());
     assert_eq!(client.files(), ["temp.tar.gz"]);
-    let requests = requests.lock().unwrap();
-    let [
-        Request::Archive {
-            resume: Some(resume),
-            ..
-        },
-    ] = &requests[..]
+    let request = requests.recv().await;
+    let Some(Request::Archive {
+        resume: Some(resume),
+        ..
+    }) = request
     else {
-        panic!("{requests:?}");
+        panic!("{request:?}");
     };
     assert_eq!(resume.block, 1);
-}
-
-/// A server that is well, and what it was asked.
-async fn faulty_never() -> (Fake, Requests) {
-    let requests = Requests::default();
-    let asked = Arc::clone(&requests);
-    let server = Fake::start(move |_, mut peer| {
-        let asked = Arc::clone(&asked);
-        async move {
-            peer.greet().await;
-            while let Some(request) = peer.request().await {
-                asked.lock().unwrap().push(request.clone());
-                peer.answer(&request).await;
-            }
-        }
-    })
-    .await;
-    (server, requests)
+    assert!(requests.try_recv().is_err(), "one request was enough");
 }
 
 #[tokio::test]
@@ -411,7 +392,7 @@ async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
         let mut client = Client::new(dead.address);
         leave_a_part(&mut client).await;
         client.err.take();
-        let (well, requests) = faulty_never().await;
+        let (well, mut requests) = Fake::recording().await;
         let mut client = client.moved_to(well.address);
         let part = client
             .target()
@@ -432,7 +413,7 @@ async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
         let performed = session.perform(&request, &delivery, &mut told).await;
         assert_eq!(saved(performed.unwrap()).journey.kept, 0, "{case}");
         assert_eq!(client.files(), ["temp.tar.gz"], "{case}");
-        assert_eq!(requests.lock().unwrap()[0], request, "{case}: all of it");
+        assert_eq!(requests.recv().await.unwrap(), request, "{case}: all of it");
         match told.0.first() {
             Some(line) => assert!(line.contains(said) && !said.is_empty(), "{line}"),
             None => assert!(said.is_empty(), "{case}"),

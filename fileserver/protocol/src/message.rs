@@ -120,6 +120,18 @@ pub enum Request {
 }
 
 impl Request {
+    /// A whole plain file, in blocks with checksums.
+    #[must_use]
+    pub fn get(path: Name) -> Self {
+        Self::Get {
+            path,
+            offset: 0,
+            length: None,
+            identity: None,
+            verify: Verify::Blocks,
+        }
+    }
+
     /// The whole archive of a query as the old commands make it: base names, gzip at its default level.
     #[must_use]
     pub fn archive(query: Query) -> Self {

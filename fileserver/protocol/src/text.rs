@@ -25,14 +25,20 @@ pub fn file_lines(file: &FileEntry, path: &[u8]) -> Vec<u8> {
     lines
 }
 
+/// A time of an entry in the form of `stat -c %y`; what is no time stays as it came.
+#[must_use]
+pub fn time(text: &str) -> String {
+    chrono::DateTime::parse_from_rfc3339(text).map_or_else(
+        |_| text.to_owned(),
+        |time| time.format("%Y-%m-%d %H:%M:%S%.9f %z").to_string(),
+    )
+}
+
 /// The birth time in the form of `stat -c %w`: `2026-11-22 11:13:29.123456789 +0000`; where the file system keeps none,
 /// the time of the last modification, said so.
 #[must_use]
 pub fn birth_time(file: &FileEntry) -> String {
-    let time = chrono::DateTime::parse_from_rfc3339(&file.born).map_or_else(
-        |_| file.born.clone(),
-        |born| born.format("%Y-%m-%d %H:%M:%S%.9f %z").to_string(),
-    );
+    let time = time(&file.born);
     if file.birth_known {
         time
     } else {
