@@ -74,6 +74,32 @@ impl Chore {
     ///
     /// # Errors
     /// See [`ChoreError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use clap::{CommandFactory as _, Parser};
+    /// use netsocket_settings::Chore;
+    ///
+    /// /// What a program of ours has on its command line, among other things.
+    /// #[derive(Parser)]
+    /// #[command(name = "example", version = "7")]
+    /// struct Arguments {
+    ///     #[command(subcommand)]
+    ///     chore: Chore,
+    /// }
+    ///
+    /// let arguments = Arguments::parse_from(["example", "man"]);
+    /// let mut page = Vec::new();
+    /// arguments.chore.run(Arguments::command(), || Ok(None), &mut page)?;
+    /// assert!(String::from_utf8(page)?.contains(".TH example 1"));
+    ///
+    /// // Without admin HTTP there is nobody to ask.
+    /// let health = Arguments::parse_from(["example", "health"]).chore;
+    /// let error = health.run(Arguments::command(), || Ok(None), &mut Vec::new()).unwrap_err();
+    /// assert_eq!(error.exit_code(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(
         &self,
         mut program: Command,
