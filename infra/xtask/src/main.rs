@@ -9,6 +9,7 @@ mod checks;
 mod deb;
 mod demo;
 mod dist;
+mod examples;
 mod layout;
 mod metrics;
 mod process;
@@ -32,7 +33,7 @@ The project's tasks:
   cargo xtask bench [CASE…] [OPTIONS]
       Measures the balancer beside its peers, side by side; `cargo xtask bench --help` lists cases and options
 
-  cargo xtask lint    format, clippy, rustdoc, dependencies, every shipped configuration
+  cargo xtask lint    format, clippy, rustdoc and its examples, dependencies, every shipped configuration
   cargo xtask ci      lint, then test
 
   cargo xtask programs [--release] --out DIR
