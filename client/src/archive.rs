@@ -140,7 +140,7 @@ impl Verifier {
 
     /// What has taken all the bytes of this answer.
     #[must_use]
-    pub fn hasher(&self) -> &blake3::Hasher {
+    pub(crate) fn hasher(&self) -> &blake3::Hasher {
         &self.hasher
     }
 
