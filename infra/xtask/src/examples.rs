@@ -82,32 +82,35 @@ fn lacking(sources: &Sources, reach: Reach) -> Vec<(String, String)> {
             continue;
         };
         let root = folder.is_empty();
-        let reexported = || {
-            let private = text.lines().filter_map(|line| line.strip_prefix("mod "));
-            private
-                .filter_map(|rest| rest.strip_suffix(';'))
-                .filter(|name| text.contains(&format!("\npub use {name}::")))
+        let reexported: Vec<&str> = declared(text, "mod ")
+            .filter(|name| text.contains(&format!("\npub use {name}::")))
+            .collect();
+        // What a module re-exports is documented as its own; the root shows how the parts go together.
+        let shown = |name: &&str| {
+            let text = sources.get(&file_of(sources, &folder, name));
+            !root && text.is_some_and(|text| has_example(text))
         };
-        // What is re-exported from here is documented here.
-        let shown = || reexported().map(|name| file_of(sources, &folder, name));
-        if !has_example(text)
-            && (root
-                || !shown().any(|file| sources.get(&file).is_some_and(|text| has_example(text))))
-        {
+        if !has_example(text) && !reexported.iter().any(shown) {
             lacking.push((module, file));
         }
-        let public = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("pub mod "));
-        let public = public.filter_map(|rest| rest.strip_suffix(';'));
-        let also = reexported().filter(|_| root && reach == Reach::Reexports);
-        for name in public.chain(also) {
+        let owing = reexported
+            .into_iter()
+            .filter(|_| root && reach == Reach::Reexports);
+        for name in declared(text, "pub mod ").chain(owing) {
             let file = file_of(sources, &folder, name);
             open.push((format!("`{name}`"), file, format!("{folder}{name}/")));
         }
     }
     lacking.sort_by(|a, b| a.1.cmp(&b.1));
     lacking
+}
+
+/// The modules in files of their own that a text declares with these words.
+fn declared<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = &'a str> {
+    let rest = text
+        .lines()
+        .filter_map(move |line| line.strip_prefix(words));
+    rest.filter_map(|rest| rest.strip_suffix(';'))
 }
 
 /// Where a module below a folder stands: in a file of its name, or in a folder of it.
