@@ -71,10 +71,10 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, InfluxUrl, KEYS, Token};
+pub use config::{Config, InfluxUrl, Token};
 pub use influx::{Influx, InfluxError};
 pub use log::{Fetched, LogEntry, PartitionLog};
-pub use points::{MAX_TAG_CHARS, MAX_TEXT_CHARS, points};
+pub use points::points;
 pub use position::Positions;
 pub use print::{Format, print};
 pub use reader::Collector;

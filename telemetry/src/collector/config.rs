@@ -28,7 +28,7 @@ const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// Every key, and its names in the environment and on the command line. The token has no flag: command lines are
 /// visible to everyone on the machine.
-pub const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 16] = [
     Key {
         name: "kafka",
         env: Some(ENV_KAFKA),

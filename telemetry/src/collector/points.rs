@@ -11,9 +11,9 @@ use super::received::{Figure, Measured, Received};
 use crate::names::tag;
 
 /// Longer tags are cut: a tag is an index entry, and no name of ours is near this.
-pub const MAX_TAG_CHARS: usize = 200;
+pub(super) const MAX_TAG_CHARS: usize = 200;
 /// Longer texts are cut.
-pub const MAX_TEXT_CHARS: usize = 500;
+pub(super) const MAX_TEXT_CHARS: usize = 500;
 
 /// The lines of a record, each with its newline. The time is in milliseconds.
 ///
