@@ -228,7 +228,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
 }
 
 /// Makes a directory and those above it, for everybody to look into.
-pub(crate) fn make(path: &Path) -> Outcome {
+fn make(path: &Path) -> Outcome {
     fs::create_dir_all(path).map_err(Failure::at(path))?;
     fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(Failure::at(path))
 }

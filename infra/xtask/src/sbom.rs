@@ -25,7 +25,8 @@ pub(crate) fn mirror(mirror: &Path) -> Outcome {
     }
     let mut tree = cargo::command();
     tree.current_dir(&top)
-        .args(["tree", "--workspace", "--depth=0", "--prefix=none"]);
+        .args(["tree", "--locked", "--workspace"])
+        .args(["--depth=0", "--prefix=none"]);
     for member in members(&String::from_utf8_lossy(&printed(tree)?)) {
         let own = match member.strip_prefix(&top) {
             Ok(below) => mirror.join(below),

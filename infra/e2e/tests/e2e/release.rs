@@ -158,7 +158,7 @@ fn assert_parts(program: &str, text: &str) {
 /// What cargo links into the programs of a package, tests and build scripts left out: names and versions.
 fn linked(package: &str) -> BTreeSet<(String, String)> {
     let mut tree = Command::new(env!("CARGO"));
-    tree.args(["tree", "--manifest-path"])
+    tree.args(["tree", "--locked", "--manifest-path"])
         .arg(files::path("Cargo.toml"))
         .args(["--package", package, "--edges", "normal"])
         .args(["--prefix", "none", "--format", "{p}"]);
