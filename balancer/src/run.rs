@@ -138,6 +138,7 @@ fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
         frontend: bound.listen_address().to_string(),
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
+        last_resort_gate: LogGate::default(),
         budget,
         on_record: bound.on_record.clone(),
         stop,

@@ -25,6 +25,7 @@ mod half_close;
 mod health;
 mod idle;
 mod integrity;
+mod last_resort;
 mod memory;
 mod operator;
 mod peers;

@@ -122,6 +122,11 @@ impl Balancer {
         self.records.lock().unwrap().clone()
     }
 
+    /// Begins anew with records.
+    pub fn forget_records(&self) {
+        self.records.lock().unwrap().clear();
+    }
+
     /// Waits for so many records.
     pub async fn records_of(&self, count: usize) -> Vec<SessionRecord> {
         eventually("enough records", || self.records().len() >= count).await;
