@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod admin_socket;
 mod admission;
 mod backpressure;
 mod configuration;

@@ -97,7 +97,8 @@ impl Balancer {
         let records = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&records);
         bound.on_record(move |record| sink.lock().unwrap().push(record.clone()));
-        let (address, admin, pool) = (bound.listen_address(), bound.admin_address(), bound.pool());
+        let admin = bound.admin_address().tcp().unwrap();
+        let (address, pool) = (bound.listen_address(), bound.pool());
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let task = tokio::spawn(async move { run(bound, token).await.unwrap() });

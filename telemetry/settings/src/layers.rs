@@ -6,7 +6,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat, Map};
+use config::builder::DefaultState;
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, FileSourceString, Map};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, Problems};
@@ -65,13 +66,23 @@ pub fn load<R: DeserializeOwned>(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
     let mut builder = Config::builder();
+    if let Some(path) = layers.file {
+        let name = path.display().to_string();
+        let text = read(path, &name)?;
+        builder = builder.add_source(known(keys, &name, &text)?);
+    }
+    merged(builder, keys, layers, variable)
+}
+
+/// The file's values, those of the environment above them, and the flags on top.
+fn merged<R: DeserializeOwned>(
+    mut builder: ConfigBuilder<DefaultState>,
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<R>, Problems> {
     let mut origins = BTreeMap::new();
     let file = layers.file.map(|path| path.display().to_string());
-    if let (Some(path), Some(name)) = (layers.file, &file) {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
-        builder = builder.add_source(parse(keys, name, &text)?);
-    }
     let mut environment = Map::new();
     for key in keys {
         let Some(env) = key.env else { continue };
@@ -104,23 +115,77 @@ pub fn load<R: DeserializeOwned>(
     Ok(Loaded { raw, origins, file })
 }
 
-/// The values of the file; or every key of it that the program does not know, all at once.
-fn parse(keys: &[Key], file: &str, text: &str) -> Result<Config, Problems> {
-    let parsed = Config::builder()
+/// The same for these keys alone, whatever else is wrong with the file: other keys are left alone, and where it is no
+/// TOML the lines are read that set one of them at the top level. For who asks a running program about itself and
+/// must not fail over settings that it does not need.
+///
+/// # Errors
+/// The file cannot be read; or it sets one of the keys in a way that cannot be understood.
+pub fn load_only<R: DeserializeOwned>(
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<R>, Problems> {
+    let mut text = String::new();
+    let mut name = String::new();
+    if let Some(path) = layers.file {
+        name = path.display().to_string();
+        text = read(path, &name)?;
+    }
+    let found = match values(&name, &text) {
+        Ok(found) => found,
+        Err(_) => values(&name, &lines_of(keys, &text))?,
+    };
+    let wanted = found
+        .into_iter()
+        .filter(|(name, _)| keys.iter().any(|key| key.name == *name));
+    let mut builder = Config::builder();
+    for (key, value) in wanted {
+        builder = builder
+            .set_default(&key, value)
+            .map_err(|error| whole(&name, error.to_string()))?;
+    }
+    merged(builder, keys, layers, variable)
+}
+
+/// The lines before the first table that set one of the keys.
+fn lines_of(keys: &[Key], text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let top = lines.take_while(|line| !line.starts_with('['));
+    let sets = |line: &&str| {
+        let key = line.split('=').next().unwrap_or_default().trim_end();
+        line.contains('=') && keys.iter().any(|wanted| wanted.name == key)
+    };
+    top.filter(sets).collect::<Vec<_>>().join("\n")
+}
+
+fn read(path: &Path, name: &str) -> Result<String, Problems> {
+    std::fs::read_to_string(path)
+        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
+}
+
+fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
+    Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()
-        .map_err(|error| whole(file, one_line(&error.to_string())))?;
-    let table: Map<String, config::Value> = parsed
-        .clone()
-        .try_deserialize()
-        .map_err(|error| whole(file, one_line(&error.to_string())))?;
+        .and_then(Config::try_deserialize)
+        .map_err(|error| whole(file, one_line(&error.to_string())))
+}
+
+/// The values of the file; or every key of it that the program does not know, all at once.
+fn known(
+    keys: &[Key],
+    file: &str,
+    text: &str,
+) -> Result<File<FileSourceString, FileFormat>, Problems> {
+    let table = values(file, text)?;
     let mut unknown: Vec<&String> = table
         .keys()
         .filter(|name| !keys.iter().any(|key| key.name == *name))
         .collect();
     unknown.sort();
     if unknown.is_empty() {
-        return Ok(parsed);
+        return Ok(File::from_str(text, FileFormat::Toml));
     }
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let allowed = format!("unknown key; known are {}", known.join(", "));
@@ -414,6 +479,40 @@ mod tests {
             )
         );
         assert!(lines[1].starts_with(&file.path().display().to_string()));
+    }
+
+    #[test]
+    fn some_keys_can_be_read_whatever_the_rest_is() {
+        #[derive(Debug, Deserialize)]
+        struct Some {
+            listen: Option<Scalar>,
+        }
+        let only = |text: &str, env: Option<&str>| {
+            let file = file(text);
+            let layers = Layers {
+                file: Some(file.path()),
+                flags: vec![],
+            };
+            let loaded = load_only::<Some>(&KEYS[..1], &layers, |name| {
+                env.filter(|_| name == "NETSOCKET_LISTEN")
+                    .map(str::to_owned)
+            });
+            loaded.map(|loaded| loaded.raw.listen.map(|value| value.0))
+        };
+        let found = |value: &str| Ok(Some(value.to_owned()));
+        // Keys that nobody knows, values of a wrong type.
+        assert_eq!(
+            only("lissten = 1\nlisten = 'a'\nnames = { x = 1 }", None),
+            found("a")
+        );
+        assert_eq!(only("listen = 'a'", Some("b")), found("b"));
+        // No TOML at all but for the line.
+        let broken = "timeout = \n listen = 'a' # where\nnames = [[\n";
+        assert_eq!(only(broken, None), found("a"));
+        assert_eq!(only("timeout = \n# listen = 'a'\n", None), Ok(None));
+        assert_eq!(only("timeout = \n[table]\nlisten = 'a'\n", None), Ok(None));
+        let error = only("timeout = \nlisten = 'a\n", None).unwrap_err();
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
     }
 
     #[test]
