@@ -15,6 +15,7 @@ mod duration;
 mod layers;
 mod log;
 mod problem;
+mod reason;
 mod scalar;
 mod size;
 
@@ -25,5 +26,6 @@ pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load, load_only};
 pub use log::{LOG_KEYS, LogFormat, init_log};
 pub use problem::{Problem, Problems};
+pub use reason::reason;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};
