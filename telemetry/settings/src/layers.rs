@@ -76,7 +76,7 @@ pub fn load<R: DeserializeOwned>(
 }
 
 /// The file's values, those of the environment above them, and the flags on top.
-fn merged<R: DeserializeOwned>(
+pub(crate) fn merged<R: DeserializeOwned>(
     mut builder: ConfigBuilder<DefaultState>,
     keys: &[Key],
     layers: &Layers<'_>,
@@ -116,56 +116,12 @@ fn merged<R: DeserializeOwned>(
     Ok(Loaded { raw, origins, file })
 }
 
-/// The same for these keys alone, whatever else is wrong with the file: other keys are left alone, and where it is no
-/// TOML the lines are read that set one of them at the top level. For who asks a running program about itself and
-/// must not fail over settings that it does not need.
-///
-/// # Errors
-/// The file cannot be read; or it sets one of the keys in a way that cannot be understood.
-pub fn load_only<R: DeserializeOwned>(
-    keys: &[Key],
-    layers: &Layers<'_>,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Loaded<R>, Problems> {
-    let mut text = String::new();
-    let mut name = String::new();
-    if let Some(path) = layers.file {
-        name = path.display().to_string();
-        text = read(path, &name)?;
-    }
-    let found = match values(&name, &text) {
-        Ok(found) => found,
-        Err(_) => values(&name, &lines_of(keys, &text))?,
-    };
-    let wanted = found
-        .into_iter()
-        .filter(|(name, _)| keys.iter().any(|key| key.name == *name));
-    let mut builder = Config::builder();
-    for (key, value) in wanted {
-        builder = builder
-            .set_default(&key, value)
-            .map_err(|error| whole(&name, error.to_string()))?;
-    }
-    merged(builder, keys, layers, variable)
-}
-
-/// The lines before the first table that set one of the keys.
-fn lines_of(keys: &[Key], text: &str) -> String {
-    let lines = text.lines().map(str::trim);
-    let top = lines.take_while(|line| !line.starts_with('['));
-    let sets = |line: &&str| {
-        let key = line.split('=').next().unwrap_or_default().trim_end();
-        line.contains('=') && keys.iter().any(|wanted| wanted.name == key)
-    };
-    top.filter(sets).collect::<Vec<_>>().join("\n")
-}
-
-fn read(path: &Path, name: &str) -> Result<String, Problems> {
+pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
     std::fs::read_to_string(path)
         .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
 }
 
-fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
+pub(crate) fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
     Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()
@@ -203,7 +159,7 @@ fn known(
     ))
 }
 
-fn whole(origin: &str, said: String) -> Problems {
+pub(crate) fn whole(origin: &str, said: String) -> Problems {
     Problem {
         origin: origin.to_owned(),
         key: String::new(),
@@ -471,40 +427,6 @@ mod tests {
             )
         );
         assert!(lines[1].starts_with(&file.path().display().to_string()));
-    }
-
-    #[test]
-    fn some_keys_can_be_read_whatever_the_rest_is() {
-        #[derive(Debug, Deserialize)]
-        struct Some {
-            listen: Option<Scalar>,
-        }
-        let only = |text: &str, env: Option<&str>| {
-            let file = file(text);
-            let layers = Layers {
-                file: Some(file.path()),
-                flags: vec![],
-            };
-            let loaded = load_only::<Some>(&KEYS[..1], &layers, |name| {
-                env.filter(|_| name == "NETSOCKET_LISTEN")
-                    .map(str::to_owned)
-            });
-            loaded.map(|loaded| loaded.raw.listen.map(|value| value.0))
-        };
-        let found = |value: &str| Ok(Some(value.to_owned()));
-        // Keys that nobody knows, values of a wrong type.
-        assert_eq!(
-            only("lissten = 1\nlisten = 'a'\nnames = { x = 1 }", None),
-            found("a")
-        );
-        assert_eq!(only("listen = 'a'", Some("b")), found("b"));
-        // No TOML at all but for the line.
-        let broken = "timeout = \n listen = 'a' # where\nnames = [[\n";
-        assert_eq!(only(broken, None), found("a"));
-        assert_eq!(only("timeout = \n# listen = 'a'\n", None), Ok(None));
-        assert_eq!(only("timeout = \n[table]\nlisten = 'a'\n", None), Ok(None));
-        let error = only("timeout = \nlisten = 'a\n", None).unwrap_err();
-        assert_eq!(error.to_string().lines().count(), 1, "{error}");
     }
 
     #[test]
