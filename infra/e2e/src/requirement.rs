@@ -102,7 +102,8 @@ impl Requirement {
                 all_in_path(&["kubernetes-validate"])
             }
             Self::Release => {
-                all_in_path(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
+                all_in_path(&["cargo-deb", "cargo-cyclonedx"])?;
+                all_in_path(&["dpkg", "systemd-sysusers", "sha256sum"])?;
                 release::static_programs().map(drop)
             }
         }
