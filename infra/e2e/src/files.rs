@@ -40,6 +40,15 @@ pub fn text_with(name: &str, swaps: &[(&str, &str)]) -> String {
     text
 }
 
+/// The one YAML document of a file.
+///
+/// # Panics
+/// Where it is no YAML, or several.
+#[must_use]
+pub fn document(name: &str) -> Value {
+    serde_saphyr::from_str(&text(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
 /// The YAML documents in a text that came from somewhere.
 ///
 /// # Panics
