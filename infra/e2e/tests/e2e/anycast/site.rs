@@ -35,10 +35,10 @@ const SHARED: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
 const CONNECT: Duration = Duration::from_millis(500);
 
 /// Connections to hold through each balancer: enough that chance does not spare them all.
-pub(super) const EACH: usize = 24;
+pub(super) const EACH: usize = 16;
 
-/// So many connections in a row tell of all: one balancer of three is missed by one run of 10^12.
-const ALL: usize = 72;
+/// So many connections in a row tell of all: one balancer of three is missed by one run of 10^8.
+const ALL: usize = 48;
 
 /// A network of balancers and file servers, one of clients, and the router between them.
 pub(super) struct Site {
