@@ -66,10 +66,10 @@ fn new_connections_go_on_without_a_machine(world: &World) {
     });
     assert!(all.iter().all(|of| site.balancers[1].has(of)));
 
-    // The last one is taken out, and clients hear of it.
+    // The last one is taken out, and clients hear of it. (One that is through by then would wait for long.)
     site.balancers[1].stop_announcing();
     eventually(MOVE, "the word that there is no way", || {
-        let error = site.connect().err()?;
+        let error = site.knock().err()?;
         let kinds = [
             io::ErrorKind::NetworkUnreachable,
             io::ErrorKind::HostUnreachable,

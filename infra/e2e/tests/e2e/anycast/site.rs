@@ -223,11 +223,16 @@ impl Site {
         }
     }
 
-    /// A new connection of the client.
-    pub(super) fn connect(&self) -> io::Result<Connection> {
+    /// The client connects to the shared address, and says nothing.
+    pub(super) fn knock(&self) -> io::Result<TcpStream> {
         let shared = SocketAddr::from((SHARED, 8081));
         let connect = || TcpStream::connect_timeout(&shared, CONNECT);
-        let stream = self.laptop.inside(connect)?;
+        self.laptop.inside(connect)
+    }
+
+    /// A new connection of the client.
+    pub(super) fn connect(&self) -> io::Result<Connection> {
+        let stream = self.knock()?;
         let address = stream.local_addr()?;
         let (client, mut hello) = RawClient::greeted_on(stream)?;
         Ok(Connection {
