@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod anycast;
 mod bad_input;
 mod balance;
 mod commands;
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let tests = [
+        anycast::tests(),
         bad_input::tests(),
         balance::tests(),
         commands::tests(),
