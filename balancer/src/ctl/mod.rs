@@ -19,7 +19,8 @@
 //! let flags = Flags::parse_from(["netsocket-balancer", "--admin", &admin, "ctl", "backends"]);
 //! let Some(Command::Ctl(arguments)) = &flags.command else { unreachable!() };
 //! let mut out = Vec::new();
-//! let error = ctl::run(&flags, arguments, |_| None, &mut out, false).unwrap_err();
+//! let warn = |problem: &str| panic!("{problem}");
+//! let error = ctl::run(&flags, arguments, |_| None, warn, &mut out, false).unwrap_err();
 //! assert_eq!(error.exit_code(), 3);
 //! assert!(error.to_string().contains(&admin));
 //! # Ok::<(), std::io::Error>(())
