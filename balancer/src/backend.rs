@@ -62,6 +62,35 @@ impl Default for Attributes {
 }
 
 /// A backend. Workers share it; everything that changes is an atomic or swapped as a whole.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_balancer::Config;
+/// use netsocket_balancer::backend::{Attributes, BackendSpec, CheckReport};
+/// use netsocket_balancer::balance::Policy;
+/// use netsocket_balancer::pool::Pool;
+///
+/// let spec = BackendSpec {
+///     name: "server".to_owned(),
+///     address: "127.0.0.1:9000".parse()?,
+///     attributes: Attributes::default(),
+/// };
+/// let pool = Pool::new(vec![spec], Policy::default(), Config::default().health, 0);
+/// let backend = &pool.backends()[0];
+/// assert_eq!(backend.weight_tenths(), 0);
+/// let passed = CheckReport::new(Ok(()), Duration::from_millis(1));
+/// pool.observe_check(backend, passed, tokio::time::Instant::now());
+/// assert_eq!(backend.weight_tenths(), 10);
+///
+/// let session = pool.pick("192.0.2.7".parse()?, &[])?;
+/// assert_eq!(backend.figures().active, 1);
+/// drop(session);
+/// assert_eq!(backend.figures().active, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Backend {
     id: BackendId,

@@ -13,6 +13,18 @@ use tokio::time::timeout;
 use crate::side::Side;
 
 /// Why a connection to a backend did not come about.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_balancer::connect::ConnectFailure;
+///
+/// const ECONNREFUSED: i32 = 111;
+/// let refused = std::io::Error::from_raw_os_error(ECONNREFUSED);
+/// let failure = ConnectFailure::from(&refused);
+/// assert_eq!(failure.label(), "refused");
+/// assert!(failure.is_retryable());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ConnectFailure {
     /// Nobody listens there.

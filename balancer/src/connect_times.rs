@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The upper bounds of the buckets in microseconds, in steps of 1, 2 and 5 from loopback to the longest timeout that
 /// makes sense. What is longer has a bucket of its own.
-pub const BOUNDS_MICROS: [u64; 18] = [
+pub(crate) const BOUNDS_MICROS: [u64; 18] = [
     20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
     1_000_000, 2_000_000, 5_000_000, 10_000_000,
 ];

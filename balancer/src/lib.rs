@@ -10,11 +10,69 @@
 //!                 pool: a snapshot swapped in + atomics per backend
 //! ```
 //!
-//! Selection ([`balance`]), health ([`health`]) and membership ([`discovery`]) are decided in plain code without sockets or clocks; [`record`] and
-//! [`termination`] define what is told about a session.
+//! Selection ([`balance`]), health ([`health`]) and membership ([`discovery`]) are decided in plain code without sockets or clocks; [`SessionRecord`] and
+//! [`Termination`] define what is told about a session.
+//!
+//! # Examples
+//!
+//! A whole one, on ports that the system chooses:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use netsocket_balancer::backend::Attributes;
+//! use netsocket_balancer::{BackendAddress, Bound, Config, run};
+//! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//! use tokio::net::{TcpListener, TcpStream};
+//! use tokio::time::{sleep, timeout};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A server that greets.
+//! let server = TcpListener::bind("127.0.0.1:0").await?;
+//! let address = server.local_addr()?;
+//! tokio::spawn(async move {
+//!     while let Ok((mut stream, _)) = server.accept().await {
+//!         // A health check may be gone already.
+//!         let _ = stream.write_all(b"hello").await;
+//!     }
+//! });
+//!
+//! let backend = BackendAddress {
+//!     name: "server".to_owned(),
+//!     host: address.ip().to_string(),
+//!     port: address.port(),
+//!     attributes: Attributes::default(),
+//! };
+//! let mut config = Config { backends: vec![backend], ..Config::default() };
+//! (config.listen, config.admin) = ("127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?);
+//! config.access_log.target = None;
+//! let bound = Bound::bind(config)?;
+//! let (listens, pool) = (bound.listen_address(), bound.pool());
+//! let shutdown = CancellationToken::new();
+//! let balancer = tokio::spawn(run(bound, shutdown.clone()));
+//! let checked = async {
+//!     while pool.up_count() == 0 {
+//!         sleep(Duration::from_millis(1)).await;
+//!     }
+//! };
+//! timeout(Duration::from_secs(20), checked).await?;
+//!
+//! let mut client = TcpStream::connect(listens).await?;
+//! let mut greeting = [0; 5];
+//! client.read_exact(&mut greeting).await?;
+//! assert_eq!(&greeting, b"hello");
+//! drop(client);
+//!
+//! shutdown.cancel();
+//! assert_eq!(balancer.await??.sessions, 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod acceptor;
-pub mod access_log;
+mod access_log;
 mod admin;
 pub mod admission;
 pub mod backend;
@@ -22,7 +80,7 @@ pub mod balance;
 mod bound;
 pub mod config;
 pub mod connect;
-pub mod connect_times;
+mod connect_times;
 mod control;
 mod crew;
 pub mod ctl;
@@ -47,7 +105,7 @@ mod pid_file;
 mod poller;
 pub mod pool;
 mod reactor;
-pub mod record;
+mod record;
 pub mod relay;
 mod reload;
 mod run;
@@ -55,10 +113,10 @@ mod session;
 mod session_id;
 mod sessions;
 mod shared;
-pub mod side;
+mod side;
 mod socket_options;
 mod systemd;
-pub mod termination;
+mod termination;
 mod units;
 mod wheel;
 mod worker;

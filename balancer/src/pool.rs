@@ -3,6 +3,40 @@
 //! Workers read an immutable snapshot without a lock. The control side tells what it learns ([`Pool::observe_check`],
 //! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); whenever that changes who may
 //! be picked, it swaps in a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use netsocket_balancer::Config;
+//! use netsocket_balancer::backend::{Attributes, BackendSpec, CheckReport};
+//! use netsocket_balancer::balance::Policy;
+//! use netsocket_balancer::pool::{NoBackend, Pool};
+//!
+//! let spec = |name: &str, port| BackendSpec {
+//!     name: name.to_owned(),
+//!     address: ([127, 0, 0, 1], port).into(),
+//!     attributes: Attributes::default(),
+//! };
+//! let both = vec![spec("server", 9000), spec("mirror1", 9001)];
+//! let pool = Pool::new(both, Policy::RoundRobin, Config::default().health, 0);
+//! let client = "192.0.2.7".parse()?;
+//! assert_eq!(pool.pick(client, &[]).err(), Some(NoBackend::NoneUp));
+//!
+//! for backend in pool.backends() {
+//!     let passed = CheckReport::new(Ok(()), Duration::from_millis(1));
+//!     pool.observe_check(&backend, passed, tokio::time::Instant::now());
+//! }
+//! let first = pool.pick(client, &[])?;
+//! // It could not be connected to: another one.
+//! let tried = [first.backend().id()];
+//! let second = pool.pick(client, &tried)?;
+//! assert_ne!(first.backend().name(), second.backend().name());
+//! let tried = [first.backend().id(), second.backend().id()];
+//! assert_eq!(pool.pick(client, &tried).err(), Some(NoBackend::AllTried));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod history;
 mod leaving;

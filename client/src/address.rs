@@ -1,4 +1,16 @@
 //! Where the service is: `HOST:PORT`, or several of them.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_client::address::Servers;
+//!
+//! let servers: Servers = "files.example:8081, [::1]:8081".parse()?;
+//! let order: Vec<String> = servers.round_from(1).map(|(_, server)| server.to_string()).collect();
+//! assert_eq!(order, ["[::1]:8081", "files.example:8081"]);
+//! assert!("files.example".parse::<Servers>().is_err());
+//! # Ok::<(), netsocket_client::address::ServersError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

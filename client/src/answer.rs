@@ -9,6 +9,16 @@ use netsocket_protocol::name::Name;
 use crate::exit::Exit;
 
 /// The result of a command that worked.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::answer::Answer;
+/// use netsocket_client::exit::Exit;
+///
+/// assert_eq!(Answer::Names(Vec::new()).exit(), Exit::Done);
+/// assert_eq!(Answer::File(None).exit(), Exit::NothingFound);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// Names of directories, in the order asked for.

@@ -62,7 +62,7 @@ pub enum Damage {
 
 /// What an answer has announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// So many blocks.
     Blocks(u64),
     /// So many bytes, in however many blocks.
@@ -80,7 +80,7 @@ pub struct Verified {
 
 /// Holds one answer against what it has announced, block by block, and against its trailer.
 #[derive(Debug)]
-pub struct Verifier {
+pub(crate) struct Verifier {
     /// The number of the first block.
     first: u64,
     due: Due,
@@ -92,7 +92,7 @@ pub struct Verifier {
 impl Verifier {
     /// A verifier for an answer that begins with block `first`.
     #[must_use]
-    pub fn new(first: u64, due: Due) -> Self {
+    pub(crate) fn new(first: u64, due: Due) -> Self {
         Self {
             first,
             due,
@@ -106,7 +106,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Damage`] where it is damaged or not the block that is due.
-    pub fn block(&mut self, payload: Bytes) -> Result<Verified, Damage> {
+    pub(crate) fn block(&mut self, payload: Bytes) -> Result<Verified, Damage> {
         // Behind the number; a payload without it is found below.
         let checksum = payload
             .get(8..12)
@@ -140,7 +140,7 @@ impl Verifier {
 
     /// What has taken all the bytes of this answer.
     #[must_use]
-    pub fn hasher(&self) -> &blake3::Hasher {
+    pub(crate) fn hasher(&self) -> &blake3::Hasher {
         &self.hasher
     }
 
@@ -148,7 +148,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Damage`] where a count or the digest differs.
-    pub fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
+    pub(crate) fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
         let planned = match self.due {
             Due::Blocks(planned) => planned,
             Due::Bytes(due) if due != self.bytes => {

@@ -1,4 +1,16 @@
 //! The command line.
+//!
+//! # Examples
+//!
+//! ```
+//! use clap::Parser as _;
+//! use netsocket_client::args::Args;
+//!
+//! let args = Args::parse_from(["netsocket", "--json", "find", "--larger", "1M"]);
+//! assert!(args.json && !args.quiet);
+//! // What stands behind the command is the command's.
+//! assert_eq!(args.words, ["find", "--larger", "1M"]);
+//! ```
 
 use std::ffi::OsString;
 use std::path::PathBuf;

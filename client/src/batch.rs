@@ -10,17 +10,17 @@ const MAX_LINE: u64 = 64 * 1024;
 
 /// One line with something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The command, without the mark before it.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Whether the batch goes on where it fails.
-    pub may_fail: bool,
+    pub(crate) may_fail: bool,
 }
 
 impl Line {
     /// Reads a line of a batch; `None` where there is nothing to do.
     #[must_use]
-    pub fn parse(line: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
         match line {
             [] | [b'#', ..] => None,
@@ -40,7 +40,7 @@ impl Line {
 ///
 /// # Errors
 /// What the system says, or that a line is too long.
-pub fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     loop {
         let mut line = Vec::new();
         let read = io::Read::take(&mut *input, MAX_LINE).read_until(b'\n', &mut line)?;

@@ -18,7 +18,7 @@ const DEFAULT_EXECUTABLE: &str = "01;32";
 
 /// Whether that entry is a directory.
 #[must_use]
-pub fn is_directory(entry: &FileEntry) -> bool {
+pub(crate) fn is_directory(entry: &FileEntry) -> bool {
     entry.mode & TYPE == DIRECTORY
 }
 
@@ -98,7 +98,7 @@ impl Colours {
 
 /// The text in the colour of that code.
 #[must_use]
-pub fn painted(text: &str, code: Option<&str>) -> String {
+pub(crate) fn painted(text: &str, code: Option<&str>) -> String {
     match code {
         Some(code) => format!("\x1b[{code}m{text}\x1b[0m"),
         None => text.to_owned(),

@@ -11,7 +11,7 @@ use crate::task::ARCHIVE_COMMANDS;
 
 /// What the words of a command are that are no options, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operand {
+pub(crate) enum Operand {
     /// There are none, or nobody can guess them.
     Nothing,
     /// Files and directories of the server.
@@ -28,7 +28,7 @@ pub enum Operand {
 
 /// Where a command stands in help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
+pub(crate) enum Group {
     /// Asks the server, in today's words.
     Plain,
     /// About this program and this machine.
@@ -39,34 +39,34 @@ pub enum Group {
 
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandSpec {
+pub(crate) struct CommandSpec {
     /// Its first word.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Other words for it.
-    pub aliases: &'static [&'static str],
+    pub(crate) aliases: &'static [&'static str],
     /// The words behind it, for one line of help.
-    pub arguments: &'static str,
+    pub(crate) arguments: &'static str,
     /// What it does, in a few words.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// More of it, for `help COMMAND`.
-    pub details: &'static str,
+    pub(crate) details: &'static str,
     /// Its options.
-    pub options: &'static [&'static [OptionSpec]],
+    pub(crate) options: &'static [&'static [OptionSpec]],
     /// Its other words.
-    pub operand: Operand,
+    pub(crate) operand: Operand,
     /// Where it stands in help.
-    pub group: Group,
+    pub(crate) group: Group,
 }
 
 impl CommandSpec {
     /// Every option.
-    pub fn options(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
+    pub(crate) fn options(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
         self.options.iter().copied().flatten()
     }
 
     /// How it is typed, in one line.
     #[must_use]
-    pub fn usage(&self) -> String {
+    pub(crate) fn usage(&self) -> String {
         match self.arguments {
             "" => format!("Usage: {}", self.name),
             arguments => format!("Usage: {} {arguments}", self.name),
@@ -114,9 +114,9 @@ const fn of_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
 }
 
 /// Which files are meant.
-pub static MEANT: [OptionSpec; CONDITIONS.len()] = of_find(CONDITIONS);
+pub(crate) static MEANT: [OptionSpec; CONDITIONS.len()] = of_find(CONDITIONS);
 /// How files are listed.
-pub static LISTED: [OptionSpec; ORDER.len()] = of_find(ORDER);
+pub(crate) static LISTED: [OptionSpec; ORDER.len()] = of_find(ORDER);
 
 static SHOWN: [OptionSpec; 2] = [
     flag("long", Some('l'), "rights, size and time of each"),
@@ -197,10 +197,10 @@ static GENERAL: [OptionSpec; 2] = [
 ];
 
 /// Formats of an archive, as they are typed.
-pub const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
+pub(crate) const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
 
 /// Shells with completions.
-pub const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 const PLAIN: CommandSpec = CommandSpec {
     name: "",
@@ -219,7 +219,7 @@ const HERE: CommandSpec = CommandSpec {
 };
 
 /// The commands beside the original ones, in the order of help.
-pub static TODAY: [CommandSpec; 15] = [
+pub(crate) static TODAY: [CommandSpec; 15] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
@@ -348,7 +348,7 @@ pub static TODAY: [CommandSpec; 15] = [
 static OF_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
 
 /// Every command, in the order of help.
-pub fn all() -> impl Iterator<Item = CommandSpec> {
+pub(crate) fn all() -> impl Iterator<Item = CommandSpec> {
     TODAY.into_iter().chain(original())
 }
 
@@ -374,7 +374,7 @@ fn original() -> impl Iterator<Item = CommandSpec> {
 
 /// The command of that name or alias.
 #[must_use]
-pub fn find(word: &[u8]) -> Option<CommandSpec> {
+pub(crate) fn find(word: &[u8]) -> Option<CommandSpec> {
     all().find(|command| {
         command.name.as_bytes() == word
             || command.aliases.iter().any(|alias| alias.as_bytes() == word)

@@ -13,10 +13,10 @@ use crate::remote;
 use crate::words::{self, Begun};
 
 /// The most words that are offered: more help nobody, and the line editor has a limit.
-pub const MOST: usize = 500;
+pub(crate) const MOST: usize = 500;
 
 /// Where names come from.
-pub trait Places {
+pub(crate) trait Places {
     /// Names in a directory of the server, given by its path below the root, that begin like that, directories with a slash
     /// at their end. Nothing where the answer takes too long.
     fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String>;
@@ -28,11 +28,11 @@ pub trait Places {
 
 /// One word that may stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// How it is shown in a list.
-    pub shown: String,
+    pub(crate) shown: String,
     /// What is written into the line from where the word begins.
-    pub written: String,
+    pub(crate) written: String,
 }
 
 /// What the word at the cursor stands for.
@@ -47,7 +47,7 @@ enum Wanted {
 }
 
 /// The words that may stand at the end of `line`, which reaches to the cursor, and where they begin.
-pub fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
+pub(crate) fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
     let Some(begun) = words::begun(line.as_bytes()) else {
         return (line.len(), Vec::new());
     };
@@ -76,7 +76,7 @@ pub fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
 
 /// What is known of the command that is being typed, for a hint: its arguments, where nothing stands behind it yet.
 #[must_use]
-pub fn arguments(line: &str) -> Option<&'static str> {
+pub(crate) fn arguments(line: &str) -> Option<&'static str> {
     let name = line.strip_suffix(' ')?;
     let command = commands::find(name.as_bytes())?;
     (!command.arguments.is_empty()).then_some(command.arguments)

@@ -1,4 +1,23 @@
 //! The settings of the client: keys, defaults and bounds.
+//!
+//! # Examples
+//!
+//! ```
+//! use clap::Parser as _;
+//! use netsocket_client::args::Args;
+//! use netsocket_client::config::{DEFAULT_STALL_TIMEOUT, load};
+//! use netsocket_client::places::Places;
+//!
+//! let variable = |name: &str| (name == "NETSOCKET_SERVER").then(|| "files.example:1".to_owned());
+//! let settings = load(&Args::parse_from(["netsocket"]), &Places::default(), variable)?;
+//! assert_eq!(settings.service.servers.to_string(), "files.example:1");
+//! assert_eq!(settings.service.timeouts.stall, DEFAULT_STALL_TIMEOUT);
+//!
+//! let args = Args::parse_from(["netsocket", "--server", "files.example:2"]);
+//! let settings = load(&args, &Places::default(), variable)?;
+//! assert_eq!(settings.service.servers.to_string(), "files.example:2");
+//! # Ok::<(), netsocket_settings::Problems>(())
+//! ```
 
 use std::time::Duration;
 

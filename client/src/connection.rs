@@ -41,6 +41,28 @@ pub struct Timeouts {
 pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 
 /// A connection whose greetings are exchanged.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_client::connection::{Connection, Timeouts};
+/// use netsocket_client::error::Error;
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Over a pipe in memory, with something else at the other end.
+/// let (near, mut far) = tokio::io::duplex(1024);
+/// far.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await?;
+/// let limit = Duration::from_secs(5);
+/// let timeouts = Timeouts { connect: limit, answer: limit, stall: limit };
+/// let opened = Connection::open(near, &"files.example:22".parse()?, timeouts, None).await;
+/// assert!(matches!(opened, Err(Error::NotNetSocket(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,

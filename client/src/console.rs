@@ -24,7 +24,7 @@ const COLUMNS: usize = 80;
 pub enum Form {
     /// Lines for people.
     Text,
-    /// A JSON object a line, see [`crate::json`].
+    /// A JSON object a line, see `json`.
     Json,
 }
 
@@ -38,6 +38,21 @@ pub enum Stdout {
 }
 
 /// Both outputs of the program.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::console::{Console, Form};
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// let mut console = Console {
+///     out: Box::new(file.reopen()?),
+///     ..Console::of_process(Form::Text, true)
+/// };
+/// console.print(b"music\n")?;
+/// assert_eq!(std::fs::read(file.path())?, b"music\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Console {
     /// Standard output.
     pub out: Box<dyn Write>,
@@ -57,7 +72,7 @@ pub struct Console {
     pub colours: Option<Colours>,
 }
 
-/// A result, in the form for people; [`crate::json`] has the one for programs.
+/// A result, in the form for people; `json` has the one for programs.
 #[derive(Debug)]
 pub struct Told {
     /// The lines for people.

@@ -62,7 +62,7 @@ pub struct Place {
 
 /// A transfer's course.
 #[derive(Debug)]
-pub struct Course {
+pub(crate) struct Course {
     question: Request,
     whole: Option<Whole>,
     place: Place,
@@ -79,7 +79,7 @@ impl Course {
     ///
     /// # Errors
     /// [`Error::Usage`] for a request whose answer is a list.
-    pub fn new(request: &Request) -> Result<Self, Error> {
+    pub(crate) fn new(request: &Request) -> Result<Self, Error> {
         let mut question = request.clone();
         match &mut question {
             Request::Archive { resume, .. } => *resume = None,
@@ -108,7 +108,7 @@ impl Course {
     }
 
     /// Goes on from what an earlier run has verified and kept; `hasher` has taken all of it.
-    pub fn go_on(&mut self, whole: Whole, place: Place, hasher: blake3::Hasher) {
+    pub(crate) fn go_on(&mut self, whole: Whole, place: Place, hasher: blake3::Hasher) {
         self.whole = Some(whole);
         self.place = place;
         self.hasher = hasher;
@@ -116,25 +116,25 @@ impl Course {
 
     /// What is asked for, whatever has come of it.
     #[must_use]
-    pub fn question(&self) -> &Request {
+    pub(crate) fn question(&self) -> &Request {
         &self.question
     }
 
     /// What the server has said of the whole, if an answer has begun.
     #[must_use]
-    pub fn whole(&self) -> Option<&Whole> {
+    pub(crate) fn whole(&self) -> Option<&Whole> {
         self.whole.as_ref()
     }
 
     /// How much has come.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place
     }
 
     /// The digest of all that has come.
     #[must_use]
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         self.hasher().finalize().to_hex().to_string()
     }
 
@@ -157,7 +157,7 @@ impl Course {
 
     /// The request for all that has not come.
     #[must_use]
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         let mut request = self.question.clone();
         match (&mut request, &self.whole) {
             (Request::Archive { resume, .. }, Some(Whole::Archive { plan, sketch, .. })) => {
@@ -188,7 +188,7 @@ impl Course {
     /// # Errors
     /// [`Error::Protocol`] where it is another type of frame, [`Error::Damaged`] where it begins elsewhere or is about
     /// something else.
-    pub fn begin(&mut self, first: &Frame) -> Result<(), Error> {
+    pub(crate) fn begin(&mut self, first: &Frame) -> Result<(), Error> {
         self.end_answer();
         let (whole, verifier) = match &self.question {
             Request::Get { .. } => self.begin_file(&FileStart::from_frame(first)?)?,
@@ -252,7 +252,7 @@ impl Course {
     ///
     /// # Errors
     /// [`Error::Protocol`] where no such frame may come, [`Error::Damaged`] where it is not what is due.
-    pub fn frame(&mut self, frame: Frame) -> Result<Step, Error> {
+    pub(crate) fn frame(&mut self, frame: Frame) -> Result<Step, Error> {
         let Some(verifier) = &mut self.verifier else {
             return Err(Error::Protocol("an answer without a beginning".to_owned()));
         };
@@ -280,13 +280,13 @@ impl Course {
     }
 
     /// Goes back to where the present answer began.
-    pub fn step_back(&mut self) {
+    pub(crate) fn step_back(&mut self) {
         (self.place, self.hasher) = self.answer_began.clone();
         self.verifier = None;
     }
 
     /// Goes back to the beginning of something that is not known yet.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.whole = None;
         self.place = Place::default();
         self.hasher = blake3::Hasher::new();
@@ -296,7 +296,7 @@ impl Course {
 
 /// What a frame was.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// The next block.
     Block(Verified),
     /// The end: all of it has come.

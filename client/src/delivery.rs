@@ -28,6 +28,17 @@ impl Destination {
 }
 
 /// A destination and its conditions.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::console::Stdout;
+/// use netsocket_client::delivery::{Delivery, Destination};
+///
+/// let delivery = Delivery::to(Destination::File("report.pdf".into()));
+/// assert!(delivery.resume && !delivery.force);
+/// assert_eq!(delivery.destination.stdout(), Stdout::Free);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The place.

@@ -31,6 +31,38 @@ pub struct Service {
 }
 
 /// One line to the service: at most one connection at a time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_client::connection::Timeouts;
+/// use netsocket_client::dial::{Line, Service};
+/// use netsocket_client::exit::Exit;
+/// use netsocket_client::tls::Security;
+/// use netsocket_protocol::message::{Order, Request};
+/// use tokio::net::TcpSocket;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // An address that is taken, but where nobody listens.
+/// let taken = TcpSocket::new_v4()?;
+/// taken.bind("127.0.0.1:0".parse()?)?;
+/// let limit = Duration::from_secs(5);
+/// let service = Service {
+///     servers: taken.local_addr()?.to_string().parse()?,
+///     timeouts: Timeouts { connect: limit, answer: limit, stall: limit },
+///     retry_deadline: Duration::ZERO,
+///     security: Security::default(),
+/// };
+/// let mut line = Line::new(service, 0);
+/// let request = Request::Directories { order: Order::Name };
+/// let error = line.ask(&request, &|_| (), |_| ()).await.err().expect("no answer");
+/// assert_eq!(error.exit(), Exit::CannotConnect);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Line {
     service: Service,

@@ -28,7 +28,7 @@ pub struct Entry {
 
 /// How a list is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One name a line.
     Lines,
     /// Names below each other, as many columns as a terminal of that width holds.
@@ -39,21 +39,21 @@ pub enum Layout {
 
 /// What stands between names and how they look.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
+pub(crate) struct Look<'a> {
     /// How they are laid out.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// A zero byte behind each name, which is byte for byte then.
-    pub null: bool,
+    pub(crate) null: bool,
     /// Byte for byte or harmless.
-    pub names: Names,
+    pub(crate) names: Names,
     /// Their colours.
-    pub colours: Option<&'a Colours>,
+    pub(crate) colours: Option<&'a Colours>,
 }
 
 impl Look<'_> {
     /// The list.
     #[must_use]
-    pub fn print(&self, entries: &[Entry]) -> Vec<u8> {
+    pub(crate) fn print(&self, entries: &[Entry]) -> Vec<u8> {
         match self.layout {
             Layout::Columns(width) if !self.null => self.columns(entries, width),
             layout => {
@@ -154,7 +154,7 @@ fn minute(time: &str) -> String {
 
 /// How many of the names would break a line in two.
 #[must_use]
-pub fn with_newlines(entries: &[Entry]) -> usize {
+pub(crate) fn with_newlines(entries: &[Entry]) -> usize {
     let breaks = |entry: &&Entry| entry.name.as_bytes().contains(&b'\n');
     entries.iter().filter(breaks).count()
 }

@@ -30,6 +30,18 @@ pub enum Side {
 }
 
 /// Everything that can go wrong with a command.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::error::{Error, Side};
+/// use netsocket_client::exit::Exit;
+///
+/// let lost = Error::Lost("connection reset".to_owned());
+/// assert_eq!((lost.side(), lost.exit()), (Side::Network, Exit::TransferFailed));
+/// assert!(lost.is_retryable());
+/// assert!(!Error::Usage("find takes one name or glob".to_owned()).is_retryable());
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command is wrong; nothing was sent.

@@ -3,6 +3,16 @@
 use std::process::ExitCode;
 
 /// The exit codes; each number is part of the program's contract.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::exit::Exit;
+///
+/// assert_eq!(Exit::Interrupted.code(), 130);
+/// // Of several files one is not there, and another one broke off.
+/// assert_eq!(Exit::NothingFound.worse(Exit::TransferFailed), Exit::TransferFailed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {

@@ -18,7 +18,7 @@ use crate::target::Target;
 use crate::transfer::{Ears, Job, transfer};
 
 /// What became of each file, in the order asked for.
-pub type Fetched = Vec<(Name, Result<Saved, Error>)>;
+pub(crate) type Fetched = Vec<(Name, Result<Saved, Error>)>;
 
 impl Session {
     /// Fetches files: each path below the root to the file that is named with it, at most `parallel` at a time. One

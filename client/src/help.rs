@@ -8,7 +8,7 @@ const END: &str = "help COMMAND tells all of one. Commands that fetch take -o FI
 
 /// The commands, a line each, no longer than the terminals of old.
 #[must_use]
-pub fn list() -> String {
+pub(crate) fn list() -> String {
     let groups = [
         (Group::Plain, "Ask and fetch:"),
         (Group::Here, "This program and this machine:"),
@@ -45,7 +45,7 @@ fn row(typed: &str, about: &str) -> String {
 
 /// All of one command.
 #[must_use]
-pub fn of(command: &CommandSpec) -> String {
+pub(crate) fn of(command: &CommandSpec) -> String {
     let mut text = format!("{}\n{}\n", command.usage(), sentence(command.about));
     if !command.aliases.is_empty() {
         text.push_str(&format!("Also: {}\n", command.aliases.join(", ")));
@@ -74,7 +74,7 @@ pub fn of(command: &CommandSpec) -> String {
 
 /// A few words as a sentence.
 #[must_use]
-pub fn sentence(words: &str) -> String {
+pub(crate) fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first: String = letters
         .next()

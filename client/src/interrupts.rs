@@ -18,6 +18,21 @@ pub enum Interrupt {
 }
 
 /// The signals of this process, caught from now on.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::interrupts::{Interrupt, Interrupts};
+/// use rustix::process::{Signal, getpid, kill_process};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let mut interrupts = Interrupts::catch()?;
+/// kill_process(getpid(), Signal::TERM)?;
+/// assert_eq!(interrupts.next().await, Interrupt::Program);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Interrupts {
     interrupt: Option<Signal>,

@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 use crate::course::Whole;
 
 /// The version of this format.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The longest state file that is read: more blocks than any archive has that fits onto a disk of today.
-pub const MAX_BYTES: u64 = 256 << 20;
+pub(crate) const MAX_BYTES: u64 = 256 << 20;
 
 /// What a part is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub(crate) struct Head {
     /// [`VERSION`].
-    pub version: u32,
+    pub(crate) version: u32,
     /// What was asked for.
-    pub question: Request,
+    pub(crate) question: Request,
     /// What the server said of it.
-    pub whole: Whole,
+    pub(crate) whole: Whole,
 }
 
 impl Head {
     /// Its line; empty for a question that has no JSON form, which is none that was ever sent.
     #[must_use]
-    pub fn line(&self) -> Vec<u8> {
+    pub(crate) fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).unwrap_or_default();
         line.push(b'\n');
         line
@@ -39,36 +39,36 @@ impl Head {
 
 /// A block of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// Where it ends in the part.
-    pub end: u64,
+    pub(crate) end: u64,
     /// The CRC-32 of its bytes.
-    pub checksum: u32,
+    pub(crate) checksum: u32,
 }
 
 impl Mark {
     /// Its line.
     #[must_use]
-    pub fn line(self) -> Vec<u8> {
+    pub(crate) fn line(self) -> Vec<u8> {
         format!("[{},{}]\n", self.end, self.checksum).into_bytes()
     }
 }
 
 /// A state file that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Journal {
+pub(crate) struct Journal {
     /// What the part is of.
-    pub head: Head,
+    pub(crate) head: Head,
     /// The blocks, in their order, each with the length of the file up to the end of its line.
-    pub marks: Vec<(Mark, u64)>,
+    pub(crate) marks: Vec<(Mark, u64)>,
     /// The length of the first line.
-    pub head_length: u64,
+    pub(crate) head_length: u64,
 }
 
 impl Journal {
     /// Reads the text of a state file, up to the first line that is none. None where not even its first line is right.
     #[must_use]
-    pub fn read(text: &[u8]) -> Option<Self> {
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let mut lines = text
             .split_inclusive(|byte| *byte == b'\n')
             .filter_map(|line| Some((line.strip_suffix(b"\n")?, line.len() as u64)));

@@ -143,7 +143,7 @@ impl Failure<'_> {
 
 /// The line for the answer to the command `word`, newline included.
 #[must_use]
-pub fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
+pub(crate) fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
     match answer {
         Answer::Names(names) => line(&Object::Names {
             command: word,
@@ -159,7 +159,7 @@ pub fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
 
 /// The line for what was saved; `path` is that of a plain file on the server.
 #[must_use]
-pub fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec<u8> {
+pub(crate) fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec<u8> {
     line(&Object::Saved {
         command: word,
         path,
@@ -177,7 +177,7 @@ pub fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec
 
 /// The line for one of several files that could not be fetched.
 #[must_use]
-pub fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
+pub(crate) fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
     line(&Object::Unfetched {
         command: word,
         path,
@@ -187,7 +187,7 @@ pub fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
 
 /// The line for one entry of a list.
 #[must_use]
-pub fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
+pub(crate) fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
     let FileEntry {
         path,
         size,
@@ -213,7 +213,7 @@ pub fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
 
 /// The line for who answers, and how fast.
 #[must_use]
-pub fn status_line(word: &str, status: &Status) -> Vec<u8> {
+pub(crate) fn status_line(word: &str, status: &Status) -> Vec<u8> {
     let Hello {
         version,
         software,
@@ -234,7 +234,7 @@ pub fn status_line(word: &str, status: &Status) -> Vec<u8> {
 
 /// The line for where the session is, here or there.
 #[must_use]
-pub fn place_line(word: &str, directory: Name) -> Vec<u8> {
+pub(crate) fn place_line(word: &str, directory: Name) -> Vec<u8> {
     line(&Object::Place {
         command: word,
         directory,
@@ -243,7 +243,7 @@ pub fn place_line(word: &str, directory: Name) -> Vec<u8> {
 
 /// The line for all commands, or for one of them with its options.
 #[must_use]
-pub fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
+pub(crate) fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
     let entry = |command: CommandSpec, is_whole: bool| HelpEntry {
         name: command.name,
         arguments: command.arguments,
@@ -270,7 +270,7 @@ pub fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
 
 /// The line for a command that failed, newline included.
 #[must_use]
-pub fn error_line(error: &Error) -> Vec<u8> {
+pub(crate) fn error_line(error: &Error) -> Vec<u8> {
     line(&Object::Failed {
         error: Failure::of(error),
     })

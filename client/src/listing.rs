@@ -40,7 +40,7 @@ impl Session {
     /// All entries of a list, to its end.
     ///
     /// # Errors
-    /// As [`Self::list`] and [`Listing::next`].
+    /// As [`Self::list`] and `Listing::next`.
     pub async fn entries(
         &mut self,
         request: &Request,

@@ -8,7 +8,7 @@ use crate::completion::MOST;
 /// Names in a directory that begin like that, directories with a slash at their end, sorted. Hidden ones only where the
 /// dot is typed.
 #[must_use]
-pub fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
+pub(crate) fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };

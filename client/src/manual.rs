@@ -14,7 +14,7 @@ const NAME: &str = "netsocket";
 
 /// The completions of one of [`commands::SHELLS`].
 #[must_use]
-pub fn completions(shell: &str) -> Vec<u8> {
+pub(crate) fn completions(shell: &str) -> Vec<u8> {
     use clap_complete::{Shell, generate};
     let shell = match shell {
         "zsh" => Shell::Zsh,
@@ -28,7 +28,7 @@ pub fn completions(shell: &str) -> Vec<u8> {
 
 /// The commands with an option of that name.
 #[must_use]
-pub fn commands_with(option: &str) -> Vec<&'static str> {
+pub(crate) fn commands_with(option: &str) -> Vec<&'static str> {
     commands::all()
         .filter(|command| command.options().any(|spec| spec.long == option))
         .map(|command| command.name)
@@ -93,7 +93,7 @@ fn argument(spec: &'static OptionSpec) -> Arg {
 
 /// The man page.
 #[must_use]
-pub fn page() -> Vec<u8> {
+pub(crate) fn page() -> Vec<u8> {
     let program = Args::command().mut_arg("words", |words| words.help("A command and its words"));
     let man = clap_mangen::Man::new(program);
     let mut page = Vec::new();

@@ -9,21 +9,21 @@ use crate::suggest;
 
 /// One option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OptionSpec {
+pub(crate) struct OptionSpec {
     /// The word behind `--`.
-    pub long: &'static str,
+    pub(crate) long: &'static str,
     /// The letter behind `-`.
-    pub short: Option<char>,
+    pub(crate) short: Option<char>,
     /// What stands for its value in help; `None` where it takes none.
-    pub value: Option<&'static str>,
+    pub(crate) value: Option<&'static str>,
     /// What it does, in a few words.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
 }
 
 impl OptionSpec {
     /// How it is typed: `-o, --output FILE`.
     #[must_use]
-    pub fn typed(&self) -> String {
+    pub(crate) fn typed(&self) -> String {
         let short = self
             .short
             .map_or_else(String::new, |short| format!("-{short}, "));
@@ -36,22 +36,22 @@ impl OptionSpec {
 
 /// The words of a command, told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Read {
+pub(crate) struct Read {
     options: Vec<(&'static OptionSpec, Option<Vec<u8>>)>,
     /// What is no option, in order.
-    pub operands: Vec<Vec<u8>>,
+    pub(crate) operands: Vec<Vec<u8>>,
 }
 
 impl Read {
     /// Whether the option without a value was given.
     #[must_use]
-    pub fn has(&self, long: &str) -> bool {
+    pub(crate) fn has(&self, long: &str) -> bool {
         self.options.iter().any(|(spec, _)| spec.long == long)
     }
 
     /// The value of the option, the last one where it was given several times.
     #[must_use]
-    pub fn value(&self, long: &str) -> Option<&[u8]> {
+    pub(crate) fn value(&self, long: &str) -> Option<&[u8]> {
         let given = self
             .options
             .iter()
@@ -61,7 +61,7 @@ impl Read {
     }
 
     /// The options, each as one word `--name` or `--name=value`, of which `is_wanted` knows the name.
-    pub fn words(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
+    pub(crate) fn words(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
         self.options
             .iter()
             .filter(|(spec, _)| is_wanted(spec.long))
@@ -77,7 +77,7 @@ impl Read {
 ///
 /// # Errors
 /// One sentence about the first word that is wrong.
-pub fn read(
+pub(crate) fn read(
     command: &str,
     specs: &[&'static OptionSpec],
     words: &[Vec<u8>],

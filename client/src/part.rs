@@ -1,4 +1,4 @@
-//! A file that is not whole yet: `.NAME.netsocket-part` beside its target, with a state file (see [`crate::journal`])
+//! A file that is not whole yet: `.NAME.netsocket-part` beside its target, with a state file (see `journal`)
 //! that lets a later run of the program go on with it.
 //!
 //! Owns: both files, from their creation to the rename that makes the part the target; that no two programs write the
@@ -42,6 +42,20 @@ pub struct Kept {
 }
 
 /// What was kept of a target, if anything was.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::part::kept;
+///
+/// let dir = tempfile::tempdir()?;
+/// let target = dir.path().join("report.pdf");
+/// assert_eq!(kept(&target), None);
+/// // As a download leaves it that was cut off.
+/// std::fs::write(dir.path().join(".report.pdf.netsocket-part"), "half of it")?;
+/// assert_eq!(kept(&target).expect("a part").bytes, 10);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use]
 pub fn kept(target: &Path) -> Option<Kept> {
     let [part, _] = beside(target)?;

@@ -11,6 +11,19 @@ pub const CONFIG_FILE: &str = "netsocket/client.toml";
 pub const HISTORY_FILE: &str = "netsocket/history";
 
 /// The user's directories, each absent where nobody knows it.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use netsocket_client::places::Places;
+///
+/// let places = Places::new(|name| (name == "HOME").then(|| "/home/ann".into()));
+/// assert_eq!(places.archive().as_deref(), Some(Path::new("/home/ann/w24project/temp.tar.gz")));
+/// assert_eq!(places.expand_tilde(Path::new("~/music")), Path::new("/home/ann/music"));
+/// assert_eq!(Places::default().archive(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Places {
     /// The home directory.

@@ -29,6 +29,45 @@ use crate::{help, json, manual, words};
 const SHELL_MARK: u8 = b'!';
 
 /// Everything that a command needs.
+///
+/// # Examples
+///
+/// ```
+/// use clap::Parser as _;
+/// use netsocket_client::args::Args;
+/// use netsocket_client::console::{Console, Form};
+/// use netsocket_client::exit::Exit;
+/// use netsocket_client::places::Places;
+/// use netsocket_client::program::Program;
+/// use netsocket_client::session::Session;
+/// use netsocket_client::{Where, config, words};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = config::load(&Args::parse_from(["netsocket"]), &Places::default(), |_| None)?;
+/// let (out, err) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
+/// let mut program = Program {
+///     session: Session::new(settings.service),
+///     console: Console {
+///         out: Box::new(out.reopen()?),
+///         err: Box::new(err.reopen()?),
+///         ..Console::of_process(Form::Text, true)
+///     },
+///     places: Places::default(),
+///     output: None,
+///     at: Where::default(),
+/// };
+/// let never = std::future::pending;
+/// let outcome = program.perform(&words::split(b"help find")?, never()).await;
+/// assert_eq!(outcome.exit, Exit::Done);
+/// assert!(std::fs::read_to_string(out.path())?.contains("--larger"));
+///
+/// let outcome = program.perform(&words::split(b"fnid a.txt")?, never()).await;
+/// assert_eq!(outcome.exit, Exit::Usage);
+/// assert!(std::fs::read_to_string(err.path())?.contains("find"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Program {
     /// The service.
     pub session: Session,
@@ -271,7 +310,7 @@ impl Program {
         self.perform(&words, interrupts.next()).await.exit
     }
 
-    /// Commands from standard input; see [`crate::batch`].
+    /// Commands from standard input; see `batch`.
     pub async fn batch(&mut self, interrupts: &mut Interrupts) -> Exit {
         loop {
             let reading = tokio::task::spawn_blocking(|| batch::next_line(&mut io::stdin().lock()));

@@ -26,6 +26,20 @@ const TEMPLATE: &str = "{spinner} {told}";
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Where progress is shown: one place for all transfers of a program.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::progress::Board;
+///
+/// let board = Board::Hidden;
+/// let progress = board.transfer("report.pdf");
+/// progress.counter().bytes(4096);
+/// // A line of a terminal would be out of the way meanwhile.
+/// let mut said = Vec::new();
+/// board.aside(|| said.push("the server has gone, trying the next one"));
+/// assert_eq!(said.len(), 1);
+/// ```
 #[derive(Clone)]
 pub enum Board {
     /// Nowhere.

@@ -31,7 +31,7 @@ const FAINT: &str = "2";
 
 /// What a person has typed.
 #[derive(Debug)]
-pub enum Typed {
+pub(crate) enum Typed {
     /// A line, or several where they were pasted.
     Line(String),
     /// Ctrl-C: the line is given up.
@@ -52,7 +52,7 @@ pub struct Where {
 }
 
 /// A prompt on the terminal of this process.
-pub struct Prompt {
+pub(crate) struct Prompt {
     // Away while it waits for a line on a thread of its own.
     editor: Option<LineEditor>,
     settings: Option<Termios>,
@@ -64,7 +64,7 @@ impl Prompt {
     ///
     /// # Errors
     /// What the system says where the terminal cannot be used.
-    pub fn open(
+    pub(crate) fn open(
         history: Option<PathBuf>,
         names: RemoteNames,
         colours: bool,
@@ -76,7 +76,7 @@ impl Prompt {
     }
 
     /// Waits for a line.
-    pub async fn read(&mut self, at: Where) -> Typed {
+    pub(crate) async fn read(&mut self, at: Where) -> Typed {
         let Some(editor) = self.editor.take() else {
             return Typed::Failed("the line editor is gone".to_owned());
         };
@@ -90,7 +90,7 @@ impl Prompt {
     }
 
     /// Gives the terminal back as it was, where the program ends in the middle of a line.
-    pub fn restore_terminal(&self) {
+    pub(crate) fn restore_terminal(&self) {
         if let Some(settings) = &self.settings {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, settings);
         }

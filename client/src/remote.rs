@@ -9,7 +9,7 @@ const PATTERN: [u8; 4] = *b"*?[{";
 
 /// The path below the root that a typed one means in the directory `at`; empty for the root.
 #[must_use]
-pub fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
+pub(crate) fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
     let mut names: Vec<&[u8]> = Vec::new();
     if !typed.starts_with(b"/") {
         names.extend(components(at));
@@ -33,7 +33,7 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// How the path of the server is typed in the directory `at`: without what leads there, or from the root on.
 #[must_use]
-pub fn relative(at: &[u8], path: &[u8]) -> Name {
+pub(crate) fn relative(at: &[u8], path: &[u8]) -> Name {
     if at.is_empty() {
         return Name::from(path);
     }
@@ -46,13 +46,13 @@ pub fn relative(at: &[u8], path: &[u8]) -> Name {
 
 /// The path with a slash before it, as `pwd` shows it.
 #[must_use]
-pub fn from_root(path: &[u8]) -> Name {
+pub(crate) fn from_root(path: &[u8]) -> Name {
     Name([b"/", path].concat())
 }
 
 /// The directory and the base name.
 #[must_use]
-pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
         None => (b"", path),
@@ -61,7 +61,7 @@ pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// The glob in the last part of a typed path and the directory before it, where there is one.
 #[must_use]
-pub fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
+pub(crate) fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
     let (directory, name) = split(typed);
     // A slash at the very beginning is the root.
     let directory = if typed.starts_with(b"/") && directory.is_empty() {
@@ -76,7 +76,7 @@ pub fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
 
 /// A glob that means the names with this beginning.
 #[must_use]
-pub fn names_that_begin_with(prefix: &str) -> String {
+pub(crate) fn names_that_begin_with(prefix: &str) -> String {
     let mut glob = String::with_capacity(prefix.len() + 1);
     for letter in prefix.chars() {
         if "*?[]{},!\\".contains(letter) {

@@ -19,7 +19,7 @@ use crate::remote;
 use crate::session::{Listener, Session};
 
 /// How long a key may wait for names.
-pub const PATIENCE: Duration = Duration::from_millis(150);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(150);
 
 /// How long the server may take until nobody cares any more.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ type Question = (Vec<u8>, String);
 
 /// Names on the server.
 #[derive(Debug, Clone)]
-pub struct RemoteNames {
+pub(crate) struct RemoteNames {
     questions: mpsc::UnboundedSender<(Question, blocking::Sender<Vec<String>>)>,
     known: Arc<Mutex<HashMap<Question, Answer>>>,
 }
@@ -51,7 +51,7 @@ struct Answer {
 impl RemoteNames {
     /// Names that `session` asks for, on the runtime that this is called on.
     #[must_use]
-    pub fn over(session: Session) -> Self {
+    pub(crate) fn over(session: Session) -> Self {
         let (questions, asked) = mpsc::unbounded_channel();
         let known = Arc::default();
         tokio::spawn(answer(session, asked, Arc::clone(&known)));
@@ -61,7 +61,7 @@ impl RemoteNames {
     /// Names in a directory that begin like that, directories with a slash at their end. Blocks the thread for
     /// [`PATIENCE`] at most.
     #[must_use]
-    pub fn names(&self, directory: &[u8], prefix: &str) -> Vec<String> {
+    pub(crate) fn names(&self, directory: &[u8], prefix: &str) -> Vec<String> {
         if let Some(names) = self.remembered(directory, prefix) {
             return names;
         }

@@ -13,18 +13,18 @@ use crate::error::Error;
 
 /// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
 /// first one with it.
-pub const FIRST_PAUSE: Duration = Duration::from_millis(25);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest wait between two attempts.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Attempts before the first frame of an answer: a request that ends one server after the other must not end them all.
-pub const ATTEMPTS_TO_BEGIN: u32 = 3;
+pub(crate) const ATTEMPTS_TO_BEGIN: u32 = 3;
 /// How often a source that is another one than before is begun anew, and how often a wrong digest of the whole is met
 /// with another try.
-pub const STARTS_ANEW: u32 = 3;
+pub(crate) const STARTS_ANEW: u32 = 3;
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Try again after that time, from where it was.
     GoOn(Duration),
     /// Begin anew: what was kept belongs to something that is no more.
@@ -42,7 +42,7 @@ pub enum Verdict {
 
 /// The state of one transfer's attempts.
 #[derive(Debug, Clone)]
-pub struct Retry {
+pub(crate) struct Retry {
     deadline: Duration,
     /// When the first of these failures came: a slow link may need long for a block, and that is no failure.
     since: Instant,
@@ -61,7 +61,7 @@ pub struct Retry {
 impl Retry {
     /// A transfer begins.
     #[must_use]
-    pub fn new(now: Instant, deadline: Duration) -> Self {
+    pub(crate) fn new(now: Instant, deadline: Duration) -> Self {
         Self {
             deadline,
             since: now,
@@ -75,18 +75,18 @@ impl Retry {
     }
 
     /// An answer has begun that is to the point.
-    pub fn begun(&mut self) {
+    pub(crate) fn begun(&mut self) {
         self.met = true;
         self.begun = true;
     }
 
     /// An earlier run has begun it.
-    pub fn goes_on(&mut self) {
+    pub(crate) fn goes_on(&mut self) {
         self.begun = true;
     }
 
     /// A block has come.
-    pub fn progressed(&mut self) {
+    pub(crate) fn progressed(&mut self) {
         self.failures = 0;
         self.silences = 0;
     }
@@ -94,13 +94,13 @@ impl Retry {
     /// How long the next byte may take: twice as long with each silence in a row, so that a server that needs longer
     /// for a block than `stall` is not asked for it for ever.
     #[must_use]
-    pub fn patience(&self, stall: Duration, most: Duration) -> Duration {
+    pub(crate) fn patience(&self, stall: Duration, most: Duration) -> Duration {
         let doubled = stall.saturating_mul(1_u32 << self.silences.min(16));
         doubled.min(most.max(stall))
     }
 
     /// An attempt has failed; `random` is a number from 0 to 1.
-    pub fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Verdict {
+    pub(crate) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Verdict {
         self.met |= !error.is_unmet();
         if self.begun {
             match error {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::tls::Security;
 
 /// Keys of TLS and of the token. The token itself has none: command lines and environments are read by others.
-pub const SECURITY_KEYS: [Key; 6] = [
+pub(crate) const SECURITY_KEYS: [Key; 6] = [
     named("tls", "NETSOCKET_TLS", "--tls"),
     named("ca_file", "NETSOCKET_CA_FILE", "--ca-file"),
     named(
@@ -88,18 +88,17 @@ impl SecurityArgs {
 
 /// The entries of [`SECURITY_KEYS`], unjudged.
 #[derive(Debug, Default, Deserialize)]
-#[expect(missing_docs, reason = "each field is the key of its name")]
-pub struct RawSecurity {
-    pub tls: Option<Scalar>,
-    pub ca_file: Option<Scalar>,
-    pub client_certificate: Option<Scalar>,
-    pub client_key: Option<Scalar>,
-    pub tls_name: Option<Scalar>,
-    pub token_file: Option<Scalar>,
+pub(crate) struct RawSecurity {
+    pub(crate) tls: Option<Scalar>,
+    pub(crate) ca_file: Option<Scalar>,
+    pub(crate) client_certificate: Option<Scalar>,
+    pub(crate) client_key: Option<Scalar>,
+    pub(crate) tls_name: Option<Scalar>,
+    pub(crate) token_file: Option<Scalar>,
 }
 
 /// Reads [`RawSecurity`] and the files that it names; every problem goes to `check`.
-pub fn security(check: &mut Check, raw: &RawSecurity) -> Security {
+pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
     let mut security = Security::default();
     if let Some(file) = &raw.token_file {
         match tokens(Path::new(file.as_str())) {

@@ -18,6 +18,31 @@ use crate::target::Target;
 use crate::transfer::{Ears, Job, transfer};
 
 /// What a session tells while it works.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::progress::Progress;
+/// use netsocket_client::session::Listener;
+///
+/// /// Shows nothing, and keeps what is said.
+/// #[derive(Default)]
+/// struct Minutes(Vec<String>);
+///
+/// impl Listener for Minutes {
+///     fn transfer(&mut self, _name: &str) -> Progress {
+///         Progress::hidden()
+///     }
+///
+///     fn notice(&mut self, text: &str) {
+///         self.0.push(text.to_owned());
+///     }
+/// }
+///
+/// let mut minutes = Minutes::default();
+/// minutes.notice("connected anew");
+/// assert_eq!(minutes.0, ["connected anew"]);
+/// ```
 pub trait Listener {
     /// A transfer begins: where its progress is shown. `name` tells it from others at the same time, and is empty where
     /// there are none.

@@ -21,7 +21,7 @@ use crate::unpacker::Unpacker;
 
 /// Where the bytes of a transfer go.
 #[derive(Debug)]
-pub enum Sink {
+pub(crate) enum Sink {
     /// A file that is not whole yet.
     Part {
         /// The part.
@@ -41,7 +41,7 @@ impl Sink {
     /// # Errors
     /// [`Error::Target`] or [`Error::Output`] where that cannot be, [`Error::Unpack`] where it is no archive that can be
     /// unpacked.
-    pub async fn open(
+    pub(crate) async fn open(
         target: &Target,
         question: &Request,
         whole: &Whole,
@@ -76,7 +76,7 @@ impl Sink {
     }
 
     /// An answer begins that goes on with what is written.
-    pub fn answer_begins(&mut self) {
+    pub(crate) fn answer_begins(&mut self) {
         if let Self::Part { part, .. } = self {
             part.answer_begins();
         }
@@ -87,7 +87,7 @@ impl Sink {
     /// # Errors
     /// [`Error::Target`] or [`Error::Output`] where it cannot be written, [`Error::ReaderGone`] where the reader of
     /// standard output has left, [`Error::Unpack`] where it is no part of an archive that can be unpacked.
-    pub async fn write(&mut self, block: Verified) -> Result<(), Error> {
+    pub(crate) async fn write(&mut self, block: Verified) -> Result<(), Error> {
         match self {
             Self::Part { part, given } => {
                 let length = block.bytes.len() as u64;
@@ -106,7 +106,7 @@ impl Sink {
     ///
     /// # Errors
     /// [`Error::Target`] where the system does not let it.
-    pub fn step_back(&mut self) -> Result<bool, Error> {
+    pub(crate) fn step_back(&mut self) -> Result<bool, Error> {
         match self {
             Self::Part { part, given } => match part.step_back() {
                 Ok(()) => Ok(true),
@@ -121,7 +121,7 @@ impl Sink {
     ///
     /// # Errors
     /// The sink itself where what is written is out of reach.
-    pub fn begin_anew(self) -> Result<Option<Self>, Self> {
+    pub(crate) fn begin_anew(self) -> Result<Option<Self>, Self> {
         match self {
             Self::Part { .. } => Ok(None),
             Self::Stream(stream) if stream.is_begun => Err(Self::Stream(stream)),
@@ -138,7 +138,7 @@ impl Sink {
     /// # Errors
     /// [`Error::Target`] where the target cannot be replaced; the part stays then. [`Error::Exists`] where files were in
     /// the way of others.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub(crate) async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Part { part, given } => blocking(move || part.commit())
                 .await
@@ -151,7 +151,7 @@ impl Sink {
 
 /// A pipe, a terminal, a device.
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     // Shared with a write that is still running when the command is dropped.
     file: Arc<File>,
     /// None for standard output.

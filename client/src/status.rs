@@ -7,19 +7,19 @@ use netsocket_protocol::name::Name;
 
 /// What is known of the way to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// The address that was asked: that of a balancer, mostly.
-    pub server: String,
+    pub(crate) server: String,
     /// The greeting of the server that answers behind it.
-    pub peer: Hello,
+    pub(crate) peer: Hello,
     /// From a small request to the end of its answer, the shortest of some.
-    pub round_trip: Duration,
+    pub(crate) round_trip: Duration,
 }
 
 impl Status {
     /// For people, a line each.
     #[must_use]
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         let Hello {
             version,
             software,

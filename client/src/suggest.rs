@@ -2,7 +2,10 @@
 
 /// The known word nearest to the typed one, where it is near: at most a third of its letters, and always one, may be wrong,
 /// missing, too many or swapped.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(typed, word), word))

@@ -9,11 +9,11 @@ use crate::delivery::{Delivery, Destination};
 use crate::error::Error;
 
 /// The name that means standard output.
-pub const STDOUT: &str = "-";
+pub(crate) const STDOUT: &str = "-";
 
 /// The place of an archive or a plain file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// Standard output: it gets the bytes and nothing else.
     Stdout,
     /// A regular file, there already or not: replaced as a whole when all of it is verified.
@@ -37,7 +37,7 @@ impl Target {
     /// # Errors
     /// [`Error::Usage`] for an empty name; [`Error::Target`] for a directory where a file is due and the other way
     /// round, or a file in a directory that is not there.
-    pub fn of(delivery: &Delivery) -> Result<Self, Error> {
+    pub(crate) fn of(delivery: &Delivery) -> Result<Self, Error> {
         match &delivery.destination {
             Destination::Stdout => Ok(Self::Stdout),
             Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
@@ -99,7 +99,7 @@ impl Target {
 
     /// The path as it was given; `-` for standard output.
     #[must_use]
-    pub fn name(&self) -> &Path {
+    pub(crate) fn name(&self) -> &Path {
         match self {
             Self::Stdout => Path::new(STDOUT),
             Self::File { given, .. } => given,
@@ -110,7 +110,7 @@ impl Target {
 
 /// The directory that a file is in, `.` for a bare name.
 #[must_use]
-pub fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -20,22 +20,22 @@ use crate::error::Error;
 use crate::suggest;
 
 /// The original commands whose answer is an archive; these take `-o FILE` as their last words.
-pub const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
+pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
 
 /// Something to do, and how its result is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// What is to be done.
-    pub task: Task,
+    pub(crate) task: Task,
     /// The `--json` behind the command.
-    pub json: bool,
+    pub(crate) json: bool,
     /// The `--quiet` behind the command.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Task {
+pub(crate) enum Task {
     /// List the commands, or tell all of one.
     Help(Option<CommandSpec>),
     /// End the session.
@@ -88,75 +88,75 @@ pub struct Shown {
 
 /// `ls`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
+pub(crate) struct List {
     /// Directories, files and patterns as they were typed.
-    pub paths: Vec<Vec<u8>>,
+    pub(crate) paths: Vec<Vec<u8>>,
     /// How they are printed.
-    pub shown: Shown,
+    pub(crate) shown: Shown,
     /// By name, size or time of modification.
-    pub sort: Sort,
+    pub(crate) sort: Sort,
     /// The other way round.
-    pub reverse: bool,
+    pub(crate) reverse: bool,
     /// Also names that begin with a dot.
-    pub hidden: bool,
+    pub(crate) hidden: bool,
 }
 
 /// `find`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Find {
+pub(crate) struct Find {
     /// Which files; `below` is not in it.
-    pub query: Query,
+    pub(crate) query: Query,
     /// The directory to look below, as it was typed.
-    pub below: Option<Vec<u8>>,
+    pub(crate) below: Option<Vec<u8>>,
     /// By what they are sorted.
-    pub sort: Sort,
+    pub(crate) sort: Sort,
     /// The other way round.
-    pub reverse: bool,
+    pub(crate) reverse: bool,
     /// The most files; absent for all.
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// How they are printed.
-    pub shown: Shown,
+    pub(crate) shown: Shown,
 }
 
 /// How files come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetching {
+pub(crate) struct Fetching {
     /// The `-o` behind the command.
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Whether a part that lies here already is gone on with.
-    pub resume: bool,
+    pub(crate) resume: bool,
     /// Whether files that are there are written over.
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
 /// `get`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Get {
+pub(crate) struct Get {
     /// Files and patterns as they were typed.
-    pub paths: Vec<Vec<u8>>,
+    pub(crate) paths: Vec<Vec<u8>>,
     /// So many at once.
-    pub parallel: NonZeroUsize,
+    pub(crate) parallel: NonZeroUsize,
     /// How they come.
-    pub fetching: Fetching,
+    pub(crate) fetching: Fetching,
 }
 
 /// `archive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Archive {
+pub(crate) struct Archive {
     /// Which files; `below` is not in it.
-    pub query: Query,
+    pub(crate) query: Query,
     /// The directory to look below, as it was typed.
-    pub below: Option<Vec<u8>>,
+    pub(crate) below: Option<Vec<u8>>,
     /// The `--format`.
-    pub format: Option<Compression>,
+    pub(crate) format: Option<Compression>,
     /// The `--level`.
-    pub level: Option<u8>,
+    pub(crate) level: Option<u8>,
     /// The names inside.
-    pub names: EntryNames,
+    pub(crate) names: EntryNames,
     /// Where it is unpacked.
-    pub extract: Option<PathBuf>,
+    pub(crate) extract: Option<PathBuf>,
     /// How it comes.
-    pub fetching: Fetching,
+    pub(crate) fetching: Fetching,
 }
 
 impl Asked {
@@ -164,7 +164,7 @@ impl Asked {
     ///
     /// # Errors
     /// [`Error::Usage`] with one sentence, and the usage line where the command is known.
-    pub fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
+    pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
         let Some((name, rest)) = words.split_first() else {
             return Err(Error::Usage("No command given".to_owned()));
         };
@@ -183,7 +183,7 @@ impl Asked {
 impl Task {
     /// Whether `-o` before the command has a meaning for it.
     #[must_use]
-    pub fn takes_output(&self) -> bool {
+    pub(crate) fn takes_output(&self) -> bool {
         matches!(
             self,
             Self::Get(_)
@@ -198,7 +198,7 @@ impl Task {
     }
 
     /// Changes the paths of this machine in it.
-    pub fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
+    pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
         let paths = match self {
             Self::Ask { output, .. } => [output.as_mut(), None],
             Self::Get(Get { fetching, .. }) => [fetching.output.as_mut(), None],

@@ -1,9 +1,9 @@
 //! What protects a connection: TLS, and the token that says that we may read.
 //!
 //! Owns: the handshake, the stream that carries the bytes afterwards, and one sentence for each way in which the two
-//! sides do not agree ([`failure`]). Does not own: the settings ([`crate::security`]), nor when to connect.
+//! sides do not agree (`failure`). Does not own: the settings (`security`), nor when to connect.
 
-pub mod failure;
+pub(crate) mod failure;
 
 use std::fmt;
 use std::io;
@@ -25,6 +25,26 @@ use crate::address::ServerAddress;
 use crate::error::Error;
 
 /// How connections are protected. The default is not at all, as inside a machine.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_client::tls::Security;
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::{authorities, client_config};
+/// use netsocket_protocol::security::Token;
+///
+/// let dir = tempfile::tempdir()?;
+/// let trusted = Authority::new("Example").write(dir.path(), "authority");
+/// let config = client_config()?
+///     .with_root_certificates(authorities(&trusted)?)
+///     .with_no_client_auth();
+/// let token = Token("correct horse battery staple".to_owned());
+/// let security = Security::default().with_tls(config, None).with_token(token.clone());
+/// assert_eq!(security.token(), Some(&token));
+/// assert!(!format!("{security:?}").contains("horse"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Security {
     pub(crate) tls: Option<Tls>,

@@ -30,7 +30,7 @@ const PERMISSIONS: u32 = 0o777;
 
 /// The directory that an archive is unpacked into.
 #[derive(Debug)]
-pub struct Tree {
+pub(crate) struct Tree {
     base: OwnedFd,
     given: PathBuf,
     overwrites: bool,
@@ -63,7 +63,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`Error::Target`] where there is no such directory and none can be made.
-    pub fn open(path: &Path, overwrites: bool) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, overwrites: bool) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::target(path, &error);
         match std::fs::create_dir(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -87,7 +87,7 @@ impl Tree {
     }
 
     /// Begins anew: what this run has made may be made again.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.abandon();
         self.in_the_way = (0, Vec::new());
     }
@@ -96,7 +96,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`Error::Exists`] where files were in the way.
-    pub fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
         let (count, some) = std::mem::take(&mut self.in_the_way);
         if count == 0 {
             return Ok(());

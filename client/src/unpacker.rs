@@ -15,7 +15,7 @@ use crate::unpack::Tree;
 use crate::untar::{TarError, Untar};
 
 /// The largest block that is unpacked, in bytes; this service's have 1 MiB.
-pub const LARGEST_BLOCK: u64 = 16 << 20;
+pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
 
 /// How long the end of a command waits for a block that is being unpacked, so that half a file is taken away before the
 /// program ends.
@@ -23,7 +23,7 @@ const LAST_BLOCK: Duration = Duration::from_millis(500);
 
 /// An archive that is unpacked on blocking threads, a block at a time.
 #[derive(Debug)]
-pub struct Unpacker {
+pub(crate) struct Unpacker {
     /// None while a thread has it.
     unpacking: Option<Box<Unpacking>>,
     /// Closed when the thread has let go of it.
@@ -36,7 +36,7 @@ impl Unpacker {
     /// # Errors
     /// [`Error::Target`] where there is no such directory, [`Error::Unpack`] where it is no archive of blocks that can be
     /// unpacked.
-    pub async fn open(path: &Path, whole: &Whole, overwrites: bool) -> Result<Self, Error> {
+    pub(crate) async fn open(path: &Path, whole: &Whole, overwrites: bool) -> Result<Self, Error> {
         let Whole::Archive {
             compression,
             block_bytes,
@@ -68,13 +68,13 @@ impl Unpacker {
     ///
     /// # Errors
     /// Those of [`Unpacking::block`].
-    pub async fn block(&mut self, block: Verified) -> Result<(), Error> {
+    pub(crate) async fn block(&mut self, block: Verified) -> Result<(), Error> {
         self.run(move |unpacking| unpacking.block(&block.bytes))
             .await
     }
 
     /// Begins anew: what is there by now may be made again.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         if let Some(unpacking) = &mut self.unpacking {
             unpacking.begin_anew();
         }
@@ -84,7 +84,7 @@ impl Unpacker {
     ///
     /// # Errors
     /// Those of [`Unpacking::finish`].
-    pub async fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) async fn finish(&mut self) -> Result<(), Error> {
         self.run(Unpacking::finish).await
     }
 
@@ -119,7 +119,7 @@ impl Drop for Unpacker {
 }
 
 /// An archive that is unpacked block by block.
-pub struct Unpacking {
+pub(crate) struct Unpacking {
     tree: Tree,
     untar: Untar,
     /// None where blocks come as they are.
@@ -132,7 +132,7 @@ impl Unpacking {
     ///
     /// # Errors
     /// [`Error::Unpack`] where there is no room to decompress.
-    pub fn new(tree: Tree, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
+    pub(crate) fn new(tree: Tree, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
         let decompressor = is_zstd.then(zstd::bulk::Decompressor::new).transpose();
         Ok(Self {
             tree,
@@ -146,7 +146,7 @@ impl Unpacking {
     ///
     /// # Errors
     /// [`Error::Unpack`] where it is no part of such an archive, [`Error::Target`] where a file cannot be written.
-    pub fn block(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn block(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match &mut self.decompressor {
             None => self.untar.feed(bytes, &mut self.tree),
             Some(decompressor) => {
@@ -159,7 +159,7 @@ impl Unpacking {
     }
 
     /// Begins anew.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.tree.begin_anew();
         self.untar = Untar::default();
     }
@@ -168,7 +168,7 @@ impl Unpacking {
     ///
     /// # Errors
     /// [`Error::Unpack`] where the archive does not end here, [`Error::Exists`] where files were in the way.
-    pub fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
         self.untar.finish()?;
         self.tree.finish()
     }

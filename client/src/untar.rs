@@ -12,19 +12,19 @@ const LONGEST_NAME: u64 = 4096;
 
 /// What an entry says of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The path, as it stands there.
-    pub path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// Permission bits and those above them.
-    pub mode: u32,
+    pub(crate) mode: u32,
     /// Bytes of content.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Seconds since 1970-01-01 00:00 UTC.
-    pub modified: i64,
+    pub(crate) modified: i64,
 }
 
 /// What entries are handed to.
-pub trait Files {
+pub(crate) trait Files {
     /// Why a file cannot be taken.
     type Error;
     /// A file begins.
@@ -77,7 +77,7 @@ enum State {
 
 /// The reader.
 #[derive(Debug)]
-pub struct Untar {
+pub(crate) struct Untar {
     state: State,
     header: Vec<u8>,
     /// The long name that stands before its header.
@@ -99,7 +99,7 @@ impl Untar {
     ///
     /// # Errors
     /// What `files` says, or [`TarError`].
-    pub fn feed<F: Files>(&mut self, mut bytes: &[u8], files: &mut F) -> Result<(), F::Error>
+    pub(crate) fn feed<F: Files>(&mut self, mut bytes: &[u8], files: &mut F) -> Result<(), F::Error>
     where
         F::Error: From<TarError>,
     {
@@ -144,7 +144,7 @@ impl Untar {
     ///
     /// # Errors
     /// [`TarError::CutShort`] where it has not.
-    pub fn finish(&self) -> Result<(), TarError> {
+    pub(crate) fn finish(&self) -> Result<(), TarError> {
         match self.state {
             State::End => Ok(()),
             _ => Err(TarError::CutShort),

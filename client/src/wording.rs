@@ -21,7 +21,7 @@ pub enum Names {
 
 /// The lines of an answer.
 #[must_use]
-pub fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
+pub(crate) fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
     match answer {
         Answer::Names(list) => list
             .iter()
@@ -39,7 +39,7 @@ pub fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
 
 /// The bytes of a name as they are printed.
 #[must_use]
-pub fn bytes_of(name: &Name, names: Names) -> Vec<u8> {
+pub(crate) fn bytes_of(name: &Name, names: Names) -> Vec<u8> {
     match names {
         Names::Exact => name.as_bytes().to_vec(),
         Names::Escaped => name.to_string().into_bytes(),
@@ -82,7 +82,7 @@ fn fetched_sentence(saved: &Saved) -> String {
 
 /// What a person should know of an archive, a sentence each.
 #[must_use]
-pub fn warning_sentences(saved: &Saved) -> Vec<String> {
+pub(crate) fn warning_sentences(saved: &Saved) -> Vec<String> {
     let mut sentences: Vec<String> = saved.warnings.iter().map(warning_sentence).collect();
     if saved.unlisted > 0 {
         let more = saved.unlisted;
@@ -130,7 +130,7 @@ fn warning_sentence(warning: &Warning) -> String {
 
 /// A number of bytes, in the largest unit of 1024 that leaves something before the point.
 #[must_use]
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -174,7 +174,7 @@ fn times(count: u32) -> String {
 
 /// A number of files, in words.
 #[must_use]
-pub fn files(count: u64) -> String {
+pub(crate) fn files(count: u64) -> String {
     match count {
         1 => "1 file".to_owned(),
         count => format!("{count} files"),
@@ -183,7 +183,7 @@ pub fn files(count: u64) -> String {
 
 /// That an archive was unpacked.
 #[must_use]
-pub fn unpacked_sentence(saved: &Saved) -> String {
+pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
     format!(
         "unpacked into {}: {}, {}{}",
         shown(&saved.path),
@@ -195,7 +195,7 @@ pub fn unpacked_sentence(saved: &Saved) -> String {
 
 /// All that is known of a file or directory, a line each.
 #[must_use]
-pub fn facts(entry: &FileEntry, names: Names) -> Vec<u8> {
+pub(crate) fn facts(entry: &FileEntry, names: Names) -> Vec<u8> {
     let kind = if is_directory(entry) {
         "directory"
     } else {

@@ -2,6 +2,16 @@
 //!
 //! Blanks separate words. A backslash takes the next character as it is. Between single quotes everything stands for
 //! itself; between double quotes a backslash still escapes `"` and `\`. Nothing is expanded.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_client::words::{WordsError, split};
+//!
+//! assert_eq!(split(br#"get "annual report.pdf" it\'s"#)?, [&b"get"[..], b"annual report.pdf", b"it's"]);
+//! assert_eq!(split(b"get 'annual"), Err(WordsError::OpenQuote('\'')));
+//! # Ok::<(), WordsError>(())
+//! ```
 
 /// Why a line has no words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

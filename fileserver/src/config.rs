@@ -20,44 +20,44 @@ use crate::credentials::CredentialFiles;
 use crate::index;
 use credentials::RawCredentials;
 
-pub use keys::KEYS;
+pub(crate) use keys::KEYS;
 
 /// Where to listen.
-pub const DEFAULT_LISTEN: SocketAddr =
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9000);
 /// The port that the port question of the old wire is answered with: the balancer's.
-pub const DEFAULT_ADVERTISE_PORT: u16 = 8081;
+pub(crate) const DEFAULT_ADVERTISE_PORT: u16 = 8081;
 /// How often the index looks for reported changes.
-pub const DEFAULT_INDEX_BATCH: Duration = Duration::from_millis(100);
+pub(crate) const DEFAULT_INDEX_BATCH: Duration = Duration::from_millis(100);
 /// How often the whole tree is read anew, in case a change was not reported.
-pub const DEFAULT_RESCAN_INTERVAL: Duration = Duration::from_secs(60 * 60);
+pub(crate) const DEFAULT_RESCAN_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// Directories that are watched at most: the kernel holds about a kilobyte for each.
-pub const DEFAULT_MAX_WATCHES: usize = 1_000_000;
+pub(crate) const DEFAULT_MAX_WATCHES: usize = 1_000_000;
 /// How long a session may ask for nothing.
-pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How long a client may take not one byte of an answer.
-pub const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Sessions at a time.
-pub const DEFAULT_MAX_SESSIONS: usize = 1024;
+pub(crate) const DEFAULT_MAX_SESSIONS: usize = 1024;
 /// Archives at a time, for each core, up to [`DEFAULT_MOST_ARCHIVES`].
-pub const DEFAULT_ARCHIVES_PER_CORE: usize = 4;
+pub(crate) const DEFAULT_ARCHIVES_PER_CORE: usize = 4;
 /// Archives at a time by default, however many cores there are: each may hold two blocks of 1 MiB.
-pub const DEFAULT_MOST_ARCHIVES: usize = 16;
+pub(crate) const DEFAULT_MOST_ARCHIVES: usize = 16;
 /// Bytes of one spooled archive: the most that an old client can be told of.
-pub const DEFAULT_SPOOL_LIMIT: u64 = MAX_ARCHIVE;
+pub(crate) const DEFAULT_SPOOL_LIMIT: u64 = MAX_ARCHIVE;
 /// Bytes that spooling must leave free on its disk.
-pub const DEFAULT_SPOOL_RESERVE: u64 = 64 << 20;
+pub(crate) const DEFAULT_SPOOL_RESERVE: u64 = 64 << 20;
 /// Files that the plans of all archives at a time may hold: about 200 bytes of memory each.
-pub const DEFAULT_MAX_PLANNED_FILES: u32 = 1_000_000;
+pub(crate) const DEFAULT_MAX_PLANNED_FILES: u32 = 1_000_000;
 /// Blocks of 1 MiB that all archives share beyond the two of each, for each thread; at least
 /// [`LEAST_ARCHIVE_BLOCKS`].
-pub const DEFAULT_BLOCKS_PER_THREAD: usize = 2;
+pub(crate) const DEFAULT_BLOCKS_PER_THREAD: usize = 2;
 /// Blocks of 1 MiB that all archives share at least by default.
-pub const LEAST_ARCHIVE_BLOCKS: usize = 16;
+pub(crate) const LEAST_ARCHIVE_BLOCKS: usize = 16;
 /// How long running answers may take once the server is told to stop.
-pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
-pub const DEFAULT_LOG: &str = "info,rskafka=off";
+pub(crate) const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// The most archives at a time: each may hold two blocks of 1 MiB.
 const MAX_MAX_ARCHIVES: usize = 256;

@@ -17,13 +17,13 @@ use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
 /// The key of the file with our certificate.
-pub const CERTIFICATE: &str = "tls_certificate";
+pub(crate) const CERTIFICATE: &str = "tls_certificate";
 /// The key of the file with its private key.
-pub const KEY: &str = "tls_key";
+pub(crate) const KEY: &str = "tls_key";
 /// The key of the file with the authorities of clients.
-pub const CLIENT_CA: &str = "tls_client_ca";
+pub(crate) const CLIENT_CA: &str = "tls_client_ca";
 /// The key of the file with the tokens.
-pub const TOKENS: &str = "token_file";
+pub(crate) const TOKENS: &str = "token_file";
 
 /// The files of the credentials, each as the setting of its name says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::walk::WalkError;
 
 /// Who has to do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// The one who asked.
     Client,
     /// The one who runs this server.
@@ -21,7 +21,7 @@ pub enum Side {
 
 /// Why a request has no answer, or only a part of one.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub(crate) enum RequestError {
     /// It cannot be understood.
     #[error("{0}")]
     BadRequest(String),
@@ -104,7 +104,7 @@ impl RequestError {
 
     /// Who has to do something about it.
     #[must_use]
-    pub fn side(&self) -> Side {
+    pub(crate) fn side(&self) -> Side {
         match self {
             Self::Busy { .. }
             | Self::PlansFull { .. }
@@ -114,21 +114,15 @@ impl RequestError {
         }
     }
 
-    /// Whether the same request may work later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.side() == Side::Server
-    }
-
     /// Whether the session is over with it.
     #[must_use]
-    pub fn ends_session(&self) -> bool {
+    pub(crate) fn ends_session(&self) -> bool {
         matches!(self, Self::Gone(_) | Self::Stalled(_))
     }
 
     /// A word for logs and counters, always the same for the same variant.
     #[must_use]
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::Nothing(_) | Self::NotFound(_) | Self::NoDirectory(_) => "not_found",
@@ -147,7 +141,7 @@ impl RequestError {
 
     /// The same on the new wire.
     #[must_use]
-    pub fn reply(&self) -> ErrorReply {
+    pub(crate) fn reply(&self) -> ErrorReply {
         let kind = match self {
             Self::BadRequest(_) => ErrorKind::BadRequest,
             Self::Nothing(_) | Self::NotFound(_) | Self::NoDirectory(_) => ErrorKind::NotFound,

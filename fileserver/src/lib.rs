@@ -8,6 +8,40 @@
 //! wires (`netsocket-protocol`), or which server a client is sent to (the balancer).
 //!
 //! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_fileserver::{Bound, Config, run};
+//! use netsocket_protocol::old;
+//! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//! use tokio::net::TcpStream;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tree = tempfile::tempdir()?;
+//! std::fs::create_dir(tree.path().join("music"))?;
+//! let mut config = Config::new(tree.path());
+//! config.listen = "127.0.0.1:0".parse()?;
+//! let bound = Bound::bind(config)?;
+//! let address = bound.address();
+//! let shutdown = CancellationToken::new();
+//! let server = tokio::spawn(run(bound, shutdown.clone()));
+//!
+//! // As a client of the old system asks.
+//! let mut client = TcpStream::connect(address).await?;
+//! client.write_all(&[old::SESSION_OPENING]).await?;
+//! client.write_all(&old::frame(b"dirlist -a\n")).await?;
+//! let mut answer = [0; old::LENGTH_DIGITS + 6];
+//! client.read_exact(&mut answer).await?;
+//! assert!(answer.ends_with(b"music\n"));
+//!
+//! shutdown.cancel();
+//! server.await??;
+//! # Ok(())
+//! # }
+//! ```
 
 mod acceptor;
 mod access;
@@ -15,11 +49,11 @@ mod addresses;
 mod admin;
 pub mod archive;
 pub mod compress;
-pub mod config;
+mod config;
 mod confine;
-pub mod credentials;
+mod credentials;
 mod directory;
-pub mod error;
+mod error;
 mod figures;
 mod handshake;
 mod index;
@@ -28,7 +62,7 @@ mod keyring;
 mod listing;
 mod matcher;
 mod metadata;
-pub mod metrics;
+mod metrics;
 mod moment;
 mod path_order;
 mod root;

@@ -2,6 +2,26 @@
 //!
 //! Owns: turning a query into files and `dirlist` into names, by a walk for each question. The index answers the same
 //! questions from memory (`index`); who asks need not know which of the two does (`service`).
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_fileserver::Root;
+//! use netsocket_fileserver::search::Search;
+//! use netsocket_protocol::query::Query;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! let tree = tempfile::tempdir()?;
+//! for name in ["a.txt", "b.pdf", ".c.txt"] {
+//!     std::fs::write(tree.path().join(name), name)?;
+//! }
+//! let query = Query { extensions: vec!["txt".into()], ..Query::default() };
+//! let search = Search { query, limit: 10, check_readable: false };
+//! let found = search.run(&Root::open(tree.path())?, &CancellationToken::new())?;
+//! assert_eq!(found.files.len(), 1);
+//! assert_eq!((&found.files[0].path[..], found.files[0].size), (&b"a.txt"[..], 5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, CString};

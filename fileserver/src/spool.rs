@@ -19,7 +19,7 @@ const CHECK_EVERY: u64 = 16 << 20;
 
 /// Why an archive cannot be spooled.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
+pub(crate) enum SpoolError {
     /// It is longer than allowed.
     #[error("the archive is over the limit of {limit} bytes")]
     OverLimit {

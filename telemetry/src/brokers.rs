@@ -10,6 +10,18 @@ pub struct BrokersError;
 ///
 /// # Errors
 /// [`BrokersError`] when any part of the list is no `HOST:PORT`.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::{BrokersError, parse_brokers};
+///
+/// assert_eq!(parse_brokers("kafka-1:9092, [::1]:9092"), Ok(vec![
+///     "kafka-1:9092".to_owned(),
+///     "[::1]:9092".to_owned(),
+/// ]));
+/// assert_eq!(parse_brokers("kafka-1"), Err(BrokersError));
+/// ```
 pub fn parse_brokers(text: &str) -> Result<Vec<String>, BrokersError> {
     text.split(',').map(|part| host_port(part.trim())).collect()
 }

@@ -8,6 +8,45 @@
 //! Nothing is lost and nothing doubled: a point carries the time of its record and the tags `host`, `role`, `instance`
 //! (and `backend`, `command`, `event`), so a record that is read again overwrites its own points. For the same reason two
 //! collectors of one topic do no harm to each other.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_settings::{Flag, Layers};
+//! use netsocket_telemetry::collector::{self, Config, Token};
+//! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+//! use tokio::net::{TcpListener, TcpStream};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // An InfluxDB that never says a word.
+//! let silent = TcpListener::bind("127.0.0.1:0").await?;
+//! let url = Flag::One(format!("http://{}", silent.local_addr()?));
+//! let layers = Layers { file: None, flags: vec![("influx_url", url)] };
+//! let config = Config::load(&layers, |_| None)?;
+//! let token = Token::new("secret").expect("visible characters");
+//!
+//! let admin = TcpListener::bind("127.0.0.1:0").await?;
+//! let address = admin.local_addr()?;
+//! let shutdown = CancellationToken::new();
+//! let stop = shutdown.clone().drop_guard();
+//! let asked = async move {
+//!     let _stop = stop;
+//!     let mut stream = TcpStream::connect(address).await?;
+//!     stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+//!     let mut answer = String::new();
+//!     stream.read_to_string(&mut answer).await?;
+//!     Ok::<_, std::io::Error>(answer)
+//! };
+//! let run = collector::run(&config, token, admin, shutdown);
+//! let (totals, answer) = tokio::join!(run, asked);
+//! // Half a minute of this would be trouble.
+//! assert!(answer?.contains(" 200 OK\r\n"));
+//! assert_eq!(totals?.records, 0);
+//! # Ok(())
+//! # }
+//! ```
 
 mod admin;
 mod cluster;
@@ -32,10 +71,10 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, InfluxUrl, KEYS, Token};
+pub use config::{Config, InfluxUrl, Token};
 pub use influx::{Influx, InfluxError};
 pub use log::{Fetched, LogEntry, PartitionLog};
-pub use points::{MAX_TAG_CHARS, MAX_TEXT_CHARS, points};
+pub use points::points;
 pub use position::Positions;
 pub use print::{Format, print};
 pub use reader::Collector;

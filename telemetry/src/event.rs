@@ -54,6 +54,22 @@ impl EventKind {
 }
 
 /// One event of one process. Two of the same kind about the same backend in the same millisecond are one in the database.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::{Event, EventKind, Identity, Role};
+///
+/// let identity = Identity::new(Role::Balancer, "lb");
+/// let ts = "2026-08-04T12:00:02Z".parse()?;
+/// let event = Event::new(&identity, ts, EventKind::BackendDown, "3 checks failed").about("mirror1");
+///
+/// let json = serde_json::to_value(&event)?;
+/// assert_eq!(json["event"], EventKind::BackendDown.as_str());
+/// assert_eq!(json["backend"], "mirror1");
+/// assert_eq!(json["ts"], "2026-08-04T12:00:02.000Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     v: u32,

@@ -50,6 +50,27 @@ pub struct BalancerFigures {
 }
 
 /// The totals of a file server since its start.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::{CommandRecord, Figures, FileserverFigures};
+///
+/// let dirlist = CommandRecord { name: "dirlist".into(), requests: 3 };
+/// let fileserver = FileserverFigures {
+///     bytes_sent: 4096,
+///     commands: vec![dirlist],
+///     ..FileserverFigures::default()
+/// };
+/// let json = serde_json::to_value(&fileserver)?;
+/// assert_eq!(json["commands"][0]["name"], "dirlist");
+/// // It has no index, which is another thing than an empty one.
+/// assert_eq!(json.get("index_entries"), None);
+///
+/// let figures = Figures { client_count: 2, fileserver: Some(fileserver), ..Figures::default() };
+/// assert!(figures.backends.is_empty() && figures.balancer.is_none());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct FileserverFigures {
     /// Bytes sent to clients.

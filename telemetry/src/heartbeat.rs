@@ -19,6 +19,27 @@ use crate::wall_clock::{WallClock, next_second, second_of_tick};
 /// Works with tokio's paused clock, where the records' times go with it.
 ///
 /// `figures` is called once a second; it should only copy counters.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use netsocket_telemetry::{Figures, History, Identity, Role, Sinks, heartbeat};
+/// use tokio_util::sync::CancellationToken;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let history = Arc::new(History::new(Duration::from_secs(300)));
+/// let sinks = Sinks { history: Some(Arc::clone(&history)), producer: None };
+/// let shutdown = CancellationToken::new();
+/// // However short its life, a process says that it came and went.
+/// shutdown.cancel();
+/// heartbeat(Identity::new(Role::Balancer, "lb"), Figures::default, sinks, shutdown).await;
+/// assert_eq!(history.events().len(), 2);
+/// # }
+/// ```
 pub async fn heartbeat(
     identity: Identity,
     mut figures: impl FnMut() -> Figures + Send,

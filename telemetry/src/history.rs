@@ -14,6 +14,26 @@ const EVENTS: usize = 200;
 
 /// The records of a span of time up to the newest one. Shared by reference; a push and a read hold its lock for moments
 /// only.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use netsocket_telemetry::{Figures, History, HostSample, Identity, Record, Role};
+///
+/// let identity = Identity::new(Role::Balancer, "lb");
+/// let history = History::new(Duration::from_secs(10));
+/// for second in 0..60 {
+///     let ts = chrono::DateTime::from_timestamp(1_785_844_800 + second, 0).expect("a time");
+///     let record = Record::new(&identity, ts, HostSample::default(), Figures::default());
+///     history.push(Arc::new(record));
+/// }
+/// let records = history.records();
+/// assert_eq!(records.len(), 10);
+/// assert_eq!(records[0].ts.timestamp(), 1_785_844_850);
+/// ```
 #[derive(Debug)]
 pub struct History {
     span: TimeDelta,

@@ -6,6 +6,38 @@
 //! InfluxDB 2 as points.
 //!
 //! Owns every name that leaves a process ([`names`], [`schema`]). Does not own what a process counts, nor how it is shown.
+//!
+//! # Examples
+//!
+//! A process that is seen for ten seconds (here by a clock that runs ahead):
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use netsocket_telemetry::{EventKind, Figures, History, Identity, Role, Sinks, heartbeat};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), tokio::task::JoinError> {
+//! let history = Arc::new(History::new(Duration::from_secs(300)));
+//! let sinks = Sinks { history: Some(Arc::clone(&history)), producer: None };
+//! let identity = Identity::new(Role::Fileserver, "mirror1");
+//! let figures = || Figures { active_clients: 2, ..Figures::default() };
+//! let shutdown = CancellationToken::new();
+//! let beats = tokio::spawn(heartbeat(identity, figures, sinks, shutdown.clone()));
+//!
+//! tokio::time::sleep(Duration::from_secs(10)).await;
+//! shutdown.cancel();
+//! beats.await?;
+//!
+//! assert!(history.records().len() >= 9);
+//! assert!(history.latest().is_some_and(|record| record.active_clients == 2));
+//! let events = history.events();
+//! assert_eq!([events[0].event, events[1].event], [EventKind::Start, EventKind::Stop]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod backoff;
 mod brokers;

@@ -2,6 +2,21 @@
 //! readers, dashboards and docs use these constants, and tests compare them with the files that cannot.
 //!
 //! [`crate::schema`] says of each field what it holds.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_telemetry::names::{MEASUREMENT_SYSTEM, field, tag};
+//!
+//! let flux = format!(
+//!     "from(bucket: \"root\") |> range(start: -5m) \
+//!      |> filter(fn: (r) => r._measurement == \"{MEASUREMENT_SYSTEM}\" and r._field == \"{}\") \
+//!      |> group(columns: [\"{}\"])",
+//!     field::CPU_PERCENT,
+//!     tag::INSTANCE,
+//! );
+//! assert!(flux.contains(r#"r._measurement == "system_stats" and r._field == "cpu_percent""#));
+//! ```
 
 /// The Kafka topic that balancer and file servers write their records to.
 pub const TOPIC: &str = "system_stats";

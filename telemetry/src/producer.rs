@@ -47,6 +47,15 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// How batches are compressed on their way and in Kafka.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::Compression;
+///
+/// assert_eq!(Compression::parse("zstd"), Some(Compression::Zstd));
+/// assert_eq!(Compression::parse("gzip"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
     /// Not at all.
@@ -147,6 +156,36 @@ pub struct ProducerStats {
 }
 
 /// A handle to the one background task that talks with Kafka. Clones share it; when the last one is gone the task ends.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use netsocket_telemetry::{
+///     Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, parse_brokers,
+/// };
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A broker that never says a word.
+/// let silent = TcpListener::bind("127.0.0.1:0").await?;
+/// let brokers = parse_brokers(&silent.local_addr()?.to_string())?;
+/// let identity = Identity::new(Role::Balancer, "lb");
+/// let producer = Producer::start(ProducerConfig::new(brokers), identity.key());
+///
+/// let ts = "2026-08-04T12:00:02Z".parse()?;
+/// let record = Record::new(&identity, ts, HostSample::default(), Figures::default());
+/// producer.record(&Arc::new(record));
+/// assert_eq!(producer.stats().queued, 1);
+///
+/// producer.shutdown(Duration::from_millis(10)).await;
+/// assert_eq!((producer.stats().sent, producer.stats().drops.shutdown), (0, 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Producer {
     shared: Arc<Shared>,

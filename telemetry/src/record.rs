@@ -36,6 +36,16 @@ impl Role {
 }
 
 /// Who speaks: two processes that run at the same time must differ in it, or their points overwrite each other.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::{Identity, Role};
+///
+/// let host = "box".to_owned();
+/// let identity = Identity { host, ..Identity::new(Role::Fileserver, "mirror1") };
+/// assert_eq!(identity.key(), "box/fileserver/mirror1");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The host name of the machine.
@@ -82,6 +92,24 @@ pub struct Tick {
 
 /// One second of one process. The first six measurements have the names that the original system gave them; a file
 /// server, which has no backends, leaves the three `*_active_clients` of named backends out.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::{BackendRecord, Figures, HostSample, Identity, Record, Role};
+///
+/// let mirror = BackendRecord { name: "mirror1".to_owned(), active: 2, ..BackendRecord::default() };
+/// let figures = Figures { client_count: 7, backends: vec![mirror], ..Figures::default() };
+/// let identity = Identity::new(Role::Balancer, "lb");
+/// let ts = "2026-08-04T12:00:02Z".parse()?;
+/// let record = Record::new(&identity, ts, HostSample::default(), figures);
+///
+/// let json = serde_json::to_value(&record)?;
+/// assert_eq!(json["ts"], "2026-08-04T12:00:02.000Z");
+/// assert_eq!(json["client_count"], 7);
+/// assert_eq!(json["mirror1_active_clients"], 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Record {
     v: u32,

@@ -55,6 +55,17 @@ pub struct HostSample {
 }
 
 /// Reads machine and process, again and again.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::Sampler;
+///
+/// let sample = Sampler::new().sample();
+/// assert!(sample.cores > 0.0 && sample.process_memory_bytes > 0);
+/// assert!(sample.memory_used_bytes <= sample.memory_total_bytes);
+/// assert!((0.0..=100.0).contains(&sample.cpu_percent));
+/// ```
 #[derive(Debug)]
 pub struct Sampler {
     /// None only on a platform that sysinfo does not know.

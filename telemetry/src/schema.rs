@@ -1,6 +1,22 @@
 //! What stands in a record and in the database: one table, from which `docs/telemetry.md` has its own.
 //!
 //! Owns the meaning, unit and type of every field. The names themselves are in [`crate::names`].
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_telemetry::names::{MEASUREMENT_BACKEND, field, tag};
+//! use netsocket_telemetry::schema::{FIELDS, FieldType, TAGS};
+//!
+//! let up = FIELDS
+//!     .iter()
+//!     .find(|spec| (spec.measurement, spec.name) == (MEASUREMENT_BACKEND, field::UP))
+//!     .expect("a field");
+//! assert_eq!(up.kind, FieldType::Integer);
+//!
+//! let (_, tags) = TAGS.iter().find(|(name, _)| *name == up.measurement).expect("its tags");
+//! assert!(tags.contains(&tag::BACKEND));
+//! ```
 
 use crate::names::{
     MEASUREMENT_BACKEND, MEASUREMENT_COLLECTOR, MEASUREMENT_COMMAND, MEASUREMENT_EVENT,

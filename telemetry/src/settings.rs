@@ -3,6 +3,33 @@
 //!
 //! A program takes [`ACCESS_KEYS`] (and [`PRODUCER_KEYS`] if it produces) into its own table of keys, flattens
 //! [`RawAccess`] (and [`RawProducer`]) into its own raw struct, and calls [`access`] (and [`producer`]).
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_settings::{Key, Layers, load};
+//! use netsocket_telemetry::Security;
+//! use netsocket_telemetry::settings::{ACCESS_KEYS, RawAccess, access};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Raw {
+//!     #[serde(flatten)]
+//!     access: RawAccess,
+//! }
+//!
+//! let variable = |name: &str| match name {
+//!     "NETSOCKET_KAFKA_SASL" => Some("plain".to_owned()),
+//!     "NETSOCKET_KAFKA_USER" => Some("balancer".to_owned()),
+//!     _ => None,
+//! };
+//! let (raw, mut check) = load::<Raw>(&ACCESS_KEYS, &Layers::default(), variable)?.into_check();
+//! let security: Security = access(&mut check, &raw.access);
+//!
+//! // `kafka_password` is missing beside `kafka_sasl`.
+//! let problems = check.finish(security).unwrap_err();
+//! assert_eq!(problems.0[0].key, "kafka_password");
+//! # Ok::<(), netsocket_settings::Problems>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

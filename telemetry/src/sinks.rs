@@ -42,6 +42,24 @@ impl Sinks {
 }
 
 /// A handle with which any part of a process tells what happened.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use netsocket_telemetry::{EventKind, Events, History, Identity, Role, Sinks};
+///
+/// let history = Arc::new(History::new(Duration::from_secs(300)));
+/// let sinks = Sinks { history: Some(Arc::clone(&history)), producer: None };
+/// let events = Events::new(Identity::new(Role::Balancer, "lb"), sinks);
+/// events.emit_about(chrono::Utc::now(), EventKind::BackendUp, "mirror1", "2 checks passed");
+///
+/// let told = &history.events()[0];
+/// assert_eq!(told.backend.as_deref(), Some("mirror1"));
+/// assert_eq!(told.text, "2 checks passed");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Events {
     identity: Arc<Identity>,

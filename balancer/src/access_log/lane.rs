@@ -69,7 +69,7 @@ enum Form {
 
 /// Where one worker leaves its lines. Costs no system call but for the first line after a rest.
 #[derive(Debug)]
-pub struct Lane {
+pub(crate) struct Lane {
     lanes: Arc<Lanes>,
     index: usize,
     sampler: Sampler,
@@ -91,7 +91,7 @@ impl Lane {
 
     /// Leaves the line, if it is one that is wanted. Never waits for the writer's output: where that cannot keep up the
     /// line is dropped and counted.
-    pub fn record(&mut self, line: &Line<'_>) {
+    pub(crate) fn record(&mut self, line: &Line<'_>) {
         if !self.sampler.wants(line) {
             return;
         }

@@ -25,12 +25,11 @@ mod syslog;
 mod text;
 mod writer;
 
-pub use date::Zone;
-pub use lane::Lane;
-pub use line::{Failure, Line, OpenConnections};
-pub use selection::{Scope, Selection};
-pub use sink::{Sink, Target, TargetError, WriteFailure};
-pub use writer::{AccessLog, DEFAULT_LANE_CAPACITY, Figures, LINGER, Options};
+pub(crate) use lane::Lane;
+pub(crate) use line::{Failure, Line, OpenConnections};
+pub(crate) use selection::{Scope, Selection};
+pub(crate) use sink::Target;
+pub(crate) use writer::{AccessLog, Options};
 
 /// The form of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -17,9 +17,9 @@ use super::selection::Selection;
 use super::sink::{Sink, WriteFailure};
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
-pub const LINGER: Duration = Duration::from_millis(100);
+pub(crate) const LINGER: Duration = Duration::from_millis(100);
 /// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
-pub const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
+pub(crate) const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
 
 /// How lines are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +48,18 @@ impl Default for Options {
 
 /// What became of lines since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Written.
-    pub written: u64,
+    pub(crate) written: u64,
     /// Dropped because the writer could not keep up.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// Taken by the writer but not by the file or socket.
-    pub failed: u64,
+    pub(crate) failed: u64,
 }
 
 /// The access log while it runs. Dropping it ends it, without waiting for the lines that are left.
 #[derive(Debug)]
-pub struct AccessLog {
+pub(crate) struct AccessLog {
     shared: Arc<Shared>,
     options: Options,
     ended: Mutex<Receiver<()>>,
@@ -82,7 +82,7 @@ impl AccessLog {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(options: Options, workers: usize, sink: Box<dyn Sink>) -> io::Result<Self> {
+    pub(crate) fn start(options: Options, workers: usize, sink: Box<dyn Sink>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             lanes: Arc::new(Lanes::new(workers, options.lane_capacity)),
             written: AtomicU64::new(0),
@@ -111,20 +111,20 @@ impl AccessLog {
 
     /// The lane of a worker, by its number from 0. To be asked for once for each worker: two of one number share it.
     #[must_use]
-    pub fn lane(&self, worker: usize) -> Lane {
+    pub(crate) fn lane(&self, worker: usize) -> Lane {
         Lane::new(Arc::clone(&self.shared.lanes), worker, &self.options)
     }
 
     /// Opens the file anew, after it was moved away: lines that were left before go to the old one. Where that fails
     /// the old one goes on being used, and a line in the log says why.
-    pub fn reopen(&self) {
+    pub(crate) fn reopen(&self) {
         self.shared.reopen.store(true, SeqCst);
         self.shared.lanes.wake();
     }
 
     /// What became of lines since the start.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         Figures {
             written: self.shared.written.load(Relaxed),
             dropped: self.shared.lanes.dropped.load(Relaxed),
@@ -134,7 +134,7 @@ impl AccessLog {
 
     /// Says in the program's log how many lines are missing since the last call, if any are, and returns how many. To be
     /// called once a second, from a thread that may wait for that log: the writer itself may be stuck just then.
-    pub fn tell(&self) -> u64 {
+    pub(crate) fn tell(&self) -> u64 {
         let Figures {
             dropped, failed, ..
         } = self.figures();
@@ -152,7 +152,7 @@ impl AccessLog {
     /// Writes what the lanes hold and ends the writer. Waits for that no longer than `patience`; returns whether it was
     /// done by then. Lines that are recorded later are lost.
     #[must_use]
-    pub fn close(&self, patience: Duration) -> bool {
+    pub(crate) fn close(&self, patience: Duration) -> bool {
         self.end();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let done = ended.recv_timeout(patience).is_ok();

@@ -119,6 +119,20 @@ pub(super) fn v6_mask(prefix: u8) -> u128 {
 }
 
 /// A set of networks. Asking it costs one binary search.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_balancer::admission::{Network, Networks};
+///
+/// let office: Network = "10.1.0.0/16".parse()?;
+/// let networks: Networks = [office, "2001:db8::/32".parse()?].into_iter().collect();
+/// assert!(networks.contains("2001:db8::7".parse()?));
+/// // IPv4 through a socket for both.
+/// assert!(networks.contains("::ffff:10.1.2.3".parse()?));
+/// assert!(!networks.contains("10.2.0.1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks {
     v4: Ranges<u32>,

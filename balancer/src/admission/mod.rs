@@ -12,6 +12,30 @@
 //! 4. the rate of all.
 //!
 //! What is narrow comes before what is wide, so that one address that is held back takes nothing from the others.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use std::time::Duration;
+//!
+//! use netsocket_balancer::admission::{Admission, Limits, Refusal};
+//!
+//! let door = Admission::new(Limits {
+//!     deny: ["192.0.2.0/24".parse()?].into_iter().collect(),
+//!     connections: NonZeroU32::new(1),
+//!     ..Limits::default()
+//! });
+//! let verdict = |client: &str| door.admit(client.parse().expect("an address"), Duration::ZERO);
+//!
+//! assert_eq!(verdict("192.0.2.7").err(), Some(Refusal::Denied));
+//! let permit = verdict("198.51.100.1").expect("room for one");
+//! assert_eq!(verdict("198.51.100.2").err(), Some(Refusal::ListenerFull));
+//! // It is gone.
+//! drop(permit);
+//! assert!(verdict("198.51.100.2").is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod addresses;
 mod cidr;

@@ -24,6 +24,25 @@ pub enum EnqueueError {
 }
 
 /// The line. Every operation takes at most the logarithm of its length.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_balancer::admission::{EnqueueError, Ticket, WaitQueue};
+///
+/// let [first, second, third] = [1, 2, 3].map(|slot| Ticket { worker: 0, slot });
+/// let seconds = Duration::from_secs;
+/// let mut queue = WaitQueue::new(2);
+/// assert_eq!(queue.enqueue(first, seconds(5)), Ok(0));
+/// assert_eq!(queue.enqueue(second, seconds(3)), Ok(1));
+/// assert_eq!(queue.enqueue(third, seconds(6)), Err(EnqueueError::Full));
+///
+/// assert_eq!(queue.expire(seconds(4)), Some(second));
+/// assert_eq!(queue.serve(), Some(first));
+/// assert!(queue.is_empty());
+/// ```
 #[derive(Debug)]
 pub struct WaitQueue {
     most: usize,

@@ -32,6 +32,17 @@ impl Ticks {
 ///
 /// Over any stretch of time at most `time * count / per + burst` get through. After a rest a whole burst may come at
 /// once, then they come evenly.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_balancer::admission::Rate;
+///
+/// let rate: Rate = "100/s".parse()?;
+/// assert_eq!(rate.to_string(), "100/1s");
+/// assert!("a lot".parse::<Rate>().is_err());
+/// # Ok::<(), netsocket_balancer::admission::RateError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// For one to come back.

@@ -5,6 +5,24 @@
 //!
 //! A policy is made ready once for a set of candidates ([`Policy::prepare`]); choosing then takes no lock and changes
 //! nothing but the [`Cursor`] that all threads share.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//!
+//! use netsocket_balancer::balance::{Maglev, Policy, client_key, name_key};
+//!
+//! assert_eq!("two-choices".parse(), Ok(Policy::TwoChoices));
+//!
+//! // One of three goes: the clients of the others stay where they are, but for a few.
+//! let backends = ["server", "mirror1", "mirror2"].map(|name| (name_key(name), 1));
+//! let (three, two) = (Maglev::new(&backends), Maglev::new(&backends[..2]));
+//! let clients = (0..1000).map(|number| client_key(Ipv4Addr::from_bits(number).into()));
+//! let staying: Vec<u64> = clients.filter(|&client| three.choice(client) != Some(2)).collect();
+//! let moved = staying.iter().filter(|&&client| three.choice(client) != two.choice(client));
+//! assert!(staying.len() > 600 && moved.count() < 60);
+//! ```
 
 mod cursor;
 mod hash;

@@ -2,6 +2,25 @@
 //!
 //! Owns what may be set and within which bounds. Does not own where values come from (crate `netsocket-settings`), nor
 //! the resolution of names, which belongs to the start (see [`crate::Bound`]).
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_balancer::Config;
+//! use netsocket_balancer::balance::Policy;
+//! use netsocket_settings::Layers;
+//!
+//! let file = tempfile::NamedTempFile::new()?;
+//! let layers = Layers { file: Some(file.path()), flags: Vec::new() };
+//! std::fs::write(file.path(), "backends = ['server=localhost:9000']\nbalance = 'maglev'")?;
+//! let config = Config::load(&layers, |_| None)?;
+//! assert_eq!((config.backends[0].name.as_str(), config.balance), ("server", Policy::Maglev));
+//!
+//! std::fs::write(file.path(), "backends = ['server']\nbalance = 'fair'")?;
+//! let problems = Config::load(&layers, |_| None).unwrap_err().to_string();
+//! assert!(problems.contains("balance = \"fair\": ") && problems.contains("\"server\": "));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod access_log;
 mod admin;

@@ -2,6 +2,29 @@
 //!
 //! Owns the commands, what they print and the exit codes. What may be asked and what is answered is the API's
 //! (`docs/admin.md`).
+//!
+//! # Examples
+//!
+//! ```
+//! use clap::Parser as _;
+//! use netsocket_balancer::config::Command;
+//! use netsocket_balancer::{Flags, ctl};
+//! use socket2::{Domain, Socket, Type};
+//!
+//! // An address that is taken, but where nobody listens.
+//! let taken = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+//! taken.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+//! let admin = taken.local_addr()?.as_socket().expect("an address").to_string();
+//!
+//! let flags = Flags::parse_from(["netsocket-balancer", "--admin", &admin, "ctl", "backends"]);
+//! let Some(Command::Ctl(arguments)) = &flags.command else { unreachable!() };
+//! let mut out = Vec::new();
+//! let warn = |problem: &str| panic!("{problem}");
+//! let error = ctl::run(&flags, arguments, |_| None, warn, &mut out, false).unwrap_err();
+//! assert_eq!(error.exit_code(), 3);
+//! assert!(error.to_string().contains(&admin));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod answer;
 mod command;

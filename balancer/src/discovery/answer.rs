@@ -7,7 +7,7 @@ use super::group::{Group, Question};
 use crate::backend::{Attributes, BackendSpec};
 
 /// The most members that a group has: an answer that names more is cut.
-pub const MOST_MEMBERS: usize = 1000;
+pub(super) const MOST_MEMBERS: usize = 1000;
 /// The greatest weight of a backend, to which those of SRV records are scaled down where they are greater.
 const MAX_WEIGHT: u32 = 256;
 

@@ -11,7 +11,7 @@ use super::report::{GroupReport, Outcome};
 use crate::backend::BackendSpec;
 
 /// Names a question that is on its way, so that the answer to one that nobody waits for any more is told from others.
-pub type Ticket = u64;
+pub(super) type Ticket = u64;
 
 /// The backends from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]

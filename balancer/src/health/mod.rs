@@ -4,6 +4,38 @@
 //! [`Roster`], which knows all backends of a pool and keeps the last usable one from being taken out. The shell is
 //! [`Checks`], which says how one check is made, and the tasks that watch the backends of a pool. Does not own who is picked
 //! among the fit.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use netsocket_balancer::Config;
+//! use netsocket_balancer::balance::BackendId;
+//! use netsocket_balancer::connect::ConnectFailure;
+//! use netsocket_balancer::health::{CheckFailure, Roster, Share, Signal, State};
+//! use tokio::time::Instant;
+//!
+//! let (server, mirror) = (BackendId(0), BackendId(1));
+//! let share = Share { weight: 1, backup: false };
+//! let now = Instant::now();
+//! let mut roster = Roster::new(Config::default().health);
+//! roster.set_members(&[(server, share), (mirror, share)], false, now);
+//!
+//! // The first check that passes is enough; later several must fail in a row.
+//! roster.observe(server, Signal::CheckPassed, now);
+//! roster.observe(mirror, Signal::CheckPassed, now);
+//! let failed = || Signal::CheckFailed(CheckFailure::Connect(ConnectFailure::Refused));
+//! assert_eq!(roster.observe(server, failed(), now), []);
+//! let (_, transition) = (1..10)
+//!     .find_map(|second| {
+//!         roster.observe(server, failed(), now + Duration::from_secs(second)).pop()
+//!     })
+//!     .expect("a change of state");
+//! assert_eq!((transition.from, transition.to), (State::Up, State::Down));
+//! assert_eq!(transition.reason.to_string(), "3 checks failed: connection refused");
+//! assert_eq!(roster.slate(now).first, [(mirror, 10)]);
+//! ```
 
 mod check;
 mod due;

@@ -1,6 +1,18 @@
 //! Counters of the process and their form for Prometheus.
 //!
 //! Owns the totals; a backend keeps its own. Everything about sessions is counted from their records.
+//!
+//! # Examples
+//!
+//! What Prometheus expects of names:
+//!
+//! ```
+//! use netsocket_balancer::metrics::names::{ALL, Kind};
+//!
+//! let counters = ALL.iter().filter(|family| family.kind == Kind::Counter);
+//! assert!(counters.clone().all(|family| family.name.ends_with("_total")));
+//! assert!(counters.count() > 10);
+//! ```
 
 pub mod names;
 mod prometheus;

@@ -1,5 +1,14 @@
 //! The metrics of the balancer: every name once, with its type and its help. Those of the telemetry producer are
 //! named by the telemetry crate, for all programs alike.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_balancer::metrics::names;
+//!
+//! let rule = format!("rate({}[1m]) > 1", names::SESSIONS.name);
+//! assert_eq!(rule, "rate(netsocket_sessions_total[1m]) > 1");
+//! ```
 
 use netsocket_telemetry::names::metric;
 

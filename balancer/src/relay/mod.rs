@@ -7,6 +7,18 @@
 //! busy direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is
 //! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
 //! buffer's or one pipe's worth each way.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_balancer::Config;
+//! use netsocket_balancer::relay::RelayMode;
+//!
+//! assert_eq!(Config::default().relay, RelayMode::Auto);
+//! assert_eq!("splice".parse(), Ok(RelayMode::Splice));
+//! assert_eq!(RelayMode::Copy.as_str(), "copy");
+//! assert!("fast".parse::<RelayMode>().is_err());
+//! ```
 
 mod busy;
 mod direction;

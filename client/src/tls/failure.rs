@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// What came of a handshake with `server` that failed.
 #[must_use]
-pub fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
+pub(crate) fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
     match of_tls(error) {
         Some(error) => Error::Tls(format!("no TLS with {server}: {}", sentence(error))),
         // Servers that die, balancers without servers and servers without TLS look alike.
@@ -34,7 +34,7 @@ pub fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
 
 /// An error of reading or writing: a server that asks for a certificate judges it after the handshake.
 #[must_use]
-pub fn of_stream(error: &io::Error) -> Error {
+pub(crate) fn of_stream(error: &io::Error) -> Error {
     match of_tls(error) {
         Some(error) => Error::Tls(format!("the server ended TLS: {}", sentence(error))),
         None => Error::Lost(reason(error)),
@@ -43,7 +43,7 @@ pub fn of_stream(error: &io::Error) -> Error {
 
 /// No certificate can be for the name by which the server is called.
 #[must_use]
-pub fn no_name(server: &ServerAddress) -> String {
+pub(crate) fn no_name(server: &ServerAddress) -> String {
     format!(
         "no TLS with {server}: no certificate can be for that name; tls_name says for which it must be"
     )
@@ -51,13 +51,13 @@ pub fn no_name(server: &ServerAddress) -> String {
 
 /// The server's hello says that it speaks TLS.
 #[must_use]
-pub fn tls_wanted(server: &ServerAddress) -> String {
+pub(crate) fn tls_wanted(server: &ServerAddress) -> String {
     format!("{server} speaks TLS: --tls (or tls = \"on\") switches it on")
 }
 
 /// The server's hello says that it wants a token, and has not got the right one.
 #[must_use]
-pub fn token_wanted(server: &ServerAddress, shown: bool) -> String {
+pub(crate) fn token_wanted(server: &ServerAddress, shown: bool) -> String {
     if shown {
         format!("{server} does not accept the token of the token_file")
     } else {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use netsocket_client::Where;
 use netsocket_client::connection::Timeouts;
 use netsocket_client::console::{Console, Form};
 use netsocket_client::dial::Service;
@@ -15,7 +16,6 @@ use netsocket_client::interrupts::Interrupt;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
 use netsocket_client::progress::Board;
-use netsocket_client::prompt::Where;
 use netsocket_client::session::Session;
 use netsocket_client::tls::Security;
 use netsocket_client::words;

@@ -11,6 +11,26 @@ use crate::frame::{FrameError, FrameType, HEADER, header};
 pub const BLOCK_HEADER: usize = 12;
 
 /// One block, its checksum found right.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use netsocket_protocol::block::{Block, BlockError};
+/// use netsocket_protocol::frame::HEADER;
+///
+/// let block = Block { index: 7, bytes: Bytes::from_static(b"some data") };
+/// let mut wire = BytesMut::new();
+/// block.put_frame(&mut wire)?;
+///
+/// let mut payload = wire.split_off(HEADER);
+/// assert_eq!(Block::from_payload(payload.clone().freeze())?, block);
+///
+/// payload[15] ^= 1;
+/// let damaged = Block::from_payload(payload.freeze());
+/// assert_eq!(damaged, Err(BlockError::Checksum { index: 7 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// Its number; the first block of a whole stream is 0.

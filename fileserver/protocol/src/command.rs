@@ -16,6 +16,27 @@ pub const MAX_EXTENSIONS: usize = 3;
 pub const MAX_NAME: usize = 255;
 
 /// A command that has passed its checks.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::command::Command;
+/// use netsocket_protocol::message::Request;
+/// use netsocket_protocol::query::Query;
+///
+/// let command = Command::parse(&["w24fz", "1000", "2000"])?;
+/// let sizes = Query { size_min: Some(1000), size_max: Some(2000), ..Query::default() };
+/// assert_eq!(command.request(), Some(Request::archive(sizes)));
+///
+/// // As the old wire carries it: a name may hold blanks.
+/// let command = Command::parse_line(b"w24fn annual report.pdf\n")?;
+/// assert_eq!(command, Command::FindName("annual report.pdf".into()));
+///
+/// let refused = Command::parse(&["w24fz", "2000", "1000"]).unwrap_err();
+/// let said = "SIZE1 (2000) is larger than SIZE2 (1000). Usage: w24fz SIZE1 SIZE2";
+/// assert_eq!(refused.to_string(), said);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// `dirlist -a` or `dirlist -t`.

@@ -98,6 +98,23 @@ const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
 ///
 /// # Errors
 /// [`UsageError`] says what is wrong and how it is right.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::find;
+/// use netsocket_protocol::message::Request;
+///
+/// let request = find::parse(&["*.jpg", "--larger=10k", "--born-after", "2024-01-31"])?;
+/// let Request::Find { query, limit, .. } = request else { unreachable!() };
+/// assert_eq!(query.glob.as_deref(), Some("*.jpg"));
+/// assert_eq!(query.size_min, Some(10 * 1024));
+/// assert_eq!(limit, find::DEFAULT_LIMIT);
+///
+/// let refused = find::parse(&["--bigger", "10k"]).unwrap_err();
+/// assert_eq!(refused.problem, "find has no option --bigger");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Request, UsageError> {
     let mut find = Find::default();
     let mut words = words.iter().map(AsRef::as_ref);
@@ -264,6 +281,15 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
 }
 
 /// A whole number of bytes, or of a power of 1024.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::find::size;
+///
+/// assert_eq!(size("10k"), Some(10 * 1024));
+/// assert_eq!(size("ten"), None);
+/// ```
 #[must_use]
 pub fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -86,6 +86,31 @@ pub enum FrameError {
 }
 
 /// Cuts a stream of bytes into frames and back.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use netsocket_protocol::frame::{Frame, FrameCodec, FrameError, FrameType};
+/// use tokio_util::codec::{Decoder as _, Encoder as _};
+///
+/// let frame = Frame { kind: FrameType::Raw, payload: Bytes::from_static(b"hello") };
+/// let mut codec = FrameCodec::new(1024);
+/// let mut wire = BytesMut::new();
+/// codec.encode(frame.clone(), &mut wire)?;
+/// assert_eq!(&wire[..], b"\0\0\0\x05\x09hello");
+///
+/// // Half a frame is none yet.
+/// let rest = wire.split_off(7);
+/// assert_eq!(codec.decode(&mut wire)?, None);
+/// wire.unsplit(rest);
+/// assert_eq!(codec.decode(&mut wire)?, Some(frame));
+///
+/// // A length is judged before a byte of the payload is there.
+/// let mut lie = BytesMut::from(&b"\xff\xff\xff\xff\x09"[..]);
+/// assert!(matches!(codec.decode(&mut lie), Err(FrameError::TooLong { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FrameCodec {
     limit: usize,
@@ -159,6 +184,17 @@ pub fn put_header(kind: FrameType, length: usize, target: &mut BytesMut) -> Resu
 ///
 /// # Errors
 /// [`FrameError::TooLong`] for a payload over [`crate::MAX_FRAME`].
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::MAX_FRAME;
+/// use netsocket_protocol::frame::{FrameType, header};
+///
+/// assert_eq!(header(FrameType::Raw, 0x0102)?, [0, 0, 1, 2, 9]);
+/// assert!(header(FrameType::Raw, MAX_FRAME + 1).is_err());
+/// # Ok::<(), netsocket_protocol::frame::FrameError>(())
+/// ```
 pub fn header(kind: FrameType, length: usize) -> Result<[u8; HEADER], FrameError> {
     let limit = crate::MAX_FRAME;
     let [a, b, c, d] = u32::try_from(length)

@@ -5,6 +5,36 @@
 //! [`command`] is the set of commands that both wires carry and [`query`] the question behind them. Does not own:
 //! sockets, files, time zones or what an answer contains. `docs/protocol.md` shows an example of every message, and a
 //! test compares it with this code.
+//!
+//! # Examples
+//!
+//! What a client sends first, and how a server reads it:
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use netsocket_protocol::frame::FrameCodec;
+//! use netsocket_protocol::message::{Hello, Message as _};
+//! use netsocket_protocol::{MAGIC, MAX_REQUEST, Opening, VERSION};
+//! use tokio_util::codec::{Decoder as _, Encoder as _};
+//!
+//! let hello = Hello {
+//!     version: VERSION,
+//!     software: "example 1.0".to_owned(),
+//!     name: String::new(),
+//!     features: Vec::new(),
+//!     token: None,
+//! };
+//! let mut wire = BytesMut::from(&MAGIC[..]);
+//! let mut codec = FrameCodec::new(MAX_REQUEST);
+//! codec.encode(hello.to_frame()?, &mut wire)?;
+//!
+//! // On the other side.
+//! assert_eq!(Opening::of(wire[0]), Opening::New);
+//! assert_eq!(wire.split_to(MAGIC.len()), MAGIC[..]);
+//! let frame = codec.decode(&mut wire)?.expect("a whole frame");
+//! assert_eq!(Hello::from_frame(&frame)?, hello);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod block;
 pub mod command;
@@ -32,6 +62,17 @@ pub const MAX_REQUEST: usize = 64 * 1024;
 pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 
 /// How a connection begins, told from its first byte alone.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::Opening;
+///
+/// assert_eq!(Opening::of(b'N'), Opening::New);
+/// assert_eq!(Opening::of(b'1'), Opening::OldSession);
+/// // A browser that has lost its way: `GET / HTTP/1.1`.
+/// assert_eq!(Opening::of(b'G'), Opening::Unknown);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// `0`: the old port question if nothing follows, else the first digit of an old frame.

@@ -280,6 +280,18 @@ pub enum ErrorKind {
 }
 
 /// An error in place of an answer, or of the rest of one.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::message::{ErrorKind, ErrorReply};
+///
+/// let busy = ErrorReply::new(ErrorKind::Busy, "8 archives are being made already");
+/// // People read the sentence, programs act on the kind.
+/// assert_eq!(busy.to_string(), "8 archives are being made already");
+/// assert_eq!(serde_json::to_value(busy.kind)?, "busy");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct ErrorReply {
@@ -325,6 +337,22 @@ pub enum MessageError {
 }
 
 /// A message that travels as the JSON payload of one type of frame.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::message::{Hello, Message as _, MessageError, Request};
+///
+/// let request = Request::get("docs/report.pdf".into());
+/// let frame = request.to_frame()?;
+/// let json = br#"{"command":"get","path":"docs/report.pdf","verify":"blocks"}"#;
+/// assert_eq!(&frame.payload[..], json);
+/// assert_eq!(Request::from_frame(&frame)?, request);
+///
+/// let wrong = Hello::from_frame(&frame);
+/// assert!(matches!(wrong, Err(MessageError::Unexpected { .. })));
+/// # Ok::<(), MessageError>(())
+/// ```
 pub trait Message: Serialize + DeserializeOwned {
     /// The type of its frame.
     const KIND: FrameType;

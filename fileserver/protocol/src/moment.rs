@@ -9,6 +9,21 @@ use serde::{Deserialize, Serialize};
 /// Where on the line of time a condition begins or ends.
 ///
 /// Which second a day or a local time means is for whoever knows the zone to say: the server.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::moment::{Moment, NoMoment};
+///
+/// assert!(matches!("2024-02-29".parse()?, Moment::Day(_)));
+/// assert!(matches!("2024-02-29 12:30".parse()?, Moment::Local(_)));
+/// let exact: Moment = "2024-02-29T12:30:15+02:00".parse()?;
+/// assert_eq!(exact.to_string(), "2024-02-29T12:30:15+02:00");
+///
+/// assert_eq!("2023-02-29".parse::<Moment>(), Err(NoMoment::Range));
+/// assert_eq!("yesterday".parse::<Moment>(), Err(NoMoment::Form));
+/// # Ok::<(), NoMoment>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Moment {

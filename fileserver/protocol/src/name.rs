@@ -8,6 +8,21 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 /// A name or a path, byte for byte.
 ///
 /// In JSON it is a string where it is valid UTF-8, else `{"hex":"…"}` with two lower-case digits a byte.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::name::Name;
+///
+/// let name = Name::from("café.txt");
+/// assert_eq!(serde_json::to_string(&name)?, r#""café.txt""#);
+///
+/// // From a disk written in Latin-1, and with a line break to fool a log.
+/// let name = Name::from(&b"caf\xe9\n.txt"[..]);
+/// assert_eq!(name.to_string(), r"caf\xe9\n.txt");
+/// assert_eq!(serde_json::to_string(&name)?, r#"{"hex":"636166e90a2e747874"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Name(pub Vec<u8>);
 
@@ -112,6 +127,14 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 /// Two lower-case hexadecimal digits a byte.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::name::to_hex;
+///
+/// assert_eq!(to_hex(&[0x0a, 0xff]), "0aff");
+/// ```
 #[must_use]
 pub fn to_hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
@@ -125,6 +148,15 @@ pub fn to_hex(bytes: &[u8]) -> String {
 }
 
 /// The bytes behind pairs of hexadecimal digits, or `None` where the text is something else.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::name::from_hex;
+///
+/// assert_eq!(from_hex("0aff"), Some(vec![0x0a, 0xff]));
+/// assert_eq!(from_hex("0af"), None);
+/// ```
 #[must_use]
 pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text

@@ -3,6 +3,23 @@
 //! A frame is its length as 32 ASCII digits padded with zeros, then that many bytes. A command is one frame whose bytes
 //! end in a newline. Texts are one frame. An archive is a frame `yes` and a frame with the tar.gz, or a frame `no`. A
 //! single byte `0` with nothing behind it asks which port to use; a `1` opens a session on the public port.
+//!
+//! # Examples
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use netsocket_protocol::old::{self, OldFrames};
+//! use tokio_util::codec::Decoder as _;
+//!
+//! let mut wire = BytesMut::from(&old::frame(b"dirlist -a\n")[..]);
+//! assert!(wire.starts_with(&old::length_digits(11)));
+//! assert!(wire.ends_with(b"00000011dirlist -a\n"));
+//!
+//! let mut frames = OldFrames::new(1024);
+//! let command = frames.decode(&mut wire)?.expect("a whole frame");
+//! assert_eq!(&command[..], b"dirlist -a\n");
+//! # Ok::<(), old::OldFrameError>(())
+//! ```
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio_util::codec::Decoder;

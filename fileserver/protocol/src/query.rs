@@ -10,6 +10,26 @@ use crate::name::Name;
 /// Only regular files are ever meant, and none with a path component that begins with a dot unless `hidden` asks for
 /// those too. A server refuses a field that it does not know, because leaving a condition out would answer another
 /// question.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::query::Query;
+///
+/// let query = Query {
+///     extensions: vec!["pdf".into(), "tar.gz".into()],
+///     size_max: Some(1 << 20),
+///     ..Query::default()
+/// };
+/// assert!(query.accepts_name(b"report.pdf") && query.accepts_name(b"old.tar.gz"));
+/// assert!(!query.accepts_name(b"report.PDF") && !query.accepts_name(b"pdf"));
+/// assert!(query.accepts_size(0) && !query.accepts_size((1 << 20) + 1));
+///
+/// let json = r#"{"size_max":1048576,"extensions":["pdf","tar.gz"]}"#;
+/// assert_eq!(serde_json::to_string(&query)?, json);
+/// assert!(serde_json::from_str::<Query>(r#"{"owner":"root"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Query {
@@ -54,6 +74,15 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// By what found files are sorted. Files that are alike in it are sorted by path.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::query::Sort;
+///
+/// let words = Sort::ALL.map(Sort::word).join(" ");
+/// assert_eq!(words, "path name size born modified");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {

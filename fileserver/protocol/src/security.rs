@@ -20,6 +20,18 @@ pub const TOKEN_MISSING: &str = "this server answers only who has a token for it
 pub const TOKEN_UNKNOWN: &str = "this server does not accept the token";
 
 /// A secret that client and server share. No message and no log line shows it.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::security::Token;
+///
+/// let token = Token("correct horse battery staple".to_owned());
+/// assert_eq!(format!("{token:?}"), "Token(…)");
+/// // Only the wire has it.
+/// assert_eq!(serde_json::to_value(&token)?, "correct horse battery staple");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(pub String);

@@ -9,6 +9,30 @@ pub const FILE_NOT_FOUND: &str = "File not found";
 pub const NO_FILE_FOUND: &str = "No file found";
 
 /// The answer to `w24fn`: path, size, birth time and rights, a line each. The path comes first as it is, byte for byte.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::message::FileEntry;
+/// use netsocket_protocol::text::file_lines;
+///
+/// let file = FileEntry {
+///     path: "docs/a.txt".into(),
+///     size: 5,
+///     born: "2026-11-22T11:13:29.123456789+00:00".to_owned(),
+///     birth_known: true,
+///     modified: String::new(),
+///     mode: 0o100_644,
+/// };
+/// let lines = file_lines(&file, b"/srv/docs/a.txt");
+/// assert_eq!(
+///     String::from_utf8_lossy(&lines),
+///     "FilePath: /srv/docs/a.txt\n\
+///      File Size(Bytes): 5\n\
+///      Birth Time: 2026-11-22 11:13:29.123456789 +0000\n\
+///      Access Rights: -rw-r--r--\n",
+/// );
+/// ```
 #[must_use]
 pub fn file_lines(file: &FileEntry, path: &[u8]) -> Vec<u8> {
     let mut lines = b"FilePath: ".to_vec();
@@ -26,6 +50,15 @@ pub fn file_lines(file: &FileEntry, path: &[u8]) -> Vec<u8> {
 }
 
 /// A time of an entry in the form of `stat -c %y`; what is no time stays as it came.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::text::time;
+///
+/// assert_eq!(time("2026-11-22T11:13:29+01:00"), "2026-11-22 11:13:29.000000000 +0100");
+/// assert_eq!(time("unknown"), "unknown");
+/// ```
 #[must_use]
 pub fn time(text: &str) -> String {
     chrono::DateTime::parse_from_rfc3339(text).map_or_else(
@@ -47,6 +80,15 @@ pub fn birth_time(file: &FileEntry) -> String {
 }
 
 /// Type and permissions in the form of `ls -l`: `-rw-r--r--`.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::text::rights;
+///
+/// assert_eq!(rights(0o100_644), "-rw-r--r--");
+/// assert_eq!(rights(0o041_777), "drwxrwxrwt");
+/// ```
 #[must_use]
 pub fn rights(mode: u32) -> String {
     let kind = match mode & 0o170_000 {

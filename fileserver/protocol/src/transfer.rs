@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 use crate::name::Name;
 
 /// How the blocks of an archive are compressed. The blocks of an archive in a row are one file in each of these.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::transfer::Compression;
+///
+/// let levels = Compression::Zstd.levels().expect("a choice");
+/// assert!(levels.contains(&Compression::Zstd.default_level()));
+/// assert!(!levels.contains(&20));
+/// assert_eq!(Compression::None.levels(), None);
+/// ```
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -59,6 +70,22 @@ impl EntryNames {
 }
 
 /// Where an archive goes on that has begun elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::message::Request;
+/// use netsocket_protocol::query::Query;
+/// use netsocket_protocol::transfer::Resume;
+///
+/// // 12 blocks came before the connection was lost: the same request once more, from the 13th on.
+/// let mut request = Request::archive(Query::default());
+/// let Request::Archive { resume, .. } = &mut request else { unreachable!() };
+/// *resume = Some(Resume { plan: "5e0c".to_owned(), block: 12, sketch: None });
+/// let json = serde_json::to_value(&request)?;
+/// assert_eq!(json["resume"], serde_json::json!({ "plan": "5e0c", "block": 12 }));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {

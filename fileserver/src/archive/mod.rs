@@ -4,6 +4,45 @@
 //! plan is cut every [`BLOCK_BYTES`], and each piece is compressed by itself. So the bytes are a function of the plan and
 //! the contents alone: any replica makes the same ones with any number of threads, nothing is written to disk, and the
 //! stream can begin at any block.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use netsocket_fileserver::Root;
+//! use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
+//! use netsocket_fileserver::compress::Pool;
+//! use netsocket_fileserver::search::Search;
+//! use netsocket_protocol::query::Query;
+//! use netsocket_protocol::transfer::{Compression, EntryNames};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tree = tempfile::tempdir()?;
+//! std::fs::write(tree.path().join("large.bin"), vec![7; 3 << 20])?;
+//! let root = Arc::new(Root::open(tree.path())?);
+//! let all = Search { query: Query::default(), limit: usize::MAX, check_readable: true };
+//! let found = all.run(&root, &CancellationToken::new())?;
+//!
+//! let codec = Codec::new(Compression::Gzip, Some(1)).expect("a level");
+//! let plan = Arc::new(Plan::new(found.files, Form { codec, names: EntryNames::Base })?);
+//! assert_eq!((plan.entries()[0].name(), plan.blocks()), (&b"large.bin"[..], 4));
+//!
+//! // From the third block on, as for a client that has the first two from another server.
+//! let pool = Pool::start(2, 4)?;
+//! let mut blocks = Blocks::start(&pool, root, plan, 2);
+//! let mut made = 0;
+//! while let Some(block) = blocks.next().await? {
+//!     assert!(block.bytes.starts_with(b"\x1f\x8b"));
+//!     made += 1;
+//! }
+//! assert_eq!(made, 2);
+//! assert_eq!(blocks.finish(), []);
+//! # Ok(())
+//! # }
+//! ```
 
 mod content;
 mod naming;

@@ -7,7 +7,7 @@ use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use crate::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
 
 /// Every setting, in the order of the documentation.
-pub const KEYS: [Key; 46] = [
+pub(crate) const KEYS: [Key; 46] = [
     key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
     key(
         "proxy_protocol",

@@ -2,7 +2,7 @@
 //!
 //! Requests are counted where their log line is written (`access`), so the two cannot differ.
 
-pub mod names;
+pub(crate) mod names;
 mod prometheus;
 
 use std::collections::BTreeMap;

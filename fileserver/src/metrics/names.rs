@@ -2,7 +2,7 @@
 
 /// How Prometheus treats a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -11,13 +11,13 @@ pub enum Kind {
 
 /// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Family {
+pub(crate) struct Family {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// What it says.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
@@ -37,170 +37,171 @@ const fn gauge(name: &'static str, help: &'static str) -> Family {
 }
 
 /// The label with the program's version.
-pub const LABEL_VERSION: &str = "version";
+pub(crate) const LABEL_VERSION: &str = "version";
 /// The label with the command of a request.
-pub const LABEL_COMMAND: &str = "command";
+pub(crate) const LABEL_COMMAND: &str = "command";
 /// The label with the result of a request: `ok`, or the label of its error.
-pub const LABEL_RESULT: &str = "result";
+pub(crate) const LABEL_RESULT: &str = "result";
 /// The label with why a connection was closed or a client refused.
-pub const LABEL_REASON: &str = "reason";
+pub(crate) const LABEL_REASON: &str = "reason";
 /// The label with `index` or `walk`.
-pub const LABEL_SOURCE: &str = "source";
+pub(crate) const LABEL_SOURCE: &str = "source";
 /// The label with `surveying`, `index` or `walking`.
-pub const LABEL_MODE: &str = "mode";
+pub(crate) const LABEL_MODE: &str = "mode";
 /// The label with the cause of a survey.
-pub const LABEL_CAUSE: &str = "cause";
+pub(crate) const LABEL_CAUSE: &str = "cause";
 
 /// The program.
-pub const BUILD_INFO: Family = gauge(
+pub(crate) const BUILD_INFO: Family = gauge(
     "netsocket_build_info",
     "Always 1; the label has the version.",
 );
 /// Age of the process.
-pub const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
+pub(crate) const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
 /// Whether it is stopping.
-pub const DRAINING: Family = gauge(
+pub(crate) const DRAINING: Family = gauge(
     "netsocket_draining",
     "1 while stopping: nothing new is accepted.",
 );
 /// Open sessions.
-pub const SESSIONS_ACTIVE: Family = gauge(
+pub(crate) const SESSIONS_ACTIVE: Family = gauge(
     "netsocket_fileserver_sessions_active",
     "Sessions that are open.",
 );
 /// How many may be open.
-pub const SESSIONS_LIMIT: Family = gauge(
+pub(crate) const SESSIONS_LIMIT: Family = gauge(
     "netsocket_fileserver_sessions_limit",
     "Sessions that may be open at a time.",
 );
 /// Sessions since the start.
-pub const SESSIONS: Family = counter(
+pub(crate) const SESSIONS: Family = counter(
     "netsocket_fileserver_sessions_total",
     "Sessions since the start, the open ones included.",
 );
 /// Connections without a PROXY header.
-pub const PROXY_FAULTS: Family = counter(
+pub(crate) const PROXY_FAULTS: Family = counter(
     "netsocket_fileserver_proxy_faults_total",
     "Connections closed because they did not begin with a right PROXY header, by reason.",
 );
 /// Connections without TLS, where that is spoken.
-pub const TLS_FAULTS: Family = counter(
+pub(crate) const TLS_FAULTS: Family = counter(
     "netsocket_fileserver_tls_faults_total",
     "Connections closed because TLS was not agreed on, by reason.",
 );
 /// Clients without a token, where one is wanted.
-pub const TOKEN_REFUSALS: Family = counter(
+pub(crate) const TOKEN_REFUSALS: Family = counter(
     "netsocket_fileserver_token_refusals_total",
     "Clients refused for want of a right token, by reason.",
 );
 /// The end of our certificate.
-pub const CERTIFICATE_EXPIRY: Family = gauge(
+pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
     "netsocket_fileserver_certificate_expiry_timestamp_seconds",
     "When the certificate expires, in seconds since 1970; not there without TLS.",
 );
 /// Reloads of the credentials.
-pub const RELOADS: Family = counter(
+pub(crate) const RELOADS: Family = counter(
     "netsocket_fileserver_reloads_total",
     "Times that certificates and tokens were to be read anew, by result.",
 );
 /// Whether the latest reload went well.
-pub const RELOAD_SUCCESS: Family = gauge(
+pub(crate) const RELOAD_SUCCESS: Family = gauge(
     "netsocket_fileserver_reload_success",
     "0 after a reload that was refused, until one is not.",
 );
 /// Requests.
-pub const REQUESTS: Family = counter(
+pub(crate) const REQUESTS: Family = counter(
     "netsocket_fileserver_requests_total",
     "Requests that are over, by command and result.",
 );
 /// Time of requests.
-pub const REQUEST_SECONDS: Family = counter(
+pub(crate) const REQUEST_SECONDS: Family = counter(
     "netsocket_fileserver_request_seconds_total",
     "Seconds from the arrival of requests to the last byte of their answers.",
 );
 /// Bytes of answers.
-pub const SENT_BYTES: Family = counter(
+pub(crate) const SENT_BYTES: Family = counter(
     "netsocket_fileserver_sent_bytes_total",
     "Bytes sent in answer to requests that are over.",
 );
 /// Files of answers.
-pub const FILES: Family = counter(
+pub(crate) const FILES: Family = counter(
     "netsocket_fileserver_files_total",
     "Files and directories named or archived in answers.",
 );
 /// Archives under way.
-pub const ARCHIVES_ACTIVE: Family = gauge(
+pub(crate) const ARCHIVES_ACTIVE: Family = gauge(
     "netsocket_fileserver_archives_active",
     "Archives that are being made.",
 );
 /// Where answers came from.
-pub const ANSWERS: Family = counter(
+pub(crate) const ANSWERS: Family = counter(
     "netsocket_fileserver_answers_total",
     "Lookups answered by the index or by a walk through the tree.",
 );
 /// Where answers come from now.
-pub const INDEX_MODE: Family = gauge(
+pub(crate) const INDEX_MODE: Family = gauge(
     "netsocket_fileserver_index_mode",
     "1 for where answers come from now; the tree is walked in every mode but index.",
 );
 /// Files in the index.
-pub const INDEX_FILES: Family = gauge(
+pub(crate) const INDEX_FILES: Family = gauge(
     "netsocket_fileserver_index_files",
     "Files in the index; while it is surveyed, those found so far.",
 );
 /// Directories in the index.
-pub const INDEX_DIRECTORIES: Family = gauge(
+pub(crate) const INDEX_DIRECTORIES: Family = gauge(
     "netsocket_fileserver_index_directories",
     "Directories in the index, the root included.",
 );
 /// Directories that cannot be read.
-pub const INDEX_UNREADABLE: Family = gauge(
+pub(crate) const INDEX_UNREADABLE: Family = gauge(
     "netsocket_fileserver_index_unreadable_directories",
     "Directories that the server may not read.",
 );
 /// Memory of the index.
-pub const INDEX_BYTES: Family = gauge(
+pub(crate) const INDEX_BYTES: Family = gauge(
     "netsocket_fileserver_index_bytes",
     "Bytes of memory that the index takes, names included.",
 );
 /// Memory of names.
-pub const INDEX_NAME_BYTES: Family = gauge(
+pub(crate) const INDEX_NAME_BYTES: Family = gauge(
     "netsocket_fileserver_index_name_bytes",
     "Bytes of names and paths in the index.",
 );
 /// Watched directories.
-pub const INDEX_WATCHES: Family = gauge(
+pub(crate) const INDEX_WATCHES: Family = gauge(
     "netsocket_fileserver_index_watches",
     "Directories that the system reports about.",
 );
 /// Lag of the index.
-pub const INDEX_LAG: Family = gauge(
+pub(crate) const INDEX_LAG: Family = gauge(
     "netsocket_fileserver_index_lag_seconds",
     "Age of the oldest reported change that is not in the index; 0 where all are.",
 );
 /// Reports of the system.
-pub const INDEX_REPORTS: Family = counter(
+pub(crate) const INDEX_REPORTS: Family = counter(
     "netsocket_fileserver_index_reports_total",
     "Changes that the system has reported.",
 );
 /// Batches.
-pub const INDEX_BATCHES: Family = counter(
+pub(crate) const INDEX_BATCHES: Family = counter(
     "netsocket_fileserver_index_batches_total",
     "Times that reported changes were taken in.",
 );
 /// Surveys.
-pub const INDEX_SURVEYS: Family = counter(
+pub(crate) const INDEX_SURVEYS: Family = counter(
     "netsocket_fileserver_index_surveys_total",
     "Times that the whole tree was read, by cause.",
 );
 /// Whether the root is another.
-pub const ROOT_REPLACED: Family = gauge(
+pub(crate) const ROOT_REPLACED: Family = gauge(
     "netsocket_fileserver_root_replaced",
     "1 while another directory, or none, has the path of the root that is served.",
 );
 
 /// Every metric, in the order of the output.
-pub const ALL: &[Family] = &[
+#[cfg(test)]
+pub(crate) const ALL: &[Family] = &[
     BUILD_INFO,
     UPTIME,
     DRAINING,

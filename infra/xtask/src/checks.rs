@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::layout::{PACKAGES, Package};
-use crate::{Failure, Outcome, cargo, programs};
+use crate::{Failure, Outcome, cargo, examples, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
 const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -25,9 +25,10 @@ pub(crate) fn test() -> Outcome {
     cargo::run(&["test", "--package", "e2e"], &[])
 }
 
-/// Format, clippy, rustdoc, dependencies, and `--check-config` over every shipped configuration.
+/// Format, clippy, rustdoc and its examples, dependencies, and `--check-config` over every shipped configuration.
 pub(crate) fn lint() -> Outcome {
     cargo::run(&["fmt", "--all", "--check"], &[])?;
+    examples::check()?;
     cargo::run(
         &[
             "clippy",

@@ -10,6 +10,7 @@ mod command;
 mod deb;
 mod demo;
 mod dist;
+mod examples;
 mod layout;
 mod metrics;
 mod process;
@@ -35,7 +36,7 @@ The project's tasks:
   cargo xtask bench [CASE…] [OPTIONS]
       Measures the balancer beside its peers, side by side; `cargo xtask bench --help` lists cases and options
 
-  cargo xtask lint    format, clippy, rustdoc, dependencies, every shipped configuration
+  cargo xtask lint    format, clippy, rustdoc and its examples, dependencies, every shipped configuration
   cargo xtask ci      lint, then test
 
   cargo xtask programs [--release] --out DIR

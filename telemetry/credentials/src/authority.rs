@@ -18,6 +18,22 @@ use rustls::pki_types::CertificateDer;
 const LATER: i32 = 2100;
 
 /// Signs certificates.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authorities;
+/// use netsocket_credentials::authority::Authority;
+///
+/// let dir = tempfile::tempdir()?;
+/// let authority = Authority::new("Example");
+/// let files = authority.issue(&["files.example"]).write(dir.path(), "server");
+/// assert_eq!(files.key, dir.path().join("server.key"));
+/// // For those who shall trust it.
+/// let trusted = authority.write(dir.path(), "authority");
+/// assert_eq!(authorities(&trusted)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 

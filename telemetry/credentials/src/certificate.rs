@@ -8,6 +8,17 @@ use x509_cert::Certificate;
 use x509_cert::der::{DateTime, Decode as _};
 
 /// A moment as certificates name it: whole seconds since 1970, in UTC. It is shown as in RFC 3339.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use netsocket_credentials::Moment;
+///
+/// assert_eq!(Moment(1_709_210_096).to_string(), "2024-02-29T12:34:56Z");
+/// assert!(Moment::at(SystemTime::now()) > Moment(1_709_210_096));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
 
@@ -33,6 +44,17 @@ impl fmt::Display for Moment {
 }
 
 /// The last second in which a certificate is good; nothing where it cannot be read as a certificate.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::expiry;
+///
+/// let issued = Authority::new("Example").issue_until(&["files.example"], 2040);
+/// let end = expiry(&issued.certificate).expect("a certificate");
+/// assert_eq!(end.to_string(), "2040-01-01T00:00:00Z");
+/// ```
 #[must_use]
 pub fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
     let certificate = Certificate::from_der(certificate).ok()?;

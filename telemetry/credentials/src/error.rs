@@ -7,6 +7,17 @@ use netsocket_settings::reason;
 use rustls::pki_types::pem;
 
 /// A file, and what is wrong with it.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use netsocket_credentials::key;
+///
+/// let error = key(Path::new("/no/such.key")).unwrap_err();
+/// assert_eq!(error.to_string(), "/no/such.key: no such file or directory");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct FileError {

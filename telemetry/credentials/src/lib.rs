@@ -2,6 +2,43 @@
 //!
 //! Owns: reading these files, and what is said of one that does not hold what it should; which implementation of TLS
 //! there is. Does not own: the settings that name the files, when they are read again, or any connection.
+//!
+//! # Examples
+//!
+//! Both ends of TLS, with certificates as `authority` makes them for tests:
+//!
+//! ```
+//! use netsocket_credentials::authority::Authority;
+//! use netsocket_credentials::{authorities, certificates, client_config, key, server_config};
+//! use rustls::{ClientConnection, ServerConnection};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let authority = Authority::new("Example");
+//! let trusted = authority.write(dir.path(), "authority");
+//! let files = authority.issue(&["files.example"]).write(dir.path(), "server");
+//!
+//! let config = server_config()?
+//!     .with_no_client_auth()
+//!     .with_single_cert(certificates(&files.certificate)?, key(&files.key)?)?;
+//! let mut server = ServerConnection::new(config.into())?;
+//! let config = client_config()?
+//!     .with_root_certificates(authorities(&trusted)?)
+//!     .with_no_client_auth();
+//! let mut client = ClientConnection::new(config.into(), "files.example".try_into()?)?;
+//!
+//! while client.is_handshaking() || server.is_handshaking() {
+//!     let mut bytes = Vec::new();
+//!     client.write_tls(&mut bytes)?;
+//!     server.read_tls(&mut &bytes[..])?;
+//!     server.process_new_packets()?;
+//!     bytes.clear();
+//!     server.write_tls(&mut bytes)?;
+//!     client.read_tls(&mut &bytes[..])?;
+//!     client.process_new_packets()?;
+//! }
+//! assert_eq!(server.server_name(), Some("files.example"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "authority")]
 pub mod authority;

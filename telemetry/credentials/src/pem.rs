@@ -14,6 +14,22 @@ const CERTIFICATE: &str = "certificate";
 ///
 /// # Errors
 /// [`FileError`] where the file cannot be read, is damaged or has none.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::certificates;
+///
+/// let dir = tempfile::tempdir()?;
+/// let issued = Authority::new("Example").issue(&["files.example"]);
+/// let files = issued.write(dir.path(), "server");
+/// assert_eq!(certificates(&files.certificate)?, [issued.certificate]);
+///
+/// let error = certificates(&files.key).unwrap_err();
+/// assert!(error.to_string().ends_with("server.key: no certificate in it"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>();
     let found = read().map_err(|error| FileError::pem(path, error, CERTIFICATE))?;
@@ -27,6 +43,22 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileErr
 ///
 /// # Errors
 /// [`FileError`] where the file cannot be read, is damaged or has none.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::key;
+///
+/// let dir = tempfile::tempdir()?;
+/// let files = Authority::new("Example").issue(&["files.example"]).write(dir.path(), "server");
+/// assert!(!key(&files.key)?.secret_der().is_empty());
+///
+/// let error = key(&files.certificate).unwrap_err();
+/// let said = "server.pem: no private key without a password in it";
+/// assert!(error.to_string().ends_with(said), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     PrivateKeyDer::from_pem_file(path)
         .map_err(|error| FileError::pem(path, error, "private key without a password"))
@@ -36,6 +68,18 @@ pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
 ///
 /// # Errors
 /// As [`certificates`], and where one of them cannot be an authority.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authorities;
+/// use netsocket_credentials::authority::Authority;
+///
+/// let dir = tempfile::tempdir()?;
+/// let file = Authority::new("Example").write(dir.path(), "authority");
+/// assert_eq!(authorities(&file)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn authorities(path: &Path) -> Result<RootCertStore, FileError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {

@@ -6,6 +6,19 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
 
 /// The cryptography of all our connections.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::{client_config, provider};
+///
+/// let config = client_config()?;
+/// assert_eq!(
+///     config.crypto_provider().cipher_suites,
+///     provider().cipher_suites,
+/// );
+/// # Ok::<(), rustls::Error>(())
+/// ```
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

@@ -15,6 +15,21 @@ const LONGEST_TOKEN: usize = 512;
 ///
 /// # Errors
 /// [`FileError`] where the file cannot be read, has none, or one that is none: the message names its line.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::tokens;
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "# backups\n0123456789abcdef  # until May\n\n")?;
+/// assert_eq!(tokens(file.path())?, ["0123456789abcdef"]);
+///
+/// std::fs::write(file.path(), "# backups\nsecret\n")?;
+/// let error = tokens(file.path()).unwrap_err().to_string();
+/// assert!(error.contains("line 2: ") && !error.contains("secret"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn tokens(path: &Path) -> Result<Vec<String>, FileError> {
     let text = fs::read_to_string(path)
         .map_err(|error| FileError::new(path, Problem::Unreadable(error)))?;

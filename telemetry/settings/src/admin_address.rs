@@ -14,6 +14,21 @@ const UNIX: &str = "unix:";
 const MOST_PATH: usize = 107;
 
 /// Where an admin HTTP listens: `IP:PORT` or `unix:/PATH`.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::AdminAddress;
+///
+/// let everywhere: AdminAddress = "0.0.0.0:8404".parse()?;
+/// assert!(!everywhere.is_local());
+/// assert_eq!(everywhere.reachable().to_string(), "127.0.0.1:8404");
+///
+/// let socket: AdminAddress = "unix:/run/netsocket/balancer.sock".parse()?;
+/// assert!(socket.is_local() && socket.tcp().is_none());
+/// assert!("unix:balancer.sock".parse::<AdminAddress>().is_err());
+/// # Ok::<(), netsocket_settings::NoAdminAddress>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AdminAddress {
     /// An address of the network; port 0 lets the system choose.

@@ -75,6 +75,35 @@ impl Chore {
     ///
     /// # Errors
     /// See [`ChoreError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use clap::{CommandFactory as _, Parser};
+    /// use netsocket_settings::Chore;
+    ///
+    /// /// What a program of ours has on its command line, among other things.
+    /// #[derive(Parser)]
+    /// #[command(name = "example", version = "7")]
+    /// struct Arguments {
+    ///     #[command(subcommand)]
+    ///     chore: Chore,
+    /// }
+    ///
+    /// // It has no admin HTTP, so that there is nobody to ask how it is.
+    /// let nowhere = || Ok(None::<SocketAddr>);
+    /// let arguments = Arguments::parse_from(["example", "man"]);
+    /// let mut page = Vec::new();
+    /// arguments.chore.run(Arguments::command(), nowhere, &mut page)?;
+    /// assert!(String::from_utf8(page)?.contains(".TH example 1"));
+    ///
+    /// let health = Arguments::parse_from(["example", "health"]).chore;
+    /// let error = health.run(Arguments::command(), nowhere, &mut Vec::new()).unwrap_err();
+    /// assert_eq!(error.exit_code(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run<A: Into<AdminAddress>>(
         &self,
         mut program: Command,

@@ -4,6 +4,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the soft limit on descriptors to the hard one and returns what it is now; nothing where there is none. What
 /// the system gives by default (1024) is a limit for programs that use `select(2)`, which ours do not.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::raise_descriptor_limit;
+///
+/// let limit = raise_descriptor_limit();
+/// // There is no more to be had.
+/// assert_eq!(raise_descriptor_limit(), limit);
+/// ```
 pub fn raise_descriptor_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -11,6 +11,19 @@ pub struct DurationError;
 ///
 /// # Errors
 /// [`DurationError`] for anything else, and for what does not fit in 64 bits of milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_settings::{DurationError, parse_duration};
+///
+/// assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
+/// assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
+/// // Seconds, or milliseconds? Nobody has to guess.
+/// assert_eq!(parse_duration("10"), Err(DurationError));
+/// ```
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     let digits = text
@@ -34,6 +47,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// The shortest text that [`parse_duration`] reads as this duration, down to whole milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_settings::duration_text;
+///
+/// assert_eq!(duration_text(Duration::from_secs(120)), "2m");
+/// assert_eq!(duration_text(Duration::from_millis(1500)), "1500ms");
+/// ```
 #[must_use]
 pub fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();

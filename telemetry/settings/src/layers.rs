@@ -61,6 +61,30 @@ pub struct Loaded<R> {
 ///
 /// # Errors
 /// Every unknown key of the file at once; or that the file cannot be read; or where it is no TOML.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, Layers, Scalar, load};
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Raw {
+///     listen: Option<Scalar>,
+/// }
+/// const KEYS: [Key; 1] = [Key { name: "listen", env: None, flag: Some("--listen") }];
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// let layers = Layers { file: Some(file.path()), ..Layers::default() };
+/// std::fs::write(file.path(), "listen = \"[::1]:9\"")?;
+/// let loaded = load::<Raw>(&KEYS, &layers, |_| None)?;
+/// assert_eq!(loaded.raw.listen, Some("[::1]:9".into()));
+///
+/// std::fs::write(file.path(), "lisen = 1\nport = 2")?;
+/// let problems = load::<Raw>(&KEYS, &layers, |_| None).unwrap_err();
+/// assert_eq!(problems.0.len(), 2);
+/// assert_eq!(problems.0[0].allowed, "unknown key; known are listen");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load<R: DeserializeOwned>(
     keys: &[Key],
     layers: &Layers<'_>,

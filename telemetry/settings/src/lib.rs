@@ -7,6 +7,63 @@
 //!
 //! The way of a value: the program's command line and the [`Key`] table go to [`load`], which gives back the raw serde
 //! struct of the program; a [`Check`] then turns each raw entry into its validated type and keeps every problem.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::net::SocketAddr;
+//! use std::time::Duration;
+//!
+//! use netsocket_settings::{Flag, Key, Layers, Problems, Scalar, load};
+//!
+//! const KEYS: [Key; 2] = [
+//!     Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: Some("--listen") },
+//!     Key { name: "idle", env: Some("NETSOCKET_IDLE"), flag: None },
+//! ];
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Raw {
+//!     listen: Option<Scalar>,
+//!     idle: Option<Scalar>,
+//! }
+//!
+//! #[derive(Debug)]
+//! struct Settings {
+//!     listen: SocketAddr,
+//!     idle: Duration,
+//! }
+//!
+//! fn settings(
+//!     layers: &Layers<'_>,
+//!     variable: impl Fn(&str) -> Option<String>,
+//! ) -> Result<Settings, Problems> {
+//!     let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
+//!     let everywhere = SocketAddr::from(([0, 0, 0, 0], 8081));
+//!     let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+//!     let settings = Settings {
+//!         listen: check.parse("listen", raw.listen.as_ref(), everywhere, "IP:PORT"),
+//!         idle: check.duration("idle", raw.idle.as_ref(), Duration::from_secs(60), bounds),
+//!     };
+//!     check.finish(settings)
+//! }
+//!
+//! // A flag beats the environment; what nobody sets has its default.
+//! let variable = |name: &str| (name == "NETSOCKET_LISTEN").then(|| "[::1]:1".to_owned());
+//! let flags = vec![("listen", Flag::One("127.0.0.1:2".to_owned()))];
+//! let given = settings(&Layers { file: None, flags }, variable)?;
+//! assert_eq!(given.listen.to_string(), "127.0.0.1:2");
+//! assert_eq!(given.idle, Duration::from_secs(60));
+//!
+//! // Everything that is wrong, at once.
+//! let problems = settings(&Layers::default(), |_| Some("soon".to_owned())).unwrap_err();
+//! assert_eq!(
+//!     problems.to_string(),
+//!     "NETSOCKET_LISTEN: listen = \"soon\": IP:PORT\n\
+//!      NETSOCKET_IDLE: idle = \"soon\": a duration from 1s to 3600s, such as 500ms, 2s or 10m",
+//! );
+//! # Ok::<(), Problems>(())
+//! ```
 
 mod admin_address;
 mod chores;

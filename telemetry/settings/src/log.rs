@@ -22,6 +22,16 @@ pub const LOG_KEYS: [Key; 2] = [
 ];
 
 /// The form of a log line.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::LogFormat;
+///
+/// assert_eq!("json".parse(), Ok(LogFormat::Json));
+/// assert_eq!(LogFormat::default().as_str(), "text");
+/// assert!("yaml".parse::<LogFormat>().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// `time LEVEL target: message key=value …`, for people.
@@ -57,6 +67,17 @@ impl FromStr for LogFormat {
 /// Starts logging to standard error for the whole process. A second call in one process keeps the first.
 ///
 /// `filter` is a `tracing-subscriber` filter such as `info` or `warn,netsocket_balancer=debug`.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{LogFormat, init_log};
+/// use tracing::{Level, enabled};
+///
+/// init_log("warn,netsocket_balancer=debug", LogFormat::Text);
+/// assert!(enabled!(target: "netsocket_balancer", Level::DEBUG));
+/// assert!(enabled!(target: "hyper", Level::WARN) && !enabled!(target: "hyper", Level::INFO));
+/// ```
 pub fn init_log(filter: &str, format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

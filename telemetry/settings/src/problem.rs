@@ -3,6 +3,21 @@
 use std::fmt;
 
 /// One wrong setting: where it stands, what was given, what is allowed.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::Problem;
+///
+/// let problem = Problem {
+///     origin: "balancer.toml".to_owned(),
+///     key: "workers".to_owned(),
+///     given: "many".to_owned(),
+///     allowed: "a whole number from 1 to 256".to_owned(),
+/// };
+/// let line = r#"balancer.toml: workers = "many": a whole number from 1 to 256"#;
+/// assert_eq!(problem.to_string(), line);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file, environment variable or flag that the value came from.

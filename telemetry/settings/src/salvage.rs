@@ -12,6 +12,25 @@ use crate::problem::Problems;
 ///
 /// # Errors
 /// The file cannot be read; or it sets one of the keys in a way that cannot be understood.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, Layers, Scalar, load_only};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Raw {
+///     admin: Option<Scalar>,
+/// }
+/// const ADMIN: [Key; 1] = [Key { name: "admin", env: None, flag: Some("--admin") }];
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "admin = \"[::1]:9\"\nworkers = three")?;
+/// let layers = Layers { file: Some(file.path()), ..Layers::default() };
+/// let loaded = load_only::<Raw>(&ADMIN, &layers, |_| None)?;
+/// assert_eq!(loaded.raw.admin, Some("[::1]:9".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_only<R: DeserializeOwned>(
     keys: &[Key],
     layers: &Layers<'_>,

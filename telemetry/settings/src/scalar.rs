@@ -8,6 +8,20 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 ///
 /// Raw structs use it so that a wrong type in one key does not hide the problems of the others: every entry is
 /// read, and each is judged by [`crate::Check`].
+///
+/// # Examples
+///
+/// ```
+/// use config::{Config, File, FileFormat};
+/// use netsocket_settings::Scalar;
+///
+/// let file = File::from_str("port = 8081\nhost = \"::1\"\nfast = true", FileFormat::Toml);
+/// let file = Config::builder().add_source(file).build()?;
+/// assert_eq!(file.get::<Scalar>("port")?.as_str(), "8081");
+/// assert_eq!(file.get::<Scalar>("host")?.as_str(), "::1");
+/// assert_eq!(file.get::<Scalar>("fast")?.as_str(), "true");
+/// # Ok::<(), config::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar(pub String);
 

@@ -10,6 +10,17 @@ pub struct SizeError;
 ///
 /// # Errors
 /// [`SizeError`] for anything else, and for what does not fit in 64 bits.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{SizeError, parse_size};
+///
+/// assert_eq!(parse_size("4096"), Ok(4096));
+/// assert_eq!(parse_size("64k"), Ok(64 << 10));
+/// assert_eq!(parse_size("2 GiB"), Ok(2 << 30));
+/// assert_eq!(parse_size("1.5M"), Err(SizeError));
+/// ```
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     let text = text.trim();
     let digits = text

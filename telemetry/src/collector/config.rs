@@ -28,7 +28,7 @@ const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// Every key, and its names in the environment and on the command line. The token has no flag: command lines are
 /// visible to everyone on the machine.
-pub const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 16] = [
     Key {
         name: "kafka",
         env: Some(ENV_KAFKA),
@@ -97,6 +97,16 @@ struct Raw {
 }
 
 /// An API token of InfluxDB, which no log line and no message shows.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::collector::Token;
+///
+/// let token = Token::new("secret").expect("visible characters");
+/// assert_eq!(format!("{token:?}"), "Token(…)");
+/// assert_eq!(Token::new("two words"), None);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -122,6 +132,16 @@ impl fmt::Debug for Token {
 
 /// Scheme, host and port of an InfluxDB. The crate `influxdb2` panics on a URL that it cannot parse and silently drops
 /// a path, so both are refused here, by the same parser.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::collector::InfluxUrl;
+///
+/// let url = InfluxUrl::parse("http://influxdb:8086/").expect("scheme, host and port");
+/// assert_eq!(url.as_str(), "http://influxdb:8086");
+/// assert_eq!(InfluxUrl::parse("http://influxdb:8086/api"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InfluxUrl(String);
 
@@ -148,6 +168,19 @@ impl InfluxUrl {
 }
 
 /// The validated settings.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::Layers;
+/// use netsocket_telemetry::collector::Config;
+///
+/// let variable = |name: &str| (name == "INFLUXDB_TOKEN").then(|| "secret".to_owned());
+/// let config = Config::load(&Layers::default(), variable)?;
+/// assert_eq!(config.topic, "system_stats");
+/// assert!(config.token.is_some());
+/// # Ok::<(), netsocket_settings::Problems>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `HOST:PORT` of the Kafka brokers to start from.

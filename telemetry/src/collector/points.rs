@@ -11,11 +11,26 @@ use super::received::{Figure, Measured, Received};
 use crate::names::tag;
 
 /// Longer tags are cut: a tag is an index entry, and no name of ours is near this.
-pub const MAX_TAG_CHARS: usize = 200;
+pub(super) const MAX_TAG_CHARS: usize = 200;
 /// Longer texts are cut.
-pub const MAX_TEXT_CHARS: usize = 500;
+pub(super) const MAX_TEXT_CHARS: usize = 500;
 
 /// The lines of a record, each with its newline. The time is in milliseconds.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::collector::{Received, points};
+///
+/// let time = "2026-08-04T12:00:02Z".parse()?;
+/// let json = br#"{"host": "box", "cpu_percent": 12.5, "memory_percent": 41.0, "client_count": 7}"#;
+/// let record = Received::parse(Some(json), time, time)?;
+/// assert_eq!(
+///     String::from_utf8(points(&record).concat())?,
+///     "system_stats,host=box client_count=7i,cpu_percent=12.5,memory_percent=41 1785844802000\n",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn points(record: &Received) -> Vec<Vec<u8>> {
     let lines = record.measured.iter().filter_map(|measured| {

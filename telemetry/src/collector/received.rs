@@ -128,6 +128,26 @@ pub struct Measured {
 }
 
 /// A record or event as it came, of our own processes or of the original producer.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::collector::{BadKind, Received};
+///
+/// let time = "2026-08-04T12:00:02Z".parse()?;
+/// let parse = |json: &str| Received::parse(Some(json.as_bytes()), time, time);
+///
+/// // What the original producer sends has neither time nor host.
+/// let record = parse(
+///     r#"{"cpu_percent": 12.5, "memory_percent": 41.0, "client_count": 7, "server_active_clients": 2,
+///         "mirror1_active_clients": 1, "mirror2_active_clients": 0}"#,
+/// )?;
+/// assert_eq!((record.ts, record.host.as_str()), (time, "unknown"));
+///
+/// assert_eq!(parse("{}").unwrap_err().kind, BadKind::MissingField);
+/// assert_eq!(parse("cpu 12.5").unwrap_err().kind, BadKind::NotJson);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received {
     /// When it was measured.

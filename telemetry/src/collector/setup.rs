@@ -3,6 +3,26 @@
 //!
 //! The collector's token writes into the bucket of the data, and keeps its place in a bucket of its own, so that the
 //! retention of the data does not take the positions along. Grafana's token reads the data.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use netsocket_settings::Layers;
+//! use netsocket_telemetry::collector::Config;
+//! use netsocket_telemetry::collector::setup::{Plan, SetupError, setup};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::load(&Layers::default(), |_| None)?;
+//! let retention = Duration::from_secs(60);
+//! let plan = Plan { user: "root".to_owned(), password: None, admin: None, retention };
+//! // A minute is refused before anybody is asked.
+//! assert!(matches!(setup(&config, plan).await, Err(SetupError::Retention)));
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::io::Read as _;

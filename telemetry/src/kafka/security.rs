@@ -61,6 +61,25 @@ impl fmt::Debug for Sasl {
 }
 
 /// How connections to Kafka are protected. The default is not at all, as inside a machine.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_telemetry::{Sasl, SaslMechanism, Security};
+///
+/// let dir = tempfile::tempdir()?;
+/// let trusted = Authority::new("Example").write(dir.path(), "authority");
+/// let sasl = Sasl {
+///     mechanism: SaslMechanism::parse("SCRAM-SHA-512").expect("a mechanism"),
+///     user: "balancer".to_owned(),
+///     password: "swordfish".to_owned(),
+/// };
+/// let security = Security::default().with_tls(&trusted, None)?.with_sasl(sasl);
+/// assert!(security.has_tls() && security.has_sasl());
+/// assert!(!format!("{security:?}").contains("swordfish"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Security {
     tls: Option<Arc<ClientConfig>>,

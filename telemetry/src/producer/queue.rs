@@ -19,6 +19,16 @@ pub struct QueueLimits {
 }
 
 /// Why records were given up. Only those of `unconfirmed` may be in Kafka all the same.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_telemetry::Drops;
+///
+/// let drops = Drops { overflow: 3, shutdown: 1, ..Drops::default() };
+/// assert_eq!(drops.total(), 4);
+/// assert_eq!(drops.by_reason()[0], ("overflow", 3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drops {
     /// The queue was full, and they were the oldest.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::access_log::date::{Dates, JSON_DATE, SYSLOG_DATE, TEXT_DATE};
+use crate::access_log::date::{Dates, JSON_DATE, SYSLOG_DATE, TEXT_DATE, Zone};
 use crate::access_log::json::JsonForm;
 use crate::access_log::selection::Sampler;
 use crate::access_log::text::TextForm;

@@ -7,6 +7,9 @@ use std::thread;
 use tokio::time::Instant;
 
 use super::*;
+use crate::access_log::date::Zone;
+use crate::access_log::sink::{Sink, WriteFailure};
+use crate::access_log::writer::LINGER;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
