@@ -138,6 +138,12 @@ impl Verifier {
         Ok(Verified { bytes, checksum })
     }
 
+    /// What has taken all the bytes of this answer.
+    #[must_use]
+    pub fn hasher(&self) -> &blake3::Hasher {
+        &self.hasher
+    }
+
     /// Whether all that came is all that was announced and sent.
     ///
     /// # Errors

@@ -11,12 +11,13 @@ use netsocket_protocol::frame::{Frame, FrameCodec, FrameType, HEADER};
 use netsocket_protocol::message::{ErrorReply, Hello, Message as _, Request};
 use netsocket_protocol::security::{TLS_WANTED, TOKEN_WANTED, Token};
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
+use netsocket_settings::reason;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::address::ServerAddress;
-use crate::error::{Error, reason};
+use crate::error::Error;
 use crate::tls::failure;
 
 /// Room that is made for bytes whose frame is not known yet.

@@ -66,7 +66,8 @@ pub struct Course {
     question: Request,
     whole: Option<Whole>,
     place: Place,
-    /// Over all bytes up to the place.
+    /// Over all bytes up to the place, or, during an answer that began at the first of them, none: then it is the
+    /// verifier's, as one hash over many gigabytes costs enough.
     hasher: blake3::Hasher,
     /// Where the present answer began.
     answer_began: (Place, blake3::Hasher),
@@ -134,7 +135,24 @@ impl Course {
     /// The digest of all that has come.
     #[must_use]
     pub fn digest(&self) -> String {
-        self.hasher.finalize().to_hex().to_string()
+        self.hasher().finalize().to_hex().to_string()
+    }
+
+    fn hasher(&self) -> &blake3::Hasher {
+        match &self.verifier {
+            Some(verifier) if self.begins_at_first() => verifier.hasher(),
+            _ => &self.hasher,
+        }
+    }
+
+    fn begins_at_first(&self) -> bool {
+        self.answer_began.0.bytes == 0
+    }
+
+    /// The present answer is over.
+    fn end_answer(&mut self) {
+        self.hasher = self.hasher().clone();
+        self.verifier = None;
     }
 
     /// The request for all that has not come.
@@ -171,6 +189,7 @@ impl Course {
     /// [`Error::Protocol`] where it is another type of frame, [`Error::Damaged`] where it begins elsewhere or is about
     /// something else.
     pub fn begin(&mut self, first: &Frame) -> Result<(), Error> {
+        self.end_answer();
         let (whole, verifier) = match &self.question {
             Request::Get { .. } => self.begin_file(&FileStart::from_frame(first)?)?,
             _ => self.begin_archive(Plan::from_frame(first)?)?,
@@ -240,7 +259,9 @@ impl Course {
         match frame.kind {
             FrameType::Data => {
                 let block = verifier.block(frame.payload)?;
-                self.hasher.update(&block.bytes);
+                if self.answer_began.0.bytes > 0 {
+                    self.hasher.update(&block.bytes);
+                }
                 self.place.blocks += 1;
                 self.place.bytes += block.bytes.len() as u64;
                 Ok(Step::Block(block))
@@ -248,7 +269,7 @@ impl Course {
             FrameType::Trailer => {
                 let trailer = Trailer::from_frame(&frame)?;
                 verifier.finish(&trailer)?;
-                self.verifier = None;
+                self.end_answer();
                 Ok(Step::Whole(trailer))
             }
             got => {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{Hello, Request};
+use netsocket_settings::reason;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::address::{ServerAddress, Servers};
 use crate::connection::{Connection, OnBytes, Timeouts};
-use crate::error::{Error, reason};
+use crate::error::Error;
 use crate::tls::Security;
 pub use crate::tls::Stream;
 

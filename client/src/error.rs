@@ -9,6 +9,7 @@ use netsocket_protocol::command::UsageError;
 use netsocket_protocol::frame::FrameError;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::name::Name;
+use netsocket_settings::reason;
 
 use crate::address::ServerAddress;
 use crate::archive::Damage;
@@ -303,18 +304,6 @@ impl From<MessageError> for Error {
     }
 }
 
-/// The system's sentence as the end of one of ours: without the number that Rust adds, beginning small.
-#[must_use]
-pub fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => String::new(),
-    }
-}
-
 /// A path for people: what is not printable stands escaped.
 #[must_use]
 pub fn shown(path: &std::path::Path) -> Name {
@@ -417,11 +406,5 @@ mod tests {
     fn a_server_cannot_drive_the_terminal_by_its_sentence() {
         let hostile = Error::Server(ErrorReply::new(ErrorKind::Busy, "a\x1b[2J\nb"));
         assert_eq!(hostile.to_string(), "the server says: a\\u{1b}[2J\\nb");
-    }
-
-    #[test]
-    fn a_reason_reads_as_the_end_of_a_sentence() {
-        let refused = io::Error::from_raw_os_error(111);
-        assert_eq!(reason(&refused), "connection refused");
     }
 }

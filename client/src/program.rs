@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use netsocket_protocol::message::Request;
+use netsocket_settings::reason;
 
 use crate::answer::Answer;
 use crate::batch;
@@ -13,7 +14,7 @@ use crate::cmd::{Done, Failure};
 use crate::commands::CommandSpec;
 use crate::console::{Console, Form, Stdout, Told};
 use crate::delivery::{Delivery, Destination};
-use crate::error::{Error, reason, shown};
+use crate::error::{Error, shown};
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::places::Places;

@@ -11,13 +11,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::name::Name;
+use netsocket_settings::reason;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, fchmod,
     futimens, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
-use crate::error::{Error, reason};
+use crate::error::Error;
 use crate::untar::{Entry, Files};
 
 /// Of the files that were in the way, how many are named.

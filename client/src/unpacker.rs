@@ -5,11 +5,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use netsocket_protocol::message::Compression;
+use netsocket_settings::reason;
 use tokio::task::spawn_blocking;
 
 use crate::archive::Verified;
 use crate::course::Whole;
-use crate::error::{Error, reason};
+use crate::error::Error;
 use crate::unpack::Tree;
 use crate::untar::{TarError, Untar};
 

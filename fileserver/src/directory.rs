@@ -29,6 +29,19 @@ const MAX_ENTRIES: usize = 1_000_000;
 /// The longest path that may be asked for, in bytes: that of the kernel.
 const MAX_PATH: usize = 4096;
 
+/// Whether a path is short enough to be looked up.
+///
+/// # Errors
+/// [`RequestError::BadRequest`] where it is not.
+pub(crate) fn check_path(path: &[u8]) -> Result<(), RequestError> {
+    if path.len() <= MAX_PATH {
+        return Ok(());
+    }
+    Err(RequestError::BadRequest(format!(
+        "a path has at most {MAX_PATH} bytes"
+    )))
+}
+
 /// What a client asks for.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -53,11 +66,7 @@ impl Look {
     /// [`RequestError::BadRequest`] for a malformed glob or a path that is too long, [`RequestError::Denied`] where hidden
     /// names are asked for and the server does not show them.
     pub(crate) fn new(wanted: Wanted, allow_hidden: bool) -> Result<Self, RequestError> {
-        if wanted.path.len() > MAX_PATH {
-            return Err(RequestError::BadRequest(format!(
-                "a path has at most {MAX_PATH} bytes"
-            )));
-        }
+        check_path(&wanted.path)?;
         let query = Query {
             glob: wanted.glob.clone(),
             hidden: wanted.hidden,

@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::name::Name;
+use netsocket_settings::reason;
 
 use super::Done;
 use crate::console::Form;
-use crate::error::{Error, reason, shown};
+use crate::error::{Error, shown};
 use crate::exit::Exit;
 use crate::program::Program;
 

@@ -6,7 +6,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
 use super::{Done, Failure};
-use crate::error::{Error, reason};
+use netsocket_settings::reason;
+
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::program::Program;

@@ -3,11 +3,12 @@
 use std::io;
 
 use netsocket_credentials::Moment;
+use netsocket_settings::reason;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use crate::address::ServerAddress;
-use crate::error::{Error, reason};
+use crate::error::Error;
 
 /// What came of a handshake with `server` that failed.
 #[must_use]

@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 use super::connection::Connection;
 use super::new::{send_message, too_long};
 use crate::access::Served;
+use crate::directory::check_path;
 use crate::error::RequestError;
 use crate::metadata::Timestamp;
 use crate::root::Root;
@@ -32,9 +33,6 @@ const BLOCK: usize = 1 << 20;
 
 /// Bytes that are read ahead into nowhere, to have them in the page cache.
 const WARM: usize = 128 * 1024;
-
-/// The longest path that may be asked for, in bytes: that of the kernel.
-const MAX_PATH: usize = 4096;
 
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
@@ -61,11 +59,7 @@ pub(super) async fn send(
     service: &Service,
     wanted: Wanted,
 ) -> Result<Served, RequestError> {
-    if wanted.path.as_bytes().len() > MAX_PATH {
-        return Err(RequestError::BadRequest(format!(
-            "a path has at most {MAX_PATH} bytes"
-        )));
-    }
+    check_path(wanted.path.as_bytes())?;
     let (root, path) = (Arc::clone(&service.root), wanted.path.clone());
     let opened = spawn_blocking(move || open(&root, &path))
         .await

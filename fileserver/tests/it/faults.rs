@@ -14,10 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::new_client::NewClient;
 use crate::server::{TestServer, patiently};
 use crate::tools::untar;
-use crate::tree::{Tree, random};
-
-/// More than sockets, blocks under way and buffers hold together, and it does not compress.
-const MORE_THAN_BUFFERS: usize = 48 << 20;
+use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 fn plan(tree: &Tree) -> (Arc<Root>, Arc<Plan>) {
     let root = Root::open(&tree.root).unwrap();

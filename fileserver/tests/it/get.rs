@@ -12,10 +12,7 @@ use netsocket_protocol::name::Name;
 
 use crate::new_client::NewClient;
 use crate::server::TestServer;
-use crate::tree::{Tree, random};
-
-/// More than sockets and buffers hold together.
-const MORE_THAN_BUFFERS: usize = 48 << 20;
+use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 fn get(path: &[u8], offset: u64, length: Option<u64>, verify: Verify) -> Request {
     Request::Get {

@@ -10,10 +10,7 @@ use tokio::task::JoinHandle;
 use crate::new_client::NewClient;
 use crate::old_client::OldClient;
 use crate::server::{TestServer, eventually, patiently};
-use crate::tree::{Tree, random};
-
-/// More than sockets, blocks under way and buffers hold together, and it does not compress.
-const MORE_THAN_BUFFERS: usize = 48 << 20;
+use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 fn large() -> Tree {
     let tree = Tree::empty();

@@ -10,10 +10,7 @@ use crate::new_client::NewClient;
 use crate::old_client::OldClient;
 use crate::server::{TestServer, eventually};
 use crate::tools::untar;
-use crate::tree::{Tree, random};
-
-/// More than sockets, blocks under way and buffers hold together, and it does not compress.
-const MORE_THAN_BUFFERS: usize = 48 << 20;
+use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_archive_is_finished_while_idle_sessions_end_at_once() {

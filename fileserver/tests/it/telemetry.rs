@@ -1,8 +1,8 @@
 //! What the server tells Kafka, as far as it can be seen without one; the records themselves are the end-to-end tests'.
 
-use std::fs;
 use std::net::TcpListener;
 
+use netsocket_credentials::authority::Authority;
 use netsocket_telemetry::ProducerConfig;
 use tokio::io::AsyncReadExt as _;
 
@@ -10,21 +10,6 @@ use crate::old_client::OldClient;
 use crate::process::{PROGRAM, Running, program};
 use crate::server::{TestServer, patiently};
 use crate::tree::Tree;
-
-/// An authority whose key nobody has.
-const AUTHORITY: &str = "\
------BEGIN CERTIFICATE-----
-MIIBkjCCATmgAwIBAgIUYz6rTDiVIG8Vuq2fC2THQTTVECYwCgYIKoZIzj0EAwIw
-HjEcMBoGA1UEAwwTYXV0aG9yaXR5IG9mIGEgdGVzdDAgFw0yNjExMjIxNjEyMDda
-GA8yMTI2MTAyOTE2MTIwN1owHjEcMBoGA1UEAwwTYXV0aG9yaXR5IG9mIGEgdGVz
-dDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNib2fmHnBSgaUHwfQWya1ydlEY8
-rEA2qfsOOnVTrWLuo/uJ4P9DhsjwVg5T//vzMphg/Y6wey6RiNBhgvIpd2ijUzBR
-MB0GA1UdDgQWBBQqBQaypMtF/m33t3yqiMaQ15reHzAfBgNVHSMEGDAWgBQqBQay
-pMtF/m33t3yqiMaQ15reHzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0cA
-MEQCIAubar3MxuzQlazcoUQOLFhbTZnD9r7AFM0MVGnXz7prAiAnDUIPK0g8XzXq
-E7D3IlD1j7l8lr3KUPJwmd8dikj6Rg==
------END CERTIFICATE-----
-";
 
 /// The first byte of a TLS record that shakes hands.
 const TLS_HANDSHAKE: u8 = 22;
@@ -51,8 +36,7 @@ async fn a_kafka_that_is_not_there_changes_nothing() {
 async fn the_certificates_for_kafka_are_read_before_the_process_is_confined() {
     let tree = Tree::empty();
     let (outside, spool) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let authority = outside.path().join("ca.pem");
-    fs::write(&authority, AUTHORITY).unwrap();
+    let authority = Authority::new("a test").write(outside.path(), "ca");
     let broker = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut command = program(PROGRAM);
     command

@@ -23,10 +23,7 @@ use crate::old_client::OldClient;
 use crate::process::{PROGRAM, Running, program};
 use crate::server::{TestServer, eventually, patiently};
 use crate::tls_client::{Keys, connect, handshake};
-use crate::tree::{Tree, random};
-
-/// More than sockets, blocks under way and buffers hold together, and it does not compress.
-const MORE_THAN_BUFFERS: usize = 48 << 20;
+use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 fn get(path: &str, verify: Verify) -> Request {
     Request::Get {

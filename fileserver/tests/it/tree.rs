@@ -12,6 +12,9 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 /// Levels of the deepest directory.
 pub(crate) const DEPTH: usize = 320;
 
+/// More than sockets, blocks under way and buffers hold together; as [`random`] bytes it does not compress.
+pub(crate) const MORE_THAN_BUFFERS: usize = 48 << 20;
+
 /// The tree, and beside it what must never be reached.
 pub(crate) struct Tree {
     outer: tempfile::TempDir,

@@ -26,6 +26,15 @@ pub fn text(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The one YAML document of a file.
+///
+/// # Panics
+/// Where it is no YAML, or several.
+#[must_use]
+pub fn document(name: &str) -> Value {
+    serde_saphyr::from_str(&text(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
 /// The YAML documents in a text that came from somewhere.
 ///
 /// # Panics

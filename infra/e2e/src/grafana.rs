@@ -12,19 +12,9 @@ pub mod flux;
 pub mod picture;
 pub mod series;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::process::clean_command;
-
-/// A file of the project, by its path from the top.
-#[must_use]
-pub fn project_file(path: &str) -> PathBuf {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    top.expect("two directories above this package").join(path)
-}
 
 /// Python with the packages of whoever runs the tests.
 #[must_use]
@@ -50,23 +40,4 @@ pub fn published_types() -> Result<(), String> {
         true => Ok(()),
         false => Err("python3 has no package `grafana-foundation-sdk`".to_owned()),
     }
-}
-
-/// The text of a file of the project.
-///
-/// # Panics
-/// Where it cannot be read.
-#[must_use]
-pub fn project_text(path: &str) -> String {
-    let file = project_file(path);
-    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
-}
-
-/// A YAML file of the project as the JSON that it stands for.
-///
-/// # Panics
-/// Where it is no YAML.
-#[must_use]
-pub fn project_yaml(path: &str) -> Value {
-    serde_saphyr::from_str(&project_text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

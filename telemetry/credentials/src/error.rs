@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use netsocket_settings::reason;
 use rustls::pki_types::pem;
 
 /// A file, and what is wrong with it.
@@ -53,13 +54,4 @@ impl FileError {
         };
         Self::new(path, problem)
     }
-}
-
-/// The system's sentence without the number that Rust adds to it.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
 }

@@ -15,4 +15,4 @@ pub use certificate::{Moment, expiry};
 pub use error::FileError;
 pub use pem::{authorities, certificates, key};
 pub use provider::{client_config, provider, server_config};
-pub use tokens::{LONGEST_TOKEN, SHORTEST_TOKEN, tokens};
+pub use tokens::tokens;

@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::error::{FileError, Problem};
 
 /// The fewest characters of a token: what is shorter can be guessed.
-pub const SHORTEST_TOKEN: usize = 16;
+const SHORTEST_TOKEN: usize = 16;
 
 /// The most characters of a token.
-pub const LONGEST_TOKEN: usize = 512;
+const LONGEST_TOKEN: usize = 512;
 
 /// Every token of a file, in its order; at least one.
 ///

@@ -10,6 +10,7 @@ use config::{Config, Environment, File, FileFormat, Map};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, Problems};
+use crate::reason::reason;
 use crate::scalar::Scalar;
 use crate::{parse_duration, parse_size};
 
@@ -149,15 +150,6 @@ fn whole(origin: &str, said: String) -> Problems {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The system's sentence without the number that Rust adds to it.
-fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
 }
 
 impl<R> Loaded<R> {

@@ -14,6 +14,7 @@ mod duration;
 mod layers;
 mod log;
 mod problem;
+mod reason;
 mod scalar;
 mod size;
 
@@ -23,5 +24,6 @@ pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load};
 pub use log::{LOG_KEYS, LogFormat, init_log};
 pub use problem::{Problem, Problems};
+pub use reason::reason;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};

@@ -53,7 +53,7 @@ async fn healthz(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
         "reason": health.trouble,
         "kafka_up": health.kafka_up,
         "influxdb_up": health.influx_up,
-        "lag": health.partitions.iter().map(|standing| standing.lag).sum::<u64>(),
+        "lag": health.lag(),
         "partitions": health.partitions.iter().map(partition).collect::<Vec<_>>(),
     });
     (

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::points::tag_value;
 use super::reader::Collector;
-use super::status::{Health, Standing, Totals};
+use super::status::{Health, Totals};
 use crate::names::{MEASUREMENT_COLLECTOR, UNKNOWN_HOST, field, tag};
 use crate::record::host_name;
 
@@ -52,7 +52,7 @@ impl Reporter {
     }
 
     fn line(&self, totals: &Totals, health: &Health, now: DateTime<Utc>) -> Vec<u8> {
-        let lag: u64 = health.partitions.iter().map(lag).sum();
+        let lag = health.lag();
         let host = tag_value(&self.host).unwrap_or_else(|| UNKNOWN_HOST.to_owned());
         let point = DataPoint::builder(MEASUREMENT_COLLECTOR)
             .tag(tag::HOST, host)
@@ -72,10 +72,6 @@ impl Reporter {
     }
 }
 
-fn lag(standing: &Standing) -> u64 {
-    standing.lag
-}
-
 /// Counts above what InfluxDB's integers hold stay at the largest.
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -83,6 +79,7 @@ fn signed(count: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::status::Standing;
     use super::*;
 
     fn reporter() -> Reporter {

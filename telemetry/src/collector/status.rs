@@ -120,6 +120,14 @@ pub struct Health {
     pub trouble: Option<String>,
 }
 
+impl Health {
+    /// Messages that are not stored yet, of all partitions.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.partitions.iter().map(|standing| standing.lag).sum()
+    }
+}
+
 impl Status {
     /// The counters.
     #[must_use]

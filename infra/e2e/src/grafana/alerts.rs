@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::project_yaml;
+use crate::files;
 
 /// Where the rules are.
 pub const RULES: &str = "infra/grafana/provisioning/alerting/rules.yaml";
@@ -194,7 +194,8 @@ pub struct Chain {
 /// Where Grafana would not take it.
 #[must_use]
 pub fn load() -> RuleFile {
-    serde_json::from_value(project_yaml(RULES)).unwrap_or_else(|error| panic!("{RULES}: {error}"))
+    serde_json::from_value(files::document(RULES))
+        .unwrap_or_else(|error| panic!("{RULES}: {error}"))
 }
 
 /// The rule of that uid.

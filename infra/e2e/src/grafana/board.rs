@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::flux::parse_duration;
-use super::project_text;
+use crate::files;
 
 /// Where it is.
 pub const FILE: &str = "infra/grafana/dashboards/server-visualization.json";
@@ -74,7 +74,7 @@ impl Board {
     /// Where it is of another shape.
     #[must_use]
     pub fn load() -> Self {
-        let json: Value = serde_json::from_str(&project_text(FILE)).expect("the board is JSON");
+        let json: Value = serde_json::from_str(&files::text(FILE)).expect("the board is JSON");
         let mut panels = Vec::new();
         let mut repeat = None;
         for panel in list(&json["panels"]) {

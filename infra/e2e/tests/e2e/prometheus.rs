@@ -5,11 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use e2e::fleet::{Fleet, NAMES, Plan};
-use e2e::grafana::{project_file, project_text, project_yaml};
 use e2e::process::{Process, Ran, clean_command};
 use e2e::requirement::in_path;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, access_log, eventually, http, loopback};
+use e2e::{PATIENCE, access_log, eventually, files, http, loopback};
 use netsocket_telemetry::names::metric;
 use serde_json::Value;
 
@@ -54,7 +53,7 @@ fn admin(fleet: &mut Fleet, name: &str) -> SocketAddr {
 
 /// The rules of all groups.
 fn rules() -> Vec<Value> {
-    let file = project_yaml(RULES);
+    let file = files::document(RULES);
     let groups = file["groups"].as_array().expect("groups").clone();
     let rules = groups.iter().flat_map(|group| group["rules"].as_array());
     rules.flatten().cloned().collect()
@@ -107,7 +106,7 @@ fn rules_name_metrics_that_there_are(world: &World) {
         }
         assert_labels(expression, &[&balancer.body, &server.body]);
     }
-    let page = project_text(PAGE);
+    let page = files::text(PAGE);
     for rule in &rules {
         match rule["record"].as_str() {
             Some(record) => assert!(page.contains(&format!("`{record}`")), "{record} in {PAGE}"),
@@ -149,7 +148,7 @@ fn assert_has_row(page: &str, rule: &Value) {
     let severity = rule["labels"]["severity"].as_str().expect("a severity");
     let row = format!("| `{alert}` | {severity} | ");
     assert!(page.contains(&row), "no row {row} in {PAGE}");
-    let tested = project_text(RULE_TESTS).contains(alert);
+    let tested = files::text(RULE_TESTS).contains(alert);
     assert!(tested, "{alert} has no test in {RULE_TESTS}");
 }
 
@@ -172,18 +171,16 @@ fn promtool(words: &[&str], input: &str) -> Ran {
 }
 
 fn promtool_takes_rules_and_metrics(world: &World) {
-    let file = |path| project_file(path).display().to_string();
+    let file = |path| files::path(path).display().to_string();
     promtool(&["check", "config", &file(CONFIG)], "");
     promtool(&["check", "rules", &file(RULES)], "");
     promtool(&["test", "rules", &file(RULE_TESTS)], "");
     // The example of the page, too.
-    let page = project_text(PAGE);
-    let example = page
-        .split("```yaml\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next());
     let dir = Scratch::new("prometheus-example");
-    let example = dir.write("prometheus.yml", example.expect("an example"));
+    let example = dir.write(
+        "prometheus.yml",
+        &files::blocks(&files::text(PAGE), "yaml")[0],
+    );
     promtool(&["check", "config", &example.display().to_string()], "");
     let mut fleet = fleet(world);
     let server = http::get(admin(&mut fleet, "server"), "/metrics").unwrap();
@@ -202,7 +199,7 @@ fn a_prometheus_sees_a_server_die(world: &World) {
     let balancer = fleet.balancer.admin.0.to_string();
     let config = serde_json::json!({
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": [project_file(RULES)],
+        "rule_files": [files::path(RULES)],
         "scrape_configs": [
             {"job_name": "netsocket-balancer", "static_configs": [{"targets": [balancer]}]},
             {"job_name": "netsocket-fileserver", "static_configs": [{"targets": targets}]},

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use e2e::PATIENCE;
 use e2e::grafana::alerts::{self, CONTACT_POINTS, POLICIES, RULES, Rule};
 use e2e::grafana::board::{self, Board};
 use e2e::grafana::flux::{Choice, Choices, parse_duration, with_choices};
-use e2e::grafana::{project_file, project_text, project_yaml};
 use e2e::process::{Ran, clean_command};
 use e2e::scratch::Scratch;
+use e2e::{PATIENCE, files};
 use serde_json::Value;
 
 use super::names::{assert_finds_faults, unknown_names};
@@ -50,7 +49,7 @@ pub(super) fn files_are_sound(_: &World) {
 
 /// The uid of the data source; that the environment it needs is told.
 fn data_source() -> String {
-    let file = project_yaml(DATA_SOURCE);
+    let file = files::document(DATA_SOURCE);
     let [source] = file["datasources"]
         .as_array()
         .expect("data sources")
@@ -62,12 +61,12 @@ fn data_source() -> String {
         (&source["type"], &source["jsonData"]["version"]),
         (&"influxdb".into(), &"Flux".into())
     );
-    let (text, page) = (project_text(DATA_SOURCE), project_text(PAGE));
+    let (text, page) = (files::text(DATA_SOURCE), files::text(PAGE));
     for variable in environment(&text) {
         assert!(text.contains(&format!("#   {variable} ")), "{variable}");
         assert!(page.contains(&variable), "{variable} in {PAGE}");
     }
-    let provider = &project_yaml(PROVIDER)["providers"][0];
+    let provider = &files::document(PROVIDER)["providers"][0];
     assert_eq!(provider["options"]["path"], "/var/lib/grafana/dashboards");
     // Rules make the folder first; one with a uid of our own would be a second of that title.
     assert!(provider.get("folderUid").is_none());
@@ -227,7 +226,7 @@ fn rules(board: &Board, source: &str) {
         }
     }
     // Grafana puts its environment behind every dollar sign.
-    for line in project_text(RULES).lines() {
+    for line in files::text(RULES).lines() {
         let is_for_people = ["summary:", "description:"];
         let is_for_people = is_for_people
             .iter()
@@ -264,7 +263,7 @@ fn one_rule(rule: &Rule, source: &str) {
 }
 
 fn who_is_told() {
-    let points = project_yaml(CONTACT_POINTS);
+    let points = files::document(CONTACT_POINTS);
     let names: Vec<&Value> = points["contactPoints"]
         .as_array()
         .expect("contact points")
@@ -287,7 +286,7 @@ fn who_is_told() {
             .is_some_and(|first| first.contains('@'))
     );
 
-    let policies = project_yaml(POLICIES);
+    let policies = files::document(POLICIES);
     let [policy] = policies["policies"]
         .as_array()
         .expect("policies")
@@ -303,20 +302,14 @@ fn who_is_told() {
 
 /// What the page says to copy is all that Grafana needs, and lies where the files say that it does.
 fn commands_of_the_page() {
-    let page = project_text(PAGE);
-    let block = page
-        .split("```sh\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next());
+    let commands = &files::blocks(&files::text(PAGE), "sh")[0];
     let machine = Scratch::new("grafana");
     let root = machine.path().display().to_string();
-    let script = block
-        .expect("commands")
-        .replace("/etc/grafana", &format!("{root}/etc"));
+    let script = commands.replace("/etc/grafana", &format!("{root}/etc"));
     let script = script.replace("/var/lib/grafana", &format!("{root}/var"));
     std::fs::create_dir_all(machine.path().join("etc/provisioning")).unwrap();
     let mut shell = clean_command("sh");
-    shell.current_dir(project_file(".")).args(["-euc", &script]);
+    shell.current_dir(files::path(".")).args(["-euc", &script]);
     let ran = Ran::of(shell, PATIENCE);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     for file in [DATA_SOURCE, PROVIDER, RULES, CONTACT_POINTS, POLICIES] {
@@ -333,7 +326,7 @@ fn commands_of_the_page() {
 
 /// The page has a row for each rule, with what it means and what to do, and no other.
 fn pages(board: &Board) {
-    let page = project_text(PAGE);
+    let page = files::text(PAGE);
     let groups = alerts::load().groups.into_iter();
     let titles: BTreeSet<String> = groups
         .flat_map(|group| group.rules)

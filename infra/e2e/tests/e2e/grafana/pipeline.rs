@@ -9,11 +9,10 @@ use e2e::grafana::alerts::{self, rule};
 use e2e::grafana::board::Board;
 use e2e::grafana::evaluate::Verdict;
 use e2e::grafana::flux::Choices;
-use e2e::grafana::project_file;
 use e2e::influx::Influx;
 use e2e::kafka::Kafka;
 use e2e::old_client::OldClient;
-use e2e::{PATIENCE, eventually};
+use e2e::{PATIENCE, eventually, files};
 
 use super::shows::{picture, shown, the_board_shows_it};
 use crate::influxdb::collector_at;
@@ -52,7 +51,7 @@ pub(super) fn board_and_rules_over_the_real_pipeline(world: &World) {
     drop(held);
     the_board_shows_it(&board, &influx, &fleet);
     if let Ok(file) = std::env::var(PICTURE) {
-        std::fs::write(project_file(&file), picture(&board, &influx, &fleet)).unwrap();
+        std::fs::write(files::path(&file), picture(&board, &influx, &fleet)).unwrap();
     }
     silence_is_told(&influx, &mut fleet);
     collector.kill();

@@ -1,10 +1,10 @@
 //! The files by the types that Grafana publishes: no key that it does not know, no value of another type.
 
-use e2e::PATIENCE;
 use e2e::grafana::alerts::{CONTACT_POINTS, POLICIES, RULES};
 use e2e::grafana::board::Board;
-use e2e::grafana::{project_file, project_yaml, python};
+use e2e::grafana::python;
 use e2e::process::Ran;
+use e2e::{PATIENCE, files};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -41,14 +41,14 @@ pub(super) fn files_fit_the_published_types(_: &World) {
 
 fn checked(files: &Value) -> Ran {
     let mut command = python();
-    command.arg(project_file("infra/e2e/grafana/published_types.py"));
+    command.arg(files::path("infra/e2e/grafana/published_types.py"));
     Ran::with_input(command, files.to_string().as_bytes(), PATIENCE)
 }
 
 /// What the published types are about, without what only files have.
 fn files() -> Value {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let groups = list(&project_yaml(RULES)["groups"]);
+    let groups = list(&files::document(RULES)["groups"]);
     let mut rules: Vec<Value> = groups
         .iter()
         .flat_map(|group| list(&group["rules"]))
@@ -56,9 +56,9 @@ fn files() -> Value {
     for rule in &mut rules {
         without(rule, &["dashboardUid", "panelId"]);
     }
-    let mut policy = project_yaml(POLICIES)["policies"][0].clone();
+    let mut policy = files::document(POLICIES)["policies"][0].clone();
     without(&mut policy, &["orgId"]);
-    let points = list(&project_yaml(CONTACT_POINTS)["contactPoints"]);
+    let points = list(&files::document(CONTACT_POINTS)["contactPoints"]);
     let receivers: Vec<Value> = points
         .iter()
         .flat_map(|point| list(&point["receivers"]))
