@@ -44,7 +44,8 @@ pub fn documents() -> Vec<Document> {
 impl Document {
     /// The page of that path from the root of the project.
     #[must_use]
-    pub fn read(name: String) -> Self {
+    pub fn read(name: impl Into<String>) -> Self {
+        let name = name.into();
         let text = files::text(&name);
         Self { name, text }
     }
@@ -85,6 +86,14 @@ impl Document {
             }
         }
         all
+    }
+
+    /// The texts of its blocks in a language.
+    #[must_use]
+    pub fn texts(&self, language: &str) -> Vec<String> {
+        let mut blocks = self.blocks();
+        blocks.retain(|block| block.language == language);
+        blocks.into_iter().map(|block| block.text).collect()
     }
 
     /// Its lines, those of fenced blocks left empty.

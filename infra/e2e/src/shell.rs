@@ -118,6 +118,7 @@ impl<'a> Reader<'a> {
                     break;
                 }
                 Some(' ' | '\t') => drop(self.rest.next()),
+                Some('\\') if self.rest.clone().nth(1) == Some('\n') => drop(self.rest.nth(1)),
                 Some('#') => while self.rest.next_if(|c| *c != '\n').is_some() {},
                 Some(';' | '&' | '|' | '\n') => {
                     self.rest.next();

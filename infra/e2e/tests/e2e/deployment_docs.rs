@@ -31,11 +31,8 @@ const DOCUMENTS: [&str; 4] = [
 /// Every block of a language, with the document that it is in.
 fn blocks(language: &str) -> Vec<(&'static str, String)> {
     let found = DOCUMENTS.iter().flat_map(|name| {
-        let page = Document::read((*name).to_owned());
-        let mut blocks = page.blocks();
-        blocks.retain(|block| block.language == language);
-        let texts = blocks.into_iter().map(|block| block.text);
-        texts.map(|text| (*name, text)).collect::<Vec<_>>()
+        let texts = Document::read(*name).texts(language).into_iter();
+        texts.map(|text| (*name, text))
     });
     let found: Vec<_> = found.collect();
     assert!(!found.is_empty(), "no {language} in {DOCUMENTS:?}");

@@ -49,6 +49,8 @@ pub(crate) struct Typed {
     /// As it is written.
     text: String,
     call: Call,
+    /// Set as code: what it cannot do without may be missing.
+    is_named: bool,
 }
 
 /// Why it is wrong.
@@ -63,13 +65,15 @@ const OTHER_LANGUAGES: [&str; 8] = [
 const PROMPT_PAGES: [&str; 3] = ["README.md", "docs/client.md", "docs/transfer.md"];
 
 /// The words that stand for something in a synopsis, and something of that kind.
-const PLACEHOLDERS: [(&str, &str); 10] = [
+const PLACEHOLDERS: [(&str, &str); 12] = [
     ("CASE", "bulk1"),
+    ("COMMAND", "ls"),
     ("DATE", "2024-01-01"),
     ("HOST:PORT", "127.0.0.1:1"),
     ("ID", "7"),
     ("MODE", "copy"),
     ("N", "3"),
+    ("OPTION", ""),
     ("SIZE1", "1"),
     ("SIZE2", "2"),
     ("TIME", "30s"),
@@ -128,6 +132,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
             line: block.line,
             text: statement.text.clone(),
             call: as_oneself(call),
+            is_named: false,
         }));
     }
 }
@@ -157,6 +162,7 @@ fn set_as_code(page: &Document, line: usize, code: &str, all: &mut Vec<Typed>) {
                 line,
                 text: code.to_owned(),
                 call,
+                is_named: true,
             });
         }
     }
@@ -263,6 +269,7 @@ impl Typed {
             line,
             text,
             call,
+            ..
         } = self;
         format!(
             "{page}:{line}: {text}\n    {}: {}",
@@ -291,7 +298,9 @@ fn tasks_are_known(_: &World) {
 }
 
 fn our_programs_take_it(_: &World) {
-    judge(programs::PROGRAMS, |typed| programs::judge(&typed.call));
+    judge(programs::PROGRAMS, |typed| {
+        programs::judge(&typed.call, typed.is_named)
+    });
 }
 
 fn containers_can_be_made(_: &World) {

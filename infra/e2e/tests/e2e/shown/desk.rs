@@ -40,10 +40,11 @@ const RUN: [&str; 18] = [
 ];
 
 /// What servers say when they are ready, where it is not `listening`.
-const READY: [(&str, &str); 3] = [
+const READY: [(&str, &str); 4] = [
     ("kafka-server-start.sh", "Kafka Server started"),
     ("influxd", "msg=Listening"),
     ("--stdout", "client_count"),
+    ("netsocket-collector", "collecting"),
 ];
 
 /// Whether all that a statement may start is run.
@@ -224,7 +225,7 @@ impl Desk {
         mut before: impl FnMut(&mut Self, &str),
     ) -> usize {
         let mut count = 0;
-        let page = Document::read(page.to_owned());
+        let page = Document::read(page);
         for block in page.blocks() {
             if !heading.is_empty() && block.heading != heading {
                 continue;

@@ -33,8 +33,11 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "TIME",
         ),
         (r"127\.0\.0\.1:[0-9]{5}", "ADDRESS"),
-        (r"[0-9.]+ (ms|s)\b", "DURATION"),
-        (r"^(saved .*files?, )[0-9.]+ [KM]?i?B", "${1}SIZE"),
+        (r"[0-9.]+ (ms|s)(?-u:\b)", "DURATION"),
+        (
+            r"^((saved|unpacked into) .*files?, )[0-9.]+ [KM]?i?B",
+            "${1}SIZE",
+        ),
         (r"netsocket-demo-[0-9]+", "netsocket-demo-N"),
         (r"^(Answers as: ).*", "${1}NAME"),
         (r" +", " "),
@@ -49,7 +52,7 @@ static FIGURES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"[0-9.]+ [kMG]?B/s", "RATE"),
         (r"[0-9.]+", "N"),
         (r"session ", "sessions "),
-        (r"\s+", " "),
+        (r" +", " "),
     ];
     rules
         .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))

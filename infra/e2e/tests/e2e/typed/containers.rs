@@ -1,7 +1,10 @@
 //! `docker`: options by its own help, files, targets and arguments of builds, services, and the programs in the containers.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::Mutex;
 
+use e2e::markdown::Document;
 use e2e::process::clean_command;
 use e2e::scratch::Scratch;
 use e2e::shell::Call;
@@ -29,8 +32,14 @@ pub(super) fn judge(typed: &Typed) -> Verdict {
     }
 }
 
+/// What was said to a command, each of which takes a while.
+static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
 fn said(command: &mut Command) -> String {
-    String::from_utf8(tool::output(command)).unwrap()
+    let mut said = SAID.lock().unwrap();
+    let text = said.entry(format!("{command:?}"));
+    text.or_insert_with(|| String::from_utf8(tool::output(command)).unwrap())
+        .clone()
 }
 
 /// From the root of the project, as it says.
@@ -65,12 +74,18 @@ fn run(given: &options::Given<'_>, rest: &[String]) -> Verdict {
     let environment = variables
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    let [image, arguments @ ..] = rest else {
+        return Err("which image?".to_owned());
+    };
+    let target = image.trim_start_matches("netsocket-");
+    let mut words = dockerfile::Image::of(target).entrypoint;
+    words.extend_from_slice(arguments);
     let call = Call {
         environment,
-        words: rest.to_vec(),
+        words,
         ..Call::default()
     };
-    programs::judge(&call)
+    programs::judge(&call, false)
 }
 
 fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
@@ -89,18 +104,18 @@ fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
         .iter()
         .find_map(|(option, value)| value.filter(|_| *option == "--file"));
     let own = Scratch::new("compose");
-    let file = match file {
-        Some(file) if file == compose::FILE => file.to_owned(),
-        Some(file) => return Err(format!("there is no {file}")),
-        None => own
-            .write("compose.yaml", of_page(typed)?)
-            .display()
-            .to_string(),
+    let file = match (file, of_page(typed)) {
+        (Some(file), _) if file == compose::FILE => Some(file.to_owned()),
+        (Some(file), _) => return Err(format!("there is no {file}")),
+        (None, shown) => shown.map(|text| own.write("compose.yaml", text).display().to_string()),
     };
-    let services = compose(&["--file", &file, "config", "--services"]);
-    let serves = |name: &str| match services.lines().any(|service| service == name) {
-        true => Ok(()),
-        false => Err(format!("there is no service {name}")),
+    let services = file.map(|file| compose(&["--file", &file, "config", "--services"]));
+    let serves = |name: &str| {
+        let services = services.as_deref().ok_or("which file?")?;
+        match services.lines().any(|service| service == name) {
+            true => Ok(()),
+            false => Err(format!("there is no service {name}")),
+        }
     };
     let (given, rest) = options::cut(&compose(&[name, "--help"]), words)?;
     for (option, value) in given {
@@ -117,22 +132,18 @@ fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
     match (name.as_str(), rest) {
         ("exec", [service, words @ ..]) => {
             serves(service)?;
-            programs::judge(&Call {
+            let call = Call {
                 words: words.to_vec(),
                 ..Call::default()
-            })
+            };
+            programs::judge(&call, false)
         }
         _ => rest.iter().try_for_each(|service| serves(service)),
     }
 }
 
-/// The file that the page shows.
-fn of_page(typed: &Typed) -> Result<String, String> {
-    let page = e2e::markdown::Document::read(typed.page.clone());
-    let mut blocks = page.blocks().into_iter();
-    let block =
-        blocks.find(|block| block.language == "yaml" && block.text.starts_with("services:"));
-    block
-        .map(|block| block.text)
-        .ok_or("which file?".to_owned())
+/// The file that the page shows, if it shows one.
+fn of_page(typed: &Typed) -> Option<String> {
+    let mut shown = Document::read(&typed.page).texts("yaml").into_iter();
+    shown.find(|text| text.starts_with("services:"))
 }

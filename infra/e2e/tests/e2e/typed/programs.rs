@@ -30,7 +30,8 @@ const UNDERSTOOD: [Option<i32>; 3] = [Some(0), Some(1), Some(3)];
 /// What a program answers to is the same for all that have it.
 const SUBCOMMANDS: [&str; 4] = ["ctl", "health", "man", "completions"];
 
-pub(super) fn judge(call: &Call) -> Verdict {
+/// `is_named` where it is told of, and what it cannot do without may be missing.
+pub(super) fn judge(call: &Call, is_named: bool) -> Verdict {
     let program = Program::ALL
         .into_iter()
         .find(|program| program.name() == call.program());
@@ -48,10 +49,11 @@ pub(super) fn judge(call: &Call) -> Verdict {
     let is_asked = words
         .iter()
         .any(|word| SUBCOMMANDS.contains(&word.as_str()));
-    // One that makes something in a database says that it would.
     let adds: &[&str] = match program {
-        Program::Collector if has("setup") => &["--help"],
         Program::Client => &[],
+        _ if is_named => &["--help"],
+        // It would make something in a database.
+        Program::Collector if has("setup") => &["--help"],
         _ if is_asked => &[],
         _ => &["--check-config"],
     };

@@ -52,7 +52,7 @@ impl Collector {
             .env("INFLUXDB_TOKEN", TOKEN)
             .arg(Program::Collector.path());
         let mut process = Process::start("collector", command, Scratch::new("collector"));
-        process.logs("listening");
+        process.logs("collecting");
         Self(process)
     }
 
