@@ -50,7 +50,7 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 static FIGURES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"[0-9.]+ [kMG]?B/s", "RATE"),
-        (r"[0-9.]+", "N"),
+        (r"(?-u:\b)[0-9.]+", "N"),
         (r"session ", "sessions "),
         (r" +", " "),
     ];

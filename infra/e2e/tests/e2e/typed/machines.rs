@@ -130,7 +130,8 @@ pub(super) fn cluster(typed: &Typed) -> Verdict {
                         .as_array()
                         .cloned()
                         .unwrap_or_default();
-                    let is_open = |open: &Value| open["containerPort"].to_string() == **port;
+                    let number = port.parse::<u64>().ok();
+                    let is_open = |open: &Value| open["containerPort"].as_u64() == number;
                     ports
                         .iter()
                         .any(is_open)
