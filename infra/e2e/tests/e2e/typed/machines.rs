@@ -31,6 +31,9 @@ const VERBS: [(&str, &[&str]); 8] = [
     ("status", &[]),
 ];
 
+/// Units of other packages: of Debian's bird2.
+const OTHERS: [&str; 1] = ["bird.service"];
+
 /// Options of these programs that have a value.
 const VALUED: [&str; 2] = ["-s", "--unit"];
 
@@ -81,12 +84,14 @@ fn text_of(name: &str) -> Result<String, String> {
         Some((template, _)) => format!("{template}@"),
         None => stem.to_owned(),
     };
-    let known = files::below(&files::path("infra/systemd"));
     let file = format!("{stem}.{kind}");
-    match known.iter().any(|path| path.ends_with(&file)) {
-        true => Ok(files::text(&format!("infra/systemd/{file}"))),
-        false => Err(format!("there is no unit {file}")),
+    if OTHERS.contains(&file.as_str()) {
+        return Ok("[Install]".to_owned());
     }
+    let shipped = files::below(&files::path("infra"));
+    let unit = shipped.iter().find(|path| path.ends_with(&file));
+    let unit = unit.ok_or(format!("there is no unit {file}"))?;
+    std::fs::read_to_string(unit).map_err(|error| error.to_string())
 }
 
 /// What a tool of the system says of itself.
