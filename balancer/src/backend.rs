@@ -396,23 +396,43 @@ fn ended(record: &SessionRecord) -> Option<SessionSignal> {
 
 /// A session's hold on a backend: it counts as active until this is dropped.
 #[derive(Debug)]
-pub struct Assigned(Arc<Backend>);
+pub struct Assigned {
+    backend: Arc<Backend>,
+    last_resort: bool,
+}
 
 impl Assigned {
     /// The hold on a place that [`Backend::acquire`] has taken.
     pub(crate) fn acquired(backend: &Arc<Backend>) -> Self {
-        Self(Arc::clone(backend))
+        Self {
+            backend: Arc::clone(backend),
+            last_resort: false,
+        }
+    }
+
+    /// The same, of one that is not usable.
+    pub(crate) fn as_last_resort(backend: &Arc<Backend>) -> Self {
+        Self {
+            backend: Arc::clone(backend),
+            last_resort: true,
+        }
     }
 
     /// The backend.
     #[must_use]
     pub fn backend(&self) -> &Arc<Backend> {
-        &self.0
+        &self.backend
+    }
+
+    /// Whether the backend is down or ejected, and was chosen because no usable one could be had.
+    #[must_use]
+    pub fn is_last_resort(&self) -> bool {
+        self.last_resort
     }
 }
 
 impl Drop for Assigned {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Relaxed);
+        self.backend.active.fetch_sub(1, Relaxed);
     }
 }

@@ -7,13 +7,14 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use netsocket_settings::Problems;
+use netsocket_settings::{AdminAddress, Problems};
 use tokio::sync::mpsc::Receiver;
 
+use crate::admin::{AdminListener, SocketFile};
 use crate::backend::BackendSpec;
 use crate::config::{BackendAddress, Config};
-use crate::handover::{Claim, Inherited, Predecessor, Program};
-use crate::listen::{ListenOptions, adopt, listen};
+use crate::handover::{Inherited, Predecessor, Program};
+use crate::listen::{adopt, listen};
 use crate::operations::{Operations, Order};
 use crate::pid_file::PidFile;
 use crate::pool::Pool;
@@ -26,7 +27,9 @@ use crate::systemd::Manager;
 pub struct Bound {
     pub(crate) config: Config,
     pub(crate) listener: TcpListener,
-    pub(crate) admin: TcpListener,
+    pub(crate) admin: AdminListener,
+    /// Of `admin`, behind which it goes.
+    pub(crate) socket_file: Option<SocketFile>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) on_record: Option<RecordHook>,
     pub(crate) admin_token: Option<String>,
@@ -39,7 +42,7 @@ pub struct Bound {
     pub(crate) program: Option<Program>,
     pub(crate) manager: Arc<Manager>,
     listen_address: SocketAddr,
-    admin_address: SocketAddr,
+    admin_address: AdminAddress,
 }
 
 /// Where the sockets come from.
@@ -63,7 +66,7 @@ pub enum BindError {
         /// The setting, `listen` or `admin`.
         key: &'static str,
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// What the system said.
         error: io::Error,
     },
@@ -119,26 +122,23 @@ impl Bound {
             random_turn(),
         ));
         let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
-        let bind = |key, claim: Option<Claim>, address, options| {
-            let given = claim.and_then(|claim| claim.for_address(address));
-            let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
-            socket.map_err(|error| BindError::Listen {
-                key,
-                address,
-                error,
-            })
-        };
-        let is_managed = |claim: &Option<Claim>| claim.as_ref().is_some_and(|claim| claim.managed);
-        let managed = (is_managed(&inherited.listen), is_managed(&inherited.admin));
+        let managed = inherited.managed();
         let has_clients = inherited.has_clients();
         let predecessor = inherited.predecessor.as_ref();
         let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
-        let (listen, admin) = (inherited.listen.take(), inherited.admin.take());
-        let listener = bind("listen", listen, config.listen, config.listen_options)?;
-        let admin = bind("admin", admin, config.admin, ListenOptions::default())?;
         let pid_file = config.operations.pid_file.as_deref().map(pid_file);
+        let pid_file = pid_file.transpose()?;
+        let listener = bind_listen(&config, inherited)?;
+        // The last thing that can fail: what is bound by then would leave its file behind.
+        let admin = bind_admin(&config, inherited)?;
+        // The file of a socket of the service manager is the service manager's.
+        let socket_file = if managed.1 {
+            None
+        } else {
+            SocketFile::of(&admin)
+        };
         Ok(Self {
-            pid_file: pid_file.transpose()?,
+            pid_file,
             origin: Origin {
                 managed,
                 has_clients,
@@ -150,10 +150,11 @@ impl Bound {
             program: None,
             manager: Arc::default(),
             listen_address: listener.local_addr().unwrap_or(config.listen),
-            admin_address: admin.local_addr().unwrap_or(config.admin),
+            admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
             config,
             listener,
             admin,
+            socket_file,
             pool,
             admin_token,
             on_record: None,
@@ -168,8 +169,8 @@ impl Bound {
 
     /// Where the admin HTTP is.
     #[must_use]
-    pub fn admin_address(&self) -> SocketAddr {
-        self.admin_address
+    pub fn admin_address(&self) -> &AdminAddress {
+        &self.admin_address
     }
 
     /// The backends, which stay visible while the balancer runs.
@@ -206,6 +207,30 @@ impl Bound {
     pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
         self.on_record = Some(Arc::new(hook));
     }
+}
+
+fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, BindError> {
+    let (address, options) = (config.listen, config.listen_options);
+    let given = inherited.listen.take();
+    let given = given.and_then(|claim| claim.for_address(address));
+    let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
+    socket.map_err(|error| BindError::Listen {
+        key: "listen",
+        address: address.to_string(),
+        error,
+    })
+}
+
+fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<AdminListener, BindError> {
+    let address = &config.admin;
+    let given = inherited.admin.take();
+    let given = given.and_then(|claim| claim.for_admin(address));
+    let socket = given.map_or_else(|| AdminListener::bind(address), AdminListener::adopt);
+    socket.map_err(|error| BindError::Listen {
+        key: "admin",
+        address: address.to_string(),
+        error,
+    })
 }
 
 fn pid_file(path: &Path) -> Result<PidFile, BindError> {
@@ -301,7 +326,12 @@ mod tests {
         let bound = Bound::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
             .unwrap_or_else(|e| panic!("{e}"));
         assert_ne!(bound.listen_address().port(), 0);
-        assert_ne!(bound.admin_address().port(), 0);
+        assert!(
+            bound
+                .admin_address()
+                .tcp()
+                .is_some_and(|address| address.port() != 0)
+        );
         let addresses: Vec<String> = bound
             .pool()
             .backends()
@@ -326,7 +356,7 @@ mod tests {
             Some(format!("listen {address}: address already in use"))
         );
         let admin = Config {
-            admin: address,
+            admin: address.into(),
             ..base
         };
         assert_eq!(

@@ -22,8 +22,8 @@ use crate::systemd::attend;
 
 /// For the last telemetry records to reach Kafka when the balancer stops.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
-/// For answers at the admin address that are under way when a successor takes over.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+/// For requests and answers at the admin address that are under way when a successor takes over.
+const LAST_ANSWERS: Duration = Duration::from_millis(700);
 
 /// Gives places to those that wait when a backend comes; when a session ends, its worker does.
 async fn serve_queue(shared: Arc<Shared>) {
@@ -132,10 +132,9 @@ impl Control {
             self.producer.clone(),
             bound.operations(),
         );
-        let listener = bound
+        let acceptor = bound
             .admin
-            .try_clone()
-            .and_then(tokio::net::TcpListener::from_std)
+            .acceptor(self.closed.clone())
             .map_err(|error| RunError {
                 what: "cannot start the admin HTTP",
                 error,
@@ -143,7 +142,7 @@ impl Control {
         let (over, admin_over) = oneshot::channel();
         let closed = self.closed.clone();
         self.tasks.spawn(async move {
-            admin::serve(listener, admin, closed).await;
+            admin::serve(acceptor, admin, closed).await;
             // Nobody waits where this is no restart.
             let _ = over.send(());
         });

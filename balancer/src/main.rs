@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     let mut out = io::stdout();
     let live = out.is_terminal();
-    match ctl::run(flags, arguments, variable, &mut out, live) {
+    match ctl::run(flags, arguments, variable, warning, &mut out, live) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -73,7 +73,12 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
 
 fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
     let admin = || match AdminSettings::load(&flags.layers(), variable) {
-        Ok(settings) => Ok(Some(settings.address)),
+        Ok(settings) => {
+            if let Some(ignored) = &settings.ignored {
+                warning(&ignored.to_string());
+            }
+            Ok(Some(settings.address))
+        }
         Err(problems) => Err(problems.to_string()),
     };
     match chore.run(Flags::command(), admin, &mut io::stdout()) {
@@ -194,6 +199,11 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
 fn bad_start(problem: &impl Display) -> ExitCode {
     complain(problem);
     ExitCode::from(EXIT_BAD_START)
+}
+
+/// Something is wrong, and does not matter now.
+fn warning(said: &str) {
+    complain(&format!("warning: {said}"));
 }
 
 /// A line on standard error for each line of the problem. Nothing can be done where that is closed.

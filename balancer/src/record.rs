@@ -36,6 +36,8 @@ pub struct SessionRecord {
     pub traffic: Traffic,
     /// Attempts that failed, in order.
     pub failures: Vec<(Arc<Backend>, ConnectFailure)>,
+    /// Whether a backend that is down or ejected was tried, because no usable one could be had.
+    pub last_resort: bool,
     /// How it ended.
     pub termination: Termination,
 }
@@ -55,6 +57,7 @@ impl SessionRecord {
             total: Duration::ZERO,
             traffic: Traffic::default(),
             failures: Vec::new(),
+            last_resort: false,
             termination: Termination::KilledConnect,
         }
     }

@@ -84,7 +84,7 @@ pub async fn run(mut bound: Bound, shutdown: CancellationToken) -> Result<Summar
     let workers = start_workers(&bound, &shared)?;
     control.open_admin(&bound, &shared)?;
     let manager = Arc::clone(&bound.manager);
-    let pid_file = bound.pid_file.take();
+    let (pid_file, socket_file) = (bound.pid_file.take(), bound.socket_file.take());
     announce(&mut bound, &shared, pid_file.as_ref());
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
@@ -103,7 +103,8 @@ pub async fn run(mut bound: Bound, shutdown: CancellationToken) -> Result<Summar
     let killed = drained(workers, &shared).await;
     control.stop().await;
     close_access_log(shared.clone()).await;
-    drop(pid_file);
+    // Nothing of this process listens there any more.
+    drop((pid_file, socket_file));
     let summary = Summary {
         sessions: shared.counters.total(),
         killed,
@@ -138,6 +139,7 @@ fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
         frontend: bound.listen_address().to_string(),
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
+        last_resort_gate: LogGate::default(),
         budget,
         on_record: bound.on_record.clone(),
         stop,

@@ -14,6 +14,7 @@ use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
 use crate::live::Live;
+use crate::log_gate::LogGate;
 use crate::mailbox::Mail;
 use crate::metrics::Counters;
 use crate::pool::Pool;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) frontend: String,
     pub(crate) relay: RelaySwitch,
     pub(crate) local_ports: LocalPorts,
+    /// For the line about sessions that no usable backend takes.
+    pub(crate) last_resort_gate: LogGate,
     /// What there are descriptors for.
     pub(crate) budget: Budget,
     pub(crate) on_record: Option<RecordHook>,
@@ -112,6 +115,7 @@ impl Shared {
             frontend: config.listen.to_string(),
             relay: RelaySwitch::default(),
             local_ports: LocalPorts::of_system(),
+            last_resort_gate: LogGate::default(),
             budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,
             stop: CancellationToken::new(),

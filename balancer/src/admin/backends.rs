@@ -1,6 +1,5 @@
 //! `/api/v1/backends`: one backend, and what an operator wants of it: drain, ready, maintenance, another weight.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 
 use super::Admin;
 use super::api::rfc3339;
+use super::peer::Peer;
 use crate::backend::Backend;
 use crate::config::MAX_WEIGHT;
 use crate::drain::{Drains, Window};
@@ -89,7 +89,7 @@ pub(super) async fn one(State(admin): State<Arc<Admin>>, Path(name): Path<String
 
 pub(super) async fn drain(
     State(admin): State<Arc<Admin>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {
@@ -98,7 +98,7 @@ pub(super) async fn drain(
 
 pub(super) async fn maintenance(
     State(admin): State<Arc<Admin>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {
@@ -107,7 +107,7 @@ pub(super) async fn maintenance(
 
 pub(super) async fn ready(
     State(admin): State<Arc<Admin>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {
@@ -126,7 +126,7 @@ fn set(
     admin: &Admin,
     name: &str,
     state: AdminState,
-    peer: SocketAddr,
+    peer: Peer,
     body: &[u8],
 ) -> Result<Response, Wrong> {
     let backend = find(admin, name)?;
@@ -136,7 +136,7 @@ fn set(
     if state == AdminState::Ready && times.is_some() {
         return Err(unprocessable("a backend that is ready has no deadline"));
     }
-    let who = peer.ip().to_canonical().to_string();
+    let who = peer.name();
     admin
         .shared
         .pool

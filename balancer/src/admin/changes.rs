@@ -1,12 +1,12 @@
 //! Changes that were asked for: each is logged with who asked, and counted.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{Method, StatusCode};
 use tracing::{info, warn};
 
+use super::peer::Peer;
 use crate::metrics::ChangeKey;
 
 /// What became of the changes so far.
@@ -17,7 +17,7 @@ impl Changes {
     /// Notes one that was let through, by the status of its answer. `route` is the path with its names left open.
     pub(super) fn answered(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         method: &Method,
         (route, path): (&str, &str),
         status: StatusCode,
@@ -30,7 +30,7 @@ impl Changes {
     /// Notes one that was not let through.
     pub(super) fn denied(
         &self,
-        peer: SocketAddr,
+        peer: Peer,
         method: &Method,
         (route, path): (&str, &str),
         why: impl std::fmt::Display,

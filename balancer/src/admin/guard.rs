@@ -1,10 +1,13 @@
 //! Who may change something through the admin HTTP. Reading is free; see docs/admin.md.
 //!
+//! A unix socket counts as this machine: its mode says who gets that far. Whoever reaches it by a browser, through a
+//! tunnel, is no less in danger than over the network.
+//!
 //! Three dangers are met: another machine that can reach the address, a web page in the operator's browser that sends
 //! requests to it, and the same page after its name was made to point here (DNS rebinding).
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Admin;
+use super::peer::Peer;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -53,7 +57,7 @@ impl fmt::Display for Denied {
 /// The middleware in front of everything that changes something.
 pub(super) async fn guard(
     State(admin): State<Arc<Admin>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     route: MatchedPath,
     request: Request,
     next: Next,
@@ -61,7 +65,7 @@ pub(super) async fn guard(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let place = (route.as_str(), path.as_str());
     let live = admin.shared.live.load_full();
-    match judge(peer.ip(), request.headers(), live.admin_token.as_deref()) {
+    match judge(peer, request.headers(), live.admin_token.as_deref()) {
         Ok(()) => {
             let response = next.run(request).await;
             let status = response.status();
@@ -78,7 +82,8 @@ pub(super) async fn guard(
 /// `/api/v1/whoami`: whether whoever asks may change something, in the same way.
 #[derive(Debug, Serialize)]
 struct WhoAmI {
-    peer: SocketAddr,
+    /// Its address; or who it is by the unix socket.
+    peer: String,
     changes: bool,
     /// Why not.
     why: Option<String>,
@@ -88,13 +93,13 @@ struct WhoAmI {
 
 pub(super) async fn whoami(
     State(admin): State<Arc<Admin>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
     let live = admin.shared.live.load_full();
-    let denied = judge(peer.ip(), &headers, live.admin_token.as_deref()).err();
+    let denied = judge(peer, &headers, live.admin_token.as_deref()).err();
     let answer = WhoAmI {
-        peer,
+        peer: peer.to_string(),
         changes: denied.is_none(),
         why: denied.map(|denied| denied.to_string()),
         token: live.admin_token.is_some()
@@ -104,7 +109,7 @@ pub(super) async fn whoami(
 }
 
 /// Whether a request from `peer` with such headers may change something.
-fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
+fn judge(peer: Peer, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(&HOST).unwrap_or_default();
     if text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
@@ -117,7 +122,7 @@ fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&str>) -> Result<(), D
     match (token, given) {
         (Some(token), Some(given)) if same(token.as_bytes(), given.as_bytes()) => Ok(()),
         (_, Some(_)) => Err(Denied::WrongToken),
-        (_, None) if peer.to_canonical().is_loopback() => {
+        (_, None) if peer.is_local() => {
             if is_plain_host(host) {
                 Ok(())
             } else {
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn who_may() {
-        let (here, there) = ("127.0.0.1", "192.0.2.7");
+        let (here, there, unix) = ("127.0.0.1", "192.0.2.7", "unix");
         let own = ("host", "127.0.0.1:8404");
         let bearer = |token| ("authorization", token);
         let secret = Some("s3cret");
@@ -177,6 +182,22 @@ mod tests {
                 vec![own, ("sec-fetch-site", "same-origin")],
                 None,
                 Ok(()),
+            ),
+            // Who may open the socket may change things; a browser behind a tunnel to it is a browser.
+            (unix, vec![("host", "localhost")], None, Ok(())),
+            (unix, vec![("host", "localhost")], secret, Ok(())),
+            (unix, vec![own], None, Ok(())),
+            (
+                unix,
+                vec![own, ("origin", "http://evil.example")],
+                None,
+                Err(Denied::CrossSite),
+            ),
+            (
+                unix,
+                vec![("host", "evil.example:8404")],
+                None,
+                Err(Denied::ForeignHost),
             ),
             // With a token configured this machine still needs none.
             (here, vec![own], secret, Ok(())),
@@ -257,7 +278,11 @@ mod tests {
             ),
         ];
         for (peer, given, token, verdict) in cases {
-            let judged = judge(peer.parse().unwrap(), &headers(&given), token);
+            let peer = match peer.parse::<IpAddr>() {
+                Ok(ip) => Peer::Tcp((ip, 40_000).into()),
+                Err(_) => Peer::Unix(Some(1000)),
+            };
+            let judged = judge(peer, &headers(&given), token);
             assert_eq!(judged, verdict, "{peer} {given:?} {token:?}");
         }
     }

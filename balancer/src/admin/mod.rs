@@ -10,12 +10,13 @@ mod config;
 mod events;
 mod guard;
 mod page;
+mod peer;
 mod recent;
 mod relay;
 mod routes;
 mod sessions;
+mod socket;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,18 +24,18 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use netsocket_telemetry::{History, Producer};
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use self::changes::Changes;
 use self::events::Listeners;
+use self::peer::Peer;
 use self::recent::{Mark, Recent};
 use self::routes::{Routes, Verb};
+use self::socket::AdminAcceptor;
+pub(crate) use self::socket::{AdminListener, SocketFile};
 use crate::backend::Backend;
 use crate::drain::Drains;
 use crate::metrics;
@@ -43,8 +44,9 @@ use crate::shared::Shared;
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// A peer that takes nothing of what it is sent for so long is cut off.
-const STALLED: Duration = Duration::from_secs(30);
+
+/// For the requests of those who are connected when a successor takes over.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
 /// What the admin HTTP can see.
 pub(crate) struct Admin {
@@ -116,22 +118,30 @@ impl Admin {
     }
 }
 
-/// Serves until `retire`: then streams of events end, what is asked already is answered, and nothing more is taken.
-pub(crate) async fn serve(listener: TcpListener, admin: Admin, retire: CancellationToken) {
+/// Serves until `retire`, which closes `acceptor`, too: then streams of events end, and whoever is connected is answered.
+pub(crate) async fn serve(acceptor: AdminAcceptor, admin: Admin, retire: CancellationToken) {
     let admin = Arc::new(admin);
     let router = routes().into_router(Arc::clone(&admin));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|socket| {
-        // Without it a reader of events that stalls would only cost more.
-        let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
-        let _ = set_tcp_user_timeout(&*socket, limit);
-    });
-    let http =
-        axum::serve(listener, service).with_graceful_shutdown(retire.clone().cancelled_owned());
-    let (_, result) = tokio::join!(
-        retire.run_until_cancelled(events::tick(admin)),
-        http.into_future()
-    );
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let token = retire.clone();
+    let retired = async move {
+        token.cancelled().await;
+        // Whoever has just come in has not asked yet, and would be turned away.
+        sleep(LAST_REQUESTS).await;
+    };
+    let http = async {
+        match acceptor {
+            AdminAcceptor::Tcp(listener) => {
+                let http = axum::serve(listener, service);
+                http.with_graceful_shutdown(retired).await
+            }
+            AdminAcceptor::Unix(listener) => {
+                let http = axum::serve(listener, service);
+                http.with_graceful_shutdown(retired).await
+            }
+        }
+    };
+    let (_, result) = tokio::join!(retire.run_until_cancelled(events::tick(admin)), http);
     if let Err(error) = result {
         error!(%error, "admin HTTP ended");
     }

@@ -1,43 +1,222 @@
-//! The settings of the admin HTTP alone, for whoever talks to it.
+//! The settings of the admin HTTP alone, for whoever talks to it: an operator needs that most when the rest is wrong.
 
-use std::net::SocketAddr;
+use std::fmt;
 use std::path::PathBuf;
 
-use netsocket_settings::{Layers, Problems, load};
+use netsocket_settings::{
+    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load, load_only,
+};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::{DEFAULT_ADMIN, Raw};
+use super::{DEFAULT_ADMIN, KEYS, Raw};
+
+/// The keys that are needed.
+const NEEDED: [&str; 2] = ["admin", "admin_token_file"];
 
 /// Where the admin HTTP is, and what allows changes there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: AdminAddress,
     /// The file whose first line allows changes from other machines.
     pub token_file: Option<PathBuf>,
+    /// What made the settings hard to read, and matters to a balancer that is started or reloaded by them.
+    pub ignored: Option<Ignored>,
+}
+
+/// Problems that are none of whoever only asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored(Problems);
+
+impl fmt::Display for Ignored {
+    /// One line: the first problem, and how many there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problems(problems) = &self.0;
+        let first = problems.first().map(Problem::to_string);
+        let first = first.unwrap_or_default();
+        // The list of all keys that are known says little here.
+        let first = first.split("; known are").next().unwrap_or_default();
+        f.write_str(first)?;
+        if let Some(more @ 1..) = problems.len().checked_sub(1) {
+            write!(f, ", and {more} more")?;
+        }
+        f.write_str("; --check-config says what a start would refuse")
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Needed {
+    admin: Option<Value>,
+    admin_token_file: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Single(Scalar),
+    Other(IgnoredAny),
 }
 
 impl AdminSettings {
-    /// Merges the layers and judges these two. `variable` reads an environment variable.
+    /// Merges the layers and judges these two. `variable` reads an environment variable. What is wrong with the rest
+    /// is only told.
     ///
     /// # Errors
-    /// Every problem of theirs, and keys that nobody knows.
+    /// Why it cannot be known where the admin HTTP is, and what to do about it.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let (raw, mut check) = load::<Raw>(&super::all_keys(), layers, variable)?.into_check();
-        let settings = Self {
-            address: check.parse(
-                "admin",
-                raw.single.get("admin"),
-                DEFAULT_ADMIN,
-                super::ADDRESS,
-            ),
-            token_file: raw
-                .single
-                .get("admin_token_file")
-                .map(|entry| entry.as_str().into()),
+        let ignored = load::<Raw>(&super::all_keys(), layers, &variable).err();
+        let settings = read(layers, &variable).map_err(|mut problems| {
+            problems.0.push(Problem {
+                origin: "--admin".to_owned(),
+                key: String::new(),
+                given: String::new(),
+                allowed: format!(
+                    "says where it is without the settings: {}",
+                    AdminAddress::FORM
+                ),
+            });
+            problems
+        })?;
+        Ok(Self {
+            ignored: ignored.map(Ignored),
+            ..settings
+        })
+    }
+}
+
+fn read(
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<AdminSettings, Problems> {
+    let keys: Vec<Key> = KEYS
+        .into_iter()
+        .filter(|key| NEEDED.contains(&key.name))
+        .collect();
+    let loaded = match load_only::<Needed>(&keys, layers, &variable) {
+        // What the file says of the address does not count anyway.
+        Err(_) if is_given(&keys, layers, &variable) => {
+            let others = Layers {
+                file: None,
+                flags: layers.flags.clone(),
+            };
+            load_only::<Needed>(&keys, &others, &variable)
+        }
+        loaded => loaded,
+    };
+    let (raw, mut check) = loaded?.into_check();
+    let settings = AdminSettings {
+        address: address(&mut check, raw.admin),
+        token_file: match raw.admin_token_file {
+            Some(Value::Single(path)) => Some(path.0.into()),
+            _ => None,
+        },
+        ignored: None,
+    };
+    check.finish(settings)
+}
+
+/// Whether a layer above the file says where it is.
+fn is_given(keys: &[Key], layers: &Layers<'_>, variable: impl Fn(&str) -> Option<String>) -> bool {
+    let key = keys.iter().find(|key| key.name == "admin");
+    let environment = key.and_then(|key| key.env).and_then(variable);
+    let is_admin = |(name, _): &(&str, Flag)| *name == "admin";
+    environment.is_some_and(|value| !value.is_empty()) || layers.flags.iter().any(is_admin)
+}
+
+fn address(check: &mut Check, value: Option<Value>) -> AdminAddress {
+    match value {
+        Some(Value::Other(_)) => {
+            check.problem("admin", "", AdminAddress::FORM);
+            DEFAULT_ADMIN
+        }
+        Some(Value::Single(text)) => {
+            check.parse("admin", Some(&text), DEFAULT_ADMIN, AdminAddress::FORM)
+        }
+        None => DEFAULT_ADMIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn load(text: &str, variable: Option<&str>) -> Result<AdminSettings, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
         };
-        check.finish(settings)
+        let path = file.path().display().to_string();
+        let settings = AdminSettings::load(&layers, |name| {
+            variable
+                .filter(|_| name == "NETSOCKET_ADMIN")
+                .map(str::to_owned)
+        });
+        settings.map_err(|problems| problems.to_string().replace(&path, "FILE"))
+    }
+
+    fn ignored(settings: &AdminSettings) -> String {
+        let said = settings.ignored.as_ref().map(Ignored::to_string);
+        said.unwrap_or_default()
+    }
+
+    #[test]
+    fn where_it_is_can_be_read_in_a_file_that_no_start_would_take() {
+        let good = load("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n", None).unwrap();
+        assert_eq!(good.ignored, None);
+        for (wrong, told) in [
+            ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+            (
+                "lissten = 'x'\nzeal = 1\n",
+                "lissten: unknown key, and 1 more;",
+            ),
+            ("workers = [1]\n", "--check-config"),
+            ("listen = \n", "TOML"),
+            ("backends = [ 'a=b:1'\n", "TOML"),
+        ] {
+            let text = format!("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n{wrong}");
+            let settings = load(&text, None).unwrap();
+            assert_eq!(settings.address, good.address, "{wrong}");
+            assert_eq!(settings.token_file, good.token_file, "{wrong}");
+            let said = ignored(&settings);
+            assert!(said.contains(told) && said.lines().count() == 1, "{said}");
+        }
+        // Values of others are not even looked at, and nothing has to be there.
+        let settings = load("connect_timeout = 'soon'\n", None).unwrap();
+        assert_eq!((settings.address, settings.ignored), (DEFAULT_ADMIN, None));
+    }
+
+    #[test]
+    fn where_it_cannot_be_known_admin_is_asked_for() {
+        for (wrong, told) in [
+            ("admin = 'nowhere'\n", "FILE: admin = \"nowhere\": IP:PORT"),
+            ("admin = [1]\n", "FILE: admin: IP:PORT"),
+            ("admin = 127.0.0.1:1\n", "FILE: "),
+        ] {
+            let said = load(wrong, None).unwrap_err();
+            assert!(said.starts_with(told), "{said}");
+            let last = said.lines().last().unwrap();
+            assert!(last.starts_with("--admin: says where it is"), "{said}");
+            // Unless somebody else says it.
+            let known = load(wrong, Some("unix:/x")).unwrap();
+            assert_eq!(known.address.to_string(), "unix:/x");
+        }
+        let layers = |flags| Layers {
+            file: Some("/nonexistent/x.toml".as_ref()),
+            flags,
+        };
+        let error = AdminSettings::load(&layers(vec![]), |_| None).unwrap_err();
+        assert!(error.to_string().contains("cannot be read"), "{error}");
+        let flag = vec![("admin", Flag::One("127.0.0.1:7".to_owned()))];
+        let known = AdminSettings::load(&layers(flag), |_| None).unwrap();
+        assert_eq!(known.address.to_string(), "127.0.0.1:7");
+        assert!(known.ignored.is_some());
     }
 }

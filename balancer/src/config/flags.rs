@@ -24,7 +24,7 @@ pub struct Flags {
     #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
     pub backends: Vec<String>,
     /// Where the status page, metrics and API are [default: 127.0.0.1:8404]
-    #[arg(long, global = true, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR|unix:PATH")]
     pub admin: Option<String>,
     /// Send telemetry to this Kafka broker
     #[arg(long, value_name = "HOST:PORT")]

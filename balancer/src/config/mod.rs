@@ -22,13 +22,15 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{
+    AdminAddress, Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load,
+};
 use netsocket_telemetry::ProducerConfig;
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde::Deserialize;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
-pub use admin::AdminSettings;
+pub use admin::{AdminSettings, Ignored};
 use backends::RawBackends;
 pub use backends::{BACKEND_KEYS, BackendAddress, MAX_WEIGHT};
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL};
@@ -58,8 +60,10 @@ use crate::relay::{IdleLimits, RelayMode};
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
 /// Where the status page and the API are: on this machine only.
-pub const DEFAULT_ADMIN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8404);
+pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
+    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
+    8404,
+));
 /// For one attempt on one backend.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Silence in both directions.
@@ -84,7 +88,7 @@ pub struct Config {
     /// Where clients connect; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// Where the admin HTTP listens; port 0 lets the system choose.
-    pub admin: SocketAddr,
+    pub admin: AdminAddress,
     /// The file whose first line allows changes from other machines.
     pub admin_token_file: Option<PathBuf>,
     /// Where telemetry goes; `None`: it stays in the embedded history.
@@ -247,7 +251,7 @@ impl Config {
         let backends = backends::read(check, backends);
         Self {
             listen,
-            admin: check.parse("admin", value("admin"), defaults.admin, ADDRESS),
+            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
             producer: kafka::kafka(check, entries),
             kafka_given: KafkaGiven::new(entries),

@@ -52,7 +52,7 @@ impl Config {
         let target = target.map_or("off".to_owned(), Target::to_string);
         vec![
             some("listen", self.listen),
-            some("admin", self.admin),
+            some("admin", &self.admin),
             option("admin_token_file", token.map(|path| path.display())),
             option("instance", self.instance.as_ref()),
             some("workers", self.workers),

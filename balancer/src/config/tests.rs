@@ -52,7 +52,7 @@ fn every_key_is_read() {
     assert_eq!(
         (
             config.listen.port(),
-            config.admin.port(),
+            config.admin.tcp().unwrap().port(),
             config.workers.get()
         ),
         (1, 2, 3)

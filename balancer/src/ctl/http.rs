@@ -1,10 +1,12 @@
 //! HTTP as far as `ctl` needs it: one request a connection. In HTTP/1.0, so that every answer, the stream of events
 //! too, comes without chunks and ends with its connection.
 
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
+use netsocket_settings::{AdminAddress, AdminStream};
 use serde::de::DeserializeOwned;
 
 use super::CtlError;
@@ -18,16 +20,56 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The longest line of the stream of events or of a head.
 const MOST_LINE: u64 = 16 << 20;
 
+/// Where a balancer is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// An address or a socket.
+    Known(AdminAddress),
+    /// `NAME:PORT`.
+    Named(String),
+}
+
+impl Place {
+    /// Whether it is on this machine beyond doubt.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::Known(address) if address.is_local())
+    }
+
+    fn host(&self) -> String {
+        match self {
+            Self::Known(address) => address.host(),
+            Self::Named(name) => name.clone(),
+        }
+    }
+
+    /// Every address that it has.
+    fn addresses(&self) -> io::Result<Vec<AdminAddress>> {
+        match self {
+            Self::Known(address) => Ok(vec![address.clone()]),
+            Self::Named(name) => Ok(name.to_socket_addrs()?.map(AdminAddress::Tcp).collect()),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(address) => address.fmt(f),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
 /// A balancer's admin HTTP.
 #[derive(Debug)]
 pub(super) struct Client {
-    place: String,
+    place: Place,
     token: Option<String>,
 }
 
 impl Client {
-    /// `place` is `HOST:PORT`.
-    pub(super) fn new(place: String, token: Option<String>) -> Self {
+    /// Nothing is connected before something is asked.
+    pub(super) fn new(place: Place, token: Option<String>) -> Self {
         Self { place, token }
     }
 
@@ -79,9 +121,12 @@ impl Client {
         method: &str,
         path: &str,
         body: &str,
-    ) -> Result<(u16, BufReader<TcpStream>), CtlError> {
+    ) -> Result<(u16, BufReader<AdminStream>), CtlError> {
         let mut stream = self.connect()?;
-        let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {}\r\n", self.place);
+        let mut head = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\n",
+            self.place.host()
+        );
         if let Some(token) = &self.token {
             head.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
@@ -90,8 +135,7 @@ impl Client {
         }
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         let answered = (|| {
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_timeouts(ANSWER_TIMEOUT)?;
             stream.write_all(request.as_bytes())?;
             let mut reader = BufReader::new(stream);
             let status = line(&mut reader)?.as_deref().and_then(status_code);
@@ -108,14 +152,14 @@ impl Client {
         }
     }
 
-    fn connect(&self) -> Result<TcpStream, CtlError> {
+    fn connect(&self) -> Result<AdminStream, CtlError> {
         let place = &self.place;
         let addresses = place
-            .to_socket_addrs()
+            .addresses()
             .map_err(|error| CtlError::Usage(format!("--admin {place}: {error}")))?;
         let mut last = None;
         for address in addresses {
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            match address.connect(CONNECT_TIMEOUT) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),
             }
@@ -135,7 +179,7 @@ impl Client {
 }
 
 /// A line without its end; `None` where there is no more.
-fn line(reader: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {
+fn line(reader: &mut BufReader<AdminStream>) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     reader
         .by_ref()

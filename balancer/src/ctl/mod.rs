@@ -12,14 +12,14 @@ mod view;
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use netsocket_settings::{AdminAddress, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
-use self::http::{Client, encoded};
+use self::http::{Client, Place, encoded};
 use crate::config::{AdminSettings, Flags};
 
 /// Why nothing came of it.
@@ -51,7 +51,8 @@ impl CtlError {
     }
 }
 
-/// Runs one command. `variable` reads an environment variable; `live` is whether `out` is a terminal.
+/// Runs one command. `variable` reads an environment variable; `warn` is told what is wrong with the settings and does
+/// not matter; `live` is whether `out` is a terminal.
 ///
 /// # Errors
 /// See [`CtlError`].
@@ -59,10 +60,11 @@ pub fn run(
     flags: &Flags,
     arguments: &Arguments,
     variable: impl Fn(&str) -> Option<String>,
+    warn: impl FnOnce(&str),
     out: &mut impl Write,
     live: bool,
 ) -> Result<(), CtlError> {
-    let client = client(flags, arguments, variable)?;
+    let client = client(flags, arguments, variable, warn)?;
     let console = Console {
         client,
         json: arguments.json,
@@ -79,54 +81,75 @@ fn client(
     flags: &Flags,
     arguments: &Arguments,
     variable: impl Fn(&str) -> Option<String>,
+    warn: impl FnOnce(&str),
 ) -> Result<Client, CtlError> {
-    // What the command line says needs no settings.
-    let settings = match (&flags.admin, &flags.config) {
-        (Some(_), None) => None,
-        _ => {
-            let layers = Flags {
-                admin: None,
-                ..flags.clone()
-            };
-            let settings = AdminSettings::load(&layers.layers(), variable);
-            Some(settings.map_err(|problems| CtlError::Usage(problems.to_string()))?)
-        }
-    };
-    let address = settings.as_ref().map(|settings| settings.address);
-    let place = match (&flags.admin, address) {
-        (Some(given), _) => given.clone(),
-        (None, Some(address)) => reachable(address)?.to_string(),
+    let settings = settings(flags, variable, warn)?;
+    let place = match (&flags.admin, &settings) {
+        (Some(given), _) => place(given)?,
+        (None, Some(settings)) => Place::Known(reachable(&settings.address)?),
         (None, None) => return Err(CtlError::Usage("--admin ADDR: which balancer?".to_owned())),
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
-    let is_here = place
-        .parse::<SocketAddr>()
-        .is_ok_and(|address| address.ip().is_loopback());
     let file = settings.and_then(|settings| settings.token_file);
     let token = match (&arguments.token_file, file) {
         (Some(file), _) => Some(token(file).map_err(|error| {
             CtlError::Usage(format!("--token-file {}: {error}", file.display()))
         })?),
         // It may be for others to read; the answer will tell.
-        (None, Some(file)) if !is_here => token(&file).ok(),
+        (None, Some(file)) if !place.is_local() => token(&file).ok(),
         _ => None,
     };
     Ok(Client::new(place, token))
 }
 
-/// Where to connect for what listens there.
-fn reachable(listen: SocketAddr) -> Result<SocketAddr, CtlError> {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    match listen.port() {
-        0 => Err(CtlError::Usage(
-            "admin: the system chose the port; give it by --admin".to_owned(),
-        )),
-        port => Ok(SocketAddr::new(ip, port)),
+/// What the settings say of the balancer; `None` where the command line says it all.
+fn settings(
+    flags: &Flags,
+    variable: impl Fn(&str) -> Option<String>,
+    warn: impl FnOnce(&str),
+) -> Result<Option<AdminSettings>, CtlError> {
+    if flags.admin.is_some() && flags.config.is_none() {
+        return Ok(None);
     }
+    let others = Flags {
+        admin: None,
+        ..flags.clone()
+    };
+    match AdminSettings::load(&others.layers(), variable) {
+        Ok(settings) => {
+            if let Some(ignored) = &settings.ignored {
+                warn(&ignored.to_string());
+            }
+            Ok(Some(settings))
+        }
+        // It is known where the balancer is; only the token would have been of use.
+        Err(Problems(problems)) if flags.admin.is_some() => {
+            let first = problems.first().map(ToString::to_string);
+            warn(&first.unwrap_or_default());
+            Ok(None)
+        }
+        Err(problems) => Err(CtlError::Usage(problems.to_string())),
+    }
+}
+
+/// What is given by `--admin`: also a name in place of an address.
+fn place(given: &str) -> Result<Place, CtlError> {
+    match given.parse::<AdminAddress>() {
+        Ok(address) => Ok(Place::Known(address)),
+        Err(error) if given.starts_with("unix:") => {
+            Err(CtlError::Usage(format!("--admin {given}: {error}")))
+        }
+        Err(_) => Ok(Place::Named(given.to_owned())),
+    }
+}
+
+/// Where to connect for what listens there.
+fn reachable(listens: &AdminAddress) -> Result<AdminAddress, CtlError> {
+    if listens.tcp().is_some_and(|address| address.port() == 0) {
+        let said = "admin: the system chose the port; give it by --admin";
+        return Err(CtlError::Usage(said.to_owned()));
+    }
+    Ok(listens.reachable())
 }
 
 /// The first line of the file.
@@ -297,10 +320,25 @@ mod tests {
 
     #[test]
     fn what_listens_everywhere_is_met_here() {
-        let met = |text: &str| reachable(text.parse().unwrap()).map(|address| address.to_string());
+        let met = |text: &str| reachable(&text.parse().unwrap()).map(|address| address.to_string());
         assert_eq!(met("0.0.0.0:8404").unwrap(), "127.0.0.1:8404");
         assert_eq!(met("[::]:8404").unwrap(), "[::1]:8404");
         assert_eq!(met("10.0.0.5:1").unwrap(), "10.0.0.5:1");
+        assert_eq!(met("unix:/x").unwrap(), "unix:/x");
         assert_eq!(met("127.0.0.1:0").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_balancer_is_given_by_address_name_or_socket() {
+        assert!(matches!(
+            place("127.0.0.1:1"),
+            Ok(Place::Known(AdminAddress::Tcp(_)))
+        ));
+        assert!(matches!(
+            place("unix:/x"),
+            Ok(Place::Known(AdminAddress::Unix(_)))
+        ));
+        assert!(matches!(place("lb.example:8404"), Ok(Place::Named(_))));
+        assert_eq!(place("unix:x").unwrap_err().exit_code(), 2);
     }
 }

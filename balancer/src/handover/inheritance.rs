@@ -6,11 +6,14 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 
+use netsocket_settings::AdminAddress;
 use socket2::{Domain, SockRef, Type};
 
 use super::letter::{Heirloom, Letter};
 use super::{READY, VARIABLE};
+use crate::admin::AdminListener;
 use crate::health::AdminState;
 use crate::inherited::take;
 use crate::systemd::{ActivationError, Role, activated};
@@ -43,7 +46,9 @@ pub enum InheritError {
         error: io::Error,
     },
     /// A descriptor that is something else.
-    #[error("inherited descriptor {fd} ({name}): not a listening TCP socket")]
+    #[error(
+        "inherited descriptor {fd} ({name}): not a listening TCP socket, nor for admin a unix socket"
+    )]
     NotListening {
         /// What it should be.
         name: &'static str,
@@ -76,8 +81,8 @@ impl Inherited {
             }),
             ..Self::default()
         };
-        let sockets = claim("listen", letter.listen)
-            .and_then(|listen| Ok((listen, claim("admin", letter.admin)?)));
+        let sockets = claim(Role::Listen, letter.listen)
+            .and_then(|listen| Ok((listen, claim(Role::Admin, letter.admin)?)));
         match sockets {
             Ok((listen, admin)) => {
                 inherited.listen = Some(listen);
@@ -95,9 +100,10 @@ impl Inherited {
         let mut inherited = Self::default();
         for (role, fd) in activated(variable, std::process::id())? {
             let heirloom = Heirloom { fd, managed: true };
+            let claim = claim(role, heirloom)?;
             match role {
-                Role::Listen => inherited.listen = Some(claim("listen", heirloom)?),
-                Role::Admin => inherited.admin = Some(claim("admin", heirloom)?),
+                Role::Listen => inherited.listen = Some(claim),
+                Role::Admin => inherited.admin = Some(claim),
             }
         }
         Ok(inherited)
@@ -108,6 +114,12 @@ impl Inherited {
         if let Some(predecessor) = self.predecessor.take() {
             predecessor.answer(&reason.to_string());
         }
+    }
+
+    /// Whether the socket for clients, and that of the admin HTTP, came from the service manager.
+    pub(crate) fn managed(&self) -> (bool, bool) {
+        let managed = |claim: &Option<Claim>| claim.as_ref().is_some_and(|claim| claim.managed);
+        (managed(&self.listen), managed(&self.admin))
     }
 
     /// Whether clients may be waiting already.
@@ -126,39 +138,59 @@ fn admin_states(labels: &BTreeMap<String, String>) -> BTreeMap<String, AdminStat
         .collect()
 }
 
-fn claim(name: &'static str, heirloom: Heirloom) -> Result<Claim, InheritError> {
+fn claim(role: Role, heirloom: Heirloom) -> Result<Claim, InheritError> {
+    let name = match role {
+        Role::Listen => "listen",
+        Role::Admin => "admin",
+    };
     let Heirloom { fd, managed } = heirloom;
     let descriptor = take(fd).map_err(|error| InheritError::Descriptor { name, fd, error })?;
-    Claim::new(descriptor, managed).ok_or(InheritError::NotListening { name, fd })
+    Claim::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
 }
 
 /// A listening socket that somebody else has bound.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    listener: TcpListener,
+    socket: AdminListener,
     /// Whether it came from the service manager, whose word on addresses stands above the settings.
-    pub(crate) managed: bool,
+    managed: bool,
 }
 
 impl Claim {
-    fn new(descriptor: OwnedFd, managed: bool) -> Option<Self> {
+    fn new(descriptor: OwnedFd, role: Role, managed: bool) -> Option<Self> {
         let socket = SockRef::from(&descriptor);
-        let internet = [Some(Domain::IPV4), Some(Domain::IPV6)];
-        let fits = socket.is_listener().unwrap_or(false)
-            && socket.r#type().ok() == Some(Type::STREAM)
-            && internet.contains(&socket.domain().ok());
-        fits.then(|| Self {
-            listener: descriptor.into(),
-            managed,
-        })
+        let listens =
+            socket.is_listener().unwrap_or(false) && socket.r#type().ok() == Some(Type::STREAM);
+        let domain = socket.domain().ok().filter(|_| listens)?;
+        let socket = match (role, domain) {
+            (_, Domain::IPV4 | Domain::IPV6) => AdminListener::Tcp(TcpListener::from(descriptor)),
+            (Role::Admin, Domain::UNIX) => AdminListener::Unix(UnixListener::from(descriptor)),
+            _ => return None,
+        };
+        Some(Self { socket, managed })
     }
 
     /// The socket, if it is the one for `address`; with port 0 in the settings, any port is.
     pub(crate) fn for_address(self, address: SocketAddr) -> Option<TcpListener> {
-        let bound = self.listener.local_addr().ok()?;
-        let port = address.port() == 0 || address.port() == bound.port();
-        let same = bound.ip() == address.ip() && port;
-        (same || self.managed).then_some(self.listener)
+        match self.for_admin(&address.into())? {
+            AdminListener::Tcp(listener) => Some(listener),
+            AdminListener::Unix(_) => None,
+        }
+    }
+
+    /// The same for the admin HTTP. One whose file is gone is nobody's any more.
+    pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<AdminListener> {
+        let fits = match (self.socket.address(), address) {
+            (Some(AdminAddress::Tcp(bound)), AdminAddress::Tcp(address)) => {
+                let port = address.port() == 0 || address.port() == bound.port();
+                bound.ip() == address.ip() && port
+            }
+            (Some(AdminAddress::Unix(bound)), AdminAddress::Unix(path)) => {
+                bound == *path && path.exists()
+            }
+            _ => false,
+        };
+        (fits || self.managed).then_some(self.socket)
     }
 }
 
@@ -206,7 +238,7 @@ mod tests {
         let own = listener.local_addr().unwrap();
         let fits = |managed, address: SocketAddr| {
             let copy = listener.try_clone().unwrap();
-            let claim = Claim::new(copy.into(), managed).unwrap();
+            let claim = Claim::new(copy.into(), Role::Listen, managed).unwrap();
             claim.for_address(address).is_some()
         };
         let other_port = SocketAddr::new(own.ip(), own.port() ^ 1);
@@ -220,15 +252,41 @@ mod tests {
 
     #[test]
     fn nothing_but_a_listening_tcp_socket_will_do() {
+        let claim = |descriptor: OwnedFd, role| Claim::new(descriptor, role, true);
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(Claim::new(udp.into(), true).is_none());
+        assert!(claim(udp.into(), Role::Admin).is_none());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(Claim::new(client.into(), true).is_none());
+        assert!(claim(client.into(), Role::Admin).is_none());
+        let null = File::open("/dev/null").unwrap();
+        assert!(claim(null.into(), Role::Admin).is_none());
         let dir = tempfile::tempdir().unwrap();
-        let unix = std::os::unix::net::UnixListener::bind(dir.path().join("s")).unwrap();
-        assert!(Claim::new(unix.into(), true).is_none());
-        assert!(Claim::new(File::open("/dev/null").unwrap().into(), true).is_none());
+        let unix = UnixListener::bind(dir.path().join("s")).unwrap();
+        let copy = unix.try_clone().unwrap();
+        assert!(claim(copy.into(), Role::Listen).is_none());
+        assert!(claim(unix.into(), Role::Admin).is_some());
+    }
+
+    #[test]
+    fn a_unix_socket_is_for_its_path_while_that_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let fits = |managed, address: AdminAddress| {
+            let copy = listener.try_clone().unwrap();
+            let claim = Claim::new(copy.into(), Role::Admin, managed).unwrap();
+            claim.for_admin(&address).is_some()
+        };
+        let (own, other) = (
+            || AdminAddress::Unix(path.clone()),
+            || AdminAddress::Unix(dir.path().join("t")),
+        );
+        assert!(fits(false, own()));
+        for wrong in [other(), ([127, 0, 0, 1], 1).into()] {
+            assert!(!fits(false, wrong.clone()) && fits(true, wrong));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(!fits(false, own()));
     }
 
     #[test]

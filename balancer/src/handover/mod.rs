@@ -18,7 +18,7 @@ mod inheritance;
 mod letter;
 mod successor;
 
-pub(crate) use inheritance::{Claim, Predecessor};
+pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
 pub(crate) use letter::Letter;
 pub(crate) use successor::{Heirlooms, Successor};

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::letter::{Heirloom, Letter};
 use super::{READY, VARIABLE};
+use crate::admin::AdminListener;
 use crate::systemd::PERSONAL_VARIABLES;
 
 /// The most of an answer that is read, in bytes.
@@ -67,7 +68,7 @@ pub enum RestartError {
 /// What a successor gets.
 pub(crate) struct Heirlooms {
     pub(crate) listen: TcpListener,
-    pub(crate) admin: TcpListener,
+    pub(crate) admin: AdminListener,
     /// Whether they came from the service manager.
     pub(crate) managed: (bool, bool),
 }

@@ -1,5 +1,6 @@
 //! The backends of a pool together: what one alone cannot decide. The last usable one is never ejected, nor more than
-//! a part of all; backups serve when no primary is usable; and when nobody is healthy, everybody is used.
+//! a part of all; backups serve when no primary is usable; when nobody is healthy, everybody is used, and before that is
+//! known the unhealthy are the last resort of sessions that nobody healthy takes.
 
 use tokio::time::Instant;
 
@@ -36,6 +37,11 @@ impl Member {
         self.share.weight > 0 && self.health.state() == State::Up
     }
 
+    /// Whether it has been asked, was found unfit, and an operator would have it serve.
+    fn is_last_resort(&self) -> bool {
+        self.in_service() && !self.is_usable() && self.health.is_judged()
+    }
+
     fn is_ejected(&self) -> bool {
         self.share.weight > 0 && self.health.state() == State::Ejected
     }
@@ -51,6 +57,9 @@ pub struct Slate {
     pub first: Vec<(BackendId, u32)>,
     /// Backups, for sessions that have tried all of the above in vain.
     pub reserve: Vec<(BackendId, u32)>,
+    /// Those in service that are down or ejected, for sessions that none of the above takes: of them it is known at
+    /// least that they were asked. Empty where the pool does not fail open.
+    pub last: Vec<(BackendId, u32)>,
     /// How many backends are usable.
     pub usable: usize,
     /// Whether nobody is, so that the candidates are everybody in service.
@@ -189,9 +198,15 @@ impl Roster {
             (false, true) => (backups, Vec::new()),
             (false, false) => (primaries, backups),
         };
+        let last = match (self.rules.fail_open, self.failing_open) {
+            (true, false) => candidates(&|member| member.is_last_resort()),
+            // Nobody; or everybody, who comes first already.
+            _ => Vec::new(),
+        };
         Slate {
             first,
             reserve,
+            last,
             usable,
             failing_open: self.failing_open,
         }

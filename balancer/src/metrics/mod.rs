@@ -21,6 +21,8 @@ pub struct Counters {
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
     retries: AtomicU64,
+    last_resort_served: AtomicU64,
+    last_resort_refused: AtomicU64,
     accept_errors: AtomicU64,
 }
 
@@ -32,6 +34,8 @@ impl Default for Counters {
             bytes_up: AtomicU64::new(0),
             bytes_down: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            last_resort_served: AtomicU64::new(0),
+            last_resort_refused: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
         }
     }
@@ -46,6 +50,13 @@ impl Counters {
         let retries = record.retries() as u64;
         if retries > 0 {
             self.retries.fetch_add(retries, Relaxed);
+        }
+        if record.last_resort {
+            let count = match record.backend {
+                Some(_) => &self.last_resort_served,
+                None => &self.last_resort_refused,
+            };
+            count.fetch_add(1, Relaxed);
         }
         for (backend, _) in &record.failures {
             backend.count_error();
@@ -116,6 +127,18 @@ impl Counters {
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
+    }
+
+    /// Sessions that a backend took that is down or ejected, because no usable one could be had.
+    #[must_use]
+    pub fn last_resort_served(&self) -> u64 {
+        self.last_resort_served.load(Relaxed)
+    }
+
+    /// Sessions that not even such a backend took.
+    #[must_use]
+    pub fn last_resort_refused(&self) -> u64 {
+        self.last_resort_refused.load(Relaxed)
     }
 
     /// Connections that the system could not hand over.

@@ -125,6 +125,11 @@ pub const RETRIES: Family = counter(
     "netsocket_connect_retries_total",
     "Attempts on another backend after a failed one.",
 );
+/// Last resorts.
+pub const LAST_RESORTS: Family = counter(
+    "netsocket_last_resort_sessions_total",
+    "Sessions for which no usable backend could be had, tried on those that are down or ejected: served, or refused after all.",
+);
 /// Accept errors.
 pub const ACCEPT_ERRORS: Family = counter(
     "netsocket_accept_errors_total",
@@ -274,6 +279,7 @@ pub const ALL: &[Family] = &[
     SESSIONS,
     BYTES,
     RETRIES,
+    LAST_RESORTS,
     ACCEPT_ERRORS,
     REFUSED,
     QUEUED,

@@ -74,6 +74,14 @@ pub(crate) fn render(
         directions([], counters.bytes_up(), counters.bytes_down()),
     );
     page.family(names::RETRIES, [([], counters.retries())]);
+    let last_resorts = [
+        ("served", counters.last_resort_served()),
+        ("refused", counters.last_resort_refused()),
+    ];
+    page.family(
+        names::LAST_RESORTS,
+        last_resorts.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
+    );
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
     doors(&mut page, shared);
     backends(&mut page, shared);

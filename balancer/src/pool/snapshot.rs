@@ -29,6 +29,7 @@ pub(super) struct Snapshot {
     pub(super) failing_open: bool,
     first: Selection,
     reserve: Selection,
+    last: Selection,
 }
 
 impl Snapshot {
@@ -37,6 +38,7 @@ impl Snapshot {
             policy,
             first: Selection::new(&backends, &slate.first, policy),
             reserve: Selection::new(&backends, &slate.reserve, policy),
+            last: Selection::new(&backends, &slate.last, policy),
             usable: slate.usable,
             failing_open: slate.failing_open,
             backends,
@@ -49,11 +51,36 @@ impl Snapshot {
         client: IpAddr,
         tried: &[BackendId],
     ) -> Result<Assigned, NoBackend> {
-        match self.first.pick(cursor, client, tried) {
-            Err(NoBackend::AllTried) if !self.reserve.candidates.is_empty() => {
-                self.reserve.pick(cursor, client, tried)
+        let first = self.first.pick(cursor, client, tried);
+        first
+            .map(Assigned::acquired)
+            .or_else(|why| self.pick_otherwise(why, cursor, client, tried))
+    }
+
+    /// The backups; and where none of them can be had either, those that are not usable. Of full ones a place is waited
+    /// for: they are what limits say they are, and no reason to burden somebody unfit.
+    #[cold]
+    fn pick_otherwise(
+        &self,
+        mut why: NoBackend,
+        cursor: &Cursor,
+        client: IpAddr,
+        tried: &[BackendId],
+    ) -> Result<Assigned, NoBackend> {
+        if why == NoBackend::AllTried && !self.reserve.candidates.is_empty() {
+            match self.reserve.pick(cursor, client, tried) {
+                Ok(backend) => return Ok(Assigned::acquired(backend)),
+                Err(error) => why = error,
             }
-            picked => picked,
+        }
+        match why {
+            NoBackend::AllFull => Err(why),
+            NoBackend::NoneUp | NoBackend::AllTried => {
+                match self.last.pick(cursor, client, tried) {
+                    Ok(backend) => Ok(Assigned::as_last_resort(backend)),
+                    Err(_) => Err(why),
+                }
+            }
         }
     }
 
@@ -97,12 +124,13 @@ impl Selection {
         }
     }
 
+    /// Chooses one and takes a place there.
     fn pick(
         &self,
         cursor: &Cursor,
         client: IpAddr,
         tried: &[BackendId],
-    ) -> Result<Assigned, NoBackend> {
+    ) -> Result<&Arc<Backend>, NoBackend> {
         let Some(chooser) = &self.chooser else {
             return Err(NoBackend::NoneUp);
         };
@@ -124,7 +152,7 @@ impl Selection {
                     NoBackend::AllFull
                 }
             })?;
-        Ok(Assigned::acquired(backend))
+        Ok(backend)
     }
 }
 

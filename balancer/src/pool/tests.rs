@@ -114,6 +114,70 @@ fn a_session_that_tried_all_primaries_goes_to_a_backup() {
 }
 
 #[test]
+fn the_unhealthy_are_the_last_resort_of_a_session() {
+    let mut backup = spec("z", 9);
+    backup.attributes.backup = true;
+    let mut limited = spec("c", 3);
+    limited.attributes.max_connections = NonZeroU32::new(1);
+    let specs = vec![spec("a", 1), spec("b", 2), limited, backup];
+    let pool = Pool::new(specs, Policy::RoundRobin, Config::default().health, 0);
+    (0..4).for_each(|index| check(&pool, index, true));
+    for index in [1, 2] {
+        (0..3).for_each(|_| check(&pool, index, false));
+    }
+    let ids: Vec<_> = pool.backends().iter().map(|backend| backend.id()).collect();
+    let pick = |tried: &[usize]| {
+        let tried: Vec<_> = tried.iter().map(|&index| ids[index]).collect();
+        pool.pick(CLIENT, &tried)
+    };
+    let name = |hold: &Assigned| (hold.backend().name().to_owned(), hold.is_last_resort());
+    // The usable come first, backups included.
+    assert_eq!(name(&pick(&[]).unwrap()), ("a".to_owned(), false));
+    assert_eq!(name(&pick(&[0]).unwrap()), ("z".to_owned(), false));
+    // Then the others, in turn, each once, and within their limits.
+    let holds = [(); 4].map(|()| pick(&[0, 3]).unwrap());
+    let mut names = holds.each_ref().map(name);
+    names.sort();
+    assert_eq!(names.iter().filter(|(name, _)| name == "c").count(), 1);
+    assert!(names.iter().all(|&(_, last_resort)| last_resort));
+    assert_eq!(
+        pick(&[0, 1, 3]).map(|_| ()),
+        Err(NoBackend::AllTried),
+        "c is full"
+    );
+    drop(holds);
+    assert_eq!(name(&pick(&[0, 1, 3]).unwrap()).0, "c");
+    assert_eq!(
+        pick(&[0, 1, 2, 3]).map(|_| ()),
+        Err(NoBackend::AllTried),
+        "nobody twice"
+    );
+}
+
+#[test]
+fn a_full_backend_is_waited_for_and_an_unhealthy_one_is_spared() {
+    let mut limited = spec("a", 1);
+    limited.attributes.max_connections = NonZeroU32::new(1);
+    let specs = vec![limited, spec("b", 2)];
+    let pool = Pool::new(specs, Policy::RoundRobin, Config::default().health, 0);
+    check(&pool, 0, true);
+    check(&pool, 1, false);
+    let hold = pool.pick(CLIENT, &[]).unwrap();
+    assert_eq!(hold.backend().name(), "a");
+    assert_eq!(pool.pick(CLIENT, &[]).map(|_| ()), Err(NoBackend::AllFull));
+}
+
+#[test]
+fn before_all_are_asked_those_that_were_are_the_last_resort() {
+    let pool = pool(&["a", "b"]);
+    assert_eq!(pool.pick(CLIENT, &[]).map(|_| ()), Err(NoBackend::NoneUp));
+    check(&pool, 1, false);
+    assert!(!pool.is_failing_open());
+    let hold = pool.pick(CLIENT, &[]).unwrap();
+    assert!(hold.is_last_resort() && hold.backend().name() == "b");
+}
+
+#[test]
 fn sessions_that_cannot_connect_eject_a_backend() {
     let pool = up(&["a", "b"]);
     let now = Instant::now();

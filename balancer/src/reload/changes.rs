@@ -131,7 +131,7 @@ mod tests {
         let started = Config::default();
         let mut asked = started.clone();
         asked.listen.set_port(1);
-        asked.admin.set_port(2);
+        asked.admin = ([127, 0, 0, 1], 2).into();
         asked.workers = started.workers.saturating_add(1);
         asked.kafka_given.set("kafka", "k:1");
         asked.listen_options.defer_accept = true;

@@ -309,6 +309,9 @@ impl Session {
             if self.record.queue.is_none() {
                 self.record.queue = Some(turn.now.saturating_duration_since(self.accepted));
             }
+            if assigned.is_last_resort() {
+                self.note_last_resort(&assigned);
+            }
             match self.dial(&assigned, turn.poller) {
                 Ok(socket) => {
                     self.backend = Some((assigned, Wire::opened(socket)));
@@ -346,6 +349,19 @@ impl Session {
         debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
         backend.observe_session(SessionSignal::ConnectFailed(failure));
         self.record.failures.push((Arc::clone(backend), failure));
+    }
+
+    #[cold]
+    fn note_last_resort(&mut self, assigned: &Assigned) {
+        self.record.last_resort = true;
+        if let Some(suppressed) = self.shared.last_resort_gate.pass(self.shared.uptime()) {
+            let (client, backend) = (self.record.client, assigned.backend());
+            let state = backend.report().state.label();
+            tracing::warn!(
+                %client, backend = backend.name(), state, suppressed,
+                "no usable backend to be had, trying an unhealthy one"
+            );
+        }
     }
 
     /// Goes to the end of the line.

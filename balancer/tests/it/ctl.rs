@@ -253,6 +253,83 @@ async fn the_address_and_the_token_come_from_the_settings_too() {
     );
 }
 
+/// `ctl` and `health` with a file in which everything else may be wrong.
+#[tokio::test]
+async fn a_wrong_file_keeps_nobody_from_asking() {
+    let (balancer, _echo) = echo().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("balancer.toml");
+    let run = async |words: &str, text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = program();
+        command.arg("--config").arg(&file).args(words.split(' '));
+        let run = spawn_blocking(move || command.output().unwrap());
+        soon(run).await.unwrap()
+    };
+    let admin = format!("admin = '{}'\n", balancer.admin);
+    for (wrong, told) in [
+        ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+        (
+            "lissten = 'x'\nzeal = 1\n",
+            "lissten: unknown key, and 1 more; --check-config",
+        ),
+        ("workers = [1]\n", "--check-config"),
+        ("connect_timeout = \n", "--check-config"),
+    ] {
+        for words in ["ctl drain echo", "ctl ready echo", "health"] {
+            let output = run(words, &format!("{wrong}{admin}")).await;
+            let (code, out, error) = said(&output);
+            assert_eq!(code, Some(0), "{words}, {wrong}: {error}");
+            assert!(out.starts_with("echo: ") || out == "ok\n", "{out}");
+            let expected = format!("netsocket-balancer: warning: {}: ", file.display());
+            assert!(
+                error.starts_with(&expected) && error.contains(told),
+                "{error}"
+            );
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+    // Where the balancer is cannot be known: then that is asked for, and nothing else.
+    for text in [
+        "admin = 'nowhere'\n",
+        "admin = [\n",
+        "admin = 7\nlissten = 'x'\n",
+    ] {
+        for words in ["ctl status", "health"] {
+            let output = run(words, text).await;
+            let (code, _, error) = said(&output);
+            assert_eq!(code, Some(2), "{words}, {text}: {error}");
+            assert!(
+                error.contains("netsocket-balancer: --admin: says where it is"),
+                "{error}"
+            );
+        }
+        let words = format!("ctl --admin {} status", balancer.admin);
+        let output = run(&words, text).await;
+        let (code, out, error) = said(&output);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(out.starts_with("balancer     ready, "), "{out}");
+        assert!(
+            error.starts_with("netsocket-balancer: warning: "),
+            "{error}"
+        );
+        let words = format!("health --admin {}", balancer.admin);
+        assert_eq!(said(&run(&words, text).await).0, Some(0));
+    }
+    std::fs::remove_file(&file).unwrap();
+    let mut command = program();
+    command.args(["ctl", "status", "--config"]).arg(&file);
+    let output = soon(spawn_blocking(move || command.output().unwrap()))
+        .await
+        .unwrap();
+    let (code, _, error) = said(&output);
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("cannot be read") && error.contains("--admin"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_reload_says_what_it_changed() {
     let (balancer, _echo) = echo().await;

@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod admin_socket;
 mod admission;
 mod backpressure;
 mod configuration;
@@ -25,6 +26,7 @@ mod half_close;
 mod health;
 mod idle;
 mod integrity;
+mod last_resort;
 mod memory;
 mod operator;
 mod peers;

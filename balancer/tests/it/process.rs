@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use netsocket_settings::AdminAddress;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::running::{eventually, soon};
 
@@ -22,7 +23,7 @@ pub fn program() -> Command {
 pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
-    pub admin: SocketAddr,
+    pub admin: AdminAddress,
     log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -33,16 +34,15 @@ impl Program {
 
     /// The same by a command that has its settings beside the addresses.
     pub fn start_as(mut command: Command, backend: SocketAddr) -> Self {
+        command.args(["--admin", "127.0.0.1:0"]);
+        Self::start_whole(command, backend)
+    }
+
+    /// The same by a command that has the admin address, too.
+    pub fn start_whole(mut command: Command, backend: SocketAddr) -> Self {
         let backend = format!("echo={backend}");
         let mut child = command
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--admin",
-                "127.0.0.1:0",
-                "--backend",
-                &backend,
-            ])
+            .args(["--listen", "127.0.0.1:0", "--backend", &backend])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -53,14 +53,8 @@ impl Program {
             .find(|line| line.contains(" listening "))
             .unwrap();
         let value = |key: &str| {
-            line.split(key)
-                .nth(1)
-                .unwrap()
-                .split(' ')
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap()
+            let rest = line.split(key).nth(1).unwrap();
+            rest.split(' ').next().unwrap()
         };
         // The rest is read, so that the program never waits for us.
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -71,8 +65,8 @@ impl Program {
             }
         });
         Self {
-            address: value(" address="),
-            admin: value(" admin="),
+            address: value(" address=").parse().unwrap(),
+            admin: value(" admin=").parse().unwrap(),
             child,
             log,
         }
@@ -85,13 +79,19 @@ impl Program {
 
     /// Asks the admin HTTP; the whole answer.
     pub async fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.admin).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        self.ask("GET", path).await
+    }
+
+    /// The same by another method, without a body.
+    pub async fn ask(&self, method: &str, path: &str) -> String {
+        match &self.admin {
+            AdminAddress::Tcp(address) => {
+                exchange(TcpStream::connect(address).await.unwrap(), method, path).await
+            }
+            AdminAddress::Unix(file) => {
+                exchange(UnixStream::connect(file).await.unwrap(), method, path).await
+            }
+        }
     }
 
     /// The value of a metric without labels.
@@ -145,6 +145,19 @@ impl Program {
         .await;
         status.and_then(|status| status.code())
     }
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+) -> String {
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// Sends a signal to a process that a test has started, or one of its programs has.

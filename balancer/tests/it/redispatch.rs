@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::peers::{Echo, Refuses, Unanswering, converse};
 use crate::running::{Balancer, eventually, read_to_end};
 
-fn failures(record: &SessionRecord) -> Vec<(&str, ConnectFailure)> {
+pub fn failures(record: &SessionRecord) -> Vec<(&str, ConnectFailure)> {
     record
         .failures
         .iter()
@@ -140,7 +140,7 @@ async fn a_connect_without_answer_goes_elsewhere_after_its_limit() {
 }
 
 /// A client that the balancer has nobody for. It is told by a reset, which may already meet its connect.
-async fn turned_away(balancer: &Balancer) -> SessionRecord {
+pub async fn turned_away(balancer: &Balancer) -> SessionRecord {
     match TcpStream::connect(balancer.address).await {
         Ok(mut client) => assert_eq!(read_to_end(&mut client).await, (vec![], true)),
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),

@@ -24,18 +24,31 @@ const CLIENTS: usize = 4;
 /// A program and its successors. None of them outlives the test.
 pub struct Family {
     pub first: Program,
-    dir: TempDir,
+    pub dir: TempDir,
 }
 
 impl Family {
     pub fn start(command: impl FnOnce(&TempDir) -> Command, backend: std::net::SocketAddr) -> Self {
+        let whole = |dir: &TempDir| {
+            let mut command = command(dir);
+            command.args(["--admin", "127.0.0.1:0"]);
+            command
+        };
+        Self::start_whole(whole, backend)
+    }
+
+    /// The same by a command that has the admin address, too.
+    pub fn start_whole(
+        command: impl FnOnce(&TempDir) -> Command,
+        backend: std::net::SocketAddr,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut command = command(&dir);
         command.env("NETSOCKET_PID_FILE", dir.path().join("pid"));
         // Successors are in it, too.
         command.process_group(0);
         Self {
-            first: Program::start_as(command, backend),
+            first: Program::start_whole(command, backend),
             dir,
         }
     }

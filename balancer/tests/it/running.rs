@@ -97,7 +97,8 @@ impl Balancer {
         let records = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&records);
         bound.on_record(move |record| sink.lock().unwrap().push(record.clone()));
-        let (address, admin, pool) = (bound.listen_address(), bound.admin_address(), bound.pool());
+        let admin = bound.admin_address().tcp().unwrap();
+        let (address, pool) = (bound.listen_address(), bound.pool());
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let task = tokio::spawn(async move { run(bound, token).await.unwrap() });
@@ -120,6 +121,11 @@ impl Balancer {
     /// The records of sessions so far.
     pub fn records(&self) -> Vec<SessionRecord> {
         self.records.lock().unwrap().clone()
+    }
+
+    /// Begins anew with records.
+    pub fn forget_records(&self) {
+        self.records.lock().unwrap().clear();
     }
 
     /// Waits for so many records.

@@ -26,6 +26,13 @@ const STEPS: usize = 3000;
 /// The most backends that a pool has.
 const MOST: usize = 8;
 
+/// Sessions for which nobody usable could be had, and what became of them.
+#[derive(Default)]
+struct LastResorts {
+    served: u64,
+    refused: u64,
+}
+
 struct Simulation {
     random: Random,
     now: Instant,
@@ -39,6 +46,7 @@ struct Simulation {
     candidates: BTreeMap<String, u32>,
     /// Where clients went since the candidates last changed.
     clients: BTreeMap<IpAddr, String>,
+    last_resorts: LastResorts,
     next_port: u16,
 }
 
@@ -65,6 +73,7 @@ impl Simulation {
             turns: BTreeMap::new(),
             candidates: BTreeMap::new(),
             clients: BTreeMap::new(),
+            last_resorts: LastResorts::default(),
             next_port,
             random,
         }
@@ -246,7 +255,11 @@ fn simulate(seed: u64) -> BTreeMap<&'static str, u64> {
         replay.1 = step;
         simulation.step();
     }
-    let mut seen = BTreeMap::new();
+    let LastResorts { served, refused } = simulation.last_resorts;
+    let mut seen = BTreeMap::from([
+        ("last-resort-served", served),
+        ("last-resort-refused", refused),
+    ]);
     for past in simulation.pool.transitions() {
         *seen.entry(past.transition.reason.label()).or_insert(0) += 1;
     }
@@ -274,6 +287,8 @@ fn simulation() {
         "early-resets",
         "ejection-over",
         "first-check-passed",
+        "last-resort-refused",
+        "last-resort-served",
         "nobody-else",
         "not-up-yet",
     ];

@@ -1,8 +1,8 @@
 //! The program under a service manager, which the test plays.
 
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::running::{PATIENCE, eventually};
 
 /// The program with these sockets from descriptor 3 on, as a manager starts it: a shell stands between, which knows
 /// the number of the process.
-fn activated(listen: &TcpListener, admin: &TcpListener, names: &str) -> Command {
+fn activated(listen: &TcpListener, admin: &impl AsFd, names: &str) -> Command {
     let script = "export LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 4<&1 </dev/null >/dev/null";
-    let copy = |socket: &TcpListener| Stdio::from(OwnedFd::from(socket.try_clone().unwrap()));
+    let copy = |socket: &dyn AsFd| Stdio::from(socket.as_fd().try_clone_to_owned().unwrap());
     let mut command = Command::new("/bin/sh");
     command
         .env_clear()
@@ -42,7 +42,7 @@ async fn sockets_of_the_manager_are_served_with_those_that_wait_in_them() {
     let early = TcpStream::connect(address).await.unwrap();
     let family = Family::start(|_| activated(&listen, &admin, "listen:admin"), echo.address);
     assert_eq!(family.first.address, address);
-    assert_eq!(family.first.admin, admin.local_addr().unwrap());
+    assert_eq!(family.first.admin.tcp(), admin.local_addr().ok());
     drop((listen, admin));
     assert_eq!(converse(early).await, "echo");
     // A successor has the manager's sockets, too, whatever the settings say.
@@ -55,6 +55,25 @@ async fn sockets_of_the_manager_are_served_with_those_that_wait_in_them() {
             .lines_with(&[" listening ", &format!("address={address}")]),
         1
     );
+}
+
+#[tokio::test]
+async fn a_unix_socket_of_the_manager_is_served_and_stays_the_managers() {
+    let echo = Echo::start("echo").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("admin.sock");
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = UnixListener::bind(&path).unwrap();
+    let mut family = Family::start(|_| activated(&listen, &admin, "listen:admin"), echo.address);
+    assert_eq!(family.first.admin.path(), Some(path.as_path()));
+    drop((listen, admin));
+    family.first.ready().await;
+    family.restart().await;
+    assert!(family.first.get("/healthz").await.ends_with("ok\n"));
+    send(family.serving().unwrap(), Signal::TERM);
+    eventually("the end", || family.serving().is_none()).await;
+    assert_eq!(family.first.exit_code().await, Some(0));
+    assert!(path.exists());
 }
 
 #[tokio::test]

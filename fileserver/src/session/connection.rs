@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use rustix::fs::sendfile;
 use rustix::io::{Errno, pread};
+use rustix::net::sockopt::set_tcp_cork;
 use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
@@ -231,6 +232,15 @@ impl Connection {
         match &mut self.stream {
             Stream::Plain(tcp) => sendfile_range(tcp, &mut self.outgoing, file, range).await,
             Stream::Tls(tls) => encrypt_range(tls, &mut self.outgoing, file, range).await,
+        }
+    }
+
+    /// From `true` to `false` the system sends full packets only, or what has waited for 200 ms. `sendfile` gives it pages
+    /// bit by bit, and every acknowledgement in between would have it send the bit that does not fill a packet.
+    pub(super) fn full_packets(&self, only: bool) {
+        if let Stream::Plain(tcp) = &self.stream {
+            // Where it fails there are more packets, which is all.
+            let _ = set_tcp_cork(tcp, only);
         }
     }
 

@@ -75,7 +75,12 @@ pub(super) async fn send(
         problem: None,
     };
     let (blocks, digest) = match wanted.verify {
-        Verify::None => (0, sending.raw().await.map(|()| String::new())?),
+        Verify::None => {
+            sending.connection.full_packets(true);
+            let sent = sending.raw().await;
+            sending.connection.full_packets(false);
+            sent.map(|()| (0, String::new()))?
+        }
         Verify::Blocks => sending.blocks().await?,
     };
     let problem = sending.problem.or_else(|| opened.problem());

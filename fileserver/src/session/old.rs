@@ -181,7 +181,10 @@ async fn spool(
 async fn send_archive(connection: &mut Connection, spool: &Spool) -> Result<(), RequestError> {
     let announcement = [&frame(YES)[..], &length_digits(spool.length())].concat();
     connection.send(&announcement).await?;
-    let sent = connection.send_file(spool, 0..spool.length()).await?;
+    connection.full_packets(true);
+    let sent = connection.send_file(spool, 0..spool.length()).await;
+    connection.full_packets(false);
+    let sent = sent?;
     if sent < spool.length() {
         let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
         return Err(RequestError::internal("sending an archive", cut));

@@ -2,12 +2,13 @@
 //! print what a package needs. None of them needs a shell beside it, so that an image may hold the program alone.
 
 use std::io::{self, Read as _, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
+
+use crate::AdminAddress;
 
 /// For the connection, and for each part of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -47,7 +48,7 @@ pub enum ChoreError {
     #[error("no answer from {address}: {reason}")]
     Unreachable {
         /// Who was asked.
-        address: SocketAddr,
+        address: AdminAddress,
         /// What the system said.
         reason: String,
     },
@@ -74,10 +75,10 @@ impl Chore {
     ///
     /// # Errors
     /// See [`ChoreError`].
-    pub fn run(
+    pub fn run<A: Into<AdminAddress>>(
         &self,
         mut program: Command,
-        admin: impl FnOnce() -> Result<Option<SocketAddr>, String>,
+        admin: impl FnOnce() -> Result<Option<A>, String>,
         out: &mut impl Write,
     ) -> Result<(), ChoreError> {
         match self {
@@ -88,7 +89,7 @@ impl Chore {
                     return Err(ChoreError::Usage(said.to_owned()));
                 };
                 let path = if *ready { "/readyz" } else { "/healthz" };
-                let said = ask(reachable(listens), path)?;
+                let said = ask(&listens.into().reachable(), path)?;
                 writeln!(out, "{}", said.trim())?;
             }
             Self::Man => page(program, out)?,
@@ -147,20 +148,10 @@ fn literal(line: &str) -> String {
     }
 }
 
-/// Where to connect for what listens there.
-fn reachable(listens: SocketAddr) -> SocketAddr {
-    let ip = match listens.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listens.port())
-}
-
 /// The body of a good answer to `GET path`.
-fn ask(address: SocketAddr, path: &str) -> Result<String, ChoreError> {
+fn ask(address: &AdminAddress, path: &str) -> Result<String, ChoreError> {
     let unreachable = |error: io::Error| ChoreError::Unreachable {
-        address,
+        address: address.clone(),
         reason: match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "not in time".to_owned(),
             _ => error.to_string(),
@@ -178,12 +169,12 @@ fn ask(address: SocketAddr, path: &str) -> Result<String, ChoreError> {
     }))
 }
 
-fn exchange(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn exchange(address: &AdminAddress, path: &str) -> io::Result<String> {
+    let mut stream = address.connect(PATIENCE)?;
+    stream.set_timeouts(PATIENCE)?;
     // HTTP/1.0: the answer ends with its connection, and comes without chunks.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let host = address.host();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(MOST_BYTES).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -198,12 +189,15 @@ fn understood(answer: &str) -> Option<(u16, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
+    use std::os::unix::net::UnixListener;
     use std::thread;
 
     use clap::Parser;
 
     use super::*;
+
+    const NOBODY: Option<SocketAddr> = None;
 
     #[derive(Parser)]
     #[command(name = "netsocket-example", version = "7")]
@@ -215,7 +209,7 @@ mod tests {
         chore: Option<Chore>,
     }
 
-    fn run(words: &[&str], admin: Option<SocketAddr>) -> Result<String, ChoreError> {
+    fn run(words: &[&str], admin: Option<impl Into<AdminAddress>>) -> Result<String, ChoreError> {
         let parsed = Example::try_parse_from([&["x"], words].concat()).unwrap();
         assert_eq!(parsed.setting, None);
         let mut out = Vec::new();
@@ -225,21 +219,23 @@ mod tests {
         Ok(String::from_utf8(out).unwrap())
     }
 
-    /// Answers one request with `answer`, and gives back what was asked.
-    fn server(answer: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
+    /// Answers one request, and gives back what was asked.
+    fn answer(mut stream: impl io::Read + Write, text: &str) -> String {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        stream.write_all(text.as_bytes()).unwrap();
+        String::from_utf8(request).unwrap()
+    }
+
+    /// The same behind an address.
+    fn server(text: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                request.extend(byte);
-            }
-            stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8(request).unwrap()
-        });
+        let asked = thread::spawn(move || answer(listener.accept().unwrap().0, text));
         (address, asked)
     }
 
@@ -287,19 +283,27 @@ mod tests {
         let error = run(&["health"], Some(address)).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("refused"), "{error}");
-        let error = run(&["health"], None).unwrap_err();
+        let error = run(&["health"], NOBODY).unwrap_err();
         assert_eq!(error.exit_code(), 2);
     }
 
     #[test]
-    fn what_listens_everywhere_is_asked_on_this_machine() {
-        for (listens, asked) in [
-            ("0.0.0.0:8404", "127.0.0.1:8404"),
-            ("[::]:8404", "[::1]:8404"),
-            ("10.0.0.5:1", "10.0.0.5:1"),
-        ] {
-            assert_eq!(reachable(listens.parse().unwrap()).to_string(), asked);
-        }
+    fn a_unix_socket_is_asked_as_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let address: AdminAddress = format!("unix:{}", path.display()).parse().unwrap();
+        let error = run(&["health"], Some(address.clone())).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let expected = format!("no answer from {address}: ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+
+        let listener = UnixListener::bind(&path).unwrap();
+        let asked = thread::spawn(move || {
+            answer(listener.accept().unwrap().0, "HTTP/1.1 200 OK\r\n\r\nok\n")
+        });
+        assert_eq!(run(&["health"], Some(address)).unwrap(), "ok\n");
+        let expected = "GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n";
+        assert_eq!(asked.join().unwrap(), expected);
     }
 
     #[test]
@@ -311,7 +315,7 @@ mod tests {
 
     #[test]
     fn pages_name_every_flag() {
-        let man = run(&["man"], None).unwrap();
+        let man = run(&["man"], NOBODY).unwrap();
         assert!(man.contains(".TH netsocket-example 1"), "{man}");
         assert!(man.contains("\\-\\-setting"), "{man}");
         // Subcommands stand in it, but those that clap makes.
@@ -321,7 +325,7 @@ mod tests {
             "{man}"
         );
         for shell in ["bash", "zsh", "fish"] {
-            let text = run(&["completions", shell], None).unwrap();
+            let text = run(&["completions", shell], NOBODY).unwrap();
             assert!(
                 text.contains("setting") && text.contains("netsocket-example"),
                 "{shell}"

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat, Map};
+use config::builder::DefaultState;
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, FileSourceString, Map};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, Problems};
@@ -66,13 +67,23 @@ pub fn load<R: DeserializeOwned>(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
     let mut builder = Config::builder();
+    if let Some(path) = layers.file {
+        let name = path.display().to_string();
+        let text = read(path, &name)?;
+        builder = builder.add_source(known(keys, &name, &text)?);
+    }
+    merged(builder, keys, layers, variable)
+}
+
+/// The file's values, those of the environment above them, and the flags on top.
+pub(crate) fn merged<R: DeserializeOwned>(
+    mut builder: ConfigBuilder<DefaultState>,
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<R>, Problems> {
     let mut origins = BTreeMap::new();
     let file = layers.file.map(|path| path.display().to_string());
-    if let (Some(path), Some(name)) = (layers.file, &file) {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
-        builder = builder.add_source(parse(keys, name, &text)?);
-    }
     let mut environment = Map::new();
     for key in keys {
         let Some(env) = key.env else { continue };
@@ -105,23 +116,33 @@ pub fn load<R: DeserializeOwned>(
     Ok(Loaded { raw, origins, file })
 }
 
-/// The values of the file; or every key of it that the program does not know, all at once.
-fn parse(keys: &[Key], file: &str, text: &str) -> Result<Config, Problems> {
-    let parsed = Config::builder()
+pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
+    std::fs::read_to_string(path)
+        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
+}
+
+pub(crate) fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
+    Config::builder()
         .add_source(File::from_str(text, FileFormat::Toml))
         .build()
-        .map_err(|error| whole(file, one_line(&error.to_string())))?;
-    let table: Map<String, config::Value> = parsed
-        .clone()
-        .try_deserialize()
-        .map_err(|error| whole(file, one_line(&error.to_string())))?;
+        .and_then(Config::try_deserialize)
+        .map_err(|error| whole(file, one_line(&error.to_string())))
+}
+
+/// The values of the file; or every key of it that the program does not know, all at once.
+fn known(
+    keys: &[Key],
+    file: &str,
+    text: &str,
+) -> Result<File<FileSourceString, FileFormat>, Problems> {
+    let table = values(file, text)?;
     let mut unknown: Vec<&String> = table
         .keys()
         .filter(|name| !keys.iter().any(|key| key.name == *name))
         .collect();
     unknown.sort();
     if unknown.is_empty() {
-        return Ok(parsed);
+        return Ok(File::from_str(text, FileFormat::Toml));
     }
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let allowed = format!("unknown key; known are {}", known.join(", "));
@@ -138,7 +159,7 @@ fn parse(keys: &[Key], file: &str, text: &str) -> Result<Config, Problems> {
     ))
 }
 
-fn whole(origin: &str, said: String) -> Problems {
+pub(crate) fn whole(origin: &str, said: String) -> Problems {
     Problem {
         origin: origin.to_owned(),
         key: String::new(),

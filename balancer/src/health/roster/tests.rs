@@ -54,6 +54,11 @@ impl Watched {
             .collect()
     }
 
+    fn last(&self) -> Vec<usize> {
+        let last = self.roster.slate(self.now).last;
+        last.iter().map(|&(id, _)| id.0).collect()
+    }
+
     fn fails_open(&self) -> bool {
         self.roster.slate(self.now).failing_open
     }
@@ -149,6 +154,54 @@ fn not_before_everybody_was_asked_and_not_against_the_settings() {
     watched.roster.rules.fail_open = false;
     watched.tell(1, FAILED);
     assert_eq!((watched.first(), watched.fails_open()), (vec![], false));
+}
+
+#[test]
+fn the_unhealthy_in_service_are_the_last_resort() {
+    let mut watched = Watched::up(&[1, 1, 1, 0, 1, 1, -1]);
+    assert_eq!(watched.last(), [0; 0]);
+    watched.tell(0, CONNECTS);
+    watched.fall(1);
+    watched.fall(3);
+    for (id, state) in [(4, AdminState::Drain), (5, AdminState::Maintenance)] {
+        watched.fall(id);
+        watched
+            .roster
+            .set_admin(BackendId(id), state, "x", watched.now);
+    }
+    watched.fall(6);
+    assert_eq!((watched.first(), watched.last()), (vec![2], vec![0, 1, 6]));
+    // Once nobody is healthy they are among the first.
+    watched.fall(2);
+    watched.fall(0);
+    assert!(watched.fails_open());
+    assert_eq!(
+        (watched.first(), watched.last()),
+        (vec![0, 1, 2, 6], vec![])
+    );
+}
+
+#[test]
+fn a_backend_held_down_is_a_last_resort_one_never_asked_is_not() {
+    let mut watched = Watched::unknown(&[1, 1, 1]);
+    watched.tell(0, Signal::CheckPassed);
+    watched.tell(1, Signal::CheckPassed);
+    watched.fall(1);
+    assert_eq!(watched.tell(1, Signal::CheckPassed), []);
+    assert_eq!(
+        watched.tell(1, Signal::CheckPassed),
+        [(1, State::Up)],
+        "the first time is free"
+    );
+    watched.fall(1);
+    for _ in 0..4 {
+        assert_eq!(watched.tell(1, Signal::CheckPassed), []);
+    }
+    let health = watched.roster.health(BackendId(1)).unwrap();
+    assert_eq!(health.reason().label(), "held-down");
+    assert_eq!((watched.first(), watched.last()), (vec![0], vec![1]));
+    watched.roster.rules.fail_open = false;
+    assert_eq!((watched.first(), watched.last()), (vec![0], vec![]));
 }
 
 #[test]

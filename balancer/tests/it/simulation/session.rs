@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use netsocket_balancer::backend::Backend;
+use netsocket_balancer::backend::{Assigned, Backend};
 use netsocket_balancer::balance::{BackendId, Policy};
 use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{AdminState, SessionSignal};
@@ -19,19 +19,26 @@ impl Simulation {
         ));
         let first = self.candidates.clone();
         let mut tried: Vec<BackendId> = Vec::new();
+        let mut last_resort = false;
         loop {
             let hold = match self.pool.pick(client, &tried) {
                 Ok(hold) => hold,
-                Err(why) => return self.nobody(why, &tried, &first),
+                Err(why) => {
+                    self.last_resorts.refused += u64::from(last_resort);
+                    return self.nobody(why, &tried, &first);
+                }
             };
             let backend = Arc::clone(hold.backend());
             assert!(!tried.contains(&backend.id()), "tried twice");
-            self.may_serve(&backend, &tried, &first);
+            self.may_serve(&hold, &tried, &first);
+            last_resort |= hold.is_last_resort();
             let at = self.shadows.at(backend.name());
             if self.shadows.all[at].alive {
                 backend.observe_session(SessionSignal::Connected);
                 self.shadows.all[at].connects_failed = 0;
-                if tried.is_empty() {
+                if hold.is_last_resort() {
+                    self.last_resorts.served += 1;
+                } else if tried.is_empty() {
                     self.served(&backend, client);
                 }
                 self.open.push(hold);
@@ -49,7 +56,8 @@ impl Simulation {
         }
     }
 
-    fn may_serve(&self, backend: &Backend, tried: &[BackendId], first: &BTreeMap<String, u32>) {
+    fn may_serve(&self, hold: &Assigned, tried: &[BackendId], first: &BTreeMap<String, u32>) {
+        let backend = hold.backend();
         let shadow = &self.shadows.all[self.shadows.at(backend.name())];
         let limit = backend
             .attributes()
@@ -58,7 +66,18 @@ impl Simulation {
         assert!(backend.figures().active <= limit, "over its limit");
         assert_ne!(shadow.spec.attributes.weight, 0, "no weight");
         assert_eq!(shadow.admin, AdminState::Ready);
-        if tried.is_empty() {
+        if hold.is_last_resort() {
+            assert!(
+                self.shadows.is_last_resort(shadow),
+                "no last resort: {shadow:?}"
+            );
+            // Whoever is usable comes before, the full ones included.
+            let untried = self.pool.backends().into_iter().find(|other| {
+                let usable = self.shadows.all[self.shadows.at(other.name())].is_usable();
+                usable && !tried.contains(&other.id())
+            });
+            assert!(untried.is_none(), "not the last resort: {untried:?}");
+        } else if tried.is_empty() {
             assert!(
                 first.contains_key(backend.name()),
                 "not a candidate: {shadow:?}"
@@ -85,16 +104,24 @@ impl Simulation {
             .iter()
             .filter(is_candidate)
             .filter(|backend| !tried.contains(&backend.id()));
+        let full = |backend: &Arc<Backend>| {
+            let most = backend.attributes().max_connections;
+            most.is_some_and(|most| backend.figures().active >= u64::from(most.get()))
+        };
+        if why != NoBackend::AllFull {
+            let left = backends.iter().find(|backend| {
+                let shadow = &self.shadows.all[self.shadows.at(backend.name())];
+                let last_resort = self.shadows.is_last_resort(shadow);
+                last_resort && !full(backend) && !tried.contains(&backend.id())
+            });
+            assert!(left.is_none(), "refused although there was {left:?}");
+        }
         match why {
             NoBackend::NoneUp => {
                 assert!(tried.is_empty() && first.is_empty() || self.candidates_now() == 0)
             }
             NoBackend::AllTried => assert!(left.next().is_none()),
             NoBackend::AllFull => {
-                let full = |backend: &Arc<Backend>| {
-                    let most = backend.attributes().max_connections;
-                    most.is_some_and(|most| backend.figures().active >= u64::from(most.get()))
-                };
                 let reserve: Vec<_> = backends.iter().filter(|b| b.attributes().backup).collect();
                 assert!(left.all(full) || reserve.into_iter().any(full));
             }

@@ -185,6 +185,12 @@ impl Shadows {
         self.all.iter().filter(fits).map(weight).collect()
     }
 
+    /// Whether this one is tried when nobody usable can be had.
+    pub fn is_last_resort(&self, s: &Shadow) -> bool {
+        let open = self.rules.fail_open && !self.failing_open;
+        open && s.in_service() && s.up.is_some() && s.state() != State::Up
+    }
+
     pub fn check(&mut self, at: usize, passed: bool, now: Instant) {
         let rules = self.rules;
         let s = &mut self.all[at];
