@@ -224,6 +224,14 @@ fn operations(world: &World) {
     desk.wait_until_ready(2);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081));
     let held = desk.inside(|| [0; 6].map(|_| OldClient::open(address).unwrap()));
+    eventually(
+        PATIENCE,
+        "sessions, and how long their connects took",
+        || {
+            let said = desk.run("netsocket-balancer ctl backends");
+            (!said.contains('–')).then_some(())
+        },
+    );
     assert_eq!(desk.follow(OPERATIONS, "Watch", nothing), 1);
 
     // Nobody waits here for as long as operators do.
