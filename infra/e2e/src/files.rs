@@ -26,6 +26,20 @@ pub fn text(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The text of a file with something else in some places: what it has, and what is to stand there.
+///
+/// # Panics
+/// Where it cannot be read, or has nothing of the kind.
+#[must_use]
+pub fn text_with(name: &str, swaps: &[(&str, &str)]) -> String {
+    let mut text = text(name);
+    for (documented, here) in swaps {
+        assert!(text.contains(documented), "{name}: {documented}");
+        text = text.replace(documented, here);
+    }
+    text
+}
+
 /// The one YAML document of a file.
 ///
 /// # Panics

@@ -1,4 +1,5 @@
-//! A network with several machines in it, on this one: a network namespace for each, all on one bridge.
+//! A network with several machines in it, on this one: a network namespace for each, all on one bridge. A machine that is in
+//! two of them can be a router.
 //!
 //! A machine sees the files of this one, or a file system of its own, as a container does. Needs root.
 
@@ -30,6 +31,7 @@ exec chroot "$root" sleep infinity
 #[derive(Debug)]
 pub struct Lan {
     bridge: Process,
+    number: u8,
     machines: u8,
 }
 
@@ -51,12 +53,21 @@ pub struct FileSystem {
 }
 
 impl Lan {
-    /// An empty network.
+    /// An empty network, of the addresses 10.77.0.0/24.
     ///
     /// # Panics
     /// Where this process may not make one.
     #[must_use]
     pub fn new() -> Self {
+        Self::numbered(77)
+    }
+
+    /// The same of the addresses 10.`number`.0.0/24, for one beside another.
+    ///
+    /// # Panics
+    /// As [`Lan::new`].
+    #[must_use]
+    pub fn numbered(number: u8) -> Self {
         let script = format!("{BRIDGE}echo {READY}\nexec sleep infinity");
         let mut command = clean_command("unshare");
         command.args(["--net", "--", "sh", "-ec", &script]);
@@ -64,6 +75,7 @@ impl Lan {
         bridge.logs(READY);
         Self {
             bridge,
+            number,
             machines: 0,
         }
     }
@@ -93,13 +105,26 @@ impl Lan {
         };
         let mut holder = Process::start(name, command, dir);
         holder.logs(READY);
+        Machine {
+            name: name.to_owned(),
+            address: self.plug(&holder, "eth0"),
+            holder,
+        }
+    }
+
+    /// Puts a machine of another network into this one, too, and gives back its address here.
+    pub fn join(&mut self, machine: &Machine, interface: &str) -> Ipv4Addr {
+        self.plug(&machine.holder, interface)
+    }
+
+    fn plug(&mut self, holder: &Process, interface: &str) -> Ipv4Addr {
         self.machines += 1;
-        let address = Ipv4Addr::new(10, 77, 0, self.machines);
+        let address = Ipv4Addr::new(10, self.number, 0, self.machines);
         let (bridge, own) = (self.bridge.id().to_string(), holder.id().to_string());
         let port = format!("port{}", self.machines);
         let in_bridge: [&[&str]; 2] = [
             &[
-                "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &own,
+                "link", "add", &port, "type", "veth", "peer", "name", interface, "netns", &own,
             ],
             &["link", "set", &port, "master", "bridge", "up"],
         ];
@@ -108,14 +133,10 @@ impl Lan {
         }
         ip(
             &own,
-            &["address", "add", &format!("{address}/24"), "dev", "eth0"],
+            &["address", "add", &format!("{address}/24"), "dev", interface],
         );
-        ip(&own, &["link", "set", "eth0", "up"]);
-        Machine {
-            name: name.to_owned(),
-            address,
-            holder,
-        }
+        ip(&own, &["link", "set", interface, "up"]);
+        address
     }
 }
 

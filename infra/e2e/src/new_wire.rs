@@ -57,7 +57,15 @@ impl RawClient {
     /// # Errors
     /// Where the server does not greet.
     pub fn greeted(server: SocketAddr) -> io::Result<(Self, Value)> {
-        let mut client = Self::silent(server)?;
+        Self::greeted_on(loopback::connect(server)?)
+    }
+
+    /// The same on a connection that is there.
+    ///
+    /// # Errors
+    /// Where the server does not greet.
+    pub fn greeted_on(connection: TcpStream) -> io::Result<(Self, Value)> {
+        let mut client = Self(loopback::with_patience(connection)?);
         client.write(&[&MAGIC[..], &hello(1)].concat())?;
         let hello = client.greeting()?;
         Ok((client, hello))

@@ -41,6 +41,8 @@ pub enum Requirement {
     LanKafkaAndInflux,
     /// Machines, and keepalived.
     Keepalived,
+    /// Machines, BIRD, and the tool for settings of the kernel.
+    Bird,
     /// `docker-compose`.
     Compose,
     /// Docker's engine, and static programs for its images.
@@ -88,6 +90,7 @@ impl Requirement {
             Self::Lan => lan(),
             Self::LanKafkaAndInflux => lan().and_then(|()| Self::KafkaAndInflux.check()),
             Self::Keepalived => lan().and_then(|()| all_in_path(&["keepalived"])),
+            Self::Bird => lan().and_then(|()| all_in_path(&["bird", "birdc", "sysctl"])),
             Self::Compose => all_in_path(&["docker-compose"]),
             Self::Docker => {
                 root()?;
@@ -104,7 +107,8 @@ impl Requirement {
                 all_in_path(&["kubernetes-validate"])
             }
             Self::Release => {
-                all_in_path(&["dpkg-deb", "systemd-sysusers", "sha256sum"])?;
+                all_in_path(&["cargo-deb", "cargo-cyclonedx"])?;
+                all_in_path(&["dpkg", "systemd-sysusers", "sha256sum"])?;
                 release::static_programs().map(drop)
             }
         }
@@ -129,6 +133,7 @@ impl Requirement {
             Self::Lan => "machines",
             Self::LanKafkaAndInflux => "machines+kafka+influxdb",
             Self::Keepalived => "keepalived",
+            Self::Bird => "bird",
             Self::Compose => "docker-compose",
             Self::Docker => "docker",
             Self::DockerNetworks => "docker-networks",

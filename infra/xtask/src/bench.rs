@@ -22,6 +22,6 @@ pub(crate) fn run(words: &[String]) -> Outcome<ExitCode> {
     )?;
     let program = cargo::binary("release", "bench")?;
     let status = Command::new(&program).args(words).status();
-    let status = status.map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
+    let status = status.map_err(Failure::at(&program))?;
     Ok(cargo::exit_code(status))
 }

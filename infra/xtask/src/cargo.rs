@@ -7,7 +7,7 @@ use crate::{Failure, Outcome};
 
 /// Builds or checks with the given arguments; what cargo says goes to the terminal.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
-    let mut command = Command::new(program());
+    let mut command = command();
     command.args(arguments).envs(environment.iter().copied());
     let shown = format!("cargo {}", arguments.join(" "));
     eprintln!("+ {shown}");
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
 
 /// Whether a cargo subcommand is installed.
 pub(crate) fn has(subcommand: &str) -> bool {
-    Command::new(program())
+    command()
         .args([subcommand, "--version"])
         .output()
         .is_ok_and(|output| output.status.success())
@@ -55,6 +55,7 @@ pub(crate) fn workspace() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
 }
 
-fn program() -> String {
-    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+/// The cargo that runs us.
+pub(crate) fn command() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

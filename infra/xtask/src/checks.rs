@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::layout::{PACKAGES, Package};
 use crate::{Failure, Outcome, cargo, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
@@ -12,18 +13,13 @@ const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 /// Where the shipped configurations stand; each is named after the program it is for.
 const CONFIGS: &str = "infra/config";
 
-/// The programs, by the name of their configuration.
-const PROGRAMS: [(&str, &str); 4] = [
-    ("balancer", "netsocket-balancer"),
-    ("fileserver", "netsocket-fileserver"),
-    ("client", "netsocket"),
-    ("collector", "netsocket-collector"),
-];
-
 /// Unit, protocol and scenario tests of every package, then the end-to-end tests with real processes.
 pub(crate) fn test() -> Outcome {
     // For images and releases; first, as it leaves its programs where the others belong.
-    programs::build_for_images(&cargo::binary("static", "")?)?;
+    programs::run(&programs::Options {
+        release: false,
+        out: cargo::binary("static", "")?,
+    })?;
     cargo::run(&["build", "--workspace", "--bins"], &[])?;
     cargo::run(&["test", "--workspace", "--exclude", "e2e"], &[])?;
     cargo::run(&["test", "--package", "e2e"], &[])
@@ -66,7 +62,7 @@ fn dependencies() -> Outcome {
     }
     cargo::run(&["deny", "check", "bans", "licenses", "sources"], &[])?;
     // The advisories are a database to be fetched; without a network that is no verdict on our dependencies.
-    let advisories = Command::new("cargo")
+    let advisories = cargo::command()
         .args(["deny", "check", "advisories"])
         .output();
     let said = advisories
@@ -91,10 +87,9 @@ fn configurations() -> Outcome {
     let mut checked = 0;
     for file in files_below(&folder)? {
         let stem = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        let program = PROGRAMS
-            .iter()
-            .find(|(kind, _)| stem.split('-').next() == Some(kind));
-        let Some((_, program)) = program else {
+        let kind = stem.split('-').next();
+        let package = PACKAGES.iter().find(|package| kind == Some(package.kind));
+        let Some(Package { name: program, .. }) = package else {
             return Err(Failure::new(format!(
                 "{}: named after no program of ours",
                 file.display()
@@ -126,10 +121,9 @@ fn configurations() -> Outcome {
 }
 
 fn files_below(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let unreadable = |error| Failure::new(format!("{}: {error}", folder.display()));
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        files.push(entry.map_err(unreadable)?.path());
+    for entry in std::fs::read_dir(folder).map_err(Failure::at(folder))? {
+        files.push(entry.map_err(Failure::at(folder))?.path());
     }
     files.retain(|file| file.extension() == Some(OsStr::new("toml")));
     files.sort();

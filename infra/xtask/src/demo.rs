@@ -186,13 +186,13 @@ impl System {
 /// Runs the client's prompt on this terminal until it ends, or until we are told to stop.
 fn prompt(stop: &StopSignals) -> Outcome<ExitCode> {
     let program = cargo::binary("release", "netsocket")?;
-    let failed = |error| Failure::new(format!("{}: {error}", program.display()));
+    let failed = Failure::at(&program);
     let mut client = Command::new(&program)
         .args(["--server", BALANCER])
         .spawn()
-        .map_err(failed)?;
+        .map_err(&failed)?;
     loop {
-        if let Some(status) = client.try_wait().map_err(failed)? {
+        if let Some(status) = client.try_wait().map_err(&failed)? {
             return Ok(cargo::exit_code(status));
         }
         match stop.wait(POLL) {
@@ -216,8 +216,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> Outcome<Self> {
         let path = std::env::temp_dir().join(format!("netsocket-demo-{}", std::process::id()));
-        fs::create_dir(&path)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        fs::create_dir(&path).map_err(Failure::at(&path))?;
         Ok(Self(path))
     }
 
@@ -225,7 +224,7 @@ impl Folder {
         let tree = self.0.join("files");
         fs::create_dir(&tree)
             .and_then(|()| sample::make(&tree))
-            .map_err(|error| Failure::new(format!("{}: {error}", tree.display())))?;
+            .map_err(Failure::at(&tree))?;
         Ok(tree)
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::command::{printed, succeed};
 use crate::layout::{BIN, DOCUMENTS, PACKAGES, Package};
 use crate::{Failure, Outcome, cargo, deb, programs, sbom};
 
@@ -17,6 +18,12 @@ const COMPLETIONS: [(&str, &str, &str, &str); 3] = [
     ("bash", "usr/share/bash-completion/completions", "", ""),
     ("zsh", "usr/share/zsh/vendor-completions", "_", ""),
     ("fish", "usr/share/fish/vendor_completions.d", "", ".fish"),
+];
+
+/// Subcommands of cargo that a release is made with, and how each is installed.
+const TOOLS: [(&str, &str); 2] = [
+    ("deb", "cargo-deb@3.8.0"),
+    ("cyclonedx", "cargo-cyclonedx@0.5.9"),
 ];
 
 /// What the command line asks for.
@@ -53,7 +60,10 @@ impl Options {
 
 /// Makes all of it in `options.out`.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let work = options.out.join("work");
+    installed()?;
+    // The tools run elsewhere.
+    let out = std::path::absolute(&options.out).map_err(Failure::at(&options.out))?;
+    let work = out.join("work");
     remove(&work)?;
     make(&work)?;
     let bin = match &options.programs {
@@ -65,57 +75,78 @@ pub(crate) fn run(options: &Options) -> Outcome {
         }
     };
     let date = date()?;
+    let mirror = work.join("mirror");
+    sbom::mirror(&mirror)?;
     let name = format!("netsocket-{VERSION}-{}-linux", std::env::consts::ARCH);
     let tree = work.join(&name);
+    make(&tree)?;
     for package in &PACKAGES {
-        let own = work.join("deb").join(package.name);
-        for root in [&tree, &own] {
-            stage(package, &bin, root)?;
-        }
-        deb::build(package, &own, &options.out, date)?;
+        let own = deb::stage(&work, package);
+        let list = sbom::of(&mirror, package, date)?;
+        stage(package, &bin, &list, &own)?;
+        deb::build(package, &work, &out, date)?;
+        merge(&own, &tree)?;
     }
     checksums(&tree)?;
-    let tarball = options.out.join(format!("{name}.tar.gz"));
+    let tarball = out.join(format!("{name}.tar.gz"));
     pack(&work, &name, &tarball, date)?;
     remove(&work)?;
-    sum(&options.out)
+    sum(&out)
+}
+
+/// Whether the tools are here.
+fn installed() -> Outcome {
+    let missing = TOOLS.iter().filter(|(tool, _)| !cargo::has(tool));
+    let missing: Vec<String> = missing
+        .map(|(tool, install)| format!("cargo-{tool} (cargo install --locked {install})"))
+        .collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        names => Err(Failure::new(format!(
+            "dist: not installed: {}",
+            names.join(", ")
+        ))),
+    }
 }
 
 /// Puts everything of a package below a root.
-fn stage(package: &Package, bin: &Path, root: &Path) -> Outcome {
-    let program = bin.join(package.program);
-    install(&program, &root.join(BIN).join(package.program), 0o755)?;
+fn stage(package: &Package, bin: &Path, list: &str, root: &Path) -> Outcome {
+    let name = package.name;
+    let program = bin.join(name);
+    install(&program, &root.join(BIN).join(name), 0o755)?;
     for (source, target) in package.files {
         install(&cargo::workspace().join(source), &root.join(target), 0o644)?;
     }
-    let documents = root.join("usr/share/doc").join(package.name);
-    for name in DOCUMENTS {
-        install(&cargo::workspace().join(name), &documents.join(name), 0o644)?;
+    let documents = root.join("usr/share/doc").join(name);
+    for document in DOCUMENTS {
+        let source = cargo::workspace().join(document);
+        install(&source, &documents.join(document), 0o644)?;
     }
-    let parts = sbom::of(package.crate_name, package.program)?;
-    write(
-        &documents.join(format!("{}.cdx.json", package.program)),
-        parts.as_bytes(),
-    )?;
-    let page = root.join(format!("usr/share/man/man1/{}.1", package.program));
+    write(&documents.join(format!("{name}.cdx.json")), list.as_bytes())?;
+    let page = root.join(format!("usr/share/man/man1/{name}.1"));
     write(&page, &said(&program, &["man"])?)?;
     for (shell, folder, before, after) in COMPLETIONS {
-        let file = format!("{folder}/{before}{}{after}", package.program);
+        let file = format!("{folder}/{before}{name}{after}");
         write(&root.join(file), &said(&program, &["completions", shell])?)?;
     }
     Ok(())
 }
 
-/// What a program prints.
+/// Adds all files of a staged package to the tree of the tarball.
+fn merge(own: &Path, tree: &Path) -> Outcome {
+    let mut command = Command::new("cp");
+    command
+        .args(["--recursive", "--link", "--"])
+        .arg(own.join("."))
+        .arg(tree);
+    succeed(command)
+}
+
+/// What a program prints about itself.
 fn said(program: &Path, words: &[&str]) -> Outcome<Vec<u8>> {
-    let shown = format!("{} {}", program.display(), words.join(" "));
-    let output = Command::new(program).args(words).env_clear().output();
-    let output = output.map_err(|error| Failure::new(format!("{shown}: {error}")))?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(format!("{shown}: {}", why.trim())));
-    }
-    Ok(output.stdout)
+    let mut command = Command::new(program);
+    command.args(words).env_clear();
+    printed(command)
 }
 
 /// The second in which everything was made, as far as files tell: that of the commit, or `SOURCE_DATE_EPOCH`.
@@ -156,7 +187,7 @@ fn sum(out: &Path) -> Outcome {
 /// A tarball that says nothing of who made it and when.
 fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
     let partial = tarball.with_extension("partial");
-    let file = fs::File::create(&partial).map_err(failed(&partial))?;
+    let file = fs::File::create(&partial).map_err(Failure::at(&partial))?;
     let mut tar = Command::new("tar");
     tar.current_dir(folder)
         .args(["--create", "--sort=name", "--format=gnu", "--numeric-owner"])
@@ -177,24 +208,14 @@ fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
     if !status.success() {
         return Err(Failure::new(format!("tar failed ({status})")));
     }
-    fs::rename(&partial, tarball).map_err(failed(tarball))
-}
-
-/// Runs a command that must succeed.
-pub(crate) fn succeed(mut command: Command) -> Outcome {
-    let name = command.get_program().to_string_lossy().into_owned();
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::new(format!("{name} failed ({status})"))),
-        Err(error) => Err(Failure::new(format!("{name}: {error}"))),
-    }
+    fs::rename(&partial, tarball).map_err(Failure::at(tarball))
 }
 
 /// Copies a file with these rights, whatever its own are.
 fn install(source: &Path, target: &Path, rights: u32) -> Outcome {
-    let bytes = fs::read(source).map_err(failed(source))?;
+    let bytes = fs::read(source).map_err(Failure::at(source))?;
     write(target, &bytes)?;
-    fs::set_permissions(target, Permissions::from_mode(rights)).map_err(failed(target))
+    fs::set_permissions(target, Permissions::from_mode(rights)).map_err(Failure::at(target))
 }
 
 /// Writes a file that everybody may read, and the directories above it.
@@ -202,30 +223,36 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
     if let Some(above) = path.parent() {
         make(above)?;
     }
-    fs::write(path, bytes).map_err(failed(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(failed(path))
+    fs::write(path, bytes).map_err(Failure::at(path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(Failure::at(path))
 }
 
 /// Makes a directory and those above it, for everybody to look into.
 fn make(path: &Path) -> Outcome {
-    fs::create_dir_all(path).map_err(failed(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(failed(path))
+    fs::create_dir_all(path).map_err(Failure::at(path))?;
+    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(Failure::at(path))
 }
 
 fn remove(path: &Path) -> Outcome {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::at(path)(error)),
         _ => Ok(()),
     }
-}
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure::new(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everybody_installs_the_same_tools() {
+        for file in [".ci/run", "docs/contributing.md"] {
+            let text = fs::read_to_string(cargo::workspace().join(file)).unwrap();
+            for (_, install) in TOOLS {
+                assert!(text.contains(&format!(" {install}")), "{file}: {install}");
+            }
+        }
+    }
 
     #[test]
     fn options_name_places() {

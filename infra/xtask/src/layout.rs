@@ -1,30 +1,34 @@
-//! What is installed where: one table for the tarball and for the Debian packages.
+//! The programs and what is installed with them, and where: one table for the tarball and for the Debian packages. What else
+//! Debian wants to know of a package stands in `Cargo.toml` of its program.
+
+use std::path::PathBuf;
+
+use crate::cargo::workspace;
 
 /// A Debian package, and part of the tarball.
 #[derive(Debug)]
 pub(crate) struct Package {
-    /// Its name.
+    /// Its name, and that of its program.
     pub(crate) name: &'static str,
-    /// Its program.
-    pub(crate) program: &'static str,
-    /// The package of the workspace that the program is built from.
-    pub(crate) crate_name: &'static str,
-    /// One line about it.
-    pub(crate) summary: &'static str,
-    /// More about it.
-    pub(crate) description: &'static str,
+    /// The directory of the package of the workspace that the program is built from.
+    pub(crate) folder: &'static str,
+    /// Whether the program has the default features of our packages; the others do without what only the collector needs.
+    pub(crate) default_features: bool,
+    /// What the files of its settings (`infra/config`) are named after.
+    pub(crate) kind: &'static str,
     /// Files of the project (from its root) and where they go.
     pub(crate) files: &'static [(&'static str, &'static str)],
-    /// Units that the package stops when it goes.
-    pub(crate) units: &'static [&'static str],
-    /// What `systemctl` is told when a newer version has come.
-    pub(crate) renew: &'static str,
+}
+
+impl Package {
+    /// Its `Cargo.toml`.
+    pub(crate) fn manifest(&self) -> PathBuf {
+        workspace().join(self.folder).join("Cargo.toml")
+    }
 }
 
 /// Where programs go.
 pub(crate) const BIN: &str = "usr/bin";
-/// What people may change; Debian asks before it overwrites them.
-pub(crate) const SETTINGS: &str = "etc/";
 /// The licences and the history, in every package.
 pub(crate) const DOCUMENTS: [&str; 4] =
     ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
@@ -33,10 +37,9 @@ pub(crate) const DOCUMENTS: [&str; 4] =
 pub(crate) const PACKAGES: [Package; 4] = [
     Package {
         name: "netsocket-balancer",
-        program: "netsocket-balancer",
-        crate_name: "netsocket-balancer",
-        summary: "TCP balancer with health checks, drain and a status page",
-        description: "Accepts every client, gives it to the next healthy server and passes bytes both ways.",
+        folder: "balancer",
+        default_features: false,
+        kind: "balancer",
         files: &[
             ("infra/config/balancer.toml", "etc/netsocket/balancer.toml"),
             (
@@ -52,16 +55,12 @@ pub(crate) const PACKAGES: [Package; 4] = [
                 "usr/lib/sysusers.d/netsocket-balancer.conf",
             ),
         ],
-        units: &["netsocket-balancer.socket", "netsocket-balancer.service"],
-        // The running one starts the new program, and no connection is lost.
-        renew: "kill --kill-whom=main --signal=USR2 netsocket-balancer.service",
     },
     Package {
         name: "netsocket-fileserver",
-        program: "netsocket-fileserver",
-        crate_name: "netsocket-fileserver",
-        summary: "stateless file server over a directory tree",
-        description: "Lists, finds and streams files and archives; any number of them over one tree are alike.",
+        folder: "fileserver",
+        default_features: false,
+        kind: "fileserver",
         files: &[
             (
                 "infra/config/fileserver.toml",
@@ -96,18 +95,12 @@ pub(crate) const PACKAGES: [Package; 4] = [
                 "usr/lib/tmpfiles.d/netsocket-fileserver.conf",
             ),
         ],
-        units: &[
-            "netsocket-fileservers.target",
-            "netsocket-fileserver@.service",
-        ],
-        renew: "try-restart 'netsocket-fileserver@*.service'",
     },
     Package {
         name: "netsocket-collector",
-        program: "netsocket-collector",
-        crate_name: "netsocket-telemetry",
-        summary: "NetSocket's telemetry from Kafka to InfluxDB 2",
-        description: "Reads the records of balancers and file servers from Kafka and stores them in InfluxDB 2.",
+        folder: "telemetry",
+        default_features: true,
+        kind: "collector",
         files: &[
             (
                 "infra/config/collector.toml",
@@ -127,21 +120,16 @@ pub(crate) const PACKAGES: [Package; 4] = [
                 "usr/lib/tmpfiles.d/netsocket-collector.conf",
             ),
         ],
-        units: &["netsocket-collector.service"],
-        renew: "try-restart netsocket-collector.service",
     },
     Package {
         name: "netsocket",
-        program: "netsocket",
-        crate_name: "netsocket-client",
-        summary: "client of the NetSocket file service",
-        description: "A prompt for people and one-shot commands for scripts.",
+        folder: "client",
+        default_features: false,
+        kind: "client",
         files: &[(
             "infra/config/client.toml",
             "usr/share/doc/netsocket/client.toml",
         )],
-        units: &[],
-        renew: "",
     },
 ];
 
@@ -150,7 +138,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::cargo::workspace;
 
     #[test]
     fn every_file_is_there_and_every_unit_is_installed() {

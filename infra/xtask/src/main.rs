@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod checks;
+mod command;
 mod deb;
 mod demo;
 mod dist;
@@ -17,6 +18,8 @@ mod sample;
 mod sbom;
 mod signals;
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -61,6 +64,11 @@ impl Failure {
             said: said.into(),
             code: 2,
         }
+    }
+
+    /// What a file or directory refused.
+    fn at(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        move |error| Self::new(format!("{}: {error}", path.display()))
     }
 }
 

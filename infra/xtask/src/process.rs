@@ -46,8 +46,7 @@ impl Server {
         folder: &Path,
     ) -> Outcome<Self> {
         let log = folder.join(format!("{name}.log"));
-        let file = File::create(&log)
-            .map_err(|error| Failure::new(format!("{}: {error}", log.display())))?;
+        let file = File::create(&log).map_err(Failure::at(&log))?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -62,9 +61,7 @@ impl Server {
                 Ok(())
             });
         }
-        let mut child = command
-            .spawn()
-            .map_err(|error| Failure::new(format!("{}: {error}", program.display())))?;
+        let mut child = command.spawn().map_err(Failure::at(program))?;
         let (sender, address) = channel();
         if let Some(stderr) = child.stderr.take() {
             thread::spawn(move || {

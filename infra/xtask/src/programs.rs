@@ -10,15 +10,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::layout::{PACKAGES, Package};
 use crate::{Failure, Outcome, cargo};
-
-/// Package and program.
-pub(crate) const PROGRAMS: [(&str, &str); 4] = [
-    ("netsocket-balancer", "netsocket-balancer"),
-    ("netsocket-fileserver", "netsocket-fileserver"),
-    ("netsocket-telemetry", "netsocket-collector"),
-    ("netsocket-client", "netsocket"),
-];
 
 /// What cargo starts in the place of the compiler for packages of the workspace.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
@@ -35,8 +28,9 @@ const DIRECTORIES: [(&str, u32); 2] = [("tree/tmp", 0o1777), ("home/netsocket", 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    release: bool,
-    out: PathBuf,
+    /// Whether they are made to be fast, or quickly.
+    pub(crate) release: bool,
+    pub(crate) out: PathBuf,
 }
 
 impl Options {
@@ -58,28 +52,18 @@ impl Options {
 /// Builds them into `OUT/bin`, and makes the directories of images beside it.
 pub(crate) fn run(options: &Options) -> Outcome {
     build(options.release, &options.out.join("bin"))?;
-    directories(&options.out)
-}
-
-/// The same for tests: quickly built.
-pub(crate) fn build_for_images(out: &Path) -> Outcome {
-    build(false, &out.join("bin"))?;
-    directories(out)
-}
-
-fn directories(out: &Path) -> Outcome {
     for (name, rights) in DIRECTORIES {
-        let directory = out.join(name);
+        let directory = options.out.join(name);
         fs::create_dir_all(&directory)
             .and_then(|()| fs::set_permissions(&directory, Permissions::from_mode(rights)))
-            .map_err(failed(&directory))?;
+            .map_err(Failure::at(&directory))?;
     }
     Ok(())
 }
 
 /// Links every program statically into `bin`, without what only a debugger reads.
 pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
-    fs::create_dir_all(bin).map_err(failed(bin))?;
+    fs::create_dir_all(bin).map_err(Failure::at(bin))?;
     let path = linker()?;
     // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
     let mut words = vec!["build", "--workspace", "--bins"];
@@ -88,9 +72,9 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
     }
     cargo::run(&words, &[(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &path)])?;
     let folder = if release { "release" } else { "debug" };
-    for (_, program) in PROGRAMS {
+    for Package { name: program, .. } in &PACKAGES {
         let built = cargo::binary(folder, program)?;
-        let bytes = fs::read(&built).map_err(failed(&built))?;
+        let bytes = fs::read(&built).map_err(Failure::at(&built))?;
         if let Some(loader) = loader(&bytes) {
             let said = format!("{} is not static: it asks for {loader}", built.display());
             return Err(Failure::new(said));
@@ -98,7 +82,7 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
         let target = bin.join(program);
         // A new file: the old one may be running.
         let _ = fs::remove_file(&target);
-        fs::copy(&built, &target).map_err(failed(&target))?;
+        fs::copy(&built, &target).map_err(Failure::at(&target))?;
     }
     Ok(())
 }
@@ -109,10 +93,10 @@ fn linker() -> Outcome<String> {
     let own = std::env::current_exe();
     let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
     let folder = cargo::binary("linker", "")?;
-    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    fs::create_dir_all(&folder).map_err(Failure::at(&folder))?;
     let target = folder.join(LINKER);
     let _ = fs::remove_file(&target);
-    fs::copy(&own, &target).map_err(failed(&target))?;
+    fs::copy(&own, &target).map_err(Failure::at(&target))?;
     let found = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder).chain(std::env::split_paths(&found));
     let path = std::env::join_paths(folders).ok();
@@ -144,10 +128,6 @@ pub(crate) fn compile(words: &[&str]) -> Outcome<ExitCode> {
 fn links_program(words: &[&str]) -> bool {
     let has = |pair: [&str; 2]| words.windows(2).any(|words| words == pair);
     has(["--crate-type", "bin"]) && !words.iter().any(|word| word.starts_with("--print"))
-}
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure::new(format!("{}: {error}", path.display()))
 }
 
 /// The program that an ELF file wants to be loaded by (its `PT_INTERP`); none for one that is static.

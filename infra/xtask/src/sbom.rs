@@ -1,187 +1,132 @@
-//! The list of parts of a program (an SBOM) in the JSON form of CycloneDX 1.5: what is linked into it, from which release,
-//! under which licence, with the sum that the lock file has. It holds no time and no random number, so that the same
-//! sources have the same list.
+//! The list of parts of a program (an SBOM), by cargo-cyclonedx, in the JSON form of CycloneDX 1.5: what is linked into
+//! it, from which release, under which licence, with the sum that the lock file has. The same sources have the same list.
+//!
+//! cargo-cyclonedx writes beside every `Cargo.toml`, counts in what tests switch on, and names our own packages by their
+//! place on this machine. So it is shown a mirror of the workspace: manifests without tests, and links to the sources.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::process::Command;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
-use crate::dist::VERSION;
+use crate::command::{printed, succeed};
+use crate::dist::write;
+use crate::layout::Package;
 use crate::{Failure, Outcome, cargo};
 
-/// One crate.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Part {
-    name: String,
-    version: String,
-    licence: String,
-}
+/// Where cargo finds the targets of a package; nothing else of it is looked at.
+const SOURCES: [&str; 4] = ["src", "tests", "benches", "examples"];
 
-/// The list for a program of this package.
-pub(crate) fn of(package: &str, program: &str) -> Outcome<String> {
-    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    command
-        .current_dir(cargo::workspace())
-        .args([
-            "tree",
-            "--locked",
-            "--package",
-            package,
-            "--edges",
-            "normal",
-        ])
-        .args(["--prefix", "none", "--format", "{p}|{l}"]);
-    let output = command.output();
-    let output = output.map_err(|error| Failure::new(format!("cargo tree: {error}")))?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(format!("cargo tree: {}", why.trim())));
+/// Makes the mirror of the workspace.
+pub(crate) fn mirror(mirror: &Path) -> Outcome {
+    let top = cargo::workspace();
+    let top = fs::canonicalize(&top).map_err(Failure::at(&top))?;
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        copy(&top.join(file), &mirror.join(file))?;
     }
-    let lock = cargo::workspace().join("Cargo.lock");
-    let lock = std::fs::read_to_string(&lock)
-        .map_err(|error| Failure::new(format!("{}: {error}", lock.display())))?;
-    let parts = parts(&String::from_utf8_lossy(&output.stdout));
-    Ok(list(program, &parts, &sums(&lock)))
-}
-
-/// The crates in the lines of `cargo tree`, each once: `tokio v1.54.0|MIT`, with a path behind the version for our own, and
-/// a star for those that were named before.
-fn parts(tree: &str) -> BTreeSet<Part> {
-    tree.lines()
-        .filter_map(|line| {
-            let (package, licence) = line.split_once('|')?;
-            let mut words = package.split_whitespace();
-            let name = words.next()?.to_owned();
-            let version = words.next()?.strip_prefix('v')?.to_owned();
-            // An old form has a slash for OR.
-            let licence = licence.trim_end_matches("(*)").trim().replace('/', " OR ");
-            Some(Part {
-                name,
-                version,
-                licence,
-            })
-        })
-        .collect()
-}
-
-/// The sum of each crate that has one in the lock file, by name and version.
-fn sums(lock: &str) -> BTreeMap<(String, String), String> {
-    let mut sums = BTreeMap::new();
-    for block in lock.split("[[package]]") {
-        let value = |key: &str| {
-            let start = format!("{key} = \"");
-            let line = block.lines().find_map(|line| line.strip_prefix(&start))?;
-            line.strip_suffix('"').map(ToOwned::to_owned)
+    let mut tree = cargo::command();
+    tree.current_dir(&top)
+        .args(["tree", "--locked", "--workspace"])
+        .args(["--depth=0", "--prefix=none"]);
+    for member in members(&String::from_utf8_lossy(&printed(tree)?)) {
+        let own = match member.strip_prefix(&top) {
+            Ok(below) => mirror.join(below),
+            Err(_) => continue,
         };
-        if let (Some(name), Some(version), Some(sum)) =
-            (value("name"), value("version"), value("checksum"))
-        {
-            sums.insert((name, version), sum);
-        }
-    }
-    sums
-}
-
-fn list(
-    program: &str,
-    parts: &BTreeSet<Part>,
-    sums: &BTreeMap<(String, String), String>,
-) -> String {
-    let mut text = format!(
-        "{{\n  \"bomFormat\": \"CycloneDX\",\n  \"specVersion\": \"1.5\",\n  \"version\": 1,\n  \"metadata\": \
-         {{\"component\": {{\"type\": \"application\", \"name\": {}, \"version\": {}}}}},\n  \"components\": [",
-        quoted(program),
-        quoted(VERSION)
-    );
-    for (index, part) in parts.iter().enumerate() {
-        let Part {
-            name,
-            version,
-            licence,
-        } = part;
-        let place = quoted(&format!("pkg:cargo/{name}@{version}"));
-        let comma = if index == 0 { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "{comma}\n    {{\"type\": \"library\", \"bom-ref\": {place}, \"name\": {}, \"version\": {}, \"purl\": {place}",
-            quoted(name),
-            quoted(version)
-        );
-        if !licence.is_empty() {
-            let _ = write!(
-                text,
-                ", \"licenses\": [{{\"expression\": {}}}]",
-                quoted(licence)
-            );
-        }
-        if let Some(sum) = sums.get(&(name.clone(), version.clone())) {
-            let _ = write!(
-                text,
-                ", \"hashes\": [{{\"alg\": \"SHA-256\", \"content\": {}}}]",
-                quoted(sum)
-            );
-        }
-        text.push('}');
-    }
-    text.push_str("\n  ]\n}\n");
-    text
-}
-
-/// A string of JSON.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            letter if u32::from(letter) < 0x20 => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
+        copy(&member.join("Cargo.toml"), &own.join("Cargo.toml"))?;
+        for folder in SOURCES {
+            let (source, link) = (member.join(folder), own.join(folder));
+            if source.is_dir() {
+                symlink(&source, &link).map_err(Failure::at(&link))?;
             }
-            letter => quoted.push(letter),
         }
     }
-    quoted.push('"');
-    quoted
+    Ok(())
+}
+
+/// The list of a package's program, made in the mirror.
+pub(crate) fn of(mirror: &Path, package: &Package, date: u64) -> Outcome<String> {
+    let mut command = cargo::command();
+    command
+        .env("SOURCE_DATE_EPOCH", date.to_string())
+        .args(["cyclonedx", "--format=json", "--spec-version=1.5"])
+        .args(["--describe=binaries", "--no-build-deps", "--manifest-path"])
+        .arg(mirror.join("Cargo.toml"));
+    if !package.default_features {
+        command.arg("--no-default-features");
+    }
+    succeed(command)?;
+    let list = format!("{}_bin.cdx.json", package.name);
+    let file = mirror.join(package.folder).join(list);
+    let list = fs::read_to_string(&file).map_err(Failure::at(&file))?;
+    without_place(&list, package.folder)
+        .ok_or_else(|| Failure::new(format!("{}: names no {}", file.display(), package.folder)))
+}
+
+/// The directories in what `cargo tree` says of our own packages: `netsocket-client v0.1.0 (/somewhere/client)`.
+fn members(tree: &str) -> Vec<PathBuf> {
+    let places = tree.lines().filter_map(|line| {
+        let (_, place) = line.split_once(" (")?;
+        Some(PathBuf::from(place.strip_suffix(')')?))
+    });
+    places.collect()
+}
+
+/// Copies a file of cargo, a manifest without what only tests need.
+fn copy(from: &Path, to: &Path) -> Outcome {
+    let text = fs::read_to_string(from).map_err(Failure::at(from))?;
+    write(to, without_tests(&text).as_bytes())
+}
+
+fn without_tests(manifest: &str) -> String {
+    let mut kept = true;
+    let lines = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            kept = !line.contains("dev-dependencies");
+        }
+        kept
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The list without the place of the workspace, which stands in the name of every package of ours:
+/// `path+file:///somewhere/client#netsocket-client@0.1.0`.
+fn without_place(list: &str, folder: &str) -> Option<String> {
+    const LOCAL: &str = "path+file://";
+    let mut names = list.split(LOCAL).skip(1);
+    let place = names.find_map(|name| {
+        let (path, _) = name.split_once('#')?;
+        path.strip_suffix(folder)
+    })?;
+    Some(list.replace(&format!("{LOCAL}{place}"), &format!("{LOCAL}/")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TREE: &str = "netsocket-x v0.1.0 (/somewhere)|MIT OR Apache-2.0\ntokio v1.54.0|MIT\n\
-                        bytes v1.12.0|MIT/Apache-2.0\ntokio v1.54.0|MIT (*)\n";
-    const LOCK: &str = "version = 4\n\n[[package]]\nname = \"tokio\"\nversion = \"1.54.0\"\nchecksum = \"abc\"\n\
-                        dependencies = [\n \"bytes\",\n]\n\n[[package]]\nname = \"netsocket-x\"\nversion = \"0.1.0\"\n";
-
     #[test]
-    fn every_part_stands_once_with_licence_and_sum() {
-        let parts = parts(TREE);
-        let names: Vec<_> = parts
-            .iter()
-            .map(|part| (part.name.as_str(), part.licence.as_str()))
-            .collect();
-        let expected = [
-            ("bytes", "MIT OR Apache-2.0"),
-            ("netsocket-x", "MIT OR Apache-2.0"),
-            ("tokio", "MIT"),
-        ];
-        assert_eq!(names, expected);
-        let sums = sums(LOCK);
-        assert_eq!(sums.len(), 1);
-        let text = list("x", &parts, &sums);
-        let tokio = text
-            .lines()
-            .find(|line| line.contains("\"tokio\""))
-            .unwrap();
-        assert!(
-            tokio.contains("pkg:cargo/tokio@1.54.0") && tokio.contains("\"content\": \"abc\""),
-            "{tokio}"
-        );
-        assert!(!text.contains("/somewhere"), "{text}");
+    fn our_own_packages_are_where_cargo_says() {
+        let tree = "a v0.1.0 (/x y/a)\n\nb v0.1.0 (/x y/a/b)\n";
+        assert_eq!(members(tree), [Path::new("/x y/a"), Path::new("/x y/a/b")]);
     }
 
     #[test]
-    fn strings_of_json() {
-        assert_eq!(quoted("a\"b\\c\n"), "\"a\\\"b\\\\c\\u000a\"");
+    fn tests_bring_nothing_along() {
+        let manifest =
+            "[dependencies]\na = \"1\"\n\n[dev-dependencies]\nb = \"1\"\n\n[[bin]]\nname = \"x\"\n";
+        assert_eq!(
+            without_tests(manifest),
+            "[dependencies]\na = \"1\"\n\n[[bin]]\nname = \"x\"\n"
+        );
+    }
+
+    #[test]
+    fn a_list_does_not_tell_where_it_was_made() {
+        let list = "path+file:///x/a/b#b@1 path+file:///x/a#a@1 registry+https://y#c@1 path+file:///x/a#a@1 bin-target-0";
+        assert_eq!(
+            without_place(list, "a").unwrap(),
+            "path+file:///a/b#b@1 path+file:///a#a@1 registry+https://y#c@1 path+file:///a#a@1 bin-target-0"
+        );
+        assert_eq!(without_place("registry+https://y#c@1", "a"), None);
     }
 }

@@ -66,10 +66,15 @@ fn settings_are_what_their_programs_read(_: &World) {
 }
 
 fn quoted_lines_are_in_their_files(_: &World) {
-    let configuration = files::text("infra/keepalived/keepalived.conf");
+    let configurations: Vec<_> = ["infra/keepalived", "infra/anycast"]
+        .iter()
+        .flat_map(|folder| files::below(&files::path(folder)))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
     for (document, block) in blocks("text") {
+        let mut texts = configurations.iter();
         assert!(
-            configuration.contains(block.trim_end()),
+            texts.any(|text| text.contains(block.trim_end())),
             "{document}:\n{block}"
         );
     }

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod anycast;
 mod bad_input;
 mod balance;
 mod commands;
@@ -114,6 +115,7 @@ impl Test {
 /// Every test.
 fn all() -> Vec<Test> {
     let tests = [
+        anycast::tests(),
         bad_input::tests(),
         balance::tests(),
         commands::tests(),

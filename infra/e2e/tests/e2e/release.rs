@@ -1,6 +1,6 @@
 //! What `cargo xtask dist` makes: the same bytes each time, complete, and Debian packages that come, work and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +19,7 @@ crate::tests![
     the_tarball_is_complete,
     #[needs(Release)]
     packages_come_work_and_go,
+    a_missing_tool_is_named,
 ];
 
 /// The names and bytes of all that was made.
@@ -129,10 +130,69 @@ fn assert_parts(program: &str, text: &str) {
     assert_eq!(tokio["purl"], format!("pkg:cargo/tokio@{version}"));
     assert_eq!(tokio["licenses"][0]["expression"], "MIT");
     assert_eq!(tokio["hashes"][0]["content"].as_str().unwrap().len(), 64);
-    assert!(
-        parts.iter().all(|part| part["name"] != "libtest-mimic"),
-        "tests are no part"
+    let named = |name: &str| parts.iter().any(|part| part["name"] == name);
+    for test in ["libtest-mimic", "proptest", "rcgen"] {
+        assert!(!named(test), "{program}: tests are no part");
+    }
+    let stores = program == "netsocket-collector";
+    assert_eq!(named("influxdb2"), stores, "{program}");
+    // Our own packages are named by their places in the project, wherever that is.
+    for name in text.split("path+file:///").skip(1) {
+        let (place, _) = name.split_once('#').unwrap();
+        assert!(files::path(place).join("Cargo.toml").is_file(), "{place}");
+    }
+    let listed = parts.iter().map(|part| {
+        let word = |key: &str| part[key].as_str().unwrap().to_owned();
+        (word("name"), word("version"))
+    });
+    let own = list["metadata"]["component"]["bom-ref"].as_str().unwrap();
+    let (_, own) = own.rsplit_once('#').unwrap();
+    let (own, version) = own.split_once('@').unwrap();
+    let listed: BTreeSet<_> = listed
+        .chain([(own.to_owned(), version.to_owned())])
+        .collect();
+    let left_out: Vec<_> = linked(own).difference(&listed).cloned().collect();
+    assert_eq!(left_out, [], "{program}");
+}
+
+/// What cargo links into the programs of a package, tests and build scripts left out: names and versions.
+fn linked(package: &str) -> BTreeSet<(String, String)> {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--manifest-path"])
+        .arg(files::path("Cargo.toml"))
+        .args(["--package", package, "--edges", "normal"])
+        .args(["--prefix", "none", "--format", "{p}"]);
+    let tree = String::from_utf8(tool::output(&mut tree)).unwrap();
+    let lines = tree.lines().map(|line| {
+        let mut words = line.split(' ');
+        let name = words.next().unwrap();
+        let version = words.next().unwrap().strip_prefix('v').unwrap();
+        (name.to_owned(), version.to_owned())
+    });
+    lines.collect()
+}
+
+/// Nothing is built, nor begun, where a tool is missing: one line tells what to type.
+fn a_missing_tool_is_named(_: &World) {
+    let (home, out) = (Scratch::new("no-tools"), Scratch::new("no-release"));
+    let mut dist = clean_command(release::xtask());
+    dist.env("CARGO", env!("CARGO"))
+        .env("CARGO_HOME", home.path())
+        .env("PATH", "/usr/bin:/bin")
+        .args(["dist", "--out"])
+        .arg(out.path());
+    let output = dist.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), said.lines().count()),
+        (Some(1), 1),
+        "{said}"
     );
+    for tool in ["cargo-deb", "cargo-cyclonedx"] {
+        let install = format!("{tool} (cargo install --locked {tool}@");
+        assert!(said.contains(&install), "{said}");
+    }
+    assert_eq!(files::below(out.path()), Vec::<PathBuf>::new());
 }
 
 /// The one file of that ending.
@@ -172,6 +232,20 @@ fn packages_come_work_and_go(world: &World) {
         .filter(|file| file.extension().is_some_and(|kind| kind == "deb"))
         .collect();
     tool::output(dpkg(root.path(), &["--install"]).args(&packages));
+
+    // All files of the tarball are there.
+    let listed = tool::output(
+        tool::tool("tar")
+            .arg("-tzf")
+            .arg(only(world.release(), ".tar.gz")),
+    );
+    for name in String::from_utf8(listed).unwrap().lines() {
+        let (_, name) = name.split_once('/').unwrap();
+        assert!(
+            name == "SHA256SUMS" || root.path().join(name).exists(),
+            "{name}"
+        );
+    }
 
     // Users are made, programs start with what was installed, and a change to settings is kept.
     let users = fs::read_to_string(root.path().join("etc/passwd")).unwrap();

@@ -1,4 +1,4 @@
-//! `infra/systemd`: units without a mistake, hardened to a figure, with the calls that the programs make let through.
+//! The units of `infra`: without a mistake, hardened to a figure, with the calls that the programs make let through.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,6 +24,9 @@ crate::tests![
 
 const UNITS: &str = "infra/systemd";
 
+/// Of those who share an address, with the scripts that they start.
+const ANYCAST: &str = "infra/anycast";
+
 /// The most that `systemd-analyze security` may say of a service, in tenths; 100 is the worst.
 const EXPOSURE: u32 = 19;
 
@@ -33,7 +36,11 @@ fn units() -> (Scratch, Vec<String>) {
     let programs = Program::Balancer.path();
     let programs = format!("{}/netsocket-", programs.parent().unwrap().display());
     let mut names = Vec::new();
-    for file in files::below(&files::path(UNITS)) {
+    let scripts = format!("{}/", files::path(ANYCAST).display());
+    for file in [UNITS, ANYCAST]
+        .iter()
+        .flat_map(|folder| files::below(&files::path(folder)))
+    {
         let name = file.file_name().unwrap().to_str().unwrap();
         if ![".service", ".socket", ".target"]
             .iter()
@@ -41,14 +48,15 @@ fn units() -> (Scratch, Vec<String>) {
         {
             continue;
         }
-        let text = files::text(&format!("{UNITS}/{name}"));
+        let text = std::fs::read_to_string(&file).unwrap();
         let text = text.replace("/usr/bin/netsocket-", &programs);
+        let text = text.replace("/usr/lib/netsocket/", &scripts);
         dir.write(name, &text);
         let name = name.replace("@.", "@server.");
         dir.write(&name, &text);
         names.push(name);
     }
-    assert_eq!(names.len(), 5, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
     (dir, names)
 }
 

@@ -71,7 +71,7 @@ impl Pair {
     }
 }
 
-fn balancer(machine: &Machine, settings: &str) -> Process {
+pub(crate) fn balancer(machine: &Machine, settings: &str) -> Process {
     let dir = Scratch::new(&machine.name);
     let file = dir.write("balancer.toml", settings);
     let mut command = machine.command(Program::Balancer.path());
@@ -99,7 +99,7 @@ fn keepalived(machine: &Machine) -> Process {
 /// The documented file with what is different here: the address, and where the program is.
 fn settings() -> String {
     let program = Program::Balancer.path_for_everybody();
-    let swap = [
+    let swaps = [
         (SHARED.0, SHARED.1),
         ("/usr/bin/netsocket-balancer", program.to_str().unwrap()),
         // The settings are the test's; the admin address is that of the file.
@@ -108,12 +108,21 @@ fn settings() -> String {
         // The test's copy of the program is in a directory that others may write to.
         ("enable_script_security", ""),
     ];
-    let mut text = files::text(KEEPALIVED);
-    for (documented, here) in swap {
-        assert!(text.contains(documented), "{KEEPALIVED}: {documented}");
-        text = text.replace(documented, here);
-    }
-    text
+    files::text_with(KEEPALIVED, &swaps)
+}
+
+/// Three file servers, and the documented settings of a balancer with their addresses.
+pub(crate) fn file_servers(lan: &mut Lan, world: &World) -> ([(Process, Machine); 3], String) {
+    let servers = NAMES.map(|name| file_server(lan, name, world));
+    let [one, two, three] = servers
+        .each_ref()
+        .map(|(_, machine)| machine.address.to_string());
+    let swaps = [
+        ("192.0.2.21", one.as_str()),
+        ("192.0.2.22", &two),
+        ("192.0.2.23", &three),
+    ];
+    (servers, files::text_with(BALANCER, &swaps))
 }
 
 fn file_server(lan: &mut Lan, name: &str, world: &World) -> (Process, Machine) {
@@ -128,14 +137,7 @@ fn file_server(lan: &mut Lan, name: &str, world: &World) -> (Process, Machine) {
 
 fn a_dead_balancer_is_replaced(world: &World) {
     let mut lan = Lan::new();
-    let servers = NAMES.map(|name| file_server(&mut lan, name, world));
-    let mut text = files::text(BALANCER);
-    for ((_, machine), documented) in servers.iter().zip(["21", "22", "23"]) {
-        text = text.replace(
-            &format!("192.0.2.{documented}"),
-            &machine.address.to_string(),
-        );
-    }
+    let (_servers, text) = file_servers(&mut lan, world);
     let machines = ["balancer1", "balancer2"].map(|name| lan.machine(name));
     let [mut first, mut second] = machines.map(|machine| Pair::start(machine, &text));
     let laptop = lan.machine("laptop");
