@@ -20,7 +20,7 @@ pub(super) const CLUSTERS: &[&str] = &["kubectl", "minikube", "kind"];
 pub(super) const PACKAGES: &[&str] = &["apt", "tar", "sudoedit"];
 
 /// What is told to units, and the line that a unit needs for it.
-const VERBS: [(&str, &[&str]); 8] = [
+const VERBS: [(&str, &[&str]); 9] = [
     ("daemon-reload", &[]),
     ("edit", &[]),
     ("enable", &["[Install]"]),
@@ -29,6 +29,7 @@ const VERBS: [(&str, &[&str]); 8] = [
     ("restart", &[]),
     ("start", &[]),
     ("status", &[]),
+    ("stop", &[]),
 ];
 
 /// Units of other packages: of Debian's bird2.
