@@ -262,7 +262,7 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
     },
     CommandSpec {
         name: "archive",
-        arguments: "[NAME|GLOB] [OPTION]... [-o FILE|-] [--extract DIR]",
+        arguments: "[NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
         about: "one archive of the files that find would list",
         details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
                   local directory. Inside, files stand under their paths below the server's root.",

@@ -58,27 +58,6 @@ pub fn yaml(from: &str, text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{from}: {error}"))
 }
 
-/// The fenced blocks of a Markdown file whose language is `language`, without their fences.
-#[must_use]
-pub fn blocks(markdown: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}");
-    let mut blocks = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    for line in markdown.lines() {
-        let indent = line.len() - line.trim_start().len();
-        match &mut open {
-            None if line.trim() == fence => open = Some((indent, String::new())),
-            None => {}
-            Some(_) if line.trim() == "```" => blocks.extend(open.take().map(|(_, text)| text)),
-            Some((indent, text)) => {
-                text.push_str(line.get(*indent..).unwrap_or_default());
-                text.push('\n');
-            }
-        }
-    }
-    blocks
-}
-
 /// The files below a folder, sorted.
 ///
 /// # Panics

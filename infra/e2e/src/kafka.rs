@@ -267,6 +267,17 @@ fn java(jars: &Path) -> Command {
     command
 }
 
+/// A script that starts one of Kafka's programs, as those in a release do.
+///
+/// # Panics
+/// Where that release cannot be had.
+#[must_use]
+pub fn script(release: Release, class: &str) -> String {
+    let jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
+    let jars = jars.display();
+    format!("#!/bin/sh\nexec java {HEAP} -cp '{jars}/*' {class} \"$@\"\n")
+}
+
 fn storage(jars: &Path, words: &[&str]) -> String {
     let mut command = java(jars);
     command.arg("kafka.tools.StorageTool").args(words);

@@ -169,7 +169,9 @@ impl Machine {
     pub fn command_as(&self, user: Option<(u32, u32)>, program: impl AsRef<Path>) -> Command {
         let mut command = clean_command("nsenter");
         let target = self.holder.id().to_string();
-        command.args(["--target", &target, "--net", "--mount", "--uts", "--root"]);
+        command.args([
+            "--target", &target, "--net", "--mount", "--uts", "--root", "--wd",
+        ]);
         if let Some((user, group)) = user {
             command.arg(format!("--setuid={user}"));
             command.arg(format!("--setgid={group}"));

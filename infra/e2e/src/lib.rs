@@ -3,8 +3,8 @@
 //!
 //! Owns: processes and their logs ([`process`], `reaper`), the set-up of file servers behind a balancer ([`fleet`]),
 //! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
-//! written from the description of the old system alone ([`old_client`]), what Grafana makes of our files ([`grafana`]), and the
-//! peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
+//! written from the description of the old system alone ([`old_client`]), what Grafana makes of our files ([`grafana`]), what
+//! documents tell people to type ([`markdown`], [`console`], [`shell`]), and the peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
 //! `tests/e2e`. Nothing in here uses the code under test.
 //!
 //! Every server binds port 0 and tells its address in its log. [`eventually()`] is the only place that waits.
@@ -22,6 +22,7 @@ pub mod archive;
 pub mod browser;
 pub mod client;
 pub mod compose;
+pub mod console;
 pub mod dns;
 pub mod docker;
 pub mod dockerfile;
@@ -36,10 +37,12 @@ pub mod kafka;
 pub mod kubernetes;
 pub mod lan;
 pub mod loopback;
+pub mod markdown;
 pub mod metrics;
 pub mod netns;
 pub mod new_wire;
 pub mod old_client;
+pub mod options;
 pub mod oracle;
 pub mod process;
 pub mod program;
@@ -48,6 +51,7 @@ mod reaper;
 pub mod release;
 pub mod requirement;
 pub mod scratch;
+pub mod shell;
 pub mod slow_link;
 pub mod tool;
 pub mod tree;

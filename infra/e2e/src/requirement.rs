@@ -13,8 +13,10 @@ pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 pub enum Requirement {
     /// Rights to make a network namespace.
     Root,
-    /// The tool that makes certificates.
-    Openssl,
+    /// What pages are followed with: machines, `curl` and `openssl`.
+    Followed,
+    /// The same, Kafka and an InfluxDB server.
+    FollowedWithStack,
     /// Chromium.
     Browser,
     /// HAProxy and nginx.
@@ -63,10 +65,10 @@ impl Requirement {
     pub fn check(self) -> Result<(), String> {
         match self {
             Self::Root => root(),
-            Self::Openssl => {
-                in_path("openssl").ok_or("`openssl` is not installed")?;
-                Ok(())
-            }
+            Self::Followed => lan().and_then(|()| all_in_path(&["curl", "openssl"])),
+            Self::FollowedWithStack => Self::Followed
+                .check()
+                .and_then(|()| Self::KafkaAndInflux.check()),
             Self::Browser => browser::program().map(drop),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
@@ -117,7 +119,8 @@ impl Requirement {
     pub fn label(self) -> &'static str {
         match self {
             Self::Root => "root",
-            Self::Openssl => "openssl",
+            Self::Followed => "followed",
+            Self::FollowedWithStack => "followed+kafka+influxdb",
             Self::Browser => "browser",
             Self::Peers => "peers",
             Self::Kafka => "kafka",

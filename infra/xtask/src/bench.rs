@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use crate::{Failure, Outcome, cargo};
 
 /// Runs the benchmark with these words; its exit code is ours.
-pub(crate) fn run(words: &[&str]) -> Outcome<ExitCode> {
+pub(crate) fn run(words: &[String]) -> Outcome<ExitCode> {
     cargo::run(
         &[
             "build",

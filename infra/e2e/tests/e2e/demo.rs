@@ -30,18 +30,38 @@ crate::tests![
 const BALANCER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8404);
 /// The demo builds release first, which takes minutes where nothing is built.
-const BUILD: Duration = Duration::from_secs(20 * 60);
+pub(crate) const BUILD: Duration = Duration::from_secs(20 * 60);
 /// Marks the processes of one demo.
 const MARKER: &str = "E2E_DEMO";
 
 /// A demo that is not started yet: its temporary directory, and what marks its processes.
-struct Demo {
-    temporary: Scratch,
-    command: Command,
+pub(crate) struct Demo {
+    pub(crate) temporary: Scratch,
+    pub(crate) command: Command,
 }
 
 impl Demo {
     fn over(root: PathBuf, flags: &[&str]) -> Self {
+        let mut demo = Self::new(&[root.to_str().unwrap()]);
+        demo.command.args(flags);
+        demo
+    }
+
+    /// Over the sample tree, by somebody whose home is there.
+    pub(crate) fn at_home(home: &Scratch, words: &[&str]) -> Self {
+        let mut demo = Self::new(words);
+        // Cargo's own homes stay where they are.
+        for (name, usual) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let known = std::env::var_os(name).map(PathBuf::from);
+            let usual = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(usual));
+            demo.command
+                .envs(known.or(usual).map(|place| (name, place)));
+        }
+        demo.command.env("HOME", home.path());
+        demo
+    }
+
+    fn new(words: &[&str]) -> Self {
         let temporary = Scratch::new("demo");
         let mut command = Command::new("unshare");
         for (name, _) in std::env::vars_os() {
@@ -56,12 +76,11 @@ impl Demo {
         command
             .arg(Program::Client.path().with_file_name("xtask"))
             .arg("demo")
-            .arg(root)
-            .args(flags);
+            .args(words);
         Self { temporary, command }
     }
 
-    fn start(self) -> (Process, Scratch) {
+    pub(crate) fn start(self) -> (Process, Scratch) {
         let mut process = Process::start("demo", self.command, Scratch::new("demo-log"));
         eventually(BUILD, "the demo", || {
             assert!(!process.has_ended(), "the demo ended: {}", process.log());

@@ -1,19 +1,19 @@
 //! The blocks in the documents about deployment: settings are read by the programs that they are for, units by systemd,
-//! manifests by kustomize, commands by a shell, and every file and task that is named exists.
+//! manifests by kustomize.
 
 use std::path::Path;
 
 use e2e::kubernetes::{Objects, render};
+use e2e::markdown::Document;
 use e2e::process::{Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, files, release, tool};
+use e2e::{PATIENCE, files, tool};
 
 use crate::world::World;
 
 crate::tests![
     settings_are_what_their_programs_read,
-    commands_are_what_a_shell_reads,
     quoted_lines_are_in_their_files,
     #[needs(Systemd)]
     drop_ins_fit_their_units,
@@ -30,9 +30,9 @@ const DOCUMENTS: [&str; 4] = [
 
 /// Every block of a language, with the document that it is in.
 fn blocks(language: &str) -> Vec<(&'static str, String)> {
-    let found = DOCUMENTS.iter().flat_map(|document| {
-        let blocks = files::blocks(&files::text(document), language);
-        blocks.into_iter().map(|block| (*document, block))
+    let found = DOCUMENTS.iter().flat_map(|name| {
+        let texts = Document::read(*name).texts(language).into_iter();
+        texts.map(|text| (*name, text))
     });
     let found: Vec<_> = found.collect();
     assert!(!found.is_empty(), "no {language} in {DOCUMENTS:?}");
@@ -65,42 +65,6 @@ fn settings_are_what_their_programs_read(_: &World) {
     }
 }
 
-fn commands_are_what_a_shell_reads(_: &World) {
-    let usage = tool::output(&mut clean_command(release::xtask()));
-    let usage = String::from_utf8(usage).unwrap();
-    for (document, block) in blocks("sh") {
-        let dir = Scratch::new("documented");
-        tool::output(tool::tool("bash").arg("-n").arg(dir.write("x.sh", &block)));
-        for word in block
-            .split_whitespace()
-            .filter(|word| word.starts_with("infra/"))
-        {
-            assert!(files::path(word).exists(), "{word}");
-        }
-        for line in block.lines() {
-            if let Some(task) = line.trim().strip_prefix("cargo xtask ") {
-                let task = task.split_whitespace().next().unwrap();
-                assert!(
-                    usage.contains(&format!("cargo xtask {task}")),
-                    "{document}: {line}"
-                );
-            }
-            // Further words of a program of ours are a subcommand that it has.
-            if let Some((_, words)) = line.split_once("netsocket-balancer health") {
-                let help = clean_command(Program::Balancer.path())
-                    .args(["health", "--help"])
-                    .output();
-                let help = String::from_utf8(help.unwrap().stdout).unwrap();
-                let flag = words.split([';', ' ']).find(|word| word.starts_with("--"));
-                assert!(
-                    flag.is_none_or(|flag| help.contains(flag)),
-                    "{document}: {line}"
-                );
-            }
-        }
-    }
-}
-
 fn quoted_lines_are_in_their_files(_: &World) {
     let configurations: Vec<_> = ["infra/keepalived", "infra/anycast"]
         .iter()
@@ -113,16 +77,6 @@ fn quoted_lines_are_in_their_files(_: &World) {
             texts.any(|text| text.contains(block.trim_end())),
             "{document}:\n{block}"
         );
-    }
-    // What the documents link to is there.
-    for document in DOCUMENTS {
-        let text = files::text(document);
-        for link in text.split("](").skip(1) {
-            let target = link.split([')', '#']).next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") {
-                assert!(files::path(&format!("docs/{target}")).exists());
-            }
-        }
     }
 }
 

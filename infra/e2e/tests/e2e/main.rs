@@ -26,7 +26,6 @@ mod harness;
 mod influxdb;
 mod kubernetes;
 mod lifecycle;
-mod manual;
 mod old_wire;
 mod page;
 mod prometheus;
@@ -34,12 +33,14 @@ mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
+mod shown;
 mod survival;
 mod systemd;
 mod telemetry;
 mod tls;
 mod transfer;
 mod two_balancers;
+mod typed;
 mod world;
 
 use std::process::ExitCode;
@@ -111,12 +112,8 @@ impl Test {
     }
 }
 
-fn main() -> ExitCode {
-    if harness::is_asked_to_hold() {
-        return harness::hold();
-    }
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
+/// Every test.
+fn all() -> Vec<Test> {
     let tests = [
         anycast::tests(),
         bad_input::tests(),
@@ -134,7 +131,6 @@ fn main() -> ExitCode {
         influxdb::tests(),
         kubernetes::tests(),
         lifecycle::tests(),
-        manual::tests(),
         old_wire::tests(),
         page::tests(),
         prometheus::tests(),
@@ -142,18 +138,33 @@ fn main() -> ExitCode {
         release::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        shown::tests(),
         systemd::tests(),
         survival::tests(),
         telemetry::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
+        typed::tests(),
     ];
+    tests.into_iter().flatten().collect()
+}
+
+/// What the tests are called.
+pub(crate) fn names() -> Vec<&'static str> {
+    all().iter().map(|test| test.name).collect()
+}
+
+fn main() -> ExitCode {
+    if harness::is_asked_to_hold() {
+        return harness::hold();
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
     let world = Arc::new(World::default());
     let mut skipped = Vec::new();
-    let trials = tests
+    let trials = all()
         .into_iter()
-        .flatten()
         .map(|test| test.into_trial(&arguments, &world, &mut skipped))
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);

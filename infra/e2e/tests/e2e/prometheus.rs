@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use e2e::fleet::{Fleet, NAMES, Plan};
+use e2e::markdown::Document;
 use e2e::process::{Process, Ran, clean_command};
 use e2e::requirement::in_path;
 use e2e::scratch::Scratch;
@@ -177,10 +178,7 @@ fn promtool_takes_rules_and_metrics(world: &World) {
     promtool(&["test", "rules", &file(RULE_TESTS)], "");
     // The example of the page, too.
     let dir = Scratch::new("prometheus-example");
-    let example = dir.write(
-        "prometheus.yml",
-        &files::blocks(&files::text(PAGE), "yaml")[0],
-    );
+    let example = dir.write("prometheus.yml", &Document::read(PAGE).texts("yaml")[0]);
     promtool(&["check", "config", &example.display().to_string()], "");
     let mut fleet = fleet(world);
     let server = http::get(admin(&mut fleet, "server"), "/metrics").unwrap();

@@ -1,7 +1,6 @@
-//! TLS and tokens from the client through the balancer to the file servers, and the walk-through of the page about them.
+//! TLS and tokens from the client through the balancer to the file servers.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::Path;
 
 use e2e::client::Client;
@@ -11,7 +10,7 @@ use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::slow_link::SlowLink;
-use e2e::{PATIENCE, archive, eventually, tool, tree};
+use e2e::{PATIENCE, archive, eventually, tree};
 use netsocket_credentials::authority::{Authority, IssuedFiles};
 use rustix::process::Signal;
 
@@ -22,8 +21,6 @@ crate::tests![
     certificates_of_clients_and_a_reload,
     checks_of_servers_with_tls_or_tokens,
     a_download_outlives_its_server_within_tls,
-    #[needs(Openssl)]
-    the_walk_through_of_the_page,
 ];
 
 const TOKEN: &str = "a-token-0123456789abcdef";
@@ -218,59 +215,4 @@ fn a_download_outlives_its_server_within_tls(_: &World) {
     assert_eq!(process.wait(PATIENCE).code(), Some(0), "{}", process.log());
     assert!(process.log().contains("went on"), "{}", process.log());
     assert!(fs::read(&target).unwrap() == noise);
-}
-
-/// The commands of the page, in an empty directory, and then the programs with the files that they have made.
-fn the_walk_through_of_the_page(world: &World) {
-    let page = include_str!("../../../../docs/tls.md");
-    let dir = Scratch::new("walk-through");
-    let mut count = 0;
-    for part in page.split("<!-- run -->\n```sh\n").skip(1) {
-        let (script, _) = part.split_once("```").unwrap();
-        let mut shell = tool::tool("sh");
-        shell.args(["-euc", script]).current_dir(dir.path());
-        tool::output(&mut shell);
-        count += 1;
-    }
-    assert_eq!(count, 4);
-    let files = |name: &str| dir.path().join(name).display().to_string();
-    if tool::is_root() {
-        // The server's user is another here.
-        for name in ["server.key", "tokens"] {
-            fs::set_permissions(files(name), Permissions::from_mode(0o644)).unwrap();
-        }
-    }
-    let mut command = clean_command(Program::Fileserver.path_for_everybody());
-    command
-        .args(["--listen", "127.0.0.1:0", "--name", "walk", "--root"])
-        .arg(world.few_files())
-        .args(["--tls-certificate", &files("server.pem")])
-        .args(["--tls-key", &files("server.key")])
-        .args(["--tls-client-ca", &files("ca.pem")])
-        .args(["--token-file", &files("tokens")])
-        .env("NETSOCKET_LOG_FORMAT", "json");
-    tool::as_server_user(&mut command);
-    let mut server = Process::start("walk", command, Scratch::new("walk"));
-    let address = server.listening("address");
-
-    let client = Client::of(address);
-    let (ca, tokens) = (files("ca.pem"), files("tokens"));
-    let (alice, key) = (files("alice.pem"), files("alice.key"));
-    let flags = [
-        ["--ca-file", &ca],
-        ["--tls-name", "files.example.org"],
-        ["--token-file", &tokens],
-        ["--client-certificate", &alice],
-        ["--client-key", &key],
-    ];
-    let ran = run(&client, &flags.concat(), &["dirlist", "-a"]);
-    assert_eq!(ran.stdout, b"apples\npears\n", "{}", ran.stderr);
-
-    let mut judge = tool::tool("openssl");
-    judge
-        .args(["s_client", "-verify_return_error", "-connect"])
-        .arg(address.to_string())
-        .args(["-CAfile", &ca, "-cert", &alice, "-key", &key]);
-    let said = String::from_utf8(tool::output(&mut judge)).unwrap();
-    assert!(said.contains("Verify return code: 0 (ok)"), "{said}");
 }

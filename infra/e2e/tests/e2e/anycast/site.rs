@@ -307,7 +307,7 @@ impl Site {
 
     /// Looks as the document says whether the router has found all. BFD may be up a little later than BGP.
     pub(super) fn look_at_router(&self) {
-        let blocks = files::blocks(&files::text(DOCUMENT), "sh");
+        let blocks = e2e::markdown::Document::read(DOCUMENT).texts("sh");
         let mut blocks = blocks.iter();
         let block = blocks.find(|block| block.starts_with("# on the router"));
         let commands = self.router_bird.adapt(block.unwrap());

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use e2e::grafana::alerts::{self, CONTACT_POINTS, POLICIES, RULES, Rule};
 use e2e::grafana::board::{self, Board};
 use e2e::grafana::flux::{Choice, Choices, parse_duration, with_choices};
+use e2e::markdown::Document;
 use e2e::process::{Ran, clean_command};
 use e2e::scratch::Scratch;
 use e2e::{PATIENCE, files};
@@ -302,7 +303,7 @@ fn who_is_told() {
 
 /// What the page says to copy is all that Grafana needs, and lies where the files say that it does.
 fn commands_of_the_page() {
-    let commands = &files::blocks(&files::text(PAGE), "sh")[0];
+    let commands = &Document::read(PAGE).texts("sh")[0];
     let machine = Scratch::new("grafana");
     let root = machine.path().display().to_string();
     let script = commands.replace("/etc/grafana", &format!("{root}/etc"));

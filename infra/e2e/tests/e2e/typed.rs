@@ -1,0 +1,340 @@
+//! Every command that README and docs tell people to type, in blocks and set as code, given to whoever knows whether it is right: the
+//! program itself, or the tool that it is for. A program that nobody here judges is a mistake.
+//!
+//! What blocks of a terminal show is compared in [`crate::shown`]; what is followed there is not judged here again.
+
+mod containers;
+mod machines;
+mod programs;
+mod tasks;
+mod tools;
+
+use std::sync::LazyLock;
+
+use e2e::console::{self, Example};
+use e2e::files;
+use e2e::markdown::{Block, Document, documents};
+use e2e::shell::{Call, statements};
+use e2e::tool;
+
+use crate::shown;
+use crate::world::World;
+
+crate::tests![
+    everything_has_a_judge,
+    shells_read_it,
+    tasks_are_known,
+    tools_are_known,
+    #[needs(Root)]
+    our_programs_take_it,
+    #[needs(Followed)]
+    addresses_are_served,
+    #[needs(DockerNetworks)]
+    containers_can_be_made,
+    #[needs(Systemd)]
+    units_are_there,
+    #[needs(Kubernetes)]
+    clusters_have_it,
+    #[needs(Release)]
+    a_release_has_it,
+    #[needs(Prometheus)]
+    rules_are_checked,
+];
+
+/// A command as a reader finds it.
+pub(crate) struct Typed {
+    /// The page, from the root of the project.
+    page: String,
+    line: usize,
+    /// As it is written.
+    text: String,
+    call: Call,
+    /// Set as code: what it cannot do without may be missing.
+    is_named: bool,
+}
+
+/// Why it is wrong.
+type Verdict = Result<(), String>;
+
+/// Blocks in which nothing is typed.
+const OTHER_LANGUAGES: [&str; 8] = [
+    "haproxy", "hex", "ini", "json", "nginx", "text", "toml", "yaml",
+];
+
+/// Pages whose words set as code may be commands of the client's prompt.
+const PROMPT_PAGES: [&str; 3] = ["README.md", "docs/client.md", "docs/transfer.md"];
+
+/// The words that stand for something in a synopsis, and something of that kind.
+const PLACEHOLDERS: [(&str, &str); 12] = [
+    ("CASE", "bulk1"),
+    ("COMMAND", "ls"),
+    ("DATE", "2024-01-01"),
+    ("HOST:PORT", "127.0.0.1:1"),
+    ("ID", "7"),
+    ("MODE", "copy"),
+    ("N", "3"),
+    ("OPTION", ""),
+    ("SIZE1", "1"),
+    ("SIZE2", "2"),
+    ("TIME", "30s"),
+    ("URL", "http://127.0.0.1:1"),
+];
+
+/// All that is typed, page by page.
+static TYPED: LazyLock<Vec<Typed>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    for page in documents() {
+        if page.name == "CHANGELOG.md" {
+            continue;
+        }
+        for block in page.blocks() {
+            in_block(&page, &block, &mut all);
+        }
+        for (line, code) in page.code() {
+            set_as_code(&page, line, &code, &mut all);
+        }
+    }
+    all
+});
+
+fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
+    let place = format!("{}:{}", page.name, block.line);
+    let unreadable = |error: String| -> Vec<_> { panic!("{place}: {error}") };
+    let statements = match block.language {
+        "sh" => statements(&block.text).unwrap_or_else(unreadable),
+        "console" => {
+            let examples = console::examples(&block.text);
+            let examples = examples.unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(
+                examples.iter().all(Example::shows_nothing)
+                    || shown::is_followed(&page.name, block.heading),
+                "{place}: nobody compares what this shows with what comes"
+            );
+            examples
+                .into_iter()
+                .map(|example| example.statement)
+                .collect()
+        }
+        other => {
+            assert!(
+                OTHER_LANGUAGES.contains(&other),
+                "{place}: is {other:?} typed? Commands are in sh or console"
+            );
+            return;
+        }
+    };
+    for statement in statements {
+        if shown::follows(&page.name, block.heading, &statement) {
+            continue;
+        }
+        all.extend(statement.calls.into_iter().map(|call| Typed {
+            page: page.name.clone(),
+            line: block.line,
+            text: statement.text.clone(),
+            call: as_oneself(call),
+            is_named: false,
+        }));
+    }
+}
+
+/// Words set as code are a command if they begin with a program that somebody judges and go on.
+fn set_as_code(page: &Document, line: usize, code: &str, all: &mut Vec<Typed>) {
+    let Ok(statements) = statements(&meant(code)) else {
+        return;
+    };
+    for mut call in statements.into_iter().flat_map(|statement| statement.calls) {
+        if call.words.len() < 2 || call.program().starts_with('-') {
+            continue;
+        }
+        match call.program() {
+            "ctl" | "health" => call.words.insert(0, "netsocket-balancer".to_owned()),
+            name if PROMPT_PAGES.contains(&page.name.as_str())
+                && programs::COMMANDS.contains(&name) =>
+            {
+                call.words.insert(0, "netsocket".to_owned());
+            }
+            _ => {}
+        }
+        let call = as_oneself(call);
+        if is_judged(call.program()) {
+            all.push(Typed {
+                page: page.name.clone(),
+                line,
+                text: code.to_owned(),
+                call,
+                is_named: true,
+            });
+        }
+    }
+}
+
+/// A synopsis as somebody may type it: with all that may be left out, and the first of each choice.
+fn meant(code: &str) -> String {
+    let words = code.split_whitespace().map(|word| {
+        let word = word.replace(['[', ']', '…'], "").replace("...", "");
+        let first = match word.as_str() {
+            "|" => "|",
+            word => word.split('|').next().unwrap_or_default(),
+        };
+        let known = PLACEHOLDERS.iter().find(|(name, _)| *name == first);
+        known.map_or(first, |(_, value)| value).to_owned()
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Without the `sudo` before it.
+fn as_oneself(mut call: Call) -> Call {
+    if call.program() == "sudo" {
+        call.words.remove(0);
+    }
+    call
+}
+
+/// Who judges which programs. Each list is given to one of the tests above.
+const JUDGED: [&[&str]; 9] = [
+    tasks::PROGRAMS,
+    programs::PROGRAMS,
+    containers::PROGRAMS,
+    machines::UNITS,
+    machines::CLUSTERS,
+    machines::PACKAGES,
+    tools::SHELL,
+    tools::HTTP,
+    tools::RULES,
+];
+
+fn is_judged(program: &str) -> bool {
+    JUDGED.iter().any(|programs| programs.contains(&program))
+}
+
+/// Pages that are proved by tests that do what they tell, not as they are typed: the page, the programs, and the tests.
+const PROVED: [(&str, &[&str], &[&str]); 1] = [(
+    "docs/several-balancers.md",
+    &["birdc", "ip", "sysctl"],
+    &["anycast::", "two_balancers::"],
+)];
+
+/// Whether the page of a command has such tests, and they are there.
+fn is_proved(typed: &Typed) -> bool {
+    let is_there = |tests: &&str| crate::names().iter().any(|test| test.starts_with(*tests));
+    let mut proofs = PROVED.iter();
+    proofs.any(|(page, programs, tests)| {
+        *page == typed.page
+            && programs.contains(&typed.call.program())
+            && tests.iter().any(is_there)
+    })
+}
+
+fn everything_has_a_judge(_: &World) {
+    let mut wrong = Vec::new();
+    for typed in TYPED.iter() {
+        if !is_judged(typed.call.program()) && !is_proved(typed) {
+            wrong.push(typed.complaint("nobody judges this program"));
+        }
+        let files = typed
+            .call
+            .words
+            .iter()
+            .filter(|word| word.starts_with("infra/"));
+        let mut lost = files.filter(|file| machines::found(file, &files::path("")).is_empty());
+        wrong.extend(
+            lost.next()
+                .map(|file| typed.complaint(&format!("there is no {file}"))),
+        );
+    }
+    assert!(
+        TYPED.len() > 150,
+        "only {} commands were found",
+        TYPED.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The blocks as they are, loops and all.
+fn shells_read_it(_: &World) {
+    for page in documents() {
+        for block in page.blocks().iter().filter(|block| block.language == "sh") {
+            let mut bash = tool::tool("bash");
+            let output = bash.args(["-n", "-c", &block.text]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{}:{}: {said}",
+                page.name,
+                block.line
+            );
+        }
+    }
+}
+
+impl Typed {
+    fn complaint(&self, why: &str) -> String {
+        let Self {
+            page,
+            line,
+            text,
+            call,
+            ..
+        } = self;
+        format!(
+            "{page}:{line}: {text}\n    {}: {}",
+            call.words.join(" "),
+            why.trim_end()
+        )
+    }
+}
+
+/// What the judge of these programs says of all that is typed of them.
+fn judge(programs: &[&str], judge: impl Fn(&Typed) -> Verdict) {
+    let all = || {
+        TYPED
+            .iter()
+            .filter(|typed| programs.contains(&typed.call.program()))
+    };
+    assert!(all().count() > 0, "nobody types {programs:?}");
+    let wrong: Vec<String> = all()
+        .filter_map(|typed| judge(typed).err().map(|why| typed.complaint(&why)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn tasks_are_known(_: &World) {
+    judge(tasks::PROGRAMS, tasks::judge);
+}
+
+fn our_programs_take_it(_: &World) {
+    judge(programs::PROGRAMS, |typed| {
+        programs::judge(&typed.call, typed.is_named)
+    });
+}
+
+fn containers_can_be_made(_: &World) {
+    judge(containers::PROGRAMS, containers::judge);
+}
+
+fn units_are_there(_: &World) {
+    judge(machines::UNITS, machines::unit);
+}
+
+fn clusters_have_it(_: &World) {
+    judge(machines::CLUSTERS, machines::cluster);
+}
+
+fn a_release_has_it(world: &World) {
+    judge(machines::PACKAGES, |typed| {
+        machines::package(typed, world.release())
+    });
+}
+
+fn tools_are_known(_: &World) {
+    judge(tools::SHELL, tools::shell);
+}
+
+fn addresses_are_served(_: &World) {
+    let collector = tools::Collector::start();
+    judge(tools::HTTP, |typed| collector.answers(typed));
+}
+
+fn rules_are_checked(_: &World) {
+    judge(tools::RULES, tools::rules);
+}

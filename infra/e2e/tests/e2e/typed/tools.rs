@@ -1,0 +1,90 @@
+//! Tools of every system, and of others: their options, and what they are pointed at.
+
+use std::process::Command;
+
+use e2e::influx::TOKEN;
+use e2e::process::{Process, Ran, clean_command};
+use e2e::program::Program;
+use e2e::scratch::Scratch;
+use e2e::{PATIENCE, files, netns, requirement, tool};
+
+use super::machines::help;
+use super::{Typed, Verdict};
+
+/// Tools that are typed beside ours; what they do is shown by the pages that are followed.
+pub(super) const SHELL: &[&str] = &[
+    "cat", "cp", "export", "id", "install", "kill", "mkdir", "pgrep", "pidof", "printf", "rm",
+    "sleep", "ssh", "stat", "tee", "ulimit", "usermod", "openssl",
+];
+pub(super) const HTTP: &[&str] = &["curl"];
+pub(super) const RULES: &[&str] = &["promtool"];
+
+/// It is there, and its help knows the long options.
+pub(super) fn shell(typed: &Typed) -> Verdict {
+    let name = typed.call.program();
+    let mut bash = tool::tool("bash");
+    let is_known = bash
+        .args(["-c", "type \"$0\" > /dev/null", name])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !is_known {
+        let is_skipped = !requirement::stack_is_required();
+        return is_skipped
+            .then_some(())
+            .ok_or("there is no such tool".to_owned());
+    }
+    let long = |word: &&String| word.starts_with("--") && word.len() > 2;
+    let mut options = typed.call.arguments().iter().filter(long).peekable();
+    if options.peek().is_none() {
+        return Ok(());
+    }
+    let help = help(name);
+    match options.find(|option| !help.contains(option.split('=').next().unwrap_or_default())) {
+        Some(option) => Err(format!("{option} is no option")),
+        None => Ok(()),
+    }
+}
+
+/// A collector at its documented address, in a network of its own. It has nobody to read from, and says so.
+pub(super) struct Collector(Process);
+
+impl Collector {
+    pub(super) fn start() -> Self {
+        let mut command = netns::isolated(clean_command("unshare"));
+        command
+            .env("INFLUXDB_TOKEN", TOKEN)
+            .arg(Program::Collector.path());
+        let mut process = Process::start("collector", command, Scratch::new("collector"));
+        process.logs("collecting");
+        Self(process)
+    }
+
+    /// What is typed is run, and finds something there.
+    pub(super) fn answers(&self, typed: &Typed) -> Verdict {
+        let ran = netns::inside(self.0.id(), || {
+            let mut command = clean_command(typed.call.program());
+            command.args(["--output", "/dev/null", "--write-out", "%{http_code}"]);
+            Ran::of(with_arguments(command, typed), PATIENCE)
+        });
+        match (ran.code, ran.stdout.as_slice()) {
+            (Some(0), b"200" | b"503") => Ok(()),
+            (_, status) => Err(format!("{}: {}", status.escape_ascii(), ran.stderr)),
+        }
+    }
+}
+
+fn with_arguments(mut command: Command, typed: &Typed) -> Command {
+    command.args(typed.call.arguments());
+    command
+}
+
+/// Beside the files that are shipped.
+pub(super) fn rules(typed: &Typed) -> Verdict {
+    let mut command = with_arguments(clean_command(typed.call.program()), typed);
+    command.current_dir(files::path("infra/prometheus"));
+    let ran = Ran::of(command, PATIENCE);
+    match ran.code {
+        Some(0) => Ok(()),
+        _ => Err(ran.stderr),
+    }
+}
