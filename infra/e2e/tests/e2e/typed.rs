@@ -331,8 +331,8 @@ fn tools_are_known(_: &World) {
 }
 
 fn addresses_are_served(_: &World) {
-    let collector = tools::Collector::start();
-    judge(tools::HTTP, |typed| collector.answers(typed));
+    let asked = tools::Asked::start();
+    judge(tools::HTTP, |typed| asked.answers(typed));
 }
 
 fn rules_are_checked(_: &World) {

@@ -50,6 +50,9 @@ fn cargo(name: &str, words: &[String]) -> Verdict {
             .unwrap_or(words.len()),
     );
     let (given, rest) = options::cut(&help, own)?;
+    if name == "install" {
+        return installed(rest);
+    }
     if !rest.is_empty() {
         return Err(format!("{rest:?} is for nobody"));
     }
@@ -70,6 +73,20 @@ fn cargo(name: &str, words: &[String]) -> Verdict {
     {
         Some(filter) => Err(format!("no test is called {filter}")),
         None => Ok(()),
+    }
+}
+
+/// What is installed by hand is what CI installs, version and all.
+fn installed(packages: &[String]) -> Verdict {
+    let script = files::text(".ci/run");
+    let mut installs = script.lines().filter(|line| line.contains("cargo install"));
+    let is_there = |package: &String| {
+        let ends = format!(" {package}");
+        installs.any(|line| line.ends_with(&ends))
+    };
+    match packages.is_empty() || !packages.iter().all(is_there) {
+        true => Err("CI installs something else".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tools of every system, and of others: their options, and what they are pointed at.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use e2e::influx::TOKEN;
@@ -45,10 +46,15 @@ pub(super) fn shell(typed: &Typed) -> Verdict {
     }
 }
 
-/// A collector at its documented address, in a network of its own. It has nobody to read from, and says so.
-pub(super) struct Collector(Process);
+/// Who is asked: a collector at its documented address, in a network of its own, which has nobody to read from and says
+/// so; and a balancer whose admin HTTP is a unix socket.
+pub(super) struct Asked {
+    collector: Process,
+    socket: PathBuf,
+    _balancer: Process,
+}
 
-impl Collector {
+impl Asked {
     pub(super) fn start() -> Self {
         let mut command = netns::isolated(clean_command("unshare"));
         command
@@ -56,16 +62,37 @@ impl Collector {
             .arg(Program::Collector.path());
         let mut process = Process::start("collector", command, Scratch::new("collector"));
         process.logs("collecting");
-        Self(process)
+        let dir = Scratch::new("balancer");
+        let socket = dir.path().join("admin.sock");
+        let mut command = clean_command(Program::Balancer.path());
+        command
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--backend",
+                "mirror1=127.0.0.1:1",
+                "--admin",
+            ])
+            .arg(format!("unix:{}", socket.display()));
+        let mut balancer = Process::start("balancer", command, dir);
+        balancer.logs("listening");
+        Self {
+            collector: process,
+            socket,
+            _balancer: balancer,
+        }
     }
 
     /// What is typed is run, and finds something there.
     pub(super) fn answers(&self, typed: &Typed) -> Verdict {
-        let ran = netns::inside(self.0.id(), || {
-            let mut command = clean_command(typed.call.program());
-            command.args(["--output", "/dev/null", "--write-out", "%{http_code}"]);
-            Ran::of(with_arguments(command, typed), PATIENCE)
-        });
+        let mut command = clean_command(typed.call.program());
+        command.args(["--output", "/dev/null", "--write-out", "%{http_code}"]);
+        let mut command = with_arguments(command, typed);
+        if typed.call.words.iter().any(|word| word == "--unix-socket") {
+            // The last one counts.
+            command.arg("--unix-socket").arg(&self.socket);
+        }
+        let ran = netns::inside(self.collector.id(), || Ran::of(command, PATIENCE));
         match (ran.code, ran.stdout.as_slice()) {
             (Some(0), b"200" | b"503") => Ok(()),
             (_, status) => Err(format!("{}: {}", status.escape_ascii(), ran.stderr)),
