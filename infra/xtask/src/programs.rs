@@ -22,6 +22,10 @@ const LINKER: &str = "netsocket-linker";
 /// Says to this program that it is that.
 const STATIC: &str = "NETSOCKET_XTASK_LINKS";
 
+/// Thin link-time optimisation names what it shares by the paths of what it was compiled from: programs built in different
+/// directories would have other symbols. The other kind does not, and takes longer.
+const LINK_TIME: (&str, &str) = ("CARGO_PROFILE_RELEASE_LTO", "fat");
+
 /// Directories of images that no program's file makes, and their rights.
 const DIRECTORIES: [(&str, u32); 2] = [("tree/tmp", 0o1777), ("home/netsocket", 0o755)];
 
@@ -70,7 +74,8 @@ pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
     if release {
         words.push("--release");
     }
-    cargo::run(&words, &[(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &path)])?;
+    let variables = [(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &path), LINK_TIME];
+    cargo::run(&words, &variables)?;
     let folder = if release { "release" } else { "debug" };
     for Package { name: program, .. } in &PACKAGES {
         let built = cargo::binary(folder, program)?;
