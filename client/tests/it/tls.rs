@@ -3,24 +3,27 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use netsocket_client::args::Args;
 use netsocket_client::config;
+use netsocket_client::connection::{Connection, Timeouts};
 use netsocket_client::exit::Exit;
 use netsocket_client::places::Places;
 use netsocket_client::tls::Security;
 use netsocket_credentials::authority::{Authority, Issued};
 use netsocket_credentials::{authorities, certificates, key, provider, server_config};
-use netsocket_protocol::frame::{Frame, FrameCodec};
-use netsocket_protocol::message::{Hello, Message, Reply, Request};
+use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
+use netsocket_protocol::message::{Hello, Message, Order, Reply, Request};
 use netsocket_protocol::security::{TLS_WANTED, TOKEN_WANTED, Token};
 use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -170,6 +173,31 @@ async fn commands_go_over_one_session_within_tls() {
     }
     // Nothing about a connection that was made again.
     assert_eq!(client.err.text(), "");
+}
+
+/// The runtime makes a task that has done much wait before it writes: then the request is encrypted and not sent.
+#[tokio::test]
+async fn a_request_that_is_not_sent_at_once_is_sent_all_the_same() {
+    let keys = Keys::new();
+    let issued = keys.authority.issue(&["127.0.0.1"]);
+    let server = secured(keys.config(&issued), None).await;
+    let tcp = TcpStream::connect(server).await.unwrap();
+    let (called, limit) = (server.to_string().parse().unwrap(), Duration::from_secs(30));
+    let security = keys.security(&[]);
+    let stream = security.secure(tcp, &called, limit);
+    let timeouts = Timeouts {
+        connect: limit,
+        answer: limit,
+        stall: limit,
+    };
+    let opened = Connection::open(stream.await.unwrap(), &called, timeouts, None);
+    let mut connection = opened.await.unwrap();
+    while has_budget_remaining() {
+        consume_budget().await;
+    }
+    let request = Request::Directories { order: Order::Name };
+    let answer = connection.ask(&request, &|_| ()).await.unwrap();
+    assert_eq!(answer.kind, FrameType::Reply);
 }
 
 #[tokio::test]

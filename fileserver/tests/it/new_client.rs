@@ -75,7 +75,7 @@ impl NewClient {
 impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
     /// Anything sent over any stream, the server's magic received.
     pub(crate) async fn over(mut stream: S, bytes: &[u8]) -> Self {
-        stream.write_all(bytes).await.unwrap();
+        write(&mut stream, bytes).await;
         let mut magic = [0; 8];
         patiently(stream.read_exact(&mut magic)).await.unwrap();
         assert_eq!(&magic, b"NETSOCK\n");
@@ -86,13 +86,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
     }
 
     pub(crate) async fn send(&mut self, request: &Request) {
-        self.stream.write_all(&encoded(request)).await.unwrap();
+        write(&mut self.stream, &encoded(request)).await;
     }
 
     pub(crate) async fn send_raw(&mut self, kind: u8, payload: &[u8]) {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let frame = [&length[..], &[kind], payload].concat();
-        self.stream.write_all(&frame).await.unwrap();
+        write(&mut self.stream, &frame).await;
     }
 
     /// The next frame, or nothing where the server has ended the connection.
@@ -254,6 +254,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
         assert_eq!(frame.kind, FrameType::Data);
         Block::from_payload(frame.payload).unwrap()
     }
+}
+
+/// What the runtime does not let a task write at once stays within TLS, and reading the answer does not send it.
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    stream.write_all(bytes).await.unwrap();
+    stream.flush().await.unwrap();
 }
 
 fn encoded(message: &impl Message) -> Bytes {
