@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use netsocket_settings::{AdminAddress, Problems};
+use netsocket_settings::{AdminAddress, Problems, reason};
 use tokio::sync::mpsc::Receiver;
 
 use crate::admin::{AdminListener, SocketFile};
@@ -61,7 +61,7 @@ pub(crate) struct Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address that cannot be listened on.
-    #[error("{key} {address}: {}", said(error))]
+    #[error("{key} {address}: {}", reason(error))]
     Listen {
         /// The setting, `listen` or `admin`.
         key: &'static str,
@@ -79,7 +79,7 @@ pub enum BindError {
         problem: String,
     },
     /// A pid file that cannot be written.
-    #[error("pid_file {}: {}", path.display(), said(error))]
+    #[error("pid_file {}: {}", path.display(), reason(error))]
     PidFile {
         /// The file.
         path: PathBuf,
@@ -246,7 +246,7 @@ pub(crate) fn token(path: &Path) -> Result<String, BindError> {
         path: path.to_owned(),
         problem,
     };
-    let text = fs::read_to_string(path).map_err(|error| failed(said(&error)))?;
+    let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
         _ => Err(failed("holds no token".to_owned())),
@@ -278,7 +278,7 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
                 }),
                 None => problems.push(format!("backend {backend}: host has no address")),
             },
-            Err(error) => problems.push(format!("backend {backend}: {}", said(&error))),
+            Err(error) => problems.push(format!("backend {backend}: {}", reason(&error))),
         }
     }
     if problems.is_empty() {
@@ -291,15 +291,6 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
 /// Every hasher of the standard library has keys of its own.
 fn random_turn() -> u64 {
     RandomState::new().hash_one(0_u8)
-}
-
-/// The system's sentence, without the number that Rust adds.
-fn said(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
 }
 
 #[cfg(test)]
