@@ -264,7 +264,7 @@ impl<L: Listener> Running<'_, '_, L> {
             "transfer goes on"
         );
         self.retry.begun();
-        if let Some(lost) = &self.lost {
+        if let Some(lost) = &mut self.lost {
             self.journey.resumed += 1;
             let goes_on = goes_on_at(whole, place);
             self.ears.notice(&if lost.is_told {
@@ -272,6 +272,7 @@ impl<L: Listener> Running<'_, '_, L> {
             } else {
                 format!("{}; went on with {goes_on}", lost.reason)
             });
+            lost.is_told = true;
         }
         Ok(())
     }

@@ -112,16 +112,20 @@ impl SharedQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, AtomicU64};
     use std::sync::{Barrier, mpsc};
     use std::thread;
+
+    use tokio::time::Instant;
 
     use super::*;
 
     const WORKERS: u16 = 3;
     const ROUNDS: u64 = 10_000;
     const PLACES: usize = 1;
-    const PATIENCE: Duration = Duration::from_secs(5);
+    /// Fewer rounds where each takes long, as on a machine with much else to do.
+    const ENOUGH: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     /// Places that are taken and freed by different threads, as the connections of backends.
     #[derive(Default)]
@@ -152,10 +156,12 @@ mod tests {
             (0..WORKERS).map(|_| mpsc::channel::<u64>()).unzip();
         let waited = AtomicUsize::new(0);
         let (round, lost) = (Barrier::new(WORKERS.into()), AtomicBool::new(false));
+        // The round before which all of them leave.
+        let (end, began) = (AtomicU64::new(ROUNDS), Instant::now());
         thread::scope(|scope| {
             for (worker, mailbox) in (0..WORKERS).zip(receivers) {
                 let (queue, places, senders) = (&queue, &places, senders.clone());
-                let (waited, round, lost) = (&waited, &round, &lost);
+                let (waited, round, lost, end) = (&waited, &round, &lost, &end);
                 scope.spawn(move || {
                     let tell = || {
                         while let Some((ticket, ())) = queue.hand_over(|| places.reserve()) {
@@ -164,9 +170,11 @@ mod tests {
                         }
                     };
                     for slot in 0..ROUNDS {
+                        if worker == 0 && began.elapsed() > ENOUGH {
+                            end.fetch_min(slot, Relaxed);
+                        }
                         round.wait();
-                        if lost.load(Relaxed) {
-                            // By now everybody is out of the round in which it was lost.
+                        if slot >= end.load(Relaxed) {
                             return;
                         }
                         if !queue.is_empty() || places.reserve().is_none() {
@@ -177,7 +185,10 @@ mod tests {
                             tell();
                             match mailbox.recv_timeout(PATIENCE) {
                                 Ok(told) => assert_eq!(told, slot),
-                                Err(_) => lost.store(true, Relaxed),
+                                Err(_) => {
+                                    lost.store(true, Relaxed);
+                                    end.fetch_min(slot + 1, Relaxed);
+                                }
                             }
                             waited.fetch_add(1, Relaxed);
                         }

@@ -12,7 +12,7 @@ const OPEN: Duration = Duration::from_secs(600);
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 /// For what the kernel does by itself; a test that gets here has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A socket buffer that is full soon.
 const SMALL: usize = 4096;
 

@@ -37,7 +37,7 @@ async fn readiness_follows_the_backends() {
     let refuses = Refuses::start();
     let balancer = Balancer::start_with(&[("a", refuses.address)], |config| {
         config.checks.intervals = Intervals::every(Duration::from_millis(50));
-        config.checks.timeout = Duration::from_millis(50);
+        config.checks.timeout = crate::running::PATIENCE;
     })
     .await;
     assert_eq!(balancer.get("/healthz").await, (200, "ok\n".to_owned()));

@@ -190,7 +190,7 @@ async fn those_for_whom_there_is_no_room_wait_in_order() {
 async fn the_wait_has_a_limit_and_so_has_the_queue() {
     let (puppet, balancer) = narrow(|config| {
         config.queue.length = 1;
-        config.queue.timeout = Duration::from_millis(300);
+        config.queue.timeout = Duration::from_secs(2);
     })
     .await;
     let _served = balancer.connect().await;

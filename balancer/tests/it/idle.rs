@@ -8,9 +8,10 @@ use tokio::time::{Instant, interval};
 use crate::peers::Puppet;
 use crate::running::{NEVER, read_to_end, soon};
 
-const LIMIT: Duration = Duration::from_millis(600);
-/// Of a peer that sends a byte now and then.
-const PACE: Duration = Duration::from_millis(150);
+const LIMIT: Duration = Duration::from_secs(2);
+/// Of a peer that sends a byte now and then, so many of them: for longer than the limit.
+const PACE: Duration = Duration::from_millis(400);
+const BYTES: u32 = 8;
 
 #[tokio::test]
 async fn a_silent_session_is_closed_on_both_sides() {
@@ -35,15 +36,18 @@ async fn bytes_in_one_direction_keep_it_alive() {
     })
     .await;
     let mut pace = interval(PACE);
-    for _ in 0..12 {
+    for _ in 0..BYTES {
         pace.tick().await;
         backend.write_all(b"x").await.unwrap();
         assert_eq!(soon(client.read_u8()).await.unwrap(), b'x');
     }
     assert_eq!(read_to_end(&mut client).await, (vec![], false));
     let record = balancer.record().await;
-    assert_eq!((record.termination.code(), record.traffic.down), ("cD", 12));
-    assert!(record.total >= 11 * PACE + LIMIT);
+    assert_eq!(
+        (record.termination.code(), record.traffic.down),
+        ("cD", BYTES.into())
+    );
+    assert!(record.total >= (BYTES - 1) * PACE + LIMIT);
 }
 
 #[tokio::test]
@@ -56,11 +60,14 @@ async fn after_one_end_the_shorter_limit_holds_and_bytes_put_it_off() {
     client.shutdown().await.unwrap();
     assert_eq!(read_to_end(&mut backend).await, (vec![], false));
     let mut pace = interval(PACE);
-    for _ in 0..12 {
+    for _ in 0..BYTES {
         pace.tick().await;
         backend.write_all(b"x").await.unwrap();
     }
     // The client waits for the rest of an answer: a plain close would look like its end.
-    assert_eq!(read_to_end(&mut client).await, (b"x".repeat(12), true));
+    assert_eq!(
+        read_to_end(&mut client).await,
+        (b"x".repeat(BYTES as usize), true)
+    );
     assert_eq!(balancer.record().await.termination.code(), "sD");
 }

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a loaded machine; a test that gets here has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than any test: a check that is not to happen, a timeout that is not to strike.
 pub const NEVER: Duration = Duration::from_secs(3600);
 

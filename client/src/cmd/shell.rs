@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
-use super::{Done, Failure};
 use netsocket_settings::reason;
 
+use super::{Done, Failure};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};

@@ -22,7 +22,7 @@ use netsocket_client::words;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine, short enough for a test that fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was written, shared with who wrote it.
 #[derive(Clone, Default)]

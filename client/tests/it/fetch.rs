@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 use crate::client::{Client, files_in};
 use crate::peer::{Fake, archive_bytes};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn fetch(
     client: &mut Client,

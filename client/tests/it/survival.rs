@@ -18,7 +18,7 @@ use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, block_frame, file_start, pl
 
 /// How long a client waits for a server that has gone silent on purpose.
 const SHORT: Duration = Duration::from_millis(150);
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the first server does behind its first block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,11 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
         for fault in Fault::ALL {
             let (server, requests) = faulty(fault).await;
             let address = server.address.to_string();
-            let mut client = Client::surviving(&address, SHORT, PATIENCE);
+            let stall = match fault {
+                Fault::Stalls => Duration::from_secs(1),
+                _ => PATIENCE,
+            };
+            let mut client = Client::surviving(&address, stall, PATIENCE);
             let delivery = Delivery::to(Destination::File(client.home().join("x")));
             let mut told = Told::default();
             let session = &mut client.program.session;
@@ -179,10 +183,13 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
                 saved.journey
             );
             if fault == Fault::Stalls {
-                assert!(saved.journey.stalled >= SHORT, "{context}");
+                assert!(saved.journey.stalled >= stall, "{context}");
             }
-            assert_eq!(told.0.len(), 1, "{context}");
-            assert!(told.0[0].contains("; went on with "), "{context}");
+            // A loss that takes long is told before it is over.
+            let sentences = if fault == Fault::Stalls { 2 } else { 1 };
+            assert_eq!(told.0.len(), sentences, "{context}");
+            let all = told.0.join("; ");
+            assert!(all.contains("; went on with "), "{context}");
             let requests = requests.lock().unwrap();
             match &requests[..] {
                 [
@@ -495,5 +502,6 @@ async fn a_server_slower_than_the_stall_timeout_is_given_more_time() {
     client.set_answer_timeout(PATIENCE);
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(std::fs::read(client.target()).unwrap(), archive_bytes());
-    assert_eq!(server.accepted(), 3, "150 ms, 300 ms, 600 ms");
+    let attempts = server.accepted();
+    assert!(attempts >= 3, "{attempts}: 150 ms, 300 ms, 600 ms");
 }

@@ -16,7 +16,7 @@ use netsocket_protocol::query::Query;
 use crate::client::{Client, files_in};
 use crate::peer::{Fake, Peer, plan};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Not a multiple of anything in the archive.
 const BLOCK: usize = 700;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// A limit that only a fault reaches, also on a machine with other work to do.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks.
 const POLL: Duration = Duration::from_millis(4);

@@ -11,7 +11,7 @@ use crate::access_log::date::Zone;
 use crate::access_log::sink::{Sink, WriteFailure};
 use crate::access_log::writer::LINGER;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Passes on what it is given, and goes on when it may.
 struct Held {
