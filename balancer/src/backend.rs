@@ -21,6 +21,8 @@ use crate::termination::Termination;
 
 /// The weight of a backend that has none set.
 pub const DEFAULT_WEIGHT: u32 = 1;
+/// The largest one, as HAProxy has it.
+pub const MAX_WEIGHT: u32 = 256;
 /// A session that its backend resets within so long of the connect, before any answer, is an early reset.
 const EARLY: Duration = Duration::from_secs(1);
 /// For backends that take any number of sessions.

@@ -16,8 +16,7 @@ use tokio::time::Instant;
 use super::Admin;
 use super::api::rfc3339;
 use super::peer::Peer;
-use crate::backend::Backend;
-use crate::config::MAX_WEIGHT;
+use crate::backend::{Backend, MAX_WEIGHT};
 use crate::drain::{Drains, Window};
 use crate::health::AdminState;
 
@@ -182,8 +181,8 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
     let weight = asked
-        .filter(|asked| asked.weight <= MAX_WEIGHT)
         .and_then(|asked| u32::try_from(asked.weight).ok())
+        .filter(|weight| *weight <= MAX_WEIGHT)
         .ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
     let pool = &admin.shared.pool;
     pool.set_weight(backend.id(), weight)

@@ -10,7 +10,7 @@ use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::backend::{Attributes, DEFAULT_WEIGHT};
+use crate::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 use crate::discovery::{Group, Question};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
@@ -22,9 +22,6 @@ const HOST_FORM: &str =
 const SERVICE_FORM: &str =
     "the name of a service without a port, such as _files._tcp.example: its records have the ports";
 const NAME_LENGTH: usize = 64;
-/// As HAProxy has it.
-/// The largest weight of a backend.
-pub const MAX_WEIGHT: u64 = 256;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
 /// The keys of a backend's table.
@@ -266,7 +263,7 @@ fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar
     let mut count = |name: &str, default, bounds| {
         check.count(&format!("{key}.{name}"), table.get(name), default, bounds)
     };
-    let weight = count("weight", DEFAULT_WEIGHT.into(), 0..=MAX_WEIGHT);
+    let weight = count("weight", DEFAULT_WEIGHT.into(), 0..=MAX_WEIGHT.into());
     let most = count("max_connections", 0, 0..=MAX_CONNECTIONS);
     let port = count("check_port", 0, 1..=u16::MAX.into());
     Attributes {

@@ -51,7 +51,7 @@ use serde::Deserialize;
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, Ignored};
 use backends::RawBackends;
-pub use backends::{BACKEND_KEYS, BackendAddress, MAX_WEIGHT};
+pub use backends::{BACKEND_KEYS, BackendAddress};
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL};
 pub use flags::{Command, Flags};
 pub use health::{

@@ -4,12 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::group::{Group, Question};
-use crate::backend::{Attributes, BackendSpec};
+use crate::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
 /// The most members that a group has: an answer that names more is cut.
 pub(super) const MOST_MEMBERS: usize = 1000;
-/// The greatest weight of a backend, to which those of SRV records are scaled down where they are greater.
-const MAX_WEIGHT: u32 = 256;
 
 /// A server that an answer names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +109,8 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
     found.iter().map(spec).collect()
 }
 
-/// A weight of 0 is the smallest of all, not none: that is what it means in an SRV record.
+/// Weights above [`MAX_WEIGHT`] are scaled down to it. One of 0 is the smallest of all, not none: that is what it means
+/// in an SRV record.
 fn scaled(weight: u16, heaviest: u16) -> u32 {
     let (weight, heaviest) = (u32::from(weight), u32::from(heaviest));
     let scaled = if heaviest > MAX_WEIGHT {
