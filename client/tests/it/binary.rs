@@ -333,9 +333,9 @@ async fn an_ignored_signal_stays_ignored() {
     })
     .await;
     let home = Home::new();
-    let mut command = std::process::Command::new("/bin/sh");
+    let mut command = std::process::Command::new("env");
     command
-        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .args(["--default-signal=INT", "--ignore-signal=HUP"])
         .arg(env!("CARGO_BIN_EXE_netsocket"))
         .args(["--server", &server.address.to_string(), "w24ft", "pdf"])
         .env_clear()

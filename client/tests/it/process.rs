@@ -28,8 +28,11 @@ impl Home {
 
     /// The program with these words, and nothing of this process's environment.
     pub(crate) fn netsocket(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_netsocket"));
+        // It would ignore what this process was started to ignore, as in the background of a script.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=HUP,INT")
+            .arg(env!("CARGO_BIN_EXE_netsocket"))
             .args(words)
             .env_clear()
             .env("HOME", self.path())

@@ -46,8 +46,11 @@ impl Client {
     /// The client with its server, before any word of a command.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = clean_command(Program::Client.path());
+        // It would ignore what this process was started to ignore, as in the background of a script.
+        let mut command = clean_command("env");
         command
+            .arg("--default-signal=HUP,INT")
+            .arg(Program::Client.path())
             .env("HOME", self.home())
             .args(["--server", &self.server.to_string()]);
         command
