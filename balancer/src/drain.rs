@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::backend::Backend;
@@ -86,13 +86,7 @@ pub(crate) struct Progress {
 struct Running {
     window: Window,
     closed: Arc<AtomicU64>,
-    task: AbortHandle,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 /// The drains that have a deadline. Their tasks end with this.
@@ -112,7 +106,7 @@ impl Drains {
         let running = Running {
             window,
             closed,
-            task: tokio::spawn(work).abort_handle(),
+            _task: AbortOnDropHandle::new(tokio::spawn(work)),
         };
         self.lock().insert(backend.id(), running);
     }

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use netsocket_settings::parse_duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::Admin;
 use super::api::rfc3339;
 use super::peer::Peer;
+use super::{Admin, fresh};
 use crate::backend::{Backend, MAX_WEIGHT};
 use crate::drain::{Drains, Window};
 use crate::health::AdminState;
@@ -224,8 +223,7 @@ fn unprocessable(said: &str) -> Wrong {
 }
 
 fn shown(admin: &Admin, backend: &Backend) -> Response {
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (headers, Json(admin.backend(backend))).into_response()
+    fresh(admin.backend(backend))
 }
 
 fn answer(result: Result<Response, Wrong>) -> Response {

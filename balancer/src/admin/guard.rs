@@ -10,16 +10,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Admin;
 use super::peer::Peer;
+use super::{Admin, fresh};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -105,7 +104,7 @@ pub(super) async fn whoami(
         token: live.admin_token.is_some()
             && matches!(denied, Some(Denied::WrongToken | Denied::ForeignHost)),
     };
-    ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+    fresh(answer)
 }
 
 /// Whether a request from `peer` with such headers may change something.

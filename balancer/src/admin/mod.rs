@@ -25,6 +25,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use netsocket_telemetry::{History, Producer};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -193,8 +194,13 @@ async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
 }
 
+/// An answer that is right only now.
+fn fresh(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
 async fn pools(State(admin): State<Arc<Admin>>) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(admin.status())).into_response()
+    fresh(admin.status())
 }
 
 async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
@@ -202,7 +208,7 @@ async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
     let body = api::TransitionsView {
         transitions: latest.into_iter().map(api::TransitionView::from).collect(),
     };
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    fresh(body)
 }
 
 async fn history(State(admin): State<Arc<Admin>>) -> Response {
@@ -211,7 +217,7 @@ async fn history(State(admin): State<Arc<Admin>>) -> Response {
         records: records.iter().map(AsRef::as_ref).collect(),
         events: events.iter().map(AsRef::as_ref).collect(),
     };
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    fresh(body)
 }
 
 async fn status_page(State(admin): State<Arc<Admin>>) -> Response {

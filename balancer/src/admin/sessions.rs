@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, backends};
+use super::{Admin, backends, fresh};
 use crate::open_sessions;
 use crate::record::millis;
 use crate::session::SessionView;
@@ -70,8 +70,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
     all.sort_by_key(|view| std::cmp::Reverse(view.age));
     let entries = all.into_iter().map(|view| Entry::new(view, None));
     let sessions = entries.collect();
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    (headers, Json(List { sessions })).into_response()
+    fresh(List { sessions })
 }
 
 /// Ends one.
