@@ -104,12 +104,14 @@ async fn a_refused_connect_goes_elsewhere_at_once() {
             "tried twice: {failed:?}"
         );
         assert_eq!(record.retries(), failed.len());
+        assert!(
+            record
+                .connect
+                .is_some_and(|time| time < Duration::from_millis(500))
+        );
         most = most.max(failed.len());
     }
     assert!(most > 0);
-    let retried = records.iter().filter(|record| record.retries() > 0);
-    let quickest = retried.filter_map(|record| record.connect).min().unwrap();
-    assert!(quickest < Duration::from_millis(500), "{quickest:?}");
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use crate::client::{Client, files_in};
 use crate::peer::{BLOCKS, Fake, Peer, archive_bytes, block_frame, file_start, plan, trailer};
 
-/// How long a client waits for a server that has gone silent on purpose.
-const SHORT: Duration = Duration::from_millis(150);
+/// How long a client waits for a server that has gone silent on purpose: not so long that it says so before it goes on.
+const SHORT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the first server does behind its first block.
@@ -153,7 +153,7 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
             let (server, requests) = faulty(fault).await;
             let address = server.address.to_string();
             let stall = match fault {
-                Fault::Stalls => Duration::from_secs(1),
+                Fault::Stalls => SHORT,
                 _ => PATIENCE,
             };
             let mut client = Client::surviving(&address, stall, PATIENCE);
@@ -183,13 +183,10 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
                 saved.journey
             );
             if fault == Fault::Stalls {
-                assert!(saved.journey.stalled >= stall, "{context}");
+                assert!(saved.journey.stalled >= SHORT, "{context}");
             }
-            // A loss that takes long is told before it is over.
-            let sentences = if fault == Fault::Stalls { 2 } else { 1 };
-            assert_eq!(told.0.len(), sentences, "{context}");
-            let all = told.0.join("; ");
-            assert!(all.contains("; went on with "), "{context}");
+            assert_eq!(told.0.len(), 1, "{context}");
+            assert!(told.0[0].contains("; went on with "), "{context}");
             let requests = requests.lock().unwrap();
             match &requests[..] {
                 [
@@ -502,6 +499,5 @@ async fn a_server_slower_than_the_stall_timeout_is_given_more_time() {
     client.set_answer_timeout(PATIENCE);
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(std::fs::read(client.target()).unwrap(), archive_bytes());
-    let attempts = server.accepted();
-    assert!(attempts >= 3, "{attempts}: 150 ms, 300 ms, 600 ms");
+    assert_eq!(server.accepted(), 3, "500 ms, 1 s, 2 s");
 }
