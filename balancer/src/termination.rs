@@ -7,31 +7,31 @@
 //! | --- | --- |
 //! | `--` | both sides closed, everything was delivered |
 //! | `PR` | refused: the client's address is on the deny list, or not on the allow list |
-//! | `RR` | refused: the listener had as many connections as it may |
-//! | `PC` | refused: the client's address had as many connections as it may |
-//! | `PT` | refused: the client's address opened connections faster than it may |
-//! | `RT` | refused: all clients together opened connections faster than they may |
-//! | `PH` | refused: what came first was no PROXY protocol header, or a broken one |
-//! | `CR` | the client was gone before its PROXY protocol header was complete |
+//! | `RR` | refused: the listener had reached its connection limit |
+//! | `PC` | refused: the client's address had reached its connection limit |
+//! | `PT` | refused: the client's address exceeded its rate of new connections |
+//! | `RT` | refused: all clients together exceeded the rate of new connections |
+//! | `PH` | refused: the connection did not begin with a valid PROXY protocol header |
+//! | `CR` | the client disconnected before its PROXY protocol header was complete |
 //! | `cR` | the PROXY protocol header was not complete in time |
-//! | `CQ` | the client was gone while it waited for a backend with room |
+//! | `CQ` | the client disconnected while it waited in the queue |
 //! | `SQ` | every backend was full, and so was the queue |
-//! | `sQ` | every backend was full for longer than a client may wait |
-//! | `KQ` | ended by the balancer at the drain deadline while it waited in the queue |
+//! | `sQ` | every backend was full, and the client reached the queue timeout |
+//! | `KQ` | closed by the balancer at the drain deadline while waiting in the queue |
 //! | `CC` | the client reset the connection before a backend was connected |
 //! | `CD` | the client reset the connection, or vanished, while bytes were relayed |
-//! | `CL` | the same, after the backend had ended, so that only the last bytes or the client's own end were missing |
-//! | `SC` | no backend was up, or none of those tried took the connection |
+//! | `CL` | the same, after the backend had closed: only the last bytes or the client's own close were missing |
+//! | `SC` | no backend was up, or none of those tried accepted the connection |
 //! | `SD` | the backend reset the connection, or vanished, while bytes were relayed |
-//! | `cD` | idle for too long, and it was the client's turn: to send, or to take what was sent to it |
-//! | `cL` | the same, after the backend had ended: the client did not end in time |
-//! | `sC` | no backend took the connection, and the last one tried did not answer in time |
-//! | `sD` | idle for too long, and it was the backend's turn |
-//! | `RC` | the balancer had no descriptor or local port left for a connection to a backend |
-//! | `KC` | ended by the balancer at the drain deadline before a backend was connected |
-//! | `KD` | ended by the balancer at the drain deadline while bytes were relayed |
-//! | `IC` | a fault of the balancer before a backend was connected |
-//! | `ID` | a fault of the balancer while bytes were relayed |
+//! | `cD` | idle timeout, waiting for the client to send or to receive data |
+//! | `cL` | the same, after the backend had closed: the client did not close in time |
+//! | `sC` | no backend accepted the connection, and the last one tried did not answer in time |
+//! | `sD` | idle timeout, waiting for the backend |
+//! | `RC` | the balancer had no file descriptor or local port left for a connection to a backend |
+//! | `KC` | closed by the balancer at the drain deadline before a backend was connected |
+//! | `KD` | closed by the balancer at the drain deadline while bytes were relayed |
+//! | `IC` | internal error of the balancer before a backend was connected |
+//! | `ID` | internal error of the balancer while bytes were relayed |
 //!
 //! First letter: `C`/`S` the client or server ended it, `c`/`s` their timeout did, `P` the balancer refused it, `R` a
 //! resource ran out, `I` an internal fault, `D` the server was found dead, `U` a better server came up, `K` killed on
