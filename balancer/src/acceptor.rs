@@ -13,8 +13,8 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::core::log_limiter::LogGate;
 use crate::listen::BACKLOG;
-use crate::log_gate::LogGate;
 use crate::poller::Poller;
 use crate::shared::Shared;
 

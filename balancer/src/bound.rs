@@ -11,14 +11,14 @@ use netsocket_settings::{AdminAddress, Problems, reason};
 use tokio::sync::mpsc::Receiver;
 
 use crate::admin::{AdminListener, SocketFile};
-use crate::backend::BackendSpec;
 use crate::config::{BackendAddress, Config};
+use crate::core::backend::BackendSpec;
+use crate::core::pool::Pool;
+use crate::core::session_record::SessionRecord;
 use crate::handover::{Inherited, Predecessor, Program};
 use crate::listen::{adopt, listen};
 use crate::operations::{Operations, Order};
 use crate::pid_file::PidFile;
-use crate::pool::Pool;
-use crate::record::SessionRecord;
 use crate::reload::Source;
 use crate::shared::RecordHook;
 use crate::systemd::Manager;
@@ -302,7 +302,7 @@ mod tests {
             name: name.into(),
             host: host.into(),
             port: 9,
-            attributes: crate::backend::Attributes::default(),
+            attributes: crate::core::backend::Attributes::default(),
         };
         Config {
             listen: ([127, 0, 0, 1], 0).into(),

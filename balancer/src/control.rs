@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::bound::Bound;
+use crate::core::health::{Checks, watch as watch_backends};
 use crate::discovery::{Dns, Setup, discover};
 use crate::figures::figures;
-use crate::health::{Checks, watch as watch_backends};
 use crate::run::{HISTORY_SPAN, RunError};
 use crate::shared::Shared;
 use crate::systemd::attend;

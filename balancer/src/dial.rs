@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getsockname, socket_with};
 
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 use crate::socket_options::set_fast_open_connect;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use crate::backend::Backend;
-use crate::balance::BackendId;
+use crate::core::backend::Backend;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
 use crate::open_sessions;
-use crate::session_id::SessionId;
 use crate::shared::Shared;
 
 /// Between two looks at the least. Where sessions must be closed faster than that, some are closed together.

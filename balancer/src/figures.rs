@@ -2,9 +2,9 @@
 
 use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
 
-use crate::admission::Refusal;
-use crate::backend::Backend;
-use crate::record::millis;
+use crate::core::admission::Refusal;
+use crate::core::backend::Backend;
+use crate::core::session_record::millis;
 use crate::shared::Shared;
 
 /// Copies the counters.

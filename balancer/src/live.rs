@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use netsocket_proxy_protocol::{Encoded, encode_v1, encode_v1_unknown, encode_v2, encode_v2_local};
 
-use crate::admission::{Admission, Networks};
 use crate::config::{Config, Timeouts};
+use crate::core::admission::{Admission, Networks};
 
 /// The rules of one running balancer.
 pub(crate) struct Live {

@@ -9,10 +9,10 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{Result, read, write};
 use tokio::sync::oneshot;
 
-use crate::backend::Assigned;
-use crate::balance::BackendId;
+use crate::core::backend::Assigned;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
 use crate::session::SessionView;
-use crate::session_id::SessionId;
 
 /// Something for a worker to do.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use tracing::{error, info};
 
 use crate::bound::Bound;
 use crate::control::Control;
+use crate::core::health::AdminState;
+use crate::core::pool::Pool;
 use crate::handover::{Heirlooms, Letter, Program, RestartError, Successor};
-use crate::health::AdminState;
 use crate::operations::Order;
-use crate::pool::Pool;
 use crate::reload::{Changes, ReloadError, Reloader};
 use crate::shared::Shared;
 use crate::systemd::{Manager, status};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::balance::BackendId;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
 use crate::mailbox::Mail;
 use crate::session::SessionView;
-use crate::session_id::SessionId;
 use crate::shared::Shared;
 
 /// A worker that does not answer within this is left out: whoever looks for its fault must see the others.

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::access_log::Lane;
-use crate::backend::Assigned;
-use crate::balance::BackendId;
+use crate::core::backend::Assigned;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
 use crate::eager::Eager;
 use crate::poller::{Events, Poller, Readiness, Subject};
 use crate::relay::BUFFER_SIZE;
 use crate::session::{Session, SessionView, Step, Turn};
-use crate::session_id::SessionId;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::wheel::{Index, Wheel};

@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::access_log::AccessLog;
-use crate::admission::SharedQueue;
 use crate::bound::Bound;
 use crate::control::Control;
+use crate::core::admission::SharedQueue;
+use crate::core::health::all_checked;
+use crate::core::log_limiter::LogGate;
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
-use crate::health::all_checked;
 use crate::live::Live;
-use crate::log_gate::LogGate;
 use crate::metrics::Counters;
 use crate::office::{Closing, Office};
 use crate::pid_file::PidFile;
@@ -285,10 +285,10 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Attributes;
     use crate::config::{BackendAddress, Config};
+    use crate::core::backend::Attributes;
+    use crate::core::health::AdminState;
     use crate::handover::Predecessor;
-    use crate::health::AdminState;
     use crate::office::admin_states;
 
     #[test]

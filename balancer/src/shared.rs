@@ -9,19 +9,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::{AccessLog, Lane, OpenConnections};
-use crate::admission::SharedQueue;
+use crate::core::admission::SharedQueue;
+use crate::core::log_limiter::LogGate;
+use crate::core::pool::Pool;
+use crate::core::session_id::SessionId;
+use crate::core::session_record::{SessionRecord, narrow};
 use crate::crew::Crew;
 use crate::descriptors::Budget;
 use crate::dial::LocalPorts;
 use crate::live::Live;
-use crate::log_gate::LogGate;
 use crate::mailbox::Mail;
 use crate::metrics::Counters;
-use crate::pool::Pool;
-use crate::record::{SessionRecord, narrow};
 use crate::relay::RelaySwitch;
 use crate::reload::Settings;
-use crate::session_id::SessionId;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::acceptor::Acceptor;
+use crate::core::log_limiter::LogGate;
 use crate::crew::Member;
-use crate::log_gate::LogGate;
 use crate::mailbox::Mail;
 use crate::poller::Events;
 use crate::reactor::{Call, Reactor};

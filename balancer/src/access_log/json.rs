@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::date::{Dates, JSON_DATE, Zone};
 use super::line::{Failure, Line};
-use crate::record::millis;
+use crate::core::session_record::millis;
 
 #[derive(Debug)]
 pub(super) struct JsonForm {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::termination::Termination;
+use crate::core::termination::Termination;
 
 /// One session at its end, borrowed from whoever knows it.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ pub(crate) struct Line<'a> {
 pub(crate) struct Failure<'a> {
     /// The backend that was tried.
     pub(crate) backend: &'a str,
-    /// The label of the [`ConnectFailure`](crate::connect::ConnectFailure).
+    /// The label of the [`ConnectFailure`](crate::core::connect_failure::ConnectFailure).
     pub(crate) reason: &'a str,
 }
 

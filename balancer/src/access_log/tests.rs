@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
-use crate::termination::Termination;
+use crate::core::termination::Termination;
 
 const DOCS: &str = include_str!("../../../docs/access-log.md");
 

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::backends::DrainView;
 use super::recent::Activity;
-use crate::backend::{Backend, CheckReport};
+use crate::core::backend::{Backend, CheckReport};
+use crate::core::pool::{DEFAULT_POOL, PastTransition};
+use crate::core::session_record::millis;
+use crate::core::termination::Termination;
 use crate::discovery::{GroupReport, Outcome};
-use crate::pool::{DEFAULT_POOL, PastTransition};
-use crate::record::millis;
 use crate::shared::Shared;
-use crate::termination::Termination;
 
 /// `/api/v1/pools`.
 #[derive(Debug, Default, Serialize)]

@@ -20,8 +20,8 @@ use super::Admin;
 use super::api::Status;
 use super::recent::Mark;
 use super::sessions::Entry;
+use crate::core::session_id::SessionId;
 use crate::open_sessions;
-use crate::session_id::SessionId;
 
 /// Between two events.
 const PERIOD: Duration = Duration::from_secs(1);

@@ -37,7 +37,7 @@ use self::recent::{Mark, Recent};
 use self::routes::{Routes, Verb};
 use self::socket::AdminAcceptor;
 pub(crate) use self::socket::{AdminListener, SocketFile};
-use crate::backend::Backend;
+use crate::core::backend::Backend;
 use crate::drain::Drains;
 use crate::metrics;
 use crate::operations::Operations;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::balance::BackendId;
-use crate::connect_times::ConnectCounts;
+use crate::core::balance::BackendId;
+use crate::core::connect_times::ConnectCounts;
 use crate::shared::Shared;
 
 /// Rates are those of so long.
@@ -134,7 +134,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect_times::ConnectTimes;
+    use crate::core::connect_times::ConnectTimes;
 
     const A: BackendId = BackendId(0);
 

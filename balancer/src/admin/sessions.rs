@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::{Admin, backends, fresh};
+use crate::core::session_id::SessionId;
+use crate::core::session_record::millis;
 use crate::open_sessions;
-use crate::record::millis;
 use crate::session::SessionView;
-use crate::session_id::SessionId;
 
 /// The answer.
 #[derive(Debug, Serialize)]

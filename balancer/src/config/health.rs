@@ -7,7 +7,7 @@ use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
 use super::{DAY, HOUR, SHORTEST};
-use crate::health::{
+use crate::core::health::{
     Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe, Statuses,
     Thresholds, unescape,
 };

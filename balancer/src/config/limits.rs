@@ -7,7 +7,7 @@ use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
 use super::{HOUR, SHORTEST};
-use crate::admission::{
+use crate::core::admission::{
     AddressLimits, DEFAULT_IPV6_PREFIX, DEFAULT_REMEMBERED, Limits, Network, Networks, Rate,
 };
 use crate::live::{ProxyRules, ProxySend};

@@ -67,10 +67,10 @@ pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIME
 pub use operations::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
 pub use shown::SECRET_KEYS;
 
-use crate::admission::Limits;
-use crate::balance::Policy;
+use crate::core::admission::Limits;
+use crate::core::balance::Policy;
+use crate::core::health::{Checks, HealthRules};
 use crate::discovery::{Group, Rules};
-use crate::health::{Checks, HealthRules};
 use crate::listen::ListenOptions;
 use crate::live::ProxyRules;
 use crate::relay::{IdleLimits, RelayMode};

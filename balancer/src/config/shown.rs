@@ -9,8 +9,8 @@ use netsocket_settings::duration_text;
 
 use super::Config;
 use crate::access_log::{Scope, Target};
-use crate::admission::Networks;
-use crate::health::{Close, Expect, Growth, Probe, escape};
+use crate::core::admission::Networks;
+use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::live::ProxySend;
 
 /// Keys whose values are not shown: they may hold a password.

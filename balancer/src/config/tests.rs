@@ -1,8 +1,8 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::backend::Attributes;
-use crate::health::{Close, Growth, Probe};
+use crate::core::backend::Attributes;
+use crate::core::health::{Close, Growth, Probe};
 
 fn load_text(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -110,7 +110,7 @@ fn a_short_interval_shortens_the_timeout_that_nobody_set() {
     assert_eq!(config.checks.timeout, Duration::from_millis(50));
     assert_eq!(
         config.checks.intervals,
-        crate::health::Intervals::every(Duration::from_millis(50))
+        crate::core::health::Intervals::every(Duration::from_millis(50))
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::Attributes;
+use crate::core::backend::Attributes;
 
 /// Backends behind a name in DNS.
 #[derive(Debug, Clone, PartialEq, Eq)]

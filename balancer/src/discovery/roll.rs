@@ -8,7 +8,7 @@ use super::answer::{Answer, AskError, backends};
 use super::group::{Group, Question};
 use super::members::{Members, Rules, Taken};
 use super::report::{GroupReport, Outcome};
-use crate::backend::BackendSpec;
+use crate::core::backend::BackendSpec;
 
 /// Names a question that is on its way, so that the answer to one that nobody waits for any more is told from others.
 pub(super) type Ticket = u64;

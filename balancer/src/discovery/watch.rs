@@ -14,8 +14,8 @@ use super::answer::{Answer, AskError};
 use super::group::{Group, Question};
 use super::members::Rules;
 use super::roll::{Roll, Ticket};
-use crate::backend::BackendSpec;
-use crate::pool::Pool;
+use crate::core::backend::BackendSpec;
+use crate::core::pool::Pool;
 
 /// Who answers questions about groups.
 pub trait Ask: Send + Sync + 'static {

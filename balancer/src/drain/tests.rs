@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::backend::{Assigned, Attributes, BackendSpec};
+use crate::core::backend::{Assigned, Attributes, BackendSpec};
 use crate::mailbox::Mail;
 use crate::relay::Traffic;
 use crate::session::SessionView;

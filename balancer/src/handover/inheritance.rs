@@ -14,7 +14,7 @@ use socket2::{Domain, SockRef, Type};
 use super::letter::{Heirloom, Letter};
 use super::{READY, VARIABLE};
 use crate::admin::AdminListener;
-use crate::health::AdminState;
+use crate::core::health::AdminState;
 use crate::inherited::take;
 use crate::systemd::{ActivationError, Role, activated};
 

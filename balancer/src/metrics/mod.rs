@@ -19,9 +19,9 @@ mod prometheus;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::record::SessionRecord;
+use crate::core::session_record::SessionRecord;
+use crate::core::termination::Termination;
 use crate::relay::Traffic;
-use crate::termination::Termination;
 
 pub(crate) use prometheus::{ChangeKey, render};
 

@@ -7,15 +7,15 @@ use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
 use crate::access_log::AccessLog;
-use crate::admission::Refusal;
-use crate::backend::Backend;
-use crate::connect_times::ConnectCounts;
+use crate::core::admission::Refusal;
+use crate::core::backend::Backend;
+use crate::core::connect_times::ConnectCounts;
+use crate::core::health::State;
+use crate::core::pool::DEFAULT_POOL;
+use crate::core::termination::Termination;
 use crate::discovery::{GroupReport, Outcome};
 use crate::figures::session_limit;
-use crate::health::State;
-use crate::pool::DEFAULT_POOL;
 use crate::shared::Shared;
-use crate::termination::Termination;
 
 /// A kind of change through the admin HTTP, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

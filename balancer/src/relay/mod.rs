@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::side::Side;
+use crate::core::side::Side;
 use direction::{Direction, Halt, Turn};
 use idle::IdleClock;
 use wire::kind;

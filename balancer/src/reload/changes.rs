@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::backend::{Attributes, Backend};
 use crate::config::Config;
+use crate::core::backend::{Attributes, Backend};
 
 /// What a reload did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -123,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::balance::Policy;
+    use crate::core::balance::Policy;
     use crate::relay::RelayMode;
 
     #[test]

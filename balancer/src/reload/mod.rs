@@ -17,11 +17,11 @@ use tracing::{error, info};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{in_force, keys_changed};
-use crate::backend::{Backend, BackendSpec};
 use crate::bound::{BindError, resolve, token};
 use crate::config::{Config, Removed};
+use crate::core::backend::{Backend, BackendSpec};
+use crate::core::health::Checks;
 use crate::discovery::{Dns, Group, Setup};
-use crate::health::Checks;
 use crate::open_sessions;
 use crate::shared::Shared;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Session, Stage};
-use crate::backend::Backend;
-use crate::balance::BackendId;
+use crate::core::backend::Backend;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
 use crate::relay::Traffic;
-use crate::session_id::SessionId;
 
 /// One open session at one moment.
 #[derive(Debug, Clone)]

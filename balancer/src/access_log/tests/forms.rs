@@ -65,7 +65,7 @@ fn the_documented_codes_are_the_code() {
         rows.collect::<Vec<&str>>()
     };
     let (_, table) = DOCS.split_once("| code | meaning |\n").unwrap();
-    let code = rows(include_str!("../../termination.rs"), "//! | `");
+    let code = rows(include_str!("../../core/termination.rs"), "//! | `");
     assert_eq!(rows(table, "| `"), code);
     assert_eq!(code.len(), Termination::ALL.len());
 }

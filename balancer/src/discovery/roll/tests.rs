@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::backend::Attributes;
+use crate::core::backend::Attributes;
 use crate::discovery::Found;
 
 const RULES: Rules = Rules {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::{advance, timeout};
 
 use super::*;
-use crate::backend::Attributes;
-use crate::balance::Policy;
 use crate::config::Config;
+use crate::core::backend::Attributes;
+use crate::core::balance::Policy;
 use crate::discovery::{Found, Outcome};
 
 const RULES: Rules = Rules {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::super::penalty::Growth;
 use super::super::rules::{EjectionRules, Thresholds};
 use super::*;
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 
 const REFUSED: CheckFailure = CheckFailure::Connect(ConnectFailure::Refused);
 const CONNECTS: Signal = Signal::ConnectsFailed(3, ConnectFailure::TimedOut);

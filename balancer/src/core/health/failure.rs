@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::connect::ConnectFailure;
-use crate::side::Side;
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::side::Side;
 
 /// The most of an answer that is shown.
 const EXCERPT_BYTES: usize = 48;

@@ -10,7 +10,7 @@ use super::addresses::{AddressKey, AddressLimits, Addresses};
 use super::cidr::Networks;
 use super::rate::{Meter, Rate, Ticks};
 use super::refusal::Refusal;
-use crate::log_gate::LogGate;
+use crate::core::log_limiter::LogGate;
 
 /// What is allowed at a listener. By default everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -69,7 +69,7 @@ mod tests {
 
     /// The bytes of an example in the protocol's page.
     fn example(name: &str) -> String {
-        let page = include_str!("../../../../docs/protocol.md");
+        let page = include_str!("../../../../../docs/protocol.md");
         let start = page
             .split(&format!("<!-- example: {name} -->\n```"))
             .nth(1)

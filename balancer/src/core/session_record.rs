@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::access_log::{Failure, Lane, Line, OpenConnections};
-use crate::backend::Backend;
-use crate::connect::ConnectFailure;
-use crate::pool::DEFAULT_POOL;
+use crate::core::backend::Backend;
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::pool::DEFAULT_POOL;
+use crate::core::termination::Termination;
 use crate::relay::Traffic;
-use crate::termination::Termination;
 
 /// One session, told at its end.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::CheckFailure;
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 
 /// What a backend is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

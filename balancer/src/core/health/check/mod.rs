@@ -21,7 +21,7 @@ pub use status::Statuses;
 use self::answer::Verdict;
 use super::failure::{CheckFailure, Excerpt};
 use super::schedule::Intervals;
-use crate::connect::connect;
+use crate::core::connect_failure::connect;
 use crate::live::ProxySend;
 
 /// The most of an answer that is looked at, in bytes.

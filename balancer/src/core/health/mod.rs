@@ -12,7 +12,7 @@
 //!
 //! use netsocket_balancer::Config;
 //! use netsocket_balancer::balance::BackendId;
-//! use netsocket_balancer::connect::ConnectFailure;
+//! use netsocket_balancer::ConnectFailure;
 //! use netsocket_balancer::health::{CheckFailure, Roster, Share, Signal, State};
 //! use tokio::time::Instant;
 //!

@@ -40,9 +40,9 @@
 //! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
 //! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
 
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::side::Side;
 use crate::relay::End;
-use crate::side::Side;
 
 macro_rules! table {
     ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {

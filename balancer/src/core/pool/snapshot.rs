@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::backend::{Assigned, Backend};
-use crate::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
-use crate::health::Slate;
+use crate::core::backend::{Assigned, Backend};
+use crate::core::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
+use crate::core::health::Slate;
 
 /// Why no backend takes a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

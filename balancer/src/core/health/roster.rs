@@ -9,7 +9,7 @@ use super::machine::Health;
 use super::reason::{AdminState, State, Transition};
 use super::rules::HealthRules;
 use super::signal::Signal;
-use crate::balance::BackendId;
+use crate::core::balance::BackendId;
 
 /// The part of a backend in the work of its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use tracing::warn;
 use super::check::Checks;
 use super::reason::AdminState;
 use super::schedule::{Pace, Schedule};
-use crate::backend::{Backend, CheckReport};
-use crate::balance::BackendId;
-use crate::pool::Pool;
-use crate::side::Side;
+use crate::core::backend::{Backend, CheckReport};
+use crate::core::balance::BackendId;
+use crate::core::pool::Pool;
+use crate::core::side::Side;
 
 /// Where nothing is due, somebody looks all the same.
 const SELDOM: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! What is learnt about a backend.
 
 use super::failure::CheckFailure;
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 
 /// What the state machine is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Signal {
     EarlyResets(u32),
 }
 
-/// What a session tells of its backend while it runs, see [`crate::backend::Backend::observe_session`].
+/// What a session tells of its backend while it runs, see [`crate::core::backend::Backend::observe_session`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionSignal {
     /// The connect succeeded.

@@ -1,6 +1,6 @@
 //! Why a client was not let in.
 
-use crate::termination::Termination;
+use crate::core::termination::Termination;
 
 /// The reason of a refusal. All of them are as configured; none is a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]

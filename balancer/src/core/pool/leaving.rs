@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tracing::info;
 
-use crate::backend::{Backend, HealthReport};
-use crate::health::{Reason, State, Transition};
+use crate::core::backend::{Backend, HealthReport};
+use crate::core::health::{Reason, State, Transition};
 
 /// A worker that had read the snapshot before may still pick a backend that has just left: it is kept for so long even
 /// without sessions. Also how often is looked whether the last session has ended.

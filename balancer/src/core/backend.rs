@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use crate::balance::BackendId;
-use crate::connect_times::ConnectTimes;
-use crate::health::{
+use crate::core::balance::BackendId;
+use crate::core::connect_times::ConnectTimes;
+use crate::core::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
 };
-use crate::record::SessionRecord;
+use crate::core::session_record::SessionRecord;
+use crate::core::termination::Termination;
 use crate::relay::Traffic;
-use crate::termination::Termination;
 
 /// The weight of a backend that has none set.
 pub const DEFAULT_WEIGHT: u32 = 1;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::signal::{SessionSignal, Signal};
-use crate::connect::ConnectFailure;
-use crate::side::Side;
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::side::Side;
 
 /// Beyond so many in a row, every hundredth is worth a look: a backend that refuses thousands a second, and
 /// is the last one, must not keep the control side busy.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::failure::CheckFailure;
 use super::*;
 use crate::config::Config;
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 
 const CONNECTS: Signal = Signal::ConnectsFailed(3, ConnectFailure::Refused);
 const FAILED: Signal = Signal::CheckFailed(CheckFailure::Connect(ConnectFailure::Refused));

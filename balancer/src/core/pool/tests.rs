@@ -3,10 +3,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
-use crate::backend::Attributes;
 use crate::config::Config;
-use crate::connect::ConnectFailure;
-use crate::health::{SessionSignal, State};
+use crate::core::backend::Attributes;
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::health::{SessionSignal, State};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const REFUSED: SessionSignal = SessionSignal::ConnectFailed(ConnectFailure::Refused);

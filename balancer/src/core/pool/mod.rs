@@ -58,10 +58,10 @@ pub use snapshot::NoBackend;
 use self::history::History;
 use self::leaving::Leavers;
 use self::snapshot::Snapshot;
-use crate::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
-use crate::balance::{BackendId, Cursor, Policy};
+use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
+use crate::core::balance::{BackendId, Cursor, Policy};
+use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
 use crate::discovery::GroupReport;
-use crate::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
 
 /// The name of the only pool there is.
 pub const DEFAULT_POOL: &str = "default";

@@ -10,14 +10,14 @@ use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::side::Side;
+use crate::core::side::Side;
 
 /// Why a connection to a backend did not come about.
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_balancer::connect::ConnectFailure;
+/// use netsocket_balancer::ConnectFailure;
 ///
 /// const ECONNREFUSED: i32 = 111;
 /// let refused = std::io::Error::from_raw_os_error(ECONNREFUSED);

@@ -8,9 +8,9 @@ use chrono::Utc;
 use netsocket_telemetry::{EventKind, Events};
 use tracing::{info, warn};
 
-use crate::backend::Backend;
-use crate::balance::BackendId;
-use crate::health::{State, Transition};
+use crate::core::backend::Backend;
+use crate::core::balance::BackendId;
+use crate::core::health::{State, Transition};
 
 /// How many are kept.
 const KEPT: usize = 256;

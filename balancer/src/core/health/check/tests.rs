@@ -1,7 +1,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::connect::ConnectFailure;
+use crate::core::connect_failure::ConnectFailure;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
