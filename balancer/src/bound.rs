@@ -15,12 +15,12 @@ use crate::config::{BackendAddress, Config};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 use crate::core::session_record::SessionRecord;
+use crate::data_path::listener::{adopt, listen};
+use crate::data_path::shared::RecordHook;
 use crate::handover::{Inherited, Predecessor, Program};
-use crate::listen::{adopt, listen};
 use crate::operations::{Operations, Order};
 use crate::pid_file::PidFile;
 use crate::reload::Source;
-use crate::shared::RecordHook;
 use crate::systemd::Manager;
 
 /// A balancer that could start: whatever may be wrong on this machine has been found by now.

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Admin};
 use crate::bound::Bound;
 use crate::core::health::{Checks, watch as watch_backends};
+use crate::data_path::shared::Shared;
 use crate::discovery::{Dns, Setup, discover};
 use crate::figures::figures;
 use crate::run::{HISTORY_SPAN, RunError};
-use crate::shared::Shared;
 use crate::systemd::attend;
 
 /// For the last telemetry records to reach Kafka when the balancer stops.

@@ -15,8 +15,8 @@ use tracing::info;
 use crate::core::backend::Backend;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
-use crate::open_sessions;
-use crate::shared::Shared;
+use crate::data_path::session_directory;
+use crate::data_path::shared::Shared;
 
 /// Between two looks at the least. Where sessions must be closed faster than that, some are closed together.
 const TICK: Duration = Duration::from_millis(10);
@@ -153,7 +153,7 @@ async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, close
                 lists += 1;
             }
             let turn = line.split_off(line.len().saturating_sub(close));
-            let ended = open_sessions::end(&shared, &turn, Some(backend.id())).await;
+            let ended = session_directory::end(&shared, &turn, Some(backend.id())).await;
             closed.fetch_add(ended as u64, Relaxed);
             close -= ended.min(close);
         }
@@ -168,7 +168,7 @@ async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, close
 
 /// The sessions of a backend. Whoever had the most time goes first, so they are the last.
 async fn oldest_last(shared: &Shared, backend: &Backend) -> Vec<SessionId> {
-    let mut all = open_sessions::list(shared, Some(backend.id())).await;
+    let mut all = session_directory::list(shared, Some(backend.id())).await;
     all.sort_by_key(|view| view.age);
     all.into_iter().map(|view| view.id).collect()
 }

@@ -5,7 +5,7 @@ use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
 use crate::core::admission::Refusal;
 use crate::core::backend::Backend;
 use crate::core::session_record::millis;
-use crate::shared::Shared;
+use crate::data_path::shared::Shared;
 
 /// Copies the counters.
 pub(crate) fn figures(shared: &Shared) -> Figures {

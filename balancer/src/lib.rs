@@ -71,56 +71,40 @@
 //! # }
 //! ```
 
-mod acceptor;
 mod access_log;
 mod admin;
 mod bound;
 pub mod config;
 mod control;
 mod core;
-mod crew;
 pub mod ctl;
-mod descriptors;
-mod dial;
+mod data_path;
 pub mod discovery;
 mod drain;
-mod eager;
 mod figures;
 mod handover;
 mod inherited;
-mod listen;
-mod live;
-mod mailbox;
 pub mod metrics;
 mod office;
-mod open_sessions;
 mod operations;
 mod pid_file;
-mod poller;
-mod reactor;
-pub mod relay;
 mod reload;
 mod run;
-mod session;
-mod sessions;
-mod shared;
-mod socket_options;
 mod systemd;
 mod units;
-mod wheel;
-mod worker;
 
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
 pub use crate::core::{admission, backend, balance, health, pool};
+pub use crate::data_path::listener::ListenOptions;
+pub use crate::data_path::relay;
+pub use crate::data_path::runtime_rules::{ProxyRules, ProxySend};
 pub use bound::{BindError, Bound};
 pub use config::{BackendAddress, Config, Flags};
 pub use handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
 };
-pub use listen::ListenOptions;
-pub use live::{ProxyRules, ProxySend};
 pub use operations::Operations;
 pub use reload::{BackendChanges, Changes, ReloadError};
 pub use run::{HISTORY_SPAN, RunError, Summary, run};

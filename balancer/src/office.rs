@@ -11,10 +11,10 @@ use crate::bound::Bound;
 use crate::control::Control;
 use crate::core::health::AdminState;
 use crate::core::pool::Pool;
+use crate::data_path::shared::Shared;
 use crate::handover::{Heirlooms, Letter, Program, RestartError, Successor};
 use crate::operations::Order;
 use crate::reload::{Changes, ReloadError, Reloader};
-use crate::shared::Shared;
 use crate::systemd::{Manager, status};
 
 /// Why the work ended.

@@ -19,18 +19,18 @@ use crate::control::Control;
 use crate::core::admission::SharedQueue;
 use crate::core::health::all_checked;
 use crate::core::log_limiter::LogGate;
-use crate::crew::Crew;
-use crate::descriptors::Budget;
-use crate::dial::LocalPorts;
-use crate::live::Live;
+use crate::data_path::connect::LocalPorts;
+use crate::data_path::descriptors::Budget;
+use crate::data_path::relay::RelaySwitch;
+use crate::data_path::runtime_rules::Live;
+use crate::data_path::shared::Shared;
+use crate::data_path::worker::{Worker, WorkerSummary};
+use crate::data_path::worker_registry::Crew;
 use crate::metrics::Counters;
 use crate::office::{Closing, Office};
 use crate::pid_file::PidFile;
-use crate::relay::RelaySwitch;
 use crate::reload::Settings;
-use crate::shared::Shared;
 use crate::systemd::status;
-use crate::worker::{Worker, WorkerSummary};
 
 /// How far back the embedded history goes.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);

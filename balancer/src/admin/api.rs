@@ -14,8 +14,8 @@ use crate::core::backend::{Backend, CheckReport};
 use crate::core::pool::{DEFAULT_POOL, PastTransition};
 use crate::core::session_record::millis;
 use crate::core::termination::Termination;
+use crate::data_path::shared::Shared;
 use crate::discovery::{GroupReport, Outcome};
-use crate::shared::Shared;
 
 /// `/api/v1/pools`.
 #[derive(Debug, Default, Serialize)]

@@ -21,7 +21,7 @@ use super::api::Status;
 use super::recent::Mark;
 use super::sessions::Entry;
 use crate::core::session_id::SessionId;
-use crate::open_sessions;
+use crate::data_path::session_directory;
 
 /// Between two events.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -142,7 +142,7 @@ async fn top(admin: &Admin, before: &mut Traffics) -> Option<Vec<Entry>> {
         *before = Traffics::default();
         return None;
     }
-    let views = open_sessions::list(&admin.shared, None).await;
+    let views = session_directory::list(&admin.shared, None).await;
     let now = Instant::now();
     let seconds = before.at.map(|at| (now - at).as_secs_f64());
     let mut bytes = HashMap::with_capacity(views.len());

@@ -38,10 +38,10 @@ use self::routes::{Routes, Verb};
 use self::socket::AdminAcceptor;
 pub(crate) use self::socket::{AdminListener, SocketFile};
 use crate::core::backend::Backend;
+use crate::data_path::shared::Shared;
 use crate::drain::Drains;
 use crate::metrics;
 use crate::operations::Operations;
-use crate::shared::Shared;
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

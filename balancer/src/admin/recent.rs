@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::core::balance::BackendId;
 use crate::core::connect_times::ConnectCounts;
-use crate::shared::Shared;
+use crate::data_path::shared::Shared;
 
 /// Rates are those of so long.
 const RATE_SPAN: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::Admin;
-use crate::relay::RelayMode;
+use crate::data_path::relay::RelayMode;
 
 /// The body of question and answer.
 #[derive(Debug, Serialize, Deserialize)]

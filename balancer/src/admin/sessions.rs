@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Admin, backends, fresh};
 use crate::core::session_id::SessionId;
 use crate::core::session_record::millis;
-use crate::open_sessions;
-use crate::session::SessionView;
+use crate::data_path::session::SessionView;
+use crate::data_path::session_directory;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -66,7 +66,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
             Err(wrong) => return wrong.into_response(),
         },
     };
-    let mut all = open_sessions::list(&admin.shared, of).await;
+    let mut all = session_directory::list(&admin.shared, of).await;
     all.sort_by_key(|view| std::cmp::Reverse(view.age));
     let entries = all.into_iter().map(|view| Entry::new(view, None));
     let sessions = entries.collect();
@@ -77,7 +77,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
 pub(super) async fn kill(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
     let said = match name.parse::<SessionId>() {
         Err(error) => error.to_string(),
-        Ok(id) if open_sessions::end(&admin.shared, &[id], None).await == 1 => {
+        Ok(id) if session_directory::end(&admin.shared, &[id], None).await == 1 => {
             return StatusCode::NO_CONTENT.into_response();
         }
         Ok(_) => "no such session".to_owned(),
@@ -104,6 +104,6 @@ pub(super) async fn kill_all(
         Ok(backend) => backend,
         Err(wrong) => return wrong.into_response(),
     };
-    let ended = open_sessions::end_all(&admin.shared, backend.id()).await;
+    let ended = session_directory::end_all(&admin.shared, backend.id()).await;
     Json(Ended { ended }).into_response()
 }

@@ -22,7 +22,7 @@ use tokio::net::{TcpStream, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::listen::{BACKLOG, ListenOptions, adopt, listen};
+use crate::data_path::listener::{BACKLOG, ListenOptions, adopt, listen};
 
 /// The user of the process and its group.
 const MODE: u32 = 0o660;

@@ -11,7 +11,7 @@ use crate::core::health::{
     Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe, Statuses,
     Thresholds, unescape,
 };
-use crate::live::ProxySend;
+use crate::data_path::runtime_rules::ProxySend;
 
 /// Between two checks of a backend.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);

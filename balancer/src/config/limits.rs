@@ -10,7 +10,7 @@ use super::{HOUR, SHORTEST};
 use crate::core::admission::{
     AddressLimits, DEFAULT_IPV6_PREFIX, DEFAULT_REMEMBERED, Limits, Network, Networks, Rate,
 };
-use crate::live::{ProxyRules, ProxySend};
+use crate::data_path::runtime_rules::{ProxyRules, ProxySend};
 
 /// Clients that may wait for a place at a backend.
 pub const DEFAULT_QUEUE_LENGTH: usize = 1024;

@@ -70,10 +70,10 @@ pub use shown::SECRET_KEYS;
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
+use crate::data_path::listener::ListenOptions;
+use crate::data_path::relay::{IdleLimits, RelayMode};
+use crate::data_path::runtime_rules::ProxyRules;
 use crate::discovery::{Group, Rules};
-use crate::listen::ListenOptions;
-use crate::live::ProxyRules;
-use crate::relay::{IdleLimits, RelayMode};
 
 /// Where clients connect.
 pub const DEFAULT_LISTEN: SocketAddr =

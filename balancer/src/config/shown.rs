@@ -11,7 +11,7 @@ use super::Config;
 use crate::access_log::{Scope, Target};
 use crate::core::admission::Networks;
 use crate::core::health::{Close, Expect, Growth, Probe, escape};
-use crate::live::ProxySend;
+use crate::data_path::runtime_rules::ProxySend;
 
 /// Keys whose values are not shown: they may hold a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];

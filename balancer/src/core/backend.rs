@@ -17,7 +17,7 @@ use crate::core::health::{
 };
 use crate::core::session_record::SessionRecord;
 use crate::core::termination::Termination;
-use crate::relay::Traffic;
+use crate::data_path::relay::Traffic;
 
 /// The weight of a backend that has none set.
 pub const DEFAULT_WEIGHT: u32 = 1;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::wheel::Index;
+use crate::data_path::timer_wheel::Index;
 
 /// Unique among the open sessions of a balancer, and not used again soon: the worker, the place in its table, and how
 /// often the worker has begun a session.

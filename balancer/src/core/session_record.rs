@@ -9,7 +9,7 @@ use crate::core::backend::Backend;
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::termination::Termination;
-use crate::relay::Traffic;
+use crate::data_path::relay::Traffic;
 
 /// One session, told at its end.
 #[derive(Debug, Clone)]

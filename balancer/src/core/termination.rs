@@ -42,7 +42,7 @@
 
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::side::Side;
-use crate::relay::End;
+use crate::data_path::relay::End;
 
 macro_rules! table {
     ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {

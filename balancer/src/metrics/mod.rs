@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::core::session_record::SessionRecord;
 use crate::core::termination::Termination;
-use crate::relay::Traffic;
+use crate::data_path::relay::Traffic;
 
 pub(crate) use prometheus::{ChangeKey, render};
 

@@ -13,9 +13,9 @@ use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::termination::Termination;
+use crate::data_path::shared::Shared;
 use crate::discovery::{GroupReport, Outcome};
 use crate::figures::session_limit;
-use crate::shared::Shared;
 
 /// A kind of change through the admin HTTP, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

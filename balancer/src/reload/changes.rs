@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::core::balance::Policy;
-    use crate::relay::RelayMode;
+    use crate::data_path::relay::RelayMode;
 
     #[test]
     fn what_a_process_is_made_of_stays_until_it_is_started_anew() {

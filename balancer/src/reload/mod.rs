@@ -21,9 +21,9 @@ use crate::bound::{BindError, resolve, token};
 use crate::config::{Config, Removed};
 use crate::core::backend::{Backend, BackendSpec};
 use crate::core::health::Checks;
+use crate::data_path::session_directory;
+use crate::data_path::shared::Shared;
 use crate::discovery::{Dns, Group, Setup};
-use crate::open_sessions;
-use crate::shared::Shared;
 
 /// Reads and judges the settings anew.
 pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
@@ -180,7 +180,7 @@ impl Reloader {
         let mut cut = 0;
         if config.operations.removed == Removed::Cut {
             for backend in known.iter().filter(gone) {
-                cut += open_sessions::end_all(shared, backend.id()).await;
+                cut += session_directory::end_all(shared, backend.id()).await;
             }
         }
         let changes = Changes {

@@ -8,8 +8,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::error;
 
 use super::Manager;
-use crate::mailbox::Mail;
-use crate::shared::Shared;
+use crate::data_path::mailbox::Mail;
+use crate::data_path::shared::Shared;
 
 /// How often the status is looked at where the manager asks for no sign of life.
 const STATUS_EVERY: Duration = Duration::from_secs(5);

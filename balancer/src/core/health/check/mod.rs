@@ -22,7 +22,7 @@ use self::answer::Verdict;
 use super::failure::{CheckFailure, Excerpt};
 use super::schedule::Intervals;
 use crate::core::connect_failure::connect;
-use crate::live::ProxySend;
+use crate::data_path::runtime_rules::ProxySend;
 
 /// The most of an answer that is looked at, in bytes.
 const MOST_ANSWER: usize = 16 * 1024;

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::acceptor::Acceptor;
 use crate::core::log_limiter::LogGate;
-use crate::crew::Member;
-use crate::mailbox::Mail;
-use crate::poller::Events;
-use crate::reactor::{Call, Reactor};
-use crate::relay::allow_pipes;
-use crate::shared::Shared;
+use crate::data_path::acceptor::Acceptor;
+use crate::data_path::event_loop::{Call, Reactor};
+use crate::data_path::mailbox::Mail;
+use crate::data_path::poller::Events;
+use crate::data_path::relay::allow_pipes;
+use crate::data_path::shared::Shared;
+use crate::data_path::worker_registry::Member;
 
 /// Between two looks at a queue that could not be emptied at the stop.
 const REST_PAUSE: Duration = Duration::from_millis(20);
@@ -218,7 +218,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
-    use crate::listen::{ListenOptions, listen};
+    use crate::data_path::listener::{ListenOptions, listen};
 
     #[test]
     fn clients_that_are_queued_at_the_stop_are_not_lost() {

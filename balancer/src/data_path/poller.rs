@@ -15,7 +15,7 @@ use rustix::time::{
 };
 use tokio::time::Instant;
 
-use crate::wheel::Index;
+use crate::data_path::timer_wheel::Index;
 
 /// Events taken at a time.
 const BATCH: usize = 256;
@@ -23,7 +23,7 @@ const LISTENER: u64 = u64::MAX;
 const MAILBOX: u64 = u64::MAX - 1;
 const ALARM: u64 = u64::MAX - 2;
 
-/// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::relay::Wire`].
+/// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::data_path::relay::Wire`].
 const EDGES: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
     .union(EventFlags::PRI)

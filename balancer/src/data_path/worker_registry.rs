@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::io::Result;
 
-use crate::mailbox::{Mail, Mailbox};
+use crate::data_path::mailbox::{Mail, Mailbox};
 
 /// Sessions more than another that a worker may have.
 const SLACK: usize = 2;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use netsocket_proxy_protocol::{Command, Error, Header, Parsed, parse};
 use tokio::time::Instant;
 
-use crate::relay::{Early, Wire};
+use crate::data_path::relay::{Early, Wire};
 
 /// A header on its way.
 pub(super) struct Introduction {

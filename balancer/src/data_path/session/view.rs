@@ -10,7 +10,7 @@ use super::{Session, Stage};
 use crate::core::backend::Backend;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
-use crate::relay::Traffic;
+use crate::data_path::relay::Traffic;
 
 /// One open session at one moment.
 #[derive(Debug, Clone)]

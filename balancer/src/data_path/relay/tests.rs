@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use socket2::SockRef;
 
 use super::*;
-use crate::poller::{Events, Poller, Subject};
+use crate::data_path::poller::{Events, Poller, Subject};
 
 const OPEN: Duration = Duration::from_secs(600);
 const HALF_CLOSED: Duration = Duration::from_secs(60);

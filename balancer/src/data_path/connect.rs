@@ -13,7 +13,7 @@ use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getsockname, socket_with};
 
 use crate::core::connect_failure::ConnectFailure;
-use crate::socket_options::set_fast_open_connect;
+use crate::data_path::socket_options::set_fast_open_connect;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 

@@ -7,9 +7,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
-use crate::mailbox::Mail;
-use crate::session::SessionView;
-use crate::shared::Shared;
+use crate::data_path::mailbox::Mail;
+use crate::data_path::session::SessionView;
+use crate::data_path::shared::Shared;
 
 /// A worker that does not answer within this is left out: whoever looks for its fault must see the others.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::core::log_limiter::LogGate;
-use crate::listen::BACKLOG;
-use crate::poller::Poller;
-use crate::shared::Shared;
+use crate::data_path::listener::BACKLOG;
+use crate::data_path::poller::Poller;
+use crate::data_path::shared::Shared;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 /// Connections taken in a row at the most, before sessions have their turn.

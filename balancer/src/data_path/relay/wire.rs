@@ -13,7 +13,7 @@ use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay, socket_error};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, getsockname, recv, send, shutdown};
 
 use super::pipe::Lease;
-use crate::poller::Readiness;
+use crate::data_path::poller::Readiness;
 
 /// A first write up to this size leaves at once whatever the segment size, as nothing is under way that could be
 /// waited for: TCP's smallest segment holds it.

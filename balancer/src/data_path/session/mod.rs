@@ -23,11 +23,11 @@ use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
-use crate::dial::{DialOptions, dial, failure, is_its_own_peer};
-use crate::eager::Eager;
-use crate::poller::{Poller, Readiness, Subject};
-use crate::relay::{Delivery, End, Progress, Relay, Traffic, Wire};
-use crate::shared::Shared;
+use crate::data_path::connect::{DialOptions, dial, failure, is_its_own_peer};
+use crate::data_path::early_read::Eager;
+use crate::data_path::poller::{Poller, Readiness, Subject};
+use crate::data_path::relay::{Delivery, End, Progress, Relay, Traffic, Wire};
+use crate::data_path::shared::Shared;
 use introduction::{Heard, Introduction};
 
 pub(crate) use view::SessionView;
@@ -89,7 +89,7 @@ enum Stage {
 }
 
 impl Session {
-    /// Takes a client. Its socket has the listener's options, see [`crate::listen`].
+    /// Takes a client. Its socket has the listener's options, see [`crate::data_path::listener`].
     pub(crate) fn new(
         shared: Arc<Shared>,
         id: SessionId,

@@ -14,13 +14,13 @@ use crate::access_log::Lane;
 use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
-use crate::eager::Eager;
-use crate::poller::{Events, Poller, Readiness, Subject};
-use crate::relay::BUFFER_SIZE;
-use crate::session::{Session, SessionView, Step, Turn};
-use crate::sessions::Sessions;
-use crate::shared::Shared;
-use crate::wheel::{Index, Wheel};
+use crate::data_path::early_read::Eager;
+use crate::data_path::poller::{Events, Poller, Readiness, Subject};
+use crate::data_path::relay::BUFFER_SIZE;
+use crate::data_path::session::{Session, SessionView, Step, Turn};
+use crate::data_path::session_table::Sessions;
+use crate::data_path::shared::Shared;
+use crate::data_path::timer_wheel::{Index, Wheel};
 
 /// What an event is about, for the worker to act on.
 pub(crate) enum Call {

@@ -14,13 +14,13 @@ use crate::core::log_limiter::LogGate;
 use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::{SessionRecord, narrow};
-use crate::crew::Crew;
-use crate::descriptors::Budget;
-use crate::dial::LocalPorts;
-use crate::live::Live;
-use crate::mailbox::Mail;
+use crate::data_path::connect::LocalPorts;
+use crate::data_path::descriptors::Budget;
+use crate::data_path::mailbox::Mail;
+use crate::data_path::relay::RelaySwitch;
+use crate::data_path::runtime_rules::Live;
+use crate::data_path::worker_registry::Crew;
 use crate::metrics::Counters;
-use crate::relay::RelaySwitch;
 use crate::reload::Settings;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.

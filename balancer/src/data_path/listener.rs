@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
-use crate::socket_options::{set_defer_accept, set_fast_open_listen};
+use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 
 /// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
