@@ -16,7 +16,7 @@ use crate::bound::Bound;
 use crate::core::health::{Checks, watch as watch_backends};
 use crate::data_path::shared::Shared;
 use crate::discovery::{Dns, Setup, discover};
-use crate::figures::figures;
+use crate::observe::telemetry_figures::figures;
 use crate::run::{HISTORY_SPAN, RunError};
 use crate::systemd::attend;
 

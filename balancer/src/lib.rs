@@ -71,7 +71,6 @@
 //! # }
 //! ```
 
-mod access_log;
 mod admin;
 mod bound;
 pub mod config;
@@ -81,17 +80,15 @@ pub mod ctl;
 mod data_path;
 pub mod discovery;
 mod drain;
-mod figures;
 mod handover;
 mod inherited;
-pub mod metrics;
+mod observe;
 mod office;
 mod operations;
 mod pid_file;
 mod reload;
 mod run;
 mod systemd;
-mod units;
 
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::session_record::SessionRecord;
@@ -100,6 +97,7 @@ pub use crate::core::{admission, backend, balance, health, pool};
 pub use crate::data_path::listener::ListenOptions;
 pub use crate::data_path::relay;
 pub use crate::data_path::runtime_rules::{ProxyRules, ProxySend};
+pub use crate::observe::metrics;
 pub use bound::{BindError, Bound};
 pub use config::{BackendAddress, Config, Flags};
 pub use handover::{

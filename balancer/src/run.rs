@@ -13,7 +13,6 @@ use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::access_log::AccessLog;
 use crate::bound::Bound;
 use crate::control::Control;
 use crate::core::admission::SharedQueue;
@@ -26,7 +25,8 @@ use crate::data_path::runtime_rules::Live;
 use crate::data_path::shared::Shared;
 use crate::data_path::worker::{Worker, WorkerSummary};
 use crate::data_path::worker_registry::Crew;
-use crate::metrics::Counters;
+use crate::observe::access_log::AccessLog;
+use crate::observe::metrics::Counters;
 use crate::office::{Closing, Office};
 use crate::pid_file::PidFile;
 use crate::reload::Settings;

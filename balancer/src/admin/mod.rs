@@ -40,7 +40,7 @@ pub(crate) use self::socket::{AdminListener, SocketFile};
 use crate::core::backend::Backend;
 use crate::data_path::shared::Shared;
 use crate::drain::Drains;
-use crate::metrics;
+use crate::observe::metrics;
 use crate::operations::Operations;
 
 /// The content type of Prometheus' text format.

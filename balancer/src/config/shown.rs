@@ -8,10 +8,10 @@ use std::time::Duration;
 use netsocket_settings::duration_text;
 
 use super::Config;
-use crate::access_log::{Scope, Target};
 use crate::core::admission::Networks;
 use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::data_path::runtime_rules::ProxySend;
+use crate::observe::access_log::{Scope, Target};
 
 /// Keys whose values are not shown: they may hold a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];

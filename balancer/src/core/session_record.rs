@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::access_log::{Failure, Lane, Line, OpenConnections};
 use crate::core::backend::Backend;
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::termination::Termination;
 use crate::data_path::relay::Traffic;
+use crate::observe::access_log::{Failure, Lane, Line, OpenConnections};
 
 /// One session, told at its end.
 #[derive(Debug, Clone)]

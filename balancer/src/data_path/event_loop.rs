@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::access_log::Lane;
 use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
@@ -21,6 +20,7 @@ use crate::data_path::session::{Session, SessionView, Step, Turn};
 use crate::data_path::session_table::Sessions;
 use crate::data_path::shared::Shared;
 use crate::data_path::timer_wheel::{Index, Wheel};
+use crate::observe::access_log::Lane;
 
 /// What an event is about, for the worker to act on.
 pub(crate) enum Call {

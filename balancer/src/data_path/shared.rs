@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access_log::{AccessLog, Lane, OpenConnections};
 use crate::core::admission::SharedQueue;
 use crate::core::log_limiter::LogGate;
 use crate::core::pool::Pool;
@@ -20,7 +19,8 @@ use crate::data_path::mailbox::Mail;
 use crate::data_path::relay::RelaySwitch;
 use crate::data_path::runtime_rules::Live;
 use crate::data_path::worker_registry::Crew;
-use crate::metrics::Counters;
+use crate::observe::access_log::{AccessLog, Lane, OpenConnections};
+use crate::observe::metrics::Counters;
 use crate::reload::Settings;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.

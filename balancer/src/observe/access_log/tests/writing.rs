@@ -7,9 +7,9 @@ use std::thread;
 use tokio::time::Instant;
 
 use super::*;
-use crate::access_log::date::Zone;
-use crate::access_log::sink::{Sink, WriteFailure};
-use crate::access_log::writer::LINGER;
+use crate::observe::access_log::date::Zone;
+use crate::observe::access_log::sink::{Sink, WriteFailure};
+use crate::observe::access_log::writer::LINGER;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

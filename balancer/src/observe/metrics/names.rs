@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_page_has_each_metric_and_no_other() {
-        const PAGE: &str = include_str!("../../../docs/metrics/balancer.md");
+        const PAGE: &str = include_str!("../../../../docs/metrics/balancer.md");
         let rows: Vec<&str> = PAGE
             .lines()
             .filter(|line| line.starts_with("| `netsocket_"))

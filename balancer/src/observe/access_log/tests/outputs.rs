@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::*;
-use crate::access_log::sink::{Sink, TargetError};
+use crate::observe::access_log::sink::{Sink, TargetError};
 
 fn file(path: &Path) -> Box<dyn Sink> {
     Target::File(path.to_owned()).open().unwrap()

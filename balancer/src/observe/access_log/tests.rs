@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::*;
 use crate::core::termination::Termination;
 
-const DOCS: &str = include_str!("../../../docs/access-log.md");
+const DOCS: &str = include_str!("../../../../docs/access-log.md");
 
 /// The session of the documentation's first example.
 fn normal() -> Line<'static> {

@@ -6,7 +6,6 @@ use std::fmt::{Display, Write as _};
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
-use crate::access_log::AccessLog;
 use crate::core::admission::Refusal;
 use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
@@ -15,7 +14,8 @@ use crate::core::pool::DEFAULT_POOL;
 use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
 use crate::discovery::{GroupReport, Outcome};
-use crate::figures::session_limit;
+use crate::observe::access_log::AccessLog;
+use crate::observe::telemetry_figures::session_limit;
 
 /// A kind of change through the admin HTTP, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::access_log::date::{Dates, JSON_DATE, SYSLOG_DATE, TEXT_DATE, Zone};
-use crate::access_log::json::JsonForm;
-use crate::access_log::selection::Sampler;
-use crate::access_log::text::TextForm;
+use crate::observe::access_log::date::{Dates, JSON_DATE, SYSLOG_DATE, TEXT_DATE, Zone};
+use crate::observe::access_log::json::JsonForm;
+use crate::observe::access_log::selection::Sampler;
+use crate::observe::access_log::text::TextForm;
 
 fn text(line: &Line<'_>) -> String {
     let mut out = Vec::new();
@@ -65,7 +65,7 @@ fn the_documented_codes_are_the_code() {
         rows.collect::<Vec<&str>>()
     };
     let (_, table) = DOCS.split_once("| code | meaning |\n").unwrap();
-    let code = rows(include_str!("../../core/termination.rs"), "//! | `");
+    let code = rows(include_str!("../../../core/termination.rs"), "//! | `");
     assert_eq!(rows(table, "| `"), code);
     assert_eq!(code.len(), Termination::ALL.len());
 }
