@@ -72,24 +72,22 @@
 //! ```
 
 mod admin;
-mod bound;
 pub mod config;
 mod control;
 mod core;
 pub mod ctl;
 mod data_path;
-pub mod discovery;
-mod drain;
-mod handover;
-mod inherited;
 mod observe;
-mod office;
-mod operations;
-mod pid_file;
-mod reload;
-mod run;
-mod systemd;
 
+pub use crate::control::discovery;
+pub use crate::control::handover::{
+    InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
+};
+pub use crate::control::lifecycle::Operations;
+pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
+pub use crate::control::run::{HISTORY_SPAN, RunError, Summary, run};
+pub use crate::control::startup::{BindError, Bound};
+pub use crate::control::systemd::{ActivationError, Manager};
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
@@ -98,12 +96,4 @@ pub use crate::data_path::listener::ListenOptions;
 pub use crate::data_path::relay;
 pub use crate::data_path::runtime_rules::{ProxyRules, ProxySend};
 pub use crate::observe::metrics;
-pub use bound::{BindError, Bound};
 pub use config::{BackendAddress, Config, Flags};
-pub use handover::{
-    InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
-};
-pub use operations::Operations;
-pub use reload::{BackendChanges, Changes, ReloadError};
-pub use run::{HISTORY_SPAN, RunError, Summary, run};
-pub use systemd::{ActivationError, Manager};

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::backends::DrainView;
 use super::recent::Activity;
+use crate::control::discovery::{GroupReport, Outcome};
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::pool::{DEFAULT_POOL, PastTransition};
 use crate::core::session_record::millis;
 use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
-use crate::discovery::{GroupReport, Outcome};
 
 /// `/api/v1/pools`.
 #[derive(Debug, Default, Serialize)]

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use super::api::rfc3339;
 use super::peer::Peer;
 use super::{Admin, fresh};
+use crate::control::drain::{Drains, Window};
 use crate::core::backend::{Backend, MAX_WEIGHT};
 use crate::core::health::AdminState;
-use crate::drain::{Drains, Window};
 
 /// The longest deadline of a drain.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);

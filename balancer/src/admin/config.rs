@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::Admin;
 use super::api::rfc3339;
 use crate::config::{BackendAddress, Config, SECRET_KEYS};
-use crate::discovery;
-use crate::reload::{Changes, LatestReload, ReloadError};
+use crate::control::discovery;
+use crate::control::reload::{Changes, LatestReload, ReloadError};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";

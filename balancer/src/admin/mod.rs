@@ -15,7 +15,6 @@ mod recent;
 mod relay;
 mod routes;
 mod sessions;
-mod socket;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,13 +34,12 @@ use self::events::Listeners;
 use self::peer::Peer;
 use self::recent::{Mark, Recent};
 use self::routes::{Routes, Verb};
-use self::socket::AdminAcceptor;
-pub(crate) use self::socket::{AdminListener, SocketFile};
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::drain::Drains;
+use crate::control::lifecycle::Operations;
 use crate::core::backend::Backend;
 use crate::data_path::shared::Shared;
-use crate::drain::Drains;
 use crate::observe::metrics;
-use crate::operations::Operations;
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

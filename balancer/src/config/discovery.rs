@@ -7,7 +7,7 @@ use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
 use super::{DAY, HOUR, SHORTEST};
-use crate::discovery::Rules;
+use crate::control::discovery::Rules;
 
 /// From one question about a name to the next, however short its answer holds.
 pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::discovery::Question;
+    use crate::control::discovery::Question;
 
     const ONE: &str = "backends = ['a=h:1']\n";
 

@@ -67,13 +67,13 @@ pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIME
 pub use operations::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
 pub use shown::SECRET_KEYS;
 
+use crate::control::discovery::{Group, Rules};
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::data_path::listener::ListenOptions;
 use crate::data_path::relay::{IdleLimits, RelayMode};
 use crate::data_path::runtime_rules::ProxyRules;
-use crate::discovery::{Group, Rules};
 
 /// Where clients connect.
 pub const DEFAULT_LISTEN: SocketAddr =

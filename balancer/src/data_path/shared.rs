@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::control::reload::Settings;
 use crate::core::admission::SharedQueue;
 use crate::core::log_limiter::LogGate;
 use crate::core::pool::Pool;
@@ -21,7 +22,6 @@ use crate::data_path::runtime_rules::Live;
 use crate::data_path::worker_registry::Crew;
 use crate::observe::access_log::{AccessLog, Lane, OpenConnections};
 use crate::observe::metrics::Counters;
-use crate::reload::Settings;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;

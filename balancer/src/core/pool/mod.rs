@@ -58,10 +58,10 @@ pub use snapshot::NoBackend;
 use self::history::History;
 use self::leaving::Leavers;
 use self::snapshot::Snapshot;
+use crate::control::discovery::GroupReport;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
-use crate::discovery::GroupReport;
 
 /// The name of the only pool there is.
 pub const DEFAULT_POOL: &str = "default";

@@ -6,6 +6,7 @@ use std::fmt::{Display, Write as _};
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
+use crate::control::discovery::{GroupReport, Outcome};
 use crate::core::admission::Refusal;
 use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
@@ -13,7 +14,6 @@ use crate::core::health::State;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
-use crate::discovery::{GroupReport, Outcome};
 use crate::observe::access_log::AccessLog;
 use crate::observe::telemetry_figures::session_limit;
 

@@ -4,8 +4,8 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::handover::RestartError;
-use crate::reload::{Changes, ReloadError};
+use crate::control::handover::RestartError;
+use crate::control::reload::{Changes, ReloadError};
 
 /// Wishes that may wait. More at a time are not asked for in earnest, and have to wait for room here.
 const WAITING: usize = 8;

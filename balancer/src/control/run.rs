@@ -13,8 +13,12 @@ use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::bound::Bound;
-use crate::control::Control;
+use crate::control::pid_file::PidFile;
+use crate::control::reload::Settings;
+use crate::control::services::Control;
+use crate::control::startup::Bound;
+use crate::control::supervisor::{Closing, Office};
+use crate::control::systemd::status;
 use crate::core::admission::SharedQueue;
 use crate::core::health::all_checked;
 use crate::core::log_limiter::LogGate;
@@ -27,10 +31,6 @@ use crate::data_path::worker::{Worker, WorkerSummary};
 use crate::data_path::worker_registry::Crew;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Counters;
-use crate::office::{Closing, Office};
-use crate::pid_file::PidFile;
-use crate::reload::Settings;
-use crate::systemd::status;
 
 /// How far back the embedded history goes.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
@@ -286,10 +286,10 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
 mod tests {
     use super::*;
     use crate::config::{BackendAddress, Config};
+    use crate::control::handover::Predecessor;
+    use crate::control::supervisor::admin_states;
     use crate::core::backend::Attributes;
     use crate::core::health::AdminState;
-    use crate::handover::Predecessor;
-    use crate::office::admin_states;
 
     #[test]
     fn the_word_of_an_operator_outlives_a_restart() {

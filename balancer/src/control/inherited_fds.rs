@@ -18,8 +18,8 @@ const FIRST: RawFd = 3;
 static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 
 /// Takes a descriptor over, each number once, and keeps it from programs that this process starts. To be called only for
-/// numbers that whoever started this process has named, before anything else is opened: see [`crate::handover`] and
-/// [`crate::systemd`].
+/// numbers that whoever started this process has named, before anything else is opened: see [`crate::control::handover`] and
+/// [`crate::control::systemd`].
 pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     if number < FIRST || taken.contains(&number) {

@@ -12,13 +12,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
-use crate::bound::Bound;
+use crate::control::discovery::{Dns, Setup, discover};
+use crate::control::run::{HISTORY_SPAN, RunError};
+use crate::control::startup::Bound;
+use crate::control::systemd::attend;
 use crate::core::health::{Checks, watch as watch_backends};
 use crate::data_path::shared::Shared;
-use crate::discovery::{Dns, Setup, discover};
 use crate::observe::telemetry_figures::figures;
-use crate::run::{HISTORY_SPAN, RunError};
-use crate::systemd::attend;
 
 /// For the last telemetry records to reach Kafka when the balancer stops.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);

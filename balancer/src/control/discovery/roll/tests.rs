@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::control::discovery::Found;
 use crate::core::backend::Attributes;
-use crate::discovery::Found;
 
 const RULES: Rules = Rules {
     min_interval: Duration::from_secs(1),

@@ -1,7 +1,7 @@
 //! A change of the settings while sessions run: all of it or nothing.
 //!
 //! Owns the way of a reload: the layers are read anew and judged ([`Source`]), compared with what is in force
-//! ([`changes`]), and applied. Does not own who asks for it (see [`crate::operations`]) nor the keys themselves.
+//! ([`changes`]), and applied. Does not own who asks for it (see [`crate::control::lifecycle`]) nor the keys themselves.
 
 mod changes;
 
@@ -17,13 +17,13 @@ use tracing::{error, info};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{in_force, keys_changed};
-use crate::bound::{BindError, resolve, token};
 use crate::config::{Config, Removed};
+use crate::control::discovery::{Dns, Group, Setup};
+use crate::control::startup::{BindError, resolve, token};
 use crate::core::backend::{Backend, BackendSpec};
 use crate::core::health::Checks;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
-use crate::discovery::{Dns, Group, Setup};
 
 /// Reads and judges the settings anew.
 pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;

@@ -6,9 +6,9 @@ use tokio::time::{advance, timeout};
 
 use super::*;
 use crate::config::Config;
+use crate::control::discovery::{Found, Outcome};
 use crate::core::backend::Attributes;
 use crate::core::balance::Policy;
-use crate::discovery::{Found, Outcome};
 
 const RULES: Rules = Rules {
     min_interval: Duration::from_secs(1),

@@ -10,18 +10,18 @@ use std::sync::Arc;
 use netsocket_settings::{AdminAddress, Problems, reason};
 use tokio::sync::mpsc::Receiver;
 
-use crate::admin::{AdminListener, SocketFile};
 use crate::config::{BackendAddress, Config};
+use crate::control::admin_listener::{AdminListener, SocketFile};
+use crate::control::handover::{Inherited, Predecessor, Program};
+use crate::control::lifecycle::{Operations, Order};
+use crate::control::pid_file::PidFile;
+use crate::control::reload::Source;
+use crate::control::systemd::Manager;
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 use crate::core::session_record::SessionRecord;
 use crate::data_path::listener::{adopt, listen};
 use crate::data_path::shared::RecordHook;
-use crate::handover::{Inherited, Predecessor, Program};
-use crate::operations::{Operations, Order};
-use crate::pid_file::PidFile;
-use crate::reload::Source;
-use crate::systemd::Manager;
 
 /// A balancer that could start: whatever may be wrong on this machine has been found by now.
 pub struct Bound {

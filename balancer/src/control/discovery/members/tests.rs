@@ -1,5 +1,5 @@
 use super::*;
-use crate::discovery::answer::MOST_MEMBERS;
+use crate::control::discovery::answer::MOST_MEMBERS;
 
 const RULES: Rules = Rules {
     min_interval: Duration::from_secs(1),

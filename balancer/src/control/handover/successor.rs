@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use super::letter::{Heirloom, Letter};
 use super::{READY, VARIABLE};
-use crate::admin::AdminListener;
-use crate::systemd::PERSONAL_VARIABLES;
+use crate::control::admin_listener::AdminListener;
+use crate::control::systemd::PERSONAL_VARIABLES;
 
 /// The most of an answer that is read, in bytes.
 const MOST_ANSWER: u64 = 16 << 10;

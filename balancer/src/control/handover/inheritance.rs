@@ -13,10 +13,10 @@ use socket2::{Domain, SockRef, Type};
 
 use super::letter::{Heirloom, Letter};
 use super::{READY, VARIABLE};
-use crate::admin::AdminListener;
+use crate::control::admin_listener::AdminListener;
+use crate::control::inherited_fds::take;
+use crate::control::systemd::{ActivationError, Role, activated};
 use crate::core::health::AdminState;
-use crate::inherited::take;
-use crate::systemd::{ActivationError, Role, activated};
 
 /// What this process was given. By default nothing.
 #[derive(Debug, Default)]

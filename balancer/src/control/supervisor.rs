@@ -7,15 +7,15 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::bound::Bound;
-use crate::control::Control;
+use crate::control::handover::{Heirlooms, Letter, Program, RestartError, Successor};
+use crate::control::lifecycle::Order;
+use crate::control::reload::{Changes, ReloadError, Reloader};
+use crate::control::services::Control;
+use crate::control::startup::Bound;
+use crate::control::systemd::{Manager, status};
 use crate::core::health::AdminState;
 use crate::core::pool::Pool;
 use crate::data_path::shared::Shared;
-use crate::handover::{Heirlooms, Letter, Program, RestartError, Successor};
-use crate::operations::Order;
-use crate::reload::{Changes, ReloadError, Reloader};
-use crate::systemd::{Manager, status};
 
 /// Why the work ended.
 pub(crate) enum Closing {
