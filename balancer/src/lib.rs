@@ -71,7 +71,10 @@
 //! # }
 //! ```
 
+use tokio_util::sync::CancellationToken;
+
 mod admin;
+mod command_line;
 pub mod config;
 mod control;
 mod core;
@@ -79,21 +82,34 @@ pub mod ctl;
 mod data_path;
 mod observe;
 
+pub use crate::command_line::{Command, Flags};
+pub use crate::config::ListenOptions;
+pub use crate::config::{BackendAddress, Config};
 pub use crate::control::discovery;
 pub use crate::control::handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
 };
 pub use crate::control::lifecycle::Operations;
 pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
-pub use crate::control::run::{HISTORY_SPAN, RunError, Summary, run};
-pub use crate::control::startup::{BindError, Bound};
+pub use crate::control::resolve::BindError;
+pub use crate::control::run::Summary;
+pub use crate::control::run_error::RunError;
+pub use crate::control::services::HISTORY_SPAN;
+pub use crate::control::startup::Bound;
 pub use crate::control::systemd::{ActivationError, Manager};
 pub use crate::core::connect_failure::ConnectFailure;
+pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
 pub use crate::core::{admission, backend, balance, health, pool};
-pub use crate::data_path::listener::ListenOptions;
-pub use crate::data_path::relay;
-pub use crate::data_path::runtime_rules::{ProxyRules, ProxySend};
 pub use crate::observe::metrics;
-pub use config::{BackendAddress, Config, Flags};
+
+/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
+/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
+/// dropped the workers drain by themselves.
+///
+/// # Errors
+/// [`RunError`], before anything is served.
+pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
+    control::run::run(bound, shutdown, admin::serve).await
+}

@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, backends, fresh};
+use super::backends;
+use super::state::{Admin, fresh};
 use crate::core::session_id::SessionId;
-use crate::core::session_record::millis;
-use crate::data_path::session::SessionView;
 use crate::data_path::session_directory;
+use crate::data_path::session_view::SessionView;
+use crate::observe::units::in_millis;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -42,7 +43,7 @@ impl Entry {
             client: view.client.to_string(),
             backend: view.backend.map(|backend| backend.name().to_owned()),
             stage: view.stage,
-            age_ms: millis(view.age),
+            age_ms: in_millis(view.age),
             bytes_up: view.traffic.up,
             bytes_down: view.traffic.down,
             rate,

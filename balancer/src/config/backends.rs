@@ -10,7 +10,7 @@ use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::control::discovery::{Group, Question};
+use super::group::{Group, Question};
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use netsocket_settings::Check;
 
+use super::bounds::{HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
-use super::{HOUR, SHORTEST};
 
 /// For a new process to be ready at a restart.
 pub const DEFAULT_RESTART_TIMEOUT: Duration = Duration::from_secs(30);

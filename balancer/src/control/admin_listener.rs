@@ -22,7 +22,8 @@ use tokio::net::{TcpStream, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::data_path::listener::{BACKLOG, ListenOptions, adopt, listen};
+use crate::config::ListenOptions;
+use crate::data_path::listener::{BACKLOG, adopt, listen};
 
 /// The user of the process and its group.
 const MODE: u32 = 0o660;

@@ -3,8 +3,10 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
+//! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
 //! | [`services`] | the tasks that run all the time |
 //! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
+//! | [`checks`] | active health checks on the network |
 //! | [`discovery`] | backends behind names in DNS |
 //! | [`reload`] | new settings in a running balancer |
 //! | [`handover`], [`inherited_fds`] | sockets for a new process, and from an old one |
@@ -15,6 +17,7 @@
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
 pub(crate) mod admin_listener;
+pub(crate) mod checks;
 pub mod discovery;
 pub(crate) mod drain;
 pub(crate) mod handover;
@@ -22,7 +25,9 @@ pub(crate) mod inherited_fds;
 pub(crate) mod lifecycle;
 pub(crate) mod pid_file;
 pub(crate) mod reload;
+pub(crate) mod resolve;
 pub(crate) mod run;
+pub(crate) mod run_error;
 pub(crate) mod services;
 pub(crate) mod startup;
 pub(crate) mod supervisor;

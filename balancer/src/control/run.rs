@@ -1,6 +1,7 @@
 //! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
 //! what each of them does.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -13,14 +14,16 @@ use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::checks::all_checked;
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
-use crate::control::services::Control;
+use crate::control::run_error::RunError;
+use crate::control::services::{AdminAccess, Control};
 use crate::control::startup::Bound;
 use crate::control::supervisor::{Closing, Office};
 use crate::control::systemd::status;
 use crate::core::admission::SharedQueue;
-use crate::core::health::all_checked;
 use crate::core::log_limiter::LogGate;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
@@ -31,9 +34,6 @@ use crate::data_path::worker::{Worker, WorkerSummary};
 use crate::data_path::worker_registry::Crew;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Counters;
-
-/// How far back the embedded history goes.
-pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
 /// For the last lines of the access log to be written.
 const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
@@ -53,26 +53,27 @@ pub struct Summary {
     pub killed: u64,
 }
 
-/// Why a balancer cannot run although its sockets are bound: the system refuses threads or descriptors.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}: {error}")]
-pub struct RunError {
-    /// What was not to be had.
-    pub(crate) what: &'static str,
-    /// What the system said.
-    pub(crate) error: io::Error,
-}
-
 /// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
 /// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
 /// dropped the workers drain by themselves.
 ///
+/// `serve_admin` is the admin HTTP, which this module does not know: it serves until the token that it is given.
+///
 /// # Errors
 /// [`RunError`], before anything is served.
-pub async fn run(mut bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
+pub(crate) async fn run<F>(
+    mut bound: Bound,
+    shutdown: CancellationToken,
+    serve_admin: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
+) -> Result<Summary, RunError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
     let shared = Arc::new(share(&bound, stop.clone())?);
+    let settings = Settings::first(bound.config.clone());
+    let settings = Arc::new(ArcSwap::from_pointee(settings));
     let mut control = Control::start(&bound, &shared)?;
     let stop_crew = StopCrew(Arc::clone(&shared));
     inherit_states(&bound);
@@ -82,13 +83,13 @@ pub async fn run(mut bound: Bound, shutdown: CancellationToken) -> Result<Summar
         inherit_states(&bound);
     }
     let workers = start_workers(&bound, &shared)?;
-    control.open_admin(&bound, &shared)?;
+    control.open_admin(&bound, &shared, &settings, serve_admin)?;
     let manager = Arc::clone(&bound.manager);
     let (pid_file, socket_file) = (bound.pid_file.take(), bound.socket_file.take());
     announce(&mut bound, &shared, pid_file.as_ref());
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
-    let office = Office::new(bound, &shared, &control);
+    let office = Office::new(bound, &shared, settings, &control);
     match office.work(&stop).await {
         Closing::Stopped => manager.stopping(),
         Closing::Succeeded(pid) => {
@@ -132,7 +133,6 @@ fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
         pool: bound.pool(),
         counters: Arc::new(Counters::default()),
         crew,
-        settings: ArcSwap::from_pointee(Settings::first(config.clone())),
         live: ArcSwap::from_pointee(Live::new(config, bound.admin_token.clone())),
         queue: SharedQueue::new(config.queue.length),
         access_log: start_access_log(bound)?,

@@ -1,9 +1,11 @@
 //! The control side of a running balancer: checks, discovery, telemetry, the admin HTTP, signs of life for the service manager. All
 //! of it lives on the runtime that polls [`crate::run()`].
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
 use tokio::sync::watch::{self, Sender};
@@ -11,14 +13,20 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Admin};
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::checks::watch as watch_backends;
 use crate::control::discovery::{Dns, Setup, discover};
-use crate::control::run::{HISTORY_SPAN, RunError};
+use crate::control::lifecycle::Operations;
+use crate::control::reload::Settings;
+use crate::control::run_error::RunError;
 use crate::control::startup::Bound;
 use crate::control::systemd::attend;
-use crate::core::health::{Checks, watch as watch_backends};
+use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
+
+/// How far back the embedded history goes.
+pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
 /// For the last telemetry records to reach Kafka when the balancer stops.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
@@ -42,6 +50,16 @@ fn setup(bound: &Bound) -> Setup<Dns> {
         rules: bound.config.discovery,
         resolver: Arc::new(Dns::new(bound.config.dns_servers.clone())),
     }
+}
+
+/// What the admin HTTP can see and do.
+pub(crate) struct AdminAccess {
+    pub(crate) shared: Arc<Shared>,
+    /// The settings in force.
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) history: Arc<History>,
+    pub(crate) producer: Option<Producer>,
+    pub(crate) operations: Operations,
 }
 
 /// Checks, discovery, admin HTTP and telemetry.
@@ -101,7 +119,7 @@ impl Control {
                 if let Some(log) = &source.access_log {
                     log.tell();
                 }
-                figures(&source)
+                figures(&source.view())
             },
             sinks,
             finished.clone(),
@@ -121,17 +139,23 @@ impl Control {
     }
 
     /// Begins to answer at the admin address.
-    pub(crate) fn open_admin(
+    pub(crate) fn open_admin<F>(
         &mut self,
         bound: &Bound,
         shared: &Arc<Shared>,
-    ) -> Result<(), RunError> {
-        let admin = Admin::new(
-            Arc::clone(shared),
-            Arc::clone(&self.history),
-            self.producer.clone(),
-            bound.operations(),
-        );
+        settings: &Arc<ArcSwap<Settings>>,
+        serve: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
+    ) -> Result<(), RunError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let access = AdminAccess {
+            shared: Arc::clone(shared),
+            settings: Arc::clone(settings),
+            history: Arc::clone(&self.history),
+            producer: self.producer.clone(),
+            operations: bound.operations(),
+        };
         let acceptor = bound
             .admin
             .acceptor(self.closed.clone())
@@ -140,9 +164,9 @@ impl Control {
                 error,
             })?;
         let (over, admin_over) = oneshot::channel();
-        let closed = self.closed.clone();
+        let serving = serve(acceptor, access, self.closed.clone());
         self.tasks.spawn(async move {
-            admin::serve(acceptor, admin, closed).await;
+            serving.await;
             // Nobody waits where this is no restart.
             let _ = over.send(());
         });

@@ -1,23 +1,21 @@
 //! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
 
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
-use netsocket_settings::{AdminAddress, Problems, reason};
+use netsocket_settings::{AdminAddress, Problems};
 use tokio::sync::mpsc::Receiver;
 
-use crate::config::{BackendAddress, Config};
+use crate::config::Config;
 use crate::control::admin_listener::{AdminListener, SocketFile};
 use crate::control::handover::{Inherited, Predecessor, Program};
 use crate::control::lifecycle::{Operations, Order};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Source;
+use crate::control::resolve::{BindError, resolve, token};
 use crate::control::systemd::Manager;
-use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 use crate::core::session_record::SessionRecord;
 use crate::data_path::listener::{adopt, listen};
@@ -55,40 +53,6 @@ pub(crate) struct Origin {
     /// Restarts before this start.
     pub(crate) restarts: u32,
     pub(crate) predecessor: Option<Predecessor>,
-}
-
-/// Why the balancer cannot start. All of it is for the operator to mend; trying again changes nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// An address that cannot be listened on.
-    #[error("{key} {address}: {}", reason(error))]
-    Listen {
-        /// The setting, `listen` or `admin`.
-        key: &'static str,
-        /// The address.
-        address: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// A file that cannot be read, or says nothing.
-    #[error("admin_token_file {}: {problem}", path.display())]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A pid file that cannot be written.
-    #[error("pid_file {}: {}", path.display(), reason(error))]
-    PidFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Backends whose hosts have no address, a line for each.
-    #[error("{}", .0.join("\n"))]
-    Resolve(Vec<String>),
 }
 
 impl Bound {
@@ -240,54 +204,6 @@ fn pid_file(path: &Path) -> Result<PidFile, BindError> {
     })
 }
 
-/// The first line of the file, which holds nothing else.
-pub(crate) fn token(path: &Path) -> Result<String, BindError> {
-    let failed = |problem: String| BindError::Token {
-        path: path.to_owned(),
-        problem,
-    };
-    let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
-    match text.lines().next().map(str::trim) {
-        Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(failed("holds no token".to_owned())),
-    }
-}
-
-/// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
-/// on many machines `localhost` is both.
-pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
-    let mut resolved = Vec::new();
-    let mut problems = Vec::new();
-    for backend in backends {
-        let BackendAddress {
-            name,
-            host,
-            port,
-            attributes,
-        } = backend;
-        match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
-            Ok(found) => match found
-                .iter()
-                .find(|address| address.is_ipv4())
-                .or(found.first())
-            {
-                Some(&address) => resolved.push(BackendSpec {
-                    name: name.clone(),
-                    address,
-                    attributes: *attributes,
-                }),
-                None => problems.push(format!("backend {backend}: host has no address")),
-            },
-            Err(error) => problems.push(format!("backend {backend}: {}", reason(&error))),
-        }
-    }
-    if problems.is_empty() {
-        Ok(resolved)
-    } else {
-        Err(BindError::Resolve(problems))
-    }
-}
-
 /// Every hasher of the standard library has keys of its own.
 fn random_turn() -> u64 {
     RandomState::new().hash_one(0_u8)
@@ -296,6 +212,7 @@ fn random_turn() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BackendAddress;
 
     fn config(backends: &[(&str, &str)]) -> Config {
         let backend = |&(name, host): &(&str, &str)| BackendAddress {

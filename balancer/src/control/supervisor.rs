@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::control::handover::{Heirlooms, Letter, Program, RestartError, Successor};
 use crate::control::lifecycle::Order;
-use crate::control::reload::{Changes, ReloadError, Reloader};
+use crate::control::reload::{Changes, ReloadError, Reloader, Settings};
 use crate::control::services::Control;
 use crate::control::startup::Bound;
 use crate::control::systemd::{Manager, status};
@@ -28,6 +29,7 @@ pub(crate) enum Closing {
 /// Who takes the orders. It holds the listening sockets, which a successor gets.
 pub(crate) struct Office {
     shared: Arc<Shared>,
+    settings: Arc<ArcSwap<Settings>>,
     orders: Receiver<Order>,
     reloader: Reloader,
     heirlooms: Heirlooms,
@@ -38,12 +40,18 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(bound: Bound, shared: &Arc<Shared>, control: &Control) -> Self {
+    pub(crate) fn new(
+        bound: Bound,
+        shared: &Arc<Shared>,
+        settings: Arc<ArcSwap<Settings>>,
+        control: &Control,
+    ) -> Self {
         Self {
             shared: Arc::clone(shared),
             orders: bound.orders.1,
             reloader: Reloader {
                 source: bound.source,
+                settings: Arc::clone(&settings),
                 checks: Arc::clone(&control.checks),
                 setups: Arc::clone(&control.setups),
                 events: control.events.clone(),
@@ -56,6 +64,7 @@ impl Office {
             program: bound.program,
             manager: bound.manager,
             restarts: bound.origin.restarts,
+            settings,
         }
     }
 }
@@ -109,13 +118,7 @@ impl Office {
             backends: admin_states(&self.shared.pool),
         };
         let (successor, answer) = Successor::start(program, &self.heirlooms, letter)?;
-        let limit = self
-            .shared
-            .settings
-            .load()
-            .config
-            .operations
-            .restart_timeout;
+        let limit = self.settings.load().config.operations.restart_timeout;
         tokio::select! {
             // One that serves already must not be ended.
             biased;

@@ -15,16 +15,13 @@ use crate::core::connect_times::ConnectTimes;
 use crate::core::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
 };
-use crate::core::session_record::SessionRecord;
 use crate::core::termination::Termination;
-use crate::data_path::relay::Traffic;
+use crate::core::traffic::Traffic;
 
 /// The weight of a backend that has none set.
 pub const DEFAULT_WEIGHT: u32 = 1;
 /// The largest one, as HAProxy has it.
 pub const MAX_WEIGHT: u32 = 256;
-/// A session that its backend resets within so long of the connect, before any answer, is an early reset.
-const EARLY: Duration = Duration::from_secs(1);
 /// For backends that take any number of sessions.
 const UNLIMITED: u64 = u64::MAX;
 
@@ -387,13 +384,13 @@ impl Backend {
         self.connect_times.count(took);
     }
 
-    /// Counts a session that it took, and learns from how it ended.
-    pub(crate) fn count_session(&self, record: &SessionRecord) {
+    /// Counts a session that it took, and learns from how it ended: `signal` is what the end says of it.
+    pub(crate) fn count_session(&self, termination: Termination, signal: Option<SessionSignal>) {
         self.finished.fetch_add(1, Relaxed);
-        if Termination::is_backend_error(record.termination) {
+        if termination.is_backend_error() {
             self.count_error();
         }
-        if let Some(signal) = ended(record) {
+        if let Some(signal) = signal {
             self.observe_session(signal);
         }
     }
@@ -407,21 +404,6 @@ impl Backend {
     /// Counts a connect that failed, or a session that it broke.
     pub(crate) fn count_error(&self) {
         self.errors.fetch_add(1, Relaxed);
-    }
-}
-
-/// What the end of a session says of its backend, if anything.
-fn ended(record: &SessionRecord) -> Option<SessionSignal> {
-    let relayed = record
-        .total
-        .saturating_sub(record.queue.unwrap_or_default() + record.connect.unwrap_or_default());
-    match record.termination {
-        _ if record.traffic.down > 0 => Some(SessionSignal::Answered),
-        Termination::Normal => Some(SessionSignal::Answered),
-        Termination::ServerData if relayed <= EARLY => Some(SessionSignal::EarlyReset {
-            client_sent: record.traffic.up > 0,
-        }),
-        _ => None,
     }
 }
 

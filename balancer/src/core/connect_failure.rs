@@ -1,14 +1,10 @@
-//! Opening one connection to a backend within a time limit, and what can go wrong with it.
+//! Why a connection to a backend failed.
 //!
-//! Does not own which backend, nor what follows a failure: the session and the health check decide that.
+//! Does not own what follows a failure: the session and the health check decide that.
 
 use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::core::side::Side;
 
@@ -98,30 +94,8 @@ impl From<&io::Error> for ConnectFailure {
     }
 }
 
-/// Opens a connection, or gives up after `limit`.
-///
-/// # Errors
-/// [`ConnectFailure`], [`ConnectFailure::TimedOut`] after `limit`.
-pub(crate) async fn connect(
-    address: SocketAddr,
-    limit: Duration,
-) -> Result<TcpStream, ConnectFailure> {
-    let stream = match timeout(limit, TcpStream::connect(address)).await {
-        Ok(connected) => connected.map_err(|error| ConnectFailure::from(&error))?,
-        Err(_elapsed) => return Err(ConnectFailure::TimedOut),
-    };
-    if address.ip().is_loopback() && stream.local_addr().is_ok_and(|local| local == address) {
-        // A dead port of this machine within the range of local ports may be chosen as the local port of the very
-        // connection to it, which then succeeds: TCP's simultaneous open with itself.
-        return Err(ConnectFailure::Refused);
-    }
-    Ok(stream)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
@@ -167,34 +141,5 @@ mod tests {
                 (failure, side, retryable)
             );
         }
-    }
-
-    #[tokio::test]
-    async fn refused_where_nobody_listens() {
-        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let failure = connect(address, Duration::from_secs(5)).await.unwrap_err();
-        assert_eq!(failure, ConnectFailure::Refused);
-    }
-
-    #[tokio::test]
-    async fn gives_up_in_time_on_a_listener_whose_queue_is_full() {
-        let socket =
-            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket
-            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .unwrap();
-        socket.listen(0).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        let mut filling = Vec::new();
-        let failure = loop {
-            match connect(address, Duration::from_millis(100)).await {
-                Ok(stream) => filling.push(stream),
-                Err(failure) => break failure,
-            }
-            assert!(filling.len() < 16, "the queue never filled");
-        };
-        assert_eq!(failure, ConnectFailure::TimedOut);
     }
 }

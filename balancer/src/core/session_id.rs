@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::data_path::timer_wheel::Index;
+/// The place of a session in its worker's table.
+pub(crate) type Index = u32;
 
 /// Unique among the open sessions of a balancer, and not used again soon: the worker, the place in its table, and how
 /// often the worker has begun a session.

@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::core::backend::Backend;
 use crate::core::connect_failure::ConnectFailure;
-use crate::core::pool::DEFAULT_POOL;
+use crate::core::health::SessionSignal;
 use crate::core::termination::Termination;
-use crate::data_path::relay::Traffic;
-use crate::observe::access_log::{Failure, Lane, Line, OpenConnections};
+use crate::core::traffic::Traffic;
+
+/// A session that its backend resets within so long of the connect, before any answer, is an early reset.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// One session, told at its end.
 #[derive(Debug, Clone)]
@@ -71,47 +73,17 @@ impl SessionRecord {
         }
     }
 
-    /// The line of the access log, into `lane`.
-    pub(crate) fn log(&self, lane: &mut Lane, frontend: &str, open: OpenConnections) {
-        let failures: Vec<Failure<'_>> = self
-            .failures
-            .iter()
-            .map(|(backend, failure)| Failure {
-                backend: backend.name(),
-                reason: failure.label(),
-            })
-            .collect();
-        let tried = self.failures.last().map(|(backend, _)| backend);
-        let backend = self.backend.as_ref().or(tried);
-        lane.record(&Line {
-            client: self.client,
-            accepted: self.started,
-            frontend,
-            pool: DEFAULT_POOL,
-            backend: backend.map(|backend| (backend.name(), backend.address())),
-            queue: self.queue,
-            connect: self.connect,
-            total: self.total,
-            bytes_up: self.traffic.up,
-            bytes_down: self.traffic.down,
-            termination: self.termination,
-            retries: u32::try_from(self.retries()).unwrap_or(u32::MAX),
-            failures: &failures,
-            open: OpenConnections {
-                backend: backend.map_or(0, |backend| narrow(backend.figures().active)),
-                ..open
-            },
-            queued_behind: self.queued_behind,
-        });
+    /// What its end says of its backend, if anything.
+    pub(crate) fn signal(&self) -> Option<SessionSignal> {
+        let before = self.queue.unwrap_or_default() + self.connect.unwrap_or_default();
+        let relayed = self.total.saturating_sub(before);
+        match self.termination {
+            _ if self.traffic.down > 0 => Some(SessionSignal::Answered),
+            Termination::Normal => Some(SessionSignal::Answered),
+            Termination::ServerData if relayed <= EARLY => Some(SessionSignal::EarlyReset {
+                client_sent: self.traffic.up > 0,
+            }),
+            _ => None,
+        }
     }
-}
-
-/// A count of connections, for a line.
-pub(crate) fn narrow(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// Milliseconds with microseconds behind the point.
-pub(crate) fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -41,8 +41,8 @@
 //! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
 
 use crate::core::connect_failure::ConnectFailure;
+use crate::core::relay_end::End;
 use crate::core::side::Side;
-use crate::data_path::relay::End;
 
 macro_rules! table {
     ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {

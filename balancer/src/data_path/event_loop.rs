@@ -12,14 +12,16 @@ use tracing::error;
 
 use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
+use crate::core::session_id::Index;
 use crate::core::session_id::SessionId;
 use crate::data_path::early_read::Eager;
 use crate::data_path::poller::{Events, Poller, Readiness, Subject};
 use crate::data_path::relay::BUFFER_SIZE;
-use crate::data_path::session::{Session, SessionView, Step, Turn};
+use crate::data_path::session::{Session, Step, Turn};
 use crate::data_path::session_table::Sessions;
+use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
-use crate::data_path::timer_wheel::{Index, Wheel};
+use crate::data_path::timer_wheel::Wheel;
 use crate::observe::access_log::Lane;
 
 /// What an event is about, for the worker to act on.

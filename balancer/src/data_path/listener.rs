@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use crate::config::ListenOptions;
 use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 
 /// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
@@ -20,15 +21,6 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Questions without an answer after which the client is lost.
 const KEEPALIVE_PROBES: u32 = 3;
-
-/// What a listening socket can do beside listening.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ListenOptions {
-    /// Hand a connection over only when the client has sent something.
-    pub defer_accept: bool,
-    /// Take a client's first bytes with its first packet.
-    pub fast_open: bool,
-}
 
 /// Binds the socket that clients connect to. Backends need no keepalive: checks watch them.
 pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {

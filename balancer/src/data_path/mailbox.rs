@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
-use crate::data_path::session::SessionView;
+use crate::data_path::session_view::SessionView;
 
 /// Something for a worker to do.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use rustix::time::{
 };
 use tokio::time::Instant;
 
-use crate::data_path::timer_wheel::Index;
+use crate::core::session_id::Index;
 
 /// Events taken at a time.
 const BATCH: usize = 256;

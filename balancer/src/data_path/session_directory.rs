@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
 use crate::data_path::mailbox::Mail;
-use crate::data_path::session::SessionView;
+use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
 
 /// A worker that does not answer within this is left out: whoever looks for its fault must see the others.

@@ -1,7 +1,7 @@
 //! The open sessions of one worker, each at a place that its events and deadlines name.
 
+use crate::core::session_id::Index;
 use crate::data_path::session::Session;
-use crate::data_path::timer_wheel::Index;
 
 /// One place.
 #[derive(Default)]

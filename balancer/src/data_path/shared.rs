@@ -8,20 +8,20 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::reload::Settings;
-use crate::core::admission::SharedQueue;
+use crate::core::admission::{Refusal, SharedQueue};
 use crate::core::log_limiter::LogGate;
 use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
-use crate::core::session_record::{SessionRecord, narrow};
+use crate::core::session_record::SessionRecord;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::relay::RelaySwitch;
 use crate::data_path::runtime_rules::Live;
 use crate::data_path::worker_registry::Crew;
-use crate::observe::access_log::{AccessLog, Lane, OpenConnections};
+use crate::observe::access_log::{AccessLog, Lane, write_session};
 use crate::observe::metrics::Counters;
+use crate::observe::process_view::ProcessView;
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -31,9 +31,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) crew: Crew,
-    /// The settings in force.
-    pub(crate) settings: ArcSwap<Settings>,
-    /// What sessions go by of them.
+    /// The settings that sessions go by.
     pub(crate) live: ArcSwap<Live>,
     /// Clients for whom every backend is full.
     pub(crate) queue: SharedQueue,
@@ -58,14 +56,8 @@ impl Shared {
     pub(crate) fn record(&self, record: &SessionRecord, lane: Option<&mut Lane>) {
         self.counters.count(record);
         if let Some(lane) = lane {
-            let others = narrow(self.counters.active().saturating_sub(1));
-            let open = OpenConnections {
-                process: others,
-                frontend: others,
-                pool: others,
-                backend: 0,
-            };
-            record.log(lane, &self.frontend, open);
+            let others = self.counters.active().saturating_sub(1);
+            write_session(lane, record, &self.frontend, others);
         }
         if let Some(hook) = &self.on_record {
             hook(record);
@@ -94,6 +86,35 @@ impl Shared {
         self.counters.active() >= self.budget.sessions
     }
 
+    /// Sessions that settings and descriptors allow.
+    pub(crate) fn session_limit(&self) -> u64 {
+        let set = self.live.load().admission.limits().connections;
+        set.map_or(self.budget.sessions, |most| {
+            self.budget.sessions.min(most.get().into())
+        })
+    }
+
+    /// What metrics and telemetry are made of.
+    pub(crate) fn view(&self) -> ProcessView<'_> {
+        let live = self.live.load();
+        ProcessView {
+            uptime: self.uptime(),
+            draining: self.is_draining(),
+            counters: &self.counters,
+            pool: &self.pool,
+            session_limit: self.session_limit(),
+            worker_sessions: self.crew.loads().collect(),
+            refused: Refusal::ALL.map(|refusal| live.admission.refused(refusal)),
+            queued: self.queue.len(),
+            queue_limit: self.queue.most(),
+            access_log: self
+                .access_log
+                .as_ref()
+                .map(AccessLog::figures)
+                .unwrap_or_default(),
+        }
+    }
+
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
@@ -109,7 +130,6 @@ impl Shared {
             counters: Arc::new(Counters::default()),
             crew: Crew::new(1).expect("descriptors for one worker"),
             live: ArcSwap::from_pointee(Live::new(&config, None)),
-            settings: ArcSwap::from_pointee(Settings::first(config.clone())),
             queue: SharedQueue::new(config.queue.length),
             access_log: None,
             frontend: config.listen.to_string(),

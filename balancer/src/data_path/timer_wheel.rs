@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::core::session_id::Index;
+
 /// The length of a slot. A deadline is told up to one slot late, never early.
 const TICK: Duration = Duration::from_millis(4);
 /// Slots of the wheel; what is due later than they reach is looked at once a turn of the wheel.
@@ -15,9 +17,6 @@ const SLOTS: usize = 1024;
 const WORD: usize = u64::BITS as usize;
 /// No entry.
 const NONE: u32 = u32::MAX;
-
-/// The place of a session in its worker's table.
-pub(crate) type Index = u32;
 
 #[derive(Debug, Clone, Copy)]
 struct Link {

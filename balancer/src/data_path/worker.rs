@@ -218,7 +218,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
-    use crate::data_path::listener::{ListenOptions, listen};
+    use crate::data_path::listener::listen;
 
     #[test]
     fn clients_that_are_queued_at_the_stop_are_not_lost() {

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+/// Milliseconds with microseconds behind the point, for JSON.
+pub(crate) fn in_millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// `17 B`, `1.5 kB`, `20.0 MB`: cut, not rounded, so that nothing looks finished that is not.
 pub(crate) fn bytes(mut count: f64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::group::{Group, Question};
+use crate::config::{Group, Question};
 use crate::core::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
 /// The most members that a group has: an answer that names more is cut.

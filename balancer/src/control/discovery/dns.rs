@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::answer::{Answer, AskError, Found, MOST_MEMBERS, Service};
-use super::group::Question;
 use super::watch::Ask;
+use crate::config::Question;
 
 /// For one server to answer, where the system does not say.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);

@@ -10,18 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::{Answer, AskError, Found};
-use super::report::Outcome;
-
-/// How often is asked, and how long a missing server is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// The shortest time to the next question.
-    pub min_interval: Duration,
-    /// The longest time to the next question.
-    pub max_interval: Duration,
-    /// How long those are kept whom an empty answer, or one that lacks a part, does not name.
-    pub hold: Duration,
-}
+use crate::config::Rules;
+use crate::core::pool::Outcome;
 
 #[derive(Debug, Clone)]
 struct Member {

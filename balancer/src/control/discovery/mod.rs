@@ -45,18 +45,16 @@
 //! assert!(roll.ask(now).is_empty() && roll.due() > Some(now));
 //! ```
 
+pub use crate::config::{Group, Question, Rules};
+pub use crate::core::pool::{GroupReport, Outcome};
+
 mod answer;
 mod dns;
-mod group;
 mod members;
-mod report;
 mod roll;
 mod watch;
 
 pub use answer::{Answer, AskError, Found};
 pub use dns::Dns;
-pub use group::{Group, Question};
-pub use members::Rules;
-pub use report::{GroupReport, Outcome};
 pub use roll::Roll;
 pub use watch::{Ask, Setup, discover};

@@ -5,10 +5,10 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::answer::{Answer, AskError, backends};
-use super::group::{Group, Question};
-use super::members::{Members, Rules, Taken};
-use super::report::{GroupReport, Outcome};
+use super::members::{Members, Taken};
+use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
+use crate::core::pool::{GroupReport, Outcome};
 
 /// Names a question that is on its way, so that the answer to one that nobody waits for any more is told from others.
 pub(super) type Ticket = u64;

@@ -11,9 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::answer::{Answer, AskError};
-use super::group::{Group, Question};
-use super::members::Rules;
 use super::roll::{Roll, Ticket};
+use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::core::backend::{Assigned, Attributes, BackendSpec};
+use crate::core::traffic::Traffic;
 use crate::data_path::mailbox::Mail;
-use crate::data_path::relay::Traffic;
-use crate::data_path::session::SessionView;
+use crate::data_path::session_view::SessionView;
 
 /// Plays a window with so many sessions: after how many milliseconds how many are closed.
 fn play(deadline: u64, spread: u64, mut left: usize) -> Vec<(u128, usize)> {

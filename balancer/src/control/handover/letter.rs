@@ -5,6 +5,11 @@ use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
+/// The environment variable by which a successor learns what it inherits.
+pub const VARIABLE: &str = "NETSOCKET_INHERITED";
+/// What a successor that serves writes. Anything else is the reason why it does not.
+pub(super) const READY: &str = "ready\n";
+
 /// The letter, as JSON. The two may be of different versions: what the reader does not know it leaves alone, and
 /// whatever is added later must have a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

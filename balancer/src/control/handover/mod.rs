@@ -21,10 +21,6 @@ mod successor;
 pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
 pub(crate) use letter::Letter;
+pub use letter::VARIABLE;
 pub(crate) use successor::{Heirlooms, Successor};
 pub use successor::{Program, RestartError};
-
-/// The environment variable by which a successor learns what it inherits.
-pub const VARIABLE: &str = "NETSOCKET_INHERITED";
-/// What a successor that serves writes. Anything else is the reason why it does not.
-const READY: &str = "ready\n";

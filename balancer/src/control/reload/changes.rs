@@ -123,8 +123,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::RelayMode;
     use crate::core::balance::Policy;
-    use crate::data_path::relay::RelayMode;
 
     #[test]
     fn what_a_process_is_made_of_stays_until_it_is_started_anew() {

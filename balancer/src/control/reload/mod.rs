@@ -4,10 +4,13 @@
 //! ([`changes`]), and applied. Does not own who asks for it (see [`crate::control::lifecycle`]) nor the keys themselves.
 
 mod changes;
+mod error;
+mod settings;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use chrono::Utc;
 use netsocket_settings::Problems;
 use netsocket_telemetry::{EventKind, Events};
@@ -17,9 +20,11 @@ use tracing::{error, info};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{in_force, keys_changed};
+pub use self::error::ReloadError;
+pub(crate) use self::settings::{LatestReload, Settings};
 use crate::config::{Config, Removed};
 use crate::control::discovery::{Dns, Group, Setup};
-use crate::control::startup::{BindError, resolve, token};
+use crate::control::resolve::{resolve, token};
 use crate::core::backend::{Backend, BackendSpec};
 use crate::core::health::Checks;
 use crate::data_path::session_directory;
@@ -27,65 +32,6 @@ use crate::data_path::shared::Shared;
 
 /// Reads and judges the settings anew.
 pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
-
-/// The settings in force, and what became of the latest reload.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) config: Arc<Config>,
-    /// Counts from 1, which is the start.
-    pub(crate) generation: u64,
-    pub(crate) latest: Option<Arc<LatestReload>>,
-}
-
-/// The latest reload.
-#[derive(Debug)]
-pub(crate) struct LatestReload {
-    pub(crate) at: SystemTime,
-    pub(crate) outcome: Result<Changes, ReloadError>,
-}
-
-impl Settings {
-    /// Those of the start.
-    pub(crate) fn first(config: Config) -> Self {
-        Self {
-            config: Arc::new(config),
-            generation: 1,
-            latest: None,
-        }
-    }
-
-    /// Whether the settings in force are those that were read last.
-    pub(crate) fn is_success(&self) -> bool {
-        let latest = self.latest.as_ref();
-        latest.is_none_or(|latest| latest.outcome.is_ok())
-    }
-}
-
-/// Why nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReloadError {
-    /// The settings are wrong: every problem, a line for each. For the operator to mend.
-    #[error("{0}")]
-    Invalid(String),
-    /// The balancer is stopping.
-    #[error("the balancer is draining")]
-    Draining,
-    /// There is nothing that could be read again.
-    #[error("this balancer was started without settings that can be read again")]
-    NoSource,
-}
-
-impl From<Problems> for ReloadError {
-    fn from(problems: Problems) -> Self {
-        Self::Invalid(problems.to_string())
-    }
-}
-
-impl From<BindError> for ReloadError {
-    fn from(error: BindError) -> Self {
-        Self::Invalid(error.to_string())
-    }
-}
 
 /// Settings that can be applied.
 struct Judged {
@@ -97,6 +43,8 @@ struct Judged {
 /// Applies settings to a running balancer.
 pub(crate) struct Reloader {
     pub(crate) source: Option<Source>,
+    /// The settings in force.
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) checks: Arc<watch::Sender<Arc<Checks>>>,
     pub(crate) setups: Arc<watch::Sender<Setup<Dns>>>,
     pub(crate) events: Events,
@@ -108,7 +56,7 @@ impl Reloader {
     /// # Errors
     /// Why nothing was changed.
     pub(crate) async fn reload(&self, shared: &Shared) -> Result<Changes, ReloadError> {
-        let before = shared.settings.load_full();
+        let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
         let outcome = match self.judge().await {
             Ok(judged) => {
@@ -128,7 +76,7 @@ impl Reloader {
             let text = format!("generation {}: {changes}", settings.generation);
             self.events.emit(Utc::now(), EventKind::Reload, text);
         }
-        shared.settings.store(Arc::new(settings));
+        self.settings.store(Arc::new(settings));
         outcome
     }
 

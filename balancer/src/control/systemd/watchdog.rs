@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::error;
 
-use super::Manager;
+use super::notify::Manager;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::shared::Shared;
 

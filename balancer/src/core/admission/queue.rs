@@ -134,6 +134,12 @@ impl WaitQueue {
         self.most = most;
     }
 
+    /// The most that may wait.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -80,6 +80,12 @@ impl SharedQueue {
         self.with(|queue| queue.limit(most));
     }
 
+    /// The most that may wait.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.lock().most()
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

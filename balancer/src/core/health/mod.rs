@@ -48,9 +48,9 @@ mod rules;
 mod schedule;
 mod signal;
 mod streak;
-mod watch;
 
 pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, escape, unescape};
+pub(crate) use check::{Verdict, http_request, judge_http};
 pub use failure::{CheckFailure, Excerpt};
 pub use machine::Health;
 pub use penalty::Growth;
@@ -60,4 +60,3 @@ pub use rules::{EjectionRules, HealthRules, Thresholds};
 pub use schedule::{Intervals, Pace, Schedule};
 pub use signal::{SessionSignal, Signal};
 pub(crate) use streak::{Streak, Wake};
-pub(crate) use watch::{all_checked, watch};

@@ -38,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod group_report;
 mod history;
 mod leaving;
 mod snapshot;
@@ -51,6 +52,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
+pub use group_report::{GroupReport, Outcome};
 pub use history::PastTransition;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
@@ -58,7 +60,6 @@ pub use snapshot::NoBackend;
 use self::history::History;
 use self::leaving::Leavers;
 use self::snapshot::Snapshot;
-use crate::control::discovery::GroupReport;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};

@@ -1,7 +1,8 @@
 //! Whether a direction moves so much that splice(2) is worth its extra system calls. Plain code.
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::config::RelayMode;
 
 /// A read of so many bytes counts as one of a busy direction.
 const LARGE: usize = 16 << 10;
@@ -11,43 +12,6 @@ const SMALL: usize = 4 << 10;
 const BUSY_AFTER: u32 = 64 << 10;
 /// Small reads in a row that make it quiet again.
 const QUIET_AFTER: u8 = 8;
-
-/// How bytes are relayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RelayMode {
-    /// Each direction as it is best for what it moves.
-    #[default]
-    Auto,
-    /// Always through a buffer of this process.
-    Copy,
-    /// Always by splice(2), where a pipe can be had.
-    Splice,
-}
-
-impl RelayMode {
-    const ALL: [Self; 3] = [Self::Auto, Self::Copy, Self::Splice];
-
-    /// The word for it in settings and in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Copy => "copy",
-            Self::Splice => "splice",
-        }
-    }
-}
-
-impl FromStr for RelayMode {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or(())
-    }
-}
 
 /// The mode that all sessions follow from their next read on; changed while they run.
 #[derive(Debug, Default)]

@@ -8,9 +8,10 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::busy::{Busyness, RelayMode};
+use super::busy::Busyness;
 use super::pipe::Lease;
 use super::wire::{Reading, Wire, kind};
+use crate::config::RelayMode;
 
 /// Reads of one turn, so that a busy session lets the others of its thread have theirs.
 const READS_PER_TURN: usize = 4;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::IdleLimits;
+use crate::config::IdleLimits;
 
 /// Time of the latest byte, and the limit that holds. The timer that goes with it is re-armed only when it fires, so
 /// a busy session does not touch it.

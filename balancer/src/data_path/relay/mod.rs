@@ -7,18 +7,6 @@
 //! busy direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is
 //! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
 //! buffer's or one pipe's worth each way.
-//!
-//! # Examples
-//!
-//! ```
-//! use netsocket_balancer::Config;
-//! use netsocket_balancer::relay::RelayMode;
-//!
-//! assert_eq!(Config::default().relay, RelayMode::Auto);
-//! assert_eq!("splice".parse(), Ok(RelayMode::Splice));
-//! assert_eq!(RelayMode::Copy.as_str(), "copy");
-//! assert!("fast".parse::<RelayMode>().is_err());
-//! ```
 
 mod busy;
 mod direction;
@@ -28,16 +16,18 @@ mod send_queue;
 mod wire;
 
 use std::io;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config::IdleLimits;
+use crate::core::relay_end::End;
 use crate::core::side::Side;
+use crate::core::traffic::Traffic;
 use direction::{Direction, Halt, Turn};
 use idle::IdleClock;
 use wire::kind;
 
-pub use busy::RelayMode;
+use crate::config::RelayMode;
 pub(crate) use busy::RelaySwitch;
 pub(crate) use pipe::allow_pipes;
 pub(crate) use send_queue::Delivery;
@@ -45,64 +35,6 @@ pub(crate) use wire::{Early, Wire};
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;
-
-/// How long a session may be silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IdleLimits {
-    /// While both directions are open.
-    pub open: Duration,
-    /// After one of them has ended.
-    pub half_closed: Duration,
-}
-
-/// Bytes delivered to the other side's socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Traffic {
-    /// From the client to the backend.
-    pub up: u64,
-    /// From the backend to the client.
-    pub down: u64,
-}
-
-impl Traffic {
-    /// What has come since `before`.
-    pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            up: self.up.saturating_sub(before.up),
-            down: self.down.saturating_sub(before.down),
-        }
-    }
-
-    /// Both directions.
-    pub(crate) fn sum(self) -> u64 {
-        self.up + self.down
-    }
-}
-
-/// Why the relay is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// Both directions ended, and everything was delivered.
-    Closed,
-    /// No byte moved for too long.
-    Idle {
-        /// Whose turn it was.
-        side: Side,
-        /// The backend had ended before.
-        last: bool,
-        /// Somebody still waits for bytes or for an end, so that a plain close would look like a complete answer.
-        owing: bool,
-    },
-    /// A side is gone: it reset the connection, or the network lost it. What it had sent before was handed on.
-    Lost {
-        /// Who is gone.
-        side: Side,
-        /// The backend had ended before.
-        last: bool,
-        /// What the system called it.
-        error: io::ErrorKind,
-    },
-}
 
 /// What a turn of a relay came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,18 +19,18 @@ use crate::core::balance::BackendId;
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::SessionSignal;
 use crate::core::pool::NoBackend;
+use crate::core::relay_end::End;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
+use crate::core::traffic::Traffic;
 use crate::data_path::connect::{DialOptions, dial, failure, is_its_own_peer};
 use crate::data_path::early_read::Eager;
 use crate::data_path::poller::{Poller, Readiness, Subject};
-use crate::data_path::relay::{Delivery, End, Progress, Relay, Traffic, Wire};
+use crate::data_path::relay::{Delivery, Progress, Relay, Wire};
 use crate::data_path::shared::Shared;
 use introduction::{Heard, Introduction};
-
-pub(crate) use view::SessionView;
 
 /// Of a client's first bytes, so many are looked for before its backend is dialled.
 const EARLY_BYTES: usize = 16 << 10;

@@ -1,28 +1,12 @@
-//! A session as the API shows it.
+//! What a session shows of itself.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Session, Stage};
-use crate::core::backend::Backend;
 use crate::core::balance::BackendId;
-use crate::core::session_id::SessionId;
-use crate::data_path::relay::Traffic;
-
-/// One open session at one moment.
-#[derive(Debug, Clone)]
-pub(crate) struct SessionView {
-    pub(crate) id: SessionId,
-    pub(crate) client: SocketAddr,
-    /// The backend that it has, or tries.
-    pub(crate) backend: Option<Arc<Backend>>,
-    pub(crate) stage: &'static str,
-    pub(crate) age: Duration,
-    pub(crate) traffic: Traffic,
-}
+use crate::data_path::session_view::SessionView;
 
 impl Session {
     /// Whether it has, or tries, that backend; with `None`, always.

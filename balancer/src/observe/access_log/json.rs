@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::date::{Dates, JSON_DATE, Zone};
 use super::line::{Failure, Line};
-use crate::core::session_record::millis;
+use crate::observe::units::in_millis;
 
 #[derive(Debug)]
 pub(super) struct JsonForm {
@@ -62,9 +62,9 @@ impl JsonForm {
             pool: line.pool,
             backend: line.backend.map(|(name, _)| name),
             backend_address: line.backend.map(|(_, address)| address),
-            queue_ms: line.queue.map(millis),
-            connect_ms: line.connect.map(millis),
-            total_ms: millis(line.total),
+            queue_ms: line.queue.map(in_millis),
+            connect_ms: line.connect.map(in_millis),
+            total_ms: in_millis(line.total),
             bytes_up: line.bytes_up,
             bytes_down: line.bytes_down,
             termination: line.termination.code(),

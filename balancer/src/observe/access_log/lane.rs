@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
-use super::Format;
 use super::json::JsonForm;
 use super::line::Line;
+use super::options::{Format, Options};
 use super::selection::Sampler;
 use super::text::TextForm;
-use super::writer::Options;
 
 /// What workers and writer share.
 #[derive(Debug)]

@@ -19,38 +19,22 @@ mod date;
 mod json;
 mod lane;
 mod line;
+mod options;
 mod selection;
+mod session_line;
 mod sink;
 mod syslog;
+mod target;
 mod text;
 mod writer;
 
 pub(crate) use lane::Lane;
-pub(crate) use line::{Failure, Line, OpenConnections};
+pub(crate) use options::Format;
+pub(crate) use options::Options;
 pub(crate) use selection::{Scope, Selection};
-pub(crate) use sink::Target;
-pub(crate) use writer::{AccessLog, Options};
-
-/// The form of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// HAProxy's `tcplog`.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-impl Format {
-    /// The word for it in settings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
+pub(crate) use session_line::write_session;
+pub(crate) use target::Target;
+pub(crate) use writer::{AccessLog, Figures};
 
 #[cfg(test)]
 mod tests;

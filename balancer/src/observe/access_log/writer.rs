@@ -10,42 +10,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Format;
-use super::date::Zone;
 use super::lane::{Lane, Lanes};
-use super::selection::Selection;
-use super::sink::{Sink, WriteFailure};
+use super::options::Options;
+use super::sink::{Sink, WriteFailure, count_lines};
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
-/// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
-pub(crate) const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
-
-/// How lines are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Their form.
-    pub format: Format,
-    /// Which sessions have one.
-    pub selection: Selection,
-    /// The clock of dates in text.
-    pub zone: Zone,
-    /// Bytes that one worker may leave before it drops lines.
-    pub lane_capacity: usize,
-}
-
-impl Default for Options {
-    /// Every session, as text.
-    fn default() -> Self {
-        Self {
-            format: Format::default(),
-            selection: Selection::default(),
-            zone: Zone::default(),
-            lane_capacity: DEFAULT_LANE_CAPACITY,
-        }
-    }
-}
-
 /// What became of lines since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Figures {
@@ -249,9 +219,4 @@ impl Writer {
             warn!(%error, "the access log cannot be reopened and goes on as it was");
         }
     }
-}
-
-/// How many lines end in these bytes.
-pub(super) fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
 }

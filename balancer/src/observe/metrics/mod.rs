@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::core::session_record::SessionRecord;
 use crate::core::termination::Termination;
-use crate::data_path::relay::Traffic;
+use crate::core::traffic::Traffic;
 
-pub(crate) use prometheus::{ChangeKey, render};
+pub(crate) use prometheus::{ChangeKey, SettingsState, render};
 
 /// The counters of the process. Workers share them.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Counters {
             backend.count_error();
         }
         if let Some(backend) = &record.backend {
-            backend.count_session(record);
+            backend.count_session(record.termination, record.signal());
         }
     }
 

@@ -6,16 +6,14 @@ use std::fmt::{Display, Write as _};
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
-use crate::control::discovery::{GroupReport, Outcome};
 use crate::core::admission::Refusal;
 use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::DEFAULT_POOL;
+use crate::core::pool::{GroupReport, Outcome};
 use crate::core::termination::Termination;
-use crate::data_path::shared::Shared;
-use crate::observe::access_log::AccessLog;
-use crate::observe::telemetry_figures::session_limit;
+use crate::observe::process_view::ProcessView;
 
 /// A kind of change through the admin HTTP, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,33 +24,42 @@ pub(crate) struct ChangeKey {
     pub(crate) result: &'static str,
 }
 
+/// The settings in force.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SettingsState {
+    /// Counts from 1, which is the start.
+    pub(crate) generation: u64,
+    /// Whether they are those that were read last.
+    pub(crate) reload_succeeded: bool,
+}
+
 /// Everything that `/metrics` says.
 pub(crate) fn render(
-    shared: &Shared,
+    process: &ProcessView<'_>,
+    settings: SettingsState,
     changes: &BTreeMap<ChangeKey, u64>,
     telemetry: Option<&ProducerStats>,
 ) -> String {
     let mut page = Page::default();
-    let counters = &shared.counters;
+    let counters = process.counters;
     page.family(
         names::BUILD_INFO,
         [([(names::LABEL_VERSION, env!("CARGO_PKG_VERSION"))], 1)],
     );
-    page.family(names::UPTIME, [([], shared.uptime().as_secs_f64())]);
-    page.family(names::DRAINING, [([], u8::from(shared.is_draining()))]);
-    let settings = shared.settings.load();
+    page.family(names::UPTIME, [([], process.uptime.as_secs_f64())]);
+    page.family(names::DRAINING, [([], u8::from(process.draining))]);
     page.family(names::CONFIG_GENERATION, [([], settings.generation)]);
     page.family(
         names::RELOAD_SUCCESS,
-        [([], u8::from(settings.is_success()))],
+        [([], u8::from(settings.reload_succeeded))],
     );
     page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
-    page.family(names::SESSIONS_LIMIT, [([], session_limit(shared))]);
-    let loads: Vec<(String, usize)> = shared
-        .crew
-        .loads()
+    page.family(names::SESSIONS_LIMIT, [([], process.session_limit)]);
+    let loads: Vec<(String, usize)> = process
+        .worker_sessions
+        .iter()
         .enumerate()
-        .map(|(worker, load)| (worker.to_string(), load))
+        .map(|(worker, load)| (worker.to_string(), *load))
         .collect();
     page.family(
         names::WORKER_SESSIONS,
@@ -83,8 +90,8 @@ pub(crate) fn render(
         last_resorts.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
-    doors(&mut page, shared);
-    backends(&mut page, shared);
+    doors(&mut page, process);
+    backends(&mut page, process);
     page.family(
         names::ADMIN_CHANGES,
         changes.iter().map(|(key, count)| {
@@ -112,20 +119,17 @@ pub(crate) fn render(
     page.text
 }
 
-fn doors(page: &mut Page, shared: &Shared) {
-    let live = shared.live.load();
+fn doors(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::REFUSED,
-        Refusal::ALL.map(|refusal| {
-            let label = [(names::LABEL_REASON, refusal.label())];
-            (label, live.admission.refused(refusal))
-        }),
+        Refusal::ALL
+            .into_iter()
+            .zip(process.refused)
+            .map(|(refusal, count)| ([(names::LABEL_REASON, refusal.label())], count)),
     );
-    page.family(names::QUEUED, [([], shared.queue.len())]);
-    let most = shared.settings.load().config.queue.length;
-    page.family(names::QUEUE_LIMIT, [([], most)]);
-    let log = shared.access_log.as_ref();
-    let lines = log.map(AccessLog::figures).unwrap_or_default();
+    page.family(names::QUEUED, [([], process.queued)]);
+    page.family(names::QUEUE_LIMIT, [([], process.queue_limit)]);
+    let lines = process.access_log;
     page.family(
         names::ACCESS_LOG_LINES,
         [
@@ -137,16 +141,16 @@ fn doors(page: &mut Page, shared: &Shared) {
     );
 }
 
-fn backends(page: &mut Page, shared: &Shared) {
-    let backends = shared.pool.shown();
+fn backends(page: &mut Page, process: &ProcessView<'_>) {
+    let backends = process.pool.shown();
     let all = || backends.iter().map(|backend| (labels(backend), &**backend));
-    let failing_open = u8::from(shared.pool.is_failing_open());
+    let failing_open = u8::from(process.pool.is_failing_open());
     page.family(
         names::POOL_FAIL_OPEN,
         [([(names::LABEL_POOL, DEFAULT_POOL)], failing_open)],
     );
-    leaving(page, shared);
-    groups(page, shared);
+    leaving(page, process);
+    groups(page, process);
     page.family(
         names::BACKEND_UP,
         all().map(|(labels, backend)| (labels, u8::from(backend.report().state == State::Up))),
@@ -192,8 +196,8 @@ fn backends(page: &mut Page, shared: &Shared) {
     );
 }
 
-fn leaving(page: &mut Page, shared: &Shared) {
-    let leaving = shared.pool.leaving();
+fn leaving(page: &mut Page, process: &ProcessView<'_>) {
+    let leaving = process.pool.leaving();
     let sessions: u64 = leaving
         .iter()
         .map(|leaving| leaving.backend.figures().active)
@@ -203,8 +207,8 @@ fn leaving(page: &mut Page, shared: &Shared) {
     page.family(names::POOL_LEAVING_SESSIONS, [(pool, sessions)]);
 }
 
-fn groups(page: &mut Page, shared: &Shared) {
-    let groups = shared.pool.groups();
+fn groups(page: &mut Page, process: &ProcessView<'_>) {
+    let groups = process.pool.groups();
     let pool = (names::LABEL_POOL, DEFAULT_POOL);
     let all = || {
         groups.iter().map(|group: &GroupReport| {

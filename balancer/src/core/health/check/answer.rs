@@ -35,7 +35,7 @@ pub struct InvalidPattern(String);
 
 /// What is thought of an answer so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Pending,
     Passed,
     Wrong,
@@ -63,7 +63,7 @@ impl Expect {
     }
 
     /// `ended`: no more will come.
-    pub(super) fn judge(&self, answer: &[u8], ended: bool) -> Verdict {
+    pub(crate) fn judge(&self, answer: &[u8], ended: bool) -> Verdict {
         let decided = match self {
             Self::Bytes(bytes) if bytes.is_empty() => (!answer.is_empty()).then_some(true),
             Self::Bytes(bytes) => answer

@@ -9,7 +9,7 @@ use super::status::Statuses;
 const MOST_STATUS_LINE: usize = 1024;
 
 /// The bytes of the request.
-pub(super) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Vec<u8> {
+pub(crate) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Vec<u8> {
     let host = host.map_or_else(|| address.to_string(), str::to_owned);
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: netsocket-balancer\r\nAccept: */*\r\nConnection: close\r\n\r\n"
@@ -18,7 +18,7 @@ pub(super) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Ve
 }
 
 /// What is thought of an answer so far; `ended`: no more will come.
-pub(super) fn judge(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict {
+pub(crate) fn judge(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict {
     let line = answer
         .split(|&byte| byte == b'\n')
         .next()

@@ -11,11 +11,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
-use super::check::Checks;
-use super::reason::AdminState;
-use super::schedule::{Pace, Schedule};
+use super::run::run_check;
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::balance::BackendId;
+use crate::core::health::{AdminState, Checks, Pace, Schedule};
 use crate::core::pool::Pool;
 use crate::core::side::Side;
 
@@ -115,7 +114,7 @@ async fn check_in_time(
         }
         let began = Instant::now();
         schedule.begin(began);
-        let outcome = checks.run(backend.check_address()).await;
+        let outcome = run_check(&checks, backend.check_address()).await;
         let now = Instant::now();
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.

@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::core::connect_failure::ConnectFailure;
+use crate::core::health::{Expect, Intervals, Statuses};
+use crate::core::proxy_protocol::ProxySend;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -33,7 +37,7 @@ async fn meet<T>(
         let (stream, _) = listener.accept().await.unwrap();
         backend(stream).await
     };
-    tokio::join!(checks.run(address), serve)
+    tokio::join!(run_check(checks, address), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -68,7 +72,9 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = checks(exchange(b"x", b"y")).run(gone).await.unwrap_err();
+    let failure = run_check(&checks(exchange(b"x", b"y")), gone)
+        .await
+        .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));
 }
 

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of the program: the flags that settings begin with, and the commands beside serving.
 
 use std::path::PathBuf;
 
