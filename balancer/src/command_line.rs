@@ -66,3 +66,38 @@ impl Flags {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BackendAddress, Config};
+    use crate::core::backend::Attributes;
+
+    fn backend(name: &str, host: &str, port: u16) -> BackendAddress {
+        BackendAddress {
+            name: name.into(),
+            host: host.into(),
+            port,
+            attributes: Attributes::default(),
+        }
+    }
+
+    #[test]
+    fn flags_replace_the_file_and_the_environment_is_comma_separated() {
+        let env = |name: &str| (name == "NETSOCKET_BACKENDS").then(|| "a=h:1, b=h:2".to_owned());
+        let config = Config::load(&Flags::default().layers(), env).unwrap();
+        assert_eq!(
+            config.backends,
+            [backend("a", "h", 1), backend("b", "h", 2)]
+        );
+
+        let flags = Flags {
+            backends: vec!["c=h:3".into()],
+            listen: Some("127.0.0.1:0".into()),
+            ..Flags::default()
+        };
+        let config = Config::load(&flags.layers(), env).unwrap();
+        assert_eq!(config.backends, [backend("c", "h", 3)]);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:0");
+    }
+}

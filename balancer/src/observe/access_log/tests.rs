@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::line::{Failure, Line, OpenConnections};
 use super::*;
 use crate::core::termination::Termination;
 

@@ -6,7 +6,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::*;
-use crate::observe::access_log::sink::{Sink, TargetError};
+use crate::observe::access_log::sink::Sink;
+use crate::observe::access_log::target::TargetError;
 
 fn file(path: &Path) -> Box<dyn Sink> {
     Target::File(path.to_owned()).open().unwrap()
