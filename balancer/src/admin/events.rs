@@ -16,10 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::api::Status;
-use super::listeners::MOST_LISTENERS;
 use super::recent::Mark;
 use super::sessions::Entry;
 use super::state::Admin;
+use super::subscribers::MOST_LISTENERS;
 use crate::core::session_id::SessionId;
 use crate::data_path::session_directory;
 

@@ -10,7 +10,6 @@ mod config;
 mod drain_view;
 mod events;
 mod guard;
-mod listeners;
 mod page;
 mod peer;
 mod recent;
@@ -18,6 +17,7 @@ mod relay;
 mod routes;
 mod sessions;
 mod state;
+mod subscribers;
 mod time;
 
 use std::sync::Arc;

@@ -31,9 +31,9 @@ mod group;
 mod health;
 mod kafka;
 mod keys;
+mod lifecycle;
 mod limits;
 mod listen;
-mod operations;
 mod raw;
 mod relay;
 mod settings;
@@ -52,9 +52,9 @@ pub use health::{
 };
 pub use kafka::KafkaGiven;
 pub use keys::{KEYS, TABLES, in_table};
+pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::ListenOptions;
-pub use operations::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
 pub use relay::{IdleLimits, RelayMode};
 pub use settings::{
     Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,

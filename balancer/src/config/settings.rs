@@ -18,9 +18,9 @@ use super::group::Group;
 use super::health;
 use super::kafka::{self, KafkaGiven};
 use super::keys::{Entries, Entry};
+use super::lifecycle::{self, OperationRules};
 use super::limits::{self, QueueRules};
 use super::listen::ListenOptions;
-use super::operations::{self, OperationRules};
 use super::raw::{Raw, all_keys};
 use super::relay::{IdleLimits, RelayMode};
 use crate::core::admission::Limits;
@@ -143,7 +143,7 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
-            operations: operations::default_operations(),
+            operations: lifecycle::default_operations(),
             limits: Limits::default(),
             queue: limits::default_queue(),
             proxy: limits::default_proxy(),
@@ -219,7 +219,7 @@ impl Config {
                 fast_open: switch(check, "fast_open", value("fast_open")),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
-            operations: operations::operations(check, entries),
+            operations: lifecycle::operations(check, entries),
             limits: limits::limits(check, entries),
             queue: limits::queue(check, entries),
             proxy: proxy.clone(),

@@ -49,12 +49,12 @@ pub use crate::config::{Group, Question, Rules};
 pub use crate::core::pool::{GroupReport, Outcome};
 
 mod answer;
+mod backend_set;
 mod dns;
-mod members;
-mod roll;
+mod endpoints;
 mod watch;
 
 pub use answer::{Answer, AskError, Found};
+pub use backend_set::Roll;
 pub use dns::Dns;
-pub use roll::Roll;
 pub use watch::{Ask, Setup, discover};

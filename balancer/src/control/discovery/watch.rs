@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::answer::{Answer, AskError};
-use super::roll::{Roll, Ticket};
+use super::backend_set::{Roll, Ticket};
 use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use netsocket_settings::AdminAddress;
 use socket2::{Domain, SockRef, Type};
 
-use super::letter::{Heirloom, Letter, READY, VARIABLE};
+use super::manifest::{Heirloom, Letter, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::inherited_fds::take;
 use crate::control::systemd::{ActivationError, Role, activated};

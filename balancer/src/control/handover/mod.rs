@@ -11,16 +11,16 @@
 //! Both have the same open sockets, so that at every moment somebody accepts, and a connection that waits in the queue
 //! waits for whichever comes first. Nothing is closed before somebody else holds it.
 //!
-//! Owns the text that goes from one to the other ([`letter`]), the start of a successor ([`successor`]) and the answer
+//! Owns the text that goes from one to the other ([`manifest`]), the start of a successor ([`successor`]) and the answer
 //! of one ([`inheritance`]). Does not own when to stop: that is [`crate::run()`].
 
 mod inheritance;
-mod letter;
+mod manifest;
 mod successor;
 
 pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
-pub(crate) use letter::Letter;
-pub use letter::VARIABLE;
+pub(crate) use manifest::Letter;
+pub use manifest::VARIABLE;
 pub(crate) use successor::{Heirlooms, Successor};
 pub use successor::{Program, RestartError};

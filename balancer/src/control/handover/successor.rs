@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::letter::{Heirloom, Letter, READY, VARIABLE};
+use super::manifest::{Heirloom, Letter, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::systemd::PERSONAL_VARIABLES;
 

@@ -32,8 +32,8 @@ mod round_robin;
 mod source;
 #[cfg(test)]
 mod table;
-mod turns;
 mod two_choices;
+mod weighted_schedule;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -43,7 +43,7 @@ pub use cursor::Cursor;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
 pub use source::Rendezvous;
-pub use turns::Turns;
+pub use weighted_schedule::Turns;
 
 /// A backend in its pool. Given once and never again in the life of the pool, also where a backend leaves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::busy::Busyness;
 use super::pipe::Lease;
-use super::wire::{Reading, Wire, kind};
+use super::socket::{Reading, Wire, kind};
 use crate::config::RelayMode;
 
 /// Reads of one turn, so that a busy session lets the others of its thread have theirs.

@@ -13,7 +13,7 @@ mod direction;
 mod idle;
 mod pipe;
 mod send_queue;
-mod wire;
+mod socket;
 
 use std::io;
 
@@ -25,13 +25,13 @@ use crate::core::side::Side;
 use crate::core::traffic::Traffic;
 use direction::{Direction, Halt, Turn};
 use idle::IdleClock;
-use wire::kind;
+use socket::kind;
 
 use crate::config::RelayMode;
 pub(crate) use busy::RelaySwitch;
 pub(crate) use pipe::allow_pipes;
 pub(crate) use send_queue::Delivery;
-pub(crate) use wire::{Early, Wire};
+pub(crate) use socket::{Early, Wire};
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;

@@ -3,7 +3,7 @@
 //! A session owns its sockets and its record, which [`Session::close`] gives out. Nothing in here waits: the worker
 //! calls when there is news or when a deadline has passed.
 
-mod introduction;
+mod proxy_header;
 mod view;
 
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ use crate::data_path::early_read::Eager;
 use crate::data_path::poller::{Poller, Readiness, Subject};
 use crate::data_path::relay::{Delivery, Progress, Relay, Wire};
 use crate::data_path::shared::Shared;
-use introduction::{Heard, Introduction};
+use proxy_header::{Heard, Introduction};
 
 /// Of a client's first bytes, so many are looked for before its backend is dialled.
 const EARLY_BYTES: usize = 16 << 10;

@@ -17,7 +17,6 @@
 
 mod date;
 mod json;
-mod lane;
 mod line;
 mod options;
 mod selection;
@@ -26,14 +25,15 @@ mod sink;
 mod syslog;
 mod target;
 mod text;
+mod worker_buffer;
 mod writer;
 
-pub(crate) use lane::Lane;
 pub(crate) use options::Format;
 pub(crate) use options::Options;
 pub(crate) use selection::{Scope, Selection};
 pub(crate) use session_line::write_session;
 pub(crate) use target::Target;
+pub(crate) use worker_buffer::Lane;
 pub(crate) use writer::{AccessLog, Figures};
 
 #[cfg(test)]

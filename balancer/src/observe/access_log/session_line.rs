@@ -1,7 +1,7 @@
 //! From the record of a session to its line.
 
-use super::lane::Lane;
 use super::line::{Failure, Line, OpenConnections};
+use super::worker_buffer::Lane;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::session_record::SessionRecord;
 

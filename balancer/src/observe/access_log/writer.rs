@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::lane::{Lane, Lanes};
 use super::options::Options;
 use super::sink::{Sink, WriteFailure, count_lines};
+use super::worker_buffer::{Lane, Lanes};
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);

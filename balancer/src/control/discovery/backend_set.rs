@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::answer::{Answer, AskError, backends};
-use super::members::{Members, Taken};
+use super::endpoints::{Members, Taken};
 use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::{GroupReport, Outcome};
