@@ -71,66 +71,45 @@
 //! # }
 //! ```
 
-mod acceptor;
-mod access_log;
-mod admin;
-pub mod admission;
-pub mod backend;
-pub mod balance;
-mod bound;
-pub mod config;
-pub mod connect;
-mod connect_times;
-mod control;
-mod crew;
-pub mod ctl;
-mod descriptors;
-mod dial;
-pub mod discovery;
-mod drain;
-mod eager;
-mod figures;
-mod handover;
-pub mod health;
-mod inherited;
-mod listen;
-mod live;
-mod log_gate;
-mod mailbox;
-pub mod metrics;
-mod office;
-mod open_sessions;
-mod operations;
-mod pid_file;
-mod poller;
-pub mod pool;
-mod reactor;
-mod record;
-pub mod relay;
-mod reload;
-mod run;
-mod session;
-mod session_id;
-mod sessions;
-mod shared;
-mod side;
-mod socket_options;
-mod systemd;
-mod termination;
-mod units;
-mod wheel;
-mod worker;
+use tokio_util::sync::CancellationToken;
 
-pub use bound::{BindError, Bound};
-pub use config::{BackendAddress, Config, Flags};
-pub use handover::{
+mod admin;
+mod command_line;
+pub mod config;
+mod control;
+mod core;
+pub mod ctl;
+mod data_path;
+mod observe;
+
+pub use crate::command_line::{Command, Flags};
+pub use crate::config::ListenOptions;
+pub use crate::config::{BackendAddress, Config};
+pub use crate::control::discovery;
+pub use crate::control::handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
 };
-pub use listen::ListenOptions;
-pub use live::{ProxyRules, ProxySend};
-pub use operations::Operations;
-pub use record::SessionRecord;
-pub use reload::{BackendChanges, Changes, ReloadError};
-pub use run::{HISTORY_SPAN, RunError, Summary, run};
-pub use systemd::{ActivationError, Manager};
-pub use termination::Termination;
+pub use crate::control::lifecycle::Operations;
+pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
+pub use crate::control::resolve::BindError;
+pub use crate::control::run::Summary;
+pub use crate::control::run_error::RunError;
+pub use crate::control::services::HISTORY_SPAN;
+pub use crate::control::startup::Bound;
+pub use crate::control::systemd::{ActivationError, Manager};
+pub use crate::core::connect_failure::ConnectFailure;
+pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
+pub use crate::core::session_record::SessionRecord;
+pub use crate::core::termination::Termination;
+pub use crate::core::{admission, backend, balance, health, pool};
+pub use crate::observe::metrics;
+
+/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
+/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
+/// dropped the workers drain by themselves.
+///
+/// # Errors
+/// [`RunError`], before anything is served.
+pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
+    control::run::run(bound, shutdown, admin::serve).await
+}

@@ -7,8 +7,10 @@ use std::process::{self, ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use netsocket_balancer::config::{AdminSettings, Command};
-use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
+use netsocket_balancer::config::AdminSettings;
+use netsocket_balancer::{
+    Bound, Command, Config, Flags, Inherited, Manager, Operations, Program, ctl, run,
+};
 use netsocket_settings::{Chore, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -62,7 +64,14 @@ fn main() -> ExitCode {
 fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     let mut out = io::stdout();
     let live = out.is_terminal();
-    match ctl::run(flags, arguments, variable, warning, &mut out, live) {
+    match ctl::run(
+        &flags.layers(),
+        arguments,
+        variable,
+        warning,
+        &mut out,
+        live,
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

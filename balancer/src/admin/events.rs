@@ -3,7 +3,7 @@
 //! While nobody listens nothing is put together. Who does not take events as fast as they come loses its place.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -12,23 +12,19 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::poll_fn;
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::Admin;
 use super::api::Status;
 use super::recent::Mark;
 use super::sessions::Entry;
-use crate::open_sessions;
-use crate::session_id::SessionId;
+use super::state::Admin;
+use super::subscribers::MOST_LISTENERS;
+use crate::core::session_id::SessionId;
+use crate::data_path::session_directory;
 
 /// Between two events.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Listeners at a time.
-pub(super) const MOST_LISTENERS: usize = 32;
-/// Events that a listener may be behind.
-const BEHIND: usize = 4;
 /// Sessions in an event: so many of the oldest, and so many of the busiest.
 pub(super) const TOP: usize = 50;
 /// Where more sessions are open than this, asking every worker for all of them once a second would be felt.
@@ -41,55 +37,6 @@ struct Snapshot {
     status: Status,
     /// The oldest and the busiest sessions, the oldest first; `null` where there are too many to look at.
     top_sessions: Option<Vec<Entry>>,
-}
-
-/// Who listens; `None` once it is over.
-#[derive(Debug)]
-pub(super) struct Listeners(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
-
-impl Default for Listeners {
-    fn default() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
-    }
-}
-
-impl Listeners {
-    /// A place, if there is one.
-    fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.lock();
-        let listeners = listeners.as_mut()?;
-        // Those that have left are noticed at the next event.
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() == MOST_LISTENERS {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel(BEHIND);
-        listeners.push(sender);
-        Some(receiver)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().as_ref().is_none_or(Vec::is_empty)
-    }
-
-    /// Never waits: who is too far behind is left out from now on.
-    fn tell(&self, event: &Bytes) {
-        if let Some(listeners) = self.lock().as_mut() {
-            listeners.retain(|listener| match listener.try_send(event.clone()) {
-                Ok(()) => true,
-                Err(mpsc::error::TrySendError::Closed(_)) => false,
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    debug!("a listener of events is too slow");
-                    false
-                }
-            });
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<mpsc::Sender<Bytes>>>> {
-        // A list of listeners is whole whatever its last user did.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Ends all streams and drains when it is dropped: connections that are still open keep the rest alive.
@@ -142,7 +89,7 @@ async fn top(admin: &Admin, before: &mut Traffics) -> Option<Vec<Entry>> {
         *before = Traffics::default();
         return None;
     }
-    let views = open_sessions::list(&admin.shared, None).await;
+    let views = session_directory::list(&admin.shared, None).await;
     let now = Instant::now();
     let seconds = before.at.map(|at| (now - at).as_secs_f64());
     let mut bytes = HashMap::with_capacity(views.len());

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::peer::Peer;
-use super::{Admin, fresh};
+use super::state::{Admin, fresh};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

@@ -11,7 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::api::{BackendView, Status};
 use super::sessions::Entry;
-use crate::units;
+use crate::observe::units;
 
 const PAGE: &str = include_str!("page/status.html");
 const STYLE: &str = include_str!("page/status.css");

@@ -7,7 +7,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::socket::Door;
+use crate::control::admin_listener::Door;
 
 /// Whoever is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

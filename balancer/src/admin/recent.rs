@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::balance::BackendId;
-use crate::connect_times::ConnectCounts;
-use crate::shared::Shared;
+use crate::core::balance::BackendId;
+use crate::core::connect_times::ConnectCounts;
+use crate::data_path::shared::Shared;
 
 /// Rates are those of so long.
 const RATE_SPAN: Duration = Duration::from_secs(5);
@@ -134,7 +134,7 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect_times::ConnectTimes;
+    use crate::core::connect_times::ConnectTimes;
 
     const A: BackendId = BackendId(0);
 

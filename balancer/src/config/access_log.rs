@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use crate::access_log::{Format, Options, Scope, Selection, Target};
+use crate::observe::access_log::{Format, Options, Scope, Selection, Target};
 
 /// Where lines go.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";

@@ -1,6 +1,7 @@
 //! The settings of the admin HTTP alone, for whoever talks to it: an operator needs that most when the rest is wrong.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
@@ -9,8 +10,14 @@ use netsocket_settings::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{DEFAULT_ADMIN, KEYS, Raw};
+use super::keys::KEYS;
+use super::raw::{Raw, all_keys};
 
+/// Where the status page and the API are: on this machine only.
+pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
+    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
+    8404,
+));
 /// The keys that are needed.
 const NEEDED: [&str; 2] = ["admin", "admin_token_file"];
 
@@ -68,7 +75,7 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let ignored = load::<Raw>(&super::all_keys(), layers, &variable).err();
+        let ignored = load::<Raw>(&all_keys(), layers, &variable).err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),

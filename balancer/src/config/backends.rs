@@ -10,8 +10,8 @@ use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
-use crate::discovery::{Group, Question};
+use super::group::{Group, Question};
+use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
 const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";

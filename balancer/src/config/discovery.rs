@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use netsocket_settings::Check;
 
+use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
-use super::{DAY, HOUR, SHORTEST};
-use crate::discovery::Rules;
 
 /// From one question about a name to the next, however short its answer holds.
 pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -16,6 +15,17 @@ pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
 pub const DEFAULT_DNS_MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// How long those are kept whom an empty answer does not name.
 pub const DEFAULT_DNS_HOLD: Duration = Duration::from_secs(30);
+
+/// How often is asked, and how long a missing server is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The shortest time to the next question.
+    pub min_interval: Duration,
+    /// The longest time to the next question.
+    pub max_interval: Duration,
+    /// How long those are kept whom an empty answer, or one that lacks a part, does not name.
+    pub hold: Duration,
+}
 
 const DNS_PORT: u16 = 53;
 
@@ -76,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::discovery::Question;
+    use crate::config::Question;
 
     const ONE: &str = "backends = ['a=h:1']\n";
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use netsocket_settings::Check;
 
+use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
-use super::{DAY, HOUR, SHORTEST};
-use crate::health::{
+use crate::core::health::{
     Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe, Statuses,
     Thresholds, unescape,
 };
-use crate::live::ProxySend;
+use crate::core::proxy_protocol::ProxySend;
 
 /// Between two checks of a backend.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use netsocket_settings::Check;
 
+use super::bounds::{HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
-use super::{HOUR, SHORTEST};
-use crate::admission::{
+use crate::core::admission::{
     AddressLimits, DEFAULT_IPV6_PREFIX, DEFAULT_REMEMBERED, Limits, Network, Networks, Rate,
 };
-use crate::live::{ProxyRules, ProxySend};
+use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 
 /// Clients that may wait for a place at a backend.
 pub const DEFAULT_QUEUE_LENGTH: usize = 1024;

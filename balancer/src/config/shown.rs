@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use netsocket_settings::duration_text;
 
-use super::Config;
-use crate::access_log::{Scope, Target};
-use crate::admission::Networks;
-use crate::health::{Close, Expect, Growth, Probe, escape};
-use crate::live::ProxySend;
+use super::settings::Config;
+use crate::core::admission::Networks;
+use crate::core::health::{Close, Expect, Growth, Probe, escape};
+use crate::core::proxy_protocol::ProxySend;
+use crate::observe::access_log::{Scope, Target};
 
 /// Keys whose values are not shown: they may hold a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
@@ -20,7 +20,7 @@ pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
 type Entry = (&'static str, Option<String>);
 
 impl Config {
-    /// Every key of [`super::KEYS`], of the log and of telemetry but `backends`, defaults included where they are known
+    /// Every key of [`super::keys::KEYS`], of the log and of telemetry but `backends`, defaults included where they are known
     /// here. Secrets are in the clear.
     pub(crate) fn shown(&self) -> Vec<Entry> {
         let groups = [
@@ -223,7 +223,7 @@ mod tests {
     use netsocket_settings::{Flag, LOG_KEYS, Layers};
     use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
-    use super::super::KEYS;
+    use super::super::keys::KEYS;
     use super::*;
 
     /// Every key with a value that is not its default.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use netsocket_settings::{AdminAddress, AdminStream};
 use serde::de::DeserializeOwned;
 
-use super::CtlError;
+use super::error::CtlError;
 
 /// For the connect to each address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

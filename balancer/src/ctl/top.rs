@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::answer::{Drain, Status};
+use super::error::CtlError;
 use super::http::{Client, parsed};
-use super::{CtlError, view};
+use super::view;
 
 /// Sessions in a frame: the busiest.
 const BUSIEST: usize = 10;

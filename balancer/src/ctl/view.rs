@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Backend, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
-use crate::units;
+use crate::observe::units;
 
 /// What a reload did: a line for each kind of change.
 pub(super) fn reloaded(reloaded: &Reloaded) -> String {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use netsocket_balancer::ConnectFailure;
 use netsocket_balancer::backend::{Backend, CheckReport};
-use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{AdminState, Growth, Intervals, SessionSignal, State};
 use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;

@@ -1,0 +1,187 @@
+//! The verdict on a client, and what has to be given back when it is gone.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::addresses::{AddressKey, AddressLimits, Addresses};
+use super::cidr::Networks;
+use super::rate::{Meter, Rate, Ticks};
+use super::refusal::Refusal;
+use crate::core::log_limiter::LogGate;
+
+/// What is allowed at a listener. By default everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Only clients of these networks, if there are any.
+    pub allow: Networks,
+    /// No clients of these networks, not even where `allow` has them.
+    pub deny: Networks,
+    /// Open connections.
+    pub connections: Option<NonZeroU32>,
+    /// New connections.
+    pub rate: Option<Rate>,
+    /// The limits of each client address.
+    pub address: AddressLimits,
+}
+
+/// The door of one listener, for all workers.
+///
+/// Without limits of addresses a verdict takes no lock: it costs one atomic operation for the count of connections, one
+/// for the permit's hold on it, and one more where there is a rate.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Limits,
+    state: Arc<State>,
+}
+
+/// What outlives a change of limits.
+#[derive(Debug, Default)]
+struct State {
+    open: AtomicU32,
+    meter: Meter,
+    addresses: Addresses,
+    refused: [RefusalCount; Refusal::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct RefusalCount {
+    count: AtomicU64,
+    gate: LogGate,
+}
+
+impl Admission {
+    /// A door with nobody inside.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: Arc::default(),
+        }
+    }
+
+    /// The same door with other limits: who is inside stays counted, and nobody is sent away. Connections that came
+    /// while there was no limit of addresses are not counted against one that is new.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self {
+            limits,
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    /// Lets `client` in or says why not. `uptime` is the time since the start.
+    ///
+    /// # Errors
+    /// The first reason in the order of [the checks](super) that speaks against it.
+    pub fn admit(&self, client: IpAddr, uptime: Duration) -> Result<Permit, Refusal> {
+        let verdict = self.judge(client, Ticks::of(uptime));
+        if let Err(refusal) = verdict
+            && let Some(of_this) = self.state.refused.get(refusal.index())
+        {
+            of_this.count.fetch_add(1, Relaxed);
+        }
+        verdict
+    }
+
+    fn judge(&self, client: IpAddr, now: Ticks) -> Result<Permit, Refusal> {
+        let Limits { allow, deny, .. } = &self.limits;
+        if (!allow.is_empty() && !allow.contains(client)) || deny.contains(client) {
+            return Err(Refusal::Denied);
+        }
+        // From here on a refusal gives back what has been taken, but for the address's share of its rate.
+        let mut permit = self.enter()?;
+        let address = &self.limits.address;
+        if address.are_set() {
+            let key = address.key(client);
+            self.state.addresses.open(key, address, now)?;
+            permit.address = Some(AddressHold {
+                key,
+                remembered: u32::try_from(address.remembered).unwrap_or(u32::MAX),
+            });
+        }
+        match self.limits.rate {
+            Some(rate) if !self.state.meter.take(rate, now) => Err(Refusal::Rate),
+            _ => Ok(permit),
+        }
+    }
+
+    fn enter(&self) -> Result<Permit, Refusal> {
+        let open = &self.state.open;
+        match self.limits.connections {
+            None => {
+                open.fetch_add(1, Relaxed);
+            }
+            Some(most) => {
+                let one_more = |open: u32| (open < most.get()).then(|| open + 1);
+                let entered = open.fetch_update(Relaxed, Relaxed, one_more);
+                entered.map_err(|_| Refusal::ListenerFull)?;
+            }
+        }
+        Ok(Permit {
+            state: Arc::clone(&self.state),
+            address: None,
+        })
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.state.open.load(Relaxed)
+    }
+
+    /// Clients refused for this reason since the start.
+    #[must_use]
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        let of_this = self.state.refused.get(refusal.index());
+        of_this.map_or(0, |of_this| of_this.count.load(Relaxed))
+    }
+
+    /// Whether a refusal may be logged: once a second for each reason; then how many were not since the last one.
+    #[must_use]
+    pub fn log_due(&self, refusal: Refusal, uptime: Duration) -> Option<u64> {
+        self.state.refused.get(refusal.index())?.gate.pass(uptime)
+    }
+
+    /// Addresses in the table of limits, and how many have been forgotten for want of room.
+    #[must_use]
+    pub fn addresses(&self) -> (usize, u64) {
+        (self.state.addresses.len(), self.state.addresses.forgotten())
+    }
+}
+
+/// What a client holds while it is connected. Dropping it gives everything back.
+#[derive(Debug)]
+#[must_use = "a client is counted as gone when this is dropped"]
+pub struct Permit {
+    state: Arc<State>,
+    address: Option<AddressHold>,
+}
+
+#[derive(Debug)]
+struct AddressHold {
+    key: AddressKey,
+    /// The limit at the time of the verdict.
+    remembered: u32,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.state.open.fetch_sub(1, Relaxed);
+        if let Some(hold) = &self.address {
+            let remembered = usize::try_from(hold.remembered).unwrap_or(usize::MAX);
+            self.state.addresses.close(hold.key, remembered);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,451 @@
+//! One server behind the balancer: who it is, how it is, and what it has done.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::core::balance::BackendId;
+use crate::core::connect_times::ConnectTimes;
+use crate::core::health::{
+    AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
+};
+use crate::core::termination::Termination;
+use crate::core::traffic::Traffic;
+
+/// The weight of a backend that has none set.
+pub const DEFAULT_WEIGHT: u32 = 1;
+/// The largest one, as HAProxy has it.
+pub const MAX_WEIGHT: u32 = 256;
+/// For backends that take any number of sessions.
+const UNLIMITED: u64 = u64::MAX;
+
+/// A backend as it is set: who it is, and its part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendSpec {
+    /// What it is called in logs, metrics and the API.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its part in the pool.
+    pub attributes: Attributes,
+}
+
+/// The part of a backend in its pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Its share of sessions in relation to the others; 0: no new ones.
+    pub weight: u32,
+    /// Whether it serves only when no primary is usable.
+    pub backup: bool,
+    /// The most sessions that it has at a time; `None`: any number.
+    pub max_connections: Option<NonZeroU32>,
+    /// Where it is checked; `None`: where it serves.
+    pub check_port: Option<NonZeroU16>,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            weight: DEFAULT_WEIGHT,
+            backup: false,
+            max_connections: None,
+            check_port: None,
+        }
+    }
+}
+
+/// A backend. Workers share it; everything that changes is an atomic or swapped as a whole.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use netsocket_balancer::Config;
+/// use netsocket_balancer::backend::{Attributes, BackendSpec, CheckReport};
+/// use netsocket_balancer::balance::Policy;
+/// use netsocket_balancer::pool::Pool;
+///
+/// let spec = BackendSpec {
+///     name: "server".to_owned(),
+///     address: "127.0.0.1:9000".parse()?,
+///     attributes: Attributes::default(),
+/// };
+/// let pool = Pool::new(vec![spec], Policy::default(), Config::default().health, 0);
+/// let backend = &pool.backends()[0];
+/// assert_eq!(backend.weight_tenths(), 0);
+/// let passed = CheckReport::new(Ok(()), Duration::from_millis(1));
+/// pool.observe_check(backend, passed, tokio::time::Instant::now());
+/// assert_eq!(backend.weight_tenths(), 10);
+///
+/// let session = pool.pick("192.0.2.7".parse()?, &[])?;
+/// assert_eq!(backend.figures().active, 1);
+/// drop(session);
+/// assert_eq!(backend.figures().active, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Backend {
+    id: BackendId,
+    name: String,
+    address: SocketAddr,
+    attributes: ArcSwap<Attributes>,
+    report: ArcSwap<HealthReport>,
+    /// The present part of its weight, in tenths.
+    tenths: AtomicU32,
+    streak: Streak,
+    /// Wakes whoever decides on the health of the pool.
+    judge: Arc<Notify>,
+    /// Wakes whoever checks this backend.
+    pub(crate) checker: Notify,
+    /// The most sessions at a time, or [`UNLIMITED`].
+    most: AtomicU64,
+    active: AtomicU64,
+    finished: AtomicU64,
+    errors: AtomicU64,
+    bytes_up: AtomicU64,
+    bytes_down: AtomicU64,
+    connect_micros: AtomicU64,
+    connect_times: ConnectTimes,
+    checks_passed: AtomicU64,
+    checks_failed: AtomicU64,
+    transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
+}
+
+/// Its health as last published.
+#[derive(Debug, Clone)]
+pub struct HealthReport {
+    /// Whether it takes sessions.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// Since when.
+    pub since: SystemTime,
+    /// What an operator wants of it.
+    pub admin: AdminState,
+    /// Checks in a row that contradict the state, and how many of them change it.
+    pub progress: (u32, NonZeroU32),
+    /// The latest check.
+    pub last_check: Option<CheckReport>,
+}
+
+/// One check.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// Passed, or how it failed.
+    pub outcome: Result<(), CheckFailure>,
+    /// How long it took.
+    pub took: Duration,
+    /// When it ended.
+    pub at: SystemTime,
+}
+
+impl CheckReport {
+    /// A check that has just ended.
+    #[must_use]
+    pub fn new(outcome: Result<(), CheckFailure>, took: Duration) -> Self {
+        Self {
+            outcome,
+            took,
+            at: SystemTime::now(),
+        }
+    }
+}
+
+/// The counters of a backend at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackendFigures {
+    /// Sessions it has now, those that are still connecting included.
+    pub active: u64,
+    /// Sessions it has taken since the start, the active ones included.
+    pub total: u64,
+    /// Sessions it has taken that are over.
+    pub finished: u64,
+    /// Failed connects, and sessions that it broke or left waiting.
+    pub errors: u64,
+    /// Bytes from clients to it; those of open sessions some seconds late.
+    pub bytes_up: u64,
+    /// Bytes from it to clients, likewise.
+    pub bytes_down: u64,
+    /// The latest connect that succeeded.
+    pub connect: Duration,
+    /// Checks that passed.
+    pub checks_passed: u64,
+    /// Checks that failed.
+    pub checks_failed: u64,
+}
+
+impl Backend {
+    pub(crate) fn new(id: BackendId, spec: BackendSpec, judge: Arc<Notify>) -> Self {
+        let report = HealthReport {
+            state: State::Down,
+            reason: Reason::NotChecked,
+            since: SystemTime::now(),
+            admin: AdminState::Ready,
+            progress: (0, NonZeroU32::MIN),
+            last_check: None,
+        };
+        let backend = Self {
+            id,
+            name: spec.name,
+            address: spec.address,
+            attributes: ArcSwap::from_pointee(spec.attributes),
+            report: ArcSwap::from_pointee(report),
+            tenths: AtomicU32::new(0),
+            streak: Streak::default(),
+            judge,
+            checker: Notify::new(),
+            most: AtomicU64::new(UNLIMITED),
+            active: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            bytes_up: AtomicU64::new(0),
+            bytes_down: AtomicU64::new(0),
+            connect_micros: AtomicU64::new(0),
+            connect_times: ConnectTimes::default(),
+            checks_passed: AtomicU64::new(0),
+            checks_failed: AtomicU64::new(0),
+            transitions: Mutex::default(),
+        };
+        backend.set_attributes(spec.attributes);
+        backend
+    }
+
+    /// What tells it from every other one that the pool has or had.
+    #[must_use]
+    pub fn id(&self) -> BackendId {
+        self.id
+    }
+
+    /// The name that the configuration gives it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its part in the pool.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        **self.attributes.load()
+    }
+
+    /// As it is set.
+    #[must_use]
+    pub fn spec(&self) -> BackendSpec {
+        BackendSpec {
+            name: self.name.clone(),
+            address: self.address,
+            attributes: self.attributes(),
+        }
+    }
+
+    /// The part of its weight that counts now, in tenths: 0 while it takes no sessions, less than 10 in a slow start.
+    #[must_use]
+    pub fn weight_tenths(&self) -> u32 {
+        self.tenths.load(Relaxed)
+    }
+
+    /// How often it has become each state, by the label of the reason.
+    #[must_use]
+    pub fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
+        self.transitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Its health as last published.
+    #[must_use]
+    pub fn report(&self) -> Arc<HealthReport> {
+        self.report.load_full()
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn figures(&self) -> BackendFigures {
+        let active = self.active.load(Relaxed);
+        let finished = self.finished.load(Relaxed);
+        BackendFigures {
+            active,
+            total: finished + active,
+            finished,
+            errors: self.errors.load(Relaxed),
+            bytes_up: self.bytes_up.load(Relaxed),
+            bytes_down: self.bytes_down.load(Relaxed),
+            connect: Duration::from_micros(self.connect_micros.load(Relaxed)),
+            checks_passed: self.checks_passed.load(Relaxed),
+            checks_failed: self.checks_failed.load(Relaxed),
+        }
+    }
+
+    /// How long connects of sessions took.
+    #[must_use]
+    pub fn connect_times(&self) -> &ConnectTimes {
+        &self.connect_times
+    }
+
+    /// Tells what a session found. Never waits; where all is well it reads one number and changes nothing.
+    pub fn observe_session(&self, signal: SessionSignal) {
+        let wake = self.streak.count(signal);
+        if wake == Wake::Judge {
+            self.judge.notify_one();
+        }
+        if wake != Wake::Nobody {
+            self.checker.notify_one();
+        }
+    }
+
+    pub(crate) fn streak(&self) -> &Streak {
+        &self.streak
+    }
+
+    pub(crate) fn set_attributes(&self, attributes: Attributes) {
+        let most = attributes.max_connections.map(|most| most.get().into());
+        self.most.store(most.unwrap_or(UNLIMITED), Relaxed);
+        self.attributes.store(Arc::new(attributes));
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        let Attributes { weight, backup, .. } = self.attributes();
+        Share { weight, backup }
+    }
+
+    pub(crate) fn set_weight_tenths(&self, tenths: u32) {
+        self.tenths.store(tenths, Relaxed);
+    }
+
+    /// Where it is checked.
+    pub(crate) fn check_address(&self) -> SocketAddr {
+        let port = self
+            .attributes()
+            .check_port
+            .map_or(self.address.port(), NonZeroU16::get);
+        SocketAddr::new(self.address.ip(), port)
+    }
+
+    pub(crate) fn publish(&self, report: HealthReport) {
+        self.report.store(Arc::new(report));
+    }
+
+    pub(crate) fn count_check(&self, check: &CheckReport) {
+        match check.outcome {
+            Ok(()) => self.checks_passed.fetch_add(1, Relaxed),
+            Err(_) => self.checks_failed.fetch_add(1, Relaxed),
+        };
+    }
+
+    pub(crate) fn count_transition(&self, transition: &Transition) {
+        let mut counts = self
+            .transitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *counts
+            .entry((transition.to, transition.reason.label()))
+            .or_default() += 1;
+    }
+
+    /// The sessions that it has now.
+    pub(crate) fn active(&self) -> u64 {
+        self.active.load(Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        let most = self.most.load(Relaxed);
+        most != UNLIMITED && self.active.load(Relaxed) >= most
+    }
+
+    /// Takes a place for a session, which [`Assigned`] gives back; never more than there are.
+    pub(crate) fn acquire(&self) -> bool {
+        let most = self.most.load(Relaxed);
+        if most == UNLIMITED {
+            self.active.fetch_add(1, Relaxed);
+            return true;
+        }
+        let one_more = |active| (active < most).then_some(active + 1);
+        self.active.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    /// Counts a connect of a session that succeeded.
+    pub(crate) fn count_connect(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.connect_micros.store(micros, Relaxed);
+        self.connect_times.count(took);
+    }
+
+    /// Counts a session that it took, and learns from how it ended: `signal` is what the end says of it.
+    pub(crate) fn count_session(&self, termination: Termination, signal: Option<SessionSignal>) {
+        self.finished.fetch_add(1, Relaxed);
+        if termination.is_backend_error() {
+            self.count_error();
+        }
+        if let Some(signal) = signal {
+            self.observe_session(signal);
+        }
+    }
+
+    /// Counts bytes of a session that it has.
+    pub(crate) fn count_traffic(&self, traffic: Traffic) {
+        self.bytes_up.fetch_add(traffic.up, Relaxed);
+        self.bytes_down.fetch_add(traffic.down, Relaxed);
+    }
+
+    /// Counts a connect that failed, or a session that it broke.
+    pub(crate) fn count_error(&self) {
+        self.errors.fetch_add(1, Relaxed);
+    }
+}
+
+/// A session's hold on a backend: it counts as active until this is dropped.
+#[derive(Debug)]
+pub struct Assigned {
+    backend: Arc<Backend>,
+    last_resort: bool,
+}
+
+impl Assigned {
+    /// The hold on a place that [`Backend::acquire`] has taken.
+    pub(crate) fn acquired(backend: &Arc<Backend>) -> Self {
+        Self {
+            backend: Arc::clone(backend),
+            last_resort: false,
+        }
+    }
+
+    /// The same, of one that is not usable.
+    pub(crate) fn as_last_resort(backend: &Arc<Backend>) -> Self {
+        Self {
+            backend: Arc::clone(backend),
+            last_resort: true,
+        }
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<Backend> {
+        &self.backend
+    }
+
+    /// Whether the backend is down or ejected, and was chosen because no usable one could be had.
+    #[must_use]
+    pub fn is_last_resort(&self) -> bool {
+        self.last_resort
+    }
+}
+
+impl Drop for Assigned {
+    fn drop(&mut self) {
+        self.backend.active.fetch_sub(1, Relaxed);
+    }
+}

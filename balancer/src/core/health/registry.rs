@@ -1,0 +1,272 @@
+//! The backends of a pool together: what one alone cannot decide. The last usable one is never ejected, nor more than
+//! a part of all; backups serve when no primary is usable; when nobody is healthy, everybody is used, and before that is
+//! known the unhealthy are the last resort of sessions that nobody healthy takes.
+
+use tokio::time::Instant;
+
+use super::due::earlier;
+use super::machine::Health;
+use super::reason::{AdminState, State, Transition};
+use super::rules::HealthRules;
+use super::signal::Signal;
+use crate::core::balance::BackendId;
+
+/// The part of a backend in the work of its pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Its weight; 0: no new sessions.
+    pub weight: u32,
+    /// Whether it serves only when no primary is usable.
+    pub backup: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    id: BackendId,
+    share: Share,
+    health: Health,
+}
+
+impl Member {
+    /// Whether an operator has it in service, healthy or not.
+    fn in_service(&self) -> bool {
+        self.share.weight > 0 && self.health.admin() == AdminState::Ready
+    }
+
+    fn is_usable(&self) -> bool {
+        self.share.weight > 0 && self.health.state() == State::Up
+    }
+
+    /// Whether it has been asked, was found unfit, and an operator would have it serve.
+    fn is_last_resort(&self) -> bool {
+        self.in_service() && !self.is_usable() && self.health.is_judged()
+    }
+
+    fn is_ejected(&self) -> bool {
+        self.share.weight > 0 && self.health.state() == State::Ejected
+    }
+}
+
+/// What changed, in order.
+pub type Changes = Vec<(BackendId, Transition)>;
+
+/// Who may be picked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slate {
+    /// Candidates with their present weights, in tenths.
+    pub first: Vec<(BackendId, u32)>,
+    /// Backups, for sessions that have tried all of the above in vain.
+    pub reserve: Vec<(BackendId, u32)>,
+    /// Those in service that are down or ejected, for sessions that none of the above takes: of them it is known at
+    /// least that they were asked. Empty where the pool does not fail open.
+    pub last: Vec<(BackendId, u32)>,
+    /// How many backends are usable.
+    pub usable: usize,
+    /// Whether nobody is, so that the candidates are everybody in service.
+    pub failing_open: bool,
+}
+
+/// The health of all backends of a pool.
+#[derive(Debug)]
+pub struct Roster {
+    rules: HealthRules,
+    members: Vec<Member>,
+    failing_open: bool,
+}
+
+impl Roster {
+    /// Without backends.
+    #[must_use]
+    pub fn new(rules: HealthRules) -> Self {
+        Self {
+            rules,
+            members: Vec::new(),
+            failing_open: false,
+        }
+    }
+
+    /// Makes these the backends, in this order. Those that stay keep their health; with `eased`, the weights of new
+    /// ones ramp.
+    pub fn set_members(
+        &mut self,
+        members: &[(BackendId, Share)],
+        eased: bool,
+        now: Instant,
+    ) -> Changes {
+        let mut before = std::mem::take(&mut self.members);
+        for &(id, share) in members {
+            let stays = before.iter().position(|member| member.id == id);
+            let health =
+                stays.map_or_else(|| Health::new(eased), |at| before.swap_remove(at).health);
+            self.members.push(Member { id, share, health });
+        }
+        let mut changes = Changes::new();
+        self.settle(&mut changes, now);
+        changes
+    }
+
+    /// The health of a backend.
+    #[must_use]
+    pub fn health(&self, id: BackendId) -> Option<&Health> {
+        let member = self.members.iter().find(|member| member.id == id);
+        member.map(|member| &member.health)
+    }
+
+    /// Goes by other rules from now on. To be followed by [`Self::set_members`].
+    pub fn set_rules(&mut self, rules: HealthRules) {
+        self.rules = rules;
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &HealthRules {
+        &self.rules
+    }
+
+    /// Takes in a signal.
+    pub fn observe(&mut self, id: BackendId, signal: Signal, now: Instant) -> Changes {
+        let rules = self.rules;
+        self.change(id, now, |roster, at| {
+            let may_eject = roster.may_eject(at);
+            let health = &mut roster.members.get_mut(at)?.health;
+            match signal {
+                Signal::CheckPassed => health.check(Ok(()), &rules, now),
+                Signal::CheckFailed(failure) => health.check(Err(failure), &rules, now),
+                sessions if may_eject && health.asks_ejection(&sessions, &rules) => {
+                    health.eject(&sessions, &rules, now)
+                }
+                Signal::ConnectsFailed(..) | Signal::EarlyResets(_) => None,
+            }
+        })
+    }
+
+    /// What an operator wants of a backend from now on.
+    pub fn set_admin(
+        &mut self,
+        id: BackendId,
+        state: AdminState,
+        who: &str,
+        now: Instant,
+    ) -> Changes {
+        let rules = self.rules;
+        self.change(id, now, |roster, at| {
+            let health = &mut roster.members.get_mut(at)?.health;
+            health.set_admin(state, who, &rules, now)
+        })
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Instant) -> Changes {
+        let mut changes = Changes::new();
+        for Member { id, health, .. } in &mut self.members {
+            changes.extend(
+                health
+                    .tick(&self.rules, now)
+                    .map(|transition| (*id, transition)),
+            );
+        }
+        self.settle(&mut changes, now);
+        changes
+    }
+
+    /// When time alone will change something the next time.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let each = self
+            .members
+            .iter()
+            .map(|member| member.health.due(&self.rules, now));
+        each.fold(None, earlier)
+    }
+
+    /// Who may be picked now.
+    #[must_use]
+    pub fn slate(&self, now: Instant) -> Slate {
+        let candidates = |fits: &dyn Fn(&Member) -> bool| -> Vec<(BackendId, u32)> {
+            let fitting = self.members.iter().filter(|member| fits(member));
+            let weighed = fitting.map(|member| {
+                let tenths = member.health.share(&self.rules, now);
+                (member.id, member.share.weight.saturating_mul(tenths))
+            });
+            weighed.collect()
+        };
+        let primaries = candidates(&|member| member.is_usable() && !member.share.backup);
+        let backups = candidates(&|member| member.is_usable() && member.share.backup);
+        let usable = primaries.len() + backups.len();
+        let (first, reserve) = match (self.failing_open, primaries.is_empty()) {
+            (true, _) => (candidates(&|member| member.in_service()), Vec::new()),
+            (false, true) => (backups, Vec::new()),
+            (false, false) => (primaries, backups),
+        };
+        let last = match (self.rules.fail_open, self.failing_open) {
+            (true, false) => candidates(&|member| member.is_last_resort()),
+            // Nobody; or everybody, who comes first already.
+            _ => Vec::new(),
+        };
+        Slate {
+            first,
+            reserve,
+            last,
+            usable,
+            failing_open: self.failing_open,
+        }
+    }
+
+    /// One more may be ejected if somebody else is usable, and it is the only one or within the limit.
+    fn may_eject(&self, at: usize) -> bool {
+        let others = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|&(index, _)| index != at);
+        let someone_else = others.clone().any(|(_, member)| member.is_usable());
+        let ejected = others.filter(|(_, member)| member.is_ejected()).count();
+        let in_service = self
+            .members
+            .iter()
+            .filter(|member| member.in_service())
+            .count();
+        let limit = in_service * self.rules.ejection.max_percent as usize / 100;
+        someone_else && ejected < limit.max(1)
+    }
+
+    fn change(
+        &mut self,
+        id: BackendId,
+        now: Instant,
+        act: impl FnOnce(&mut Self, usize) -> Option<Transition>,
+    ) -> Changes {
+        let at = self.members.iter().position(|member| member.id == id);
+        let transition = at.and_then(|at| act(self, at));
+        let mut changes: Changes = transition
+            .map(|transition| (id, transition))
+            .into_iter()
+            .collect();
+        self.settle(&mut changes, now);
+        changes
+    }
+
+    /// Readmits the ejected where nobody else is usable, and opens or closes the pool to the unhealthy.
+    fn settle(&mut self, changes: &mut Changes, now: Instant) {
+        if !self.members.iter().any(Member::is_usable) {
+            for member in self.members.iter_mut().filter(|member| member.is_ejected()) {
+                let transition = member.health.readmit(&self.rules, now);
+                changes.extend(transition.map(|transition| (member.id, transition)));
+            }
+        }
+        let usable = self.members.iter().any(Member::is_usable);
+        let mut in_service = self
+            .members
+            .iter()
+            .filter(|member| member.in_service())
+            .peekable();
+        // At the start nobody is healthy for as long as nobody was asked: that is no reason to use them unseen.
+        self.failing_open = self.rules.fail_open
+            && !usable
+            && in_service.peek().is_some()
+            && (self.failing_open || in_service.all(|member| member.health.is_judged()));
+    }
+}
+
+#[cfg(test)]
+mod tests;
