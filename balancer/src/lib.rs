@@ -1,6 +1,6 @@
 //! A TCP balancer: accepts every client, picks a backend, relays bytes both ways, and knows nothing of what they mean.
 //!
-//! The way of a start: [`Config::load`] -> [`Bound::bind`] (sockets bound, real addresses known) -> [`run()`] until its
+//! The way of a start: [`Config::load`] -> [`Startup::bind`] (sockets startup, real addresses known) -> [`run()`] until its
 //! token is cancelled and the sessions are over.
 //!
 //! ```text
@@ -21,7 +21,7 @@
 //! use std::time::Duration;
 //!
 //! use netsocket_balancer::backend::Attributes;
-//! use netsocket_balancer::{BackendAddress, Bound, Config, run};
+//! use netsocket_balancer::{BackendAddress, Startup, Config, run};
 //! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 //! use tokio::net::{TcpListener, TcpStream};
 //! use tokio::time::{sleep, timeout};
@@ -48,10 +48,10 @@
 //! let mut config = Config { backends: vec![backend], ..Config::default() };
 //! (config.listen, config.admin) = ("127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?);
 //! config.access_log.target = None;
-//! let bound = Bound::bind(config)?;
-//! let (listens, pool) = (bound.listen_address(), bound.pool());
+//! let startup = Startup::bind(config)?;
+//! let (listens, pool) = (startup.listen_address(), startup.pool());
 //! let shutdown = CancellationToken::new();
-//! let balancer = tokio::spawn(run(bound, shutdown.clone()));
+//! let balancer = tokio::spawn(run(startup, shutdown.clone()));
 //! let checked = async {
 //!     while pool.up_count() == 0 {
 //!         sleep(Duration::from_millis(1)).await;
@@ -89,13 +89,13 @@ pub use crate::control::discovery;
 pub use crate::control::handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
 };
-pub use crate::control::lifecycle::Operations;
+pub use crate::control::lifecycle::LifecycleHandle;
 pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
 pub use crate::control::resolve::BindError;
 pub use crate::control::run::Summary;
 pub use crate::control::run_error::RunError;
 pub use crate::control::services::HISTORY_SPAN;
-pub use crate::control::startup::Bound;
+pub use crate::control::startup::Startup;
 pub use crate::control::systemd::{ActivationError, Manager};
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
@@ -110,6 +110,6 @@ pub use crate::observe::metrics;
 ///
 /// # Errors
 /// [`RunError`], before anything is served.
-pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
-    control::run::run(bound, shutdown, admin::serve).await
+pub async fn run(bound: Startup, shutdown: CancellationToken) -> Result<Summary, RunError> {
+    control::run::run(startup, shutdown, admin::serve).await
 }

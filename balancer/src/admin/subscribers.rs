@@ -6,32 +6,32 @@ use axum::body::Bytes;
 use tokio::sync::mpsc;
 use tracing::debug;
 
-/// Listeners at a time.
-pub(super) const MOST_LISTENERS: usize = 32;
+/// Subscribers at a time.
+pub(super) const MAX_SUBSCRIBERS: usize = 32;
 /// Events that a listener may be behind.
 const BEHIND: usize = 4;
 /// Who listens; `None` once it is over.
 #[derive(Debug)]
-pub(super) struct Listeners(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
+pub(super) struct Subscribers(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
 
-impl Default for Listeners {
+impl Default for Subscribers {
     fn default() -> Self {
         Self(Mutex::new(Some(Vec::new())))
     }
 }
 
-impl Listeners {
+impl Subscribers {
     /// A place, if there is one.
     pub(super) fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.lock();
-        let listeners = listeners.as_mut()?;
+        let mut subscribers = self.lock();
+        let subscribers = subscribers.as_mut()?;
         // Those that have left are noticed at the next event.
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() == MOST_LISTENERS {
+        subscribers.retain(|subscriber| !subscriber.is_closed());
+        if subscribers.len() == MAX_SUBSCRIBERS {
             return None;
         }
         let (sender, receiver) = mpsc::channel(BEHIND);
-        listeners.push(sender);
+        subscribers.push(sender);
         Some(receiver)
     }
 
@@ -41,12 +41,12 @@ impl Listeners {
 
     /// Never waits: who is too far behind is left out from now on.
     pub(super) fn tell(&self, event: &Bytes) {
-        if let Some(listeners) = self.lock().as_mut() {
-            listeners.retain(|listener| match listener.try_send(event.clone()) {
+        if let Some(subscribers) = self.lock().as_mut() {
+            subscribers.retain(|subscriber| match subscriber.try_send(event.clone()) {
                 Ok(()) => true,
                 Err(mpsc::error::TrySendError::Closed(_)) => false,
                 Err(mpsc::error::TrySendError::Full(_)) => {
-                    debug!("a listener of events is too slow");
+                    debug!("a subscriber of events is too slow");
                     false
                 }
             });

@@ -81,7 +81,7 @@ pub(super) enum RawBackend {
 
 /// The key `backends`, judged.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct Validated {
     /// Those with one address each, which the start resolves.
     pub(super) fixed: Vec<BackendAddress>,
     /// Those that are looked for all the time.
@@ -95,7 +95,7 @@ enum Entry {
 }
 
 /// Judges the key `backends`.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -124,7 +124,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
             }
         }
     }
-    let mut judged = Judged::default();
+    let mut judged = Validated::default();
     for entry in found {
         match entry {
             Entry::Fixed(backend) => judged.fixed.push(backend),
@@ -136,7 +136,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
 }
 
 /// Every name once, those that members of groups may get included.
-fn check_names(check: &mut Check, Judged { fixed, groups }: &Judged) {
+fn check_names(check: &mut Check, Validated { fixed, groups }: &Validated) {
     let backends = fixed.iter().map(|backend| backend.name.as_str());
     let all = backends.chain(groups.iter().map(|group| group.name.as_str()));
     let mut names = BTreeSet::new();

@@ -49,7 +49,7 @@ pub const DEFAULT_SLOW_START: Duration = Duration::ZERO;
 pub const DEFAULT_FAIL_OPEN: bool = true;
 
 /// The most checks or sessions in a row that can be asked for.
-const MOST_IN_A_ROW: u64 = 100;
+const MAX_IN_A_ROW: u64 = 100;
 const ONLY_EXCHANGE: &str = "only where the kind of check is exchange";
 const ONLY_HTTP: &str = "only where the kind of check is http";
 
@@ -328,7 +328,7 @@ fn in_a_row(
     least: u64,
 ) -> Option<NonZeroU32> {
     let number = default.map_or(0, |default| default.get().into());
-    let count = check.count(&entry.key, entry.value, number, least..=MOST_IN_A_ROW);
+    let count = check.count(&entry.key, entry.value, number, least..=MAX_IN_A_ROW);
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 

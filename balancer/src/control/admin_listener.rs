@@ -39,17 +39,17 @@ pub(crate) enum AdminListener {
 
 /// The same, for a runtime.
 pub(crate) enum AdminAcceptor {
-    Tcp(Door<tokio::net::TcpListener>),
-    Unix(Door<tokio::net::UnixListener>),
+    Tcp(ClosableListener<tokio::net::TcpListener>),
+    Unix(ClosableListener<tokio::net::UnixListener>),
 }
 
 /// A listener that lets nobody in any more once it is told so: a successor takes whoever knocks then.
-pub(crate) struct Door<L> {
+pub(crate) struct ClosableListener<L> {
     listener: L,
     closed: CancellationToken,
 }
 
-impl<L: Listener> Door<L> {
+impl<L: Listener> ClosableListener<L> {
     async fn enter(&mut self) -> (L::Io, L::Addr) {
         let entered = self.closed.run_until_cancelled(self.listener.accept());
         match entered.await {
@@ -59,7 +59,7 @@ impl<L: Listener> Door<L> {
     }
 }
 
-impl Listener for Door<tokio::net::TcpListener> {
+impl Listener for ClosableListener<tokio::net::TcpListener> {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
@@ -77,7 +77,7 @@ impl Listener for Door<tokio::net::TcpListener> {
     }
 }
 
-impl Listener for Door<tokio::net::UnixListener> {
+impl Listener for ClosableListener<tokio::net::UnixListener> {
     type Io = UnixStream;
     type Addr = unix::SocketAddr;
 
@@ -126,11 +126,11 @@ impl AdminListener {
         match self {
             Self::Tcp(listener) => {
                 let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Tcp(Door { listener, closed }))
+                Ok(AdminAcceptor::Tcp(ClosableListener { listener, closed }))
             }
             Self::Unix(listener) => {
                 let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Unix(Door { listener, closed }))
+                Ok(AdminAcceptor::Unix(ClosableListener { listener, closed }))
             }
         }
     }

@@ -101,7 +101,7 @@ pub struct Backend {
     tenths: AtomicU32,
     streak: Streak,
     /// Wakes whoever decides on the health of the pool.
-    judge: Arc<Notify>,
+    evaluator: Arc<Notify>,
     /// Wakes whoever checks this backend.
     pub(crate) checker: Notify,
     /// The most sessions at a time, or [`UNLIMITED`].
@@ -182,7 +182,7 @@ pub struct BackendFigures {
 }
 
 impl Backend {
-    pub(crate) fn new(id: BackendId, spec: BackendSpec, judge: Arc<Notify>) -> Self {
+    pub(crate) fn new(id: BackendId, spec: BackendSpec, evaluator: Arc<Notify>) -> Self {
         let report = HealthReport {
             state: State::Down,
             reason: Reason::NotChecked,
@@ -199,7 +199,7 @@ impl Backend {
             report: ArcSwap::from_pointee(report),
             tenths: AtomicU32::new(0),
             streak: Streak::default(),
-            judge,
+            evaluator,
             checker: Notify::new(),
             most: AtomicU64::new(UNLIMITED),
             active: AtomicU64::new(0),
@@ -299,8 +299,8 @@ impl Backend {
     /// Tells what a session found. Never waits; where all is well it reads one number and changes nothing.
     pub fn observe_session(&self, signal: SessionSignal) {
         let wake = self.streak.count(signal);
-        if wake == Wake::Judge {
-            self.judge.notify_one();
+        if wake == Wake::Evaluator {
+            self.evaluator.notify_one();
         }
         if wake != Wake::Nobody {
             self.checker.notify_one();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 /// Lets one event a second through, over all threads, and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct LogGate {
+pub(crate) struct LogLimiter {
     /// The second after which the next event may pass, since the start.
     closed_until: AtomicU64,
     suppressed: AtomicU64,
 }
 
-impl LogGate {
+impl LogLimiter {
     /// Whether an event `uptime` after the start may be logged; then how many were not since the last that was.
     pub(crate) fn pass(&self, uptime: Duration) -> Option<u64> {
         let now = uptime.as_secs();
@@ -32,8 +32,8 @@ mod tests {
 
     #[test]
     fn one_a_second_and_the_others_are_counted() {
-        let gate = LogGate::default();
-        let at = |ms| gate.pass(Duration::from_millis(ms));
+        let limiter = LogLimiter::default();
+        let at = |ms| limiter.pass(Duration::from_millis(ms));
         let passed = [at(0), at(10), at(999), at(1000), at(1500), at(7000)];
         assert_eq!(passed, [Some(0), None, None, Some(2), None, Some(1)]);
     }

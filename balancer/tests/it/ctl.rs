@@ -176,7 +176,7 @@ async fn exit_codes_tell_refusals_usage_and_nobody_there() {
     }
     let token = ["--token-file", "/nowhere/token", "status"];
     assert_eq!(ctl(admin, &token).await.status.code(), Some(2));
-    // Bound but not listening: refused.
+    // Startup but not listening: refused.
     let refuses = crate::peers::Refuses::start();
     let output = ctl(refuses.address, &["status"]).await;
     let (code, _, error) = said(&output);

@@ -19,7 +19,7 @@ use hickory_resolver::{Resolver, TokioResolver};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::answer::{Answer, AskError, Found, MOST_MEMBERS, Service};
+use super::answer::{Answer, AskError, Found, MAX_ENDPOINTS, Service};
 use super::watch::Ask;
 use crate::config::Question;
 
@@ -133,7 +133,7 @@ impl Names {
             })
             .collect();
         services.sort_by_key(|service| service.priority);
-        services.truncate(MOST_MEMBERS);
+        services.truncate(MAX_ENDPOINTS);
         let mut answer = Answer {
             found: Vec::new(),
             ttl: records.ttl.unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::addresses::{AddressKey, AddressLimits, Addresses};
 use super::cidr::Networks;
 use super::rate::{Meter, Rate, Ticks};
 use super::refusal::Refusal;
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 
 /// What is allowed at a listener. By default everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct State {
 #[derive(Debug, Default)]
 struct RefusalCount {
     count: AtomicU64,
-    gate: LogGate,
+    limiter: LogLimiter,
 }
 
 impl Admission {
@@ -148,7 +148,11 @@ impl Admission {
     /// Whether a refusal may be logged: once a second for each reason; then how many were not since the last one.
     #[must_use]
     pub fn log_due(&self, refusal: Refusal, uptime: Duration) -> Option<u64> {
-        self.state.refused.get(refusal.index())?.gate.pass(uptime)
+        self.state
+            .refused
+            .get(refusal.index())?
+            .limiter
+            .pass(uptime)
     }
 
     /// Addresses in the table of limits, and how many have been forgotten for want of room.

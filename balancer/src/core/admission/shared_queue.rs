@@ -2,7 +2,7 @@
 //!
 //! The danger: a worker finds every backend full; before its client is in the line, another worker frees a place and
 //! sees nobody waiting. So both sides first do their part and then look at the other's: who frees a place calls
-//! [`SharedQueue::hand_over`] after it is free, who has enqueued a client calls it after that. Whichever comes later
+//! [`SharedQueue::serve`] after it is free, who has enqueued a client calls it after that. Whichever comes later
 //! sees both the client and the place. Who finds the line [not empty](SharedQueue::is_empty) goes to its end, also where
 //! a backend has room, or it would overtake.
 
@@ -30,7 +30,7 @@ impl SharedQueue {
         }
     }
 
-    /// See [`WaitQueue::enqueue`]. To be followed by [`Self::hand_over`] until that has nothing.
+    /// See [`WaitQueue::enqueue`]. To be followed by [`Self::serve`] until that has nothing.
     ///
     /// # Errors
     /// See [`EnqueueError`].
@@ -40,7 +40,7 @@ impl SharedQueue {
 
     /// Gives a free place to the head of the line. `reserve` takes a place, if there is one; it is called only while
     /// somebody waits, under the lock: it must be short. The ticket's worker is to be told by the caller.
-    pub fn hand_over<P>(&self, reserve: impl FnOnce() -> Option<P>) -> Option<(Ticket, P)> {
+    pub fn serve<P>(&self, reserve: impl FnOnce() -> Option<P>) -> Option<(Ticket, P)> {
         if self.is_empty() {
             return None;
         }
@@ -170,7 +170,7 @@ mod tests {
                 let (waited, round, lost, end) = (&waited, &round, &lost, &end);
                 scope.spawn(move || {
                     let tell = || {
-                        while let Some((ticket, ())) = queue.hand_over(|| places.reserve()) {
+                        while let Some((ticket, ())) = queue.serve(|| places.reserve()) {
                             let mailbox = &senders[usize::from(ticket.worker)];
                             mailbox.send(ticket.slot).unwrap();
                         }
@@ -224,28 +224,28 @@ mod tests {
         assert!(queue.is_empty() && places.reserve().is_none());
         // Another frees a place, and finds nobody.
         places.free();
-        assert_eq!(queue.hand_over(|| places.reserve()), None);
+        assert_eq!(queue.serve(|| places.reserve()), None);
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| places.reserve()), Some((ticket, ())));
+        assert_eq!(queue.serve(|| places.reserve()), Some((ticket, ())));
         // The other order: the client is in the line when the place is freed.
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| places.reserve()), None);
+        assert_eq!(queue.serve(|| places.reserve()), None);
         places.free();
-        assert_eq!(queue.hand_over(|| places.reserve()), Some((ticket, ())));
+        assert_eq!(queue.serve(|| places.reserve()), Some((ticket, ())));
     }
 
     #[test]
     fn no_place_is_taken_for_nobody() {
         let queue = SharedQueue::new(2);
         assert_eq!(
-            queue.hand_over(|| -> Option<()> { panic!("nobody waits") }),
+            queue.serve(|| -> Option<()> { panic!("nobody waits") }),
             None
         );
         let ticket = Ticket { worker: 0, slot: 1 };
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| None::<()>), None);
+        assert_eq!(queue.serve(|| None::<()>), None);
         assert_eq!((queue.len(), queue.next_deadline()), (1, Some(PATIENCE)));
-        assert_eq!(queue.hand_over(|| Some("place")), Some((ticket, "place")));
+        assert_eq!(queue.serve(|| Some("place")), Some((ticket, "place")));
         assert!(queue.is_empty() && !queue.cancel(ticket));
         assert_eq!(queue.next_deadline(), None);
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));

@@ -1,7 +1,7 @@
 //! Maglev hashing (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
 //! section 3.4): a table of a prime length that every backend fills by a permutation of its own, in turns.
 
-use super::Turns;
+use super::WeightedSchedule;
 use super::hash::mix;
 
 /// The length of the table, a prime; the paper's choice for up to some hundred backends.
@@ -26,7 +26,7 @@ impl Maglev {
             .filter_map(|&index| candidates.get(index).copied())
             .collect();
         let weights: Vec<u32> = sorted.iter().map(|&(_, weight)| weight).collect();
-        let turns = Turns::new(&weights);
+        let turns = WeightedSchedule::new(&weights);
         if turns.is_empty() {
             return Self {
                 table: Box::default(),

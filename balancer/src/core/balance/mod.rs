@@ -43,7 +43,7 @@ pub use cursor::Cursor;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
 pub use source::Rendezvous;
-pub use weighted_schedule::Turns;
+pub use weighted_schedule::WeightedSchedule;
 
 /// A backend in its pool. Given once and never again in the life of the pool, also where a backend leaves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,9 +106,9 @@ impl Policy {
     pub fn prepare(self, candidates: &[(u64, u32)]) -> Chooser {
         let weights: Vec<u32> = candidates.iter().map(|&(_, weight)| weight).collect();
         match self {
-            Self::RoundRobin => Chooser::RoundRobin(Turns::new(&weights)),
+            Self::RoundRobin => Chooser::RoundRobin(WeightedSchedule::new(&weights)),
             Self::LeastConnections => Chooser::LeastConnections,
-            Self::TwoChoices => Chooser::TwoChoices(Turns::new(&weights)),
+            Self::TwoChoices => Chooser::TwoChoices(WeightedSchedule::new(&weights)),
             Self::Source => Chooser::Source(Rendezvous::new(candidates)),
             Self::Maglev => Chooser::Maglev(Maglev::new(candidates), Rendezvous::new(candidates)),
         }
@@ -139,11 +139,11 @@ impl FromStr for Policy {
 #[derive(Debug)]
 pub enum Chooser {
     /// See [`Policy::RoundRobin`].
-    RoundRobin(Turns),
+    RoundRobin(WeightedSchedule),
     /// See [`Policy::LeastConnections`].
     LeastConnections,
     /// See [`Policy::TwoChoices`].
-    TwoChoices(Turns),
+    TwoChoices(WeightedSchedule),
     /// See [`Policy::Source`].
     Source(Rendezvous),
     /// See [`Policy::Maglev`]; where the table's choice is not open, rendezvous decides among the others.

@@ -116,7 +116,7 @@ impl Health {
     }
 
     /// Whether checks have said anything yet.
-    pub(super) fn is_judged(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.verdict != Verdict::Unknown
     }
 

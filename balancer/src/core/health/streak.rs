@@ -9,7 +9,7 @@ use crate::core::side::Side;
 
 /// Beyond so many in a row, every hundredth is worth a look: a backend that refuses thousands a second, and
 /// is the last one, must not keep the control side busy.
-const PATIENCE: u32 = 100;
+const ALL_UP_TO: u32 = 100;
 
 /// Whom a signal concerns besides the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum Wake {
     /// Nobody.
     Nobody,
     /// Whoever decides on health: the counts have grown.
-    Judge,
+    Evaluator,
     /// Only whoever checks: an early check would tell more.
     Checker,
 }
@@ -79,7 +79,7 @@ fn clear(count: &AtomicU32) -> Wake {
 
 fn one_more(count: &AtomicU32) -> Wake {
     match count.fetch_add(1, Relaxed).wrapping_add(1) {
-        in_a_row if in_a_row <= PATIENCE || in_a_row % PATIENCE == 0 => Wake::Judge,
+        in_a_row if in_a_row <= ALL_UP_TO || in_a_row % ALL_UP_TO == 0 => Wake::Evaluator,
         _ => Wake::Nobody,
     }
 }
@@ -99,7 +99,7 @@ mod tests {
         let streak = Streak::default();
         let reset = SessionSignal::EarlyReset { client_sent: false };
         for signal in [REFUSED, REFUSED, reset] {
-            assert_eq!(streak.count(signal), Wake::Judge);
+            assert_eq!(streak.count(signal), Wake::Evaluator);
         }
         let failed = Signal::ConnectsFailed(2, ConnectFailure::Refused);
         assert_eq!(signals(&streak), [failed.clone(), Signal::EarlyResets(1)]);
@@ -123,7 +123,7 @@ mod tests {
     fn a_long_row_wakes_seldom() {
         let streak = Streak::default();
         let woken = (0..1600)
-            .filter(|_| streak.count(REFUSED) == Wake::Judge)
+            .filter(|_| streak.count(REFUSED) == Wake::Evaluator)
             .count();
         assert_eq!(woken, 100 + 15);
     }

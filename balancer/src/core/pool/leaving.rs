@@ -23,9 +23,9 @@ pub struct Leaving {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Leavers(Vec<Leaving>);
+pub(super) struct LeavingBackends(Vec<Leaving>);
 
-impl Leavers {
+impl LeavingBackends {
     pub(super) fn add(&mut self, backend: Arc<Backend>, now: Instant) {
         self.0.push(Leaving {
             backend,

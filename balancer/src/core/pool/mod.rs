@@ -2,7 +2,7 @@
 //!
 //! Workers read an immutable snapshot without a lock. The control side tells what it learns ([`Pool::observe_check`],
 //! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); whenever that changes who may
-//! be picked, it swaps in a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
+//! be picked, it swaps in a new one. What is decided, is decided by [`HealthRegistry`] and [`Policy`]; the pool remembers, publishes and announces it.
 //!
 //! # Examples
 //!
@@ -58,11 +58,13 @@ pub use leaving::Leaving;
 pub use snapshot::NoBackend;
 
 use self::history::History;
-use self::leaving::Leavers;
+use self::leaving::LeavingBackends;
 use self::snapshot::Snapshot;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
-use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
+use crate::core::health::{
+    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+};
 
 /// The name of the only pool there is.
 pub const DEFAULT_POOL: &str = "default";
@@ -76,9 +78,9 @@ pub struct Pool {
     /// What is told about the names behind which backends are looked for.
     groups: ArcSwap<Vec<GroupReport>>,
     /// Something has happened that [`Self::attend`] is to look at.
-    judge: Arc<Notify>,
+    evaluator: Arc<Notify>,
     /// Others may be picked than before.
-    turned: Notify,
+    eligible_changed: Notify,
     /// Where transitions are told besides the log.
     events: OnceLock<Events>,
 }
@@ -87,10 +89,10 @@ pub struct Pool {
 #[derive(Debug)]
 struct Core {
     policy: Policy,
-    roster: Roster,
-    slate: Slate,
+    registry: HealthRegistry,
+    eligible: EligibleBackends,
     history: History,
-    leavers: Leavers,
+    leaving: LeavingBackends,
     next_id: usize,
 }
 
@@ -108,15 +110,15 @@ impl Pool {
             snapshot: ArcSwap::default(),
             core: Mutex::new(Core {
                 policy,
-                roster: Roster::new(rules),
-                slate: Slate::default(),
+                registry: HealthRegistry::new(rules),
+                eligible: EligibleBackends::default(),
                 history: History::default(),
-                leavers: Leavers::default(),
+                leaving: LeavingBackends::default(),
                 next_id: 0,
             }),
             groups: ArcSwap::default(),
-            judge: Arc::default(),
-            turned: Notify::new(),
+            evaluator: Arc::default(),
+            eligible_changed: Notify::new(),
             events: OnceLock::new(),
         };
         let mut core = pool.core();
@@ -188,7 +190,7 @@ impl Pool {
     pub fn reconfigure(&self, backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules) {
         let mut core = self.core();
         core.policy = policy;
-        core.roster.set_rules(rules);
+        core.registry.set_rules(rules);
         let come = self.set_backends(&mut core, backends, true, Instant::now());
         drop(core);
         self.welcome(&come);
@@ -198,7 +200,7 @@ impl Pool {
         for backend in come {
             info!(backend = backend.name(), address = %backend.address(), "backend joined");
         }
-        self.judge.notify_one();
+        self.evaluator.notify_one();
     }
 
     /// Returns those that have come.
@@ -223,20 +225,20 @@ impl Pool {
                     backend
                 }
                 None => {
-                    let backend = core.enter(spec, &self.judge);
+                    let backend = core.enter(spec, &self.evaluator);
                     come.push(Arc::clone(&backend));
                     backend
                 }
             };
             backends.push(backend);
         }
-        let members: Vec<_> = backends
+        let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.roster.set_members(&members, eased, now);
-        let slate = core.roster.slate(now);
-        self.install(core, backends, slate);
+        let changes = core.registry.set_backends(&shares, eased, now);
+        let eligible = core.registry.eligible(now);
+        self.install(core, backends, eligible);
         for backend in &come {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
@@ -251,7 +253,7 @@ impl Pool {
     /// The backends that the pool does not have any more, as long as they have sessions.
     #[must_use]
     pub fn leaving(&self) -> Vec<Leaving> {
-        self.core().leavers.with_sessions()
+        self.core().leaving.with_sessions()
     }
 
     /// Every backend, then those that are leaving and whose name no other has: as many as may be shown by name.
@@ -303,10 +305,10 @@ impl Pool {
     ) -> Result<(), UnknownBackend> {
         let backend = self.backend(id).ok_or(UnknownBackend)?;
         let mut core = self.core();
-        let changes = core.roster.set_admin(id, state, who, now);
+        let changes = core.registry.set_admin(id, state, who, now);
         self.apply(&mut core, changes, now);
         backend.checker.notify_one();
-        self.judge.notify_one();
+        self.evaluator.notify_one();
         Ok(())
     }
 
@@ -323,15 +325,15 @@ impl Pool {
             ..backend.attributes()
         });
         let backends = self.backends();
-        let members: Vec<_> = backends
+        let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.roster.set_members(&members, true, now);
-        let slate = core.roster.slate(now);
-        self.install(&mut core, backends, slate);
+        let changes = core.registry.set_backends(&shares, true, now);
+        let eligible = core.registry.eligible(now);
+        self.install(&mut core, backends, eligible);
         self.apply(&mut core, changes, now);
-        self.judge.notify_one();
+        self.evaluator.notify_one();
         Ok(())
     }
 
@@ -343,15 +345,15 @@ impl Pool {
             Err(failure) => Signal::CheckFailed(failure.clone()),
         };
         let mut core = self.core();
-        let changes = core.roster.observe(backend.id(), signal, now);
+        let changes = core.registry.observe(backend.id(), signal, now);
         let changed = !changes.is_empty();
         self.apply(&mut core, changes, now);
         self.republish(&core, backend, Some(check));
         if changed {
             // There may be a time now at which something is due.
-            self.judge.notify_one();
+            self.evaluator.notify_one();
         }
-        core.roster
+        core.registry
             .health(backend.id())
             .map_or(Pace::Normal, |health| health.pace())
     }
@@ -359,21 +361,21 @@ impl Pool {
     /// Looks at what sessions have met and at what is due by `now`; when time alone will change something again.
     pub fn attend(&self, now: Instant) -> Option<Instant> {
         let mut core = self.core();
-        let changes = core.roster.tick(now);
+        let changes = core.registry.tick(now);
         self.apply(&mut core, changes, now);
         for backend in self.backends() {
             for signal in backend.streak().signals() {
-                let changes = core.roster.observe(backend.id(), signal, now);
+                let changes = core.registry.observe(backend.id(), signal, now);
                 self.apply(&mut core, changes, now);
             }
         }
-        let look = core.leavers.look(now);
-        core.roster.due(now).into_iter().chain(look).min()
+        let look = core.leaving.look(now);
+        core.registry.due(now).into_iter().chain(look).min()
     }
 
     /// Waits until others may be picked than before: somebody who waits for a place may have one now. For one waiter.
-    pub(crate) async fn turned(&self) {
-        self.turned.notified().await;
+    pub(crate) async fn eligible_changed(&self) {
+        self.eligible_changed.notified().await;
     }
 
     /// Has transitions told as events, too. Only the first call counts.
@@ -383,7 +385,7 @@ impl Pool {
 
     /// Wakes when [`Self::attend`] has something to look at, the set of backends included.
     pub(crate) async fn changed(&self) {
-        self.judge.notified().await;
+        self.evaluator.notified().await;
     }
 
     /// Publishes, remembers and announces what changed, and swaps in who may be picked now.
@@ -400,27 +402,27 @@ impl Pool {
                 self.republish(core, &backend, None);
             }
         }
-        let slate = core.roster.slate(now);
-        if slate != core.slate {
-            self.install(core, self.backends(), slate);
+        let eligible = core.registry.eligible(now);
+        if eligible != core.eligible {
+            self.install(core, self.backends(), eligible);
         }
     }
 
     /// Lets workers know who may be picked from now on.
-    fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, slate: Slate) {
-        if slate.failing_open != core.slate.failing_open {
+    fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, eligible: EligibleBackends) {
+        if eligible.failing_open != core.eligible.failing_open {
             let events = self.events.get();
-            history::announce_fail_open(events, slate.failing_open, slate.first.len());
+            history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
         }
-        let snapshot = Snapshot::new(backends, &slate, core.policy);
+        let snapshot = Snapshot::new(backends, &eligible, core.policy);
         snapshot.publish_weights();
-        core.slate = slate;
+        core.eligible = eligible;
         self.snapshot.store(Arc::new(snapshot));
-        self.turned.notify_one();
+        self.eligible_changed.notify_one();
     }
 
     fn republish(&self, core: &Core, backend: &Backend, check: Option<CheckReport>) {
-        let Some(health) = core.roster.health(backend.id()) else {
+        let Some(health) = core.registry.health(backend.id()) else {
             return;
         };
         let before = backend.report();
@@ -432,7 +434,7 @@ impl Pool {
                 .last_change(backend.id())
                 .unwrap_or(before.since),
             admin: health.admin(),
-            progress: health.progress(core.roster.rules()),
+            progress: health.progress(core.registry.rules()),
             last_check: check.or_else(|| before.last_check.clone()),
         });
     }
@@ -454,10 +456,10 @@ impl Pool {
 
 impl Core {
     /// A new backend; or one that comes back before its last session has ended, which begins anew.
-    fn enter(&mut self, spec: BackendSpec, judge: &Arc<Notify>) -> Arc<Backend> {
+    fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
         let same =
             |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
-        if let Some(backend) = self.leavers.take_back(same) {
+        if let Some(backend) = self.leaving.take_back(same) {
             backend.set_attributes(spec.attributes);
             backend.streak().clear();
             backend.checker.notify_one();
@@ -465,7 +467,7 @@ impl Core {
         }
         let id = BackendId(self.next_id);
         self.next_id += 1;
-        Arc::new(Backend::new(id, spec, Arc::clone(judge)))
+        Arc::new(Backend::new(id, spec, Arc::clone(evaluator)))
     }
 
     /// From now on the backend is only there for the sessions that it has.
@@ -478,7 +480,7 @@ impl Core {
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
         backend.publish(leaving::report(&backend));
-        self.leavers.add(backend, now);
+        self.leaving.add(backend, now);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::backend::{Assigned, Backend};
 use crate::core::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
-use crate::core::health::Slate;
+use crate::core::health::EligibleBackends;
 
 /// Why no backend takes a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,19 +28,23 @@ pub(super) struct Snapshot {
     pub(super) usable: usize,
     pub(super) failing_open: bool,
     first: Selection,
-    reserve: Selection,
-    last: Selection,
+    backups: Selection,
+    last_resort: Selection,
 }
 
 impl Snapshot {
-    pub(super) fn new(backends: Vec<Arc<Backend>>, slate: &Slate, policy: Policy) -> Self {
+    pub(super) fn new(
+        backends: Vec<Arc<Backend>>,
+        eligible: &EligibleBackends,
+        policy: Policy,
+    ) -> Self {
         Self {
             policy,
-            first: Selection::new(&backends, &slate.first, policy),
-            reserve: Selection::new(&backends, &slate.reserve, policy),
-            last: Selection::new(&backends, &slate.last, policy),
-            usable: slate.usable,
-            failing_open: slate.failing_open,
+            first: Selection::new(&backends, &eligible.first, policy),
+            backups: Selection::new(&backends, &eligible.backups, policy),
+            last_resort: Selection::new(&backends, &eligible.last_resort, policy),
+            usable: eligible.usable,
+            failing_open: eligible.failing_open,
             backends,
         }
     }
@@ -67,8 +71,8 @@ impl Snapshot {
         client: IpAddr,
         tried: &[BackendId],
     ) -> Result<Assigned, NoBackend> {
-        if why == NoBackend::AllTried && !self.reserve.candidates.is_empty() {
-            match self.reserve.pick(cursor, client, tried) {
+        if why == NoBackend::AllTried && !self.backups.candidates.is_empty() {
+            match self.backups.pick(cursor, client, tried) {
                 Ok(backend) => return Ok(Assigned::acquired(backend)),
                 Err(error) => why = error,
             }
@@ -76,7 +80,7 @@ impl Snapshot {
         match why {
             NoBackend::AllFull => Err(why),
             NoBackend::NoneUp | NoBackend::AllTried => {
-                match self.last.pick(cursor, client, tried) {
+                match self.last_resort.pick(cursor, client, tried) {
                     Ok(backend) => Ok(Assigned::as_last_resort(backend)),
                     Err(_) => Err(why),
                 }
@@ -87,7 +91,7 @@ impl Snapshot {
     /// Writes the weights that count from now on to the backends, for whoever shows them.
     pub(super) fn publish_weights(&self) {
         for backend in &self.backends {
-            let all = self.first.candidates.iter().chain(&self.reserve.candidates);
+            let all = self.first.candidates.iter().chain(&self.backups.candidates);
             let weight = all
                 .clone()
                 .find(|(candidate, _)| candidate.id() == backend.id());

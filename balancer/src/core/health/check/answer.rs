@@ -63,7 +63,7 @@ impl Expect {
     }
 
     /// `ended`: no more will come.
-    pub(crate) fn judge(&self, answer: &[u8], ended: bool) -> Verdict {
+    pub(crate) fn evaluate(&self, answer: &[u8], ended: bool) -> Verdict {
         let decided = match self {
             Self::Bytes(bytes) if bytes.is_empty() => (!answer.is_empty()).then_some(true),
             Self::Bytes(bytes) => answer
@@ -89,12 +89,12 @@ mod tests {
     #[test]
     fn bytes_anywhere() {
         let expect = Expect::Bytes(b"PONG".to_vec());
-        assert_eq!(expect.judge(b"+PO", false), Verdict::Pending);
-        assert_eq!(expect.judge(b"+PONG\r\n", false), Verdict::Passed);
-        assert_eq!(expect.judge(b"-ERR", true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"+PO", false), Verdict::Pending);
+        assert_eq!(expect.evaluate(b"+PONG\r\n", false), Verdict::Passed);
+        assert_eq!(expect.evaluate(b"-ERR", true), Verdict::Wrong);
         let any = Expect::Bytes(vec![]);
         assert_eq!(
-            (any.judge(b"", false), any.judge(b"x", false)),
+            (any.evaluate(b"", false), any.evaluate(b"x", false)),
             (Verdict::Pending, Verdict::Passed)
         );
     }
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn patterns_see_bytes() {
         let expect = Expect::pattern(r"^220[ -].*\xff$").unwrap();
-        assert_eq!(expect.judge(b"220 hi\n\xff", false), Verdict::Passed);
-        assert_eq!(expect.judge(b"421 no\n\xff", true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"220 hi\n\xff", false), Verdict::Passed);
+        assert_eq!(expect.evaluate(b"421 no\n\xff", true), Verdict::Wrong);
         let said = Expect::pattern("(a").map(|_| ()).unwrap_err().to_string();
         assert_eq!(said, "unclosed group");
     }

@@ -14,7 +14,7 @@ pub use probe::Probe;
 pub use status::Statuses;
 
 pub(crate) use self::answer::Verdict;
-pub(crate) use self::http::{judge as judge_http, request as http_request};
+pub(crate) use self::http::{evaluate as evaluate_http, request as http_request};
 use super::schedule::Intervals;
 use crate::core::proxy_protocol::ProxySend;
 

@@ -100,11 +100,11 @@ mod tests {
         assert_eq!(send, [magic.clone(), frame(1, &hello)].concat());
 
         let good = [magic.clone(), frame(1, &example("hello-server"))].concat();
-        assert_eq!(expect.judge(&good, false), Verdict::Passed);
-        assert!((0..14).all(|cut| expect.judge(&good[..cut], false) == Verdict::Pending));
-        assert_eq!(expect.judge(&good[..13], true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(&good, false), Verdict::Passed);
+        assert!((0..14).all(|cut| expect.evaluate(&good[..cut], false) == Verdict::Pending));
+        assert_eq!(expect.evaluate(&good[..13], true), Verdict::Wrong);
         let error = [magic, frame(7, &example("error"))].concat();
-        assert_eq!(expect.judge(&error, false), Verdict::Wrong);
-        assert_eq!(expect.judge(b"HTTP", false), Verdict::Wrong);
+        assert_eq!(expect.evaluate(&error, false), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"HTTP", false), Verdict::Wrong);
     }
 }
