@@ -124,7 +124,7 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
         }
         match Manager::of_process(variable) {
             Ok(manager) => startup.report_to(manager),
-            Err(error) => warn!(%error, "NOTIFY_SOCKET: the service manager cannot be told"),
+            Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
         }
         let shutdown = CancellationToken::new();
         signals.obey(&shutdown, &startup.lifecycle());
@@ -201,7 +201,7 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
     next().await;
     shutdown.cancel();
     let second = next().await;
-    warn!("second signal, ending at once");
+    warn!("second signal, exiting immediately");
     process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn tick(admin: Arc<Admin>) {
             Ok(json) => admin
                 .subscribers
                 .tell(&format!("event: snapshot\ndata: {json}\n\n").into()),
-            Err(error) => warn!(%error, "no snapshot"),
+            Err(error) => warn!(%error, "cannot serialize a snapshot"),
         }
     }
 }
@@ -130,7 +130,7 @@ fn the_top(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
     let Some(mut receiver) = admin.subscribers.join() else {
-        let said = format!("{MAX_SUBSCRIBERS} subscribers are enough: close one\n");
+        let said = format!("all {MAX_SUBSCRIBERS} event streams are in use: close one\n");
         return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     };
     let events = poll_fn(move |context| {

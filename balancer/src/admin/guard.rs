@@ -43,8 +43,8 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CrossSite => "changes cannot be asked for by a page of another site",
-            Self::ForeignHost => "changes without a token need an IP address or localhost as the host",
+            Self::CrossSite => "changes cannot be requested by a page of another site",
+            Self::ForeignHost => "changes without a token must address this host as localhost or by IP address",
             Self::NoToken => {
                 "changes from another machine need a token: set admin_token_file and send Authorization: Bearer"
             }

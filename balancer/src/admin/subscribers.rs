@@ -46,7 +46,7 @@ impl Subscribers {
                 Ok(()) => true,
                 Err(mpsc::error::TrySendError::Closed(_)) => false,
                 Err(mpsc::error::TrySendError::Full(_)) => {
-                    debug!("a subscriber of events is too slow");
+                    debug!("event stream client too slow, disconnecting it");
                     false
                 }
             });

@@ -50,8 +50,8 @@ pub const DEFAULT_FAIL_OPEN: bool = true;
 
 /// The most checks or sessions in a row that can be asked for.
 const MAX_IN_A_ROW: u64 = 100;
-const ONLY_EXCHANGE: &str = "only where the kind of check is exchange";
-const ONLY_HTTP: &str = "only where the kind of check is http";
+const ONLY_EXCHANGE: &str = "only with check kind exchange";
+const ONLY_HTTP: &str = "only with check kind http";
 
 pub(super) fn default_checks() -> Checks {
     Checks {
@@ -214,11 +214,15 @@ fn exchange(check: &mut Check, entries: &Entries) -> Probe {
             any
         }),
         (None, None) => {
-            check.problem(&bytes.key, "", "is missing, or check_expect_pattern");
+            check.problem(&bytes.key, "", "is missing (or set check_expect_pattern)");
             any
         }
         (Some(_), Some(given)) => {
-            check.problem(&pattern.key, given.as_str(), "either this or check_expect");
+            check.problem(
+                &pattern.key,
+                given.as_str(),
+                "set either this or check_expect",
+            );
             any
         }
     };

@@ -111,7 +111,7 @@ fn networks(check: &mut Check, entries: &Entries, key: &'static str) -> Networks
         &key,
         value,
         Networks::default(),
-        "addresses or networks with commas between, such as 10.0.0.0/8,::1",
+        "addresses or networks separated by commas, such as 10.0.0.0/8,::1",
         |text| {
             let each = text.split(',').map(|one| one.trim().parse::<Network>());
             each.collect::<Result<Networks, _>>().ok()
@@ -128,7 +128,7 @@ fn connections(check: &mut Check, entries: &Entries, key: &'static str) -> Optio
 
 fn rate(check: &mut Check, entries: &Entries, key: &'static str) -> Option<Rate> {
     let Entry { key, value } = entries.get(key);
-    let allowed = "a number and a time of 1ms to 1d, such as 100/s, 20/10s or 600/1m";
+    let allowed = "a number and a period of 1ms to 1d, such as 100/s, 20/10s or 600/1m";
     check.read_with(&key, value, None, allowed, |text| {
         text.parse().ok().map(Some)
     })

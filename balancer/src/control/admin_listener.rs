@@ -167,7 +167,7 @@ fn clear(path: &Path) -> io::Result<()> {
         found => found?,
     };
     if !found.file_type().is_socket() {
-        let said = "there is a file that is no socket";
+        let said = "a file that is not a socket is in the way";
         return Err(io::Error::new(ErrorKind::AlreadyExists, said));
     }
     if !is_deserted(path) {
@@ -215,7 +215,7 @@ impl Drop for SocketFile {
             && is_deserted(&self.path)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+            warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
         }
     }
 }
@@ -261,7 +261,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         let error = AdminListener::bind(&at(&path)).unwrap_err();
-        assert_eq!(error.to_string(), "there is a file that is no socket");
+        assert_eq!(
+            error.to_string(),
+            "a file that is not a socket is in the way"
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let nowhere = AdminListener::bind(&at(&dir.path().join("no/s"))).unwrap_err();
         assert_eq!(nowhere.kind(), ErrorKind::NotFound);

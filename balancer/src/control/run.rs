@@ -111,7 +111,7 @@ where
         killed,
     };
     if killed > 0 {
-        warn!(killed, "drain deadline reached, remaining sessions ended");
+        warn!(killed, "drain deadline reached, remaining sessions closed");
     }
     info!(sessions = summary.sessions, killed, "stopped");
     Ok(summary)
@@ -157,7 +157,7 @@ fn inherit_states(startup: &Startup) {
             // It is one of the pool's.
             let _ = startup
                 .pool
-                .set_admin_state(backend.id(), state, "the old process");
+                .set_admin_state(backend.id(), state, "the previous process");
         }
     }
 }
@@ -175,7 +175,7 @@ async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
         () = stop.cancelled() => {}
         checked = timeout(limit, all_checked(&startup.pool, groups)) => {
             if checked.is_err() {
-                warn!("not every backend is checked yet, serving all the same");
+                warn!("not every backend has been checked yet, serving anyway");
             }
         }
     }
@@ -188,7 +188,10 @@ fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) 
     }
     startup.manager.ready(&status(shared));
     if let Some(predecessor) = startup.origin.predecessor.take() {
-        info!(restarts = predecessor.restarts, "taken over");
+        info!(
+            restarts = predecessor.restarts,
+            "took over from the old process"
+        );
         predecessor.ready();
     }
 }
@@ -200,8 +203,8 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
         for worker in workers {
             match worker.await {
                 Ok(Ok(summary)) => killed += summary.killed as u64,
-                Ok(Err(error)) => error!(%error, "a worker failed"),
-                Err(_) => error!("a worker ended by a fault"),
+                Ok(Err(error)) => error!(%error, "worker failed"),
+                Err(_) => error!("worker panicked"),
             }
         }
     };
@@ -231,7 +234,7 @@ async fn close_access_log(shared: Arc<Shared>) {
     // The wait is a thread's: the writer is one.
     match spawn_blocking(close).await {
         Ok(true) => {}
-        Ok(false) | Err(_) => warn!("the last lines of the access log may be missing"),
+        Ok(false) | Err(_) => warn!("the last access log lines may be missing"),
     }
 }
 

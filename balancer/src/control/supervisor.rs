@@ -87,7 +87,7 @@ impl Supervisor {
                         return Exit::HandedOver(pid);
                     }
                     Err(error) => {
-                        error!(%error, "restart failed, going on as before");
+                        error!(%error, "restart failed, this process keeps serving");
                         drop(answer.send(Err(error)));
                     }
                 },

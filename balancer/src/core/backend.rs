@@ -290,7 +290,7 @@ impl Backend {
         }
     }
 
-    /// How long connects of sessions took.
+    /// Duration of connects of sessions.
     #[must_use]
     pub fn connect_times(&self) -> &ConnectTimes {
         &self.connect_times

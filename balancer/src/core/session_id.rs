@@ -44,7 +44,7 @@ impl fmt::Display for SessionId {
 
 /// A text that is no session's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no name of a session, such as 0-1f-a3")]
+#[error("not a session ID, such as 0-1f-a3")]
 pub(crate) struct SessionIdError;
 
 impl FromStr for SessionId {

@@ -83,7 +83,7 @@ impl Client {
             return Ok(said);
         }
         let said = match said.trim() {
-            "" if status == 404 => format!("this balancer does not know {method} {path}"),
+            "" if status == 404 => format!("this balancer does not support {method} {path}"),
             "" => format!("{method} {path}: status {status}"),
             said => said.to_owned(),
         };
@@ -145,7 +145,7 @@ impl Client {
         match answered {
             Ok((Some(status), reader)) => Ok((status, reader)),
             Ok((None, _)) => {
-                let said = format!("{}: that is no admin HTTP", self.place);
+                let said = format!("{}: not an admin HTTP server", self.place);
                 Err(CtlError::Unreachable(said))
             }
             Err(error) => Err(self.lost(&error)),
@@ -201,7 +201,7 @@ fn status_code(line: &str) -> Option<u16> {
 /// An answer as it is understood.
 pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T, CtlError> {
     serde_json::from_str(body)
-        .map_err(|error| CtlError::Unreachable(format!("an answer that is none: {error}")))
+        .map_err(|error| CtlError::Unreachable(format!("cannot parse the answer: {error}")))
 }
 
 /// A name as a part of a path.

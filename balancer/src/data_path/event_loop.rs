@@ -239,7 +239,7 @@ impl EventLoop {
         };
         let step = catch_unwind(AssertUnwindSafe(|| work(session, &mut context)));
         let step = step.unwrap_or_else(|_| {
-            error!("a session ended by a fault");
+            error!("session ended by an internal error");
             session.fault();
             Step::Close
         });

@@ -231,7 +231,7 @@ async fn an_operator_sees_it() {
     program
         .said(&[
             "WARN",
-            "no usable backend to be had, trying an unhealthy one",
+            "no usable backend, trying an unhealthy one",
             "backend=\"b\" state=\"down\" suppressed=0",
         ])
         .await;

@@ -279,7 +279,7 @@ async fn the_token_is_read_anew_and_no_foreign_page_can_reload() {
     fs::write(&path, "\n").unwrap();
     let (status, said) = reload("").await;
     assert_eq!(status, 422);
-    assert!(said.contains("holds no token"), "{said}");
+    assert!(said.contains("contains no token"), "{said}");
     assert_eq!(reload("Authorization: Bearer second\r\n").await.0, 422);
 }
 

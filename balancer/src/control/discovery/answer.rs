@@ -45,10 +45,10 @@ pub enum AskError {
     #[error("no DNS server answered in time")]
     Timeout,
     /// A server could not or would not answer.
-    #[error("DNS server said {0}")]
+    #[error("DNS server answered {0}")]
     Refused(String),
     /// It is not known which server to ask.
-    #[error("no DNS server is known: {0}")]
+    #[error("no DNS server is configured: {0}")]
     NoServer(String),
     /// Anything else on the way.
     #[error("{0}")]

@@ -174,13 +174,13 @@ impl Entry {
             _ if !taken.outcome_changed && !taken.changed => {}
             Outcome::Answered => info!(group, %question, members, "backends resolved"),
             Outcome::Partial => {
-                warn!(group, %question, members, problem, "backends resolved in part");
+                warn!(group, %question, members, problem, "backends partly resolved");
             }
             Outcome::Empty => {
-                warn!(group, %question, members, problem, "backends not named");
+                warn!(group, %question, members, problem, "no backends in DNS");
             }
             Outcome::Failed => {
-                warn!(group, %question, kept = members, problem, "backends not resolved");
+                warn!(group, %question, kept = members, problem, "DNS lookup of backends failed");
             }
         }
     }

@@ -221,7 +221,7 @@ impl Names {
     /// As the system's resolver completes names: one that ends with a dot is complete; one with dots enough is tried
     /// as it is first, others last.
     fn completions(&self, name: &str) -> Result<Vec<Name>, AskError> {
-        let invalid = |_| AskError::Failed(format!("{name} is no name of DNS"));
+        let invalid = |_| AskError::Failed(format!("{name} is not a valid DNS name"));
         let given = Name::from_ascii(name).map_err(invalid)?;
         let mut complete = given.clone();
         complete.set_fqdn(true);

@@ -92,8 +92,10 @@ async fn answered<A: Ask>(
 ) -> (Ticket, Result<Answer, AskError>) {
     let task = tokio::spawn(async move { resolver.ask(question).await });
     let answer = AbortOnDropHandle::new(task).await.unwrap_or_else(|fault| {
-        error!(%fault, "a question to DNS met a fault");
-        Err(AskError::Failed("a fault of the balancer".to_owned()))
+        error!(%fault, "DNS query failed with an internal error");
+        Err(AskError::Failed(
+            "internal error of the balancer".to_owned(),
+        ))
     });
     (ticket, answer)
 }

@@ -46,7 +46,7 @@ pub enum InheritError {
     },
     /// A descriptor that is something else.
     #[error(
-        "inherited descriptor {fd} ({name}): not a listening TCP socket, nor for admin a unix socket"
+        "inherited descriptor {fd} ({name}): not a listening TCP socket (or, for admin, a listening unix socket)"
     )]
     NotListening {
         /// What it should be.

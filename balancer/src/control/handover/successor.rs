@@ -51,10 +51,10 @@ pub enum RestartError {
     #[error("the balancer is draining")]
     Draining,
     /// Nobody has said which program this is.
-    #[error("it is not known which program to start")]
+    #[error("cannot tell which program to start")]
     NoProgram,
     /// No descriptor, or no such program.
-    #[error("the new process cannot be started: {0}")]
+    #[error("cannot start the new process: {0}")]
     Start(#[from] io::Error),
     /// It gave up, and said this.
     #[error("the new process gave up: {0}")]

@@ -193,7 +193,7 @@ fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
         Err(error) => {
             let said = error.to_string();
             for problem in said.lines() {
-                error!(generation, problem, "reload refused, nothing is changed");
+                error!(generation, problem, "reload refused, nothing changed");
             }
         }
     }

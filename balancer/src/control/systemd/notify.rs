@@ -101,7 +101,7 @@ impl Manager {
         let sent = socket.send_to_addr(message.as_bytes(), address);
         let was_unreachable = self.unreachable.swap(sent.is_err(), Relaxed);
         if let (Err(error), false) = (sent, was_unreachable) {
-            warn!(%error, "the service manager cannot be told");
+            warn!(%error, "cannot notify the service manager");
         }
     }
 }

@@ -27,7 +27,10 @@ pub(crate) async fn attend(manager: Arc<Manager>, shared: Arc<Shared>) {
             // An answer after that would be too late for the next sign.
             match silent_worker(&shared, period / 2).await {
                 None => manager.alive(),
-                Some(worker) => error!(worker, "a worker does not answer: no sign of life"),
+                Some(worker) => error!(
+                    worker,
+                    "worker does not answer, no watchdog notification sent"
+                ),
             }
         }
         let status = status(&shared);

@@ -55,7 +55,7 @@ pub struct Rate {
 
 /// Why a text is no rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a number and a time of 1ms to 1d, such as 100/s, 20/10s or 600/1m")]
+#[error("a number and a period of 1ms to 1d, such as 100/s, 20/10s or 600/1m")]
 pub struct RateError;
 
 impl Rate {

@@ -141,17 +141,17 @@ impl fmt::Display for Reason {
                 let sessions = Counted(*count, "session");
                 write!(
                     f,
-                    "{sessions} could not connect: {failure}; out for {time:?}"
+                    "{sessions} could not connect: {failure}; ejected for {time:?}"
                 )
             }
             Self::EarlyResets(count, time) => {
                 let sessions = Counted(*count, "session");
-                write!(f, "{sessions} reset before an answer; out for {time:?}")
+                write!(f, "{sessions} reset before an answer; ejected for {time:?}")
             }
-            Self::EjectionOver(time) => write!(f, "{time:?} out of service are over"),
+            Self::EjectionOver(time) => write!(f, "ejection of {time:?} ended"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
             Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
-            Self::NotNamed => f.write_str("not named any more"),
+            Self::NotNamed => f.write_str("no longer in the settings or in DNS"),
         }
     }
 }

@@ -88,19 +88,19 @@ pub(super) fn tell(events: &Events, backend: &Backend, transition: &Transition) 
 pub(super) fn announce_fail_open(events: Option<&Events>, begins: bool, candidates: usize) {
     if let Some(events) = events {
         let (kind, text) = if begins {
-            let text = format!("no backend is healthy: {candidates} in service are used");
+            let text = format!("no backend is healthy, using {candidates} in service");
             (EventKind::FailOpen, text)
         } else {
-            (EventKind::FailOpenEnd, "fail-open is over".to_owned())
+            (EventKind::FailOpenEnd, "fail-open ended".to_owned())
         };
         events.emit(Utc::now(), kind, text);
     }
     if begins {
         warn!(
             backends = candidates,
-            "no backend is healthy: all in service are used"
+            "no backend is healthy, using all backends in service"
         );
     } else {
-        info!("fail-open is over");
+        info!("fail-open ended");
     }
 }

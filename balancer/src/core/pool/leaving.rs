@@ -51,7 +51,7 @@ impl LeavingBackends {
             if !stays {
                 let (name, address) = (backend.name(), backend.address());
                 let sessions = backend.figures().finished;
-                info!(backend = name, %address, sessions, "backend gone");
+                info!(backend = name, %address, sessions, "backend removed");
             }
             stays
         });

@@ -198,7 +198,7 @@ impl Pool {
 
     fn welcome(&self, come: &[Arc<Backend>]) {
         for backend in come {
-            info!(backend = backend.name(), address = %backend.address(), "backend joined");
+            info!(backend = backend.name(), address = %backend.address(), "backend added");
         }
         self.evaluator.notify_one();
     }

@@ -365,7 +365,7 @@ impl Session {
             let state = backend.report().state.label();
             tracing::warn!(
                 %client, backend = backend.name(), state, suppressed,
-                "no usable backend to be had, trying an unhealthy one"
+                "no usable backend, trying an unhealthy one"
             );
         }
     }
@@ -508,7 +508,7 @@ impl Session {
             End::Closed => self.reset = false,
             End::Idle { owing, .. } => self.reset = owing,
             End::Lost { side, error, .. } => {
-                debug!(client = %self.record.client, ?side, ?error, "side lost");
+                debug!(client = %self.record.client, ?side, ?error, "connection lost");
                 // The side that is left is reset too, but not before it has what was sent to it.
                 let delivery = match (side, &self.backend) {
                     (Side::Client, Some((_, backend))) => Delivery::begin(backend, now),

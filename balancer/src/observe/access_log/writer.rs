@@ -112,8 +112,8 @@ impl AccessLog {
         let lines = lost.saturating_sub(self.shared.told.swap(lost, Relaxed));
         if lines > 0 {
             match self.shared.last_error().take() {
-                Some(error) => warn!(lines, %error, "access log lines are missing"),
-                None => warn!(lines, "access log lines are missing: written too slowly"),
+                Some(error) => warn!(lines, %error, "access log lines lost"),
+                None => warn!(lines, "access log lines lost: the writer cannot keep up"),
             }
         }
         lines
@@ -216,7 +216,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let Err(error) = self.sink.reopen() {
-            warn!(%error, "the access log cannot be reopened and goes on as it was");
+            warn!(%error, "cannot reopen the access log, still writing to the old file");
         }
     }
 }
