@@ -58,3 +58,40 @@ impl Subscribers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_subscriber_is_disconnected() {
+        let subscribers = Subscribers::default();
+        let mut slow = subscribers.join().unwrap();
+        let mut quick = subscribers.join().unwrap();
+        for number in 0..=BEHIND {
+            subscribers.tell(&Bytes::from(number.to_string()));
+            assert_eq!(quick.try_recv().unwrap(), number.to_string());
+        }
+        subscribers.tell(&Bytes::from_static(b"last"));
+        assert_eq!(quick.try_recv().unwrap(), "last");
+        // What was sent in time is there, then it is over.
+        for number in 0..BEHIND {
+            assert_eq!(slow.try_recv().unwrap(), number.to_string());
+        }
+        assert_eq!(
+            slow.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        );
+    }
+
+    #[test]
+    fn subscriptions_are_limited_and_freed() {
+        let subscribers = Subscribers::default();
+        let mut all: Vec<_> = (0..MAX_SUBSCRIBERS)
+            .map(|_| subscribers.join().unwrap())
+            .collect();
+        assert!(subscribers.join().is_none());
+        all.pop();
+        assert!(subscribers.join().is_some());
+    }
+}

@@ -23,7 +23,7 @@ pub(crate) enum Exit {
     /// Nothing is to be served any more.
     Stopped,
     /// Another process serves, of this number.
-    Succeeded(u32),
+    HandedOver(u32),
 }
 
 /// Who takes the requests. It holds the listening sockets, which a successor gets.

@@ -1,9 +1,9 @@
-//! Keeps a log line that may come thousands of times a second down to one a second.
+//! Limits a log line that could occur thousands of times a second to one a second.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Lets one event a second through, over all threads, and counts the others.
+/// Passes one event a second over all threads and counts the others.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimiter {
     /// The second after which the next event may pass, since the start.
@@ -12,7 +12,8 @@ pub(crate) struct LogLimiter {
 }
 
 impl LogLimiter {
-    /// Whether an event `uptime` after the start may be logged; then how many were not since the last that was.
+    /// Whether an event at `uptime` after the start may be logged. If so, returns how many were suppressed since the last
+    /// logged one.
     pub(crate) fn pass(&self, uptime: Duration) -> Option<u64> {
         let now = uptime.as_secs();
         let open = |until: u64| (now >= until).then_some(now + 1);

@@ -184,7 +184,7 @@ impl Worker {
                 // Whoever asked may have given up.
                 Mail::Kill(id, of, answer) => drop(answer.send(self.event_loop.kill(id, of))),
                 Mail::KillBackend(id, answer) => {
-                    drop(answer.send(self.event_loop.kill_backend(id)))
+                    let _ = answer.send(self.event_loop.kill_backend(id));
                 }
                 Mail::Ping(answer) => drop(answer.send(())),
                 Mail::List(of, answer) => drop(answer.send(self.event_loop.list(of))),
@@ -221,6 +221,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
+    use crate::config::ListenOptions;
     use crate::data_path::listener::listen;
 
     #[test]

@@ -253,19 +253,19 @@ mod tests {
 
     #[test]
     fn nothing_but_a_listening_tcp_socket_will_do() {
-        let listener = |descriptor: OwnedFd, role| InheritedListener::new(descriptor, role, true);
+        let inherited = |descriptor: OwnedFd, role| InheritedListener::new(descriptor, role, true);
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(listener(udp.into(), Role::Admin).is_none());
+        assert!(inherited(udp.into(), Role::Admin).is_none());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(listener(client.into(), Role::Admin).is_none());
+        assert!(inherited(client.into(), Role::Admin).is_none());
         let null = File::open("/dev/null").unwrap();
-        assert!(listener(null.into(), Role::Admin).is_none());
+        assert!(inherited(null.into(), Role::Admin).is_none());
         let dir = tempfile::tempdir().unwrap();
         let unix = UnixListener::bind(dir.path().join("s")).unwrap();
         let copy = unix.try_clone().unwrap();
-        assert!(listener(copy.into(), Role::Listen).is_none());
-        assert!(listener(unix.into(), Role::Admin).is_some());
+        assert!(inherited(copy.into(), Role::Listen).is_none());
+        assert!(inherited(unix.into(), Role::Admin).is_some());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Power of two choices: two at random by weight, and of these the less loaded one (Mitzenmacher 2001). Nearly as even
-//! as least connections, at the cost of two looks, and without everybody running to the same backend at once.
+//! as least connections at the cost of two lookups, and without all balancers sending to the same backend at once.
 
 use super::least_connections::{self, Load};
 use super::{Candidates, Cursor, WeightedSchedule};

@@ -1,18 +1,19 @@
-//! The schedule of weighted round robin: an order in which every backend stands as often as its weight says, spread as evenly as it goes.
+//! The schedule of weighted round robin: an order in which every backend appears as often as its weight says, spread as
+//! evenly as possible.
 
 /// The most turns in a round. Beyond it weights are scaled down, so that many backends with odd weights cannot make
 /// the table grow without bound.
 const MAX_TURNS: u64 = 1 << 16;
 
-/// One round of turns. With equal weights it is the candidates in order.
+/// One round of the schedule. With equal weights it is the candidates in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightedSchedule(Box<[u32]>);
 
 impl WeightedSchedule {
     /// The round for candidates with these weights, each above zero.
     ///
-    /// The turn `k` of a candidate of weight `w` has its place at `(k + 1/2) / w` of the round, so its turns lie evenly
-    /// apart and those of others in between.
+    /// Appearance `k` of a candidate of weight `w` is at `(k + 1/2) / w` of the round, so its appearances are evenly spaced
+    /// with those of the others in between.
     #[must_use]
     pub fn new(weights: &[u32]) -> Self {
         let weights = reduced(weights);
@@ -30,13 +31,13 @@ impl WeightedSchedule {
         self.0.len()
     }
 
-    /// Whether there is nobody to have a turn.
+    /// Whether there are no candidates.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Who has this turn, counted from 0 and over and over again.
+    /// The candidate at this position, counted from 0; the schedule repeats.
     #[must_use]
     pub fn at(&self, turn: usize) -> usize {
         let turn = if turn < self.0.len() {

@@ -1,9 +1,9 @@
-//! Who is fit to take sessions, and why.
+//! Which backends are healthy, and why.
 //!
-//! Decided in plain code, without I/O and with the time handed in: [`Health`], the state machine of one backend, and
-//! [`HealthRegistry`], which knows all backends of a pool and keeps the last usable one from being taken out. The shell is
-//! [`Checks`], which says how one check is made, and the tasks that watch the backends of a pool. Does not own who is picked
-//! among the fit.
+//! Plain code without I/O; the time is passed in. [`Health`] is the state machine of one backend. [`HealthRegistry`] knows
+//! all backends of a pool and keeps the last usable one from being ejected. [`Checks`] says what an active check sends and
+//! which answer passes. Does not own the connections of checks (`control/checks`) nor which healthy backend is picked
+//! (`core/balance`).
 //!
 //! # Examples
 //!
@@ -22,7 +22,7 @@
 //! let mut registry = HealthRegistry::new(Config::default().health);
 //! registry.set_backends(&[(server, share), (mirror, share)], false, now);
 //!
-//! // The first check that passes is enough; later several must fail in a row.
+//! // One passed check is enough at first; later, several must fail in a row.
 //! registry.observe(server, Signal::CheckPassed, now);
 //! registry.observe(mirror, Signal::CheckPassed, now);
 //! let failed = || Signal::CheckFailed(CheckFailure::Connect(ConnectFailure::Refused));

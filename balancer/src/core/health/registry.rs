@@ -1,6 +1,6 @@
-//! The backends of a pool together: what one alone cannot decide. The last usable one is never ejected, nor more than
-//! a part of all; backups serve when no primary is usable; when nobody is healthy, everybody is used, and before that is
-//! known the unhealthy are the last resort of sessions that nobody healthy takes.
+//! The health of all backends of a pool: what one backend alone cannot decide. The last usable one is never ejected, nor
+//! more than a share of all. Backups serve when no primary is usable. When no backend is healthy, all are used (fail
+//! open); before that is known, unhealthy ones are the last resort for sessions that no healthy backend takes.
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::rules::HealthRules;
 use super::signal::Signal;
 use crate::core::balance::BackendId;
 
-/// The part of a backend in the work of its pool.
+/// The role of a backend in its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// Its weight; 0: no new sessions.
@@ -28,7 +28,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether an operator has it in service, healthy or not.
+    /// Whether it is in service, healthy or not: not drained, not in maintenance and with a weight above zero.
     fn in_service(&self) -> bool {
         self.share.weight > 0 && self.health.admin() == AdminState::Ready
     }
@@ -37,7 +37,7 @@ impl Entry {
         self.share.weight > 0 && self.health.state() == State::Up
     }
 
-    /// Whether it has been asked, was found unfit, and an operator would have it serve.
+    /// Whether it is in service but was checked and found unhealthy.
     fn is_last_resort(&self) -> bool {
         self.in_service() && !self.is_usable() && self.health.is_known()
     }
@@ -47,22 +47,22 @@ impl Entry {
     }
 }
 
-/// What changed, in order.
+/// State changes, in order.
 pub type Changes = Vec<(BackendId, Transition)>;
 
-/// Who may be picked.
+/// The backends that may be picked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EligibleBackends {
-    /// Candidates with their present weights, in tenths.
+    /// Candidates with their effective weights, in tenths.
     pub first: Vec<(BackendId, u32)>,
-    /// Backups, for sessions that have tried all of the above in vain.
+    /// Backups, for sessions that have tried all of the above.
     pub backups: Vec<(BackendId, u32)>,
-    /// Those in service that are down or ejected, for sessions that none of the above takes: of them it is known at
-    /// least that they were asked. Empty where the pool does not fail open.
+    /// Backends in service that are down or ejected, for sessions that none of the above takes. Each has been checked at
+    /// least once. Empty if the pool does not fail open.
     pub last_resort: Vec<(BackendId, u32)>,
-    /// How many backends are usable.
+    /// Number of usable backends.
     pub usable: usize,
-    /// Whether nobody is, so that the candidates are everybody in service.
+    /// Whether no backend is usable, so that all backends in service are candidates.
     pub failing_open: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct HealthRegistry {
 }
 
 impl HealthRegistry {
-    /// Without backends.
+    /// A registry without backends.
     #[must_use]
     pub fn new(rules: HealthRules) -> Self {
         Self {
@@ -85,8 +85,7 @@ impl HealthRegistry {
         }
     }
 
-    /// Makes these the backends, in this order. Those that stay keep their health; with `eased`, the weights of new
-    /// ones ramp.
+    /// Replaces the backends, in this order. Those that stay keep their health; with `eased`, new ones ramp up their weight.
     pub fn set_backends(
         &mut self,
         entries: &[(BackendId, Share)],
@@ -112,7 +111,7 @@ impl HealthRegistry {
         entry.map(|entry| &entry.health)
     }
 
-    /// Goes by other rules from now on. To be followed by [`Self::set_members`].
+    /// Changes the rules. Call [`Self::set_backends`] afterwards.
     pub fn set_rules(&mut self, rules: HealthRules) {
         self.rules = rules;
     }
@@ -123,7 +122,7 @@ impl HealthRegistry {
         &self.rules
     }
 
-    /// Takes in a signal.
+    /// Processes a signal about a backend.
     pub fn observe(&mut self, id: BackendId, signal: Signal, now: Instant) -> Changes {
         let rules = self.rules;
         self.change(id, now, |registry, at| {
@@ -140,7 +139,7 @@ impl HealthRegistry {
         })
     }
 
-    /// What an operator wants of a backend from now on.
+    /// Sets the admin state of a backend.
     pub fn set_admin(
         &mut self,
         id: BackendId,
@@ -155,7 +154,7 @@ impl HealthRegistry {
         })
     }
 
-    /// Lets time pass.
+    /// Applies the passing of time.
     pub fn tick(&mut self, now: Instant) -> Changes {
         let mut changes = Changes::new();
         for Entry { id, health, .. } in &mut self.entries {
@@ -169,7 +168,7 @@ impl HealthRegistry {
         changes
     }
 
-    /// When time alone will change something the next time.
+    /// When time alone will change something next.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<Instant> {
         let each = self
@@ -179,7 +178,7 @@ impl HealthRegistry {
         each.fold(None, earlier)
     }
 
-    /// Who may be picked now.
+    /// The backends that may be picked now.
     #[must_use]
     pub fn eligible(&self, now: Instant) -> EligibleBackends {
         let candidates = |fits: &dyn Fn(&Entry) -> bool| -> Vec<(BackendId, u32)> {
@@ -212,7 +211,8 @@ impl HealthRegistry {
         }
     }
 
-    /// One more may be ejected if somebody else is usable, and it is the only one or within the limit.
+    /// Whether this backend may be ejected: another one is usable, and the ejection limit is not exceeded or nothing else is
+    /// ejected.
     fn may_eject(&self, at: usize) -> bool {
         let others = self
             .entries
@@ -246,7 +246,7 @@ impl HealthRegistry {
         changes
     }
 
-    /// Readmits the ejected where nobody else is usable, and opens or closes the pool to the unhealthy.
+    /// Readmits ejected backends if no other is usable, and starts or ends fail-open.
     fn settle(&mut self, changes: &mut Changes, now: Instant) {
         if !self.entries.iter().any(Entry::is_usable) {
             for entry in self.entries.iter_mut().filter(|entry| entry.is_ejected()) {
@@ -260,7 +260,7 @@ impl HealthRegistry {
             .iter()
             .filter(|entry| entry.in_service())
             .peekable();
-        // At the start nobody is healthy for as long as nobody was asked: that is no reason to use them unseen.
+        // At the start no backend is healthy because none has been checked: that is no reason to use them unchecked.
         self.failing_open = self.rules.fail_open
             && !usable
             && in_service.peek().is_some()

@@ -1,4 +1,4 @@
-//! What sessions found in a row, counted by the workers without a lock where all is well.
+//! Consecutive failures of sessions, counted by the workers without a lock while the backend works.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -7,18 +7,18 @@ use super::signal::{SessionSignal, Signal};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::side::Side;
 
-/// Beyond so many in a row, every hundredth is worth a look: a backend that refuses thousands a second, and
-/// is the last one, must not keep the control side busy.
+/// Beyond this many in a row, only every hundredth failure wakes the evaluation: a last backend that refuses thousands of
+/// connects a second must not keep the control side busy.
 const ALL_UP_TO: u32 = 100;
 
-/// Whom a signal concerns besides the count.
+/// Which task a signal wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// Nobody.
+    /// None.
     Nobody,
-    /// Whoever decides on health: the counts have grown.
+    /// The evaluation of health: the counts have grown.
     Evaluator,
-    /// Only whoever checks: an early check would tell more.
+    /// Only the check task: an early check would tell more.
     Checker,
 }
 

@@ -1,4 +1,4 @@
-//! Who may be picked, immutable: what workers read.
+//! The immutable snapshot of eligible backends that workers pick from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use crate::core::backend::{Assigned, Backend};
 use crate::core::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
 use crate::core::health::EligibleBackends;
 
-/// Why no backend takes a session.
+/// Why no backend was picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoBackend {
-    /// Nobody is in service and healthy.
+    /// No backend is in service and healthy.
     #[error("no backend is up")]
     NoneUp,
-    /// Somebody would do, but all that this session has not tried have as many sessions as they may have.
+    /// Every eligible backend that this session has not tried is at its connection limit.
     #[error("every backend is full")]
     AllFull,
-    /// The session has tried all of them.
+    /// The session has tried every eligible backend.
     #[error("every backend was tried")]
     AllTried,
 }
@@ -61,8 +61,8 @@ impl Snapshot {
             .or_else(|why| self.pick_otherwise(why, cursor, client, tried))
     }
 
-    /// The backups; and where none of them can be had either, those that are not usable. Of full ones a place is waited
-    /// for: they are what limits say they are, and no reason to burden somebody unfit.
+    /// Picks a backup or, if none of them is available either, an unusable backend as a last resort. For backends that are
+    /// merely full the session queues instead: a limit is no reason to use an unhealthy backend.
     #[cold]
     fn pick_otherwise(
         &self,
@@ -88,7 +88,7 @@ impl Snapshot {
         }
     }
 
-    /// Writes the weights that count from now on to the backends, for whoever shows them.
+    /// Publishes the effective weights to the backends, for display.
     pub(super) fn publish_weights(&self) {
         for backend in &self.backends {
             let all = self.first.candidates.iter().chain(&self.backups.candidates);
@@ -101,7 +101,7 @@ impl Snapshot {
     }
 }
 
-/// Candidates, and a policy that is ready for them.
+/// Candidates, and a policy prepared for them.
 #[derive(Debug, Default)]
 struct Selection {
     candidates: Vec<(Arc<Backend>, u32)>,
@@ -128,7 +128,7 @@ impl Selection {
         }
     }
 
-    /// Chooses one and takes a place there.
+    /// Picks one and takes a slot there.
     fn pick(
         &self,
         cursor: &Cursor,
