@@ -69,7 +69,7 @@ pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: 
     };
     let (_, result) = tokio::join!(retire.run_until_cancelled(events::tick(admin)), http);
     if let Err(error) = result {
-        error!(%error, "admin HTTP ended");
+        error!(%error, "admin HTTP stopped");
     }
 }
 

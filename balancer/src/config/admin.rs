@@ -48,7 +48,7 @@ impl fmt::Display for Ignored {
         if let Some(more @ 1..) = problems.len().checked_sub(1) {
             write!(f, ", and {more} more")?;
         }
-        f.write_str("; --check-config says what a start would refuse")
+        f.write_str("; run --check-config to see all problems")
     }
 }
 
@@ -82,7 +82,7 @@ impl AdminSettings {
                 key: String::new(),
                 given: String::new(),
                 allowed: format!(
-                    "says where it is without the settings: {}",
+                    "gives the address without the settings: {}",
                     AdminAddress::FORM
                 ),
             });
@@ -179,7 +179,10 @@ mod tests {
         let good = load("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n", None).unwrap();
         assert_eq!(good.ignored, None);
         for (wrong, told) in [
-            ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+            (
+                "lissten = 'x'\n",
+                "lissten: unknown key; run --check-config to see all problems",
+            ),
             (
                 "lissten = 'x'\nzeal = 1\n",
                 "lissten: unknown key, and 1 more;",

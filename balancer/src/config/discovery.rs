@@ -66,7 +66,7 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> Rules {
 
 pub(super) fn servers(check: &mut Check, entries: &Entries) -> Vec<SocketAddr> {
     let Entry { key, value } = entries.get("dns_server");
-    let form = "IP or IP:PORT of a DNS server, or several with commas between";
+    let form = "IP or IP:PORT of a DNS server, or several separated by commas";
     check.read_with(&key, value, Vec::new(), form, |text| {
         text.split(',').map(|part| server(part.trim())).collect()
     })
@@ -188,11 +188,11 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'")
                     + &backend("a-10-0-0-7", "address = 'h:1'"),
-                "backends = \"a-10-0-0-7\": another name: the backends of a are named like this",
+                "backends = \"a-10-0-0-7\": another name: backends of group a have names like this",
             ),
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'") + &backend("a", "address = 'h:1'"),
-                "backends = \"a\": a name may be used once only",
+                "backends = \"a\": a name may be used only once",
             ),
             (
                 format!("{ONE}dns_server = 'localhost'"),

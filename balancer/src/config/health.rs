@@ -49,9 +49,9 @@ pub const DEFAULT_SLOW_START: Duration = Duration::ZERO;
 pub const DEFAULT_FAIL_OPEN: bool = true;
 
 /// The most checks or sessions in a row that can be asked for.
-const MOST_IN_A_ROW: u64 = 100;
-const ONLY_EXCHANGE: &str = "only where the kind of check is exchange";
-const ONLY_HTTP: &str = "only where the kind of check is http";
+const MAX_IN_A_ROW: u64 = 100;
+const ONLY_EXCHANGE: &str = "only with check kind exchange";
+const ONLY_HTTP: &str = "only with check kind http";
 
 pub(super) fn default_checks() -> Checks {
     Checks {
@@ -214,11 +214,15 @@ fn exchange(check: &mut Check, entries: &Entries) -> Probe {
             any
         }),
         (None, None) => {
-            check.problem(&bytes.key, "", "is missing, or check_expect_pattern");
+            check.problem(&bytes.key, "", "is missing (or set check_expect_pattern)");
             any
         }
         (Some(_), Some(given)) => {
-            check.problem(&pattern.key, given.as_str(), "either this or check_expect");
+            check.problem(
+                &pattern.key,
+                given.as_str(),
+                "set either this or check_expect",
+            );
             any
         }
     };
@@ -328,7 +332,7 @@ fn in_a_row(
     least: u64,
 ) -> Option<NonZeroU32> {
     let number = default.map_or(0, |default| default.get().into());
-    let count = check.count(&entry.key, entry.value, number, least..=MOST_IN_A_ROW);
+    let count = check.count(&entry.key, entry.value, number, least..=MAX_IN_A_ROW);
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 

@@ -34,7 +34,7 @@ impl Removed {
 
 /// How a running balancer is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperationRules {
+pub struct LifecycleRules {
     /// What becomes of sessions of backends that a reload takes away.
     pub removed: Removed,
     /// For a new process to be ready at a restart.
@@ -43,16 +43,16 @@ pub struct OperationRules {
     pub pid_file: Option<PathBuf>,
 }
 
-pub(super) fn default_operations() -> OperationRules {
-    OperationRules {
+pub(super) fn default_lifecycle() -> LifecycleRules {
+    LifecycleRules {
         removed: Removed::default(),
         restart_timeout: DEFAULT_RESTART_TIMEOUT,
         pid_file: None,
     }
 }
 
-pub(super) fn operations(check: &mut Check, entries: &Entries) -> OperationRules {
-    let defaults = default_operations();
+pub(super) fn lifecycle(check: &mut Check, entries: &Entries) -> LifecycleRules {
+    let defaults = default_lifecycle();
     let Entry { key, value } = entries.get("reload_removed");
     let removed = check.read_with(
         &key,
@@ -69,7 +69,7 @@ pub(super) fn operations(check: &mut Check, entries: &Entries) -> OperationRules
     let restart_timeout =
         check.duration(&key, value, defaults.restart_timeout, 100 * SHORTEST..=HOUR);
     let pid_file = entries.get("pid_file").value;
-    OperationRules {
+    LifecycleRules {
         removed,
         restart_timeout,
         pid_file: pid_file.map(|entry| entry.as_str().into()),

@@ -18,7 +18,7 @@ use super::group::Group;
 use super::health;
 use super::kafka::{self, KafkaGiven};
 use super::keys::{Entries, Entry};
-use super::lifecycle::{self, OperationRules};
+use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
 use super::listen::ListenOptions;
 use super::raw::{Raw, all_keys};
@@ -76,7 +76,7 @@ pub struct Config {
     /// Time limits of sessions and of the drain.
     pub timeouts: Timeouts,
     /// Reload, restart, the process.
-    pub operations: OperationRules,
+    pub lifecycle: LifecycleRules,
     /// Who may come in.
     pub limits: Limits,
     /// Who waits where every backend is full.
@@ -143,7 +143,7 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
-            operations: lifecycle::default_operations(),
+            lifecycle: lifecycle::default_lifecycle(),
             limits: Limits::default(),
             queue: limits::default_queue(),
             proxy: limits::default_proxy(),
@@ -186,11 +186,11 @@ impl Config {
             raw.access_log,
         ];
         let entries = Entries::new(&mut check, raw.single, tables, beaten);
-        let config = Self::judge(&mut check, &entries, raw.backends.as_ref());
+        let config = Self::validate(&mut check, &entries, raw.backends.as_ref());
         check.finish(config)
     }
 
-    fn judge(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
+    fn validate(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
         let policies = Policy::ALL.map(Policy::label).join(", ");
@@ -219,7 +219,7 @@ impl Config {
                 fast_open: switch(check, "fast_open", value("fast_open")),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
-            operations: lifecycle::operations(check, entries),
+            lifecycle: lifecycle::lifecycle(check, entries),
             limits: limits::limits(check, entries),
             queue: limits::queue(check, entries),
             proxy: proxy.clone(),

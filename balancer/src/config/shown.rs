@@ -38,12 +38,12 @@ impl Config {
     fn shown_process(&self) -> Vec<Entry> {
         let Self {
             listen_options,
-            operations,
+            lifecycle,
             access_log,
             ..
         } = self;
         let token = self.admin_token_file.as_ref();
-        let pid_file = operations.pid_file.as_ref();
+        let pid_file = lifecycle.pid_file.as_ref();
         let scope = match access_log.options.selection.scope {
             Scope::All => "all",
             Scope::Errors => "errors",
@@ -60,8 +60,8 @@ impl Config {
             some("defer_accept", listen_options.defer_accept),
             some("fast_open", listen_options.fast_open),
             some("balance", self.balance),
-            some("reload_removed", operations.removed.as_str()),
-            time("restart_timeout", operations.restart_timeout),
+            some("reload_removed", lifecycle.removed.as_str()),
+            time("restart_timeout", lifecycle.restart_timeout),
             option("pid_file", pid_file.map(|path| path.display())),
             some("access_log_target", target),
             some("access_log_format", access_log.options.format.as_str()),

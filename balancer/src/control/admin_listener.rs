@@ -39,17 +39,17 @@ pub(crate) enum AdminListener {
 
 /// The same, for a runtime.
 pub(crate) enum AdminAcceptor {
-    Tcp(Door<tokio::net::TcpListener>),
-    Unix(Door<tokio::net::UnixListener>),
+    Tcp(ClosableListener<tokio::net::TcpListener>),
+    Unix(ClosableListener<tokio::net::UnixListener>),
 }
 
 /// A listener that lets nobody in any more once it is told so: a successor takes whoever knocks then.
-pub(crate) struct Door<L> {
+pub(crate) struct ClosableListener<L> {
     listener: L,
     closed: CancellationToken,
 }
 
-impl<L: Listener> Door<L> {
+impl<L: Listener> ClosableListener<L> {
     async fn enter(&mut self) -> (L::Io, L::Addr) {
         let entered = self.closed.run_until_cancelled(self.listener.accept());
         match entered.await {
@@ -59,7 +59,7 @@ impl<L: Listener> Door<L> {
     }
 }
 
-impl Listener for Door<tokio::net::TcpListener> {
+impl Listener for ClosableListener<tokio::net::TcpListener> {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
@@ -77,7 +77,7 @@ impl Listener for Door<tokio::net::TcpListener> {
     }
 }
 
-impl Listener for Door<tokio::net::UnixListener> {
+impl Listener for ClosableListener<tokio::net::UnixListener> {
     type Io = UnixStream;
     type Addr = unix::SocketAddr;
 
@@ -126,11 +126,11 @@ impl AdminListener {
         match self {
             Self::Tcp(listener) => {
                 let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Tcp(Door { listener, closed }))
+                Ok(AdminAcceptor::Tcp(ClosableListener { listener, closed }))
             }
             Self::Unix(listener) => {
                 let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Unix(Door { listener, closed }))
+                Ok(AdminAcceptor::Unix(ClosableListener { listener, closed }))
             }
         }
     }
@@ -167,7 +167,7 @@ fn clear(path: &Path) -> io::Result<()> {
         found => found?,
     };
     if !found.file_type().is_socket() {
-        let said = "there is a file that is no socket";
+        let said = "a file that is not a socket is in the way";
         return Err(io::Error::new(ErrorKind::AlreadyExists, said));
     }
     if !is_deserted(path) {
@@ -215,7 +215,7 @@ impl Drop for SocketFile {
             && is_deserted(&self.path)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+            warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
         }
     }
 }
@@ -261,7 +261,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         let error = AdminListener::bind(&at(&path)).unwrap_err();
-        assert_eq!(error.to_string(), "there is a file that is no socket");
+        assert_eq!(
+            error.to_string(),
+            "a file that is not a socket is in the way"
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let nowhere = AdminListener::bind(&at(&dir.path().join("no/s"))).unwrap_err();
         assert_eq!(nowhere.kind(), ErrorKind::NotFound);

@@ -137,7 +137,7 @@ impl Drains {
 
 /// Works through the window until no session is left behind its deadline.
 async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, closed: Arc<AtomicU64>) {
-    let mut line: Vec<SessionId> = Vec::new();
+    let mut queue: Vec<SessionId> = Vec::new();
     loop {
         let now = Instant::now();
         let left = usize::try_from(backend.active()).unwrap_or(usize::MAX);
@@ -148,12 +148,12 @@ async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, close
         // At the latest with the second list everybody has been found who was there.
         let mut lists = 0;
         while close > 0 && lists < 2 {
-            if line.is_empty() {
-                line = oldest_last(&shared, &backend).await;
+            if queue.is_empty() {
+                queue = oldest_last(&shared, &backend).await;
                 lists += 1;
             }
-            let turn = line.split_off(line.len().saturating_sub(close));
-            let ended = session_directory::end(&shared, &turn, Some(backend.id())).await;
+            let batch = queue.split_off(queue.len().saturating_sub(close));
+            let ended = session_directory::end(&shared, &batch, Some(backend.id())).await;
             closed.fetch_add(ended as u64, Relaxed);
             close -= ended.min(close);
         }

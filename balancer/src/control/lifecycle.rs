@@ -11,21 +11,21 @@ use crate::control::reload::{Changes, ReloadError};
 const WAITING: usize = 8;
 
 /// One wish, with the way of its answer.
-pub(crate) enum Order {
+pub(crate) enum LifecycleRequest {
     Reload(oneshot::Sender<Result<Changes, ReloadError>>),
     Restart(oneshot::Sender<Result<u32, RestartError>>),
 }
 
 /// The handle. It outlives the balancer, and then says that nothing can be done any more.
 #[derive(Debug, Clone)]
-pub struct Operations {
-    orders: mpsc::Sender<Order>,
+pub struct LifecycleHandle {
+    requests: mpsc::Sender<LifecycleRequest>,
 }
 
-impl Operations {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Order>) {
-        let (orders, receiver) = mpsc::channel(WAITING);
-        (Self { orders }, receiver)
+impl LifecycleHandle {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<LifecycleRequest>) {
+        let (requests, receiver) = mpsc::channel(WAITING);
+        (Self { requests }, receiver)
     }
 
     /// Reads the settings anew and applies them; what that changed.
@@ -35,7 +35,7 @@ impl Operations {
     pub async fn reload(&self) -> Result<Changes, ReloadError> {
         let (ask, answer) = oneshot::channel();
         // Who does not take the order, or drops it, is stopping.
-        let _ = self.orders.send(Order::Reload(ask)).await;
+        let _ = self.requests.send(LifecycleRequest::Reload(ask)).await;
         answer.await.unwrap_or(Err(ReloadError::Draining))
     }
 
@@ -45,7 +45,7 @@ impl Operations {
     /// Why this one goes on as before.
     pub async fn restart(&self) -> Result<u32, RestartError> {
         let (ask, answer) = oneshot::channel();
-        let _ = self.orders.send(Order::Restart(ask)).await;
+        let _ = self.requests.send(LifecycleRequest::Restart(ask)).await;
         answer.await.unwrap_or(Err(RestartError::Draining))
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn token(path: &Path) -> Result<String, BindError> {
     let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(failed("holds no token".to_owned())),
+        _ => Err(failed("contains no token".to_owned())),
     }
 }
 

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::control::admin_listener::AdminAcceptor;
 use crate::control::checks::watch as watch_backends;
 use crate::control::discovery::{Dns, Setup, discover};
-use crate::control::lifecycle::Operations;
+use crate::control::lifecycle::LifecycleHandle;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
-use crate::control::startup::Bound;
+use crate::control::startup::Startup;
 use crate::control::systemd::attend;
 use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
@@ -36,19 +36,19 @@ const LAST_ANSWERS: Duration = Duration::from_millis(700);
 /// Gives places to those that wait when a backend comes; when a session ends, its worker does.
 async fn serve_queue(shared: Arc<Shared>) {
     loop {
-        shared.pool.turned().await;
-        shared.hand_over();
+        shared.pool.eligible_changed().await;
+        shared.serve_queue();
     }
 }
 
 /// Whom the pool has: the backends with an address, and those that are looked for.
-fn setup(bound: &Bound) -> Setup<Dns> {
-    let fixed = bound.pool.backends();
+fn setup(startup: &Startup) -> Setup<Dns> {
+    let fixed = startup.pool.backends();
     Setup {
         fixed: fixed.iter().map(|backend| backend.spec()).collect(),
-        groups: bound.config.groups.clone(),
-        rules: bound.config.discovery,
-        resolver: Arc::new(Dns::new(bound.config.dns_servers.clone())),
+        groups: startup.config.groups.clone(),
+        rules: startup.config.discovery,
+        resolver: Arc::new(Dns::new(startup.config.dns_servers.clone())),
     }
 }
 
@@ -59,11 +59,11 @@ pub(crate) struct AdminAccess {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) history: Arc<History>,
     pub(crate) producer: Option<Producer>,
-    pub(crate) operations: Operations,
+    pub(crate) lifecycle: LifecycleHandle,
 }
 
 /// Checks, discovery, admin HTTP and telemetry.
-pub(crate) struct Control {
+pub(crate) struct Services {
     tasks: JoinSet<()>,
     history: Arc<History>,
     producer: Option<Producer>,
@@ -81,17 +81,17 @@ pub(crate) struct Control {
     pub(crate) setups: Arc<Sender<Setup<Dns>>>,
 }
 
-impl Control {
-    pub(crate) fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
+impl Services {
+    pub(crate) fn start(startup: &Startup, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
-        let (checks, told) = watch::channel(Arc::new(bound.config.checks.clone()));
-        tasks.spawn(watch_backends(bound.pool(), told));
+        let (checks, told) = watch::channel(Arc::new(startup.config.checks.clone()));
+        tasks.spawn(watch_backends(startup.pool(), told));
         tasks.spawn(serve_queue(Arc::clone(shared)));
-        let (setups, told) = watch::channel(setup(bound));
-        tasks.spawn(discover(bound.pool(), told));
+        let (setups, told) = watch::channel(setup(startup));
+        tasks.spawn(discover(startup.pool(), told));
         let closed = CancellationToken::new();
-        if bound.manager.is_there() {
-            let attend = attend(Arc::clone(&bound.manager), Arc::clone(shared));
+        if startup.manager.is_there() {
+            let attend = attend(Arc::clone(&startup.manager), Arc::clone(shared));
             let closed = closed.clone();
             tasks.spawn(async move {
                 // A successor gives the signs of life itself.
@@ -99,10 +99,10 @@ impl Control {
             });
         }
 
-        let instance = bound.config.instance.clone();
-        let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
+        let instance = startup.config.instance.clone();
+        let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
-        let config = bound.config.producer.clone();
+        let config = startup.config.producer.clone();
         let producer = config.map(|config| Producer::start(config, identity.key()));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {
@@ -141,7 +141,7 @@ impl Control {
     /// Begins to answer at the admin address.
     pub(crate) fn open_admin<F>(
         &mut self,
-        bound: &Bound,
+        startup: &Startup,
         shared: &Arc<Shared>,
         settings: &Arc<ArcSwap<Settings>>,
         serve: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
@@ -154,9 +154,9 @@ impl Control {
             settings: Arc::clone(settings),
             history: Arc::clone(&self.history),
             producer: self.producer.clone(),
-            operations: bound.operations(),
+            lifecycle: startup.lifecycle(),
         };
-        let acceptor = bound
+        let acceptor = startup
             .admin
             .acceptor(self.closed.clone())
             .map_err(|error| RunError {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::config::Config;
 use crate::control::admin_listener::{AdminListener, SocketFile};
 use crate::control::handover::{Inherited, Predecessor, Program};
-use crate::control::lifecycle::{Operations, Order};
+use crate::control::lifecycle::{LifecycleHandle, LifecycleRequest};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Source;
 use crate::control::resolve::{BindError, resolve, token};
@@ -22,7 +22,7 @@ use crate::data_path::listener::{adopt, listen};
 use crate::data_path::shared::RecordHook;
 
 /// A balancer that could start: whatever may be wrong on this machine has been found by now.
-pub struct Bound {
+pub struct Startup {
     pub(crate) config: Config,
     pub(crate) listener: TcpListener,
     pub(crate) admin: AdminListener,
@@ -33,7 +33,7 @@ pub struct Bound {
     pub(crate) admin_token: Option<String>,
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) origin: Origin,
-    pub(crate) orders: (Operations, Receiver<Order>),
+    pub(crate) requests: (LifecycleHandle, Receiver<LifecycleRequest>),
     /// Where the settings come from, for a reload.
     pub(crate) source: Option<Source>,
     /// What to start for a restart.
@@ -55,7 +55,7 @@ pub(crate) struct Origin {
     pub(crate) predecessor: Option<Predecessor>,
 }
 
-impl Bound {
+impl Startup {
     /// Resolves the backends' hosts and binds both sockets. Waits for the resolver.
     ///
     /// # Errors
@@ -70,11 +70,11 @@ impl Bound {
     /// # Errors
     /// The same. An old process that waits is told.
     pub fn bind_with(config: Config, mut inherited: Inherited) -> Result<Self, BindError> {
-        let bound = Self::assemble(config, &mut inherited);
-        if let Err(error) = &bound {
+        let startup = Self::assemble(config, &mut inherited);
+        if let Err(error) = &startup {
             inherited.refuse(error);
         }
-        bound
+        startup
     }
 
     fn assemble(config: Config, inherited: &mut Inherited) -> Result<Self, BindError> {
@@ -90,7 +90,7 @@ impl Bound {
         let has_clients = inherited.has_clients();
         let predecessor = inherited.predecessor.as_ref();
         let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
-        let pid_file = config.operations.pid_file.as_deref().map(pid_file);
+        let pid_file = config.lifecycle.pid_file.as_deref().map(pid_file);
         let pid_file = pid_file.transpose()?;
         let listener = bind_listen(&config, inherited)?;
         // The last thing that can fail: what is bound by then would leave its file behind.
@@ -109,7 +109,7 @@ impl Bound {
                 restarts,
                 predecessor: inherited.predecessor.take(),
             },
-            orders: Operations::new(),
+            requests: LifecycleHandle::new(),
             source: None,
             program: None,
             manager: Arc::default(),
@@ -145,8 +145,8 @@ impl Bound {
 
     /// The handle by which a running balancer is changed.
     #[must_use]
-    pub fn operations(&self) -> Operations {
-        self.orders.0.clone()
+    pub fn lifecycle(&self) -> LifecycleHandle {
+        self.requests.0.clone()
     }
 
     /// Has a reload read the settings by `source`.
@@ -176,7 +176,7 @@ impl Bound {
 fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, BindError> {
     let (address, options) = (config.listen, config.listen_options);
     let given = inherited.listen.take();
-    let given = given.and_then(|claim| claim.for_address(address));
+    let given = given.and_then(|listener| listener.for_address(address));
     let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
     socket.map_err(|error| BindError::Listen {
         key: "listen",
@@ -188,7 +188,7 @@ fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener
 fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<AdminListener, BindError> {
     let address = &config.admin;
     let given = inherited.admin.take();
-    let given = given.and_then(|claim| claim.for_admin(address));
+    let given = given.and_then(|listener| listener.for_admin(address));
     let socket = given.map_or_else(|| AdminListener::bind(address), AdminListener::adopt);
     socket.map_err(|error| BindError::Listen {
         key: "admin",
@@ -231,16 +231,16 @@ mod tests {
 
     #[test]
     fn real_addresses_are_known_before_anything_runs() {
-        let bound = Bound::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
+        let startup = Startup::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
             .unwrap_or_else(|e| panic!("{e}"));
-        assert_ne!(bound.listen_address().port(), 0);
+        assert_ne!(startup.listen_address().port(), 0);
         assert!(
-            bound
+            startup
                 .admin_address()
                 .tcp()
                 .is_some_and(|address| address.port() != 0)
         );
-        let addresses: Vec<String> = bound
+        let addresses: Vec<String> = startup
             .pool()
             .backends()
             .iter()
@@ -253,7 +253,7 @@ mod tests {
     fn an_address_in_use_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let failed = |config| Bound::bind(config).err().map(|error| error.to_string());
+        let failed = |config| Startup::bind(config).err().map(|error| error.to_string());
         let base = config(&[("a", "127.0.0.1")]);
         let listen = Config {
             listen: address,
@@ -282,7 +282,7 @@ mod tests {
             ("b", "127.0.0.1"),
             ("c", long.as_str()),
         ];
-        let said = Bound::bind(config(&bad))
+        let said = Startup::bind(config(&bad))
             .err()
             .map(|error| error.to_string())
             .unwrap_or_default();

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::core::side::Side;
 
-/// Why a connection to a backend did not come about.
+/// Why a connection to a backend failed.
 ///
 /// # Examples
 ///
@@ -23,16 +23,16 @@ use crate::core::side::Side;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ConnectFailure {
-    /// Nobody listens there.
+    /// Nothing listens on the address.
     #[error("connection refused")]
     Refused,
-    /// No answer within the limit.
+    /// No answer within the timeout.
     #[error("no answer in time")]
     TimedOut,
-    /// No way there.
+    /// The host or network is unreachable.
     #[error("host unreachable")]
     Unreachable,
-    /// Opened and reset at once.
+    /// The connection was reset immediately.
     #[error("connection reset")]
     Reset,
     /// All local ports towards this backend are in use.
@@ -41,13 +41,13 @@ pub enum ConnectFailure {
     /// This process or machine has no descriptor or memory for another socket.
     #[error("no descriptor left")]
     NoDescriptor,
-    /// Anything else that the system said.
+    /// Any other error of the system.
     #[error("connect failed")]
     Other,
 }
 
 impl ConnectFailure {
-    /// Whose fault it is.
+    /// Which side caused it.
     #[must_use]
     pub fn side(self) -> Side {
         match self {
@@ -56,14 +56,14 @@ impl ConnectFailure {
         }
     }
 
-    /// Whether another backend may do better. Ports are counted per destination, so running out of them is worth a
-    /// try elsewhere; descriptors are not.
+    /// Whether another backend may succeed. Local ports are counted per destination, so running out of them is worth a
+    /// retry elsewhere; descriptors are not.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         self != Self::NoDescriptor
     }
 
-    /// A short stable word for logs, metrics and the API.
+    /// A short, stable label for logs, metrics and the API.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

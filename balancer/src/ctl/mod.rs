@@ -86,7 +86,11 @@ fn client(
     let place = match (admin, &settings) {
         (Some(given), _) => place(given)?,
         (None, Some(settings)) => Place::Known(reachable(&settings.address)?),
-        (None, None) => return Err(CtlError::Usage("--admin ADDR: which balancer?".to_owned())),
+        (None, None) => {
+            return Err(CtlError::Usage(
+                "--admin ADDR: say which balancer".to_owned(),
+            ));
+        }
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
     let file = settings.and_then(|settings| settings.token_file);
@@ -156,7 +160,7 @@ fn place(given: &str) -> Result<Place, CtlError> {
 /// Where to connect for what listens there.
 fn reachable(listens: &AdminAddress) -> Result<AdminAddress, CtlError> {
     if listens.tcp().is_some_and(|address| address.port() == 0) {
-        let said = "admin: the system chose the port; give it by --admin";
+        let said = "admin: the system chose the port; pass it with --admin";
         return Err(CtlError::Usage(said.to_owned()));
     }
     Ok(listens.reachable())
@@ -167,7 +171,7 @@ fn token(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(io::Error::other("holds no token")),
+        _ => Err(io::Error::other("contains no token")),
     }
 }
 

@@ -13,14 +13,14 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::data_path::listener::BACKLOG;
 use crate::data_path::poller::Poller;
 use crate::data_path::shared::Shared;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 /// Connections taken in a row at the most, before sessions have their turn.
-const MOST_IN_A_ROW: usize = 32;
+const MAX_IN_A_ROW: usize = 32;
 /// How long a worker accepts nothing after it ran out of descriptors. Sessions that end meanwhile make room.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -32,7 +32,7 @@ pub(crate) struct Acceptor {
     paused: Option<Instant>,
     /// Connections to take in a row: more after a row was full, fewer when it was not.
     row: usize,
-    log: Arc<LogGate>,
+    log: Arc<LogLimiter>,
 }
 
 impl Acceptor {
@@ -41,7 +41,7 @@ impl Acceptor {
     pub(crate) fn new(
         shared: Arc<Shared>,
         listener: OwnedFd,
-        log: Arc<LogGate>,
+        log: Arc<LogLimiter>,
         poller: &Poller,
     ) -> Result<Self> {
         poller.watch_listener(&listener)?;
@@ -71,7 +71,7 @@ impl Acceptor {
                 Err(error) => self.lost(error),
             }
         }
-        self.row = (self.row * 2).min(MOST_IN_A_ROW);
+        self.row = (self.row * 2).min(MAX_IN_A_ROW);
         Ok(())
     }
 

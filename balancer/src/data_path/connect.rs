@@ -19,39 +19,42 @@ const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXE
 
 /// How to open a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct DialOptions {
+pub(crate) struct ConnectOptions {
     /// First bytes go with the first packet, where this backend has been connected to before.
     pub(crate) fast_open: bool,
     /// There are bytes to send as soon as it stands: they go with the last packet of the handshake, which would have
     /// to wait for them otherwise.
-    pub(crate) speaks_at_once: bool,
+    pub(crate) has_early_data: bool,
 }
 
 /// Begins to connect. The outcome is told by the poller: room to write, or an error.
 ///
 /// # Errors
 /// What is known at once.
-pub(crate) fn dial(address: SocketAddr, options: DialOptions) -> Result<OwnedFd, ConnectFailure> {
+pub(crate) fn start_connect(
+    address: SocketAddr,
+    options: ConnectOptions,
+) -> Result<OwnedFd, ConnectFailure> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = socket_with(family, SocketType::STREAM, NONBLOCKING, None).map_err(failure)?;
+    let socket = socket_with(family, SocketType::STREAM, NONBLOCKING, None).map_err(classify)?;
     // Where the system does not know one of these the connection is an ordinary one.
     if options.fast_open {
         let _ = set_fast_open_connect(&socket);
     }
-    if options.speaks_at_once {
+    if options.has_early_data {
         let _ = set_tcp_quickack(&socket, false);
     }
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(failure(error)),
+        Err(error) => Err(classify(error)),
     }
 }
 
 /// What the system's error for a connection means.
-pub(crate) fn failure(error: Errno) -> ConnectFailure {
+pub(crate) fn classify(error: Errno) -> ConnectFailure {
     ConnectFailure::from(&io::Error::from(error))
 }
 
@@ -66,8 +69,8 @@ impl LocalPorts {
         Self(parse(&text.unwrap_or_default()).unwrap_or(0..=u16::MAX))
     }
 
-    /// Whether a connection to this address could be one with itself: see [`is_its_own_peer`].
-    pub(crate) fn may_be_own(&self, address: SocketAddr) -> bool {
+    /// Whether a connection to this address could be one with itself: see [`is_self_connect`].
+    pub(crate) fn may_self_connect(&self, address: SocketAddr) -> bool {
         address.ip().is_loopback() && self.0.contains(&address.port())
     }
 }
@@ -80,7 +83,7 @@ fn parse(range: &str) -> Option<RangeInclusive<u16>> {
 
 /// Whether the connection is one with itself. A dead port of this machine within the range of local ports may be chosen
 /// as the local port of the very connection to it, which then succeeds: TCP's simultaneous open.
-pub(crate) fn is_its_own_peer(socket: impl AsFd, address: SocketAddr) -> bool {
+pub(crate) fn is_self_connect(socket: impl AsFd, address: SocketAddr) -> bool {
     getsockname(socket)
         .ok()
         .and_then(|local| SocketAddr::try_from(local).ok())
@@ -100,7 +103,11 @@ mod tests {
             ("127.0.0.1:9000", false),
             ("10.0.0.1:40000", false),
         ] {
-            assert_eq!(ports.may_be_own(address.parse().unwrap()), may, "{address}");
+            assert_eq!(
+                ports.may_self_connect(address.parse().unwrap()),
+                may,
+                "{address}"
+            );
         }
         assert_eq!(parse("what"), None);
         assert!(!LocalPorts::of_system().0.is_empty());

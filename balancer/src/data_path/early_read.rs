@@ -5,7 +5,7 @@
 //! with the clients before.
 
 /// What a hit adds, and the most that is remembered.
-const MOST: u8 = 16;
+const MAX: u8 = 16;
 /// What a miss takes.
 const MISS: u8 = 2;
 /// After so many clients in a row at which it did not look it looks at one again.
@@ -13,14 +13,14 @@ const PROBE_AFTER: u8 = 15;
 
 /// What a worker has found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Eager {
+pub(crate) struct EarlyRead {
     credit: u8,
     skipped: u8,
 }
 
-impl Eager {
+impl EarlyRead {
     /// Whether to look at this client.
-    pub(crate) fn looks(&mut self) -> bool {
+    pub(crate) fn should_try(&mut self) -> bool {
         if self.credit > 0 || self.skipped >= PROBE_AFTER {
             self.skipped = 0;
             return true;
@@ -30,9 +30,9 @@ impl Eager {
     }
 
     /// What a look found.
-    pub(crate) fn found(&mut self, bytes: bool) {
+    pub(crate) fn record(&mut self, bytes: bool) {
         self.credit = if bytes {
-            (self.credit + 1).min(MOST)
+            (self.credit + 1).min(MAX)
         } else {
             self.credit.saturating_sub(MISS)
         };
@@ -45,12 +45,12 @@ mod tests {
 
     /// How often it looks at 1600 clients of which `hits` in 16 have sent something.
     fn looks(hits: usize) -> usize {
-        let mut eager = Eager::default();
+        let mut early_read = EarlyRead::default();
         let client = |number: usize| {
-            let looks = eager.looks();
+            let looks = early_read.should_try();
             if looks {
                 // Spread over each sixteen.
-                eager.found(number * 7 % 16 < hits);
+                early_read.record(number * 7 % 16 < hits);
             }
             looks
         };

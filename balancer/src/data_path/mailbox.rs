@@ -22,7 +22,7 @@ pub(crate) enum Mail {
     /// A client that another worker accepted.
     Client(OwnedFd, SocketAddr),
     /// A place at a backend, for a session that waits for one.
-    Place(SessionId, Assigned),
+    Slot(SessionId, Assigned),
     /// End a session, or end it only if it is this backend's. Whether there was such a one is the answer.
     Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
     /// End all sessions of a backend. How many those were is the answer.

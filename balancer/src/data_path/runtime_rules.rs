@@ -7,7 +7,7 @@ use crate::core::admission::Admission;
 use crate::core::proxy_protocol::ProxyRules;
 
 /// The rules of one running balancer.
-pub(crate) struct Live {
+pub(crate) struct RuntimeRules {
     /// What clients of the admin HTTP on other machines must know to change something.
     pub(crate) admin_token: Option<String>,
     pub(crate) timeouts: Timeouts,
@@ -19,7 +19,7 @@ pub(crate) struct Live {
     pub(crate) fast_open: bool,
 }
 
-impl Live {
+impl RuntimeRules {
     pub(crate) fn new(config: &Config, admin_token: Option<String>) -> Self {
         Self::with(config, admin_token, Admission::new(config.limits.clone()))
     }

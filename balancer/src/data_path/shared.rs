@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::admission::{Refusal, SharedQueue};
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
@@ -17,9 +17,9 @@ use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::relay::RelaySwitch;
-use crate::data_path::runtime_rules::Live;
-use crate::data_path::worker_registry::Crew;
-use crate::observe::access_log::{AccessLog, Lane, write_session};
+use crate::data_path::runtime_rules::RuntimeRules;
+use crate::data_path::worker_registry::WorkerRegistry;
+use crate::observe::access_log::{AccessLog, WorkerBuffer, write_session};
 use crate::observe::metrics::Counters;
 use crate::observe::process_view::ProcessView;
 
@@ -30,9 +30,9 @@ pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) crew: Crew,
+    pub(crate) workers: WorkerRegistry,
     /// The settings that sessions go by.
-    pub(crate) live: ArcSwap<Live>,
+    pub(crate) rules: ArcSwap<RuntimeRules>,
     /// Clients for whom every backend is full.
     pub(crate) queue: SharedQueue,
     /// `None` where none is kept.
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) relay: RelaySwitch,
     pub(crate) local_ports: LocalPorts,
     /// For the line about sessions that no usable backend takes.
-    pub(crate) last_resort_gate: LogGate,
+    pub(crate) last_resort_limiter: LogLimiter,
     /// What there are descriptors for.
     pub(crate) budget: Budget,
     pub(crate) on_record: Option<RecordHook>,
@@ -53,11 +53,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The one way of a record: counters, access log, hook.
-    pub(crate) fn record(&self, record: &SessionRecord, lane: Option<&mut Lane>) {
+    pub(crate) fn record(&self, record: &SessionRecord, buffer: Option<&mut WorkerBuffer>) {
         self.counters.count(record);
-        if let Some(lane) = lane {
+        if let Some(buffer) = buffer {
             let others = self.counters.active().saturating_sub(1);
-            write_session(lane, record, &self.frontend, others);
+            write_session(buffer, record, &self.frontend, others);
         }
         if let Some(hook) = &self.on_record {
             hook(record);
@@ -66,14 +66,14 @@ impl Shared {
 
     /// Gives free places to those that wait. To be called whenever a place may have become free, and after somebody
     /// has begun to wait.
-    pub(crate) fn hand_over(&self) {
+    pub(crate) fn serve_queue(&self) {
         // Whose turn it is is not known yet, so that the place is anybody's.
         let reserve = || self.pool.pick(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]).ok();
-        while let Some((ticket, place)) = self.queue.hand_over(reserve) {
-            let mail = Mail::Place(SessionId::from_bits(ticket.slot), place);
-            let member = self.crew.member(ticket.worker.into());
+        while let Some((ticket, slot)) = self.queue.serve(reserve) {
+            let mail = Mail::Slot(SessionId::from_bits(ticket.slot), slot);
+            let handle = self.workers.worker(ticket.worker.into());
             // A worker that is over gives the place back by dropping it.
-            drop(member.map(|member| member.mailbox.send(mail)));
+            drop(handle.map(|handle| handle.mailbox.send(mail)));
         }
     }
 
@@ -88,7 +88,7 @@ impl Shared {
 
     /// Sessions that settings and descriptors allow.
     pub(crate) fn session_limit(&self) -> u64 {
-        let set = self.live.load().admission.limits().connections;
+        let set = self.rules.load().admission.limits().connections;
         set.map_or(self.budget.sessions, |most| {
             self.budget.sessions.min(most.get().into())
         })
@@ -96,15 +96,15 @@ impl Shared {
 
     /// What metrics and telemetry are made of.
     pub(crate) fn view(&self) -> ProcessView<'_> {
-        let live = self.live.load();
+        let rules = self.rules.load();
         ProcessView {
             uptime: self.uptime(),
             draining: self.is_draining(),
             counters: &self.counters,
             pool: &self.pool,
             session_limit: self.session_limit(),
-            worker_sessions: self.crew.loads().collect(),
-            refused: Refusal::ALL.map(|refusal| live.admission.refused(refusal)),
+            worker_sessions: self.workers.loads().collect(),
+            refused: Refusal::ALL.map(|refusal| rules.admission.refused(refusal)),
             queued: self.queue.len(),
             queue_limit: self.queue.most(),
             access_log: self
@@ -128,14 +128,14 @@ impl Shared {
         Self {
             pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
             counters: Arc::new(Counters::default()),
-            crew: Crew::new(1).expect("descriptors for one worker"),
-            live: ArcSwap::from_pointee(Live::new(&config, None)),
+            workers: WorkerRegistry::new(1).expect("descriptors for one worker"),
+            rules: ArcSwap::from_pointee(RuntimeRules::new(&config, None)),
             queue: SharedQueue::new(config.queue.length),
             access_log: None,
             frontend: config.listen.to_string(),
             relay: RelaySwitch::default(),
             local_ports: LocalPorts::of_system(),
-            last_resort_gate: LogGate::default(),
+            last_resort_limiter: LogLimiter::default(),
             budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,
             stop: CancellationToken::new(),

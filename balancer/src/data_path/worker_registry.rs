@@ -16,84 +16,84 @@ const SLACK: usize = 2;
 
 /// All workers of a balancer.
 #[derive(Debug)]
-pub(crate) struct Crew {
-    members: Vec<Member>,
+pub(crate) struct WorkerRegistry {
+    workers: Vec<WorkerHandle>,
 }
 
 /// One worker.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct WorkerHandle {
     pub(crate) mailbox: Mailbox,
     load: AtomicUsize,
 }
 
-impl Member {
+impl WorkerHandle {
     /// Lets the others know how many sessions it has.
     pub(crate) fn set_load(&self, sessions: usize) {
         self.load.store(sessions, Relaxed);
     }
 }
 
-impl Crew {
+impl WorkerRegistry {
     /// # Errors
     /// No descriptors for so many.
     pub(crate) fn new(count: usize) -> Result<Self> {
-        let member = |_| {
-            Ok(Member {
+        let worker = |_| {
+            Ok(WorkerHandle {
                 mailbox: Mailbox::new()?,
                 load: AtomicUsize::new(0),
             })
         };
         Ok(Self {
-            members: (0..count).map(member).collect::<Result<_>>()?,
+            workers: (0..count).map(worker).collect::<Result<_>>()?,
         })
     }
 
-    pub(crate) fn member(&self, worker: usize) -> Option<&Member> {
-        self.members.get(worker)
+    pub(crate) fn worker(&self, worker: usize) -> Option<&WorkerHandle> {
+        self.workers.get(worker)
     }
 
     /// How many sessions each of them has.
     pub(crate) fn loads(&self) -> impl Iterator<Item = usize> {
-        self.members.iter().map(|member| member.load.load(Relaxed))
+        self.workers.iter().map(|worker| worker.load.load(Relaxed))
     }
 
-    pub(crate) fn members(&self) -> &[Member] {
-        &self.members
+    pub(crate) fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
     }
 
     /// Ends them all, each after its sessions.
     pub(crate) fn stop(&self) {
-        for member in &self.members {
+        for worker in &self.workers {
             // A worker that is over has stopped.
-            let _ = member.mailbox.send(Mail::Stop);
+            let _ = worker.mailbox.send(Mail::Stop);
         }
     }
 
     /// Hands a client of worker `from`, which has so many sessions, to the one whose `turn` it is, if that one has
     /// clearly fewer. Gives it back otherwise.
-    pub(crate) fn deal(
+    pub(crate) fn hand_off(
         &self,
         from: usize,
         load: usize,
-        turn: usize,
+        sequence: usize,
         client: (OwnedFd, SocketAddr),
     ) -> Option<(OwnedFd, SocketAddr)> {
-        let others = self.members.len().saturating_sub(1);
+        let others = self.workers.len().saturating_sub(1);
         if others == 0 {
             return Some(client);
         }
-        let other = (from + 1 + turn % others) % self.members.len();
-        let Some(member) = self.members.get(other) else {
+        let other = (from + 1 + sequence % others) % self.workers.len();
+        let Some(worker) = self.workers.get(other) else {
             return Some(client);
         };
-        let theirs = member.load.load(Relaxed);
+        let theirs = worker.load.load(Relaxed);
         if load < theirs + SLACK + theirs / 8 {
             return Some(client);
         }
         // Counted at once, so that the next client finds it so.
-        member.load.fetch_add(1, Relaxed);
-        match member.mailbox.send(Mail::Client(client.0, client.1)) {
+        worker.load.fetch_add(1, Relaxed);
+        match worker.mailbox.send(Mail::Client(client.0, client.1)) {
             Ok(()) => None,
             Err(Mail::Client(socket, address)) => Some((socket, address)),
             Err(_) => None,
@@ -115,23 +115,28 @@ mod tests {
 
     #[test]
     fn a_client_goes_to_a_worker_that_has_clearly_fewer() {
-        let crew = Crew::new(3).unwrap();
-        assert!(crew.deal(0, 1, 0, client()).is_some());
-        assert!(crew.deal(0, 2, 0, client()).is_none());
-        assert_eq!(crew.members[1].mailbox.receive().len(), 1);
+        let registry = WorkerRegistry::new(3).unwrap();
+        assert!(registry.hand_off(0, 1, 0, client()).is_some());
+        assert!(registry.hand_off(0, 2, 0, client()).is_none());
+        assert_eq!(registry.workers[1].mailbox.receive().len(), 1);
         // That one has it now.
-        assert!(crew.deal(0, 2, 0, client()).is_some());
+        assert!(registry.hand_off(0, 2, 0, client()).is_some());
         // The next in turn has none.
-        assert!(crew.deal(0, 2, 1, client()).is_none());
-        assert_eq!(crew.members[2].mailbox.receive().len(), 1);
-        assert!(crew.members[0].mailbox.receive().is_empty());
+        assert!(registry.hand_off(0, 2, 1, client()).is_none());
+        assert_eq!(registry.workers[2].mailbox.receive().len(), 1);
+        assert!(registry.workers[0].mailbox.receive().is_empty());
     }
 
     #[test]
     fn nobody_to_deal_to() {
-        assert!(Crew::new(1).unwrap().deal(0, 100, 0, client()).is_some());
-        let crew = Crew::new(2).unwrap();
-        drop(crew.members[1].mailbox.close());
-        assert!(crew.deal(0, 100, 0, client()).is_some());
+        assert!(
+            WorkerRegistry::new(1)
+                .unwrap()
+                .hand_off(0, 100, 0, client())
+                .is_some()
+        );
+        let registry = WorkerRegistry::new(2).unwrap();
+        drop(registry.workers[1].mailbox.close());
+        assert!(registry.hand_off(0, 100, 0, client()).is_some());
     }
 }

@@ -119,7 +119,7 @@ async fn check_in_time(
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.
             Err(failure) if failure.side() == Side::Internal => {
-                warn!(backend = backend.name(), %failure, "check not possible");
+                warn!(backend = backend.name(), %failure, "check could not run");
                 Pace::Normal
             }
             _ => pool.observe_check(&backend, CheckReport::new(outcome, now - began), now),

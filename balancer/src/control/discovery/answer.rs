@@ -7,7 +7,7 @@ use crate::config::{Group, Question};
 use crate::core::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
 /// The most members that a group has: an answer that names more is cut.
-pub(super) const MOST_MEMBERS: usize = 1000;
+pub(super) const MAX_ENDPOINTS: usize = 1000;
 
 /// A server that an answer names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +45,10 @@ pub enum AskError {
     #[error("no DNS server answered in time")]
     Timeout,
     /// A server could not or would not answer.
-    #[error("DNS server said {0}")]
+    #[error("DNS server answered {0}")]
     Refused(String),
     /// It is not known which server to ask.
-    #[error("no DNS server is known: {0}")]
+    #[error("no DNS server is configured: {0}")]
     NoServer(String),
     /// Anything else on the way.
     #[error("{0}")]
@@ -57,7 +57,7 @@ pub enum AskError {
 
 impl Answer {
     /// The servers that can be connected to, each once, in an order that does not depend on the order in the answer;
-    /// never more than [`MOST_MEMBERS`].
+    /// never more than [`MAX_ENDPOINTS`].
     #[must_use]
     pub(super) fn usable(&self) -> Vec<Found> {
         let mut found = self.found.clone();
@@ -71,7 +71,7 @@ impl Answer {
         });
         found.dedup_by_key(|found| found.address);
         found.sort_by_key(|found| (found.service.map(|service| service.priority), found.address));
-        found.truncate(MOST_MEMBERS);
+        found.truncate(MAX_ENDPOINTS);
         found
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
             },
         };
         BackendSpec {
-            name: member_name(group, found.address),
+            name: endpoint_name(group, found.address),
             address: found.address,
             attributes,
         }
@@ -123,7 +123,7 @@ fn scaled(weight: u16, heaviest: u16) -> u32 {
 
 /// `files-10-0-0-7`, `files-fd00--7`; with the port where members may differ in it: the same for an address, whoever
 /// else is there.
-fn member_name(group: &Group, address: SocketAddr) -> String {
+fn endpoint_name(group: &Group, address: SocketAddr) -> String {
     let ip = address.ip().to_string().replace([':', '.'], "-");
     match group.question {
         Question::Addresses { .. } => format!("{}-{ip}", group.name),
@@ -249,6 +249,6 @@ mod tests {
             address: (Ipv4Addr::from(0x0a00_0001 + n), 9).into(),
             service: None,
         });
-        assert_eq!(answer(found.collect()).usable().len(), MOST_MEMBERS);
+        assert_eq!(answer(found.collect()).usable().len(), MAX_ENDPOINTS);
     }
 }

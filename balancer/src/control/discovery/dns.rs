@@ -19,7 +19,7 @@ use hickory_resolver::{Resolver, TokioResolver};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::answer::{Answer, AskError, Found, MOST_MEMBERS, Service};
+use super::answer::{Answer, AskError, Found, MAX_ENDPOINTS, Service};
 use super::watch::Ask;
 use crate::config::Question;
 
@@ -133,7 +133,7 @@ impl Names {
             })
             .collect();
         services.sort_by_key(|service| service.priority);
-        services.truncate(MOST_MEMBERS);
+        services.truncate(MAX_ENDPOINTS);
         let mut answer = Answer {
             found: Vec::new(),
             ttl: records.ttl.unwrap_or_default(),
@@ -221,7 +221,7 @@ impl Names {
     /// As the system's resolver completes names: one that ends with a dot is complete; one with dots enough is tried
     /// as it is first, others last.
     fn completions(&self, name: &str) -> Result<Vec<Name>, AskError> {
-        let invalid = |_| AskError::Failed(format!("{name} is no name of DNS"));
+        let invalid = |_| AskError::Failed(format!("{name} is not a valid DNS name"));
         let given = Name::from_ascii(name).map_err(invalid)?;
         let mut complete = given.clone();
         complete.set_fqdn(true);

@@ -14,7 +14,7 @@ use crate::config::Rules;
 use crate::core::pool::Outcome;
 
 #[derive(Debug, Clone)]
-struct Member {
+struct Endpoint {
     found: Found,
     /// Since when answers do not name it.
     missing: Option<Instant>,
@@ -22,15 +22,15 @@ struct Member {
 
 /// The members of a group.
 #[derive(Debug, Clone)]
-pub(super) struct Members {
-    members: Vec<Member>,
+pub(super) struct Endpoints {
+    endpoints: Vec<Endpoint>,
     next: Instant,
     last: Option<Outcome>,
     named: Instant,
     ever_named: bool,
     failures: u32,
     /// Questions in a row that named nobody, for whatever reason: they space out.
-    vain: u32,
+    fruitless: u32,
     problem: Option<String>,
     outcomes: [u64; Outcome::ALL.len()],
 }
@@ -41,24 +41,24 @@ pub(super) struct Taken {
     /// What it was.
     pub(super) outcome: Outcome,
     /// Whether the outcome is another one than before.
-    pub(super) turned: bool,
+    pub(super) outcome_changed: bool,
     /// Whether the members, or their parts, are others now.
     pub(super) changed: bool,
     /// Whether these are the first servers that were named.
     pub(super) first: bool,
 }
 
-impl Members {
+impl Endpoints {
     /// Nobody yet; to be asked for at once.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            members: Vec::new(),
+            endpoints: Vec::new(),
             next: now,
             last: None,
             named: now,
             ever_named: false,
             failures: 0,
-            vain: 0,
+            fruitless: 0,
             problem: None,
             outcomes: [0; Outcome::ALL.len()],
         }
@@ -101,10 +101,10 @@ impl Members {
             Ok(_) if outcome == Outcome::Empty => Some("the name has no addresses".to_owned()),
             Ok(_) => None,
         };
-        let turned = self.last.replace(outcome) != Some(outcome);
+        let outcome_changed = self.last.replace(outcome) != Some(outcome);
         Taken {
             outcome,
-            turned,
+            outcome_changed,
             changed: self.found() != before,
             first,
         }
@@ -112,7 +112,10 @@ impl Members {
 
     /// The present members, in their order.
     pub(super) fn found(&self) -> Vec<Found> {
-        self.members.iter().map(|member| member.found).collect()
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.found)
+            .collect()
     }
 
     /// When to ask the next time.
@@ -141,27 +144,30 @@ impl Members {
     }
 
     fn merge(&mut self, found: Vec<Found>, outcome: Outcome, rules: &Rules, now: Instant) {
-        let mut merged: Vec<Member> = found
+        let mut merged: Vec<Endpoint> = found
             .into_iter()
-            .map(|found| Member {
+            .map(|found| Endpoint {
                 found,
                 missing: None,
             })
             .collect();
         if outcome != Outcome::Answered {
-            let named: Vec<_> = merged.iter().map(|member| member.found.address).collect();
-            let missing = self.members.drain(..).filter_map(|mut member| {
-                let since = *member.missing.get_or_insert(now);
-                let kept = !named.contains(&member.found.address) && now < since + rules.hold;
-                kept.then_some(member)
+            let named: Vec<_> = merged
+                .iter()
+                .map(|endpoint| endpoint.found.address)
+                .collect();
+            let missing = self.endpoints.drain(..).filter_map(|mut endpoint| {
+                let since = *endpoint.missing.get_or_insert(now);
+                let kept = !named.contains(&endpoint.found.address) && now < since + rules.hold;
+                kept.then_some(endpoint)
             });
             merged.extend(missing);
-            merged.sort_by_key(|member| {
-                let found = member.found;
+            merged.sort_by_key(|endpoint| {
+                let found = endpoint.found;
                 (found.service.map(|service| service.priority), found.address)
             });
         }
-        self.members = merged;
+        self.endpoints = merged;
     }
 
     fn count(&mut self, outcome: Outcome, now: Instant) {
@@ -173,9 +179,9 @@ impl Members {
             _ => 0,
         };
         match outcome {
-            Outcome::Failed | Outcome::Empty => self.vain = self.vain.saturating_add(1),
+            Outcome::Failed | Outcome::Empty => self.fruitless = self.fruitless.saturating_add(1),
             Outcome::Answered | Outcome::Partial => {
-                self.vain = 0;
+                self.fruitless = 0;
                 self.named = now;
                 self.ever_named = true;
             }
@@ -188,7 +194,7 @@ impl Members {
             Outcome::Answered => ttl,
             Outcome::Partial => rules.min_interval,
             Outcome::Empty | Outcome::Failed => {
-                let doublings = self.vain.saturating_sub(1).min(20);
+                let doublings = self.fruitless.saturating_sub(1).min(20);
                 rules.min_interval.saturating_mul(1 << doublings)
             }
         };
@@ -197,7 +203,10 @@ impl Members {
 
     /// When the first of those who are missing has been so for long enough.
     fn hold_ends(&self, rules: &Rules) -> Option<Instant> {
-        let since = self.members.iter().filter_map(|member| member.missing);
+        let since = self
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.missing);
         since.min().map(|since| since + rules.hold)
     }
 }

@@ -127,7 +127,7 @@ impl FakeWorker {
         let until = self.start + Duration::from_millis(milliseconds);
         while Instant::now() < until {
             let shared = Arc::clone(&self.shared);
-            for mail in shared.crew.members()[0].mailbox.receive() {
+            for mail in shared.workers.workers()[0].mailbox.receive() {
                 match mail {
                     Mail::List(of, answer) => {
                         assert_eq!(of, Some(self.backend.id()));

@@ -20,7 +20,7 @@ mod successor;
 
 pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
-pub(crate) use manifest::Letter;
+pub(crate) use manifest::Manifest;
 pub use manifest::VARIABLE;
-pub(crate) use successor::{Heirlooms, Successor};
+pub(crate) use successor::{InheritedSockets, Successor};
 pub use successor::{Program, RestartError};

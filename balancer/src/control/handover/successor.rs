@@ -14,12 +14,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::manifest::{Heirloom, Letter, READY, VARIABLE};
+use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::systemd::PERSONAL_VARIABLES;
 
 /// The most of an answer that is read, in bytes.
-const MOST_ANSWER: u64 = 16 << 10;
+const MAX_ANSWER: u64 = 16 << 10;
 
 /// What a successor is started by.
 #[derive(Debug, Clone)]
@@ -51,10 +51,10 @@ pub enum RestartError {
     #[error("the balancer is draining")]
     Draining,
     /// Nobody has said which program this is.
-    #[error("it is not known which program to start")]
+    #[error("cannot tell which program to start")]
     NoProgram,
     /// No descriptor, or no such program.
-    #[error("the new process cannot be started: {0}")]
+    #[error("cannot start the new process: {0}")]
     Start(#[from] io::Error),
     /// It gave up, and said this.
     #[error("the new process gave up: {0}")]
@@ -65,7 +65,7 @@ pub enum RestartError {
 }
 
 /// What a successor gets.
-pub(crate) struct Heirlooms {
+pub(crate) struct InheritedSockets {
     pub(crate) listen: TcpListener,
     pub(crate) admin: AdminListener,
     /// Whether they came from the service manager.
@@ -82,27 +82,27 @@ impl Successor {
     /// its answer.
     pub(crate) fn start(
         program: &Program,
-        heirlooms: &Heirlooms,
-        letter: impl FnOnce(Heirloom, Heirloom, i32) -> Letter,
+        sockets: &InheritedSockets,
+        manifest: impl FnOnce(InheritedSocket, InheritedSocket, i32) -> Manifest,
     ) -> io::Result<(Self, File)> {
         let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
         // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
         let keep = |socket: &dyn AsFd| dup(socket.as_fd());
-        let (listen, admin) = (keep(&heirlooms.listen)?, keep(&heirlooms.admin)?);
+        let (listen, admin) = (keep(&sockets.listen)?, keep(&sockets.admin)?);
         let ready: OwnedFd = keep(&ready)?;
-        let heirloom = |socket: &OwnedFd, managed| Heirloom {
+        let socket = |socket: &OwnedFd, managed| InheritedSocket {
             fd: socket.as_raw_fd(),
             managed,
         };
-        let letter = letter(
-            heirloom(&listen, heirlooms.managed.0),
-            heirloom(&admin, heirlooms.managed.1),
+        let manifest = manifest(
+            socket(&listen, sockets.managed.0),
+            socket(&admin, sockets.managed.1),
             ready.as_raw_fd(),
         );
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
-            .env(VARIABLE, letter.to_text())
+            .env(VARIABLE, manifest.to_text())
             .stdin(Stdio::null());
         for name in PERSONAL_VARIABLES {
             command.env_remove(name);
@@ -119,7 +119,7 @@ impl Successor {
     ) -> Result<u32, RestartError> {
         let read = spawn_blocking(move || {
             let mut text = String::new();
-            let mut lines = BufReader::new(answer.take(MOST_ANSWER));
+            let mut lines = BufReader::new(answer.take(MAX_ANSWER));
             // What cannot be read says as little as an end without a word.
             while text != READY && lines.read_line(&mut text).is_ok_and(|count| count > 0) {}
             text

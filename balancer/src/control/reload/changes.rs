@@ -99,9 +99,9 @@ pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
         instance: started.instance,
         log: started.log,
         log_format: started.log_format,
-        operations: crate::config::OperationRules {
-            pid_file: started.operations.pid_file,
-            ..asked.operations
+        lifecycle: crate::config::LifecycleRules {
+            pid_file: started.lifecycle.pid_file,
+            ..asked.lifecycle
         },
         ..asked.clone()
     }
@@ -138,7 +138,7 @@ mod tests {
         asked.access_log.target = None;
         asked.instance = Some("x".to_owned());
         asked.log = "warn".to_owned();
-        asked.operations.pid_file = Some("/p".into());
+        asked.lifecycle.pid_file = Some("/p".into());
         asked.timeouts.idle = Duration::from_secs(7);
         asked.balance = Policy::Maglev;
         asked.relay = RelayMode::Copy;

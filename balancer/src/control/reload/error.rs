@@ -14,7 +14,7 @@ pub enum ReloadError {
     #[error("the balancer is draining")]
     Draining,
     /// There is nothing that could be read again.
-    #[error("this balancer was started without settings that can be read again")]
+    #[error("this balancer was started without settings that can be reloaded")]
     NoSource,
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActivationError {
     /// Not a number.
-    #[error("LISTEN_FDS = {0:?}: a number of sockets")]
+    #[error("LISTEN_FDS = {0:?}: expected a number of sockets")]
     Count(String),
     /// Which is which is not clear.
     #[error(

@@ -23,7 +23,7 @@ pub struct Manager {
     /// The longest silence.
     watchdog: Option<Duration>,
     /// Whether the latest message did not arrive: the first of a row is a line in the log.
-    deaf: AtomicBool,
+    unreachable: AtomicBool,
 }
 
 impl Manager {
@@ -48,7 +48,7 @@ impl Manager {
         Ok(Self {
             socket: Some((socket, address)),
             watchdog: silence.map(Duration::from_micros),
-            deaf: AtomicBool::new(false),
+            unreachable: AtomicBool::new(false),
         })
     }
 
@@ -99,9 +99,9 @@ impl Manager {
             return;
         };
         let sent = socket.send_to_addr(message.as_bytes(), address);
-        let was_deaf = self.deaf.swap(sent.is_err(), Relaxed);
-        if let (Err(error), false) = (sent, was_deaf) {
-            warn!(%error, "the service manager cannot be told");
+        let was_unreachable = self.unreachable.swap(sent.is_err(), Relaxed);
+        if let (Err(error), false) = (sent, was_unreachable) {
+            warn!(%error, "cannot notify the service manager");
         }
     }
 }

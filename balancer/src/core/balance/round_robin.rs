@@ -1,6 +1,6 @@
 //! Round robin: every backend in turn, as often as its weight says.
 
-use super::{Candidates, Cursor, Turns};
+use super::{Candidates, Cursor, WeightedSchedule};
 
 /// How many turns may pass to somebody else, for each candidate, before the rest is asked in order. Only a round with
 /// very uneven weights is longer.
@@ -8,7 +8,7 @@ const TURNS_EACH: usize = 4;
 
 /// Takes the next turn; a candidate that is not open passes its turn to the next one that is.
 pub(super) fn choose<C: Candidates>(
-    turns: &Turns,
+    turns: &WeightedSchedule,
     candidates: &C,
     cursor: &Cursor,
 ) -> Option<usize> {
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     fn served(weights: &[u32], closed: &[usize], sessions: usize, start: u64) -> Vec<u64> {
-        let (table, turns) = (Table::of(weights), Turns::new(weights));
+        let (table, turns) = (Table::of(weights), WeightedSchedule::new(weights));
         closed.iter().for_each(|&index| table.close(index));
         let cursor = Cursor::starting_at(start);
         for _ in 0..sessions {
@@ -63,7 +63,7 @@ mod tests {
         #[test]
         fn exact_from_any_start(start: u64, weights in prop::collection::vec(1u32..9, 1..9), rounds in 1usize..9) {
             let start = start / 2;
-            let turns = Turns::new(&weights);
+            let turns = WeightedSchedule::new(&weights);
             let served = served(&weights, &[], rounds * turns.len(), start);
             let unit = turns.len() as u64;
             let sum: u32 = weights.iter().sum();

@@ -1,12 +1,12 @@
 //! Power of two choices: two at random by weight, and of these the less loaded one (Mitzenmacher 2001). Nearly as even
-//! as least connections, at the cost of two looks, and without everybody running to the same backend at once.
+//! as least connections at the cost of two lookups, and without all balancers sending to the same backend at once.
 
 use super::least_connections::{self, Load};
-use super::{Candidates, Cursor, Turns};
+use super::{Candidates, Cursor, WeightedSchedule};
 
 /// Draws two from the round, where everybody stands by weight. Where neither is open all are looked at.
 pub(super) fn choose<C: Candidates>(
-    turns: &Turns,
+    turns: &WeightedSchedule,
     candidates: &C,
     cursor: &Cursor,
 ) -> Option<usize> {
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn sessions_that_stay_are_spread_by_weight() {
         let weights = [1, 2, 3, 4];
-        let (table, turns) = (Table::of(&weights), Turns::new(&weights));
+        let (table, turns) = (Table::of(&weights), WeightedSchedule::new(&weights));
         let cursor = Cursor::starting_at(11);
         for _ in 0..10_000 {
             choose(&turns, &table, &cursor).unwrap();
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn of_two_always_the_less_loaded() {
-        let (table, turns) = (Table::of(&[1, 1]), Turns::new(&[1, 1]));
+        let (table, turns) = (Table::of(&[1, 1]), WeightedSchedule::new(&[1, 1]));
         table.set_active(0, 5);
         let cursor = Cursor::starting_at(3);
         let chosen: Vec<_> = (0..4)

@@ -203,8 +203,8 @@ fn sessions_that_cannot_connect_eject_a_backend() {
     assert_eq!(
         told[2..],
         [
-            "3 sessions could not connect: connection refused; out for 5s",
-            "5s out of service are over"
+            "3 sessions could not connect: connection refused; ejected for 5s",
+            "ejection of 5s ended"
         ]
     );
     assert_eq!(bad.transitions()[&(State::Ejected, "connects-failed")], 1);
@@ -291,7 +291,10 @@ fn who_has_left_is_there_until_its_last_session_has_ended() {
     assert_eq!(pool.leaving().len(), 2);
     drop(late);
     assert_eq!(a.report().state, State::Leaving);
-    assert_eq!(a.report().reason.to_string(), "not named any more");
+    assert_eq!(
+        a.report().reason.to_string(),
+        "no longer in the settings or in DNS"
+    );
     assert_eq!(a.transitions()[&(State::Leaving, "not-named")], 1);
     assert_eq!(
         pool.transitions().last().unwrap().transition.from,

@@ -49,7 +49,7 @@ pub(crate) enum Early<'a> {
     clippy::struct_excessive_bools,
     reason = "facts about a socket, each on its own"
 )]
-pub(crate) struct Wire {
+pub(crate) struct SessionSocket {
     socket: OwnedFd,
     readable: bool,
     writable: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Wire {
     used: bool,
 }
 
-impl Wire {
+impl SessionSocket {
     /// A socket accepted from our listener, whose options it has.
     pub(crate) fn accepted(socket: OwnedFd) -> Self {
         Self {
@@ -246,7 +246,7 @@ impl Wire {
     }
 }
 
-impl AsFd for Wire {
+impl AsFd for SessionSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

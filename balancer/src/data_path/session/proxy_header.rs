@@ -5,24 +5,24 @@ use std::net::SocketAddr;
 use netsocket_proxy_protocol::{Command, Error, Header, Parsed, parse};
 use tokio::time::Instant;
 
-use crate::data_path::relay::{Early, Wire};
+use crate::data_path::relay::{Early, SessionSocket};
 
 /// A header on its way.
-pub(super) struct Introduction {
+pub(super) struct ProxyHeader {
     received: Vec<u8>,
     since: Instant,
 }
 
 /// What the peer has said so far.
-pub(super) enum Heard {
+pub(super) enum HeaderProgress {
     /// Not enough.
-    Nothing,
+    Incomplete,
     /// Nothing more will come.
-    Gone,
+    Closed,
     /// Something else.
-    Wrong(Error),
+    Invalid(Error),
     /// All of it.
-    Client {
+    Complete {
         /// The real client; `None` where the peer speaks for itself.
         address: Option<SocketAddr>,
         /// Where that one connected to.
@@ -32,7 +32,7 @@ pub(super) enum Heard {
     },
 }
 
-impl Introduction {
+impl ProxyHeader {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             received: Vec::new(),
@@ -45,26 +45,26 @@ impl Introduction {
     }
 
     /// Takes in what has come.
-    pub(super) fn listen(&mut self, client: &mut Wire, buffer: &mut [u8]) -> Heard {
+    pub(super) fn read(&mut self, client: &mut SessionSocket, buffer: &mut [u8]) -> HeaderProgress {
         loop {
             match client.read_some(buffer) {
-                Early::Nothing => return Heard::Nothing,
-                Early::Gone => return Heard::Gone,
+                Early::Nothing => return HeaderProgress::Incomplete,
+                Early::Gone => return HeaderProgress::Closed,
                 Early::Bytes(bytes) => self.received.extend_from_slice(bytes),
             }
             match parse(&self.received) {
                 // There may be more, or the end.
                 Ok(Parsed::Incomplete { .. }) => {}
-                Err(error) => return Heard::Wrong(error),
-                Ok(Parsed::Header(header)) => return self.heard(&header),
+                Err(error) => return HeaderProgress::Invalid(error),
+                Ok(Parsed::Header(header)) => return self.complete(&header),
             }
         }
     }
 
-    fn heard(&self, header: &Header<'_>) -> Heard {
+    fn complete(&self, header: &Header<'_>) -> HeaderProgress {
         let local = header.command == Command::Local;
         let rest = self.received.get(header.len..);
-        Heard::Client {
+        HeaderProgress::Complete {
             address: header.source().filter(|_| !local),
             destination: header.destination().filter(|_| !local),
             early: rest.unwrap_or_default().to_vec(),

@@ -4,7 +4,7 @@ use super::date::Zone;
 use super::selection::Selection;
 
 /// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
-pub(crate) const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
+pub(crate) const DEFAULT_BUFFER_CAPACITY: usize = 1 << 20;
 
 /// The form of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +37,7 @@ pub struct Options {
     /// The clock of dates in text.
     pub zone: Zone,
     /// Bytes that one worker may leave before it drops lines.
-    pub lane_capacity: usize,
+    pub buffer_capacity: usize,
 }
 
 impl Default for Options {
@@ -47,7 +47,7 @@ impl Default for Options {
             format: Format::default(),
             selection: Selection::default(),
             zone: Zone::default(),
-            lane_capacity: DEFAULT_LANE_CAPACITY,
+            buffer_capacity: DEFAULT_BUFFER_CAPACITY,
         }
     }
 }

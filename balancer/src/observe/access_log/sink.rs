@@ -19,7 +19,7 @@ pub trait Sink: Send {
 
 /// Lines that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{lost} lines of the access log are lost: {error}")]
+#[error("{lost} access log lines lost: {error}")]
 pub struct WriteFailure {
     /// How many.
     pub lost: u64,

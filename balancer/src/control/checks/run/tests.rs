@@ -153,7 +153,7 @@ async fn http_by_its_status() {
         host: Some("h".into()),
         statuses: "204".parse().unwrap(),
     };
-    let length = http::request("/up", Some("h"), ([0, 0, 0, 0], 1).into()).len();
+    let length = http_request("/up", Some("h"), ([0, 0, 0, 0], 1).into()).len();
     for (line, result) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", Ok(())),
         (

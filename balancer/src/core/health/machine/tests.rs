@@ -172,16 +172,16 @@ fn an_ejection_ends_by_itself_and_the_next_one_is_longer() {
         watched.pass_time(1);
         assert_eq!(
             watched.tick(),
-            Some((State::Up, format!("{time}s out of service are over")))
+            Some((State::Up, format!("ejection of {time}s ended")))
         );
     }
     // Two of four are forgiven.
     watched.pass_time(125);
-    assert!(watched.eject().unwrap().1.ends_with("out for 12s"));
+    assert!(watched.eject().unwrap().1.ends_with("ejected for 12s"));
     watched.pass_time(12);
     watched.tick();
     watched.pass_time(10 * 60);
-    assert!(watched.eject().unwrap().1.ends_with("out for 5s"));
+    assert!(watched.eject().unwrap().1.ends_with("ejected for 5s"));
 }
 
 #[test]
