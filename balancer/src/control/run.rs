@@ -1,5 +1,4 @@
-//! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
-//! what each of them does.
+//! Runs the balancer: the order in which its parts start and stop. Does not own what each part does.
 
 use std::future::Future;
 use std::io;
@@ -44,18 +43,16 @@ const FIRST_SEARCH: Duration = Duration::from_secs(5);
 /// Between two lines about the sessions that are left in a drain.
 const TELL_LEFT: Duration = Duration::from_secs(10);
 
-/// What a balancer has to tell when it is over.
+/// The summary of a balancer that has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// Sessions since the start.
     pub sessions: u64,
-    /// Those that were ended at the drain deadline.
+    /// Sessions closed at the drain deadline.
     pub killed: u64,
 }
 
-/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
-/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
-/// dropped the workers drain by themselves.
+/// Serves until `shutdown`, or until a new process has taken over; then drains. See [`crate::run()`].
 ///
 /// `serve_admin` is the admin HTTP, which this module does not know: it serves until the token that it is given.
 ///

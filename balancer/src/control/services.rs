@@ -1,5 +1,5 @@
-//! The control side of a running balancer: checks, discovery, telemetry, the admin HTTP, signs of life for the service manager. All
-//! of it lives on the runtime that polls [`crate::run()`].
+//! The background services of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
+//! notifications. They run on the runtime that polls [`crate::run()`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
 
-/// How far back the embedded history goes.
+/// Length of the embedded telemetry history.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
 /// For the last telemetry records to reach Kafka when the balancer stops.

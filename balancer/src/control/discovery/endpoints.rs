@@ -1,9 +1,9 @@
-//! Who is a member of a group after an answer, and when to ask again. Knows no clock and no network.
+//! The servers of a group after an answer, and when to query again. No clock and no network.
 //!
-//! - Whom a whole answer does not name leaves at once.
-//! - An answer that names nobody, or that lacks a part, takes nobody away at first: who is missing leaves when that
-//!   has lasted for [`Rules::hold`].
-//! - No answer changes nothing, however long it lasts.
+//! - A server that a complete answer does not contain is removed immediately.
+//! - An empty or incomplete answer removes nothing at first: a missing server is removed when it has been missing for
+//!   [`Rules::hold`].
+//! - A failed query changes nothing, however long it lasts.
 
 use std::time::Duration;
 
