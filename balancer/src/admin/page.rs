@@ -1,5 +1,5 @@
-//! The status page. The server fills in the first view, so that it can be read without scripts; the page's own script
-//! then keeps it up to date from the events. Style and script stand in the page, under a nonce of its own.
+//! The status page. The server renders the first view, so that it can be read without JavaScript; the script of the page
+//! then keeps it up to date from the events. Style and script are inline, under a nonce.
 
 use std::fmt::Write as _;
 use std::io;

@@ -1,7 +1,7 @@
-//! The socket of the admin HTTP: of the network, or a file that whoever may open it may change things through.
+//! The listening socket of the admin HTTP: a TCP address, or a unix socket whose file mode decides who may change things.
 //!
-//! A file is there from the start to the end of whoever listens. What a process that was killed has left is replaced,
-//! but only where nobody listens there; and at the end it is removed, unless a successor listens by then.
+//! The file of a unix socket exists as long as a process listens on it. One left by a killed process is replaced, but only
+//! if nothing listens on it. At the end the file is removed, unless a new process listens on it by then.
 
 use std::fs::{self, Permissions};
 use std::future::pending;
@@ -43,7 +43,7 @@ pub(crate) enum AdminAcceptor {
     Unix(ClosableListener<tokio::net::UnixListener>),
 }
 
-/// A listener that lets nobody in any more once it is told so: a successor takes whoever knocks then.
+/// A listener that stops accepting once it is closed; connections after that go to the new process.
 pub(crate) struct ClosableListener<L> {
     listener: L,
     closed: CancellationToken,
@@ -99,7 +99,7 @@ impl AdminListener {
         }
     }
 
-    /// Makes one that somebody else has bound ours. The file of a unix socket stays as it is.
+    /// Adopts a socket bound by another process. The file of a unix socket stays as it is.
     pub(crate) fn adopt(self) -> io::Result<Self> {
         match self {
             Self::Tcp(listener) => adopt(listener, ListenOptions::default()).map(Self::Tcp),
@@ -178,13 +178,13 @@ fn clear(path: &Path) -> io::Result<()> {
 
 /// Whether the process that listened there is gone. In doubt it is not.
 fn is_deserted(path: &Path) -> bool {
-    let knock = || {
+    let connect = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // A full queue is somebody's.
         socket.set_nonblocking(true)?;
         socket.connect(&SockAddr::unix(path)?)
     };
-    knock().is_err_and(|error: io::Error| error.kind() == ErrorKind::ConnectionRefused)
+    connect().is_err_and(|error: io::Error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// The file of a socket on which this process listens. When this is dropped, after the socket itself, the file goes,

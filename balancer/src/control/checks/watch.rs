@@ -1,5 +1,5 @@
-//! The tasks that keep watch over the backends of a pool: one that checks each of them, and one that looks at what
-//! sessions have met and at what is due.
+//! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
+//! report and what is due.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,8 +66,8 @@ fn follow(
     while tasks.try_join_next().is_some() {}
 }
 
-/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Who asks
-/// too early turns clients away.
+/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Serving
+/// too early would turn clients away.
 pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
     let found = || {
         let reports = pool.groups();

@@ -78,7 +78,7 @@ pub(crate) struct Successor {
 }
 
 impl Successor {
-    /// Starts `program` with the sockets and the rest of `letter`, whose numbers are filled in here; and the pipe for
+    /// Starts `program` with the sockets and the rest of `manifest`, whose descriptor numbers are filled in here; and the pipe for
     /// its answer.
     pub(crate) fn start(
         program: &Program,
