@@ -78,10 +78,10 @@ pub(super) async fn guard(
     }
 }
 
-/// `/api/v1/whoami`: whether whoever asks may change something, in the same way.
+/// `/api/v1/whoami`: whether the client may change something, by the same rules.
 #[derive(Debug, Serialize)]
 struct WhoAmI {
-    /// Its address; or who it is by the unix socket.
+    /// Its address, or its user on the unix socket.
     peer: String,
     changes: bool,
     /// Why not.

@@ -38,7 +38,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
     (headers, render(status, sessions, &nonce)).into_response()
 }
 
-/// The page loads nothing from anywhere, talks to this server only, and is nobody's frame.
+/// The page loads nothing from elsewhere, talks to this server only, and cannot be framed.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \

@@ -213,7 +213,10 @@ mod tests {
             let said = load(wrong, None).unwrap_err();
             assert!(said.starts_with(told), "{said}");
             let last = said.lines().last().unwrap();
-            assert!(last.starts_with("--admin: gives the address without the settings: "), "{said}");
+            assert!(
+                last.starts_with("--admin: gives the address without the settings: "),
+                "{said}"
+            );
             // Unless somebody else says it.
             let known = load(wrong, Some("unix:/x")).unwrap();
             assert_eq!(known.address.to_string(), "unix:/x");

@@ -27,7 +27,7 @@ use crate::data_path::listener::{BACKLOG, adopt, listen};
 
 /// The user of the process and its group.
 const MODE: u32 = 0o660;
-/// A peer of the network that takes nothing of what it is sent for so long is cut off.
+/// A TCP client that reads nothing of what it is sent for this long is cut off.
 const STALLED: Duration = Duration::from_secs(30);
 
 /// A listening socket for the admin HTTP.
@@ -63,8 +63,8 @@ impl Listener for ClosableListener<tokio::net::TcpListener> {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
-    /// Whoever takes nothing for long is cut off: without that a reader of events that stalls would only cost more. By a
-    /// unix socket nobody is too far away to be asked.
+    /// A client that reads nothing for long is cut off: a stalled reader of events only costs memory. A client on a unix
+    /// socket is on this machine and needs no such limit.
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         let (socket, peer) = self.enter().await;
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
@@ -91,7 +91,7 @@ impl Listener for ClosableListener<tokio::net::UnixListener> {
 }
 
 impl AdminListener {
-    /// Listens at `address`. A file there of which nobody takes connections any more is replaced.
+    /// Listens at `address`. A socket file that nothing listens on any more is replaced.
     pub(crate) fn bind(address: &AdminAddress) -> io::Result<Self> {
         match address {
             AdminAddress::Tcp(address) => listen(*address, ListenOptions::default()).map(Self::Tcp),

@@ -144,7 +144,7 @@ fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError>
     })
 }
 
-/// What operators have said of backends to the old process holds for the new one.
+/// Applies the admin states that operators set in the old process.
 fn inherit_states(startup: &Startup) {
     let Some(predecessor) = &startup.origin.predecessor else {
         return;
@@ -159,7 +159,7 @@ fn inherit_states(startup: &Startup) {
     }
 }
 
-/// Until it is known who can serve the clients that are waiting. One check is enough, and has its time limit.
+/// Waits until it is known which backends can serve the clients that are waiting already. One check of each is enough.
 async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
     let groups = startup.config.groups.len();
     let search = if groups == 0 {
@@ -178,7 +178,7 @@ async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
     }
 }
 
-/// Lets the world know that clients are served here from now on.
+/// Announces that this process serves clients from now on.
 fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) {
     if let Some(pid_file) = pid_file {
         pid_file.publish();
@@ -193,7 +193,7 @@ fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) 
     }
 }
 
-/// Waits until every worker is over, and tells from time to time what is left. How many sessions were ended.
+/// Waits until every worker has ended, and logs the remaining sessions from time to time. Returns how many were closed.
 async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
     let mut killed = 0;
     let ends = async {
@@ -222,7 +222,7 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
-/// Has the last lines written, within a bound.
+/// Writes the last lines, within a time limit.
 async fn close_access_log(shared: Arc<Shared>) {
     let close = move || {
         let log = shared.access_log.as_ref();
@@ -250,7 +250,7 @@ fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
     log.map(Some).map_err(failed)
 }
 
-/// Stops the workers, also where nobody waits for their end any more.
+/// Stops the workers, even if their end is no longer awaited.
 struct StopWorkers(Arc<Shared>);
 
 impl Drop for StopWorkers {

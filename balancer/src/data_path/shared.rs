@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) workers: WorkerRegistry,
     /// The settings that sessions use.
     pub(crate) rules: ArcSwap<RuntimeRules>,
-    /// Clients for whom every backend is full.
+    /// Sessions for which every backend is full.
     pub(crate) queue: SharedQueue,
     /// `None` if it is off.
     pub(crate) access_log: Option<AccessLog>,

@@ -306,7 +306,9 @@ async fn a_wrong_file_keeps_nobody_from_asking() {
             let (code, _, error) = said(&output);
             assert_eq!(code, Some(2), "{words}, {text}: {error}");
             assert!(
-                error.contains("netsocket-balancer: --admin: gives the address without the settings: "),
+                error.contains(
+                    "netsocket-balancer: --admin: gives the address without the settings: "
+                ),
                 "{error}"
             );
         }

@@ -18,7 +18,7 @@ use crate::core::health::{AdminState, Checks, Pace, Schedule};
 use crate::core::pool::Pool;
 use crate::core::side::Side;
 
-/// Where nothing is due, somebody looks all the same.
+/// Health is evaluated at least this often, even if nothing is due.
 const SELDOM: Duration = Duration::from_secs(60);
 /// Between two looks whether all first checks are over.
 const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(5);

@@ -76,7 +76,7 @@ impl Answer {
     }
 }
 
-/// An address of nobody in particular is what filtering servers say for "no"; a connection there would come back to
+/// Filtering DNS servers answer with an unspecified address to say "no"; a connection there would come back to
 /// this machine.
 fn can_be_server(address: SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
@@ -121,8 +121,8 @@ fn scaled(weight: u16, heaviest: u16) -> u32 {
     scaled.max(1)
 }
 
-/// `files-10-0-0-7`, `files-fd00--7`; with the port where members may differ in it: the same for an address, whoever
-/// else is there.
+/// `files-10-0-0-7`, `files-fd00--7`; with the port if it may differ between servers. The name depends only on the
+/// address, not on the other servers.
 fn endpoint_name(group: &Group, address: SocketAddr) -> String {
     let ip = address.ip().to_string().replace([':', '.'], "-");
     match group.question {

@@ -35,7 +35,7 @@ const AT_A_TIME: usize = 8;
 /// A DNS resolver that uses the servers of the system or given ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Who is asked; nobody: whom the system asks.
+    /// Servers to query; if empty, those of the system.
     servers: Vec<SocketAddr>,
 }
 

@@ -149,7 +149,7 @@ fn listener(role: Role, socket: InheritedSocket) -> Result<InheritedListener, In
     InheritedListener::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
 }
 
-/// A listening socket that somebody else has bound.
+/// A listening socket bound by another process.
 #[derive(Debug)]
 pub(crate) struct InheritedListener {
     socket: AdminListener,
@@ -179,7 +179,7 @@ impl InheritedListener {
         }
     }
 
-    /// The same for the admin HTTP. One whose file is gone is nobody's any more.
+    /// The same for the admin HTTP. A unix socket whose file has been removed is not used.
     pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<AdminListener> {
         let fits = match (self.socket.address(), address) {
             (Some(AdminAddress::Tcp(bound)), AdminAddress::Tcp(address)) => {

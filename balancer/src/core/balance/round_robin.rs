@@ -2,8 +2,8 @@
 
 use super::{Candidates, Cursor, WeightedSchedule};
 
-/// How many turns may pass to somebody else, for each candidate, before the rest is asked in order. Only a round with
-/// very uneven weights is longer.
+/// How many positions of the schedule are tried, for each candidate, before the candidates are tried in order. Only a round
+/// with very uneven weights is longer.
 const TURNS_EACH: usize = 4;
 
 /// Takes the next position of the schedule; if its candidate is not open, the next open one is used.
