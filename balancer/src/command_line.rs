@@ -39,13 +39,13 @@ pub struct Flags {
 pub enum Command {
     /// Query or change a running balancer through its admin HTTP
     Ctl(ctl::Arguments),
-    /// What every server does besides its work.
+    /// Commands that every server has.
     #[command(flatten)]
     Chore(Chore),
 }
 
 impl Flags {
-    /// The layers that begin with this command line.
+    /// The layers of settings, with this command line on top.
     #[must_use]
     pub fn layers(&self) -> Layers<'_> {
         let single = [

@@ -1,4 +1,4 @@
-//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is the library.
+//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is in the library.
 
 use std::env;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Settings or addresses that cannot be used.
+/// Exit code for settings or addresses that cannot be used.
 const EXIT_BAD_START: u8 = 2;
 /// A second signal: what a shell reports for a process that a signal ended.
 const EXIT_SIGNALLED: i32 = 128;

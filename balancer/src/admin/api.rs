@@ -87,14 +87,14 @@ pub(super) struct Telemetry {
 pub(super) struct PoolView {
     pub(super) name: &'static str,
     pub(super) balance: &'static str,
-    /// Whether nobody is healthy, so that everybody in service is used.
+    /// Whether no backend is healthy, so that all in service are used.
     pub(super) failing_open: bool,
-    /// The members, then those that are leaving and still have sessions.
+    /// The backends of the pool, then those that are leaving and still have sessions.
     pub(super) backends: Vec<BackendView>,
     pub(super) groups: Vec<GroupView>,
 }
 
-/// A name behind which backends are looked for.
+/// A group of backends behind a DNS name.
 #[derive(Debug, Serialize)]
 pub(super) struct GroupView {
     pub(super) name: String,
@@ -102,12 +102,12 @@ pub(super) struct GroupView {
     pub(super) resolve: &'static str,
     pub(super) question: String,
     pub(super) members: usize,
-    /// What came of asking the last time; `null`: not asked yet.
+    /// The outcome of the latest query; `null` before the first one.
     pub(super) outcome: Option<&'static str>,
     pub(super) problem: Option<String>,
-    /// How often in a row asking has failed.
+    /// Number of consecutive failed queries.
     pub(super) failures: u32,
-    /// Since servers were named the last time.
+    /// Since DNS last returned servers.
     pub(super) age_seconds: f64,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct BackendView {
     pub(super) state: &'static str,
     pub(super) reason: String,
     pub(super) since: String,
-    /// What an operator wants: `ready`, `drain` or `maintenance`.
+    /// The admin state: `ready`, `drain` or `maintenance`.
     pub(super) admin: &'static str,
     pub(super) weight: u32,
     /// The part of the weight that counts now: 0 to 1.

@@ -1,4 +1,4 @@
-//! `/api/v1/backends`: one backend, and what an operator wants of it: drain, ready, maintenance, another weight.
+//! `/api/v1/backends`: shows a backend, and changes it: drain, ready, maintenance, weight.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `/api/v1/config`: the settings in force; `/api/v1/reload`: to read them anew.
+//! `/api/v1/config`: the settings in force; `/api/v1/reload`: reloads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! `/api/v1/events`: a snapshot a second as server-sent events, for the status page and `ctl top`.
 //!
-//! While nobody listens nothing is put together. Who does not take events as fast as they come loses its place.
+//! Without subscribers no snapshot is made. A subscriber that does not read events fast enough is disconnected.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! Who may change something through the admin HTTP. Reading is free; see docs/admin.md.
+//! Who may change something through the admin HTTP. Reading needs no permission; see docs/admin.md.
 //!
-//! A unix socket counts as this machine: its mode says who gets that far. Whoever reaches it by a browser, through a
-//! tunnel, is no less in danger than over the network.
+//! A unix socket counts as this machine: its file mode decides who can connect. A browser that reaches it through a tunnel
+//! is in the same danger as over the network.
 //!
-//! Three dangers are met: another machine that can reach the address, a web page in the operator's browser that sends
-//! requests to it, and the same page after its name was made to point here (DNS rebinding).
+//! It protects against three attacks: another machine that can reach the address, a web page in the operator's browser that
+//! sends requests to it, and the same page after its name was changed to point here (DNS rebinding).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -78,10 +78,10 @@ pub(super) async fn guard(
     }
 }
 
-/// `/api/v1/whoami`: whether whoever asks may change something, in the same way.
+/// `/api/v1/whoami`: whether the client may change something, by the same rules.
 #[derive(Debug, Serialize)]
 struct WhoAmI {
-    /// Its address; or who it is by the unix socket.
+    /// Its address, or its user on the unix socket.
     peer: String,
     changes: bool,
     /// Why not.

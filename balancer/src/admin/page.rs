@@ -1,5 +1,5 @@
-//! The status page. The server fills in the first view, so that it can be read without scripts; the page's own script
-//! then keeps it up to date from the events. Style and script stand in the page, under a nonce of its own.
+//! The status page. The server renders the first view, so that it can be read without JavaScript; the script of the page
+//! then keeps it up to date from the events. Style and script are inline, under a nonce.
 
 use std::fmt::Write as _;
 use std::io;
@@ -38,7 +38,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
     (headers, render(status, sessions, &nonce)).into_response()
 }
 
-/// The page loads nothing from anywhere, talks to this server only, and is nobody's frame.
+/// The page loads nothing from elsewhere, talks to this server only, and cannot be framed.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \

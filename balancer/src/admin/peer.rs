@@ -1,4 +1,4 @@
-//! Who asks something of the admin HTTP.
+//! The peer of a request to the admin HTTP.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What happened lately: rates and connect times, from what the counters said in the last minute.
+//! Recent activity: rates and connect times, from samples of the counters over the last minute.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub(super) struct Activity {
     pub(super) connect_p99: Option<Duration>,
 }
 
-/// The marks of the last minute, oldest first.
+/// The samples of the last minute, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct RecentCounters(VecDeque<(Instant, CounterSample)>);
 
@@ -131,7 +131,7 @@ impl RecentCounters {
         }
     }
 
-    /// The latest mark that is so old, else the oldest.
+    /// The latest sample that is this old, or else the oldest.
     fn before(&self, now: Instant, span: Duration) -> Option<&(Instant, CounterSample)> {
         let old = |&&(at, _): &&(Instant, CounterSample)| now.saturating_duration_since(at) >= span;
         self.0.iter().rev().find(old).or(self.0.front())

@@ -1,4 +1,4 @@
-//! `/api/v1/sessions`: who is connected to whom, and the end of sessions on purpose.
+//! `/api/v1/sessions`: lists open sessions, and closes some on request.
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ impl Admin {
     }
 
     pub(super) fn recent(&self) -> MutexGuard<'_, RecentCounters> {
-        // Marks come and go whole.
+        // Samples are added and removed as a whole.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

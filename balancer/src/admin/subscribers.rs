@@ -1,4 +1,4 @@
-//! Who listens to events, and what they are told.
+//! Subscribers to the event stream.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use tokio::sync::mpsc;
 use tracing::debug;
 
-/// Subscribers at a time.
+/// Maximum number of subscribers.
 pub(super) const MAX_SUBSCRIBERS: usize = 32;
-/// Events that a listener may be behind.
+/// Events that a subscriber may lag behind.
 const BEHIND: usize = 4;
-/// Who listens; `None` once it is over.
+/// The subscribers; `None` once the stream has ended.
 #[derive(Debug)]
 pub(super) struct Subscribers(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
 

@@ -1,5 +1,5 @@
-//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may stand
-//! for a group of them behind a name in DNS.
+//! Backends in the settings: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may describe a group
+//! of backends behind a DNS name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -34,16 +34,16 @@ pub const BACKEND_KEYS: [&str; 7] = [
     "check_port",
 ];
 
-/// A backend by its name; its host may still be a name, too.
+/// A backend in the settings; its host may be a name that is not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendAddress {
-    /// What it is called in logs, metrics and the API.
+    /// Its name in logs, metrics and the API.
     pub name: String,
     /// A host name or an IP address, without brackets.
     pub host: String,
     /// The port, not 0.
     pub port: u16,
-    /// Its part in the pool.
+    /// Its role in the pool.
     pub attributes: Attributes,
 }
 

@@ -1,4 +1,4 @@
-//! How names are resolved over and over again.
+//! How DNS names of backends are resolved, again and again.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,22 +8,22 @@ use netsocket_settings::Check;
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
 
-/// From one question about a name to the next, however short its answer holds.
+/// Minimum time between two queries for a name, even if the TTL is shorter.
 pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// From one question about a name to the next, however long its answer holds. Some servers, that of Docker for one,
-/// say ten minutes of what changes in seconds.
+/// Maximum time between two queries for a name, even if the TTL is longer. Some servers, such as Docker's, give a TTL of
+/// ten minutes for what changes in seconds.
 pub const DEFAULT_DNS_MAX_INTERVAL: Duration = Duration::from_secs(10);
-/// How long those are kept whom an empty answer does not name.
+/// How long backends are kept that an empty answer no longer contains.
 pub const DEFAULT_DNS_HOLD: Duration = Duration::from_secs(30);
 
-/// How often is asked, and how long a missing server is kept.
+/// How often DNS is queried, and how long a missing server is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// The shortest time to the next question.
+    /// Minimum time between two queries.
     pub min_interval: Duration,
-    /// The longest time to the next question.
+    /// Maximum time between two queries.
     pub max_interval: Duration,
-    /// How long those are kept whom an empty answer, or one that lacks a part, does not name.
+    /// How long backends are kept that an empty or incomplete answer no longer contains.
     pub hold: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Who may come in and who waits; the PROXY protocol.
+//! Admission limits, the queue and the PROXY protocol.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::core::admission::{
 };
 use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 
-/// Clients that may wait for a place at a backend.
+/// Number of clients that may wait for a backend.
 pub const DEFAULT_QUEUE_LENGTH: usize = 1024;
-/// How long one may wait.
+/// How long a client may wait.
 pub const DEFAULT_QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For a PROXY protocol header to be complete.
+/// Timeout for a complete PROXY protocol header.
 pub const DEFAULT_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// More than descriptors can be had for.
 const MAX_CONNECTIONS: u64 = 100_000_000;
 const MAX_WAITING: u64 = 1_000_000;
 
-/// The line of clients for which every backend is full.
+/// The queue of clients for which every backend is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueRules {
-    /// How many may wait.
+    /// Maximum number of waiting clients.
     pub length: usize,
-    /// How long one may wait.
+    /// How long a client may wait.
     pub timeout: Duration,
 }
 

@@ -1,7 +1,7 @@
-//! The settings of the balancer: keys, defaults, and the validated form that everything else uses.
+//! The settings of the balancer: keys, defaults and the validated form that everything else uses.
 //!
-//! Owns what may be set and within which bounds. Does not own where values come from (crate `netsocket-settings`), nor
-//! the resolution of names, which belongs to the start (see [`crate::Startup`]).
+//! Owns which keys exist and the bounds of their values. Does not own where values come from (crate
+//! `netsocket-settings`) nor the resolution of host names, which happens at startup (see [`crate::Startup`]).
 //!
 //! # Examples
 //!

@@ -1,5 +1,4 @@
-//! The validated settings as texts, each in a form in which it may be set: what an operator is shown, and what two
-//! configurations are compared by.
+//! The validated settings as text, each in a form in which it can be set: for display, and to compare two configurations.
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -13,7 +12,7 @@ use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::core::proxy_protocol::ProxySend;
 use crate::observe::access_log::{Scope, Target};
 
-/// Keys whose values are not shown: they may hold a password.
+/// Keys whose values are hidden because they may contain a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
 
 /// A key and its value; `None` where nothing is set and nothing is the default.

@@ -1,7 +1,7 @@
-//! The end of a backend's sessions by a deadline: new ones stop at once, those that are left at the end of the window
-//! are closed one after the other, so that their clients do not all come back in the same moment.
+//! Drains a backend by a deadline: new sessions stop immediately, and those left at the end of the window are closed one
+//! after the other, so that their clients do not all reconnect at the same moment.
 //!
-//! [`Window`] decides how many are to be closed when; [`Drains`] acts. That no new sessions begin is the pool's part.
+//! [`Window`] decides how many to close when; [`Drains`] acts. The pool keeps new sessions away.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -48,8 +48,8 @@ impl Window {
         }
     }
 
-    /// How many of the sessions that are `left` to close now. What ends by itself meanwhile makes the others' turns
-    /// come later.
+    /// How many of the sessions that are `left` to close now. Sessions that end by themselves in the meantime leave
+    /// more time for the others.
     pub(crate) fn look(&self, left: usize, now: Instant) -> Look {
         let (close, again) = match self.deadline.checked_duration_since(now) {
             None | Some(Duration::ZERO) => (left, now + TICK),

@@ -1,5 +1,4 @@
-//! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
-//! what each of them does.
+//! Runs the balancer: the order in which its parts start and stop. Does not own what each part does.
 
 use std::future::Future;
 use std::io;
@@ -44,18 +43,16 @@ const FIRST_SEARCH: Duration = Duration::from_secs(5);
 /// Between two lines about the sessions that are left in a drain.
 const TELL_LEFT: Duration = Duration::from_secs(10);
 
-/// What a balancer has to tell when it is over.
+/// The summary of a balancer that has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// Sessions since the start.
     pub sessions: u64,
-    /// Those that were ended at the drain deadline.
+    /// Sessions closed at the drain deadline.
     pub killed: u64,
 }
 
-/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
-/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
-/// dropped the workers drain by themselves.
+/// Serves until `shutdown`, or until a new process has taken over; then drains. See [`crate::run()`].
 ///
 /// `serve_admin` is the admin HTTP, which this module does not know: it serves until the token that it is given.
 ///
@@ -147,7 +144,7 @@ fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError>
     })
 }
 
-/// What operators have said of backends to the old process holds for the new one.
+/// Applies the admin states that operators set in the old process.
 fn inherit_states(startup: &Startup) {
     let Some(predecessor) = &startup.origin.predecessor else {
         return;
@@ -162,7 +159,7 @@ fn inherit_states(startup: &Startup) {
     }
 }
 
-/// Until it is known who can serve the clients that are waiting. One check is enough, and has its time limit.
+/// Waits until it is known which backends can serve the clients that are waiting already. One check of each is enough.
 async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
     let groups = startup.config.groups.len();
     let search = if groups == 0 {
@@ -181,7 +178,7 @@ async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
     }
 }
 
-/// Lets the world know that clients are served here from now on.
+/// Announces that this process serves clients from now on.
 fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) {
     if let Some(pid_file) = pid_file {
         pid_file.publish();
@@ -196,7 +193,7 @@ fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) 
     }
 }
 
-/// Waits until every worker is over, and tells from time to time what is left. How many sessions were ended.
+/// Waits until every worker has ended, and logs the remaining sessions from time to time. Returns how many were closed.
 async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
     let mut killed = 0;
     let ends = async {
@@ -225,7 +222,7 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
-/// Has the last lines written, within a bound.
+/// Writes the last lines, within a time limit.
 async fn close_access_log(shared: Arc<Shared>) {
     let close = move || {
         let log = shared.access_log.as_ref();
@@ -253,7 +250,7 @@ fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
     log.map(Some).map_err(failed)
 }
 
-/// Stops the workers, also where nobody waits for their end any more.
+/// Stops the workers, even if their end is no longer awaited.
 struct StopWorkers(Arc<Shared>);
 
 impl Drop for StopWorkers {

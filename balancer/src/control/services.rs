@@ -1,5 +1,5 @@
-//! The control side of a running balancer: checks, discovery, telemetry, the admin HTTP, signs of life for the service manager. All
-//! of it lives on the runtime that polls [`crate::run()`].
+//! The background services of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
+//! notifications. They run on the runtime that polls [`crate::run()`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
 
-/// How far back the embedded history goes.
+/// Length of the embedded telemetry history.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
 /// For the last telemetry records to reach Kafka when the balancer stops.
@@ -33,7 +33,7 @@ const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
 /// For requests and answers at the admin address that are under way when a successor takes over.
 const LAST_ANSWERS: Duration = Duration::from_millis(700);
 
-/// Gives places to those that wait when a backend comes; when a session ends, its worker does.
+/// Serves the queue when the eligible backends change; when a session ends, its worker does.
 async fn serve_queue(shared: Arc<Shared>) {
     loop {
         shared.pool.eligible_changed().await;
@@ -41,7 +41,7 @@ async fn serve_queue(shared: Arc<Shared>) {
     }
 }
 
-/// Whom the pool has: the backends with an address, and those that are looked for.
+/// The configured backends and groups.
 fn setup(startup: &Startup) -> Setup<Dns> {
     let fixed = startup.pool.backends();
     Setup {
@@ -67,7 +67,7 @@ pub(crate) struct Services {
     tasks: JoinSet<()>,
     history: Arc<History>,
     producer: Option<Producer>,
-    /// Tells what happens, to whoever listens to records.
+    /// Emits telemetry events.
     pub(crate) events: Events,
     /// Ends telemetry.
     finished: CancellationToken,
@@ -77,7 +77,7 @@ pub(crate) struct Services {
     admin_over: Option<oneshot::Receiver<()>>,
     /// Changes how backends are checked.
     pub(crate) checks: Arc<Sender<Arc<Checks>>>,
-    /// Changes whom the pool has.
+    /// Changes the configured backends and groups.
     pub(crate) setups: Arc<Sender<Setup<Dns>>>,
 }
 
@@ -174,9 +174,9 @@ impl Services {
         Ok(())
     }
 
-    /// Leaves the admin address, telemetry and the service manager to a successor. Checks go on, for sessions that still look for a backend.
-    /// Whoever has asked already is answered, while clients are served still: nobody hears of a drain that is none of
-    /// the service's.
+    /// Leaves the admin address, telemetry and the service manager to the new process. Checks go on, for sessions that still
+    /// need a backend. Pending requests are answered while clients are still served, so that no client of the admin HTTP sees
+    /// this process drain while the service goes on.
     pub(crate) async fn retire(&mut self) {
         self.closed.cancel();
         self.finished.cancel();

@@ -1,4 +1,4 @@
-//! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
+//! Startup: resolves host names and binds the sockets, so that their addresses are known. Nothing runs yet.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
@@ -21,7 +21,8 @@ use crate::core::session_record::SessionRecord;
 use crate::data_path::listener::{adopt, listen};
 use crate::data_path::shared::RecordHook;
 
-/// A balancer that could start: whatever may be wrong on this machine has been found by now.
+/// A balancer that is ready to run: names are resolved and sockets are bound, so that any problem on this machine has been
+/// found.
 pub struct Startup {
     pub(crate) config: Config,
     pub(crate) listener: TcpListener,
@@ -56,19 +57,19 @@ pub(crate) struct Origin {
 }
 
 impl Startup {
-    /// Resolves the backends' hosts and binds both sockets. Waits for the resolver.
+    /// Resolves the backends' hosts and binds both sockets. Blocks while names are resolved.
     ///
     /// # Errors
-    /// All hosts that have no address, or the first socket that cannot be had.
+    /// All hosts without an address, or the first socket that cannot be bound.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         Self::bind_with(config, Inherited::default())
     }
 
-    /// The same with what this process was given: an inherited socket is taken where it has the address of the
-    /// settings, or came from the service manager.
+    /// Like [`Self::bind`], with the sockets that this process inherited: one is used if it has the configured address or
+    /// came from the service manager.
     ///
     /// # Errors
-    /// The same. An old process that waits is told.
+    /// Like [`Self::bind`]. An old process that waits for this one is notified.
     pub fn bind_with(config: Config, mut inherited: Inherited) -> Result<Self, BindError> {
         let startup = Self::assemble(config, &mut inherited);
         if let Err(error) = &startup {
@@ -125,31 +126,31 @@ impl Startup {
         })
     }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     #[must_use]
     pub fn listen_address(&self) -> SocketAddr {
         self.listen_address
     }
 
-    /// Where the admin HTTP is.
+    /// The address of the admin HTTP.
     #[must_use]
     pub fn admin_address(&self) -> &AdminAddress {
         &self.admin_address
     }
 
-    /// The backends, which stay visible while the balancer runs.
+    /// The pool, which stays accessible while the balancer runs.
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
         Arc::clone(&self.pool)
     }
 
-    /// The handle by which a running balancer is changed.
+    /// The handle to reload and restart the running balancer.
     #[must_use]
     pub fn lifecycle(&self) -> LifecycleHandle {
         self.requests.0.clone()
     }
 
-    /// Has a reload read the settings by `source`.
+    /// Sets the function that a reload reads the settings with.
     pub fn reload_from(
         &mut self,
         source: impl Fn() -> Result<Config, Problems> + Send + Sync + 'static,
@@ -157,17 +158,17 @@ impl Startup {
         self.source = Some(Arc::new(source));
     }
 
-    /// Has a restart start `program`.
+    /// Sets the program that a restart starts.
     pub fn restart_by(&mut self, program: Program) {
         self.program = Some(program);
     }
 
-    /// Has the service manager be told how it goes.
+    /// Reports readiness and status to the service manager.
     pub fn report_to(&mut self, manager: Manager) {
         self.manager = Arc::new(manager);
     }
 
-    /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
+    /// Calls `hook` with the record of every finished session. It runs on the worker's thread and must not block.
     pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
         self.on_record = Some(Arc::new(hook));
     }

@@ -1,4 +1,4 @@
-//! What a running balancer does for its operators: reload and restart, one wish after the other.
+//! Executes lifecycle requests of operators, reload and restart, one after the other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::core::health::AdminState;
 use crate::core::pool::Pool;
 use crate::data_path::shared::Shared;
 
-/// Why the work ended.
+/// Why the supervisor ended.
 pub(crate) enum Exit {
-    /// Nothing is to be served any more.
+    /// The balancer was told to stop.
     Stopped,
-    /// Another process serves, of this number.
+    /// The process with this number has taken over.
     HandedOver(u32),
 }
 

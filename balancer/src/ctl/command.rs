@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// The part of the command line behind `ctl`.
+/// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
     /// File whose first line is the token for changes from another machine

@@ -1,5 +1,5 @@
-//! HTTP as far as `ctl` needs it: one request a connection. In HTTP/1.0, so that every answer, the stream of events
-//! too, comes without chunks and ends with its connection.
+//! A minimal HTTP client for `ctl`: one request per connection, in HTTP/1.0, so that every answer, including the event
+//! stream, comes without chunks and ends with its connection.
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

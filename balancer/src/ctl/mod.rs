@@ -1,7 +1,7 @@
-//! `netsocket-balancer ctl`: the command line of a running balancer, through its admin HTTP.
+//! `netsocket-balancer ctl`: controls a running balancer from the command line, through its admin HTTP.
 //!
-//! Owns the commands, what they print and the exit codes. What may be asked and what is answered is the API's
-//! (`docs/admin.md`).
+//! Owns the commands, their output and the exit codes. Does not own requests and answers: those belong to the API
+//! (`docs/admin.md`). Imports no other folder but `config` (where the balancer is) and `observe::units`.
 //!
 //! # Examples
 //!
@@ -10,7 +10,7 @@
 //! use netsocket_balancer::{Command, Flags, ctl};
 //! use socket2::{Domain, Socket, Type};
 //!
-//! // An address that is taken, but where nobody listens.
+//! // An address that is bound, but where nothing listens.
 //! let taken = Socket::new(Domain::IPV4, Type::STREAM, None)?;
 //! taken.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
 //! let admin = taken.local_addr()?.as_socket().expect("an address").to_string();
@@ -49,8 +49,8 @@ use crate::config::AdminSettings;
 /// The key of `--admin`.
 const ADMIN: &str = "admin";
 
-/// Runs one command on the balancer that `layers` name. `variable` reads an environment variable; `warn` is told what is wrong with the settings and does
-/// not matter; `live` is whether `out` is a terminal.
+/// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
+/// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
 ///
 /// # Errors
 /// See [`CtlError`].

@@ -1,7 +1,7 @@
-//! Accepting within what there are descriptors for.
+//! Accepts clients as long as there are descriptors for them.
 //!
-//! Clients for whom there is none are not refused: they stay in the queue of the listening socket, which is not watched
-//! meanwhile, so that nothing spins.
+//! Without a free descriptor clients are not refused: they stay in the queue of the listening socket, which is not watched
+//! in the meantime, so that the loop does not spin.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,7 +19,7 @@ use crate::data_path::poller::Poller;
 use crate::data_path::shared::Shared;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-/// Connections taken in a row at the most, before sessions have their turn.
+/// Maximum number of connections accepted in a row before sessions are processed.
 const MAX_IN_A_ROW: usize = 32;
 /// How long a worker accepts nothing after it ran out of descriptors. Sessions that end meanwhile make room.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -54,7 +54,7 @@ impl Acceptor {
         })
     }
 
-    /// Takes what is there within one turn, each into `admit`.
+    /// Accepts the pending connections, up to the limit of a row, and passes each to `admit`.
     ///
     /// # Errors
     /// There is no descriptor or memory for another: [`Self::pause`].

@@ -1,17 +1,17 @@
-//! Whether to look for a client's first bytes before its backend is dialled. Plain code.
+//! Decides whether to read a client's first bytes early, before connecting to its backend. Plain code.
 //!
-//! Where they are there already, the backend's end of the handshake can carry them: one packet fewer for each session.
-//! Where clients speak later, or not first, looking is a system call for nothing. So a worker goes by what it found
-//! with the clients before.
+//! If they have arrived already, the last packet of the handshake with the backend can carry them: one packet fewer for each
+//! session. If clients send later, or wait for the server, the read is a wasted system call. So a worker decides by what it
+//! found with earlier clients.
 
-/// What a hit adds, and the most that is remembered.
+/// Maximum credit; a hit adds one.
 const MAX: u8 = 16;
-/// What a miss takes.
+/// What a miss subtracts.
 const MISS: u8 = 2;
-/// After so many clients in a row at which it did not look it looks at one again.
+/// After this many skipped clients it tries again.
 const PROBE_AFTER: u8 = 15;
 
-/// What a worker has found so far.
+/// The history of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct EarlyRead {
     credit: u8,
@@ -19,7 +19,7 @@ pub(crate) struct EarlyRead {
 }
 
 impl EarlyRead {
-    /// Whether to look at this client.
+    /// Whether to try an early read for this client.
     pub(crate) fn should_try(&mut self) -> bool {
         if self.credit > 0 || self.skipped >= PROBE_AFTER {
             self.skipped = 0;
@@ -29,7 +29,7 @@ impl EarlyRead {
         false
     }
 
-    /// What a look found.
+    /// Records the result of an early read.
     pub(crate) fn record(&mut self, bytes: bool) {
         self.credit = if bytes {
             (self.credit + 1).min(MAX)

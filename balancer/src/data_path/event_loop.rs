@@ -1,4 +1,4 @@
-//! The sessions of one worker and what drives them: events, deadlines, and turns that were not enough.
+//! The event loop of one worker: drives its sessions by events, deadlines, and further steps for those that yielded.
 
 use std::io;
 use std::mem;
@@ -24,13 +24,13 @@ use crate::data_path::shared::Shared;
 use crate::data_path::timer_wheel::TimerWheel;
 use crate::observe::access_log::WorkerBuffer;
 
-/// What an event is about, for the worker to act on.
+/// What the worker has to do for an event.
 pub(crate) enum Action {
     /// Accept.
     Accept,
     /// Read the mail.
     Receive,
-    /// It was a session's, and is done.
+    /// Nothing: it was a session's, and is done.
     Done,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct EventLoop {
     pub(crate) poller: Poller,
     timers: TimerWheel,
     sessions: SessionTable,
-    /// Sessions that have more to do at once.
+    /// Sessions that yielded.
     again: Vec<Index>,
     due: Vec<Index>,
     buffer: Vec<u8>,
@@ -119,7 +119,7 @@ impl EventLoop {
         self.step(index, Session::begin);
     }
 
-    /// Gives a session the place that it has waited for.
+    /// Gives a session the slot that it was queued for.
     pub(crate) fn give_slot(&mut self, id: SessionId, slot: Assigned) {
         if self.has(id) {
             self.step(id.index, |session, context| {
@@ -196,7 +196,7 @@ impl EventLoop {
         Action::Done
     }
 
-    /// Has a session note an event and gives it its turn, unless it will have one in this round anyway.
+    /// Records an event of a session and runs a step, unless one is queued for this round anyway.
     fn note(&mut self, index: Index, note: impl FnOnce(&mut Session)) {
         let queued = self.sessions.is_queued(index);
         if let Some(session) = self.sessions.get(index) {
@@ -207,7 +207,7 @@ impl EventLoop {
         }
     }
 
-    /// Another turn for those that need one, and a look at those that are due. Ends the round.
+    /// Runs another step for sessions that yielded, and those whose deadline has passed. Ends the round.
     pub(crate) fn end_round(&mut self) {
         for index in mem::take(&mut self.again) {
             self.sessions.unqueue(index);
@@ -222,7 +222,7 @@ impl EventLoop {
         self.sessions.end_round();
     }
 
-    /// Calls `work` on a session and does what follows from its result. A fault of ours ends that session only.
+    /// Calls `work` on a session and acts on its result. An internal error ends that session only.
     fn step(
         &mut self,
         index: Index,

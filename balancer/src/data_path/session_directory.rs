@@ -1,4 +1,4 @@
-//! The open sessions of all workers, for whoever is not one: who is connected to whom, and the end of some on purpose.
+//! The open sessions of all workers, for other threads: lists them, and closes some on request.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::data_path::mailbox::Mail;
 use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
 
-/// A worker that does not answer within this is left out: whoever looks for its fault must see the others.
+/// A worker that does not answer within this time is left out, so that the others are still visible.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// All, or those of one backend. Asks every worker; one that is over has none.

@@ -1,29 +1,29 @@
-//! The open sessions of one worker, each at a place that its events and deadlines name.
+//! The open sessions of one worker, each in a slot that its events and deadlines refer to.
 
 use crate::core::session_id::Index;
 use crate::data_path::session::Session;
 
-/// One place.
+/// One slot.
 #[derive(Default)]
 struct Slot {
     session: Option<Box<Session>>,
-    /// It waits for another turn already.
+    /// It is queued for another step already.
     queued: bool,
 }
 
-/// The table of sessions.
+/// The table.
 #[derive(Default)]
 pub(crate) struct SessionTable {
     slots: Vec<Slot>,
     free: Vec<Index>,
-    /// Left in this round: events that were taken with the session's last one may still name them, so they are free
-    /// only after it.
+    /// Slots freed in this round: events fetched together with the session's last one may still refer to them, so they can
+    /// be reused only after the round.
     left: Vec<Index>,
     count: usize,
 }
 
 impl SessionTable {
-    /// The place for one more session.
+    /// Allocates a slot for one more session.
     pub(crate) fn allocate(&mut self) -> Index {
         self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -31,7 +31,7 @@ impl SessionTable {
         })
     }
 
-    /// Fills a place of [`Self::allocate`].
+    /// Fills a slot of [`Self::allocate`].
     pub(crate) fn insert(&mut self, index: Index, session: Box<Session>) {
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.session = Some(session);
@@ -51,7 +51,7 @@ impl SessionTable {
         Some(session)
     }
 
-    /// The places that have a session.
+    /// The slots that have a session.
     pub(crate) fn indices(&self) -> Vec<Index> {
         let all = self.slots.iter().zip(0..);
         all.filter(|(slot, _)| slot.session.is_some())
@@ -64,7 +64,7 @@ impl SessionTable {
         self.slots.iter().filter_map(|slot| slot.session.as_deref())
     }
 
-    /// Notes that a session waits for another turn. Whether that is news.
+    /// Queues a session for another step. Returns whether it was not queued before.
     pub(crate) fn queue(&mut self, index: Index) -> bool {
         match self.slots.get_mut(index as usize) {
             Some(slot) => !std::mem::replace(&mut slot.queued, true),
@@ -72,14 +72,14 @@ impl SessionTable {
         }
     }
 
-    /// Whether it waits for another turn.
+    /// Whether it is queued for another step.
     pub(crate) fn is_queued(&self, index: Index) -> bool {
         self.slots
             .get(index as usize)
             .is_some_and(|slot| slot.queued)
     }
 
-    /// Notes that it has its turn.
+    /// Takes it off the queue.
     pub(crate) fn unqueue(&mut self, index: Index) {
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.queued = false;

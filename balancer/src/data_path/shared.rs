@@ -31,28 +31,28 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) workers: WorkerRegistry,
-    /// The settings that sessions go by.
+    /// The settings that sessions use.
     pub(crate) rules: ArcSwap<RuntimeRules>,
-    /// Clients for whom every backend is full.
+    /// Sessions for which every backend is full.
     pub(crate) queue: SharedQueue,
-    /// `None` where none is kept.
+    /// `None` if it is off.
     pub(crate) access_log: Option<AccessLog>,
-    /// The listener as the access log calls it.
+    /// The listener's name in the access log.
     pub(crate) frontend: String,
     pub(crate) relay: RelaySwitch,
     pub(crate) local_ports: LocalPorts,
-    /// For the line about sessions that no usable backend takes.
+    /// Limits the log line about sessions without a usable backend.
     pub(crate) last_resort_limiter: LogLimiter,
-    /// What there are descriptors for.
+    /// What the descriptor limit allows.
     pub(crate) budget: Budget,
     pub(crate) on_record: Option<RecordHook>,
-    /// Cancelled when nothing new is to be accepted any more.
+    /// Cancelled when the balancer stops accepting.
     pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
 }
 
 impl Shared {
-    /// The one way of a record: counters, access log, hook.
+    /// Passes a record to the counters, the access log and the hook.
     pub(crate) fn record(&self, record: &SessionRecord, buffer: Option<&mut WorkerBuffer>) {
         self.counters.count(record);
         if let Some(buffer) = buffer {
@@ -64,10 +64,9 @@ impl Shared {
         }
     }
 
-    /// Gives free places to those that wait. To be called whenever a place may have become free, and after somebody
-    /// has begun to wait.
+    /// Gives free slots to queued sessions. Call it whenever a slot may have become free, and after queueing a session.
     pub(crate) fn serve_queue(&self) {
-        // Whose turn it is is not known yet, so that the place is anybody's.
+        // The client that will get the slot is not known yet, so the slot does not depend on its address.
         let reserve = || self.pool.pick(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]).ok();
         while let Some((ticket, slot)) = self.queue.serve(reserve) {
             let mail = Mail::Slot(SessionId::from_bits(ticket.slot), slot);
@@ -122,7 +121,7 @@ impl Shared {
 
 #[cfg(test)]
 impl Shared {
-    /// A balancer that has nobody to serve its clients.
+    /// A balancer without backends.
     pub(crate) fn without_backends(on_record: Option<RecordHook>) -> Self {
         let config = crate::config::Config::default();
         Self {

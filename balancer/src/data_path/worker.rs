@@ -1,4 +1,4 @@
-//! One worker: a thread that accepts from the shared socket and lives its sessions.
+//! One worker: a thread that accepts from the shared socket and runs its sessions.
 //!
 //! A session never leaves the thread that admitted it, so the data path takes no lock that another thread wants. The
 //! loop is our own, not an async runtime's: decision 10 says why.
@@ -22,14 +22,14 @@ use crate::data_path::worker_registry::WorkerHandle;
 /// Between two looks at a queue that could not be emptied at the stop.
 const REST_PAUSE: Duration = Duration::from_millis(20);
 
-/// What a worker has to tell at its end.
+/// The summary of a worker that has stopped.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WorkerSummary {
     /// Sessions that were still open at the drain deadline.
     pub(crate) killed: usize,
 }
 
-/// Where a worker stands.
+/// The phase of a worker.
 enum Phase {
     Serving,
     /// Nothing new is accepted but what was in the queue at the stop.
@@ -45,12 +45,12 @@ pub(crate) struct Worker {
     /// `None` once nothing is left to accept.
     acceptor: Option<Acceptor>,
     phase: Phase,
-    /// Clients accepted, which tells who is next to be dealt one.
+    /// Number of accepted clients, which selects the next worker to hand one off to.
     accepted: usize,
 }
 
 impl Worker {
-    /// Worker `number` of the crew, which accepts from `listener`.
+    /// Creates worker `number`, which accepts from `listener`.
     ///
     /// # Errors
     /// No descriptors for it.

@@ -1,7 +1,7 @@
-//! The workers as they see each other: who has how many sessions, and how to reach them.
+//! The registry of workers: the load of each, and how to reach it.
 //!
-//! All watch one listening socket, and the system wakes whichever it likes, often the same one. So a worker that has
-//! clearly more sessions than another hands a new client on, which costs something only when it is needed.
+//! All workers watch one listening socket, and the system wakes any of them, often the same one. So a worker with clearly
+//! more sessions than another hands a new client off to it, which costs something only when it is needed.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use rustix::io::Result;
 
 use crate::data_path::mailbox::{Mail, Mailbox};
 
-/// Sessions more than another that a worker may have.
+/// How many more sessions than another a worker may have.
 const SLACK: usize = 2;
 
 /// All workers of a balancer.
@@ -28,7 +28,7 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Lets the others know how many sessions it has.
+    /// Publishes the number of its sessions.
     pub(crate) fn set_load(&self, sessions: usize) {
         self.load.store(sessions, Relaxed);
     }
@@ -53,7 +53,7 @@ impl WorkerRegistry {
         self.workers.get(worker)
     }
 
-    /// How many sessions each of them has.
+    /// The number of sessions of each worker.
     pub(crate) fn loads(&self) -> impl Iterator<Item = usize> {
         self.workers.iter().map(|worker| worker.load.load(Relaxed))
     }
@@ -62,7 +62,7 @@ impl WorkerRegistry {
         &self.workers
     }
 
-    /// Ends them all, each after its sessions.
+    /// Stops all workers, each after its sessions have ended.
     pub(crate) fn stop(&self) {
         for worker in &self.workers {
             // A worker that is over has stopped.
@@ -70,8 +70,8 @@ impl WorkerRegistry {
         }
     }
 
-    /// Hands a client of worker `from`, which has so many sessions, to the one whose `turn` it is, if that one has
-    /// clearly fewer. Gives it back otherwise.
+    /// Hands a client of worker `from`, which has `load` sessions, off to the worker that `sequence` selects, if that one
+    /// has clearly fewer sessions. Returns the client otherwise.
     pub(crate) fn hand_off(
         &self,
         from: usize,

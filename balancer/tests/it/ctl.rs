@@ -161,7 +161,7 @@ async fn exit_codes_tell_refusals_usage_and_nobody_there() {
     let (balancer, _echo) = echo().await;
     let admin = balancer.admin;
     let output = ctl(admin, &["drain", "x"]).await;
-    let unknown = "netsocket-balancer: no backend \"x\"; there are echo\n";
+    let unknown = "netsocket-balancer: no backend \"x\"; known backends: echo\n";
     assert_eq!(said(&output), (Some(1), "", unknown));
     for wrong in [&["relay", "fast"][..], &["weight", "echo", "999"]] {
         assert_eq!(ctl(admin, wrong).await.status.code(), Some(1), "{wrong:?}");
@@ -306,7 +306,9 @@ async fn a_wrong_file_keeps_nobody_from_asking() {
             let (code, _, error) = said(&output);
             assert_eq!(code, Some(2), "{words}, {text}: {error}");
             assert!(
-                error.contains("netsocket-balancer: --admin: says where it is"),
+                error.contains(
+                    "netsocket-balancer: --admin: gives the address without the settings: "
+                ),
                 "{error}"
             );
         }

@@ -74,7 +74,7 @@ async fn what_is_wrong_changes_nothing_and_is_told() {
             "/api/v1/backends/x/drain",
             "",
             404,
-            "no backend \"x\"; there are a, b\n",
+            "no backend \"x\"; known backends: a, b\n",
         ),
         (
             drain,

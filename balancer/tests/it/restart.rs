@@ -214,7 +214,7 @@ async fn a_program_that_is_gone_or_new() {
     family.first.send(Signal::USR2);
     family
         .first
-        .said(&["restart failed", "cannot be started"])
+        .said(&["restart failed", "cannot start the new process"])
         .await;
     // What is put in its place is what is started.
     symlink("/bin/false", &place).unwrap();

@@ -153,7 +153,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "backends = ['a=h:1']\ncheck_interval = '1s'\n[check]\ninterval = '2s'",
-            "check.interval = \"2s\": the same as check_interval",
+            "check.interval = \"2s\": duplicates check_interval",
         ),
         ("backends = ['a=h:1']\nflap = 3", "flap: a table with hold"),
         (

@@ -1,4 +1,4 @@
-//! What DNS said about a group, and the backends that follow from it.
+//! The answer of DNS for a group, and the backends that follow from it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,51 +6,51 @@ use std::time::Duration;
 use crate::config::{Group, Question};
 use crate::core::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
-/// The most members that a group has: an answer that names more is cut.
+/// Maximum number of servers in a group: a longer answer is cut.
 pub(super) const MAX_ENDPOINTS: usize = 1000;
 
-/// A server that an answer names.
+/// A server in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Priority and weight of its SRV record, if that is how it was found.
+    /// Priority and weight, if it was found by an SRV record.
     pub service: Option<Service>,
 }
 
-/// The place of a server among others.
+/// Priority and weight of an SRV record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    /// Servers of the lowest number come first; the others are for when none of those is usable.
+    /// Servers with the lowest number are used first; the others serve as backups.
     pub priority: u16,
-    /// The share in relation to others of the same priority.
+    /// The share relative to others of the same priority.
     pub weight: u16,
 }
 
-/// An answer, which may name nobody.
+/// An answer, which may contain no server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The servers.
     pub found: Vec<Found>,
-    /// How long the answer holds.
+    /// How long the answer is valid.
     pub ttl: Duration,
-    /// Why some servers may be missing: a part of the question got no answer.
+    /// Why some servers may be missing: part of the query got no answer.
     pub missing: Option<AskError>,
 }
 
-/// Why there is no answer. Asking again may help.
+/// Why a query failed. A retry may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// Nobody answered in time.
+    /// No answer in time.
     #[error("no DNS server answered in time")]
     Timeout,
     /// A server could not or would not answer.
     #[error("DNS server answered {0}")]
     Refused(String),
-    /// It is not known which server to ask.
+    /// No DNS server is configured.
     #[error("no DNS server is configured: {0}")]
     NoServer(String),
-    /// Anything else on the way.
+    /// Any other error.
     #[error("{0}")]
     Failed(String),
 }
@@ -76,7 +76,7 @@ impl Answer {
     }
 }
 
-/// An address of nobody in particular is what filtering servers say for "no"; a connection there would come back to
+/// Filtering DNS servers answer with an unspecified address to say "no"; a connection there would come back to
 /// this machine.
 fn can_be_server(address: SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
@@ -121,8 +121,8 @@ fn scaled(weight: u16, heaviest: u16) -> u32 {
     scaled.max(1)
 }
 
-/// `files-10-0-0-7`, `files-fd00--7`; with the port where members may differ in it: the same for an address, whoever
-/// else is there.
+/// `files-10-0-0-7`, `files-fd00--7`; with the port if it may differ between servers. The name depends only on the
+/// address, not on the other servers.
 fn endpoint_name(group: &Group, address: SocketAddr) -> String {
     let ip = address.ip().to_string().replace([':', '.'], "-");
     match group.question {

@@ -1,5 +1,5 @@
-//! All that is set together: fixed backends and the members of groups. Says whom to ask about and when, and who the
-//! backends of the pool are. Knows no clock and no network.
+//! All backends together: fixed ones and those of groups. Decides which groups to query when, and which backends the pool
+//! has. No clock and no network.
 
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -10,19 +10,19 @@ use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::{GroupReport, Outcome};
 
-/// Names a question that is on its way, so that the answer to one that nobody waits for any more is told from others.
+/// Identifies a pending query, so that an outdated answer can be told from the others.
 pub(super) type Ticket = u64;
 
-/// The backends from now on.
+/// The new backends of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// All of them, fixed ones first, then group by group.
+    /// All backends, fixed ones first, then group by group.
     pub backends: Vec<BackendSpec>,
-    /// Whether those that come are to be eased in: not those with which the balancer starts.
+    /// Whether new backends ramp up their weight: not those that the balancer starts with.
     pub eased: bool,
 }
 
-/// The fixed backends, and the groups with their members.
+/// The fixed backends, and the groups with their servers.
 #[derive(Debug)]
 pub struct BackendSet {
     fixed: Vec<BackendSpec>,
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 impl BackendSet {
-    /// At the start of the balancer. Nobody was asked yet.
+    /// The state at the start of the balancer, before the first query.
     #[must_use]
     pub fn new(fixed: Vec<BackendSpec>, groups: Vec<Group>, rules: Rules, now: Instant) -> Self {
         let mut backend_set = Self {
@@ -57,7 +57,7 @@ impl BackendSet {
         backend_set
     }
 
-    /// Takes on other settings. A group that stays, by name and question, keeps its members.
+    /// Applies new settings. A group that stays, by name and query, keeps its servers.
     pub fn set(
         &mut self,
         fixed: Vec<BackendSpec>,
@@ -83,7 +83,7 @@ impl BackendSet {
         self.change(true)
     }
 
-    /// The questions that are due now. Each is asked once, until its ticket is given back to [`Self::take`].
+    /// The queries that are due now. Each is returned once, until its ticket is passed to [`Self::take`].
     pub fn ask(&mut self, now: Instant) -> Vec<(Ticket, Question)> {
         let mut questions = Vec::new();
         for entry in &mut self.groups {
@@ -96,14 +96,14 @@ impl BackendSet {
         questions
     }
 
-    /// When a question is due the next time, answers that are still to come aside.
+    /// When the next query is due, not counting pending ones.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let waiting = self.groups.iter().filter(|entry| entry.asked.is_none());
         waiting.map(|entry| entry.endpoints.next()).min()
     }
 
-    /// Takes in what came of a question; the backends from now on, if they are others.
+    /// Processes the result of a query. Returns the new backends if they changed.
     pub fn take(
         &mut self,
         ticket: Ticket,
@@ -121,7 +121,7 @@ impl BackendSet {
         taken.changed.then(|| self.change(eased))
     }
 
-    /// The groups as they are.
+    /// The state of each group.
     #[must_use]
     pub fn reports(&self) -> Vec<GroupReport> {
         self.groups.iter().map(Entry::report).collect()

@@ -1,8 +1,8 @@
-//! Questions to DNS. Asks servers only, never the file of hosts, and keeps no answers: how long one holds is judged by
-//! who asked.
+//! DNS queries. Asks DNS servers only, never the hosts file, and caches nothing: the caller decides how long an answer is
+//! valid.
 //!
-//! A resolver is made for each question. That costs a file read and no more, and what the system says about its DNS
-//! servers is always what it says now.
+//! A resolver is created for each query. That costs one file read, and the DNS servers of the system are always the
+//! current ones.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -32,10 +32,10 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Questions at a time for the hosts that SRV records name.
 const AT_A_TIME: usize = 8;
 
-/// DNS as the system has it set, or servers of one's own.
+/// A DNS resolver that uses the servers of the system or given ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Who is asked; nobody: whom the system asks.
+    /// Servers to query; if empty, those of the system.
     servers: Vec<SocketAddr>,
 }
 
@@ -61,7 +61,7 @@ impl Ask for Dns {
 }
 
 impl Dns {
-    /// Asks `servers`; where there are none, those of the system (`/etc/resolv.conf`, read anew for each question).
+    /// Uses `servers`, or those of the system (`/etc/resolv.conf`, read again for each query) if empty.
     #[must_use]
     pub fn new(servers: Vec<SocketAddr>) -> Self {
         Self { servers }

@@ -1,9 +1,9 @@
-//! Who is a member of a group after an answer, and when to ask again. Knows no clock and no network.
+//! The servers of a group after an answer, and when to query again. No clock and no network.
 //!
-//! - Whom a whole answer does not name leaves at once.
-//! - An answer that names nobody, or that lacks a part, takes nobody away at first: who is missing leaves when that
-//!   has lasted for [`Rules::hold`].
-//! - No answer changes nothing, however long it lasts.
+//! - A server that a complete answer does not contain is removed immediately.
+//! - An empty or incomplete answer removes nothing at first: a missing server is removed when it has been missing for
+//!   [`Rules::hold`].
+//! - A failed query changes nothing, however long it lasts.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::core::pool::Outcome;
 #[derive(Debug, Clone)]
 struct Endpoint {
     found: Found,
-    /// Since when answers do not name it.
+    /// Since when answers do not contain it.
     missing: Option<Instant>,
 }
 
-/// The members of a group.
+/// The servers of a group.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoints {
     endpoints: Vec<Endpoint>,
@@ -29,13 +29,13 @@ pub(super) struct Endpoints {
     named: Instant,
     ever_named: bool,
     failures: u32,
-    /// Questions in a row that named nobody, for whatever reason: they space out.
+    /// Consecutive queries without servers, for any reason: the interval grows with them.
     fruitless: u32,
     problem: Option<String>,
     outcomes: [u64; Outcome::ALL.len()],
 }
 
-/// What an answer did.
+/// The effect of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     /// What it was.
@@ -49,7 +49,7 @@ pub(super) struct Taken {
 }
 
 impl Endpoints {
-    /// Nobody yet; to be asked for at once.
+    /// No servers yet; to be queried immediately.
     pub(super) fn new(now: Instant) -> Self {
         Self {
             endpoints: Vec::new(),
@@ -64,7 +64,7 @@ impl Endpoints {
         }
     }
 
-    /// Takes in what came of a question.
+    /// Processes the result of a query.
     pub(super) fn take(
         &mut self,
         answer: Result<Answer, AskError>,
@@ -110,7 +110,7 @@ impl Endpoints {
         }
     }
 
-    /// The present members, in their order.
+    /// The current servers, in order.
     pub(super) fn found(&self) -> Vec<Found> {
         self.endpoints
             .iter()
@@ -118,7 +118,7 @@ impl Endpoints {
             .collect()
     }
 
-    /// When to ask the next time.
+    /// When to query next.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
@@ -188,7 +188,7 @@ impl Endpoints {
         }
     }
 
-    /// As long as the answer holds; without one the shortest time first, then twice as long each time.
+    /// As long as the answer is valid; without an answer the minimum interval first, then twice as long each time.
     fn pause(&self, outcome: Outcome, ttl: Duration, rules: &Rules) -> Duration {
         let wished = match outcome {
             Outcome::Answered => ttl,

@@ -1,17 +1,16 @@
-//! Backends that are names: a group of them stands behind a name in DNS, is asked for again and again, and comes and
-//! goes with the answers.
+//! Service discovery by DNS: a group of backends behind a name is looked up again and again, and backends are added and
+//! removed with the answers.
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `group` | what is set: the name, the question, the part of every member |
-//! | `answer` | what DNS said: the servers found, and how they become backends |
-//! | `members` | who is a member after an answer, and when to ask again; plain code |
-//! | `report` | what is told about a group |
+//! | `answer` | an answer: the servers found, and how they become backends |
+//! | `endpoints` | the servers of a group after an answer, and when to query again; plain code |
 //! | `backend_set` | all groups and the fixed backends together; plain code |
-//! | `dns` | the questions on the network |
-//! | `watch` | the task that asks, and tells the pool |
+//! | `dns` | the queries on the network |
+//! | `watch` | the task that queries and updates the pool |
 //!
-//! Does not own the health of members nor the sessions of those that have left: both belong to the pool.
+//! Does not own the settings of groups (`config`), nor the health of backends or the sessions of those that were removed:
+//! both belong to the pool.
 //!
 //! # Examples
 //!
@@ -41,7 +40,7 @@
 //! let change = backend_set.take(ticket, Ok(answer), now).expect("two new ones");
 //! assert_eq!(change.backends.len(), 2);
 //! assert!(change.backends[0].name.starts_with("files"));
-//! // The answer holds for a while.
+//! // The answer is valid for a while.
 //! assert!(backend_set.ask(now).is_empty() && backend_set.due() > Some(now));
 //! ```
 

@@ -1,4 +1,4 @@
-//! The task that asks about the groups, and tells the pool who its backends are.
+//! The task that queries DNS for the groups and updates the backends of the pool.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 
-/// Who answers questions about groups.
+/// A resolver for the queries of groups.
 pub trait Ask: Send + Sync + 'static {
-    /// Asks once, within a bounded time.
+    /// Runs one query, within a bounded time.
     fn ask(&self, question: Question) -> impl Future<Output = Result<Answer, AskError>> + Send;
 }
 
-/// What is set: whom the pool has.
+/// The configured backends and groups.
 #[derive(Debug)]
 pub struct Setup<A> {
     /// Backends with a fixed address.
     pub fixed: Vec<BackendSpec>,
-    /// Backends that are asked for.
+    /// Groups of backends in DNS.
     pub groups: Vec<Group>,
-    /// How often.
+    /// How often to query.
     pub rules: Rules,
-    /// Who is asked.
+    /// The resolver.
     pub resolver: Arc<A>,
 }
 
@@ -46,8 +46,8 @@ impl<A> Clone for Setup<A> {
     }
 }
 
-/// Keeps the backends of `pool` what the settings and the answers say, for ever. The pool has the fixed ones already.
-/// Another value in `setups` takes on other settings (a reload); when its sender is gone the last ones stay.
+/// Keeps the backends of `pool` up to date with the settings and the answers of DNS, for ever. The pool has the fixed ones
+/// already. A new value in `setups` applies new settings (a reload); when its sender is dropped, the last ones stay.
 pub async fn discover<A: Ask>(pool: Arc<Pool>, mut setups: watch::Receiver<Setup<A>>) {
     let Setup {
         fixed,

@@ -1,4 +1,4 @@
-//! What a process was given at its start: by an old process whose work it takes over, or by the service manager.
+//! What a process inherits at its start: from an old process that it takes over from, or from the service manager.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ use crate::control::inherited_fds::take;
 use crate::control::systemd::{ActivationError, Role, activated};
 use crate::core::health::AdminState;
 
-/// What this process was given. By default nothing.
+/// What this process inherited. By default, nothing.
 #[derive(Debug, Default)]
 pub struct Inherited {
     pub(crate) listen: Option<InheritedListener>,
@@ -25,16 +25,16 @@ pub struct Inherited {
     pub(crate) predecessor: Option<Predecessor>,
 }
 
-/// Why what was given cannot be used. Trying again changes nothing.
+/// Why an inherited descriptor cannot be used. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum InheritError {
-    /// The text is none of ours.
+    /// The manifest cannot be parsed.
     #[error("{VARIABLE}: {0}")]
     Manifest(#[from] serde_json::Error),
-    /// The service manager's variables cannot be understood.
+    /// The variables of the service manager cannot be parsed.
     #[error(transparent)]
     Activation(#[from] ActivationError),
-    /// A number that stands for nothing.
+    /// The number is not an open descriptor.
     #[error("inherited descriptor {fd} ({name}): {error}")]
     Descriptor {
         /// What it should be.
@@ -44,7 +44,7 @@ pub enum InheritError {
         /// What the system said.
         error: io::Error,
     },
-    /// A descriptor that is something else.
+    /// The descriptor is something else.
     #[error(
         "inherited descriptor {fd} ({name}): not a listening TCP socket (or, for admin, a listening unix socket)"
     )]
@@ -57,10 +57,10 @@ pub enum InheritError {
 }
 
 impl Inherited {
-    /// Takes over what the environment names; `variable` reads it. To be called once, before anything is opened.
+    /// Takes over the descriptors that the environment names; `variable` reads it. Call it once, before opening anything.
     ///
     /// # Errors
-    /// What was named is not what it should be.
+    /// A descriptor is not what it should be.
     pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
         let Some(text) = variable(VARIABLE).filter(|text| !text.is_empty()) else {
             return Self::activated(variable);
@@ -108,7 +108,7 @@ impl Inherited {
         Ok(inherited)
     }
 
-    /// Tells the old process, if there is one, why it has to go on.
+    /// Tells the old process, if there is one, why this one cannot take over.
     pub fn refuse(&mut self, reason: &impl Display) {
         if let Some(predecessor) = self.predecessor.take() {
             predecessor.answer(&reason.to_string());
@@ -149,7 +149,7 @@ fn listener(role: Role, socket: InheritedSocket) -> Result<InheritedListener, In
     InheritedListener::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
 }
 
-/// A listening socket that somebody else has bound.
+/// A listening socket bound by another process.
 #[derive(Debug)]
 pub(crate) struct InheritedListener {
     socket: AdminListener,
@@ -179,7 +179,7 @@ impl InheritedListener {
         }
     }
 
-    /// The same for the admin HTTP. One whose file is gone is nobody's any more.
+    /// The same for the admin HTTP. A unix socket whose file has been removed is not used.
     pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<AdminListener> {
         let fits = match (self.socket.address(), address) {
             (Some(AdminAddress::Tcp(bound)), AdminAddress::Tcp(address)) => {

@@ -1,17 +1,18 @@
-//! What an old process tells the new one: which descriptor is what, and what operators have said since its start.
+//! The manifest that the old process passes to the new one: which descriptor is which socket, and the admin states of
+//! backends.
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
-/// The environment variable by which a successor learns what it inherits.
+/// The environment variable that contains the manifest.
 pub const VARIABLE: &str = "NETSOCKET_INHERITED";
-/// What a successor that serves writes. Anything else is the reason why it does not.
+/// What the new process writes once it serves. Anything else is the reason why it does not.
 pub(super) const READY: &str = "ready\n";
 
-/// The letter, as JSON. The two may be of different versions: what the reader does not know it leaves alone, and
-/// whatever is added later must have a default.
+/// The manifest, as JSON. The two processes may have different versions: unknown fields are ignored, and fields added
+/// later must have a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) listen: InheritedSocket,
@@ -31,7 +32,7 @@ pub(crate) struct Manifest {
 pub(crate) struct InheritedSocket {
     /// Its number.
     pub(crate) fd: RawFd,
-    /// Whether it came from the service manager, whose word on addresses stands above the settings.
+    /// Whether it came from the service manager, whose address takes precedence over the settings.
     #[serde(default)]
     pub(crate) managed: bool,
 }

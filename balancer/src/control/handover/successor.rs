@@ -1,4 +1,4 @@
-//! The start of a new process, and the wait until it serves.
+//! Starts the new process and waits until it serves.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,18 +21,18 @@ use crate::control::systemd::PERSONAL_VARIABLES;
 /// The most of an answer that is read, in bytes.
 const MAX_ANSWER: u64 = 16 << 10;
 
-/// What a successor is started by.
+/// The program that a restart starts.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// As this process was called, so that a new program at the same place is taken. Without a slash it is looked for
-    /// in `PATH`.
+    /// The path that this process was started with, so that a new program at the same path is used. Without a slash it is
+    /// looked up in `PATH`.
     pub path: OsString,
-    /// The arguments behind it.
+    /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
 impl Program {
-    /// The program and arguments of this process. `None` where it was started without a name.
+    /// The program and arguments of this process. `None` if it was started without a name.
     #[must_use]
     pub fn of_process() -> Option<Self> {
         let mut arguments = env::args_os();
@@ -44,27 +44,27 @@ impl Program {
     }
 }
 
-/// Why there is no successor and the old process goes on.
+/// Why a restart failed and the old process keeps serving.
 #[derive(Debug, thiserror::Error)]
 pub enum RestartError {
-    /// It is stopping.
+    /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,
-    /// Nobody has said which program this is.
+    /// The program is not known.
     #[error("cannot tell which program to start")]
     NoProgram,
-    /// No descriptor, or no such program.
+    /// There is no descriptor left, or no such program.
     #[error("cannot start the new process: {0}")]
     Start(#[from] io::Error),
-    /// It gave up, and said this.
+    /// It gave up with this message.
     #[error("the new process gave up: {0}")]
     GaveUp(String),
-    /// It was not ready in time, and was ended.
+    /// It was not ready in time and was terminated.
     #[error("the new process was not ready within {0:?}")]
     NotReady(Duration),
 }
 
-/// What a successor gets.
+/// The sockets that the new process inherits.
 pub(crate) struct InheritedSockets {
     pub(crate) listen: TcpListener,
     pub(crate) admin: AdminListener,
@@ -78,7 +78,7 @@ pub(crate) struct Successor {
 }
 
 impl Successor {
-    /// Starts `program` with the sockets and the rest of `letter`, whose numbers are filled in here; and the pipe for
+    /// Starts `program` with the sockets and the rest of `manifest`, whose descriptor numbers are filled in here; and the pipe for
     /// its answer.
     pub(crate) fn start(
         program: &Program,

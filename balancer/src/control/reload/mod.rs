@@ -1,7 +1,7 @@
-//! A change of the settings while sessions run: all of it or nothing.
+//! Reload: changes the settings while sessions run, completely or not at all.
 //!
-//! Owns the way of a reload: the layers are read anew and judged ([`Source`]), compared with what is in force
-//! ([`changes`]), and applied. Does not own who asks for it (see [`crate::control::lifecycle`]) nor the keys themselves.
+//! Owns the steps of a reload: the layers are read and validated ([`Source`]), compared with the settings in force
+//! ([`changes`]) and applied. Does not own who requests it (see [`crate::control::lifecycle`]) nor the keys.
 
 mod changes;
 mod error;
@@ -30,7 +30,7 @@ use crate::core::health::Checks;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
 
-/// Reads and judges the settings anew.
+/// Reads and validates the settings again.
 pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
 
 /// Settings that can be applied.

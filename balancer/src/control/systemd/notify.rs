@@ -1,4 +1,4 @@
-//! What the service manager is told, as datagrams to the socket that it names.
+//! Notifications to the service manager, as datagrams to the socket that it names.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -16,7 +16,7 @@ const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 /// The process that this is about; any, where it is not set.
 pub(super) const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
-/// The service manager, or nobody who wants to be told anything.
+/// The service manager, or none.
 #[derive(Debug, Default)]
 pub struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
@@ -27,10 +27,10 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// The manager that the environment names; `variable` reads it.
+    /// The service manager that the environment names; `variable` reads it.
     ///
     /// # Errors
-    /// A name that stands for no socket, or no descriptor to reach it.
+    /// The name is not that of a socket, or there is no descriptor left.
     pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> io::Result<Self> {
         let Some(name) = variable(NOTIFY_SOCKET).filter(|name| !name.is_empty()) else {
             return Ok(Self::default());

@@ -26,8 +26,8 @@ impl Maglev {
             .filter_map(|&index| candidates.get(index).copied())
             .collect();
         let weights: Vec<u32> = sorted.iter().map(|&(_, weight)| weight).collect();
-        let turns = WeightedSchedule::new(&weights);
-        if turns.is_empty() {
+        let schedule = WeightedSchedule::new(&weights);
+        if schedule.is_empty() {
             return Self {
                 table: Box::default(),
             };
@@ -35,7 +35,7 @@ impl Maglev {
         let mut walks: Vec<Walk> = sorted.iter().map(|&(key, _)| Walk::new(key)).collect();
         let mut table = vec![FREE; TABLE_LENGTH].into_boxed_slice();
         for turn in 0..TABLE_LENGTH {
-            let place = turns.at(turn);
+            let place = schedule.at(turn);
             let (Some(walk), Some(&index)) = (walks.get_mut(place), order.get(place)) else {
                 continue;
             };

@@ -160,9 +160,9 @@ impl Chooser {
         client: IpAddr,
     ) -> Option<usize> {
         match self {
-            Self::RoundRobin(turns) => round_robin::choose(turns, candidates, cursor),
+            Self::RoundRobin(schedule) => round_robin::choose(schedule, candidates, cursor),
             Self::LeastConnections => least_connections::choose(candidates, cursor),
-            Self::TwoChoices(turns) => two_choices::choose(turns, candidates, cursor),
+            Self::TwoChoices(schedule) => two_choices::choose(schedule, candidates, cursor),
             Self::Source(rendezvous) => rendezvous.choose(candidates, client_key(client)),
             Self::Maglev(table, others) => {
                 let key = client_key(client);

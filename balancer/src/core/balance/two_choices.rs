@@ -6,16 +6,16 @@ use super::{Candidates, Cursor, WeightedSchedule};
 
 /// Draws two from the round, where everybody stands by weight. Where neither is open all are looked at.
 pub(super) fn choose<C: Candidates>(
-    turns: &WeightedSchedule,
+    schedule: &WeightedSchedule,
     candidates: &C,
     cursor: &Cursor,
 ) -> Option<usize> {
-    if turns.is_empty() {
+    if schedule.is_empty() {
         return None;
     }
-    let (first, second) = cursor.random_pair(turns.len());
-    let a = turns.at(first);
-    let mut b = turns.at(second);
+    let (first, second) = cursor.random_pair(schedule.len());
+    let a = schedule.at(first);
+    let mut b = schedule.at(second);
     if a == b && candidates.count() > 1 {
         // Somebody else; for the weights it does not matter who, as the less loaded one is taken.
         b = (a + 1 + second % (candidates.count() - 1)) % candidates.count();
@@ -39,10 +39,10 @@ mod tests {
     #[test]
     fn sessions_that_stay_are_spread_by_weight() {
         let weights = [1, 2, 3, 4];
-        let (table, turns) = (Table::of(&weights), WeightedSchedule::new(&weights));
+        let (table, schedule) = (Table::of(&weights), WeightedSchedule::new(&weights));
         let cursor = Cursor::starting_at(11);
         for _ in 0..10_000 {
-            choose(&turns, &table, &cursor).unwrap();
+            choose(&schedule, &table, &cursor).unwrap();
         }
         for (index, weight) in weights.into_iter().enumerate() {
             let due = 1000 * u64::from(weight);
@@ -56,11 +56,11 @@ mod tests {
 
     #[test]
     fn of_two_always_the_less_loaded() {
-        let (table, turns) = (Table::of(&[1, 1]), WeightedSchedule::new(&[1, 1]));
+        let (table, schedule) = (Table::of(&[1, 1]), WeightedSchedule::new(&[1, 1]));
         table.set_active(0, 5);
         let cursor = Cursor::starting_at(3);
         let chosen: Vec<_> = (0..4)
-            .filter_map(|_| choose(&turns, &table, &cursor))
+            .filter_map(|_| choose(&schedule, &table, &cursor))
             .collect();
         assert_eq!(chosen, [1, 1, 1, 1]);
     }

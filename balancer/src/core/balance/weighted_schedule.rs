@@ -1,9 +1,9 @@
 //! The schedule of weighted round robin: an order in which every backend appears as often as its weight says, spread as
 //! evenly as possible.
 
-/// The most turns in a round. Beyond it weights are scaled down, so that many backends with odd weights cannot make
+/// The maximum length of a round. Beyond it weights are scaled down, so that many backends with odd weights cannot make
 /// the table grow without bound.
-const MAX_TURNS: u64 = 1 << 16;
+const MAX_LENGTH: u64 = 1 << 16;
 
 /// One round of the schedule. With equal weights it is the candidates in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl WeightedSchedule {
     }
 }
 
-/// The weights in their smallest form, and within [`MAX_TURNS`] for all.
+/// The weights in their smallest form, and within [`MAX_LENGTH`] for all.
 fn reduced(weights: &[u32]) -> Vec<u64> {
     let common = weights
         .iter()
@@ -60,8 +60,8 @@ fn reduced(weights: &[u32]) -> Vec<u64> {
         .map(|&weight| u64::from(weight / common))
         .sum();
     let scaled = |weight: u64| match sum {
-        ..=MAX_TURNS => weight,
-        _ => (weight * MAX_TURNS / sum).max(1),
+        ..=MAX_LENGTH => weight,
+        _ => (weight * MAX_LENGTH / sum).max(1),
     };
     weights
         .iter()
@@ -94,23 +94,23 @@ mod tests {
     #[test]
     fn a_round_is_bounded() {
         let weights: Vec<u32> = (0..500).map(|n| 2560 - n).collect();
-        let turns = WeightedSchedule::new(&weights);
+        let schedule = WeightedSchedule::new(&weights);
         assert!(
-            turns.len() as u64 <= MAX_TURNS && turns.len() > 60_000,
+            schedule.len() as u64 <= MAX_LENGTH && schedule.len() > 60_000,
             "{}",
-            turns.len()
+            schedule.len()
         );
     }
 
     proptest! {
         #[test]
         fn exact_and_evenly_apart(weights in prop::collection::vec(1u32..50, 1..9)) {
-            let turns = WeightedSchedule::new(&weights);
+            let schedule = WeightedSchedule::new(&weights);
             let common = weights.iter().fold(0, |a, &b| gcd(a, b));
             let round: usize = weights.iter().map(|&w| (w / common) as usize).sum();
-            prop_assert_eq!(turns.len(), round);
+            prop_assert_eq!(schedule.len(), round);
             for (index, &weight) in weights.iter().enumerate() {
-                let mine: Vec<usize> = (0..2 * round).filter(|&turn| turns.at(turn) == index).collect();
+                let mine: Vec<usize> = (0..2 * round).filter(|&turn| schedule.at(turn) == index).collect();
                 prop_assert_eq!(mine.len(), 2 * (weight / common) as usize);
                 // Within the time between two turns nobody else has more than one above his share.
                 let most = round / (weight / common) as usize + weights.len();

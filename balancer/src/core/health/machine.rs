@@ -254,7 +254,7 @@ impl Health {
         self.changed(from)
     }
 
-    /// Ends an ejection because nobody else is left. At full weight: there is nobody to take the rest.
+    /// Ends an ejection because no other backend is left. At full weight: no other backend could take the rest.
     pub(super) fn readmit(&mut self, rules: &HealthRules, now: Instant) -> Option<Transition> {
         let from = self.state();
         self.ejection.take()?;

@@ -13,9 +13,9 @@ use super::pipe::Lease;
 use super::socket::{Reading, SessionSocket, kind};
 use crate::config::RelayMode;
 
-/// Reads of one turn, so that a busy session lets the others of its thread have theirs.
+/// Maximum number of reads in one step, so that a busy session does not starve the others of its thread.
 const READS_PER_STEP: usize = 4;
-/// After so many bytes the turn is over all the same: about what a tenth of a millisecond moves.
+/// Maximum number of bytes in one step: about what is moved in a tenth of a millisecond.
 const BYTES_PER_STEP: usize = 256 << 10;
 
 /// Why a direction cannot go on.
@@ -27,12 +27,12 @@ pub(super) enum Halt {
     SinkLost(io::ErrorKind),
 }
 
-/// How a turn ended.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DirectionStep {
-    /// One of the two sides has to be waited for, or there is nothing left to do.
+    /// Wait for one of the two sides, or nothing is left to do.
     Wait,
-    /// There may be more: others come first.
+    /// There may be more to do, but other sessions come first.
     Yield,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    /// Moves bytes until one of the two sides has to be waited for, or until the turn is over. `closes` says that the
+    /// Moves bytes until one of the two sides has to be waited for, or until the step is over. `closes` says that the
     /// sink will be closed as soon as this direction is done, which tells it the end as well: a system call saved.
     pub(super) fn step(
         &mut self,
@@ -113,7 +113,7 @@ impl Direction {
             if pipe.held() > 0 {
                 self.pending = Pending::Pipe(pipe);
             }
-            // At an urgent mark splice(2) says what it says at the end. A read goes past it.
+            // At an urgent mark splice(2) returns the same as at the end. A read goes past it.
             if reading != Reading::End {
                 return Ok(reading);
             }

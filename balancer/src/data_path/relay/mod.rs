@@ -36,14 +36,14 @@ pub(crate) use socket::{Early, SessionSocket};
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;
 
-/// What a turn of a relay came to.
+/// The result of one step of a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Until the next event or the deadline.
+    /// Wait for the next event or the deadline.
     Wait,
-    /// There may be more to do at once; other sessions come first.
+    /// There may be more to do immediately, but other sessions come first.
     Yield,
-    /// The session is over.
+    /// The relay has ended.
     Done(End),
 }
 
@@ -83,7 +83,7 @@ impl Relay {
         }
     }
 
-    /// Moves what can be moved in both directions, within the bound of one turn.
+    /// Moves bytes in both directions, within the limit of one step.
     pub(crate) fn step(
         &mut self,
         client: &mut SessionSocket,
@@ -178,7 +178,7 @@ impl Relay {
         false
     }
 
-    /// When to have another turn if no event comes before.
+    /// When to run the next step if no event comes before.
     pub(crate) fn deadline(&self) -> Instant {
         self.clock.deadline()
     }
@@ -234,7 +234,8 @@ impl Relay {
         side == Side::Client && self.down.source_ended()
     }
 
-    /// Whose turn it is: who does not take what is there for it; else who has not ended yet; else who was spoken to.
+    /// The side that is waited for: the one that does not read what is pending for it; else the one that has not ended yet;
+    /// else the one that did not send last.
     fn silent_side(&self) -> Side {
         if self.down.is_pending() {
             Side::Client

@@ -1,7 +1,7 @@
-//! One socket of a session: what is known of its readiness, and reading and writing that keep it known.
+//! One socket of a session: its readiness, and reads and writes that keep it up to date.
 //!
-//! The poller tells changes only. So a wire remembers that there may be something to read or room to write until the
-//! system says otherwise, and asks for nothing that cannot be had.
+//! The poller reports changes only (edge-triggered). So a socket remembers that it may be readable or writable until the
+//! system says otherwise, and makes no call that would block.
 
 use std::io;
 use std::net::SocketAddr;

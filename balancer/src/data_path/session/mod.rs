@@ -1,7 +1,7 @@
-//! The story of one session: admit, pick, connect, relay, close, one record.
+//! One session from start to end: admit, pick, connect, relay, close, one record.
 //!
-//! A session owns its sockets and its record, which [`Session::close`] gives out. Nothing in here waits: the worker
-//! calls when there is news or when a deadline has passed.
+//! A session owns its sockets and its record, which [`Session::close`] returns. Nothing here blocks: the worker calls it
+//! when there is an event or when a deadline has passed.
 
 mod proxy_header;
 mod view;
@@ -32,26 +32,26 @@ use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::shared::Shared;
 use proxy_header::{HeaderProgress, ProxyHeader};
 
-/// Of a client's first bytes, so many are looked for before its backend is dialled.
+/// Maximum size of an early read of a client's first bytes, before connecting to a backend.
 const EARLY_BYTES: usize = 16 << 10;
-/// Bytes that a session moves before they show in the counters while it lives.
+/// An open session updates the counters each time it has moved this many bytes.
 const TELL_BYTES: u64 = 1 << 20;
 
-/// What a session works with during one turn.
+/// What a session works with during one step.
 pub(crate) struct StepContext<'a> {
     pub(crate) poller: &'a Poller,
-    /// The thread's buffer; nothing stays in it between two turns.
+    /// The thread's buffer; nothing stays in it between two steps.
     pub(crate) buffer: &'a mut [u8],
     pub(crate) early_read: &'a mut EarlyRead,
     pub(crate) now: Instant,
 }
 
-/// What is to be done with a session next.
+/// What to do with a session next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Call again at the next event or deadline.
+    /// Call it again at the next event or deadline.
     Wait,
-    /// Call again soon: others come first.
+    /// Call it again soon, after other sessions.
     Yield,
     /// Close it.
     Close,
@@ -69,22 +69,22 @@ pub(crate) struct Session {
     stage: Stage,
     record: SessionRecord,
     accepted: Instant,
-    /// Bytes that the counters know of.
+    /// Bytes that the counters include already.
     told: Traffic,
-    /// How the sockets are closed. By reset unless the session comes to an end that both sides can take for one.
+    /// Whether to close the sockets by reset: yes, unless the session ends in an orderly way.
     reset: bool,
 }
 
-/// Where it stands.
+/// The stage of a session.
 enum Stage {
-    /// A trusted peer is to say who the client is.
+    /// Waiting for the PROXY header of a trusted peer.
     ReadingHeader(ProxyHeader),
-    /// Every backend is full; since when it waits.
+    /// Queued since this time because every backend is full.
     Queued(Instant),
-    /// An attempt on a backend, begun at that time.
+    /// Connecting to a backend since this time.
     Connecting(Instant),
     Relaying(Relay),
-    /// One side is lost, and the other is left to take what was sent to it.
+    /// One side is lost; the other may still receive what was sent to it.
     Delivering(Side, Delivery),
 }
 
@@ -210,7 +210,7 @@ impl Session {
         }
     }
 
-    /// Ends it for a fault of ours.
+    /// Ends it because of an internal error.
     pub(crate) fn fault(&mut self) {
         self.record.termination = match self.record.backend {
             Some(_) => Termination::InternalData,
@@ -228,7 +228,7 @@ impl Session {
         Step::Close
     }
 
-    /// Reads on until it is clear who the client is, then goes the way of every client.
+    /// Reads the PROXY header until it is complete, then proceeds as for any client.
     fn read_proxy_header(&mut self, context: &mut StepContext<'_>) -> Step {
         let Stage::ReadingHeader(header) = &mut self.stage else {
             return Step::Wait;
@@ -259,7 +259,7 @@ impl Session {
         }
     }
 
-    /// Asks whether the client may come in.
+    /// Asks admission control whether to admit the client.
     fn admit(&mut self) -> Result<(), Termination> {
         let rules = self.shared.rules.load();
         let uptime = self.shared.uptime();
@@ -278,7 +278,7 @@ impl Session {
         }
     }
 
-    /// Tries backends, each at most once, until one can be dialled. `last` is the failure before, `place` a place that
+    /// Tries backends, each at most once, until a connect can be started. `last` is the previous failure, `slot` a slot that
     /// was taken for it already.
     fn connect(
         &mut self,
@@ -292,7 +292,7 @@ impl Session {
             {
                 return Err(Termination::of_connect(last));
             }
-            // Who comes while others wait goes to the end of the line.
+            // A client that arrives while others wait joins the end of the queue.
             let waits = last.is_none() && slot.is_none() && !self.shared.queue.is_empty();
             let picked = match slot.take() {
                 Some(slot) => Ok(slot),
@@ -370,7 +370,7 @@ impl Session {
         }
     }
 
-    /// Goes to the end of the line.
+    /// Joins the end of the queue.
     fn enqueue(&mut self, now: Instant) -> Result<(), Termination> {
         let limit = self.shared.rules.load().queue_timeout;
         let ticket = self.ticket();
@@ -397,7 +397,7 @@ impl Session {
         }
     }
 
-    /// Takes the place that it has waited for. Gives it back where it does not wait any more.
+    /// Takes the slot that it was queued for. Gives it back if it no longer waits.
     pub(crate) fn take_slot(&mut self, slot: Assigned, context: &StepContext<'_>) -> Step {
         if !matches!(self.stage, Stage::Queued(_)) {
             return Step::Wait;
@@ -523,7 +523,7 @@ impl Session {
         Step::Close
     }
 
-    /// Closed by reset: whom nobody serves must not take that for an empty answer.
+    /// Closed by reset, so that a client that was not served does not mistake it for an empty answer.
     fn end(&mut self, termination: Termination) -> Step {
         self.record.termination = termination;
         Step::Close

@@ -1,4 +1,4 @@
-//! A trusted peer says who the client is: the header of the PROXY protocol, before anything else.
+//! The PROXY protocol header that a trusted peer sends before anything else.
 
 use std::net::SocketAddr;
 
@@ -7,27 +7,27 @@ use tokio::time::Instant;
 
 use crate::data_path::relay::{Early, SessionSocket};
 
-/// A header on its way.
+/// A header being received.
 pub(super) struct ProxyHeader {
     received: Vec<u8>,
     since: Instant,
 }
 
-/// What the peer has said so far.
+/// The progress of a header.
 pub(super) enum HeaderProgress {
-    /// Not enough.
+    /// More bytes are needed.
     Incomplete,
-    /// Nothing more will come.
+    /// The connection ended before the header was complete.
     Closed,
-    /// Something else.
+    /// The bytes are not a valid header.
     Invalid(Error),
-    /// All of it.
+    /// The header is complete.
     Complete {
-        /// The real client; `None` where the peer speaks for itself.
+        /// The real client; `None` if the peer connects on its own behalf.
         address: Option<SocketAddr>,
-        /// Where that one connected to.
+        /// The address that the client connected to.
         destination: Option<SocketAddr>,
-        /// What came behind the header.
+        /// The bytes after the header.
         early: Vec<u8>,
     },
 }
@@ -44,7 +44,7 @@ impl ProxyHeader {
         self.since
     }
 
-    /// Takes in what has come.
+    /// Reads what has arrived.
     pub(super) fn read(&mut self, client: &mut SessionSocket, buffer: &mut [u8]) -> HeaderProgress {
         loop {
             match client.read_some(buffer) {

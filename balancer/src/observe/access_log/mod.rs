@@ -7,12 +7,12 @@
 //! worker n -> buffer n /
 //! ```
 //!
-//! A [`WorkerBuffer`] is a buffer that one worker appends whole lines to and the writer takes as a whole, so that the lock between
-//! the two is held for the length of one line, or of one swap. The first line after a rest wakes the writer; it then waits
-//! a little, so that one write carries what all workers had to say meanwhile. A buffer that is full drops lines, which
-//! are counted, and told by [`AccessLog::tell`].
+//! A [`WorkerBuffer`] collects the lines of one worker until the writer takes them all at once, so that the lock between the
+//! two is held only for one line or one swap. The first line after a pause wakes the writer, which waits a little so that
+//! one write covers the lines of all workers. A full buffer drops lines; they are counted and reported by
+//! [`AccessLog::tell`].
 //!
-//! Owns the form of lines and their way out. Does not own what is true of a session: that is the caller's [`Line`].
+//! Owns the format of lines and how they are written. Does not own the facts about a session: they come from its record.
 //! `docs/access-log.md` has every field; a test compares it with this code.
 
 mod date;

@@ -1,4 +1,4 @@
-//! One worker's way to the writer.
+//! The buffer between one worker and the writer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,7 +10,7 @@ use super::options::{Format, Options};
 use super::selection::Sampler;
 use super::text::TextForm;
 
-/// What workers and writer share.
+/// The buffers of all workers, shared with the writer.
 #[derive(Debug)]
 pub(super) struct WorkerBuffers {
     buffers: Box<[Mutex<Vec<u8>>]>,
@@ -66,7 +66,7 @@ enum Form {
     Json(JsonForm),
 }
 
-/// Where one worker leaves its lines. Costs no system call but for the first line after a rest.
+/// The buffer of one worker. Costs no system call except for the first line after a pause.
 #[derive(Debug)]
 pub(crate) struct WorkerBuffer {
     buffers: Arc<WorkerBuffers>,
@@ -88,8 +88,8 @@ impl WorkerBuffer {
         }
     }
 
-    /// Leaves the line, if it is one that is wanted. Never waits for the writer's output: where that cannot keep up the
-    /// line is dropped and counted.
+    /// Adds the line if it is selected. Never waits for the writer: if that cannot keep up, the line is dropped and
+    /// counted.
     pub(crate) fn record(&mut self, line: &Line<'_>) {
         if !self.sampler.wants(line) {
             return;

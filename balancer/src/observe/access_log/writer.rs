@@ -1,4 +1,4 @@
-//! The thread that writes, and the handle to it.
+//! The writer thread, and the handle to it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
@@ -16,14 +16,14 @@ use super::worker_buffer::{WorkerBuffer, WorkerBuffers};
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
-/// What became of lines since the start.
+/// Counts of lines since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Figures {
     /// Written.
     pub(crate) written: u64,
     /// Dropped because the writer could not keep up.
     pub(crate) dropped: u64,
-    /// Taken by the writer but not by the file or socket.
+    /// Failed to be written to the file or socket.
     pub(crate) failed: u64,
 }
 
@@ -85,14 +85,14 @@ impl AccessLog {
         WorkerBuffer::new(Arc::clone(&self.shared.buffers), worker, &self.options)
     }
 
-    /// Opens the file anew, after it was moved away: lines that were left before go to the old one. Where that fails
-    /// the old one goes on being used, and a line in the log says why.
+    /// Reopens the file after it was moved away: lines buffered before go to the old one. If that fails, the old file stays
+    /// in use and the log says why.
     pub(crate) fn reopen(&self) {
         self.shared.reopen.store(true, SeqCst);
         self.shared.buffers.wake();
     }
 
-    /// What became of lines since the start.
+    /// Counts of lines since the start.
     #[must_use]
     pub(crate) fn figures(&self) -> Figures {
         Figures {

@@ -1,5 +1,5 @@
-//! The metrics of the balancer: every name once, with its type and its help. Those of the telemetry producer are
-//! named by the telemetry crate, for all programs alike.
+//! The metrics of the balancer: each name once, with its type and help text. The telemetry crate names those of the
+//! telemetry producer, for all programs alike.
 //!
 //! # Examples
 //!
@@ -12,7 +12,7 @@
 
 use netsocket_telemetry::names::metric;
 
-/// How Prometheus treats a metric.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -30,7 +30,7 @@ pub struct Family {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// What it says.
+    /// Its help text.
     pub help: &'static str,
 }
 
@@ -66,21 +66,21 @@ pub const LABEL_GROUP: &str = "group";
 pub const LABEL_POOL: &str = "pool";
 /// The label with `up` (from clients) or `down` (to clients).
 pub const LABEL_DIRECTION: &str = "direction";
-/// The label with HAProxy's two letters.
+/// The label with the two-letter termination code.
 pub const LABEL_TERMINATION: &str = "termination";
 /// The number of a worker.
 pub const LABEL_WORKER: &str = "worker";
 /// The label with a state of a backend.
 pub const LABEL_STATE: &str = "state";
-/// The label with what brought a state about.
+/// The label with the reason for a state.
 pub const LABEL_REASON: &str = "reason";
-/// The label with what came of a check or a question.
+/// The label with the result of a check or a query.
 pub const LABEL_RESULT: &str = "result";
 /// The label with the upper bound of a bucket.
 pub const LABEL_BOUND: &str = "le";
 /// The label with an HTTP method.
 pub const LABEL_METHOD: &str = "method";
-/// The label with a path of the admin HTTP, names in it left open.
+/// The label with a route of the admin HTTP, with placeholders for names.
 pub const LABEL_PATH: &str = "path";
 /// The label with the program's version.
 pub const LABEL_VERSION: &str = "version";
@@ -92,31 +92,31 @@ pub const BUILD_INFO: Family = gauge(
 );
 /// Age of the process.
 pub const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
-/// Whether it is stopping.
+/// Whether it is draining.
 pub const DRAINING: Family = gauge(
     "netsocket_draining",
     "1 while the balancer drains and accepts no new clients.",
 );
-/// How often the settings have come into force.
+/// Generation of the settings.
 pub const CONFIG_GENERATION: Family = gauge(
     "netsocket_config_generation",
     "Starts at 1 and increases with each successful reload.",
 );
-/// Whether the latest reload went well.
+/// Whether the latest reload succeeded.
 pub const RELOAD_SUCCESS: Family = gauge(
     "netsocket_reload_success",
     "0 if the latest reload was refused, otherwise 1.",
 );
 /// Open sessions.
 pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Open sessions.");
-/// How many may be open.
+/// Limit of open sessions.
 pub const SESSIONS_LIMIT: Family = gauge(
     "netsocket_sessions_limit",
     "Maximum number of open sessions.",
 );
 /// Open sessions of a worker.
 pub const WORKER_SESSIONS: Family = gauge("netsocket_worker_sessions", "Open sessions, by worker.");
-/// Sessions that are over.
+/// Finished sessions.
 pub const SESSIONS: Family = counter(
     "netsocket_sessions_total",
     "Finished sessions, by termination code.",
@@ -126,7 +126,7 @@ pub const BYTES: Family = counter(
     "netsocket_bytes_total",
     "Bytes relayed; those of open sessions are counted some seconds late.",
 );
-/// Redispatches.
+/// Connect retries.
 pub const RETRIES: Family = counter(
     "netsocket_connect_retries_total",
     "Connect attempts to another backend after a failed one.",
@@ -153,7 +153,7 @@ pub const QUEUED: Family = gauge(
     "netsocket_queued",
     "Clients waiting in the queue for a backend.",
 );
-/// How many may wait.
+/// Limit of the queue.
 pub const QUEUE_LIMIT: Family = gauge(
     "netsocket_queue_limit",
     "Maximum number of waiting clients.",
@@ -163,7 +163,7 @@ pub const ACCESS_LOG_LINES: Family = counter(
     "netsocket_access_log_lines_total",
     "Access log lines, by result: written, dropped because the buffer was full, or failed to write.",
 );
-/// Backends that have left.
+/// Backends removed from the pool.
 pub const POOL_LEAVING: Family = gauge(
     "netsocket_pool_leaving_backends",
     "Backends removed from the pool that still have sessions.",
@@ -173,22 +173,22 @@ pub const POOL_LEAVING_SESSIONS: Family = gauge(
     "netsocket_pool_leaving_sessions_active",
     "Open sessions of backends removed from the pool.",
 );
-/// Members of a group.
+/// Backends of a group.
 pub const DISCOVERY_MEMBERS: Family = gauge(
     "netsocket_discovery_members",
     "Backends found in DNS for the group.",
 );
-/// Age of what is known about a group.
+/// Age of the latest answer for a group.
 pub const DISCOVERY_AGE: Family = gauge(
     "netsocket_discovery_age_seconds",
     "Seconds since DNS last returned servers of the group, or since the start if it never has.",
 );
-/// Questions in vain.
+/// Failed DNS queries.
 pub const DISCOVERY_FAILURES: Family = gauge(
     "netsocket_discovery_failures",
     "Failed DNS lookups of the group in a row.",
 );
-/// Questions.
+/// DNS queries.
 pub const DISCOVERY_QUESTIONS: Family = counter(
     "netsocket_discovery_questions_total",
     "DNS lookups of the group, by result.",
@@ -218,7 +218,7 @@ pub const BACKEND_ACTIVE: Family = gauge(
     "netsocket_backend_sessions_active",
     "Open sessions of the backend.",
 );
-/// Sessions of a backend that are over.
+/// Finished sessions of a backend.
 pub const BACKEND_SESSIONS: Family = counter(
     "netsocket_backend_sessions_total",
     "Finished sessions of the backend.",
@@ -266,7 +266,7 @@ pub const TELEMETRY_SENT: Family = counter(
     metric::PRODUCER_SENT,
     "Telemetry records that Kafka has acknowledged.",
 );
-/// Telemetry records given up.
+/// Dropped telemetry records.
 pub const TELEMETRY_DROPPED: Family = counter(
     metric::PRODUCER_DROPPED,
     "Telemetry records that were given up.",

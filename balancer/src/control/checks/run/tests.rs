@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::core::connect_failure::ConnectFailure;
-use crate::core::health::{Expect, Intervals, Statuses};
+use crate::core::health::{Expect, Intervals};
 use crate::core::proxy_protocol::ProxySend;
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -120,7 +120,7 @@ fn no_answer_changes_nothing_however_long_it_lasts() {
     assert_eq!(asked.lasts(), [1, 2]);
     assert_eq!(
         asked.endpoints.problem(),
-        Some("DNS server said Server Failure")
+        Some("DNS server answered Server Failure")
     );
     assert_eq!(asked.endpoints.outcomes(), [1, 0, 0, 100]);
 }

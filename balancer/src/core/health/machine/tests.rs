@@ -157,7 +157,7 @@ fn an_ejection_ends_by_itself_and_the_next_one_is_longer() {
         assert_eq!(state, State::Ejected);
         assert_eq!(
             reason,
-            format!("3 sessions could not connect: no answer in time; out for {time}s")
+            format!("3 sessions could not connect: no answer in time; ejected for {time}s")
         );
         assert!(
             !watched.health.asks_ejection(&CONNECTS, &watched.rules),
