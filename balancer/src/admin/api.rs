@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
-use super::backends::DrainView;
+use super::drain_view::DrainView;
 use super::recent::Activity;
-use crate::backend::{Backend, CheckReport};
-use crate::discovery::{GroupReport, Outcome};
-use crate::pool::{DEFAULT_POOL, PastTransition};
-use crate::record::millis;
-use crate::shared::Shared;
-use crate::termination::Termination;
+use super::time::rfc3339;
+use crate::core::backend::{Backend, CheckReport};
+use crate::core::pool::{DEFAULT_POOL, PastTransition};
+use crate::core::pool::{GroupReport, Outcome};
+use crate::core::termination::Termination;
+use crate::data_path::shared::Shared;
+use crate::observe::units::in_millis;
 
 /// `/api/v1/pools`.
 #[derive(Debug, Default, Serialize)]
@@ -87,14 +87,14 @@ pub(super) struct Telemetry {
 pub(super) struct PoolView {
     pub(super) name: &'static str,
     pub(super) balance: &'static str,
-    /// Whether nobody is healthy, so that everybody in service is used.
+    /// Whether no backend is healthy, so that all in service are used.
     pub(super) failing_open: bool,
-    /// The members, then those that are leaving and still have sessions.
+    /// The backends of the pool, then those that are leaving and still have sessions.
     pub(super) backends: Vec<BackendView>,
     pub(super) groups: Vec<GroupView>,
 }
 
-/// A name behind which backends are looked for.
+/// A group of backends behind a DNS name.
 #[derive(Debug, Serialize)]
 pub(super) struct GroupView {
     pub(super) name: String,
@@ -102,12 +102,12 @@ pub(super) struct GroupView {
     pub(super) resolve: &'static str,
     pub(super) question: String,
     pub(super) members: usize,
-    /// What came of asking the last time; `null`: not asked yet.
+    /// The outcome of the latest query; `null` before the first one.
     pub(super) outcome: Option<&'static str>,
     pub(super) problem: Option<String>,
-    /// How often in a row asking has failed.
+    /// Number of consecutive failed queries.
     pub(super) failures: u32,
-    /// Since servers were named the last time.
+    /// Since DNS last returned servers.
     pub(super) age_seconds: f64,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct BackendView {
     pub(super) state: &'static str,
     pub(super) reason: String,
     pub(super) since: String,
-    /// What an operator wants: `ready`, `drain` or `maintenance`.
+    /// The admin state: `ready`, `drain` or `maintenance`.
     pub(super) admin: &'static str,
     pub(super) weight: u32,
     /// The part of the weight that counts now: 0 to 1.
@@ -271,9 +271,9 @@ impl BackendView {
             errors: figures.errors,
             bytes_up: figures.bytes_up,
             bytes_down: figures.bytes_down,
-            connect_ms: millis(figures.connect),
-            connect_p50_ms: activity.connect_p50.map(millis),
-            connect_p99_ms: activity.connect_p99.map(millis),
+            connect_ms: in_millis(figures.connect),
+            connect_p50_ms: activity.connect_p50.map(in_millis),
+            connect_p99_ms: activity.connect_p99.map(in_millis),
             rates: activity.into(),
             drain,
             checks: Checks {
@@ -341,12 +341,8 @@ impl From<&CheckReport> for CheckView {
                 Err(failure) => failure.label(),
             },
             said: check.outcome.as_ref().err().map(ToString::to_string),
-            took_ms: millis(check.took),
+            took_ms: in_millis(check.took),
             at: rfc3339(check.at),
         }
     }
-}
-
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

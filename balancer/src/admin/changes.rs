@@ -1,4 +1,4 @@
-//! Changes that were asked for: each is logged with who asked, and counted.
+//! Requested changes: each is logged with its peer, and counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use tracing::{info, warn};
 
 use super::peer::Peer;
-use crate::metrics::ChangeKey;
+use crate::observe::metrics::ChangeKey;
 
 /// What became of the changes so far.
 #[derive(Debug, Default)]

@@ -76,6 +76,26 @@ fn every_key_has_its_place_and_nothing_else_has() {
 }
 
 #[test]
+fn the_indexes_have_every_key() {
+    let (_, rest) = PAGE.split_once("## Index by task\n").unwrap();
+    let (tasks, rest) = rest.split_once("## Index of keys\n").unwrap();
+    let keys = rest.split("\n## ").next().unwrap();
+    let mut entries = entries();
+    entries.sort_by_key(|entry| entry.key);
+    let mut expected = Vec::new();
+    for entry in entries {
+        let anchor = format!("](#{})", entry.key.replace('.', ""));
+        assert!(tasks.contains(&anchor), "{} belongs to no task", entry.key);
+        expected.push(format!("| [`{}`{anchor} | ", entry.key));
+    }
+    let rows: Vec<&str> = keys.lines().filter(|row| row.starts_with("| [")).collect();
+    assert_eq!(rows.len(), expected.len());
+    for (row, expected) in rows.iter().zip(&expected) {
+        assert!(row.starts_with(expected.as_str()), "{row}: {expected}");
+    }
+}
+
+#[test]
 fn the_form_is_the_same_and_the_names_are_right() {
     let entries = entries();
     for entry in &entries {

@@ -1,0 +1,87 @@
+//! A group of backends behind a DNS name, as configured.
+
+use std::fmt;
+
+use crate::core::backend::Attributes;
+
+/// Backends behind a DNS name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Prefix of the names of its backends.
+    pub name: String,
+    /// The DNS query.
+    pub question: Question,
+    /// The role of each backend. With [`Question::Services`] the weights of the SRV records replace this weight.
+    pub attributes: Attributes,
+}
+
+/// The DNS query of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// The addresses of a host: each is a backend, all with this port.
+    Addresses {
+        /// The host name.
+        host: String,
+        /// The port of every backend.
+        port: u16,
+    },
+    /// The servers of a service: its SRV records give the host, port, priority and weight of each.
+    Services {
+        /// The name of the service, such as `_files._tcp.example`.
+        name: String,
+    },
+}
+
+impl Question {
+    /// The value of the key `resolve`.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Addresses { .. } => "dns",
+            Self::Services { .. } => "srv",
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addresses { host, port } => write!(f, "{host}:{port}"),
+            Self::Services { name } => f.write_str(name),
+        }
+    }
+}
+
+impl Group {
+    /// Whether this name could clash with that of a backend of this group.
+    #[must_use]
+    pub fn could_have(&self, name: &str) -> bool {
+        let rest = name
+            .strip_prefix(self.name.as_str())
+            .and_then(|rest| rest.strip_prefix('-'));
+        rest.is_some_and(|rest| {
+            rest.bytes()
+                .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_members_could_have_are_told_from_others() {
+        let group = Group {
+            name: "files".into(),
+            question: Question::Services { name: "x".into() },
+            attributes: Attributes::default(),
+        };
+        for taken in ["files-10-0-0-7", "files-fd00--7-9000", "files-2"] {
+            assert!(group.could_have(taken), "{taken}");
+        }
+        for free in ["files", "files2", "files-spare", "other-10-0-0-7"] {
+            assert!(!group.could_have(free), "{free}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Lifecycle requests of operators, reload and restart, whether they come from a signal or the admin HTTP.
+//!
+//! They are executed one at a time, in order.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::control::handover::RestartError;
+use crate::control::reload::{Changes, ReloadError};
+
+/// Requests that may be queued. Further ones wait until there is room.
+const WAITING: usize = 8;
+
+/// A request, with the channel for its answer.
+pub(crate) enum LifecycleRequest {
+    Reload(oneshot::Sender<Result<Changes, ReloadError>>),
+    Restart(oneshot::Sender<Result<u32, RestartError>>),
+}
+
+/// A handle to reload or restart a running balancer. It may outlive the balancer; requests then fail.
+#[derive(Debug, Clone)]
+pub struct LifecycleHandle {
+    requests: mpsc::Sender<LifecycleRequest>,
+}
+
+impl LifecycleHandle {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<LifecycleRequest>) {
+        let (requests, receiver) = mpsc::channel(WAITING);
+        (Self { requests }, receiver)
+    }
+
+    /// Reloads the settings and returns what changed.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub async fn reload(&self) -> Result<Changes, ReloadError> {
+        let (ask, answer) = oneshot::channel();
+        // Who does not take the order, or drops it, is stopping.
+        let _ = self.requests.send(LifecycleRequest::Reload(ask)).await;
+        answer.await.unwrap_or(Err(ReloadError::Draining))
+    }
+
+    /// Starts a new process that takes over, and drains this one. Returns the number of the new process.
+    ///
+    /// # Errors
+    /// Why the restart failed; this process keeps serving.
+    pub async fn restart(&self) -> Result<u32, RestartError> {
+        let (ask, answer) = oneshot::channel();
+        let _ = self.requests.send(LifecycleRequest::Restart(ask)).await;
+        answer.await.unwrap_or(Err(RestartError::Draining))
+    }
+}

@@ -1,0 +1,93 @@
+//! Resolves what the settings refer to: the token in its file and the addresses of hosts. Also the errors of startup.
+
+use std::fs;
+use std::io;
+use std::net::ToSocketAddrs;
+use std::path::{Path, PathBuf};
+
+use netsocket_settings::reason;
+
+use crate::config::BackendAddress;
+use crate::core::backend::BackendSpec;
+
+/// Why the balancer cannot start. The operator has to fix it; retrying does not help.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// An address cannot be bound.
+    #[error("{key} {address}: {}", reason(error))]
+    Listen {
+        /// The setting, `listen` or `admin`.
+        key: &'static str,
+        /// The address.
+        address: String,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// The token file cannot be read or is empty.
+    #[error("admin_token_file {}: {problem}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The pid file cannot be written.
+    #[error("pid_file {}: {}", path.display(), reason(error))]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// Backends whose hosts have no address, one line each.
+    #[error("{}", .0.join("\n"))]
+    Resolve(Vec<String>),
+}
+
+/// The first line of the file, which holds nothing else.
+pub(crate) fn token(path: &Path) -> Result<String, BindError> {
+    let failed = |problem: String| BindError::Token {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(token.to_owned()),
+        _ => Err(failed("contains no token".to_owned())),
+    }
+}
+
+/// Resolves the address of each backend. If a host has several, an IPv4 one is used: servers listen on IPv4 more often,
+/// and on many machines `localhost` has both.
+pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
+    let mut resolved = Vec::new();
+    let mut problems = Vec::new();
+    for backend in backends {
+        let BackendAddress {
+            name,
+            host,
+            port,
+            attributes,
+        } = backend;
+        match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
+            Ok(found) => match found
+                .iter()
+                .find(|address| address.is_ipv4())
+                .or(found.first())
+            {
+                Some(&address) => resolved.push(BackendSpec {
+                    name: name.clone(),
+                    address,
+                    attributes: *attributes,
+                }),
+                None => problems.push(format!("backend {backend}: host has no address")),
+            },
+            Err(error) => problems.push(format!("backend {backend}: {}", reason(&error))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(BindError::Resolve(problems))
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a command failed, and the exit code for it.
+
+use std::io;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// The balancer refused: the change is not allowed, or the name does not exist.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line or the settings are invalid.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no answer, or not that of a balancer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// Standard output cannot be written to.
+    #[error("{0}")]
+    Output(#[from] io::Error),
+}
+
+impl CtlError {
+    /// The exit code: 1 refused, 2 usage, 3 cannot connect.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) => 3,
+        }
+    }
+}
