@@ -292,7 +292,7 @@ mod tests {
     use crate::core::health::AdminState;
 
     #[test]
-    fn the_word_of_an_operator_outlives_a_restart() {
+    fn admin_states_survive_a_restart() {
         let backend = |name: &str| BackendAddress {
             name: name.into(),
             host: "127.0.0.1".into(),

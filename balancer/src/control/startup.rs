@@ -84,7 +84,7 @@ impl Startup {
             backends,
             config.balance,
             config.health,
-            random_turn(),
+            random_position(),
         ));
         let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
         let managed = inherited.managed();
@@ -206,7 +206,7 @@ fn pid_file(path: &Path) -> Result<PidFile, BindError> {
 }
 
 /// Every hasher of the standard library has keys of its own.
-fn random_turn() -> u64 {
+fn random_position() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 

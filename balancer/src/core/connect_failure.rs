@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_know_their_side_and_whether_to_go_on() {
+    fn failures_have_a_side_and_say_whether_to_retry() {
         let cases = [
             (
                 Errno::CONNREFUSED,

@@ -43,7 +43,7 @@ impl ProxySend {
     }
 
     /// The header of a connection without a client, such as a health check.
-    pub(crate) fn header_of_nobody(self) -> Option<Encoded> {
+    pub(crate) fn header_without_client(self) -> Option<Encoded> {
         match self {
             Self::Off => None,
             Self::V1 => Some(encode_v1_unknown()),

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mail_arrives_once_and_a_closed_box_gives_it_back() {
+    fn mail_arrives_once_and_a_closed_mailbox_returns_it() {
         let mailbox = Mailbox::new().unwrap();
         mailbox.send(Mail::Stop).unwrap();
         mailbox.send(Mail::Stop).unwrap();

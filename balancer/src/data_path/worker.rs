@@ -248,7 +248,7 @@ mod tests {
 
     /// Others may deal a client to a worker that has just decided to end.
     #[test]
-    fn clients_that_are_dealt_in_the_last_moment_are_not_lost() {
+    fn clients_handed_off_at_the_last_moment_are_not_lost() {
         for _ in 0..100 {
             let recorded = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&recorded);

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_goes_to_a_worker_that_has_clearly_fewer() {
+    fn a_client_is_handed_off_to_a_worker_with_clearly_fewer_sessions() {
         let registry = WorkerRegistry::new(3).unwrap();
         assert!(registry.hand_off(0, 1, 0, client()).is_some());
         assert!(registry.hand_off(0, 2, 0, client()).is_none());
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_deal_to() {
+    fn no_worker_to_hand_off_to() {
         assert!(
             WorkerRegistry::new(1)
                 .unwrap()

@@ -160,7 +160,7 @@ pub async fn queued(balancer: &Balancer, count: usize) {
 }
 
 #[tokio::test]
-async fn those_for_whom_there_is_no_room_wait_in_order() {
+async fn clients_without_a_free_backend_wait_in_order() {
     let (puppet, balancer) = narrow(|_| {}).await;
     let mut served = balancer.connect().await;
     let mut backend = puppet.accept().await;
@@ -206,7 +206,7 @@ async fn the_wait_has_a_limit_and_so_has_the_queue() {
 }
 
 #[tokio::test]
-async fn who_leaves_the_queue_is_not_served() {
+async fn a_client_that_leaves_the_queue_is_not_served() {
     let (puppet, balancer) = narrow(|config| config.queue.timeout = NEVER).await;
     let served = balancer.connect().await;
     let backend = puppet.accept().await;

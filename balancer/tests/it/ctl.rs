@@ -157,7 +157,7 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn exit_codes_tell_refusals_usage_and_nobody_there() {
+async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
     let (balancer, _echo) = echo().await;
     let admin = balancer.admin;
     let output = ctl(admin, &["drain", "x"]).await;
@@ -210,7 +210,7 @@ async fn a_token_is_sent_where_one_is_given() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_no_balancer_is_not_taken_for_one() {
+async fn a_server_that_is_not_a_balancer_is_recognised() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let peer = spawn_blocking(move || {
@@ -255,7 +255,7 @@ async fn the_address_and_the_token_come_from_the_settings_too() {
 
 /// `ctl` and `health` with a file in which everything else may be wrong.
 #[tokio::test]
-async fn a_wrong_file_keeps_nobody_from_asking() {
+async fn an_invalid_file_does_not_prevent_queries() {
     let (balancer, _echo) = echo().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balancer.toml");

@@ -21,7 +21,7 @@ fn state(backend: &Backend) -> (State, String) {
 }
 
 #[tokio::test]
-async fn with_nobody_healthy_everybody_is_used_and_it_shows() {
+async fn with_no_healthy_backend_all_are_used_and_it_is_shown() {
     let (echo, check) = (Echo::start("a").await, Refuses::start());
     let balancer = Balancer::start_with(&[("a", echo.address)], |config| {
         config.backends[0].attributes.check_port = NonZeroU16::new(check.address.port());

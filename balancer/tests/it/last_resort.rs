@@ -108,7 +108,7 @@ async fn a_backend_that_is_ejected_serves_when_the_only_healthy_one_dies() {
 
 /// From the death of the healthy one, unnoticed, over its checks that fail, to fail-open: nobody is refused at any time.
 #[tokio::test]
-async fn nobody_is_refused_until_the_pool_fails_open_and_after() {
+async fn no_client_is_refused_before_or_after_the_pool_fails_open() {
     let (a, mut b) = (Echo::start("a").await, Echo::start("b").await);
     let balancer = Balancer::start_with(&[("a", a.address), ("b", b.address)], |config| {
         config.health.hold_down = FOREVER;

@@ -166,7 +166,7 @@ async fn under_load_twenty_restarts_in_a_row_lose_no_connection() {
 }
 
 #[tokio::test]
-async fn a_successor_with_bad_settings_leaves_the_old_one_in_place() {
+async fn a_new_process_with_bad_settings_leaves_the_old_one_serving() {
     let echo = Echo::start("echo").await;
     let family = Family::start(
         |dir| {

@@ -25,7 +25,7 @@ pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<()
         // Where it cannot be set the close is a plain one, and the check has its result all the same.
         let _ = stream.set_zero_linger();
     }
-    if let Some(header) = checks.proxy.header_of_nobody() {
+    if let Some(header) = checks.proxy.header_without_client() {
         // Where it cannot be sent the connection is gone, which the exchange will tell.
         let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
     }

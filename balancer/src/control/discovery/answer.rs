@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_nobody_are_no_members() {
+    fn unspecified_addresses_are_not_endpoints() {
         let found = [
             "0.0.0.0:9",
             "[::]:9",
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn great_weights_are_scaled_and_keep_their_relation() {
+    fn large_weights_are_scaled_and_keep_their_ratio() {
         let found = vec![
             service("10.0.0.1:1", 0, 60_000),
             service("10.0.0.2:1", 0, 30_000),

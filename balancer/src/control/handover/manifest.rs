@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_read_as_it_was_written() {
+    fn a_manifest_is_read_as_it_was_written() {
         let manifest = Manifest {
             listen: InheritedSocket {
                 fd: 7,

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abstract_name_and_nobody_there() {
+    fn an_abstract_name_and_no_reader() {
         let name = format!("netsocket-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let all = heard(&format!("@{name}"), &address, |manager| manager.status("x"));

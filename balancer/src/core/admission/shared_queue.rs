@@ -156,7 +156,7 @@ mod tests {
     /// More clients than places in each round, and nobody comes later who would by chance heal a lost wake-up: it
     /// leaves a worker waiting, which its patience turns into a failure.
     #[test]
-    fn nobody_is_left_beside_a_free_place() {
+    fn no_client_waits_while_a_slot_is_free() {
         let (queue, places) = (SharedQueue::new(WORKERS.into()), Places::default());
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..WORKERS).map(|_| mpsc::channel::<u64>()).unzip();
@@ -216,7 +216,7 @@ mod tests {
 
     /// The same, with the one order of events that loses the client if it does not look again.
     #[test]
-    fn a_place_that_is_freed_before_the_client_is_in_the_line() {
+    fn a_slot_that_is_freed_before_the_client_is_queued() {
         let (queue, places) = (SharedQueue::new(1), Places::default());
         let ticket = Ticket { worker: 0, slot: 1 };
         assert_eq!(places.reserve(), Some(()));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_taken_for_nobody() {
+    fn no_slot_is_reserved_for_an_empty_queue() {
         let queue = SharedQueue::new(2);
         assert_eq!(
             queue.serve(|| -> Option<()> { panic!("nobody waits") }),

@@ -234,7 +234,7 @@ fn silence_ends_it_and_any_byte_puts_that_off() {
 }
 
 #[test]
-fn whose_turn_it_was() {
+fn the_silent_side_is_named() {
     // The backend was asked and did not answer.
     let mut scene = Scene::new();
     scene.client.write_all(b"hello?").unwrap();
@@ -389,7 +389,7 @@ fn urgent_data_does_not_hide_what_follows_it() {
 }
 
 #[test]
-fn a_turn_is_bounded() {
+fn a_step_is_bounded() {
     for mode in [RelayMode::Copy, RelayMode::Splice, RelayMode::Auto] {
         let mut scene = Scene::new();
         let chunk = vec![1; 1 << 20];

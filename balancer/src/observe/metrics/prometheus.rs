@@ -90,7 +90,7 @@ pub(crate) fn render(
         last_resorts.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
-    doors(&mut page, process);
+    admission(&mut page, process);
     backends(&mut page, process);
     page.family(
         names::ADMIN_CHANGES,
@@ -119,7 +119,7 @@ pub(crate) fn render(
     page.text
 }
 
-fn doors(page: &mut Page, process: &ProcessView<'_>) {
+fn admission(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::REFUSED,
         Refusal::ALL

@@ -171,7 +171,7 @@ async fn http_by_its_status() {
 }
 
 #[tokio::test]
-async fn a_check_stands_for_nobody_where_backends_want_to_be_told() {
+async fn a_check_sends_a_proxy_header_without_a_client() {
     for (proxy, header) in [
         (ProxySend::V1, &b"PROXY UNKNOWN\r\n"[..]),
         (ProxySend::V2, &b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..]),

@@ -128,7 +128,7 @@ fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
 }
 
 #[test]
-fn an_answer_that_is_late_for_a_group_that_has_gone_is_nobodys() {
+fn a_late_answer_for_a_removed_group_is_ignored() {
     let now = Instant::now();
     let mut backend_set = BackendSet::new(vec![], vec![group("a")], RULES, now);
     let ticket = backend_set.ask(now)[0].0;

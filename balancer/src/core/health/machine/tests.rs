@@ -290,7 +290,7 @@ fn drain_and_back_keeps_what_is_known() {
 }
 
 #[test]
-fn after_maintenance_it_is_checked_anew_and_eased_in() {
+fn after_maintenance_it_is_checked_again_and_ramps_up() {
     let mut watched = Watched::up();
     assert_eq!(
         watched.set(AdminState::Maintenance).unwrap().0,

@@ -124,7 +124,7 @@ fn backups_serve_when_no_primary_does() {
 }
 
 #[test]
-fn with_nobody_healthy_everybody_in_service_is_used() {
+fn with_no_healthy_backend_all_in_service_are_used() {
     let mut watched = Watched::up(&[1, 1, 1, -1, 0]);
     watched
         .registry
@@ -205,7 +205,7 @@ fn a_backend_held_down_is_a_last_resort_one_never_asked_is_not() {
 }
 
 #[test]
-fn one_that_stays_keeps_its_health_and_a_newcomer_is_eased_in() {
+fn a_backend_that_stays_keeps_its_health_and_a_new_one_ramps_up() {
     let mut watched = Watched::up(&[1, 1]);
     watched.registry.rules.slow_start = Duration::from_secs(10);
     let share = |weight| Share {
