@@ -2,7 +2,7 @@
 //! directory (to write), the directories of certificates and tokens, which are read anew later, and what the system's own
 //! libraries look into (to read).
 //!
-//! Opening below the root is safe without it ([`crate::root`]); this is for the day on which we are wrong. It binds the
+//! Opening below the root is safe without it ([`crate::tree::root`]); this is for the day on which we are wrong. It binds the
 //! calling thread and the threads that it starts afterwards, so it comes before the runtime. Any user may do it.
 
 use std::os::fd::AsFd;
@@ -163,8 +163,8 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::root::Root;
     use crate::spool::Spool;
+    use crate::tree::root::Root;
 
     /// What a confined thread of a process like ours can still do. On its own thread: it is for ever.
     #[test]

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::RequestError;
 use crate::matcher::Matcher;
-use crate::metadata::Metadata;
-use crate::path_order;
-use crate::root::Root;
 use crate::search::FoundFile;
-use crate::walk::{WalkError, list};
+use crate::tree::metadata::Metadata;
+use crate::tree::path_order;
+use crate::tree::root::Root;
+use crate::tree::walk::{WalkError, list};
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;

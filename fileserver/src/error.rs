@@ -8,7 +8,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use crate::archive::{NothingToArchive, PlanChanged, PlanError, WorkerFailed};
 use crate::spool::SpoolError;
-use crate::walk::WalkError;
+use crate::tree::walk::WalkError;
 
 /// Who has to do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

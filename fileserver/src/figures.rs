@@ -83,8 +83,8 @@ mod tests {
     use crate::config::Config;
     use crate::keyring::Keyring;
     use crate::metrics::Requests;
-    use crate::root::Root;
     use crate::session;
+    use crate::tree::root::Root;
 
     /// Longer than anything takes here, however busy the machine is.
     const PATIENCE: Duration = Duration::from_secs(60);

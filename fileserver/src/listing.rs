@@ -14,10 +14,10 @@ use crate::index::Current;
 use crate::index::select::{Teller, select, sorted};
 use crate::index::snapshot::{Position, Snapshot};
 use crate::matcher::Matcher;
-use crate::root::Root;
 use crate::search::{Found, FoundFile, Sweep, sort};
 use crate::service::{Service, Source};
-use crate::walk::WalkError;
+use crate::tree::root::Root;
+use crate::tree::walk::WalkError;
 
 /// Files of a page from the index.
 const PAGE: usize = 1_000;

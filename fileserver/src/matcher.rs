@@ -10,8 +10,8 @@ use netsocket_protocol::query::Query;
 use rustix::fs::FileType;
 
 use crate::error::RequestError;
-use crate::metadata::{Metadata, Timestamp};
 use crate::moment::timestamp;
+use crate::tree::metadata::{Metadata, Timestamp};
 
 /// Bytes of a glob: more than any name has, and few enough to be compiled in no time.
 const MAX_GLOB: usize = 512;

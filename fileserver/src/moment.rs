@@ -5,7 +5,7 @@ use chrono::{
 };
 use netsocket_protocol::moment::Moment;
 
-use crate::metadata::Timestamp;
+use crate::tree::metadata::Timestamp;
 
 /// How long a time zone can have skipped at most, with room: a whole day was left out when the date line moved.
 const LONGEST_GAP: TimeDelta = TimeDelta::days(2);

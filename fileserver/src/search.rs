@@ -40,10 +40,10 @@ use crate::index::Current;
 use crate::index::select::{Teller, select};
 use crate::index::snapshot::{Position, Snapshot};
 use crate::matcher::Matcher;
-use crate::metadata::{Metadata, Timestamp};
-use crate::path_order;
-use crate::root::Root;
-use crate::walk::{Part, Visit, WalkError, list, walk};
+use crate::tree::metadata::{Metadata, Timestamp};
+use crate::tree::path_order;
+use crate::tree::root::Root;
+use crate::tree::walk::{Part, Visit, WalkError, list, walk};
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;
@@ -304,7 +304,7 @@ pub(crate) fn directories(root: &Root, order: Order) -> Result<Vec<Name>, WalkEr
     let (mut entries, end) = list(fd.as_fd(), &mut listing, false, |_| false);
     end.map_err(failed)?;
     entries.sort_unstable();
-    let name = |entry: &crate::walk::Entry| Name::from(entry.name.to_bytes());
+    let name = |entry: &crate::tree::walk::Entry| Name::from(entry.name.to_bytes());
     if order == Order::Name {
         return Ok(entries.iter().map(name).collect());
     }

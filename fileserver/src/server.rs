@@ -20,8 +20,8 @@ use crate::confine::{ConfineError, Places, confine};
 use crate::credentials::CredentialsError;
 use crate::figures::figures;
 use crate::keyring::Keyring;
-use crate::root::{Root, RootError};
 use crate::service::Service;
+use crate::tree::root::{Root, RootError};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;

@@ -26,10 +26,10 @@ use crate::keyring::Keyring;
 use crate::listing::from_index;
 use crate::matcher::Matcher;
 use crate::metrics::{Answers, Reasons, Requests};
-use crate::root::Root;
 use crate::search::{Found, FoundFile, Sweep, directories, look_again};
 use crate::session::TOKEN_REFUSALS;
-use crate::walk::WalkError;
+use crate::tree::root::Root;
+use crate::tree::walk::WalkError;
 
 /// Walks at a time, for each core; more of them wait, as they would only slow each other down.
 const WALKS_PER_CORE: usize = 4;

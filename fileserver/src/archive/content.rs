@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::plan::{Entry, Plan};
 use crate::compress::{BLOCK_BYTES, Filled, Source};
-use crate::root::Root;
+use crate::tree::root::Root;
 
 /// A reader of blocks, and what it found wrong with the files.
 pub(super) struct Content {

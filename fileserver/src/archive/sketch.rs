@@ -187,7 +187,7 @@ mod tests {
 
     use super::super::plan::Inside;
     use super::*;
-    use crate::metadata::Timestamp;
+    use crate::tree::metadata::Timestamp;
 
     fn entry(number: usize, size: u64) -> Entry {
         Entry {

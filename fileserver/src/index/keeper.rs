@@ -20,7 +20,7 @@ use super::refresh::Tree;
 use super::survey::{SurveyError, Surveyor};
 use super::watcher::Watcher;
 use super::{Gauges, Mode, Settings};
-use crate::root::Root;
+use crate::tree::root::Root;
 
 /// How often the log says how far a survey is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);

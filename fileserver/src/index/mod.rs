@@ -33,7 +33,7 @@ use self::keeper::Keeper;
 use self::snapshot::Snapshot;
 use self::survey::Progress;
 use self::watcher::{Inotify, Unwatchable, Watcher};
-use crate::root::Root;
+use crate::tree::root::Root;
 
 /// How far an answer may be behind the tree, when changes come faster than they can be taken in. Beyond it the tree is
 /// walked.

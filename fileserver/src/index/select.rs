@@ -13,8 +13,8 @@ use netsocket_protocol::query::Sort;
 use super::segment::{Cursor, Segment, hash, last_extension};
 use super::snapshot::{Position, Snapshot};
 use crate::matcher::{Matcher, Names, Within};
-use crate::metadata::Timestamp;
 use crate::search::FoundFile;
+use crate::tree::metadata::Timestamp;
 
 /// Shows the files that are meant, in the order of paths, behind the path `after`.
 pub(crate) fn select(

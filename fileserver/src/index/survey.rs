@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::directories::{Directories, Id, Identity, ROOT};
 use super::segment::{Run, Segment, Stored};
 use super::watcher::{Unwatchable, Watcher, remote_kind};
-use crate::metadata::Metadata;
-use crate::path_order::join;
-use crate::root::Root;
-use crate::walk::list;
+use crate::tree::metadata::Metadata;
+use crate::tree::path_order::join;
+use crate::tree::root::Root;
+use crate::tree::walk::list;
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;

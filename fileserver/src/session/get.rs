@@ -21,9 +21,9 @@ use super::new::{send_message, too_long};
 use crate::access::Served;
 use crate::directory::check_path;
 use crate::error::RequestError;
-use crate::metadata::Timestamp;
-use crate::root::Root;
 use crate::service::Service;
+use crate::tree::metadata::Timestamp;
+use crate::tree::root::Root;
 
 /// Bytes of a raw frame, and of what is read ahead at once.
 const RAW: u64 = 2 << 20;

@@ -120,7 +120,8 @@ async fn the_index_says_what_a_walk_says() {
             for limit in [1, 7, usize::MAX] {
                 let sweep = Sweep {
                     matcher: &matcher,
-                    after: after.filter(|after| crate::path_order::is_below(after, &matcher.below)),
+                    after: after
+                        .filter(|after| crate::tree::path_order::is_below(after, &matcher.below)),
                     limit,
                     check_readable: false,
                 };

@@ -17,8 +17,8 @@ use rustix::fs::{FileType, Mode, RawDir, openat};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use crate::metadata::Metadata;
-use crate::root::{LIST, Root};
+use crate::tree::metadata::Metadata;
+use crate::tree::root::{LIST, Root};
 
 /// Directories that one walk holds open; those above are opened again on the way back.
 const HELD: usize = 32;
@@ -378,7 +378,8 @@ mod tests {
                     let expected: Vec<_> = all
                         .iter()
                         .filter(|path| {
-                            crate::path_order::compare(path.as_bytes(), after.as_bytes()).is_gt()
+                            crate::tree::path_order::compare(path.as_bytes(), after.as_bytes())
+                                .is_gt()
                         })
                         .cloned()
                         .collect();

@@ -2,7 +2,7 @@
 //!
 //! Owns: the descriptor of the root and every `open` below it. No path is ever resolved from the current directory or
 //! from `/`, and no symbolic link is followed, so nothing outside of the root can be reached whatever a path says. Does
-//! not own: which paths there are ([`crate::walk`]).
+//! not own: which paths there are ([`crate::tree::walk`]).
 
 use std::ffi::OsStr;
 use std::fs::File;
