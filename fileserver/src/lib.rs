@@ -1,6 +1,6 @@
 //! A stateless file server over one directory tree.
 //!
-//! The way of a request: a session tells the wire from the first byte and reads a command; a [`search`] walks the
+//! The way of a request: a session tells the wire from the first byte and reads a command; a [`query`] walks the
 //! tree for the files that it means; an [`archive`] is planned and streamed. Any number of these servers over the same
 //! tree give the same answers, byte for byte.
 //!
@@ -52,7 +52,6 @@ pub mod compress;
 mod config;
 mod confine;
 mod credentials;
-mod directory;
 mod error;
 mod figures;
 mod handshake;
@@ -60,10 +59,8 @@ mod index;
 mod introduction;
 mod keyring;
 mod listing;
-mod matcher;
 mod metrics;
-mod moment;
-pub mod search;
+pub mod query;
 mod server;
 mod service;
 mod session;

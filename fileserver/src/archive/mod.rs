@@ -13,7 +13,7 @@
 //! use netsocket_fileserver::Root;
 //! use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
 //! use netsocket_fileserver::compress::Pool;
-//! use netsocket_fileserver::search::Search;
+//! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
 //! use netsocket_protocol::transfer::{Compression, EntryNames};
 //! use tokio_util::sync::CancellationToken;

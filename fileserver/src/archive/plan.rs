@@ -7,7 +7,7 @@ use super::naming::renamings;
 use super::sketch::Sketch;
 use super::tar::{END, Header, padding};
 use super::{BLOCK_BYTES, Codec, FORMAT};
-use crate::search::FoundFile;
+use crate::query::search::FoundFile;
 use crate::tree::metadata::Timestamp;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.

@@ -5,7 +5,7 @@
 //! makes the next snapshot ([`refresh`]). Queries read a snapshot without a lock ([`select`]).
 //!
 //! Owns: when the index may be asked. Until the first survey is done, after lost reports, and where the tree cannot be
-//! watched there is no snapshot to ask, and whoever asks walks the tree instead ([`crate::search`]). An answer from the
+//! watched there is no snapshot to ask, and whoever asks walks the tree instead ([`crate::query::search`]). An answer from the
 //! index knows every change that was reported before the question, or, when very much changes, lags by at most
 //! [`MAX_LAG`].
 

@@ -1,7 +1,7 @@
 //! Which files of a snapshot a query means.
 //!
 //! Owns: the scan. Each segment is judged as a whole first, then column by column, names last: on a million files a
-//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::matcher`]).
+//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::query::matcher`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,8 +12,8 @@ use netsocket_protocol::query::Sort;
 
 use super::segment::{Cursor, Segment, hash, last_extension};
 use super::snapshot::{Position, Snapshot};
-use crate::matcher::{Matcher, Names, Within};
-use crate::search::FoundFile;
+use crate::query::matcher::{Matcher, Names, Within};
+use crate::query::search::FoundFile;
 use crate::tree::metadata::Timestamp;
 
 /// Shows the files that are meant, in the order of paths, behind the path `after`.

@@ -5,9 +5,9 @@ use netsocket_protocol::message::{FileEntry, Reply};
 use super::connection::Connection;
 use super::new::send_list;
 use crate::access::Served;
-use crate::directory::Wanted;
 use crate::error::RequestError;
-use crate::search::FoundFile;
+use crate::query::directory::Wanted;
+use crate::query::search::FoundFile;
 use crate::service::Service;
 
 /// Sends what is in a directory, or one entry.

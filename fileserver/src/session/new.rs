@@ -17,10 +17,10 @@ use super::connection::{Connection, Next};
 use super::opening::{Admission, Refusal, open, refusal, turn_away};
 use super::{archive, get, list};
 use crate::access::{Access, Served, Wire, told};
-use crate::directory::Wanted;
 use crate::error::RequestError;
 use crate::listing::{FileOrder, Listing};
-use crate::search::FoundFile;
+use crate::query::directory::Wanted;
+use crate::query::search::FoundFile;
 use crate::service::Service;
 
 /// Names in one part of a list.

@@ -2,7 +2,7 @@
 //!
 //! Owns: which entries there are, and their order: names by their bytes, so paths compared component by component.
 //! Entries whose name begins with a dot are left out with all that is below them, unless asked for; symbolic links are neither followed
-//! nor shown. Does not own: what a file must be to be meant ([`crate::search`]).
+//! nor shown. Does not own: what a file must be to be meant ([`crate::query::search`]).
 //!
 //! The stack of a walk is on the heap and at most [`HELD`] directories are open at a time, so that a tree of any depth
 //! costs neither the thread's stack nor all descriptors.

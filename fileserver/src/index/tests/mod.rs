@@ -15,8 +15,8 @@ use rustix::fs::inotify::ReadFlags;
 
 use super::watcher::{Report, Watch};
 use super::*;
-use crate::matcher::Matcher;
-use crate::search::{FoundFile, Sweep};
+use crate::query::matcher::Matcher;
+use crate::query::search::{FoundFile, Sweep};
 
 /// Longer than anything takes here, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);

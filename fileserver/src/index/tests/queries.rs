@@ -5,7 +5,7 @@ use netsocket_protocol::query::Sort;
 use super::*;
 use crate::index::select::{Teller, sorted};
 use crate::listing::from_index;
-use crate::search::sort;
+use crate::query::search::sort;
 
 fn fill(root: &Path) {
     let names = [

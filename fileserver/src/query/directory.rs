@@ -1,7 +1,7 @@
 //! One directory and what is in it.
 //!
 //! Owns: what a list shows, read from the file system at that moment: a single directory is quick to read, and the index
-//! keeps no times of directories. Does not own: the order to look below all directories ([`crate::search`]).
+//! keeps no times of directories. Does not own: the order to look below all directories ([`crate::query::search`]).
 
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::RequestError;
-use crate::matcher::Matcher;
-use crate::search::FoundFile;
+use crate::query::matcher::Matcher;
+use crate::query::search::FoundFile;
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order;
 use crate::tree::root::Root;

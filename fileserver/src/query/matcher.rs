@@ -1,7 +1,7 @@
 //! A query made ready to be asked of many files.
 //!
 //! Owns: what each condition means here: globs compiled, moments in the server's time zone, conditions that contradict
-//! the rules of the tree refused. Does not own: where files come from ([`crate::search`], [`crate::index`]).
+//! the rules of the tree refused. Does not own: where files come from ([`crate::query::search`], [`crate::index`]).
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -10,7 +10,7 @@ use netsocket_protocol::query::Query;
 use rustix::fs::FileType;
 
 use crate::error::RequestError;
-use crate::moment::timestamp;
+use crate::query::local_time::timestamp;
 use crate::tree::metadata::{Metadata, Timestamp};
 
 /// Bytes of a glob: more than any name has, and few enough to be compiled in no time.

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use netsocket_fileserver::Root;
-//! use netsocket_fileserver::search::Search;
+//! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::index::Current;
 use crate::index::select::{Teller, select};
 use crate::index::snapshot::{Position, Snapshot};
-use crate::matcher::Matcher;
+use crate::query::matcher::Matcher;
 use crate::tree::metadata::{Metadata, Timestamp};
 use crate::tree::path_order;
 use crate::tree::root::Root;
