@@ -163,7 +163,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::spool::Spool;
+    use crate::archive::spool::Spool;
     use crate::tree::root::Root;
 
     /// What a confined thread of a process like ours can still do. On its own thread: it is for ever.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::text::NO_FILE_FOUND;
 
+use crate::archive::spool::SpoolError;
 use crate::archive::{NothingToArchive, PlanChanged, PlanError, WorkerFailed};
-use crate::spool::SpoolError;
 use crate::tree::walk::WalkError;
 
 /// Who has to do something about an error.

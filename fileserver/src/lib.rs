@@ -64,7 +64,6 @@ pub mod query;
 mod server;
 mod service;
 mod session;
-mod spool;
 mod tree;
 
 pub use config::Config;

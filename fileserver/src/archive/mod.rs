@@ -45,10 +45,11 @@
 //! ```
 
 mod content;
+mod invertible_bloom_table;
 mod naming;
 mod plan;
 mod resume;
-mod sketch;
+pub(crate) mod spool;
 mod stream;
 mod tar;
 mod trailer;

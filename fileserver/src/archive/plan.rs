@@ -3,8 +3,8 @@
 use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
 
+use super::invertible_bloom_table::Sketch;
 use super::naming::renamings;
-use super::sketch::Sketch;
 use super::tar::{END, Header, padding};
 use super::{BLOCK_BYTES, Codec, FORMAT};
 use crate::query::search::FoundFile;

@@ -1,6 +1,6 @@
 //! One pool of threads that makes the blocks of all archives of the process.
 //!
-//! Owns: who gets a thread next (`turns`), how many blocks are in memory, and how a block is compressed (`codec`). Does
+//! Owns: who gets a thread next (`fair_schedule`), how many blocks are in memory, and how a block is compressed (`codec`). Does
 //! not own: what is in a block; that is asked of a [`Source`].
 //!
 //! Memory is bounded whatever is asked for: a thread has its buffers and compressor (about 4 MiB), an archive may always
@@ -41,8 +41,8 @@
 //! ```
 
 mod codec;
+mod fair_schedule;
 mod pool;
-mod turns;
 
 use rustix::io::Errno;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::codec::{Codec, Kit};
-use super::turns::{Id, Job, Turns};
+use super::fair_schedule::{Id, Job, Turns};
 use super::{Source, WorkerFailed};
 
 /// The threads. Dropping it ends them when the block that they are at is made.

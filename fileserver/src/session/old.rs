@@ -15,9 +15,9 @@ use super::connection::{Connection, Next};
 use super::log_faults;
 use crate::access::{Access, Served, Wire, told_line};
 use crate::archive::Form;
+use crate::archive::spool::Spool;
 use crate::error::RequestError;
 use crate::service::Service;
-use crate::spool::Spool;
 
 /// The commands that are answered with `yes` or `no`, not with text.
 const ARCHIVE_COMMANDS: [&[u8]; 4] = [b"w24fz", b"w24ft", b"w24fdb", b"w24fda"];
