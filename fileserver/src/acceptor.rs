@@ -13,9 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::addresses::Addresses;
-use crate::handshake::{NotSecured, secure};
-use crate::introduction::{NotIntroduced, introduce};
+use crate::security::address_limit::Addresses;
+use crate::security::proxy_header::{NotIntroduced, introduce};
+use crate::security::tls_handshake::{NotSecured, secure};
 use crate::service::Service;
 use crate::session::{self, Full, NoSession, PATIENCE, Stream};
 

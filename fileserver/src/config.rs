@@ -15,9 +15,9 @@ use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use netsocket_telemetry::{Identity, ProducerConfig, Role};
 use serde::Deserialize;
 
-use crate::confine::Confinement;
-use crate::credentials::CredentialFiles;
 use crate::index;
+use crate::security::credentials::CredentialFiles;
+use crate::security::sandbox::Confinement;
 use credentials::RawCredentials;
 
 pub(crate) use keys::KEYS;

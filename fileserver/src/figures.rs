@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::archive::Form;
     use crate::config::Config;
-    use crate::keyring::Keyring;
     use crate::metrics::Requests;
+    use crate::security::credential_store::Keyring;
     use crate::session;
     use crate::tree::root::Root;
 

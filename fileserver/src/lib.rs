@@ -45,31 +45,26 @@
 
 mod acceptor;
 mod access;
-mod addresses;
 mod admin;
 pub mod archive;
 pub mod compress;
 mod config;
-mod confine;
-mod credentials;
 mod error;
 mod figures;
-mod handshake;
 mod index;
-mod introduction;
-mod keyring;
 mod listing;
 mod metrics;
 pub mod query;
+mod security;
 mod server;
 mod service;
 mod session;
 mod tree;
 
 pub use config::Config;
-pub use confine::{ConfineError, Confinement};
-pub use credentials::{CredentialFiles, CredentialsError};
-pub use keyring::Keyring;
+pub use security::credential_store::Keyring;
+pub use security::credentials::{CredentialFiles, CredentialsError};
+pub use security::sandbox::{ConfineError, Confinement};
 pub use server::{Bound, StartError, run};
 pub use tree::metadata::Timestamp;
 pub use tree::root::{Root, RootError};

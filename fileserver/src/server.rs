@@ -16,10 +16,10 @@ use tokio_util::task::TaskTracker;
 use crate::acceptor::Acceptor;
 use crate::admin;
 use crate::config::Config;
-use crate::confine::{ConfineError, Places, confine};
-use crate::credentials::CredentialsError;
 use crate::figures::figures;
-use crate::keyring::Keyring;
+use crate::security::credential_store::Keyring;
+use crate::security::credentials::CredentialsError;
+use crate::security::sandbox::{ConfineError, Places, confine};
 use crate::service::Service;
 use crate::tree::root::{Root, RootError};
 

@@ -8,7 +8,7 @@ use netsocket_credentials::Moment;
 use super::Tally;
 use super::names::{self, Family, Kind};
 use crate::index::{Gauges, Mode};
-use crate::keyring::Keyring;
+use crate::security::credential_store::Keyring;
 use crate::service::Service;
 
 /// Everything that `/metrics` says. `uptime` is in seconds.

@@ -1,7 +1,7 @@
 //! The TLS handshake of a connection, before the first byte of its session.
 //!
 //! Owns: how long it may take, and which of the things that go wrong it was. Does not own: certificates
-//! ([`crate::credentials`]), nor what becomes of a connection that has failed.
+//! ([`crate::security::credentials`]), nor what becomes of a connection that has failed.
 
 use std::io;
 use std::time::Duration;

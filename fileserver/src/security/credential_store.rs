@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use netsocket_credentials::Moment;
 
-use crate::credentials::{CredentialFiles, Credentials, CredentialsError};
+use crate::security::credentials::{CredentialFiles, Credentials, CredentialsError};
 
 /// The credentials in force; every clone has the same.
 #[derive(Debug, Clone)]
