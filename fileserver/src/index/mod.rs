@@ -1,7 +1,7 @@
 //! The files of the tree in memory, kept current.
 //!
-//! The tree is surveyed once, on all cores ([`survey`]), into segments of packed columns ([`segment`], [`snapshot`]). The
-//! system reports what changes ([`watcher`]); a report says where to look again ([`follow`]), and what is found there
+//! The tree is surveyed once, on all cores ([`scan`]), into segments of packed columns ([`segment`], [`snapshot`]). The
+//! system reports what changes ([`watcher`]); a report says where to look again ([`dirty_set`]), and what is found there
 //! makes the next snapshot ([`refresh`]). Queries read a snapshot without a lock ([`select`]).
 //!
 //! Owns: when the index may be asked. Until the first survey is done, after lost reports, and where the tree cannot be
@@ -10,13 +10,13 @@
 //! [`MAX_LAG`].
 
 mod directories;
-mod follow;
-mod keeper;
+mod dirty_set;
 mod refresh;
+mod scan;
 mod segment;
 pub(crate) mod select;
 pub(crate) mod snapshot;
-mod survey;
+mod updater;
 mod watcher;
 
 use std::fmt;
@@ -28,10 +28,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::follow::Cause;
-use self::keeper::Keeper;
+pub(crate) use self::dirty_set::Cause;
+use self::scan::Progress;
 use self::snapshot::Snapshot;
-use self::survey::Progress;
+use self::updater::Keeper;
 use self::watcher::{Inotify, Unwatchable, Watcher};
 use crate::tree::root::Root;
 

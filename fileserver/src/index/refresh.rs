@@ -12,10 +12,10 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::directories::{Directories, Id, ROOT};
-use super::follow::Doubts;
+use super::dirty_set::Doubts;
+use super::scan::{SurveyError, Surveyor, identify};
 use super::segment::{Cursor, Stored};
 use super::snapshot::{Edits, Snapshot};
-use super::survey::{SurveyError, Surveyor, identify};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order::{self, Path};
 

@@ -15,9 +15,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::follow::{Cause, Doubts};
+use super::dirty_set::{Cause, Doubts};
 use super::refresh::Tree;
-use super::survey::{SurveyError, Surveyor};
+use super::scan::{SurveyError, Surveyor};
 use super::watcher::Watcher;
 use super::{Gauges, Mode, Settings};
 use crate::tree::root::Root;

@@ -1,7 +1,7 @@
 //! Reading a part of the tree into segments, watched from before it is read.
 //!
 //! Owns: the walk of the index, on as many threads as it is given. Every directory is watched first and listed then, so
-//! whatever changes afterwards is reported. Does not own: what becomes of reports ([`super::follow`]).
+//! whatever changes afterwards is reported. Does not own: what becomes of reports ([`super::dirty_set`]).
 
 use std::collections::HashMap;
 use std::io;
