@@ -43,17 +43,11 @@
 //! # }
 //! ```
 
-mod acceptor;
-mod access;
-mod admin;
 pub mod archive;
 pub mod compress;
 mod config;
-mod error;
-mod figures;
 mod index;
-mod listing;
-mod metrics;
+mod observe;
 pub mod query;
 mod security;
 mod server;

@@ -12,9 +12,9 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::RequestError;
 use crate::query::matcher::Matcher;
 use crate::query::search::FoundFile;
+use crate::service::request_error::RequestError;
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order;
 use crate::tree::root::Root;

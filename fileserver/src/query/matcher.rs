@@ -9,8 +9,8 @@ use globset::{GlobBuilder, GlobMatcher};
 use netsocket_protocol::query::Query;
 use rustix::fs::FileType;
 
-use crate::error::RequestError;
 use crate::query::local_time::timestamp;
+use crate::service::request_error::RequestError;
 use crate::tree::metadata::{Metadata, Timestamp};
 
 /// Bytes of a glob: more than any name has, and few enough to be compiled in no time.

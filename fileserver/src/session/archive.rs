@@ -10,11 +10,11 @@ use tokio::task::spawn_blocking;
 
 use super::connection::Connection;
 use super::log_faults;
-use super::new::{send_message, too_long};
-use crate::access::Served;
+use super::new_wire::{send_message, too_long};
 use crate::archive::{Codec, Form, trailer};
-use crate::error::RequestError;
-use crate::service::Service;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
+use crate::session::access_log::Served;
 
 /// What an archive shall be like.
 pub(super) fn form(

@@ -3,12 +3,12 @@
 use netsocket_protocol::message::{FileEntry, Reply};
 
 use super::connection::Connection;
-use super::new::send_list;
-use crate::access::Served;
-use crate::error::RequestError;
+use super::new_wire::send_list;
 use crate::query::directory::Wanted;
 use crate::query::search::FoundFile;
-use crate::service::Service;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
+use crate::session::access_log::Served;
 
 /// Sends what is in a directory, or one entry.
 pub(super) async fn send(

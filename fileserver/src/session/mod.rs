@@ -1,15 +1,16 @@
 //! One client connection from its first byte to its end.
 //!
-//! The first byte tells the wire; from then on [`old`] or [`new`] has the session. This module owns the opening: the
+//! The first byte tells the wire; from then on [`old_wire`] or [`new_wire`] has the session. This module owns the opening: the
 //! magic's first byte, the port question of the old wire, and what is neither.
 
+pub(crate) mod access_log;
 mod archive;
 mod connection;
 mod get;
+mod hello;
 mod list;
-mod new;
-mod old;
-mod opening;
+mod new_wire;
+mod old_wire;
 mod outgoing;
 mod refuse;
 mod stream;
@@ -23,10 +24,10 @@ use netsocket_protocol::message::Warning;
 use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
-use crate::access::{Access, Served, Wire};
-use crate::service::Service;
+use crate::service::file_service::Service;
+use crate::session::access_log::{Access, Served, Wire};
 use connection::Connection;
-pub(crate) use opening::TOKEN_REFUSALS;
+pub(crate) use hello::TOKEN_REFUSALS;
 pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
 pub(crate) use stream::Stream;
 
@@ -76,12 +77,12 @@ async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
         Opening::OldQuestionOrFrame if is_question(&mut connection).await => {
             answer_question(connection, peer, service).await;
         }
-        Opening::OldQuestionOrFrame => old::serve(connection, peer, service).await,
+        Opening::OldQuestionOrFrame => old_wire::serve(connection, peer, service).await,
         Opening::OldSession => {
             connection.take(1);
-            old::serve(connection, peer, service).await;
+            old_wire::serve(connection, peer, service).await;
         }
-        Opening::New => new::serve(connection, peer, service).await,
+        Opening::New => new_wire::serve(connection, peer, service).await,
         Opening::Unknown => {
             tracing::info!(%peer, first, "closed: neither wire begins with this byte");
         }

@@ -95,7 +95,8 @@ impl Bench {
         })
         .await;
         let current = self.index.current().await.expect("an index");
-        crate::listing::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
+        crate::service::listing::from_index(&current, &matcher(&Query::default()), None, usize::MAX)
+            .files
     }
 
     fn walked(&self) -> Vec<FoundFile> {

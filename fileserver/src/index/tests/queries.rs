@@ -4,8 +4,8 @@ use netsocket_protocol::query::Sort;
 
 use super::*;
 use crate::index::select::{Teller, sorted};
-use crate::listing::from_index;
 use crate::query::search::sort;
+use crate::service::listing::from_index;
 
 fn fill(root: &Path) {
     let names = [

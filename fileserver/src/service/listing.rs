@@ -9,13 +9,13 @@ use std::sync::Arc;
 use netsocket_protocol::query::{Query, Sort};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::RequestError;
 use crate::index::Current;
 use crate::index::select::{Teller, select, sorted};
 use crate::index::snapshot::{Position, Snapshot};
 use crate::query::matcher::Matcher;
 use crate::query::search::{Found, FoundFile, Sweep, sort};
-use crate::service::{Service, Source};
+use crate::service::file_service::{Service, Source};
+use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
 use crate::tree::walk::WalkError;
 

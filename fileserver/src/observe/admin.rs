@@ -19,8 +19,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::metrics;
-use crate::service::Service;
+use super::prometheus;
+use crate::service::file_service::Service;
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -41,7 +41,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .route("/metrics", get(prometheus))
+        .route("/metrics", get(metrics))
         .with_state(Arc::new(admin));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "admin HTTP ended");
@@ -60,7 +60,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 
-async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
-    let text = metrics::render(&admin.service, admin.began.elapsed().as_secs_f64());
+async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
+    let text = prometheus::render(&admin.service, admin.began.elapsed().as_secs_f64());
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
 }

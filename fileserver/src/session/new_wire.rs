@@ -14,14 +14,14 @@ use netsocket_protocol::query::Query;
 use tokio_util::codec::Encoder as _;
 
 use super::connection::{Connection, Next};
-use super::opening::{Admission, Refusal, open, refusal, turn_away};
+use super::hello::{Admission, Refusal, open, refusal, turn_away};
 use super::{archive, get, list};
-use crate::access::{Access, Served, Wire, told};
-use crate::error::RequestError;
-use crate::listing::{FileOrder, Listing};
 use crate::query::directory::Wanted;
 use crate::query::search::FoundFile;
-use crate::service::Service;
+use crate::service::file_service::Service;
+use crate::service::listing::{FileOrder, Listing};
+use crate::service::request_error::RequestError;
+use crate::session::access_log::{Access, Served, Wire, told};
 
 /// Names in one part of a list.
 const PART_NAMES: usize = 1_000;

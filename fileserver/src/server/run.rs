@@ -13,14 +13,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::acceptor::Acceptor;
-use crate::admin;
 use crate::config::Config;
-use crate::figures::figures;
+use crate::observe::admin;
+use crate::observe::telemetry::figures;
 use crate::security::credential_store::Keyring;
 use crate::security::credentials::CredentialsError;
 use crate::security::sandbox::{ConfineError, Places, confine};
-use crate::service::Service;
+use crate::server::acceptor::Acceptor;
+use crate::service::file_service::Service;
 use crate::tree::root::{Root, RootError};
 
 /// Connections that wait to be accepted.

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use netsocket_telemetry::{CommandRecord, Figures, FileserverFigures};
 
 use crate::index::Mode;
-use crate::metrics::{OK, Tally};
-use crate::service::Service;
+use crate::service::counters::{OK, Tally};
+use crate::service::file_service::Service;
 
 /// The figures of this moment.
 pub(crate) fn figures(service: &Service) -> Figures {
@@ -34,7 +34,7 @@ pub(crate) fn figures(service: &Service) -> Figures {
     }
 }
 
-/// Tallies as [`crate::metrics::Requests::all`] gives them: by command, then by result.
+/// Tallies as [`crate::service::counters::Requests::all`] gives them: by command, then by result.
 type Tallies = [((&'static str, &'static str), Tally)];
 
 /// Requests with any other result than `ok`, as on `/metrics`.
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::archive::Form;
     use crate::config::Config;
-    use crate::metrics::Requests;
     use crate::security::credential_store::Keyring;
+    use crate::service::counters::Requests;
     use crate::session;
     use crate::tree::root::Root;
 

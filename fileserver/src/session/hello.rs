@@ -11,9 +11,9 @@ use netsocket_protocol::{MAGIC, VERSION};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Connection, Next};
-use super::new::{put_message, send_message};
-use crate::access::Wire;
-use crate::service::Service;
+use super::new_wire::{put_message, send_message};
+use crate::service::file_service::Service;
+use crate::session::access_log::Wire;
 
 /// How long a client may take for magic and hello, and one without a token for its request.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use netsocket_credentials::Moment;
 
-use super::Tally;
-use super::names::{self, Family, Kind};
+use super::metric_names::{self as names, Family, Kind};
 use crate::index::{Gauges, Mode};
 use crate::security::credential_store::Keyring;
-use crate::service::Service;
+use crate::service::counters::Tally;
+use crate::service::file_service::Service;
 
 /// Everything that `/metrics` says. `uptime` is in seconds.
 pub(crate) fn render(service: &Service, uptime: f64) -> String {

@@ -2,14 +2,9 @@
 //!
 //! Requests are counted where their log line is written (`access`), so the two cannot differ.
 
-pub(crate) mod names;
-mod prometheus;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-pub(crate) use prometheus::render;
 
 /// The result of a request that was answered; that of others is the label of their error.
 pub(crate) const OK: &str = "ok";

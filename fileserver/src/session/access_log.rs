@@ -8,8 +8,8 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use tokio::time::Instant;
 
-use crate::error::{RequestError, Side};
-use crate::metrics::{OK, Requests};
+use crate::service::counters::{OK, Requests};
+use crate::service::request_error::{RequestError, Side};
 
 /// Characters of a command that a log line holds.
 const COMMAND_MAX: usize = 300;

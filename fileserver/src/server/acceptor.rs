@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::security::address_limit::Addresses;
 use crate::security::proxy_header::{NotIntroduced, introduce};
 use crate::security::tls_handshake::{NotSecured, secure};
-use crate::service::Service;
+use crate::service::file_service::Service;
 use crate::session::{self, Full, NoSession, PATIENCE, Stream};
 
 /// Refusals in words at a time; more are refused by a close.
