@@ -16,7 +16,8 @@ use netsocket_protocol::name::Name;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::plan::{Entry, Plan};
+use super::entry::Entry;
+use super::plan::Plan;
 use crate::compress::{BLOCK_BYTES, Filled, Source};
 use crate::tree::root::Root;
 

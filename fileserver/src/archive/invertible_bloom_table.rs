@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use netsocket_protocol::name::{from_hex, to_hex};
 
-use super::plan::Entry;
+use super::entry::Entry;
 
 /// Rows of cells; a file is in one cell of each.
 const ROWS: usize = 4;
@@ -185,7 +185,7 @@ fn mixed(number: u64, salt: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::plan::Inside;
+    use super::super::entry::Inside;
     use super::*;
     use crate::tree::metadata::Timestamp;
 

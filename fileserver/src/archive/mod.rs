@@ -45,6 +45,7 @@
 //! ```
 
 mod content;
+mod entry;
 mod invertible_bloom_table;
 mod naming;
 mod plan;
@@ -55,10 +56,8 @@ mod tar;
 mod trailer;
 
 pub use crate::compress::{BLOCK_BYTES, Codec, WorkerFailed};
-pub use plan::{Entry, Form, Inside, NothingToArchive, Plan, PlanError};
+pub use entry::{Entry, Inside};
+pub use plan::{Form, NothingToArchive, Plan, PlanError};
 pub use resume::PlanChanged;
 pub use stream::Blocks;
 pub use trailer::trailer;
-
-/// Changes with every change of the bytes that the same plan gives, also by a new release of a compressor.
-const FORMAT: u32 = 2;

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::OWN_BLOCKS;
+use super::block::OWN_BLOCKS;
 
 /// The number of an archive among those of a pool.
 pub(super) type Id = u64;

@@ -12,8 +12,9 @@ use netsocket_protocol::query::Sort;
 
 use super::segment::{Cursor, Segment, hash, last_extension};
 use super::snapshot::{Position, Snapshot};
+use super::state::Current;
 use crate::query::matcher::{Matcher, Names, Within};
-use crate::query::search::FoundFile;
+use crate::query::search::{Found, FoundFile};
 use crate::tree::metadata::Timestamp;
 
 /// Shows the files that are meant, in the order of paths, behind the path `after`.
@@ -277,6 +278,31 @@ impl Best<'_> {
             ControlFlow::Continue(())
         });
         kept.into_sorted_vec().iter().map(position).collect()
+    }
+}
+
+/// At most `limit` files of a snapshot, by path.
+pub(crate) fn from_index(
+    current: &Current,
+    matcher: &Matcher,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Found {
+    let mut teller = Teller::new(&current.snapshot);
+    let mut files = Vec::new();
+    if limit > 0 {
+        select(&current.snapshot, matcher, after, |at| {
+            files.push(teller.tell(at));
+            if files.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+    }
+    Found {
+        files,
+        unreadable_directories: current.unreadable,
     }
 }
 

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::dirty_set::{Cause, Doubts};
 use super::refresh::Tree;
 use super::scan::{SurveyError, Surveyor};
+use super::state::{Gauges, Mode, Settings};
 use super::watcher::Watcher;
-use super::{Gauges, Mode, Settings};
 use crate::tree::root::Root;
 
 /// How often the log says how far a survey is.
@@ -300,15 +300,6 @@ impl Follower {
             ),
             (true, false) => tracing::info!(%root, "the root is back in its place"),
             _ => {}
-        }
-    }
-}
-
-impl Mode {
-    fn files(&self) -> u64 {
-        match self {
-            Self::Index { snapshot, .. } => snapshot.files(),
-            Self::Surveying | Self::Walking => 0,
         }
     }
 }

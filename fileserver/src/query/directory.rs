@@ -12,9 +12,9 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
+use super::error::QueryError;
 use crate::query::matcher::Matcher;
 use crate::query::search::FoundFile;
-use crate::service::request_error::RequestError;
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order;
 use crate::tree::root::Root;
@@ -32,12 +32,12 @@ const MAX_PATH: usize = 4096;
 /// Whether a path is short enough to be looked up.
 ///
 /// # Errors
-/// [`RequestError::BadRequest`] where it is not.
-pub(crate) fn check_path(path: &[u8]) -> Result<(), RequestError> {
+/// [`QueryError::BadRequest`] where it is not.
+pub(crate) fn check_path(path: &[u8]) -> Result<(), QueryError> {
     if path.len() <= MAX_PATH {
         return Ok(());
     }
-    Err(RequestError::BadRequest(format!(
+    Err(QueryError::BadRequest(format!(
         "a path has at most {MAX_PATH} bytes"
     )))
 }
@@ -63,9 +63,9 @@ pub(crate) struct Look {
 
 impl Look {
     /// # Errors
-    /// [`RequestError::BadRequest`] for a malformed glob or a path that is too long, [`RequestError::Denied`] where hidden
+    /// [`QueryError::BadRequest`] for a malformed glob or a path that is too long, [`QueryError::Denied`] where hidden
     /// names are asked for and the server does not show them.
-    pub(crate) fn new(wanted: Wanted, allow_hidden: bool) -> Result<Self, RequestError> {
+    pub(crate) fn new(wanted: Wanted, allow_hidden: bool) -> Result<Self, QueryError> {
         check_path(&wanted.path)?;
         let query = Query {
             glob: wanted.glob.clone(),
@@ -84,7 +84,7 @@ impl Look {
         &self,
         root: &Root,
         cancel: &CancellationToken,
-    ) -> Result<Result<Vec<FoundFile>, RequestError>, WalkError> {
+    ) -> Result<Result<Vec<FoundFile>, QueryError>, WalkError> {
         let path = &self.wanted.path;
         if !self.may_be_shown() {
             return Ok(Err(self.missing()));
@@ -116,7 +116,7 @@ impl Look {
         &self,
         root: &Root,
         cancel: &CancellationToken,
-    ) -> Result<Result<Vec<FoundFile>, RequestError>, WalkError> {
+    ) -> Result<Result<Vec<FoundFile>, QueryError>, WalkError> {
         let path = &self.wanted.path;
         let fd = match root.directory(path) {
             Ok(fd) => fd,
@@ -134,7 +134,7 @@ impl Look {
         match limit {
             Some(limit) => entries.truncate(limit.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES)),
             None if entries.len() > MAX_ENTRIES => {
-                return Ok(Err(RequestError::TooLarge(format!(
+                return Ok(Err(QueryError::TooLarge(format!(
                     "a list has at most {MAX_ENTRIES} entries; give a limit or a glob"
                 ))));
             }
@@ -156,17 +156,17 @@ impl Look {
         Ok(Ok(found))
     }
 
-    fn missing(&self) -> RequestError {
+    fn missing(&self) -> QueryError {
         let path = Name::from(self.wanted.path.as_slice());
-        RequestError::NotFound(format!("there is no file or directory '{path}'"))
+        QueryError::NotFound(format!("there is no file or directory '{path}'"))
     }
 
     /// What the client is told of an error of the system.
-    fn refusal(&self, error: Errno) -> Result<RequestError, WalkError> {
+    fn refusal(&self, error: Errno) -> Result<QueryError, WalkError> {
         match error {
             Errno::ACCESS | Errno::PERM => {
                 let path = Name::from(self.wanted.path.as_slice());
-                Ok(RequestError::Denied(format!(
+                Ok(QueryError::Denied(format!(
                     "the server may not read '{path}'"
                 )))
             }

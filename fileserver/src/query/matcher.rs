@@ -9,8 +9,8 @@ use globset::{GlobBuilder, GlobMatcher};
 use netsocket_protocol::query::Query;
 use rustix::fs::FileType;
 
+use super::error::QueryError;
 use crate::query::local_time::timestamp;
-use crate::service::request_error::RequestError;
 use crate::tree::metadata::{Metadata, Timestamp};
 
 /// Bytes of a glob: more than any name has, and few enough to be compiled in no time.
@@ -90,11 +90,11 @@ pub(crate) enum Names<'a> {
 
 impl Matcher {
     /// # Errors
-    /// [`RequestError::BadRequest`] where a condition is malformed, [`RequestError::Denied`] where hidden files are asked
+    /// [`QueryError::BadRequest`] where a condition is malformed, [`QueryError::Denied`] where hidden files are asked
     /// for and the server does not show them.
-    pub(crate) fn new(query: &Query, allow_hidden: bool) -> Result<Self, RequestError> {
+    pub(crate) fn new(query: &Query, allow_hidden: bool) -> Result<Self, QueryError> {
         if query.hidden && !allow_hidden {
-            return Err(RequestError::Denied(
+            return Err(QueryError::Denied(
                 "this server does not show hidden files".to_owned(),
             ));
         }
@@ -108,7 +108,7 @@ impl Matcher {
                 .clone()
                 .any(|name| matches!(name, b"" | b"." | b".."))
         {
-            return Err(RequestError::BadRequest(format!(
+            return Err(QueryError::BadRequest(format!(
                 "'{}' is not the path of a directory below the root",
                 below.escape_ascii()
             )));
@@ -176,9 +176,9 @@ fn has_extension(name: &[u8], extension: &[u8]) -> bool {
 }
 
 impl Glob {
-    fn new(text: &str) -> Result<Self, RequestError> {
+    fn new(text: &str) -> Result<Self, QueryError> {
         let wrong = |problem: String| {
-            RequestError::BadRequest(format!(
+            QueryError::BadRequest(format!(
                 "'{}' is not a glob: {problem}",
                 text.escape_debug()
             ))
@@ -373,7 +373,7 @@ mod tests {
                 ..Query::default()
             };
             assert!(
-                matches!(refused(query), RequestError::BadRequest(_)),
+                matches!(refused(query), QueryError::BadRequest(_)),
                 "{path}"
             );
         }
@@ -381,7 +381,7 @@ mod tests {
             hidden: true,
             ..Query::default()
         };
-        assert!(matches!(refused(hidden.clone()), RequestError::Denied(_)));
+        assert!(matches!(refused(hidden.clone()), QueryError::Denied(_)));
         assert!(Matcher::new(&hidden, true).unwrap().hidden);
     }
 

@@ -5,6 +5,7 @@
 //! of a long list (`service`).
 
 pub(crate) mod directory;
+pub(crate) mod error;
 pub(crate) mod local_time;
 pub(crate) mod matcher;
 pub(crate) mod search;

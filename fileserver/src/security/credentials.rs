@@ -25,6 +25,9 @@ pub(crate) const CLIENT_CA: &str = "tls_client_ca";
 /// The key of the file with the tokens.
 pub(crate) const TOKENS: &str = "token_file";
 
+/// Why a client was refused for want of a token, for metrics: it showed none, or a wrong one.
+pub(crate) const TOKEN_REFUSALS: [&str; 2] = ["missing", "unknown"];
+
 /// The files of the credentials, each as the setting of its name says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialFiles {

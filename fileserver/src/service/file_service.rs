@@ -17,17 +17,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::archive::{Blocks, Form, Plan};
 use crate::compress::Pool;
 use crate::config::Config;
-use crate::index::{Current, Index};
+use crate::index::select::from_index;
+use crate::index::{Current, Index, look_again};
 use crate::query::directory::{Look, Wanted};
 use crate::query::matcher::Matcher;
-use crate::query::search::{Found, FoundFile, Sweep, directories, look_again};
+use crate::query::search::{Found, FoundFile, Sweep, directories};
 use crate::security::credential_store::Keyring;
+use crate::security::credentials::TOKEN_REFUSALS;
 use crate::security::proxy_header::NotIntroduced;
 use crate::security::tls_handshake::NotSecured;
 use crate::service::counters::{Answers, Reasons, Requests};
-use crate::service::listing::from_index;
 use crate::service::request_error::RequestError;
-use crate::session::TOKEN_REFUSALS;
 use crate::tree::root::Root;
 use crate::tree::walk::WalkError;
 
@@ -204,8 +204,10 @@ impl Service {
     /// What is in one directory.
     pub(crate) async fn list(&self, wanted: Wanted) -> Result<Vec<FoundFile>, RequestError> {
         let look = Look::new(wanted, self.allow_hidden)?;
-        self.look(move |root, cancel| look.run(root, cancel))
-            .await?
+        let listed = self
+            .look(move |root, cancel| look.run(root, cancel))
+            .await?;
+        Ok(listed?)
     }
 
     /// The right to make one archive, for as long as the permit is held.

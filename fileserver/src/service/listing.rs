@@ -3,14 +3,12 @@
 //! Owns: that a long list costs little. A list by path is found page by page, each behind the last path of the page
 //! before, so nothing is held while a slow client reads. Any other order is fixed when the list begins, and bounded.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use netsocket_protocol::query::{Query, Sort};
 use tokio_util::sync::CancellationToken;
 
-use crate::index::Current;
-use crate::index::select::{Teller, select, sorted};
+use crate::index::select::{Teller, from_index, sorted};
 use crate::index::snapshot::{Position, Snapshot};
 use crate::query::matcher::Matcher;
 use crate::query::search::{Found, FoundFile, Sweep, sort};
@@ -196,31 +194,6 @@ impl<'a> Listing<'a> {
         }
         self.state = state;
         Ok(())
-    }
-}
-
-/// At most `limit` files of a snapshot, by path.
-pub(crate) fn from_index(
-    current: &Current,
-    matcher: &Matcher,
-    after: Option<&[u8]>,
-    limit: usize,
-) -> Found {
-    let mut teller = Teller::new(&current.snapshot);
-    let mut files = Vec::new();
-    if limit > 0 {
-        select(&current.snapshot, matcher, after, |at| {
-            files.push(teller.tell(at));
-            if files.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
-    }
-    Found {
-        files,
-        unreadable_directories: current.unreadable,
     }
 }
 

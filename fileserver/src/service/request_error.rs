@@ -8,6 +8,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use crate::archive::spool::SpoolError;
 use crate::archive::{NothingToArchive, PlanChanged, PlanError, WorkerFailed};
+use crate::query::error::QueryError;
 use crate::tree::walk::WalkError;
 
 /// Who has to do something about an error.
@@ -164,6 +165,17 @@ impl From<PlanError> for RequestError {
         match error {
             PlanError::Nothing(nothing) => Self::Nothing(nothing),
             PlanError::TooLarge => Self::TooLarge(error.to_string()),
+        }
+    }
+}
+
+impl From<QueryError> for RequestError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::BadRequest(sentence) => Self::BadRequest(sentence),
+            QueryError::NotFound(sentence) => Self::NotFound(sentence),
+            QueryError::Denied(sentence) => Self::Denied(sentence),
+            QueryError::TooLarge(sentence) => Self::TooLarge(sentence),
         }
     }
 }

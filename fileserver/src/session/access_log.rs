@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 
-use netsocket_protocol::message::{Compression, Order, Request};
+use netsocket_protocol::message::{Compression, Order, Request, Warning};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use tokio::time::Instant;
@@ -13,6 +13,9 @@ use crate::service::request_error::{RequestError, Side};
 
 /// Characters of a command that a log line holds.
 const COMMAND_MAX: usize = 300;
+
+/// Faults of one archive that get a log line each; the line of the request counts all of them.
+const FAULTS_LOGGED: usize = 20;
 
 /// Which of the two wires a session speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +236,13 @@ impl fmt::Display for Told<'_> {
 /// A line of the old wire, escaped.
 pub(crate) fn told_line(line: &[u8]) -> String {
     Name::from(line.strip_suffix(b"\n").unwrap_or(line)).to_string()
+}
+
+/// Logs what was wrong with the files of an archive.
+pub(super) fn log_faults(peer: SocketAddr, faults: &[Warning]) {
+    for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
+        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
+    }
 }
 
 #[cfg(test)]

@@ -10,16 +10,14 @@ use netsocket_protocol::security::{TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_WANTED};
 use netsocket_protocol::{MAGIC, VERSION};
 use tokio::time::{Instant, timeout_at};
 
+use super::access_log::Wire;
 use super::connection::{Connection, Next};
-use super::new_wire::{put_message, send_message};
+use super::messages::{put_message, send_message};
+use crate::security::credentials::TOKEN_REFUSALS;
 use crate::service::file_service::Service;
-use crate::session::access_log::Wire;
 
 /// How long a client may take for magic and hello, and one without a token for its request.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a client was refused for want of a token, for metrics: it showed none, or a wrong one.
-pub(crate) const TOKEN_REFUSALS: [&str; 2] = ["missing", "unknown"];
 
 /// Why a session does not begin.
 pub(super) enum Refusal {

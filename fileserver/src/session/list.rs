@@ -2,13 +2,13 @@
 
 use netsocket_protocol::message::{FileEntry, Reply};
 
+use super::access_log::Served;
 use super::connection::Connection;
-use super::new_wire::send_list;
+use super::messages::send_list;
 use crate::query::directory::Wanted;
 use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
-use crate::session::access_log::Served;
 
 /// Sends what is in a directory, or one entry.
 pub(super) async fn send(

@@ -9,6 +9,7 @@ mod connection;
 mod get;
 mod hello;
 mod list;
+mod messages;
 mod new_wire;
 mod old_wire;
 mod outgoing;
@@ -20,23 +21,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
-use netsocket_protocol::message::Warning;
 use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
 use crate::service::file_service::Service;
-use crate::session::access_log::{Access, Served, Wire};
+use access_log::{Access, Served, Wire};
 use connection::Connection;
-pub(crate) use hello::TOKEN_REFUSALS;
 pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
 pub(crate) use stream::Stream;
 
 /// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
 /// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
 const GRACE: Duration = Duration::from_millis(250);
-
-/// Faults of one archive that get a log line each; the line of the request counts all of them.
-const FAULTS_LOGGED: usize = 20;
 
 /// Serves a connection until it ends, the service stops or is aborted.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
@@ -104,10 +100,4 @@ async fn answer_question(mut connection: Connection, peer: SocketAddr, service: 
     let result = result.map(|()| Served::default());
     access.end(&service.requests, &result, connection.sent());
     connection.close().await;
-}
-
-fn log_faults(peer: SocketAddr, faults: &[Warning]) {
-    for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
-        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
-    }
 }

@@ -11,13 +11,12 @@ use netsocket_protocol::query::Query;
 use netsocket_protocol::text::{FILE_NOT_FOUND, file_lines};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::access_log::{Access, Served, Wire, log_faults, told_line};
 use super::connection::{Connection, Next};
-use super::log_faults;
 use crate::archive::Form;
 use crate::archive::spool::Spool;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
-use crate::session::access_log::{Access, Served, Wire, told_line};
 
 /// The commands that are answered with `yes` or `no`, not with text.
 const ARCHIVE_COMMANDS: [&[u8]; 4] = [b"w24fz", b"w24ft", b"w24fdb", b"w24fda"];

@@ -8,11 +8,15 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use netsocket_protocol::query::Query;
 use rustix::fs::inotify::ReadFlags;
 
+use super::dirty_set::Cause;
+use super::snapshot::Snapshot;
 use super::watcher::{Report, Watch};
 use super::*;
 use crate::query::matcher::Matcher;
@@ -95,8 +99,7 @@ impl Bench {
         })
         .await;
         let current = self.index.current().await.expect("an index");
-        crate::service::listing::from_index(&current, &matcher(&Query::default()), None, usize::MAX)
-            .files
+        select::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
     }
 
     fn walked(&self) -> Vec<FoundFile> {

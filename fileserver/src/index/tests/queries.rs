@@ -3,9 +3,9 @@
 use netsocket_protocol::query::Sort;
 
 use super::*;
+use crate::index::select::from_index;
 use crate::index::select::{Teller, sorted};
 use crate::query::search::sort;
-use crate::service::listing::from_index;
 
 fn fill(root: &Path) {
     let names = [
