@@ -56,9 +56,9 @@ mod session;
 mod tree;
 
 pub use config::Config;
-pub use security::credential_store::Keyring;
+pub use security::credential_store::CredentialStore;
 pub use security::credentials::{CredentialFiles, CredentialsError};
-pub use security::sandbox::{ConfineError, Confinement};
+pub use security::sandbox::{SandboxError, SandboxMode};
 pub use server::{Bound, StartError, run};
 pub use tree::metadata::Timestamp;
 pub use tree::root::{Root, RootError};

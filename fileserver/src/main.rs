@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use netsocket_fileserver::{Bound, Config, Keyring, run};
+use netsocket_fileserver::{Bound, Config, CredentialStore, run};
 use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ const EXIT_START: u8 = 2;
 const EXIT_CUT: u8 = 1;
 
 /// How long work that nobody waits for may hold up the end.
-const LEFTOVERS: Duration = Duration::from_millis(500);
+const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Serves the files below a directory on both wires of NetSocket.
 #[derive(Debug, Parser)]
@@ -118,13 +118,13 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     init_log(&config.log, config.log_format);
     let bound = Bound::bind(config)?;
     // Before there is another thread.
-    bound.confine()?;
+    bound.sandbox()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let code = runtime.block_on(serve(bound))?;
-    runtime.shutdown_timeout(LEFTOVERS);
+    runtime.shutdown_timeout(BLOCKING_TASKS_TIMEOUT);
     Ok(code)
 }
 
@@ -145,7 +145,7 @@ fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> 
 
 /// The first signal stops gracefully, the second at once. A hangup has certificates and tokens read anew.
 async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
-    let hangups = tokio::spawn(hangups(bound.keyring())?);
+    let hangups = tokio::spawn(hangups(bound.credential_store())?);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let shutdown = CancellationToken::new();
@@ -170,13 +170,13 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
 }
 
 /// Has the keyring read its files anew on each hangup.
-fn hangups(keyring: Keyring) -> anyhow::Result<impl Future<Output = ()>> {
+fn hangups(credential_store: CredentialStore) -> anyhow::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
     Ok(async move {
         while hangup.recv().await.is_some() {
-            let keyring = keyring.clone();
+            let credential_store = credential_store.clone();
             // A reload that panics has changed nothing.
-            let _ = tokio::task::spawn_blocking(move || keyring.reload()).await;
+            let _ = tokio::task::spawn_blocking(move || credential_store.reload()).await;
         }
     })
 }

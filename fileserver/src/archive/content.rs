@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::entry::Entry;
 use super::plan::Plan;
-use crate::compress::{BLOCK_BYTES, Filled, Source};
+use crate::compress::{BLOCK_BYTES, Fill, Source};
 use crate::tree::root::Root;
 
 /// A reader of blocks, and what it found wrong with the files.
@@ -98,7 +98,7 @@ impl Content {
     fn fault(&self, index: usize, problem: Problem, error: Option<&io::Error>) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let known = faults.entry(index).or_insert(problem);
-        if weight(*known) < weight(problem) {
+        if severity(*known) < severity(problem) {
             *known = problem;
         }
         drop(faults);
@@ -112,7 +112,7 @@ impl Content {
 }
 
 impl Source for Content {
-    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno> {
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, Errno> {
         let start = block.saturating_mul(BLOCK_BYTES as u64);
         let left = self.plan.tar_bytes().saturating_sub(start);
         let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
@@ -143,7 +143,7 @@ impl Source for Content {
                 let count = shorter(body - within, room.len());
                 let piece = self.put_body(index, within - head, &mut room[..count])?;
                 if piece == Piece::Hole {
-                    return Ok(Filled::Zeros);
+                    return Ok(Fill::Zeros);
                 }
                 filled += count;
             } else {
@@ -155,7 +155,7 @@ impl Source for Content {
                 index += 1;
             }
         }
-        Ok(Filled::Bytes(length))
+        Ok(Fill::Bytes(length))
     }
 }
 
@@ -217,7 +217,7 @@ fn difference(file: &File, entry: &Entry) -> Option<Problem> {
 }
 
 /// What is told of a file with several problems: the one that lost most.
-fn weight(problem: Problem) -> u8 {
+fn severity(problem: Problem) -> u8 {
     match problem {
         Problem::Renamed => 0,
         Problem::Changed => 1,

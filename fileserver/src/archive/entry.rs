@@ -5,7 +5,7 @@ use crate::tree::metadata::Timestamp;
 
 /// The name of a file inside of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inside {
+pub enum ArchivedName {
     /// Its base name.
     Base,
     /// Its path below the root.
@@ -20,7 +20,7 @@ pub struct Entry {
     /// The path below the root.
     pub path: Vec<u8>,
     /// The name inside of the archive.
-    pub inside: Inside,
+    pub inside: ArchivedName,
     /// Bytes of content, whatever becomes of the file.
     pub size: u64,
     /// Permission bits.
@@ -34,9 +34,9 @@ impl Entry {
     #[must_use]
     pub fn name(&self) -> &[u8] {
         match &self.inside {
-            Inside::Base => base_name(&self.path),
-            Inside::Path => &self.path,
-            Inside::Renamed(name) => name,
+            ArchivedName::Base => base_name(&self.path),
+            ArchivedName::Path => &self.path,
+            ArchivedName::Renamed(name) => name,
         }
     }
 

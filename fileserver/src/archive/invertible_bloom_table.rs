@@ -41,7 +41,7 @@ struct Cell {
 
 /// A summary of a set of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sketch([[Cell; ROW]; ROWS]);
+pub(super) struct InvertibleBloomTable([[Cell; ROW]; ROWS]);
 
 /// How a set differs from another one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,13 +54,13 @@ pub(super) struct Differences {
     pub(super) vanished: usize,
 }
 
-impl Sketch {
+impl InvertibleBloomTable {
     pub(super) fn of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Self {
-        let mut sketch = Self(Default::default());
+        let mut table = Self(Default::default());
         for entry in entries {
-            sketch.add(item(entry), 1);
+            table.add(item(entry), 1);
         }
-        sketch
+        table
     }
 
     /// As it is sent: two digits a byte.
@@ -78,8 +78,8 @@ impl Sketch {
     /// The sketch that was sent as this, if it is one.
     pub(super) fn read(text: &str) -> Option<Self> {
         let bytes = from_hex(text).filter(|bytes| bytes.len() == ROWS * ROW * CELL)?;
-        let mut sketch = Self(Default::default());
-        for (cell, bytes) in sketch.0.iter_mut().flatten().zip(bytes.chunks_exact(CELL)) {
+        let mut table = Self(Default::default());
+        for (cell, bytes) in table.0.iter_mut().flatten().zip(bytes.chunks_exact(CELL)) {
             let (count, rest) = bytes.split_first_chunk()?;
             cell.count = i32::from_be_bytes(*count);
             let (numbers, _) = rest.as_chunks::<8>();
@@ -90,7 +90,7 @@ impl Sketch {
             cell.item.file = u64::from_be_bytes(*file);
             cell.check = u64::from_be_bytes(*check);
         }
-        Some(sketch)
+        Some(table)
     }
 
     /// What this set has and `other` has not, and the other way round; `None` where it is too much to tell.
@@ -105,9 +105,9 @@ impl Sketch {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         // More than there are cells cannot come out of a sketch that somebody has not made up.
         for _ in 0..=ROWS * ROW {
-            let Some((item, count)) = left.lone() else {
+            let Some((item, count)) = left.pure_cell() else {
                 let is_empty = left.0.iter().flatten().all(|cell| *cell == Cell::default());
-                return is_empty.then(|| paired(here, there));
+                return is_empty.then(|| classify(here, there));
             };
             left.add(item, -count);
             if count > 0 { &mut here } else { &mut there }.push(item);
@@ -116,10 +116,10 @@ impl Sketch {
     }
 
     /// A file that has a cell for itself, and which side has it.
-    fn lone(&self) -> Option<(Item, i32)> {
+    fn pure_cell(&self) -> Option<(Item, i32)> {
         self.0.iter().flatten().find_map(|cell| {
-            let is_lone = cell.count.abs() == 1 && cell.check == check(cell.item);
-            is_lone.then_some((cell.item, cell.count))
+            let is_pure = cell.count.abs() == 1 && cell.check == check(cell.item);
+            is_pure.then_some((cell.item, cell.count))
         })
     }
 
@@ -137,7 +137,7 @@ impl Sketch {
 }
 
 /// A path that both sides have, with different files, was altered.
-fn paired(here: Vec<Item>, there: Vec<Item>) -> Differences {
+fn classify(here: Vec<Item>, there: Vec<Item>) -> Differences {
     let mut gone: HashMap<u64, ()> = there.into_iter().map(|item| (item.path, ())).collect();
     let (altered, appeared): (Vec<Item>, Vec<Item>) = here
         .into_iter()
@@ -185,14 +185,14 @@ fn mixed(number: u64, salt: u64) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::entry::Inside;
+    use super::super::entry::ArchivedName;
     use super::*;
     use crate::tree::metadata::Timestamp;
 
     fn entry(number: usize, size: u64) -> Entry {
         Entry {
             path: format!("directory/{number}").into_bytes(),
-            inside: Inside::Base,
+            inside: ArchivedName::Base,
             size,
             mode: 0o644,
             modified: Timestamp::default(),
@@ -207,8 +207,10 @@ mod tests {
         for entry in &mut new[100..107] {
             entry.size = 2;
         }
-        let old = Sketch::read(&Sketch::of(old.iter()).text()).unwrap();
-        let found = Sketch::of(new.iter()).differences(&old).unwrap();
+        let old = InvertibleBloomTable::read(&InvertibleBloomTable::of(old.iter()).text()).unwrap();
+        let found = InvertibleBloomTable::of(new.iter())
+            .differences(&old)
+            .unwrap();
         let hashes = |numbers: &mut dyn Iterator<Item = usize>| {
             let mut all: Vec<u64> = numbers
                 .map(|number| path_hash(&entry(number, 0).path))
@@ -230,15 +232,15 @@ mod tests {
     fn many_differences_are_too_many_to_tell() {
         let old: Vec<Entry> = (0..1_000).map(|number| entry(number, 1)).collect();
         let new: Vec<Entry> = (0..1_000).map(|number| entry(number, 2)).collect();
-        let old = Sketch::of(old.iter());
-        assert_eq!(Sketch::of(new.iter()).differences(&old), None);
+        let old = InvertibleBloomTable::of(old.iter());
+        assert_eq!(InvertibleBloomTable::of(new.iter()).differences(&old), None);
     }
 
     /// What is told where the first `count` of 80 files are gone.
     fn gone(base: usize, count: usize) -> Option<Differences> {
         let old: Vec<Entry> = (base..base + 80).map(|number| entry(number, 1)).collect();
-        let there = Sketch::of(old.iter());
-        Sketch::of(old[count..].iter()).differences(&there)
+        let there = InvertibleBloomTable::of(old.iter());
+        InvertibleBloomTable::of(old[count..].iter()).differences(&there)
     }
 
     #[test]
@@ -267,10 +269,10 @@ mod tests {
 
         #[test]
         fn whatever_is_sent_as_a_sketch_does_no_harm(bytes in proptest::collection::vec(any::<u8>(), ROWS * ROW * CELL)) {
-            let sent = Sketch::read(&to_hex(&bytes)).unwrap();
+            let sent = InvertibleBloomTable::read(&to_hex(&bytes)).unwrap();
             prop_assert_eq!(&to_hex(&bytes), &sent.text());
-            let _ = Sketch::of([entry(1, 1)].iter()).differences(&sent);
-            prop_assert_eq!(Sketch::read(&to_hex(&bytes[1..])), None);
+            let _ = InvertibleBloomTable::of([entry(1, 1)].iter()).differences(&sent);
+            prop_assert_eq!(InvertibleBloomTable::read(&to_hex(&bytes[1..])), None);
         }
     }
 }

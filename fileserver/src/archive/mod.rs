@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! use netsocket_fileserver::Root;
-//! use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
+//! use netsocket_fileserver::archive::{Blocks, Codec, ArchiveOptions, Plan};
 //! use netsocket_fileserver::compress::Pool;
 //! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
@@ -27,7 +27,7 @@
 //! let found = all.run(&root, &CancellationToken::new())?;
 //!
 //! let codec = Codec::new(Compression::Gzip, Some(1)).expect("a level");
-//! let plan = Arc::new(Plan::new(found.files, Form { codec, names: EntryNames::Base })?);
+//! let plan = Arc::new(Plan::new(found.files, ArchiveOptions { codec, names: EntryNames::Base })?);
 //! assert_eq!((plan.entries()[0].name(), plan.blocks()), (&b"large.bin"[..], 4));
 //!
 //! // From the third block on, as for a client that has the first two from another server.
@@ -56,8 +56,8 @@ mod tar;
 mod trailer;
 
 pub use crate::compress::{BLOCK_BYTES, Codec, WorkerFailed};
-pub use entry::{Entry, Inside};
-pub use plan::{Form, NothingToArchive, Plan, PlanError};
+pub use entry::{ArchivedName, Entry};
+pub use plan::{ArchiveOptions, EmptyArchive, Plan, PlanError};
 pub use resume::PlanChanged;
 pub use stream::Blocks;
 pub use trailer::trailer;

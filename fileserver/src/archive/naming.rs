@@ -12,7 +12,9 @@ const NAME_MAX: usize = 255;
 const EXTENSION_MAX: usize = 32;
 
 /// For each base name, in order, the name that it gets instead, if any.
-pub(super) fn renamings<'a>(bases: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<Option<Vec<u8>>> {
+pub(super) fn unique_names<'a>(
+    bases: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Vec<Option<Vec<u8>>> {
     let real: HashSet<&[u8]> = bases.clone().collect();
     let mut seen: HashMap<&[u8], u64> = HashMap::with_capacity(real.len());
     let mut given: HashSet<Vec<u8>> = HashSet::new();
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     fn names(bases: &[&str]) -> Vec<String> {
-        let renamed = renamings(bases.iter().map(|base| base.as_bytes()));
+        let renamed = unique_names(bases.iter().map(|base| base.as_bytes()));
         bases
             .iter()
             .zip(renamed)

@@ -3,9 +3,9 @@
 use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
 
-use super::entry::{Entry, Inside, base_name};
-use super::invertible_bloom_table::Sketch;
-use super::naming::renamings;
+use super::entry::{ArchivedName, Entry, base_name};
+use super::invertible_bloom_table::InvertibleBloomTable;
+use super::naming::unique_names;
 use super::tar::END;
 use crate::compress::{BLOCK_BYTES, Codec};
 use crate::query::search::FoundFile;
@@ -18,7 +18,7 @@ const ID_DIGITS: usize = 32;
 
 /// What an archive is like, whatever is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Form {
+pub struct ArchiveOptions {
     /// How its blocks are compressed.
     pub codec: Codec,
     /// The names inside.
@@ -28,20 +28,20 @@ pub struct Form {
 /// The files of an archive and what is to be said of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    form: Form,
+    options: ArchiveOptions,
     entries: Vec<Entry>,
     /// Where each entry begins in the tar stream.
     starts: Vec<u64>,
     warnings: Vec<Warning>,
     id: String,
-    sketch: Sketch,
+    table: InvertibleBloomTable,
     file_bytes: u64,
     tar_bytes: u64,
 }
 
 /// There is no archive because no file is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NothingToArchive {
+pub enum EmptyArchive {
     /// No file is meant.
     NoneFound,
     /// None of the files that are meant may be read.
@@ -53,7 +53,7 @@ pub enum NothingToArchive {
 pub enum PlanError {
     /// It would be empty.
     #[error("there is no file to archive")]
-    Nothing(NothingToArchive),
+    Nothing(EmptyArchive),
     /// The length of the tar stream does not fit into 64 bits, as sparse files can achieve.
     #[error("the files are too large for one archive")]
     TooLarge,
@@ -64,7 +64,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanError`] where there is nothing to archive, or too much.
-    pub fn new(files: Vec<FoundFile>, form: Form) -> Result<Self, PlanError> {
+    pub fn new(files: Vec<FoundFile>, options: ArchiveOptions) -> Result<Self, PlanError> {
         let found = files.len();
         let mut warnings = Vec::new();
         let mut entries = Vec::with_capacity(found);
@@ -72,9 +72,9 @@ impl Plan {
             if file.readable {
                 entries.push(Entry {
                     path: file.path,
-                    inside: match form.names {
-                        EntryNames::Base => Inside::Base,
-                        EntryNames::Path => Inside::Path,
+                    inside: match options.names {
+                        EntryNames::Base => ArchivedName::Base,
+                        EntryNames::Path => ArchivedName::Path,
                     },
                     size: file.size,
                     mode: file.mode & 0o7777,
@@ -89,12 +89,12 @@ impl Plan {
         }
         if entries.is_empty() {
             return Err(PlanError::Nothing(if found == 0 {
-                NothingToArchive::NoneFound
+                EmptyArchive::NoneFound
             } else {
-                NothingToArchive::NoneReadable
+                EmptyArchive::NoneReadable
             }));
         }
-        if form.names == EntryNames::Base {
+        if options.names == EntryNames::Base {
             rename(&mut entries, &mut warnings);
         }
         let mut starts = Vec::with_capacity(entries.len());
@@ -107,12 +107,12 @@ impl Plan {
                 .ok_or(PlanError::TooLarge)?;
         }
         Ok(Self {
-            id: id(&entries, form),
-            sketch: Sketch::of(entries.iter()),
+            id: id(&entries, options),
+            table: InvertibleBloomTable::of(entries.iter()),
             // Less than the tar stream, so it cannot overflow.
             file_bytes: entries.iter().map(|entry| entry.size).sum(),
             tar_bytes: tar_bytes.checked_add(END).ok_or(PlanError::TooLarge)?,
-            form,
+            options,
             entries,
             starts,
             warnings,
@@ -121,8 +121,8 @@ impl Plan {
 
     /// What it is like.
     #[must_use]
-    pub fn form(&self) -> Form {
-        self.form
+    pub fn options(&self) -> ArchiveOptions {
+        self.options
     }
 
     /// The entry that holds that place of the tar stream; one behind the last where it is the end of the archive.
@@ -142,8 +142,8 @@ impl Plan {
     }
 
     /// The summary of its files.
-    pub(super) fn sketch(&self) -> &Sketch {
-        &self.sketch
+    pub(super) fn table(&self) -> &InvertibleBloomTable {
+        &self.table
     }
 
     /// Where an entry begins in the tar stream.
@@ -193,18 +193,18 @@ impl Plan {
             block_bytes: BLOCK_BYTES as u64,
             blocks: self.blocks(),
             first_block: 0,
-            compression: self.form.codec.compression(),
-            sketch: self.sketch.text(),
+            compression: self.options.codec.compression(),
+            sketch: self.table.text(),
         }
     }
 }
 
 /// Gives each entry whose base name is taken another one.
 fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
-    let renamed = renamings(entries.iter().map(|entry| base_name(&entry.path)));
+    let renamed = unique_names(entries.iter().map(|entry| base_name(&entry.path)));
     for (entry, renamed) in entries.iter_mut().zip(renamed) {
         if let Some(name) = renamed {
-            entry.inside = Inside::Renamed(name);
+            entry.inside = ArchivedName::Renamed(name);
             warnings.push(Warning {
                 path: Name::from(entry.path.as_slice()),
                 problem: Problem::Renamed,
@@ -214,9 +214,9 @@ fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
 }
 
 /// Each text stands behind its length, so that no two plans give the hash the same bytes.
-fn id(entries: &[Entry], form: Form) -> String {
+fn id(entries: &[Entry], options: ArchiveOptions) -> String {
     let mut hash = blake3::Hasher::new();
-    let (compression, level) = (form.codec.compression(), form.codec.level());
+    let (compression, level) = (options.codec.compression(), options.codec.level());
     let header = format!(
         "netsocket plan {FORMAT} {compression:?} {level} {BLOCK_BYTES} {}\n",
         entries.len()
@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn planned(files: Vec<FoundFile>) -> Result<Plan, PlanError> {
-        Plan::new(files, Form::default())
+        Plan::new(files, ArchiveOptions::default())
     }
 
     #[test]
@@ -326,11 +326,11 @@ mod tests {
         );
         assert_eq!(
             planned(vec![secret]),
-            Err(PlanError::Nothing(NothingToArchive::NoneReadable))
+            Err(PlanError::Nothing(EmptyArchive::NoneReadable))
         );
         assert_eq!(
             planned(vec![]),
-            Err(PlanError::Nothing(NothingToArchive::NoneFound))
+            Err(PlanError::Nothing(EmptyArchive::NoneFound))
         );
     }
 

@@ -4,7 +4,7 @@ use netsocket_protocol::message::{Change, ChangeKind, Resume};
 use netsocket_protocol::name::Name;
 
 use super::entry::Entry;
-use super::invertible_bloom_table::{Sketch, path_hash};
+use super::invertible_bloom_table::{InvertibleBloomTable, path_hash};
 use super::plan::Plan;
 
 /// Files that are named at most where a plan cannot go on.
@@ -24,8 +24,8 @@ impl Plan {
         if *plan == self.id() && *block <= self.blocks() {
             return Ok(*block);
         }
-        let there = sketch.as_deref().and_then(Sketch::read);
-        let found = there.and_then(|there| self.sketch().differences(&there));
+        let there = sketch.as_deref().and_then(InvertibleBloomTable::read);
+        let found = there.and_then(|there| self.table().differences(&there));
         let Some(found) = found else {
             return Err(PlanChanged::default());
         };

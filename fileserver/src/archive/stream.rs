@@ -6,7 +6,7 @@ use netsocket_protocol::message::Warning;
 
 use super::content::Content;
 use super::plan::Plan;
-use crate::compress::{Made, Pool, Source, Stream, WorkerFailed};
+use crate::compress::{CompressedBlock, Pool, Source, Stream, WorkerFailed};
 use crate::tree::root::Root;
 
 /// The compressed blocks of an archive, one after the other. Dropping it ends the work on them.
@@ -27,7 +27,7 @@ impl Blocks {
     /// Begins to make the archive from that block on; those before it cost nothing.
     #[must_use]
     pub fn start(pool: &Pool, root: Arc<Root>, plan: Arc<Plan>, first: u64) -> Self {
-        let (codec, end) = (plan.form().codec, plan.blocks());
+        let (codec, end) = (plan.options().codec, plan.blocks());
         let content = Arc::new(Content::new(root, plan));
         let source: Arc<dyn Source> = Arc::clone(&content) as _;
         Self {
@@ -40,7 +40,7 @@ impl Blocks {
     ///
     /// # Errors
     /// [`WorkerFailed`] where the process lacks something; never because of a file.
-    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+    pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
         self.stream.next().await
     }
 

@@ -15,12 +15,12 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// Where the process lacks what it takes, such as a descriptor; never because of a file.
-    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno>;
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, Errno>;
 }
 
 /// What a block holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
+pub enum Fill {
     /// So many bytes at the beginning of the buffer.
     Bytes(usize),
     /// [`BLOCK_BYTES`] zeros; the buffer was not touched.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
 use netsocket_protocol::message::Compression;
 
-use super::block::{BLOCK_BYTES, Filled, WorkerFailed};
+use super::block::{BLOCK_BYTES, Fill, WorkerFailed};
 
 /// A way to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl Default for Codec {
 }
 
 /// What a thread needs to make blocks; used again and again, as it is large.
-pub(super) struct Kit {
+pub(super) struct BlockCompressor {
     plain: Vec<u8>,
     packed: Vec<u8>,
     encoder: Option<(Codec, Encoder)>,
@@ -66,7 +66,7 @@ enum Encoder {
     None,
 }
 
-impl Kit {
+impl BlockCompressor {
     pub(super) fn new() -> Self {
         Self {
             plain: vec![0; BLOCK_BYTES],
@@ -80,11 +80,11 @@ impl Kit {
     pub(super) fn make(
         &mut self,
         codec: Codec,
-        read: impl FnOnce(&mut [u8]) -> Result<Filled, WorkerFailed>,
+        read: impl FnOnce(&mut [u8]) -> Result<Fill, WorkerFailed>,
     ) -> Result<Bytes, WorkerFailed> {
         match read(&mut self.plain)? {
-            Filled::Bytes(length) => self.pack(codec, length),
-            Filled::Zeros => {
+            Fill::Bytes(length) => self.pack(codec, length),
+            Fill::Zeros => {
                 if let Some((same, zeros)) = &self.zeros
                     && *same == codec
                 {
@@ -162,24 +162,29 @@ mod tests {
         text
     }
 
-    fn made(kit: &mut Kit, compression: Compression, level: Option<u8>, plain: &[u8]) -> Bytes {
+    fn made(
+        compressor: &mut BlockCompressor,
+        compression: Compression,
+        level: Option<u8>,
+        plain: &[u8],
+    ) -> Bytes {
         let codec = Codec::new(compression, level).unwrap();
         let read = |buffer: &mut [u8]| {
             buffer[..plain.len()].copy_from_slice(plain);
-            Ok(Filled::Bytes(plain.len()))
+            Ok(Fill::Bytes(plain.len()))
         };
-        kit.make(codec, read).unwrap()
+        compressor.make(codec, read).unwrap()
     }
 
     #[test]
     fn the_bytes_of_a_block_are_these_on_every_machine() {
-        let (sample, mut kit) = (sample(), Kit::new());
+        let (sample, mut compressor) = (sample(), BlockCompressor::new());
         for (compression, digest) in [
             (Compression::Gzip, "6132f788fddfdc0e"),
             (Compression::Zstd, "052ef599d7995a92"),
             (Compression::None, "098979c949c0fc5f"),
         ] {
-            let block = made(&mut kit, compression, None, &sample);
+            let block = made(&mut compressor, compression, None, &sample);
             let got = blake3::hash(&block).to_hex();
             // Another digest means that resumed transfers would mix two streams: raise `archive::FORMAT`, then change this.
             assert_eq!(&got[..16], digest, "{compression:?} {}", block.len());
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn a_kit_makes_the_same_whatever_it_made_before() {
         let sample = sample();
-        let mut used = Kit::new();
+        let mut used = BlockCompressor::new();
         for (compression, level) in [
             (Compression::Gzip, None),
             (Compression::Zstd, Some(19)),
@@ -200,7 +205,12 @@ mod tests {
         ] {
             for length in [0, 1, 513, 100_000] {
                 let again = made(&mut used, compression, level, &sample[..length]);
-                let fresh = made(&mut Kit::new(), compression, level, &sample[..length]);
+                let fresh = made(
+                    &mut BlockCompressor::new(),
+                    compression,
+                    level,
+                    &sample[..length],
+                );
                 assert!(again == fresh, "{compression:?} {level:?} {length}");
             }
         }
@@ -210,11 +220,11 @@ mod tests {
     fn a_block_of_zeros_is_the_same_read_or_known() {
         for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
             let codec = Codec::new(compression, None).unwrap();
-            let mut kit = Kit::new();
-            let read = made(&mut kit, compression, None, &vec![0; BLOCK_BYTES]);
-            kit.plain.fill(7);
+            let mut compressor = BlockCompressor::new();
+            let read = made(&mut compressor, compression, None, &vec![0; BLOCK_BYTES]);
+            compressor.plain.fill(7);
             for _ in 0..2 {
-                assert!(kit.make(codec, |_| Ok(Filled::Zeros)).unwrap() == read);
+                assert!(compressor.make(codec, |_| Ok(Fill::Zeros)).unwrap() == read);
             }
         }
     }

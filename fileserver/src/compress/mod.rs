@@ -12,16 +12,16 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use netsocket_fileserver::compress::{Codec, Filled, Pool, Source};
+//! use netsocket_fileserver::compress::{Codec, Fill, Pool, Source};
 //! use netsocket_protocol::transfer::Compression;
 //!
 //! /// Each block holds its own number.
 //! struct Numbers;
 //!
 //! impl Source for Numbers {
-//!     fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, rustix::io::Errno> {
+//!     fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, rustix::io::Errno> {
 //!         buffer[..8].copy_from_slice(&block.to_be_bytes());
-//!         Ok(Filled::Bytes(8))
+//!         Ok(Fill::Bytes(8))
 //!     }
 //! }
 //!
@@ -45,6 +45,6 @@ mod codec;
 mod fair_schedule;
 mod pool;
 
-pub use block::{BLOCK_BYTES, Filled, OWN_BLOCKS, Source, WorkerFailed};
+pub use block::{BLOCK_BYTES, Fill, OWN_BLOCKS, Source, WorkerFailed};
 pub use codec::Codec;
-pub use pool::{Made, Pool, PoolFigures, Stream};
+pub use pool::{CompressedBlock, Pool, PoolStats, Stream};

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::block::{Source, WorkerFailed};
-use super::codec::{Codec, Kit};
-use super::fair_schedule::{Id, Job, Turns};
+use super::codec::{BlockCompressor, Codec};
+use super::fair_schedule::{FairSchedule, Id, Job};
 
 /// The threads. Dropping it ends them when the block that they are at is made.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Pool {
 
 /// What a pool is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PoolFigures {
+pub struct PoolStats {
     /// Archives under way.
     pub archives: u64,
     /// Blocks that are being made, or wait to be sent.
@@ -45,7 +45,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    turns: Turns,
+    schedule: FairSchedule,
     archives: HashMap<Id, Archive>,
     ending: bool,
 }
@@ -55,7 +55,7 @@ struct Archive {
     source: Arc<dyn Source>,
     codec: Codec,
     /// Blocks that nobody has taken yet.
-    ready: BTreeMap<u64, Result<Made, WorkerFailed>>,
+    ready: BTreeMap<u64, Result<CompressedBlock, WorkerFailed>>,
     /// A block was added.
     added: Arc<Notify>,
 }
@@ -78,7 +78,7 @@ impl Shared {
 
 /// A block, counted as held until it is dropped.
 #[derive(Debug)]
-pub struct Made {
+pub struct CompressedBlock {
     /// The compressed bytes.
     pub bytes: Bytes,
     /// Their CRC-32.
@@ -94,7 +94,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shared.state().turns.release(self.archive);
+        self.shared.state().schedule.release(self.archive);
         self.shared.work.notify_one();
     }
 }
@@ -108,7 +108,7 @@ impl Pool {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                turns: Turns::new(threads, shared_blocks),
+                schedule: FairSchedule::new(threads, shared_blocks),
                 archives: HashMap::new(),
                 ending: false,
             }),
@@ -136,7 +136,7 @@ impl Pool {
             added: Arc::clone(&added),
         };
         let mut state = self.shared.state();
-        let id = state.turns.join(first, end);
+        let id = state.schedule.join(first, end);
         state.archives.insert(id, archive);
         drop(state);
         self.shared.work.notify_all();
@@ -151,11 +151,11 @@ impl Pool {
 
     /// What it is at.
     #[must_use]
-    pub fn figures(&self) -> PoolFigures {
+    pub fn stats(&self) -> PoolStats {
         let state = self.shared.state();
-        PoolFigures {
-            archives: state.turns.archives() as u64,
-            blocks_held: state.turns.held() as u64,
+        PoolStats {
+            archives: state.schedule.archives() as u64,
+            blocks_held: state.schedule.held() as u64,
             blocks_made: self.shared.blocks_made.load(Ordering::Relaxed),
             bytes_made: self.shared.bytes_made.load(Ordering::Relaxed),
         }
@@ -184,7 +184,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`WorkerFailed`] where it cannot be made; the blocks before it were good.
-    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+    pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
         if self.next == self.end {
             return Ok(None);
         }
@@ -201,19 +201,19 @@ impl Stream {
     }
 
     /// The next block if it is there; tells the turns who waits for whom.
-    fn take(&self, has_waited: bool) -> Option<Result<Made, WorkerFailed>> {
+    fn take(&self, has_waited: bool) -> Option<Result<CompressedBlock, WorkerFailed>> {
         let mut state = self.shared.state();
         let State {
-            turns, archives, ..
+            schedule, archives, ..
         } = &mut *state;
         let archive = archives.get_mut(&self.id)?;
         let block = archive.ready.remove(&self.next);
         if block.is_none() && !has_waited {
-            turns.client_waits(self.id);
+            schedule.client_waits(self.id);
             drop(state);
             self.shared.work.notify_one();
         } else if block.is_some() && !has_waited && archive.ready.contains_key(&(self.next + 1)) {
-            turns.blocks_wait(self.id);
+            schedule.blocks_wait(self.id);
         }
         block
     }
@@ -222,7 +222,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        state.turns.leave(self.id);
+        state.schedule.leave(self.id);
         let archive = state.archives.remove(&self.id);
         drop(state);
         // Its blocks take the lock as they go.
@@ -232,23 +232,23 @@ impl Drop for Stream {
 
 /// What each thread does.
 fn work(shared: &Arc<Shared>) {
-    let mut kit: Option<Kit> = None;
+    let mut compressor: Option<BlockCompressor> = None;
     while let Some((job, source, codec)) = next_job(shared) {
         let held = Held {
             shared: Arc::clone(shared),
             archive: job.archive,
         };
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let kit = kit.get_or_insert_with(Kit::new);
-            kit.make(codec, |buffer| {
+            let compressor = compressor.get_or_insert_with(BlockCompressor::new);
+            compressor.make(codec, |buffer| {
                 source.read(job.block, buffer).map_err(WorkerFailed::System)
             })
         }));
         let made = made.unwrap_or_else(|_| {
-            kit = None;
+            compressor = None;
             Err(WorkerFailed::Panicked)
         });
-        let made = made.map(|bytes| Made {
+        let made = made.map(|bytes| CompressedBlock {
             checksum: crc32fast::hash(&bytes),
             bytes,
             _held: held,
@@ -269,11 +269,11 @@ fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
         if state.ending {
             return None;
         }
-        if let Some(job) = state.turns.next() {
+        if let Some(job) = state.schedule.next() {
             if let Some(archive) = state.archives.get(&job.archive) {
                 return Some((job, Arc::clone(&archive.source), archive.codec));
             }
-            state.turns.release(job.archive);
+            state.schedule.release(job.archive);
         } else {
             state = shared
                 .work
@@ -283,7 +283,7 @@ fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
     }
 }
 
-fn deliver(shared: &Shared, job: Job, made: Result<Made, WorkerFailed>) {
+fn deliver(shared: &Shared, job: Job, made: Result<CompressedBlock, WorkerFailed>) {
     let mut state = shared.state();
     let Some(archive) = state.archives.get_mut(&job.archive) else {
         // Nobody waits for it any more. It takes the lock as it goes.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::index;
 use crate::security::credentials::CredentialFiles;
-use crate::security::sandbox::Confinement;
+use crate::security::sandbox::SandboxMode;
 use credentials::RawCredentials;
 
 pub(crate) use keys::KEYS;
@@ -142,7 +142,7 @@ pub struct Config {
     /// Bytes that spooling must leave free on its disk.
     pub spool_reserve: u64,
     /// Whether the process gives up what it does not need before it serves.
-    pub confinement: Confinement,
+    pub confinement: SandboxMode,
     /// How long running answers may take once the server is told to stop.
     pub drain_timeout: Duration,
     /// A filter for log lines.
@@ -224,7 +224,7 @@ impl Config {
             spool_dir: std::env::temp_dir(),
             spool_limit: DEFAULT_SPOOL_LIMIT,
             spool_reserve: DEFAULT_SPOOL_RESERVE,
-            confinement: Confinement::default(),
+            confinement: SandboxMode::default(),
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
             log: DEFAULT_LOG.to_owned(),
             log_format: LogFormat::default(),

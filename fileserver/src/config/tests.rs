@@ -108,7 +108,7 @@ fn every_key_of_a_file_is_taken() {
         spool_dir: "/var/tmp".into(),
         spool_limit: 1 << 30,
         spool_reserve: 1 << 20,
-        confinement: Confinement::Off,
+        confinement: SandboxMode::Off,
         drain_timeout: Duration::ZERO,
         log: "warn".into(),
         log_format: LogFormat::Json,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rustix::fs::inotify::ReadFlags;
 
 use super::directories::{Directories, Id, ROOT};
-use super::watcher::Report;
+use super::watcher::Event;
 
 /// Places to look at again beyond which one walk through everything is cheaper than looking at each.
 const MANY: usize = 200_000;
@@ -21,18 +21,18 @@ const CHANGED: ReadFlags = ReadFlags::MODIFY
 
 /// What has to be looked at again.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Doubts {
+pub(crate) struct DirtySet {
     /// Entries of directories, and whether the file was changed rather than only its name.
     pub(crate) entries: BTreeMap<(Id, Box<[u8]>), bool>,
     /// Everything.
-    pub(crate) everything: Option<Cause>,
+    pub(crate) rescan: Option<ScanCause>,
     /// Whether the root is still where it was.
     pub(crate) root: bool,
 }
 
 /// Why everything has to be looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum ScanCause {
     /// The system had more reports than it keeps.
     Overflow,
     /// More has changed than is worth looking at one by one.
@@ -45,7 +45,7 @@ pub(crate) enum Cause {
     Start,
 }
 
-impl Cause {
+impl ScanCause {
     /// Its word in logs and metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -58,49 +58,55 @@ impl Cause {
     }
 
     /// Whether the index is wrong until everything has been looked at again.
-    pub(crate) fn is_loss(self) -> bool {
+    pub(crate) fn invalidates_index(self) -> bool {
         self != Self::Due
     }
 }
 
-impl Doubts {
+impl DirtySet {
     /// Takes note of a report.
-    pub(crate) fn note(&mut self, directories: &mut Directories, report: &Report) {
-        let what = report.what;
+    pub(crate) fn record(&mut self, directories: &mut Directories, event: &Event) {
+        let what = event.what;
         if what.contains(ReadFlags::QUEUE_OVERFLOW) {
-            self.everything = Some(Cause::Overflow);
+            self.rescan = Some(ScanCause::Overflow);
             return;
         }
         let ended = what.intersects(ReadFlags::IGNORED | ReadFlags::UNMOUNT);
         let id = if ended {
-            directories.unwatched(report.watch)
+            directories.unwatched(event.watch)
         } else {
-            directories.of_watch(report.watch)
+            directories.of_watch(event.watch)
         };
         // Not ours any more: moved out, or deleted.
         let Some(id) = id else {
             return;
         };
-        match &report.name {
+        match &event.name {
             // Hidden names are not in the index, but a file may have another name that is.
             Some(name) if name.starts_with(b".") && what.contains(ReadFlags::ISDIR) => {}
             Some(name) => {
                 let changed = what.intersects(CHANGED);
                 *self.entries.entry((id, name.clone())).or_default() |= changed;
             }
-            None => self.itself(directories, id, what, ended),
+            None => self.record_directory(directories, id, what, ended),
         }
         if self.entries.len() > MANY {
-            self.everything.get_or_insert(Cause::TooMany);
+            self.rescan.get_or_insert(ScanCause::TooMany);
         }
     }
 
     /// Takes note of a report about a directory rather than an entry of it.
-    fn itself(&mut self, directories: &Directories, id: Id, what: ReadFlags, ended: bool) {
+    fn record_directory(
+        &mut self,
+        directories: &Directories,
+        id: Id,
+        what: ReadFlags,
+        ended: bool,
+    ) {
         if id == ROOT {
             self.root = true;
             if ended || what.contains(ReadFlags::ATTRIB) {
-                self.everything.get_or_insert(Cause::Root);
+                self.rescan.get_or_insert(ScanCause::Root);
             }
         } else if let Some(parent) = directories.parent(id) {
             let name = directories.name(id).into();
@@ -114,8 +120,8 @@ mod tests {
     use super::super::directories::Identity;
     use super::*;
 
-    fn report(watch: i32, what: ReadFlags, name: &str) -> Report {
-        Report {
+    fn event(watch: i32, what: ReadFlags, name: &str) -> Event {
+        Event {
             watch,
             what,
             name: (!name.is_empty()).then(|| name.as_bytes().into()),
@@ -130,58 +136,58 @@ mod tests {
         (table, a)
     }
 
-    fn noted(reports: &[Report]) -> Doubts {
+    fn noted(events: &[Event]) -> DirtySet {
         let (mut table, _) = table();
-        let mut doubts = Doubts::default();
-        for report in reports {
-            doubts.note(&mut table, report);
+        let mut dirty = DirtySet::default();
+        for event in events {
+            dirty.record(&mut table, event);
         }
-        doubts
+        dirty
     }
 
     #[test]
     fn a_change_is_told_once_however_often_it_is_reported() {
         let (_, a) = table();
-        let doubts = noted(&[
-            report(2, ReadFlags::CREATE, "f"),
-            report(2, ReadFlags::MODIFY, "f"),
-            report(2, ReadFlags::CLOSE_WRITE, "f"),
-            report(2, ReadFlags::CREATE | ReadFlags::ISDIR, ".d"),
-            report(9, ReadFlags::CREATE, "elsewhere"),
+        let dirty = noted(&[
+            event(2, ReadFlags::CREATE, "f"),
+            event(2, ReadFlags::MODIFY, "f"),
+            event(2, ReadFlags::CLOSE_WRITE, "f"),
+            event(2, ReadFlags::CREATE | ReadFlags::ISDIR, ".d"),
+            event(9, ReadFlags::CREATE, "elsewhere"),
         ]);
         assert_eq!(
-            doubts.entries,
+            dirty.entries,
             BTreeMap::from([((a, b"f"[..].into()), true)])
         );
-        assert_eq!((doubts.everything, doubts.root), (None, false));
+        assert_eq!((dirty.rescan, dirty.root), (None, false));
     }
 
     #[test]
     fn the_end_of_a_watch_puts_its_directory_in_doubt() {
         for what in [ReadFlags::IGNORED, ReadFlags::UNMOUNT, ReadFlags::ATTRIB] {
-            let doubts = noted(&[report(2, what, "")]);
+            let dirty = noted(&[event(2, what, "")]);
             assert_eq!(
-                doubts.entries,
+                dirty.entries,
                 BTreeMap::from([((ROOT, b"a"[..].into()), false)]),
                 "{what:?}"
             );
         }
         assert_eq!(
-            noted(&[report(9, ReadFlags::IGNORED, "")]),
-            Doubts::default()
+            noted(&[event(9, ReadFlags::IGNORED, "")]),
+            DirtySet::default()
         );
     }
 
     #[test]
     fn lost_reports_and_a_lost_root_put_everything_in_doubt() {
-        let overflow = noted(&[report(-1, ReadFlags::QUEUE_OVERFLOW, "")]);
-        assert_eq!(overflow.everything, Some(Cause::Overflow));
-        let unmounted = noted(&[report(1, ReadFlags::UNMOUNT, "")]);
+        let overflow = noted(&[event(-1, ReadFlags::QUEUE_OVERFLOW, "")]);
+        assert_eq!(overflow.rescan, Some(ScanCause::Overflow));
+        let unmounted = noted(&[event(1, ReadFlags::UNMOUNT, "")]);
         assert_eq!(
-            (unmounted.everything, unmounted.root),
-            (Some(Cause::Root), true)
+            (unmounted.rescan, unmounted.root),
+            (Some(ScanCause::Root), true)
         );
-        let moved = noted(&[report(1, ReadFlags::MOVE_SELF, "")]);
-        assert_eq!((moved.everything, moved.root), (None, true));
+        let moved = noted(&[event(1, ReadFlags::MOVE_SELF, "")]);
+        assert_eq!((moved.rescan, moved.root), (None, true));
     }
 }

@@ -29,10 +29,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::recheck::look_again;
+pub(crate) use self::recheck::recheck;
 pub(crate) use self::state::{Current, Gauges, Mode, Settings};
-use self::updater::Keeper;
-use self::watcher::{Inotify, Unwatchable, Watcher};
+use self::updater::Updater;
+use self::watcher::{Inotify, WatchError, Watcher};
 use crate::tree::root::Root;
 
 /// How far an answer may be behind the tree, when changes come faster than they can be taken in. Beyond it the tree is
@@ -40,16 +40,16 @@ use crate::tree::root::Root;
 pub(crate) const MAX_LAG: Duration = Duration::from_secs(1);
 
 /// How long a question waits for reported changes to be taken in.
-const SETTLE: Duration = Duration::from_millis(100);
+const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Questions that wait for the keeper.
-const QUESTIONS: usize = 64;
+const SYNC_QUEUE: usize = 64;
 
 /// The index of a tree, for whoever asks.
 #[derive(Debug)]
 pub(crate) struct Index {
     mode: watch::Receiver<Mode>,
-    questions: mpsc::Sender<oneshot::Sender<()>>,
+    sync_requests: mpsc::Sender<oneshot::Sender<()>>,
     watcher: Option<Arc<dyn Watcher>>,
     gauges: Arc<Gauges>,
 }
@@ -60,7 +60,7 @@ impl Index {
         let watcher = if settings.enabled {
             Inotify::new().map(|watcher| Arc::new(watcher) as Arc<dyn Watcher>)
         } else {
-            Err(Unwatchable::Off)
+            Err(WatchError::Off)
         };
         Self::with(root, settings, watcher, end)
     }
@@ -69,22 +69,22 @@ impl Index {
     fn with(
         root: Arc<Root>,
         settings: Settings,
-        watcher: Result<Arc<dyn Watcher>, Unwatchable>,
+        watcher: Result<Arc<dyn Watcher>, WatchError>,
         end: CancellationToken,
     ) -> Self {
         let gauges = Arc::new(Gauges::default());
-        let (questions, asked) = mpsc::channel(QUESTIONS);
-        let (modes, mode) = watch::channel(Mode::Surveying);
+        let (sync_requests, requests) = mpsc::channel(SYNC_QUEUE);
+        let (modes, mode) = watch::channel(Mode::Scanning);
         let watcher = match watcher {
             Ok(watcher) => {
-                let keeper = Keeper::new(
+                let updater = Updater::new(
                     root,
                     settings,
                     Arc::clone(&watcher),
                     Arc::clone(&gauges),
                     modes,
                 );
-                tokio::spawn(keeper.run(asked, end));
+                tokio::spawn(updater.run(requests, end));
                 Some(watcher)
             }
             Err(reason) => {
@@ -95,7 +95,7 @@ impl Index {
         };
         Self {
             mode,
-            questions,
+            sync_requests,
             watcher,
             gauges,
         }
@@ -117,11 +117,11 @@ impl Index {
             return Some(before);
         }
         let (answer, answered) = oneshot::channel();
-        let settled = timeout(SETTLE, async {
-            self.questions.send(answer).await.ok()?;
+        let synced = timeout(SYNC_TIMEOUT, async {
+            self.sync_requests.send(answer).await.ok()?;
             answered.await.ok()
         });
-        match settled.await {
+        match synced.await {
             Ok(_) => self.snapshot(),
             Err(_) if self.gauges.lag() <= MAX_LAG => self.snapshot(),
             Err(_) => None,
@@ -137,7 +137,7 @@ impl Index {
                 snapshot: Arc::clone(snapshot),
                 unreadable: *unreadable,
             }),
-            Mode::Surveying | Mode::Walking => None,
+            Mode::Scanning | Mode::Walking => None,
         }
     }
 
@@ -146,7 +146,7 @@ impl Index {
     fn has_changes(&self) -> bool {
         self.watcher
             .as_ref()
-            .is_some_and(|watcher| watcher.has_reports())
+            .is_some_and(|watcher| watcher.has_events())
             || self.gauges.busy.load(Ordering::SeqCst)
     }
 }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::select::{Teller, select};
+use super::select::{FileReader, select};
 use super::snapshot::{Position, Snapshot};
 use super::state::Current;
 use crate::query::matcher::Matcher;
@@ -26,7 +26,7 @@ const PER_THREAD: usize = 1_000;
 ///
 /// # Errors
 /// [`WalkError`] where nothing can be opened, or the search was cancelled.
-pub(crate) fn look_again(
+pub(crate) fn recheck(
     root: &Root,
     matcher: &Matcher,
     current: &Current,
@@ -44,15 +44,16 @@ pub(crate) fn look_again(
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (places.len() / PER_THREAD).clamp(1, cores);
-    let look = |places: &[Position]| look_at(root, matcher, &current.snapshot, places, cancel);
+    let recheck_all =
+        |places: &[Position]| recheck_part(root, matcher, &current.snapshot, places, cancel);
     let (first, others) = places.split_at(places.len() / threads);
     let each = others.len().div_ceil(threads.max(2) - 1).max(1);
     let files = std::thread::scope(|scope| {
         let others: Vec<_> = others
             .chunks(each)
-            .map(|places| scope.spawn(move || look(places)))
+            .map(|places| scope.spawn(move || recheck_all(places)))
             .collect();
-        let mut files = look(first)?;
+        let mut files = recheck_all(first)?;
         for other in others {
             let found = other.join();
             files.extend(found.map_err(|_| WalkError::Io(io::Error::other("a thread failed")))??);
@@ -65,7 +66,7 @@ pub(crate) fn look_again(
     })
 }
 
-fn look_at(
+fn recheck_part(
     root: &Root,
     matcher: &Matcher,
     snapshot: &Snapshot,
@@ -73,14 +74,14 @@ fn look_at(
     cancel: &CancellationToken,
 ) -> Result<Vec<FoundFile>, WalkError> {
     let mut files = Vec::with_capacity(places.len());
-    let mut teller = Teller::new(snapshot);
+    let mut reader = FileReader::new(snapshot);
     // Files of one directory come in a row.
     let mut open: Option<(Vec<u8>, Option<OwnedFd>)> = None;
     for place in places {
         if cancel.is_cancelled() {
             return Err(WalkError::Cancelled);
         }
-        let FoundFile { path, .. } = teller.tell(*place);
+        let FoundFile { path, .. } = reader.read(*place);
         let (directory, name) = path_order::split(&path);
         if open.as_ref().is_none_or(|(of, _)| of != directory) {
             let fd = match root.directory(directory) {

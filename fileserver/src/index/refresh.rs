@@ -12,8 +12,8 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::directories::{Directories, Id, ROOT};
-use super::dirty_set::Doubts;
-use super::scan::{SurveyError, Surveyor, identify};
+use super::dirty_set::DirtySet;
+use super::scan::{ScanError, Scanner, identify};
 use super::segment::{Cursor, Stored};
 use super::snapshot::{Edits, Snapshot};
 use crate::tree::metadata::Metadata;
@@ -23,16 +23,16 @@ use crate::tree::path_order::{self, Path};
 const EDITS: usize = 50_000;
 
 /// Files with several names that are looked at again because one of them may have changed.
-const GUESSES: usize = 10_000;
+const MAX_LINK_CHECKS: usize = 10_000;
 
 /// The tree as the index knows it.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub(crate) struct IndexedTree {
     pub(crate) directories: Directories,
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-impl Tree {
+impl IndexedTree {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self {
@@ -44,15 +44,15 @@ impl Tree {
     /// Reads everything anew, on that many threads. Watches of directories that are no longer there end.
     ///
     /// # Errors
-    /// [`SurveyError`]; the tree is then what it was before.
+    /// [`ScanError`]; the tree is then what it was before.
     pub(crate) fn rebuild(
         &mut self,
-        surveyor: &Surveyor<'_>,
+        scanner: &Scanner<'_>,
         threads: usize,
-    ) -> Result<(), SurveyError> {
+    ) -> Result<(), ScanError> {
         let mut directories = Directories::new();
-        let segments = surveyor.survey(&mut directories, ROOT, Vec::new(), threads);
-        let kept = match &segments {
+        let segments = scanner.scan(&mut directories, ROOT, Vec::new(), threads);
+        let selected = match &segments {
             Ok(_) => &directories,
             Err(_) => &self.directories,
         };
@@ -62,8 +62,8 @@ impl Tree {
             .chain(directories.all_watches())
             .collect();
         for watch in all {
-            if kept.of_watch(watch).is_none() {
-                surveyor.watcher.forget(watch);
+            if selected.of_watch(watch).is_none() {
+                scanner.watcher.unwatch(watch);
             }
         }
         self.snapshot = Arc::new(Snapshot::new(segments?));
@@ -72,9 +72,9 @@ impl Tree {
     }
 
     /// Forgets everything, and ends all watches.
-    pub(crate) fn clear(&mut self, surveyor: &Surveyor<'_>) {
+    pub(crate) fn clear(&mut self, scanner: &Scanner<'_>) {
         for watch in self.directories.remove(ROOT) {
-            surveyor.watcher.forget(watch);
+            scanner.watcher.unwatch(watch);
         }
         *self = Self::new();
     }
@@ -82,21 +82,21 @@ impl Tree {
     /// Looks again at the entries that are in doubt.
     ///
     /// # Errors
-    /// [`SurveyError`]; the tree is then no longer to be trusted.
+    /// [`ScanError`]; the tree is then no longer to be trusted.
     pub(crate) fn refresh(
         &mut self,
-        surveyor: &Surveyor<'_>,
-        doubts: Doubts,
-    ) -> Result<(), SurveyError> {
-        let mut by_directory: BTreeMap<Id, Vec<Doubt>> = BTreeMap::new();
-        for ((id, name), changed) in doubts.entries {
+        scanner: &Scanner<'_>,
+        dirty: DirtySet,
+    ) -> Result<(), ScanError> {
+        let mut by_directory: BTreeMap<Id, Vec<DirtyEntry>> = BTreeMap::new();
+        for ((id, name), changed) in dirty.entries {
             by_directory
                 .entry(id)
                 .or_default()
-                .push(Doubt { name, changed });
+                .push(DirtyEntry { name, changed });
         }
         let mut work = Refresh {
-            surveyor,
+            scanner,
             tree: self,
             edits: Edits::new(),
             linked: HashSet::new(),
@@ -110,15 +110,15 @@ impl Tree {
 }
 
 /// An entry of a directory that is looked at again.
-struct Doubt {
+struct DirtyEntry {
     name: Box<[u8]>,
     /// Whether the file was changed rather than only its name.
     changed: bool,
 }
 
 struct Refresh<'a> {
-    surveyor: &'a Surveyor<'a>,
-    tree: &'a mut Tree,
+    scanner: &'a Scanner<'a>,
+    tree: &'a mut IndexedTree,
     edits: Edits,
     /// Files that have changed and have other names.
     linked: HashSet<u64>,
@@ -128,14 +128,14 @@ struct Refresh<'a> {
 
 impl Refresh<'_> {
     /// Looks at entries of one directory.
-    fn directory(&mut self, id: Id, doubts: Vec<Doubt>) -> Result<(), SurveyError> {
+    fn directory(&mut self, id: Id, dirty: Vec<DirtyEntry>) -> Result<(), ScanError> {
         // What has been taken out since is in doubt through the directory that it was in.
         let Some(path) = self.tree.directories.path(id) else {
-            self.unknown |= doubts.iter().any(|doubt| doubt.changed);
+            self.unknown |= dirty.iter().any(|doubt| doubt.changed);
             return Ok(());
         };
         let fd = self.open(id, &path)?;
-        for Doubt { name, changed } in doubts {
+        for DirtyEntry { name, changed } in dirty {
             let path_of_entry = path_order::join(&path, &name);
             // A survey on the way may have taken the directory out.
             let is_there = self.tree.directories.path(id).as_ref() == Some(&path);
@@ -154,11 +154,11 @@ impl Refresh<'_> {
     }
 
     /// The directory of the table, if it is still there and what is at its path.
-    fn open(&self, id: Id, path: &[u8]) -> Result<Option<OwnedFd>, SurveyError> {
-        let fd = match self.surveyor.root.directory(path) {
+    fn open(&self, id: Id, path: &[u8]) -> Result<Option<OwnedFd>, ScanError> {
+        let fd = match self.scanner.root.directory(path) {
             Ok(fd) => fd,
             Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
-                return Err(SurveyError::Io(error.into()));
+                return Err(ScanError::Io(error.into()));
             }
             Err(_) => return Ok(None),
         };
@@ -169,13 +169,7 @@ impl Refresh<'_> {
     }
 
     /// Looks at one entry. Whether there is a file.
-    fn entry(
-        &mut self,
-        id: Id,
-        path: &[u8],
-        fd: &OwnedFd,
-        name: &[u8],
-    ) -> Result<bool, SurveyError> {
+    fn entry(&mut self, id: Id, path: &[u8], fd: &OwnedFd, name: &[u8]) -> Result<bool, ScanError> {
         let Ok(c_name) = CString::new(name) else {
             return Ok(false);
         };
@@ -193,7 +187,7 @@ impl Refresh<'_> {
         if kind == Some(FileType::Directory) {
             self.subdirectory(id, name, known, path.to_vec())?;
         } else if let Some(known) = known {
-            self.take_out(known, path);
+            self.remove_directory(known, path);
         }
         Ok(file.is_some())
     }
@@ -205,9 +199,9 @@ impl Refresh<'_> {
         name: &[u8],
         known: Option<Id>,
         path: Vec<u8>,
-    ) -> Result<(), SurveyError> {
+    ) -> Result<(), ScanError> {
         if let Some(known) = known {
-            if let Ok(fd) = self.surveyor.root.directory(&path) {
+            if let Ok(fd) = self.scanner.root.directory(&path) {
                 let (identity, searchable) = identify(fd.as_fd())?;
                 if self
                     .tree
@@ -217,19 +211,19 @@ impl Refresh<'_> {
                     return Ok(());
                 }
             }
-            self.take_out(known, &path);
+            self.remove_directory(known, &path);
         }
         let directories = &mut self.tree.directories;
         let id = directories.insert(parent, name);
-        let segments = self.surveyor.survey(directories, id, path.clone(), 1)?;
+        let segments = self.scanner.scan(directories, id, path.clone(), 1)?;
         self.replace(&path, segments);
         Ok(())
     }
 
     /// A directory is no longer there.
-    fn take_out(&mut self, id: Id, path: &[u8]) {
+    fn remove_directory(&mut self, id: Id, path: &[u8]) {
         for watch in self.tree.directories.remove(id) {
-            self.surveyor.watcher.forget(watch);
+            self.scanner.watcher.unwatch(watch);
         }
         self.replace(path, Vec::new());
     }
@@ -257,10 +251,10 @@ impl Refresh<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<(), SurveyError> {
+    fn finish(mut self) -> Result<(), ScanError> {
         self.apply();
         if self.unknown || !self.linked.is_empty() {
-            self.other_names()?;
+            self.refresh_hard_links()?;
             self.apply();
         }
         Ok(())
@@ -268,22 +262,22 @@ impl Refresh<'_> {
 
     /// A report names one name of a file; its other names have changed with it. Where the name is in a hidden directory, or
     /// outside of the root, nothing is reported: then the next survey finds what has changed.
-    fn other_names(&mut self) -> Result<(), SurveyError> {
+    fn refresh_hard_links(&mut self) -> Result<(), ScanError> {
         let snapshot = Arc::clone(&self.tree.snapshot);
         let mut path = Vec::new();
-        let mut guesses = if self.unknown { GUESSES } else { 0 };
+        let mut checks_left = if self.unknown { MAX_LINK_CHECKS } else { 0 };
         for segment in snapshot.segments() {
             let mut cursor = Cursor::new(segment);
             for (file, inode) in segment.inodes().iter().enumerate() {
                 if !self.linked.contains(inode) {
-                    if guesses == 0 || !segment.is_linked(file) {
+                    if checks_left == 0 || !segment.is_linked(file) {
                         continue;
                     }
-                    guesses -= 1;
+                    checks_left -= 1;
                 }
                 cursor.path(file, &mut path);
                 let (directory, name) = path_order::split(&path);
-                let Ok(fd) = self.surveyor.root.directory(directory) else {
+                let Ok(fd) = self.scanner.root.directory(directory) else {
                     continue;
                 };
                 let Ok(name) = CString::new(name) else {

@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use super::directories::{Directories, Id, Identity, ROOT};
-use super::segment::{Run, Segment, Stored};
-use super::watcher::{Unwatchable, Watcher, remote_kind};
+use super::segment::{Segment, SegmentBuilder, Stored};
+use super::watcher::{WatchError, Watcher, remote_kind};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order::join;
 use crate::tree::root::Root;
@@ -26,13 +26,13 @@ const LISTING: usize = 32 * 1024;
 
 /// Why a survey has no result.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SurveyError {
+pub(crate) enum ScanError {
     /// Nobody waits for it any more.
     #[error("it was cancelled")]
     Cancelled,
     /// What it reads cannot be watched.
     #[error(transparent)]
-    Unwatchable(#[from] Unwatchable),
+    WatchError(#[from] WatchError),
     /// The root cannot be read, or the process has no descriptor or memory left.
     #[error("the tree cannot be read: {0}")]
     Io(io::Error),
@@ -47,7 +47,7 @@ pub(crate) struct Progress {
 
 /// What every survey of an index needs.
 #[derive(Debug)]
-pub(crate) struct Surveyor<'a> {
+pub(crate) struct Scanner<'a> {
     pub(crate) root: &'a Root,
     pub(crate) watcher: &'a dyn Watcher,
     pub(crate) max_watches: usize,
@@ -93,7 +93,7 @@ struct Work {
     jobs: Vec<Job>,
     /// Threads that may still find more.
     busy: usize,
-    error: Option<SurveyError>,
+    error: Option<ScanError>,
 }
 
 /// What a thread left behind when it panicked is still a whole value: each lock is held for one change.
@@ -101,19 +101,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Surveyor<'_> {
+impl Scanner<'_> {
     /// Reads a directory of the table with all below it. What was in the table below it stays there, so it must have been
     /// taken out before.
     ///
     /// # Errors
-    /// [`SurveyError`]; the table then holds a part of the directories.
-    pub(crate) fn survey(
+    /// [`ScanError`]; the table then holds a part of the directories.
+    pub(crate) fn scan(
         &self,
         directories: &mut Directories,
         start: Id,
         path: Vec<u8>,
         threads: usize,
-    ) -> Result<Vec<Arc<Segment>>, SurveyError> {
+    ) -> Result<Vec<Arc<Segment>>, ScanError> {
         let job = Job {
             id: start,
             path: path.clone(),
@@ -176,9 +176,9 @@ impl Surveyor<'_> {
         shared: &Shared,
         job: &Job,
         buffer: &mut Vec<u8>,
-    ) -> Result<Vec<Job>, SurveyError> {
+    ) -> Result<Vec<Job>, ScanError> {
         if self.cancel.is_cancelled() {
-            return Err(SurveyError::Cancelled);
+            return Err(ScanError::Cancelled);
         }
         let fd = match self.root.directory(&job.path) {
             Ok(fd) => fd,
@@ -192,10 +192,10 @@ impl Surveyor<'_> {
             && let Some(kind) = remote_kind(fd.as_fd())
         {
             let place = job.path.escape_ascii().to_string();
-            return Err(Unwatchable::Remote { place, kind }.into());
+            return Err(WatchError::Remote { place, kind }.into());
         }
         if lock(&shared.directories).watches() >= self.max_watches {
-            return Err(Unwatchable::Limit.into());
+            return Err(WatchError::Limit.into());
         }
         let watch = self.watcher.watch(fd.as_fd())?;
         lock(&shared.directories).opened(job.id, identity, searchable, watch);
@@ -239,10 +239,10 @@ impl Surveyor<'_> {
     }
 
     /// Judges why a directory cannot be read, as the walk on demand does.
-    fn skipped(&self, shared: &Shared, id: Id, error: Errno) -> Result<(), SurveyError> {
+    fn skipped(&self, shared: &Shared, id: Id, error: Errno) -> Result<(), ScanError> {
         match error {
-            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Err(SurveyError::Io(error.into())),
-            error if id == ROOT => Err(SurveyError::Io(error.into())),
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Err(ScanError::Io(error.into())),
+            error if id == ROOT => Err(ScanError::Io(error.into())),
             // Gone, or something else has its place by now.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Ok(()),
             _ => {
@@ -254,8 +254,8 @@ impl Surveyor<'_> {
 }
 
 /// Which directory that is, and whether its entries can be asked about.
-pub(crate) fn identify(directory: BorrowedFd<'_>) -> Result<(Identity, bool), SurveyError> {
-    let stat = fstat(directory).map_err(|error| SurveyError::Io(error.into()))?;
+pub(crate) fn identify(directory: BorrowedFd<'_>) -> Result<(Identity, bool), ScanError> {
+    let stat = fstat(directory).map_err(|error| ScanError::Io(error.into()))?;
     let identity = Identity {
         device: stat.st_dev,
         inode: stat.st_ino,
@@ -297,7 +297,7 @@ struct Level {
 
 /// All files in the order of their paths. Listings are given up on the way, so that memory holds them once.
 fn in_order(start: Id, mut path: Vec<u8>, mut listings: HashMap<Id, Listing>) -> Vec<Arc<Segment>> {
-    let mut run = Run::default();
+    let mut builder = SegmentBuilder::default();
     let mut levels = Vec::new();
     let level = |listing, path_length| Level {
         listing,
@@ -322,7 +322,7 @@ fn in_order(start: Id, mut path: Vec<u8>, mut listings: HashMap<Id, Listing>) ->
         at.next += 1;
         let name = &at.listing.names[begin..end];
         match content {
-            Content::File(file) => run.push(&path, name, file),
+            Content::File(file) => builder.push(&path, name, file),
             Content::Directory(id) => {
                 if !path.is_empty() {
                     path.push(b'/');
@@ -335,5 +335,5 @@ fn in_order(start: Id, mut path: Vec<u8>, mut listings: HashMap<Id, Listing>) ->
             }
         }
     }
-    run.finish()
+    builder.finish()
 }

@@ -12,7 +12,7 @@ use crate::tree::metadata::{Metadata, Timestamp};
 const FILES: usize = 1024;
 
 /// Files that a run collects before it is cut into segments.
-const RUN: usize = 64 * FILES;
+const BUFFERED_FILES: usize = 64 * FILES;
 
 /// The bit of `born_nanos` that says that the birth time is known: nanoseconds need thirty bits.
 const BIRTH_KNOWN: u32 = 1 << 31;
@@ -293,29 +293,29 @@ impl<'a> Cursor<'a> {
 
 /// Files on their way into segments, in the order of their paths.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(crate) struct SegmentBuilder {
     segments: Vec<Arc<Segment>>,
     files: Vec<Stored>,
     names: Vec<u8>,
     name_ends: Vec<usize>,
     /// The directory that the latest file is in, and which files are in which.
     directories: Vec<u8>,
-    groups: Vec<RunGroup>,
+    groups: Vec<BuilderGroup>,
 }
 
 #[derive(Debug)]
-struct RunGroup {
+struct BuilderGroup {
     first: usize,
     /// Where its directory ends in `directories`; it begins where the one before ends.
     end: usize,
 }
 
-impl Run {
+impl SegmentBuilder {
     /// Adds a file; it must come after all others.
     pub(crate) fn push(&mut self, directory: &[u8], name: &[u8], file: Stored) {
         if self.groups.is_empty() || self.directory_of(self.groups.len() - 1) != directory {
             self.directories.extend_from_slice(directory);
-            self.groups.push(RunGroup {
+            self.groups.push(BuilderGroup {
                 first: self.files.len(),
                 end: self.directories.len(),
             });
@@ -323,7 +323,7 @@ impl Run {
         self.names.extend_from_slice(name);
         self.name_ends.push(self.names.len());
         self.files.push(file);
-        if self.files.len() >= RUN {
+        if self.files.len() >= BUFFERED_FILES {
             self.cut();
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::segment::{Cursor, Run, Segment, Stored};
+use super::segment::{Cursor, Segment, SegmentBuilder, Stored};
 use crate::tree::path_order::{self, Path};
 
 /// A segment with fewer files is joined with the one behind it, when it is made again.
@@ -124,7 +124,7 @@ impl Snapshot {
 
     /// The same with some files changed.
     pub(crate) fn edited(&self, edits: &Edits) -> Self {
-        let mut run = Run::default();
+        let mut builder = SegmentBuilder::default();
         let mut edits = edits.iter().peekable();
         for (at, segment) in self.segments.iter().enumerate() {
             let until = self.segments.get(at + 1).map(|next| next.first());
@@ -132,17 +132,17 @@ impl Snapshot {
                 |path: &Path| until.is_none_or(|until| path_order::compare(&path.0, until).is_lt());
             let touched = edits.peek().is_some_and(|(path, _)| is_here(path));
             if touched {
-                merge(&mut run, segment, &mut edits, is_here);
-            } else if (1..FEW).contains(&run.pending()) {
-                run.extend(segment, |_| true);
+                merge(&mut builder, segment, &mut edits, is_here);
+            } else if (1..FEW).contains(&builder.pending()) {
+                builder.extend(segment, |_| true);
             } else {
-                run.push_segment(Arc::clone(segment));
+                builder.push_segment(Arc::clone(segment));
             }
         }
         for (path, stored) in edits {
-            put(&mut run, path, *stored);
+            put(&mut builder, path, *stored);
         }
-        Self::new(run.finish())
+        Self::new(builder.finish())
     }
 
     /// The same with other files below a directory: those of `files`, all of which lie below it.
@@ -156,33 +156,33 @@ impl Snapshot {
         let first = (start.segment as usize).min(self.segments.len().saturating_sub(1));
         let last = end.segment as usize;
         let small = files.iter().map(|segment| segment.len()).sum::<usize>() < SMALL_REPLACEMENT;
-        let mut run = Run::default();
+        let mut builder = SegmentBuilder::default();
         for segment in &self.segments[..first] {
-            run.push_segment(Arc::clone(segment));
+            builder.push_segment(Arc::clone(segment));
         }
         let is_before = |path: &[u8]| keep(path) && path_order::compare(path, directory).is_le();
         let is_behind = |path: &[u8]| keep(path) && path_order::compare(path, directory).is_gt();
         if let Some(segment) = self.segments.get(first) {
-            run.extend(segment, is_before);
+            builder.extend(segment, is_before);
         }
         for segment in files {
             if small {
-                run.extend(&segment, |_| true);
+                builder.extend(&segment, |_| true);
             } else {
-                run.push_segment(segment);
+                builder.push_segment(segment);
             }
         }
         if let Some(segment) = self.segments.get(last) {
-            run.extend(segment, is_behind);
+            builder.extend(segment, is_behind);
         }
         for segment in self.segments.iter().skip(last + 1) {
-            if (1..FEW).contains(&run.pending()) {
-                run.extend(segment, |_| true);
+            if (1..FEW).contains(&builder.pending()) {
+                builder.extend(segment, |_| true);
             } else {
-                run.push_segment(Arc::clone(segment));
+                builder.push_segment(Arc::clone(segment));
             }
         }
-        Self::new(run.finish())
+        Self::new(builder.finish())
     }
 }
 
@@ -190,7 +190,7 @@ type Pending<'a> = std::iter::Peekable<std::collections::btree_map::Iter<'a, Pat
 
 /// Adds the files of a segment with the edits that belong among them.
 fn merge(
-    run: &mut Run,
+    builder: &mut SegmentBuilder,
     segment: &Segment,
     edits: &mut Pending<'_>,
     is_here: impl Fn(&Path) -> bool,
@@ -204,10 +204,10 @@ fn merge(
             edits.next_if(|(edited, _)| path_order::compare(&edited.0, &path).is_le())
         {
             replaced |= edited.0 == path;
-            put(run, edited, *stored);
+            put(builder, edited, *stored);
         }
         if !replaced {
-            run.push(
+            builder.push(
                 cursor.directory(file),
                 segment.name(file),
                 segment.stored(file),
@@ -215,14 +215,14 @@ fn merge(
         }
     }
     while let Some((path, stored)) = edits.next_if(|(path, _)| is_here(path)) {
-        put(run, path, *stored);
+        put(builder, path, *stored);
     }
 }
 
-fn put(run: &mut Run, path: &Path, stored: Option<Stored>) {
+fn put(builder: &mut SegmentBuilder, path: &Path, stored: Option<Stored>) {
     if let Some(stored) = stored {
         let (directory, name) = path_order::split(&path.0);
-        run.push(directory, name, stored);
+        builder.push(directory, name, stored);
     }
 }
 

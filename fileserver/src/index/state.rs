@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dirty_set::Cause;
+use super::dirty_set::ScanCause;
 use super::scan::Progress;
 use super::snapshot::Snapshot;
 
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone)]
 pub(crate) enum Mode {
     /// The tree is being surveyed; until then it is walked.
-    Surveying,
+    Scanning,
     /// The index.
     Index {
         snapshot: Arc<Snapshot>,
@@ -46,7 +46,7 @@ impl Mode {
     /// Its word in logs and metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Self::Surveying => Self::LABELS[0],
+            Self::Scanning => Self::LABELS[0],
             Self::Index { .. } => Self::LABELS[1],
             Self::Walking => Self::LABELS[2],
         }
@@ -56,7 +56,7 @@ impl Mode {
     pub(super) fn files(&self) -> u64 {
         match self {
             Self::Index { snapshot, .. } => snapshot.files(),
-            Self::Surveying | Self::Walking => 0,
+            Self::Scanning | Self::Walking => 0,
         }
     }
 }
@@ -72,11 +72,11 @@ impl fmt::Display for Mode {
 pub(crate) struct Gauges {
     pub(crate) progress: Progress,
     /// Reports of the system.
-    pub(crate) reports: AtomicU64,
+    pub(crate) events: AtomicU64,
     /// Snapshots made of reports.
     pub(crate) batches: AtomicU64,
-    /// Surveys of the whole tree, by [`Cause`].
-    surveys: [AtomicU64; 5],
+    /// Surveys of the whole tree, by [`ScanCause`].
+    scans: [AtomicU64; 5],
     pub(crate) directories: AtomicU64,
     pub(crate) watches: AtomicU64,
     /// Bytes of memory, names included.
@@ -93,23 +93,23 @@ pub(crate) struct Gauges {
 
 impl Gauges {
     /// Causes of surveys.
-    pub(crate) const CAUSES: [Cause; 5] = [
-        Cause::Start,
-        Cause::Due,
-        Cause::Overflow,
-        Cause::TooMany,
-        Cause::Root,
+    pub(crate) const CAUSES: [ScanCause; 5] = [
+        ScanCause::Start,
+        ScanCause::Due,
+        ScanCause::Overflow,
+        ScanCause::TooMany,
+        ScanCause::Root,
     ];
 
     /// Surveys of the whole tree for that cause.
-    pub(crate) fn surveys(&self, cause: Cause) -> u64 {
-        self.survey_count(cause)
+    pub(crate) fn scans(&self, cause: ScanCause) -> u64 {
+        self.scan_count(cause)
             .map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    pub(super) fn survey_count(&self, cause: Cause) -> Option<&AtomicU64> {
+    pub(super) fn scan_count(&self, cause: ScanCause) -> Option<&AtomicU64> {
         let at = Self::CAUSES.iter().position(|of| *of == cause)?;
-        self.surveys.get(at)
+        self.scans.get(at)
     }
 
     /// How old the oldest change is that was reported and not taken in.
@@ -119,14 +119,14 @@ impl Gauges {
     }
 
     /// Something has been reported that the published snapshot does not know.
-    pub(super) fn lags(&self) {
+    pub(super) fn mark_behind(&self) {
         let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
         oldest.get_or_insert_with(Instant::now);
         self.busy.store(true, Ordering::SeqCst);
     }
 
     /// All that has been read is in the published snapshot.
-    pub(super) fn is_settled(&self) {
+    pub(super) fn mark_current(&self) {
         *self.oldest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.busy.store(false, Ordering::SeqCst);
     }

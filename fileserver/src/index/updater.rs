@@ -15,9 +15,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::dirty_set::{Cause, Doubts};
-use super::refresh::Tree;
-use super::scan::{SurveyError, Surveyor};
+use super::dirty_set::{DirtySet, ScanCause};
+use super::refresh::IndexedTree;
+use super::scan::{ScanError, Scanner};
 use super::state::{Gauges, Mode, Settings};
 use super::watcher::Watcher;
 use crate::tree::root::Root;
@@ -42,12 +42,12 @@ struct Shared {
     watcher: Arc<dyn Watcher>,
     gauges: Arc<Gauges>,
     /// Locked by one piece of work at a time.
-    tree: Mutex<Tree>,
+    tree: Mutex<IndexedTree>,
     end: CancellationToken,
 }
 
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Updater {
     root: Arc<Root>,
     settings: Settings,
     watcher: Arc<dyn Watcher>,
@@ -56,18 +56,18 @@ pub(super) struct Keeper {
 }
 
 /// Why the index is no longer followed.
-enum Lost {
+enum FollowEnd {
     /// Everything has to be read anew.
-    Everything(Cause),
+    Rescan(ScanCause),
     /// There can be no index now.
-    Index(SurveyError),
+    Unavailable(ScanError),
     /// It is over.
-    End,
+    Shutdown,
 }
 
-type Questions = mpsc::Receiver<oneshot::Sender<()>>;
+type SyncRequests = mpsc::Receiver<oneshot::Sender<()>>;
 
-impl Keeper {
+impl Updater {
     pub(super) fn new(
         root: Arc<Root>,
         settings: Settings,
@@ -85,7 +85,7 @@ impl Keeper {
     }
 
     /// Keeps the index current until `end`.
-    pub(super) async fn run(self, mut questions: Questions, end: CancellationToken) {
+    pub(super) async fn run(self, mut sync_requests: SyncRequests, end: CancellationToken) {
         let Self {
             root,
             settings,
@@ -98,64 +98,64 @@ impl Keeper {
             settings,
             watcher,
             gauges,
-            tree: Mutex::new(Tree::new()),
+            tree: Mutex::new(IndexedTree::new()),
             end: end.clone(),
         });
-        let mut follower = Follower {
+        let mut task = UpdateTask {
             shared,
             modes,
-            doubts: Doubts::default(),
+            dirty: DirtySet::default(),
         };
         // What blocks sees the token, too; here it ends the waits.
-        let _: Option<()> = end.run_until_cancelled(follower.run(&mut questions)).await;
+        let _: Option<()> = end.run_until_cancelled(task.run(&mut sync_requests)).await;
     }
 }
 
 /// The task and what it waits for.
-struct Follower {
+struct UpdateTask {
     shared: Arc<Shared>,
     modes: watch::Sender<Mode>,
-    doubts: Doubts,
+    dirty: DirtySet,
 }
 
-impl Follower {
-    async fn run(&mut self, questions: &mut Questions) {
-        let mut cause = Cause::Start;
+impl UpdateTask {
+    async fn run(&mut self, sync_requests: &mut SyncRequests) {
+        let mut cause = ScanCause::Start;
         loop {
-            let lost = match self.survey(cause).await {
-                Ok(()) => self.follow(questions).await,
-                Err(SurveyError::Cancelled) => Lost::End,
-                Err(error) => Lost::Index(error),
+            let lost = match self.scan(cause).await {
+                Ok(()) => self.follow(sync_requests).await,
+                Err(ScanError::Cancelled) => FollowEnd::Shutdown,
+                Err(error) => FollowEnd::Unavailable(error),
             };
             cause = match lost {
-                Lost::End => return,
-                Lost::Everything(cause) => {
-                    if cause.is_loss() {
+                FollowEnd::Shutdown => return,
+                FollowEnd::Rescan(cause) => {
+                    if cause.invalidates_index() {
                         tracing::warn!(
                             cause = cause.label(),
                             "the index is out of date: the tree is surveyed again"
                         );
-                        self.modes.send_replace(Mode::Surveying);
+                        self.modes.send_replace(Mode::Scanning);
                         sleep(PAUSE).await;
                     }
                     cause
                 }
-                Lost::Index(error) => {
-                    self.give_up(error).await;
-                    Cause::Start
+                FollowEnd::Unavailable(error) => {
+                    self.suspend(error).await;
+                    ScanCause::Start
                 }
             };
         }
     }
 
     /// Reads everything, and publishes it.
-    async fn survey(&mut self, cause: Cause) -> Result<(), SurveyError> {
+    async fn scan(&mut self, cause: ScanCause) -> Result<(), ScanError> {
         let began = Instant::now();
         let gauges = Arc::clone(&self.shared.gauges);
         gauges.progress.files.store(0, Ordering::Relaxed);
         gauges.progress.directories.store(0, Ordering::Relaxed);
         // What is reported from here on is read afterwards.
-        self.doubts = Doubts::default();
+        self.dirty = DirtySet::default();
         let shared = Arc::clone(&self.shared);
         let mut work = spawn_blocking(move || shared.rebuild());
         let mut ticks = interval(PROGRESS_EVERY);
@@ -172,19 +172,19 @@ impl Follower {
                 }
                 // Reports wait until the survey is over, so the index lags from now on.
                 _ = looks.tick(), if !reported => {
-                    reported = self.shared.watcher.has_reports();
+                    reported = self.shared.watcher.has_events();
                     if reported {
-                        gauges.lags();
+                        gauges.mark_behind();
                     }
                 }
             }
         };
-        outcome.unwrap_or_else(|error| Err(SurveyError::Io(io::Error::other(error))))?;
-        if let Some(count) = gauges.survey_count(cause) {
+        outcome.unwrap_or_else(|error| Err(ScanError::Io(io::Error::other(error))))?;
+        if let Some(count) = gauges.scan_count(cause) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.publish();
-        gauges.is_settled();
+        gauges.mark_current();
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let files = self.modes.borrow().files();
         let directories = gauges.directories.load(Ordering::Relaxed);
@@ -201,7 +201,7 @@ impl Follower {
     }
 
     /// Takes reports in until everything has to be read anew.
-    async fn follow(&mut self, questions: &mut Questions) -> Lost {
+    async fn follow(&mut self, sync_requests: &mut SyncRequests) -> FollowEnd {
         let due = Instant::now() + self.shared.settings.rescan_interval;
         let mut root_ticks = interval(ROOT_EVERY);
         root_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -211,12 +211,12 @@ impl Follower {
         loop {
             let mut waiting = None;
             tokio::select! {
-                question = questions.recv() => match question {
-                    Some(question) => waiting = Some(question),
-                    None => return Lost::End,
+                request = sync_requests.recv() => match request {
+                    Some(request) => waiting = Some(request),
+                    None => return FollowEnd::Shutdown,
                 },
                 _ = batches.tick() => {
-                    if !self.shared.watcher.has_reports() {
+                    if !self.shared.watcher.has_events() {
                         continue;
                     }
                 }
@@ -224,42 +224,42 @@ impl Follower {
                     self.check_root().await;
                     continue;
                 }
-                () = sleep_until(due) => return Lost::Everything(Cause::Due),
+                () = sleep_until(due) => return FollowEnd::Rescan(ScanCause::Due),
             }
-            if let Err(lost) = self.take_in().await {
+            if let Err(lost) = self.apply_events().await {
                 return lost;
             }
-            if let Some(question) = waiting {
+            if let Some(request) = waiting {
                 // Whoever asked may have gone.
-                let _ = question.send(());
+                let _ = request.send(());
             }
         }
     }
 
     /// Reads all reports and makes the index right.
-    async fn take_in(&mut self) -> Result<(), Lost> {
-        self.shared.gauges.lags();
+    async fn apply_events(&mut self) -> Result<(), FollowEnd> {
+        self.shared.gauges.mark_behind();
         let shared = Arc::clone(&self.shared);
-        let doubts = std::mem::take(&mut self.doubts);
-        let (taken, doubts) = spawn_blocking(move || shared.take_in(doubts))
+        let dirty = std::mem::take(&mut self.dirty);
+        let (taken, dirty) = spawn_blocking(move || shared.apply_events(dirty))
             .await
             .unwrap_or_else(|error| {
-                let error = SurveyError::Io(io::Error::other(error));
-                (Err(error), Doubts::default())
+                let error = ScanError::Io(io::Error::other(error));
+                (Err(error), DirtySet::default())
             });
-        if doubts.root {
+        if dirty.root {
             self.check_root().await;
         }
         match taken {
-            Err(SurveyError::Cancelled) => return Err(Lost::End),
-            Err(error) => return Err(Lost::Index(error)),
+            Err(ScanError::Cancelled) => return Err(FollowEnd::Shutdown),
+            Err(error) => return Err(FollowEnd::Unavailable(error)),
             Ok(()) => {}
         }
-        if let Some(cause) = doubts.everything {
-            return Err(Lost::Everything(cause));
+        if let Some(cause) = dirty.rescan {
+            return Err(FollowEnd::Rescan(cause));
         }
         self.publish();
-        self.shared.gauges.is_settled();
+        self.shared.gauges.mark_current();
         Ok(())
     }
 
@@ -269,14 +269,14 @@ impl Follower {
     }
 
     /// There can be no index for now: lets go of everything, and waits for a time to try again.
-    async fn give_up(&mut self, error: SurveyError) {
+    async fn suspend(&mut self, error: ScanError) {
         let again = self.shared.settings.rescan_interval.min(RETRY);
         tracing::warn!(reason = %error, again_in = ?again, "no index: the tree is walked for each request");
         self.modes.send_replace(Mode::Walking);
         let shared = Arc::clone(&self.shared);
         // It cannot fail but by a panic, and then the next survey clears up.
         let _ = spawn_blocking(move || shared.clear()).await;
-        self.shared.gauges.is_settled();
+        self.shared.gauges.mark_current();
         sleep(again).await;
     }
 
@@ -315,8 +315,8 @@ fn is_replaced(root: &Root) -> bool {
 
 /// What blocks the thread.
 impl Shared {
-    fn surveyor(&self) -> Surveyor<'_> {
-        Surveyor {
+    fn scanner(&self) -> Scanner<'_> {
+        Scanner {
             root: &self.root,
             watcher: &*self.watcher,
             max_watches: self.settings.max_watches,
@@ -325,42 +325,42 @@ impl Shared {
         }
     }
 
-    fn rebuild(&self) -> Result<(), SurveyError> {
+    fn rebuild(&self) -> Result<(), ScanError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
-        tree.rebuild(&self.surveyor(), threads)
+        tree.rebuild(&self.scanner(), threads)
     }
 
     fn clear(&self) {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
-        tree.clear(&self.surveyor());
+        tree.clear(&self.scanner());
         // Nobody follows what is still reported.
         let _ = self.watcher.read(&mut Vec::new());
         self.count(&tree);
     }
 
     /// Reads all reports and looks again where they say. What is beyond that is left in the doubts.
-    fn take_in(&self, mut doubts: Doubts) -> (Result<(), SurveyError>, Doubts) {
+    fn apply_events(&self, mut dirty: DirtySet) -> (Result<(), ScanError>, DirtySet) {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reports = Vec::new();
-        if let Err(error) = self.watcher.read(&mut reports) {
-            return (Err(SurveyError::Io(error)), doubts);
+        let mut events = Vec::new();
+        if let Err(error) = self.watcher.read(&mut events) {
+            return (Err(ScanError::Io(error)), dirty);
         }
         self.gauges
-            .reports
-            .fetch_add(reports.len() as u64, Ordering::Relaxed);
-        for report in &reports {
-            doubts.note(&mut tree.directories, report);
+            .events
+            .fetch_add(events.len() as u64, Ordering::Relaxed);
+        for event in &events {
+            dirty.record(&mut tree.directories, event);
         }
-        if doubts.everything.is_some() || doubts.entries.is_empty() {
-            return (Ok(()), doubts);
+        if dirty.rescan.is_some() || dirty.entries.is_empty() {
+            return (Ok(()), dirty);
         }
-        let root = doubts.root;
-        let refreshed = tree.refresh(&self.surveyor(), doubts);
+        let root = dirty.root;
+        let refreshed = tree.refresh(&self.scanner(), dirty);
         self.gauges.batches.fetch_add(1, Ordering::Relaxed);
-        let left = Doubts {
+        let left = DirtySet {
             root,
-            ..Doubts::default()
+            ..DirtySet::default()
         };
         (refreshed, left)
     }
@@ -374,7 +374,7 @@ impl Shared {
         }
     }
 
-    fn count(&self, tree: &Tree) {
+    fn count(&self, tree: &IndexedTree) {
         let gauges = &self.gauges;
         let (rest, names) = tree.snapshot.memory();
         let (table, table_names) = tree.directories.memory();

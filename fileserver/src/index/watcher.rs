@@ -24,14 +24,14 @@ const WATCHED: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::ONLYDIR);
 
 /// Bytes of reports that are read at once.
-const REPORTS: usize = 64 * 1024;
+const EVENT_BYTES: usize = 64 * 1024;
 
 /// The number of a watch.
 pub(crate) type Watch = i32;
 
 /// What the system says about a watched directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Report {
+pub(crate) struct Event {
     pub(crate) watch: Watch,
     pub(crate) what: ReadFlags,
     /// The entry that it is about; nothing where it is about the directory.
@@ -40,7 +40,7 @@ pub(crate) struct Report {
 
 /// Why a directory cannot be watched, or nothing can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unwatchable {
+pub(crate) enum WatchError {
     /// As many directories are watched as may be.
     #[error("no more directories may be watched (max_watches, or fs.inotify.max_user_watches)")]
     Limit,
@@ -63,16 +63,16 @@ pub(crate) enum Unwatchable {
 /// Where reports come from.
 pub(crate) trait Watcher: std::fmt::Debug + Send + Sync {
     /// Watches an open directory. One that is watched already keeps its number.
-    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, Unwatchable>;
+    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, WatchError>;
 
     /// Ends a watch.
-    fn forget(&self, watch: Watch);
+    fn unwatch(&self, watch: Watch);
 
     /// Appends all reports that there are to `reports`.
-    fn read(&self, reports: &mut Vec<Report>) -> io::Result<()>;
+    fn read(&self, events: &mut Vec<Event>) -> io::Result<()>;
 
     /// Whether there are reports that nobody has read.
-    fn has_reports(&self) -> bool;
+    fn has_events(&self) -> bool;
 }
 
 /// inotify(7).
@@ -83,35 +83,35 @@ pub(crate) struct Inotify {
 
 impl Inotify {
     /// Starts without a watch.
-    pub(crate) fn new() -> Result<Self, Unwatchable> {
+    pub(crate) fn new() -> Result<Self, WatchError> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
-            .map_err(|error| Unwatchable::Refused(io::Error::from(error).to_string()))?;
+            .map_err(|error| WatchError::Refused(io::Error::from(error).to_string()))?;
         Ok(Self { fd })
     }
 }
 
 impl Watcher for Inotify {
-    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, Unwatchable> {
+    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, WatchError> {
         // The link leads to the open directory itself, whatever its path is by now.
         let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
         match inotify::add_watch(&self.fd, path, WATCHED) {
             Ok(watch) => Ok(watch),
-            Err(Errno::NOSPC) => Err(Unwatchable::Limit),
-            Err(error) => Err(Unwatchable::Refused(io::Error::from(error).to_string())),
+            Err(Errno::NOSPC) => Err(WatchError::Limit),
+            Err(error) => Err(WatchError::Refused(io::Error::from(error).to_string())),
         }
     }
 
-    fn forget(&self, watch: Watch) {
+    fn unwatch(&self, watch: Watch) {
         // It fails where the directory is gone, and the watch with it.
         let _ = inotify::remove_watch(&self.fd, watch);
     }
 
-    fn read(&self, reports: &mut Vec<Report>) -> io::Result<()> {
-        let mut buffer = vec![MaybeUninit::uninit(); REPORTS];
+    fn read(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut buffer = vec![MaybeUninit::uninit(); EVENT_BYTES];
         let mut reader = Reader::new(&self.fd, &mut buffer);
         loop {
             match reader.next() {
-                Ok(event) => reports.push(Report {
+                Ok(event) => events.push(Event {
                     watch: event.wd(),
                     what: event.events(),
                     name: event.file_name().map(|name| name.to_bytes().into()),
@@ -123,7 +123,7 @@ impl Watcher for Inotify {
         }
     }
 
-    fn has_reports(&self) -> bool {
+    fn has_events(&self) -> bool {
         rustix::io::ioctl_fionread(&self.fd).is_ok_and(|bytes| bytes > 0)
     }
 }

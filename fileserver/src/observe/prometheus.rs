@@ -7,7 +7,7 @@ use netsocket_credentials::Moment;
 
 use super::metric_names::{self as names, Family, Kind};
 use crate::index::{Gauges, Mode};
-use crate::security::credential_store::Keyring;
+use crate::security::credential_store::CredentialStore;
 use crate::service::counters::Tally;
 use crate::service::file_service::Service;
 
@@ -27,7 +27,7 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     page.family(names::TLS_FAULTS, service.tls_faults.all().map(by_reason));
     let refusals = service.token_refusals.all();
     page.family(names::TOKEN_REFUSALS, refusals.map(by_reason));
-    credentials(&mut page, &service.keyring);
+    credentials(&mut page, &service.credential_store);
     requests(&mut page, service);
     page.single(names::ARCHIVES_ACTIVE, service.archives_active());
     let answers = service.answers.both();
@@ -39,19 +39,22 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
     page.text
 }
 
-fn credentials(page: &mut Page, keyring: &Keyring) {
-    let tls = keyring.current().tls.clone();
+fn credentials(page: &mut Page, credential_store: &CredentialStore) {
+    let tls = credential_store.current().tls.clone();
     let expiry = tls.and_then(|tls| tls.expires);
     page.family(
         names::CERTIFICATE_EXPIRY,
         expiry.map(|Moment(seconds)| ([], seconds)),
     );
-    let reloads = keyring.reloads();
+    let reloads = credential_store.reloads();
     page.family(
         names::RELOADS,
         reloads.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
-    page.single(names::RELOAD_SUCCESS, u8::from(!keyring.is_stale()));
+    page.single(
+        names::RELOAD_SUCCESS,
+        u8::from(!credential_store.is_stale()),
+    );
 }
 
 fn requests(page: &mut Page, service: &Service) {
@@ -85,7 +88,7 @@ fn index(page: &mut Page, service: &Service) {
             snapshot,
             unreadable,
         } => (snapshot.files(), *unreadable),
-        Mode::Surveying => (gauges.progress.files.load(Ordering::Relaxed), 0),
+        Mode::Scanning => (gauges.progress.files.load(Ordering::Relaxed), 0),
         Mode::Walking => (0, 0),
     };
     let load = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Ordering::Relaxed);
@@ -96,10 +99,10 @@ fn index(page: &mut Page, service: &Service) {
     page.single(names::INDEX_NAME_BYTES, load(&gauges.memory_names));
     page.single(names::INDEX_WATCHES, load(&gauges.watches));
     page.single(names::INDEX_LAG, gauges.lag().as_secs_f64());
-    page.single(names::INDEX_REPORTS, load(&gauges.reports));
+    page.single(names::INDEX_REPORTS, load(&gauges.events));
     page.single(names::INDEX_BATCHES, load(&gauges.batches));
     let surveys =
-        Gauges::CAUSES.map(|cause| ([(names::LABEL_CAUSE, cause.label())], gauges.surveys(cause)));
+        Gauges::CAUSES.map(|cause| ([(names::LABEL_CAUSE, cause.label())], gauges.scans(cause)));
     page.family(names::INDEX_SURVEYS, surveys);
     let replaced = gauges.root_replaced.load(Ordering::Relaxed);
     page.single(names::ROOT_REPLACED, u8::from(replaced));

@@ -16,7 +16,7 @@ pub(crate) fn figures(service: &Service) -> Figures {
             let directories = &service.index.gauges().directories;
             Some(snapshot.files() + directories.load(Ordering::Relaxed))
         }
-        Mode::Surveying | Mode::Walking => None,
+        Mode::Scanning | Mode::Walking => None,
     };
     Figures {
         client_count: service.sessions.since_start(),
@@ -79,15 +79,15 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::archive::Form;
+    use crate::archive::ArchiveOptions;
     use crate::config::Config;
-    use crate::security::credential_store::Keyring;
+    use crate::security::credential_store::CredentialStore;
     use crate::service::counters::Requests;
     use crate::session;
     use crate::tree::root::Root;
 
     /// Longer than anything takes here, however busy the machine is.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
     fn of_server(service: &Service) -> FileserverFigures {
         figures(service).fileserver.unwrap()
@@ -100,14 +100,15 @@ mod tests {
         std::fs::write(dir.path().join("directory/file"), "x").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let config = Config::new(dir.path());
-        let keyring = Keyring::open(config.credentials.clone()).unwrap();
-        let service = Service::new(root, &config, keyring, CancellationToken::new()).unwrap();
+        let credential_store = CredentialStore::open(config.credentials.clone()).unwrap();
+        let service =
+            Service::new(root, &config, credential_store, CancellationToken::new()).unwrap();
         let indexed = async {
             while of_server(&service).index_entries.is_none() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, indexed).await.unwrap();
+        timeout(TEST_TIMEOUT, indexed).await.unwrap();
         let before = FileserverFigures {
             // The root, a directory, a file.
             index_entries: Some(3),
@@ -130,7 +131,7 @@ mod tests {
         client.shutdown().await.unwrap();
         let mut answer = Vec::new();
         let (served, read) = tokio::join!(
-            timeout(PATIENCE, session::serve(server.into(), peer, &service)),
+            timeout(TEST_TIMEOUT, session::serve(server.into(), peer, &service)),
             client.read_to_end(&mut answer),
         );
         served.unwrap();
@@ -147,7 +148,9 @@ mod tests {
         assert_eq!(of_server(&service), after);
         assert!(answer.ends_with(b"directory\n"));
 
-        let planned = service.plan(Query::default(), Form::default()).await;
+        let planned = service
+            .plan(Query::default(), ArchiveOptions::default())
+            .await;
         assert_eq!(of_server(&service).archives, 0);
         let blocks = service.blocks(&Arc::clone(&planned.unwrap().plan), 0);
         assert_eq!(of_server(&service).archives, 1);

@@ -44,7 +44,7 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), QueryError> {
 
 /// What a client asks for.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct ListRequest {
     /// The path below the root; empty for the root.
     pub(crate) path: Vec<u8>,
     pub(crate) glob: Option<String>,
@@ -56,16 +56,16 @@ pub(crate) struct Wanted {
 
 /// What is asked for, made ready.
 #[derive(Debug)]
-pub(crate) struct Look {
-    wanted: Wanted,
+pub(crate) struct DirectoryListing {
+    wanted: ListRequest,
     names: Matcher,
 }
 
-impl Look {
+impl DirectoryListing {
     /// # Errors
     /// [`QueryError::BadRequest`] for a malformed glob or a path that is too long, [`QueryError::Denied`] where hidden
     /// names are asked for and the server does not show them.
-    pub(crate) fn new(wanted: Wanted, allow_hidden: bool) -> Result<Self, QueryError> {
+    pub(crate) fn new(wanted: ListRequest, allow_hidden: bool) -> Result<Self, QueryError> {
         check_path(&wanted.path)?;
         let query = Query {
             glob: wanted.glob.clone(),
@@ -95,7 +95,7 @@ impl Look {
         };
         match metadata.kind {
             FileType::Directory if !self.wanted.itself => self.inside(root, cancel),
-            FileType::Directory | FileType::RegularFile => Ok(Ok(vec![told(path, &metadata)])),
+            FileType::Directory | FileType::RegularFile => Ok(Ok(vec![entry_of(path, &metadata)])),
             _ => Ok(Err(self.missing())),
         }
     }
@@ -150,7 +150,7 @@ impl Look {
                 && matches!(metadata.kind, FileType::Directory | FileType::RegularFile)
             {
                 let path = path_order::join(path, entry.name.to_bytes());
-                found.push(told(&path, &metadata));
+                found.push(entry_of(&path, &metadata));
             }
         }
         Ok(Ok(found))
@@ -189,7 +189,7 @@ fn entry(root: &Root, path: &[u8]) -> rustix::io::Result<Metadata> {
     Metadata::of(directory.as_fd(), &name)
 }
 
-fn told(path: &[u8], metadata: &Metadata) -> FoundFile {
+fn entry_of(path: &[u8], metadata: &Metadata) -> FoundFile {
     let mut found = FoundFile::new(path, metadata, true);
     // The bytes that a directory itself takes tell nobody anything.
     if metadata.kind == FileType::Directory {

@@ -18,7 +18,7 @@ pub(crate) fn timestamp(moment: Moment) -> Timestamp {
         Moment::Local(local) => local,
         Moment::Exact(exact) => return exact.into(),
     };
-    first_shown(local, |local| {
+    first_valid(local, |local| {
         Local.from_local_datetime(&local).map(Timestamp::from)
     })
 }
@@ -34,7 +34,7 @@ impl<Z: chrono::TimeZone> From<DateTime<Z>> for Timestamp {
 }
 
 /// `zone` tells which moments show a local time.
-fn first_shown<T: From<DateTime<chrono::Utc>>>(
+fn first_valid<T: From<DateTime<chrono::Utc>>>(
     wanted: NaiveDateTime,
     zone: impl Fn(NaiveDateTime) -> MappedLocalTime<T>,
 ) -> T {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn first_second(day: NaiveDate, zone: impl Fn(NaiveDateTime) -> MappedLocalTime<i64>) -> i64 {
-        first_shown(day.and_time(NaiveTime::MIN), |local| {
+        first_valid(day.and_time(NaiveTime::MIN), |local| {
             zone(local).map(Second)
         })
         .0

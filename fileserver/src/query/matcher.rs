@@ -25,29 +25,29 @@ pub(crate) struct Matcher {
     name: Option<Vec<u8>>,
     glob: Option<Glob>,
     extensions: Vec<Vec<u8>>,
-    pub(crate) size: Within<u64>,
-    pub(crate) born: Within<Timestamp>,
-    pub(crate) modified: Within<Timestamp>,
+    pub(crate) size: Bounds<u64>,
+    pub(crate) born: Bounds<Timestamp>,
+    pub(crate) modified: Bounds<Timestamp>,
     /// The directory to look below; empty for the root.
     pub(crate) below: Vec<u8>,
     pub(crate) hidden: bool,
     /// The place is hidden and hidden files are not asked for: nothing is meant.
-    pub(crate) is_void: bool,
+    pub(crate) matches_nothing: bool,
 }
 
 /// A half-open range: what is not given does not bound it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Within<T> {
+pub(crate) struct Bounds<T> {
     pub(crate) from: Option<T>,
     pub(crate) before: Option<T>,
 }
 
-impl<T: Copy + Ord> Within<T> {
-    pub(crate) fn holds(&self, value: T) -> bool {
+impl<T: Copy + Ord> Bounds<T> {
+    pub(crate) fn contains(&self, value: T) -> bool {
         self.from.is_none_or(|from| from <= value) && self.before.is_none_or(|end| value < end)
     }
 
-    pub(crate) fn is_everything(&self) -> bool {
+    pub(crate) fn is_unbounded(&self) -> bool {
         self.from.is_none() && self.before.is_none()
     }
 }
@@ -85,7 +85,7 @@ pub(crate) enum Names<'a> {
     /// Only names that end with a dot and one of these can match; ask.
     Extensions(&'a [Vec<u8>]),
     /// Ask.
-    Asked,
+    Check,
 }
 
 impl Matcher {
@@ -123,19 +123,19 @@ impl Matcher {
                 .iter()
                 .map(|ext| ext.as_bytes().to_vec())
                 .collect(),
-            size: Within {
+            size: Bounds {
                 from: query.size_min,
                 before: size_end,
             },
-            born: Within {
+            born: Bounds {
                 from: query.born_from.map(timestamp),
                 before: query.born_before.map(timestamp),
             },
-            modified: Within {
+            modified: Bounds {
                 from: query.modified_from.map(timestamp),
                 before: query.modified_before.map(timestamp),
             },
-            is_void: !query.hidden && components.any(|name| name.starts_with(b".")),
+            matches_nothing: !query.hidden && components.any(|name| name.starts_with(b".")),
             below: below.to_vec(),
             hidden: query.hidden,
         })
@@ -148,7 +148,7 @@ impl Matcher {
             (None, None) if self.extensions.is_empty() => Names::All,
             (None, Some(glob)) if !glob.literal.is_empty() => Names::Containing(&glob.literal),
             _ if !self.extensions.is_empty() => Names::Extensions(&self.extensions),
-            _ => Names::Asked,
+            _ => Names::Check,
         }
     }
 
@@ -163,9 +163,9 @@ impl Matcher {
     /// Whether a file with an accepted name is meant.
     pub(crate) fn accepts(&self, file: &Metadata) -> bool {
         file.kind == FileType::RegularFile
-            && self.size.holds(file.size)
-            && self.born.holds(file.born)
-            && self.modified.holds(file.modified)
+            && self.size.contains(file.size)
+            && self.born.contains(file.born)
+            && self.modified.contains(file.modified)
     }
 }
 
@@ -391,9 +391,9 @@ mod tests {
             below: Some(Name::from("a/.b/c")),
             ..Query::default()
         };
-        assert!(Matcher::new(&query, true).unwrap().is_void);
+        assert!(Matcher::new(&query, true).unwrap().matches_nothing);
         query.hidden = true;
-        assert!(!Matcher::new(&query, true).unwrap().is_void);
+        assert!(!Matcher::new(&query, true).unwrap().matches_nothing);
     }
 
     #[test]
@@ -402,7 +402,7 @@ mod tests {
             size_max: Some(u64::MAX),
             ..Query::default()
         };
-        assert!(Matcher::new(&query, false).unwrap().size.is_everything());
+        assert!(Matcher::new(&query, false).unwrap().size.is_unbounded());
     }
 
     proptest! {

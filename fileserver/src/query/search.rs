@@ -40,7 +40,7 @@ use crate::query::matcher::Matcher;
 use crate::tree::metadata::{Metadata, Timestamp};
 use crate::tree::path_order;
 use crate::tree::root::Root;
-use crate::tree::walk::{Part, Visit, WalkError, list, walk};
+use crate::tree::walk::{Subtree, WalkError, WalkedFile, list, walk};
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;
@@ -118,19 +118,19 @@ impl Search {
     /// [`WalkError`] where the tree cannot be read at all, the query is malformed, or the search was cancelled.
     pub fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
         let malformed = |error| WalkError::Io(io::Error::new(io::ErrorKind::InvalidInput, error));
-        let sweep = Sweep {
+        let search = WalkSearch {
             matcher: &Matcher::new(&self.query, true).map_err(malformed)?,
             after: None,
             limit: self.limit,
             check_readable: self.check_readable,
         };
-        sweep.run(root, cancel)
+        search.run(root, cancel)
     }
 }
 
 /// A walk for the files of a query.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sweep<'a> {
+pub(crate) struct WalkSearch<'a> {
     /// Which files.
     pub(crate) matcher: &'a Matcher,
     /// Only behind this path.
@@ -141,17 +141,17 @@ pub(crate) struct Sweep<'a> {
     pub(crate) check_readable: bool,
 }
 
-impl Sweep<'_> {
+impl WalkSearch<'_> {
     /// Walks the tree. Blocks the thread. The files come sorted by path.
     ///
     /// # Errors
     /// [`WalkError`] where the tree cannot be read at all, or the search was cancelled.
     pub(crate) fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
         let mut files = Vec::new();
-        if self.limit == 0 || self.matcher.is_void {
+        if self.limit == 0 || self.matcher.matches_nothing {
             return Ok(Found::default());
         }
-        let visit = |file: Visit<'_>| {
+        let visit = |file: WalkedFile<'_>| {
             // What cannot be asked about has vanished since its directory was listed.
             if let Ok(metadata) = Metadata::of(file.directory, file.name)
                 && self.matcher.accepts(&metadata)
@@ -164,7 +164,7 @@ impl Sweep<'_> {
             }
             ControlFlow::Continue(())
         };
-        let part = Part {
+        let part = Subtree {
             below: &self.matcher.below,
             after: self.after,
             hidden: self.matcher.hidden,

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sessions by address. It holds no more addresses than there are sessions.
 #[derive(Debug)]
-pub(crate) struct Addresses {
+pub(crate) struct AddressLimit {
     most: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// A session of an address, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct OfAddress {
-    addresses: Arc<Addresses>,
+pub(crate) struct AddressPermit {
+    addresses: Arc<AddressLimit>,
     address: IpAddr,
 }
 
-impl Addresses {
+impl AddressLimit {
     /// Each address may have `most` sessions.
     pub(crate) fn new(most: usize) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Addresses {
     }
 
     /// Another session for an address, if it may have one.
-    pub(crate) fn take(addresses: &Arc<Self>, address: IpAddr) -> Option<OfAddress> {
+    pub(crate) fn acquire(addresses: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         // One client is one address, whichever kind of socket has accepted it.
         let address = address.to_canonical();
         let mut open = addresses
@@ -41,14 +41,14 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(OfAddress {
+        Some(AddressPermit {
             addresses: Arc::clone(addresses),
             address,
         })
     }
 }
 
-impl Drop for OfAddress {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let open = &self.addresses.open;
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn an_address_has_its_sessions_and_no_more() {
-        let addresses = Arc::new(Addresses::new(2));
-        let take = |address: &str| Addresses::take(&addresses, address.parse().unwrap());
+        let addresses = Arc::new(AddressLimit::new(2));
+        let take = |address: &str| AddressLimit::acquire(&addresses, address.parse().unwrap());
         let (first, second) = (take("10.0.0.1").unwrap(), take("::ffff:10.0.0.1").unwrap());
         assert!(take("10.0.0.1").is_none());
         assert!(take("10.0.0.2").is_some());

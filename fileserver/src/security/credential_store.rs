@@ -13,7 +13,7 @@ use crate::security::credentials::{CredentialFiles, Credentials, CredentialsErro
 
 /// The credentials in force; every clone has the same.
 #[derive(Debug, Clone)]
-pub struct Keyring(Arc<Inner>);
+pub struct CredentialStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -25,7 +25,7 @@ struct Inner {
     is_stale: AtomicBool,
 }
 
-impl Keyring {
+impl CredentialStore {
     /// Reads the files for the first time. Blocks the thread.
     pub(crate) fn open(files: CredentialFiles) -> Result<Self, CredentialsError> {
         let current = Credentials::read(&files)?;
@@ -64,7 +64,7 @@ impl Keyring {
                 current.store(Arc::new(read));
                 reloads.fetch_add(1, Ordering::Relaxed);
                 is_stale.store(false, Ordering::Relaxed);
-                self.tell("credentials reloaded");
+                self.log_state("credentials reloaded");
             }
             Err(error) => {
                 refusals.fetch_add(1, Ordering::Relaxed);
@@ -77,7 +77,7 @@ impl Keyring {
     }
 
     /// One line about what is in force, and a warning where the certificate is of no use any more.
-    pub(crate) fn tell(&self, occasion: &'static str) {
+    pub(crate) fn log_state(&self, occasion: &'static str) {
         let current = self.current();
         let expires = current.tls.as_ref().and_then(|tls| tls.expires);
         tracing::info!(
@@ -123,23 +123,23 @@ mod tests {
             tokens: Some(file.clone()),
             ..CredentialFiles::default()
         };
-        let keyring = Keyring::open(files).unwrap();
+        let credential_store = CredentialStore::open(files).unwrap();
         let accepts = |token: &str| {
-            let tokens = &keyring.current();
+            let tokens = &credential_store.current();
             let tokens = tokens.tokens.as_ref().unwrap();
             tokens.accept(&Token(token.to_owned()))
         };
         assert!(accepts("first-0123456789"));
 
         fs::write(&file, "second-0123456789\nshort\n").unwrap();
-        keyring.reload();
+        credential_store.reload();
         assert!(accepts("first-0123456789") && !accepts("second-0123456789"));
-        assert!(keyring.is_stale());
+        assert!(credential_store.is_stale());
 
         fs::write(&file, "second-0123456789\n").unwrap();
-        keyring.reload();
+        credential_store.reload();
         assert!(!accepts("first-0123456789") && accepts("second-0123456789"));
-        assert!(!keyring.is_stale());
-        assert_eq!(keyring.reloads(), [("ok", 1), ("refused", 1)]);
+        assert!(!credential_store.is_stale());
+        assert_eq!(credential_store.reloads(), [("ok", 1), ("refused", 1)]);
     }
 }

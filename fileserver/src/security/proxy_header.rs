@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why nobody has been introduced.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotIntroduced {
+pub(crate) enum ProxyHeaderError {
     /// The connection ended before its first byte, as that of a check may: nothing is wrong.
     #[error("the connection ended without a byte")]
     Left,
@@ -31,7 +31,7 @@ pub(crate) enum NotIntroduced {
     Wrong(#[from] Error),
 }
 
-impl NotIntroduced {
+impl ProxyHeaderError {
     /// Every word of [`Self::label`] but that of a connection that just left.
     pub(crate) const LABELS: [&str; 10] = [
         "bad_address",
@@ -59,16 +59,16 @@ impl NotIntroduced {
 
 /// Reads the header and nothing behind it. Returns the client; where the header names none, because the proxy speaks
 /// for itself or does not know, that is the connection's own `peer`.
-pub(crate) async fn introduce(
+pub(crate) async fn read_proxy_header(
     stream: &TcpStream,
     peer: SocketAddr,
-) -> Result<SocketAddr, NotIntroduced> {
+) -> Result<SocketAddr, ProxyHeaderError> {
     timeout(TIMEOUT, read(stream, peer))
         .await
-        .unwrap_or(Err(NotIntroduced::Late))
+        .unwrap_or(Err(ProxyHeaderError::Late))
 }
 
-async fn read(stream: &TcpStream, peer: SocketAddr) -> Result<SocketAddr, NotIntroduced> {
+async fn read(stream: &TcpStream, peer: SocketAddr) -> Result<SocketAddr, ProxyHeaderError> {
     let mut received = Vec::new();
     loop {
         let need = match parse(&received)? {
@@ -84,8 +84,8 @@ async fn read(stream: &TcpStream, peer: SocketAddr) -> Result<SocketAddr, NotInt
         received.resize(need, 0);
         let count = receive(stream, &mut received[had..]).await;
         match count {
-            Ok(0) | Err(_) if had == 0 => return Err(NotIntroduced::Left),
-            Ok(0) | Err(_) => return Err(NotIntroduced::CutShort),
+            Ok(0) | Err(_) if had == 0 => return Err(ProxyHeaderError::Left),
+            Ok(0) | Err(_) => return Err(ProxyHeaderError::CutShort),
             Ok(count) => received.truncate(had + count),
         }
     }
@@ -134,7 +134,7 @@ mod tests {
             let (mut client, mut server, peer) = pair().await;
             let sent = [header.as_bytes(), b"1"].concat();
             client.write_all(&sent).await.unwrap();
-            let found = introduce(&server, peer).await.unwrap();
+            let found = read_proxy_header(&server, peer).await.unwrap();
             assert_eq!(found, if told { source } else { peer });
             drop(client);
             let mut session = Vec::new();
@@ -150,7 +150,7 @@ mod tests {
             let (mut client, server, peer) = pair().await;
             client.write_all(begun).await.unwrap();
             let began = tokio::time::Instant::now();
-            let error = introduce(&server, peer).await.unwrap_err();
+            let error = read_proxy_header(&server, peer).await.unwrap_err();
             assert_eq!(error.label(), Some("late"), "{error}");
             // The wheel of the timer turns in milliseconds.
             let over = began.elapsed() - TIMEOUT;
@@ -170,9 +170,9 @@ mod tests {
             let (mut client, server, peer) = pair().await;
             client.write_all(begun).await.unwrap();
             drop(client);
-            let error = introduce(&server, peer).await.unwrap_err();
+            let error = read_proxy_header(&server, peer).await.unwrap_err();
             assert_eq!(error.label(), label, "{error}");
-            assert!(label.is_none_or(|label| NotIntroduced::LABELS.contains(&label)));
+            assert!(label.is_none_or(|label| ProxyHeaderError::LABELS.contains(&label)));
         }
     }
 
@@ -188,8 +188,8 @@ mod tests {
             Error::BadTlv,
             Error::BadChecksum,
         ] {
-            let label = NotIntroduced::Wrong(error).label();
-            assert!(label.is_some_and(|label| NotIntroduced::LABELS.contains(&label)));
+            let label = ProxyHeaderError::Wrong(error).label();
+            assert!(label.is_some_and(|label| ProxyHeaderError::LABELS.contains(&label)));
         }
     }
 }

@@ -33,7 +33,7 @@ const FOR_NAMES: [&str; 6] = [
 
 /// Whether to confine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Confinement {
+pub enum SandboxMode {
     /// As far as the kernel can.
     #[default]
     Auto,
@@ -43,7 +43,7 @@ pub enum Confinement {
     Off,
 }
 
-impl FromStr for Confinement {
+impl FromStr for SandboxMode {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -58,10 +58,10 @@ impl FromStr for Confinement {
 
 /// Why a process that must be confined is not.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfineError {
+pub enum SandboxError {
     /// The kernel has no Landlock, or it is switched off, or it lacks rights that we name.
     #[error("confinement is required, and this kernel has Landlock {0}")]
-    Level(&'static str),
+    NotEnforced(&'static str),
     /// The kernel refuses.
     #[error("cannot be confined: {0}")]
     Refused(#[from] RulesetError),
@@ -81,19 +81,19 @@ pub(crate) struct Places<'a> {
 /// Confines this thread and those that it will start, and logs how far.
 ///
 /// # Errors
-/// [`ConfineError`] where confinement is required and cannot be had in full.
-pub(crate) fn confine(
-    wanted: Confinement,
+/// [`SandboxError`] where confinement is required and cannot be had in full.
+pub(crate) fn apply(
+    wanted: SandboxMode,
     root: impl AsFd,
     places: &Places<'_>,
-) -> Result<(), ConfineError> {
-    if wanted == Confinement::Off {
+) -> Result<(), SandboxError> {
+    if wanted == SandboxMode::Off {
         tracing::info!("not confined: switched off");
         return Ok(());
     }
     let level = match restrict(root, places) {
         Ok(level) => level,
-        Err(error) if wanted == Confinement::Auto => {
+        Err(error) if wanted == SandboxMode::Auto => {
             tracing::warn!(%error, "not confined");
             return Ok(());
         }
@@ -106,13 +106,13 @@ pub(crate) fn confine(
                 "confined to the root and the spool directory"
             );
         }
-        (_, Confinement::Required) => {
+        (_, SandboxMode::Required) => {
             let level = if level == RulesetStatus::NotEnforced {
                 "not at all"
             } else {
                 "only in part"
             };
-            return Err(ConfineError::Level(level));
+            return Err(SandboxError::NotEnforced(level));
         }
         (RulesetStatus::PartiallyEnforced, _) => {
             tracing::info!(
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn three_words_say_how_much() {
-        assert_eq!("auto".parse(), Ok(Confinement::Auto));
-        assert_eq!("required".parse(), Ok(Confinement::Required));
-        assert_eq!("off".parse(), Ok(Confinement::Off));
-        assert_eq!("yes".parse::<Confinement>(), Err(()));
+        assert_eq!("auto".parse(), Ok(SandboxMode::Auto));
+        assert_eq!("required".parse(), Ok(SandboxMode::Required));
+        assert_eq!("off".parse(), Ok(SandboxMode::Off));
+        assert_eq!("yes".parse::<SandboxMode>(), Err(()));
     }
 }

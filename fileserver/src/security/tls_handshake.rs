@@ -23,7 +23,7 @@ const HANDSHAKE_RECORD: u8 = 22;
 
 /// Why a connection is not secured.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotSecured {
+pub(crate) enum HandshakeError {
     /// It ended before its first byte, as that of a check may: nothing is wrong.
     #[error("the connection ended without a byte")]
     Left,
@@ -41,7 +41,7 @@ pub(crate) enum NotSecured {
     Refused(rustls::Error),
 }
 
-impl NotSecured {
+impl HandshakeError {
     /// Every word of [`Self::label`] but that of a connection that just left.
     pub(crate) const LABELS: [&str; 8] = [
         "bad_certificate",
@@ -81,30 +81,30 @@ impl NotSecured {
 }
 
 /// Does our part of the handshake.
-pub(crate) async fn secure(
+pub(crate) async fn handshake(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
-) -> Result<TlsStream<TcpStream>, NotSecured> {
+) -> Result<TlsStream<TcpStream>, HandshakeError> {
     timeout(TIMEOUT, accept(stream, acceptor))
         .await
-        .unwrap_or(Err(NotSecured::Late))
+        .unwrap_or(Err(HandshakeError::Late))
 }
 
 async fn accept(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
-) -> Result<TlsStream<TcpStream>, NotSecured> {
+) -> Result<TlsStream<TcpStream>, HandshakeError> {
     let mut first = [0];
     match stream.peek(&mut first).await {
-        Ok(0) | Err(_) => return Err(NotSecured::Left),
-        Ok(_) if first != [HANDSHAKE_RECORD] => return Err(NotSecured::NoTls(stream)),
+        Ok(0) | Err(_) => return Err(HandshakeError::Left),
+        Ok(_) if first != [HANDSHAKE_RECORD] => return Err(HandshakeError::NoTls(stream)),
         Ok(_) => {}
     }
     match acceptor.accept(stream).into_fallible().await {
         Ok(stream) => Ok(stream),
         Err((error, stream)) => {
-            let error = NotSecured::of(error);
-            if matches!(error, NotSecured::Refused(_)) {
+            let error = HandshakeError::of(error);
+            if matches!(error, HandshakeError::Refused(_)) {
                 linger(stream).await;
             }
             Err(error)
@@ -160,7 +160,7 @@ mod tests {
             let (mut client, server) = pair().await;
             client.write_all(begun).await.unwrap();
             let began = tokio::time::Instant::now();
-            let error = secure(server, &acceptor).await.unwrap_err();
+            let error = handshake(server, &acceptor).await.unwrap_err();
             assert_eq!(error.label(), Some("late"), "{error}");
             // The wheel of the timer turns in milliseconds.
             let over = began.elapsed() - TIMEOUT;
@@ -172,7 +172,7 @@ mod tests {
     async fn a_client_that_just_leaves_is_no_fault() {
         let (client, server) = pair().await;
         drop(client);
-        let error = secure(server, &acceptor()).await.unwrap_err();
+        let error = handshake(server, &acceptor()).await.unwrap_err();
         assert_eq!(error.label(), None, "{error}");
     }
 
@@ -181,9 +181,9 @@ mod tests {
         let (mut client, server) = pair().await;
         client.write_all(b"NETSOCK\n").await.unwrap();
         drop(client);
-        let error = secure(server, &acceptor()).await.unwrap_err();
+        let error = handshake(server, &acceptor()).await.unwrap_err();
         assert_eq!(error.label(), Some("no_tls"), "{error}");
-        let NotSecured::NoTls(mut stream) = error else {
+        let HandshakeError::NoTls(mut stream) = error else {
             panic!("{error}");
         };
         let mut bytes = Vec::new();
@@ -194,18 +194,18 @@ mod tests {
     #[test]
     fn every_fault_has_a_word_that_metrics_know() {
         for error in [
-            NotSecured::Late,
-            NotSecured::CutShort(io::ErrorKind::UnexpectedEof.into()),
-            NotSecured::Refused(rustls::Error::NoCertificatesPresented),
-            NotSecured::Refused(rustls::CertificateError::Expired.into()),
-            NotSecured::Refused(rustls::Error::AlertReceived(
+            HandshakeError::Late,
+            HandshakeError::CutShort(io::ErrorKind::UnexpectedEof.into()),
+            HandshakeError::Refused(rustls::Error::NoCertificatesPresented),
+            HandshakeError::Refused(rustls::CertificateError::Expired.into()),
+            HandshakeError::Refused(rustls::Error::AlertReceived(
                 rustls::AlertDescription::UnknownCA,
             )),
-            NotSecured::Refused(rustls::PeerIncompatible::NoCipherSuitesInCommon.into()),
-            NotSecured::Refused(rustls::Error::DecryptError),
+            HandshakeError::Refused(rustls::PeerIncompatible::NoCipherSuitesInCommon.into()),
+            HandshakeError::Refused(rustls::Error::DecryptError),
         ] {
             let label = error.label();
-            assert!(label.is_some_and(|label| NotSecured::LABELS.contains(&label)));
+            assert!(label.is_some_and(|label| HandshakeError::LABELS.contains(&label)));
         }
     }
 }

@@ -16,9 +16,9 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::observe::admin;
 use crate::observe::telemetry::figures;
-use crate::security::credential_store::Keyring;
+use crate::security::credential_store::CredentialStore;
 use crate::security::credentials::CredentialsError;
-use crate::security::sandbox::{ConfineError, Places, confine};
+use crate::security::sandbox::{Places, SandboxError, apply};
 use crate::server::acceptor::Acceptor;
 use crate::service::file_service::Service;
 use crate::tree::root::{Root, RootError};
@@ -50,7 +50,7 @@ pub enum StartError {
     Credentials(#[from] CredentialsError),
     /// The process is not confined as it must be.
     #[error(transparent)]
-    Confine(#[from] ConfineError),
+    Sandbox(#[from] SandboxError),
 }
 
 /// A file server that holds its port and its root, and does not serve yet.
@@ -60,7 +60,7 @@ pub struct Bound {
     address: SocketAddr,
     admin: Option<(std::net::TcpListener, SocketAddr)>,
     root: Root,
-    keyring: Keyring,
+    credential_store: CredentialStore,
     config: Config,
 }
 
@@ -71,7 +71,7 @@ impl Bound {
     /// [`StartError`] names what cannot be had.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let root = Root::open(&config.root)?;
-        let keyring = Keyring::open(config.credentials.clone())?;
+        let credential_store = CredentialStore::open(config.credentials.clone())?;
         let failed = |what, address| {
             move |source| StartError::Listen {
                 what,
@@ -89,15 +89,15 @@ impl Bound {
             address,
             admin,
             root,
-            keyring,
+            credential_store,
             config,
         })
     }
 
     /// What reads certificates and tokens anew.
     #[must_use]
-    pub fn keyring(&self) -> Keyring {
-        self.keyring.clone()
+    pub fn credential_store(&self) -> CredentialStore {
+        self.credential_store.clone()
     }
 
     /// Gives up what this process does not need to serve, as far as the settings say. It binds the calling thread and
@@ -105,7 +105,7 @@ impl Bound {
     ///
     /// # Errors
     /// [`StartError::Confine`] where confinement is required and cannot be had.
-    pub fn confine(&self) -> Result<(), StartError> {
+    pub fn sandbox(&self) -> Result<(), StartError> {
         let Config {
             confinement,
             spool_dir,
@@ -118,7 +118,7 @@ impl Bound {
             credentials: &credentials.directories(),
             asks_for_names: kafka.is_some(),
         };
-        Ok(confine(*confinement, &self.root, &places)?)
+        Ok(apply(*confinement, &self.root, &places)?)
     }
 
     /// Where it listens, with the port that the system chose for port 0.
@@ -160,7 +160,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         address,
         admin,
         root,
-        keyring,
+        credential_store,
         config,
     } = bound;
     let listener = TcpListener::from_std(listener)?;
@@ -170,8 +170,13 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         root = %root.path().display(),
         "listening"
     );
-    tell_who_may_read(address, &keyring);
-    let service = Arc::new(Service::new(root, &config, keyring, shutdown.clone())?);
+    log_exposure(address, &credential_store);
+    let service = Arc::new(Service::new(
+        root,
+        &config,
+        credential_store,
+        shutdown.clone(),
+    )?);
     let mut admin_task = JoinSet::new();
     if let Some((listener, address)) = admin {
         let listener = TcpListener::from_std(listener)?;
@@ -196,11 +201,11 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
 }
 
 /// One line about TLS and tokens, where there are any, and a warning where they do not protect what others can reach.
-fn tell_who_may_read(address: SocketAddr, keyring: &Keyring) {
-    let credentials = keyring.current();
+fn log_exposure(address: SocketAddr, credential_store: &CredentialStore) {
+    let credentials = credential_store.current();
     let (tls, tokens) = (credentials.tls.is_some(), credentials.tokens.is_some());
     if tls || tokens {
-        keyring.tell("credentials");
+        credential_store.log_state("credentials");
     }
     if let Some(exposed) = exposed(address.ip(), tls, tokens) {
         tracing::warn!(%address, "{exposed}");

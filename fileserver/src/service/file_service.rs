@@ -14,18 +14,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::archive::{Blocks, Form, Plan};
+use crate::archive::{ArchiveOptions, Blocks, Plan};
 use crate::compress::Pool;
 use crate::config::Config;
 use crate::index::select::from_index;
-use crate::index::{Current, Index, look_again};
-use crate::query::directory::{Look, Wanted};
+use crate::index::{Current, Index, recheck};
+use crate::query::directory::{DirectoryListing, ListRequest};
 use crate::query::matcher::Matcher;
-use crate::query::search::{Found, FoundFile, Sweep, directories};
-use crate::security::credential_store::Keyring;
+use crate::query::search::{Found, FoundFile, WalkSearch, directories};
+use crate::security::credential_store::CredentialStore;
 use crate::security::credentials::TOKEN_REFUSALS;
-use crate::security::proxy_header::NotIntroduced;
-use crate::security::tls_handshake::NotSecured;
+use crate::security::proxy_header::ProxyHeaderError;
+use crate::security::tls_handshake::HandshakeError;
 use crate::service::counters::{Answers, Reasons, Requests};
 use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
@@ -38,7 +38,7 @@ const WALKS_PER_CORE: usize = 4;
 const SCANS_PER_CORE: usize = 2;
 
 /// What the log says was being done.
-const LOOKING: &str = "looking for files";
+const FINDING: &str = "looking for files";
 
 /// A file server without its listener.
 #[derive(Debug)]
@@ -62,10 +62,10 @@ pub(crate) struct Service {
     _index_end: DropGuard,
     pub(crate) requests: Requests,
     pub(crate) answers: Answers,
-    pub(crate) proxy_faults: Reasons<{ NotIntroduced::LABELS.len() }>,
+    pub(crate) proxy_faults: Reasons<{ ProxyHeaderError::LABELS.len() }>,
     /// TLS and tokens.
-    pub(crate) keyring: Keyring,
-    pub(crate) tls_faults: Reasons<{ NotSecured::LABELS.len() }>,
+    pub(crate) credential_store: CredentialStore,
+    pub(crate) tls_faults: Reasons<{ HandshakeError::LABELS.len() }>,
     pub(crate) token_refusals: Reasons<{ TOKEN_REFUSALS.len() }>,
     /// Bytes sent on all connections since the start, those of answers under way included.
     pub(crate) sent: Arc<AtomicU64>,
@@ -92,7 +92,7 @@ impl Service {
     pub(crate) fn new(
         root: Root,
         config: &Config,
-        keyring: Keyring,
+        credential_store: CredentialStore,
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -122,16 +122,16 @@ impl Service {
             _index_end: index_end.drop_guard(),
             requests: Requests::default(),
             answers: Answers::default(),
-            proxy_faults: Reasons::new(NotIntroduced::LABELS),
-            tls_faults: Reasons::new(NotSecured::LABELS),
+            proxy_faults: Reasons::new(ProxyHeaderError::LABELS),
+            tls_faults: Reasons::new(HandshakeError::LABELS),
             token_refusals: Reasons::new(TOKEN_REFUSALS),
             sent: Arc::default(),
             archives_begun: AtomicU64::new(0),
             planned_files: Arc::new(Semaphore::new(config.max_planned_files as usize)),
             max_planned_files: config.max_planned_files,
             max_request: config.max_request,
-            old_wire: config.old_wire && !keyring.files().exclude_old_wire(),
-            keyring,
+            old_wire: config.old_wire && !credential_store.files().exclude_old_wire(),
+            credential_store,
             spool_reserve: config.spool_reserve,
             pool: Pool::start(config.archive_threads, config.archive_blocks)?,
             sessions: SessionCounts::default(),
@@ -143,7 +143,7 @@ impl Service {
     /// A query made ready; where it says where to look, there is such a directory.
     pub(crate) async fn matcher(&self, query: &Query) -> Result<Matcher, RequestError> {
         let matcher = Matcher::new(query, self.allow_hidden)?;
-        if matcher.below.is_empty() || matcher.is_void {
+        if matcher.below.is_empty() || matcher.matches_nothing {
             return Ok(matcher);
         }
         let root = Arc::clone(&self.root);
@@ -153,7 +153,7 @@ impl Service {
         });
         match there
             .await
-            .map_err(|error| RequestError::internal(LOOKING, error))?
+            .map_err(|error| RequestError::internal(FINDING, error))?
         {
             (Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP), matcher) => {
                 let below = matcher.below.escape_ascii().to_string();
@@ -178,18 +178,18 @@ impl Service {
         let matcher = self.matcher(&query).await?;
         match self.source(&matcher).await {
             Source::Index(current) => {
-                self.scan(move || from_index(&current, &matcher, None, limit))
+                self.run_scan(move || from_index(&current, &matcher, None, limit))
                     .await
             }
             Source::Walk => {
-                self.look(move |root, cancel| {
-                    let sweep = Sweep {
+                self.run_walk(move |root, cancel| {
+                    let search = WalkSearch {
                         matcher: &matcher,
                         after: None,
                         limit,
                         check_readable: false,
                     };
-                    sweep.run(root, cancel)
+                    search.run(root, cancel)
                 })
                 .await
             }
@@ -198,14 +198,14 @@ impl Service {
 
     /// The names of the directories below the root.
     pub(crate) async fn directories(&self, order: Order) -> Result<Vec<Name>, RequestError> {
-        self.look(move |root, _| directories(root, order)).await
+        self.run_walk(move |root, _| directories(root, order)).await
     }
 
     /// What is in one directory.
-    pub(crate) async fn list(&self, wanted: Wanted) -> Result<Vec<FoundFile>, RequestError> {
-        let look = Look::new(wanted, self.allow_hidden)?;
+    pub(crate) async fn list(&self, wanted: ListRequest) -> Result<Vec<FoundFile>, RequestError> {
+        let listing = DirectoryListing::new(wanted, self.allow_hidden)?;
         let listed = self
-            .look(move |root, cancel| look.run(root, cancel))
+            .run_walk(move |root, cancel| listing.run(root, cancel))
             .await?;
         Ok(listed?)
     }
@@ -220,29 +220,33 @@ impl Service {
     }
 
     /// The plan of an archive of the files that a query means.
-    pub(crate) async fn plan(&self, query: Query, form: Form) -> Result<Planned, RequestError> {
+    pub(crate) async fn plan(
+        &self,
+        query: Query,
+        options: ArchiveOptions,
+    ) -> Result<Planned, RequestError> {
         let matcher = self.matcher(&query).await?;
         let source = self.source(&matcher).await;
         let most = self.max_planned_files;
         let room = Arc::clone(&self.planned_files);
         let (plan, unreadable_directories) = self
-            .look(move |root, cancel| {
+            .run_walk(move |root, cancel| {
                 // One more than may be planned shows that there are too many.
                 let limit = most as usize + 1;
                 let found = match source {
-                    Source::Index(current) => look_again(root, &matcher, &current, limit, cancel)?,
+                    Source::Index(current) => recheck(root, &matcher, &current, limit, cancel)?,
                     Source::Walk => {
-                        let sweep = Sweep {
+                        let search = WalkSearch {
                             matcher: &matcher,
                             after: None,
                             limit,
                             check_readable: true,
                         };
-                        sweep.run(root, cancel)?
+                        search.run(root, cancel)?
                     }
                 };
                 let unreadable = found.unreadable_directories;
-                Ok((planned(found.files, form, room, most), unreadable))
+                Ok((planned(found.files, options, room, most), unreadable))
             })
             .await?;
         let (plan, files) = plan?;
@@ -272,11 +276,11 @@ impl Service {
     }
 
     /// Runs a walk on a thread that may block. Dropping the future cancels the walk.
-    pub(crate) async fn look<T: Send + 'static>(
+    pub(crate) async fn run_walk<T: Send + 'static>(
         &self,
         walk: impl FnOnce(&Root, &CancellationToken) -> Result<T, WalkError> + Send + 'static,
     ) -> Result<T, RequestError> {
-        let doing = LOOKING;
+        let doing = FINDING;
         let permit = Arc::clone(&self.walks).acquire_owned().await;
         let permit = permit.map_err(|error| RequestError::internal(doing, error))?;
         let cancel = CancellationToken::new();
@@ -291,19 +295,19 @@ impl Service {
     }
 
     /// Runs a scan of the index, which takes milliseconds, on a thread that may do so.
-    pub(crate) async fn scan<T: Send + 'static>(
+    pub(crate) async fn run_scan<T: Send + 'static>(
         &self,
         scan: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RequestError> {
         let permit = Arc::clone(&self.scans).acquire_owned().await;
-        let permit = permit.map_err(|error| RequestError::internal(LOOKING, error))?;
+        let permit = permit.map_err(|error| RequestError::internal(FINDING, error))?;
         let scanned = spawn_blocking(move || {
             let _permit = permit;
             scan()
         });
         scanned
             .await
-            .map_err(|error| RequestError::internal(LOOKING, error))
+            .map_err(|error| RequestError::internal(FINDING, error))
     }
 }
 
@@ -320,7 +324,7 @@ pub(crate) enum Source {
 /// its archive is made.
 fn planned(
     files: Vec<FoundFile>,
-    form: Form,
+    options: ArchiveOptions,
     room: Arc<Semaphore>,
     most: u32,
 ) -> Result<(Plan, OwnedSemaphorePermit), RequestError> {
@@ -331,7 +335,7 @@ fn planned(
     let permit = room
         .try_acquire_many_owned(count)
         .map_err(|_| RequestError::PlansFull { limit: most })?;
-    Ok((Plan::new(files, form)?, permit))
+    Ok((Plan::new(files, options)?, permit))
 }
 
 /// A plan, counted among those in memory until it is dropped.

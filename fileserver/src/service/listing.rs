@@ -8,10 +8,10 @@ use std::sync::Arc;
 use netsocket_protocol::query::{Query, Sort};
 use tokio_util::sync::CancellationToken;
 
-use crate::index::select::{Teller, from_index, sorted};
+use crate::index::select::{FileReader, from_index, sorted};
 use crate::index::snapshot::{Position, Snapshot};
 use crate::query::matcher::Matcher;
-use crate::query::search::{Found, FoundFile, Sweep, sort};
+use crate::query::search::{Found, FoundFile, WalkSearch, sort};
 use crate::service::file_service::{Service, Source};
 use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
@@ -103,10 +103,10 @@ impl<'a> Listing<'a> {
             }
             State::Places(snapshot, places, from) => {
                 let end = places.len().min(*from + PAGE);
-                let mut teller = Teller::new(snapshot);
+                let mut reader = FileReader::new(snapshot);
                 let files = places[*from..end]
                     .iter()
-                    .map(|at| teller.tell(*at))
+                    .map(|at| reader.read(*at))
                     .collect();
                 *from = end;
                 Page {
@@ -135,20 +135,20 @@ impl<'a> Listing<'a> {
             Source::Index(current) => {
                 let page = left.min(PAGE);
                 let work = move || from_index(&current, &matcher, after.as_deref(), page + 1);
-                (self.service.scan(work).await?, page)
+                (self.service.run_scan(work).await?, page)
             }
             Source::Walk => {
                 let page = left.min(WALKED_PAGE);
                 let work = move |root: &Root, cancel: &CancellationToken| {
-                    let sweep = Sweep {
+                    let search = WalkSearch {
                         matcher: &matcher,
                         after: after.as_deref(),
                         limit: page + 1,
                         check_readable: false,
                     };
-                    sweep.run(root, cancel)
+                    search.run(root, cancel)
                 };
-                (self.service.look(work).await?, page)
+                (self.service.run_walk(work).await?, page)
             }
         };
         let Found {
@@ -173,7 +173,7 @@ impl<'a> Listing<'a> {
                 self.unreadable = current.unreadable;
                 let snapshot = Arc::clone(&current.snapshot);
                 let work = move || sorted(&current.snapshot, &matcher, sort, reverse, most);
-                let places = self.service.scan(work).await?;
+                let places = self.service.run_scan(work).await?;
                 let count = places.len();
                 (State::Places(snapshot, places.into(), 0), count)
             }
@@ -181,7 +181,7 @@ impl<'a> Listing<'a> {
                 let work = move |root: &Root, cancel: &CancellationToken| {
                     walk_sorted(root, cancel, &matcher, order, most)
                 };
-                let found = self.service.look(work).await?;
+                let found = self.service.run_walk(work).await?;
                 self.unreadable = found.unreadable_directories;
                 let count = found.files.len();
                 (State::Files(found.files.into_iter()), count)
@@ -208,13 +208,13 @@ fn walk_sorted(
     let mut all = Found::default();
     let mut after: Option<Vec<u8>> = None;
     loop {
-        let sweep = Sweep {
+        let search = WalkSearch {
             matcher,
             after: after.as_deref(),
             limit: WALKED_PAGE,
             check_readable: false,
         };
-        let found = sweep.run(root, cancel)?;
+        let found = search.run(root, cancel)?;
         all.unreadable_directories = all.unreadable_directories.max(found.unreadable_directories);
         let is_last = found.files.len() < WALKED_PAGE;
         after = found.files.last().map(|file| file.path.clone());

@@ -7,7 +7,7 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use crate::archive::spool::SpoolError;
-use crate::archive::{NothingToArchive, PlanChanged, PlanError, WorkerFailed};
+use crate::archive::{EmptyArchive, PlanChanged, PlanError, WorkerFailed};
 use crate::query::error::QueryError;
 use crate::tree::walk::WalkError;
 
@@ -40,10 +40,10 @@ pub(crate) enum RequestError {
     FileChanged(String),
     /// No file can be archived.
     #[error("{}", match .0 {
-        NothingToArchive::NoneFound => NO_FILE_FOUND,
-        NothingToArchive::NoneReadable => "No file found that the server may read",
+        EmptyArchive::NoneFound => NO_FILE_FOUND,
+        EmptyArchive::NoneReadable => "No file found that the server may read",
     })]
-    Nothing(NothingToArchive),
+    Nothing(EmptyArchive),
     /// There is no such directory to look below.
     #[error("there is no directory '{0}'")]
     NoDirectory(String),

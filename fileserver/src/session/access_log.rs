@@ -46,14 +46,14 @@ pub(crate) struct Served {
 
 /// A request between its arrival and its log line.
 #[derive(Debug)]
-pub(crate) struct Access {
+pub(crate) struct RequestLog {
     peer: SocketAddr,
     wire: Wire,
     command: String,
     began: Instant,
 }
 
-impl Access {
+impl RequestLog {
     /// A request has come. `command` must be fit for a log: names in it escaped.
     pub(crate) fn begin(peer: SocketAddr, wire: Wire, mut command: String) -> Self {
         if let Some((at, _)) = command.char_indices().nth(COMMAND_MAX) {
@@ -121,7 +121,7 @@ impl Access {
 const TARGET: &str = "netsocket_fileserver::access";
 
 /// A request of the new wire in words.
-pub(crate) fn told(request: &Request) -> String {
+pub(crate) fn describe_request(request: &Request) -> String {
     let mut words = String::new();
     // Writing to a string cannot fail.
     let _ = match request {
@@ -144,7 +144,7 @@ pub(crate) fn told(request: &Request) -> String {
             write!(
                 words,
                 "find{} sort={sort}{reverse} limit={limit}",
-                Told(query)
+                QueryText(query)
             )
         }
         Request::Archive {
@@ -160,7 +160,7 @@ pub(crate) fn told(request: &Request) -> String {
                 Compression::Zstd => " compression=zstd",
                 Compression::None => " compression=none",
             };
-            write!(words, "archive{}{packed}{from}", Told(query))
+            write!(words, "archive{}{packed}{from}", QueryText(query))
         }
         Request::List {
             path,
@@ -189,9 +189,9 @@ pub(crate) fn told(request: &Request) -> String {
     words
 }
 
-struct Told<'a>(&'a Query);
+struct QueryText<'a>(&'a Query);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for QueryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Query {
             name,
@@ -234,7 +234,7 @@ impl fmt::Display for Told<'_> {
 }
 
 /// A line of the old wire, escaped.
-pub(crate) fn told_line(line: &[u8]) -> String {
+pub(crate) fn describe_line(line: &[u8]) -> String {
     Name::from(line.strip_suffix(b"\n").unwrap_or(line)).to_string()
 }
 
@@ -262,7 +262,7 @@ mod tests {
             ..Query::default()
         };
         assert_eq!(
-            told(&Request::Find {
+            describe_request(&Request::Find {
                 query,
                 limit: 7,
                 sort: Sort::Size,
@@ -271,7 +271,7 @@ mod tests {
             "find name=a\\nb\\xff size_min=3 extension=c extension=d sort=size reverse limit=7"
         );
         assert_eq!(
-            told(&Request::List {
+            describe_request(&Request::List {
                 path: "a b".into(),
                 glob: Some("x\n*".to_owned()),
                 itself: true,
@@ -280,13 +280,13 @@ mod tests {
             }),
             "list path=a b glob=x\\n* itself hidden limit=5"
         );
-        assert_eq!(told_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
+        assert_eq!(describe_line(b"w24fn \x1b[2J\n"), "w24fn \\u{1b}[2J");
     }
 
     #[test]
     fn a_long_command_is_cut() {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let access = Access::begin(peer, Wire::Old, "ä".repeat(1_000));
+        let access = RequestLog::begin(peer, Wire::Old, "ä".repeat(1_000));
         assert_eq!(access.command.chars().count(), COMMAND_MAX + 1);
     }
 }

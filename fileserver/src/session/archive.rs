@@ -11,16 +11,16 @@ use tokio::task::spawn_blocking;
 use super::access_log::{Served, log_faults};
 use super::connection::Connection;
 use super::messages::{send_message, too_long};
-use crate::archive::{Codec, Form, trailer};
+use crate::archive::{ArchiveOptions, Codec, trailer};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
 /// What an archive shall be like.
-pub(super) fn form(
+pub(super) fn options(
     compression: Compression,
     level: Option<u8>,
     names: EntryNames,
-) -> Result<Form, RequestError> {
+) -> Result<ArchiveOptions, RequestError> {
     let codec = Codec::new(compression, level).ok_or_else(|| {
         RequestError::BadRequest(match compression.levels() {
             Some(levels) => format!(
@@ -31,7 +31,7 @@ pub(super) fn form(
             None => "without compression there are no levels".to_owned(),
         })
     })?;
-    Ok(Form { codec, names })
+    Ok(ArchiveOptions { codec, names })
 }
 
 /// Sends an archive, or the rest of one.
@@ -40,11 +40,13 @@ pub(super) async fn send(
     peer: SocketAddr,
     service: &Service,
     query: Query,
-    form: Form,
+    options: ArchiveOptions,
     resume: Option<Resume>,
 ) -> Result<Served, RequestError> {
     let permit = service.archive_permit()?;
-    let planned = connection.while_there(service.plan(query, form)).await?;
+    let planned = connection
+        .while_connected(service.plan(query, options))
+        .await?;
     let plan = &planned.plan;
     let first_block = match resume {
         None => 0,

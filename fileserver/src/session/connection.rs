@@ -237,7 +237,7 @@ impl Connection {
 
     /// From `true` to `false` the system sends full packets only, or what has waited for 200 ms. `sendfile` gives it pages
     /// bit by bit, and every acknowledgement in between would have it send the bit that does not fill a packet.
-    pub(super) fn full_packets(&self, only: bool) {
+    pub(super) fn set_cork(&self, only: bool) {
         if let Stream::Plain(tcp) = &self.stream {
             // Where it fails there are more packets, which is all.
             let _ = set_tcp_cork(tcp, only);
@@ -246,7 +246,7 @@ impl Connection {
 
     /// Works for the client for as long as it is there. A client that only ends its own sending is there: it may well
     /// wait for the answer.
-    pub(super) async fn while_there<T>(
+    pub(super) async fn while_connected<T>(
         &self,
         work: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
@@ -266,7 +266,7 @@ impl Connection {
     /// Closes so that what was sent arrives: closing a socket with unread bytes would make the system take it back.
     pub(super) async fn close(mut self) {
         let reading = async {
-            self.stream.say_goodbye();
+            self.stream.send_close_notify();
             self.stream.tcp_mut().shutdown().await?;
             while self.receive().await? > 0 {
                 self.buffer.clear();
@@ -280,7 +280,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.stream.say_goodbye();
+        self.stream.send_close_notify();
     }
 }
 

@@ -32,12 +32,12 @@ const RAW: u64 = 2 << 20;
 const BLOCK: usize = 1 << 20;
 
 /// Bytes that are read ahead into nowhere, to have them in the page cache.
-const WARM: usize = 128 * 1024;
+const PREFETCH: usize = 128 * 1024;
 
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
 /// What a client asks for.
-pub(super) struct Wanted {
+pub(super) struct GetRequest {
     pub(super) path: Name,
     pub(super) offset: u64,
     pub(super) length: Option<u64>,
@@ -57,7 +57,7 @@ struct Opened {
 pub(super) async fn send(
     connection: &mut Connection,
     service: &Service,
-    wanted: Wanted,
+    wanted: GetRequest,
 ) -> Result<Served, RequestError> {
     check_path(wanted.path.as_bytes())?;
     let (root, path) = (Arc::clone(&service.root), wanted.path.clone());
@@ -76,9 +76,9 @@ pub(super) async fn send(
     };
     let (blocks, digest) = match wanted.verify {
         Verify::None => {
-            sending.connection.full_packets(true);
+            sending.connection.set_cork(true);
             let sent = sending.raw().await;
-            sending.connection.full_packets(false);
+            sending.connection.set_cork(false);
             sent.map(|()| (0, String::new()))?
         }
         Verify::Blocks => sending.blocks().await?,
@@ -140,7 +140,7 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
 }
 
 /// What is said before the bytes; an error where they would not be those that were asked for.
-fn start(opened: &Opened, wanted: &Wanted) -> Result<FileStart, RequestError> {
+fn start(opened: &Opened, wanted: &GetRequest) -> Result<FileStart, RequestError> {
     let (path, size) = (&wanted.path, opened.size);
     let identity = opened.identity();
     if let Some(known) = &wanted.identity
@@ -210,7 +210,7 @@ impl Sending<'_> {
             let next = self.end.min(self.at + RAW);
             let length = usize::try_from(next - self.at).unwrap_or_default();
             let before = header(FrameType::Raw, length).map_err(too_long)?;
-            self.warm(next).await;
+            self.prefetch(next).await;
             self.connection.send_before(&before).await?;
             let sent = self.connection.send_file(self.file, self.at..next).await?;
             let missing = next - self.at - sent;
@@ -221,7 +221,7 @@ impl Sending<'_> {
                 } else {
                     Problem::Unreadable
                 });
-                self.zeros(missing).await?;
+                self.send_zeros(missing).await?;
             }
             self.at = next;
         }
@@ -230,7 +230,7 @@ impl Sending<'_> {
 
     /// Sees to it that the bytes before `next` are in the page cache: a session must not keep a thread of the runtime
     /// waiting for a disk.
-    async fn warm(&self, next: u64) {
+    async fn prefetch(&self, next: u64) {
         let mut byte = [0];
         let last = preadv2(
             self.file,
@@ -243,7 +243,7 @@ impl Sending<'_> {
         }
         let (file, mut at) = (Arc::clone(self.file), self.at);
         let read = move || {
-            let mut nowhere = vec![0; WARM];
+            let mut nowhere = vec![0; PREFETCH];
             while at < next {
                 match file.read_at(&mut nowhere, at) {
                     Ok(count @ 1..) => at += count as u64,
@@ -256,7 +256,7 @@ impl Sending<'_> {
         let _ = spawn_blocking(read).await;
     }
 
-    async fn zeros(&mut self, mut count: u64) -> Result<(), RequestError> {
+    async fn send_zeros(&mut self, mut count: u64) -> Result<(), RequestError> {
         while count > 0 {
             let piece = usize::try_from(count).map_or(ZEROS.len(), |count| count.min(ZEROS.len()));
             self.connection.send(&ZEROS[..piece]).await?;

@@ -24,7 +24,7 @@ pub(super) enum Refusal {
     /// Whoever that is, it does not speak this wire or is gone.
     Silent(&'static str),
     /// The client is told.
-    Said {
+    Reply {
         /// Why.
         error: ErrorReply,
         /// What it lacks, for programs.
@@ -34,7 +34,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     fn bad(problem: impl Into<String>) -> Self {
-        Self::Said {
+        Self::Reply {
             error: ErrorReply::new(ErrorKind::BadRequest, problem),
             features: &[],
         }
@@ -105,13 +105,13 @@ pub(super) async fn open(
 
 /// Judges the token of a hello.
 fn admit(shown: Option<&Token>, service: &Service) -> Result<Admission, Refusal> {
-    match (&service.keyring.current().tokens, shown) {
+    match (&service.credential_store.current().tokens, shown) {
         (None, _) => Ok(Admission::Granted),
         (Some(_), None) => Ok(Admission::TokenMissing),
         (Some(tokens), Some(token)) if tokens.accept(token) => Ok(Admission::Granted),
         (Some(_), Some(_)) => {
             service.token_refusals.count(TOKEN_REFUSALS[1]);
-            Err(Refusal::Said {
+            Err(Refusal::Reply {
                 error: ErrorReply::new(ErrorKind::Denied, TOKEN_UNKNOWN),
                 features: &[TOKEN_WANTED],
             })
@@ -120,7 +120,7 @@ fn admit(shown: Option<&Token>, service: &Service) -> Result<Admission, Refusal>
 }
 
 /// Waits for the first request of a client that has shown no token, which is its last.
-pub(super) async fn turn_away(
+pub(super) async fn refuse_without_token(
     mut connection: Connection,
     mut codec: FrameCodec,
     peer: SocketAddr,

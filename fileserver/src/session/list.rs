@@ -5,7 +5,7 @@ use netsocket_protocol::message::{FileEntry, Reply};
 use super::access_log::Served;
 use super::connection::Connection;
 use super::messages::send_list;
-use crate::query::directory::Wanted;
+use crate::query::directory::ListRequest;
 use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
@@ -14,9 +14,9 @@ use crate::service::request_error::RequestError;
 pub(super) async fn send(
     connection: &mut Connection,
     service: &Service,
-    wanted: Wanted,
+    wanted: ListRequest,
 ) -> Result<Served, RequestError> {
-    let found = connection.while_there(service.list(wanted)).await?;
+    let found = connection.while_connected(service.list(wanted)).await?;
     let files = found.len() as u64;
     let entries = found.iter().map(FoundFile::entry).collect();
     let weight = |entry: &FileEntry| entry.path.as_bytes().len();

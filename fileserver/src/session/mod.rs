@@ -25,14 +25,14 @@ use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
 use crate::service::file_service::Service;
-use access_log::{Access, Served, Wire};
+use access_log::{RequestLog, Served, Wire};
 use connection::Connection;
-pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
+pub(crate) use refuse::{LimitReached, NoSession, REFUSAL_TIMEOUT, refuse};
 pub(crate) use stream::Stream;
 
 /// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
 /// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
-const GRACE: Duration = Duration::from_millis(250);
+const QUESTION_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Serves a connection until it ends, the service stops or is aborted.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
@@ -90,14 +90,17 @@ async fn is_question(connection: &mut Connection) -> bool {
     if connection.received().len() > 1 {
         return false;
     }
-    !matches!(timeout(GRACE, connection.receive()).await, Ok(Ok(1..)))
+    !matches!(
+        timeout(QUESTION_TIMEOUT, connection.receive()).await,
+        Ok(Ok(1..))
+    )
 }
 
 async fn answer_question(mut connection: Connection, peer: SocketAddr, service: &Service) {
-    let access = Access::begin(peer, Wire::Old, "port question".to_owned());
+    let log = RequestLog::begin(peer, Wire::Old, "port question".to_owned());
     let port = service.advertise_port.to_string();
     let result = connection.send(&frame(port.as_bytes())).await;
     let result = result.map(|()| Served::default());
-    access.end(&service.requests, &result, connection.sent());
+    log.end(&service.requests, &result, connection.sent());
     connection.close().await;
 }

@@ -10,12 +10,12 @@ use netsocket_protocol::message::{
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
-use super::access_log::{Access, Served, Wire, told};
+use super::access_log::{RequestLog, Served, Wire, describe_request};
 use super::connection::{Connection, Next};
-use super::hello::{Admission, Refusal, open, refusal, turn_away};
+use super::hello::{Admission, Refusal, open, refusal, refuse_without_token};
 use super::messages::{send_list, send_message};
 use super::{archive, get, list};
-use crate::query::directory::Wanted;
+use crate::query::directory::ListRequest;
 use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
 use crate::service::listing::{FileOrder, Listing};
@@ -26,11 +26,13 @@ pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service:
     let mut codec = FrameCodec::new(service.max_request);
     match open(&mut connection, &mut codec, service).await {
         Ok(Admission::Granted) => {}
-        Ok(Admission::TokenMissing) => return turn_away(connection, codec, peer, service).await,
+        Ok(Admission::TokenMissing) => {
+            return refuse_without_token(connection, codec, peer, service).await;
+        }
         Err(Refusal::Silent(problem)) => {
             return tracing::info!(%peer, wire = %Wire::New, %problem, "closed");
         }
-        Err(Refusal::Said { error, features }) => {
+        Err(Refusal::Reply { error, features }) => {
             tracing::info!(%peer, wire = %Wire::New, problem = %error, "refused");
             // The client may be gone; the log has the reason.
             let _ = connection.send(&refusal(service, features, &error)).await;
@@ -75,10 +77,10 @@ async fn answer(
     let before = connection.sent();
     let request = Request::from_frame(frame);
     let command = match &request {
-        Ok(request) => told(request),
+        Ok(request) => describe_request(request),
         Err(_) => Name::from(frame.payload.as_ref()).to_string(),
     };
-    let access = Access::begin(peer, Wire::New, command);
+    let log = RequestLog::begin(peer, Wire::New, command);
     let mut result = match request {
         Err(error) => Err(RequestError::BadRequest(error.to_string())),
         Ok(Request::Directories { order }) => directories(connection, service, order).await,
@@ -103,8 +105,8 @@ async fn answer(
             level,
             names,
             resume,
-        }) => match archive::form(compression, level, names) {
-            Ok(form) => archive::send(connection, peer, service, query, form, resume).await,
+        }) => match archive::options(compression, level, names) {
+            Ok(options) => archive::send(connection, peer, service, query, options, resume).await,
             Err(error) => Err(error),
         },
         Ok(Request::List {
@@ -114,7 +116,7 @@ async fn answer(
             hidden,
             limit,
         }) => {
-            let wanted = Wanted {
+            let wanted = ListRequest {
                 path: path.0,
                 glob,
                 itself,
@@ -130,7 +132,7 @@ async fn answer(
             identity,
             verify,
         }) => {
-            let wanted = get::Wanted {
+            let wanted = get::GetRequest {
                 path,
                 offset,
                 length,
@@ -147,7 +149,7 @@ async fn answer(
         result = Err(lost);
     }
     let over = result.as_ref().is_err_and(RequestError::ends_session);
-    access.end(&service.requests, &result, connection.sent() - before);
+    log.end(&service.requests, &result, connection.sent() - before);
     if over {
         ControlFlow::Break(())
     } else {
@@ -160,7 +162,9 @@ async fn directories(
     service: &Service,
     order: Order,
 ) -> Result<Served, RequestError> {
-    let names = connection.while_there(service.directories(order)).await?;
+    let names = connection
+        .while_connected(service.directories(order))
+        .await?;
     let files = names.len() as u64;
     let reply = |names, more| Reply::Directories { names, more };
     send_list(connection, names, |name| name.as_bytes().len(), reply).await?;
@@ -179,10 +183,10 @@ async fn find(
     limit: u64,
 ) -> Result<Served, RequestError> {
     let listing = Listing::begin(service, query, order, limit);
-    let mut listing = connection.while_there(listing).await?;
+    let mut listing = connection.while_connected(listing).await?;
     let mut files = 0;
     loop {
-        let page = connection.while_there(listing.next()).await?;
+        let page = connection.while_connected(listing.next()).await?;
         files += page.files.len() as u64;
         let entries = page.files.iter().map(FoundFile::entry).collect();
         let reply = |files, rest| Reply::Files {

@@ -11,9 +11,9 @@ use netsocket_protocol::query::Query;
 use netsocket_protocol::text::{FILE_NOT_FOUND, file_lines};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access_log::{Access, Served, Wire, log_faults, told_line};
+use super::access_log::{RequestLog, Served, Wire, describe_line, log_faults};
 use super::connection::{Connection, Next};
-use crate::archive::Form;
+use crate::archive::ArchiveOptions;
 use crate::archive::spool::Spool;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
@@ -23,7 +23,7 @@ const ARCHIVE_COMMANDS: [&[u8]; 4] = [b"w24fz", b"w24ft", b"w24fdb", b"w24fda"];
 
 /// Whether there may be another command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum After {
     Next,
     Close,
 }
@@ -37,8 +37,8 @@ pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service:
             .await;
         match next {
             Next::Item(line) => match answer(&mut connection, peer, service, &line).await {
-                Then::Next => {}
-                Then::Close => return connection.close().await,
+                After::Next => {}
+                After::Close => return connection.close().await,
             },
             Next::End | Next::Stopped => return,
             Next::Idle => return tracing::info!(%peer, wire = %Wire::Old, "closed: idle"),
@@ -60,13 +60,13 @@ async fn answer(
     peer: SocketAddr,
     service: &Service,
     line: &[u8],
-) -> Then {
-    let access = Access::begin(peer, Wire::Old, told_line(line));
+) -> After {
+    let log = RequestLog::begin(peer, Wire::Old, describe_line(line));
     let before = connection.sent();
-    let mut then = Then::Next;
+    let mut then = After::Next;
     let result = match Command::parse_line(line) {
         Ok(Command::Quit) => {
-            then = Then::Close;
+            then = After::Close;
             Ok(Served::default())
         }
         Ok(Command::Directories(order)) => directories(connection, service, order).await,
@@ -76,7 +76,7 @@ async fn answer(
                 let sent = send_archive(connection, &spool).await;
                 if sent.is_err() {
                     // Half of an archive was sent: nothing that follows could be understood.
-                    then = Then::Close;
+                    then = After::Close;
                 }
                 sent.map(|()| served)
             }
@@ -85,12 +85,12 @@ async fn answer(
         Err(usage) if is_archive_command(line) => {
             refuse(connection, RequestError::BadRequest(usage.to_string())).await
         }
-        Err(usage) => say(connection, RequestError::BadRequest(usage.to_string())).await,
+        Err(usage) => send_error(connection, RequestError::BadRequest(usage.to_string())).await,
     };
     if result.as_ref().is_err_and(RequestError::ends_session) {
-        then = Then::Close;
+        then = After::Close;
     }
-    access.end(&service.requests, &result, connection.sent() - before);
+    log.end(&service.requests, &result, connection.sent() - before);
     then
 }
 
@@ -106,9 +106,9 @@ async fn directories(
     service: &Service,
     order: Order,
 ) -> Result<Served, RequestError> {
-    let names = match connection.while_there(service.directories(order)).await {
+    let names = match connection.while_connected(service.directories(order)).await {
         Ok(names) => names,
-        Err(error) => return say(connection, error).await,
+        Err(error) => return send_error(connection, error).await,
     };
     let mut text = Vec::new();
     for name in &names {
@@ -131,9 +131,9 @@ async fn find(
         name: Some(name),
         ..Query::default()
     };
-    let found = match connection.while_there(service.find(query, 1)).await {
+    let found = match connection.while_connected(service.find(query, 1)).await {
         Ok(found) => found,
-        Err(error) => return say(connection, error).await,
+        Err(error) => return send_error(connection, error).await,
     };
     let text = match found.files.first() {
         Some(file) => file_lines(&file.entry(), &service.root.absolute(&file.path)),
@@ -157,7 +157,7 @@ async fn spool(
 ) -> Result<(Spool, OwnedSemaphorePermit, Served), RequestError> {
     let permit = service.archive_permit()?;
     let work = async {
-        let planned = service.plan(query, Form::default()).await?;
+        let planned = service.plan(query, ArchiveOptions::default()).await?;
         let plan = &planned.plan;
         let limit = service.spool_limit.min(MAX_ARCHIVE);
         let mut spool = Spool::create(&service.spool_dir, limit, service.spool_reserve)?;
@@ -174,15 +174,15 @@ async fn spool(
         };
         Ok((spool, permit, served))
     };
-    connection.while_there(work).await
+    connection.while_connected(work).await
 }
 
 async fn send_archive(connection: &mut Connection, spool: &Spool) -> Result<(), RequestError> {
     let announcement = [&frame(YES)[..], &length_digits(spool.length())].concat();
     connection.send(&announcement).await?;
-    connection.full_packets(true);
+    connection.set_cork(true);
     let sent = connection.send_file(spool, 0..spool.length()).await;
-    connection.full_packets(false);
+    connection.set_cork(false);
     let sent = sent?;
     if sent < spool.length() {
         let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
@@ -200,7 +200,10 @@ async fn refuse(connection: &mut Connection, error: RequestError) -> Result<Serv
 }
 
 /// Answers a text command with the error in words.
-async fn say(connection: &mut Connection, error: RequestError) -> Result<Served, RequestError> {
+async fn send_error(
+    connection: &mut Connection,
+    error: RequestError,
+) -> Result<Served, RequestError> {
     if !error.ends_session() {
         connection
             .send(&frame(error.to_string().as_bytes()))

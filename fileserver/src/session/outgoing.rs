@@ -10,7 +10,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
-use super::stream::Unwaiting;
+use super::stream::NonBlockingWriter;
 use crate::service::request_error::RequestError;
 
 /// The bytes sent on a connection, and how long it may take none.
@@ -86,7 +86,7 @@ impl Outgoing {
     ) -> Result<(), RequestError> {
         let (tcp, session) = tls.get_mut();
         while session.wants_write() {
-            self.some(tcp, |tcp| session.write_tls(&mut Unwaiting(tcp)))
+            self.some(tcp, |tcp| session.write_tls(&mut NonBlockingWriter(tcp)))
                 .await?;
         }
         Ok(())

@@ -14,11 +14,11 @@ use super::stream::Stream;
 use crate::service::file_service::Service;
 
 /// What a refusal may take, from the first byte of the client to the last of ours.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Which bound on sessions is reached, and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Full {
+pub(crate) enum LimitReached {
     /// That on all of them.
     #[error("this server has all of its {0} sessions")]
     All(usize),
@@ -31,7 +31,7 @@ pub(crate) enum Full {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoSession {
     /// There are sessions enough.
-    Full(Full),
+    LimitReached(LimitReached),
     /// It is without TLS, which is wanted.
     NoTls,
 }
@@ -39,7 +39,7 @@ pub(crate) enum NoSession {
 /// Refuses a connection, in words where the client knows some.
 pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
     let attempt = async {
-        let mut connection = Connection::new(stream, PATIENCE, Arc::clone(&service.sent));
+        let mut connection = Connection::new(stream, REFUSAL_TIMEOUT, Arc::clone(&service.sent));
         let first = match connection.receive().await {
             Ok(1..) => connection.received().first().copied(),
             _ => None,
@@ -48,7 +48,7 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
             return;
         }
         let (features, error) = match why {
-            NoSession::Full(full) => {
+            NoSession::LimitReached(full) => {
                 let sentence = format!("{full}; try again later");
                 (&[][..], ErrorReply::new(ErrorKind::Busy, sentence))
             }
@@ -63,5 +63,5 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
         }
     };
     // A client that is slower than that learns it from the close.
-    let _ = timeout(PATIENCE, attempt).await;
+    let _ = timeout(REFUSAL_TIMEOUT, attempt).await;
 }

@@ -34,13 +34,13 @@ impl Stream {
 
     /// Within TLS an end of the session looks different from a connection that was cut. Says so, where nothing waits to
     /// be sent before it and the socket takes it at once.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(super) fn send_close_notify(&mut self) {
         if let Self::Tls(tls) = self {
             let (tcp, session) = tls.get_mut();
             if !session.wants_write() {
                 session.send_close_notify();
                 // Who does not hear it learns it from the close.
-                let _ = session.write_tls(&mut Unwaiting(tcp));
+                let _ = session.write_tls(&mut NonBlockingWriter(tcp));
             }
         }
     }
@@ -59,9 +59,9 @@ impl From<TlsStream<TcpStream>> for Stream {
 }
 
 /// A socket that takes what it can take at once.
-pub(super) struct Unwaiting<'a>(pub(super) &'a TcpStream);
+pub(super) struct NonBlockingWriter<'a>(pub(super) &'a TcpStream);
 
-impl io::Write for Unwaiting<'_> {
+impl io::Write for NonBlockingWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }

@@ -4,7 +4,7 @@
 //! Entries whose name begins with a dot are left out with all that is below them, unless asked for; symbolic links are neither followed
 //! nor shown. Does not own: what a file must be to be meant ([`crate::query::search`]).
 //!
-//! The stack of a walk is on the heap and at most [`HELD`] directories are open at a time, so that a tree of any depth
+//! The stack of a walk is on the heap and at most [`MAX_OPEN`] directories are open at a time, so that a tree of any depth
 //! costs neither the thread's stack nor all descriptors.
 
 use std::cmp::Ordering;
@@ -21,7 +21,7 @@ use crate::tree::metadata::Metadata;
 use crate::tree::root::{LIST, Root};
 
 /// Directories that one walk holds open; those above are opened again on the way back.
-const HELD: usize = 32;
+const MAX_OPEN: usize = 32;
 
 /// Bytes of directory entries that are read at once.
 const LISTING: usize = 32 * 1024;
@@ -40,7 +40,7 @@ pub enum WalkError {
 
 /// A regular file that the walk has come to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Visit<'a> {
+pub(crate) struct WalkedFile<'a> {
     /// The path below the root.
     pub(crate) path: &'a [u8],
     /// Its directory.
@@ -68,7 +68,7 @@ struct Level {
 
 /// Which part of the tree a walk goes through.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Part<'a> {
+pub(crate) struct Subtree<'a> {
     /// The directory to begin in; empty for the root.
     pub(crate) below: &'a [u8],
     /// Only what comes behind this path, which lies below that directory.
@@ -82,9 +82,9 @@ pub(crate) struct Part<'a> {
 pub(crate) fn walk(
     root: &Root,
     cancel: &CancellationToken,
-    part: Part<'_>,
+    part: Subtree<'_>,
     wanted: impl Fn(&[u8]) -> bool,
-    mut visit: impl FnMut(Visit<'_>) -> ControlFlow<()>,
+    mut visit: impl FnMut(WalkedFile<'_>) -> ControlFlow<()>,
 ) -> Result<u64, WalkError> {
     let mut walk = Walk {
         root,
@@ -113,7 +113,7 @@ pub(crate) fn walk(
 }
 
 /// The components of the path behind which the walk begins, without those of the directory that it begins in.
-fn behind(part: Part<'_>) -> Vec<Vec<u8>> {
+fn behind(part: Subtree<'_>) -> Vec<Vec<u8>> {
     let Some(after) = part.after else {
         return Vec::new();
     };
@@ -149,7 +149,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
     /// Goes on by one entry.
     fn step(
         &mut self,
-        visit: &mut impl FnMut(Visit<'_>) -> ControlFlow<()>,
+        visit: &mut impl FnMut(WalkedFile<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, WalkError> {
         let Some(level) = self.levels.last_mut() else {
             return Ok(ControlFlow::Break(()));
@@ -175,7 +175,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         }
         self.path.extend_from_slice(entry.name.to_bytes());
         if !entry.is_directory {
-            return Ok(visit(Visit {
+            return Ok(visit(WalkedFile {
                 path: &self.path,
                 directory: directory.as_fd(),
                 name: &entry.name,
@@ -222,7 +222,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
             path_length,
             component,
         });
-        if let Some(above) = self.levels.len().checked_sub(HELD + 1) {
+        if let Some(above) = self.levels.len().checked_sub(MAX_OPEN + 1) {
             self.levels[above].fd = None;
         }
         Ok(())
@@ -231,7 +231,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
     /// Opens the directory that the walk has come back to, and those above it that may be held: one long path for all of
     /// them, as a path from the root for each would cost the square of the depth.
     fn reopen(&mut self) -> rustix::io::Result<()> {
-        let first = self.levels.len().saturating_sub(HELD);
+        let first = self.levels.len().saturating_sub(MAX_OPEN);
         let mut above: Option<(&OwnedFd, usize)> = None;
         for level in &mut self.levels[first..] {
             let fd = match above {
@@ -309,10 +309,10 @@ mod tests {
     use super::*;
 
     fn paths(root: &Root) -> Vec<String> {
-        part(root, Part::default())
+        part(root, Subtree::default())
     }
 
-    fn part(root: &Root, part: Part<'_>) -> Vec<String> {
+    fn part(root: &Root, part: Subtree<'_>) -> Vec<String> {
         let mut paths = Vec::new();
         walk(
             root,
@@ -359,7 +359,7 @@ mod tests {
         let root = Root::open(tree.path()).unwrap();
         for below in ["", "a", "a/b", "c"] {
             for hidden in [false, true] {
-                let whole = |after| Part {
+                let whole = |after| Subtree {
                     below: below.as_bytes(),
                     after,
                     hidden,
@@ -391,14 +391,14 @@ mod tests {
                 }
             }
         }
-        let hidden = Part {
+        let hidden = Subtree {
             hidden: true,
-            ..Part::default()
+            ..Subtree::default()
         };
         assert_eq!(part(&root, hidden)[0], ".h/x");
-        let nowhere = Part {
+        let nowhere = Subtree {
             below: b"a/no",
-            ..Part::default()
+            ..Subtree::default()
         };
         assert_eq!(part(&root, nowhere), Vec::<String>::new());
     }
@@ -426,7 +426,7 @@ mod tests {
             .stack_size(128 * 1024)
             .spawn(move || {
                 let (mut count, mut most_open) = (0, 0);
-                let visit = |file: Visit<'_>| {
+                let visit = |file: WalkedFile<'_>| {
                     count += 1;
                     assert!(file.path.ends_with(b"z"));
                     if count % 1_000 == 0 {
@@ -440,7 +440,7 @@ mod tests {
                 walk(
                     &root,
                     &CancellationToken::new(),
-                    Part::default(),
+                    Subtree::default(),
                     |_| true,
                     visit,
                 )
@@ -475,7 +475,7 @@ mod tests {
         let unreadable = walk(
             &root,
             &CancellationToken::new(),
-            Part::default(),
+            Subtree::default(),
             |_| true,
             |file| {
                 seen.push(file.path.to_vec());
@@ -500,7 +500,7 @@ mod tests {
         let end = walk(
             &root,
             &cancel,
-            Part::default(),
+            Subtree::default(),
             |_| true,
             |_| {
                 seen += 1;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Codec, Plan};
 use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::query::Search;
 use netsocket_protocol::message::{
@@ -31,21 +31,26 @@ fn tree() -> Tree {
     tree
 }
 
-fn forms() -> [Form; 4] {
+fn forms() -> [ArchiveOptions; 4] {
     [
         (Compression::Gzip, None, EntryNames::Base),
         (Compression::Gzip, Some(1), EntryNames::Path),
         (Compression::Zstd, None, EntryNames::Base),
         (Compression::None, None, EntryNames::Path),
     ]
-    .map(|(compression, level, names)| Form {
+    .map(|(compression, level, names)| ArchiveOptions {
         codec: Codec::new(compression, level).unwrap(),
         names,
     })
 }
 
 /// The id of a plan and its blocks from one on, made by so many threads.
-async fn made(root: &Path, form: Form, threads: usize, first: u64) -> (String, Vec<Vec<u8>>) {
+async fn made(
+    root: &Path,
+    form: ArchiveOptions,
+    threads: usize,
+    first: u64,
+) -> (String, Vec<Vec<u8>>) {
     let root = Arc::new(Root::open(root).unwrap());
     let search = Search {
         query: Query::default(),

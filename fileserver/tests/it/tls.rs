@@ -331,13 +331,13 @@ async fn open_sessions_outlive_a_reload_and_new_ones_meet_the_new_certificate() 
 
     // Only half of the pair: the old one stays, whole.
     fs::copy(&later.server.certificate, &keys.server.certificate).unwrap();
-    server.keyring.reload();
+    server.credential_store.reload();
     connect(server.address, keys.trust(None)).await;
     let seen = metrics(&server).await;
     assert_eq!(seen["netsocket_fileserver_reload_success"], 0.0);
 
     fs::copy(&later.server.key, &keys.server.key).unwrap();
-    server.keyring.reload();
+    server.credential_store.reload();
     connect(server.address, later.trust(None)).await;
     let stream = TcpStream::connect(server.address).await.unwrap();
     handshake(stream, keys.trust(None)).await.unwrap_err();

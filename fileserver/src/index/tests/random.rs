@@ -123,8 +123,8 @@ async fn after_any_changes_the_index_is_what_a_walk_finds() {
     }
     // Few are impossible, or this tests nothing.
     assert!(done > BATCHES, "{done}");
-    assert_eq!(bench.index.gauges().surveys(Cause::Start), 1);
-    assert_eq!(bench.index.gauges().surveys(Cause::Overflow), 0);
+    assert_eq!(bench.index.gauges().scans(ScanCause::Start), 1);
+    assert_eq!(bench.index.gauges().scans(ScanCause::Overflow), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,5 +145,5 @@ async fn changes_while_the_tree_is_surveyed_are_not_lost() {
         bench.ready().await;
         bench.compare(&format!("round {round}")).await;
     }
-    assert!(bench.index.gauges().surveys(Cause::Due) > 1);
+    assert!(bench.index.gauges().scans(ScanCause::Due) > 1);
 }
