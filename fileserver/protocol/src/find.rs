@@ -4,9 +4,9 @@
 
 use crate::command::{Usage, UsageError};
 use crate::message::Request;
-use crate::moment::Moment;
 use crate::name::Name;
 use crate::query::{Query, Sort};
+use crate::time_point::Moment;
 
 /// How `find` is typed.
 pub const FIND: Usage = Usage {

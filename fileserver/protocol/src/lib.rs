@@ -41,12 +41,12 @@ pub mod command;
 pub mod find;
 pub mod frame;
 pub mod message;
-pub mod moment;
 pub mod name;
 pub mod old;
 pub mod query;
 pub mod security;
 pub mod text;
+pub mod time_point;
 pub mod transfer;
 
 /// The version of the new wire that this code speaks.

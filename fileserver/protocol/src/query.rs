@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
 use crate::name::Name;
+use crate::time_point::Moment;
 
 /// What a file must be to be meant. A field that is absent asks for nothing; all that are present must hold.
 ///

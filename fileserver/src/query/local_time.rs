@@ -3,7 +3,7 @@
 use chrono::{
     DateTime, Local, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _,
 };
-use netsocket_protocol::moment::Moment;
+use netsocket_protocol::time_point::Moment;
 
 use crate::tree::metadata::Timestamp;
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// # Examples
 ///
 /// ```
-/// use netsocket_protocol::moment::{Moment, NoMoment};
+/// use netsocket_protocol::time_point::{Moment, NoMoment};
 ///
 /// assert!(matches!("2024-02-29".parse()?, Moment::Day(_)));
 /// assert!(matches!("2024-02-29 12:30".parse()?, Moment::Local(_)));
