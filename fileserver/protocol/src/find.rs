@@ -6,7 +6,7 @@ use crate::command::{Usage, UsageError};
 use crate::message::Request;
 use crate::name::Name;
 use crate::query::{Query, Sort};
-use crate::time_point::Moment;
+use crate::time_point::TimePoint;
 
 /// How `find` is typed.
 pub const FIND: Usage = Usage {
@@ -219,10 +219,10 @@ impl Find {
                 query.size_max = max.or(query.size_max);
             }
             b"ext" => extend(&mut query.extensions, value)?,
-            b"born-after" => query.born_from = Some(moment(value)?),
-            b"born-before" => query.born_before = Some(moment(value)?),
-            b"modified-after" => query.modified_from = Some(moment(value)?),
-            b"modified-before" => query.modified_before = Some(moment(value)?),
+            b"born-after" => query.born_from = Some(time_point(value)?),
+            b"born-before" => query.born_before = Some(time_point(value)?),
+            b"modified-after" => query.modified_from = Some(time_point(value)?),
+            b"modified-before" => query.modified_before = Some(time_point(value)?),
             b"below" => query.below = Some(directory(value)?),
             b"sort" => self.sort = sort(value)?,
             _ => self.limit = Some(count(value)?),
@@ -323,7 +323,7 @@ fn extend(extensions: &mut Vec<Name>, word: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn moment(word: &[u8]) -> Result<Moment, String> {
+fn time_point(word: &[u8]) -> Result<TimePoint, String> {
     text(word)
         .parse()
         .map_err(|error| format!("'{}' is not a moment: {error}", Name::from(word)))

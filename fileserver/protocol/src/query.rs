@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
-use crate::time_point::Moment;
+use crate::time_point::TimePoint;
 
 /// What a file must be to be meant. A field that is absent asks for nothing; all that are present must hold.
 ///
@@ -51,16 +51,16 @@ pub struct Query {
     pub extensions: Vec<Name>,
     /// Born at or after this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_from: Option<Moment>,
+    pub born_from: Option<TimePoint>,
     /// Born before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_before: Option<Moment>,
+    pub born_before: Option<TimePoint>,
     /// Last modified at or after this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modified_from: Option<Moment>,
+    pub modified_from: Option<TimePoint>,
     /// Last modified before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modified_before: Option<Moment>,
+    pub modified_before: Option<TimePoint>,
     /// Somewhere below this directory: its path below the root, without a slash at either end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<Name>,

@@ -13,20 +13,20 @@ use serde::{Deserialize, Serialize};
 /// # Examples
 ///
 /// ```
-/// use netsocket_protocol::time_point::{Moment, NoMoment};
+/// use netsocket_protocol::time_point::{TimePoint, TimePointError};
 ///
-/// assert!(matches!("2024-02-29".parse()?, Moment::Day(_)));
-/// assert!(matches!("2024-02-29 12:30".parse()?, Moment::Local(_)));
-/// let exact: Moment = "2024-02-29T12:30:15+02:00".parse()?;
+/// assert!(matches!("2024-02-29".parse()?, TimePoint::Day(_)));
+/// assert!(matches!("2024-02-29 12:30".parse()?, TimePoint::Local(_)));
+/// let exact: TimePoint = "2024-02-29T12:30:15+02:00".parse()?;
 /// assert_eq!(exact.to_string(), "2024-02-29T12:30:15+02:00");
 ///
-/// assert_eq!("2023-02-29".parse::<Moment>(), Err(NoMoment::Range));
-/// assert_eq!("yesterday".parse::<Moment>(), Err(NoMoment::Form));
-/// # Ok::<(), NoMoment>(())
+/// assert_eq!("2023-02-29".parse::<TimePoint>(), Err(TimePointError::Range));
+/// assert_eq!("yesterday".parse::<TimePoint>(), Err(TimePointError::Form));
+/// # Ok::<(), TimePointError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub enum Moment {
+pub enum TimePoint {
     /// `2024-02-29`: when that day begins at the server.
     Day(NaiveDate),
     /// `2024-02-29T12:30` or `2024-02-29T12:30:15.5`: when the clock of the server shows that.
@@ -35,9 +35,9 @@ pub enum Moment {
     Exact(DateTime<FixedOffset>),
 }
 
-/// Why a text is no moment.
+/// Why a text is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoMoment {
+pub enum TimePointError {
     /// It has another form.
     #[error(
         "a moment is YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS] at the server, or ends with an offset such as Z or +02:00"
@@ -63,22 +63,22 @@ fn begins_with_day(text: &str) -> bool {
         })
 }
 
-impl FromStr for Moment {
-    type Err = NoMoment;
+impl FromStr for TimePoint {
+    type Err = TimePointError;
 
-    fn from_str(text: &str) -> Result<Self, NoMoment> {
+    fn from_str(text: &str) -> Result<Self, TimePointError> {
         if !begins_with_day(text) {
-            return Err(NoMoment::Form);
+            return Err(TimePointError::Form);
         }
         let (day, time) = text.split_at(DAY);
-        let day: NaiveDate = day.parse().map_err(|_| NoMoment::Range)?;
+        let day: NaiveDate = day.parse().map_err(|_| TimePointError::Range)?;
         if time.is_empty() {
             return Ok(Self::Day(day));
         }
         // One blank may stand for the T, as `date` and `stat` print it.
         let text = text.replacen(' ', "T", 1);
         if text.contains(char::is_whitespace) {
-            return Err(NoMoment::Form);
+            return Err(TimePointError::Form);
         }
         if let Ok(exact) = DateTime::parse_from_rfc3339(&text) {
             return Ok(Self::Exact(exact));
@@ -87,11 +87,11 @@ impl FromStr for Moment {
             .into_iter()
             .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
             .map(Self::Local)
-            .ok_or(NoMoment::Form)
+            .ok_or(TimePointError::Form)
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for TimePoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Day(day) => write!(f, "{day}"),
@@ -103,22 +103,22 @@ impl fmt::Display for Moment {
     }
 }
 
-impl From<NaiveDate> for Moment {
+impl From<NaiveDate> for TimePoint {
     fn from(day: NaiveDate) -> Self {
         Self::Day(day)
     }
 }
 
-impl From<Moment> for String {
-    fn from(moment: Moment) -> Self {
-        moment.to_string()
+impl From<TimePoint> for String {
+    fn from(time: TimePoint) -> Self {
+        time.to_string()
     }
 }
 
-impl TryFrom<String> for Moment {
-    type Error = NoMoment;
+impl TryFrom<String> for TimePoint {
+    type Error = TimePointError;
 
-    fn try_from(text: String) -> Result<Self, NoMoment> {
+    fn try_from(text: String) -> Result<Self, TimePointError> {
         text.parse()
     }
 }
@@ -139,9 +139,9 @@ mod tests {
             ("2024-02-29T12:30:15Z", "2024-02-29T12:30:15Z"),
             ("2024-02-29T12:30:15+02:00", "2024-02-29T12:30:15+02:00"),
         ] {
-            let moment: Moment = text.parse().unwrap();
-            assert_eq!(moment.to_string(), back, "{text}");
-            assert_eq!(back.parse(), Ok(moment));
+            let time: TimePoint = text.parse().unwrap();
+            assert_eq!(time.to_string(), back, "{text}");
+            assert_eq!(back.parse(), Ok(time));
         }
     }
 
@@ -162,19 +162,19 @@ mod tests {
             "20-01-01T12",
             "\u{664}024-01-01",
         ] {
-            assert!(text.parse::<Moment>().is_err(), "{text}");
+            assert!(text.parse::<TimePoint>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_day_that_never_was_is_told_from_what_is_no_day() {
         for (text, why) in [
-            ("2023-02-29", NoMoment::Range),
-            ("2024-13-01T12:00", NoMoment::Range),
-            ("tomorrow", NoMoment::Form),
-            ("2024-01-01T25:00", NoMoment::Form),
+            ("2023-02-29", TimePointError::Range),
+            ("2024-13-01T12:00", TimePointError::Range),
+            ("tomorrow", TimePointError::Form),
+            ("2024-01-01T25:00", TimePointError::Form),
         ] {
-            assert_eq!(text.parse::<Moment>(), Err(why), "{text}");
+            assert_eq!(text.parse::<TimePoint>(), Err(why), "{text}");
         }
     }
 
@@ -183,8 +183,8 @@ mod tests {
         fn no_text_panics_and_what_is_read_is_written_the_same(
             text in r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?|\PC{0,30}"
         ) {
-            if let Ok(moment) = text.parse::<Moment>() {
-                prop_assert_eq!(moment.to_string().parse::<Moment>(), Ok(moment));
+            if let Ok(time) = text.parse::<TimePoint>() {
+                prop_assert_eq!(time.to_string().parse::<TimePoint>(), Ok(time));
             }
         }
     }

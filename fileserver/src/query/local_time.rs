@@ -1,22 +1,22 @@
-//! Which moment a person means, in the server's time zone.
+//! Converts the times in a query to timestamps, in the server's time zone.
 
 use chrono::{
     DateTime, Local, MappedLocalTime, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _,
 };
-use netsocket_protocol::time_point::Moment;
+use netsocket_protocol::time_point::TimePoint;
 
 use crate::tree::metadata::Timestamp;
 
-/// How long a time zone can have skipped at most, with room: a whole day was left out when the date line moved.
+/// The longest gap in a time zone, with a margin: zones that moved across the date line skipped a whole day.
 const LONGEST_GAP: TimeDelta = TimeDelta::days(2);
 
-/// That moment on this machine. Where the zone skipped a local time, the first second that was shown behind it; where it
-/// came twice, the first.
-pub(crate) fn timestamp(moment: Moment) -> Timestamp {
-    let local = match moment {
-        Moment::Day(day) => day.and_time(NaiveTime::MIN),
-        Moment::Local(local) => local,
-        Moment::Exact(exact) => return exact.into(),
+/// The timestamp of a time. For a local time that the zone skipped, the first second after the gap; for one that occurred
+/// twice, the first.
+pub(crate) fn timestamp(time: TimePoint) -> Timestamp {
+    let local = match time {
+        TimePoint::Day(day) => day.and_time(NaiveTime::MIN),
+        TimePoint::Local(local) => local,
+        TimePoint::Exact(exact) => return exact.into(),
     };
     first_valid(local, |local| {
         Local.from_local_datetime(&local).map(Timestamp::from)
@@ -27,21 +27,21 @@ impl<Z: chrono::TimeZone> From<DateTime<Z>> for Timestamp {
     fn from(time: DateTime<Z>) -> Self {
         Self {
             seconds: time.timestamp(),
-            // A leap second has up to two billion.
+            // chrono represents a leap second with up to two billion.
             nanos: time.timestamp_subsec_nanos().min(999_999_999),
         }
     }
 }
 
-/// `zone` tells which moments show a local time.
+/// `zone` maps a local time to timestamps.
 fn first_valid<T: From<DateTime<chrono::Utc>>>(
     wanted: NaiveDateTime,
     zone: impl Fn(NaiveDateTime) -> MappedLocalTime<T>,
 ) -> T {
     let mut local = wanted;
     while local - wanted <= LONGEST_GAP {
-        if let Some(moment) = zone(local).earliest() {
-            return moment;
+        if let Some(time) = zone(local).earliest() {
+            return time;
         }
         match local.checked_add_signed(TimeDelta::seconds(1)) {
             Some(next) => local = next,
@@ -136,11 +136,11 @@ mod tests {
 
     #[test]
     fn a_time_with_an_offset_is_the_same_everywhere() {
-        let moment: Moment = "2024-03-10T12:00:00.5+02:00".parse().unwrap();
+        let time: TimePoint = "2024-03-10T12:00:00.5+02:00".parse().unwrap();
         let expected = Timestamp {
             seconds: 1_710_064_800,
             nanos: 500_000_000,
         };
-        assert_eq!(timestamp(moment), expected);
+        assert_eq!(timestamp(time), expected);
     }
 }
