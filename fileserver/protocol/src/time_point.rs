@@ -1,4 +1,4 @@
-//! A moment as a person writes it: a day or a local time, in the time zone of the server, or a time with an offset.
+//! A date or time in a query: a day or a local time in the server's time zone, or a time with an offset.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-/// Where on the line of time a condition begins or ends.
+/// A date or time at which a condition begins or ends.
 ///
-/// Which second a day or a local time means is for whoever knows the zone to say: the server.
+/// Only the server knows its time zone, so it converts days and local times to timestamps.
 ///
 /// # Examples
 ///
@@ -27,20 +27,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum TimePoint {
-    /// `2024-02-29`: when that day begins at the server.
+    /// `2024-02-29`: the start of that day in the server's time zone.
     Day(NaiveDate),
-    /// `2024-02-29T12:30` or `2024-02-29T12:30:15.5`: when the clock of the server shows that.
+    /// `2024-02-29T12:30` or `2024-02-29T12:30:15.5`: local time of the server.
     Local(NaiveDateTime),
     /// `2024-02-29T12:30:15Z` or with `+02:00`: the same everywhere (RFC 3339).
     Exact(DateTime<FixedOffset>),
 }
 
-/// Why a text is no time.
+/// Why a text is not a date or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimePointError {
-    /// It has another form.
+    /// Its format is unknown.
     #[error(
-        "a moment is YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS] at the server, or ends with an offset such as Z or +02:00"
+        "use YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS], in the server's time zone or with an offset such as Z or +02:00"
     )]
     Form,
     /// There is no such day.
@@ -51,7 +51,7 @@ pub enum TimePointError {
 /// Bytes of `YYYY-MM-DD`.
 const DAY: usize = 10;
 
-/// Whether a text has the shape of a day: chrono would also take signs, blanks and years of other lengths.
+/// Whether a text begins with a date: chrono would also accept signs, spaces and years of other lengths.
 fn begins_with_day(text: &str) -> bool {
     text.len() >= DAY
         && text.bytes().take(DAY).enumerate().all(|(at, byte)| {
@@ -75,7 +75,7 @@ impl FromStr for TimePoint {
         if time.is_empty() {
             return Ok(Self::Day(day));
         }
-        // One blank may stand for the T, as `date` and `stat` print it.
+        // One space may replace the T, as `date` and `stat` print it.
         let text = text.replacen(' ', "T", 1);
         if text.contains(char::is_whitespace) {
             return Err(TimePointError::Form);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn what_is_no_time_is_refused() {
         for text in [
             "",
             "2024",

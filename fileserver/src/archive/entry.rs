@@ -1,16 +1,16 @@
-//! One file of an archive: its path, its name inside, and what the header says of it.
+//! One file of an archive: its path, its name in the archive, its metadata.
 
 use super::tar::{Header, padding};
 use crate::tree::metadata::Timestamp;
 
-/// The name of a file inside of an archive.
+/// The name of a file in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchivedName {
     /// Its base name.
     Base,
     /// Its path below the root.
     Path,
-    /// Another one, as an entry before it has its base name.
+    /// A new name, because an earlier entry has its base name.
     Renamed(Vec<u8>),
 }
 
@@ -19,9 +19,9 @@ pub enum ArchivedName {
 pub struct Entry {
     /// The path below the root.
     pub path: Vec<u8>,
-    /// The name inside of the archive.
+    /// The name in the archive.
     pub inside: ArchivedName,
-    /// Bytes of content, whatever becomes of the file.
+    /// Bytes of content, whatever happens to the file later.
     pub size: u64,
     /// Permission bits.
     pub mode: u32,
@@ -30,7 +30,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The name inside of the archive.
+    /// The name in the archive.
     #[must_use]
     pub fn name(&self) -> &[u8] {
         match &self.inside {
@@ -49,7 +49,7 @@ impl Entry {
         }
     }
 
-    /// Bytes in the tar stream; nothing where 64 bits do not hold the number.
+    /// Bytes in the tar stream; `None` if the number exceeds 64 bits.
     pub(super) fn tar_bytes(&self) -> Option<u64> {
         self.header()
             .length()

@@ -1,10 +1,11 @@
-//! A summary of a set of files, of a fixed length, from which a server that has another set can tell which files differ.
+//! A fixed-size summary of a set of files, from which a server with another set can tell which files differ. It is the
+//! `sketch` of the wire.
 //!
 //! An invertible Bloom lookup table (Eppstein, Goodrich, Uyeda, Varghese: "What's the Difference? Efficient Set
-//! Reconciliation without Prior Context", 2011): every file is added to one cell of each row; subtracting the table of one
-//! set from that of another leaves the files that only one of them has, and these can be taken out one by one as long as
-//! they are not many more than half of the cells. A client carries it from the server that made a plan to the one that
-//! shall go on with it, so no server remembers anything.
+//! Reconciliation without Prior Context", 2011): every file is added to one cell of each row. Subtracting one table
+//! from another leaves the files that only one set has, and they can be extracted one by one as long as they are not
+//! many more than half of the cells. The client carries the table from the server that made a plan to the one that
+//! resumes it, so servers stay stateless.
 
 use std::collections::HashMap;
 
@@ -15,13 +16,13 @@ use super::entry::Entry;
 /// Rows of cells; a file is in one cell of each.
 const ROWS: usize = 4;
 
-/// Cells in a row: in all enough for about thirty files that differ.
+/// Cells in a row: enough in all for about thirty differing files.
 const ROW: usize = 16;
 
-/// Bytes of a cell as it is sent.
+/// Bytes of a cell on the wire.
 const CELL: usize = 28;
 
-/// What a file is in a sketch.
+/// A file in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Item {
     /// Hash of the path.
@@ -32,10 +33,10 @@ struct Item {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Cell {
-    /// Files added, less those taken away.
+    /// Files added minus files removed.
     count: i32,
     item: Item,
-    /// Tells a cell of one file from one of several whose sum looks like one.
+    /// Distinguishes a cell with one file from one with several whose sum looks like one.
     check: u64,
 }
 
@@ -46,11 +47,11 @@ pub(super) struct InvertibleBloomTable([[Cell; ROW]; ROWS]);
 /// How a set differs from another one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Differences {
-    /// Hashes of the paths that only this set has.
+    /// Hashes of paths that only this set has.
     pub(super) appeared: Vec<u64>,
-    /// Of those that both have, with another size, time or mode.
+    /// Hashes of paths that both have, with another size, time or mode.
     pub(super) altered: Vec<u64>,
-    /// How many paths only the other set has; their names are not to be had.
+    /// How many paths only the other set has; their names are unknown.
     pub(super) vanished: usize,
 }
 
@@ -63,7 +64,7 @@ impl InvertibleBloomTable {
         table
     }
 
-    /// As it is sent: two digits a byte.
+    /// The form on the wire: two hexadecimal digits per byte.
     pub(super) fn text(&self) -> String {
         let mut bytes = Vec::with_capacity(ROWS * ROW * CELL);
         for cell in self.0.iter().flatten() {
@@ -75,7 +76,7 @@ impl InvertibleBloomTable {
         to_hex(&bytes)
     }
 
-    /// The sketch that was sent as this, if it is one.
+    /// Parses the form on the wire.
     pub(super) fn read(text: &str) -> Option<Self> {
         let bytes = from_hex(text).filter(|bytes| bytes.len() == ROWS * ROW * CELL)?;
         let mut table = Self(Default::default());
@@ -93,7 +94,7 @@ impl InvertibleBloomTable {
         Some(table)
     }
 
-    /// What this set has and `other` has not, and the other way round; `None` where it is too much to tell.
+    /// How this set differs from `other`; `None` if there are too many differences.
     pub(super) fn differences(&self, other: &Self) -> Option<Differences> {
         let mut left = self.clone();
         for (cell, other) in left.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
@@ -103,7 +104,7 @@ impl InvertibleBloomTable {
             cell.check ^= other.check;
         }
         let (mut here, mut there) = (Vec::new(), Vec::new());
-        // More than there are cells cannot come out of a sketch that somebody has not made up.
+        // A genuine table never yields more files than it has cells; a forged one might.
         for _ in 0..=ROWS * ROW {
             let Some((item, count)) = left.pure_cell() else {
                 let is_empty = left.0.iter().flatten().all(|cell| *cell == Cell::default());
@@ -115,7 +116,7 @@ impl InvertibleBloomTable {
         None
     }
 
-    /// A file that has a cell for itself, and which side has it.
+    /// A file that is alone in a cell, and which side has it.
     fn pure_cell(&self) -> Option<(Item, i32)> {
         self.0.iter().flatten().find_map(|cell| {
             let is_pure = cell.count.abs() == 1 && cell.check == check(cell.item);
@@ -136,7 +137,7 @@ impl InvertibleBloomTable {
     }
 }
 
-/// A path that both sides have, with different files, was altered.
+/// A path that both sides have with different files was altered.
 fn classify(here: Vec<Item>, there: Vec<Item>) -> Differences {
     let mut gone: HashMap<u64, ()> = there.into_iter().map(|item| (item.path, ())).collect();
     let (altered, appeared): (Vec<Item>, Vec<Item>) = here
@@ -173,7 +174,7 @@ fn check(item: Item) -> u64 {
     mixed(item.path, item.file | 1) ^ mixed(item.file, 0x5ca1_ab1e)
 }
 
-/// The finishing steps of SplitMix64. Nothing depends on it but how well differences are told.
+/// The finishing steps of SplitMix64. Only the chance of extracting the differences depends on it.
 fn mixed(number: u64, salt: u64) -> u64 {
     let mut x = number ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,9 +1,12 @@
 //! Archives made on the fly: a plan, and the stream of its blocks.
 //!
-//! A [`Plan`] fixes which files an archive holds, under which names, and all that its headers say. The tar stream of a
-//! plan is cut every [`BLOCK_BYTES`], and each piece is compressed by itself. So the bytes are a function of the plan and
-//! the contents alone: any replica makes the same ones with any number of threads, nothing is written to disk, and the
-//! stream can begin at any block.
+//! A [`Plan`] fixes which files an archive contains, under which names, and what their headers say. The tar stream of a
+//! plan is cut every [`BLOCK_BYTES`], and each block is compressed by itself. So the bytes depend only on the plan and
+//! the contents: any replica makes the same ones with any number of threads, nothing is written to disk, and the stream
+//! can start at any block.
+//!
+//! Belongs here: plan, tar format, resume, and the spool of the old wire. Does not belong here: threads and compression
+//! (`compress`), sockets (`session`).
 //!
 //! # Examples
 //!
@@ -30,7 +33,7 @@
 //! let plan = Arc::new(Plan::new(found.files, ArchiveOptions { codec, names: EntryNames::Base })?);
 //! assert_eq!((plan.entries()[0].name(), plan.blocks()), (&b"large.bin"[..], 4));
 //!
-//! // From the third block on, as for a client that has the first two from another server.
+//! // From the third block on, as for a client that already has the first two from another server.
 //! let pool = Pool::start(2, 4)?;
 //! let mut blocks = Blocks::start(&pool, root, plan, 2);
 //! let mut made = 0;

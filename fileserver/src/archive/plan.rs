@@ -1,4 +1,4 @@
-//! What an archive will be, fixed before its first byte.
+//! The plan of an archive: everything that determines its bytes, fixed before the first is sent.
 
 use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
@@ -10,27 +10,27 @@ use super::tar::END;
 use crate::compress::{BLOCK_BYTES, Codec};
 use crate::query::search::FoundFile;
 
-/// Changes with every change of the bytes that the same plan gives, also by a new release of a compressor.
+/// Increase it whenever the same plan produces other bytes, for example with a new release of a compressor.
 const FORMAT: u32 = 2;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
 
-/// What an archive is like, whatever is in it.
+/// The options of an archive, independent of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ArchiveOptions {
     /// How its blocks are compressed.
     pub codec: Codec,
-    /// The names inside.
+    /// Which names the entries have.
     pub names: EntryNames,
 }
 
-/// The files of an archive and what is to be said of them.
+/// The files of an archive, with everything their headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     options: ArchiveOptions,
     entries: Vec<Entry>,
-    /// Where each entry begins in the tar stream.
+    /// The offset of each entry in the tar stream.
     starts: Vec<u64>,
     warnings: Vec<Warning>,
     id: String,
@@ -39,12 +39,12 @@ pub struct Plan {
     tar_bytes: u64,
 }
 
-/// There is no archive because no file is in it.
+/// Why an archive would be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmptyArchive {
-    /// No file is meant.
+    /// No file matches.
     NoneFound,
-    /// None of the files that are meant may be read.
+    /// None of the matching files may be read.
     NoneReadable,
 }
 
@@ -54,16 +54,16 @@ pub enum PlanError {
     /// It would be empty.
     #[error("there is no file to archive")]
     Nothing(EmptyArchive),
-    /// The length of the tar stream does not fit into 64 bits, as sparse files can achieve.
+    /// The length of the tar stream exceeds 64 bits, which sparse files can cause.
     #[error("the files are too large for one archive")]
     TooLarge,
 }
 
 impl Plan {
-    /// Plans the archive of these files, which are sorted by path.
+    /// Plans an archive of these files, which must be sorted by path.
     ///
     /// # Errors
-    /// [`PlanError`] where there is nothing to archive, or too much.
+    /// [`PlanError`] if there is nothing to archive, or too much.
     pub fn new(files: Vec<FoundFile>, options: ArchiveOptions) -> Result<Self, PlanError> {
         let found = files.len();
         let mut warnings = Vec::new();
@@ -119,13 +119,13 @@ impl Plan {
         })
     }
 
-    /// What it is like.
+    /// Its options.
     #[must_use]
     pub fn options(&self) -> ArchiveOptions {
         self.options
     }
 
-    /// The entry that holds that place of the tar stream; one behind the last where it is the end of the archive.
+    /// The index of the entry at that offset of the tar stream; one past the last for the end of the archive.
     pub(super) fn entry_at(&self, place: u64) -> usize {
         let behind = self.starts.partition_point(|start| *start <= place);
         let index = behind.saturating_sub(1);
@@ -146,25 +146,25 @@ impl Plan {
         &self.table
     }
 
-    /// Where an entry begins in the tar stream.
+    /// The offset of an entry in the tar stream.
     pub(super) fn start_of(&self, index: usize) -> Option<u64> {
         self.starts.get(index).copied()
     }
 
-    /// Hash of everything that determines the bytes of the archive; the birth times do not, as copies of a tree differ
-    /// in them.
+    /// Hash of everything that determines the bytes of the archive. Birth times are left out, because they differ
+    /// between copies of a tree.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The files, in the order of the archive.
+    /// The files, in archive order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The files that are left out or have another name.
+    /// The files that are left out or renamed.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -182,7 +182,7 @@ impl Plan {
         self.tar_bytes.div_ceil(BLOCK_BYTES as u64)
     }
 
-    /// What the new wire says before the blocks.
+    /// The message that precedes the blocks on the new wire.
     #[must_use]
     pub fn message(&self) -> message::Plan {
         message::Plan {
@@ -199,7 +199,7 @@ impl Plan {
     }
 }
 
-/// Gives each entry whose base name is taken another one.
+/// Renames entries whose base name is already taken.
 fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
     let renamed = unique_names(entries.iter().map(|entry| base_name(&entry.path)));
     for (entry, renamed) in entries.iter_mut().zip(renamed) {
@@ -213,7 +213,7 @@ fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
     }
 }
 
-/// Each text stands behind its length, so that no two plans give the hash the same bytes.
+/// Each string is preceded by its length, so that different plans never hash the same bytes.
 fn id(entries: &[Entry], options: ArchiveOptions) -> String {
     let mut hash = blake3::Hasher::new();
     let (compression, level) = (options.codec.compression(), options.codec.level());

@@ -1,4 +1,4 @@
-//! A temporary file without a name, in which an archive for the old wire waits until its length is known.
+//! An unnamed temporary file that holds an archive for the old wire until its length is known.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -11,46 +11,46 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstatvfs, openat, unlinkat};
 use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 
-/// Names that are tried where the file system has no files without one.
+/// Names to try on file systems without unnamed files.
 const ATTEMPTS: u32 = 100;
 
-/// Bytes that are written between two looks at how much of the disk is free.
+/// Bytes written between two checks of the free disk space.
 const CHECK_EVERY: u64 = 16 << 20;
 
 /// Why an archive cannot be spooled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpoolError {
-    /// It is longer than allowed.
-    #[error("the archive is over the limit of {limit} bytes")]
+    /// It exceeds the size limit.
+    #[error("the archive exceeds the limit of {limit} bytes")]
     OverLimit {
         /// The most bytes.
         limit: u64,
     },
-    /// What must stay free of the disk would be used.
-    #[error("the spool would leave less than {reserve} bytes free")]
+    /// It would use the reserved disk space.
+    #[error("the spool would leave less than {reserve} bytes of disk space free")]
     DiskFull {
         /// Bytes that must stay free.
         reserve: u64,
     },
-    /// The disk is full, or worse.
+    /// Any other I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// A file that no other process can see and that is gone when it is closed, however that comes about.
+/// A file that no other process can open, and that disappears when it is closed, even by a crash.
 #[derive(Debug)]
 pub(crate) struct Spool {
     file: Arc<File>,
     length: u64,
     limit: u64,
     reserve: u64,
-    /// How long the file may become before the disk is asked again.
+    /// The length at which to check the free disk space again.
     checked: u64,
 }
 
 impl Spool {
-    /// Makes the file, for at most `limit` bytes and as long as `reserve` bytes of the disk stay free. Blocks the thread,
-    /// but only shortly.
+    /// Creates the file, for at most `limit` bytes, as long as `reserve` bytes of the disk stay free. Blocks the thread
+    /// briefly.
     pub(crate) fn create(directory: &Path, limit: u64, reserve: u64) -> Result<Self, SpoolError> {
         let file = unnamed(directory)?;
         check_room(&file, reserve)?;
@@ -63,7 +63,7 @@ impl Spool {
         })
     }
 
-    /// Appends bytes; refuses those that would be over the limit.
+    /// Appends bytes, or refuses them if they would exceed the limit.
     pub(crate) async fn append(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
         let length = self.length + bytes.len() as u64;
         if length > self.limit {
@@ -101,7 +101,7 @@ impl AsFd for Spool {
     }
 }
 
-/// Whether so many bytes of the file's disk are free for users as we are.
+/// Checks that an unprivileged user still has this many bytes free on the file's disk.
 fn check_room(file: &File, reserve: u64) -> Result<(), SpoolError> {
     let disk = fstatvfs(file).map_err(io::Error::from)?;
     if disk.f_bavail.saturating_mul(disk.f_frsize) < reserve {
@@ -115,13 +115,13 @@ fn unnamed(directory: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC;
     match openat(CWD, directory, flags | OFlags::TMPFILE, mode) {
         Ok(fd) => Ok(File::from(fd)),
-        // Not every file system has such files; old kernels see only the flag for directories in there.
+        // Not every file system supports O_TMPFILE; old kernels see only its O_DIRECTORY bit.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => unlinked(directory),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes a file that did not exist and takes its name away.
+/// Creates a new file and unlinks it.
 fn unlinked(directory: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for attempt in 0..ATTEMPTS {

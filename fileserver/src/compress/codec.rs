@@ -1,8 +1,9 @@
 //! How one block is compressed.
 //!
-//! The same bytes come out of the same block on every machine and with any number of threads: headers have neither time
-//! nor name, and compressors start anew for each block. A new release of a compressor may make other bytes; the test
-//! below sees that, and then [`crate::archive`]'s format number must change, so that no transfer goes on with them.
+//! The same block gives the same bytes on every machine and with any number of threads: headers contain neither time
+//! nor name, and the compressor is reset for each block. A new release of a compressor may produce other bytes; the
+//! test below detects that, and then [`crate::archive`]'s format number must change, so that no transfer resumes with
+//! them.
 
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
@@ -10,7 +11,7 @@ use netsocket_protocol::message::Compression;
 
 use super::block::{BLOCK_BYTES, Fill, WorkerFailed};
 
-/// A way to compress.
+/// A compression and its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Codec {
     compression: Compression,
@@ -18,7 +19,7 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// This compression at that level, or at its default; `None` for a level that it does not have.
+    /// A compression at a level, or at its default level; `None` for an unsupported level.
     #[must_use]
     pub fn new(compression: Compression, level: Option<u8>) -> Option<Self> {
         let codec = |level| Self { compression, level };
@@ -28,13 +29,13 @@ impl Codec {
         }
     }
 
-    /// What it makes.
+    /// The compression.
     #[must_use]
     pub fn compression(self) -> Compression {
         self.compression
     }
 
-    /// How hard it tries.
+    /// The level.
     #[must_use]
     pub fn level(self) -> u8 {
         self.level
@@ -51,12 +52,12 @@ impl Default for Codec {
     }
 }
 
-/// What a thread needs to make blocks; used again and again, as it is large.
+/// Buffers and compressor of a thread; reused, because they are large.
 pub(super) struct BlockCompressor {
     plain: Vec<u8>,
     packed: Vec<u8>,
     encoder: Option<(Codec, Encoder)>,
-    /// A block of zeros as that codec makes it: sparse files have many.
+    /// The compressed block of zeros: sparse files have many.
     zeros: Option<(Codec, Bytes)>,
 }
 
@@ -76,7 +77,7 @@ impl BlockCompressor {
         }
     }
 
-    /// One block of what `read` fills in.
+    /// Compresses the block that `read` provides.
     pub(super) fn make(
         &mut self,
         codec: Codec,
@@ -101,7 +102,7 @@ impl BlockCompressor {
     /// Compresses the first `length` bytes.
     fn pack(&mut self, codec: Codec, length: usize) -> Result<Bytes, WorkerFailed> {
         if self.encoder.as_ref().is_none_or(|(same, _)| *same != codec) {
-            // The old one goes first, so that there are never two.
+            // Free the old one first, so that there are never two.
             self.encoder = None;
             self.encoder = Some((codec, Encoder::new(codec)?));
         }
@@ -186,7 +187,8 @@ mod tests {
         ] {
             let block = made(&mut compressor, compression, None, &sample);
             let got = blake3::hash(&block).to_hex();
-            // Another digest means that resumed transfers would mix two streams: raise `archive::FORMAT`, then change this.
+            // Another digest means that resumed transfers would mix two streams: raise `archive::FORMAT`, then change
+            // this.
             assert_eq!(&got[..16], digest, "{compression:?} {}", block.len());
         }
     }

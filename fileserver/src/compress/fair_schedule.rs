@@ -1,16 +1,16 @@
-//! Whose block is made next, and how many blocks each archive may hold: plain code without threads.
+//! Which archive gets the next block, and how many blocks each may hold: plain code without threads.
 //!
-//! Archives take turns, a block each, so that a small one is done in the time of its own blocks however large the others
-//! are. An archive holds a block from the moment it is begun until it was sent. [`OWN_BLOCKS`] of these are its own, more
-//! are taken from what all share, and how many more is learned: the window grows by one whenever the client had to wait
-//! for a block and shrinks by one whenever blocks had to wait for the client. So a fast client has enough blocks under
-//! way to keep all threads busy, and a slow one does not keep blocks that another could use.
+//! Round robin: archives get one block each in turn, so a small one finishes quickly however large the others are. An
+//! archive holds a block from the start of its compression until it has been sent. [`OWN_BLOCKS`] of them are its own,
+//! further ones come from a shared budget, within a window that adapts: it grows by one whenever the client had to wait
+//! for a block, and shrinks by one whenever blocks had to wait for the client. So a fast client has enough blocks in
+//! progress to keep all threads busy, and a slow one does not hold blocks that another could use.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::block::OWN_BLOCKS;
 
-/// The number of an archive among those of a pool.
+/// The id of an archive within a pool.
 pub(super) type Id = u64;
 
 /// A block to make.
@@ -31,17 +31,17 @@ struct ScheduledArchive {
 #[derive(Debug)]
 pub(super) struct FairSchedule {
     archives: BTreeMap<Id, ScheduledArchive>,
-    /// The archives in the order of their turns.
+    /// The archives in round-robin order.
     order: VecDeque<Id>,
     last_id: Id,
     /// Shared blocks that nobody holds.
     shared: usize,
-    /// No window is larger.
+    /// The largest window.
     widest: usize,
 }
 
 impl FairSchedule {
-    /// For so many threads and shared blocks.
+    /// A schedule for this many threads and shared blocks.
     pub(super) fn new(threads: usize, shared: usize) -> Self {
         Self {
             archives: BTreeMap::new(),
@@ -52,7 +52,7 @@ impl FairSchedule {
         }
     }
 
-    /// An archive begins; its blocks from `first` to before `end` are to be made.
+    /// Adds an archive, to make its blocks from `first` up to, but excluding, `end`.
     pub(super) fn join(&mut self, first: u64, end: u64) -> Id {
         self.last_id += 1;
         let scheduled = ScheduledArchive {
@@ -66,7 +66,7 @@ impl FairSchedule {
         self.last_id
     }
 
-    /// An archive has no further blocks to make. Those that it holds are its until they are released.
+    /// Removes an archive. The blocks it holds count until they are released.
     pub(super) fn leave(&mut self, archive: Id) {
         self.order.retain(|id| *id != archive);
         if let Some(scheduled) = self.archives.get_mut(&archive) {
@@ -77,7 +77,7 @@ impl FairSchedule {
         }
     }
 
-    /// The next block to make, if there is one that may be held.
+    /// The next block to make, if any is within the limits.
     pub(super) fn next(&mut self) -> Option<Job> {
         for _ in 0..self.order.len() {
             let archive = self.order.pop_front()?;
@@ -102,7 +102,7 @@ impl FairSchedule {
         None
     }
 
-    /// A client waits for a block that is not made yet.
+    /// The client waits for a block that is not finished yet.
     pub(super) fn client_waits(&mut self, archive: Id) {
         let widest = self.widest;
         if let Some(scheduled) = self.archives.get_mut(&archive) {
@@ -110,14 +110,14 @@ impl FairSchedule {
         }
     }
 
-    /// A client has taken a block that was there, and the one behind it is there too.
+    /// The client took a finished block, and the next one is finished, too.
     pub(super) fn blocks_wait(&mut self, archive: Id) {
         if let Some(scheduled) = self.archives.get_mut(&archive) {
             scheduled.window = scheduled.window.saturating_sub(1).max(OWN_BLOCKS);
         }
     }
 
-    /// A block is no longer in memory.
+    /// A block was freed.
     pub(super) fn release(&mut self, archive: Id) {
         let Some(scheduled) = self.archives.get_mut(&archive) else {
             return;
@@ -131,12 +131,12 @@ impl FairSchedule {
         }
     }
 
-    /// Blocks that are held by all archives.
+    /// Blocks held by all archives.
     pub(super) fn held(&self) -> usize {
         self.archives.values().map(|scheduled| scheduled.held).sum()
     }
 
-    /// Archives that are under way.
+    /// Archives in progress.
     pub(super) fn archives(&self) -> usize {
         self.order.len()
     }

@@ -1,11 +1,11 @@
-//! One pool of threads that makes the blocks of all archives of the process.
+//! The thread pool that compresses the blocks of all archives.
 //!
-//! Owns: who gets a thread next (`fair_schedule`), how many blocks are in memory, and how a block is compressed (`codec`). Does
-//! not own: what is in a block; that is asked of a [`Source`].
+//! Belongs here: which archive gets a thread next (`fair_schedule`), how many blocks are in memory, how a block is
+//! compressed (`codec`). Does not belong here: what a block contains; a [`Source`] provides that.
 //!
-//! Memory is bounded whatever is asked for: a thread has its buffers and compressor (about 4 MiB), an archive may always
-//! hold [`OWN_BLOCKS`], and all archives share a fixed number of further blocks. A block counts until it was sent, so a
-//! client that takes nothing holds its own blocks and soon nothing of what is shared.
+//! Memory is bounded: a thread has its buffers and compressor (about 4 MiB), each archive may always hold
+//! [`OWN_BLOCKS`], and all archives share a fixed number of further blocks. A block counts until it has been sent, so a
+//! client that reads nothing keeps its own blocks and soon none of the shared ones.
 //!
 //! # Examples
 //!
@@ -15,7 +15,7 @@
 //! use netsocket_fileserver::compress::{Codec, Fill, Pool, Source};
 //! use netsocket_protocol::transfer::Compression;
 //!
-//! /// Each block holds its own number.
+//! /// Each block contains its own number.
 //! struct Numbers;
 //!
 //! impl Source for Numbers {
@@ -30,7 +30,7 @@
 //! let pool = Pool::start(2, 4)?;
 //! let plain = Codec::new(Compression::None, None).expect("no level");
 //! let mut blocks = pool.stream(Arc::new(Numbers), plain, 3, 5);
-//! // In order, whichever thread was faster.
+//! // In order, whichever thread finishes first.
 //! for number in 3..5_u64 {
 //!     let block = blocks.next().await?.expect("two of them");
 //!     assert_eq!(block.bytes, number.to_be_bytes()[..]);

@@ -1,4 +1,4 @@
-//! The threads that make blocks, and the streams that hand them out in order.
+//! The threads that compress blocks, and the streams that return them in order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,18 +15,18 @@ use super::block::{Source, WorkerFailed};
 use super::codec::{BlockCompressor, Codec};
 use super::fair_schedule::{FairSchedule, Id, Job};
 
-/// The threads. Dropping it ends them when the block that they are at is made.
+/// The compression threads. Dropping it stops them after their current block.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
 }
 
-/// What a pool is at.
+/// The current state of a pool, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolStats {
-    /// Archives under way.
+    /// Archives in progress.
     pub archives: u64,
-    /// Blocks that are being made, or wait to be sent.
+    /// Blocks that are being made or wait to be sent.
     pub blocks_held: u64,
     /// Blocks made since the start.
     pub blocks_made: u64,
@@ -37,7 +37,7 @@ pub struct PoolStats {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// There may be a job, or the pool ends.
+    /// Signals that there may be a job, or that the pool stops.
     work: Condvar,
     blocks_made: AtomicU64,
     bytes_made: AtomicU64,
@@ -54,9 +54,9 @@ struct State {
 struct Archive {
     source: Arc<dyn Source>,
     codec: Codec,
-    /// Blocks that nobody has taken yet.
+    /// Finished blocks that the stream has not returned yet.
     ready: BTreeMap<u64, Result<CompressedBlock, WorkerFailed>>,
-    /// A block was added.
+    /// Signals that a block was added.
     added: Arc<Notify>,
 }
 
@@ -71,12 +71,12 @@ impl fmt::Debug for Archive {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock; if it did, the rest is still consistent.
+        // Nothing panics while holding the lock; if it did, the state would still be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A block, counted as held until it is dropped.
+/// A compressed block; it counts as held until it is dropped.
 #[derive(Debug)]
 pub struct CompressedBlock {
     /// The compressed bytes.
@@ -100,10 +100,10 @@ impl Drop for Held {
 }
 
 impl Pool {
-    /// Starts so many threads, for archives that share so many blocks beyond their own.
+    /// Starts `threads` threads, for archives that share `shared_blocks` blocks beyond their own.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If a thread cannot be started.
     pub fn start(threads: usize, shared_blocks: usize) -> io::Result<Self> {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
@@ -126,7 +126,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Begins to make the blocks of a source from `first` to before `end`.
+    /// Starts to make the blocks of a source from `first` up to, but excluding, `end`.
     pub fn stream(&self, source: Arc<dyn Source>, codec: Codec, first: u64, end: u64) -> Stream {
         let added = Arc::new(Notify::new());
         let archive = Archive {
@@ -149,7 +149,7 @@ impl Pool {
         }
     }
 
-    /// What it is at.
+    /// Its current state, in numbers.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         let state = self.shared.state();
@@ -169,7 +169,7 @@ impl Drop for Pool {
     }
 }
 
-/// The blocks of one archive, in order. Dropping it ends the work on them.
+/// The blocks of one archive, in order. Dropping it stops the work on them.
 #[derive(Debug)]
 pub struct Stream {
     shared: Arc<Shared>,
@@ -180,10 +180,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The next block; nothing behind the last one. Cancel safe.
+    /// The next block; `None` after the last one. Cancel safe.
     ///
     /// # Errors
-    /// [`WorkerFailed`] where it cannot be made; the blocks before it were good.
+    /// [`WorkerFailed`] if it cannot be made; the blocks before it are valid.
     pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
         if self.next == self.end {
             return Ok(None);
@@ -195,12 +195,12 @@ impl Stream {
                 return block.map(Some);
             }
             waits = true;
-            // A notice that came since `take` looked is kept for this.
+            // `Notify` stores a notification sent since `take` checked.
             self.added.notified().await;
         }
     }
 
-    /// The next block if it is there; tells the turns who waits for whom.
+    /// The next block if it is ready; tells the schedule whether the client or the blocks wait.
     fn take(&self, has_waited: bool) -> Option<Result<CompressedBlock, WorkerFailed>> {
         let mut state = self.shared.state();
         let State {
@@ -225,12 +225,12 @@ impl Drop for Stream {
         state.schedule.leave(self.id);
         let archive = state.archives.remove(&self.id);
         drop(state);
-        // Its blocks take the lock as they go.
+        // Dropping its blocks takes the lock.
         drop(archive);
     }
 }
 
-/// What each thread does.
+/// The loop of each thread.
 fn work(shared: &Arc<Shared>) {
     let mut compressor: Option<BlockCompressor> = None;
     while let Some((job, source, codec)) = next_job(shared) {
@@ -262,7 +262,7 @@ fn work(shared: &Arc<Shared>) {
     }
 }
 
-/// Waits for a job; nothing where the pool ends.
+/// Waits for a job; `None` when the pool stops.
 fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
     let mut state = shared.state();
     loop {
@@ -286,7 +286,7 @@ fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
 fn deliver(shared: &Shared, job: Job, made: Result<CompressedBlock, WorkerFailed>) {
     let mut state = shared.state();
     let Some(archive) = state.archives.get_mut(&job.archive) else {
-        // Nobody waits for it any more. It takes the lock as it goes.
+        // Nobody waits for it any more. Dropping it takes the lock.
         drop(state);
         drop(made);
         return;

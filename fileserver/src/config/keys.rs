@@ -1,4 +1,4 @@
-//! Every key of the settings, and its names in the environment and on the command line.
+//! Every configuration key, with its environment variable and its flag.
 
 use netsocket_settings::{Key, LOG_KEYS};
 use netsocket_telemetry::names::ENV_KAFKA;

@@ -1,4 +1,6 @@
 //! The settings of a file server: keys, defaults, limits.
+//!
+//! Belongs here: reading and checking settings from file, environment and flags. Does not belong here: acting on them.
 
 mod credentials;
 mod kafka;
@@ -25,17 +27,17 @@ pub(crate) use keys::KEYS;
 /// Where to listen.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9000);
-/// The port that the port question of the old wire is answered with: the balancer's.
+/// The answer to the port question of the old wire: the balancer's port.
 pub(crate) const DEFAULT_ADVERTISE_PORT: u16 = 8081;
-/// How often the index looks for reported changes.
+/// How often the index reads change events.
 pub(crate) const DEFAULT_INDEX_BATCH: Duration = Duration::from_millis(100);
-/// How often the whole tree is read anew, in case a change was not reported.
+/// How often the whole tree is scanned again, in case an event was lost.
 pub(crate) const DEFAULT_RESCAN_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// Directories that are watched at most: the kernel holds about a kilobyte for each.
+/// The most directories to watch: the kernel uses about a kilobyte for each.
 pub(crate) const DEFAULT_MAX_WATCHES: usize = 1_000_000;
-/// How long a session may ask for nothing.
+/// How long a session may be idle.
 pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-/// How long a client may take not one byte of an answer.
+/// How long a client may read nothing of an answer.
 pub(crate) const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Sessions at a time.
 pub(crate) const DEFAULT_MAX_SESSIONS: usize = 1024;
@@ -43,20 +45,20 @@ pub(crate) const DEFAULT_MAX_SESSIONS: usize = 1024;
 pub(crate) const DEFAULT_ARCHIVES_PER_CORE: usize = 4;
 /// Archives at a time by default, however many cores there are: each may hold two blocks of 1 MiB.
 pub(crate) const DEFAULT_MOST_ARCHIVES: usize = 16;
-/// Bytes of one spooled archive: the most that an old client can be told of.
+/// Bytes of one spooled archive: the most that the old wire can announce.
 pub(crate) const DEFAULT_SPOOL_LIMIT: u64 = MAX_ARCHIVE;
-/// Bytes that spooling must leave free on its disk.
+/// Free bytes that spooling must leave on its disk.
 pub(crate) const DEFAULT_SPOOL_RESERVE: u64 = 64 << 20;
-/// Files that the plans of all archives at a time may hold: about 200 bytes of memory each.
+/// Files in the plans of all running archives together: about 200 bytes of memory each.
 pub(crate) const DEFAULT_MAX_PLANNED_FILES: u32 = 1_000_000;
-/// Blocks of 1 MiB that all archives share beyond the two of each, for each thread; at least
+/// Blocks of 1 MiB per thread that all archives share, beyond the two each archive has; at least
 /// [`LEAST_ARCHIVE_BLOCKS`].
 pub(crate) const DEFAULT_BLOCKS_PER_THREAD: usize = 2;
 /// Blocks of 1 MiB that all archives share at least by default.
 pub(crate) const LEAST_ARCHIVE_BLOCKS: usize = 16;
-/// How long running answers may take once the server is told to stop.
+/// How long running answers may take after the server is told to stop.
 pub(crate) const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// What is logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
+/// The log filter. rskafka logs every connection attempt; telemetry logs the first of a series.
 pub(crate) const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// The most archives at a time: each may hold two blocks of 1 MiB.
@@ -67,91 +69,92 @@ const MAX_ARCHIVE_THREADS: usize = 256;
 const MAX_ARCHIVE_BLOCKS: usize = 4096;
 /// The most files in plans.
 const MAX_MAX_PLANNED_FILES: u32 = 100_000_000;
-/// The least that a request may have: a query with a long name.
+/// The smallest request limit: a query with a long name must fit.
 const LEAST_MAX_REQUEST: u64 = 1024;
-/// The most watches that a kernel can count.
+/// The most watches the kernel can count.
 const MAX_MAX_WATCHES: usize = i32::MAX as usize;
 /// The most sessions at a time.
 const MAX_MAX_SESSIONS: usize = 1_000_000;
-/// No timeout is longer.
+/// The longest timeout.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often the index looks for reports; they wait in a queue of the kernel that holds 16,384 by default.
+/// Bounds of the batch interval; events wait in a kernel queue that holds 16,384 by default.
 const SHORTEST_BATCH: Duration = Duration::from_millis(1);
 const LONGEST_BATCH: Duration = Duration::from_secs(1);
-/// More often a large tree would do nothing else.
+/// Scanning a large tree more often would never end.
 const SHORTEST_RESCAN: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// The environment variable with the home of the user, which is shared where no root is given.
+/// The environment variable with the home directory, shared by default.
 const ENV_HOME: &str = "HOME";
 
-/// Settings that have passed all checks.
+/// Checked settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen; port 0 lets the system choose.
+    /// The address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Whether every connection begins with a header of the PROXY protocol.
+    /// Whether every connection must begin with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// Where certificate, key, authorities of clients and tokens are, as far as there are any.
+    /// The files with certificate, key, client CAs and tokens, if set.
     pub credentials: CredentialFiles,
     /// The directory to share.
     pub root: PathBuf,
-    /// What the server calls itself.
+    /// The name of the server.
     pub name: String,
     /// The answer to the port question of the old wire.
     pub advertise_port: u16,
-    /// Where telemetry goes; none switches it off.
+    /// The Kafka cluster for telemetry; `None` disables it.
     pub kafka: Option<ProducerConfig>,
-    /// Where metrics and health are served over HTTP; port 0 lets the system choose, none switches it off.
+    /// The address for metrics and health over HTTP; port 0 lets the system choose, `None` disables it.
     pub admin: Option<SocketAddr>,
-    /// Whether the files of the tree are kept in memory; if not, each request walks the tree.
+    /// Whether to keep an index in memory; if not, each request walks the tree.
     pub index: bool,
-    /// How often the index looks for reported changes.
+    /// How often the index reads change events.
     pub index_batch: Duration,
-    /// How often the whole tree is read anew.
+    /// How often the whole tree is scanned again.
     pub rescan_interval: Duration,
-    /// Directories that are watched at most; a tree with more is walked for each request.
+    /// The most directories to watch; a larger tree is walked for each request.
     pub max_watches: usize,
-    /// Whether a query may ask for files whose path has a component that begins with a dot.
+    /// Whether a query may ask for hidden files: those with a path component that begins with a dot.
     pub allow_hidden: bool,
-    /// How long a session may wait for the whole of the next request.
+    /// How long a session waits for the next complete request.
     pub idle_timeout: Duration,
-    /// How long a client may take not one byte of an answer.
+    /// How long a client may read nothing of an answer.
     pub progress_timeout: Duration,
     /// Sessions at a time.
     pub max_sessions: usize,
-    /// Sessions at a time from one address. Behind a balancer without the PROXY protocol all come from the balancer's.
+    /// Sessions at a time from one address. Behind a balancer without the PROXY protocol, all come from the balancer's
+    /// address.
     pub max_sessions_per_address: usize,
-    /// Bytes of a request.
+    /// The largest request, in bytes.
     pub max_request: usize,
-    /// Archives at a time, of both wires. A session makes one at a time.
+    /// Archives at a time, on both wires. A session makes one at a time.
     pub max_archives: usize,
-    /// Files in the plans of all archives at a time.
+    /// Files in the plans of all running archives together.
     pub max_planned_files: u32,
     /// Threads that make archives.
     pub archive_threads: usize,
-    /// Blocks of 1 MiB that all archives share, beyond the two of each.
+    /// Blocks of 1 MiB that all archives share, beyond the two each archive has.
     pub archive_blocks: usize,
-    /// Whether the old wire is spoken. It never is with TLS or tokens.
+    /// Whether to serve the old wire; always off with TLS or tokens.
     pub old_wire: bool,
-    /// Where archives for the old wire are spooled.
+    /// The directory where archives for the old wire are spooled.
     pub spool_dir: PathBuf,
-    /// Bytes of one spooled archive.
+    /// The largest spooled archive, in bytes.
     pub spool_limit: u64,
-    /// Bytes that spooling must leave free on its disk.
+    /// Free bytes that spooling must leave on its disk.
     pub spool_reserve: u64,
-    /// Whether the process gives up what it does not need before it serves.
+    /// Whether the process enters a Landlock sandbox before it serves.
     pub confinement: SandboxMode,
-    /// How long running answers may take once the server is told to stop.
+    /// How long running answers may take after the server is told to stop.
     pub drain_timeout: Duration,
-    /// A filter for log lines.
+    /// The log filter.
     pub log: String,
-    /// The form of log lines.
+    /// The log format.
     pub log_format: LogFormat,
 }
 
-/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
+/// Serde cannot deny unknown fields next to a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
 struct Raw {
     #[serde(flatten)]
@@ -192,7 +195,7 @@ struct Raw {
 }
 
 impl Config {
-    /// The defaults, with that directory to share.
+    /// The defaults, with this directory to share.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -231,7 +234,7 @@ impl Config {
         }
     }
 
-    /// What the index is told.
+    /// The settings of the index.
     pub(crate) fn index_settings(&self) -> index::Settings {
         index::Settings {
             enabled: self.index,
@@ -241,10 +244,10 @@ impl Config {
         }
     }
 
-    /// Merges and checks the layers; `variable` reads the environment.
+    /// Merges and checks the layers; `variable` reads an environment variable.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
@@ -252,7 +255,7 @@ impl Config {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
         let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
         if raw.root.is_none() && home.is_none() {
-            check.problem("root", "", "a directory to share, as there is no home");
+            check.problem("root", "", "a directory to share, because HOME is not set");
         }
         let default = Self::new(home.unwrap_or_default());
         let config = raw.judged(&mut check, default);
@@ -395,7 +398,7 @@ impl Raw {
         let wanted = |entry: &Scalar| entry.as_str().parse() == Ok(true);
         if excluded && self.old_wire.as_ref().is_some_and(wanted) {
             let allowed =
-                "false beside tls_certificate or token_file: no client of the old wire knows these";
+                "false with tls_certificate or token_file: clients of the old wire support neither";
             check.problem("old_wire", true, allowed);
         }
         let config = Config {
@@ -405,7 +408,7 @@ impl Raw {
         self.judged_index(check, config)
     }
 
-    /// The settings of the index and what there is to see of it.
+    /// The settings of the index and of the admin HTTP server.
     fn judged_index(&self, check: &mut Check, default: Config) -> Config {
         Config {
             admin: check.read_with(

@@ -1,8 +1,8 @@
-//! What the system's reports mean for the index.
+//! The entries to check again, collected from events.
 //!
-//! Owns: the decision what has to be looked at again, without looking. A report only ever says *where* something may
-//! have changed; what is there now is asked of the file system afterwards ([`super::refresh`]), so neither the order of
-//! reports nor one that is told twice can make the index wrong.
+//! Owns: deciding what to check, without looking. An event only says *where* something may have changed; the file
+//! system is asked afterwards what is there now ([`super::refresh`]), so neither the order of events nor duplicates can
+//! make the index wrong.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,42 @@ use rustix::fs::inotify::ReadFlags;
 use super::directories::{Directories, Id, ROOT};
 use super::watcher::Event;
 
-/// Places to look at again beyond which one walk through everything is cheaper than looking at each.
+/// With more dirty entries than this, one full scan is cheaper than checking each.
 const MANY: usize = 200_000;
 
-/// Reports about what a file is, not about what it is called.
+/// Events about a file's contents or metadata, not about its name.
 const CHANGED: ReadFlags = ReadFlags::MODIFY
     .union(ReadFlags::CLOSE_WRITE)
     .union(ReadFlags::ATTRIB);
 
-/// What has to be looked at again.
+/// What to check again.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct DirtySet {
-    /// Entries of directories, and whether the file was changed rather than only its name.
+    /// Entries of directories, and whether the file itself changed rather than only its name.
     pub(crate) entries: BTreeMap<(Id, Box<[u8]>), bool>,
-    /// Everything.
+    /// Scan the whole tree, and why.
     pub(crate) rescan: Option<ScanCause>,
-    /// Whether the root is still where it was.
+    /// Check whether the root is still at its path.
     pub(crate) root: bool,
 }
 
-/// Why everything has to be looked at again.
+/// Why the whole tree is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ScanCause {
-    /// The system had more reports than it keeps.
+    /// The kernel's event queue overflowed.
     Overflow,
-    /// More has changed than is worth looking at one by one.
+    /// Too many changes to check one by one.
     TooMany,
     /// The root itself has changed.
     Root,
-    /// It is time to.
+    /// The rescan interval is over.
     Due,
-    /// It is the first time.
+    /// The server started, or an attempt is repeated.
     Start,
 }
 
 impl ScanCause {
-    /// Its word in logs and metrics.
+    /// The label in logs and metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Overflow => "overflow",
@@ -57,14 +57,14 @@ impl ScanCause {
         }
     }
 
-    /// Whether the index is wrong until everything has been looked at again.
+    /// Whether the index cannot be used until the scan is done.
     pub(crate) fn invalidates_index(self) -> bool {
         self != Self::Due
     }
 }
 
 impl DirtySet {
-    /// Takes note of a report.
+    /// Records an event.
     pub(crate) fn record(&mut self, directories: &mut Directories, event: &Event) {
         let what = event.what;
         if what.contains(ReadFlags::QUEUE_OVERFLOW) {
@@ -77,12 +77,12 @@ impl DirtySet {
         } else {
             directories.of_watch(event.watch)
         };
-        // Not ours any more: moved out, or deleted.
+        // Not in the index any more: moved out, or deleted.
         let Some(id) = id else {
             return;
         };
         match &event.name {
-            // Hidden names are not in the index, but a file may have another name that is.
+            // Hidden names are not in the index, but a file may have another name (hard link) that is.
             Some(name) if name.starts_with(b".") && what.contains(ReadFlags::ISDIR) => {}
             Some(name) => {
                 let changed = what.intersects(CHANGED);
@@ -95,7 +95,7 @@ impl DirtySet {
         }
     }
 
-    /// Takes note of a report about a directory rather than an entry of it.
+    /// Records an event about a directory itself rather than an entry of it.
     fn record_directory(
         &mut self,
         directories: &Directories,

@@ -1,13 +1,14 @@
-//! The files of the tree in memory, kept current.
+//! The index: all files of the tree in memory, kept current by inotify.
 //!
-//! The tree is surveyed once, on all cores ([`scan`]), into segments of packed columns ([`segment`], [`snapshot`]). The
-//! system reports what changes ([`watcher`]); a report says where to look again ([`dirty_set`]), and what is found there
-//! makes the next snapshot ([`refresh`]). Queries read a snapshot without a lock ([`select`]).
+//! The tree is scanned once, on all cores ([`scan`]), into segments of packed columns ([`segment`], [`snapshot`]).
+//! inotify reports changes ([`watcher`]); an event marks entries to check again ([`dirty_set`]), and what is found
+//! there becomes the next snapshot ([`refresh`]). Queries read a snapshot without a lock ([`select`]).
 //!
-//! Owns: when the index may be asked. Until the first survey is done, after lost reports, and where the tree cannot be
-//! watched there is no snapshot to ask, and whoever asks walks the tree instead ([`crate::query::search`]). An answer from the
-//! index knows every change that was reported before the question, or, when very much changes, lags by at most
-//! [`MAX_LAG`].
+//! This module decides when the index may answer. Until the first scan is done, after lost events, and if the tree
+//! cannot be watched, requests walk the tree instead ([`crate::query::search`]). An answer from the index includes
+//! every change reported before the request, or lags by at most [`MAX_LAG`] under a heavy load of changes.
+//!
+//! Belongs here: everything about the copy of the tree in memory. Does not belong here: what a query means (`query`).
 
 mod directories;
 mod dirty_set;
@@ -35,17 +36,17 @@ use self::updater::Updater;
 use self::watcher::{Inotify, WatchError, Watcher};
 use crate::tree::root::Root;
 
-/// How far an answer may be behind the tree, when changes come faster than they can be taken in. Beyond it the tree is
-/// walked.
+/// How far an answer may lag behind the tree when changes arrive faster than they can be applied. Beyond it, requests
+/// walk the tree.
 pub(crate) const MAX_LAG: Duration = Duration::from_secs(1);
 
-/// How long a question waits for reported changes to be taken in.
+/// How long a request waits until reported changes are applied.
 const SYNC_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Questions that wait for the keeper.
+/// Capacity of the queue of requests that wait for the updater.
 const SYNC_QUEUE: usize = 64;
 
-/// The index of a tree, for whoever asks.
+/// A handle to the index of a tree.
 #[derive(Debug)]
 pub(crate) struct Index {
     mode: watch::Receiver<Mode>,
@@ -55,7 +56,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Begins to survey the tree, and keeps the index current until `end`.
+    /// Starts to scan the tree, and keeps the index current until `end`.
     pub(crate) fn start(root: Arc<Root>, settings: Settings, end: CancellationToken) -> Self {
         let watcher = if settings.enabled {
             Inotify::new().map(|watcher| Arc::new(watcher) as Arc<dyn Watcher>)
@@ -65,7 +66,7 @@ impl Index {
         Self::with(root, settings, watcher, end)
     }
 
-    /// The same with another source of reports.
+    /// The same with another source of events.
     fn with(
         root: Arc<Root>,
         settings: Settings,
@@ -88,7 +89,7 @@ impl Index {
                 Some(watcher)
             }
             Err(reason) => {
-                tracing::info!(%reason, "no index: the tree is walked for each request");
+                tracing::info!(%reason, "no index: walking the tree for each request");
                 modes.send_replace(Mode::Walking);
                 None
             }
@@ -110,7 +111,7 @@ impl Index {
         &self.gauges
     }
 
-    /// All files, with every change that has been reported by now, or nearly so; nothing where the tree has to be walked.
+    /// A current snapshot, with all changes reported so far, or nearly all; nothing if the tree must be walked.
     pub(crate) async fn current(&self) -> Option<Current> {
         let before = self.snapshot()?;
         if !self.has_changes() {
@@ -141,8 +142,8 @@ impl Index {
         }
     }
 
-    /// Whether something was reported that the snapshot does not know. A report is first unread and then, before it is
-    /// read, the keeper is busy, until it is in the snapshot: so it is seen here if it is asked in this order.
+    /// Whether there are events that the snapshot does not include. An event is first unread; before the updater reads
+    /// it, it sets `busy` until the event is in the snapshot. So checking in this order misses none.
     fn has_changes(&self) -> bool {
         self.watcher
             .as_ref()

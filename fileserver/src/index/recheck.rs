@@ -1,4 +1,4 @@
-//! Files of a snapshot, looked at again on disk: an archive plan needs sizes and rights as they are now.
+//! Reads the current metadata of indexed files from disk: an archive plan needs sizes and permissions as they are now.
 
 use std::ffi::CString;
 use std::io;
@@ -18,14 +18,14 @@ use crate::tree::path_order;
 use crate::tree::root::Root;
 use crate::tree::walk::WalkError;
 
-/// Files to look at again for which another thread is worth while.
+/// Number of files that justifies another thread.
 const PER_THREAD: usize = 1_000;
 
-/// The first `limit` files of a snapshot that are meant, as they are now: those that are still there and still meant, and whether each
-/// may be read. Blocks the thread.
+/// The first `limit` matching files of a snapshot, with their current metadata: those that still exist and still match,
+/// and whether each may be read. Blocks the thread.
 ///
 /// # Errors
-/// [`WalkError`] where nothing can be opened, or the search was cancelled.
+/// [`WalkError`] if the process has run out of descriptors or memory, or the search was cancelled.
 pub(crate) fn recheck(
     root: &Root,
     matcher: &Matcher,
@@ -56,7 +56,7 @@ pub(crate) fn recheck(
         let mut files = recheck_all(first)?;
         for other in others {
             let found = other.join();
-            files.extend(found.map_err(|_| WalkError::Io(io::Error::other("a thread failed")))??);
+            files.extend(found.map_err(|_| WalkError::Io(io::Error::other("a thread panicked")))??);
         }
         Ok::<_, WalkError>(files)
     })?;
@@ -75,7 +75,7 @@ fn recheck_part(
 ) -> Result<Vec<FoundFile>, WalkError> {
     let mut files = Vec::with_capacity(places.len());
     let mut reader = FileReader::new(snapshot);
-    // Files of one directory come in a row.
+    // Files of one directory are consecutive.
     let mut open: Option<(Vec<u8>, Option<OwnedFd>)> = None;
     for place in places {
         if cancel.is_cancelled() {
@@ -93,7 +93,7 @@ fn recheck_part(
             };
             open = Some((directory.to_vec(), fd));
         }
-        // The index holds names that the kernel told, and these have no zero byte.
+        // Names in the index come from the kernel and contain no zero byte.
         let (Some((_, Some(fd))), Ok(name)) = (&open, CString::new(name)) else {
             continue;
         };

@@ -1,7 +1,7 @@
-//! Looking again at what is in doubt.
+//! Checks dirty entries on disk and updates the index.
 //!
-//! Owns: the tree as the index knows it, and making it right where reports say that it may not be. It asks the file
-//! system what is there *now*, so a place may be looked at once too often but never once too few.
+//! Owns: the indexed tree, and correcting it where events say that it may be wrong. It asks the file system what is
+//! there *now*, so an entry may be checked too often but never too rarely.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::CString;
@@ -19,13 +19,13 @@ use super::snapshot::{Edits, Snapshot};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order::{self, Path};
 
-/// Changes that are collected before a new snapshot is made of them.
+/// Changes to collect before making a new snapshot.
 const EDITS: usize = 50_000;
 
-/// Files with several names that are looked at again because one of them may have changed.
+/// The most files with several hard links that are checked because one of them may have changed.
 const MAX_LINK_CHECKS: usize = 10_000;
 
-/// The tree as the index knows it.
+/// The indexed tree: directories and files.
 #[derive(Debug)]
 pub(crate) struct IndexedTree {
     pub(crate) directories: Directories,
@@ -33,7 +33,7 @@ pub(crate) struct IndexedTree {
 }
 
 impl IndexedTree {
-    /// An empty one.
+    /// An empty tree.
     pub(crate) fn new() -> Self {
         Self {
             directories: Directories::new(),
@@ -41,10 +41,10 @@ impl IndexedTree {
         }
     }
 
-    /// Reads everything anew, on that many threads. Watches of directories that are no longer there end.
+    /// Scans the whole tree on `threads` threads. Ends the watches of directories that are gone.
     ///
     /// # Errors
-    /// [`ScanError`]; the tree is then what it was before.
+    /// [`ScanError`]; the indexed tree is then unchanged.
     pub(crate) fn rebuild(
         &mut self,
         scanner: &Scanner<'_>,
@@ -71,7 +71,7 @@ impl IndexedTree {
         Ok(())
     }
 
-    /// Forgets everything, and ends all watches.
+    /// Drops everything and ends all watches.
     pub(crate) fn clear(&mut self, scanner: &Scanner<'_>) {
         for watch in self.directories.remove(ROOT) {
             scanner.watcher.unwatch(watch);
@@ -79,10 +79,10 @@ impl IndexedTree {
         *self = Self::new();
     }
 
-    /// Looks again at the entries that are in doubt.
+    /// Checks the dirty entries.
     ///
     /// # Errors
-    /// [`ScanError`]; the tree is then no longer to be trusted.
+    /// [`ScanError`]; the indexed tree can then no longer be trusted.
     pub(crate) fn refresh(
         &mut self,
         scanner: &Scanner<'_>,
@@ -109,10 +109,10 @@ impl IndexedTree {
     }
 }
 
-/// An entry of a directory that is looked at again.
+/// An entry to check.
 struct DirtyEntry {
     name: Box<[u8]>,
-    /// Whether the file was changed rather than only its name.
+    /// Whether the file itself changed rather than only its name.
     changed: bool,
 }
 
@@ -120,16 +120,16 @@ struct Refresh<'a> {
     scanner: &'a Scanner<'a>,
     tree: &'a mut IndexedTree,
     edits: Edits,
-    /// Files that have changed and have other names.
+    /// Changed files with several hard links.
     linked: HashSet<u64>,
-    /// A file was changed through a name that is gone: it may live on under other names, and nobody knows which.
+    /// A file changed through a name that is now gone: it may still have other, unknown names.
     unknown: bool,
 }
 
 impl Refresh<'_> {
-    /// Looks at entries of one directory.
+    /// Checks entries of one directory.
     fn directory(&mut self, id: Id, dirty: Vec<DirtyEntry>) -> Result<(), ScanError> {
-        // What has been taken out since is in doubt through the directory that it was in.
+        // A directory removed since is covered by the dirty entry of its parent.
         let Some(path) = self.tree.directories.path(id) else {
             self.unknown |= dirty.iter().any(|doubt| doubt.changed);
             return Ok(());
@@ -137,7 +137,7 @@ impl Refresh<'_> {
         let fd = self.open(id, &path)?;
         for DirtyEntry { name, changed } in dirty {
             let path_of_entry = path_order::join(&path, &name);
-            // A survey on the way may have taken the directory out.
+            // A scan in this loop may have removed the directory.
             let is_there = self.tree.directories.path(id).as_ref() == Some(&path);
             let found = match &fd {
                 Some(fd) if is_there => self.entry(id, &path_of_entry, fd, &name)?,
@@ -153,7 +153,7 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// The directory of the table, if it is still there and what is at its path.
+    /// Opens a directory of the table, if it is still the one at its path.
     fn open(&self, id: Id, path: &[u8]) -> Result<Option<OwnedFd>, ScanError> {
         let fd = match self.scanner.root.directory(path) {
             Ok(fd) => fd,
@@ -162,13 +162,13 @@ impl Refresh<'_> {
             }
             Err(_) => return Ok(None),
         };
-        // Where another directory has the path, the one above it is in doubt, too.
+        // If another directory has the path, its parent has a dirty entry, too.
         let (identity, searchable) = identify(fd.as_fd())?;
         let is_it = id == ROOT || self.tree.directories.is_current(id, identity, searchable);
         Ok(is_it.then_some(fd))
     }
 
-    /// Looks at one entry. Whether there is a file.
+    /// Checks one entry. Returns whether it is a file.
     fn entry(&mut self, id: Id, path: &[u8], fd: &OwnedFd, name: &[u8]) -> Result<bool, ScanError> {
         let Ok(c_name) = CString::new(name) else {
             return Ok(false);
@@ -192,7 +192,7 @@ impl Refresh<'_> {
         Ok(file.is_some())
     }
 
-    /// There is a directory of that name: reads it, unless it is one that is known and watched.
+    /// Handles an entry that is a directory: scans it, unless it is known and watched.
     fn subdirectory(
         &mut self,
         parent: Id,
@@ -220,7 +220,7 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// A directory is no longer there.
+    /// Removes a directory that is gone.
     fn remove_directory(&mut self, id: Id, path: &[u8]) {
         for watch in self.tree.directories.remove(id) {
             self.scanner.watcher.unwatch(watch);
@@ -229,7 +229,7 @@ impl Refresh<'_> {
     }
 
     fn replace(&mut self, directory: &[u8], segments: Vec<Arc<super::segment::Segment>>) {
-        // What was found below it earlier is older than what is there now.
+        // Pending changes below it are older than the new scan.
         let first = Path(path_order::join(directory, b""));
         let older: Vec<Path> = self
             .edits
@@ -260,8 +260,8 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// A report names one name of a file; its other names have changed with it. Where the name is in a hidden directory, or
-    /// outside of the root, nothing is reported: then the next survey finds what has changed.
+    /// An event names one hard link of a file, but the others changed with it. Changes through a link in a hidden
+    /// directory or outside the root are not reported at all: the next full scan finds them.
     fn refresh_hard_links(&mut self) -> Result<(), ScanError> {
         let snapshot = Arc::clone(&self.tree.snapshot);
         let mut path = Vec::new();
@@ -283,7 +283,7 @@ impl Refresh<'_> {
                 let Ok(name) = CString::new(name) else {
                     continue;
                 };
-                // What is gone is reported on its own.
+                // A removed name has its own event.
                 if let Ok(file) = Metadata::of(fd.as_fd(), &name)
                     && file.kind == FileType::RegularFile
                 {

@@ -1,7 +1,7 @@
-//! Reading a part of the tree into segments, watched from before it is read.
+//! Scans a part of the tree into segments.
 //!
-//! Owns: the walk of the index, on as many threads as it is given. Every directory is watched first and listed then, so
-//! whatever changes afterwards is reported. Does not own: what becomes of reports ([`super::dirty_set`]).
+//! Owns: the parallel walk for the index. Every directory is watched before it is listed, so later changes are
+//! reported. Does not own: handling the events ([`super::dirty_set`]).
 
 use std::collections::HashMap;
 use std::io;
@@ -21,31 +21,31 @@ use crate::tree::path_order::join;
 use crate::tree::root::Root;
 use crate::tree::walk::list;
 
-/// Bytes of directory entries that are read at once.
+/// Buffer size for reading directory entries, in bytes.
 const LISTING: usize = 32 * 1024;
 
-/// Why a survey has no result.
+/// Why a scan failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScanError {
-    /// Nobody waits for it any more.
-    #[error("it was cancelled")]
+    /// The server is stopping.
+    #[error("the scan was cancelled")]
     Cancelled,
-    /// What it reads cannot be watched.
+    /// A directory cannot be watched.
     #[error(transparent)]
     WatchError(#[from] WatchError),
-    /// The root cannot be read, or the process has no descriptor or memory left.
+    /// The root cannot be read, or the process has run out of descriptors or memory.
     #[error("the tree cannot be read: {0}")]
     Io(io::Error),
 }
 
-/// How far a survey is.
+/// Progress of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) files: AtomicU64,
     pub(crate) directories: AtomicU64,
 }
 
-/// What every survey of an index needs.
+/// What a scan needs.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {
     pub(crate) root: &'a Root,
@@ -55,20 +55,20 @@ pub(crate) struct Scanner<'a> {
     pub(crate) progress: &'a Progress,
 }
 
-/// A directory that has to be read.
+/// A directory to read.
 #[derive(Debug)]
 struct Job {
     id: Id,
     path: Vec<u8>,
-    /// Of the directory that it is in.
+    /// The device of its parent directory.
     device: Option<u64>,
 }
 
-/// What was read of a directory, sorted by name.
+/// The contents of a directory, sorted by name.
 #[derive(Debug, Default)]
 struct Listing {
     names: Vec<u8>,
-    /// Where each name ends in `names`, and what has it.
+    /// The end of each name in `names`, and the entry.
     entries: Vec<(usize, Content)>,
 }
 
@@ -78,11 +78,11 @@ enum Content {
     Directory(Id),
 }
 
-/// What the threads of a survey share.
+/// What the threads of a scan share.
 #[derive(Debug)]
 struct Shared {
     work: Mutex<Work>,
-    /// There is work, or there will be none.
+    /// Signals new jobs, or the end of the scan.
     wake: Condvar,
     directories: Mutex<Directories>,
     listings: Mutex<HashMap<Id, Listing>>,
@@ -91,22 +91,21 @@ struct Shared {
 #[derive(Debug)]
 struct Work {
     jobs: Vec<Job>,
-    /// Threads that may still find more.
+    /// Threads with a job, which may find more.
     busy: usize,
     error: Option<ScanError>,
 }
 
-/// What a thread left behind when it panicked is still a whole value: each lock is held for one change.
+/// A panic does not leave a half-made change: each lock is held for one change only.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Scanner<'_> {
-    /// Reads a directory of the table with all below it. What was in the table below it stays there, so it must have been
-    /// taken out before.
+    /// Scans a directory and everything below it. Remove earlier entries below it from the table first.
     ///
     /// # Errors
-    /// [`ScanError`]; the table then holds a part of the directories.
+    /// [`ScanError`]; the table is then incomplete.
     pub(crate) fn scan(
         &self,
         directories: &mut Directories,
@@ -153,7 +152,7 @@ impl Scanner<'_> {
         Ok(in_order(start, path, listings))
     }
 
-    /// Does jobs until there are none and nobody finds more.
+    /// Does jobs until none are left and no thread can find more.
     fn work(&self, shared: &Shared) {
         let mut listing = Vec::with_capacity(LISTING);
         while let Some(job) = take(shared) {
@@ -170,7 +169,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads one directory; the directories in it are the next jobs.
+    /// Reads one directory; its subdirectories become jobs.
     fn directory(
         &self,
         shared: &Shared,
@@ -218,7 +217,7 @@ impl Scanner<'_> {
                 });
                 Content::Directory(id)
             } else {
-                // What cannot be asked about has vanished, or is not for us.
+                // Without metadata the entry has vanished, or may not be read.
                 match Metadata::of(fd.as_fd(), &entry.name) {
                     Ok(file) if file.kind == FileType::RegularFile => Content::File((&file).into()),
                     _ => continue,
@@ -233,17 +232,17 @@ impl Scanner<'_> {
             .files
             .fetch_add(files as u64, Ordering::Relaxed);
         lock(&shared.listings).insert(job.id, listing);
-        // The first by name is done first: the jobs are a stack.
+        // The jobs are a stack, so the first name goes last.
         more.reverse();
         Ok(more)
     }
 
-    /// Judges why a directory cannot be read, as the walk on demand does.
+    /// Classifies the error of a directory that cannot be read, as a walk does.
     fn skipped(&self, shared: &Shared, id: Id, error: Errno) -> Result<(), ScanError> {
         match error {
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => Err(ScanError::Io(error.into())),
             error if id == ROOT => Err(ScanError::Io(error.into())),
-            // Gone, or something else has its place by now.
+            // Vanished, or replaced by something else.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Ok(()),
             _ => {
                 lock(&shared.directories).set_readable(id, false);
@@ -253,7 +252,7 @@ impl Scanner<'_> {
     }
 }
 
-/// Which directory that is, and whether its entries can be asked about.
+/// The identity of a directory, and whether its entries can be looked up.
 pub(crate) fn identify(directory: BorrowedFd<'_>) -> Result<(Identity, bool), ScanError> {
     let stat = fstat(directory).map_err(|error| ScanError::Io(error.into()))?;
     let identity = Identity {
@@ -267,7 +266,7 @@ pub(crate) fn identify(directory: BorrowedFd<'_>) -> Result<(Identity, bool), Sc
     ))
 }
 
-/// The next job; nothing when the survey is over.
+/// The next job; `None` when the scan is finished.
 fn take(shared: &Shared) -> Option<Job> {
     let mut work = lock(&shared.work);
     loop {
@@ -288,14 +287,14 @@ fn take(shared: &Shared) -> Option<Job> {
     }
 }
 
-/// A directory on the way from the start to where the order of paths is.
+/// One directory between the start and the current position.
 struct Level {
     listing: Listing,
     next: usize,
     path_length: usize,
 }
 
-/// All files in the order of their paths. Listings are given up on the way, so that memory holds them once.
+/// All files in path order. Listings are freed on the way, so memory never holds them twice.
 fn in_order(start: Id, mut path: Vec<u8>, mut listings: HashMap<Id, Listing>) -> Vec<Arc<Segment>> {
     let mut builder = SegmentBuilder::default();
     let mut levels = Vec::new();
@@ -328,7 +327,7 @@ fn in_order(start: Id, mut path: Vec<u8>, mut listings: HashMap<Id, Listing>) ->
                     path.push(b'/');
                 }
                 path.extend_from_slice(name);
-                // Not there where it could not be read.
+                // A directory that could not be read has none.
                 if let Some(listing) = listings.remove(&id) {
                     levels.push(level(listing, path.len()));
                 }

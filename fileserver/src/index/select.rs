@@ -1,7 +1,7 @@
-//! Which files of a snapshot a query means.
+//! Selects the files of a snapshot that match a query.
 //!
-//! Owns: the scan. Each segment is judged as a whole first, then column by column, names last: on a million files a
-//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::query::matcher`]).
+//! Each segment is first tested as a whole, then column by column, names last: on a million files a condition costs a
+//! pass over one column. Does not own: the meaning of the conditions ([`crate::query::matcher`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,7 +17,7 @@ use crate::query::matcher::{Bounds, Matcher, Names};
 use crate::query::search::{Found, FoundFile};
 use crate::tree::metadata::Timestamp;
 
-/// Shows the files that are meant, in the order of paths, behind the path `after`.
+/// Calls `show` with the matching files after the path `after`, in path order.
 pub(crate) fn select(
     snapshot: &Snapshot,
     matcher: &Matcher,
@@ -73,11 +73,11 @@ pub(crate) fn select(
     }
 }
 
-/// Judges segments.
+/// Tests segments and their files.
 struct Filter<'a> {
     matcher: &'a Matcher,
     finder: Option<Finder<'a>>,
-    /// For each file of the range whether it is still in the running.
+    /// For each file of the range, whether it still matches.
     selected: Vec<bool>,
 }
 
@@ -109,7 +109,7 @@ impl Filter<'_> {
                 self.matcher.size.from.unwrap_or(0),
                 self.matcher.size.before,
             );
-            // Both ends included, so that the loop has no branch.
+            // An inclusive range keeps the loop free of branches.
             let most = before.map_or(u64::MAX, |end| end.saturating_sub(1));
             let is_empty = before == Some(0);
             for (selected, size) in self
@@ -142,7 +142,7 @@ impl Filter<'_> {
         for (selected, seconds) in self.selected.iter_mut().zip(&column[files.clone()]) {
             *selected &= (from <= *seconds) & (*seconds <= before);
         }
-        // The seconds at either end hang on the nanoseconds.
+        // For the seconds at either bound, the nanoseconds decide.
         for (at, selected) in self
             .selected
             .iter_mut()
@@ -183,7 +183,7 @@ impl Filter<'_> {
         }
     }
 
-    /// Judges the names that are still in the running, one by one.
+    /// Checks the names of files that still match, one by one.
     fn check_names(&mut self, segment: &Segment, first: usize) {
         for (at, selected) in self
             .selected
@@ -195,7 +195,7 @@ impl Filter<'_> {
         }
     }
 
-    /// Looks for the text in all names at once. What it finds across the border of two names does not count.
+    /// Searches all names at once for the text. A hit that spans two names does not count.
     fn names_with_text(&mut self, segment: &Segment, files: Range<usize>) {
         let Some(finder) = &self.finder else {
             return;
@@ -221,7 +221,7 @@ fn begin(segment: &Segment, file: usize) -> u32 {
         .map_or(0, |before| segment.name_ends()[before])
 }
 
-/// The first `limit` of the files that are meant, in that order.
+/// The first `limit` matching files in this order.
 pub(crate) fn sorted(
     snapshot: &Snapshot,
     matcher: &Matcher,
@@ -300,7 +300,7 @@ impl TopK<'_> {
     }
 }
 
-/// At most `limit` files of a snapshot, by path.
+/// At most `limit` matching files of a snapshot after a path, sorted by path.
 pub(crate) fn from_index(
     current: &Current,
     matcher: &Matcher,
@@ -325,7 +325,7 @@ pub(crate) fn from_index(
     }
 }
 
-/// Tells found files with all that is known of them.
+/// Reads files with their metadata from a snapshot.
 pub(crate) struct FileReader<'a> {
     snapshot: &'a Snapshot,
     cursor: Option<(u32, Cursor<'a>)>,
@@ -339,7 +339,7 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// The file there. It is quick where positions come in order.
+    /// The file at a position. Fast if positions are ascending.
     pub(crate) fn read(&mut self, at: Position) -> FoundFile {
         let segment: &'a Segment = &self.snapshot.segments()[at.segment as usize];
         let cursor = match self.cursor.take() {

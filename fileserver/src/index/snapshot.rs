@@ -1,7 +1,7 @@
-//! All files of the tree at one moment.
+//! An immutable snapshot of all files of the tree.
 //!
-//! Owns: the row of segments, and how a changed one is made out of it. A snapshot never changes, so a query reads it
-//! without a lock for as long as it likes; a new one shares all segments that did not change.
+//! Owns: the list of segments, and building a changed snapshot from it. A snapshot never changes, so a query reads it
+//! without a lock for as long as it needs; a new one shares all unchanged segments.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,23 +10,23 @@ use std::sync::Arc;
 use super::segment::{Cursor, Segment, SegmentBuilder, Stored};
 use crate::tree::path_order::{self, Path};
 
-/// A segment with fewer files is joined with the one behind it, when it is made again.
+/// A rebuilt segment with fewer files is merged with the next one.
 const FEW: usize = 256;
 
-/// Files in a replacement that is copied into the segments around it, so that many small ones leave no small segments.
+/// Replacements with fewer files are merged into the segments around them, so that no small segments remain.
 const SMALL_REPLACEMENT: usize = 4096;
 
-/// Changes of single files: what is kept of each from now on, or that it is gone.
+/// Changes of single files: the new record of each, or `None` if it is gone.
 pub(crate) type Edits = BTreeMap<Path, Option<Stored>>;
 
-/// The files, in the order of their paths.
+/// The files, in path order.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     segments: Vec<Arc<Segment>>,
     files: u64,
 }
 
-/// A file in a snapshot. Positions are in the order of paths.
+/// The position of a file in a snapshot. Positions are in path order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     pub(crate) segment: u32,
@@ -49,7 +49,7 @@ impl Snapshot {
         Self { segments, files }
     }
 
-    /// How many files.
+    /// Number of files.
     pub(crate) fn files(&self) -> u64 {
         self.files
     }
@@ -58,7 +58,7 @@ impl Snapshot {
         &self.segments
     }
 
-    /// Bytes of memory: without names, and of names.
+    /// Bytes of memory: (without names, names).
     pub(crate) fn memory(&self) -> (usize, usize) {
         let sum = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
         let segments = self.segments.iter().map(|segment| segment.memory());
@@ -69,12 +69,12 @@ impl Snapshot {
         )
     }
 
-    /// The first file whose path is behind `path`.
+    /// The first file whose path comes after `path`.
     pub(crate) fn behind(&self, path: &[u8]) -> Position {
         self.partition(|at| path_order::compare(at, path).is_le())
     }
 
-    /// The first file below a directory, and the first behind them.
+    /// The range of files below a directory.
     pub(crate) fn below(&self, directory: &[u8]) -> Range<Position> {
         if directory.is_empty() {
             return self.partition(|_| false)..self.partition(|_| true);
@@ -85,7 +85,7 @@ impl Snapshot {
         begin..self.partition(|at| path_order::is_before_or_below(at, directory))
     }
 
-    /// The first file for whose path `holds` no longer does, as it does for all before.
+    /// The first file whose path does not satisfy `holds`; all earlier ones do.
     fn partition(&self, holds: impl Fn(&[u8]) -> bool) -> Position {
         let behind = self
             .segments
@@ -99,7 +99,7 @@ impl Snapshot {
         }
     }
 
-    /// What is kept of the file with that path.
+    /// The record of the file with that path.
     #[cfg(test)]
     pub(crate) fn get(&self, path: &[u8]) -> Option<Stored> {
         let at = self.partition(|at| path_order::compare(at, path).is_lt());
@@ -109,7 +109,7 @@ impl Snapshot {
         (found == path).then(|| segment.stored(at.file as usize))
     }
 
-    /// Shows every file: its path and what is kept of it.
+    /// Calls `show` with every path and record.
     #[cfg(test)]
     pub(crate) fn each(&self, mut show: impl FnMut(&[u8], Stored)) {
         let mut path = Vec::new();
@@ -122,7 +122,7 @@ impl Snapshot {
         }
     }
 
-    /// The same with some files changed.
+    /// A copy with some files changed.
     pub(crate) fn edited(&self, edits: &Edits) -> Self {
         let mut builder = SegmentBuilder::default();
         let mut edits = edits.iter().peekable();
@@ -145,14 +145,14 @@ impl Snapshot {
         Self::new(builder.finish())
     }
 
-    /// The same with other files below a directory: those of `files`, all of which lie below it.
+    /// A copy with the files below a directory replaced by `files`, all of which are below it.
     pub(crate) fn replaced(&self, directory: &[u8], files: Vec<Arc<Segment>>) -> Self {
         let Range { start, end } = self.below(directory);
         if start == end && files.is_empty() {
             return Self::new(self.segments.clone());
         }
         let keep = |path: &[u8]| !path_order::is_below(path, directory);
-        // What comes behind everything joins the last segment.
+        // Files after all others join the last segment.
         let first = (start.segment as usize).min(self.segments.len().saturating_sub(1));
         let last = end.segment as usize;
         let small = files.iter().map(|segment| segment.len()).sum::<usize>() < SMALL_REPLACEMENT;
@@ -188,7 +188,7 @@ impl Snapshot {
 
 type Pending<'a> = std::iter::Peekable<std::collections::btree_map::Iter<'a, Path, Option<Stored>>>;
 
-/// Adds the files of a segment with the edits that belong among them.
+/// Adds the files of a segment, merged with the edits in its range.
 fn merge(
     builder: &mut SegmentBuilder,
     segment: &Segment,

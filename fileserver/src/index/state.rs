@@ -11,23 +11,23 @@ use super::dirty_set::ScanCause;
 use super::scan::Progress;
 use super::snapshot::Snapshot;
 
-/// What an index is told by the settings.
+/// The settings of the index.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
-    /// Whether there is one.
+    /// Whether to keep an index.
     pub(crate) enabled: bool,
-    /// How often reports are looked for, and taken in.
+    /// How often events are read and applied.
     pub(crate) batch: Duration,
-    /// How often everything is read anew, in case a report was lost.
+    /// How often the whole tree is scanned again, in case an event was lost.
     pub(crate) rescan_interval: Duration,
-    /// Directories that are watched at most.
+    /// The most directories to watch.
     pub(crate) max_watches: usize,
 }
 
 /// Where answers come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Mode {
-    /// The tree is being surveyed; until then it is walked.
+    /// The first scan, or one after lost events, is running; requests walk the tree.
     Scanning,
     /// The index.
     Index {
@@ -35,15 +35,15 @@ pub(crate) enum Mode {
         /// Directories that could not be read.
         unreadable: u64,
     },
-    /// The tree cannot be watched, or not be read: it is walked.
+    /// The tree cannot be watched or scanned; requests walk it.
     Walking,
 }
 
 impl Mode {
-    /// Every word of [`Self::label`].
+    /// Every value of [`Self::label`].
     pub(crate) const LABELS: [&str; 3] = ["surveying", "index", "walking"];
 
-    /// Its word in logs and metrics.
+    /// The label in logs and metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Scanning => Self::LABELS[0],
@@ -67,15 +67,15 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What the keeper counts.
+/// Counters and gauges of the index.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) progress: Progress,
-    /// Reports of the system.
+    /// Events read.
     pub(crate) events: AtomicU64,
-    /// Snapshots made of reports.
+    /// Batches of events applied.
     pub(crate) batches: AtomicU64,
-    /// Surveys of the whole tree, by [`ScanCause`].
+    /// Scans of the whole tree, by [`ScanCause`].
     scans: [AtomicU64; 5],
     pub(crate) directories: AtomicU64,
     pub(crate) watches: AtomicU64,
@@ -83,16 +83,16 @@ pub(crate) struct Gauges {
     pub(crate) memory: AtomicU64,
     /// Bytes of names and paths in memory.
     pub(crate) memory_names: AtomicU64,
-    /// Whether something else has the path of the root.
+    /// Whether the path of the root now leads to another directory, or none.
     pub(crate) root_replaced: AtomicBool,
-    /// There are reports that have been read and not been taken in.
+    /// Events have been read but not applied.
     pub(super) busy: AtomicBool,
-    /// Since when.
+    /// When the oldest of them was noticed.
     oldest: Mutex<Option<Instant>>,
 }
 
 impl Gauges {
-    /// Causes of surveys.
+    /// All causes of a scan.
     pub(crate) const CAUSES: [ScanCause; 5] = [
         ScanCause::Start,
         ScanCause::Due,
@@ -101,7 +101,7 @@ impl Gauges {
         ScanCause::Root,
     ];
 
-    /// Surveys of the whole tree for that cause.
+    /// Scans of the whole tree for that cause.
     pub(crate) fn scans(&self, cause: ScanCause) -> u64 {
         self.scan_count(cause)
             .map_or(0, |count| count.load(Ordering::Relaxed))
@@ -112,27 +112,27 @@ impl Gauges {
         self.scans.get(at)
     }
 
-    /// How old the oldest change is that was reported and not taken in.
+    /// The age of the oldest reported change that is not in the index.
     pub(crate) fn lag(&self) -> Duration {
         let oldest = *self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
         oldest.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Something has been reported that the published snapshot does not know.
+    /// Notes that there are events the published snapshot does not include.
     pub(super) fn mark_behind(&self) {
         let mut oldest = self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
         oldest.get_or_insert_with(Instant::now);
         self.busy.store(true, Ordering::SeqCst);
     }
 
-    /// All that has been read is in the published snapshot.
+    /// Notes that the published snapshot includes all events read.
     pub(super) fn mark_current(&self) {
         *self.oldest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.busy.store(false, Ordering::SeqCst);
     }
 }
 
-/// A snapshot that may be asked.
+/// A snapshot that is current enough to answer a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Current {
     pub(crate) snapshot: Arc<Snapshot>,

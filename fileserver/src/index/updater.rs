@@ -1,7 +1,7 @@
-//! The task that keeps an index current.
+//! The task that keeps the index current.
 //!
-//! Owns: the order of things: survey, then collect reports for a moment, take them in, publish; a survey of everything
-//! when reports were lost or it is time to. The work itself blocks and is done on threads for that.
+//! Owns: the sequence: scan the tree, then collect events in batches, apply them, publish; a full scan again when
+//! events were lost or the rescan interval is over. The work itself blocks, so it runs on blocking threads.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -22,26 +22,26 @@ use super::state::{Gauges, Mode, Settings};
 use super::watcher::Watcher;
 use crate::tree::root::Root;
 
-/// How often the log says how far a survey is.
+/// How often the progress of a scan is logged.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether the root is still where it was.
+/// How often to check that the root is still at its path.
 const ROOT_EVERY: Duration = Duration::from_secs(5);
 
-/// The shortest pause between a survey for lost reports and the next one.
+/// The shortest pause between two scans caused by lost events.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Where the tree cannot be watched, it is tried again after this time at the latest.
+/// The longest time until the next attempt, if the tree cannot be watched.
 const RETRY: Duration = Duration::from_secs(10 * 60);
 
-/// What the blocking work needs.
+/// What the blocking work shares.
 #[derive(Debug)]
 struct Shared {
     root: Arc<Root>,
     settings: Settings,
     watcher: Arc<dyn Watcher>,
     gauges: Arc<Gauges>,
-    /// Locked by one piece of work at a time.
+    /// One job at a time holds the lock.
     tree: Mutex<IndexedTree>,
     end: CancellationToken,
 }
@@ -55,13 +55,13 @@ pub(super) struct Updater {
     modes: watch::Sender<Mode>,
 }
 
-/// Why the index is no longer followed.
+/// Why following the events ended.
 enum FollowEnd {
-    /// Everything has to be read anew.
+    /// The tree must be scanned again.
     Rescan(ScanCause),
-    /// There can be no index now.
+    /// No index is possible for now.
     Unavailable(ScanError),
-    /// It is over.
+    /// The server is stopping.
     Shutdown,
 }
 
@@ -106,12 +106,12 @@ impl Updater {
             modes,
             dirty: DirtySet::default(),
         };
-        // What blocks sees the token, too; here it ends the waits.
+        // The blocking work checks the token, too; here it ends the waits.
         let _: Option<()> = end.run_until_cancelled(task.run(&mut sync_requests)).await;
     }
 }
 
-/// The task and what it waits for.
+/// The state of the task.
 struct UpdateTask {
     shared: Arc<Shared>,
     modes: watch::Sender<Mode>,
@@ -133,7 +133,7 @@ impl UpdateTask {
                     if cause.invalidates_index() {
                         tracing::warn!(
                             cause = cause.label(),
-                            "the index is out of date: the tree is surveyed again"
+                            "the index is out of date: scanning the tree again"
                         );
                         self.modes.send_replace(Mode::Scanning);
                         sleep(PAUSE).await;
@@ -148,13 +148,13 @@ impl UpdateTask {
         }
     }
 
-    /// Reads everything, and publishes it.
+    /// Scans the tree and publishes the result.
     async fn scan(&mut self, cause: ScanCause) -> Result<(), ScanError> {
         let began = Instant::now();
         let gauges = Arc::clone(&self.shared.gauges);
         gauges.progress.files.store(0, Ordering::Relaxed);
         gauges.progress.directories.store(0, Ordering::Relaxed);
-        // What is reported from here on is read afterwards.
+        // Events from here on are read after the scan.
         self.dirty = DirtySet::default();
         let shared = Arc::clone(&self.shared);
         let mut work = spawn_blocking(move || shared.rebuild());
@@ -168,9 +168,9 @@ impl UpdateTask {
                 _ = ticks.tick() => {
                     let files = gauges.progress.files.load(Ordering::Relaxed);
                     let directories = gauges.progress.directories.load(Ordering::Relaxed);
-                    tracing::info!(files, directories, "surveying the tree");
+                    tracing::info!(files, directories, "scanning the tree");
                 }
-                // Reports wait until the survey is over, so the index lags from now on.
+                // Events wait until the scan is over, so the index lags from now on.
                 _ = looks.tick(), if !reported => {
                     reported = self.shared.watcher.has_events();
                     if reported {
@@ -200,12 +200,12 @@ impl UpdateTask {
         Ok(())
     }
 
-    /// Takes reports in until everything has to be read anew.
+    /// Applies events until the tree must be scanned again.
     async fn follow(&mut self, sync_requests: &mut SyncRequests) -> FollowEnd {
         let due = Instant::now() + self.shared.settings.rescan_interval;
         let mut root_ticks = interval(ROOT_EVERY);
         root_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // Looked for rather than waited for: whoever asks does not wait for it, and changes come in batches.
+        // Polled rather than awaited: requests trigger a read themselves, and changes come in bursts.
         let mut batches = interval(self.shared.settings.batch);
         batches.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -230,13 +230,13 @@ impl UpdateTask {
                 return lost;
             }
             if let Some(request) = waiting {
-                // Whoever asked may have gone.
+                // The request may be gone.
                 let _ = request.send(());
             }
         }
     }
 
-    /// Reads all reports and makes the index right.
+    /// Reads all events and updates the index.
     async fn apply_events(&mut self) -> Result<(), FollowEnd> {
         self.shared.gauges.mark_behind();
         let shared = Arc::clone(&self.shared);
@@ -268,19 +268,19 @@ impl UpdateTask {
         self.modes.send_replace(mode);
     }
 
-    /// There can be no index for now: lets go of everything, and waits for a time to try again.
+    /// Drops the index and waits before the next attempt.
     async fn suspend(&mut self, error: ScanError) {
         let again = self.shared.settings.rescan_interval.min(RETRY);
-        tracing::warn!(reason = %error, again_in = ?again, "no index: the tree is walked for each request");
+        tracing::warn!(reason = %error, again_in = ?again, "no index: walking the tree for each request");
         self.modes.send_replace(Mode::Walking);
         let shared = Arc::clone(&self.shared);
-        // It cannot fail but by a panic, and then the next survey clears up.
+        // It fails only by a panic, and then the next scan cleans up.
         let _ = spawn_blocking(move || shared.clear()).await;
         self.shared.gauges.mark_current();
         sleep(again).await;
     }
 
-    /// Notices where something else has the path of the root.
+    /// Logs and counts when the path of the root leads to another directory.
     async fn check_root(&self) {
         let shared = Arc::clone(&self.shared);
         let replaced = spawn_blocking(move || is_replaced(&shared.root)).await;
@@ -296,9 +296,9 @@ impl UpdateTask {
         match (before, replaced) {
             (false, true) => tracing::warn!(
                 %root,
-                "another directory has the path of the root, or none: what was opened is still served; restart to serve the other"
+                "the path of the root is gone or leads to another directory: still serving the one that was opened; restart to serve the other"
             ),
-            (true, false) => tracing::info!(%root, "the root is back in its place"),
+            (true, false) => tracing::info!(%root, "the root is back at its path"),
             _ => {}
         }
     }
@@ -307,13 +307,13 @@ impl UpdateTask {
 fn is_replaced(root: &Root) -> bool {
     match (root.directory(b"").and_then(fstat), stat(root.path())) {
         (Ok(opened), Ok(there)) => (opened.st_dev, opened.st_ino) != (there.st_dev, there.st_ino),
-        // Deleted; any other error, such as one about descriptors, says nothing of the root.
+        // Deleted. Other errors, such as a lack of descriptors, say nothing about the root.
         (Err(Errno::NOENT), _) | (_, Err(Errno::NOENT | Errno::NOTDIR)) => true,
         _ => false,
     }
 }
 
-/// What blocks the thread.
+/// The work that blocks its thread.
 impl Shared {
     fn scanner(&self) -> Scanner<'_> {
         Scanner {
@@ -334,12 +334,12 @@ impl Shared {
     fn clear(&self) {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         tree.clear(&self.scanner());
-        // Nobody follows what is still reported.
+        // Discard the remaining events.
         let _ = self.watcher.read(&mut Vec::new());
         self.count(&tree);
     }
 
-    /// Reads all reports and looks again where they say. What is beyond that is left in the doubts.
+    /// Reads all events and refreshes the entries they name. Returns what that does not cover.
     fn apply_events(&self, mut dirty: DirtySet) -> (Result<(), ScanError>, DirtySet) {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         let mut events = Vec::new();

@@ -3,10 +3,10 @@
 //! | path | what |
 //! | --- | --- |
 //! | `/healthz` | 200 while the process answers |
-//! | `/readyz` | 200 while requests are answered from the root that was meant, else 503 with the reason |
+//! | `/readyz` | 200 while the server is ready, else 503 with the reason: stopping, or the root was replaced |
 //! | `/metrics` | Prometheus text |
 //!
-//! It only reads. A server without its index is ready: it walks.
+//! It only reads. A server without an index is ready, because it walks the tree.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,14 +25,14 @@ use crate::service::file_service::Service;
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What the admin HTTP can see.
+/// What the handlers share.
 #[derive(Debug)]
 struct Admin {
     service: Arc<Service>,
     began: Instant,
 }
 
-/// Serves for ever.
+/// Serves until the task is dropped.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     let admin = Admin {
         service,
@@ -44,7 +44,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
         .route("/metrics", get(metrics))
         .with_state(Arc::new(admin));
     if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "admin HTTP ended");
+        tracing::error!(%error, "admin HTTP server stopped");
     }
 }
 
@@ -53,7 +53,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     let reason = if service.stop.is_cancelled() {
         "stopping\n"
     } else if service.index.gauges().root_replaced.load(Ordering::Relaxed) {
-        "another directory has the path of the root, or none\n"
+        "the path of the root is gone or leads to another directory\n"
     } else {
         return "ready\n".into_response();
     };

@@ -1,9 +1,9 @@
-//! The metrics of the file server: every name once, with its type and its help.
+//! The metrics of the file server: each name with its type and help text.
 
-/// How Prometheus treats a metric.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Only grows.
+    /// Only increases.
     Counter,
     /// Goes up and down.
     Gauge,
@@ -42,76 +42,74 @@ pub(crate) const LABEL_VERSION: &str = "version";
 pub(crate) const LABEL_COMMAND: &str = "command";
 /// The label with the result of a request: `ok`, or the label of its error.
 pub(crate) const LABEL_RESULT: &str = "result";
-/// The label with why a connection was closed or a client refused.
+/// The label with the reason why a connection was closed or a client refused.
 pub(crate) const LABEL_REASON: &str = "reason";
 /// The label with `index` or `walk`.
 pub(crate) const LABEL_SOURCE: &str = "source";
 /// The label with `surveying`, `index` or `walking`.
 pub(crate) const LABEL_MODE: &str = "mode";
-/// The label with the cause of a survey.
+/// The label with the cause of a scan.
 pub(crate) const LABEL_CAUSE: &str = "cause";
 
 /// The program.
 pub(crate) const BUILD_INFO: Family = gauge(
     "netsocket_build_info",
-    "Always 1; the label has the version.",
+    "Always 1; the label holds the version.",
 );
 /// Age of the process.
 pub(crate) const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
 /// Whether it is stopping.
 pub(crate) const DRAINING: Family = gauge(
     "netsocket_draining",
-    "1 while stopping: nothing new is accepted.",
+    "1 while the server is stopping and accepts nothing new.",
 );
 /// Open sessions.
-pub(crate) const SESSIONS_ACTIVE: Family = gauge(
-    "netsocket_fileserver_sessions_active",
-    "Sessions that are open.",
-);
+pub(crate) const SESSIONS_ACTIVE: Family =
+    gauge("netsocket_fileserver_sessions_active", "Open sessions.");
 /// How many may be open.
 pub(crate) const SESSIONS_LIMIT: Family = gauge(
     "netsocket_fileserver_sessions_limit",
-    "Sessions that may be open at a time.",
+    "Limit on open sessions.",
 );
 /// Sessions since the start.
 pub(crate) const SESSIONS: Family = counter(
     "netsocket_fileserver_sessions_total",
-    "Sessions since the start, the open ones included.",
+    "Sessions since the start, including open ones.",
 );
 /// Connections without a PROXY header.
 pub(crate) const PROXY_FAULTS: Family = counter(
     "netsocket_fileserver_proxy_faults_total",
-    "Connections closed because they did not begin with a right PROXY header, by reason.",
+    "Connections closed for lack of a valid PROXY header, by reason.",
 );
 /// Connections without TLS, where that is spoken.
 pub(crate) const TLS_FAULTS: Family = counter(
     "netsocket_fileserver_tls_faults_total",
-    "Connections closed because TLS was not agreed on, by reason.",
+    "Connections closed because the TLS handshake failed, by reason.",
 );
 /// Clients without a token, where one is wanted.
 pub(crate) const TOKEN_REFUSALS: Family = counter(
     "netsocket_fileserver_token_refusals_total",
-    "Clients refused for want of a right token, by reason.",
+    "Clients refused for lack of a valid token, by reason.",
 );
 /// The end of our certificate.
 pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
     "netsocket_fileserver_certificate_expiry_timestamp_seconds",
-    "When the certificate expires, in seconds since 1970; not there without TLS.",
+    "When the certificate expires, in seconds since 1970; absent without TLS.",
 );
 /// Reloads of the credentials.
 pub(crate) const RELOADS: Family = counter(
     "netsocket_fileserver_reloads_total",
-    "Times that certificates and tokens were to be read anew, by result.",
+    "Reloads of certificates and tokens, by result.",
 );
 /// Whether the latest reload went well.
 pub(crate) const RELOAD_SUCCESS: Family = gauge(
     "netsocket_fileserver_reload_success",
-    "0 after a reload that was refused, until one is not.",
+    "0 if the latest reload was refused, else 1.",
 );
 /// Requests.
 pub(crate) const REQUESTS: Family = counter(
     "netsocket_fileserver_requests_total",
-    "Requests that are over, by command and result.",
+    "Finished requests, by command and result.",
 );
 /// Time of requests.
 pub(crate) const REQUEST_SECONDS: Family = counter(
@@ -121,82 +119,82 @@ pub(crate) const REQUEST_SECONDS: Family = counter(
 /// Bytes of answers.
 pub(crate) const SENT_BYTES: Family = counter(
     "netsocket_fileserver_sent_bytes_total",
-    "Bytes sent in answer to requests that are over.",
+    "Bytes sent in answers to finished requests.",
 );
 /// Files of answers.
 pub(crate) const FILES: Family = counter(
     "netsocket_fileserver_files_total",
-    "Files and directories named or archived in answers.",
+    "Files and directories listed or archived in answers.",
 );
 /// Archives under way.
 pub(crate) const ARCHIVES_ACTIVE: Family = gauge(
     "netsocket_fileserver_archives_active",
-    "Archives that are being made.",
+    "Archives in progress.",
 );
 /// Where answers came from.
 pub(crate) const ANSWERS: Family = counter(
     "netsocket_fileserver_answers_total",
-    "Lookups answered by the index or by a walk through the tree.",
+    "Lookups answered from the index or by walking the tree.",
 );
 /// Where answers come from now.
 pub(crate) const INDEX_MODE: Family = gauge(
     "netsocket_fileserver_index_mode",
-    "1 for where answers come from now; the tree is walked in every mode but index.",
+    "1 for the current mode; in every mode but index, requests walk the tree.",
 );
 /// Files in the index.
 pub(crate) const INDEX_FILES: Family = gauge(
     "netsocket_fileserver_index_files",
-    "Files in the index; while it is surveyed, those found so far.",
+    "Files in the index; during the scan, those found so far.",
 );
 /// Directories in the index.
 pub(crate) const INDEX_DIRECTORIES: Family = gauge(
     "netsocket_fileserver_index_directories",
-    "Directories in the index, the root included.",
+    "Directories in the index, including the root.",
 );
 /// Directories that cannot be read.
 pub(crate) const INDEX_UNREADABLE: Family = gauge(
     "netsocket_fileserver_index_unreadable_directories",
-    "Directories that the server may not read.",
+    "Directories that the server cannot read.",
 );
 /// Memory of the index.
 pub(crate) const INDEX_BYTES: Family = gauge(
     "netsocket_fileserver_index_bytes",
-    "Bytes of memory that the index takes, names included.",
+    "Memory of the index in bytes, including names.",
 );
 /// Memory of names.
 pub(crate) const INDEX_NAME_BYTES: Family = gauge(
     "netsocket_fileserver_index_name_bytes",
-    "Bytes of names and paths in the index.",
+    "Memory of names and paths in the index in bytes.",
 );
 /// Watched directories.
 pub(crate) const INDEX_WATCHES: Family = gauge(
     "netsocket_fileserver_index_watches",
-    "Directories that the system reports about.",
+    "Directories watched with inotify.",
 );
 /// Lag of the index.
 pub(crate) const INDEX_LAG: Family = gauge(
     "netsocket_fileserver_index_lag_seconds",
-    "Age of the oldest reported change that is not in the index; 0 where all are.",
+    "Age of the oldest reported change that is not in the index yet; 0 if there is none.",
 );
 /// Reports of the system.
 pub(crate) const INDEX_REPORTS: Family = counter(
     "netsocket_fileserver_index_reports_total",
-    "Changes that the system has reported.",
+    "inotify events read.",
 );
 /// Batches.
 pub(crate) const INDEX_BATCHES: Family = counter(
     "netsocket_fileserver_index_batches_total",
-    "Times that reported changes were taken in.",
+    "Batches of reported changes applied.",
 );
 /// Surveys.
 pub(crate) const INDEX_SURVEYS: Family = counter(
     "netsocket_fileserver_index_surveys_total",
-    "Times that the whole tree was read, by cause.",
+    "Scans of the whole tree, by cause.",
 );
 /// Whether the root is another.
 pub(crate) const ROOT_REPLACED: Family = gauge(
     "netsocket_fileserver_root_replaced",
-    "1 while another directory, or none, has the path of the root that is served.",
+    "1 while the path of the root is gone or leads to another directory.",
 );
 
 /// Every metric, in the order of the output.

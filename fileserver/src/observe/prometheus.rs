@@ -1,4 +1,4 @@
-//! The text form that Prometheus reads (exposition format 0.0.4).
+//! The Prometheus text format (exposition format 0.0.4).
 
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use crate::security::credential_store::CredentialStore;
 use crate::service::counters::Tally;
 use crate::service::file_service::Service;
 
-/// Everything that `/metrics` says. `uptime` is in seconds.
+/// The body of `/metrics`. `uptime` is in seconds.
 pub(crate) fn render(service: &Service, uptime: f64) -> String {
     let mut page = Page::default();
     let version = [(names::LABEL_VERSION, env!("CARGO_PKG_VERSION"))];
@@ -118,7 +118,7 @@ impl Page {
         self.family(family, [([], value)]);
     }
 
-    /// Labels hold words of this program only, so nothing in them has to be escaped.
+    /// Label values are fixed words of this program, so they need no escaping.
     fn family<const N: usize, V: Display>(
         &mut self,
         family: Family,

@@ -1,4 +1,4 @@
-//! What the file server tells telemetry once a second. It only copies counters.
+//! The figures for the telemetry record, once a second. It only copies counters.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use crate::index::Mode;
 use crate::service::counters::{OK, Tally};
 use crate::service::file_service::Service;
 
-/// The figures of this moment.
+/// The current figures.
 pub(crate) fn figures(service: &Service) -> Figures {
     let requests = service.requests.all();
     let index_entries = match service.index.mode() {
@@ -37,13 +37,13 @@ pub(crate) fn figures(service: &Service) -> Figures {
 /// Tallies as [`crate::service::counters::Requests::all`] gives them: by command, then by result.
 type Tallies = [((&'static str, &'static str), Tally)];
 
-/// Requests with any other result than `ok`, as on `/metrics`.
+/// Requests with a result other than `ok`, as on `/metrics`.
 fn errors(requests: &Tallies) -> u64 {
     let failed = requests.iter().filter(|((_, result), _)| *result != OK);
     failed.map(|(_, tally)| tally.requests).sum()
 }
 
-/// What requests that are over took, all together.
+/// The total duration of finished requests.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,7 +1,7 @@
-//! One directory and what is in it.
+//! Lists one directory.
 //!
-//! Owns: what a list shows, read from the file system at that moment: a single directory is quick to read, and the index
-//! keeps no times of directories. Does not own: the order to look below all directories ([`crate::query::search`]).
+//! Owns: what a list shows, read from the file system: a single directory is quick to read, and the index does not keep
+//! the times of directories. Does not own: searching below a directory ([`crate::query::search`]).
 
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
@@ -20,16 +20,16 @@ use crate::tree::path_order;
 use crate::tree::root::Root;
 use crate::tree::walk::{WalkError, list};
 
-/// Bytes of directory entries that are read at once.
+/// Buffer size for reading directory entries, in bytes.
 const LISTING: usize = 32 * 1024;
 
-/// The most entries of a list: they are held while it is sent.
+/// The most entries in a list: they are kept in memory while it is sent.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// The longest path that may be asked for, in bytes: that of the kernel.
+/// The longest path in a request, in bytes: the kernel's limit.
 const MAX_PATH: usize = 4096;
 
-/// Whether a path is short enough to be looked up.
+/// Checks the length of a path.
 ///
 /// # Errors
 /// [`QueryError::BadRequest`] where it is not.
@@ -38,23 +38,23 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), QueryError> {
         return Ok(());
     }
     Err(QueryError::BadRequest(format!(
-        "a path has at most {MAX_PATH} bytes"
+        "a path is limited to {MAX_PATH} bytes"
     )))
 }
 
-/// What a client asks for.
+/// A request to list a directory.
 #[derive(Debug)]
 pub(crate) struct ListRequest {
     /// The path below the root; empty for the root.
     pub(crate) path: Vec<u8>,
     pub(crate) glob: Option<String>,
-    /// The entry at the path, not what is in it.
+    /// List the entry at the path itself, not its contents.
     pub(crate) itself: bool,
     pub(crate) hidden: bool,
     pub(crate) limit: Option<u64>,
 }
 
-/// What is asked for, made ready.
+/// A checked request, ready to run.
 #[derive(Debug)]
 pub(crate) struct DirectoryListing {
     wanted: ListRequest,
@@ -76,7 +76,7 @@ impl DirectoryListing {
         Ok(Self { wanted, names })
     }
 
-    /// The entries, by name. Blocks the thread.
+    /// The entries, sorted by name. Blocks the thread.
     ///
     /// # Errors
     /// [`WalkError`] where nothing can be opened or nobody waits any more; within, why there is nothing to list.
@@ -100,7 +100,7 @@ impl DirectoryListing {
         }
     }
 
-    /// Whether the path is one that a list would name.
+    /// Whether a list could show this path.
     fn may_be_shown(&self) -> bool {
         let path = &self.wanted.path;
         path.is_empty()
@@ -135,7 +135,7 @@ impl DirectoryListing {
             Some(limit) => entries.truncate(limit.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES)),
             None if entries.len() > MAX_ENTRIES => {
                 return Ok(Err(QueryError::TooLarge(format!(
-                    "a list has at most {MAX_ENTRIES} entries; give a limit or a glob"
+                    "a list is limited to {MAX_ENTRIES} entries; set a limit or a glob"
                 ))));
             }
             None => {}
@@ -145,7 +145,7 @@ impl DirectoryListing {
             if cancel.is_cancelled() {
                 return Err(WalkError::Cancelled);
             }
-            // What cannot be asked about has vanished since the directory was listed.
+            // If there is no metadata, the entry has vanished since the directory was listed.
             if let Ok(metadata) = Metadata::of(fd.as_fd(), &entry.name)
                 && matches!(metadata.kind, FileType::Directory | FileType::RegularFile)
             {
@@ -161,7 +161,7 @@ impl DirectoryListing {
         QueryError::NotFound(format!("there is no file or directory '{path}'"))
     }
 
-    /// What the client is told of an error of the system.
+    /// The error for the client that an error of the system becomes.
     fn refusal(&self, error: Errno) -> Result<QueryError, WalkError> {
         match error {
             Errno::ACCESS | Errno::PERM => {
@@ -178,7 +178,7 @@ impl DirectoryListing {
     }
 }
 
-/// What is at a path.
+/// The metadata of the entry at a path.
 fn entry(root: &Root, path: &[u8]) -> rustix::io::Result<Metadata> {
     if path.is_empty() {
         return Metadata::of(root.as_fd(), c".");
@@ -191,7 +191,7 @@ fn entry(root: &Root, path: &[u8]) -> rustix::io::Result<Metadata> {
 
 fn entry_of(path: &[u8], metadata: &Metadata) -> FoundFile {
     let mut found = FoundFile::new(path, metadata, true);
-    // The bytes that a directory itself takes tell nobody anything.
+    // The size of a directory itself means nothing to a client.
     if metadata.kind == FileType::Directory {
         found.size = 0;
     }

@@ -10,8 +10,8 @@ use crate::tree::metadata::Timestamp;
 /// The longest gap in a time zone, with a margin: zones that moved across the date line skipped a whole day.
 const LONGEST_GAP: TimeDelta = TimeDelta::days(2);
 
-/// The timestamp of a time. For a local time that the zone skipped, the first second after the gap; for one that occurred
-/// twice, the first.
+/// The timestamp of a time. For a local time that the zone skipped, the first second after the gap; for one that
+/// occurred twice, the first.
 pub(crate) fn timestamp(time: TimePoint) -> Timestamp {
     let local = match time {
         TimePoint::Day(day) => day.and_time(NaiveTime::MIN),

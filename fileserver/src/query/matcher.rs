@@ -1,7 +1,7 @@
-//! A query made ready to be asked of many files.
+//! A compiled query, to test many files against.
 //!
-//! Owns: what each condition means here: globs compiled, moments in the server's time zone, conditions that contradict
-//! the rules of the tree refused. Does not own: where files come from ([`crate::query::search`], [`crate::index`]).
+//! Owns: the meaning of each condition: compiles globs, converts times to the server's time zone, refuses malformed
+//! conditions. Does not own: where files come from ([`crate::query::search`], [`crate::index`]).
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -13,13 +13,13 @@ use super::error::QueryError;
 use crate::query::local_time::timestamp;
 use crate::tree::metadata::{Metadata, Timestamp};
 
-/// Bytes of a glob: more than any name has, and few enough to be compiled in no time.
+/// The longest glob in bytes: longer than any name, short enough to compile quickly.
 const MAX_GLOB: usize = 512;
 
-/// Braces of a glob: each alternative multiplies what it compiles to.
+/// The most alternatives in a glob: each multiplies the size of the compiled glob.
 const MAX_ALTERNATIVES: usize = 64;
 
-/// A query that can be asked.
+/// A compiled query.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
     name: Option<Vec<u8>>,
@@ -28,14 +28,14 @@ pub(crate) struct Matcher {
     pub(crate) size: Bounds<u64>,
     pub(crate) born: Bounds<Timestamp>,
     pub(crate) modified: Bounds<Timestamp>,
-    /// The directory to look below; empty for the root.
+    /// The directory to search; empty for the root.
     pub(crate) below: Vec<u8>,
     pub(crate) hidden: bool,
-    /// The place is hidden and hidden files are not asked for: nothing is meant.
+    /// The directory is hidden but the query excludes hidden files, so nothing matches.
     pub(crate) matches_nothing: bool,
 }
 
-/// A half-open range: what is not given does not bound it.
+/// A half-open range; either bound may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds<T> {
     pub(crate) from: Option<T>,
@@ -52,7 +52,7 @@ impl<T: Copy + Ord> Bounds<T> {
     }
 }
 
-/// A glob and the longest piece of plain text that every match has.
+/// A glob, and the longest literal text that every match contains.
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
     matcher: GlobMatcher,
@@ -73,18 +73,18 @@ enum Shape {
     Other,
 }
 
-/// How names are judged, the fastest way first.
+/// How to find matching names, fastest first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Names<'a> {
-    /// Every name will do.
+    /// Every name matches.
     All,
-    /// Only this one can match; ask.
+    /// Only this name can match; check each candidate.
     Exactly(&'a [u8]),
-    /// Only names with this text can match; ask.
+    /// Only names that contain this text can match; check each candidate.
     Containing(&'a [u8]),
-    /// Only names that end with a dot and one of these can match; ask.
+    /// Only names that end with a dot and one of these can match; check each candidate.
     Extensions(&'a [Vec<u8>]),
-    /// Ask.
+    /// Check every name.
     Check,
 }
 
@@ -113,7 +113,7 @@ impl Matcher {
                 below.escape_ascii()
             )));
         }
-        // An end that no size is behind bounds nothing.
+        // `u64::MAX` as a maximum excludes nothing.
         let size_end = query.size_max.and_then(|most| most.checked_add(1));
         Ok(Self {
             name: query.name.as_ref().map(|name| name.as_bytes().to_vec()),
@@ -141,7 +141,7 @@ impl Matcher {
         })
     }
 
-    /// How to find the names that will do.
+    /// How to find matching names.
     pub(crate) fn names(&self) -> Names<'_> {
         match (&self.name, &self.glob) {
             (Some(name), _) => Names::Exactly(name),
@@ -152,7 +152,7 @@ impl Matcher {
         }
     }
 
-    /// Whether a base name will do.
+    /// Whether a base name matches.
     pub(crate) fn accepts_name(&self, name: &[u8]) -> bool {
         self.name.as_ref().is_none_or(|wanted| wanted == name)
             && (self.extensions.is_empty()
@@ -160,7 +160,7 @@ impl Matcher {
             && self.glob.as_ref().is_none_or(|glob| glob.matches(name))
     }
 
-    /// Whether a file with an accepted name is meant.
+    /// Whether a file whose name matches satisfies the other conditions.
     pub(crate) fn accepts(&self, file: &Metadata) -> bool {
         file.kind == FileType::RegularFile
             && self.size.contains(file.size)
@@ -188,7 +188,7 @@ impl Glob {
         }
         if text.contains('/') {
             return Err(wrong(
-                "it is matched with names, which have no slash".to_owned(),
+                "a glob matches base names, which contain no slash".to_owned(),
             ));
         }
         if text.matches([',', '{']).count() > MAX_ALTERNATIVES {
@@ -220,7 +220,7 @@ impl Glob {
     }
 }
 
-/// What kind of glob it is, and the longest text that every match must have; none where that is not plain to see.
+/// The kind of glob, and the longest literal text that every match contains; empty if unknown.
 fn shape(text: &str) -> (Shape, Vec<u8>) {
     let is_plain = |text: &str| !text.contains(['*', '?', '[', ']', '{', '}', '\\']);
     let simple = [
@@ -245,8 +245,7 @@ fn shape(text: &str) -> (Shape, Vec<u8>) {
     (Shape::Other, longest_literal(text))
 }
 
-/// The longest piece that every match has as it stands: outside of brackets and braces, between wildcards. The glob must
-/// be a correct one.
+/// The longest literal outside of brackets and braces, between wildcards. The glob must be valid.
 fn longest_literal(text: &str) -> Vec<u8> {
     let (mut longest, mut piece) = (String::new(), String::new());
     let mut depth = 0_usize;
@@ -280,7 +279,7 @@ fn longest_literal(text: &str) -> Vec<u8> {
     longest.into_bytes()
 }
 
-/// Goes behind the bracket that closes a class; one that comes first stands for itself.
+/// Skips a character class. A closing bracket right after the opening one is a literal.
 fn skip_class(chars: &mut std::str::Chars<'_>) {
     let mut is_first = true;
     let mut ahead = chars.clone();

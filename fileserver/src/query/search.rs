@@ -1,27 +1,7 @@
-//! What a query means in this tree, now, by walking it.
+//! Searches the tree by walking it.
 //!
-//! Owns: turning a query into files and `dirlist` into names, by a walk for each question. The index answers the same
-//! questions from memory (`index`); who asks need not know which of the two does (`service`).
-//!
-//! # Examples
-//!
-//! ```
-//! use netsocket_fileserver::Root;
-//! use netsocket_fileserver::query::Search;
-//! use netsocket_protocol::query::Query;
-//! use tokio_util::sync::CancellationToken;
-//!
-//! let tree = tempfile::tempdir()?;
-//! for name in ["a.txt", "b.pdf", ".c.txt"] {
-//!     std::fs::write(tree.path().join(name), name)?;
-//! }
-//! let query = Query { extensions: vec!["txt".into()], ..Query::default() };
-//! let search = Search { query, limit: 10, check_readable: false };
-//! let found = search.run(&Root::open(tree.path())?, &CancellationToken::new())?;
-//! assert_eq!(found.files.len(), 1);
-//! assert_eq!((&found.files[0].path[..], found.files[0].size), (&b"a.txt"[..], 5));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! Owns: turning a query into files, and `dirlist` into names, with one walk per request. The index answers the same
+//! queries from memory (`index`); `service` chooses between the two.
 
 use std::cmp::Ordering;
 use std::ffi::CStr;
@@ -42,7 +22,7 @@ use crate::tree::path_order;
 use crate::tree::root::Root;
 use crate::tree::walk::{Subtree, WalkError, WalkedFile, list, walk};
 
-/// Bytes of directory entries that are read at once.
+/// Buffer size for reading directory entries, in bytes.
 const LISTING: usize = 32 * 1024;
 
 /// A regular file as it was when it was found.
@@ -56,16 +36,16 @@ pub struct FoundFile {
     pub mode: u32,
     /// The time of the last modification.
     pub modified: Timestamp,
-    /// The birth time, or `modified` where the file system keeps none.
+    /// The birth time, or `modified` if the file system does not record it.
     pub born: Timestamp,
-    /// Whether `born` is the birth time.
+    /// Whether `born` is a birth time.
     pub birth_known: bool,
-    /// Whether this process may read it; true where nobody asked.
+    /// Whether this process may read it; true if not checked.
     pub readable: bool,
 }
 
 impl FoundFile {
-    /// The same for the new wire and for the texts of the old one.
+    /// The entry for the new wire and for the texts of the old one.
     #[must_use]
     pub fn entry(&self) -> FileEntry {
         FileEntry {
@@ -96,26 +76,26 @@ impl FoundFile {
 pub struct Found {
     /// The files.
     pub files: Vec<FoundFile>,
-    /// Directories that could not be read, with whatever is below them.
+    /// Directories that could not be read; everything below them is missing.
     pub unreadable_directories: u64,
 }
 
-/// What to look for, and how far, for whoever has a tree but no server.
+/// A search of a tree without a running server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Which files.
     pub query: Query,
     /// The most files to find; the walk stops there.
     pub limit: usize,
-    /// Whether to ask of each file if it may be read.
+    /// Whether to check that each file may be read.
     pub check_readable: bool,
 }
 
 impl Search {
-    /// Walks the tree. Blocks the thread. The files come sorted by path.
+    /// Walks the tree. Blocks the thread. Returns the files sorted by path.
     ///
     /// # Errors
-    /// [`WalkError`] where the tree cannot be read at all, the query is malformed, or the search was cancelled.
+    /// [`WalkError`] if the tree cannot be read at all, the query is malformed, or the search was cancelled.
     pub fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
         let malformed = |error| WalkError::Io(io::Error::new(io::ErrorKind::InvalidInput, error));
         let search = WalkSearch {
@@ -128,21 +108,21 @@ impl Search {
     }
 }
 
-/// A walk for the files of a query.
+/// A search by walking the tree.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WalkSearch<'a> {
     /// Which files.
     pub(crate) matcher: &'a Matcher,
-    /// Only behind this path.
+    /// Only files after this path.
     pub(crate) after: Option<&'a [u8]>,
     /// The most files to find; the walk stops there.
     pub(crate) limit: usize,
-    /// Whether to ask of each file if it may be read.
+    /// Whether to check that each file may be read.
     pub(crate) check_readable: bool,
 }
 
 impl WalkSearch<'_> {
-    /// Walks the tree. Blocks the thread. The files come sorted by path.
+    /// Walks the tree. Blocks the thread. Returns the files sorted by path.
     ///
     /// # Errors
     /// [`WalkError`] where the tree cannot be read at all, or the search was cancelled.
@@ -152,7 +132,7 @@ impl WalkSearch<'_> {
             return Ok(Found::default());
         }
         let visit = |file: WalkedFile<'_>| {
-            // What cannot be asked about has vanished since its directory was listed.
+            // If there is no metadata, the file has vanished since its directory was listed.
             if let Ok(metadata) = Metadata::of(file.directory, file.name)
                 && self.matcher.accepts(&metadata)
             {
@@ -178,7 +158,7 @@ impl WalkSearch<'_> {
     }
 }
 
-/// Puts files into an order; those alike in it are sorted by path.
+/// Sorts files by a key; ties are sorted by path.
 pub(crate) fn sort(files: &mut [FoundFile], by: Sort, reverse: bool) {
     files.sort_unstable_by(|a, b| {
         let key = match by {
@@ -199,7 +179,7 @@ pub(crate) fn sort(files: &mut [FoundFile], by: Sort, reverse: bool) {
 pub(crate) fn is_readable(directory: BorrowedFd<'_>, name: &CStr) -> bool {
     let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
     let access = accessat(directory, name, Access::READ_OK, flags);
-    // An old kernel cannot be asked this way; then the open will tell.
+    // Old kernels do not support these flags; then opening the file shows it.
     !matches!(access, Err(Errno::ACCESS | Errno::PERM))
 }
 

@@ -1,18 +1,18 @@
-//! How many sessions each address has.
+//! The limit on sessions per client address.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sessions by address. It holds no more addresses than there are sessions.
+/// Open sessions by address. It holds no more addresses than there are sessions.
 #[derive(Debug)]
 pub(crate) struct AddressLimit {
     most: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A session of an address, until it is dropped.
+/// One session of an address, counted until this is dropped.
 #[derive(Debug)]
 pub(crate) struct AddressPermit {
     addresses: Arc<AddressLimit>,
@@ -20,7 +20,7 @@ pub(crate) struct AddressPermit {
 }
 
 impl AddressLimit {
-    /// Each address may have `most` sessions.
+    /// Allows `most` sessions per address.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -28,9 +28,9 @@ impl AddressLimit {
         }
     }
 
-    /// Another session for an address, if it may have one.
+    /// Counts one more session for an address; nothing if it has reached the limit.
     pub(crate) fn acquire(addresses: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
-        // One client is one address, whichever kind of socket has accepted it.
+        // An IPv4 client counts as the same address on a dual-stack socket.
         let address = address.to_canonical();
         let mut open = addresses
             .open

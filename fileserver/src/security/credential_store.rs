@@ -1,6 +1,6 @@
-//! The credentials in force, and how other ones come into force while sessions run.
+//! The current credentials, and their reload while sessions run.
 //!
-//! A session takes what is in force when it opens, and keeps it.
+//! A session keeps the credentials that were current when it opened.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use netsocket_credentials::Moment;
 
 use crate::security::credentials::{CredentialFiles, Credentials, CredentialsError};
 
-/// The credentials in force; every clone has the same.
+/// The current credentials; clones share them.
 #[derive(Debug, Clone)]
 pub struct CredentialStore(Arc<Inner>);
 
@@ -46,7 +46,7 @@ impl CredentialStore {
         self.0.current.load_full()
     }
 
-    /// Reads all files again. If anything is wrong with one of them, all stays as it is. Blocks the thread.
+    /// Reads all files again. If any of them is invalid, the current credentials stay in use. Blocks the thread.
     pub fn reload(&self) {
         let Inner {
             files,
@@ -56,7 +56,9 @@ impl CredentialStore {
             is_stale,
         } = &*self.0;
         if *files == CredentialFiles::default() {
-            tracing::info!("nothing to read anew: there is neither a certificate nor a token file");
+            tracing::info!(
+                "nothing to reload: neither a certificate nor a token file is configured"
+            );
             return;
         }
         match Credentials::read(files) {
@@ -70,13 +72,13 @@ impl CredentialStore {
                 refusals.fetch_add(1, Ordering::Relaxed);
                 is_stale.store(true, Ordering::Relaxed);
                 for problem in error.0 {
-                    tracing::error!(%problem, "credentials not reloaded: those from before stay");
+                    tracing::error!(%problem, "credentials not reloaded: the previous ones stay in use");
                 }
             }
         }
     }
 
-    /// One line about what is in force, and a warning where the certificate is of no use any more.
+    /// Logs the current credentials, and a warning if the certificate has expired.
     pub(crate) fn log_state(&self, occasion: &'static str) {
         let current = self.current();
         let expires = current.tls.as_ref().and_then(|tls| tls.expires);
@@ -88,11 +90,11 @@ impl CredentialStore {
             "{occasion}"
         );
         if let Some(expired) = expires.filter(|end| *end < Moment::at(SystemTime::now())) {
-            tracing::warn!(%expired, "the certificate has expired: clients will refuse it");
+            tracing::warn!(%expired, "the certificate has expired: clients will reject it");
         }
     }
 
-    /// Reloads that came into force, and those that were refused.
+    /// Number of successful and of refused reloads.
     pub(crate) fn reloads(&self) -> [(&'static str, u64); 2] {
         [
             ("ok", self.0.reloads.load(Ordering::Relaxed)),

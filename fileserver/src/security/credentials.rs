@@ -1,8 +1,7 @@
-//! Who this server is, and who may read: certificate and key, authorities of clients, tokens, as their files were read
-//! together.
+//! Certificate and key of the server, CA certificates for clients, and tokens, read together from their files.
 //!
-//! Owns: what the files must hold, alone and together, and whether a token is accepted. Does not own: when they are read
-//! again (the keyring does that), nor any connection.
+//! Owns: what the files must contain, alone and together, and whether a token is accepted. Does not own: when they are
+//! read again (the keyring does that), nor any connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,33 +15,34 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
-/// The key of the file with our certificate.
+/// The key for the server's certificate file.
 pub(crate) const CERTIFICATE: &str = "tls_certificate";
-/// The key of the file with its private key.
+/// The key for the private key file.
 pub(crate) const KEY: &str = "tls_key";
-/// The key of the file with the authorities of clients.
+/// The key for the file with CA certificates for clients.
 pub(crate) const CLIENT_CA: &str = "tls_client_ca";
-/// The key of the file with the tokens.
+/// The key for the token file.
 pub(crate) const TOKENS: &str = "token_file";
 
-/// Why a client was refused for want of a token, for metrics: it showed none, or a wrong one.
+/// Why a client was refused, for metrics: it sent no token, or an unknown one.
 pub(crate) const TOKEN_REFUSALS: [&str; 2] = ["missing", "unknown"];
 
-/// The files of the credentials, each as the setting of its name says.
+/// The credential files, each as the setting of its name says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialFiles {
-    /// Our certificate and those between it and its authority, as PEM. With it TLS is spoken, and nothing else.
+    /// The server's certificate and the intermediate ones, as PEM. If set, the server accepts only TLS.
     pub certificate: Option<PathBuf>,
     /// The private key of the certificate, as PEM.
     pub key: Option<PathBuf>,
-    /// The authorities of which a client must have a certificate, as PEM; none asks for no certificate.
+    /// CA certificates, as PEM: a client must present a certificate signed by one of them. If not set, clients need
+    /// none.
     pub client_ca: Option<PathBuf>,
-    /// The tokens of which a client must have one, one a line; none lets everybody read.
+    /// Accepted tokens, one per line: a client must send one of them. If not set, clients need none.
     pub tokens: Option<PathBuf>,
 }
 
 impl CredentialFiles {
-    /// Whether clients of the old system are shut out: they know neither TLS nor tokens.
+    /// Whether the old wire is off, because its clients support neither TLS nor tokens.
     #[must_use]
     pub fn exclude_old_wire(&self) -> bool {
         self.certificate.is_some() || self.tokens.is_some()
@@ -59,7 +59,7 @@ impl CredentialFiles {
         files.into_iter().filter_map(|file| file.as_deref())
     }
 
-    /// The directories in which these files, and what links among them lead to, can be replaced by others.
+    /// The directories these files are in, and those their symbolic links lead to: a replaced file appears there.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let above = |path: &Path| {
             let parent = path.parent()?;
@@ -74,46 +74,46 @@ impl CredentialFiles {
     }
 }
 
-/// One thing that is wrong with the files.
+/// One problem with the files.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialFault {
-    /// A file that another one is of no use without.
-    #[error("{key}: is missing beside {beside}")]
+    /// A file is set without the one it needs.
+    #[error("{key}: must be set together with {beside}")]
     Missing {
         /// The setting that is missing.
         key: &'static str,
-        /// The setting that is there.
+        /// The setting that needs it.
         beside: &'static str,
     },
-    /// A file that does not hold what it should.
+    /// A file is unreadable or invalid.
     #[error("{key}: {source}")]
     File {
         /// The setting that names it.
         key: &'static str,
-        /// The file, and what is wrong.
+        /// The file, and the problem.
         source: FileError,
     },
 }
 
-/// Everything that is wrong with the files.
+/// All problems with the files.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct CredentialsError(pub Vec<CredentialFault>);
 
-/// The credentials of one moment.
+/// Credentials as read at one time.
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
-    /// Speaks TLS; nothing where it is not spoken.
+    /// TLS, if it is enabled.
     pub(crate) tls: Option<Tls>,
-    /// Of which a client must have one; nothing where everybody may read.
+    /// The accepted tokens; nothing if clients need none.
     pub(crate) tokens: Option<Tokens>,
 }
 
-/// Our side of TLS.
+/// The server's side of TLS.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
-    /// When our certificate ends.
+    /// When the certificate expires.
     pub(crate) expires: Option<Moment>,
 }
 
@@ -123,7 +123,7 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// Accepted tokens, of which only hashes are kept.
+/// Accepted tokens, kept only as hashes.
 #[derive(Debug)]
 pub(crate) struct Tokens(Vec<blake3::Hash>);
 
@@ -136,7 +136,7 @@ impl Tokens {
         self.0.len()
     }
 
-    /// Whether it is one of them. All are compared, and each in the same time whatever it is, as `blake3::Hash` does it.
+    /// Whether the token is accepted. Compares with all of them in constant time, as `blake3::Hash` does.
     pub(crate) fn accept(&self, token: &Token) -> bool {
         let shown = hash(&token.0);
         self.0
@@ -153,7 +153,7 @@ impl Credentials {
     /// Reads all files. Blocks the thread.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub(crate) fn read(files: &CredentialFiles) -> Result<Self, CredentialsError> {
         let mut faults = Faults::default();
         let tls = tls(files, &mut faults);
@@ -225,7 +225,7 @@ fn tls(files: &CredentialFiles, faults: &mut Faults) -> Option<Tls> {
     })
 }
 
-/// Why a certificate and a key are no pair.
+/// Why a certificate and a key do not match.
 fn unfit(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InconsistentKeys(_) => format!("is not the key of {CERTIFICATE}"),
@@ -233,7 +233,7 @@ fn unfit(error: &rustls::Error) -> String {
     }
 }
 
-/// Asks every client for a certificate of one of these authorities.
+/// Requires a client certificate signed by one of these CAs.
 fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, FileError> {
     let roots = Arc::new(authorities(path)?);
     WebPkiClientVerifier::builder_with_provider(roots, provider())

@@ -1,7 +1,7 @@
-//! A proxy says who the client is: the header of the PROXY protocol, before the first byte of the session.
+//! Reads the PROXY protocol header, with which a proxy names the client, before the first byte of the session.
 //!
-//! Owns reading the header from the socket, and nothing behind it, and how long that may take. Does not own the form of
-//! the header (`netsocket-proxy-protocol`), nor what becomes of a connection without one.
+//! Owns: reading the header and not a byte more, and its timeout. Does not own: the format of the header
+//! (`netsocket-proxy-protocol`), nor what happens to a connection without one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,28 +11,28 @@ use netsocket_proxy_protocol::{Command, Error, Parsed, parse};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long the whole header may take. A proxy sends it with the connection, so more than a lost packet is a fault.
+/// How long the whole header may take. A proxy sends it at once, so this leaves time for a retransmission.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why nobody has been introduced.
+/// Why there is no valid PROXY header.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyHeaderError {
-    /// The connection ended before its first byte, as that of a check may: nothing is wrong.
-    #[error("the connection ended without a byte")]
+    /// The connection ended before its first byte, as those of health checks do; not a fault.
+    #[error("the connection closed without sending a byte")]
     Left,
-    /// The connection ended, or failed, within the header.
-    #[error("the connection ended within a PROXY header")]
+    /// The connection ended or failed in the middle of the header.
+    #[error("the connection ended in the middle of the PROXY header")]
     CutShort,
-    /// The header, or the rest of it, did not come.
-    #[error("no PROXY header came within {TIMEOUT:?}")]
+    /// The header was not complete in time.
+    #[error("no complete PROXY header within {TIMEOUT:?}")]
     Late,
-    /// What came is something else.
+    /// The bytes are not a valid header.
     #[error(transparent)]
     Wrong(#[from] Error),
 }
 
 impl ProxyHeaderError {
-    /// Every word of [`Self::label`] but that of a connection that just left.
+    /// Every value of [`Self::label`].
     pub(crate) const LABELS: [&str; 10] = [
         "bad_address",
         "bad_checksum",
@@ -46,7 +46,7 @@ impl ProxyHeaderError {
         "too_long",
     ];
 
-    /// A short stable word for metrics; nothing where there is no fault.
+    /// The label of this fault in metrics; nothing if it is not a fault.
     pub(crate) fn label(&self) -> Option<&'static str> {
         match self {
             Self::Left => None,
@@ -57,8 +57,8 @@ impl ProxyHeaderError {
     }
 }
 
-/// Reads the header and nothing behind it. Returns the client; where the header names none, because the proxy speaks
-/// for itself or does not know, that is the connection's own `peer`.
+/// Reads the header and nothing after it. Returns the client's address, or the connection's own `peer` if the header
+/// names no client (`LOCAL` or `UNKNOWN`).
 pub(crate) async fn read_proxy_header(
     stream: &TcpStream,
     peer: SocketAddr,

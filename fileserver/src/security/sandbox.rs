@@ -1,9 +1,10 @@
-//! What the process gives up before it serves: with Landlock, every file but those below the root (to read), the spool
-//! directory (to write), the directories of certificates and tokens, which are read anew later, and what the system's own
-//! libraries look into (to read).
+//! The Landlock sandbox: before it serves, the process gives up all files except those below the root (to read), the
+//! spool directory (to write), the directories of certificates and tokens (to reload them), and those that system
+//! libraries read.
 //!
-//! Opening below the root is safe without it ([`crate::tree::root`]); this is for the day on which we are wrong. It binds the
-//! calling thread and the threads that it starts afterwards, so it comes before the runtime. Any user may do it.
+//! Opening below the root is safe without it ([`crate::tree::root`]); the sandbox limits the damage of a bug there. It
+//! applies to the calling thread and to threads started afterwards, so it is set up before the runtime. It needs no
+//! privileges.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -15,13 +16,13 @@ use landlock::{
     path_beneath_rules,
 };
 
-/// The newest set of rights that we know to name; an older kernel confines what it can.
+/// The newest Landlock version we know; an older kernel enforces what it supports.
 const RIGHTS: ABI = ABI::V5;
 
-/// Time zones, and what the samples for telemetry are taken from.
+/// Time zones, and what telemetry samples.
 const ALWAYS: [&str; 4] = ["/etc/localtime", "/usr/share/zoneinfo", "/proc", "/sys"];
 
-/// What it takes to find an address by its name and to trust its certificate.
+/// What resolving a host name and verifying its certificate read.
 const FOR_NAMES: [&str; 6] = [
     "/etc",
     "/lib",
@@ -31,13 +32,13 @@ const FOR_NAMES: [&str; 6] = [
     "/run/systemd/resolve",
 ];
 
-/// Whether to confine.
+/// Whether to set up the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SandboxMode {
-    /// As far as the kernel can.
+    /// As far as the kernel supports it.
     #[default]
     Auto,
-    /// Wholly, or do not start.
+    /// In full, or refuse to start.
     Required,
     /// Not at all.
     Off,
@@ -56,39 +57,39 @@ impl FromStr for SandboxMode {
     }
 }
 
-/// Why a process that must be confined is not.
+/// Why a required sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The kernel has no Landlock, or it is switched off, or it lacks rights that we name.
-    #[error("confinement is required, and this kernel has Landlock {0}")]
+    /// The kernel lacks Landlock, or has it disabled, or supports an older version.
+    #[error("confinement is required, but this kernel supports Landlock {0}")]
     NotEnforced(&'static str),
-    /// The kernel refuses.
-    #[error("cannot be confined: {0}")]
+    /// The kernel refused.
+    #[error("cannot set up confinement: {0}")]
     Refused(#[from] RulesetError),
 }
 
-/// What a confined process needs besides the root.
+/// What the process needs besides the root.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
     /// To write.
     pub(crate) spool_dir: &'a Path,
     /// To read files in.
     pub(crate) credentials: &'a [PathBuf],
-    /// Whether addresses are found by their names.
+    /// Whether host names are resolved.
     pub(crate) asks_for_names: bool,
 }
 
-/// Confines this thread and those that it will start, and logs how far.
+/// Sandboxes this thread and those it starts later, and logs how far.
 ///
 /// # Errors
-/// [`SandboxError`] where confinement is required and cannot be had in full.
+/// [`SandboxError`] if the sandbox is required and cannot be set up in full.
 pub(crate) fn apply(
     wanted: SandboxMode,
     root: impl AsFd,
     places: &Places<'_>,
 ) -> Result<(), SandboxError> {
     if wanted == SandboxMode::Off {
-        tracing::info!("not confined: switched off");
+        tracing::info!("not confined: disabled in the configuration");
         return Ok(());
     }
     let level = match restrict(root, places) {
@@ -110,7 +111,7 @@ pub(crate) fn apply(
             let level = if level == RulesetStatus::NotEnforced {
                 "not at all"
             } else {
-                "only in part"
+                "only partly"
             };
             return Err(SandboxError::NotEnforced(level));
         }
@@ -123,7 +124,7 @@ pub(crate) fn apply(
         (RulesetStatus::NotEnforced, _) => {
             tracing::warn!(
                 level = "none",
-                "not confined: this kernel has no Landlock, or it is switched off"
+                "not confined: this kernel has no Landlock, or it is disabled"
             );
         }
     }
@@ -146,12 +147,12 @@ fn restrict(root: impl AsFd, places: &Places<'_>) -> Result<RulesetStatus, Rules
         .add_rule(PathBeneath::new(root, read))?
         .add_rules(path_beneath_rules(ALWAYS, read))?
         .add_rules(path_beneath_rules(*credentials, AccessFs::ReadFile))?
-        // A backtrace finds the names of functions in the program's own file.
+        // A backtrace reads function names from the program's own file.
         .add_rules(path_beneath_rules(std::env::current_exe(), read))?;
     if *asks_for_names {
         rules = rules.add_rules(path_beneath_rules(FOR_NAMES, read))?;
     }
-    // Without the directory nothing can be spooled, which each such request will say.
+    // If the directory is missing, each request that needs the spool reports it.
     if let Ok(directory) = PathFd::new(spool_dir) {
         rules = rules.add_rule(PathBeneath::new(directory, spool))?;
     }

@@ -1,7 +1,7 @@
 //! The TLS handshake of a connection, before the first byte of its session.
 //!
-//! Owns: how long it may take, and which of the things that go wrong it was. Does not own: certificates
-//! ([`crate::security::credentials`]), nor what becomes of a connection that has failed.
+//! Owns: its timeout, and the classification of its failures. Does not own: certificates
+//! ([`crate::security::credentials`]), nor what happens to a connection after a failure.
 
 use std::io;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How long the whole handshake may take, from the first byte of the client on.
+/// How long the whole handshake may take, counted from the accept.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection whose handshake has failed is read from, so that the alert arrives that says why.
+/// How long a connection is still read after a failed handshake, so that the alert reaches the client.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The type of the record with which every client of TLS begins.
+/// The type of the TLS record every client sends first.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// Why a connection is not secured.
+/// Why a TLS handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    /// It ended before its first byte, as that of a check may: nothing is wrong.
-    #[error("the connection ended without a byte")]
+    /// The connection ended before its first byte, as those of health checks do; not a fault.
+    #[error("the connection closed without sending a byte")]
     Left,
-    /// The client does not speak TLS; nothing was read from its connection.
-    #[error("the client speaks without TLS")]
+    /// The client does not speak TLS; nothing was read from the connection.
+    #[error("the client does not use TLS")]
     NoTls(TcpStream),
-    /// It ended, or failed, within the handshake.
-    #[error("the connection ended within the handshake: {0}")]
+    /// The connection ended or failed during the handshake.
+    #[error("the connection ended during the handshake: {0}")]
     CutShort(io::Error),
-    /// The handshake, or the rest of it, did not come.
-    #[error("the handshake was not over within {TIMEOUT:?}")]
+    /// The handshake did not complete in time.
+    #[error("the handshake did not complete within {TIMEOUT:?}")]
     Late,
-    /// One of the two sides does not accept the other.
+    /// One side rejected the other.
     #[error(transparent)]
     Refused(rustls::Error),
 }
 
 impl HandshakeError {
-    /// Every word of [`Self::label`] but that of a connection that just left.
+    /// Every value of [`Self::label`].
     pub(crate) const LABELS: [&str; 8] = [
         "bad_certificate",
         "cut_short",
@@ -54,7 +54,7 @@ impl HandshakeError {
         "other",
     ];
 
-    /// A short stable word for metrics; nothing where there is no fault.
+    /// The label of this fault in metrics; nothing if it is not a fault.
     pub(crate) fn label(&self) -> Option<&'static str> {
         Some(match self {
             Self::Left => return None,
@@ -64,7 +64,7 @@ impl HandshakeError {
             Self::Refused(error) => match error {
                 rustls::Error::NoCertificatesPresented => "no_certificate",
                 rustls::Error::InvalidCertificate(_) => "bad_certificate",
-                // The client has looked at our certificate and says what it thinks of it.
+                // The client rejected our certificate.
                 rustls::Error::AlertReceived(_) => "not_trusted",
                 rustls::Error::PeerIncompatible(_) => "incompatible",
                 _ => "other",
@@ -80,7 +80,7 @@ impl HandshakeError {
     }
 }
 
-/// Does our part of the handshake.
+/// Does the server's side of the handshake.
 pub(crate) async fn handshake(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
@@ -112,7 +112,7 @@ async fn accept(
     }
 }
 
-/// Reads what still comes: closing a socket with unread bytes would make the system take our last words back.
+/// Reads what the client still sends: closing a socket with unread bytes sends a reset, which can discard our alert.
 async fn linger(mut stream: TcpStream) {
     let reading = async {
         stream.shutdown().await?;

@@ -1,7 +1,7 @@
 //! Accepts connections and makes each a session or a refusal.
 //!
-//! The accept loop never waits for a client: who a client is behind a proxy is learned in a task of its own, and there TLS
-//! is agreed on, too. Meanwhile the task holds one of all sessions.
+//! The accept loop never waits for a client: the PROXY header and the TLS handshake run in a task per connection, which
+//! already counts against the session limit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use crate::security::tls_handshake::{HandshakeError, handshake};
 use crate::service::file_service::Service;
 use crate::session::{self, LimitReached, NoSession, REFUSAL_TIMEOUT, Stream};
 
-/// Refusals in words at a time; more are refused by a close.
+/// Connections at a time that are refused with an error message; further ones are just closed.
 const REFUSALS: usize = 32;
 
-/// The pause after an accept that failed for want of descriptors or memory: doubled each time, up to the second.
+/// First and longest pause after an accept failed for lack of descriptors or memory; it doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
-/// Warnings of one kind come at most this often.
+/// Minimum time between two log lines of one kind.
 const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// Takes connections from a listener.
@@ -36,11 +36,11 @@ pub(crate) struct Acceptor<'a> {
     handler: Arc<ConnectionHandler>,
 }
 
-/// What the tasks of connections share.
+/// What the connection tasks share.
 #[derive(Debug)]
 struct ConnectionHandler {
     service: Arc<Service>,
-    /// Whether connections begin with a PROXY header.
+    /// Whether connections must begin with a PROXY header.
     proxy_protocol: bool,
     addresses: Arc<AddressLimit>,
     refusals: Arc<Semaphore>,
@@ -70,7 +70,7 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Accepts for ever.
+    /// Accepts connections until the task is dropped.
     pub(crate) async fn run(&self, listener: TcpListener) {
         let (first_pause, longest_pause) = PAUSES;
         let mut pause = first_pause;
@@ -93,7 +93,7 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Makes a connection a session where there is room. If not, it is refused, in words if few others are.
+    /// Starts a session, or refuses the connection if the session limit is reached.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let handler = Arc::clone(&self.handler);
         match Arc::clone(&self.room).try_acquire_owned() {
@@ -121,7 +121,7 @@ impl<'a> Acceptor<'a> {
 }
 
 impl ConnectionHandler {
-    /// One connection that has room among all: who is it, and has that address room, too?
+    /// Handles a connection within the session limit: finds its client address and checks the limit per address.
     async fn handle(&self, stream: TcpStream, peer: SocketAddr, of_all: OwnedSemaphorePermit) {
         let Some(client) = self.client_address(&stream, peer).await else {
             return;
@@ -141,7 +141,7 @@ impl ConnectionHandler {
         }
     }
 
-    /// Says that there are sessions enough, within TLS where that is spoken.
+    /// Refuses the connection with an error message, over TLS if it is enabled.
     async fn refuse(&self, stream: TcpStream, client: SocketAddr, full: LimitReached) {
         self.warn_refused(client, full);
         if let Ok(Some(stream)) = timeout(REFUSAL_TIMEOUT, self.start_tls(stream, client)).await {
@@ -149,7 +149,7 @@ impl ConnectionHandler {
         }
     }
 
-    /// The connection within TLS, where that is spoken; nothing where it is to be closed.
+    /// Does the TLS handshake, if TLS is enabled; nothing if the connection must be closed.
     async fn start_tls(&self, stream: TcpStream, client: SocketAddr) -> Option<Stream> {
         let Some(tls) = self.service.credential_store.current().tls.clone() else {
             return Some(stream.into());
@@ -171,7 +171,7 @@ impl ConnectionHandler {
         }
     }
 
-    /// The client; nothing where the connection is to be closed.
+    /// The client's address, from the PROXY header if one is expected; nothing if the connection must be closed.
     async fn client_address(&self, stream: &TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
         if !self.proxy_protocol {
             return Some(peer);
@@ -198,23 +198,23 @@ impl ConnectionHandler {
         };
         self.service.proxy_faults.count(label);
         if let Some(count) = self.proxy_header_errors.count(Instant::now()) {
-            tracing::warn!(%peer, count, reason = %error, "closed: no right PROXY header");
+            tracing::warn!(%peer, count, reason = %error, "closed: no valid PROXY header");
         }
     }
 
-    /// Anybody who reaches the port can bring this about, so it is no warning.
+    /// Not a warning, because anyone who can reach the port can cause it.
     fn log_handshake_error(&self, peer: SocketAddr, error: &HandshakeError) {
         let Some(label) = error.label() else {
             return tracing::debug!(%peer, %error, "closed");
         };
         self.service.tls_faults.count(label);
         if let Some(count) = self.handshake_errors.count(Instant::now()) {
-            tracing::info!(%peer, count, reason = %error, "closed: no TLS session");
+            tracing::info!(%peer, count, reason = %error, "closed: TLS handshake failed");
         }
     }
 }
 
-/// Errors that `accept(2)` passes on from the connection that it would have returned.
+/// Whether an error of `accept(2)` belongs to the connection it would have returned, not to the listener.
 fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -225,11 +225,11 @@ fn is_connection_error(error: &io::Error) -> bool {
     )
 }
 
-/// Events that get a log line for the first of them and then one in a while, with their number.
+/// Limits log lines of one kind to one per [`WARN_EVERY`], with the number of events since the last line.
 #[derive(Debug, Default)]
 struct LogThrottle(Mutex<Since>);
 
-/// What there was since the last line.
+/// Events since the last line.
 #[derive(Debug, Default)]
 struct Since {
     last: Option<Instant>,
@@ -237,7 +237,7 @@ struct Since {
 }
 
 impl LogThrottle {
-    /// Counts an event. If a line is due, how many there were since the last line.
+    /// Counts an event. Returns the number of events since the last line if a line is due.
     fn count(&self, now: Instant) -> Option<u64> {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         since.count += 1;

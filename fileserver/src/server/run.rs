@@ -1,4 +1,4 @@
-//! The life of a file server: bind, confine, serve, stop, drain.
+//! Start and stop of a file server: bind, sandbox, serve, drain.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +26,7 @@ use crate::tree::root::{Root, RootError};
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// How long the last records may take on their way to Kafka.
+/// How long the last telemetry records may take to reach Kafka at shutdown.
 const FLUSH: Duration = Duration::from_secs(2);
 
 /// Why a file server cannot start.
@@ -35,25 +35,25 @@ pub enum StartError {
     /// The directory to share cannot be opened.
     #[error(transparent)]
     Root(#[from] RootError),
-    /// The address cannot be listened on.
+    /// The address cannot be bound.
     #[error("{what} {address}: {source}")]
     Listen {
-        /// The setting that it is from.
+        /// The setting it comes from.
         what: &'static str,
-        /// The address that was asked for.
+        /// The configured address.
         address: SocketAddr,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A certificate, key or token is not what it should be.
+    /// A certificate, key or token file is invalid.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The process is not confined as it must be.
+    /// The sandbox is required and cannot be set up.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
 }
 
-/// A file server that holds its port and its root, and does not serve yet.
+/// A file server that has opened its ports and its root but does not serve yet.
 #[derive(Debug)]
 pub struct Bound {
     listener: std::net::TcpListener,
@@ -68,7 +68,7 @@ impl Bound {
     /// Opens the root, reads certificates and tokens, and binds the ports.
     ///
     /// # Errors
-    /// [`StartError`] names what cannot be had.
+    /// [`StartError`] says which of them failed.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let root = Root::open(&config.root)?;
         let credential_store = CredentialStore::open(config.credentials.clone())?;
@@ -94,14 +94,14 @@ impl Bound {
         })
     }
 
-    /// What reads certificates and tokens anew.
+    /// The certificates and tokens in use; reloads them.
     #[must_use]
     pub fn credential_store(&self) -> CredentialStore {
         self.credential_store.clone()
     }
 
-    /// Gives up what this process does not need to serve, as far as the settings say. It binds the calling thread and
-    /// those that it starts afterwards, so it must come before the runtime.
+    /// Enters the sandbox that the settings ask for. It applies to the calling thread and to threads started
+    /// afterwards, so call it before the runtime starts.
     ///
     /// # Errors
     /// [`StartError::Confine`] where confinement is required and cannot be had.
@@ -121,13 +121,13 @@ impl Bound {
         Ok(apply(*confinement, &self.root, &places)?)
     }
 
-    /// Where it listens, with the port that the system chose for port 0.
+    /// The address it listens on, with the port the system chose for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where metrics and health are served, if they are.
+    /// The address of the admin HTTP server, if it is enabled.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|(_, address)| *address)
@@ -140,7 +140,7 @@ fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for connections of the last run to be forgotten.
+    // A restart must not fail because old connections are still in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -149,11 +149,11 @@ fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)
     Ok((listener, address))
 }
 
-/// Serves until `shutdown`; then stops accepting, ends idle sessions at once, and gives running answers until the drain
-/// timeout.
+/// Serves until `shutdown`; then stops accepting, ends idle sessions at once, and lets running answers finish until the
+/// drain timeout.
 ///
 /// # Errors
-/// Where the listener cannot be given to the runtime, or the system gives no thread.
+/// If the listener cannot be registered with the runtime, or no thread can be started.
 pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     let Bound {
         listener,
@@ -181,7 +181,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     if let Some((listener, address)) = admin {
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(%address, "admin");
-        // It ends with this function, so that it can tell of the drain.
+        // It runs until this function returns, so that it reports the drain.
         admin_task.spawn(admin::serve(listener, Arc::clone(&service)));
     }
     let beat_end = CancellationToken::new();
@@ -189,7 +189,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     let sessions = TaskTracker::new();
 
     let acceptor = Acceptor::new(&service, &sessions, config.proxy_protocol);
-    // Ends only with the token, as an accept that fails is tried again.
+    // Returns only on cancellation: failed accepts are retried.
     let _: Option<()> = shutdown.run_until_cancelled(acceptor.run(listener)).await;
 
     drain(&service, &sessions, config.drain_timeout).await;
@@ -200,7 +200,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
     Ok(())
 }
 
-/// One line about TLS and tokens, where there are any, and a warning where they do not protect what others can reach.
+/// Logs TLS and tokens, if enabled, and warns if others can reach the address without them.
 fn log_exposure(address: SocketAddr, credential_store: &CredentialStore) {
     let credentials = credential_store.current();
     let (tls, tokens) = (credentials.tls.is_some(), credentials.tokens.is_some());
@@ -212,26 +212,29 @@ fn log_exposure(address: SocketAddr, credential_store: &CredentialStore) {
     }
 }
 
-/// What others than this machine can read without being asked who they are; nothing where that is as it should be.
+/// Why the address is exposed to other machines; nothing if it is protected or on loopback.
 fn exposed(address: IpAddr, tls: bool, tokens: bool) -> Option<&'static str> {
     match (address.to_canonical().is_loopback(), tls, tokens) {
         (true, ..) | (_, true, _) => None,
         (false, false, true) => Some(
-            "tokens and files cross the network in the clear: set tls_certificate, or listen on loopback",
+            "tokens and files cross the network unencrypted: set tls_certificate, or listen on loopback",
         ),
         (false, false, false) => Some(
-            "whoever reaches this address can read all files, and they cross the network in the clear: set \
+            "anyone who can reach this address can read all files, and files cross the network unencrypted: set \
              tls_certificate and tls_client_ca or token_file, or listen on loopback",
         ),
     }
 }
 
-/// Waits for sessions to end, and ends those that do not.
+/// Waits for the sessions to end, and closes those still open at the deadline.
 async fn drain(service: &Service, sessions: &TaskTracker, deadline: Duration) {
     sessions.close();
     tracing::info!(sessions = sessions.len(), "stopping");
     if timeout(deadline, sessions.wait()).await.is_err() {
-        tracing::warn!(sessions = sessions.len(), "drain timeout: sessions are cut");
+        tracing::warn!(
+            sessions = sessions.len(),
+            "drain timeout: closing the remaining sessions"
+        );
         service.abort.cancel();
         sessions.wait().await;
     }
@@ -241,7 +244,7 @@ async fn drain(service: &Service, sessions: &TaskTracker, deadline: Duration) {
     );
 }
 
-/// Begins to tell Kafka about this server, if it is to.
+/// Starts sending telemetry to Kafka, if configured.
 fn start_heartbeat(
     config: &Config,
     service: &Arc<Service>,

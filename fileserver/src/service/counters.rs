@@ -1,15 +1,15 @@
-//! Counters of the process and their form for Prometheus.
+//! Counters of requests, answers and refusals.
 //!
-//! Requests are counted where their log line is written (`access`), so the two cannot differ.
+//! Requests are counted where their log line is written (`session::access_log`), so the two always agree.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The result of a request that was answered; that of others is the label of their error.
+/// The result of a successful request; a failed one has the label of its error.
 pub(crate) const OK: &str = "ok";
 
-/// The commands that have a label of their own; the first word of a request's line in the log is one of them.
+/// The commands with a label of their own: first words of requests in the access log.
 const COMMANDS: [&str; 14] = [
     "archive",
     "directories",
@@ -27,14 +27,14 @@ const COMMANDS: [&str; 14] = [
     "w24fz",
 ];
 
-/// What is not one of the commands: a client can send any word, and must not be able to make labels.
+/// The label for all other commands: a client can send any word, and must not be able to create labels.
 const OTHER: &str = "other";
 
-/// Requests that are over.
+/// Finished requests.
 #[derive(Debug, Default)]
 pub(crate) struct Requests(Mutex<BTreeMap<(&'static str, &'static str), Tally>>);
 
-/// The sums of the requests with one command and one result.
+/// Totals of the requests with one command and one result.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) requests: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Tally {
 }
 
 impl Requests {
-    /// Counts a request, told as in the log.
+    /// Counts a request; `told` is its description in the access log.
     pub(crate) fn count(
         &self,
         told: &str,
@@ -64,7 +64,7 @@ impl Requests {
         tally.seconds += seconds;
     }
 
-    /// All sums by command and result.
+    /// All totals, by command and result.
     pub(crate) fn all(&self) -> Vec<((&'static str, &'static str), Tally)> {
         let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter().map(|(key, tally)| (*key, *tally)).collect()
@@ -94,7 +94,7 @@ impl Answers {
     }
 }
 
-/// What happens for one of a few reasons, counted by their words.
+/// Counts events by a fixed set of reasons.
 #[derive(Debug)]
 pub(crate) struct Reasons<const N: usize> {
     words: [&'static str; N],
@@ -117,7 +117,7 @@ impl<const N: usize> Reasons<N> {
         }
     }
 
-    /// How many of each.
+    /// The count of each reason.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self
             .counts

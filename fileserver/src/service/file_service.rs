@@ -1,4 +1,4 @@
-//! What all sessions share: the tree, the limits, the counters, the order to stop.
+//! What all sessions share: the tree, the limits, the counters, the shutdown signals.
 
 use std::io;
 use std::path::PathBuf;
@@ -31,13 +31,13 @@ use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
 use crate::tree::walk::WalkError;
 
-/// Walks at a time, for each core; more of them wait, as they would only slow each other down.
+/// Concurrent walks per core; further ones wait, because they would only slow each other down.
 const WALKS_PER_CORE: usize = 4;
 
-/// Scans of the index at a time, for each core; they wait for nothing but the processor.
+/// Concurrent index lookups per core; they need only CPU.
 const SCANS_PER_CORE: usize = 2;
 
-/// What the log says was being done.
+/// What error messages say the server was doing.
 const FINDING: &str = "looking for files";
 
 /// A file server without its listener.
@@ -58,16 +58,16 @@ pub(crate) struct Service {
     scans: Arc<Semaphore>,
     allow_hidden: bool,
     pub(crate) index: Index,
-    /// The index is kept for as long as there is a service.
+    /// Stops the index when the service is dropped.
     _index_end: DropGuard,
     pub(crate) requests: Requests,
     pub(crate) answers: Answers,
     pub(crate) proxy_faults: Reasons<{ ProxyHeaderError::LABELS.len() }>,
-    /// TLS and tokens.
+    /// The current certificates and tokens.
     pub(crate) credential_store: CredentialStore,
     pub(crate) tls_faults: Reasons<{ HandshakeError::LABELS.len() }>,
     pub(crate) token_refusals: Reasons<{ TOKEN_REFUSALS.len() }>,
-    /// Bytes sent on all connections since the start, those of answers under way included.
+    /// Bytes sent on all connections since the start, including running answers.
     pub(crate) sent: Arc<AtomicU64>,
     archives_begun: AtomicU64,
     planned_files: Arc<Semaphore>,
@@ -75,20 +75,20 @@ pub(crate) struct Service {
     pub(crate) max_request: usize,
     pub(crate) old_wire: bool,
     pub(crate) spool_reserve: u64,
-    /// What makes the blocks of all archives.
+    /// The compression threads of all archives.
     pub(crate) pool: Pool,
     pub(crate) sessions: SessionCounts,
-    /// Sessions end when they have nothing to do.
+    /// Sessions end as soon as they are idle.
     pub(crate) stop: CancellationToken,
-    /// Sessions end now.
+    /// Sessions end immediately.
     pub(crate) abort: CancellationToken,
 }
 
 impl Service {
-    /// Begins to index the tree, so it must be called on the runtime.
+    /// Starts to index the tree, so call it on the runtime.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If no thread can be started.
     pub(crate) fn new(
         root: Root,
         config: &Config,
@@ -140,7 +140,7 @@ impl Service {
         })
     }
 
-    /// A query made ready; where it says where to look, there is such a directory.
+    /// Compiles a query, and checks that the directory to search exists.
     pub(crate) async fn matcher(&self, query: &Query) -> Result<Matcher, RequestError> {
         let matcher = Matcher::new(query, self.allow_hidden)?;
         if matcher.below.is_empty() || matcher.matches_nothing {
@@ -163,7 +163,7 @@ impl Service {
         }
     }
 
-    /// Where the answer comes from: the index knows no hidden files.
+    /// Where the answer comes from. Hidden files are not in the index, so they need a walk.
     pub(crate) async fn source(&self, matcher: &Matcher) -> Source {
         let current = match matcher.hidden {
             true => None,
@@ -173,7 +173,7 @@ impl Service {
         current.map_or(Source::Walk, Source::Index)
     }
 
-    /// The files that a query means, at most `limit`, sorted by path.
+    /// The files that match a query, at most `limit`, sorted by path.
     pub(crate) async fn find(&self, query: Query, limit: usize) -> Result<Found, RequestError> {
         let matcher = self.matcher(&query).await?;
         match self.source(&matcher).await {
@@ -201,7 +201,7 @@ impl Service {
         self.run_walk(move |root, _| directories(root, order)).await
     }
 
-    /// What is in one directory.
+    /// The contents of one directory.
     pub(crate) async fn list(&self, wanted: ListRequest) -> Result<Vec<FoundFile>, RequestError> {
         let listing = DirectoryListing::new(wanted, self.allow_hidden)?;
         let listed = self
@@ -210,7 +210,7 @@ impl Service {
         Ok(listed?)
     }
 
-    /// The right to make one archive, for as long as the permit is held.
+    /// A permit to make one archive.
     pub(crate) fn archive_permit(&self) -> Result<OwnedSemaphorePermit, RequestError> {
         Arc::clone(&self.archives)
             .try_acquire_owned()
@@ -219,7 +219,7 @@ impl Service {
             })
     }
 
-    /// The plan of an archive of the files that a query means.
+    /// Plans an archive of the files that match a query.
     pub(crate) async fn plan(
         &self,
         query: Query,
@@ -231,7 +231,7 @@ impl Service {
         let room = Arc::clone(&self.planned_files);
         let (plan, unreadable_directories) = self
             .run_walk(move |root, cancel| {
-                // One more than may be planned shows that there are too many.
+                // One more than allowed shows that there are too many.
                 let limit = most as usize + 1;
                 let found = match source {
                     Source::Index(current) => recheck(root, &matcher, &current, limit, cancel)?,
@@ -257,25 +257,25 @@ impl Service {
         })
     }
 
-    /// Archives that are being made.
+    /// Archives in progress.
     pub(crate) fn archives_active(&self) -> usize {
         self.max_archives
             .saturating_sub(self.archives.available_permits())
     }
 
-    /// Archives that were begun since the start, and rests of archives.
+    /// Archives started since the server started, including resumed ones.
     pub(crate) fn archives_begun(&self) -> u64 {
         self.archives_begun.load(Ordering::Relaxed)
     }
 
-    /// Begins to make the blocks of an archive, from that one on.
+    /// Starts to make the blocks of an archive, beginning with block `first`.
     pub(crate) fn blocks(&self, plan: &Arc<Plan>, first: u64) -> Blocks {
         self.archives_begun.fetch_add(1, Ordering::Relaxed);
         let (root, plan) = (Arc::clone(&self.root), Arc::clone(plan));
         Blocks::start(&self.pool, root, plan, first)
     }
 
-    /// Runs a walk on a thread that may block. Dropping the future cancels the walk.
+    /// Runs a walk on a blocking thread. Dropping the future cancels the walk.
     pub(crate) async fn run_walk<T: Send + 'static>(
         &self,
         walk: impl FnOnce(&Root, &CancellationToken) -> Result<T, WalkError> + Send + 'static,
@@ -294,7 +294,7 @@ impl Service {
         Ok(walked.map_err(|error| RequestError::internal(doing, error))??)
     }
 
-    /// Runs a scan of the index, which takes milliseconds, on a thread that may do so.
+    /// Runs an index lookup, which takes milliseconds, on a blocking thread.
     pub(crate) async fn run_scan<T: Send + 'static>(
         &self,
         scan: impl FnOnce() -> T + Send + 'static,
@@ -316,12 +316,11 @@ impl Service {
 pub(crate) enum Source {
     /// The index.
     Index(Current),
-    /// A walk through the tree.
+    /// A walk of the tree.
     Walk,
 }
 
-/// Plans an archive of files that, with those of all other archives, are not too many: a plan is in memory for as long as
-/// its archive is made.
+/// Plans an archive, within the limit on files in all plans: a plan stays in memory until its archive is finished.
 fn planned(
     files: Vec<FoundFile>,
     options: ArchiveOptions,
@@ -338,16 +337,16 @@ fn planned(
     Ok((Plan::new(files, options)?, permit))
 }
 
-/// A plan, counted among those in memory until it is dropped.
+/// A plan; its files count against the limit until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Arc<Plan>,
-    /// Directories that could not be read on the way.
+    /// Directories that could not be read.
     pub(crate) unreadable_directories: u64,
     _files: OwnedSemaphorePermit,
 }
 
-/// How many sessions there were, and are.
+/// Counts sessions: all since the start, and those open.
 #[derive(Debug, Default)]
 pub(crate) struct SessionCounts {
     since_start: AtomicU64,
@@ -355,7 +354,7 @@ pub(crate) struct SessionCounts {
 }
 
 impl SessionCounts {
-    /// A session begins; it ends when the guard is dropped.
+    /// Counts a session; it ends when the guard is dropped.
     pub(crate) fn begin(&self) -> OpenSession<'_> {
         self.since_start.fetch_add(1, Ordering::Relaxed);
         self.open.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! A list of found files, page by page.
+//! A list of found files, page by page, so that a long list costs little memory.
 //!
-//! Owns: that a long list costs little. A list by path is found page by page, each behind the last path of the page
-//! before, so nothing is held while a slow client reads. Any other order is fixed when the list begins, and bounded.
+//! A list sorted by path is looked up page by page, each starting after the last path of the previous page, so nothing
+//! is kept while a slow client reads. A list in any other order is sorted when it starts, and its length is limited.
 
 use std::sync::Arc;
 
@@ -17,24 +17,24 @@ use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
 use crate::tree::walk::WalkError;
 
-/// Files of a page from the index.
+/// Files per page from the index.
 const PAGE: usize = 1_000;
 
-/// Files of a page from a walk: to find the next one, a walk reads the directories again that the last one was in.
+/// Files per page from a walk: each page reads the directories on the path to its first file again.
 const WALKED_PAGE: usize = 20_000;
 
-/// The most files of a list that is not by path: they are held, or their places, while it is sent.
+/// The most files in a list not sorted by path: they, or their positions, are kept while it is sent.
 const MAX_SORTED: usize = 1_000_000;
 
-/// Files that a walk collects before it lets go of those that are not among the first.
+/// Files that a sorted walk collects before it drops those beyond the limit.
 const COLLECTED: usize = 100_000;
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FileOrder {
-    /// By what; files alike in it are sorted by path.
+    /// The sort key; ties are sorted by path.
     pub(crate) sort: Sort,
-    /// The whole list the other way round.
+    /// Reverses the whole list.
     pub(crate) reverse: bool,
 }
 
@@ -42,16 +42,16 @@ pub(crate) struct FileOrder {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) files: Vec<FoundFile>,
-    /// Whether others follow.
+    /// Whether another page follows.
     pub(crate) more: bool,
 }
 
-/// A list on its way to a client.
+/// A list that is being sent.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     service: &'a Service,
     matcher: Arc<Matcher>,
-    /// Files that may still be told.
+    /// Files left within the limit.
     left: u64,
     state: State,
     unreadable: u64,
@@ -59,16 +59,16 @@ pub(crate) struct Listing<'a> {
 
 #[derive(Debug)]
 enum State {
-    /// What comes behind this path, in the order of paths.
+    /// Sorted by path: continue after this path.
     Behind(Option<Vec<u8>>),
-    /// Places in a snapshot, in the order of the list, from there on.
+    /// Positions in a snapshot, in list order, and the next one.
     Places(Arc<Snapshot>, Arc<[Position]>, usize),
-    /// Files, in the order of the list.
+    /// Files, in list order.
     Files(std::vec::IntoIter<FoundFile>),
 }
 
 impl<'a> Listing<'a> {
-    /// Begins a list of at most `limit` files.
+    /// Starts a list of at most `limit` files.
     pub(crate) async fn begin(
         service: &'a Service,
         query: &Query,
@@ -89,7 +89,7 @@ impl<'a> Listing<'a> {
         Ok(listing)
     }
 
-    /// Directories that could not be read on the way.
+    /// Directories that could not be read.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -126,11 +126,11 @@ impl<'a> Listing<'a> {
         })
     }
 
-    /// The files behind a path.
+    /// The page after a path.
     async fn behind(&mut self, after: Option<Vec<u8>>) -> Result<Page, RequestError> {
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
         let matcher = Arc::clone(&self.matcher);
-        // One more than is told, to know whether there is one.
+        // One more than the page holds, to know whether another page follows.
         let (found, page) = match self.service.source(&self.matcher).await {
             Source::Index(current) => {
                 let page = left.min(PAGE);
@@ -162,7 +162,7 @@ impl<'a> Listing<'a> {
         Ok(Page { files, more })
     }
 
-    /// Fixes the list.
+    /// Sorts the whole list.
     async fn sort(&mut self, order: FileOrder, limit: u64) -> Result<(), RequestError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let most = limit.min(MAX_SORTED + 1);
@@ -189,7 +189,7 @@ impl<'a> Listing<'a> {
         };
         if count > MAX_SORTED {
             return Err(RequestError::TooLarge(format!(
-                "a list that is not by path has at most {MAX_SORTED} files; give a limit"
+                "a list that is not sorted by path is limited to {MAX_SORTED} files; set a limit"
             )));
         }
         self.state = state;
@@ -197,7 +197,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// The first `limit` files in that order. Walks in pages, and holds little more than it will tell.
+/// The first `limit` files in this order. Walks in pages, and keeps little more than it returns.
 fn walk_sorted(
     root: &Root,
     cancel: &CancellationToken,

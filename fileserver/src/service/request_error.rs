@@ -1,4 +1,4 @@
-//! Why a request is not answered as asked: which side it lies with, of what kind it is, whether the same may work later.
+//! Why a request fails: whose fault it is, what kind of error, and whether a retry may succeed.
 
 use std::io;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use crate::archive::{EmptyArchive, PlanChanged, PlanError, WorkerFailed};
 use crate::query::error::QueryError;
 use crate::tree::walk::WalkError;
 
-/// Who has to do something about an error.
+/// Who can fix an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The one who asked.
+    /// The client.
     Client,
-    /// The one who runs this server.
+    /// The operator of this server.
     Server,
 }
 
-/// Why a request has no answer, or only a part of one.
+/// Why a request has no answer, or only part of one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
-    /// It cannot be understood.
+    /// The request is malformed.
     #[error("{0}")]
     BadRequest(String),
     /// There is no such file.
@@ -32,63 +32,63 @@ pub(crate) enum RequestError {
     /// The server may not read it.
     #[error("{0}")]
     Denied(String),
-    /// What has begun elsewhere cannot go on here.
+    /// An archive started on another server cannot be resumed here.
     #[error(transparent)]
     PlanChanged(#[from] PlanChanged),
-    /// A plain file is not the one whose rest is asked for.
+    /// A plain file has changed since the download started.
     #[error("{0}")]
     FileChanged(String),
-    /// No file can be archived.
+    /// There is nothing to archive.
     #[error("{}", match .0 {
         EmptyArchive::NoneFound => NO_FILE_FOUND,
         EmptyArchive::NoneReadable => "No file found that the server may read",
     })]
     Nothing(EmptyArchive),
-    /// There is no such directory to look below.
+    /// The directory to search does not exist.
     #[error("there is no directory '{0}'")]
     NoDirectory(String),
-    /// As many archives are being made as this server makes at once.
-    #[error("this server makes {limit} archives at once and is busy with as many; try again later")]
+    /// The limit on concurrent archives is reached.
+    #[error("this server is already making {limit} archives, its limit; try again later")]
     Busy {
         /// How many.
         limit: usize,
     },
-    /// The archive would hold more files than the server plans at once.
+    /// The archive would contain more files than the server allows.
     #[error(
-        "the archive would hold more than {limit} files, the most of this server; ask for fewer"
+        "the archive would contain more than {limit} files, the limit of this server; narrow the search"
     )]
     TooManyFiles {
-        /// How many it may hold.
+        /// The most files.
         limit: u32,
     },
-    /// The archives that are being made hold so many files that this one has no room beside them.
-    #[error("the archives that this server makes hold {limit} files at once; try again later")]
+    /// The running archives contain so many files that this one does not fit within the limit.
+    #[error("this server limits all running archives together to {limit} files; try again later")]
     PlansFull {
-        /// How many files they may hold.
+        /// The most files in all of them.
         limit: u32,
     },
-    /// The disk has no room to spool the archive.
+    /// The disk has too little free space to spool the archive.
     #[error("spooling an archive would leave less than {reserve} bytes free")]
     DiskFull {
         /// Bytes that must stay free.
         reserve: u64,
     },
-    /// The length of the archive cannot be told, or may not be spooled.
+    /// The answer exceeds a limit.
     #[error("{0}")]
     TooLarge(String),
-    /// The tree, the spool or a worker failed.
-    #[error("the server failed: {doing}: {source}")]
+    /// The server itself failed.
+    #[error("the server failed while {doing}: {source}")]
     Internal {
         /// What it was doing.
         doing: &'static str,
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The connection failed; there is nobody to answer.
-    #[error("the client went away: {0}")]
+    /// The connection failed.
+    #[error("the client disconnected: {0}")]
     Gone(io::Error),
-    /// The client took not one byte in all that time.
-    #[error("the client took no byte for {0:?}")]
+    /// The client read nothing for that long.
+    #[error("the client read nothing for {0:?}")]
     Stalled(Duration),
 }
 
@@ -103,7 +103,7 @@ impl RequestError {
         }
     }
 
-    /// Who has to do something about it.
+    /// Who can fix it.
     #[must_use]
     pub(crate) fn side(&self) -> Side {
         match self {
@@ -115,13 +115,13 @@ impl RequestError {
         }
     }
 
-    /// Whether the session is over with it.
+    /// Whether the session ends with it.
     #[must_use]
     pub(crate) fn ends_session(&self) -> bool {
         matches!(self, Self::Gone(_) | Self::Stalled(_))
     }
 
-    /// A word for logs and counters, always the same for the same variant.
+    /// The label for logs and counters, the same for all errors of a variant.
     #[must_use]
     pub(crate) fn label(&self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ impl RequestError {
         }
     }
 
-    /// The same on the new wire.
+    /// The error reply of the new wire.
     #[must_use]
     pub(crate) fn reply(&self) -> ErrorReply {
         let kind = match self {

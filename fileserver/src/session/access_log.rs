@@ -1,4 +1,4 @@
-//! One log line per request, and how a request is told in it.
+//! The access log: one line per request, with a description of the request.
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use crate::service::counters::{OK, Requests};
 use crate::service::request_error::{RequestError, Side};
 
-/// Characters of a command that a log line holds.
+/// The most characters of a command in a log line.
 const COMMAND_MAX: usize = 300;
 
-/// Faults of one archive that get a log line each; the line of the request counts all of them.
+/// The most faults of one archive that get a log line each; the line of the request counts all of them.
 const FAULTS_LOGGED: usize = 20;
 
 /// Which of the two wires a session speaks.
@@ -33,18 +33,18 @@ impl fmt::Display for Wire {
     }
 }
 
-/// What an answer held.
+/// What an answer contained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Served {
-    /// Files or directories named or archived.
+    /// Files or directories listed or archived.
     pub(crate) files: u64,
-    /// Directories that could not be read on the way.
+    /// Directories that could not be read.
     pub(crate) unreadable: u64,
-    /// Files that a word was needed about.
+    /// Files with a warning.
     pub(crate) warnings: u64,
 }
 
-/// A request between its arrival and its log line.
+/// A request from its arrival to its log line.
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     peer: SocketAddr,
@@ -54,7 +54,7 @@ pub(crate) struct RequestLog {
 }
 
 impl RequestLog {
-    /// A request has come. `command` must be fit for a log: names in it escaped.
+    /// Starts the record of a request. Names in `command` must be escaped.
     pub(crate) fn begin(peer: SocketAddr, wire: Wire, mut command: String) -> Self {
         if let Some((at, _)) = command.char_indices().nth(COMMAND_MAX) {
             command.truncate(at);
@@ -68,7 +68,8 @@ impl RequestLog {
         }
     }
 
-    /// The request is over; `bytes` were sent for it. It is counted and logged. The command stands in quotes, so that a name cannot pass for fields.
+    /// Counts and logs a finished request, for which `bytes` were sent. The command is quoted, so that a name cannot
+    /// imitate other fields.
     pub(crate) fn end(
         self,
         requests: &Requests,
@@ -117,10 +118,10 @@ impl RequestLog {
     }
 }
 
-/// The target of these lines.
+/// The log target of the access log.
 const TARGET: &str = "netsocket_fileserver::access";
 
-/// A request of the new wire in words.
+/// The description of a request of the new wire.
 pub(crate) fn describe_request(request: &Request) -> String {
     let mut words = String::new();
     // Writing to a string cannot fail.
@@ -238,10 +239,10 @@ pub(crate) fn describe_line(line: &[u8]) -> String {
     Name::from(line.strip_suffix(b"\n").unwrap_or(line)).to_string()
 }
 
-/// Logs what was wrong with the files of an archive.
+/// Logs the faults of an archive's files.
 pub(super) fn log_faults(peer: SocketAddr, faults: &[Warning]) {
     for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
-        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
+        tracing::warn!(%peer, %path, ?problem, "file changed while it was archived");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Archives on the new wire: the plan, its blocks as they are made, the trailer.
+//! Archives on the new wire: sends the plan, the blocks as they are made, the trailer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::archive::{ArchiveOptions, Codec, trailer};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
-/// What an archive shall be like.
+/// Checks the options of an archive.
 pub(super) fn options(
     compression: Compression,
     level: Option<u8>,
@@ -24,17 +24,17 @@ pub(super) fn options(
     let codec = Codec::new(compression, level).ok_or_else(|| {
         RequestError::BadRequest(match compression.levels() {
             Some(levels) => format!(
-                "this compression has the levels {} to {}",
+                "this compression supports levels {} to {}",
                 levels.start(),
                 levels.end()
             ),
-            None => "without compression there are no levels".to_owned(),
+            None => "there are no levels without compression".to_owned(),
         })
     })?;
     Ok(ArchiveOptions { codec, names })
 }
 
-/// Sends an archive, or the rest of one.
+/// Sends an archive, from the start or resumed.
 pub(super) async fn send(
     connection: &mut Connection,
     peer: SocketAddr,
@@ -85,7 +85,7 @@ pub(super) async fn send(
     };
     let digest = digest.finalize();
     let trailer = trailer(index - first_block, sent, &digest, faults, plan.warnings());
-    // Whoever has seen the trailer may count on the room being free.
+    // Release the limits first: a client that has the trailer may start the next archive at once.
     drop((permit, planned));
     send_message(connection, &trailer).await?;
     Ok(served)

@@ -1,4 +1,4 @@
-//! How a session on the new wire opens: magic and hello both ways, and the token where one is wanted.
+//! The opening of a session on the new wire: magic and hello both ways, and the token if one is required.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use super::messages::{put_message, send_message};
 use crate::security::credentials::TOKEN_REFUSALS;
 use crate::service::file_service::Service;
 
-/// How long a client may take for magic and hello, and one without a token for its request.
+/// How long a client may take for magic and hello, and one without a token for its first request.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a session does not begin.
+/// Why a session is refused.
 pub(super) enum Refusal {
-    /// Whoever that is, it does not speak this wire or is gone.
+    /// The client does not speak this wire, or is gone.
     Silent(&'static str),
-    /// The client is told.
+    /// The client gets an error.
     Reply {
-        /// Why.
+        /// The error.
         error: ErrorReply,
-        /// What it lacks, for programs.
+        /// What the client lacks, for programs.
         features: &'static [&'static str],
     },
 }
@@ -41,16 +41,16 @@ impl Refusal {
     }
 }
 
-/// What a client may do whose hello is right.
+/// What a client with a valid hello may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// Ask.
+    /// Send requests.
     Granted,
-    /// Learn that it may not: it has shown no token.
+    /// Only receive an error: it sent no token.
     TokenMissing,
 }
 
-/// Takes the client's magic and hello, and answers with ours.
+/// Reads the client's magic and hello, and replies with ours.
 pub(super) async fn open(
     connection: &mut Connection,
     codec: &mut FrameCodec,
@@ -60,13 +60,17 @@ pub(super) async fn open(
     while !take_magic(connection)? {
         let received = tokio::select! {
             biased;
-            () = service.stop.cancelled() => return Err(Refusal::Silent("the server stops")),
+            () = service.stop.cancelled() => return Err(Refusal::Silent("the server is stopping")),
             received = timeout_at(deadline, connection.receive()) => received,
         };
         match received {
             Ok(Ok(1..)) => {}
-            Ok(_) => return Err(Refusal::Silent("the connection ended within the magic")),
-            Err(_) => return Err(Refusal::Silent("no hello came")),
+            Ok(_) => {
+                return Err(Refusal::Silent(
+                    "the connection ended in the middle of the magic",
+                ));
+            }
+            Err(_) => return Err(Refusal::Silent("no hello arrived in time")),
         }
     }
     let wait = deadline.saturating_duration_since(Instant::now());
@@ -75,18 +79,16 @@ pub(super) async fn open(
         Next::End | Next::Lost(_) => {
             return Err(Refusal::Silent("the connection ended before a hello"));
         }
-        Next::Stopped => return Err(Refusal::Silent("the server stops")),
+        Next::Stopped => return Err(Refusal::Silent("the server is stopping")),
         Next::Idle => {
-            return Err(Refusal::bad(format!(
-                "no hello came within {HELLO_TIMEOUT:?}"
-            )));
+            return Err(Refusal::bad(format!("no hello within {HELLO_TIMEOUT:?}")));
         }
         Next::Broken(problem) => return Err(Refusal::bad(problem)),
     };
     let hello = Hello::from_frame(&frame).map_err(|error| Refusal::bad(error.to_string()))?;
     if hello.version != VERSION {
         return Err(Refusal::bad(format!(
-            "this server speaks version {VERSION} of the protocol, the client asked for version {}",
+            "this server speaks version {VERSION} of the protocol; the client requested version {}",
             hello.version
         )));
     }
@@ -99,11 +101,11 @@ pub(super) async fn open(
         },
     );
     let sent = connection.send(&greeting).await;
-    sent.map_err(|_| Refusal::Silent("the connection ended within the hello"))?;
+    sent.map_err(|_| Refusal::Silent("the connection ended while the hello was sent"))?;
     Ok(admission)
 }
 
-/// Judges the token of a hello.
+/// Checks the token of a hello.
 fn admit(shown: Option<&Token>, service: &Service) -> Result<Admission, Refusal> {
     match (&service.credential_store.current().tokens, shown) {
         (None, _) => Ok(Admission::Granted),
@@ -119,7 +121,7 @@ fn admit(shown: Option<&Token>, service: &Service) -> Result<Admission, Refusal>
     }
 }
 
-/// Waits for the first request of a client that has shown no token, which is its last.
+/// Refuses a client that sent no token, once it sends its first request.
 pub(super) async fn refuse_without_token(
     mut connection: Connection,
     mut codec: FrameCodec,
@@ -130,7 +132,7 @@ pub(super) async fn refuse_without_token(
         .next(&mut codec, HELLO_TIMEOUT, &service.stop)
         .await
     {
-        // Whoever only looks whether we are there asks for nothing.
+        // A health check sends no request.
         Next::End | Next::Lost(_) | Next::Stopped => return,
         Next::Item(_) | Next::Broken(_) | Next::Idle => {}
     }
@@ -142,14 +144,12 @@ pub(super) async fn refuse_without_token(
     connection.close().await;
 }
 
-/// Whether the magic is there, and taken; an error as soon as it cannot become the magic.
+/// Consumes the magic if it is complete; an error as soon as the bytes differ from it.
 fn take_magic(connection: &mut Connection) -> Result<bool, Refusal> {
     let received = connection.received();
     let compared = received.len().min(MAGIC.len());
     if received[..compared] != MAGIC[..compared] {
-        return Err(Refusal::Silent(
-            "it begins with something else than the magic",
-        ));
+        return Err(Refusal::Silent("the first bytes are not the magic"));
     }
     let whole = compared == MAGIC.len();
     if whole {
@@ -172,7 +172,7 @@ fn greeting(service: &Service, features: &[&str]) -> BytesMut {
     bytes
 }
 
-/// All that a client gets that is refused: our greeting, so that it knows who speaks, and the error.
+/// The reply to a refused client: our greeting, so that it knows the server, and the error.
 pub(super) fn refusal(service: &Service, features: &[&str], error: &ErrorReply) -> BytesMut {
     let mut bytes = greeting(service, features);
     put_message(&mut bytes, error);

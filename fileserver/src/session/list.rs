@@ -1,4 +1,4 @@
-//! One directory on the new wire.
+//! Lists one directory on the new wire.
 
 use netsocket_protocol::message::{FileEntry, Reply};
 
@@ -10,7 +10,7 @@ use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
-/// Sends what is in a directory, or one entry.
+/// Sends the contents of a directory, or one entry.
 pub(super) async fn send(
     connection: &mut Connection,
     service: &Service,

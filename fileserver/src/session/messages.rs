@@ -1,4 +1,4 @@
-//! Messages of the new wire on their way out: one, or a long list in parts.
+//! Sends messages of the new wire: single ones, and long lists in parts.
 
 use bytes::BytesMut;
 use netsocket_protocol::MAX_FRAME;
@@ -9,15 +9,15 @@ use tokio_util::codec::Encoder as _;
 use super::connection::Connection;
 use crate::service::request_error::RequestError;
 
-/// Names in one part of a list.
+/// The most names in one part of a list.
 const PART_NAMES: usize = 1_000;
 
-/// Bytes of paths in one part of a list: JSON makes at most six of each, and a frame must hold them.
+/// The most bytes of paths in one part of a list: JSON makes up to six of each, and they must fit into a frame.
 const PART_BYTES: usize = 256 * 1024;
 
-/// Appends a message that certainly fits into a frame.
+/// Appends a message that always fits into a frame.
 pub(super) fn put_message(bytes: &mut BytesMut, message: &impl Message) {
-    // A server's name and a sentence are far below the limit of a frame.
+    // A server name and a sentence are far below the frame limit.
     if let Ok(frame) = message.to_frame() {
         let _ = FrameCodec::new(MAX_FRAME).encode(frame, bytes);
     }
@@ -42,7 +42,7 @@ pub(super) fn too_long(error: FrameError) -> RequestError {
     RequestError::internal("writing a frame", error)
 }
 
-/// Sends a list in parts, also an empty one.
+/// Sends a list in parts; an empty list is one empty part.
 pub(super) async fn send_list<T>(
     connection: &mut Connection,
     mut items: Vec<T>,
@@ -60,7 +60,7 @@ pub(super) async fn send_list<T>(
     }
 }
 
-/// How many of these items make the next part: at least one, if there is one.
+/// How many items go into the next part: at least one, if there are any.
 fn part<T>(items: &[T], weight: impl Fn(&T) -> usize) -> usize {
     let mut bytes = 0;
     items

@@ -58,7 +58,7 @@ pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service:
                 return tracing::debug!(%peer, wire = %Wire::New, %error, "connection lost");
             }
             Next::Broken(problem) => {
-                tracing::info!(%peer, wire = %Wire::New, %problem, "closed: broken frame");
+                tracing::info!(%peer, wire = %Wire::New, %problem, "closed: malformed frame");
                 let error = ErrorReply::new(ErrorKind::BadRequest, problem);
                 // The client may be gone; the log has the reason.
                 let _ = send_message(&mut connection, &error).await;
@@ -174,7 +174,7 @@ async fn directories(
     })
 }
 
-/// Sends each page of the list before the next one is looked up.
+/// Sends each page of the list before looking up the next one.
 async fn find(
     connection: &mut Connection,
     service: &Service,

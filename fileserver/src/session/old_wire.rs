@@ -18,10 +18,10 @@ use crate::archive::spool::Spool;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
-/// The commands that are answered with `yes` or `no`, not with text.
+/// The commands answered with `yes` or `no` instead of text.
 const ARCHIVE_COMMANDS: [&[u8]; 4] = [b"w24fz", b"w24ft", b"w24fdb", b"w24fda"];
 
-/// Whether there may be another command.
+/// What to do after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
     Next,
@@ -46,7 +46,7 @@ pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service:
                 return tracing::debug!(%peer, wire = %Wire::Old, %error, "connection lost");
             }
             Next::Broken(problem) => {
-                tracing::info!(%peer, wire = %Wire::Old, %problem, "closed: broken frame");
+                tracing::info!(%peer, wire = %Wire::Old, %problem, "closed: malformed frame");
                 // The client may be gone; the log has the reason.
                 let _ = connection.send(&frame(problem.as_bytes())).await;
                 return connection.close().await;
@@ -75,7 +75,7 @@ async fn answer(
             Ok((spool, _permit, served)) => {
                 let sent = send_archive(connection, &spool).await;
                 if sent.is_err() {
-                    // Half of an archive was sent: nothing that follows could be understood.
+                    // Half of an archive was sent: the client could not make sense of anything that follows.
                     then = After::Close;
                 }
                 sent.map(|()| served)
@@ -147,8 +147,8 @@ async fn find(
     })
 }
 
-/// Makes an archive, to learn its length. The permit is held for as long as the spool, so that the disk holds no more of
-/// them than there may be archives at a time.
+/// Makes an archive in a spool, because its length must be sent first. The permit is kept as long as the spool, so that
+/// there are never more spools than concurrent archives.
 async fn spool(
     connection: &Connection,
     peer: SocketAddr,
@@ -199,7 +199,7 @@ async fn refuse(connection: &mut Connection, error: RequestError) -> Result<Serv
     Err(error)
 }
 
-/// Answers a text command with the error in words.
+/// Answers a text command with the error message.
 async fn send_error(
     connection: &mut Connection,
     error: RequestError,

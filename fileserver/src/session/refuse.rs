@@ -1,4 +1,4 @@
-//! A connection that gets no session: the new wire is told why, the old one has no word for it and is closed.
+//! Refuses a connection: with an error on the new wire, by closing it on the old wire, which has no error message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,30 @@ use super::hello::refusal;
 use super::stream::Stream;
 use crate::service::file_service::Service;
 
-/// What a refusal may take, from the first byte of the client to the last of ours.
+/// How long a refusal may take, from the client's first byte to our last.
 pub(crate) const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Which bound on sessions is reached, and what it is.
+/// Which limit on sessions is reached, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LimitReached {
-    /// That on all of them.
-    #[error("this server has all of its {0} sessions")]
+    /// The limit on all sessions.
+    #[error("this server has reached its limit of {0} sessions")]
     All(usize),
-    /// That on those of one address.
-    #[error("this server has all of its {0} sessions from this address")]
+    /// The limit per address.
+    #[error("this server has reached its limit of {0} sessions per address")]
     Address(usize),
 }
 
 /// Why a connection gets no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoSession {
-    /// There are sessions enough.
+    /// A limit is reached.
     LimitReached(LimitReached),
-    /// It is without TLS, which is wanted.
+    /// The client does not use TLS, which is required.
     NoTls,
 }
 
-/// Refuses a connection, in words where the client knows some.
+/// Refuses a connection, with an error if the client speaks the new wire.
 pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
     let attempt = async {
         let mut connection = Connection::new(stream, REFUSAL_TIMEOUT, Arc::clone(&service.sent));
@@ -62,6 +62,6 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
             connection.close().await;
         }
     };
-    // A client that is slower than that learns it from the close.
+    // A slower client just sees the connection close.
     let _ = timeout(REFUSAL_TIMEOUT, attempt).await;
 }

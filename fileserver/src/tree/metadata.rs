@@ -1,4 +1,4 @@
-//! What the file system knows of a file: size, mode, times.
+//! Metadata of a file: size, mode, times.
 
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
@@ -6,18 +6,18 @@ use std::os::fd::BorrowedFd;
 use chrono::{DateTime, Local, SecondsFormat};
 use rustix::fs::{AtFlags, FileType, StatxFlags, StatxTimestamp, statx};
 
-/// A moment as the file system keeps it.
+/// A time as the file system stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Timestamp {
     /// Seconds since 1970-01-01 00:00 UTC, negative before.
     pub seconds: i64,
-    /// Nanoseconds behind these, below 1,000,000,000.
+    /// Nanoseconds within the second, below 1,000,000,000.
     pub nanos: u32,
 }
 
 impl Timestamp {
-    /// As RFC 3339 with nanoseconds and the offset of this machine's time zone at that moment; a moment far outside of
-    /// the calendar as `@seconds`.
+    /// Formats it as RFC 3339 with nanoseconds and the offset of this machine's time zone at that time; a time far
+    /// outside the calendar as `@seconds`.
     #[must_use]
     pub fn rfc3339(self) -> String {
         DateTime::from_timestamp(self.seconds, self.nanos).map_or_else(
@@ -39,7 +39,7 @@ impl From<StatxTimestamp> for Timestamp {
     }
 }
 
-/// What is known of one directory entry.
+/// The metadata of one directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Metadata {
     pub(crate) kind: FileType,
@@ -48,16 +48,16 @@ pub(crate) struct Metadata {
     /// Type and permission bits.
     pub(crate) mode: u32,
     pub(crate) modified: Timestamp,
-    /// The birth time, or `modified` where the file system keeps none.
+    /// The birth time, or `modified` if the file system does not record it.
     pub(crate) born: Timestamp,
     pub(crate) birth_known: bool,
     pub(crate) inode: u64,
-    /// Names of this file, in all directories.
+    /// Number of hard links.
     pub(crate) links: u32,
 }
 
 impl Metadata {
-    /// Asks about an entry of a directory; of a symbolic link, about the link itself.
+    /// Reads the metadata of an entry of a directory; of a symbolic link, that of the link itself.
     pub(crate) fn of(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<Self> {
         let wanted = StatxFlags::TYPE
             | StatxFlags::MODE

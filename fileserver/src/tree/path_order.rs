@@ -1,8 +1,8 @@
-//! The order of paths: component by component, each by its bytes.
+//! Path order: component by component, each by its bytes.
 
 use std::cmp::Ordering;
 
-/// Compares two paths component by component: as bytes, with the slash before every other byte.
+/// Compares two paths component by component: as bytes, with the slash sorting first.
 pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let differ = a.iter().zip(b).find(|(a, b)| a != b);
     match differ {
@@ -11,12 +11,12 @@ pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
-/// No name holds a zero byte, so nothing else comes as early.
+/// No name contains a zero byte, so nothing else sorts as low.
 fn rank(byte: u8) -> u8 {
     if byte == b'/' { 0 } else { byte }
 }
 
-/// A path that is ordered like this.
+/// A path whose `Ord` is path order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Path(pub(crate) Vec<u8>);
 
@@ -32,7 +32,7 @@ impl PartialOrd for Path {
     }
 }
 
-/// Whether a path lies below a directory; everything but the root lies below the root, the empty path.
+/// Whether a path is below a directory. Every non-empty path is below the root, the empty path.
 pub(crate) fn is_below(path: &[u8], directory: &[u8]) -> bool {
     if directory.is_empty() {
         return !path.is_empty();
@@ -41,7 +41,7 @@ pub(crate) fn is_below(path: &[u8], directory: &[u8]) -> bool {
         .is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-/// Where the paths below a directory end, if they have not begun yet or go on at `path`.
+/// Whether `path` sorts before or among the paths below a directory.
 pub(crate) fn is_before_or_below(path: &[u8], directory: &[u8]) -> bool {
     is_below(path, directory) || compare(path, directory) != Ordering::Greater
 }
@@ -54,7 +54,7 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// A path from a directory and a name.
+/// Joins a directory and a name.
 pub(crate) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
     path.extend_from_slice(directory);

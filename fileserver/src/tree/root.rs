@@ -1,8 +1,8 @@
-//! The directory that is shared, and the only way to anything below it.
+//! The shared directory, and the only way to open anything below it.
 //!
 //! Owns: the descriptor of the root and every `open` below it. No path is ever resolved from the current directory or
-//! from `/`, and no symbolic link is followed, so nothing outside of the root can be reached whatever a path says. Does
-//! not own: which paths there are ([`crate::tree::walk`]).
+//! from `/`, and no symbolic link is followed, so no path can lead outside the root. Does not own: which paths exist
+//! ([`crate::tree::walk`]).
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,34 +14,34 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2};
 use rustix::io::Errno;
 
-/// To list a directory, never through a symbolic link.
+/// Flags to list a directory, never through a symbolic link.
 pub(crate) const LIST: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// To pass through a directory, for which the right to search it is enough.
+/// Flags to pass through a directory, which needs only the permission to search it.
 const PASS: OFlags = OFlags::PATH
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// To read a file. Not blocking, so that a FIFO in the place of a file cannot hold up the open.
+/// Flags to read a file. Non-blocking, so that a FIFO in place of a file cannot block the open.
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Bytes of a path that the kernel takes at once, with room to spare below `PATH_MAX` (4096).
+/// The longest path passed to the kernel in one call, safely below `PATH_MAX` (4096).
 const PIECE: usize = 4000;
 
-/// Who sees to it that a path stays below the root.
+/// How a path is kept below the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Resolver {
-    /// `openat2(2)`, many components at once.
+    /// By `openat2(2)`, many components per call.
     Kernel,
-    /// We do, component by component: kernels before 5.6, and sandboxes that do not know the call.
+    /// By opening each component: for kernels before 5.6 and sandboxes that block `openat2`.
     Components,
 }
 
@@ -53,7 +53,7 @@ pub struct Root {
     resolver: Resolver,
 }
 
-/// Why a directory cannot be shared.
+/// Why the root cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("root {}: {source}", path.display())]
 pub struct RootError {
@@ -65,7 +65,7 @@ impl Root {
     /// Opens the directory to share. Symbolic links in `path` are followed here, and never again.
     ///
     /// # Errors
-    /// [`RootError`] where `path` is no directory or may not be read.
+    /// [`RootError`] if `path` is not a directory or may not be read.
     pub fn open(path: &Path) -> Result<Self, RootError> {
         Self::open_real(path).map_err(|source| RootError {
             path: path.to_owned(),
@@ -79,9 +79,9 @@ impl Root {
         let probe = openat2(&fd, c".", PASS, Mode::empty(), BENEATH);
         let resolver = match probe {
             Ok(_) => Resolver::Kernel,
-            // Some sandboxes answer EPERM to every call that they do not know.
+            // Some sandboxes answer EPERM to unknown system calls.
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {
-                tracing::warn!("no openat2 here: paths are opened component by component");
+                tracing::warn!("openat2 is not available: opening paths component by component");
                 Resolver::Components
             }
             Err(error) => return Err(error.into()),
@@ -99,13 +99,13 @@ impl Root {
         }
     }
 
-    /// Where the root is, without symbolic links.
+    /// The path of the root, with symbolic links resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The absolute path of something below.
+    /// The absolute path of a path below the root.
     #[must_use]
     pub fn absolute(&self, relative: &[u8]) -> Vec<u8> {
         self.path
@@ -115,19 +115,19 @@ impl Root {
             .to_vec()
     }
 
-    /// A directory, to be listed; the empty path is the root.
+    /// Opens a directory for listing; the empty path is the root.
     pub(crate) fn directory(&self, relative: &[u8]) -> rustix::io::Result<OwnedFd> {
         if relative.is_empty() {
-            // A new description: the position in a listing is shared by all copies of a descriptor.
+            // A new open file description: duplicated descriptors share the position in a listing.
             return openat(&self.fd, c".", LIST, Mode::empty());
         }
         self.open_below(relative, LIST)
     }
 
-    /// A regular file and its size in bytes at this moment.
+    /// Opens a regular file; returns its current size in bytes, too.
     ///
     /// # Errors
-    /// The error of the system; `InvalidInput` where something else than a regular file has the path.
+    /// The error of the system; `InvalidInput` if the path is not a regular file.
     pub fn file(&self, relative: &[u8]) -> io::Result<(File, u64)> {
         let fd = self.open_below(relative, READ)?;
         let stat = fstat(&fd)?;
@@ -143,8 +143,7 @@ impl Root {
         ))
     }
 
-    /// Whether something below may be asked for: a path as the walk would name it, so none that is absolute, leads back or
-    /// is hidden.
+    /// Whether a client may request this path: it must be relative, without `..`, and not hidden.
     pub(crate) fn is_shared(path: &[u8]) -> bool {
         !path.contains(&0)
             && path
@@ -168,7 +167,7 @@ impl Root {
         }
     }
 
-    /// As much of a path as is opened at once, and the rest.
+    /// The part of a path to open in one call, and the rest.
     fn split<'a>(&self, path: &'a [u8]) -> (&'a [u8], Option<&'a [u8]>) {
         let cut = match self.resolver {
             Resolver::Components => path.iter().position(|byte| *byte == b'/'),
@@ -201,7 +200,7 @@ impl AsFd for Root {
     }
 }
 
-/// Below the descriptor, without symbolic links of any kind; mount points are fine.
+/// Resolve below the descriptor, without symbolic links of any kind; mount points are allowed.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);

@@ -1,11 +1,11 @@
-//! The walk through the tree below the root, in the order of paths.
+//! Walks the tree below the root, in path order.
 //!
-//! Owns: which entries there are, and their order: names by their bytes, so paths compared component by component.
-//! Entries whose name begins with a dot are left out with all that is below them, unless asked for; symbolic links are neither followed
-//! nor shown. Does not own: what a file must be to be meant ([`crate::query::search`]).
+//! Owns: which entries there are, and their order: names by their bytes, so paths compare component by component.
+//! Entries whose name begins with a dot are skipped with everything below them, unless requested; symbolic links are
+//! neither followed nor shown. Does not own: which files match a query ([`crate::query::search`]).
 //!
-//! The stack of a walk is on the heap and at most [`MAX_OPEN`] directories are open at a time, so that a tree of any depth
-//! costs neither the thread's stack nor all descriptors.
+//! The stack of a walk is on the heap, and at most [`MAX_OPEN`] directories are open at a time, so a tree of any depth
+//! exhausts neither the thread's stack nor the descriptors.
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, CString};
@@ -20,32 +20,31 @@ use tokio_util::sync::CancellationToken;
 use crate::tree::metadata::Metadata;
 use crate::tree::root::{LIST, Root};
 
-/// Directories that one walk holds open; those above are opened again on the way back.
+/// The most directories a walk keeps open; those further up are opened again on the way back.
 const MAX_OPEN: usize = 32;
 
-/// Bytes of directory entries that are read at once.
+/// Buffer size for reading directory entries, in bytes.
 const LISTING: usize = 32 * 1024;
 
 /// Why a walk has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
-    /// Nobody waits for it any more.
+    /// The walk was cancelled, because nobody waits for it any more.
     #[error("the walk was cancelled")]
     Cancelled,
-    /// The root cannot be listed, or the process has no descriptor or memory left: what is seen would be less than what
-    /// is there.
+    /// The root cannot be listed, or the process has run out of descriptors or memory: the result would be incomplete.
     #[error("the tree cannot be read: {0}")]
     Io(io::Error),
 }
 
-/// A regular file that the walk has come to.
+/// A regular file found by a walk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WalkedFile<'a> {
     /// The path below the root.
     pub(crate) path: &'a [u8],
     /// Its directory.
     pub(crate) directory: BorrowedFd<'a>,
-    /// Its name in there.
+    /// Its name in that directory.
     pub(crate) name: &'a CStr,
 }
 
@@ -56,29 +55,29 @@ pub(crate) struct Entry {
     pub(crate) is_directory: bool,
 }
 
-/// One directory on the way from the root to where the walk is.
+/// One directory between the root and the current position of a walk.
 struct Level {
     entries: std::vec::IntoIter<Entry>,
     fd: Option<OwnedFd>,
-    /// How much of the walk's path names this directory.
+    /// The length of this directory's path within the walk's path.
     path_length: usize,
-    /// Which component of the path that the walk begins behind is one of its entries, if one is.
+    /// Which component of the start path is an entry of this directory, if any.
     component: Option<usize>,
 }
 
-/// Which part of the tree a walk goes through.
+/// The part of the tree to walk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Subtree<'a> {
-    /// The directory to begin in; empty for the root.
+    /// The directory to start in; empty for the root.
     pub(crate) below: &'a [u8],
-    /// Only what comes behind this path, which lies below that directory.
+    /// Only what comes after this path, which is below that directory.
     pub(crate) after: Option<&'a [u8]>,
-    /// Also what begins with a dot.
+    /// Include names that begin with a dot.
     pub(crate) hidden: bool,
 }
 
-/// Shows `visit` the regular files whose names are `wanted`, in order, until it breaks. The number of directories
-/// that could not be read comes back; what vanishes during the walk is as if it had never been.
+/// Calls `visit` with each regular file whose name is `wanted`, in order, until it breaks. Returns the number of
+/// directories that could not be read. What vanishes during the walk is skipped.
 pub(crate) fn walk(
     root: &Root,
     cancel: &CancellationToken,
@@ -112,7 +111,7 @@ pub(crate) fn walk(
     }
 }
 
-/// The components of the path behind which the walk begins, without those of the directory that it begins in.
+/// The components of the start path, relative to the directory the walk starts in.
 fn behind(part: Subtree<'_>) -> Vec<Vec<u8>> {
     let Some(after) = part.after else {
         return Vec::new();
@@ -135,18 +134,18 @@ struct Walk<'a, W> {
     root: &'a Root,
     wanted: W,
     hidden: bool,
-    /// What is not behind these components is skipped.
+    /// What does not come after these components is skipped.
     behind: Vec<Vec<u8>>,
-    /// Where the kernel writes directory entries.
+    /// Buffer for directory entries.
     listing: Vec<u8>,
-    /// Of the entry that the walk is at.
+    /// The path of the current entry.
     path: Vec<u8>,
     levels: Vec<Level>,
     unreadable: u64,
 }
 
 impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
-    /// Goes on by one entry.
+    /// Advances by one entry.
     fn step(
         &mut self,
         visit: &mut impl FnMut(WalkedFile<'_>) -> ControlFlow<()>,
@@ -162,7 +161,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         if level.fd.is_none()
             && let Err(error) = self.reopen()
         {
-            // What is left in there cannot be reached any more.
+            // The rest of the directory cannot be reached any more.
             self.levels.pop();
             self.skipped(error)?;
             return Ok(ControlFlow::Continue(()));
@@ -196,7 +195,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Lists a directory and makes it the one that the walk is in.
+    /// Lists a directory and makes it the current one.
     fn enter(
         &mut self,
         fd: OwnedFd,
@@ -205,7 +204,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
     ) -> Result<(), WalkError> {
         let (mut entries, end) = list(fd.as_fd(), &mut self.listing, self.hidden, &self.wanted);
         if let Some(name) = component.and_then(|at| self.behind.get(at)) {
-            // A file of that name is the one behind which the walk begins, or comes before it.
+            // A file of that name is the start path itself, or comes before it.
             entries.retain(|entry| match entry.name.to_bytes().cmp(name) {
                 Ordering::Less => false,
                 Ordering::Equal => entry.is_directory,
@@ -228,8 +227,8 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         Ok(())
     }
 
-    /// Opens the directory that the walk has come back to, and those above it that may be held: one long path for all of
-    /// them, as a path from the root for each would cost the square of the depth.
+    /// Opens again the current directory and those above it, up to the limit: resolving a path from the root for each
+    /// one would cost the square of the depth.
     fn reopen(&mut self) -> rustix::io::Result<()> {
         let first = self.levels.len().saturating_sub(MAX_OPEN);
         let mut above: Option<(&OwnedFd, usize)> = None;
@@ -247,10 +246,10 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         Ok(())
     }
 
-    /// Judges why a directory cannot be read.
+    /// Classifies the error of a directory that cannot be read.
     fn skipped(&mut self, error: Errno) -> Result<(), WalkError> {
         match error {
-            // Gone, or something else has its place by now.
+            // Vanished, or replaced by something else.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => return Err(WalkError::Io(error.into())),
             _ => self.unreadable += 1,
@@ -259,8 +258,8 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
     }
 }
 
-/// The directories and the wanted regular files in a directory, unsorted, as far as it can be read; then how the listing
-/// ended.
+/// The subdirectories and the wanted regular files in a directory, unsorted, as far as it can be read, and how the
+/// listing ended.
 pub(crate) fn list(
     directory: BorrowedFd<'_>,
     listing: &mut Vec<u8>,
@@ -282,7 +281,7 @@ pub(crate) fn list(
             continue;
         }
         let kind = match entry.file_type() {
-            // Not every file system tells the type along with the name.
+            // Not every file system reports the type with the name.
             FileType::Unknown => match Metadata::of(directory, name) {
                 Ok(metadata) => metadata.kind,
                 Err(_) => continue,

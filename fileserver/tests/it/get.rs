@@ -117,7 +117,7 @@ async fn what_is_not_shared_is_not_found() {
         (error.kind, error.message.as_str()),
         (
             ErrorKind::BadRequest,
-            "alpha/report.pdf has 16 bytes, so none from 17 on"
+            "alpha/report.pdf has only 16 bytes, but offset 17 was requested"
         )
     );
 }
@@ -142,14 +142,14 @@ async fn the_rest_of_a_file_comes_from_any_copy_until_it_is_another_file() {
     let error = client.error().await;
     assert_eq!(
         (error.kind, error.message.as_str()),
-        (ErrorKind::Changed, "a/file was written to: begin anew")
+        (ErrorKind::Changed, "a/file was modified: start over")
     );
     fs::write(copy.join("a/file"), "98").unwrap();
     client.send(&rest(b"a/file", 4, &start.identity)).await;
     let error = client.error().await;
     assert_eq!(
         error.message,
-        "a/file has 2 bytes now, it had 10: begin anew"
+        "a/file now has 2 bytes instead of 10: start over"
     );
     client.send(&rest(b"a/file", 0, "what?")).await;
     assert_eq!(client.error().await.kind, ErrorKind::Changed);

@@ -181,7 +181,7 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
     );
     assert_eq!(
         error.message,
-        "the archive cannot go on here, begin anew: Zulu/report.pdf has another size, time or mode, \
+        "the archive cannot be resumed here, start over: Zulu/report.pdf has another size, time or mode, \
          alpha/empty.txt has another size, time or mode, new.txt appeared, 1 file vanished"
     );
     // Whatever is sent as plan, block or sketch, the answer is the same kind of error, and the session goes on.
@@ -200,7 +200,11 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
         client.send(&again(resume)).await;
         let error = client.error().await;
         assert_eq!(error.kind, ErrorKind::Changed);
-        assert!(error.message.contains("not the one that it was begun with"));
+        assert!(
+            error
+                .message
+                .contains("the files have changed since it was started")
+        );
     }
     let anew = client.archive(Query::default()).await;
     let mut same = NewClient::connect(second.address).await;
@@ -214,7 +218,7 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
     ))
     .await;
     let error = same.error().await;
-    assert!(error.message.contains("another form"), "{}", error.message);
+    assert!(error.message.contains("other options"), "{}", error.message);
     assert_eq!(error.changes, []);
 }
 

@@ -162,7 +162,7 @@ async fn who_speaks_without_tls_is_told_so_or_closed() {
         (error.kind, error.message.as_str()),
         (
             ErrorKind::Denied,
-            "this server speaks TLS, and the client does not"
+            "this server requires TLS, which the client does not use"
         )
     );
     assert!(client.frame().await.is_none());
@@ -284,7 +284,11 @@ async fn a_handshake_counts_as_a_session_and_a_refusal_is_told_within_tls() {
         let mut second = connect(server.address, keys.trust(None)).await;
         let error = second.error().await;
         assert_eq!(error.kind, ErrorKind::Busy);
-        assert!(error.message.contains("all of its 1"), "{}", error.message);
+        assert!(
+            error.message.contains("its limit of 1 sessions"),
+            "{}",
+            error.message
+        );
         drop(slow);
         faults(&server, "cut_short", 1.0).await;
         eventually(async || {

@@ -23,8 +23,8 @@ impl Dice {
         usize::try_from(self.0 % end as u64).unwrap()
     }
 
-    /// Few names, so that they meet. Only the last may be hidden: what is written through a name in a hidden directory to
-    /// a file that has others is not reported, and left to the next survey.
+    /// Few names, so that they meet. Only the last may be hidden: what is written through a name in a hidden directory
+    /// to a file that has others is not reported, and left to the next survey.
     fn path(&mut self, depth: usize) -> PathBuf {
         let names = ["a", "b", "a.txt", "b-", "c", "a b", "ü", ".h"];
         let parts = 1 + self.below(depth);

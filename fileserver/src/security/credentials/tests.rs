@@ -83,11 +83,11 @@ fn everything_that_is_wrong_is_told_at_once() {
     };
     assert_eq!(
         said(&pair(Some(&one.certificate), None)),
-        ["tls_key: is missing beside tls_certificate"]
+        ["tls_key: must be set together with tls_certificate"]
     );
     assert_eq!(
         said(&pair(None, Some(&one.key))),
-        ["tls_certificate: is missing beside tls_key"]
+        ["tls_certificate: must be set together with tls_key"]
     );
     let unfit = said(&pair(Some(&one.certificate), Some(&other.key)));
     assert!(
@@ -100,7 +100,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     };
     assert_eq!(
         said(&alone),
-        ["tls_certificate: is missing beside tls_client_ca"]
+        ["tls_certificate: must be set together with tls_client_ca"]
     );
 }
 
