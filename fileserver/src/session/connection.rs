@@ -17,7 +17,6 @@ use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +30,8 @@ const READ: usize = 4 * 1024;
 /// Bytes of a file to send with one system call.
 const SEND: u64 = 512 * 1024;
 
-/// Bytes of a file to read and encrypt at once: as many as TLS buffers.
-const ENCRYPT: usize = 64 * 1024;
+/// Bytes of a file to read and send at once: as many as TLS buffers.
+const COPY: usize = 64 * 1024;
 
 /// How long to read from a connection that we closed, so that our last message reaches a client that is still sending.
 const LINGER: Duration = Duration::from_secs(1);
@@ -221,16 +220,47 @@ impl Connection {
         }
     }
 
-    /// Sends a range of a file, without copying if there is no TLS. Returns how many bytes were sent: fewer if the file
-    /// ends early or cannot be read.
+    /// Sends a range of a file, without copying it if there is no TLS. Returns how many bytes were sent: fewer if the file
+    /// ends early or cannot be read. Without TLS, changes of the file show until [`Self::acknowledged`].
     pub(super) async fn send_file(
         &mut self,
         file: impl AsFd,
         range: Range<u64>,
     ) -> Result<u64, RequestError> {
-        match &mut self.stream {
+        match &self.stream {
             Stream::Plain(tcp) => sendfile_range(tcp, &mut self.outgoing, file, range).await,
-            Stream::Tls(tls) => encrypt_range(tls, &mut self.outgoing, file, range).await,
+            Stream::Tls(_) => self.send_copy(file, range).await,
+        }
+    }
+
+    /// The same from a copy of the bytes, which later changes of the file cannot reach. Reads on this thread, as
+    /// `sendfile(2)` does: the caller has made sure that the bytes are in the page cache.
+    pub(super) async fn send_copy(
+        &mut self,
+        file: impl AsFd,
+        range: Range<u64>,
+    ) -> Result<u64, RequestError> {
+        let mut offset = range.start;
+        let mut buffer = vec![0; COPY];
+        while offset < range.end {
+            let most = usize::try_from(range.end - offset).map_or(COPY, |left| left.min(COPY));
+            let count = match pread(file.as_fd(), &mut buffer[..most], offset) {
+                Err(Errno::INTR) => continue,
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            self.send(&buffer[..count]).await?;
+            offset += count as u64;
+        }
+        Ok(offset - range.start)
+    }
+
+    /// Waits until the client has acknowledged everything except the last `rest` bytes. With TLS nothing refers to a file,
+    /// so there is nothing to wait for.
+    pub(super) async fn acknowledged(&self, rest: u64) -> Result<(), RequestError> {
+        match &self.stream {
+            Stream::Plain(tcp) => self.outgoing.acknowledged(tcp, rest).await,
+            Stream::Tls(_) => Ok(()),
         }
     }
 
@@ -306,28 +336,6 @@ async fn sendfile_range(
         if outgoing.plain(tcp, write).await? == 0 {
             break;
         }
-    }
-    Ok(offset - range.start)
-}
-
-/// Reads on this thread, as `sendfile(2)` does: the caller has made sure that the bytes are in the page cache.
-async fn encrypt_range(
-    tls: &mut TlsStream<TcpStream>,
-    outgoing: &mut Outgoing,
-    file: impl AsFd,
-    range: Range<u64>,
-) -> Result<u64, RequestError> {
-    let mut offset = range.start;
-    let mut buffer = vec![0; ENCRYPT];
-    while offset < range.end {
-        let most = usize::try_from(range.end - offset).map_or(ENCRYPT, |left| left.min(ENCRYPT));
-        let count = match pread(file.as_fd(), &mut buffer[..most], offset) {
-            Err(Errno::INTR) => continue,
-            Ok(0) | Err(_) => break,
-            Ok(count) => count,
-        };
-        outgoing.encrypted(tls, &buffer[..count]).await?;
-        offset += count as u64;
     }
     Ok(offset - range.start)
 }

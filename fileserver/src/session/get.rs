@@ -28,6 +28,9 @@ use crate::tree::root::Root;
 /// Bytes in a raw frame, and to prefetch at once.
 const RAW: u64 = 2 << 20;
 
+/// Bytes at the end of a range that are copied, so that nothing refers to the file while they are on their way.
+const COPIED: u64 = 256 * 1024;
+
 /// Bytes in a data frame.
 const BLOCK: usize = 1 << 20;
 
@@ -79,7 +82,9 @@ pub(super) async fn send(
             sending.connection.set_cork(true);
             let sent = sending.raw().await;
             sending.connection.set_cork(false);
-            sent.map(|()| (0, String::new()))?
+            // Only then nothing that happens to the file can change the bytes any more.
+            sending.connection.acknowledged(sent?).await?;
+            (0, String::new())
         }
         Verify::Blocks => sending.blocks().await?,
     };
@@ -204,15 +209,28 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    /// Sends raw frames, straight from the page cache.
-    async fn raw(&mut self) -> Result<(), RequestError> {
+    /// Sends raw frames, straight from the page cache except for the end. Returns how many bytes were sent after the last
+    /// one that refers to the page cache.
+    async fn raw(&mut self) -> Result<u64, RequestError> {
+        let copied_from = self.end.saturating_sub(COPIED).max(self.at);
+        let mut referring = self.connection.sent();
         while self.at < self.end {
             let next = self.end.min(self.at + RAW);
             let length = usize::try_from(next - self.at).unwrap_or_default();
             let before = header(FrameType::Raw, length).map_err(too_long)?;
             self.prefetch(next).await;
             self.connection.send_before(&before).await?;
-            let sent = self.connection.send_file(self.file, self.at..next).await?;
+            let border = copied_from.clamp(self.at, next);
+            let mut sent = self
+                .connection
+                .send_file(self.file, self.at..border)
+                .await?;
+            if sent > 0 {
+                referring = self.connection.sent();
+            }
+            if sent == border - self.at {
+                sent += self.connection.send_copy(self.file, border..next).await?;
+            }
             let missing = next - self.at - sent;
             if missing > 0 {
                 let has_ended = self.file.metadata().is_ok_and(|now| now.len() < next);
@@ -225,7 +243,7 @@ impl Sending<'_> {
             }
             self.at = next;
         }
-        Ok(())
+        Ok(self.connection.sent() - referring)
     }
 
     /// Makes sure that the bytes before `next` are in the page cache: a session must not block a runtime thread on disk

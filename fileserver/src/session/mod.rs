@@ -17,6 +17,7 @@ mod new_wire;
 mod old_wire;
 mod outgoing;
 mod refuse;
+mod send_queue;
 mod stream;
 
 use std::net::SocketAddr;

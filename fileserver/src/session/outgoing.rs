@@ -10,6 +10,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
+use super::send_queue::acknowledged;
 use super::stream::NonBlockingWriter;
 use crate::service::request_error::RequestError;
 
@@ -90,6 +91,15 @@ impl Outgoing {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Waits until the client has acknowledged everything except the last `rest` bytes.
+    pub(super) async fn acknowledged(
+        &self,
+        tcp: &TcpStream,
+        rest: u64,
+    ) -> Result<(), RequestError> {
+        acknowledged(tcp, rest, self.progress_timeout).await
     }
 
     async fn some(
