@@ -2,7 +2,7 @@
 //!
 //! A frame is its length as 32 ASCII digits padded with zeros, then that many bytes. A command is one frame whose bytes
 //! end in a newline. Texts are one frame. An archive is a frame `yes` and a frame with the tar.gz, or a frame `no`. A
-//! single byte `0` with nothing behind it asks which port to use; a `1` opens a session on the public port.
+//! single byte `0` with nothing after it asks which port to use; a `1` opens a session on the public port.
 //!
 //! # Examples
 //!

@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(InvertibleBloomTable::of(new.iter()).differences(&old), None);
     }
 
-    /// What is told where the first `count` of 80 files are gone.
+    /// The differences found when the first `count` of 80 files are gone.
     fn gone(base: usize, count: usize) -> Option<Differences> {
         let old: Vec<Entry> = (base..base + 80).map(|number| entry(number, 1)).collect();
         let there = InvertibleBloomTable::of(old.iter());

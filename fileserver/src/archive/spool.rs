@@ -183,7 +183,7 @@ mod tests {
         for _ in 0..16 {
             spool.append(piece.clone()).await.unwrap();
         }
-        // The disk is asked before the first byte behind the sixteenth megabyte.
+        // The disk is checked before the first byte after the sixteenth megabyte.
         assert!(full(spool.append(piece).await));
     }
 

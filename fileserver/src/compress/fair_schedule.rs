@@ -195,7 +195,7 @@ mod tests {
         schedule.client_waits(second);
         assert_eq!(jobs(&mut schedule), [(second, 0), (second, 1)]);
         schedule.release(first);
-        // Whoever's turn it is gets what was given back.
+        // The next archive in turn gets the released block.
         assert_eq!(jobs(&mut schedule).len(), 1);
     }
 

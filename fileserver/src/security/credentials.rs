@@ -1,7 +1,7 @@
 //! Certificate and key of the server, CA certificates for clients, and tokens, read together from their files.
 //!
 //! Owns: what the files must contain, alone and together, and whether a token is accepted. Does not own: when they are
-//! read again (the keyring does that), nor any connection.
+//! read again (the credential store decides that), nor any connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// The clock goes on when nothing else can, so the silence is not waited for.
+    /// The paused clock advances when all tasks wait, so the test does not wait for the timeout.
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
         for begun in [&b""[..], b"PROXY TCP4 192.0.2.7"] {

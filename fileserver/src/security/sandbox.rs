@@ -167,7 +167,7 @@ mod tests {
     use crate::archive::spool::Spool;
     use crate::tree::root::Root;
 
-    /// What a confined thread of a process like ours can still do. On its own thread: it is for ever.
+    /// What a sandboxed thread can still do. On a thread of its own, because the sandbox is permanent.
     #[test]
     fn a_confined_thread_reads_the_root_writes_the_spool_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();

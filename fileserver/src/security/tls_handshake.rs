@@ -151,7 +151,7 @@ mod tests {
         (client.unwrap(), accepted.unwrap().0)
     }
 
-    /// The clock goes on when nothing else can, so the silence is not waited for.
+    /// The paused clock advances when all tasks wait, so the test does not wait for the timeout.
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
         let acceptor = acceptor();

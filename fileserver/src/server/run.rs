@@ -104,7 +104,7 @@ impl Bound {
     /// afterwards, so call it before the runtime starts.
     ///
     /// # Errors
-    /// [`StartError::Confine`] where confinement is required and cannot be had.
+    /// [`StartError::Sandbox`] if the sandbox is required and cannot be set up.
     pub fn sandbox(&self) -> Result<(), StartError> {
         let Config {
             confinement,
