@@ -40,30 +40,28 @@
 //! ```
 
 mod backoff;
-mod brokers;
 #[cfg(feature = "collector")]
 pub mod collector;
-mod event;
-mod figures;
 mod heartbeat;
 mod history;
 mod kafka;
+mod messages;
 pub mod names;
 mod producer;
-mod record;
 mod sampler;
 pub mod schema;
 pub mod settings;
 mod sinks;
-mod wall_clock;
 
-pub use brokers::{BrokersError, parse_brokers};
-pub use event::{Event, EventKind};
-pub use figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
 pub use heartbeat::heartbeat;
 pub use history::History;
-pub use kafka::{KafkaError, NewTopic, Sasl, SaslMechanism, Security, SecurityError};
+pub use kafka::{
+    BrokersError, KafkaError, NewTopic, Sasl, SaslMechanism, Security, SecurityError, parse_brokers,
+};
+pub use messages::{
+    BackendRecord, BalancerFigures, CommandRecord, Event, EventKind, Figures, FileserverFigures,
+    Identity, Record, Role, Tick,
+};
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};
-pub use record::{Identity, Record, Role, Tick};
 pub use sampler::{HostSample, MIN_SAMPLE_INTERVAL, Sampler};
 pub use sinks::{Events, Sinks};

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::event::{Event, EventKind};
 use crate::history::History;
+use crate::messages::{Event, EventKind, Identity, Record};
 use crate::producer::Producer;
-use crate::record::{Identity, Record};
 
 /// The sinks of a process: all, some or none.
 #[derive(Debug, Clone, Default)]

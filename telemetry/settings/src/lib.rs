@@ -66,25 +66,25 @@
 //! ```
 
 mod admin_address;
-mod chores;
+mod common_commands;
 mod descriptors;
 mod duration;
 mod layers;
+mod load_only;
 mod log;
 mod problem;
 mod reason;
-mod salvage;
 mod scalar;
 mod size;
 
 pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
-pub use chores::{Chore, ChoreError};
+pub use common_commands::{Chore, ChoreError};
 pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Check, Flag, Key, Layers, Loaded, load};
+pub use load_only::load_only;
 pub use log::{LOG_KEYS, LogFormat, init_log};
 pub use problem::{Problem, Problems};
 pub use reason::reason;
-pub use salvage::load_only;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};

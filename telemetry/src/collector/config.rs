@@ -7,8 +7,8 @@ use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scal
 use serde::Deserialize;
 use url::Url;
 
-use crate::brokers::parse_brokers;
 use crate::kafka::Security;
+use crate::kafka::parse_brokers;
 use crate::names::{ENV_INFLUXDB_TOKEN, ENV_KAFKA, TOPIC};
 use crate::settings::{ACCESS_KEYS, RawAccess, TOPIC_RULE, access, topic_name};
 

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::config::Config;
-use super::log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
+use super::partition_log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
+use super::partition_readers::{Consumer, supervise};
 use super::received::{Figure, Measured, Received};
 use super::status::Status;
-use super::supervisor::{Consumer, supervise};
 use crate::kafka::KafkaError;
 use crate::names::{MEASUREMENT_EVENT, MEASUREMENT_SYSTEM};
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::influx::Influx;
-use super::log::{Fetched, LogEntry, PartitionLog};
+use super::partition_log::{Fetched, LogEntry, PartitionLog};
 use super::points::points;
 use super::position::Positions;
 use super::received::{BadKind, BadRecord, Received};

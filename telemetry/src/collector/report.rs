@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::points::tag_value;
 use super::reader::Collector;
 use super::status::{Health, Totals};
+use crate::messages::host_name;
 use crate::names::{MEASUREMENT_COLLECTOR, UNKNOWN_HOST, field, tag};
-use crate::record::host_name;
 
 /// Between two points.
 const EVERY: Duration = Duration::from_secs(10);

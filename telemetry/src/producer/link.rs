@@ -215,8 +215,7 @@ mod tests {
 
     use super::super::Queue;
     use super::*;
-    use crate::event::{Event, EventKind};
-    use crate::record::{Identity, Role};
+    use crate::messages::{Event, EventKind, Identity, Role};
 
     fn server_error(protocol_error: ProtocolError) -> KafkaError {
         let request = RequestContext::Topic("t".into());

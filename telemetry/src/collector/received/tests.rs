@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Event, EventKind};
-use crate::figures::{BackendRecord, CommandRecord, Figures, FileserverFigures};
-use crate::record::{Identity, Record, Role};
+use crate::messages::{
+    BackendRecord, CommandRecord, Event, EventKind, Figures, FileserverFigures, Identity, Record,
+    Role,
+};
 use crate::sampler::HostSample;
 
 /// As original.md gives it.

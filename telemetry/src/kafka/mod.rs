@@ -4,6 +4,7 @@
 //! every call goes through [`within`], and retries inside are switched off: whoever gets an error drops the client,
 //! waits, and starts again with a new one, which also learns of moved leaders.
 
+mod brokers;
 mod security;
 
 use std::panic::AssertUnwindSafe;
@@ -18,6 +19,7 @@ use rskafka::client::partition::{PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use tokio::time::timeout;
 
+pub use brokers::{BrokersError, parse_brokers};
 pub use security::{Sasl, SaslMechanism, Security, SecurityError};
 
 /// The name by which brokers know us in their logs and quotas.

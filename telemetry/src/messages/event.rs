@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::record::{Identity, Role, rfc3339_millis};
+use super::record::{Identity, Role, rfc3339_millis};
 use crate::schema::SCHEMA_VERSION;
 
 /// What happened.

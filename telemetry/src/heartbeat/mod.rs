@@ -1,18 +1,18 @@
 //! What a process runs to be seen: once a whole second a record, to every sink, and an event at its start and its end.
 
+mod wall_clock;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, EventKind};
-use crate::figures::Figures;
+use crate::messages::{Event, EventKind, Figures, Identity, Record, Tick};
 use crate::producer::Producer;
-use crate::record::{Identity, Record, Tick};
 use crate::sampler::{MIN_SAMPLE_INTERVAL, Sampler};
 use crate::sinks::Sinks;
-use crate::wall_clock::{WallClock, next_second, second_of_tick};
+use wall_clock::{WallClock, next_second, second_of_tick};
 
 /// Measures on every whole second of the wall clock until `shutdown`, and hands each record to every sink. Seconds that
 /// pass while the process is held up are skipped, not made up for; the next record says how many and how late it is.
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
     use crate::history::History;
-    use crate::record::Role;
+    use crate::messages::Role;
 
     fn sinks() -> (Arc<History>, Sinks) {
         let history = Arc::new(History::new(Duration::from_secs(60)));

@@ -52,7 +52,8 @@ mod admin;
 mod cluster;
 mod config;
 mod influx;
-mod log;
+mod partition_log;
+mod partition_readers;
 mod points;
 mod position;
 mod print;
@@ -61,7 +62,6 @@ mod received;
 mod report;
 pub mod setup;
 mod status;
-mod supervisor;
 mod writer;
 
 use std::sync::Arc;
@@ -73,7 +73,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, InfluxUrl, Token};
 pub use influx::{Influx, InfluxError};
-pub use log::{Fetched, LogEntry, PartitionLog};
+pub use partition_log::{Fetched, LogEntry, PartitionLog};
 pub use points::points;
 pub use position::Positions;
 pub use print::{Format, print};
@@ -83,8 +83,8 @@ pub use status::{Health, PATIENCE, Standing, Status, Totals};
 
 use crate::backoff::{Backoff, chance};
 use cluster::Cluster;
+use partition_readers::supervise;
 use report::Reporter;
-use supervisor::supervise;
 
 /// The wait after the positions could not be read for the first time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);

@@ -20,10 +20,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub use queue::{Drops, QueueLimits};
 
-use crate::event::Event;
 use crate::kafka::{NewTopic, Security};
+use crate::messages::{Event, Record};
 use crate::names::TOPIC;
-use crate::record::Record;
 use entry::Entry;
 use queue::Queue;
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
-use super::log::KafkaPartition;
+use super::partition_log::KafkaPartition;
 use super::reader::Collector;
 use super::status::Status;
 use crate::backoff::{Backoff, chance};

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use sysinfo::System;
 
-use crate::figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
+use super::figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
 use crate::names::{UNKNOWN_HOST, backend};
 use crate::producer::ProducerStats;
 use crate::sampler::HostSample;
