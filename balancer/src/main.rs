@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, Command};
 use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
-use netsocket_settings::{Chore, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{CommonCommand, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
-        Some(Command::Chore(chore)) => return run_chore(&flags, chore),
+        Some(Command::Common(command)) => return run_common_command(&flags, command),
         None => {}
     }
     if flags.check_config {
@@ -71,7 +71,7 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     }
 }
 
-fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
+fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || match AdminSettings::load(&flags.layers(), variable) {
         Ok(settings) => {
             if let Some(ignored) = &settings.ignored {
@@ -81,7 +81,7 @@ fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
         }
         Err(problems) => Err(problems.to_string()),
     };
-    match chore.run(Flags::command(), admin, &mut io::stdout()) {
+    match command.run(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Keyring, run};
-use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +71,7 @@ struct Flags {
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
 fn main() -> ExitCode {
@@ -107,8 +107,8 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
             .collect(),
     };
     let load = || Config::load(&layers, |name| std::env::var(name).ok());
-    if let Some(Command::Chore(chore)) = &flags.command {
-        return Ok(run_chore(chore, load));
+    if let Some(Command::Common(command)) = &flags.command {
+        return Ok(run_common_command(command, load));
     }
     let config = load()?;
     if flags.check_config {
@@ -128,13 +128,16 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> ExitCode {
+fn run_common_command(
+    command: &CommonCommand,
+    load: impl FnOnce() -> Result<Config, Problems>,
+) -> ExitCode {
     let admin = || {
         load()
             .map(|config| config.admin)
             .map_err(|problems| problems.to_string())
     };
-    match chore.run(Flags::command(), admin, &mut std::io::stdout()) {
+    match command.run(Flags::command(), admin, &mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netsocket-fileserver: {error}");

@@ -1,15 +1,15 @@
-//! What NetSocket's processes tell about themselves, and how it reaches Kafka, the embedded history and InfluxDB.
+//! What NetSocket's processes report about themselves, and how it reaches Kafka, the embedded history and InfluxDB.
 //!
-//! The way of a figure: [`heartbeat()`] asks the [`Sampler`] and its process once a second, makes a [`Record`] and hands
-//! it to the [`Sinks`]: the [`History`] and, if there is one, the [`Producer`], which never waits. What happens besides
-//! goes the same way as an [`Event`], through [`Events`]. The [`collector`] reads both from Kafka and stores them in
-//! InfluxDB 2 as points.
+//! The path of a figure: once a second [`heartbeat()`] asks the [`Sampler`] and its process, builds a [`Record`] and passes
+//! it to the [`Sinks`]: the [`History`] and, if there is one, the [`Producer`], neither of which waits. Anything else that
+//! happens takes the same path as an [`Event`], through [`Events`]. The [`collector`] reads both from Kafka and stores them
+//! in InfluxDB 2 as points.
 //!
-//! Owns every name that leaves a process ([`names`], [`schema`]). Does not own what a process counts, nor how it is shown.
+//! Owns every name that leaves a process ([`names`], [`schema`]). Does not own what a process counts or how it is shown.
 //!
 //! # Examples
 //!
-//! A process that is seen for ten seconds (here by a clock that runs ahead):
+//! Ten seconds of a process (on tokio's paused clock):
 //!
 //! ```
 //! use std::sync::Arc;
@@ -59,8 +59,8 @@ pub use kafka::{
     BrokersError, KafkaError, NewTopic, Sasl, SaslMechanism, Security, SecurityError, parse_brokers,
 };
 pub use messages::{
-    BackendRecord, BalancerFigures, CommandRecord, Event, EventKind, Figures, FileserverFigures,
-    Identity, Record, Role, Tick,
+    BackendRecord, BalancerFigures, CommandRecord, Delivered, Event, EventKind, Figures,
+    FileserverFigures, Identity, Record, Role, Tick,
 };
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};
 pub use sampler::{HostSample, MIN_SAMPLE_INTERVAL, Sampler};

@@ -1,4 +1,4 @@
-//! The program `netsocket-collector`: records from Kafka to InfluxDB 2.
+//! The program `netsocket-collector`: copies records from Kafka to InfluxDB 2.
 
 use std::io::{IsTerminal as _, stdout};
 use std::path::PathBuf;
@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use netsocket_settings::{Chore, Flag, Layers, Problem, Problems, init_log, parse_duration};
+use netsocket_settings::{
+    CommonCommand, Flag, Layers, Problem, Problems, init_log, parse_duration,
+};
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code for settings that are wrong.
+/// The exit code for invalid settings.
 const EXIT_SETTINGS: u8 = 2;
 
 /// Reads the records of NetSocket's processes from Kafka and stores them in InfluxDB 2.
@@ -30,7 +32,7 @@ struct Flags {
     /// Check the settings and exit
     #[arg(long)]
     check_config: bool,
-    /// Kafka brokers to start from, with commas between [default: 127.0.0.1:9092]
+    /// Kafka bootstrap brokers, comma-separated [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
     /// Topic to read [default: system_stats]
@@ -45,16 +47,16 @@ struct Flags {
     /// InfluxDB's bucket [default: root]
     #[arg(long, value_name = "NAME", global = true)]
     bucket: Option<String>,
-    /// Bucket in which the collector keeps its place [default: the bucket]
+    /// Bucket in which the collector stores its offsets [default: the bucket]
     #[arg(long, value_name = "NAME", global = true)]
     position_bucket: Option<String>,
     /// Address of /metrics and /healthz [default: 127.0.0.1:8405]
     #[arg(long, value_name = "IP:PORT", global = true)]
     admin: Option<String>,
-    /// Print new records instead of storing them; text on a terminal, else the JSON as it came
+    /// Print new records instead of storing them; text on a terminal, otherwise the original JSON
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, value_enum)]
     stdout: Option<Option<Output>>,
-    /// With --stdout: begin with the oldest record
+    /// With --stdout: start with the oldest record
     #[arg(long, requires = "stdout")]
     from_start: bool,
     #[command(subcommand)]
@@ -69,23 +71,23 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a new InfluxDB ready: organisation, buckets, tokens; and print what to put where
+    /// Set up a new InfluxDB: organisation, buckets, tokens; and print what to configure where
     ///
-    /// The first user's password comes from NETSOCKET_INFLUX_PASSWORD, or is made and printed. On an InfluxDB that is set
-    /// up already, NETSOCKET_INFLUX_ADMIN_TOKEN must hold a token that may do everything.
+    /// Name of the first user's password is read from NETSOCKET_INFLUX_PASSWORD, or generated and printed. If InfluxDB is already
+    /// set up, NETSOCKET_INFLUX_ADMIN_TOKEN must hold an all-access token.
     Setup {
-        /// The first user
+        /// Name of the first user
         #[arg(long, value_name = "NAME", default_value = "root")]
         user: String,
-        /// How long points are kept, such as 30d; 0 is for ever
+        /// How long points are kept, for example 30d; 0 means forever
         #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
         retention: Duration,
     },
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
-/// What is to be done.
+/// What to do.
 enum Task {
     Check,
     Collect(Token),
@@ -117,8 +119,8 @@ impl Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    if let Some(Command::Chore(chore)) = &flags.command {
-        return run_chore(&flags, chore);
+    if let Some(Command::Common(command)) = &flags.command {
+        return run_common_command(&flags, command);
     }
     let (config, task) = match settings(&flags) {
         Ok((_, Task::Check)) => {
@@ -141,12 +143,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
+fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || match Config::load(&flags.layers(), variable) {
         Ok(config) => Ok(Some(config.admin)),
         Err(problems) => Err(problems.to_string()),
     };
-    match chore.run(Flags::command(), admin, &mut stdout()) {
+    match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netsocket-collector: {error}");
@@ -155,7 +157,7 @@ fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
     }
 }
 
-/// The settings, and what is to be done with them. Only collecting needs the token.
+/// The settings and the task. Only collecting needs the token.
 fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
     let config = Config::load(&flags.layers(), variable)?;
     let task = match (&flags.command, flags.stdout, config.token.clone()) {
@@ -179,7 +181,7 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
                 origin: ENV_INFLUXDB_TOKEN.to_owned(),
                 key: String::new(),
                 given: String::new(),
-                allowed: "is not set; it holds the API token of InfluxDB".to_owned(),
+                allowed: "is not set: it must hold an InfluxDB API token".to_owned(),
             }
             .into());
         }
@@ -246,7 +248,7 @@ async fn collect(config: &Config, token: Token, shutdown: CancellationToken) -> 
     Ok(())
 }
 
-/// Runs to the end, which the first signal asks for; a second one does not wait for it.
+/// Runs until it ends. The first signal asks it to end, a second one does not wait.
 async fn until_signalled(
     running: impl Future<Output = anyhow::Result<()>>,
     shutdown: &CancellationToken,
@@ -266,6 +268,6 @@ async fn until_signalled(
     }
     tokio::select! {
         done = &mut running => done,
-        () = signalled() => anyhow::bail!("a second signal: ended in the middle of a write"),
+        () = signalled() => anyhow::bail!("second signal: stopped in the middle of a write"),
     }
 }

@@ -185,18 +185,18 @@ pub mod field {
 pub mod metric {
     /// Gauge: 1 while the producer holds a connection to Kafka, else 0.
     pub const PRODUCER_CONNECTED: &str = "netsocket_telemetry_connected";
-    /// Gauge: records that wait or are on their way.
+    /// Gauge: records that are queued or in flight.
     pub const PRODUCER_QUEUED: &str = "netsocket_telemetry_queued";
     /// Counter: records that Kafka has acknowledged.
     pub const PRODUCER_SENT: &str = "netsocket_telemetry_sent_total";
-    /// Counter: records that were given up.
+    /// Counter: records that were dropped.
     pub const PRODUCER_DROPPED: &str = "netsocket_telemetry_dropped_total";
 
     /// Counter: records whose points InfluxDB has accepted.
     pub const COLLECTOR_RECORDS: &str = "netsocket_collector_records_total";
     /// Counter: points that InfluxDB has accepted.
     pub const COLLECTOR_POINTS: &str = "netsocket_collector_points_total";
-    /// Counter by `kind`: messages that were no records.
+    /// Counter by `kind`: messages that were not valid records.
     pub const COLLECTOR_BAD: &str = "netsocket_collector_bad_total";
     /// Counter: points that InfluxDB will never accept.
     pub const COLLECTOR_REFUSED: &str = "netsocket_collector_refused_total";

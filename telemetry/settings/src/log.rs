@@ -1,4 +1,4 @@
-//! The start of logging: structured lines on standard error, one event a line.
+//! Logging: structured lines on standard error, one event per line.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::layers::Key;
 
-/// The keys that every program shares: which lines are logged, and in which form.
+/// The keys that every program has: which lines are logged, and in which format.
 pub const LOG_KEYS: [Key; 2] = [
     Key {
         name: "log",
@@ -21,7 +21,7 @@ pub const LOG_KEYS: [Key; 2] = [
     },
 ];
 
-/// The form of a log line.
+/// The format of a log line.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ pub enum LogFormat {
     /// `time LEVEL target: message key=value …`, for people.
     #[default]
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
 }
 

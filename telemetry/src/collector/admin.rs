@@ -1,4 +1,4 @@
-//! The collector's own HTTP: `/metrics` for Prometheus, `/healthz` for whoever watches over it.
+//! The collector's HTTP server: `/metrics` for Prometheus, `/healthz` for health checks.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ async fn metrics(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
     )
 }
 
-/// 200 while it reads and writes, or has not failed to for long; 503 with the reason otherwise.
+/// 200 while reads and writes work or have failed only briefly; otherwise 503 with the reason.
 async fn healthz(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
     let health = collector.status().health(Instant::now());
     let status = match health.trouble {
@@ -93,33 +93,37 @@ fn page(totals: &Totals, health: &Health) -> String {
     for (name, help, samples) in [
         (
             metric::COLLECTOR_RECORDS,
-            "Records whose points InfluxDB has accepted.",
+            "Records stored in InfluxDB.",
             one(totals.records),
         ),
         (
             metric::COLLECTOR_POINTS,
-            "Points that InfluxDB has accepted.",
+            "Points stored in InfluxDB.",
             one(totals.points),
         ),
-        (metric::COLLECTOR_BAD, "Messages that were no records.", bad),
+        (
+            metric::COLLECTOR_BAD,
+            "Messages that were not valid records, by kind.",
+            bad,
+        ),
         (
             metric::COLLECTOR_REFUSED,
-            "Points that InfluxDB will never accept.",
+            "Points that InfluxDB rejected for good.",
             one(totals.refused),
         ),
         (
             metric::COLLECTOR_MISSED,
-            "Offsets that were gone before they were read.",
+            "Offsets that Kafka had deleted before they were read.",
             one(totals.missed),
         ),
         (
             metric::COLLECTOR_UNKNOWN_FIELDS,
-            "Fields of records that this version does not know.",
+            "Record fields unknown to this version.",
             one(totals.unknown_fields),
         ),
         (
             metric::COLLECTOR_WRITES,
-            "Writes to InfluxDB.",
+            "Writes to InfluxDB, by result.",
             writes.to_vec(),
         ),
     ] {
@@ -128,22 +132,22 @@ fn page(totals: &Totals, health: &Health) -> String {
     for (name, help, samples) in [
         (
             metric::COLLECTOR_LAG,
-            "Messages that are not stored yet.",
+            "Messages not stored yet, by partition.",
             of_partitions(|standing| standing.lag),
         ),
         (
             metric::COLLECTOR_OFFSET,
-            "The next offset to be read.",
+            "Next offset to read, by partition.",
             of_partitions(|standing| u64::try_from(standing.next).unwrap_or_default()),
         ),
         (
             metric::COLLECTOR_KAFKA_UP,
-            "1 while Kafka can be read.",
+            "1 while Kafka can be read, else 0.",
             one(health.kafka_up.into()),
         ),
         (
             metric::COLLECTOR_INFLUX_UP,
-            "1 while InfluxDB takes points.",
+            "1 while InfluxDB accepts points, else 0.",
             one(health.influx_up.into()),
         ),
     ] {

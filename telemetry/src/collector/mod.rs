@@ -1,13 +1,13 @@
-//! Records from Kafka to InfluxDB 2: the program `netsocket-collector`.
+//! Copies records from Kafka to InfluxDB 2: the library behind the program `netsocket-collector`.
 //!
-//! A batch is read, written until InfluxDB has accepted it, and only then the next one is read. While InfluxDB is down
-//! nothing more is taken from Kafka, which keeps it; memory stays at one batch a partition. Where each partition stands is
-//! kept in the database itself (`position`), after its points; so no disk is needed and any replica can take over. How far
-//! behind it is goes there as well (`report`).
+//! A batch is read, then written until InfluxDB has accepted it, and only then is the next one read. While InfluxDB is down
+//! nothing more is read from Kafka, which keeps it; memory stays at one batch per partition. The offset of each partition is
+//! stored in the database itself (`position`), after its points; so no disk is needed and any replica can take over. The
+//! collector's lag is stored there as well (`report`).
 //!
-//! Nothing is lost and nothing doubled: a point carries the time of its record and the tags `host`, `role`, `instance`
+//! Nothing is lost and nothing duplicated: a point carries the time of its record and the tags `host`, `role`, `instance`
 //! (and `backend`, `command`, `event`), so a record that is read again overwrites its own points. For the same reason two
-//! collectors of one topic do no harm to each other.
+//! collectors of one topic do not disturb each other.
 //!
 //! # Examples
 //!
@@ -20,7 +20,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // An InfluxDB that never says a word.
+//! // An InfluxDB that never answers.
 //! let silent = TcpListener::bind("127.0.0.1:0").await?;
 //! let url = Flag::One(format!("http://{}", silent.local_addr()?));
 //! let layers = Layers { file: None, flags: vec![("influx_url", url)] };
@@ -41,7 +41,7 @@
 //! };
 //! let run = collector::run(&config, token, admin, shutdown);
 //! let (totals, answer) = tokio::join!(run, asked);
-//! // Half a minute of this would be trouble.
+//! // After half a minute of this it would report a failure.
 //! assert!(answer?.contains(" 200 OK\r\n"));
 //! assert_eq!(totals?.records, 0);
 //! # Ok(())
@@ -91,11 +91,11 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// The longest wait between two such attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Reads and writes until `shutdown`, through every failure of either side, and says what it did. `/metrics` and
-/// `/healthz` are served on `admin` meanwhile.
+/// Copies until `shutdown`, through every failure of either side, and returns what it did. `/metrics` and `/healthz` are
+/// served on `admin` meanwhile.
 ///
 /// # Errors
-/// Only that no client for InfluxDB can be made of the settings.
+/// Only if the InfluxDB client cannot be created from the settings.
 pub async fn run(
     config: &Config,
     token: Token,
@@ -134,22 +134,22 @@ pub async fn run(
     Ok(collector.status().totals())
 }
 
-/// Asks the database until it has answered. One that denies it to us costs only time: everything is read again.
+/// Asks the database until it has answered. If it denies access, that costs only time: everything is read again.
 async fn load_positions(collector: &Collector) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
     loop {
         match collector.positions().load(collector.influx()).await {
             Ok(partitions) => {
-                tracing::info!(partitions, "positions known");
+                tracing::info!(partitions, "offsets loaded");
                 return;
             }
             Err(error) if error.is_denial() => {
-                tracing::warn!(%error, "no positions: all that Kafka has is read, which doubles nothing");
+                tracing::warn!(%error, "cannot load offsets: reading everything that Kafka has; existing points are overwritten, not duplicated");
                 return;
             }
             Err(error) => {
                 if collector.status().write_failed(error.to_string()) {
-                    tracing::warn!(%error, "InfluxDB does not tell the positions; trying again");
+                    tracing::warn!(%error, "cannot load offsets from InfluxDB; retrying");
                 }
             }
         }

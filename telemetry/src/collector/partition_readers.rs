@@ -1,4 +1,4 @@
-//! Keeps one reader running for each partition that the topic has, through every failure of either side.
+//! Keeps one reader running for each partition of the topic, through every failure of either side.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use super::status::Status;
 use crate::backoff::{Backoff, chance};
 use crate::kafka::KafkaError;
 
-/// The wait after the first failure of a row.
+/// The wait after the first failure in a row.
 const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 /// The longest wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// How often the cluster is asked for partitions that are new.
+/// How often the cluster is asked for new partitions.
 const REFRESH: Duration = Duration::from_secs(10);
 
 /// What is done with a partition.
@@ -35,7 +35,7 @@ pub(super) trait Consumer: Send + Sync + 'static {
     /// Where failures are noted.
     fn status(&self) -> &Status;
 
-    /// The topic has no such partition any more.
+    /// The topic no longer has this partition.
     fn forget(&self, partition: i32);
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn supervise(
                 known.retain(|index, reader| {
                     let stays = indexes.contains(index);
                     if !stays {
-                        tracing::warn!(partition = index, "the partition is gone");
+                        tracing::warn!(partition = index, "the partition no longer exists");
                         reader.cancel();
                         consumer.forget(*index);
                         consumer.status().forget(*index);
@@ -98,7 +98,7 @@ pub(super) async fn supervise(
             }
             Err(error) => {
                 if consumer.status().topology_failed(error.to_string()) {
-                    tracing::warn!(%error, "Kafka does not tell the partitions; trying again");
+                    tracing::warn!(%error, "cannot list the partitions; retrying");
                 }
                 backoff.after_failure(chance())
             }
@@ -134,7 +134,7 @@ async fn keep_reading(
         }
         if !shutdown.is_cancelled() && consumer.status().partition_failed(index, error.to_string())
         {
-            tracing::warn!(partition = index, %error, "the partition cannot be read; trying again");
+            tracing::warn!(partition = index, %error, "cannot read the partition; retrying");
         }
         let wait = sleep(backoff.after_failure(chance()));
         if shutdown.run_until_cancelled(wait).await.is_none() {

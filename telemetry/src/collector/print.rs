@@ -1,4 +1,4 @@
-//! Records on standard output instead of in a database, for people and scripts.
+//! Prints records on standard output instead of storing them, for people and scripts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,8 +26,8 @@ pub enum Format {
     Json,
 }
 
-/// Prints what comes until `shutdown`, from the oldest record on if `from_start`, else only what is new. Ends by itself when
-/// nobody reads the output any more.
+/// Prints records until `shutdown`, from the oldest on if `from_start`, otherwise only new ones. Ends on its own when the
+/// output is closed.
 ///
 /// # Errors
 /// Any other failure of the output.
@@ -177,7 +177,7 @@ fn words(record: &Received) -> String {
             };
         }
     }
-    // A terminal is not to be steered by a record.
+    // A record must not send control characters to a terminal.
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()

@@ -1,4 +1,4 @@
-//! What a process runs to be seen: once a whole second a record, to every sink, and an event at its start and its end.
+//! One record per second to every sink, and an event when the process starts and when it stops.
 
 mod wall_clock;
 
@@ -9,14 +9,14 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::messages::{Event, EventKind, Figures, Identity, Record, Tick};
-use crate::producer::Producer;
+use crate::producer::{Producer, ProducerStats};
 use crate::sampler::{MIN_SAMPLE_INTERVAL, Sampler};
 use crate::sinks::Sinks;
 use wall_clock::{WallClock, next_second, second_of_tick};
 
-/// Measures on every whole second of the wall clock until `shutdown`, and hands each record to every sink. Seconds that
-/// pass while the process is held up are skipped, not made up for; the next record says how many and how late it is.
-/// Works with tokio's paused clock, where the records' times go with it.
+/// Samples on every whole second of the wall clock until `shutdown`, and passes each record to every sink. Seconds that
+/// pass while the process is stalled are skipped; the next record says how many, and how late it is itself.
+/// Works with tokio's paused clock: the records' times follow it.
 ///
 /// `figures` is called once a second; it should only copy counters.
 ///
@@ -34,7 +34,7 @@ use wall_clock::{WallClock, next_second, second_of_tick};
 /// let history = Arc::new(History::new(Duration::from_secs(300)));
 /// let sinks = Sinks { history: Some(Arc::clone(&history)), producer: None };
 /// let shutdown = CancellationToken::new();
-/// // However short its life, a process says that it came and went.
+/// // However short-lived, a process reports its start and its stop.
 /// shutdown.cancel();
 /// heartbeat(Identity::new(Role::Balancer, "lb"), Figures::default, sinks, shutdown).await;
 /// assert_eq!(history.events().len(), 2);
@@ -46,13 +46,13 @@ pub async fn heartbeat(
     sinks: Sinks,
     shutdown: CancellationToken,
 ) {
-    let _last_words = sinks.producer.as_ref().map(Producer::speaking);
+    let _final_event = sinks.producer.as_ref().map(Producer::expect_final_event);
     let mut sampler = Sampler::new();
     let clock = WallClock::new();
     let event = |kind, text| sinks.event(Event::new(&identity, clock.now(), kind, text));
     event(EventKind::Start, "the process has started");
     let ticks = async {
-        // The CPU figure needs this much time to mean something.
+        // A CPU percentage over less time than this is meaningless.
         sleep(MIN_SAMPLE_INTERVAL).await;
         let mut last = None;
         loop {
@@ -65,15 +65,16 @@ pub async fn heartbeat(
             last = Some(ts);
             let record = Record::new(&identity, ts, sampler.sample(), figures());
             let stats = sinks.producer.as_ref().map(Producer::stats);
-            sinks.record(Arc::new(record.with_telemetry(tick, stats.as_ref())));
+            let delivered = stats.as_ref().map(ProducerStats::delivered);
+            sinks.record(Arc::new(record.with_telemetry(tick, delivered)));
         }
     };
-    // The ticks never end by themselves.
+    // The ticks never end on their own.
     let _: Option<()> = shutdown.run_until_cancelled(ticks).await;
-    event(EventKind::Stop, "the process ends as it was told");
+    event(EventKind::Stop, "the process is stopping as requested");
 }
 
-/// What the record of `ts`, made at `now`, says of its own time. A clock that was set back misses nothing.
+/// How punctual the record of `ts`, made at `now`, is. A clock that was set back misses no ticks.
 fn punctuality(last: Option<DateTime<Utc>>, ts: DateTime<Utc>, now: DateTime<Utc>) -> Tick {
     let missed = last.map_or(0, |last| (ts - last).num_seconds() - 1);
     Tick {

@@ -3,10 +3,13 @@
 
 mod event;
 mod figures;
+mod identity;
 mod record;
+mod timestamp;
 
 pub use event::{Event, EventKind};
 pub use figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
 #[cfg(feature = "collector")]
-pub(crate) use record::host_name;
-pub use record::{Identity, Record, Role, Tick};
+pub(crate) use identity::host_name;
+pub use identity::{Identity, Role};
+pub use record::{Delivered, Record, Tick};

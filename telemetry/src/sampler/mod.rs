@@ -1,7 +1,7 @@
-//! What a process can see of the machine and of itself, read again and again.
+//! Measures the machine and the process itself, once per sample.
 //!
-//! CPU use is a difference between two readings of the same counters, so a [`Sampler`] lives as long as its process,
-//! and its first reading is only a start. Where a control group limits CPU or memory, its limits are the machine: 100
+//! CPU usage is the difference between two readings of the same counters, so a [`Sampler`] lives as long as its process,
+//! and its first reading is only a baseline. If a control group limits CPU or memory, percentages refer to these limits: 100
 //! percent is what the process may use, not what the hardware has.
 
 mod cgroup;
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use cgroup::{CpuQuota, CpuReading};
 
-/// Two samples closer than this have the same CPU figure: the system's counters are too coarse for less.
+/// Two samples closer together than this have the same CPU figure: the system's counters are too coarse.
 pub const MIN_SAMPLE_INTERVAL: Duration = sysinfo::MINIMUM_CPU_UPDATE_INTERVAL;
 
-/// The interface whose bytes never leave the machine.
+/// Traffic on this interface never leaves the machine.
 const LOOPBACK: &str = "lo";
 
 /// The state of machine and process at one moment. Every float is finite; the two of the machine are from 0 to 100.
@@ -54,7 +54,7 @@ pub struct HostSample {
     pub process_open_files: u64,
 }
 
-/// Reads machine and process, again and again.
+/// Measures the machine and this process.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ pub struct HostSample {
 /// ```
 #[derive(Debug)]
 pub struct Sampler {
-    /// None only on a platform that sysinfo does not know.
+    /// None only on a platform that sysinfo does not support.
     system: Option<System>,
     networks: Option<Networks>,
     pid: Option<Pid>,
@@ -76,7 +76,7 @@ pub struct Sampler {
     before: Option<Reading>,
 }
 
-/// What a percentage is a difference of.
+/// The counters from which percentages are computed as differences.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     at: Instant,

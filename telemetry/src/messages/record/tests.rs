@@ -70,17 +70,16 @@ fn balancer() -> Record {
         }),
         fileserver: None,
     };
-    let stats = ProducerStats {
+    let delivered = Delivered {
         sent: 8,
         dropped: 1,
-        ..ProducerStats::default()
     };
     let tick = Tick {
         late_ms: 3,
         missed_ticks: 1,
     };
     Record::new(&identity(Role::Balancer, "lb"), ts(), SAMPLE, figures)
-        .with_telemetry(tick, Some(&stats))
+        .with_telemetry(tick, Some(delivered))
 }
 
 fn file_server() -> Record {
