@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, Command};
 use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
-use netsocket_settings::{CommonCommand, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,8 @@ fn main() -> ExitCode {
             return bad_start(&problems);
         }
     };
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
+    log.start();
     match serve(flags, config, inherited) {
         Ok(exit) => exit,
         Err(error) => {
@@ -193,6 +194,7 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
     shutdown.cancel();
     let second = next().await;
     warn!("second signal, ending at once");
+    flush_log();
     process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }
 
@@ -206,9 +208,7 @@ fn warning(said: &str) {
     complain(&format!("warning: {said}"));
 }
 
-/// A line on standard error for each line of the problem. Nothing can be done where that is closed.
+/// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    for line in problem.to_string().lines() {
-        let _ = writeln!(io::stderr(), "netsocket-balancer: {line}");
-    }
+    netsocket_settings::complain("netsocket-balancer", problem);
 }

@@ -1,5 +1,7 @@
 //! The program `netsocket-fileserver`: flags, log, signals, exit code. Everything else is in the library.
 
+use std::fmt::Display;
+use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
     match start(&flags) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::from(EXIT_START)
         }
     }
@@ -112,13 +114,15 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     }
     let config = load()?;
     if flags.check_config {
-        println!("netsocket-fileserver: the settings are OK");
+        // If standard output is closed, the exit code says the same.
+        let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
     }
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
     let bound = Bound::bind(config)?;
-    // Before there is another thread.
+    // Before there is another thread: the log's comes after it.
     bound.confine()?;
+    log.start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -137,13 +141,18 @@ fn run_common_command(
             .map(|config| config.admin)
             .map_err(|problems| problems.to_string())
     };
-    match command.run(Flags::command(), admin, &mut std::io::stdout()) {
+    match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A line on standard error for each line of the problem.
+fn complain(problem: &(impl Display + ?Sized)) {
+    netsocket_settings::complain("netsocket-fileserver", problem);
 }
 
 /// The first signal stops gracefully, the second at once. A hangup has certificates and tokens read anew.

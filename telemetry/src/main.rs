@@ -1,6 +1,7 @@
 //! The program `netsocket-collector`: copies records from Kafka to InfluxDB 2.
 
-use std::io::{IsTerminal as _, stdout};
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _, stdout};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -124,16 +125,18 @@ fn main() -> ExitCode {
     }
     let (config, task) = match settings(&flags) {
         Ok((_, Task::Check)) => {
-            println!("settings are OK");
+            // If standard output is closed, the exit code says the same.
+            let _ = writeln!(stdout(), "settings are OK");
             return ExitCode::SUCCESS;
         }
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("{problems}");
+            complain(&problems);
             return ExitCode::from(EXIT_SETTINGS);
         }
     };
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
+    log.start();
     match start(&config, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -151,10 +154,15 @@ fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netsocket-collector: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A line on standard error for each line of the problem.
+fn complain(problem: &(impl Display + ?Sized)) {
+    netsocket_settings::complain("netsocket-collector", problem);
 }
 
 /// The settings and the task. Only collecting needs the token.
@@ -217,8 +225,8 @@ async fn start(config: &Config, task: Task) -> anyhow::Result<()> {
                 admin: variable(ENV_ADMIN_TOKEN).as_deref().and_then(Token::new),
                 retention,
             };
-            println!("{}", setup(config, plan).await?);
-            Ok(())
+            let ready = setup(config, plan).await?;
+            writeln!(stdout(), "{ready}").context("standard output")
         }
     }
 }

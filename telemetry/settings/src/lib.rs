@@ -86,7 +86,7 @@ pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Flag, Key, Layers, Loaded, load};
 pub use load_only::load_only;
-pub use log::{LOG_KEYS, LogFormat, init_log};
+pub use log::{LOG_KEYS, LogFormat, LogGuard, complain, dropped_lines, flush_log, init_log};
 pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;
