@@ -3,7 +3,7 @@
 //!
 //! Owns: where a value comes from (a flag beats the environment beats the file beats the default), how unknown keys
 //! and wrong values are collected and reported all at once, the text form of durations, sizes and admin addresses, the log,
-//! the descriptor limit, and the subcommands that every server has ([`CommonCommand`]). Does not own: any program's keys,
+//! the descriptor limit, the supervision of long-lived tasks ([`Supervisor`]), and the subcommands that every server has ([`CommonCommand`]). Does not own: any program's keys,
 //! which each program lists as [`Key`]s beside its own raw struct.
 //!
 //! How a value is read: [`load`] takes the program's command line and its [`Key`] table and returns the program's raw serde
@@ -78,6 +78,7 @@ mod problem;
 mod reason;
 mod scalar;
 mod size;
+mod supervisor;
 
 pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
 pub use check::Check;
@@ -91,3 +92,4 @@ pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};
+pub use supervisor::Supervisor;
