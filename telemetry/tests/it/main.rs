@@ -6,6 +6,7 @@
 )]
 
 mod collector;
+mod control_group;
 mod eventually;
 mod peers;
 mod producer;
