@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
+use netsocket_telemetry::{
+    Events, History, Identity, Producer, Role, Sinks, Supervisor, heartbeat,
+};
 use tokio::sync::oneshot;
 use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinSet;
@@ -85,7 +87,8 @@ impl Control {
         let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
         let config = bound.config.producer.clone();
-        let producer = config.map(|config| Producer::start(config, identity.key()));
+        let supervisor = Supervisor::default();
+        let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {
             history: Some(Arc::clone(&history)),
@@ -104,6 +107,7 @@ impl Control {
                 figures(&source)
             },
             sinks,
+            supervisor,
             finished.clone(),
         ));
 

@@ -15,7 +15,9 @@
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
-//! use netsocket_telemetry::{EventKind, Figures, History, Identity, Role, Sinks, heartbeat};
+//! use netsocket_telemetry::{
+//!     EventKind, Figures, History, Identity, Role, Sinks, Supervisor, heartbeat,
+//! };
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -25,7 +27,8 @@
 //! let identity = Identity::new(Role::Fileserver, "mirror1");
 //! let figures = || Figures { active_clients: 2, ..Figures::default() };
 //! let shutdown = CancellationToken::new();
-//! let beats = tokio::spawn(heartbeat(identity, figures, sinks, shutdown.clone()));
+//! let beats = heartbeat(identity, figures, sinks, Supervisor::default(), shutdown.clone());
+//! let beats = tokio::spawn(beats);
 //!
 //! tokio::time::sleep(Duration::from_secs(10)).await;
 //! shutdown.cancel();
@@ -62,6 +65,7 @@ pub use messages::{
     BackendRecord, BalancerFigures, CommandRecord, Delivered, Event, EventKind, Figures,
     FileserverFigures, Identity, Record, Role, Tick,
 };
+pub use netsocket_settings::Supervisor;
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};
 pub use sampler::{HostSample, MIN_SAMPLE_INTERVAL, Sampler};
 pub use sinks::{Events, Sinks};

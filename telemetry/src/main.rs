@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
-    CommonCommand, Flag, Layers, Problem, Problems, init_log, parse_duration,
+    CommonCommand, Flag, Layers, Problem, Problems, Supervisor, init_log, parse_duration,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
@@ -244,7 +244,7 @@ async fn collect(config: &Config, token: Token, shutdown: CancellationToken) -> 
         admin = %admin.local_addr()?,
         "collecting"
     );
-    let totals = collector::run(config, token, admin, shutdown).await?;
+    let totals = collector::run(config, token, admin, Supervisor::default(), shutdown).await?;
     tracing::info!(
         records = totals.records,
         points = totals.points,

@@ -127,6 +127,8 @@ pub mod field {
     pub const TELEMETRY_SENT: &str = "telemetry_sent";
     /// Records that were given up.
     pub const TELEMETRY_DROPPED: &str = "telemetry_dropped";
+    /// Log lines that could not be written.
+    pub const LOG_LINES_DROPPED: &str = "log_lines_dropped";
     /// Bytes from clients to a backend, or to all.
     pub const BYTES_UP: &str = "bytes_up";
     /// Bytes from a backend, or from all, to clients.
@@ -206,6 +208,10 @@ pub mod metric {
     pub const COLLECTOR_UNKNOWN_FIELDS: &str = "netsocket_collector_unknown_fields_total";
     /// Counter by `result`: writes to InfluxDB.
     pub const COLLECTOR_WRITES: &str = "netsocket_collector_writes_total";
+    /// Counter by `task`: panics of long-lived tasks, which are started again.
+    pub const COLLECTOR_TASK_PANICS: &str = "netsocket_collector_task_panics_total";
+    /// Counter: log lines that could not be written.
+    pub const COLLECTOR_LOG_LINES_DROPPED: &str = "netsocket_collector_log_lines_dropped_total";
     /// Gauge by `partition`: messages that are not stored yet.
     pub const COLLECTOR_LAG: &str = "netsocket_collector_lag";
     /// Gauge by `partition`: the next offset to be read.

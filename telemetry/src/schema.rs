@@ -117,7 +117,7 @@ const fn spec(
 use FieldType::{Float, Integer, Text};
 
 /// Every field. Counters run since the start of the process.
-pub const FIELDS: [FieldSpec; 51] = [
+pub const FIELDS: [FieldSpec; 52] = [
     system(
         field::CPU_PERCENT,
         Float,
@@ -208,6 +208,11 @@ pub const FIELDS: [FieldSpec; 51] = [
         field::TELEMETRY_DROPPED,
         Integer,
         "records that were given up",
+    ),
+    system(
+        field::LOG_LINES_DROPPED,
+        Integer,
+        "log lines that could not be written",
     ),
     system(
         field::BYTES_UP,
@@ -393,6 +398,8 @@ mod tests {
             metric::COLLECTOR_MISSED,
             metric::COLLECTOR_UNKNOWN_FIELDS,
             metric::COLLECTOR_WRITES,
+            metric::COLLECTOR_TASK_PANICS,
+            metric::COLLECTOR_LOG_LINES_DROPPED,
             metric::COLLECTOR_LAG,
             metric::COLLECTOR_OFFSET,
             metric::COLLECTOR_KAFKA_UP,

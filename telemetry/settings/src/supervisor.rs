@@ -213,7 +213,8 @@ async fn caught<F: Future>(
     start: &mut impl FnMut() -> F,
     stopper: &Notify,
 ) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut task = pin!(async { start().await });
+    // On the heap: a long-lived task is large, and whoever runs it is often part of another future.
+    let mut task = Box::pin(async { start().await });
     let mut stopped = pin!(stopper.notified());
     poll_fn(|context| {
         // What the task left half done is not looked at again: the next start makes a new one.

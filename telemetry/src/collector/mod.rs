@@ -12,7 +12,7 @@
 //! # Examples
 //!
 //! ```
-//! use netsocket_settings::{Flag, Layers};
+//! use netsocket_settings::{Flag, Layers, Supervisor};
 //! use netsocket_telemetry::collector::{self, Config, Token};
 //! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 //! use tokio::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@
 //!     stream.read_to_string(&mut answer).await?;
 //!     Ok::<_, std::io::Error>(answer)
 //! };
-//! let run = collector::run(&config, token, admin, shutdown);
+//! let run = collector::run(&config, token, admin, Supervisor::default(), shutdown);
 //! let (totals, answer) = tokio::join!(run, asked);
 //! // After half a minute of this it would report a failure.
 //! assert!(answer?.contains(" 200 OK\r\n"));
@@ -67,6 +67,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -82,8 +83,9 @@ pub use received::{BadKind, BadRecord, Figure, Measured, Received};
 pub use status::{Health, PATIENCE, Standing, Status, Totals};
 
 use crate::backoff::{Backoff, chance};
+use admin::Admin;
 use cluster::Cluster;
-use partition_readers::supervise;
+use partition_readers::PartitionReaders;
 use report::Reporter;
 
 /// The wait after the positions could not be read for the first time.
@@ -92,7 +94,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Copies until `shutdown`, through every failure of either side, and returns what it did. `/metrics` and `/healthz` are
-/// served on `admin` meanwhile.
+/// served on `admin` meanwhile. A part that panics is started again by `supervisor`.
 ///
 /// # Errors
 /// Only if the InfluxDB client cannot be created from the settings.
@@ -100,6 +102,7 @@ pub async fn run(
     config: &Config,
     token: Token,
     admin: TcpListener,
+    supervisor: Supervisor,
     shutdown: CancellationToken,
 ) -> Result<Totals, InfluxError> {
     let influx = Influx::new(&config.influx_url, &config.org, token)?;
@@ -109,27 +112,32 @@ pub async fn run(
     let stop_admin = CancellationToken::new();
     let _stop_admin = stop_admin.clone().drop_guard();
     tokio::spawn({
-        let serve = admin::serve(admin, Arc::clone(&collector));
+        let admin = Admin::new(admin, Arc::clone(&collector), supervisor.clone());
+        let supervisor = supervisor.clone();
         async move {
-            if let Some(Err(error)) = stop_admin.run_until_cancelled(serve).await {
-                tracing::error!(%error, "metrics are not served any more");
-            }
+            let serve = supervisor.run("admin", || admin.serve());
+            stop_admin.run_until_cancelled(serve).await;
         }
     });
     let reporter = Reporter::new(&config.topic, &config.bucket);
     let reporting = tokio::spawn({
         let (collector, shutdown) = (Arc::clone(&collector), shutdown.clone());
-        async move { reporter.run(&collector, &shutdown).await }
+        let supervisor = supervisor.clone();
+        async move {
+            let report = || reporter.run(&collector, &shutdown);
+            supervisor.run("report", report).await;
+        }
     });
-    if shutdown
-        .run_until_cancelled(load_positions(&collector))
-        .await
-        .is_some()
-    {
-        let cluster = Arc::new(Cluster::new(config));
-        supervise(cluster, Arc::clone(&collector), &shutdown).await;
+    let load = supervisor.run("offsets", || load_positions(&collector));
+    if shutdown.run_until_cancelled(load).await.is_some() {
+        let readers = PartitionReaders {
+            cluster: Arc::new(Cluster::new(config)),
+            consumer: Arc::clone(&collector),
+            supervisor: supervisor.clone(),
+        };
+        readers.run(&shutdown).await;
     }
-    // Ends with the shutdown, which has come: a supervisor ends for nothing else.
+    // Ends with the shutdown, which has come: the readers end for nothing else.
     let _ = reporting.await;
     Ok(collector.status().totals())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -58,63 +59,85 @@ impl Consumer for Collector {
     }
 }
 
-/// Runs until `shutdown`, and until every reader has ended after it.
-pub(super) async fn supervise(
-    cluster: Arc<Cluster>,
-    consumer: Arc<impl Consumer>,
-    shutdown: &CancellationToken,
-) {
-    let mut readers = JoinSet::new();
-    let mut known: BTreeMap<i32, CancellationToken> = BTreeMap::new();
-    let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
-    loop {
-        let Some(found) = shutdown.run_until_cancelled(cluster.partitions()).await else {
-            break;
-        };
-        let wait = match found {
-            Ok(indexes) => {
-                backoff.reset();
-                consumer.status().topology_works();
-                known.retain(|index, reader| {
-                    let stays = indexes.contains(index);
-                    if !stays {
-                        tracing::warn!(partition = index, "the partition no longer exists");
-                        reader.cancel();
-                        consumer.forget(*index);
-                        consumer.status().forget(*index);
-                    }
-                    stays
-                });
-                for index in indexes {
-                    known.entry(index).or_insert_with(|| {
-                        tracing::info!(partition = index, "reading");
-                        let stop = shutdown.child_token();
-                        let (cluster, consumer) = (Arc::clone(&cluster), Arc::clone(&consumer));
-                        readers.spawn(keep_reading(cluster, consumer, index, stop.clone()));
-                        stop
-                    });
-                }
-                REFRESH
-            }
-            Err(error) => {
-                if consumer.status().topology_failed(error.to_string()) {
-                    tracing::warn!(%error, "cannot list the partitions; retrying");
-                }
-                backoff.after_failure(chance())
-            }
-        };
-        if shutdown.run_until_cancelled(sleep(wait)).await.is_none() {
-            break;
-        }
+/// A reader for each partition, of one cluster for one consumer.
+#[derive(Debug)]
+pub(super) struct PartitionReaders<C> {
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) consumer: Arc<C>,
+    /// Starts again what panics: the watch over the partitions, and each reader.
+    pub(super) supervisor: Supervisor,
+}
+
+impl<C: Consumer> PartitionReaders<C> {
+    /// Runs until `shutdown`, and until every reader has ended after it.
+    pub(super) async fn run(&self, shutdown: &CancellationToken) {
+        self.supervisor
+            .run("partitions", || self.watch(shutdown))
+            .await;
     }
-    while readers.join_next().await.is_some() {}
+
+    async fn watch(&self, shutdown: &CancellationToken) {
+        let Self {
+            cluster,
+            consumer,
+            supervisor,
+        } = self;
+        let mut readers = JoinSet::new();
+        let mut known: BTreeMap<i32, CancellationToken> = BTreeMap::new();
+        let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
+        loop {
+            let Some(found) = shutdown.run_until_cancelled(cluster.partitions()).await else {
+                break;
+            };
+            let wait = match found {
+                Ok(indexes) => {
+                    backoff.reset();
+                    consumer.status().topology_works();
+                    known.retain(|index, reader| {
+                        let stays = indexes.contains(index);
+                        if !stays {
+                            tracing::warn!(partition = index, "the partition no longer exists");
+                            reader.cancel();
+                            consumer.forget(*index);
+                            consumer.status().forget(*index);
+                        }
+                        stays
+                    });
+                    for index in indexes {
+                        known.entry(index).or_insert_with(|| {
+                            tracing::info!(partition = index, "reading");
+                            let stop = shutdown.child_token();
+                            let (cluster, consumer) = (Arc::clone(cluster), Arc::clone(consumer));
+                            let (supervisor, shutdown) = (supervisor.clone(), stop.clone());
+                            readers.spawn(async move {
+                                let read = || keep_reading(&cluster, &*consumer, index, &shutdown);
+                                supervisor.run("reader", read).await;
+                            });
+                            stop
+                        });
+                    }
+                    REFRESH
+                }
+                Err(error) => {
+                    if consumer.status().topology_failed(error.to_string()) {
+                        tracing::warn!(%error, "cannot list the partitions; retrying");
+                    }
+                    backoff.after_failure(chance())
+                }
+            };
+            if shutdown.run_until_cancelled(sleep(wait)).await.is_none() {
+                break;
+            }
+        }
+        while readers.join_next().await.is_some() {}
+    }
 }
 
 async fn keep_reading(
-    cluster: Arc<Cluster>,
-    consumer: Arc<impl Consumer>,
+    cluster: &Cluster,
+    consumer: &impl Consumer,
     index: i32,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
     loop {
@@ -122,7 +145,7 @@ async fn keep_reading(
         let read = async {
             // Only the opening is given up at shutdown; a reader ends by itself.
             match shutdown.run_until_cancelled(cluster.partition(index)).await {
-                Some(log) => consumer.read(index, &log?, &shutdown).await,
+                Some(log) => consumer.read(index, &log?, shutdown).await,
                 None => Ok(()),
             }
         };

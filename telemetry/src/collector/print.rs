@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{SecondsFormat, Utc};
+use netsocket_settings::Supervisor;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::config::Config;
 use super::partition_log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
-use super::partition_readers::{Consumer, supervise};
+use super::partition_readers::{Consumer, PartitionReaders};
 use super::received::{Figure, Measured, Received};
 use super::status::Status;
 use crate::kafka::KafkaError;
@@ -50,7 +51,12 @@ pub async fn print(
         status: Status::default(),
         stop: stop.clone(),
     });
-    supervise(Arc::new(Cluster::new(config)), Arc::clone(&printer), &stop).await;
+    let readers = PartitionReaders {
+        cluster: Arc::new(Cluster::new(config)),
+        consumer: Arc::clone(&printer),
+        supervisor: Supervisor::default(),
+    };
+    readers.run(&stop).await;
     match printer.output().failed.take() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),

@@ -91,6 +91,9 @@ pub struct Record {
     /// Records that were dropped; None without Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_dropped: Option<u64>,
+    /// Log lines that could not be written; None in records of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines_dropped: Option<u64>,
     /// A balancer's totals.
     #[serde(flatten)]
     pub balancer: Option<BalancerFigures>,
@@ -148,6 +151,7 @@ impl Record {
             tick: Tick::default(),
             telemetry_sent: None,
             telemetry_dropped: None,
+            log_lines_dropped: None,
             balancer,
             fileserver,
             backends,
@@ -161,6 +165,15 @@ impl Record {
             tick,
             telemetry_sent: delivered.map(|delivered| delivered.sent),
             telemetry_dropped: delivered.map(|delivered| delivered.dropped),
+            ..self
+        }
+    }
+
+    /// The same record with the number of log lines that the process could not write.
+    #[must_use]
+    pub fn with_log_lines_dropped(self, lines: u64) -> Self {
+        Self {
+            log_lines_dropped: Some(lines),
             ..self
         }
     }

@@ -55,6 +55,9 @@ impl Destination for Leader<'_> {
 
 /// Runs until the queue is empty after `closing`.
 pub(super) async fn run(config: &ProducerConfig, key: &str, shared: &Shared) {
+    // After a panic: nothing is connected, and a batch that was being sent is gone.
+    shared.link().connected = false;
+    shared.queue().lose_batch();
     let mut backoff = Backoff::new(config.backoff_first, config.backoff_max);
     while !(shared.closing.is_cancelled() && shared.queue().is_empty()) {
         let error = match connect(config, key).await {

@@ -14,6 +14,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -27,6 +28,9 @@ use entry::Entry;
 use queue::Queue;
 use shared::Shared;
 
+/// The name of the background task, for [`Supervisor::panics`].
+const TASK: &str = "producer";
+
 /// A handle to the one background task that talks with Kafka. Clones share it; when the last one is gone the task ends.
 ///
 /// # Examples
@@ -36,7 +40,8 @@ use shared::Shared;
 /// use std::time::Duration;
 ///
 /// use netsocket_telemetry::{
-///     Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, parse_brokers,
+///     Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, Supervisor,
+///     parse_brokers,
 /// };
 /// use tokio::net::TcpListener;
 ///
@@ -46,7 +51,8 @@ use shared::Shared;
 /// let silent = TcpListener::bind("127.0.0.1:0").await?;
 /// let brokers = parse_brokers(&silent.local_addr()?.to_string())?;
 /// let identity = Identity::new(Role::Balancer, "lb");
-/// let producer = Producer::start(ProducerConfig::new(brokers), identity.key());
+/// let config = ProducerConfig::new(brokers);
+/// let producer = Producer::start(config, identity.key(), &Supervisor::default());
 ///
 /// let ts = "2026-08-04T12:00:02Z".parse()?;
 /// let record = Record::new(&identity, ts, HostSample::default(), Figures::default());
@@ -67,21 +73,21 @@ pub struct Producer {
 
 impl Producer {
     /// Starts the background task and returns at once, whether or not Kafka is available. `instance_key` identifies this
-    /// process ([`crate::Identity::key`]) and chooses the partition.
+    /// process ([`crate::Identity::key`]) and chooses the partition. `supervisor` starts the task again if it panics.
     ///
     /// # Panics
     /// Outside a tokio runtime with time and I/O enabled.
     #[must_use]
-    pub fn start(config: ProducerConfig, instance_key: String) -> Self {
+    pub fn start(config: ProducerConfig, instance_key: String, supervisor: &Supervisor) -> Self {
         let shared = Arc::new(Shared::new(Queue::new(config.limits)));
         let abort = CancellationToken::new();
         tokio::spawn({
             let (shared, abort) = (Arc::clone(&shared), abort.clone());
+            let supervisor = supervisor.clone();
             async move {
                 let _ended = shared.ended.clone().drop_guard();
-                abort
-                    .run_until_cancelled(link::run(&config, &instance_key, &shared))
-                    .await;
+                let link = supervisor.run(TASK, || link::run(&config, &instance_key, &shared));
+                abort.run_until_cancelled(link).await;
                 shared.link().connected = false;
                 shared.queue().abandon();
             }

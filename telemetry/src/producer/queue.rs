@@ -169,6 +169,11 @@ impl<T: Weighed> Queue<T> {
         self.drops.refused += std::mem::take(&mut self.in_flight) as u64;
     }
 
+    /// The batch in flight is gone, and nobody knows whether it arrived.
+    pub(crate) fn lose_batch(&mut self) {
+        self.drops.unconfirmed += std::mem::take(&mut self.in_flight) as u64;
+    }
+
     /// The batch in flight has not arrived: it goes back to the front, without those of it that are too old by now.
     pub(crate) fn put_back(&mut self, batch: Vec<Queued<T>>, outcome: Outcome) {
         self.in_flight = 0;
@@ -183,7 +188,7 @@ impl<T: Weighed> Queue<T> {
     /// Gives up all that is left, a batch in flight included, and whatever comes later.
     pub(crate) fn abandon(&mut self) {
         self.closed = true;
-        self.drops.unconfirmed += std::mem::take(&mut self.in_flight) as u64;
+        self.lose_batch();
         for queued in std::mem::take(&mut self.waiting) {
             if queued.attempted {
                 self.drops.unconfirmed += 1;

@@ -10,3 +10,4 @@ mod control_group;
 mod eventually;
 mod peers;
 mod producer;
+mod supervision;
