@@ -9,7 +9,9 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, Command};
 use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
-use netsocket_settings::{CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit,
+};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -73,14 +75,16 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
 }
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
-    let admin = || match AdminSettings::load(&flags.layers(), variable) {
-        Ok(settings) => {
-            if let Some(ignored) = &settings.ignored {
-                warning(&ignored.to_string());
-            }
-            Ok(Some(settings.address))
+    let admin = || {
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
         }
-        Err(problems) => Err(problems.to_string()),
+        let settings = AdminSettings::load(&flags.layers(), variable);
+        let settings = settings.map_err(|problems| problems.to_string())?;
+        if let Some(ignored) = &settings.ignored {
+            warning(&ignored.to_string());
+        }
+        Ok(Some(settings.address.into()))
     };
     match command.run(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,

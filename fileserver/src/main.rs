@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Keyring, run};
-use netsocket_settings::{CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -110,7 +112,7 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     };
     let load = || Config::load(&layers, |name| std::env::var(name).ok());
     if let Some(Command::Common(command)) = &flags.command {
-        return Ok(run_common_command(command, load));
+        return Ok(run_common_command(flags, command, load));
     }
     let config = load()?;
     if flags.check_config {
@@ -133,13 +135,16 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
 }
 
 fn run_common_command(
+    flags: &Flags,
     command: &CommonCommand,
     load: impl FnOnce() -> Result<Config, Problems>,
 ) -> ExitCode {
     let admin = || {
-        load()
-            .map(|config| config.admin)
-            .map_err(|problems| problems.to_string())
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
+        }
+        let config = load().map_err(|problems| problems.to_string())?;
+        Ok(config.admin.map(AdminTarget::from))
     };
     match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
-    CommonCommand, Flag, Layers, Problem, Problems, Supervisor, init_log, parse_duration,
+    AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, Supervisor, init_log,
+    parse_duration,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
@@ -147,9 +148,13 @@ fn main() -> ExitCode {
 }
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
-    let admin = || match Config::load(&flags.layers(), variable) {
-        Ok(config) => Ok(Some(config.admin)),
-        Err(problems) => Err(problems.to_string()),
+    let admin = || {
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
+        }
+        let config = Config::load(&flags.layers(), variable);
+        let config = config.map_err(|problems| problems.to_string())?;
+        Ok(Some(config.admin.into()))
     };
     match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::socket_address::parse_socket_address;
+
 /// The prefix of a socket path.
 const UNIX: &str = "unix:";
 /// The longest socket path in bytes: `sun_path` of unix(7) without the terminating zero.
@@ -133,7 +135,9 @@ impl FromStr for AdminAddress {
 
     fn from_str(text: &str) -> Result<Self, NoAdminAddress> {
         let Some(path) = text.strip_prefix(UNIX) else {
-            return text.parse().map(Self::Tcp).map_err(|_| NoAdminAddress);
+            return parse_socket_address(text)
+                .map(Self::Tcp)
+                .ok_or(NoAdminAddress);
         };
         let fits = path.len() <= MOST_PATH && !path.contains('\0') && !path.ends_with('/');
         if fits && Path::new(path).is_absolute() {
@@ -204,7 +208,12 @@ mod tests {
 
     #[test]
     fn shown_as_it_is_written() {
-        for text in ["127.0.0.1:8404", "[::1]:1", "unix:/run/x/balancer.sock"] {
+        for text in [
+            "127.0.0.1:8404",
+            "[::1]:1",
+            "[::1%1]:1",
+            "unix:/run/x/balancer.sock",
+        ] {
             let address: AdminAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
         }

@@ -8,7 +8,7 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::admin_address::AdminAddress;
+use crate::admin_target::AdminTarget;
 
 /// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ pub enum CommonCommandError {
     #[error("no answer from {address}: {reason}")]
     Unreachable {
         /// The address tried.
-        address: AdminAddress,
+        address: AdminTarget,
         /// The system's error.
         reason: String,
     },
@@ -104,7 +104,7 @@ impl CommonCommand {
     /// assert_eq!(error.exit_code(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn run<A: Into<AdminAddress>>(
+    pub fn run<A: Into<AdminTarget>>(
         &self,
         mut program: Command,
         admin: impl FnOnce() -> Result<Option<A>, String>,
@@ -118,7 +118,7 @@ impl CommonCommand {
                     return Err(CommonCommandError::Usage(said.to_owned()));
                 };
                 let path = if *ready { "/readyz" } else { "/healthz" };
-                let said = ask(&listens.into().reachable(), path)?;
+                let said = ask(&listens.into(), path)?;
                 writeln!(out, "{}", said.trim())?;
             }
             Self::Man => page(program, out)?,
@@ -178,7 +178,7 @@ fn literal(line: &str) -> String {
 }
 
 /// The body of a successful response to `GET path`.
-fn ask(address: &AdminAddress, path: &str) -> Result<String, CommonCommandError> {
+fn ask(address: &AdminTarget, path: &str) -> Result<String, CommonCommandError> {
     let unreachable = |error: io::Error| CommonCommandError::Unreachable {
         address: address.clone(),
         reason: match error.kind() {
@@ -198,7 +198,7 @@ fn ask(address: &AdminAddress, path: &str) -> Result<String, CommonCommandError>
     }))
 }
 
-fn exchange(address: &AdminAddress, path: &str) -> io::Result<String> {
+fn exchange(address: &AdminTarget, path: &str) -> io::Result<String> {
     let mut stream = address.connect(PATIENCE)?;
     stream.set_timeouts(PATIENCE)?;
     // HTTP/1.0: the answer ends with its connection, and comes without chunks.
@@ -240,7 +240,7 @@ mod tests {
 
     fn run(
         words: &[&str],
-        admin: Option<impl Into<AdminAddress>>,
+        admin: Option<impl Into<AdminTarget>>,
     ) -> Result<String, CommonCommandError> {
         let parsed = Example::try_parse_from([&["x"], words].concat()).unwrap();
         assert_eq!(parsed.setting, None);
@@ -320,10 +320,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_resolved() {
+        let (address, asked) = server("HTTP/1.0 200 OK\r\n\r\nok\n");
+        let named: AdminTarget = format!("localhost:{}", address.port()).parse().unwrap();
+        assert_eq!(run(&["health"], Some(named.clone())).unwrap(), "ok\n");
+        let host = format!("\r\nHost: {named}\r\n");
+        assert!(asked.join().unwrap().contains(&host));
+    }
+
+    #[test]
     fn a_unix_socket_is_asked_as_well() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let address: AdminAddress = format!("unix:{}", path.display()).parse().unwrap();
+        let address: AdminTarget = format!("unix:{}", path.display()).parse().unwrap();
         let error = run(&["health"], Some(address.clone())).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         let expected = format!("no answer from {address}: ");

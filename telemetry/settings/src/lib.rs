@@ -67,6 +67,7 @@
 //! ```
 
 mod admin_address;
+mod admin_target;
 mod check;
 mod common_commands;
 mod descriptors;
@@ -78,9 +79,11 @@ mod problem;
 mod reason;
 mod scalar;
 mod size;
+mod socket_address;
 mod supervisor;
 
 pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
+pub use admin_target::{AdminTarget, NoAdminTarget};
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};
 pub use descriptors::raise_descriptor_limit;
@@ -92,4 +95,5 @@ pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};
+pub use socket_address::parse_socket_address;
 pub use supervisor::Supervisor;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{
+    Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
+};
 use serde::Deserialize;
 use url::Url;
 
@@ -259,7 +261,13 @@ impl Config {
             org,
             bucket,
             position_bucket,
-            admin: check.parse("admin", raw.admin.as_ref(), DEFAULT_ADMIN, "IP:PORT"),
+            admin: check.read_with(
+                "admin",
+                raw.admin.as_ref(),
+                DEFAULT_ADMIN,
+                "IP:PORT",
+                parse_socket_address,
+            ),
             token: token(&mut check, raw.token.as_ref()),
             log,
             log_format: check.parse(
