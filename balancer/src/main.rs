@@ -7,8 +7,10 @@ use std::process::{self, ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use netsocket_balancer::config::{AdminSettings, Command};
-use netsocket_balancer::{Bound, Config, Flags, Inherited, Manager, Operations, Program, ctl, run};
+use netsocket_balancer::config::AdminSettings;
+use netsocket_balancer::{
+    Command, Config, Flags, Inherited, LifecycleHandle, Manager, Program, Startup, ctl, run,
+};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit,
 };
@@ -65,7 +67,14 @@ fn main() -> ExitCode {
 fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     let mut out = io::stdout();
     let live = out.is_terminal();
-    match ctl::run(flags, arguments, variable, warning, &mut out, live) {
+    match ctl::run(
+        &flags.layers(),
+        arguments,
+        variable,
+        warning,
+        &mut out,
+        live,
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -110,26 +119,26 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
     runtime.block_on(async {
         // Before the sockets: from the first moment a signal means what the documentation says.
         let signals = Signals::watch()?;
-        let mut bound = match Bound::bind_with(config, inherited) {
-            Ok(bound) => bound,
+        let mut startup = match Startup::bind_with(config, inherited) {
+            Ok(startup) => startup,
             Err(error) => return Ok(bad_start(&error)),
         };
-        bound.reload_from(move || load(&flags));
+        startup.reload_from(move || load(&flags));
         if let Some(program) = Program::of_process() {
-            bound.restart_by(program);
+            startup.restart_by(program);
         }
         match Manager::of_process(variable) {
-            Ok(manager) => bound.report_to(manager),
-            Err(error) => warn!(%error, "NOTIFY_SOCKET: the service manager cannot be told"),
+            Ok(manager) => startup.report_to(manager),
+            Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
         }
         let shutdown = CancellationToken::new();
-        signals.obey(&shutdown, &bound.operations());
-        for backend in bound.pool().backends() {
+        signals.obey(&shutdown, &startup.lifecycle());
+        for backend in startup.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
         raise_descriptor_limit();
-        info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
-        run(bound, shutdown).await?;
+        info!(address = %startup.listen_address(), admin = %startup.admin_address(), "listening");
+        run(startup, shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -152,7 +161,7 @@ impl Signals {
         })
     }
 
-    fn obey(self, shutdown: &CancellationToken, operations: &Operations) {
+    fn obey(self, shutdown: &CancellationToken, lifecycle: &LifecycleHandle) {
         let Self {
             terminate,
             interrupt,
@@ -160,14 +169,14 @@ impl Signals {
             mut user2,
         } = self;
         tokio::spawn(stop(terminate, interrupt, shutdown.clone()));
-        let reloading = operations.clone();
+        let reloading = lifecycle.clone();
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 // What came of it is in the log.
                 let _ = reloading.reload().await;
             }
         });
-        let restarting = operations.clone();
+        let restarting = lifecycle.clone();
         tokio::spawn(async move {
             while user2.recv().await.is_some() {
                 let _ = restarting.restart().await;
@@ -197,7 +206,7 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
     next().await;
     shutdown.cancel();
     let second = next().await;
-    warn!("second signal, ending at once");
+    warn!("second signal, exiting immediately");
     flush_log();
     process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }

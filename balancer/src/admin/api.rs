@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
-use super::backends::DrainView;
+use super::drain_view::DrainView;
 use super::recent::Activity;
-use crate::backend::{Backend, CheckReport};
-use crate::discovery::{GroupReport, Outcome};
-use crate::pool::{DEFAULT_POOL, PastTransition};
-use crate::record::millis;
-use crate::shared::Shared;
-use crate::termination::Termination;
+use super::time::rfc3339;
+use crate::core::backend::{Backend, CheckReport};
+use crate::core::pool::{DEFAULT_POOL, PastTransition};
+use crate::core::pool::{GroupReport, Outcome};
+use crate::core::termination::Termination;
+use crate::data_path::shared::Shared;
+use crate::observe::units::in_millis;
 
 /// `/api/v1/pools`.
 #[derive(Debug, Default, Serialize)]
@@ -271,9 +271,9 @@ impl BackendView {
             errors: figures.errors,
             bytes_up: figures.bytes_up,
             bytes_down: figures.bytes_down,
-            connect_ms: millis(figures.connect),
-            connect_p50_ms: activity.connect_p50.map(millis),
-            connect_p99_ms: activity.connect_p99.map(millis),
+            connect_ms: in_millis(figures.connect),
+            connect_p50_ms: activity.connect_p50.map(in_millis),
+            connect_p99_ms: activity.connect_p99.map(in_millis),
             rates: activity.into(),
             drain,
             checks: Checks {
@@ -341,12 +341,8 @@ impl From<&CheckReport> for CheckView {
                 Err(failure) => failure.label(),
             },
             said: check.outcome.as_ref().err().map(ToString::to_string),
-            took_ms: millis(check.took),
+            took_ms: in_millis(check.took),
             at: rfc3339(check.at),
         }
     }
-}
-
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

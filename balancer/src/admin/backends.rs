@@ -1,64 +1,27 @@
 //! `/api/v1/backends`: one backend, and what an operator wants of it: drain, ready, maintenance, another weight.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use netsocket_settings::parse_duration;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::api::rfc3339;
 use super::peer::Peer;
-use super::{Admin, fresh};
-use crate::backend::{Backend, MAX_WEIGHT};
-use crate::drain::{Drains, Window};
-use crate::health::AdminState;
+use super::state::{Admin, fresh};
+use crate::control::drain::Window;
+use crate::core::backend::{Backend, MAX_WEIGHT};
+use crate::core::health::AdminState;
 
 /// The longest deadline of a drain.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Of a deadline without a spread, the last so many parts are for closing.
 const SPREAD_PARTS: u32 = 3;
-
-/// How the end of a backend's sessions stands.
-#[derive(Debug, Serialize)]
-pub(super) struct DrainView {
-    sessions_left: u64,
-    /// When the last is closed; `null`: they end when they end.
-    deadline: Option<String>,
-    /// Until then.
-    deadline_ms: Option<u64>,
-    /// Whether sessions are being closed.
-    closing: bool,
-    /// Sessions closed so far.
-    closed: u64,
-    /// Whether nobody is left.
-    done: bool,
-}
-
-impl DrainView {
-    /// `None` where no operator has taken the backend out.
-    pub(super) fn new(backend: &Backend, drains: &Drains, now: Instant) -> Option<Self> {
-        let left = backend.figures().active;
-        if backend.report().admin == AdminState::Ready {
-            return None;
-        }
-        let progress = drains.progress(backend.id());
-        let until = progress.map(|drain| drain.window.deadline.saturating_duration_since(now));
-        Some(Self {
-            sessions_left: left,
-            deadline: until.map(|rest| rfc3339(SystemTime::now() + rest)),
-            deadline_ms: until.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
-            closing: left > 0 && progress.is_some_and(|drain| drain.window.closes_from <= now),
-            closed: progress.map_or(0, |drain| drain.closed),
-            done: left == 0,
-        })
-    }
-}
 
 /// What may be said about the sessions of a backend that is taken out.
 #[derive(Debug, Default, Deserialize)]
@@ -132,7 +95,7 @@ fn set(
     let ask: Ask = read(body, allowed)?.unwrap_or_default();
     let times = times(&ask)?;
     if state == AdminState::Ready && times.is_some() {
-        return Err(unprocessable("a backend that is ready has no deadline"));
+        return Err(unprocessable("ready takes no deadline"));
     }
     let who = peer.name();
     admin
@@ -167,11 +130,11 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
         read("spread", &ask.spread)?,
     );
     match (deadline, spread) {
-        (None, Some(_)) => Err(unprocessable("spread: only with a deadline")),
+        (None, Some(_)) => Err(unprocessable("spread: needs a deadline")),
         (None, None) => Ok(None),
         (Some(deadline), None) => Ok(Some((deadline, deadline / SPREAD_PARTS))),
         (Some(deadline), Some(spread)) if spread <= deadline => Ok(Some((deadline, spread))),
-        _ => Err(unprocessable("spread: at most the deadline")),
+        _ => Err(unprocessable("spread: must not exceed the deadline")),
     }
 }
 
@@ -209,13 +172,19 @@ pub(super) fn find(admin: &Admin, name: &str) -> Result<Arc<Backend>, Wrong> {
 fn unknown(admin: &Admin, name: &str) -> Wrong {
     let backends = admin.shared.pool.shown();
     let known: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
-    let said = format!("no backend {name:?}; there are {}\n", known.join(", "));
+    let said = format!(
+        "no backend {name:?}; known backends: {}\n",
+        known.join(", ")
+    );
     (StatusCode::NOT_FOUND, said)
 }
 
 /// What is leaving has sessions, but nothing of it can be changed any more.
 fn gone(name: &str) -> Wrong {
-    (StatusCode::CONFLICT, format!("{name} is leaving\n"))
+    (
+        StatusCode::CONFLICT,
+        format!("{name} is leaving the pool\n"),
+    )
 }
 
 fn unprocessable(said: &str) -> Wrong {

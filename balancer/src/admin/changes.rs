@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use tracing::{info, warn};
 
 use super::peer::Peer;
-use crate::metrics::ChangeKey;
+use crate::observe::metrics::ChangeKey;
 
 /// What became of the changes so far.
 #[derive(Debug, Default)]

@@ -9,11 +9,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Admin;
-use super::api::rfc3339;
+use super::state::Admin;
+use super::time::rfc3339;
 use crate::config::{BackendAddress, Config, SECRET_KEYS};
-use crate::discovery;
-use crate::reload::{Changes, LatestReload, ReloadError};
+use crate::control::discovery;
+use crate::control::reload::{Changes, LatestReload, ReloadError};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
@@ -60,7 +60,7 @@ struct Backend {
 }
 
 pub(super) async fn read(State(admin): State<Arc<Admin>>) -> Response {
-    let in_force = admin.shared.settings.load();
+    let in_force = admin.settings.load();
     let view = View {
         generation: in_force.generation,
         latest_reload: in_force.latest.as_deref().map(Latest::from),
@@ -137,9 +137,9 @@ struct Reloaded {
 
 /// Has the settings read anew: what changed, or every problem.
 pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.operations.reload().await {
+    match admin.lifecycle.reload().await {
         Ok(changes) => {
-            let generation = admin.shared.settings.load().generation;
+            let generation = admin.settings.load().generation;
             Json(Reloaded {
                 generation,
                 changes,

@@ -3,7 +3,7 @@
 //! While nobody listens nothing is put together. Who does not take events as fast as they come loses its place.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -12,27 +12,23 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::poll_fn;
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use super::Admin;
 use super::api::Status;
-use super::recent::Mark;
+use super::recent::CounterSample;
 use super::sessions::Entry;
-use crate::open_sessions;
-use crate::session_id::SessionId;
+use super::state::Admin;
+use super::subscribers::MAX_SUBSCRIBERS;
+use crate::core::session_id::SessionId;
+use crate::data_path::session_directory;
 
 /// Between two events.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Listeners at a time.
-pub(super) const MOST_LISTENERS: usize = 32;
-/// Events that a listener may be behind.
-const BEHIND: usize = 4;
 /// Sessions in an event: so many of the oldest, and so many of the busiest.
 pub(super) const TOP: usize = 50;
 /// Where more sessions are open than this, asking every worker for all of them once a second would be felt.
-const MOST_LOOKED_AT: u64 = 20_000;
+const MAX_LOOKED_AT: u64 = 20_000;
 
 /// One second.
 #[derive(Debug, Serialize)]
@@ -43,61 +39,12 @@ struct Snapshot {
     top_sessions: Option<Vec<Entry>>,
 }
 
-/// Who listens; `None` once it is over.
-#[derive(Debug)]
-pub(super) struct Listeners(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
-
-impl Default for Listeners {
-    fn default() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
-    }
-}
-
-impl Listeners {
-    /// A place, if there is one.
-    fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.lock();
-        let listeners = listeners.as_mut()?;
-        // Those that have left are noticed at the next event.
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() == MOST_LISTENERS {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel(BEHIND);
-        listeners.push(sender);
-        Some(receiver)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lock().as_ref().is_none_or(Vec::is_empty)
-    }
-
-    /// Never waits: who is too far behind is left out from now on.
-    fn tell(&self, event: &Bytes) {
-        if let Some(listeners) = self.lock().as_mut() {
-            listeners.retain(|listener| match listener.try_send(event.clone()) {
-                Ok(()) => true,
-                Err(mpsc::error::TrySendError::Closed(_)) => false,
-                Err(mpsc::error::TrySendError::Full(_)) => {
-                    debug!("a listener of events is too slow");
-                    false
-                }
-            });
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<mpsc::Sender<Bytes>>>> {
-        // A list of listeners is whole whatever its last user did.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Ends all streams and drains when it is dropped: connections that are still open keep the rest alive.
 struct End(Arc<Admin>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.listeners.lock().take();
+        self.0.subscribers.lock().take();
         self.0.drains.undo_all();
     }
 }
@@ -111,8 +58,10 @@ pub(super) async fn tick(admin: Arc<Admin>) {
     let mut before = Traffics::default();
     loop {
         ticks.tick().await;
-        admin.recent().push(Instant::now(), Mark::of(&admin.shared));
-        if admin.listeners.is_empty() {
+        admin
+            .recent()
+            .push(Instant::now(), CounterSample::of(&admin.shared));
+        if admin.subscribers.is_empty() {
             before = Traffics::default();
             continue;
         }
@@ -122,9 +71,9 @@ pub(super) async fn tick(admin: Arc<Admin>) {
         };
         match serde_json::to_string(&snapshot) {
             Ok(json) => admin
-                .listeners
+                .subscribers
                 .tell(&format!("event: snapshot\ndata: {json}\n\n").into()),
-            Err(error) => warn!(%error, "no snapshot"),
+            Err(error) => warn!(%error, "cannot serialize a snapshot"),
         }
     }
 }
@@ -138,11 +87,11 @@ struct Traffics {
 
 /// The oldest and the busiest sessions.
 async fn top(admin: &Admin, before: &mut Traffics) -> Option<Vec<Entry>> {
-    if admin.shared.counters.active() > MOST_LOOKED_AT {
+    if admin.shared.counters.active() > MAX_LOOKED_AT {
         *before = Traffics::default();
         return None;
     }
-    let views = open_sessions::list(&admin.shared, None).await;
+    let views = session_directory::list(&admin.shared, None).await;
     let now = Instant::now();
     let seconds = before.at.map(|at| (now - at).as_secs_f64());
     let mut bytes = HashMap::with_capacity(views.len());
@@ -180,8 +129,8 @@ fn the_top(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
-    let Some(mut receiver) = admin.listeners.join() else {
-        let said = format!("{MOST_LISTENERS} listeners are enough: close one\n");
+    let Some(mut receiver) = admin.subscribers.join() else {
+        let said = format!("all {MAX_SUBSCRIBERS} event streams are in use: close one\n");
         return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     };
     let events = poll_fn(move |context| {
@@ -193,41 +142,4 @@ pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, Body::from_stream(events)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_too_slow_loses_its_place() {
-        let listeners = Listeners::default();
-        let mut slow = listeners.join().unwrap();
-        let mut quick = listeners.join().unwrap();
-        for number in 0..=BEHIND {
-            listeners.tell(&Bytes::from(number.to_string()));
-            assert_eq!(quick.try_recv().unwrap(), number.to_string());
-        }
-        listeners.tell(&Bytes::from_static(b"last"));
-        assert_eq!(quick.try_recv().unwrap(), "last");
-        // What was sent in time is there, then it is over.
-        for number in 0..BEHIND {
-            assert_eq!(slow.try_recv().unwrap(), number.to_string());
-        }
-        assert_eq!(
-            slow.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        );
-    }
-
-    #[test]
-    fn places_are_bounded_and_come_back() {
-        let listeners = Listeners::default();
-        let mut all: Vec<_> = (0..MOST_LISTENERS)
-            .map(|_| listeners.join().unwrap())
-            .collect();
-        assert!(listeners.join().is_none());
-        all.pop();
-        assert!(listeners.join().is_some());
-    }
 }

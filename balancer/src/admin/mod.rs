@@ -7,6 +7,7 @@ mod api;
 mod backends;
 mod changes;
 mod config;
+mod drain_view;
 mod events;
 mod guard;
 mod page;
@@ -15,33 +16,27 @@ mod recent;
 mod relay;
 mod routes;
 mod sessions;
-mod socket;
+mod state;
+mod subscribers;
+mod time;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use netsocket_telemetry::{History, Producer};
-use serde::Serialize;
-use tokio::time::{Instant, sleep};
+use netsocket_telemetry::Producer;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use self::changes::Changes;
-use self::events::Listeners;
 use self::peer::Peer;
-use self::recent::{Mark, Recent};
 use self::routes::{Routes, Verb};
-use self::socket::AdminAcceptor;
-pub(crate) use self::socket::{AdminListener, SocketFile};
-use crate::backend::Backend;
-use crate::drain::Drains;
-use crate::metrics;
-use crate::operations::Operations;
-use crate::shared::Shared;
+use self::state::{Admin, fresh};
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::services::AdminAccess;
+use crate::observe::metrics::{self, SettingsState};
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -49,79 +44,9 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// For the requests of those who are connected when a successor takes over.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
-/// What the admin HTTP can see.
-pub(crate) struct Admin {
-    shared: Arc<Shared>,
-    history: Arc<History>,
-    producer: Option<Producer>,
-    recent: Mutex<Recent>,
-    drains: Drains,
-    listeners: Listeners,
-    changes: Changes,
-    operations: Operations,
-}
-
-impl Admin {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        history: Arc<History>,
-        producer: Option<Producer>,
-        operations: Operations,
-    ) -> Self {
-        Self {
-            shared,
-            history,
-            producer,
-            recent: Mutex::default(),
-            drains: Drains::default(),
-            listeners: Listeners::default(),
-            changes: Changes::default(),
-            operations,
-        }
-    }
-
-    fn status(&self) -> api::Status {
-        let stats = self.producer.as_ref().map(Producer::stats);
-        let (now, mark) = (Instant::now(), Mark::of(&self.shared));
-        let all = self.recent().all(now, &mark.all);
-        let pool = &self.shared.pool;
-        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-        let backends = pool.backends().into_iter().chain(leaving);
-        let backends = backends
-            .map(|backend| self.view(&backend, now, &mark))
-            .collect();
-        api::Status::new(&self.shared, self.host(), all, stats, backends)
-    }
-
-    fn backend(&self, backend: &Backend) -> api::BackendView {
-        self.view(backend, Instant::now(), &Mark::of(&self.shared))
-    }
-
-    fn view(&self, backend: &Backend, now: Instant, mark: &Mark) -> api::BackendView {
-        let counts = mark.backends.get(&backend.id()).copied();
-        let counts = counts.unwrap_or_default();
-        let activity = self.recent().backend(now, backend.id(), &counts);
-        let drain = backends::DrainView::new(backend, &self.drains, now);
-        api::BackendView::new(backend, activity, drain)
-    }
-
-    fn host(&self) -> Option<api::Host> {
-        let last = self.history.latest()?;
-        Some(api::Host {
-            cpu_percent: last.sample.cpu_percent,
-            memory_percent: last.sample.memory_percent,
-        })
-    }
-
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        // Marks come and go whole.
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Serves until `retire`, which closes `acceptor`, too: then streams of events end, and whoever is connected is answered.
-pub(crate) async fn serve(acceptor: AdminAcceptor, admin: Admin, retire: CancellationToken) {
-    let admin = Arc::new(admin);
+pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: CancellationToken) {
+    let admin = Arc::new(Admin::new(access));
     let router = routes().into_router(Arc::clone(&admin));
     let service = router.into_make_service_with_connect_info::<Peer>();
     let token = retire.clone();
@@ -144,7 +69,7 @@ pub(crate) async fn serve(acceptor: AdminAcceptor, admin: Admin, retire: Cancell
     };
     let (_, result) = tokio::join!(retire.run_until_cancelled(events::tick(admin)), http);
     if let Err(error) = result {
-        error!(%error, "admin HTTP ended");
+        error!(%error, "admin HTTP stopped");
     }
 }
 
@@ -190,13 +115,14 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
     let stats = admin.producer.as_ref().map(Producer::stats);
-    let text = metrics::render(&admin.shared, &admin.changes.counts(), stats.as_ref());
+    let settings = admin.settings.load();
+    let settings = SettingsState {
+        generation: settings.generation,
+        reload_succeeded: settings.is_success(),
+    };
+    let process = admin.shared.view();
+    let text = metrics::render(&process, settings, &admin.changes.counts(), stats.as_ref());
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
-}
-
-/// An answer that is right only now.
-fn fresh(body: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 async fn pools(State(admin): State<Arc<Admin>>) -> Response {

@@ -11,7 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::api::{BackendView, Status};
 use super::sessions::Entry;
-use crate::units;
+use crate::observe::units;
 
 const PAGE: &str = include_str!("page/status.html");
 const STYLE: &str = include_str!("page/status.css");
@@ -24,7 +24,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
     let nonce = match nonce() {
         Ok(nonce) => nonce,
         Err(error) => {
-            let said = format!("no random numbers: {error}\n");
+            let said = format!("cannot get random numbers: {error}\n");
             return (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
         }
     };
@@ -67,7 +67,7 @@ fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
         |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0} %"));
     let mut backend_heads: Vec<_> = backend_cells(&BackendView::default()).to_vec();
     backend_heads.push((
-        "Open, ten minutes",
+        "Open, last 10 minutes",
         String::new(),
         String::new(),
         String::new(),
@@ -134,7 +134,7 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
     let state = match (status.draining, status.ready, failing_open) {
         (true, ..) => "draining",
         (false, true, _) => "ready",
-        (false, false, true) => "no backend is healthy, all in service are used",
+        (false, false, true) => "no backend is healthy, using all backends in service",
         (false, false, false) => "no backend is up",
     };
     let members = backends.iter().filter(|backend| backend.state != "leaving");
@@ -152,7 +152,7 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
 
 fn count(open: u64, sessions: Option<&[Entry]>) -> String {
     match sessions {
-        None => format!("{open} open, too many to look at every second"),
+        None => format!("{open} open, too many to list every second"),
         Some(shown) if (shown.len() as u64) < open => format!("{} of {open} open", shown.len()),
         Some(_) => format!("{open} open"),
     }
@@ -179,7 +179,7 @@ fn backend_cells(backend: &BackendView) -> [Cell; 8] {
         number(
             "New",
             units::rate(rates.sessions),
-            format!("{} in all", backend.total),
+            format!("{} total", backend.total),
         ),
         number(
             "From clients",

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::Admin;
-use crate::relay::RelayMode;
+use super::state::Admin;
+use crate::config::RelayMode;
 
 /// The body of question and answer.
 #[derive(Debug, Serialize, Deserialize)]

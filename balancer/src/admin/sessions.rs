@@ -8,11 +8,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, backends, fresh};
-use crate::open_sessions;
-use crate::record::millis;
-use crate::session::SessionView;
-use crate::session_id::SessionId;
+use super::backends;
+use super::state::{Admin, fresh};
+use crate::core::session_id::SessionId;
+use crate::data_path::session_directory;
+use crate::data_path::session_view::SessionView;
+use crate::observe::units::in_millis;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -42,7 +43,7 @@ impl Entry {
             client: view.client.to_string(),
             backend: view.backend.map(|backend| backend.name().to_owned()),
             stage: view.stage,
-            age_ms: millis(view.age),
+            age_ms: in_millis(view.age),
             bytes_up: view.traffic.up,
             bytes_down: view.traffic.down,
             rate,
@@ -66,7 +67,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
             Err(wrong) => return wrong.into_response(),
         },
     };
-    let mut all = open_sessions::list(&admin.shared, of).await;
+    let mut all = session_directory::list(&admin.shared, of).await;
     all.sort_by_key(|view| std::cmp::Reverse(view.age));
     let entries = all.into_iter().map(|view| Entry::new(view, None));
     let sessions = entries.collect();
@@ -77,7 +78,7 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
 pub(super) async fn kill(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
     let said = match name.parse::<SessionId>() {
         Err(error) => error.to_string(),
-        Ok(id) if open_sessions::end(&admin.shared, &[id], None).await == 1 => {
+        Ok(id) if session_directory::end(&admin.shared, &[id], None).await == 1 => {
             return StatusCode::NO_CONTENT.into_response();
         }
         Ok(_) => "no such session".to_owned(),
@@ -97,13 +98,13 @@ pub(super) async fn kill_all(
     Query(which): Query<Which>,
 ) -> Response {
     let Some(name) = &which.backend else {
-        let said = "whose? DELETE /api/v1/sessions?backend=NAME, or /api/v1/sessions/ID\n";
+        let said = "say which: DELETE /api/v1/sessions?backend=NAME or /api/v1/sessions/ID\n";
         return (StatusCode::UNPROCESSABLE_ENTITY, said).into_response();
     };
     let backend = match backends::find(&admin, name) {
         Ok(backend) => backend,
         Err(wrong) => return wrong.into_response(),
     };
-    let ended = open_sessions::end_all(&admin.shared, backend.id()).await;
+    let ended = session_directory::end_all(&admin.shared, backend.id()).await;
     Json(Ended { ended }).into_response()
 }

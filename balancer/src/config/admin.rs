@@ -1,6 +1,7 @@
 //! The settings of the admin HTTP alone, for whoever talks to it: an operator needs that most when the rest is wrong.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
@@ -9,8 +10,14 @@ use netsocket_settings::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{DEFAULT_ADMIN, KEYS, Raw};
+use super::keys::KEYS;
+use super::raw::{Raw, all_keys};
 
+/// Where the status page and the API are: on this machine only.
+pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
+    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
+    8404,
+));
 /// The keys that are needed.
 const NEEDED: [&str; 2] = ["admin", "admin_token_file"];
 
@@ -41,7 +48,7 @@ impl fmt::Display for Ignored {
         if let Some(more @ 1..) = problems.len().checked_sub(1) {
             write!(f, ", and {more} more")?;
         }
-        f.write_str("; --check-config says what a start would refuse")
+        f.write_str("; run --check-config to see all problems")
     }
 }
 
@@ -68,14 +75,14 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let ignored = load::<Raw>(&super::all_keys(), layers, &variable).err();
+        let ignored = load::<Raw>(&all_keys(), layers, &variable).err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
                 key: String::new(),
                 given: String::new(),
                 allowed: format!(
-                    "says where it is without the settings: {}",
+                    "gives the address without the settings: {}",
                     AdminAddress::FORM
                 ),
             });
@@ -172,7 +179,10 @@ mod tests {
         let good = load("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n", None).unwrap();
         assert_eq!(good.ignored, None);
         for (wrong, told) in [
-            ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+            (
+                "lissten = 'x'\n",
+                "lissten: unknown key; run --check-config to see all problems",
+            ),
             (
                 "lissten = 'x'\nzeal = 1\n",
                 "lissten: unknown key, and 1 more;",

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use netsocket_settings::Check;
 
+use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
-use super::{DAY, HOUR, SHORTEST};
-use crate::discovery::Rules;
 
 /// From one question about a name to the next, however short its answer holds.
 pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -16,6 +15,17 @@ pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
 pub const DEFAULT_DNS_MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// How long those are kept whom an empty answer does not name.
 pub const DEFAULT_DNS_HOLD: Duration = Duration::from_secs(30);
+
+/// How often is asked, and how long a missing server is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The shortest time to the next question.
+    pub min_interval: Duration,
+    /// The longest time to the next question.
+    pub max_interval: Duration,
+    /// How long those are kept whom an empty answer, or one that lacks a part, does not name.
+    pub hold: Duration,
+}
 
 const DNS_PORT: u16 = 53;
 
@@ -56,7 +66,7 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> Rules {
 
 pub(super) fn servers(check: &mut Check, entries: &Entries) -> Vec<SocketAddr> {
     let Entry { key, value } = entries.get("dns_server");
-    let form = "IP or IP:PORT of a DNS server, or several with commas between";
+    let form = "IP or IP:PORT of a DNS server, or several separated by commas";
     check.read_with(&key, value, Vec::new(), form, |text| {
         text.split(',').map(|part| server(part.trim())).collect()
     })
@@ -76,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::discovery::Question;
+    use crate::config::Question;
 
     const ONE: &str = "backends = ['a=h:1']\n";
 
@@ -178,11 +188,11 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'")
                     + &backend("a-10-0-0-7", "address = 'h:1'"),
-                "backends = \"a-10-0-0-7\": another name: the backends of a are named like this",
+                "backends = \"a-10-0-0-7\": another name: backends of group a have names like this",
             ),
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'") + &backend("a", "address = 'h:1'"),
-                "backends = \"a\": a name may be used once only",
+                "backends = \"a\": a name may be used only once",
             ),
             (
                 format!("{ONE}dns_server = 'localhost'"),

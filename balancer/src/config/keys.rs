@@ -182,7 +182,7 @@ impl Entries {
                 if let (Some(value), true, false) =
                     (found.get(*name), single.contains_key(key.name), beaten(key))
                 {
-                    let twice = format!("the same as {}, which is given, too", key.name);
+                    let twice = format!("duplicates {}, which is also set", key.name);
                     check.problem(&format!("{table}.{name}"), value.as_str(), twice);
                 }
             }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use netsocket_settings::duration_text;
 
-use super::Config;
-use crate::access_log::{Scope, Target};
-use crate::admission::Networks;
-use crate::health::{Close, Expect, Growth, Probe, escape};
-use crate::live::ProxySend;
+use super::settings::Config;
+use crate::core::admission::Networks;
+use crate::core::health::{Close, Expect, Growth, Probe, escape};
+use crate::core::proxy_protocol::ProxySend;
+use crate::observe::access_log::{Scope, Target};
 
 /// Keys whose values are not shown: they may hold a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
@@ -20,7 +20,7 @@ pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
 type Entry = (&'static str, Option<String>);
 
 impl Config {
-    /// Every key of [`super::KEYS`], of the log and of telemetry but `backends`, defaults included where they are known
+    /// Every key of [`super::keys::KEYS`], of the log and of telemetry but `backends`, defaults included where they are known
     /// here. Secrets are in the clear.
     pub(crate) fn shown(&self) -> Vec<Entry> {
         let groups = [
@@ -38,12 +38,12 @@ impl Config {
     fn shown_process(&self) -> Vec<Entry> {
         let Self {
             listen_options,
-            operations,
+            lifecycle,
             access_log,
             ..
         } = self;
         let token = self.admin_token_file.as_ref();
-        let pid_file = operations.pid_file.as_ref();
+        let pid_file = lifecycle.pid_file.as_ref();
         let scope = match access_log.options.selection.scope {
             Scope::All => "all",
             Scope::Errors => "errors",
@@ -60,8 +60,8 @@ impl Config {
             some("defer_accept", listen_options.defer_accept),
             some("fast_open", listen_options.fast_open),
             some("balance", self.balance),
-            some("reload_removed", operations.removed.as_str()),
-            time("restart_timeout", operations.restart_timeout),
+            some("reload_removed", lifecycle.removed.as_str()),
+            time("restart_timeout", lifecycle.restart_timeout),
             option("pid_file", pid_file.map(|path| path.display())),
             some("access_log_target", target),
             some("access_log_format", access_log.options.format.as_str()),
@@ -223,7 +223,7 @@ mod tests {
     use netsocket_settings::{Flag, LOG_KEYS, Layers};
     use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
-    use super::super::KEYS;
+    use super::super::keys::KEYS;
     use super::*;
 
     /// Every key with a value that is not its default.

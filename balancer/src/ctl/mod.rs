@@ -7,8 +7,7 @@
 //!
 //! ```
 //! use clap::Parser as _;
-//! use netsocket_balancer::config::Command;
-//! use netsocket_balancer::{Flags, ctl};
+//! use netsocket_balancer::{Command, Flags, ctl};
 //! use socket2::{Domain, Socket, Type};
 //!
 //! // An address that is taken, but where nobody listens.
@@ -20,7 +19,7 @@
 //! let Some(Command::Ctl(arguments)) = &flags.command else { unreachable!() };
 //! let mut out = Vec::new();
 //! let warn = |problem: &str| panic!("{problem}");
-//! let error = ctl::run(&flags, arguments, |_| None, warn, &mut out, false).unwrap_err();
+//! let error = ctl::run(&flags.layers(), arguments, |_| None, warn, &mut out, false).unwrap_err();
 //! assert_eq!(error.exit_code(), 3);
 //! assert!(error.to_string().contains(&admin));
 //! # Ok::<(), std::io::Error>(())
@@ -28,6 +27,7 @@
 
 mod answer;
 mod command;
+mod error;
 mod http;
 mod table;
 mod top;
@@ -37,57 +37,32 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use netsocket_settings::{AdminAddress, Problems};
+use netsocket_settings::{AdminAddress, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
+pub use self::error::CtlError;
 use self::http::{Client, Place, encoded};
-use crate::config::{AdminSettings, Flags};
+use crate::config::AdminSettings;
 
-/// Why nothing came of it.
-#[derive(Debug, thiserror::Error)]
-pub enum CtlError {
-    /// The balancer said no: the change is not allowed, or it has nothing of that name.
-    #[error("{0}")]
-    Refused(String),
-    /// The command line or the settings cannot be used.
-    #[error("{0}")]
-    Usage(String),
-    /// Nobody answers, or not as a balancer does.
-    #[error("{0}")]
-    Unreachable(String),
-    /// Standard output cannot be written to.
-    #[error("{0}")]
-    Output(#[from] io::Error),
-}
+/// The key of `--admin`.
+const ADMIN: &str = "admin";
 
-impl CtlError {
-    /// The exit code: 1 refused, 2 usage, 3 cannot connect.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Refused(_) | Self::Output(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Unreachable(_) => 3,
-        }
-    }
-}
-
-/// Runs one command. `variable` reads an environment variable; `warn` is told what is wrong with the settings and does
+/// Runs one command on the balancer that `layers` name. `variable` reads an environment variable; `warn` is told what is wrong with the settings and does
 /// not matter; `live` is whether `out` is a terminal.
 ///
 /// # Errors
 /// See [`CtlError`].
 pub fn run(
-    flags: &Flags,
+    layers: &Layers<'_>,
     arguments: &Arguments,
     variable: impl Fn(&str) -> Option<String>,
     warn: impl FnOnce(&str),
     out: &mut impl Write,
     live: bool,
 ) -> Result<(), CtlError> {
-    let client = client(flags, arguments, variable, warn)?;
+    let client = client(layers, arguments, variable, warn)?;
     let console = Console {
         client,
         json: arguments.json,
@@ -101,16 +76,21 @@ pub fn run(
 
 /// The balancer that is meant, and the token for it.
 fn client(
-    flags: &Flags,
+    layers: &Layers<'_>,
     arguments: &Arguments,
     variable: impl Fn(&str) -> Option<String>,
     warn: impl FnOnce(&str),
 ) -> Result<Client, CtlError> {
-    let settings = settings(flags, variable, warn)?;
-    let place = match (&flags.admin, &settings) {
+    let admin = admin_flag(layers);
+    let settings = settings(layers, variable, warn)?;
+    let place = match (admin, &settings) {
         (Some(given), _) => place(given)?,
         (None, Some(settings)) => Place::Known(reachable(&settings.address)?),
-        (None, None) => return Err(CtlError::Usage("--admin ADDR: which balancer?".to_owned())),
+        (None, None) => {
+            return Err(CtlError::Usage(
+                "--admin ADDR: say which balancer".to_owned(),
+            ));
+        }
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
     let file = settings.and_then(|settings| settings.token_file);
@@ -127,18 +107,21 @@ fn client(
 
 /// What the settings say of the balancer; `None` where the command line says it all.
 fn settings(
-    flags: &Flags,
+    layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
     warn: impl FnOnce(&str),
 ) -> Result<Option<AdminSettings>, CtlError> {
-    if flags.admin.is_some() && flags.config.is_none() {
+    let is_given = admin_flag(layers).is_some();
+    if is_given && layers.file.is_none() {
         return Ok(None);
     }
-    let others = Flags {
-        admin: None,
-        ..flags.clone()
+    let mut flags = layers.flags.clone();
+    flags.retain(|(key, _)| *key != ADMIN);
+    let others = Layers {
+        file: layers.file,
+        flags,
     };
-    match AdminSettings::load(&others.layers(), variable) {
+    match AdminSettings::load(&others, variable) {
         Ok(settings) => {
             if let Some(ignored) = &settings.ignored {
                 warn(&ignored.to_string());
@@ -146,13 +129,21 @@ fn settings(
             Ok(Some(settings))
         }
         // It is known where the balancer is; only the token would have been of use.
-        Err(Problems(problems)) if flags.admin.is_some() => {
+        Err(Problems(problems)) if is_given => {
             let first = problems.first().map(ToString::to_string);
             warn(&first.unwrap_or_default());
             Ok(None)
         }
         Err(problems) => Err(CtlError::Usage(problems.to_string())),
     }
+}
+
+/// What `--admin` says.
+fn admin_flag<'a>(layers: &'a Layers<'_>) -> Option<&'a str> {
+    layers.flags.iter().find_map(|flag| match flag {
+        (ADMIN, Flag::One(given)) => Some(given.as_str()),
+        _ => None,
+    })
 }
 
 /// What is given by `--admin`: also a name in place of an address.
@@ -169,7 +160,7 @@ fn place(given: &str) -> Result<Place, CtlError> {
 /// Where to connect for what listens there.
 fn reachable(listens: &AdminAddress) -> Result<AdminAddress, CtlError> {
     if listens.tcp().is_some_and(|address| address.port() == 0) {
-        let said = "admin: the system chose the port; give it by --admin";
+        let said = "admin: the system chose the port; pass it with --admin";
         return Err(CtlError::Usage(said.to_owned()));
     }
     Ok(listens.reachable())
@@ -180,7 +171,7 @@ fn token(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(io::Error::other("holds no token")),
+        _ => Err(io::Error::other("contains no token")),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::answer::{Drain, Status};
+use super::error::CtlError;
 use super::http::{Client, parsed};
-use super::{CtlError, view};
+use super::view;
 
 /// Sessions in a frame: the busiest.
 const BUSIEST: usize = 10;
@@ -66,7 +67,7 @@ pub(super) fn wait(
             return Err(CtlError::Refused(format!("{name} is gone")));
         };
         let Some(drain) = &backend.drain else {
-            let said = format!("{name} is not drained any more: {}", backend.reason);
+            let said = format!("{name} is no longer draining: {}", backend.reason);
             return Err(CtlError::Refused(said));
         };
         let Drain {
@@ -98,5 +99,5 @@ pub(super) fn wait(
 }
 
 fn ended() -> CtlError {
-    CtlError::Unreachable("the balancer has ended".to_owned())
+    CtlError::Unreachable("the balancer stopped".to_owned())
 }

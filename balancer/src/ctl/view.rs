@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Backend, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
-use crate::units;
+use crate::observe::units;
 
 /// What a reload did: a line for each kind of change.
 pub(super) fn reloaded(reloaded: &Reloaded) -> String {
@@ -181,7 +181,7 @@ fn reason(backend: &Backend) -> String {
     let mut text = format!("{}; {}", backend.reason, left(drain.sessions_left));
     if let (Some(rest), false) = (drain.deadline_ms, drain.done) {
         let rest = units::age(Duration::from_millis(rest));
-        text.push_str(&format!(", the last closed in {rest}"));
+        text.push_str(&format!(", all closed in {rest}"));
     }
     if drain.closed > 0 {
         text.push_str(&format!(", {} closed", drain.closed));

@@ -134,7 +134,7 @@ async fn the_file_of_a_killed_process_is_replaced_that_of_a_living_one_is_not() 
     let output = run(&file, words).await;
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.ends_with("there is a file that is no socket\n"),
+        error.ends_with("a file that is not a socket is in the way\n"),
         "{error}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netsocket_balancer::relay::RelayMode;
+use netsocket_balancer::config::RelayMode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 

@@ -176,7 +176,7 @@ async fn exit_codes_tell_refusals_usage_and_nobody_there() {
     }
     let token = ["--token-file", "/nowhere/token", "status"];
     assert_eq!(ctl(admin, &token).await.status.code(), Some(2));
-    // Bound but not listening: refused.
+    // Startup but not listening: refused.
     let refuses = crate::peers::Refuses::start();
     let output = ctl(refuses.address, &["status"]).await;
     let (code, _, error) = said(&output);
@@ -218,7 +218,7 @@ async fn somebody_who_is_no_balancer_is_not_taken_for_one() {
         stream.write_all(b"SSH-2.0-x\r\n\r\n").unwrap();
     });
     let output = ctl(address, &["status"]).await;
-    let expected = format!("netsocket-balancer: {address}: that is no admin HTTP\n");
+    let expected = format!("netsocket-balancer: {address}: not an admin HTTP server\n");
     assert_eq!(said(&output), (Some(3), "", expected.as_str()));
     soon(peer).await.unwrap();
 }
@@ -268,13 +268,19 @@ async fn a_wrong_file_keeps_nobody_from_asking() {
     };
     let admin = format!("admin = '{}'\n", balancer.admin);
     for (wrong, told) in [
-        ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+        (
+            "lissten = 'x'\n",
+            "lissten: unknown key; run --check-config to see all problems",
+        ),
         (
             "lissten = 'x'\nzeal = 1\n",
-            "lissten: unknown key, and 1 more; --check-config",
+            "lissten: unknown key, and 1 more; run --check-config to see all problems",
         ),
-        ("workers = [1]\n", "--check-config"),
-        ("connect_timeout = \n", "--check-config"),
+        ("workers = [1]\n", "run --check-config to see all problems"),
+        (
+            "connect_timeout = \n",
+            "run --check-config to see all problems",
+        ),
     ] {
         for words in ["ctl drain echo", "ctl ready echo", "health"] {
             let output = run(words, &format!("{wrong}{admin}")).await;

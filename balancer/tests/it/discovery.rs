@@ -405,7 +405,7 @@ async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
     // Whatever else changes, they are there at every moment.
     let set = |change: &dyn Fn(&mut Config)| change(&mut balancer.settings.lock().unwrap());
     set(&|config| config.timeouts.idle = Duration::from_secs(77));
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     assert_eq!(
         (&changes.changed[..], ids()),
         (&["idle_timeout"][..], before.clone())
@@ -417,14 +417,14 @@ async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
         more.name = "more".into();
         config.groups.push(more);
     });
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     assert_eq!(changes.changed, ["backends"]);
     balancer.up(4).await;
     assert_eq!(ids()[..2], before);
 
     // The first one goes, and its backends at once.
     set(&|config| drop(config.groups.remove(0)));
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     let gone = ["files-127-0-0-11", "files-127-0-0-12"];
     assert_eq!(changes.backends.removed, gone);
     assert_eq!(members(&balancer), ["more-127-0-0-11", "more-127-0-0-12"]);

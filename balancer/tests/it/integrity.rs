@@ -1,6 +1,6 @@
 //! Every byte, in order, whatever the sizes and the pace.
 
-use netsocket_balancer::relay::RelayMode;
+use netsocket_balancer::config::RelayMode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::{JoinSet, yield_now};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use netsocket_balancer::ConnectFailure;
 use netsocket_balancer::backend::{Backend, CheckReport};
-use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{AdminState, Growth, Intervals, SessionSignal, State};
 use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;
@@ -203,7 +203,7 @@ async fn what_an_operator_has_taken_out_is_no_last_resort() {
 async fn without_fail_open_there_is_no_last_resort() {
     let (balancer, a, _b) = two().await;
     balancer.settings.lock().unwrap().health.fail_open = false;
-    balancer.operations.reload().await.unwrap();
+    balancer.lifecycle.reload().await.unwrap();
     let unfit = &balancer.pool.backends()[1];
     check(&balancer.pool, unfit, false, 3);
     let _dead = a.die().await;
@@ -231,7 +231,7 @@ async fn an_operator_sees_it() {
     program
         .said(&[
             "WARN",
-            "no usable backend to be had, trying an unhealthy one",
+            "no usable backend, trying an unhealthy one",
             "backend=\"b\" state=\"down\" suppressed=0",
         ])
         .await;

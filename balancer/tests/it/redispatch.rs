@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use netsocket_balancer::ConnectFailure;
 use netsocket_balancer::SessionRecord;
-use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{Intervals, State};
 
 use tokio::net::TcpStream;

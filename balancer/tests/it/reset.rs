@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netsocket_balancer::relay::RelayMode;
+use netsocket_balancer::config::RelayMode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::peers::Puppet;

@@ -134,7 +134,12 @@ async fn under_load_twenty_restarts_in_a_row_lose_no_connection() {
     pids.sort_unstable();
     pids.dedup();
     assert_eq!(pids.len(), RESTARTS + 1);
-    assert_eq!(family.first.lines_with(&["taken over", "restarts=20"]), 1);
+    assert_eq!(
+        family
+            .first
+            .lines_with(&["took over from the old process", "restarts=20"]),
+        1
+    );
 
     // The admin address is the newest one's; the oldest has its session still, and ends with it.
     assert!(

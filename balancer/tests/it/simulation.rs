@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use netsocket_balancer::ConnectFailure;
 use netsocket_balancer::backend::{Assigned, BackendSpec, CheckReport};
 use netsocket_balancer::balance::Policy;
-use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{AdminState, State};
 use netsocket_balancer::pool::Pool;
 use tokio::time::Instant;

@@ -100,6 +100,12 @@ fn lacking(sources: &Sources, reach: Reach) -> Vec<(String, String)> {
             let file = file_of(sources, &folder, name);
             open.push((format!("`{name}`"), file, format!("{folder}{name}/")));
         }
+        if root {
+            for (inner, name) in lifted(text, sources) {
+                let file = file_of(sources, &inner, &name);
+                open.push((format!("`{name}`"), file, format!("{inner}{name}/")));
+            }
+        }
     }
     lacking.sort_by(|a, b| a.1.cmp(&b.1));
     lacking
@@ -111,6 +117,23 @@ fn declared<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = &'a str> 
         .lines()
         .filter_map(move |line| line.strip_prefix(words));
     rest.filter_map(|rest| rest.strip_suffix(';'))
+}
+
+/// The modules of private folders that the root makes public by `pub use crate::folder::{a, b};`: each with its folder.
+fn lifted(text: &str, sources: &Sources) -> Vec<(String, String)> {
+    let uses = text.split("\npub use crate::").skip(1);
+    let mut found = Vec::new();
+    for rest in uses {
+        let path = rest.split(';').next().unwrap_or_default();
+        let Some((folder, names)) = path.rsplit_once("::") else {
+            continue;
+        };
+        let folder = format!("{}/", folder.replace("::", "/"));
+        let names = names.trim_matches(['{', '}']).split(',').map(str::trim);
+        let modules = names.filter(|name| sources.contains_key(&file_of(sources, &folder, name)));
+        found.extend(modules.map(|name| (folder.clone(), name.to_owned())));
+    }
+    found
 }
 
 /// Where a module below a folder stands: in a file of its name, or in a folder of it.
@@ -226,6 +249,28 @@ mod tests {
         assert_eq!(
             lacking_files(&sources, Reach::Reexports),
             ["a.rs", "lib.rs"]
+        );
+    }
+
+    #[test]
+    fn a_module_that_the_root_lifts_out_of_a_private_folder_needs_one() {
+        let root = format!(
+            "{EXAMPLE}mod a;\n\npub use crate::a::d::D;\npub use crate::a::{{\n    b, c,\n}};\npub use crate::a::e;\n"
+        );
+        let sources = files(&[
+            ("lib.rs", &root),
+            (
+                "a/mod.rs",
+                "//! Private.\npub mod b;\npub mod c;\nmod d;\npub mod e;\n",
+            ),
+            ("a/b.rs", EXAMPLE),
+            ("a/c/mod.rs", "//! Says.\n"),
+            ("a/d.rs", "//! Private.\n"),
+            ("a/e.rs", "//! Says.\n"),
+        ]);
+        assert_eq!(
+            lacking_files(&sources, Reach::Modules),
+            ["a/c/mod.rs", "a/e.rs"]
         );
     }
 

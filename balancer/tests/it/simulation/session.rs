@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use netsocket_balancer::ConnectFailure;
 use netsocket_balancer::backend::{Assigned, Backend};
 use netsocket_balancer::balance::{BackendId, Policy};
-use netsocket_balancer::connect::ConnectFailure;
 use netsocket_balancer::health::{AdminState, SessionSignal};
 use netsocket_balancer::pool::NoBackend;
 

@@ -1,0 +1,103 @@
+//! What the handlers share: the balancer as the admin HTTP sees it, and how often it changed something.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use axum::Json;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use netsocket_telemetry::{History, Producer};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::api;
+use super::changes::Changes;
+use super::drain_view::DrainView;
+use super::recent::{CounterSample, RecentCounters};
+use super::subscribers::Subscribers;
+use crate::control::drain::Drains;
+use crate::control::lifecycle::LifecycleHandle;
+use crate::control::reload::Settings;
+use crate::control::services::AdminAccess;
+use crate::core::backend::Backend;
+use crate::data_path::shared::Shared;
+
+/// What the admin HTTP can see.
+pub(super) struct Admin {
+    pub(super) shared: Arc<Shared>,
+    /// The settings in force.
+    pub(super) settings: Arc<ArcSwap<Settings>>,
+    pub(super) history: Arc<History>,
+    pub(super) producer: Option<Producer>,
+    pub(super) recent: Mutex<RecentCounters>,
+    pub(super) drains: Drains,
+    pub(super) subscribers: Subscribers,
+    pub(super) changes: Changes,
+    pub(super) lifecycle: LifecycleHandle,
+}
+
+impl Admin {
+    pub(super) fn new(access: AdminAccess) -> Self {
+        let AdminAccess {
+            shared,
+            settings,
+            history,
+            producer,
+            lifecycle,
+        } = access;
+        Self {
+            shared,
+            settings,
+            history,
+            producer,
+            recent: Mutex::default(),
+            drains: Drains::default(),
+            subscribers: Subscribers::default(),
+            changes: Changes::default(),
+            lifecycle,
+        }
+    }
+
+    pub(super) fn status(&self) -> api::Status {
+        let stats = self.producer.as_ref().map(Producer::stats);
+        let (now, sample) = (Instant::now(), CounterSample::of(&self.shared));
+        let all = self.recent().all(now, &sample.all);
+        let pool = &self.shared.pool;
+        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
+        let backends = pool.backends().into_iter().chain(leaving);
+        let backends = backends
+            .map(|backend| self.view(&backend, now, &sample))
+            .collect();
+        api::Status::new(&self.shared, self.host(), all, stats, backends)
+    }
+
+    pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {
+        self.view(backend, Instant::now(), &CounterSample::of(&self.shared))
+    }
+
+    fn view(&self, backend: &Backend, now: Instant, sample: &CounterSample) -> api::BackendView {
+        let counts = sample.backends.get(&backend.id()).copied();
+        let counts = counts.unwrap_or_default();
+        let activity = self.recent().backend(now, backend.id(), &counts);
+        let drain = DrainView::new(backend, &self.drains, now);
+        api::BackendView::new(backend, activity, drain)
+    }
+
+    fn host(&self) -> Option<api::Host> {
+        let last = self.history.latest()?;
+        Some(api::Host {
+            cpu_percent: last.sample.cpu_percent,
+            memory_percent: last.sample.memory_percent,
+        })
+    }
+
+    pub(super) fn recent(&self) -> MutexGuard<'_, RecentCounters> {
+        // Marks come and go whole.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer that is right only now.
+pub(super) fn fresh(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

@@ -1,0 +1,103 @@
+//! The command line of the program: the flags that settings begin with, and the commands beside serving.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use netsocket_settings::{CommonCommand, Flag, Layers};
+
+use crate::ctl;
+
+/// TCP load balancer: accepts clients, picks a healthy backend and relays bytes both ways.
+#[derive(Debug, Clone, Default, Parser)]
+#[command(name = "netsocket-balancer", version)]
+pub struct Flags {
+    /// Settings file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check the settings, print OK or every problem, and exit
+    #[arg(long)]
+    pub check_config: bool,
+    /// Address that clients connect to [default: 0.0.0.0:8081]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// A backend; repeat for more
+    #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
+    pub backends: Vec<String>,
+    /// Address of the status page, metrics and API [default: 127.0.0.1:8404]
+    #[arg(long, global = true, value_name = "ADDR|unix:PATH")]
+    pub admin: Option<String>,
+    /// Send telemetry to this Kafka broker
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
+    /// A command instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// A command instead of serving.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Query or change a running balancer through its admin HTTP
+    Ctl(ctl::Arguments),
+    /// What every server does besides its work.
+    #[command(flatten)]
+    Common(CommonCommand),
+}
+
+impl Flags {
+    /// The layers that begin with this command line.
+    #[must_use]
+    pub fn layers(&self) -> Layers<'_> {
+        let single = [
+            ("listen", &self.listen),
+            ("admin", &self.admin),
+            ("kafka", &self.kafka),
+        ];
+        let mut flags: Vec<(&'static str, Flag)> = single
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
+            .collect();
+        if !self.backends.is_empty() {
+            flags.push(("backends", Flag::Many(self.backends.clone())));
+        }
+        Layers {
+            file: self.config.as_deref(),
+            flags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BackendAddress, Config};
+    use crate::core::backend::Attributes;
+
+    fn backend(name: &str, host: &str, port: u16) -> BackendAddress {
+        BackendAddress {
+            name: name.into(),
+            host: host.into(),
+            port,
+            attributes: Attributes::default(),
+        }
+    }
+
+    #[test]
+    fn flags_replace_the_file_and_the_environment_is_comma_separated() {
+        let env = |name: &str| (name == "NETSOCKET_BACKENDS").then(|| "a=h:1, b=h:2".to_owned());
+        let config = Config::load(&Flags::default().layers(), env).unwrap();
+        assert_eq!(
+            config.backends,
+            [backend("a", "h", 1), backend("b", "h", 2)]
+        );
+
+        let flags = Flags {
+            backends: vec!["c=h:3".into()],
+            listen: Some("127.0.0.1:0".into()),
+            ..Flags::default()
+        };
+        let config = Config::load(&flags.layers(), env).unwrap();
+        assert_eq!(config.backends, [backend("c", "h", 3)]);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:0");
+    }
+}

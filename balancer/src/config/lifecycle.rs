@@ -1,0 +1,77 @@
+//! Reload, restart, and the process as the system knows it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use netsocket_settings::Check;
+
+use super::bounds::{HOUR, SHORTEST};
+use super::keys::{Entries, Entry};
+
+/// For a new process to be ready at a restart.
+pub const DEFAULT_RESTART_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What becomes of the sessions of a backend that a reload takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Removed {
+    /// They go on until they end.
+    #[default]
+    Drain,
+    /// They are ended at once.
+    Cut,
+}
+
+impl Removed {
+    /// The word for it in settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+/// How a running balancer is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifecycleRules {
+    /// What becomes of sessions of backends that a reload takes away.
+    pub removed: Removed,
+    /// For a new process to be ready at a restart.
+    pub restart_timeout: Duration,
+    /// Where the number of the serving process stands; `None`: nowhere.
+    pub pid_file: Option<PathBuf>,
+}
+
+pub(super) fn default_lifecycle() -> LifecycleRules {
+    LifecycleRules {
+        removed: Removed::default(),
+        restart_timeout: DEFAULT_RESTART_TIMEOUT,
+        pid_file: None,
+    }
+}
+
+pub(super) fn lifecycle(check: &mut Check, entries: &Entries) -> LifecycleRules {
+    let defaults = default_lifecycle();
+    let Entry { key, value } = entries.get("reload_removed");
+    let removed = check.read_with(
+        &key,
+        value,
+        defaults.removed,
+        "drain or cut",
+        |text| match text {
+            "drain" => Some(Removed::Drain),
+            "cut" => Some(Removed::Cut),
+            _ => None,
+        },
+    );
+    let Entry { key, value } = entries.get("restart_timeout");
+    let restart_timeout =
+        check.duration(&key, value, defaults.restart_timeout, 100 * SHORTEST..=HOUR);
+    let pid_file = entries.get("pid_file").value;
+    LifecycleRules {
+        removed,
+        restart_timeout,
+        pid_file: pid_file.map(|entry| entry.as_str().into()),
+    }
+}

@@ -1,0 +1,33 @@
+//! What the layers hold before any value is judged.
+
+use std::collections::BTreeMap;
+
+use netsocket_settings::{Key, LOG_KEYS, Scalar};
+use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
+use serde::Deserialize;
+
+use super::backends::RawBackends;
+use super::keys::{KEYS, RawTable, TABLES};
+
+/// What the layers hold, unjudged. Keys that nobody knows have been refused before (see [`load`]).
+#[derive(Debug, Deserialize)]
+pub(super) struct Raw {
+    pub(super) backends: Option<RawBackends>,
+    pub(super) check: Option<RawTable>,
+    pub(super) dns: Option<RawTable>,
+    pub(super) ejection: Option<RawTable>,
+    pub(super) flap: Option<RawTable>,
+    pub(super) address: Option<RawTable>,
+    pub(super) queue: Option<RawTable>,
+    pub(super) proxy: Option<RawTable>,
+    pub(super) access_log: Option<RawTable>,
+    #[serde(flatten)]
+    pub(super) single: BTreeMap<String, Scalar>,
+}
+
+/// Every key that may be set, tables included.
+pub(super) fn all_keys() -> Vec<Key> {
+    let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
+    let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES);
+    own.chain(telemetry).collect()
+}

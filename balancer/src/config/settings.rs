@@ -1,0 +1,279 @@
+//! The validated settings as a whole: their defaults, and how they are read.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use netsocket_settings::{AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_telemetry::ProducerConfig;
+
+use super::access_log::{self, AccessLogRules};
+use super::admin::DEFAULT_ADMIN;
+use super::backends::{self, BackendAddress, RawBackends};
+use super::bounds::{DAY, HOUR, SHORTEST};
+use super::discovery::{self, Rules};
+use super::group::Group;
+use super::health;
+use super::kafka::{self, KafkaGiven};
+use super::keys::{Entries, Entry};
+use super::lifecycle::{self, LifecycleRules};
+use super::limits::{self, QueueRules};
+use super::listen::ListenOptions;
+use super::raw::{Raw, all_keys};
+use super::relay::{IdleLimits, RelayMode};
+use crate::core::admission::Limits;
+use crate::core::balance::Policy;
+use crate::core::health::{Checks, HealthRules};
+use crate::core::proxy_protocol::ProxyRules;
+
+/// Where clients connect.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
+/// For one attempt on one backend.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Silence in both directions.
+pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Silence after one direction has ended.
+pub const DEFAULT_HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// For sessions to end by themselves when the balancer stops.
+pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Which lines are logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
+pub const DEFAULT_LOG: &str = "info,rskafka=off";
+
+/// What an address is.
+const ADDRESS: &str = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
+const MAX_WORKERS: u64 = 1024;
+
+/// The validated settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where clients connect; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Where the admin HTTP listens; port 0 lets the system choose.
+    pub admin: AdminAddress,
+    /// The file whose first line allows changes from other machines.
+    pub admin_token_file: Option<PathBuf>,
+    /// Where telemetry goes; `None`: it stays in the embedded history.
+    pub producer: Option<ProducerConfig>,
+    /// What was given for that, as text.
+    pub kafka_given: KafkaGiven,
+    /// The backends with an address each, in the order given, with distinct names.
+    pub backends: Vec<BackendAddress>,
+    /// Groups of backends that are looked for in DNS all the time.
+    pub groups: Vec<Group>,
+    /// How often.
+    pub discovery: Rules,
+    /// The DNS servers that are asked; none: those of the system.
+    pub dns_servers: Vec<SocketAddr>,
+    /// Worker threads.
+    pub workers: NonZeroUsize,
+    /// How bytes are relayed.
+    pub relay: RelayMode,
+    /// Deferred accept; TCP fast open, which holds for connections to backends as well.
+    pub listen_options: ListenOptions,
+    /// Time limits of sessions and of the drain.
+    pub timeouts: Timeouts,
+    /// Reload, restart, the process.
+    pub lifecycle: LifecycleRules,
+    /// Who may come in.
+    pub limits: Limits,
+    /// Who waits where every backend is full.
+    pub queue: QueueRules,
+    /// The PROXY protocol.
+    pub proxy: ProxyRules,
+    /// The access log.
+    pub access_log: AccessLogRules,
+    /// How a backend is chosen.
+    pub balance: Policy,
+    /// Health checks.
+    pub checks: Checks,
+    /// What checks and sessions do to the state of a backend.
+    pub health: HealthRules,
+    /// How this process calls itself in telemetry; the listen address where nothing is set.
+    pub instance: Option<String>,
+    /// The log filter.
+    pub log: String,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+}
+
+/// Time limits of sessions and of the drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For one attempt on one backend.
+    pub connect: Duration,
+    /// Silence in both directions.
+    pub idle: Duration,
+    /// Silence after one direction has ended.
+    pub half_close: Duration,
+    /// For sessions to end by themselves when the balancer stops.
+    pub drain: Duration,
+}
+
+impl Timeouts {
+    pub(crate) fn idle_limits(&self) -> IdleLimits {
+        IdleLimits {
+            open: self.idle,
+            half_closed: self.half_close,
+        }
+    }
+}
+
+impl Default for Config {
+    /// The defaults; no backends.
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            admin: DEFAULT_ADMIN,
+            admin_token_file: None,
+            producer: None,
+            kafka_given: KafkaGiven::default(),
+            backends: Vec::new(),
+            groups: Vec::new(),
+            discovery: discovery::default_rules(),
+            dns_servers: Vec::new(),
+            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            relay: RelayMode::default(),
+            listen_options: ListenOptions::default(),
+            timeouts: Timeouts {
+                connect: DEFAULT_CONNECT_TIMEOUT,
+                idle: DEFAULT_IDLE_TIMEOUT,
+                half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
+                drain: DEFAULT_DRAIN_TIMEOUT,
+            },
+            lifecycle: lifecycle::default_lifecycle(),
+            limits: Limits::default(),
+            queue: limits::default_queue(),
+            proxy: limits::default_proxy(),
+            access_log: access_log::default_access_log(),
+            balance: Policy::default(),
+            checks: health::default_checks(),
+            health: health::default_rules(),
+            instance: None,
+            log: DEFAULT_LOG.to_owned(),
+            log_format: LogFormat::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Merges the layers and judges every value. `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// Every problem there is, all at once.
+    pub fn load(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let (raw, mut check) = load::<Raw>(&all_keys(), layers, &variable)?.into_check();
+        let beaten = |key: &Key| {
+            let set = key
+                .env
+                .and_then(&variable)
+                .is_some_and(|value| !value.is_empty());
+            set || layers.flags.iter().any(|(name, _)| *name == key.name)
+        };
+        let tables = [
+            raw.check,
+            raw.dns,
+            raw.ejection,
+            raw.flap,
+            raw.address,
+            raw.queue,
+            raw.proxy,
+            raw.access_log,
+        ];
+        let entries = Entries::new(&mut check, raw.single, tables, beaten);
+        let config = Self::validate(&mut check, &entries, raw.backends.as_ref());
+        check.finish(config)
+    }
+
+    fn validate(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
+        let defaults = Self::default();
+        let value = |key| entries.get(key).value;
+        let policies = Policy::ALL.map(Policy::label).join(", ");
+        let proxy = limits::proxy(check, entries);
+        let listen = check.parse("listen", value("listen"), defaults.listen, ADDRESS);
+        let backends = backends::read(check, backends);
+        Self {
+            listen,
+            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
+            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
+            producer: kafka::kafka(check, entries),
+            kafka_given: KafkaGiven::new(entries),
+            backends: backends.fixed,
+            groups: backends.groups,
+            discovery: discovery::rules(check, entries),
+            dns_servers: discovery::servers(check, entries),
+            workers: workers(check, value("workers"), defaults.workers),
+            relay: check.parse(
+                "relay",
+                value("relay"),
+                defaults.relay,
+                "auto, copy or splice",
+            ),
+            listen_options: ListenOptions {
+                defer_accept: switch(check, "defer_accept", value("defer_accept")),
+                fast_open: switch(check, "fast_open", value("fast_open")),
+            },
+            timeouts: timeouts(check, entries, defaults.timeouts),
+            lifecycle: lifecycle::lifecycle(check, entries),
+            limits: limits::limits(check, entries),
+            queue: limits::queue(check, entries),
+            proxy: proxy.clone(),
+            access_log: access_log::access_log(check, entries),
+            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
+            checks: health::checks(check, entries, proxy.send),
+            health: health::rules(check, entries),
+            instance: check.read_with(
+                "instance",
+                value("instance"),
+                None,
+                "a name without spaces",
+                |text| backends::is_name(text).then(|| Some(text.to_owned())),
+            ),
+            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
+            log_format: check.parse(
+                "log_format",
+                value("log_format"),
+                defaults.log_format,
+                "text or json",
+            ),
+        }
+    }
+}
+
+/// A thing that is off where nothing is said.
+fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>) -> bool {
+    check.parse(key, entry, false, "true or false")
+}
+
+fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> NonZeroUsize {
+    let count = check.count("workers", entry, default.get() as u64, 1..=MAX_WORKERS);
+    usize::try_from(count)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .unwrap_or(default)
+}
+
+fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeouts {
+    let mut time = |key, default, bounds| {
+        let Entry { key, value } = entries.get(key);
+        check.duration(&key, value, default, bounds)
+    };
+    Timeouts {
+        connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
+        idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
+        half_close: time(
+            "half_close_timeout",
+            defaults.half_close,
+            SHORTEST..=30 * DAY,
+        ),
+        drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! The socket of the admin HTTP: of the network, or a file that whoever may open it may change things through.
+//!
+//! A file is there from the start to the end of whoever listens. What a process that was killed has left is replaced,
+//! but only where nobody listens there; and at the end it is removed, unless a successor listens by then.
+
+use std::fs::{self, Permissions};
+use std::future::pending;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use netsocket_settings::AdminAddress;
+use rustix::io::Errno;
+use rustix::net::sockopt::set_tcp_user_timeout;
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{TcpStream, UnixStream, unix};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::config::ListenOptions;
+use crate::data_path::listener::{BACKLOG, adopt, listen};
+
+/// The user of the process and its group.
+const MODE: u32 = 0o660;
+/// A peer of the network that takes nothing of what it is sent for so long is cut off.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// A listening socket for the admin HTTP.
+#[derive(Debug)]
+pub(crate) enum AdminListener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// The same, for a runtime.
+pub(crate) enum AdminAcceptor {
+    Tcp(ClosableListener<tokio::net::TcpListener>),
+    Unix(ClosableListener<tokio::net::UnixListener>),
+}
+
+/// A listener that lets nobody in any more once it is told so: a successor takes whoever knocks then.
+pub(crate) struct ClosableListener<L> {
+    listener: L,
+    closed: CancellationToken,
+}
+
+impl<L: Listener> ClosableListener<L> {
+    async fn enter(&mut self) -> (L::Io, L::Addr) {
+        let entered = self.closed.run_until_cancelled(self.listener.accept());
+        match entered.await {
+            Some(entered) => entered,
+            None => pending().await,
+        }
+    }
+}
+
+impl Listener for ClosableListener<tokio::net::TcpListener> {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    /// Whoever takes nothing for long is cut off: without that a reader of events that stalls would only cost more. By a
+    /// unix socket nobody is too far away to be asked.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let (socket, peer) = self.enter().await;
+        let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
+        let _ = set_tcp_user_timeout(&socket, limit);
+        (socket, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Listener for ClosableListener<tokio::net::UnixListener> {
+    type Io = UnixStream;
+    type Addr = unix::SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, unix::SocketAddr) {
+        self.enter().await
+    }
+
+    fn local_addr(&self) -> io::Result<unix::SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl AdminListener {
+    /// Listens at `address`. A file there of which nobody takes connections any more is replaced.
+    pub(crate) fn bind(address: &AdminAddress) -> io::Result<Self> {
+        match address {
+            AdminAddress::Tcp(address) => listen(*address, ListenOptions::default()).map(Self::Tcp),
+            AdminAddress::Unix(path) => bind(path).map(Self::Unix),
+        }
+    }
+
+    /// Makes one that somebody else has bound ours. The file of a unix socket stays as it is.
+    pub(crate) fn adopt(self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => adopt(listener, ListenOptions::default()).map(Self::Tcp),
+            Self::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                Ok(Self::Unix(listener))
+            }
+        }
+    }
+
+    /// Where it is; `None` for a unix socket without a name.
+    pub(crate) fn address(&self) -> Option<AdminAddress> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(AdminAddress::Tcp),
+            Self::Unix(listener) => {
+                let address = listener.local_addr().ok()?;
+                Some(AdminAddress::Unix(address.as_pathname()?.to_owned()))
+            }
+        }
+    }
+
+    /// The same socket once more, within the runtime that this is called in; it is closed by `closed`.
+    pub(crate) fn acceptor(&self, closed: CancellationToken) -> io::Result<AdminAcceptor> {
+        match self {
+            Self::Tcp(listener) => {
+                let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
+                Ok(AdminAcceptor::Tcp(ClosableListener { listener, closed }))
+            }
+            Self::Unix(listener) => {
+                let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
+                Ok(AdminAcceptor::Unix(ClosableListener { listener, closed }))
+            }
+        }
+    }
+}
+
+impl AsFd for AdminListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    clear(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Before it listens nobody gets in, whatever the mode was at first.
+    let ready = fs::set_permissions(path, Permissions::from_mode(MODE))
+        .and_then(|()| socket.listen(BACKLOG));
+    if let Err(error) = ready {
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(OwnedFd::from(socket).into())
+}
+
+/// Makes room for a socket at `path`, where that takes nothing from anybody.
+fn clear(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if !found.file_type().is_socket() {
+        let said = "a file that is not a socket is in the way";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, said));
+    }
+    if !is_deserted(path) {
+        return Err(Errno::ADDRINUSE.into());
+    }
+    fs::remove_file(path)
+}
+
+/// Whether the process that listened there is gone. In doubt it is not.
+fn is_deserted(path: &Path) -> bool {
+    let knock = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // A full queue is somebody's.
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    knock().is_err_and(|error: io::Error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// The file of a socket on which this process listens. When this is dropped, after the socket itself, the file goes,
+/// unless another process listens there.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// By these two the file is told from another in its place.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Of what listens there now; `None` where that is no file.
+    pub(crate) fn of(listener: &AdminListener) -> Option<Self> {
+        let address = listener.address()?;
+        let path = address.path()?;
+        Some(Self {
+            path: path.to_owned(),
+            identity: identity(path)?,
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let own = identity(&self.path) == Some(self.identity);
+        if own
+            && is_deserted(&self.path)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
+        }
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn at(path: &Path) -> AdminAddress {
+        AdminAddress::Unix(path.to_owned())
+    }
+
+    #[test]
+    fn for_its_user_and_group_alone_and_gone_with_its_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let listener = AdminListener::bind(&at(&path)).unwrap();
+        let file = SocketFile::of(&listener).unwrap();
+        assert_eq!(listener.address(), Some(at(&path)));
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop((listener, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_dead_process_has_left_is_replaced_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        drop(UnixListener::bind(&path).unwrap());
+        let first = AdminListener::bind(&at(&path)).unwrap();
+        let in_use = AdminListener::bind(&at(&path)).unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert!(UnixStream::connect(&path).is_ok(), "it was left alone");
+        drop(first);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "precious").unwrap();
+        let error = AdminListener::bind(&at(&path)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a file that is not a socket is in the way"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        let nowhere = AdminListener::bind(&at(&dir.path().join("no/s"))).unwrap_err();
+        assert_eq!(nowhere.kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_on_which_another_listens_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let listener = AdminListener::bind(&at(&path)).unwrap();
+        let file = SocketFile::of(&listener).unwrap();
+        // As a successor does that has inherited it.
+        let AdminListener::Unix(old) = &listener else {
+            panic!("a unix socket");
+        };
+        let inherited = AdminListener::Unix(old.try_clone().unwrap());
+        let next = SocketFile::of(&inherited).unwrap();
+        drop((listener, file));
+        assert!(UnixStream::connect(&path).is_ok());
+        // Another socket in the same place is none of ours, dead or alive.
+        fs::remove_file(&path).unwrap();
+        drop(UnixListener::bind(&path).unwrap());
+        drop((inherited, next));
+        assert!(path.exists());
+    }
+}

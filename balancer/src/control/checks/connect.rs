@@ -1,0 +1,65 @@
+//! The connect of a check: one connection to a backend within a time limit.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::core::connect_failure::ConnectFailure;
+
+/// Opens a connection, or gives up after `limit`.
+///
+/// # Errors
+/// [`ConnectFailure`], [`ConnectFailure::TimedOut`] after `limit`.
+pub(super) async fn connect(
+    address: SocketAddr,
+    limit: Duration,
+) -> Result<TcpStream, ConnectFailure> {
+    let stream = match timeout(limit, TcpStream::connect(address)).await {
+        Ok(connected) => connected.map_err(|error| ConnectFailure::from(&error))?,
+        Err(_elapsed) => return Err(ConnectFailure::TimedOut),
+    };
+    if address.ip().is_loopback() && stream.local_addr().is_ok_and(|local| local == address) {
+        // A dead port of this machine within the range of local ports may be chosen as the local port of the very
+        // connection to it, which then succeeds: TCP's simultaneous open with itself.
+        return Err(ConnectFailure::Refused);
+    }
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn refused_where_nobody_listens() {
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let failure = connect(address, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(failure, ConnectFailure::Refused);
+    }
+
+    #[tokio::test]
+    async fn gives_up_in_time_on_a_listener_whose_queue_is_full() {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut filling = Vec::new();
+        let failure = loop {
+            match connect(address, Duration::from_millis(100)).await {
+                Ok(stream) => filling.push(stream),
+                Err(failure) => break failure,
+            }
+            assert!(filling.len() < 16, "the queue never filled");
+        };
+        assert_eq!(failure, ConnectFailure::TimedOut);
+    }
+}

@@ -1,0 +1,86 @@
+//! One active check: connect, and where a probe asks for it, send something and look at the answer.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::connect;
+use crate::core::health::{
+    CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
+};
+
+/// The most of an answer that is looked at, in bytes.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// Makes one check.
+///
+/// # Errors
+/// Why it did not pass.
+pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<(), CheckFailure> {
+    let deadline = Instant::now() + checks.timeout;
+    let mut stream = connect(address, checks.timeout).await?;
+    if checks.close == Close::Reset {
+        // Where it cannot be set the close is a plain one, and the check has its result all the same.
+        let _ = stream.set_zero_linger();
+    }
+    if let Some(header) = checks.proxy.header_of_nobody() {
+        // Where it cannot be sent the connection is gone, which the exchange will tell.
+        let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
+    }
+    match &checks.probe {
+        Probe::Connect => Ok(()),
+        Probe::Exchange { send, expect } => {
+            converse(&mut stream, send, deadline, |answer, ended| {
+                expect.evaluate(answer, ended)
+            })
+            .await
+        }
+        Probe::Http {
+            path,
+            host,
+            statuses,
+        } => {
+            let request = http_request(path, host.as_deref(), address);
+            let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
+            converse(&mut stream, &request, deadline, evaluate).await
+        }
+    }
+}
+
+/// Sends, then reads until the judge has made up its mind.
+async fn converse(
+    stream: &mut TcpStream,
+    send: &[u8],
+    deadline: Instant,
+    evaluate: impl Fn(&[u8], bool) -> Verdict,
+) -> Result<(), CheckFailure> {
+    let mut answer = Vec::new();
+    let exchange = async {
+        // A server that answers and ends before it has read everything may still answer well.
+        let sent = stream.write_all(send).await;
+        let mut chunk = [0; 2048];
+        loop {
+            let read = stream.read(&mut chunk).await;
+            let count = *read.as_ref().unwrap_or(&0);
+            answer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            match evaluate(&answer, count == 0 || answer.len() >= MAX_ANSWER) {
+                Verdict::Pending => {}
+                Verdict::Passed => return Ok(()),
+                Verdict::Wrong if read.is_err() || (sent.is_err() && answer.is_empty()) => {
+                    return Err(CheckFailure::Lost(Excerpt::of(&answer)));
+                }
+                Verdict::Wrong => return Err(CheckFailure::WrongAnswer(Excerpt::of(&answer))),
+                Verdict::WrongStatus(status) => return Err(CheckFailure::WrongStatus(status)),
+            }
+        }
+    };
+    match timeout_at(deadline, exchange).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(CheckFailure::NoAnswer(Excerpt::of(&answer))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

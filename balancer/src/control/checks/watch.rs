@@ -1,0 +1,129 @@
+//! The tasks that keep watch over the backends of a pool: one that checks each of them, and one that looks at what
+//! sessions have met and at what is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::select;
+use tokio::sync::watch::Receiver;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::warn;
+
+use super::run::run_check;
+use crate::core::backend::{Backend, CheckReport};
+use crate::core::balance::BackendId;
+use crate::core::health::{AdminState, Checks, Pace, Schedule};
+use crate::core::pool::Pool;
+use crate::core::side::Side;
+
+/// Where nothing is due, somebody looks all the same.
+const SELDOM: Duration = Duration::from_secs(60);
+/// Between two looks whether all first checks are over.
+const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(5);
+
+/// Watches the backends of `pool` for ever, also those that come later. When the checks become others, every backend is
+/// checked by them at once.
+pub(crate) async fn watch(pool: Arc<Pool>, checks: Receiver<Arc<Checks>>) {
+    let mut tasks = JoinSet::new();
+    let mut watched = BTreeMap::new();
+    loop {
+        follow(&pool, &checks, &mut tasks, &mut watched);
+        let due = pool.attend(Instant::now());
+        let seldom = Instant::now() + SELDOM;
+        select! {
+            () = pool.changed() => {}
+            () = sleep_until(due.map_or(seldom, |due| due.min(seldom))) => {}
+        }
+    }
+}
+
+/// Begins to check backends that have come, and ceases for those that have gone.
+fn follow(
+    pool: &Arc<Pool>,
+    checks: &Receiver<Arc<Checks>>,
+    tasks: &mut JoinSet<()>,
+    watched: &mut BTreeMap<BackendId, AbortHandle>,
+) {
+    let backends = pool.backends();
+    watched.retain(|id, task| {
+        let stays = backends.iter().any(|backend| backend.id() == *id);
+        if !stays {
+            task.abort();
+        }
+        // One that has ended met a fault of ours, and is begun again.
+        stays && !task.is_finished()
+    });
+    let start = Instant::now();
+    for (index, backend) in backends.iter().enumerate() {
+        watched.entry(backend.id()).or_insert_with(|| {
+            let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
+            let place = (index, backends.len());
+            tasks.spawn(check_in_time(pool, backend, place, start, checks.clone()))
+        });
+    }
+    while tasks.try_join_next().is_some() {}
+}
+
+/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Who asks
+/// too early turns clients away.
+pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
+    let found = || {
+        let reports = pool.groups();
+        reports.len() >= groups && reports.iter().all(|group| group.last.is_some())
+    };
+    let known = |backend: &Arc<Backend>| {
+        let report = backend.report();
+        report.last_check.is_some() || report.admin == AdminState::Maintenance
+    };
+    while !(found() && pool.backends().iter().all(known)) {
+        sleep(FIRST_CHECKS_LOOK).await;
+    }
+}
+
+/// Checks one backend, which is at this place of so many, for ever, except in maintenance.
+async fn check_in_time(
+    pool: Arc<Pool>,
+    backend: Arc<Backend>,
+    (index, count): (usize, usize),
+    start: Instant,
+    mut told: Receiver<Arc<Checks>>,
+) {
+    let mut checks = Arc::clone(&told.borrow_and_update());
+    let mut schedule = Schedule::new(start, checks.intervals, index, count);
+    loop {
+        if backend.report().admin == AdminState::Maintenance {
+            backend.checker.notified().await;
+            schedule.anew(Instant::now());
+            continue;
+        }
+        select! {
+            biased;
+            () = sleep_until(schedule.next()) => {}
+            () = backend.checker.notified() => {
+                schedule.hurry(Instant::now());
+                continue;
+            }
+            // Who tells is there as long as this task is.
+            Ok(()) = told.changed() => {
+                checks = Arc::clone(&told.borrow_and_update());
+                schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
+                continue;
+            }
+        }
+        let began = Instant::now();
+        schedule.begin(began);
+        let outcome = run_check(&checks, backend.check_address()).await;
+        let now = Instant::now();
+        let pace = match &outcome {
+            // A machine without sockets to spare says nothing about its backends.
+            Err(failure) if failure.side() == Side::Internal => {
+                warn!(backend = backend.name(), %failure, "check could not run");
+                Pace::Normal
+            }
+            _ => pool.observe_check(&backend, CheckReport::new(outcome, now - began), now),
+        };
+        schedule.done(now, pace);
+    }
+}

@@ -1,0 +1,286 @@
+//! Questions to DNS. Asks servers only, never the file of hosts, and keeps no answers: how long one holds is judged by
+//! who asked.
+//!
+//! A resolver is made for each question. That costs a file read and no more, and what the system says about its DNS
+//! servers is always what it says now.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::rdata::SRV;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::{Resolver, TokioResolver};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::answer::{Answer, AskError, Found, MAX_ENDPOINTS, Service};
+use super::watch::Ask;
+use crate::config::Question;
+
+/// For one server to answer, where the system does not say.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often one question is sent again, where the system does not say.
+const RETRIES: usize = 1;
+/// For a question with all that follows from it.
+const ASK_TIMEOUT: Duration = Duration::from_secs(15);
+/// Questions at a time for the hosts that SRV records name.
+const AT_A_TIME: usize = 8;
+
+/// DNS as the system has it set, or servers of one's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dns {
+    /// Who is asked; nobody: whom the system asks.
+    servers: Vec<SocketAddr>,
+}
+
+/// Records of one kind, which may be none.
+struct Records {
+    data: Vec<RData>,
+    ttl: Option<Duration>,
+}
+
+/// The addresses of a host.
+struct Addresses {
+    ips: Vec<IpAddr>,
+    ttl: Option<Duration>,
+    missing: Option<AskError>,
+}
+
+impl Ask for Dns {
+    async fn ask(&self, question: Question) -> Result<Answer, AskError> {
+        timeout(ASK_TIMEOUT, self.answer(question))
+            .await
+            .unwrap_or(Err(AskError::Timeout))
+    }
+}
+
+impl Dns {
+    /// Asks `servers`; where there are none, those of the system (`/etc/resolv.conf`, read anew for each question).
+    #[must_use]
+    pub fn new(servers: Vec<SocketAddr>) -> Self {
+        Self { servers }
+    }
+
+    async fn answer(&self, question: Question) -> Result<Answer, AskError> {
+        let names = Names::new(&self.servers)?;
+        match question {
+            Question::Addresses { host, port } => {
+                let Addresses { ips, ttl, missing } = names.addresses(&host).await?;
+                let found = ips.into_iter().map(|ip| Found {
+                    address: (ip, port).into(),
+                    service: None,
+                });
+                Ok(Answer {
+                    found: found.collect(),
+                    ttl: ttl.unwrap_or_default(),
+                    missing,
+                })
+            }
+            Question::Services { name } => names.services(&name).await,
+        }
+    }
+}
+
+/// A resolver, and how it completes names.
+#[derive(Clone)]
+struct Names {
+    resolver: TokioResolver,
+    search: Vec<Name>,
+    /// A name with fewer dots is completed first.
+    dots: usize,
+}
+
+impl Names {
+    fn new(servers: &[SocketAddr]) -> Result<Self, AskError> {
+        let (config, mut options) = if servers.is_empty() {
+            read_system_conf().map_err(|error| AskError::NoServer(error.to_string()))?
+        } else {
+            let servers = servers.iter().map(name_server).collect();
+            let mut options = ResolverOpts::default();
+            (options.timeout, options.attempts) = (SERVER_TIMEOUT, RETRIES);
+            (ResolverConfig::from_name_servers(servers), options)
+        };
+        options.use_hosts_file = ResolveHosts::Never;
+        options.cache_size = 0;
+        let search = config.search().iter().chain(config.domain()).cloned();
+        let (search, dots) = (search.collect(), options.ndots);
+        let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
+        *builder.options_mut() = options;
+        let resolver = builder.build().map_err(|error| failed(&error))?;
+        Ok(Self {
+            resolver,
+            search,
+            dots,
+        })
+    }
+
+    /// The servers of a service.
+    async fn services(&self, name: &str) -> Result<Answer, AskError> {
+        let records = self.records(name, RecordType::SRV).await?;
+        let mut services: Vec<SRV> = records
+            .data
+            .into_iter()
+            .filter_map(|data| match data {
+                // The root as target says that there is no such service.
+                RData::SRV(service) if !service.target.is_root() => Some(service),
+                _ => None,
+            })
+            .collect();
+        services.sort_by_key(|service| service.priority);
+        services.truncate(MAX_ENDPOINTS);
+        let mut answer = Answer {
+            found: Vec::new(),
+            ttl: records.ttl.unwrap_or_default(),
+            missing: None,
+        };
+        let mut waiting = services.into_iter();
+        let mut asking = JoinSet::new();
+        loop {
+            while asking.len() < AT_A_TIME
+                && let Some(service) = waiting.next()
+            {
+                let names = self.clone();
+                asking.spawn(async move {
+                    let addresses = names.addresses(&service.target.to_ascii()).await;
+                    (service, addresses)
+                });
+            }
+            let Some(asked) = asking.join_next().await else {
+                return Ok(answer);
+            };
+            match asked {
+                Ok((service, Ok(addresses))) => add(&mut answer, &service, addresses),
+                Ok((_, Err(error))) => answer.missing = Some(error),
+                Err(fault) => answer.missing = Some(AskError::Failed(fault.to_string())),
+            }
+        }
+    }
+
+    /// The addresses of both families. One that fails leaves the other's.
+    async fn addresses(&self, host: &str) -> Result<Addresses, AskError> {
+        let (v4, v6) = tokio::join!(
+            self.records(host, RecordType::A),
+            self.records(host, RecordType::AAAA)
+        );
+        let mut addresses = Addresses {
+            ips: Vec::new(),
+            ttl: None,
+            missing: None,
+        };
+        for family in [v4, v6] {
+            match family {
+                Ok(records) => {
+                    addresses.ttl = shortest(addresses.ttl, records.ttl);
+                    addresses
+                        .ips
+                        .extend(records.data.iter().filter_map(RData::ip_addr));
+                }
+                Err(error) => addresses.missing = Some(error),
+            }
+        }
+        match addresses.missing {
+            Some(error) if addresses.ips.is_empty() => Err(error),
+            _ => Ok(addresses),
+        }
+    }
+
+    /// The records of the first completion of `name` that has any. Where none has, but one could not be asked for, it
+    /// is not known whether there are any.
+    async fn records(&self, name: &str, kind: RecordType) -> Result<Records, AskError> {
+        let mut failure = None;
+        for name in self.completions(name)? {
+            match self.resolver.lookup(name, kind).await {
+                Ok(lookup) => {
+                    let ttl = lookup.answers().iter().map(|record| record.ttl).min();
+                    let data = lookup.answers().iter().map(|record| record.data.clone());
+                    let data: Vec<RData> = data.filter(|data| data.record_type() == kind).collect();
+                    if !data.is_empty() {
+                        let ttl = ttl.map(|seconds| Duration::from_secs(seconds.into()));
+                        return Ok(Records { data, ttl });
+                    }
+                }
+                Err(error) if error.is_no_records_found() => {}
+                Err(error) => failure = Some(failed(&error)),
+            }
+        }
+        failure.map_or(
+            Ok(Records {
+                data: Vec::new(),
+                ttl: None,
+            }),
+            Err,
+        )
+    }
+
+    /// As the system's resolver completes names: one that ends with a dot is complete; one with dots enough is tried
+    /// as it is first, others last.
+    fn completions(&self, name: &str) -> Result<Vec<Name>, AskError> {
+        let invalid = |_| AskError::Failed(format!("{name} is not a valid DNS name"));
+        let given = Name::from_ascii(name).map_err(invalid)?;
+        let mut complete = given.clone();
+        complete.set_fqdn(true);
+        if given.is_fqdn() {
+            return Ok(vec![complete]);
+        }
+        let mut names: Vec<Name> = Vec::new();
+        for domain in &self.search {
+            // One that gets too long is no name.
+            if let Ok(mut name) = given.clone().append_domain(domain) {
+                name.set_fqdn(true);
+                names.push(name);
+            }
+        }
+        let dots = name.bytes().filter(|&byte| byte == b'.').count();
+        let at = if dots >= self.dots { 0 } else { names.len() };
+        names.insert(at, complete);
+        let mut distinct: Vec<Name> = Vec::new();
+        for name in names {
+            if !distinct.contains(&name) {
+                distinct.push(name);
+            }
+        }
+        Ok(distinct)
+    }
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+fn add(answer: &mut Answer, service: &SRV, addresses: Addresses) {
+    answer.ttl = addresses.ttl.map_or(answer.ttl, |ttl| ttl.min(answer.ttl));
+    if let Some(error) = addresses.missing {
+        answer.missing = Some(error);
+    }
+    answer
+        .found
+        .extend(addresses.ips.into_iter().map(|ip| Found {
+            address: (ip, service.port).into(),
+            service: Some(Service {
+                priority: service.priority,
+                weight: service.weight,
+            }),
+        }));
+}
+
+fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
+fn failed(error: &NetError) -> AskError {
+    match error {
+        NetError::Timeout => AskError::Timeout,
+        NetError::Dns(DnsError::ResponseCode(code)) => AskError::Refused(code.to_string()),
+        other => AskError::Failed(other.to_string()),
+    }
+}

@@ -1,0 +1,215 @@
+//! Who is a member of a group after an answer, and when to ask again. Knows no clock and no network.
+//!
+//! - Whom a whole answer does not name leaves at once.
+//! - An answer that names nobody, or that lacks a part, takes nobody away at first: who is missing leaves when that
+//!   has lasted for [`Rules::hold`].
+//! - No answer changes nothing, however long it lasts.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::answer::{Answer, AskError, Found};
+use crate::config::Rules;
+use crate::core::pool::Outcome;
+
+#[derive(Debug, Clone)]
+struct Endpoint {
+    found: Found,
+    /// Since when answers do not name it.
+    missing: Option<Instant>,
+}
+
+/// The members of a group.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    endpoints: Vec<Endpoint>,
+    next: Instant,
+    last: Option<Outcome>,
+    named: Instant,
+    ever_named: bool,
+    failures: u32,
+    /// Questions in a row that named nobody, for whatever reason: they space out.
+    fruitless: u32,
+    problem: Option<String>,
+    outcomes: [u64; Outcome::ALL.len()],
+}
+
+/// What an answer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// What it was.
+    pub(super) outcome: Outcome,
+    /// Whether the outcome is another one than before.
+    pub(super) outcome_changed: bool,
+    /// Whether the members, or their parts, are others now.
+    pub(super) changed: bool,
+    /// Whether these are the first servers that were named.
+    pub(super) first: bool,
+}
+
+impl Endpoints {
+    /// Nobody yet; to be asked for at once.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            endpoints: Vec::new(),
+            next: now,
+            last: None,
+            named: now,
+            ever_named: false,
+            failures: 0,
+            fruitless: 0,
+            problem: None,
+            outcomes: [0; Outcome::ALL.len()],
+        }
+    }
+
+    /// Takes in what came of a question.
+    pub(super) fn take(
+        &mut self,
+        answer: Result<Answer, AskError>,
+        rules: &Rules,
+        now: Instant,
+    ) -> Taken {
+        let found = answer.as_ref().map_or_else(|_| Vec::new(), Answer::usable);
+        let outcome = match &answer {
+            Err(_) => Outcome::Failed,
+            // Whether there is nobody, or whether those who are were not told, is not known.
+            Ok(answer) if found.is_empty() && answer.missing.is_some() => Outcome::Failed,
+            Ok(_) if found.is_empty() => Outcome::Empty,
+            Ok(answer) if answer.missing.is_some() => Outcome::Partial,
+            Ok(_) => Outcome::Answered,
+        };
+        let first = !found.is_empty() && !self.ever_named;
+        let before: Vec<Found> = self.found();
+        if outcome != Outcome::Failed {
+            self.merge(found, outcome, rules, now);
+        }
+        self.count(outcome, now);
+        let ttl = answer.as_ref().map_or(Duration::ZERO, |answer| answer.ttl);
+        self.next = now + self.pause(outcome, ttl, rules);
+        if let Some(ends) = self.hold_ends(rules) {
+            // Not sooner than one may ask: whoever is still missing then, leaves with that answer.
+            self.next = self.next.min(ends.max(now + rules.min_interval));
+        }
+        self.problem = match answer {
+            Err(error) => Some(error.to_string()),
+            Ok(Answer {
+                missing: Some(error),
+                ..
+            }) => Some(error.to_string()),
+            Ok(_) if outcome == Outcome::Empty => Some("the name has no addresses".to_owned()),
+            Ok(_) => None,
+        };
+        let outcome_changed = self.last.replace(outcome) != Some(outcome);
+        Taken {
+            outcome,
+            outcome_changed,
+            changed: self.found() != before,
+            first,
+        }
+    }
+
+    /// The present members, in their order.
+    pub(super) fn found(&self) -> Vec<Found> {
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.found)
+            .collect()
+    }
+
+    /// When to ask the next time.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    pub(super) fn last(&self) -> Option<Outcome> {
+        self.last
+    }
+
+    pub(super) fn named(&self) -> Instant {
+        self.named
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(super) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {
+        self.outcomes
+    }
+
+    fn merge(&mut self, found: Vec<Found>, outcome: Outcome, rules: &Rules, now: Instant) {
+        let mut merged: Vec<Endpoint> = found
+            .into_iter()
+            .map(|found| Endpoint {
+                found,
+                missing: None,
+            })
+            .collect();
+        if outcome != Outcome::Answered {
+            let named: Vec<_> = merged
+                .iter()
+                .map(|endpoint| endpoint.found.address)
+                .collect();
+            let missing = self.endpoints.drain(..).filter_map(|mut endpoint| {
+                let since = *endpoint.missing.get_or_insert(now);
+                let kept = !named.contains(&endpoint.found.address) && now < since + rules.hold;
+                kept.then_some(endpoint)
+            });
+            merged.extend(missing);
+            merged.sort_by_key(|endpoint| {
+                let found = endpoint.found;
+                (found.service.map(|service| service.priority), found.address)
+            });
+        }
+        self.endpoints = merged;
+    }
+
+    fn count(&mut self, outcome: Outcome, now: Instant) {
+        if let Some(count) = self.outcomes.get_mut(outcome as usize) {
+            *count += 1;
+        }
+        self.failures = match outcome {
+            Outcome::Failed => self.failures.saturating_add(1),
+            _ => 0,
+        };
+        match outcome {
+            Outcome::Failed | Outcome::Empty => self.fruitless = self.fruitless.saturating_add(1),
+            Outcome::Answered | Outcome::Partial => {
+                self.fruitless = 0;
+                self.named = now;
+                self.ever_named = true;
+            }
+        }
+    }
+
+    /// As long as the answer holds; without one the shortest time first, then twice as long each time.
+    fn pause(&self, outcome: Outcome, ttl: Duration, rules: &Rules) -> Duration {
+        let wished = match outcome {
+            Outcome::Answered => ttl,
+            Outcome::Partial => rules.min_interval,
+            Outcome::Empty | Outcome::Failed => {
+                let doublings = self.fruitless.saturating_sub(1).min(20);
+                rules.min_interval.saturating_mul(1 << doublings)
+            }
+        };
+        wished.clamp(rules.min_interval, rules.max_interval)
+    }
+
+    /// When the first of those who are missing has been so for long enough.
+    fn hold_ends(&self, rules: &Rules) -> Option<Instant> {
+        let since = self
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.missing);
+        since.min().map(|since| since + rules.hold)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The start of a new process, and the wait until it serves.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::io::dup;
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
+use crate::control::admin_listener::AdminListener;
+use crate::control::systemd::PERSONAL_VARIABLES;
+
+/// The most of an answer that is read, in bytes.
+const MAX_ANSWER: u64 = 16 << 10;
+
+/// What a successor is started by.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// As this process was called, so that a new program at the same place is taken. Without a slash it is looked for
+    /// in `PATH`.
+    pub path: OsString,
+    /// The arguments behind it.
+    pub arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// The program and arguments of this process. `None` where it was started without a name.
+    #[must_use]
+    pub fn of_process() -> Option<Self> {
+        let mut arguments = env::args_os();
+        let path = arguments.next().filter(|path| !path.is_empty())?;
+        Some(Self {
+            path,
+            arguments: arguments.collect(),
+        })
+    }
+}
+
+/// Why there is no successor and the old process goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum RestartError {
+    /// It is stopping.
+    #[error("the balancer is draining")]
+    Draining,
+    /// Nobody has said which program this is.
+    #[error("cannot tell which program to start")]
+    NoProgram,
+    /// No descriptor, or no such program.
+    #[error("cannot start the new process: {0}")]
+    Start(#[from] io::Error),
+    /// It gave up, and said this.
+    #[error("the new process gave up: {0}")]
+    GaveUp(String),
+    /// It was not ready in time, and was ended.
+    #[error("the new process was not ready within {0:?}")]
+    NotReady(Duration),
+}
+
+/// What a successor gets.
+pub(crate) struct InheritedSockets {
+    pub(crate) listen: TcpListener,
+    pub(crate) admin: AdminListener,
+    /// Whether they came from the service manager.
+    pub(crate) managed: (bool, bool),
+}
+
+/// A new process that is not trusted yet: it is ended when this is dropped.
+pub(crate) struct Successor {
+    child: Option<Child>,
+}
+
+impl Successor {
+    /// Starts `program` with the sockets and the rest of `letter`, whose numbers are filled in here; and the pipe for
+    /// its answer.
+    pub(crate) fn start(
+        program: &Program,
+        sockets: &InheritedSockets,
+        manifest: impl FnOnce(InheritedSocket, InheritedSocket, i32) -> Manifest,
+    ) -> io::Result<(Self, File)> {
+        let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
+        // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
+        let keep = |socket: &dyn AsFd| dup(socket.as_fd());
+        let (listen, admin) = (keep(&sockets.listen)?, keep(&sockets.admin)?);
+        let ready: OwnedFd = keep(&ready)?;
+        let socket = |socket: &OwnedFd, managed| InheritedSocket {
+            fd: socket.as_raw_fd(),
+            managed,
+        };
+        let manifest = manifest(
+            socket(&listen, sockets.managed.0),
+            socket(&admin, sockets.managed.1),
+            ready.as_raw_fd(),
+        );
+        let mut command = Command::new(&program.path);
+        command
+            .args(&program.arguments)
+            .env(VARIABLE, manifest.to_text())
+            .stdin(Stdio::null());
+        for name in PERSONAL_VARIABLES {
+            command.env_remove(name);
+        }
+        let child = command.spawn()?;
+        Ok((Self { child: Some(child) }, answer.into()))
+    }
+
+    /// Waits until it serves, no longer than `limit`; its number. From then on it is its own master.
+    pub(crate) async fn ready(
+        mut self,
+        answer: File,
+        limit: Duration,
+    ) -> Result<u32, RestartError> {
+        let read = spawn_blocking(move || {
+            let mut text = String::new();
+            let mut lines = BufReader::new(answer.take(MAX_ANSWER));
+            // What cannot be read says as little as an end without a word.
+            while text != READY && lines.read_line(&mut text).is_ok_and(|count| count > 0) {}
+            text
+        });
+        // The thread that reads comes to an end when the process is ended.
+        let Ok(text) = timeout(limit, read).await else {
+            return Err(RestartError::NotReady(limit));
+        };
+        match text.unwrap_or_default().as_str() {
+            READY => {
+                let child = self.child.take();
+                Ok(child.map_or(0, |child| child.id()))
+            }
+            "" => {
+                let status = self.end();
+                let status = status.map_or("no status".to_owned(), |status| status.to_string());
+                Err(RestartError::GaveUp(format!("no answer, {status}")))
+            }
+            said => Err(RestartError::GaveUp(said.trim_end().replace('\n', "; "))),
+        }
+    }
+
+    /// Ends it if it has not ended, and takes its status, so that nothing is left of it.
+    fn end(&mut self) -> Option<std::process::ExitStatus> {
+        let mut child = self.child.take()?;
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait().ok()
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

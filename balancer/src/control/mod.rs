@@ -1,0 +1,34 @@
+//! Beside the workers: everything that runs on one tokio runtime and acts on them.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
+//! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
+//! | [`services`] | the tasks that run all the time |
+//! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
+//! | [`checks`] | active health checks on the network |
+//! | [`discovery`] | backends behind names in DNS |
+//! | [`reload`] | new settings in a running balancer |
+//! | [`handover`], [`inherited_fds`] | sockets for a new process, and from an old one |
+//! | [`drain`] | the drain of one backend |
+//! | [`admin_listener`] | the socket of the admin HTTP, which is opened and handed over as the other one is |
+//! | [`systemd`], [`pid_file`] | the service manager, and scripts |
+//!
+//! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
+
+pub(crate) mod admin_listener;
+pub(crate) mod checks;
+pub mod discovery;
+pub(crate) mod drain;
+pub(crate) mod handover;
+pub(crate) mod inherited_fds;
+pub(crate) mod lifecycle;
+pub(crate) mod pid_file;
+pub(crate) mod reload;
+pub(crate) mod resolve;
+pub(crate) mod run;
+pub(crate) mod run_error;
+pub(crate) mod services;
+pub(crate) mod startup;
+pub(crate) mod supervisor;
+pub(crate) mod systemd;

@@ -1,0 +1,31 @@
+//! Why a reload changed nothing.
+
+use netsocket_settings::Problems;
+
+use crate::control::resolve::BindError;
+
+/// Why nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// The settings are wrong: every problem, a line for each. For the operator to mend.
+    #[error("{0}")]
+    Invalid(String),
+    /// The balancer is stopping.
+    #[error("the balancer is draining")]
+    Draining,
+    /// There is nothing that could be read again.
+    #[error("this balancer was started without settings that can be reloaded")]
+    NoSource,
+}
+
+impl From<Problems> for ReloadError {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems.to_string())
+    }
+}
+
+impl From<BindError> for ReloadError {
+    fn from(error: BindError) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}

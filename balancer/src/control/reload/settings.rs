@@ -1,0 +1,41 @@
+//! The settings in force, and the outcome of the latest reload.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::changes::Changes;
+use super::error::ReloadError;
+use crate::config::Config;
+
+/// The settings in force, and what became of the latest reload.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) config: Arc<Config>,
+    /// Counts from 1, which is the start.
+    pub(crate) generation: u64,
+    pub(crate) latest: Option<Arc<LatestReload>>,
+}
+
+/// The latest reload.
+#[derive(Debug)]
+pub(crate) struct LatestReload {
+    pub(crate) at: SystemTime,
+    pub(crate) outcome: Result<Changes, ReloadError>,
+}
+
+impl Settings {
+    /// Those of the start.
+    pub(crate) fn first(config: Config) -> Self {
+        Self {
+            config: Arc::new(config),
+            generation: 1,
+            latest: None,
+        }
+    }
+
+    /// Whether the settings in force are those that were read last.
+    pub(crate) fn is_success(&self) -> bool {
+        let latest = self.latest.as_ref();
+        latest.is_none_or(|latest| latest.outcome.is_ok())
+    }
+}

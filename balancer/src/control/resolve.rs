@@ -1,0 +1,94 @@
+//! What the settings point at on this machine: the token in its file, the addresses of hosts. And why a balancer cannot
+//! start, of which these are two reasons.
+
+use std::fs;
+use std::io;
+use std::net::ToSocketAddrs;
+use std::path::{Path, PathBuf};
+
+use netsocket_settings::reason;
+
+use crate::config::BackendAddress;
+use crate::core::backend::BackendSpec;
+
+/// Why the balancer cannot start. All of it is for the operator to mend; trying again changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// An address that cannot be listened on.
+    #[error("{key} {address}: {}", reason(error))]
+    Listen {
+        /// The setting, `listen` or `admin`.
+        key: &'static str,
+        /// The address.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A file that cannot be read, or says nothing.
+    #[error("admin_token_file {}: {problem}", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A pid file that cannot be written.
+    #[error("pid_file {}: {}", path.display(), reason(error))]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Backends whose hosts have no address, a line for each.
+    #[error("{}", .0.join("\n"))]
+    Resolve(Vec<String>),
+}
+
+/// The first line of the file, which holds nothing else.
+pub(crate) fn token(path: &Path) -> Result<String, BindError> {
+    let failed = |problem: String| BindError::Token {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(token.to_owned()),
+        _ => Err(failed("contains no token".to_owned())),
+    }
+}
+
+/// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
+/// on many machines `localhost` is both.
+pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
+    let mut resolved = Vec::new();
+    let mut problems = Vec::new();
+    for backend in backends {
+        let BackendAddress {
+            name,
+            host,
+            port,
+            attributes,
+        } = backend;
+        match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
+            Ok(found) => match found
+                .iter()
+                .find(|address| address.is_ipv4())
+                .or(found.first())
+            {
+                Some(&address) => resolved.push(BackendSpec {
+                    name: name.clone(),
+                    address,
+                    attributes: *attributes,
+                }),
+                None => problems.push(format!("backend {backend}: host has no address")),
+            },
+            Err(error) => problems.push(format!("backend {backend}: {}", reason(&error))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(BindError::Resolve(problems))
+    }
+}

@@ -1,0 +1,325 @@
+//! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
+//! what each of them does.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::checks::all_checked;
+use crate::control::pid_file::PidFile;
+use crate::control::reload::Settings;
+use crate::control::run_error::RunError;
+use crate::control::services::{AdminAccess, Services};
+use crate::control::startup::Startup;
+use crate::control::supervisor::{Exit, Supervisor};
+use crate::control::systemd::status;
+use crate::core::admission::SharedQueue;
+use crate::core::log_limiter::LogLimiter;
+use crate::data_path::connect::LocalPorts;
+use crate::data_path::descriptors::Budget;
+use crate::data_path::relay::RelaySwitch;
+use crate::data_path::runtime_rules::RuntimeRules;
+use crate::data_path::shared::Shared;
+use crate::data_path::worker::{Worker, WorkerSummary};
+use crate::data_path::worker_registry::WorkerRegistry;
+use crate::observe::access_log::AccessLog;
+use crate::observe::metrics::Counters;
+
+/// For the last lines of the access log to be written.
+const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
+/// For a check beside its own time limit.
+const CHECK_SLACK: Duration = Duration::from_secs(1);
+/// For the same, where backends have to be looked for in DNS first.
+const FIRST_SEARCH: Duration = Duration::from_secs(5);
+/// Between two lines about the sessions that are left in a drain.
+const TELL_LEFT: Duration = Duration::from_secs(10);
+
+/// What a balancer has to tell when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Sessions since the start.
+    pub sessions: u64,
+    /// Those that were ended at the drain deadline.
+    pub killed: u64,
+}
+
+/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
+/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
+/// dropped the workers drain by themselves.
+///
+/// `serve_admin` is the admin HTTP, which this module does not know: it serves until the token that it is given.
+///
+/// # Errors
+/// [`RunError`], before anything is served.
+pub(crate) async fn run<F>(
+    mut startup: Startup,
+    shutdown: CancellationToken,
+    serve_admin: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
+) -> Result<Summary, RunError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let stop = shutdown.child_token();
+    let _stop_if_dropped = stop.clone().drop_guard();
+    let shared = Arc::new(share(&startup, stop.clone())?);
+    let settings = Settings::first(startup.config.clone());
+    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let mut services = Services::start(&startup, &shared)?;
+    let stop_workers = StopWorkers(Arc::clone(&shared));
+    inherit_states(&startup);
+    if startup.origin.has_clients {
+        wait_for_checks(&startup, &stop).await;
+        // Backends that had to be looked for are known by now, too.
+        inherit_states(&startup);
+    }
+    let workers = start_workers(&startup, &shared)?;
+    services.open_admin(&startup, &shared, &settings, serve_admin)?;
+    let manager = Arc::clone(&startup.manager);
+    let (pid_file, socket_file) = (startup.pid_file.take(), startup.socket_file.take());
+    announce(&mut startup, &shared, pid_file.as_ref());
+
+    // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
+    let supervisor = Supervisor::new(startup, &shared, settings, &services);
+    match supervisor.work(&stop).await {
+        Exit::Stopped => manager.stopping(),
+        Exit::HandedOver(pid) => {
+            services.retire().await;
+            info!(successor = pid, "handed over");
+            stop.cancel();
+        }
+    }
+    drop(stop_workers);
+    let drain = shared.rules.load().timeouts.drain;
+    info!(active = shared.counters.active(), deadline = ?drain, "draining");
+    let killed = drained(workers, &shared).await;
+    services.stop().await;
+    close_access_log(shared.clone()).await;
+    // Nothing of this process listens there any more.
+    drop((pid_file, socket_file));
+    let summary = Summary {
+        sessions: shared.counters.total(),
+        killed,
+    };
+    if killed > 0 {
+        warn!(killed, "drain deadline reached, remaining sessions closed");
+    }
+    info!(sessions = summary.sessions, killed, "stopped");
+    Ok(summary)
+}
+
+fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError> {
+    let config = &startup.config;
+    let workers = WorkerRegistry::new(config.workers.get()).map_err(|error| RunError {
+        what: "cannot start the workers",
+        error: error.into(),
+    })?;
+    let budget = Budget::of_process(config.workers);
+    info!(
+        limit = budget.limit,
+        sessions = budget.sessions,
+        "descriptors"
+    );
+    Ok(Shared {
+        pool: startup.pool(),
+        counters: Arc::new(Counters::default()),
+        workers,
+        rules: ArcSwap::from_pointee(RuntimeRules::new(config, startup.admin_token.clone())),
+        queue: SharedQueue::new(config.queue.length),
+        access_log: start_access_log(startup)?,
+        frontend: startup.listen_address().to_string(),
+        relay: RelaySwitch::new(config.relay),
+        local_ports: LocalPorts::of_system(),
+        last_resort_limiter: LogLimiter::default(),
+        budget,
+        on_record: startup.on_record.clone(),
+        stop,
+        started: Instant::now(),
+    })
+}
+
+/// What operators have said of backends to the old process holds for the new one.
+fn inherit_states(startup: &Startup) {
+    let Some(predecessor) = &startup.origin.predecessor else {
+        return;
+    };
+    for backend in startup.pool.backends() {
+        if let Some(&state) = predecessor.backends.get(backend.name()) {
+            // It is one of the pool's.
+            let _ = startup
+                .pool
+                .set_admin_state(backend.id(), state, "the previous process");
+        }
+    }
+}
+
+/// Until it is known who can serve the clients that are waiting. One check is enough, and has its time limit.
+async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
+    let groups = startup.config.groups.len();
+    let search = if groups == 0 {
+        CHECK_SLACK
+    } else {
+        FIRST_SEARCH
+    };
+    let limit = startup.config.checks.timeout + search;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        checked = timeout(limit, all_checked(&startup.pool, groups)) => {
+            if checked.is_err() {
+                warn!("not every backend has been checked yet, serving anyway");
+            }
+        }
+    }
+}
+
+/// Lets the world know that clients are served here from now on.
+fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) {
+    if let Some(pid_file) = pid_file {
+        pid_file.publish();
+    }
+    startup.manager.ready(&status(shared));
+    if let Some(predecessor) = startup.origin.predecessor.take() {
+        info!(
+            restarts = predecessor.restarts,
+            "took over from the old process"
+        );
+        predecessor.ready();
+    }
+}
+
+/// Waits until every worker is over, and tells from time to time what is left. How many sessions were ended.
+async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
+    let mut killed = 0;
+    let ends = async {
+        for worker in workers {
+            match worker.await {
+                Ok(Ok(summary)) => killed += summary.killed as u64,
+                Ok(Err(error)) => error!(%error, "worker failed"),
+                Err(_) => error!("worker panicked"),
+            }
+        }
+    };
+    let tell = async {
+        let mut ticks = interval(TELL_LEFT);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            info!(active = shared.counters.active(), "sessions left");
+        }
+    };
+    tokio::select! {
+        () = ends => {}
+        () = tell => {}
+    }
+    killed
+}
+
+type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
+
+/// Has the last lines written, within a bound.
+async fn close_access_log(shared: Arc<Shared>) {
+    let close = move || {
+        let log = shared.access_log.as_ref();
+        log.is_none_or(|log| log.close(ACCESS_LOG_FLUSH))
+    };
+    // The wait is a thread's: the writer is one.
+    match spawn_blocking(close).await {
+        Ok(true) => {}
+        Ok(false) | Err(_) => warn!("the last access log lines may be missing"),
+    }
+}
+
+fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
+    let rules = &startup.config.access_log;
+    let Some(target) = &rules.target else {
+        return Ok(None);
+    };
+    let failed = |error| RunError {
+        what: "cannot open the access log",
+        error,
+    };
+    let sink = target.open().map_err(failed)?;
+    let workers = startup.config.workers.get();
+    let log = AccessLog::start(rules.options, workers, sink);
+    log.map(Some).map_err(failed)
+}
+
+/// Stops the workers, also where nobody waits for their end any more.
+struct StopWorkers(Arc<Shared>);
+
+impl Drop for StopWorkers {
+    fn drop(&mut self) {
+        self.0.workers.stop();
+    }
+}
+
+fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
+    let limiter = Arc::new(LogLimiter::default());
+    let start = |index: usize| {
+        let listener = startup.listener.try_clone()?;
+        let (shared, limiter) = (Arc::clone(shared), Arc::clone(&limiter));
+        let worker = Worker::new(shared, index, listener.into(), limiter)?;
+        let (sender, receiver) = oneshot::channel();
+        // A receiver that is gone only means that nobody waits any more.
+        let body = move || drop(sender.send(worker.run()));
+        thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(body)?;
+        Ok(receiver)
+    };
+    (0..startup.config.workers.get())
+        .map(start)
+        .collect::<io::Result<_>>()
+        .map_err(|error| RunError {
+            what: "cannot start a worker",
+            error,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BackendAddress, Config};
+    use crate::control::handover::Predecessor;
+    use crate::control::supervisor::admin_states;
+    use crate::core::backend::Attributes;
+    use crate::core::health::AdminState;
+
+    #[test]
+    fn the_word_of_an_operator_outlives_a_restart() {
+        let backend = |name: &str| BackendAddress {
+            name: name.into(),
+            host: "127.0.0.1".into(),
+            port: 9,
+            attributes: Attributes::default(),
+        };
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            backends: ["a", "b", "c"].map(backend).to_vec(),
+            ..Config::default()
+        };
+        let mut startup = Startup::bind(config).unwrap_or_else(|error| panic!("{error}"));
+        let told = [
+            ("b", AdminState::Drain),
+            ("c", AdminState::Maintenance),
+            ("gone", AdminState::Drain),
+        ];
+        let told = told.map(|(name, state)| (name.to_owned(), state));
+        startup.origin.predecessor = Some(Predecessor::without_pipe(told.into()));
+        inherit_states(&startup);
+        let next = admin_states(&startup.pool);
+        let expected = [("b", "drain"), ("c", "maintenance")];
+        let expected = expected.map(|(name, state)| (name.to_owned(), state.to_owned()));
+        assert_eq!(next, expected.into());
+    }
+}

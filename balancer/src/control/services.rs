@@ -1,0 +1,201 @@
+//! The control side of a running balancer: checks, discovery, telemetry, the admin HTTP, signs of life for the service manager. All
+//! of it lives on the runtime that polls [`crate::run()`].
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use netsocket_telemetry::{
+    Events, History, Identity, Producer, Role, Sinks, Supervisor, heartbeat,
+};
+use tokio::sync::oneshot;
+use tokio::sync::watch::{self, Sender};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::control::admin_listener::AdminAcceptor;
+use crate::control::checks::watch as watch_backends;
+use crate::control::discovery::{Dns, Setup, discover};
+use crate::control::lifecycle::LifecycleHandle;
+use crate::control::reload::Settings;
+use crate::control::run_error::RunError;
+use crate::control::startup::Startup;
+use crate::control::systemd::attend;
+use crate::core::health::Checks;
+use crate::data_path::shared::Shared;
+use crate::observe::telemetry_figures::figures;
+
+/// How far back the embedded history goes.
+pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
+
+/// For the last telemetry records to reach Kafka when the balancer stops.
+const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
+/// For requests and answers at the admin address that are under way when a successor takes over.
+const LAST_ANSWERS: Duration = Duration::from_millis(700);
+
+/// Gives places to those that wait when a backend comes; when a session ends, its worker does.
+async fn serve_queue(shared: Arc<Shared>) {
+    loop {
+        shared.pool.eligible_changed().await;
+        shared.serve_queue();
+    }
+}
+
+/// Whom the pool has: the backends with an address, and those that are looked for.
+fn setup(startup: &Startup) -> Setup<Dns> {
+    let fixed = startup.pool.backends();
+    Setup {
+        fixed: fixed.iter().map(|backend| backend.spec()).collect(),
+        groups: startup.config.groups.clone(),
+        rules: startup.config.discovery,
+        resolver: Arc::new(Dns::new(startup.config.dns_servers.clone())),
+    }
+}
+
+/// What the admin HTTP can see and do.
+pub(crate) struct AdminAccess {
+    pub(crate) shared: Arc<Shared>,
+    /// The settings in force.
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) history: Arc<History>,
+    pub(crate) producer: Option<Producer>,
+    pub(crate) lifecycle: LifecycleHandle,
+}
+
+/// Checks, discovery, admin HTTP and telemetry.
+pub(crate) struct Services {
+    tasks: JoinSet<()>,
+    history: Arc<History>,
+    producer: Option<Producer>,
+    /// Tells what happens, to whoever listens to records.
+    pub(crate) events: Events,
+    /// Ends telemetry.
+    finished: CancellationToken,
+    /// Ends the admin HTTP, and what the service manager is told.
+    closed: CancellationToken,
+    /// Told when the admin HTTP has ended.
+    admin_over: Option<oneshot::Receiver<()>>,
+    /// Changes how backends are checked.
+    pub(crate) checks: Arc<Sender<Arc<Checks>>>,
+    /// Changes whom the pool has.
+    pub(crate) setups: Arc<Sender<Setup<Dns>>>,
+}
+
+impl Services {
+    pub(crate) fn start(startup: &Startup, shared: &Arc<Shared>) -> Result<Self, RunError> {
+        let mut tasks = JoinSet::new();
+        let (checks, told) = watch::channel(Arc::new(startup.config.checks.clone()));
+        tasks.spawn(watch_backends(startup.pool(), told));
+        tasks.spawn(serve_queue(Arc::clone(shared)));
+        let (setups, told) = watch::channel(setup(startup));
+        tasks.spawn(discover(startup.pool(), told));
+        let closed = CancellationToken::new();
+        if startup.manager.is_there() {
+            let attend = attend(Arc::clone(&startup.manager), Arc::clone(shared));
+            let closed = closed.clone();
+            tasks.spawn(async move {
+                // A successor gives the signs of life itself.
+                closed.run_until_cancelled(attend).await;
+            });
+        }
+
+        let instance = startup.config.instance.clone();
+        let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
+        let identity = Identity::new(Role::Balancer, instance);
+        let config = startup.config.producer.clone();
+        let supervisor = Supervisor::default();
+        let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
+        let history = Arc::new(History::new(HISTORY_SPAN));
+        let sinks = Sinks {
+            history: Some(Arc::clone(&history)),
+            producer: producer.clone(),
+        };
+        let events = Events::new(identity.clone(), sinks.clone());
+        shared.pool.tell_events(events.clone());
+        let finished = CancellationToken::new();
+        let source = Arc::clone(shared);
+        tasks.spawn(heartbeat(
+            identity,
+            move || {
+                if let Some(log) = &source.access_log {
+                    log.tell();
+                }
+                figures(&source.view())
+            },
+            sinks,
+            supervisor,
+            finished.clone(),
+        ));
+
+        Ok(Self {
+            tasks,
+            history,
+            producer,
+            events,
+            finished,
+            closed,
+            admin_over: None,
+            checks: Arc::new(checks),
+            setups: Arc::new(setups),
+        })
+    }
+
+    /// Begins to answer at the admin address.
+    pub(crate) fn open_admin<F>(
+        &mut self,
+        startup: &Startup,
+        shared: &Arc<Shared>,
+        settings: &Arc<ArcSwap<Settings>>,
+        serve: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
+    ) -> Result<(), RunError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let access = AdminAccess {
+            shared: Arc::clone(shared),
+            settings: Arc::clone(settings),
+            history: Arc::clone(&self.history),
+            producer: self.producer.clone(),
+            lifecycle: startup.lifecycle(),
+        };
+        let acceptor = startup
+            .admin
+            .acceptor(self.closed.clone())
+            .map_err(|error| RunError {
+                what: "cannot start the admin HTTP",
+                error,
+            })?;
+        let (over, admin_over) = oneshot::channel();
+        let serving = serve(acceptor, access, self.closed.clone());
+        self.tasks.spawn(async move {
+            serving.await;
+            // Nobody waits where this is no restart.
+            let _ = over.send(());
+        });
+        self.admin_over = Some(admin_over);
+        Ok(())
+    }
+
+    /// Leaves the admin address, telemetry and the service manager to a successor. Checks go on, for sessions that still look for a backend.
+    /// Whoever has asked already is answered, while clients are served still: nobody hears of a drain that is none of
+    /// the service's.
+    pub(crate) async fn retire(&mut self) {
+        self.closed.cancel();
+        self.finished.cancel();
+        if let Some(over) = self.admin_over.take() {
+            // Who is being told something for ever would make this last.
+            let _ = timeout(LAST_ANSWERS, over).await;
+        }
+    }
+
+    /// Flushes telemetry within its bound and ends everything.
+    pub(crate) async fn stop(mut self) {
+        self.finished.cancel();
+        if let Some(producer) = self.producer {
+            producer.shutdown(TELEMETRY_FLUSH).await;
+        }
+        self.tasks.shutdown().await;
+    }
+}

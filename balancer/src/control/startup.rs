@@ -1,0 +1,296 @@
+//! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use netsocket_settings::{AdminAddress, Problems};
+use tokio::sync::mpsc::Receiver;
+
+use crate::config::Config;
+use crate::control::admin_listener::{AdminListener, SocketFile};
+use crate::control::handover::{Inherited, Predecessor, Program};
+use crate::control::lifecycle::{LifecycleHandle, LifecycleRequest};
+use crate::control::pid_file::PidFile;
+use crate::control::reload::Source;
+use crate::control::resolve::{BindError, resolve, token};
+use crate::control::systemd::Manager;
+use crate::core::pool::Pool;
+use crate::core::session_record::SessionRecord;
+use crate::data_path::listener::{adopt, listen};
+use crate::data_path::shared::RecordHook;
+
+/// A balancer that could start: whatever may be wrong on this machine has been found by now.
+pub struct Startup {
+    pub(crate) config: Config,
+    pub(crate) listener: TcpListener,
+    pub(crate) admin: AdminListener,
+    /// Of `admin`, behind which it goes.
+    pub(crate) socket_file: Option<SocketFile>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) on_record: Option<RecordHook>,
+    pub(crate) admin_token: Option<String>,
+    pub(crate) pid_file: Option<PidFile>,
+    pub(crate) origin: Origin,
+    pub(crate) requests: (LifecycleHandle, Receiver<LifecycleRequest>),
+    /// Where the settings come from, for a reload.
+    pub(crate) source: Option<Source>,
+    /// What to start for a restart.
+    pub(crate) program: Option<Program>,
+    pub(crate) manager: Arc<Manager>,
+    listen_address: SocketAddr,
+    admin_address: AdminAddress,
+}
+
+/// Where the sockets come from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// Whether `listen` and `admin` came from the service manager.
+    pub(crate) managed: (bool, bool),
+    /// Whether clients may have been waiting before the start.
+    pub(crate) has_clients: bool,
+    /// Restarts before this start.
+    pub(crate) restarts: u32,
+    pub(crate) predecessor: Option<Predecessor>,
+}
+
+impl Startup {
+    /// Resolves the backends' hosts and binds both sockets. Waits for the resolver.
+    ///
+    /// # Errors
+    /// All hosts that have no address, or the first socket that cannot be had.
+    pub fn bind(config: Config) -> Result<Self, BindError> {
+        Self::bind_with(config, Inherited::default())
+    }
+
+    /// The same with what this process was given: an inherited socket is taken where it has the address of the
+    /// settings, or came from the service manager.
+    ///
+    /// # Errors
+    /// The same. An old process that waits is told.
+    pub fn bind_with(config: Config, mut inherited: Inherited) -> Result<Self, BindError> {
+        let startup = Self::assemble(config, &mut inherited);
+        if let Err(error) = &startup {
+            inherited.refuse(error);
+        }
+        startup
+    }
+
+    fn assemble(config: Config, inherited: &mut Inherited) -> Result<Self, BindError> {
+        let backends = resolve(&config.backends)?;
+        let pool = Arc::new(Pool::new(
+            backends,
+            config.balance,
+            config.health,
+            random_turn(),
+        ));
+        let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
+        let managed = inherited.managed();
+        let has_clients = inherited.has_clients();
+        let predecessor = inherited.predecessor.as_ref();
+        let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
+        let pid_file = config.lifecycle.pid_file.as_deref().map(pid_file);
+        let pid_file = pid_file.transpose()?;
+        let listener = bind_listen(&config, inherited)?;
+        // The last thing that can fail: what is bound by then would leave its file behind.
+        let admin = bind_admin(&config, inherited)?;
+        // The file of a socket of the service manager is the service manager's.
+        let socket_file = if managed.1 {
+            None
+        } else {
+            SocketFile::of(&admin)
+        };
+        Ok(Self {
+            pid_file,
+            origin: Origin {
+                managed,
+                has_clients,
+                restarts,
+                predecessor: inherited.predecessor.take(),
+            },
+            requests: LifecycleHandle::new(),
+            source: None,
+            program: None,
+            manager: Arc::default(),
+            listen_address: listener.local_addr().unwrap_or(config.listen),
+            admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
+            config,
+            listener,
+            admin,
+            socket_file,
+            pool,
+            admin_token,
+            on_record: None,
+        })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn listen_address(&self) -> SocketAddr {
+        self.listen_address
+    }
+
+    /// Where the admin HTTP is.
+    #[must_use]
+    pub fn admin_address(&self) -> &AdminAddress {
+        &self.admin_address
+    }
+
+    /// The backends, which stay visible while the balancer runs.
+    #[must_use]
+    pub fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
+    /// The handle by which a running balancer is changed.
+    #[must_use]
+    pub fn lifecycle(&self) -> LifecycleHandle {
+        self.requests.0.clone()
+    }
+
+    /// Has a reload read the settings by `source`.
+    pub fn reload_from(
+        &mut self,
+        source: impl Fn() -> Result<Config, Problems> + Send + Sync + 'static,
+    ) {
+        self.source = Some(Arc::new(source));
+    }
+
+    /// Has a restart start `program`.
+    pub fn restart_by(&mut self, program: Program) {
+        self.program = Some(program);
+    }
+
+    /// Has the service manager be told how it goes.
+    pub fn report_to(&mut self, manager: Manager) {
+        self.manager = Arc::new(manager);
+    }
+
+    /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
+    pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
+        self.on_record = Some(Arc::new(hook));
+    }
+}
+
+fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, BindError> {
+    let (address, options) = (config.listen, config.listen_options);
+    let given = inherited.listen.take();
+    let given = given.and_then(|listener| listener.for_address(address));
+    let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
+    socket.map_err(|error| BindError::Listen {
+        key: "listen",
+        address: address.to_string(),
+        error,
+    })
+}
+
+fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<AdminListener, BindError> {
+    let address = &config.admin;
+    let given = inherited.admin.take();
+    let given = given.and_then(|listener| listener.for_admin(address));
+    let socket = given.map_or_else(|| AdminListener::bind(address), AdminListener::adopt);
+    socket.map_err(|error| BindError::Listen {
+        key: "admin",
+        address: address.to_string(),
+        error,
+    })
+}
+
+fn pid_file(path: &Path) -> Result<PidFile, BindError> {
+    PidFile::prepare(path).map_err(|error| BindError::PidFile {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+/// Every hasher of the standard library has keys of its own.
+fn random_turn() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BackendAddress;
+
+    fn config(backends: &[(&str, &str)]) -> Config {
+        let backend = |&(name, host): &(&str, &str)| BackendAddress {
+            name: name.into(),
+            host: host.into(),
+            port: 9,
+            attributes: crate::core::backend::Attributes::default(),
+        };
+        Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            backends: backends.iter().map(backend).collect(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn real_addresses_are_known_before_anything_runs() {
+        let startup = Startup::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
+            .unwrap_or_else(|e| panic!("{e}"));
+        assert_ne!(startup.listen_address().port(), 0);
+        assert!(
+            startup
+                .admin_address()
+                .tcp()
+                .is_some_and(|address| address.port() != 0)
+        );
+        let addresses: Vec<String> = startup
+            .pool()
+            .backends()
+            .iter()
+            .map(|b| b.address().to_string())
+            .collect();
+        assert_eq!(addresses, ["127.0.0.1:9", "[::1]:9"]);
+    }
+
+    #[test]
+    fn an_address_in_use_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let failed = |config| Startup::bind(config).err().map(|error| error.to_string());
+        let base = config(&[("a", "127.0.0.1")]);
+        let listen = Config {
+            listen: address,
+            ..base.clone()
+        };
+        assert_eq!(
+            failed(listen),
+            Some(format!("listen {address}: address already in use"))
+        );
+        let admin = Config {
+            admin: address.into(),
+            ..base
+        };
+        assert_eq!(
+            failed(admin),
+            Some(format!("admin {address}: address already in use"))
+        );
+    }
+
+    #[test]
+    fn all_hosts_without_an_address_are_named() {
+        // Labels of more than 63 bytes are refused by the resolver itself, without a question to the network.
+        let long = "x".repeat(64);
+        let bad = [
+            ("a", long.as_str()),
+            ("b", "127.0.0.1"),
+            ("c", long.as_str()),
+        ];
+        let said = Startup::bind(config(&bad))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(
+            lines[0].starts_with("backend a=") && lines[1].starts_with("backend c="),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! Why a connection to a backend failed.
+//!
+//! Does not own what follows a failure: the session and the health check decide that.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::core::side::Side;
+
+/// Why a connection to a backend failed.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_balancer::ConnectFailure;
+///
+/// const ECONNREFUSED: i32 = 111;
+/// let refused = std::io::Error::from_raw_os_error(ECONNREFUSED);
+/// let failure = ConnectFailure::from(&refused);
+/// assert_eq!(failure.label(), "refused");
+/// assert!(failure.is_retryable());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ConnectFailure {
+    /// Nothing listens on the address.
+    #[error("connection refused")]
+    Refused,
+    /// No answer within the timeout.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The host or network is unreachable.
+    #[error("host unreachable")]
+    Unreachable,
+    /// The connection was reset immediately.
+    #[error("connection reset")]
+    Reset,
+    /// All local ports towards this backend are in use.
+    #[error("no local port left")]
+    NoLocalPort,
+    /// This process or machine has no descriptor or memory for another socket.
+    #[error("no descriptor left")]
+    NoDescriptor,
+    /// Any other error of the system.
+    #[error("connect failed")]
+    Other,
+}
+
+impl ConnectFailure {
+    /// Which side caused it.
+    #[must_use]
+    pub fn side(self) -> Side {
+        match self {
+            Self::NoLocalPort | Self::NoDescriptor => Side::Internal,
+            _ => Side::Backend,
+        }
+    }
+
+    /// Whether another backend may succeed. Local ports are counted per destination, so running out of them is worth a
+    /// retry elsewhere; descriptors are not.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        self != Self::NoDescriptor
+    }
+
+    /// A short, stable label for logs, metrics and the API.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::TimedOut => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::NoLocalPort => "no-local-port",
+            Self::NoDescriptor => "no-descriptor",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl From<&io::Error> for ConnectFailure {
+    fn from(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::CONNREFUSED) => Self::Refused,
+            Some(Errno::TIMEDOUT) => Self::TimedOut,
+            Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN) => {
+                Self::Unreachable
+            }
+            Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Self::Reset,
+            Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Self::NoLocalPort,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::NoDescriptor,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_know_their_side_and_whether_to_go_on() {
+        let cases = [
+            (
+                Errno::CONNREFUSED,
+                ConnectFailure::Refused,
+                Side::Backend,
+                true,
+            ),
+            (
+                Errno::HOSTUNREACH,
+                ConnectFailure::Unreachable,
+                Side::Backend,
+                true,
+            ),
+            (
+                Errno::TIMEDOUT,
+                ConnectFailure::TimedOut,
+                Side::Backend,
+                true,
+            ),
+            (Errno::CONNRESET, ConnectFailure::Reset, Side::Backend, true),
+            (
+                Errno::ADDRNOTAVAIL,
+                ConnectFailure::NoLocalPort,
+                Side::Internal,
+                true,
+            ),
+            (
+                Errno::MFILE,
+                ConnectFailure::NoDescriptor,
+                Side::Internal,
+                false,
+            ),
+            (Errno::PERM, ConnectFailure::Other, Side::Backend, true),
+        ];
+        for (errno, failure, side, retryable) in cases {
+            let mapped = ConnectFailure::from(&io::Error::from(errno));
+            assert_eq!(
+                (mapped, mapped.side(), mapped.is_retryable()),
+                (failure, side, retryable)
+            );
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the balancer decides, without the network: who is healthy, who is picked, who may come in, and what a session
+//! was when it is over.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`backend`] | one server: its settings, published health and counters |
+//! | [`pool`] | all of them: the snapshot from which workers pick |
+//! | [`balance`] | the policies |
+//! | [`health`] | the state machine of a backend, ejection, and what a check expects |
+//! | [`admission`] | limits, lists and the queue |
+//! | [`session_record`], [`termination`] | a session at its end, and how it ended |
+//!
+//! Nothing in here opens a socket or a file, or needs a runtime. The only exceptions are types: `tokio::time::Instant` for
+//! times, so that tests can pause the clock, and `tokio::sync::Notify` to wake whoever acts. Imports no other folder.
+
+pub mod admission;
+pub mod backend;
+pub mod balance;
+pub(crate) mod connect_failure;
+pub(crate) mod connect_times;
+pub mod health;
+pub(crate) mod log_limiter;
+pub mod pool;
+pub(crate) mod proxy_protocol;
+pub(crate) mod relay_end;
+pub(crate) mod session_id;
+pub(crate) mod session_record;
+pub(crate) mod side;
+pub(crate) mod termination;
+pub(crate) mod traffic;

@@ -1,0 +1,489 @@
+//! The pool: all backends, which of them are eligible, and which takes the next session.
+//!
+//! Workers read an immutable snapshot without a lock. The control side reports what it learns ([`Pool::observe_check`],
+//! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); when that changes which
+//! backends are eligible, the pool swaps in a new snapshot. Decisions are made by [`HealthRegistry`] and [`Policy`]; the
+//! pool stores, publishes and logs them.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use netsocket_balancer::Config;
+//! use netsocket_balancer::backend::{Attributes, BackendSpec, CheckReport};
+//! use netsocket_balancer::balance::Policy;
+//! use netsocket_balancer::pool::{NoBackend, Pool};
+//!
+//! let spec = |name: &str, port| BackendSpec {
+//!     name: name.to_owned(),
+//!     address: ([127, 0, 0, 1], port).into(),
+//!     attributes: Attributes::default(),
+//! };
+//! let both = vec![spec("server", 9000), spec("mirror1", 9001)];
+//! let pool = Pool::new(both, Policy::RoundRobin, Config::default().health, 0);
+//! let client = "192.0.2.7".parse()?;
+//! assert_eq!(pool.pick(client, &[]).err(), Some(NoBackend::NoneUp));
+//!
+//! for backend in pool.backends() {
+//!     let passed = CheckReport::new(Ok(()), Duration::from_millis(1));
+//!     pool.observe_check(&backend, passed, tokio::time::Instant::now());
+//! }
+//! let first = pool.pick(client, &[])?;
+//! // The connect failed: pick another one.
+//! let tried = [first.backend().id()];
+//! let second = pool.pick(client, &tried)?;
+//! assert_ne!(first.backend().name(), second.backend().name());
+//! let tried = [first.backend().id(), second.backend().id()];
+//! assert_eq!(pool.pick(client, &tried).err(), Some(NoBackend::AllTried));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod group_report;
+mod history;
+mod leaving;
+mod snapshot;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use netsocket_telemetry::Events;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::info;
+
+pub use group_report::{GroupReport, Outcome};
+pub use history::PastTransition;
+pub use leaving::Leaving;
+pub use snapshot::NoBackend;
+
+use self::history::History;
+use self::leaving::LeavingBackends;
+use self::snapshot::Snapshot;
+use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
+use crate::core::balance::{BackendId, Cursor, Policy};
+use crate::core::health::{
+    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+};
+
+/// The name of the pool; there is only one.
+pub const DEFAULT_POOL: &str = "default";
+
+/// A set of interchangeable backends.
+#[derive(Debug)]
+pub struct Pool {
+    cursor: Cursor,
+    snapshot: ArcSwap<Snapshot>,
+    core: Mutex<Core>,
+    /// Reports of the DNS groups.
+    groups: ArcSwap<Vec<GroupReport>>,
+    /// Notified when [`Self::attend`] has something to evaluate.
+    evaluator: Arc<Notify>,
+    /// Notified when the eligible backends have changed.
+    eligible_changed: Notify,
+    /// Where transitions are reported besides the log.
+    events: OnceLock<Events>,
+}
+
+/// State that only the control side uses.
+#[derive(Debug)]
+struct Core {
+    policy: Policy,
+    registry: HealthRegistry,
+    eligible: EligibleBackends,
+    history: History,
+    leaving: LeavingBackends,
+    next_id: usize,
+}
+
+/// The pool has no such backend, or no longer has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such backend")]
+pub struct UnknownBackend;
+
+impl Pool {
+    /// Creates a pool with these backends, whose health is not known yet. Round robin starts at position `start`.
+    #[must_use]
+    pub fn new(backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules, start: u64) -> Self {
+        let pool = Self {
+            cursor: Cursor::starting_at(start),
+            snapshot: ArcSwap::default(),
+            core: Mutex::new(Core {
+                policy,
+                registry: HealthRegistry::new(rules),
+                eligible: EligibleBackends::default(),
+                history: History::default(),
+                leaving: LeavingBackends::default(),
+                next_id: 0,
+            }),
+            groups: ArcSwap::default(),
+            evaluator: Arc::default(),
+            eligible_changed: Notify::new(),
+            events: OnceLock::new(),
+        };
+        let mut core = pool.core();
+        pool.set_backends(&mut core, backends, false, Instant::now());
+        drop(core);
+        pool
+    }
+
+    /// Every backend, in the order of the configuration.
+    #[must_use]
+    pub fn backends(&self) -> Vec<Arc<Backend>> {
+        self.snapshot.load().backends.clone()
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.snapshot.load().policy
+    }
+
+    /// Number of backends that are healthy and take sessions.
+    #[must_use]
+    pub fn up_count(&self) -> usize {
+        self.snapshot.load().usable
+    }
+
+    /// Whether no backend is healthy, so that every backend in service takes sessions.
+    #[must_use]
+    pub fn is_failing_open(&self) -> bool {
+        self.snapshot.load().failing_open
+    }
+
+    /// The latest state changes, oldest first.
+    #[must_use]
+    pub fn transitions(&self) -> Vec<PastTransition> {
+        self.core().history.transitions()
+    }
+
+    /// Picks a backend for a session of `client` that has already failed to connect to `tried`, and takes a slot there.
+    /// Takes no lock.
+    ///
+    /// # Errors
+    /// Why no backend was picked.
+    pub fn pick(&self, client: IpAddr, tried: &[BackendId]) -> Result<Assigned, NoBackend> {
+        self.snapshot.load().pick(&self.cursor, client, tried)
+    }
+
+    /// Replaces the backends. One that stays, by name and address, keeps its health, counters and sessions and takes on the
+    /// attributes given here. One that is removed takes no new sessions and is [`Self::leaving`] until its last session
+    /// has ended. A new one ramps up its weight if a slow start is set.
+    pub fn replace(&self, backends: Vec<BackendSpec>) {
+        self.replace_at(backends, Instant::now());
+    }
+
+    /// Like [`Self::replace`], at a given time.
+    pub fn replace_at(&self, backends: Vec<BackendSpec>, now: Instant) {
+        self.follow(backends, true, now);
+    }
+
+    /// Like [`Self::replace_at`]; without `eased`, new backends start at their full weight, as at the start of the balancer.
+    pub fn follow(&self, backends: Vec<BackendSpec>, eased: bool, now: Instant) {
+        let mut core = self.core();
+        let come = self.set_backends(&mut core, backends, eased, now);
+        drop(core);
+        self.welcome(&come);
+    }
+
+    /// Replaces the backends, the policy and the rules in one step.
+    pub fn reconfigure(&self, backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules) {
+        let mut core = self.core();
+        core.policy = policy;
+        core.registry.set_rules(rules);
+        let come = self.set_backends(&mut core, backends, true, Instant::now());
+        drop(core);
+        self.welcome(&come);
+    }
+
+    fn welcome(&self, come: &[Arc<Backend>]) {
+        for backend in come {
+            info!(backend = backend.name(), address = %backend.address(), "backend added");
+        }
+        self.evaluator.notify_one();
+    }
+
+    /// Returns the new backends.
+    fn set_backends(
+        &self,
+        core: &mut Core,
+        specs: Vec<BackendSpec>,
+        eased: bool,
+        now: Instant,
+    ) -> Vec<Arc<Backend>> {
+        let mut before = self.backends();
+        let mut backends = Vec::new();
+        let mut come = Vec::new();
+        for spec in specs {
+            let same = |backend: &Arc<Backend>| {
+                backend.name() == spec.name && backend.address() == spec.address
+            };
+            let backend = match before.iter().position(same) {
+                Some(at) => {
+                    let backend = before.swap_remove(at);
+                    backend.set_attributes(spec.attributes);
+                    backend
+                }
+                None => {
+                    let backend = core.enter(spec, &self.evaluator);
+                    come.push(Arc::clone(&backend));
+                    backend
+                }
+            };
+            backends.push(backend);
+        }
+        let shares: Vec<_> = backends
+            .iter()
+            .map(|backend| (backend.id(), backend.share()))
+            .collect();
+        let changes = core.registry.set_backends(&shares, eased, now);
+        let eligible = core.registry.eligible(now);
+        self.install(core, backends, eligible);
+        for backend in &come {
+            // One that comes back begins anew: what was published is from before it left.
+            self.republish(core, backend, None);
+        }
+        for gone in before {
+            core.leave(gone, self.events.get(), now);
+        }
+        self.apply(core, changes, now);
+        come
+    }
+
+    /// Backends removed from the pool that still have sessions.
+    #[must_use]
+    pub fn leaving(&self) -> Vec<Leaving> {
+        self.core().leaving.with_sessions()
+    }
+
+    /// Every backend, then those that are leaving, each name once.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Arc<Backend>> {
+        let mut shown = self.backends();
+        for Leaving { backend, .. } in self.leaving() {
+            if shown.iter().all(|other| other.name() != backend.name()) {
+                shown.push(backend);
+            }
+        }
+        shown
+    }
+
+    /// The state of each DNS group.
+    #[must_use]
+    pub fn groups(&self) -> Arc<Vec<GroupReport>> {
+        self.groups.load_full()
+    }
+
+    /// Publishes the state of each DNS group.
+    pub(crate) fn report_groups(&self, groups: Vec<GroupReport>) {
+        self.groups.store(Arc::new(groups));
+    }
+
+    /// Sets the admin state of a backend on behalf of `who`.
+    ///
+    /// # Errors
+    /// The pool has no such backend.
+    pub fn set_admin_state(
+        &self,
+        id: BackendId,
+        state: AdminState,
+        who: &str,
+    ) -> Result<(), UnknownBackend> {
+        self.set_admin_state_at(id, state, who, Instant::now())
+    }
+
+    /// Like [`Self::set_admin_state`], at a given time.
+    ///
+    /// # Errors
+    /// The pool has no such backend.
+    pub fn set_admin_state_at(
+        &self,
+        id: BackendId,
+        state: AdminState,
+        who: &str,
+        now: Instant,
+    ) -> Result<(), UnknownBackend> {
+        let backend = self.backend(id).ok_or(UnknownBackend)?;
+        let mut core = self.core();
+        let changes = core.registry.set_admin(id, state, who, now);
+        self.apply(&mut core, changes, now);
+        backend.checker.notify_one();
+        self.evaluator.notify_one();
+        Ok(())
+    }
+
+    /// Changes the weight of a backend until the next reload.
+    ///
+    /// # Errors
+    /// The pool has no such backend.
+    pub fn set_weight(&self, id: BackendId, weight: u32) -> Result<(), UnknownBackend> {
+        let backend = self.backend(id).ok_or(UnknownBackend)?;
+        let now = Instant::now();
+        let mut core = self.core();
+        backend.set_attributes(Attributes {
+            weight,
+            ..backend.attributes()
+        });
+        let backends = self.backends();
+        let shares: Vec<_> = backends
+            .iter()
+            .map(|backend| (backend.id(), backend.share()))
+            .collect();
+        let changes = core.registry.set_backends(&shares, true, now);
+        let eligible = core.registry.eligible(now);
+        self.install(&mut core, backends, eligible);
+        self.apply(&mut core, changes, now);
+        self.evaluator.notify_one();
+        Ok(())
+    }
+
+    /// Records the result of a check. Returns how soon to check the backend again.
+    pub fn observe_check(&self, backend: &Backend, check: CheckReport, now: Instant) -> Pace {
+        backend.count_check(&check);
+        let signal = match &check.outcome {
+            Ok(()) => Signal::CheckPassed,
+            Err(failure) => Signal::CheckFailed(failure.clone()),
+        };
+        let mut core = self.core();
+        let changes = core.registry.observe(backend.id(), signal, now);
+        let changed = !changes.is_empty();
+        self.apply(&mut core, changes, now);
+        self.republish(&core, backend, Some(check));
+        if changed {
+            // There may be a time now at which something is due.
+            self.evaluator.notify_one();
+        }
+        core.registry
+            .health(backend.id())
+            .map_or(Pace::Normal, |health| health.pace())
+    }
+
+    /// Evaluates what sessions have reported and what is due by `now`. Returns when time alone will change something next.
+    pub fn attend(&self, now: Instant) -> Option<Instant> {
+        let mut core = self.core();
+        let changes = core.registry.tick(now);
+        self.apply(&mut core, changes, now);
+        for backend in self.backends() {
+            for signal in backend.streak().signals() {
+                let changes = core.registry.observe(backend.id(), signal, now);
+                self.apply(&mut core, changes, now);
+            }
+        }
+        let look = core.leaving.look(now);
+        core.registry.due(now).into_iter().chain(look).min()
+    }
+
+    /// Waits until the eligible backends change: a queued session may find a slot now. For a single waiter.
+    pub(crate) async fn eligible_changed(&self) {
+        self.eligible_changed.notified().await;
+    }
+
+    /// Reports transitions as telemetry events too. Only the first call counts.
+    pub(crate) fn tell_events(&self, events: Events) {
+        let _ = self.events.set(events);
+    }
+
+    /// Waits until [`Self::attend`] has something to evaluate, including a changed set of backends.
+    pub(crate) async fn changed(&self) {
+        self.evaluator.notified().await;
+    }
+
+    /// Publishes, records and logs what changed, and swaps in the eligible backends.
+    fn apply(&self, core: &mut Core, changes: Changes, now: Instant) {
+        for (id, transition) in changes {
+            if let Some(backend) = self.backend(id) {
+                backend.count_transition(&transition);
+                // What sessions met belongs to the state that has ended.
+                backend.streak().clear();
+                if let Some(events) = self.events.get() {
+                    history::tell(events, &backend, &transition);
+                }
+                core.history.add(&backend, transition);
+                self.republish(core, &backend, None);
+            }
+        }
+        let eligible = core.registry.eligible(now);
+        if eligible != core.eligible {
+            self.install(core, self.backends(), eligible);
+        }
+    }
+
+    /// Swaps in a snapshot with the eligible backends.
+    fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, eligible: EligibleBackends) {
+        if eligible.failing_open != core.eligible.failing_open {
+            let events = self.events.get();
+            history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
+        }
+        let snapshot = Snapshot::new(backends, &eligible, core.policy);
+        snapshot.publish_weights();
+        core.eligible = eligible;
+        self.snapshot.store(Arc::new(snapshot));
+        self.eligible_changed.notify_one();
+    }
+
+    fn republish(&self, core: &Core, backend: &Backend, check: Option<CheckReport>) {
+        let Some(health) = core.registry.health(backend.id()) else {
+            return;
+        };
+        let before = backend.report();
+        backend.publish(HealthReport {
+            state: health.state(),
+            reason: health.reason(),
+            since: core
+                .history
+                .last_change(backend.id())
+                .unwrap_or(before.since),
+            admin: health.admin(),
+            progress: health.progress(core.registry.rules()),
+            last_check: check.or_else(|| before.last_check.clone()),
+        });
+    }
+
+    fn backend(&self, id: BackendId) -> Option<Arc<Backend>> {
+        let snapshot = self.snapshot.load();
+        snapshot
+            .backends
+            .iter()
+            .find(|backend| backend.id() == id)
+            .cloned()
+    }
+
+    /// A panic while the lock was held leaves a state that is outdated but consistent.
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// A new backend, or one that returns before its last session has ended and starts afresh.
+    fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
+        let same =
+            |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
+        if let Some(backend) = self.leaving.take_back(same) {
+            backend.set_attributes(spec.attributes);
+            backend.streak().clear();
+            backend.checker.notify_one();
+            return backend;
+        }
+        let id = BackendId(self.next_id);
+        self.next_id += 1;
+        Arc::new(Backend::new(id, spec, Arc::clone(evaluator)))
+    }
+
+    /// The backend takes no new sessions from now on.
+    fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
+        let transition = leaving::transition(&backend);
+        backend.count_transition(&transition);
+        if let Some(events) = events {
+            history::tell(events, &backend, &transition);
+        }
+        backend.set_weight_tenths(0);
+        self.history.add(&backend, transition);
+        backend.publish(leaving::report(&backend));
+        self.leaving.add(backend, now);
+    }
+}
+
+#[cfg(test)]
+mod tests;

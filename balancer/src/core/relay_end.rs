@@ -1,0 +1,30 @@
+//! Why a relay is over, in the terms from which the termination code follows.
+
+use std::io;
+
+use super::side::Side;
+
+/// Why the relay is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Both directions ended, and everything was delivered.
+    Closed,
+    /// No byte moved for too long.
+    Idle {
+        /// Whose turn it was.
+        side: Side,
+        /// The backend had ended before.
+        last: bool,
+        /// Somebody still waits for bytes or for an end, so that a plain close would look like a complete answer.
+        owing: bool,
+    },
+    /// A side is gone: it reset the connection, or the network lost it. What it had sent before was handed on.
+    Lost {
+        /// Who is gone.
+        side: Side,
+        /// The backend had ended before.
+        last: bool,
+        /// What the system called it.
+        error: io::ErrorKind,
+    },
+}

@@ -1,0 +1,278 @@
+//! How a session ended, as a two-letter code like HAProxy's.
+//!
+//! The letters are those of the section "Session state at disconnection" of HAProxy's configuration manual, so that
+//! people and tools that read its logs can read these. This table is the only place that defines them:
+//!
+//! | code | meaning |
+//! | --- | --- |
+//! | `--` | both sides closed, everything was delivered |
+//! | `PR` | refused: the client's address is on the deny list, or not on the allow list |
+//! | `RR` | refused: the listener had as many connections as it may |
+//! | `PC` | refused: the client's address had as many connections as it may |
+//! | `PT` | refused: the client's address opened connections faster than it may |
+//! | `RT` | refused: all clients together opened connections faster than they may |
+//! | `PH` | refused: what came first was no PROXY protocol header, or a broken one |
+//! | `CR` | the client was gone before its PROXY protocol header was complete |
+//! | `cR` | the PROXY protocol header was not complete in time |
+//! | `CQ` | the client was gone while it waited for a backend with room |
+//! | `SQ` | every backend was full, and so was the queue |
+//! | `sQ` | every backend was full for longer than a client may wait |
+//! | `KQ` | ended by the balancer at the drain deadline while it waited in the queue |
+//! | `CC` | the client reset the connection before a backend was connected |
+//! | `CD` | the client reset the connection, or vanished, while bytes were relayed |
+//! | `CL` | the same, after the backend had ended, so that only the last bytes or the client's own end were missing |
+//! | `SC` | no backend was up, or none of those tried took the connection |
+//! | `SD` | the backend reset the connection, or vanished, while bytes were relayed |
+//! | `cD` | idle for too long, and it was the client's turn: to send, or to take what was sent to it |
+//! | `cL` | the same, after the backend had ended: the client did not end in time |
+//! | `sC` | no backend took the connection, and the last one tried did not answer in time |
+//! | `sD` | idle for too long, and it was the backend's turn |
+//! | `RC` | the balancer had no descriptor or local port left for a connection to a backend |
+//! | `KC` | ended by the balancer at the drain deadline before a backend was connected |
+//! | `KD` | ended by the balancer at the drain deadline while bytes were relayed |
+//! | `IC` | a fault of the balancer before a backend was connected |
+//! | `ID` | a fault of the balancer while bytes were relayed |
+//!
+//! First letter: `C`/`S` the client or server ended it, `c`/`s` their timeout did, `P` the balancer refused it, `R` a
+//! resource ran out, `I` an internal fault, `D` the server was found dead, `U` a better server came up, `K` killed on
+//! purpose. Second: before the client was let in (`R`), in the queue (`Q`), connecting (`C`), relaying data (`D`), the
+//! last data (`L`), done (`-`). HAProxy refuses most connections without a line, so that it has no codes for all of
+//! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
+//! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
+
+use crate::core::connect_failure::ConnectFailure;
+use crate::core::relay_end::End;
+use crate::core::side::Side;
+
+macro_rules! table {
+    ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {
+        /// How a session ended; see the table of the module.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Termination {
+            $($(#[$meta])* $name,)*
+        }
+
+        impl Termination {
+            /// Every code, in the order of the counters.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The two-letter code.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+table! {
+    /// Both sides closed.
+    Normal = "--",
+    /// Refused by the lists.
+    Denied = "PR",
+    /// Refused: listener full.
+    ListenerFull = "RR",
+    /// Refused: too many connections of the address.
+    AddressFull = "PC",
+    /// Refused: too many new connections of the address.
+    AddressRate = "PT",
+    /// Refused: too many new connections of all.
+    Rate = "RT",
+    /// Refused: no valid PROXY header.
+    BadHeader = "PH",
+    /// Client gone within its PROXY header.
+    ClientHeader = "CR",
+    /// PROXY header late.
+    ClientTimeoutHeader = "cR",
+    /// Client gone in the queue.
+    ClientQueue = "CQ",
+    /// Queue full.
+    QueueFull = "SQ",
+    /// Too long in the queue.
+    QueueTimeout = "sQ",
+    /// Drain deadline in the queue.
+    KilledQueue = "KQ",
+    /// Client gone before a backend was connected.
+    ClientConnect = "CC",
+    /// Client reset during the relay.
+    ClientData = "CD",
+    /// Client reset after the backend had ended.
+    ClientLast = "CL",
+    /// No backend took it.
+    ServerConnect = "SC",
+    /// Backend reset during the relay.
+    ServerData = "SD",
+    /// Client idle.
+    ClientTimeoutData = "cD",
+    /// Client idle after the backend had ended.
+    ClientTimeoutLast = "cL",
+    /// The last backend tried did not answer.
+    ServerTimeoutConnect = "sC",
+    /// Backend idle.
+    ServerTimeoutData = "sD",
+    /// Out of descriptors or ports.
+    ResourceConnect = "RC",
+    /// Drain deadline while connecting.
+    KilledConnect = "KC",
+    /// Drain deadline during the relay.
+    KilledData = "KD",
+    /// Internal fault while connecting.
+    InternalConnect = "IC",
+    /// Internal fault during the relay.
+    InternalData = "ID",
+}
+
+impl Termination {
+    /// The position in [`Self::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether the backend failed after it had accepted the session.
+    #[must_use]
+    pub fn is_backend_error(self) -> bool {
+        matches!(self, Self::ServerData | Self::ServerTimeoutData)
+    }
+
+    /// Whether the client was refused by a limit, a list or a bad header, before a backend was picked.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::Denied
+                | Self::ListenerFull
+                | Self::AddressFull
+                | Self::AddressRate
+                | Self::Rate
+                | Self::BadHeader
+        )
+    }
+
+    /// The end of a session for which no backend is left to try; `last` is the failure of the last one tried.
+    pub(crate) fn of_connect(last: Option<ConnectFailure>) -> Self {
+        match last {
+            Some(failure) if failure.side() == Side::Internal => Self::ResourceConnect,
+            Some(ConnectFailure::TimedOut) => Self::ServerTimeoutConnect,
+            _ => Self::ServerConnect,
+        }
+    }
+
+    /// The end of a session that was relayed.
+    pub(crate) fn of_relay(end: End) -> Self {
+        match end {
+            End::Closed => Self::Normal,
+            End::Lost {
+                side: Side::Client,
+                last: true,
+                ..
+            } => Self::ClientLast,
+            End::Lost {
+                side: Side::Client, ..
+            } => Self::ClientData,
+            End::Lost {
+                side: Side::Backend,
+                ..
+            } => Self::ServerData,
+            End::Idle {
+                side: Side::Client,
+                last: true,
+                ..
+            } => Self::ClientTimeoutLast,
+            End::Idle {
+                side: Side::Client, ..
+            } => Self::ClientTimeoutData,
+            End::Idle {
+                side: Side::Backend,
+                ..
+            } => Self::ServerTimeoutData,
+            End::Lost {
+                side: Side::Internal,
+                ..
+            }
+            | End::Idle {
+                side: Side::Internal,
+                ..
+            } => Self::InternalData,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn the_documented_table_is_the_code() {
+        let documented: Vec<&str> = include_str!("termination.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+            .collect();
+        let mut codes: Vec<&str> = Termination::ALL.iter().map(|end| end.code()).collect();
+        let distinct: BTreeSet<&str> = codes.iter().copied().collect();
+        assert_eq!(distinct.len(), codes.len());
+        codes.sort_unstable();
+        let mut sorted = documented;
+        sorted.sort_unstable();
+        assert_eq!(sorted, codes);
+    }
+
+    #[test]
+    fn only_haproxys_letters_are_used() {
+        for (position, end) in Termination::ALL.iter().enumerate() {
+            let [first, second] = end.code().as_bytes() else {
+                panic!("{end:?}")
+            };
+            assert!(
+                b"CSPRLIDUKcs-".contains(first) && b"RQCHTDL-".contains(second),
+                "{end:?}"
+            );
+            assert_eq!(end.index(), position);
+        }
+    }
+
+    #[test]
+    fn connect_failures() {
+        let cases = [
+            (None, "SC"),
+            (Some(ConnectFailure::Refused), "SC"),
+            (Some(ConnectFailure::Unreachable), "SC"),
+            (Some(ConnectFailure::TimedOut), "sC"),
+            (Some(ConnectFailure::NoDescriptor), "RC"),
+            (Some(ConnectFailure::NoLocalPort), "RC"),
+        ];
+        for (last, code) in cases {
+            assert_eq!(Termination::of_connect(last).code(), code, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn relay_ends() {
+        let lost = |side, last| End::Lost {
+            side,
+            last,
+            error: io::ErrorKind::ConnectionReset,
+        };
+        let idle = |side, last| End::Idle {
+            side,
+            last,
+            owing: false,
+        };
+        let cases = [
+            (End::Closed, "--"),
+            (lost(Side::Client, false), "CD"),
+            (lost(Side::Client, true), "CL"),
+            (lost(Side::Backend, false), "SD"),
+            (idle(Side::Client, false), "cD"),
+            (idle(Side::Client, true), "cL"),
+            (idle(Side::Backend, false), "sD"),
+        ];
+        for (end, code) in cases {
+            assert_eq!(Termination::of_relay(end).code(), code, "{end:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Accepting within what there are descriptors for.
+//!
+//! Clients for whom there is none are not refused: they stay in the queue of the listening socket, which is not watched
+//! meanwhile, so that nothing spins.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::{Errno, Result};
+use rustix::net::{SocketFlags, acceptfrom_with};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::core::log_limiter::LogLimiter;
+use crate::data_path::listener::BACKLOG;
+use crate::data_path::poller::Poller;
+use crate::data_path::shared::Shared;
+
+const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+/// Connections taken in a row at the most, before sessions have their turn.
+const MAX_IN_A_ROW: usize = 32;
+/// How long a worker accepts nothing after it ran out of descriptors. Sessions that end meanwhile make room.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The listening socket of one worker.
+pub(crate) struct Acceptor {
+    shared: Arc<Shared>,
+    listener: OwnedFd,
+    /// Until when nothing is accepted.
+    paused: Option<Instant>,
+    /// Connections to take in a row: more after a row was full, fewer when it was not.
+    row: usize,
+    log: Arc<LogLimiter>,
+}
+
+impl Acceptor {
+    /// # Errors
+    /// The socket cannot be watched.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        listener: OwnedFd,
+        log: Arc<LogLimiter>,
+        poller: &Poller,
+    ) -> Result<Self> {
+        poller.watch_listener(&listener)?;
+        Ok(Self {
+            shared,
+            listener,
+            paused: None,
+            row: 1,
+            log,
+        })
+    }
+
+    /// Takes what is there within one turn, each into `admit`.
+    ///
+    /// # Errors
+    /// There is no descriptor or memory for another: [`Self::pause`].
+    pub(crate) fn accept(&mut self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> Result<()> {
+        for _ in 0..self.row {
+            match self.next() {
+                Ok(Some((socket, address))) => admit(socket, address),
+                Ok(None) => {
+                    self.row = (self.row / 2).max(1);
+                    return Ok(());
+                }
+                Err(error) if is_exhaustion(error) => return Err(error),
+                // Only that one connection was lost.
+                Err(error) => self.lost(error),
+            }
+        }
+        self.row = (self.row * 2).min(MAX_IN_A_ROW);
+        Ok(())
+    }
+
+    /// The next connection, if there is one.
+    fn next(&self) -> Result<Option<(OwnedFd, SocketAddr)>> {
+        if self.shared.is_full() {
+            return Err(Errno::MFILE);
+        }
+        loop {
+            return match acceptfrom_with(&self.listener, NONBLOCKING) {
+                Ok((socket, address)) => Ok(Some((socket, client_address(address)))),
+                // Another worker was faster.
+                Err(Errno::AGAIN) => Ok(None),
+                Err(Errno::INTR) => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
+    /// Accepts nothing for a while.
+    pub(crate) fn pause(&mut self, error: Errno, poller: &Poller, now: Instant) {
+        self.lost(error);
+        if self.paused.is_none() {
+            // It fails only for a socket that is not watched.
+            let _ = poller.forget(&self.listener);
+        }
+        self.paused = Some(now + PAUSE);
+    }
+
+    fn lost(&self, error: Errno) {
+        self.shared.counters.count_accept_error();
+        if let Some(suppressed) = self.log.pass(self.shared.uptime()) {
+            let active = self.shared.counters.active();
+            warn!(%error, active, suppressed, "accept failed");
+        }
+    }
+
+    /// When to call [`Self::resume`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.paused
+    }
+
+    /// Accepts again, once the pause is over.
+    ///
+    /// # Errors
+    /// The socket cannot be watched.
+    pub(crate) fn resume(&mut self, poller: &Poller, now: Instant) -> Result<()> {
+        if self.paused.is_none_or(|until| now < until) {
+            return Ok(());
+        }
+        if self.shared.is_full() {
+            self.paused = Some(now + PAUSE);
+            return Ok(());
+        }
+        self.paused = None;
+        info!(active = self.shared.counters.active(), "accepting again");
+        poller.watch_listener(&self.listener)
+    }
+
+    /// Takes the connections that were complete before the stop, as their clients have been told, as many as there are
+    /// descriptors for. Whether that was all.
+    pub(crate) fn accept_rest(&self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> bool {
+        for _ in 0..BACKLOG {
+            match self.next() {
+                Ok(Some((socket, address))) => admit(socket, address),
+                Ok(None) => return true,
+                Err(error) if is_exhaustion(error) => return false,
+                Err(error) => self.lost(error),
+            }
+        }
+        true
+    }
+
+    /// Stops to watch the socket, which other workers may still hold open.
+    pub(crate) fn stop(&self, poller: &Poller) {
+        // It fails only for a socket that is not watched.
+        let _ = poller.forget(self.listener.as_fd());
+    }
+}
+
+/// The client as it is shown: an IPv4 client of an IPv6 socket with its IPv4 address.
+fn client_address(address: Option<rustix::net::SocketAddrAny>) -> SocketAddr {
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    // The system knows the peer of every TCP connection.
+    let address = address.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Whether the next accept will fail as well, for want of something.
+fn is_exhaustion(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lack_of_something_is_waited_for() {
+        for (errno, lack) in [
+            (Errno::MFILE, true),
+            (Errno::NOMEM, true),
+            (Errno::CONNABORTED, false),
+        ] {
+            assert_eq!(is_exhaustion(errno), lack);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Listening sockets, bound before anything runs, and their options.
+//!
+//! Linux hands the options of a listening socket on to every connection accepted from it, so what is set here once
+//! costs nothing per client.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use crate::config::ListenOptions;
+use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
+
+/// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
+pub(crate) const BACKLOG: i32 = 4096;
+
+/// Silence after which the system asks a client's machine whether it is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Between two such questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Questions without an answer after which the client is lost.
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Binds the socket that clients connect to. Backends need no keepalive: checks watch them.
+pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    set_options(&socket, options)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Makes a listening socket that somebody else has bound one of ours. Clients may wait in its queue already; those have the options
+/// of whoever bound it.
+pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result<TcpListener> {
+    let socket = Socket::from(listener);
+    set_options(&socket, options)?;
+    // Also for a socket that listens: its queue becomes as long as ours.
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_nonblocking(true)?;
+    set_defer_accept(socket, options.defer_accept)?;
+    if options.fast_open || socket.is_listener()? {
+        set_fast_open_listen(socket, options.fast_open)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {
+        let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = foreign.local_addr().unwrap();
+        let both = ListenOptions {
+            defer_accept: true,
+            fast_open: true,
+        };
+        let listener = adopt(adopt(foreign, both).unwrap(), ListenOptions::default()).unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert_eq!(accepted.local_addr().unwrap(), address);
+        assert!(accepted.nodelay().unwrap());
+    }
+
+    #[test]
+    fn a_connection_has_the_options_of_its_listener() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), ListenOptions::default()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+        let socket = SockRef::from(&accepted);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+    }
+}

@@ -1,0 +1,114 @@
+//! What other threads want of a worker: a queue, and a descriptor that wakes it.
+
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::{Result, read, write};
+use tokio::sync::oneshot;
+
+use crate::core::backend::Assigned;
+use crate::core::balance::BackendId;
+use crate::core::session_id::SessionId;
+use crate::data_path::session_view::SessionView;
+
+/// Something for a worker to do.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Accept nothing more, and end when the sessions have.
+    Stop,
+    /// A client that another worker accepted.
+    Client(OwnedFd, SocketAddr),
+    /// A place at a backend, for a session that waits for one.
+    Slot(SessionId, Assigned),
+    /// End a session, or end it only if it is this backend's. Whether there was such a one is the answer.
+    Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
+    /// End all sessions of a backend. How many those were is the answer.
+    KillBackend(BackendId, oneshot::Sender<usize>),
+    /// Say that it is alive.
+    Ping(oneshot::Sender<()>),
+    /// Say what sessions there are, or what sessions of this backend.
+    List(Option<BackendId>, oneshot::Sender<Vec<SessionView>>),
+}
+
+/// The mailbox of one worker.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    queue: Mutex<Queue>,
+    wake: OwnedFd,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    mail: Vec<Mail>,
+    closed: bool,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            queue: Mutex::default(),
+            wake: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
+        })
+    }
+
+    /// Puts `mail` in, or gives it back where the worker is over.
+    pub(crate) fn send(&self, mail: Mail) -> std::result::Result<(), Mail> {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(mail);
+        }
+        queue.mail.push(mail);
+        let is_first = queue.mail.len() == 1;
+        drop(queue);
+        if is_first {
+            // It fails where the counter is full, and then the worker is awake.
+            let _ = write(&self.wake, &1_u64.to_ne_bytes());
+        }
+        Ok(())
+    }
+
+    /// Takes everything out.
+    pub(crate) fn receive(&self) -> Vec<Mail> {
+        // The queue after the counter: what comes in between has written to it again. Nothing to read is no mail.
+        let _ = read(&self.wake, &mut [0_u8; 8]);
+        mem::take(&mut self.lock().mail)
+    }
+
+    /// Takes everything out, and lets nothing more in.
+    pub(crate) fn close(&self) -> Vec<Mail> {
+        let mut queue = self.lock();
+        queue.closed = true;
+        mem::take(&mut queue.mail)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A list of mail is whole whatever its last user did.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_arrives_once_and_a_closed_box_gives_it_back() {
+        let mailbox = Mailbox::new().unwrap();
+        mailbox.send(Mail::Stop).unwrap();
+        mailbox.send(Mail::Stop).unwrap();
+        assert_eq!(mailbox.receive().len(), 2);
+        assert!(mailbox.receive().is_empty());
+        mailbox.send(Mail::Stop).unwrap();
+        assert_eq!(mailbox.close().len(), 1);
+        assert!(matches!(mailbox.send(Mail::Stop), Err(Mail::Stop)));
+    }
+}

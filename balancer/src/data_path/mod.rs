@@ -1,0 +1,36 @@
+//! Moves the bytes: the worker threads, from the accept of a client to the end of its session.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`listener`], [`acceptor`] | the listening socket, and taking clients from it |
+//! | [`worker`], [`event_loop`] | one thread: waits for events and deadlines, and drives its sessions |
+//! | [`poller`], [`timer_wheel`] | epoll, and the deadlines |
+//! | [`session`], [`session_table`] | one session from admit to close; all of a worker |
+//! | [`early_read`], [`connect`] | a client's first bytes; the non-blocking connect to a backend |
+//! | [`relay`] | bytes both ways, copied or spliced |
+//! | [`worker_registry`], [`mailbox`] | how other threads reach a worker, and workers each other |
+//! | [`shared`], [`runtime_rules`] | what all threads of a balancer share; the settings that sessions read |
+//! | [`session_directory`] | the open sessions of all workers, asked by mail |
+//!
+//! Nothing in here blocks but the wait for events. What is decided is decided in `core`, checks and reloads are made in
+//! `control`, which this folder never imports.
+
+pub(crate) mod acceptor;
+pub(crate) mod connect;
+pub(crate) mod descriptors;
+pub(crate) mod early_read;
+pub(crate) mod event_loop;
+pub(crate) mod listener;
+pub(crate) mod mailbox;
+pub(crate) mod poller;
+pub(crate) mod relay;
+pub(crate) mod runtime_rules;
+pub(crate) mod session;
+pub(crate) mod session_directory;
+pub(crate) mod session_table;
+pub(crate) mod session_view;
+pub(crate) mod shared;
+pub(crate) mod socket_options;
+pub(crate) mod timer_wheel;
+pub(crate) mod worker;
+pub(crate) mod worker_registry;

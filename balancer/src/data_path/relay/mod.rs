@@ -1,0 +1,267 @@
+//! Bytes between a client and a backend, both ways, until the session ends.
+//!
+//! Owns: moving bytes, forwarding the end of each direction, noticing loss and idleness, exact counts. Does not own
+//! the sockets: how they are closed follows from the [`End`] and is done by the session. Never looks into the bytes.
+//!
+//! Both directions are driven by one thread. They share one buffer per thread, so a flow that is idle holds none; a
+//! busy direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is
+//! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
+//! buffer's or one pipe's worth each way.
+
+mod busy;
+mod direction;
+mod idle;
+mod pipe;
+mod send_queue;
+mod socket;
+
+use std::io;
+
+use tokio::time::Instant;
+
+use crate::config::IdleLimits;
+use crate::core::relay_end::End;
+use crate::core::side::Side;
+use crate::core::traffic::Traffic;
+use direction::{Direction, DirectionStep, Halt};
+use idle::IdleClock;
+use socket::kind;
+
+use crate::config::RelayMode;
+pub(crate) use busy::RelaySwitch;
+pub(crate) use pipe::allow_pipes;
+pub(crate) use send_queue::Delivery;
+pub(crate) use socket::{Early, SessionSocket};
+
+/// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
+pub(crate) const BUFFER_SIZE: usize = 256 << 10;
+
+/// What a turn of a relay came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Until the next event or the deadline.
+    Wait,
+    /// There may be more to do at once; other sessions come first.
+    Yield,
+    /// The session is over.
+    Done(End),
+}
+
+/// The two directions of a session and what connects them.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    up: Direction,
+    down: Direction,
+    clock: IdleClock,
+    /// Bytes up that are not the client's.
+    preface: u64,
+    /// The side that is gone, once one is.
+    lost: Option<(Side, io::ErrorKind)>,
+    /// Who sent the latest byte.
+    spoke_last: Option<Side>,
+}
+
+impl Relay {
+    pub(crate) fn new(now: Instant, limits: IdleLimits) -> Self {
+        Self {
+            up: Direction::default(),
+            down: Direction::default(),
+            clock: IdleClock::new(now, limits),
+            preface: 0,
+            lost: None,
+            spoke_last: None,
+        }
+    }
+
+    /// Has `preface` go to the backend before anything of the client, of which `early` has been read already. The
+    /// preface is no traffic.
+    pub(crate) fn begin_with(&mut self, preface: &[u8], early: &[u8]) {
+        self.preface = preface.len() as u64;
+        self.up.begin_with(&[preface, early].concat());
+        if !early.is_empty() {
+            self.spoke_last = Some(Side::Client);
+        }
+    }
+
+    /// Moves what can be moved in both directions, within the bound of one turn.
+    pub(crate) fn step(
+        &mut self,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
+        mode: RelayMode,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Progress {
+        let before = self.moved();
+        let mut yields = self.step_up(client, backend, mode, buffer);
+        yields |= self.step_down(client, backend, mode, buffer);
+        if self.moved() != before {
+            self.clock.moved(now);
+        }
+        if self.up.is_done() && self.down.is_done() {
+            return Progress::Done(match self.lost {
+                None => End::Closed,
+                Some((side, error)) => self.lost_end(side, error),
+            });
+        }
+        yields |= self.lost.is_none() && self.notice_loss(client, backend);
+        if self.half_closed() {
+            self.clock.half_closed();
+        }
+        if yields {
+            Progress::Yield
+        } else {
+            Progress::Wait
+        }
+    }
+
+    fn step_up(
+        &mut self,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
+        mode: RelayMode,
+        buffer: &mut [u8],
+    ) -> bool {
+        let read = self.up.bytes_read();
+        let closes = self.down.is_done();
+        let step = self.up.step(client, backend, mode, buffer, closes);
+        if self.up.bytes_read() != read {
+            self.spoke_last = Some(Side::Client);
+        }
+        self.may_continue(step, Side::Client)
+    }
+
+    fn step_down(
+        &mut self,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
+        mode: RelayMode,
+        buffer: &mut [u8],
+    ) -> bool {
+        let read = self.down.bytes_read();
+        let closes = self.up.is_done();
+        let step = self.down.step(backend, client, mode, buffer, closes);
+        if self.down.bytes_read() != read {
+            self.spoke_last = Some(Side::Backend);
+        }
+        self.may_continue(step, Side::Backend)
+    }
+
+    /// Whether there may be more to do. A loss may have freed the other direction from waiting, or ended it.
+    fn may_continue(&mut self, step: Result<DirectionStep, Halt>, source: Side) -> bool {
+        match step {
+            Ok(step) => step == DirectionStep::Yield,
+            Err(halt) => {
+                self.halted(halt, source);
+                true
+            }
+        }
+    }
+
+    /// Notices that a side is gone from which nothing is read for now: it has sent its end before, or what it sent
+    /// waits for the other side.
+    fn notice_loss(&mut self, client: &mut SessionSocket, backend: &mut SessionSocket) -> bool {
+        let is_mute = |from: &Direction| from.source_ended() || from.is_pending();
+        for (side, socket) in [(Side::Client, client), (Side::Backend, backend)] {
+            let from = match side {
+                Side::Client => &self.up,
+                _ => &self.down,
+            };
+            if socket.is_broken()
+                && is_mute(from)
+                && let Some(error) = socket.take_error()
+            {
+                self.halted(Halt::SinkLost(kind(error)), side.opposite());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When to have another turn if no event comes before.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.clock.deadline()
+    }
+
+    /// The end of a session that has been silent for too long.
+    pub(crate) fn expired(&self, now: Instant) -> Option<End> {
+        self.clock.expired(now).then(|| self.idle_end())
+    }
+
+    /// A direction with this source cannot go on.
+    fn halted(&mut self, halt: Halt, source: Side) {
+        let (side, error) = match halt {
+            Halt::SourceLost(error) => (source, error),
+            Halt::SinkLost(error) => (source.opposite(), error),
+        };
+        let (from_lost, to_lost) = match side {
+            Side::Client => (&mut self.up, &mut self.down),
+            _ => (&mut self.down, &mut self.up),
+        };
+        // Nothing can reach the side that is gone, but what came from it is still handed on, up to the last byte. Its
+        // end is not: the session will close the other side by a reset, and a clean end before that would be a lie.
+        to_lost.abandon();
+        match halt {
+            Halt::SourceLost(_) => from_lost.abandon(),
+            Halt::SinkLost(_) => from_lost.withhold_end(),
+        }
+        self.lost.get_or_insert((side, error));
+    }
+
+    fn lost_end(&self, side: Side, error: io::ErrorKind) -> End {
+        End::Lost {
+            side,
+            last: self.is_last(side),
+            error,
+        }
+    }
+
+    fn idle_end(&self) -> End {
+        if let Some((side, error)) = self.lost {
+            return self.lost_end(side, error);
+        }
+        let side = self.silent_side();
+        let owing = self.half_closed() || self.up.is_pending() || self.down.is_pending();
+        End::Idle {
+            side,
+            last: self.is_last(side),
+            owing,
+        }
+    }
+
+    /// Whether only the client was left.
+    fn is_last(&self, side: Side) -> bool {
+        side == Side::Client && self.down.source_ended()
+    }
+
+    /// Whose turn it is: who does not take what is there for it; else who has not ended yet; else who was spoken to.
+    fn silent_side(&self) -> Side {
+        if self.down.is_pending() {
+            Side::Client
+        } else if self.up.is_pending() || self.up.source_ended() {
+            Side::Backend
+        } else if self.down.source_ended() {
+            Side::Client
+        } else {
+            self.spoke_last.map_or(Side::Client, Side::opposite)
+        }
+    }
+
+    fn half_closed(&self) -> bool {
+        self.up.source_ended() || self.down.source_ended() || self.lost.is_some()
+    }
+
+    fn moved(&self) -> u64 {
+        self.up.moved() + self.down.moved()
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic {
+            up: self.up.bytes_written().saturating_sub(self.preface),
+            down: self.down.bytes_written(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

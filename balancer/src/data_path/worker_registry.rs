@@ -1,0 +1,142 @@
+//! The workers as they see each other: who has how many sessions, and how to reach them.
+//!
+//! All watch one listening socket, and the system wakes whichever it likes, often the same one. So a worker that has
+//! clearly more sessions than another hands a new client on, which costs something only when it is needed.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use rustix::io::Result;
+
+use crate::data_path::mailbox::{Mail, Mailbox};
+
+/// Sessions more than another that a worker may have.
+const SLACK: usize = 2;
+
+/// All workers of a balancer.
+#[derive(Debug)]
+pub(crate) struct WorkerRegistry {
+    workers: Vec<WorkerHandle>,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct WorkerHandle {
+    pub(crate) mailbox: Mailbox,
+    load: AtomicUsize,
+}
+
+impl WorkerHandle {
+    /// Lets the others know how many sessions it has.
+    pub(crate) fn set_load(&self, sessions: usize) {
+        self.load.store(sessions, Relaxed);
+    }
+}
+
+impl WorkerRegistry {
+    /// # Errors
+    /// No descriptors for so many.
+    pub(crate) fn new(count: usize) -> Result<Self> {
+        let worker = |_| {
+            Ok(WorkerHandle {
+                mailbox: Mailbox::new()?,
+                load: AtomicUsize::new(0),
+            })
+        };
+        Ok(Self {
+            workers: (0..count).map(worker).collect::<Result<_>>()?,
+        })
+    }
+
+    pub(crate) fn worker(&self, worker: usize) -> Option<&WorkerHandle> {
+        self.workers.get(worker)
+    }
+
+    /// How many sessions each of them has.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = usize> {
+        self.workers.iter().map(|worker| worker.load.load(Relaxed))
+    }
+
+    pub(crate) fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// Ends them all, each after its sessions.
+    pub(crate) fn stop(&self) {
+        for worker in &self.workers {
+            // A worker that is over has stopped.
+            let _ = worker.mailbox.send(Mail::Stop);
+        }
+    }
+
+    /// Hands a client of worker `from`, which has so many sessions, to the one whose `turn` it is, if that one has
+    /// clearly fewer. Gives it back otherwise.
+    pub(crate) fn hand_off(
+        &self,
+        from: usize,
+        load: usize,
+        sequence: usize,
+        client: (OwnedFd, SocketAddr),
+    ) -> Option<(OwnedFd, SocketAddr)> {
+        let others = self.workers.len().saturating_sub(1);
+        if others == 0 {
+            return Some(client);
+        }
+        let other = (from + 1 + sequence % others) % self.workers.len();
+        let Some(worker) = self.workers.get(other) else {
+            return Some(client);
+        };
+        let theirs = worker.load.load(Relaxed);
+        if load < theirs + SLACK + theirs / 8 {
+            return Some(client);
+        }
+        // Counted at once, so that the next client finds it so.
+        worker.load.fetch_add(1, Relaxed);
+        match worker.mailbox.send(Mail::Client(client.0, client.1)) {
+            Ok(()) => None,
+            Err(Mail::Client(socket, address)) => Some((socket, address)),
+            Err(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    use super::*;
+
+    fn client() -> (OwnedFd, SocketAddr) {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket.into(), address)
+    }
+
+    #[test]
+    fn a_client_goes_to_a_worker_that_has_clearly_fewer() {
+        let registry = WorkerRegistry::new(3).unwrap();
+        assert!(registry.hand_off(0, 1, 0, client()).is_some());
+        assert!(registry.hand_off(0, 2, 0, client()).is_none());
+        assert_eq!(registry.workers[1].mailbox.receive().len(), 1);
+        // That one has it now.
+        assert!(registry.hand_off(0, 2, 0, client()).is_some());
+        // The next in turn has none.
+        assert!(registry.hand_off(0, 2, 1, client()).is_none());
+        assert_eq!(registry.workers[2].mailbox.receive().len(), 1);
+        assert!(registry.workers[0].mailbox.receive().is_empty());
+    }
+
+    #[test]
+    fn nobody_to_deal_to() {
+        assert!(
+            WorkerRegistry::new(1)
+                .unwrap()
+                .hand_off(0, 100, 0, client())
+                .is_some()
+        );
+        let registry = WorkerRegistry::new(2).unwrap();
+        drop(registry.workers[1].mailbox.close());
+        assert!(registry.hand_off(0, 100, 0, client()).is_some());
+    }
+}

@@ -1,0 +1,52 @@
+//! From the record of a session to its line.
+
+use super::line::{Failure, Line, OpenConnections};
+use super::worker_buffer::WorkerBuffer;
+use crate::core::pool::DEFAULT_POOL;
+use crate::core::session_record::SessionRecord;
+
+/// Writes the line of a session into `buffer`. `others` is how many sessions are open beside it.
+pub(crate) fn write_session(
+    buffer: &mut WorkerBuffer,
+    record: &SessionRecord,
+    frontend: &str,
+    others: u64,
+) {
+    let failures: Vec<Failure<'_>> = record
+        .failures
+        .iter()
+        .map(|(backend, failure)| Failure {
+            backend: backend.name(),
+            reason: failure.label(),
+        })
+        .collect();
+    let tried = record.failures.last().map(|(backend, _)| backend);
+    let backend = record.backend.as_ref().or(tried);
+    let others = narrow(others);
+    buffer.record(&Line {
+        client: record.client,
+        accepted: record.started,
+        frontend,
+        pool: DEFAULT_POOL,
+        backend: backend.map(|backend| (backend.name(), backend.address())),
+        queue: record.queue,
+        connect: record.connect,
+        total: record.total,
+        bytes_up: record.traffic.up,
+        bytes_down: record.traffic.down,
+        termination: record.termination,
+        retries: u32::try_from(record.retries()).unwrap_or(u32::MAX),
+        failures: &failures,
+        open: OpenConnections {
+            process: others,
+            frontend: others,
+            pool: others,
+            backend: backend.map_or(0, |backend| narrow(backend.figures().active)),
+        },
+        queued_behind: record.queued_behind,
+    });
+}
+
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

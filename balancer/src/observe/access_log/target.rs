@@ -1,0 +1,139 @@
+//! Where lines go: a file, standard output or error, or syslog.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::sink::{Sink, WriteFailure, count_lines};
+use super::syslog::Syslog;
+
+/// Of a new file: its owner writes, its group reads. Lines have addresses of clients.
+const FILE_MODE: u32 = 0o640;
+/// The socket of the system's syslog.
+const DEFAULT_SYSLOG: &str = "/dev/log";
+
+/// A sink as an operator names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// `stdout`
+    Stdout,
+    /// `stderr`
+    Stderr,
+    /// A path. Created where it is missing, continued where it is not.
+    File(PathBuf),
+    /// `syslog`, or `syslog:` and the path of a datagram socket.
+    Syslog(PathBuf),
+}
+
+/// Why a text names no sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash")]
+pub struct TargetError;
+
+/// As it is set.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("stdout"),
+            Self::Stderr => f.write_str("stderr"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Syslog(socket) => write!(f, "syslog:{}", socket.display()),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        match text {
+            "stdout" => Ok(Self::Stdout),
+            "stderr" => Ok(Self::Stderr),
+            "syslog" => Ok(Self::Syslog(DEFAULT_SYSLOG.into())),
+            _ => match text.strip_prefix("syslog:") {
+                Some("") => Err(TargetError),
+                Some(socket) => Ok(Self::Syslog(socket.into())),
+                // A misspelt word must not become a file of that name.
+                None if text.contains('/') && !text.ends_with('/') => Ok(Self::File(text.into())),
+                None => Err(TargetError),
+            },
+        }
+    }
+}
+
+impl Target {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// What the system says. Nobody at a syslog socket is an error, as a wrong path is.
+    pub fn open(&self) -> io::Result<Box<dyn Sink>> {
+        let stream = |file| FileSink {
+            file: File::from(file),
+            path: None,
+            torn: false,
+        };
+        Ok(match self {
+            Self::Stdout => Box::new(stream(io::stdout().as_fd().try_clone_to_owned()?)),
+            Self::Stderr => Box::new(stream(io::stderr().as_fd().try_clone_to_owned()?)),
+            Self::File(path) => Box::new(FileSink {
+                file: open(path)?,
+                path: Some(path.clone()),
+                torn: false,
+            }),
+            Self::Syslog(socket) => Box::new(Syslog::connect(socket)?),
+        })
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(FILE_MODE).open(path)
+}
+
+/// A file, or a stream that cannot be reopened.
+struct FileSink {
+    file: File,
+    path: Option<PathBuf>,
+    /// Whether the last bytes written are the beginning of a line that was given up.
+    torn: bool,
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, lines: &[u8]) -> Result<(), WriteFailure> {
+        let mut rest = lines;
+        let failed = |rest: &[u8], error| WriteFailure {
+            lost: count_lines(rest),
+            error,
+        };
+        if self.torn {
+            self.file
+                .write_all(b"\n")
+                .map_err(|error| failed(rest, error))?;
+            self.torn = false;
+        }
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(failed(rest, io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.torn = rest.get(written.wrapping_sub(1)) != Some(&b'\n');
+                    rest = rest.get(written..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(rest, error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            self.file = open(path)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+}
