@@ -1,6 +1,6 @@
 //! A stateless file server over one directory tree.
 //!
-//! The way of a request: a session tells the wire from the first byte and reads a command; a [`search`] walks the
+//! The way of a request: a session tells the wire from the first byte and reads a command; a [`query`] walks the
 //! tree for the files that it means; an [`archive`] is planned and streamed. Any number of these servers over the same
 //! tree give the same answers, byte for byte.
 //!
@@ -43,41 +43,23 @@
 //! # }
 //! ```
 
-mod acceptor;
-mod access;
-mod addresses;
-mod admin;
 pub mod archive;
 pub mod compress;
 mod config;
-mod confine;
-mod credentials;
-mod directory;
-mod error;
-mod figures;
-mod handshake;
 mod index;
-mod introduction;
-mod keyring;
-mod listing;
-mod matcher;
-mod metadata;
-mod metrics;
-mod moment;
-mod path_order;
-mod root;
-pub mod search;
+mod observe;
+pub mod query;
+mod security;
 mod server;
 mod service;
 mod session;
-mod spool;
-mod walk;
+mod tree;
 
 pub use config::Config;
-pub use confine::{ConfineError, Confinement};
-pub use credentials::{CredentialFiles, CredentialsError};
-pub use keyring::Keyring;
-pub use metadata::Timestamp;
-pub use root::{Root, RootError};
+pub use security::credential_store::Keyring;
+pub use security::credentials::{CredentialFiles, CredentialsError};
+pub use security::sandbox::{ConfineError, Confinement};
 pub use server::{Bound, StartError, run};
-pub use walk::WalkError;
+pub use tree::metadata::Timestamp;
+pub use tree::root::{Root, RootError};
+pub use tree::walk::WalkError;

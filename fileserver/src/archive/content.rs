@@ -16,9 +16,10 @@ use netsocket_protocol::name::Name;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::plan::{Entry, Plan};
+use super::entry::Entry;
+use super::plan::Plan;
 use crate::compress::{BLOCK_BYTES, Filled, Source};
-use crate::root::Root;
+use crate::tree::root::Root;
 
 /// A reader of blocks, and what it found wrong with the files.
 pub(super) struct Content {

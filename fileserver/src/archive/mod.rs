@@ -13,7 +13,7 @@
 //! use netsocket_fileserver::Root;
 //! use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
 //! use netsocket_fileserver::compress::Pool;
-//! use netsocket_fileserver::search::Search;
+//! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
 //! use netsocket_protocol::transfer::{Compression, EntryNames};
 //! use tokio_util::sync::CancellationToken;
@@ -45,19 +45,19 @@
 //! ```
 
 mod content;
+mod entry;
+mod invertible_bloom_table;
 mod naming;
 mod plan;
 mod resume;
-mod sketch;
+pub(crate) mod spool;
 mod stream;
 mod tar;
 mod trailer;
 
 pub use crate::compress::{BLOCK_BYTES, Codec, WorkerFailed};
-pub use plan::{Entry, Form, Inside, NothingToArchive, Plan, PlanError};
+pub use entry::{Entry, Inside};
+pub use plan::{Form, NothingToArchive, Plan, PlanError};
 pub use resume::PlanChanged;
 pub use stream::Blocks;
 pub use trailer::trailer;
-
-/// Changes with every change of the bytes that the same plan gives, also by a new release of a compressor.
-const FORMAT: u32 = 2;

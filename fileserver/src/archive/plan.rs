@@ -3,12 +3,15 @@
 use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
 
+use super::entry::{Entry, Inside, base_name};
+use super::invertible_bloom_table::Sketch;
 use super::naming::renamings;
-use super::sketch::Sketch;
-use super::tar::{END, Header, padding};
-use super::{BLOCK_BYTES, Codec, FORMAT};
-use crate::metadata::Timestamp;
-use crate::search::FoundFile;
+use super::tar::END;
+use crate::compress::{BLOCK_BYTES, Codec};
+use crate::query::search::FoundFile;
+
+/// Changes with every change of the bytes that the same plan gives, also by a new release of a compressor.
+const FORMAT: u32 = 2;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
@@ -20,61 +23,6 @@ pub struct Form {
     pub codec: Codec,
     /// The names inside.
     pub names: EntryNames,
-}
-
-/// The name of a file inside of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inside {
-    /// Its base name.
-    Base,
-    /// Its path below the root.
-    Path,
-    /// Another one, as an entry before it has its base name.
-    Renamed(Vec<u8>),
-}
-
-/// One file of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The path below the root.
-    pub path: Vec<u8>,
-    /// The name inside of the archive.
-    pub inside: Inside,
-    /// Bytes of content, whatever becomes of the file.
-    pub size: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// The time of the last modification.
-    pub modified: Timestamp,
-}
-
-impl Entry {
-    /// The name inside of the archive.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        match &self.inside {
-            Inside::Base => base_name(&self.path),
-            Inside::Path => &self.path,
-            Inside::Renamed(name) => name,
-        }
-    }
-
-    pub(super) fn header(&self) -> Header<'_> {
-        Header {
-            name: self.name(),
-            mode: self.mode,
-            size: self.size,
-            modified: self.modified.seconds,
-        }
-    }
-
-    /// Bytes in the tar stream; nothing where 64 bits do not hold the number.
-    pub(super) fn tar_bytes(&self) -> Option<u64> {
-        self.header()
-            .length()
-            .checked_add(self.size)?
-            .checked_add(padding(self.size))
-    }
 }
 
 /// The files of an archive and what is to be said of them.
@@ -265,13 +213,6 @@ fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
     }
 }
 
-fn base_name(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => &path[slash + 1..],
-        None => path,
-    }
-}
-
 /// Each text stands behind its length, so that no two plans give the hash the same bytes.
 fn id(entries: &[Entry], form: Form) -> String {
     let mut hash = blake3::Hasher::new();
@@ -299,6 +240,7 @@ fn id(entries: &[Entry], form: Form) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::metadata::Timestamp;
 
     fn file(path: &str, size: u64) -> FoundFile {
         FoundFile {

@@ -3,8 +3,9 @@
 use netsocket_protocol::message::{Change, ChangeKind, Resume};
 use netsocket_protocol::name::Name;
 
-use super::plan::{Entry, Plan};
-use super::sketch::{Sketch, path_hash};
+use super::entry::Entry;
+use super::invertible_bloom_table::{Sketch, path_hash};
+use super::plan::Plan;
 
 /// Files that are named at most where a plan cannot go on.
 const CHANGES: usize = 10;

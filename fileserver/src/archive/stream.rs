@@ -7,7 +7,7 @@ use netsocket_protocol::message::Warning;
 use super::content::Content;
 use super::plan::Plan;
 use crate::compress::{Made, Pool, Source, Stream, WorkerFailed};
-use crate::root::Root;
+use crate::tree::root::Root;
 
 /// The compressed blocks of an archive, one after the other. Dropping it ends the work on them.
 pub struct Blocks {

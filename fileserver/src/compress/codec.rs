@@ -8,7 +8,7 @@ use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
 use netsocket_protocol::message::Compression;
 
-use super::{BLOCK_BYTES, Filled, WorkerFailed};
+use super::block::{BLOCK_BYTES, Filled, WorkerFailed};
 
 /// A way to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

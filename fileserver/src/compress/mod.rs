@@ -1,6 +1,6 @@
 //! One pool of threads that makes the blocks of all archives of the process.
 //!
-//! Owns: who gets a thread next (`turns`), how many blocks are in memory, and how a block is compressed (`codec`). Does
+//! Owns: who gets a thread next (`fair_schedule`), how many blocks are in memory, and how a block is compressed (`codec`). Does
 //! not own: what is in a block; that is asked of a [`Source`].
 //!
 //! Memory is bounded whatever is asked for: a thread has its buffers and compressor (about 4 MiB), an archive may always
@@ -40,50 +40,11 @@
 //! # }
 //! ```
 
+mod block;
 mod codec;
+mod fair_schedule;
 mod pool;
-mod turns;
 
-use rustix::io::Errno;
-
+pub use block::{BLOCK_BYTES, Filled, OWN_BLOCKS, Source, WorkerFailed};
 pub use codec::Codec;
 pub use pool::{Made, Pool, PoolFigures, Stream};
-
-/// Plain bytes in each block but the last.
-pub const BLOCK_BYTES: usize = 1 << 20;
-
-/// Blocks that every archive may hold whatever the others do: one on its way to the client, and the next.
-pub const OWN_BLOCKS: usize = 2;
-
-/// What blocks are made of.
-pub trait Source: Send + Sync {
-    /// Puts the plain bytes of a block into a buffer of [`BLOCK_BYTES`]. Any thread may ask for any block, in any order.
-    /// Blocks the thread.
-    ///
-    /// # Errors
-    /// Where the process lacks what it takes, such as a descriptor; never because of a file.
-    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno>;
-}
-
-/// What a block holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
-    /// So many bytes at the beginning of the buffer.
-    Bytes(usize),
-    /// [`BLOCK_BYTES`] zeros; the buffer was not touched.
-    Zeros,
-}
-
-/// Why a block could not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WorkerFailed {
-    /// A defect of ours.
-    #[error("a thread that makes archives has panicked")]
-    Panicked,
-    /// The compressor wants more memory than there is, or there is a defect.
-    #[error("a block cannot be compressed")]
-    Compressor,
-    /// The process has no descriptor or memory left.
-    #[error("a block cannot be read: {0}")]
-    System(Errno),
-}

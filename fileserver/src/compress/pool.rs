@@ -11,9 +11,9 @@ use std::thread;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use super::block::{Source, WorkerFailed};
 use super::codec::{Codec, Kit};
-use super::turns::{Id, Job, Turns};
-use super::{Source, WorkerFailed};
+use super::fair_schedule::{Id, Job, Turns};
 
 /// The threads. Dropping it ends them when the block that they are at is made.
 #[derive(Debug)]

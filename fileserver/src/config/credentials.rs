@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 
-use crate::credentials::{CredentialFault, CredentialFiles, Credentials};
+use crate::security::credentials::{CredentialFault, CredentialFiles, Credentials};
 
 /// The entries of these keys, unjudged.
 #[derive(Debug, Default, Deserialize)]

@@ -4,7 +4,7 @@ use netsocket_settings::{Key, LOG_KEYS};
 use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
-use crate::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
+use crate::security::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
 
 /// Every setting, in the order of the documentation.
 pub(crate) const KEYS: [Key; 46] = [

@@ -12,12 +12,12 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::directories::{Directories, Id, ROOT};
-use super::follow::Doubts;
+use super::dirty_set::Doubts;
+use super::scan::{SurveyError, Surveyor, identify};
 use super::segment::{Cursor, Stored};
 use super::snapshot::{Edits, Snapshot};
-use super::survey::{SurveyError, Surveyor, identify};
-use crate::metadata::Metadata;
-use crate::path_order::{self, Path};
+use crate::tree::metadata::Metadata;
+use crate::tree::path_order::{self, Path};
 
 /// Changes that are collected before a new snapshot is made of them.
 const EDITS: usize = 50_000;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::metadata::{Metadata, Timestamp};
+use crate::tree::metadata::{Metadata, Timestamp};
 
 /// Files in a segment, about: few enough to be made again for each change, many enough to be scanned in one go.
 const FILES: usize = 1024;

@@ -1,7 +1,7 @@
 //! Which files of a snapshot a query means.
 //!
 //! Owns: the scan. Each segment is judged as a whole first, then column by column, names last: on a million files a
-//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::matcher`]).
+//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::query::matcher`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,9 +12,10 @@ use netsocket_protocol::query::Sort;
 
 use super::segment::{Cursor, Segment, hash, last_extension};
 use super::snapshot::{Position, Snapshot};
-use crate::matcher::{Matcher, Names, Within};
-use crate::metadata::Timestamp;
-use crate::search::FoundFile;
+use super::state::Current;
+use crate::query::matcher::{Matcher, Names, Within};
+use crate::query::search::{Found, FoundFile};
+use crate::tree::metadata::Timestamp;
 
 /// Shows the files that are meant, in the order of paths, behind the path `after`.
 pub(crate) fn select(
@@ -277,6 +278,31 @@ impl Best<'_> {
             ControlFlow::Continue(())
         });
         kept.into_sorted_vec().iter().map(position).collect()
+    }
+}
+
+/// At most `limit` files of a snapshot, by path.
+pub(crate) fn from_index(
+    current: &Current,
+    matcher: &Matcher,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Found {
+    let mut teller = Teller::new(&current.snapshot);
+    let mut files = Vec::new();
+    if limit > 0 {
+        select(&current.snapshot, matcher, after, |at| {
+            files.push(teller.tell(at));
+            if files.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+    }
+    Found {
+        files,
+        unreadable_directories: current.unreadable,
     }
 }
 

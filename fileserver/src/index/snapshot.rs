@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::segment::{Cursor, Run, Segment, Stored};
-use crate::path_order::{self, Path};
+use crate::tree::path_order::{self, Path};
 
 /// A segment with fewer files is joined with the one behind it, when it is made again.
 const FEW: usize = 256;

@@ -1,7 +1,7 @@
 //! The system's reports of what changes in directories.
 //!
 //! Owns: the inotify descriptor. A directory is watched through its open descriptor, so the watch is on what was opened
-//! below the root and on nothing that took its place. Does not own: what a report means ([`super::follow`]).
+//! below the root and on nothing that took its place. Does not own: what a report means ([`super::dirty_set`]).
 
 use std::io;
 use std::mem::MaybeUninit;

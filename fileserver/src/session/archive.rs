@@ -8,13 +8,12 @@ use netsocket_protocol::message::{self, Compression, EntryNames, Resume};
 use netsocket_protocol::query::Query;
 use tokio::task::spawn_blocking;
 
+use super::access_log::{Served, log_faults};
 use super::connection::Connection;
-use super::log_faults;
-use super::new::{send_message, too_long};
-use crate::access::Served;
+use super::messages::{send_message, too_long};
 use crate::archive::{Codec, Form, trailer};
-use crate::error::RequestError;
-use crate::service::Service;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
 
 /// What an archive shall be like.
 pub(super) fn form(

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::outgoing::Outgoing;
 use super::stream::Stream;
-use crate::error::RequestError;
+use crate::service::request_error::RequestError;
 
 /// Bytes that are read at once; requests are small.
 const READ: usize = 4 * 1024;

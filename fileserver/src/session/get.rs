@@ -16,14 +16,14 @@ use netsocket_protocol::name::Name;
 use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
+use super::access_log::Served;
 use super::connection::Connection;
-use super::new::{send_message, too_long};
-use crate::access::Served;
-use crate::directory::check_path;
-use crate::error::RequestError;
-use crate::metadata::Timestamp;
-use crate::root::Root;
-use crate::service::Service;
+use super::messages::{send_message, too_long};
+use crate::query::directory::check_path;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
+use crate::tree::metadata::Timestamp;
+use crate::tree::root::Root;
 
 /// Bytes of a raw frame, and of what is read ahead at once.
 const RAW: u64 = 2 << 20;

@@ -2,13 +2,13 @@
 
 use netsocket_protocol::message::{FileEntry, Reply};
 
+use super::access_log::Served;
 use super::connection::Connection;
-use super::new::send_list;
-use crate::access::Served;
-use crate::directory::Wanted;
-use crate::error::RequestError;
-use crate::search::FoundFile;
-use crate::service::Service;
+use super::messages::send_list;
+use crate::query::directory::Wanted;
+use crate::query::search::FoundFile;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
 
 /// Sends what is in a directory, or one entry.
 pub(super) async fn send(

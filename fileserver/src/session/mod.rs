@@ -1,15 +1,17 @@
 //! One client connection from its first byte to its end.
 //!
-//! The first byte tells the wire; from then on [`old`] or [`new`] has the session. This module owns the opening: the
+//! The first byte tells the wire; from then on [`old_wire`] or [`new_wire`] has the session. This module owns the opening: the
 //! magic's first byte, the port question of the old wire, and what is neither.
 
+pub(crate) mod access_log;
 mod archive;
 mod connection;
 mod get;
+mod hello;
 mod list;
-mod new;
-mod old;
-mod opening;
+mod messages;
+mod new_wire;
+mod old_wire;
 mod outgoing;
 mod refuse;
 mod stream;
@@ -19,23 +21,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
-use netsocket_protocol::message::Warning;
 use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
-use crate::access::{Access, Served, Wire};
-use crate::service::Service;
+use crate::service::file_service::Service;
+use access_log::{Access, Served, Wire};
 use connection::Connection;
-pub(crate) use opening::TOKEN_REFUSALS;
 pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
 pub(crate) use stream::Stream;
 
 /// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
 /// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
 const GRACE: Duration = Duration::from_millis(250);
-
-/// Faults of one archive that get a log line each; the line of the request counts all of them.
-const FAULTS_LOGGED: usize = 20;
 
 /// Serves a connection until it ends, the service stops or is aborted.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
@@ -76,12 +73,12 @@ async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
         Opening::OldQuestionOrFrame if is_question(&mut connection).await => {
             answer_question(connection, peer, service).await;
         }
-        Opening::OldQuestionOrFrame => old::serve(connection, peer, service).await,
+        Opening::OldQuestionOrFrame => old_wire::serve(connection, peer, service).await,
         Opening::OldSession => {
             connection.take(1);
-            old::serve(connection, peer, service).await;
+            old_wire::serve(connection, peer, service).await;
         }
-        Opening::New => new::serve(connection, peer, service).await,
+        Opening::New => new_wire::serve(connection, peer, service).await,
         Opening::Unknown => {
             tracing::info!(%peer, first, "closed: neither wire begins with this byte");
         }
@@ -103,10 +100,4 @@ async fn answer_question(mut connection: Connection, peer: SocketAddr, service: 
     let result = result.map(|()| Served::default());
     access.end(&service.requests, &result, connection.sent());
     connection.close().await;
-}
-
-fn log_faults(peer: SocketAddr, faults: &[Warning]) {
-    for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
-        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
-    }
 }

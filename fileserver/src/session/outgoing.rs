@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use super::stream::Unwaiting;
-use crate::error::RequestError;
+use crate::service::request_error::RequestError;
 
 /// The bytes sent on a connection, and how long it may take none.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use netsocket_protocol::security::{TLS_MISSING, TLS_WANTED};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::opening::refusal;
+use super::hello::refusal;
 use super::stream::Stream;
-use crate::service::Service;
+use crate::service::file_service::Service;
 
 /// What a refusal may take, from the first byte of the client to the last of ours.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use netsocket_fileserver::archive::{Blocks, Form, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::{FoundFile, Search};
+use netsocket_fileserver::query::{FoundFile, Search};
 use netsocket_fileserver::{Root, Timestamp};
 use netsocket_protocol::message::{self, Problem, Warning};
 use netsocket_protocol::query::Query;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use netsocket_fileserver::Root;
 use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::Search;
+use netsocket_fileserver::query::Search;
 use netsocket_protocol::message::{
     self, ChangeKind, Compression, EntryNames, ErrorKind, Problem, Request, Resume, Trailer,
 };

@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use netsocket_fileserver::Root;
 use netsocket_fileserver::archive::{Blocks, Form, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::Search;
+use netsocket_fileserver::query::Search;
 use netsocket_protocol::query::Query;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;

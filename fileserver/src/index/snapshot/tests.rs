@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::metadata::Timestamp;
+use crate::tree::metadata::Timestamp;
 
 fn stored(size: u64) -> Stored {
     let time = Timestamp {

@@ -8,15 +8,19 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use netsocket_protocol::query::Query;
 use rustix::fs::inotify::ReadFlags;
 
+use super::dirty_set::Cause;
+use super::snapshot::Snapshot;
 use super::watcher::{Report, Watch};
 use super::*;
-use crate::matcher::Matcher;
-use crate::search::{FoundFile, Sweep};
+use crate::query::matcher::Matcher;
+use crate::query::search::{FoundFile, Sweep};
 
 /// Longer than anything takes here, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,7 +99,7 @@ impl Bench {
         })
         .await;
         let current = self.index.current().await.expect("an index");
-        crate::listing::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
+        select::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
     }
 
     fn walked(&self) -> Vec<FoundFile> {

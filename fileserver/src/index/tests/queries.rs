@@ -3,9 +3,9 @@
 use netsocket_protocol::query::Sort;
 
 use super::*;
+use crate::index::select::from_index;
 use crate::index::select::{Teller, sorted};
-use crate::listing::from_index;
-use crate::search::sort;
+use crate::query::search::sort;
 
 fn fill(root: &Path) {
     let names = [
@@ -120,7 +120,8 @@ async fn the_index_says_what_a_walk_says() {
             for limit in [1, 7, usize::MAX] {
                 let sweep = Sweep {
                     matcher: &matcher,
-                    after: after.filter(|after| crate::path_order::is_below(after, &matcher.below)),
+                    after: after
+                        .filter(|after| crate::tree::path_order::is_below(after, &matcher.below)),
                     limit,
                     check_readable: false,
                 };
