@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use netsocket_settings::{Chore, Flag, Layers};
+use netsocket_settings::{CommonCommand, Flag, Layers};
 
 use crate::ctl;
 
@@ -41,7 +41,7 @@ pub enum Command {
     Ctl(ctl::Arguments),
     /// Commands that every server has.
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
 impl Flags {

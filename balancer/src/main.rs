@@ -11,7 +11,9 @@ use netsocket_balancer::config::AdminSettings;
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, LifecycleHandle, Manager, Program, Startup, ctl, run,
 };
-use netsocket_settings::{Chore, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit,
+};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
-        Some(Command::Chore(chore)) => return run_chore(&flags, chore),
+        Some(Command::Common(command)) => return run_common_command(&flags, command),
         None => {}
     }
     if flags.check_config {
@@ -51,7 +53,8 @@ fn main() -> ExitCode {
             return bad_start(&problems);
         }
     };
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
+    log.start();
     match serve(flags, config, inherited) {
         Ok(exit) => exit,
         Err(error) => {
@@ -80,17 +83,19 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     }
 }
 
-fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
-    let admin = || match AdminSettings::load(&flags.layers(), variable) {
-        Ok(settings) => {
-            if let Some(ignored) = &settings.ignored {
-                warning(&ignored.to_string());
-            }
-            Ok(Some(settings.address))
+fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
+    let admin = || {
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
         }
-        Err(problems) => Err(problems.to_string()),
+        let settings = AdminSettings::load(&flags.layers(), variable);
+        let settings = settings.map_err(|problems| problems.to_string())?;
+        if let Some(ignored) = &settings.ignored {
+            warning(&ignored.to_string());
+        }
+        Ok(Some(settings.address.into()))
     };
-    match chore.run(Flags::command(), admin, &mut io::stdout()) {
+    match command.run(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -202,6 +207,7 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
     shutdown.cancel();
     let second = next().await;
     warn!("second signal, exiting immediately");
+    flush_log();
     process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }
 
@@ -215,9 +221,7 @@ fn warning(said: &str) {
     complain(&format!("warning: {said}"));
 }
 
-/// A line on standard error for each line of the problem. Nothing can be done where that is closed.
+/// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    for line in problem.to_string().lines() {
-        let _ = writeln!(io::stderr(), "netsocket-balancer: {line}");
-    }
+    netsocket_settings::complain("netsocket-balancer", problem);
 }

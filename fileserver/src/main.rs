@@ -1,5 +1,7 @@
 //! The program `netsocket-fileserver`: flags, log, signals, exit code. Everything else is in the library.
 
+use std::fmt::Display;
+use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, CredentialStore, run};
-use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +75,7 @@ struct Flags {
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
 fn main() -> ExitCode {
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
     match start(&flags) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::from(EXIT_START)
         }
     }
@@ -107,18 +111,20 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
             .collect(),
     };
     let load = || Config::load(&layers, |name| std::env::var(name).ok());
-    if let Some(Command::Chore(chore)) = &flags.command {
-        return Ok(run_chore(chore, load));
+    if let Some(Command::Common(command)) = &flags.command {
+        return Ok(run_common_command(flags, command, load));
     }
     let config = load()?;
     if flags.check_config {
-        println!("netsocket-fileserver: the settings are OK");
+        // If standard output is closed, the exit code says the same.
+        let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
     }
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
     let bound = Bound::bind(config)?;
-    // The sandbox only covers threads that start after it.
+    // The sandbox only covers threads that start after it, the log's included.
     bound.sandbox()?;
+    log.start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -128,19 +134,30 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> ExitCode {
+fn run_common_command(
+    flags: &Flags,
+    command: &CommonCommand,
+    load: impl FnOnce() -> Result<Config, Problems>,
+) -> ExitCode {
     let admin = || {
-        load()
-            .map(|config| config.admin)
-            .map_err(|problems| problems.to_string())
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
+        }
+        let config = load().map_err(|problems| problems.to_string())?;
+        Ok(config.admin.map(AdminTarget::from))
     };
-    match chore.run(Flags::command(), admin, &mut std::io::stdout()) {
+    match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A line on standard error for each line of the problem.
+fn complain(problem: &(impl Display + ?Sized)) {
+    netsocket_settings::complain("netsocket-fileserver", problem);
 }
 
 /// The first signal drains, the second stops at once. SIGHUP reloads certificates and tokens.

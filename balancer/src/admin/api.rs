@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
+use netsocket_settings::dropped_lines;
 use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ pub(super) struct Status {
     pub(super) sessions: Sessions,
     pub(super) rates: Rates,
     pub(super) telemetry: Telemetry,
+    /// Log lines that could not be written.
+    pub(super) log_lines_dropped: u64,
     pub(super) pools: Vec<PoolView>,
 }
 
@@ -200,6 +203,7 @@ impl Status {
             sessions: Sessions::new(shared),
             rates: all.into(),
             telemetry: Telemetry::new(stats),
+            log_lines_dropped: dropped_lines(),
             pools: vec![PoolView {
                 name: DEFAULT_POOL,
                 balance: pool.policy().label(),

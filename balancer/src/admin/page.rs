@@ -140,8 +140,12 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
     let members = backends.iter().filter(|backend| backend.state != "leaving");
     let up = members.clone().filter(|backend| backend.state == "up");
     let sessions = &status.sessions;
+    let lost = match status.log_lines_dropped {
+        0 => String::new(),
+        lines => format!("; {lines} log lines lost"),
+    };
     format!(
-        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}",
+        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{lost}",
         up.count(),
         members.count(),
         sessions.active,

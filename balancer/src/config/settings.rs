@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{
+    AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
+};
 use netsocket_telemetry::ProducerConfig;
 
 use super::access_log::{self, AccessLogRules};
@@ -195,7 +197,14 @@ impl Config {
         let value = |key| entries.get(key).value;
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
-        let listen = check.parse("listen", value("listen"), defaults.listen, ADDRESS);
+        let listen = value("listen");
+        let listen = check.read_with(
+            "listen",
+            listen,
+            defaults.listen,
+            ADDRESS,
+            parse_socket_address,
+        );
         let backends = backends::read(check, backends);
         Self {
             listen,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
+use netsocket_telemetry::{
+    Events, History, Identity, Producer, Role, Sinks, Supervisor, heartbeat,
+};
 use tokio::sync::oneshot;
 use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinSet;
@@ -103,7 +105,8 @@ impl Services {
         let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
         let config = startup.config.producer.clone();
-        let producer = config.map(|config| Producer::start(config, identity.key()));
+        let supervisor = Supervisor::default();
+        let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {
             history: Some(Arc::clone(&history)),
@@ -122,6 +125,7 @@ impl Services {
                 figures(&source.view())
             },
             sinks,
+            supervisor,
             finished.clone(),
         ));
 

@@ -1,12 +1,10 @@
 //! A minimal HTTP client for `ctl`: one request per connection, in HTTP/1.0, so that every answer, including the event
 //! stream, comes without chunks and ends with its connection.
 
-use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, AdminStream};
+use netsocket_settings::{AdminStream, AdminTarget};
 use serde::de::DeserializeOwned;
 
 use super::error::CtlError;
@@ -20,56 +18,16 @@ const MAX_BYTES: u64 = 256 << 20;
 /// The longest line of the stream of events or of a head.
 const MAX_LINE: u64 = 16 << 20;
 
-/// Where a balancer is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// An address or a socket.
-    Known(AdminAddress),
-    /// `NAME:PORT`.
-    Named(String),
-}
-
-impl Place {
-    /// Whether it is on this machine beyond doubt.
-    pub(super) fn is_local(&self) -> bool {
-        matches!(self, Self::Known(address) if address.is_local())
-    }
-
-    fn host(&self) -> String {
-        match self {
-            Self::Known(address) => address.host(),
-            Self::Named(name) => name.clone(),
-        }
-    }
-
-    /// Every address that it has.
-    fn addresses(&self) -> io::Result<Vec<AdminAddress>> {
-        match self {
-            Self::Known(address) => Ok(vec![address.clone()]),
-            Self::Named(name) => Ok(name.to_socket_addrs()?.map(AdminAddress::Tcp).collect()),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Known(address) => address.fmt(f),
-            Self::Named(name) => f.write_str(name),
-        }
-    }
-}
-
 /// A balancer's admin HTTP.
 #[derive(Debug)]
 pub(super) struct Client {
-    place: Place,
+    place: AdminTarget,
     token: Option<String>,
 }
 
 impl Client {
     /// Nothing is connected before something is asked.
-    pub(super) fn new(place: Place, token: Option<String>) -> Self {
+    pub(super) fn new(place: AdminTarget, token: Option<String>) -> Self {
         Self { place, token }
     }
 

@@ -37,13 +37,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use netsocket_settings::{AdminAddress, Flag, Layers, Problems};
+use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
-use self::http::{Client, Place, encoded};
+use self::http::{Client, encoded};
 use crate::config::AdminSettings;
 
 /// The key of `--admin`.
@@ -84,8 +84,8 @@ fn client(
     let admin = admin_flag(layers);
     let settings = settings(layers, variable, warn)?;
     let place = match (admin, &settings) {
-        (Some(given), _) => place(given)?,
-        (None, Some(settings)) => Place::Known(reachable(&settings.address)?),
+        (Some(given), _) => target(given)?,
+        (None, Some(settings)) => AdminTarget::Known(reachable(&settings.address)?),
         (None, None) => {
             return Err(CtlError::Usage(
                 "--admin ADDR: say which balancer".to_owned(),
@@ -147,14 +147,10 @@ fn admin_flag<'a>(layers: &'a Layers<'_>) -> Option<&'a str> {
 }
 
 /// What is given by `--admin`: also a name in place of an address.
-fn place(given: &str) -> Result<Place, CtlError> {
-    match given.parse::<AdminAddress>() {
-        Ok(address) => Ok(Place::Known(address)),
-        Err(error) if given.starts_with("unix:") => {
-            Err(CtlError::Usage(format!("--admin {given}: {error}")))
-        }
-        Err(_) => Ok(Place::Named(given.to_owned())),
-    }
+fn target(given: &str) -> Result<AdminTarget, CtlError> {
+    given
+        .parse()
+        .map_err(|error| CtlError::Usage(format!("--admin {given}: {error}")))
 }
 
 /// Where to connect for what listens there.
@@ -345,14 +341,17 @@ mod tests {
     #[test]
     fn a_balancer_is_given_by_address_name_or_socket() {
         assert!(matches!(
-            place("127.0.0.1:1"),
-            Ok(Place::Known(AdminAddress::Tcp(_)))
+            target("127.0.0.1:1"),
+            Ok(AdminTarget::Known(AdminAddress::Tcp(_)))
         ));
         assert!(matches!(
-            place("unix:/x"),
-            Ok(Place::Known(AdminAddress::Unix(_)))
+            target("unix:/x"),
+            Ok(AdminTarget::Known(AdminAddress::Unix(_)))
         ));
-        assert!(matches!(place("lb.example:8404"), Ok(Place::Named(_))));
-        assert_eq!(place("unix:x").unwrap_err().exit_code(), 2);
+        assert!(matches!(
+            target("lb.example:8404"),
+            Ok(AdminTarget::Named(_))
+        ));
+        assert_eq!(target("unix:x").unwrap_err().exit_code(), 2);
     }
 }

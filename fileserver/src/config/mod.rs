@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
-use netsocket_settings::{Check, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{Check, Layers, LogFormat, Problems, Scalar, load, parse_socket_address};
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use netsocket_telemetry::{Identity, ProducerConfig, Role};
 use serde::Deserialize;
@@ -267,11 +267,12 @@ impl Raw {
     fn judged(mut self, check: &mut Check, default: Config) -> Config {
         let timeout = SHORTEST..=LONGEST;
         let config = Config {
-            listen: check.parse(
+            listen: check.read_with(
                 "listen",
                 self.listen.as_ref(),
                 default.listen,
                 "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
+                parse_socket_address,
             ),
             proxy_protocol: switch(
                 check,
@@ -416,7 +417,7 @@ impl Raw {
                 self.admin.as_ref(),
                 default.admin,
                 "an address and a port, such as 127.0.0.1:9404",
-                |text| text.parse().ok().map(Some),
+                |text| parse_socket_address(text).map(Some),
             ),
             index: switch(check, "index", self.index.as_ref(), default.index),
             index_batch: check.duration(

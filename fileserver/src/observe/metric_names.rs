@@ -197,6 +197,12 @@ pub(crate) const ROOT_REPLACED: Family = gauge(
     "1 while the path of the root is gone or leads to another directory.",
 );
 
+/// Lines of the log.
+pub(crate) const LOG_LINES_DROPPED: Family = counter(
+    "netsocket_fileserver_log_lines_dropped_total",
+    "Log lines that could not be written.",
+);
+
 /// Every metric, in the order of the output.
 #[cfg(test)]
 pub(crate) const ALL: &[Family] = &[
@@ -230,6 +236,7 @@ pub(crate) const ALL: &[Family] = &[
     INDEX_BATCHES,
     INDEX_SURVEYS,
     ROOT_REPLACED,
+    LOG_LINES_DROPPED,
 ];
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
 use netsocket_credentials::Moment;
+use netsocket_settings::dropped_lines;
 
 use super::metric_names::{self as names, Family, Kind};
 use crate::index::{Gauges, Mode};
@@ -36,6 +37,7 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
         answers.map(|(source, count)| ([(names::LABEL_SOURCE, source)], count)),
     );
     index(&mut page, service);
+    page.single(names::LOG_LINES_DROPPED, dropped_lines());
     page.text
 }
 

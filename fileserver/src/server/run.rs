@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_telemetry::{Identity, Producer, Role, Sinks, heartbeat};
+use netsocket_telemetry::{Identity, Producer, Role, Sinks, Supervisor, heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -251,13 +251,15 @@ fn start_heartbeat(
     end: CancellationToken,
 ) -> Option<Producer> {
     let identity = Identity::new(Role::Fileserver, config.name.as_str());
-    let producer = Producer::start(config.kafka.clone()?, identity.key());
+    let supervisor = Supervisor::default();
+    let producer = Producer::start(config.kafka.clone()?, identity.key(), &supervisor);
     let service = Arc::clone(service);
     let sinks = Sinks {
         history: None,
         producer: Some(producer.clone()),
     };
-    tokio::spawn(heartbeat(identity, move || figures(&service), sinks, end));
+    let figures = move || figures(&service);
+    tokio::spawn(heartbeat(identity, figures, sinks, supervisor, end));
     Some(producer)
 }
 

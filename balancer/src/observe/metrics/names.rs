@@ -163,6 +163,11 @@ pub const ACCESS_LOG_LINES: Family = counter(
     "netsocket_access_log_lines_total",
     "Access log lines, by result: written, dropped because the buffer was full, or failed to write.",
 );
+/// Lines of the log.
+pub const LOG_LINES_DROPPED: Family = counter(
+    "netsocket_log_lines_dropped_total",
+    "Log lines that could not be written.",
+);
 /// Backends removed from the pool.
 pub const POOL_LEAVING: Family = gauge(
     "netsocket_pool_leaving_backends",
@@ -291,6 +296,7 @@ pub const ALL: &[Family] = &[
     QUEUED,
     QUEUE_LIMIT,
     ACCESS_LOG_LINES,
+    LOG_LINES_DROPPED,
     POOL_FAIL_OPEN,
     POOL_LEAVING,
     POOL_LEAVING_SESSIONS,

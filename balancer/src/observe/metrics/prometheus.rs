@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
+use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
@@ -139,6 +140,7 @@ fn admission(page: &mut Page, process: &ProcessView<'_>) {
         ]
         .map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
+    page.family(names::LOG_LINES_DROPPED, [([], dropped_lines())]);
 }
 
 fn backends(page: &mut Page, process: &ProcessView<'_>) {

@@ -41,6 +41,7 @@ mod tls;
 mod transfer;
 mod two_balancers;
 mod typed;
+mod unwritable_log;
 mod world;
 
 use std::process::ExitCode;
@@ -146,6 +147,7 @@ fn all() -> Vec<Test> {
         transfer::tests(),
         two_balancers::tests(),
         typed::tests(),
+        unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()
 }

@@ -1,85 +1,18 @@
-//! What a process tells about itself once a second: one JSON object, the same in Kafka, in the embedded history and in
+//! What a process reports about itself once a second: one JSON object, the same in Kafka, in the embedded history and in
 //! the balancer's API.
 //!
 //! Owns the written form; [`crate::schema`] says what each field means. What the collector accepts is wider (the original
 //! producer knew six fields) and is owned by [`crate::collector`].
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize, Serializer};
-use sysinfo::System;
+use serde::Serialize;
 
-use crate::figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
-use crate::names::{UNKNOWN_HOST, backend};
-use crate::producer::ProducerStats;
+use super::figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
+use super::identity::{Identity, Role};
+use super::timestamp::rfc3339_millis;
+use crate::names::backend;
 use crate::sampler::HostSample;
 use crate::schema::SCHEMA_VERSION;
-
-/// What a process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// It relays clients to backends.
-    Balancer,
-    /// It serves files.
-    Fileserver,
-}
-
-impl Role {
-    /// The name in records and tags.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Balancer => "balancer",
-            Self::Fileserver => "fileserver",
-        }
-    }
-}
-
-/// Who speaks: two processes that run at the same time must differ in it, or their points overwrite each other.
-///
-/// # Examples
-///
-/// ```
-/// use netsocket_telemetry::{Identity, Role};
-///
-/// let host = "box".to_owned();
-/// let identity = Identity { host, ..Identity::new(Role::Fileserver, "mirror1") };
-/// assert_eq!(identity.key(), "box/fileserver/mirror1");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The host name of the machine.
-    pub host: String,
-    /// What the process is.
-    pub role: Role,
-    /// The process among those of its role on this host, for example a server's name or a listen address.
-    pub instance: String,
-}
-
-impl Identity {
-    /// An identity on this machine.
-    pub fn new(role: Role, instance: impl Into<String>) -> Self {
-        Self {
-            host: host_name(),
-            role,
-            instance: instance.into(),
-        }
-    }
-
-    /// The Kafka key of this process: records of one key keep their order.
-    #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}/{}/{}", self.host, self.role.as_str(), self.instance)
-    }
-}
-
-/// The name of this machine in tags.
-pub(crate) fn host_name() -> String {
-    System::host_name()
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| UNKNOWN_HOST.to_owned())
-}
 
 /// How punctual a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -88,6 +21,15 @@ pub struct Tick {
     pub late_ms: u64,
     /// Whole seconds without a record between the one before and this one.
     pub missed_ticks: u64,
+}
+
+/// Records that a producer has delivered or dropped since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivered {
+    /// Records that Kafka has acknowledged.
+    pub sent: u64,
+    /// Records that were dropped.
+    pub dropped: u64,
 }
 
 /// One second of one process. The first six measurements have the names that the original system gave them; a file
@@ -140,15 +82,18 @@ pub struct Record {
     pub active_clients: u64,
     /// Sessions that may be open.
     pub session_limit: u64,
-    /// How punctual it is.
+    /// How punctual this record is.
     #[serde(flatten)]
     pub tick: Tick,
     /// Records that Kafka has acknowledged; None without Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_sent: Option<u64>,
-    /// Records that were given up; None without Kafka.
+    /// Records that were dropped; None without Kafka.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_dropped: Option<u64>,
+    /// Log lines that could not be written; None in records of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines_dropped: Option<u64>,
     /// A balancer's totals.
     #[serde(flatten)]
     pub balancer: Option<BalancerFigures>,
@@ -161,8 +106,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// Puts together what one second is made of. Connect times that are no numbers become 0, because JSON has no way
-    /// to say them and InfluxDB refuses them.
+    /// Builds the record of one second. Connect times that are NaN or infinite become 0, because JSON cannot express them
+    /// and InfluxDB refuses them.
     #[must_use]
     pub fn new(
         identity: &Identity,
@@ -206,19 +151,29 @@ impl Record {
             tick: Tick::default(),
             telemetry_sent: None,
             telemetry_dropped: None,
+            log_lines_dropped: None,
             balancer,
             fileserver,
             backends,
         }
     }
 
-    /// The same with what the heartbeat knows: its punctuality, and how the producer is doing if there is one.
+    /// The same record with what the heartbeat knows: how punctual it is, and what the producer delivered, if there is one.
     #[must_use]
-    pub fn with_telemetry(self, tick: Tick, producer: Option<&ProducerStats>) -> Self {
+    pub fn with_telemetry(self, tick: Tick, delivered: Option<Delivered>) -> Self {
         Self {
             tick,
-            telemetry_sent: producer.map(|stats| stats.sent),
-            telemetry_dropped: producer.map(|stats| stats.dropped),
+            telemetry_sent: delivered.map(|delivered| delivered.sent),
+            telemetry_dropped: delivered.map(|delivered| delivered.dropped),
+            ..self
+        }
+    }
+
+    /// The same record with the number of log lines that the process could not write.
+    #[must_use]
+    pub fn with_log_lines_dropped(self, lines: u64) -> Self {
+        Self {
+            log_lines_dropped: Some(lines),
             ..self
         }
     }
@@ -240,14 +195,6 @@ impl Record {
             + commands
             + self.backends.iter().map(backend).sum::<usize>()
     }
-}
-
-/// Milliseconds are what every reader of ours keeps.
-pub(crate) fn rfc3339_millis<S: Serializer>(
-    ts: &DateTime<Utc>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&ts.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! The Kafka brokers to start from, as people write them.
+//! Parses the list of Kafka bootstrap brokers.
 
-/// Why a text names no brokers.
+/// The text is not a list of brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("HOST:PORT of a Kafka broker, or several with commas between")]
+#[error("HOST:PORT of a Kafka broker, or a comma-separated list of them")]
 pub struct BrokersError;
 
-/// Reads `HOST:PORT[,HOST:PORT…]`. A host is a name, an IPv4 address or an IPv6 address in brackets. Names are resolved
-/// when a connection is made, so that a broker which is not there yet is no error.
+/// Parses `HOST:PORT[,HOST:PORT…]`. A host is a name, an IPv4 address or an IPv6 address in brackets. Names are resolved
+/// when a connection is made, so a broker that does not exist yet is not an error.
 ///
 /// # Errors
-/// [`BrokersError`] when any part of the list is no `HOST:PORT`.
+/// [`BrokersError`] if any part of the list is not a `HOST:PORT`.
 ///
 /// # Examples
 ///

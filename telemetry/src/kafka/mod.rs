@@ -1,9 +1,10 @@
-//! rskafka under our own deadlines.
+//! rskafka with deadlines.
 //!
-//! rskafka 0.6 has no timeout of its own for a connect or a request, and retries inside most calls without end. So
-//! every call goes through [`within`], and retries inside are switched off: whoever gets an error drops the client,
-//! waits, and starts again with a new one, which also learns of moved leaders.
+//! rskafka 0.6 has no timeout of its own for a connect or a request, and retries forever inside most calls. So every call
+//! goes through [`within`], and internal retries are switched off: a caller that gets an error drops the client,
+//! waits, and starts again with a new one, which also learns about moved leaders.
 
+mod brokers;
 mod security;
 
 use std::panic::AssertUnwindSafe;
@@ -18,12 +19,13 @@ use rskafka::client::partition::{PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
 use tokio::time::timeout;
 
+pub use brokers::{BrokersError, parse_brokers};
 pub use security::{Sasl, SaslMechanism, Security, SecurityError};
 
-/// The name by which brokers know us in their logs and quotas.
+/// The client id in the brokers' logs and quotas.
 const CLIENT_ID: &str = "netsocket";
 
-/// Tells the broker to use its own default (KIP-464), for the partitions and the replicas of a new topic.
+/// Asks the broker for its default number of partitions or replicas of a new topic (KIP-464).
 const BROKER_DEFAULT: i16 = -1;
 
 /// How a topic is created where it is absent. How long it keeps records is the broker's setting (`log.retention.*`):
@@ -69,12 +71,12 @@ pub enum KafkaError {
         source: Box<ClientError>,
     },
     /// The topic is not there (yet).
-    #[error("topic {topic}: does not exist, and nobody has been told to create it")]
+    #[error("topic {topic} does not exist and is not to be created automatically")]
     NoTopic {
         /// Its name.
         topic: String,
     },
-    /// The client library broke down.
+    /// The client library panicked.
     #[error("{step}: the client library panicked")]
     Panic {
         /// What was tried.
@@ -93,7 +95,7 @@ impl KafkaError {
         }
     }
 
-    /// The broker has said no: what was sent is certainly not stored.
+    /// The broker refused: what was sent is certainly not stored.
     pub(crate) fn is_an_answer(&self) -> bool {
         // This one comes from a broker whose followers are too slow; the leader has the batch.
         self.protocol().is_some_and(|error| {
@@ -116,7 +118,7 @@ impl KafkaError {
     }
 }
 
-/// What a reader of the log must tell apart.
+/// The cases that a reader of the log must distinguish.
 #[cfg(feature = "collector")]
 impl KafkaError {
     /// The offset asked for is not in the log: retention has removed it, or the topic was made anew.
@@ -159,7 +161,7 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// A new client that has spoken with one of the brokers. `max_message` bounds the memory that one answer may take.
+/// A new client that is connected to one of the brokers. `max_message` bounds the memory of one response.
 pub(crate) async fn connect(
     brokers: &[String],
     security: &Security,
@@ -189,7 +191,7 @@ pub(crate) async fn partitions(
         .unwrap_or_default())
 }
 
-/// Creates a topic. That somebody else was faster is success.
+/// Creates a topic. If someone else has just created it, that is success.
 pub(crate) async fn create_topic(
     client: &Client,
     topic: &str,

@@ -1,9 +1,10 @@
-//! Something that happened, on the same topic as the records, so that graphs can be annotated with it.
+//! Events, on the same topic as the records, so that graphs can be annotated with them.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::record::{Identity, Role, rfc3339_millis};
+use super::identity::{Identity, Role};
+use super::timestamp::rfc3339_millis;
 use crate::schema::SCHEMA_VERSION;
 
 /// What happened.
@@ -12,13 +13,13 @@ use crate::schema::SCHEMA_VERSION;
 pub enum EventKind {
     /// The process has started, for the first time or again.
     Start,
-    /// The process is about to end as it was told.
+    /// The process is about to end as requested.
     Stop,
     /// It has taken new settings.
     Reload,
-    /// A backend takes sessions again.
+    /// A backend receives sessions again.
     BackendUp,
-    /// A backend takes no more sessions.
+    /// A backend receives no more sessions.
     BackendDown,
     /// No backend is healthy, and sessions go to all of them.
     FailOpen,

@@ -1,5 +1,5 @@
-//! What every server of the suite does besides its work: `health` asks a running one how it is, `man` and `completions`
-//! print what a package needs. None of them needs a shell beside it, so that an image may hold the program alone.
+//! The subcommands that every server has: `health` asks a running server for its state, `man` and `completions` print
+//! what a package ships. None of them needs a shell, so a container image can hold the program alone.
 
 use std::io::{self, Read as _, Write};
 use std::time::Duration;
@@ -8,48 +8,48 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::AdminAddress;
+use crate::admin_target::AdminTarget;
 
-/// For the connection, and for each part of the answer.
+/// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// An answer about health is a line or two.
+/// A health response is a line or two.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// A chore as a subcommand.
+/// One of these subcommands.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Chore {
-    /// Ask the running program on this machine whether it is well: exit code 0, or 1 and the reason
+pub enum CommonCommand {
+    /// Check the health of the program running on this machine: exit code 0, or 1 and the reason
     ///
-    /// It is found by `admin` as the program's own settings have it. 3 is the exit code where nobody answers.
+    /// The address is the program's own setting `admin`. The exit code is 3 if nothing answers there.
     Health {
-        /// Ask whether it should get clients, too
+        /// Check readiness instead: whether it should get new clients
         #[arg(long)]
         ready: bool,
     },
-    /// Print the manual page, as roff
+    /// Print the manual page in roff format
     Man,
-    /// Print completions for a shell
+    /// Print a shell completion script
     Completions {
         /// The shell
         shell: Shell,
     },
 }
 
-/// Why a chore came to nothing.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ChoreError {
-    /// The program answers that it is not well.
+pub enum CommonCommandError {
+    /// The program reports that it is unhealthy.
     #[error("{0}")]
     Unwell(String),
-    /// The settings do not say whom to ask.
+    /// The settings do not say where to connect.
     #[error("{0}")]
     Usage(String),
-    /// Nobody answers, or not in time.
+    /// Nothing answers, or not in time.
     #[error("no answer from {address}: {reason}")]
     Unreachable {
-        /// Who was asked.
-        address: AdminAddress,
-        /// What the system said.
+        /// The address tried.
+        address: AdminTarget,
+        /// The system's error.
         reason: String,
     },
     /// Standard output cannot be written to.
@@ -57,8 +57,8 @@ pub enum ChoreError {
     Output(#[from] io::Error),
 }
 
-impl ChoreError {
-    /// The exit code: 1 not well, 2 usage, 3 cannot connect.
+impl CommonCommandError {
+    /// The exit code: 1 unhealthy, 2 usage, 3 cannot connect.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -69,12 +69,12 @@ impl ChoreError {
     }
 }
 
-impl Chore {
-    /// Does it. `program` is the whole command line, `admin` tells where the admin HTTP of the running program listens
-    /// (or what is wrong with its settings; nothing where there is none), `out` is standard output.
+impl CommonCommand {
+    /// Runs the command. `program` is the whole command line, `admin` returns the address of the running program's admin
+    /// HTTP server (none if it has none, an error if its settings are wrong), `out` is standard output.
     ///
     /// # Errors
-    /// See [`ChoreError`].
+    /// See [`CommonCommandError`].
     ///
     /// # Examples
     ///
@@ -82,43 +82,43 @@ impl Chore {
     /// use std::net::SocketAddr;
     ///
     /// use clap::{CommandFactory as _, Parser};
-    /// use netsocket_settings::Chore;
+    /// use netsocket_settings::CommonCommand;
     ///
-    /// /// What a program of ours has on its command line, among other things.
+    /// /// Part of a program's command line.
     /// #[derive(Parser)]
     /// #[command(name = "example", version = "7")]
     /// struct Arguments {
     ///     #[command(subcommand)]
-    ///     chore: Chore,
+    ///     command: CommonCommand,
     /// }
     ///
-    /// // It has no admin HTTP, so that there is nobody to ask how it is.
+    /// // This program has no admin HTTP server, so `health` has nothing to ask.
     /// let nowhere = || Ok(None::<SocketAddr>);
     /// let arguments = Arguments::parse_from(["example", "man"]);
     /// let mut page = Vec::new();
-    /// arguments.chore.run(Arguments::command(), nowhere, &mut page)?;
+    /// arguments.command.run(Arguments::command(), nowhere, &mut page)?;
     /// assert!(String::from_utf8(page)?.contains(".TH example 1"));
     ///
-    /// let health = Arguments::parse_from(["example", "health"]).chore;
+    /// let health = Arguments::parse_from(["example", "health"]).command;
     /// let error = health.run(Arguments::command(), nowhere, &mut Vec::new()).unwrap_err();
     /// assert_eq!(error.exit_code(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn run<A: Into<AdminAddress>>(
+    pub fn run<A: Into<AdminTarget>>(
         &self,
         mut program: Command,
         admin: impl FnOnce() -> Result<Option<A>, String>,
         out: &mut impl Write,
-    ) -> Result<(), ChoreError> {
+    ) -> Result<(), CommonCommandError> {
         match self {
             Self::Health { ready } => {
-                let listens = admin().map_err(ChoreError::Usage)?;
+                let listens = admin().map_err(CommonCommandError::Usage)?;
                 let Some(listens) = listens else {
-                    let said = "admin is not set, so there is nobody to ask";
-                    return Err(ChoreError::Usage(said.to_owned()));
+                    let said = "admin is not set, so there is no address to ask";
+                    return Err(CommonCommandError::Usage(said.to_owned()));
                 };
                 let path = if *ready { "/readyz" } else { "/healthz" };
-                let said = ask(&listens.into().reachable(), path)?;
+                let said = ask(&listens.into(), path)?;
                 writeln!(out, "{}", said.trim())?;
             }
             Self::Man => page(program, out)?,
@@ -149,7 +149,7 @@ fn page(mut program: Command, out: &mut impl Write) -> io::Result<()> {
 /// A section for each subcommand that does something: its help, line by line.
 fn sections(above: &Command, out: &mut impl Write) -> io::Result<()> {
     for command in above.get_subcommands() {
-        // clap's own, which has one more for each of ours.
+        // clap's own, which repeats each of these.
         if command.get_name() == "help" {
             continue;
         }
@@ -177,28 +177,28 @@ fn literal(line: &str) -> String {
     }
 }
 
-/// The body of a good answer to `GET path`.
-fn ask(address: &AdminAddress, path: &str) -> Result<String, ChoreError> {
-    let unreachable = |error: io::Error| ChoreError::Unreachable {
+/// The body of a successful response to `GET path`.
+fn ask(address: &AdminTarget, path: &str) -> Result<String, CommonCommandError> {
+    let unreachable = |error: io::Error| CommonCommandError::Unreachable {
         address: address.clone(),
         reason: match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "not in time".to_owned(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "timed out".to_owned(),
             _ => error.to_string(),
         },
     };
     let answer = exchange(address, path).map_err(unreachable)?;
     let (status, body) = understood(&answer)
-        .ok_or_else(|| unreachable(io::Error::other("that is no admin HTTP")))?;
+        .ok_or_else(|| unreachable(io::Error::other("not an admin HTTP server")))?;
     if (200..300).contains(&status) {
         return Ok(body.to_owned());
     }
-    Err(ChoreError::Unwell(match body.trim() {
+    Err(CommonCommandError::Unwell(match body.trim() {
         "" => format!("{path}: status {status}"),
         body => body.to_owned(),
     }))
 }
 
-fn exchange(address: &AdminAddress, path: &str) -> io::Result<String> {
+fn exchange(address: &AdminTarget, path: &str) -> io::Result<String> {
     let mut stream = address.connect(PATIENCE)?;
     stream.set_timeouts(PATIENCE)?;
     // HTTP/1.0: the answer ends with its connection, and comes without chunks.
@@ -235,16 +235,19 @@ mod tests {
         #[arg(long)]
         setting: Option<String>,
         #[command(subcommand)]
-        chore: Option<Chore>,
+        command: Option<CommonCommand>,
     }
 
-    fn run(words: &[&str], admin: Option<impl Into<AdminAddress>>) -> Result<String, ChoreError> {
+    fn run(
+        words: &[&str],
+        admin: Option<impl Into<AdminTarget>>,
+    ) -> Result<String, CommonCommandError> {
         let parsed = Example::try_parse_from([&["x"], words].concat()).unwrap();
         assert_eq!(parsed.setting, None);
         let mut out = Vec::new();
-        let command = <Example as clap::CommandFactory>::command();
-        let chore = parsed.chore.unwrap();
-        chore.run(command, || Ok(admin), &mut out)?;
+        let program = <Example as clap::CommandFactory>::command();
+        let command = parsed.command.unwrap();
+        command.run(program, || Ok(admin), &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -305,7 +308,7 @@ mod tests {
         asked.join().unwrap();
         assert_eq!(error.exit_code(), 3);
         assert!(
-            error.to_string().ends_with("that is no admin HTTP"),
+            error.to_string().ends_with("not an admin HTTP server"),
             "{error}"
         );
         // Its port is closed now.
@@ -317,10 +320,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_resolved() {
+        let (address, asked) = server("HTTP/1.0 200 OK\r\n\r\nok\n");
+        let named: AdminTarget = format!("localhost:{}", address.port()).parse().unwrap();
+        assert_eq!(run(&["health"], Some(named.clone())).unwrap(), "ok\n");
+        let host = format!("\r\nHost: {named}\r\n");
+        assert!(asked.join().unwrap().contains(&host));
+    }
+
+    #[test]
     fn a_unix_socket_is_asked_as_well() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let address: AdminAddress = format!("unix:{}", path.display()).parse().unwrap();
+        let address: AdminTarget = format!("unix:{}", path.display()).parse().unwrap();
         let error = run(&["health"], Some(address.clone())).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         let expected = format!("no answer from {address}: ");

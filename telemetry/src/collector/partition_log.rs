@@ -1,4 +1,4 @@
-//! One partition of the topic as the pipeline sees it: entries from an offset on. Kafka behind it, or a test.
+//! One partition of the topic as the pipeline sees it: entries from an offset on. Backed by Kafka, or by a test.
 
 use std::time::Duration;
 
@@ -33,9 +33,9 @@ pub enum Fetched {
         /// The offset that the next entry of the partition will get.
         end: i64,
     },
-    /// The offset is not in the log any more, or not yet: retention was faster, or the topic was made anew.
+    /// The offset is no longer in the log, or not yet: retention deleted it, or the topic was recreated.
     OutOfRange,
-    /// What stands at the offset cannot be decoded, for example a compression that we have not built in.
+    /// The entry at the offset cannot be decoded, for example because of an unsupported compression.
     Undecodable(String),
 }
 
@@ -44,13 +44,13 @@ pub trait PartitionLog {
     /// The offset of the oldest entry.
     ///
     /// # Errors
-    /// [`KafkaError`] when the broker does not tell; the log must be opened anew.
+    /// [`KafkaError`] if the broker does not answer; the log must be reopened.
     fn earliest(&self) -> impl Future<Output = Result<i64, KafkaError>> + Send;
 
     /// Waits a while for entries at and after `offset`.
     ///
     /// # Errors
-    /// [`KafkaError`] when the broker does not tell; the log must be opened anew.
+    /// [`KafkaError`] if the broker does not answer; the log must be reopened.
     fn fetch(&self, offset: i64) -> impl Future<Output = Result<Fetched, KafkaError>> + Send;
 }
 

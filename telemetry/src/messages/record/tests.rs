@@ -70,17 +70,17 @@ fn balancer() -> Record {
         }),
         fileserver: None,
     };
-    let stats = ProducerStats {
+    let delivered = Delivered {
         sent: 8,
         dropped: 1,
-        ..ProducerStats::default()
     };
     let tick = Tick {
         late_ms: 3,
         missed_ticks: 1,
     };
     Record::new(&identity(Role::Balancer, "lb"), ts(), SAMPLE, figures)
-        .with_telemetry(tick, Some(&stats))
+        .with_telemetry(tick, Some(delivered))
+        .with_log_lines_dropped(4)
 }
 
 fn file_server() -> Record {
@@ -136,6 +136,7 @@ fn a_balancer_record_is_this_json() {
     let own = json!({
         "client_count": 7, "server_active_clients": 2, "mirror1_active_clients": 1, "mirror2_active_clients": 0,
         "active_clients": 4, "session_limit": 500, "late_ms": 3, "missed_ticks": 1, "telemetry_sent": 8, "telemetry_dropped": 1,
+        "log_lines_dropped": 4,
         "bytes_up": 30, "bytes_down": 6000, "retries": 2, "accept_errors": 1,
         "refused": 6, "queued": 2, "queue_limit": 1024, "backends_up": 3,
         "backends": [entry("mirror1", 1), entry("server", 2), entry("extra", 1)],

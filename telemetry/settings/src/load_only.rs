@@ -1,4 +1,4 @@
-//! Some keys out of a file that may be wrong in every other way.
+//! Reads a few keys from a file even if the rest of it is wrong.
 
 use config::Config;
 use serde::de::DeserializeOwned;
@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use crate::layers::{Key, Layers, Loaded, merged, read, values, whole};
 use crate::problem::Problems;
 
-/// Like [`crate::load`] for these keys alone, whatever else is wrong with the file: other keys are left alone, and where it
-/// is no TOML the lines are read that set one of them at the top level. For who asks a running program about itself and
-/// must not fail over settings that it does not need.
+/// Like [`crate::load`], but only for these keys, whatever else is wrong with the file: other keys are ignored, and if the
+/// file is not valid TOML, only the top-level lines that set one of the keys are read. For commands that talk to a running
+/// program and must not fail because of settings that they do not need.
 ///
 /// # Errors
 /// The file cannot be read; or it sets one of the keys in a way that cannot be understood.
@@ -76,7 +76,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::Scalar;
+    use crate::scalar::Scalar;
 
     const KEYS: [Key; 1] = [Key {
         name: "listen",

@@ -1,7 +1,7 @@
-//! What a process can see of the machine and of itself, read again and again.
+//! Measures the machine and the process itself, once per sample.
 //!
-//! CPU use is a difference between two readings of the same counters, so a [`Sampler`] lives as long as its process,
-//! and its first reading is only a start. Where a control group limits CPU or memory, its limits are the machine: 100
+//! CPU usage is the difference between two readings of the same counters, so a [`Sampler`] lives as long as its process,
+//! and its first reading is only a baseline. If a control group limits CPU or memory, percentages refer to these limits: 100
 //! percent is what the process may use, not what the hardware has.
 
 mod cgroup;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sysinfo::{
-    CGroupLimits, MemoryRefreshKind, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System,
+    MemoryRefreshKind, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System,
     get_current_pid,
 };
 use tokio::time::Instant;
 
-use cgroup::{CpuQuota, CpuReading};
+use cgroup::{CpuQuota, CpuReading, MemoryLimit, MemoryReading};
 
-/// Two samples closer than this have the same CPU figure: the system's counters are too coarse for less.
+/// Two samples closer together than this have the same CPU figure: the system's counters are too coarse.
 pub const MIN_SAMPLE_INTERVAL: Duration = sysinfo::MINIMUM_CPU_UPDATE_INTERVAL;
 
-/// The interface whose bytes never leave the machine.
+/// Traffic on this interface never leaves the machine.
 const LOOPBACK: &str = "lo";
 
 /// The state of machine and process at one moment. Every float is finite; the two of the machine are from 0 to 100.
@@ -54,7 +54,7 @@ pub struct HostSample {
     pub process_open_files: u64,
 }
 
-/// Reads machine and process, again and again.
+/// Measures the machine and this process.
 ///
 /// # Examples
 ///
@@ -68,15 +68,18 @@ pub struct HostSample {
 /// ```
 #[derive(Debug)]
 pub struct Sampler {
-    /// None only on a platform that sysinfo does not know.
+    /// None only on a platform that sysinfo does not support.
     system: Option<System>,
     networks: Option<Networks>,
     pid: Option<Pid>,
     quota: Option<CpuQuota>,
+    memory_limit: Option<MemoryLimit>,
     before: Option<Reading>,
+    /// A sample came late enough after the baseline to measure CPU usage.
+    measured: bool,
 }
 
-/// What a percentage is a difference of.
+/// The counters from which percentages are computed as differences.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     at: Instant,
@@ -85,8 +88,8 @@ struct Reading {
 }
 
 impl Sampler {
-    /// Takes the first reading, from which the first [`Sampler::sample`] measures. That one should come at least
-    /// [`MIN_SAMPLE_INTERVAL`] later; if it comes earlier, it says 0 for the CPU.
+    /// Takes the baseline from which the first [`Sampler::sample`] measures. That one should come at least
+    /// [`MIN_SAMPLE_INTERVAL`] later; until then samples say 0 for the CPU.
     #[must_use]
     pub fn new() -> Self {
         let mut sampler = Self {
@@ -94,8 +97,11 @@ impl Sampler {
             networks: Networks::new_with_refreshed_list().ok(),
             pid: get_current_pid().ok(),
             quota: CpuQuota::of_this_process(),
+            memory_limit: MemoryLimit::of_this_process(),
             before: None,
+            measured: false,
         };
+        // Thrown away: sysinfo's first figure for all CPUs together is the average since boot.
         sampler.sample();
         sampler
     }
@@ -119,7 +125,7 @@ impl Sampler {
         let mut now = Reading {
             at: Instant::now(),
             process_cpu_ms: 0,
-            group: self.quota.as_ref().and_then(CpuQuota::read),
+            group: None,
         };
         if let Some(process) = self.pid.and_then(|pid| {
             let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
@@ -129,8 +135,14 @@ impl Sampler {
             now.process_cpu_ms = process.accumulated_cpu_time();
             sample.process_memory_bytes = process.memory();
             sample.process_open_files = process.open_files().unwrap_or_default() as u64;
-            limit_memory(&mut sample, process.cgroup_limits());
         }
+        let process_cpu = Duration::from_millis(now.process_cpu_ms);
+        now.group = self
+            .quota
+            .as_ref()
+            .and_then(|quota| quota.read(process_cpu));
+        let limit = self.memory_limit.as_ref().and_then(MemoryLimit::read);
+        limit_memory(&mut sample, limit);
         sample.memory_percent = share(sample.memory_used_bytes, sample.memory_total_bytes);
         self.differences(&mut sample, now);
         self.count_network(&mut sample);
@@ -148,13 +160,20 @@ impl Sampler {
         };
         let elapsed = now.at.duration_since(before.at);
         if elapsed < MIN_SAMPLE_INTERVAL {
+            // The first figure of sysinfo 0.40 for all CPUs together is the average since boot.
+            if !self.measured {
+                sample.cpu_percent = 0.0;
+            }
             return;
         }
         self.before = Some(now);
+        self.measured = true;
         let used = now.process_cpu_ms.saturating_sub(before.process_cpu_ms) as f64;
         sample.process_cpu_percent = tenths(used / elapsed.as_millis() as f64 * 100.0);
-        if let (Some(before), Some(now)) = (before.group, now.group) {
-            sample.cpu_percent = percent(now.percent_since(&before, elapsed));
+        if let (Some(before), Some(now)) = (before.group, now.group)
+            && let Some(used) = now.percent_since(&before, elapsed)
+        {
+            sample.cpu_percent = percent(used);
         }
     }
 
@@ -178,14 +197,14 @@ impl Default for Sampler {
     }
 }
 
-/// Lets a limit of the control group stand for the machine where it is the tighter one.
-fn limit_memory(sample: &mut HostSample, limits: Option<CGroupLimits>) {
-    if let Some(limits) = limits
-        && limits.total_memory > 0
-        && limits.total_memory < sample.memory_total_bytes
+/// A limit of the control groups replaces the machine's memory if it is the tighter one.
+fn limit_memory(sample: &mut HostSample, limit: Option<MemoryReading>) {
+    if let Some(MemoryReading { limit, used }) = limit
+        && limit > 0
+        && limit < sample.memory_total_bytes
     {
-        sample.memory_total_bytes = limits.total_memory;
-        sample.memory_used_bytes = limits.total_memory.saturating_sub(limits.free_memory);
+        sample.memory_total_bytes = limit;
+        sample.memory_used_bytes = used.min(limit);
     }
 }
 
@@ -242,18 +261,11 @@ mod tests {
             memory_total_bytes: 1_000,
             ..HostSample::default()
         };
-        let limits = |total_memory, free_memory| {
-            Some(CGroupLimits {
-                total_memory,
-                free_memory,
-                free_swap: 0,
-                rss: 0,
-            })
-        };
+        let limits = |limit, used| Some(MemoryReading { limit, used });
         for (given, used, total) in [
             (None, 600, 1_000),
-            (limits(200, 150), 50, 200),
-            (limits(200, 900), 0, 200),
+            (limits(200, 50), 50, 200),
+            (limits(200, 900), 200, 200),
             (limits(1_000, 10), 600, 1_000),
             (limits(u64::MAX, 10), 600, 1_000),
             (limits(0, 0), 600, 1_000),
@@ -265,6 +277,13 @@ mod tests {
                 (used, total)
             );
         }
+    }
+
+    #[test]
+    fn a_sample_that_comes_too_early_says_nothing_about_cpu() {
+        let mut sampler = Sampler::new();
+        let early = sampler.sample();
+        assert_eq!((early.cpu_percent, early.process_cpu_percent), (0.0, 0.0));
     }
 
     #[test]
