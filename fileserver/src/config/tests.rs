@@ -1,10 +1,16 @@
 use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
 use netsocket_credentials::authority::Authority;
-use netsocket_settings::Flag;
-use netsocket_telemetry::{Compression, NewTopic, Sasl, SaslMechanism};
+use netsocket_settings::{Flag, Layers, LogFormat};
+use netsocket_telemetry::{Compression, NewTopic, ProducerConfig, Sasl, SaslMechanism};
 
-use super::*;
+use super::keys::KEYS;
+use super::load::ENV_HOME;
+use super::settings::Config;
+use crate::security::credentials::CredentialFiles;
+use crate::security::sandbox::SandboxMode;
 
 fn home(name: &str) -> Option<String> {
     (name == ENV_HOME).then(|| "/home/someone".to_owned())

@@ -1,0 +1,323 @@
+//! Reading and checking the settings: every key, its limits, and the problems with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use netsocket_protocol::MAX_REQUEST;
+use netsocket_protocol::old::MAX_ARCHIVE;
+use netsocket_settings::{Check, Layers, Problems, Scalar, load, parse_socket_address};
+use netsocket_telemetry::settings::{RawAccess, RawProducer};
+use serde::Deserialize;
+
+use super::credentials::{self, RawCredentials};
+use super::kafka;
+use super::keys::KEYS;
+use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS};
+
+/// The most archives at a time: each may hold two blocks of 1 MiB.
+const MAX_MAX_ARCHIVES: usize = 256;
+/// The most files in plans.
+const MAX_MAX_PLANNED_FILES: u32 = 100_000_000;
+/// The smallest request limit: a query with a long name must fit.
+const LEAST_MAX_REQUEST: u64 = 1024;
+/// The most watches the kernel can count.
+const MAX_MAX_WATCHES: usize = i32::MAX as usize;
+/// The most sessions at a time.
+const MAX_MAX_SESSIONS: usize = 1_000_000;
+/// The longest timeout.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bounds of the batch interval; events wait in a kernel queue that holds 16,384 by default.
+const SHORTEST_BATCH: Duration = Duration::from_millis(1);
+const LONGEST_BATCH: Duration = Duration::from_secs(1);
+/// Scanning a large tree more often would never end.
+const SHORTEST_RESCAN: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The environment variable with the home directory, shared by default.
+pub(super) const ENV_HOME: &str = "HOME";
+
+/// Serde cannot deny unknown fields next to a flattened struct; the table of keys does.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    #[serde(flatten)]
+    producer: RawProducer,
+    #[serde(flatten)]
+    access: RawAccess,
+    #[serde(flatten)]
+    credentials: RawCredentials,
+    listen: Option<Scalar>,
+    proxy_protocol: Option<Scalar>,
+    root: Option<Scalar>,
+    name: Option<Scalar>,
+    advertise_port: Option<Scalar>,
+    kafka: Option<Scalar>,
+    admin: Option<Scalar>,
+    index: Option<Scalar>,
+    index_batch: Option<Scalar>,
+    rescan_interval: Option<Scalar>,
+    max_watches: Option<Scalar>,
+    allow_hidden: Option<Scalar>,
+    idle_timeout: Option<Scalar>,
+    progress_timeout: Option<Scalar>,
+    max_sessions: Option<Scalar>,
+    max_sessions_per_address: Option<Scalar>,
+    max_request: Option<Scalar>,
+    max_archives: Option<Scalar>,
+    max_planned_files: Option<Scalar>,
+    archive_threads: Option<Scalar>,
+    archive_blocks: Option<Scalar>,
+    old_wire: Option<Scalar>,
+    spool_dir: Option<Scalar>,
+    spool_limit: Option<Scalar>,
+    spool_reserve: Option<Scalar>,
+    confinement: Option<Scalar>,
+    drain_timeout: Option<Scalar>,
+    log: Option<Scalar>,
+    log_format: Option<Scalar>,
+}
+
+impl Config {
+    /// Merges and checks the layers; `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let home = variable(ENV_HOME).filter(|home| !home.is_empty());
+        let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
+        if raw.root.is_none() && home.is_none() {
+            check.problem("root", "", "a directory to share, because HOME is not set");
+        }
+        let default = Self::new(home.unwrap_or_default());
+        let config = raw.judged(&mut check, default);
+        check.finish(config)
+    }
+}
+
+impl Raw {
+    fn judged(mut self, check: &mut Check, default: Config) -> Config {
+        let timeout = SHORTEST..=LONGEST;
+        let config = Config {
+            listen: check.read_with(
+                "listen",
+                self.listen.as_ref(parse_socket_address),
+                default.listen,
+                "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
+            ),
+            proxy_protocol: switch(
+                check,
+                "proxy_protocol",
+                self.proxy_protocol.as_ref(),
+                default.proxy_protocol,
+            ),
+            credentials: credentials::credentials(check, &self.credentials),
+            root: path(check, "root", self.root.as_ref(), default.root),
+            name: check.read_with(
+                "name",
+                self.name.as_ref(),
+                default.name,
+                "a name of 1 to 100 printable characters",
+                |text| is_name(text).then(|| text.to_owned()),
+            ),
+            advertise_port: check.read_with(
+                "advertise_port",
+                self.advertise_port.as_ref(),
+                default.advertise_port,
+                "a port from 1 to 65535",
+                |text| text.parse().ok().filter(|port| *port != 0),
+            ),
+            kafka: kafka::kafka(check, self.kafka.as_ref(), &self.producer, &self.access),
+            idle_timeout: check.duration(
+                "idle_timeout",
+                self.idle_timeout.as_ref(),
+                default.idle_timeout,
+                timeout.clone(),
+            ),
+            progress_timeout: check.duration(
+                "progress_timeout",
+                self.progress_timeout.as_ref(),
+                default.progress_timeout,
+                timeout,
+            ),
+            max_sessions: count(
+                check,
+                "max_sessions",
+                self.max_sessions.as_ref(),
+                default.max_sessions,
+                MAX_MAX_SESSIONS,
+            ),
+            max_sessions_per_address: count(
+                check,
+                "max_sessions_per_address",
+                self.max_sessions_per_address.as_ref(),
+                default.max_sessions_per_address,
+                MAX_MAX_SESSIONS,
+            ),
+            max_request: max_request(check, self.max_request.as_ref(), default.max_request),
+            max_archives: count(
+                check,
+                "max_archives",
+                self.max_archives.as_ref(),
+                default.max_archives,
+                MAX_MAX_ARCHIVES,
+            ),
+            max_planned_files: planned_files(
+                check,
+                self.max_planned_files.as_ref(),
+                default.max_planned_files,
+            ),
+            archive_threads: count(
+                check,
+                "archive_threads",
+                self.archive_threads.as_ref(),
+                default.archive_threads,
+                MAX_ARCHIVE_THREADS,
+            ),
+            archive_blocks: count(
+                check,
+                "archive_blocks",
+                self.archive_blocks.as_ref(),
+                default.archive_blocks,
+                MAX_ARCHIVE_BLOCKS,
+            ),
+            old_wire: check.parse(
+                "old_wire",
+                self.old_wire.as_ref(),
+                default.old_wire,
+                "true or false",
+            ),
+            spool_dir: path(
+                check,
+                "spool_dir",
+                self.spool_dir.as_ref(),
+                default.spool_dir,
+            ),
+            spool_limit: check.size(
+                "spool_limit",
+                self.spool_limit.as_ref(),
+                default.spool_limit,
+                1..=MAX_ARCHIVE,
+            ),
+            spool_reserve: check.size(
+                "spool_reserve",
+                self.spool_reserve.as_ref(),
+                default.spool_reserve,
+                0..=u64::MAX,
+            ),
+            confinement: check.parse(
+                "confinement",
+                self.confinement.as_ref(),
+                default.confinement,
+                "auto, required or off",
+            ),
+            drain_timeout: check.duration(
+                "drain_timeout",
+                self.drain_timeout.as_ref(),
+                default.drain_timeout,
+                Duration::ZERO..=LONGEST,
+            ),
+            log: self.log.take().map_or(default.log, |log| log.0),
+            log_format: check.parse(
+                "log_format",
+                self.log_format.as_ref(),
+                default.log_format,
+                "text or json",
+            ),
+            ..default
+        };
+        let excluded = config.credentials.exclude_old_wire();
+        let wanted = |entry: &Scalar| entry.as_str().parse() == Ok(true);
+        if excluded && self.old_wire.as_ref().is_some_and(wanted) {
+            let allowed =
+                "false with tls_certificate or token_file: clients of the old wire support neither";
+            check.problem("old_wire", true, allowed);
+        }
+        let config = Config {
+            old_wire: config.old_wire && !excluded,
+            ..config
+        };
+        self.judged_index(check, config)
+    }
+
+    /// The settings of the index and of the admin HTTP server.
+    fn judged_index(&self, check: &mut Check, default: Config) -> Config {
+        Config {
+            admin: check.read_with(
+                "admin",
+                self.admin.as_ref(),
+                default.admin,
+                "an address and a port, such as 127.0.0.1:9404",
+                |text| parse_socket_address(text).map(Some),
+            ),
+            index: switch(check, "index", self.index.as_ref(), default.index),
+            index_batch: check.duration(
+                "index_batch",
+                self.index_batch.as_ref(),
+                default.index_batch,
+                SHORTEST_BATCH..=LONGEST_BATCH,
+            ),
+            rescan_interval: check.duration(
+                "rescan_interval",
+                self.rescan_interval.as_ref(),
+                default.rescan_interval,
+                SHORTEST_RESCAN..=LONGEST,
+            ),
+            max_watches: count(
+                check,
+                "max_watches",
+                self.max_watches.as_ref(),
+                default.max_watches,
+                MAX_MAX_WATCHES,
+            ),
+            allow_hidden: switch(
+                check,
+                "allow_hidden",
+                self.allow_hidden.as_ref(),
+                default.allow_hidden,
+            ),
+            ..default
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+fn path(check: &mut Check, key: &str, entry: Option<&Scalar>, default: PathBuf) -> PathBuf {
+    check.read_with(key, entry, default, "the path of a directory", |text| {
+        (!text.is_empty()).then(|| Path::new(text).to_owned())
+    })
+}
+
+fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>, default: bool) -> bool {
+    check.read_with(key, entry, default, "true or false", |text| {
+        text.parse().ok()
+    })
+}
+
+fn count(
+    check: &mut Check,
+    key: &str,
+    entry: Option<&Scalar>,
+    default: usize,
+    most: usize,
+) -> usize {
+    let value = check.count(key, entry, default as u64, 1..=most as u64);
+    usize::try_from(value).unwrap_or(default)
+}
+
+fn max_request(check: &mut Check, entry: Option<&Scalar>, default: usize) -> usize {
+    let range = LEAST_MAX_REQUEST..=MAX_REQUEST as u64;
+    let value = check.size("max_request", entry, default as u64, range);
+    usize::try_from(value).unwrap_or(default)
+}
+
+fn planned_files(check: &mut Check, entry: Option<&Scalar>, default: u32) -> u32 {
+    let range = 1..=u64::from(MAX_MAX_PLANNED_FILES);
+    let value = check.count("max_planned_files", entry, u64::from(default), range);
+    u32::try_from(value).unwrap_or(default)
+}
