@@ -103,9 +103,10 @@ impl Raw {
         let config = Config {
             listen: check.read_with(
                 "listen",
-                self.listen.as_ref(parse_socket_address),
+                self.listen.as_ref(),
                 default.listen,
                 "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
+                parse_socket_address,
             ),
             proxy_protocol: switch(
                 check,
