@@ -8,7 +8,7 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::admin_target::AdminTarget;
+use crate::address::AdminTarget;
 
 /// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -66,8 +66,7 @@
 //! # Ok::<(), Problems>(())
 //! ```
 
-mod admin_address;
-mod admin_target;
+mod address;
 mod check;
 mod common_commands;
 mod descriptors;
@@ -79,11 +78,11 @@ mod problem;
 mod reason;
 mod scalar;
 mod size;
-mod socket_address;
 mod supervisor;
 
-pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
-pub use admin_target::{AdminTarget, NoAdminTarget};
+pub use address::{
+    AdminAddress, AdminStream, AdminTarget, NoAdminAddress, NoAdminTarget, parse_socket_address,
+};
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};
 pub use descriptors::raise_descriptor_limit;
@@ -95,5 +94,4 @@ pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};
-pub use socket_address::parse_socket_address;
 pub use supervisor::Supervisor;

@@ -219,8 +219,8 @@ mod tests {
 
     use super::*;
     use crate::messages::{Event, EventKind, Identity, Role};
-    use crate::producer::ProducerStats;
     use crate::producer::queue::Queue;
+    use crate::producer::shared::ProducerStats;
 
     fn server_error(protocol_error: ProtocolError) -> KafkaError {
         let request = RequestContext::Topic("t".into());

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use e2e::admin::Admin;
 use e2e::metrics::Metrics;
@@ -32,7 +32,8 @@ crate::tests![
     balancer_logs_again_when_the_disk_has_room,
 ];
 
-const CHECKS: &str = "check_interval = '200ms'\n";
+/// The access log is another matter, and goes nowhere here.
+const SETTINGS: &str = "check_interval = '200ms'\naccess_log_target = 'stdout'\n";
 /// Longer than the flush at the end of a program may take.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -138,7 +139,7 @@ fn works(
 
 fn balancer_outlives_the_reader_of_its_log(_: &World) {
     let backend = listener();
-    let (command, dir) = balancer(CHECKS, backend.local_addr().unwrap());
+    let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
     let (mut piped, writer) = Piped::start(command, dir);
     drop(writer);
     let address = piped.address("listening", "address");
@@ -169,7 +170,7 @@ fn fill(pipe: &PipeReader) {
 fn balancer_does_not_wait_for_a_reader_that_stalls(_: &World) {
     for reads_again in [false, true] {
         let backend = listener();
-        let (command, dir) = balancer(CHECKS, backend.local_addr().unwrap());
+        let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
         let (mut piped, writer) = Piped::start(command, dir);
         drop(writer);
         let address = piped.address("listening", "address");
@@ -189,10 +190,8 @@ fn balancer_does_not_wait_for_a_reader_that_stalls(_: &World) {
                 log.read_to_string(&mut text).map(|_| text)
             })),
         };
-        let began = Instant::now();
         process.signal(Signal::TERM);
         assert_eq!(process.wait(SOON).code(), Some(0));
-        assert!(began.elapsed() < SOON);
         if let Some(text) = text {
             let text = text.join().unwrap().unwrap();
             // What waited has come, to the end: each line whole.
@@ -216,7 +215,7 @@ fn file_server_outlives_the_reader_of_its_log(world: &World) {
     let (mut piped, writer) = Piped::start(command, Scratch::new("fileserver"));
     drop(writer);
     let address = piped.address("listening", "address");
-    let admin = piped.address("listening", "admin");
+    let admin = piped.address("admin", "address");
     let Piped {
         mut process, log, ..
     } = piped;
@@ -362,7 +361,7 @@ fn balancer_logs_again_when_the_disk_has_room(_: &World) {
         .open(&path)
         .unwrap();
     let backend = listener();
-    let (command, dir) = balancer(CHECKS, backend.local_addr().unwrap());
+    let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
     let mut process = Process::start_with_log("balancer", command, dir, log.into());
     let text = || String::from_utf8(fs::read(&path).unwrap()).unwrap();
     let (address, admin) = eventually(PATIENCE, "its addresses", || {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::admin_address::{AdminAddress, AdminStream};
+use super::admin_address::{AdminAddress, AdminStream};
 
 /// A place to connect to, as `--admin` names it for a command: what an [`AdminAddress`] is, or `NAME:PORT`.
 ///

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::socket_address::parse_socket_address;
+use super::socket_address::parse_socket_address;
 
 /// The prefix of a socket path.
 const UNIX: &str = "unix:";
