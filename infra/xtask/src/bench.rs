@@ -2,7 +2,8 @@
 
 use std::process::{Command, ExitCode};
 
-use crate::{Failure, Outcome, cargo};
+use crate::cargo;
+use crate::failure::{Failure, Outcome};
 
 /// Runs the benchmark with these words; its exit code is ours.
 pub(crate) fn run(words: &[String]) -> Outcome<ExitCode> {

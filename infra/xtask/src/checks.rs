@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::failure::{Failure, Outcome};
 use crate::layout::{PACKAGES, Package};
-use crate::{Failure, Outcome, cargo, examples, programs};
+use crate::{cargo, examples, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
 const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";

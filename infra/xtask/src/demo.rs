@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
+use crate::failure::{Failure, Outcome};
 use crate::process::Server;
 use crate::signals::StopSignals;
-use crate::{Failure, Outcome, cargo, metrics, sample};
+use crate::{cargo, metrics, sample};
 
 /// Where clients connect: the port that old clients know.
 const BALANCER: &str = "127.0.0.1:8081";

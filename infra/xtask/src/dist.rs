@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::{printed, succeed};
+use crate::failure::{Failure, Outcome};
+use crate::files::{make, remove, write};
 use crate::layout::{BIN, DOCUMENTS, PACKAGES, Package};
-use crate::{Failure, Outcome, cargo, deb, programs, sbom};
+use crate::{cargo, deb, programs, sbom};
 
 /// The version of the workspace, which all its packages share.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -216,28 +218,6 @@ fn install(source: &Path, target: &Path, rights: u32) -> Outcome {
     let bytes = fs::read(source).map_err(Failure::at(source))?;
     write(target, &bytes)?;
     fs::set_permissions(target, Permissions::from_mode(rights)).map_err(Failure::at(target))
-}
-
-/// Writes a file that everybody may read, and the directories above it.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
-    if let Some(above) = path.parent() {
-        make(above)?;
-    }
-    fs::write(path, bytes).map_err(Failure::at(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(Failure::at(path))
-}
-
-/// Makes a directory and those above it, for everybody to look into.
-fn make(path: &Path) -> Outcome {
-    fs::create_dir_all(path).map_err(Failure::at(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(Failure::at(path))
-}
-
-fn remove(path: &Path) -> Outcome {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::at(path)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

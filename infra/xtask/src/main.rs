@@ -11,6 +11,8 @@ mod deb;
 mod demo;
 mod dist;
 mod examples;
+mod failure;
+mod files;
 mod layout;
 mod metrics;
 mod process;
@@ -19,9 +21,9 @@ mod sample;
 mod sbom;
 mod signals;
 
-use std::io;
-use std::path::Path;
 use std::process::ExitCode;
+
+use failure::{Failure, Outcome};
 
 const USAGE: &str = "\
 The project's tasks:
@@ -44,36 +46,6 @@ The project's tasks:
   cargo xtask dist [--out DIR] [--programs DIR]
       A release: tarball, Debian packages, checksums. --programs takes static programs that are built already
 ";
-
-/// A task that did not succeed: one sentence for the person who started it.
-#[derive(Debug)]
-struct Failure {
-    said: String,
-    code: u8,
-}
-
-impl Failure {
-    fn new(said: impl Into<String>) -> Self {
-        Self {
-            said: said.into(),
-            code: 1,
-        }
-    }
-
-    fn usage(said: impl Into<String>) -> Self {
-        Self {
-            said: said.into(),
-            code: 2,
-        }
-    }
-
-    /// What a file or directory refused.
-    fn at(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
-        move |error| Self::new(format!("{}: {error}", path.display()))
-    }
-}
-
-type Outcome<T = ()> = Result<T, Failure>;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -136,7 +108,7 @@ fn main() -> ExitCode {
         words => Task::parse(words).and_then(Task::run),
     };
     outcome.unwrap_or_else(|failure| {
-        eprintln!("xtask: {}", failure.said);
+        eprintln!("xtask: {}", failure.message);
         ExitCode::from(failure.code)
     })
 }

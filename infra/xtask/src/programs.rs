@@ -10,8 +10,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::cargo;
+use crate::failure::{Failure, Outcome};
 use crate::layout::{PACKAGES, Package};
-use crate::{Failure, Outcome, cargo};
 
 /// What cargo starts in the place of the compiler for packages of the workspace.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
