@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::failure::{Failure, Outcome};
 use crate::layout::{PACKAGES, Package};
-use crate::{cargo, examples, programs};
+use crate::{cargo, examples, imports, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
 const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -26,9 +26,10 @@ pub(crate) fn test() -> Outcome {
     cargo::run(&["test", "--package", "e2e"], &[])
 }
 
-/// Format, clippy, rustdoc and its examples, dependencies, and `--check-config` over every shipped configuration.
+/// Format, imports, clippy, rustdoc and its examples, dependencies, and `--check-config` over every shipped configuration.
 pub(crate) fn lint() -> Outcome {
     cargo::run(&["fmt", "--all", "--check"], &[])?;
+    imports::check()?;
     examples::check()?;
     cargo::run(
         &[

@@ -13,6 +13,7 @@ mod dist;
 mod examples;
 mod failure;
 mod files;
+mod imports;
 mod layout;
 mod metrics;
 mod process;
@@ -38,7 +39,7 @@ The project's tasks:
   cargo xtask bench [CASE…] [OPTIONS]
       Measures the balancer beside its peers, side by side; `cargo xtask bench --help` lists cases and options
 
-  cargo xtask lint    format, clippy, rustdoc and its examples, dependencies, every shipped configuration
+  cargo xtask lint    format, imports, clippy, rustdoc and its examples, dependencies, every shipped configuration
   cargo xtask ci      lint, then test
 
   cargo xtask programs [--release] --out DIR
