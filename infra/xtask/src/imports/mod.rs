@@ -17,7 +17,7 @@ use std::path::Path;
 use crate::cargo;
 use crate::failure::{Failure, Outcome};
 use modules::{Edge, Modules};
-use rules::{CRATES, Part};
+use rules::{CRATES, Crate, Part};
 
 /// The most entries that the root of a `src` may have.
 const ENTRIES: usize = 14;
@@ -39,10 +39,42 @@ pub(crate) fn check() -> Outcome {
             violations.extend(wrong_way(&name, own.parts, &edges));
         }
     }
+    violations.extend(undocumented(&text_of(TABLES)?));
     match violations.as_slice() {
         [] => Ok(()),
         violations => Err(Failure::new(violations.join("\n\n"))),
     }
+}
+
+fn text_of(file: &str) -> Outcome<String> {
+    let path = cargo::workspace().join(file);
+    std::fs::read_to_string(&path).map_err(Failure::at(&path))
+}
+
+/// What `TABLES` has to say of a crate.
+fn table(own: &Crate) -> String {
+    let code = |names: &[&str]| match names {
+        [] => "–".to_owned(),
+        names => format!("`{}`", names.join("`, `")),
+    };
+    let rows = own.parts.iter().map(|part| {
+        let may_import = code(part.may_import);
+        format!("| `{}` | {may_import} |\n", part.name)
+    });
+    let rows: String = rows.collect();
+    format!(
+        "| in `{}/src` | may import |\n| --- | --- |\n{rows}",
+        own.folder
+    )
+}
+
+/// Tables that people would read elsewhere than here.
+fn undocumented(text: &str) -> Vec<String> {
+    let tables = CRATES.iter().filter(|own| !own.parts.is_empty()).map(table);
+    let missing = tables.filter(|table| !text.contains(table.as_str()));
+    missing
+        .map(|table| format!("{TABLES} does not have this table of {RULES}:\n{table}"))
+        .collect()
 }
 
 /// The names in the root of a `src`.

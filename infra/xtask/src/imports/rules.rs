@@ -1,4 +1,5 @@
-//! Who may import whom: the architecture of each crate as a table. `docs/contributing.md` shows the same tables.
+//! Which folder may import which: the architecture of each crate as a table, from the lowest part to the highest.
+//! `docs/contributing.md` shows the same tables.
 
 /// A library crate of the project.
 #[derive(Debug)]
@@ -18,50 +19,134 @@ pub(crate) struct Part {
     pub(crate) may_import: &'static [&'static str],
 }
 
-/// Every member of the workspace.
+const fn part(name: &'static str, may_import: &'static [&'static str]) -> Part {
+    Part { name, may_import }
+}
+
+/// A crate that is small enough to do without rules.
+const fn small(folder: &'static str) -> Crate {
+    Crate { folder, parts: &[] }
+}
+
+/// Every member of the workspace that has sources.
 pub(crate) const CRATES: [Crate; 11] = [
     Crate {
         folder: "balancer",
-        parts: &[],
-    },
-    Crate {
-        folder: "balancer/proxy-protocol",
-        parts: &[],
+        parts: &[
+            part("core", &[]),
+            part("observe", &["core"]),
+            part("config", &["core", "observe"]),
+            part("data_path", &["core", "observe", "config"]),
+            part("control", &["core", "observe", "config", "data_path"]),
+            part(
+                "admin",
+                &["core", "observe", "config", "data_path", "control"],
+            ),
+            part("ctl", &["observe", "config"]),
+            part("command_line", &["ctl"]),
+        ],
     },
     Crate {
         folder: "client",
-        parts: &[],
+        parts: &[
+            part("text", &[]),
+            part("outcome", &["text"]),
+            part("command_line", &["outcome"]),
+            part("output", &["text", "outcome", "command_line"]),
+            part("connection", &["outcome"]),
+            part("config", &["command_line", "connection"]),
+            part("transfer", &["text", "outcome", "output", "connection"]),
+            part(
+                "session",
+                &["text", "outcome", "output", "connection", "transfer"],
+            ),
+            part(
+                "cmd",
+                &[
+                    "text",
+                    "outcome",
+                    "command_line",
+                    "output",
+                    "config",
+                    "transfer",
+                    "session",
+                ],
+            ),
+            part("prompt", &["text", "command_line", "output", "session"]),
+            part(
+                "program",
+                &[
+                    "text",
+                    "outcome",
+                    "command_line",
+                    "output",
+                    "config",
+                    "transfer",
+                    "session",
+                    "cmd",
+                    "prompt",
+                ],
+            ),
+        ],
     },
     Crate {
         folder: "fileserver",
-        parts: &[],
-    },
-    Crate {
-        folder: "fileserver/protocol",
-        parts: &[],
+        parts: &[
+            part("tree", &[]),
+            part("security", &[]),
+            part("compress", &[]),
+            part("query", &["tree"]),
+            part("index", &["tree", "query"]),
+            part("archive", &["tree", "compress", "query"]),
+            part("config", &["security", "index"]),
+            part(
+                "service",
+                &[
+                    "tree", "security", "compress", "query", "index", "archive", "config",
+                ],
+            ),
+            part("observe", &["security", "index", "service"]),
+            part(
+                "session",
+                &[
+                    "tree", "security", "compress", "query", "archive", "service",
+                ],
+            ),
+            part(
+                "server",
+                &[
+                    "tree", "security", "config", "service", "observe", "session",
+                ],
+            ),
+        ],
     },
     Crate {
         folder: "telemetry",
-        parts: &[],
+        parts: &[
+            part("backoff", &[]),
+            part("names", &[]),
+            part("sampler", &[]),
+            part("kafka", &[]),
+            part("schema", &["names"]),
+            part("messages", &["names", "sampler", "schema"]),
+            part("history", &["messages"]),
+            part("producer", &["backoff", "names", "kafka", "messages"]),
+            part("settings", &["kafka", "producer"]),
+            part("sinks", &["messages", "history", "producer"]),
+            part("heartbeat", &["sampler", "messages", "producer", "sinks"]),
+            part(
+                "collector",
+                &[
+                    "backoff", "names", "kafka", "schema", "messages", "settings",
+                ],
+            ),
+        ],
     },
-    Crate {
-        folder: "telemetry/credentials",
-        parts: &[],
-    },
-    Crate {
-        folder: "telemetry/settings",
-        parts: &[],
-    },
-    Crate {
-        folder: "infra/xtask",
-        parts: &[],
-    },
-    Crate {
-        folder: "infra/e2e",
-        parts: &[],
-    },
-    Crate {
-        folder: "infra/bench",
-        parts: &[],
-    },
+    small("balancer/proxy-protocol"),
+    small("fileserver/protocol"),
+    small("telemetry/credentials"),
+    small("telemetry/settings"),
+    small("infra/xtask"),
+    small("infra/e2e"),
+    small("infra/bench"),
 ];

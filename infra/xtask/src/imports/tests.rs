@@ -265,26 +265,41 @@ fn a_module_without_its_file_is_told() {
 }
 
 #[test]
-fn every_member_of_the_workspace_is_checked_by_rules_that_name_each_other() {
+fn every_member_of_the_workspace_is_checked_by_rules_that_point_one_way() {
     let manifest = std::fs::read_to_string(cargo::workspace().join("Cargo.toml")).unwrap();
     let (_, members) = manifest.split_once("members = [").unwrap();
     let (members, _) = members.split_once(']').unwrap();
-    let mut members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    let members = members.split('"').skip(1).step_by(2);
+    let mut members: Vec<&str> = members
+        .filter(|folder| *folder != "infra/workspace-hack")
+        .collect();
     let mut checked = CRATES.each_ref().map(|own| own.folder);
     members.sort_unstable();
     checked.sort_unstable();
     assert_eq!(checked[..], members[..]);
     for own in &CRATES {
+        let mut lower = Vec::new();
         for part in own.parts {
             for name in part.may_import {
-                let known = own.parts.iter().any(|part| part.name == *name);
+                let place = format!("{}/src/{}", own.folder, part.name);
                 assert!(
-                    known && *name != part.name,
-                    "{}: {}: {name}",
-                    own.folder,
-                    part.name
+                    lower.contains(name),
+                    "{place}: `{name}` is not above it in the table"
                 );
             }
+            lower.push(part.name);
         }
     }
+}
+
+#[test]
+fn the_documented_tables_are_those_of_the_rules() {
+    let text = text_of(TABLES).unwrap();
+    assert_eq!(undocumented(&text), [""; 0]);
+    let messages = undocumented(&text.replace("| `core` | – |", "| `core` | `admin` |"));
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].starts_with(
+        "docs/contributing.md does not have this table of infra/xtask/src/imports/rules.rs:\n\
+         | in `balancer/src` | may import |\n| --- | --- |\n| `core` | – |\n"
+    ));
 }
