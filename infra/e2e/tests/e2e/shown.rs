@@ -22,7 +22,7 @@ use e2e::tree::{noise, put};
 use e2e::{PATIENCE, eventually, influx};
 use rustix::process::Signal;
 
-use crate::demo::{BUILD, Demo};
+use crate::demo::{Demo, START};
 use crate::world::World;
 use desk::{Desk, HOME, as_input};
 use likeness::{Likeness, alike};
@@ -105,12 +105,12 @@ fn the_demo(_: &World) {
         as_input(&example.session)
     );
     let temporary = demo.temporary.path().display().to_string();
-    let ran = Ran::with_input(demo.command, input.as_bytes(), BUILD);
+    let ran = Ran::with_input(demo.command, input.as_bytes(), START);
     let said = String::from_utf8(ran.stdout).unwrap() + &ran.stderr;
     let said = said
         .replace(home.path().to_str().unwrap(), HOME)
         .replace(&temporary, "/tmp");
-    let lines = said.lines().filter(|line| !line.starts_with("+ cargo"));
+    let lines = said.lines();
     // Where one has gone is named; where one was at the start is not. And a pipe says who complains.
     let report = format!("saved {HOME}/report.pdf");
     let lines = lines.map(|line| line.strip_prefix("netsocket: ").unwrap_or(line));
