@@ -18,6 +18,7 @@ mod compose;
 mod containers;
 mod demo;
 mod deployment_docs;
+mod documented_commands;
 mod documents;
 mod exactly_once;
 mod failover;
@@ -33,14 +34,13 @@ mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
-mod shown;
 mod survival;
 mod systemd;
 mod telemetry;
 mod tls;
 mod transfer;
 mod two_balancers;
-mod typed;
+mod walkthroughs;
 mod world;
 
 use std::process::ExitCode;
@@ -138,14 +138,14 @@ fn all() -> Vec<Test> {
         release::tests(),
         secured_kafka::tests(),
         settings::tests(),
-        shown::tests(),
+        walkthroughs::tests(),
         systemd::tests(),
         survival::tests(),
         telemetry::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
-        typed::tests(),
+        documented_commands::tests(),
     ];
     tests.into_iter().flatten().collect()
 }

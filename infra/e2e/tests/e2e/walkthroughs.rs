@@ -1,8 +1,8 @@
 //! Pages that are followed as they are written: each on a machine of its own, where what they type is run and what they show is compared
 //! with what comes.
 
-mod desk;
-mod likeness;
+mod comparison;
+mod terminal;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,8 +24,8 @@ use rustix::process::Signal;
 
 use crate::demo::{Demo, START};
 use crate::world::World;
-use desk::{Desk, HOME, as_input};
-use likeness::{Likeness, alike};
+use comparison::{Likeness, alike};
+use terminal::{Desk, HOME, as_input};
 
 crate::tests![
     #[needs(Followed)]
@@ -74,7 +74,7 @@ pub(crate) fn is_followed(page: &str, heading: &str) -> bool {
 
 /// Whether this statement is run here.
 pub(crate) fn follows(page: &str, heading: &str, statement: &Statement) -> bool {
-    is_followed(page, heading) && desk::is_run(statement)
+    is_followed(page, heading) && terminal::is_run(statement)
 }
 
 /// The files of a machine on which a page is followed.

@@ -1,7 +1,7 @@
 //! Every command that README and docs tell people to type, in blocks and set as code, given to whoever knows whether it is right: the
 //! program itself, or the tool that it is for. A program that nobody here judges is a mistake.
 //!
-//! What blocks of a terminal show is compared in [`crate::shown`]; what is followed there is not judged here again.
+//! What blocks of a terminal show is compared in [`crate::walkthroughs`]; what is followed there is not judged here again.
 
 mod containers;
 mod machines;
@@ -17,7 +17,7 @@ use e2e::markdown::{Block, Document, documents};
 use e2e::shell::{Call, statements};
 use e2e::tool;
 
-use crate::shown;
+use crate::walkthroughs;
 use crate::world::World;
 
 crate::tests![
@@ -109,7 +109,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
             let examples = examples.unwrap_or_else(|error| panic!("{place}: {error}"));
             assert!(
                 examples.iter().all(Example::shows_nothing)
-                    || shown::is_followed(&page.name, block.heading),
+                    || walkthroughs::is_followed(&page.name, block.heading),
                 "{place}: nobody compares what this shows with what comes"
             );
             examples
@@ -126,7 +126,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
         }
     };
     for statement in statements {
-        if shown::follows(&page.name, block.heading, &statement) {
+        if walkthroughs::follows(&page.name, block.heading, &statement) {
             continue;
         }
         all.extend(statement.calls.into_iter().map(|call| Typed {
