@@ -156,9 +156,28 @@ pub fn gigabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e9
 }
 
+/// About three digits that mean something.
+pub(crate) fn number(value: f64) -> String {
+    match value.abs() {
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        let shown = [0.0, 0.0421, 1.234, 12.34, 123.4, 12345.6, -0.5].map(number);
+        assert_eq!(
+            shown,
+            ["0.000", "0.042", "1.23", "12.3", "123", "12346", "-0.500"]
+        );
+    }
 
     #[test]
     fn cpu_is_shared_out_over_the_work() {

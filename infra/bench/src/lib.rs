@@ -13,6 +13,7 @@ mod date;
 pub mod failure;
 pub mod fetch;
 pub mod figure;
+pub mod file_server;
 pub mod files;
 pub mod host;
 mod http;

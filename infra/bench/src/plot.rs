@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::failure::{Explain as _, Outcome};
+use crate::figure::number;
 use crate::figure::{Better, Figure};
 use crate::peer::Peer;
 use crate::report::{Report, Row, Section};
-use crate::table::number;
 
 /// Widths and heights, in pixels.
 const PANEL: f64 = 380.0;

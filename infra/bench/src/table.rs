@@ -1,6 +1,6 @@
 //! The report as text: Markdown tables that are also readable as they are.
 
-use crate::figure::Figure;
+use crate::figure::{Figure, number};
 use crate::report::{Absent, Report, Row, Section};
 use crate::stats::Summary;
 use crate::target;
@@ -127,16 +127,6 @@ fn cell(summary: &Summary) -> String {
     format!("{} ({}–{})", number(*median), number(*min), number(*max))
 }
 
-/// About three digits that mean something.
-pub(crate) fn number(value: f64) -> String {
-    match value.abs() {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        1.0.. => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
 /// A Markdown table whose columns line up; the first is text, the others are numbers.
 fn grid(head: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let count = head.len();
@@ -171,15 +161,6 @@ mod tests {
     use super::*;
     use crate::peer::Peer;
     use crate::report::tests::{report, row, section};
-
-    #[test]
-    fn numbers_keep_three_digits() {
-        let shown = [0.0, 0.0421, 1.234, 12.34, 123.4, 12345.6, -0.5].map(number);
-        assert_eq!(
-            shown,
-            ["0.000", "0.042", "1.23", "12.3", "123", "12346", "-0.500"]
-        );
-    }
 
     #[test]
     fn a_table_lines_up_and_says_everything() {

@@ -1,11 +1,10 @@
 //! What the balancer must reach, as ratios measured side by side.
 
 use crate::case::Case;
-use crate::figure::{Better, Figure};
+use crate::figure::{Better, Figure, number};
 use crate::peer::Peer;
 use crate::report::{Row, Section};
 use crate::stats::Summary;
-use crate::table::number;
 
 /// How far a figure may go.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::process::{Process, clean_command};
-use crate::requirement::in_path;
 use crate::scratch::Scratch;
+use crate::tool::in_path;
 use crate::{PATIENCE, eventually};
 
 /// Names under which it is installed.

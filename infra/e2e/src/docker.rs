@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::eventually;
 use crate::process::{Process, Ran, clean_command};
-use crate::requirement::in_path;
 use crate::scratch::Scratch;
+use crate::tool::in_path;
 
 /// The engine loads its plugins before it answers.
 const START: Duration = Duration::from_secs(60);

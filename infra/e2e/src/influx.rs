@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::process::{Process, clean_command};
-use crate::requirement::in_path;
 use crate::scratch::Scratch;
+use crate::tool::in_path;
 use crate::{PATIENCE, eventually, http, loopback};
 
 /// The environment variable that names the server's program.

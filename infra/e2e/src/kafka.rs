@@ -1,4 +1,5 @@
-//! A real Apache Kafka on loopback: one node that is broker and controller, or that and further brokers.
+//! A real Apache Kafka on loopback: one node that is broker and controller, or that and further brokers, or one with a secured
+//! listener.
 
 mod release;
 mod secured;
@@ -11,12 +12,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::process::{Process, Ran, clean_command};
-use crate::requirement::in_path;
 use crate::scratch::Scratch;
+use crate::tool::in_path;
 use crate::{eventually, loopback, tool};
 
 pub use release::{Release, jars};
-pub use secured::{PASSWORD, Secured, USER};
+pub use secured::{PASSWORD, USER};
 
 /// The topic that our programs write to, as in the original system.
 pub const TOPIC: &str = "system_stats";
@@ -346,4 +347,32 @@ fn properties(
         "auto.create.topics.enable=false".to_owned(),
     ]
     .join("\n")
+}
+
+/// A broker with a second listener, over TLS and for [`USER`] only.
+#[derive(Debug)]
+pub struct Secured {
+    /// The broker with its open listener.
+    pub kafka: Kafka,
+    /// The secured listener.
+    pub address: SocketAddr,
+}
+
+impl Secured {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    #[must_use]
+    pub fn start() -> Self {
+        let [address, _] = free_addresses();
+        let kafka = Kafka::start_with(Release::V4, 1, Some(address));
+        Self { kafka, address }
+    }
+
+    /// The certificate of its authority, as PEM.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.kafka.nodes[0].dir.path().join(secured::AUTHORITY)
+    }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::requirement::in_path;
+use crate::tool::in_path;
 use crate::{files, tool};
 
 /// The folder of the overlays, from the root of the project.

@@ -38,7 +38,7 @@ pub fn make() -> Scratch {
     let out = Scratch::new("release");
     let mut command = Command::new(xtask());
     command.arg("dist").arg("--out").arg(out.path());
-    command.arg("--programs").arg(programs.join("bin"));
+    command.arg("--programs").arg(programs);
     command.env("SOURCE_DATE_EPOCH", "1700000000");
     tool::output(&mut command);
     out

@@ -1,8 +1,7 @@
 //! What some tests need of the machine, and how its absence is said.
 
-use std::path::PathBuf;
-
 use crate::kafka::Release;
+use crate::tool::in_path;
 use crate::{browser, docker, grafana, influx, kafka, kubernetes, release, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
@@ -109,6 +108,7 @@ impl Requirement {
             Self::Release => {
                 all_in_path(&["cargo-deb", "cargo-cyclonedx"])?;
                 all_in_path(&["dpkg", "systemd-sysusers", "sha256sum"])?;
+                all_in_path(&["objcopy", "nm", "addr2line"])?;
                 release::static_programs().map(drop)
             }
         }
@@ -167,13 +167,4 @@ fn all_in_path(names: &[&str]) -> Result<(), String> {
         Some(missing) => Err(format!("`{missing}` is not installed")),
         None => Ok(()),
     }
-}
-
-/// The file that a name means in `PATH`.
-#[must_use]
-pub fn in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|file| file.is_file())
 }

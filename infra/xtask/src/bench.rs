@@ -1,16 +1,19 @@
-//! `cargo xtask bench`: builds what is measured and what measures, in release, and hands over.
+//! `cargo xtask bench`: builds the programs and the benchmark for release, then starts the benchmark.
 
 use std::process::{Command, ExitCode};
 
-use crate::{Failure, Outcome, cargo};
+use crate::cargo;
+use crate::failure::{Failure, Outcome};
 
 /// Runs the benchmark with these words; its exit code is ours.
 pub(crate) fn run(words: &[String]) -> Outcome<ExitCode> {
+    eprintln!(
+        "Building the programs for release. From nothing, this takes about 5 minutes on 2 cores."
+    );
     cargo::run(
         &[
             "build",
             "--release",
-            "--quiet",
             "--package",
             "netsocket-balancer",
             "--package",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use crate::{Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 /// Builds or checks with the given arguments; what cargo says goes to the terminal.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::{Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 /// Runs a command that must succeed; what it says goes to the terminal.
 pub(crate) fn succeed(mut command: Command) -> Outcome {

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cargo;
 use crate::command::succeed;
+use crate::failure::Outcome;
 use crate::layout::Package;
-use crate::{Outcome, cargo};
 
 /// Where the files of a package are laid out: what a manifest calls `target/release/staged/NAME` is looked for here, as
 /// cargo-deb is told that `work` is the directory of builds.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
+use crate::failure::{Failure, Outcome};
 use crate::process::Server;
 use crate::signals::StopSignals;
-use crate::{Failure, Outcome, cargo, metrics, sample};
+use crate::{cargo, metrics, sample};
 
 /// Where clients connect: the port that old clients know.
 const BALANCER: &str = "127.0.0.1:8081";
@@ -27,6 +28,8 @@ pub(crate) struct Options {
     directory: Option<PathBuf>,
     no_client: bool,
     kafka: Option<String>,
+    /// Where `cargo xtask programs` has put the programs; else they are built.
+    programs: Option<PathBuf>,
 }
 
 impl Options {
@@ -41,6 +44,12 @@ impl Options {
                         .next()
                         .ok_or_else(|| Failure::usage("--kafka takes HOST:PORT"))?;
                     options.kafka = Some((*address).to_owned());
+                }
+                "--programs" => {
+                    let programs = words
+                        .next()
+                        .ok_or_else(|| Failure::usage("--programs takes DIR"))?;
+                    options.programs = Some(programs.into());
                 }
                 flag if flag.starts_with('-') => {
                     return Err(Failure::usage(format!("demo: unknown flag '{flag}'")));
@@ -67,14 +76,10 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
             directory.display()
         )));
     }
-    let packages = [
-        "netsocket-balancer",
-        "netsocket-fileserver",
-        "netsocket-client",
-    ];
-    let mut build = vec!["build", "--release", "--quiet"];
-    build.extend(packages.iter().flat_map(|package| ["--package", package]));
-    cargo::run(&build, &[])?;
+    let programs = match &options.programs {
+        Some(programs) => programs.join("bin"),
+        None => build()?,
+    };
 
     let stop = StopSignals::take()?;
     let folder = Folder::make()?;
@@ -82,16 +87,32 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
         Some(directory) => directory.clone(),
         None => folder.sample_tree()?,
     };
-    let mut system = System::start(options, &root, &folder, &stop)?;
+    let mut system = System::start(options, &programs, &root, &folder, &stop)?;
     let code = if options.no_client {
         println!("ready; Ctrl-C stops everything");
         while stop.wait(Duration::from_secs(3600)).is_none() {}
         ExitCode::SUCCESS
     } else {
-        prompt(&stop)?
+        prompt(&programs, &stop)?
     };
     system.stop(&stop);
     Ok(code)
+}
+
+/// Builds what the demo starts, and says where it is.
+fn build() -> Outcome<PathBuf> {
+    let packages = [
+        "netsocket-balancer",
+        "netsocket-fileserver",
+        "netsocket-client",
+    ];
+    let mut build = vec!["build", "--release"];
+    build.extend(packages.iter().flat_map(|package| ["--package", package]));
+    eprintln!(
+        "Building the programs for release. From nothing, this takes about 5 minutes on 2 cores."
+    );
+    cargo::run(&build, &[])?;
+    cargo::binary("release", "")
 }
 
 /// The running servers.
@@ -100,7 +121,13 @@ struct System {
 }
 
 impl System {
-    fn start(options: &Options, root: &Path, folder: &Folder, stop: &StopSignals) -> Outcome<Self> {
+    fn start(
+        options: &Options,
+        programs: &Path,
+        root: &Path,
+        folder: &Folder,
+        stop: &StopSignals,
+    ) -> Outcome<Self> {
         let kafka = options
             .kafka
             .as_ref()
@@ -108,7 +135,7 @@ impl System {
         let root = root
             .to_str()
             .ok_or_else(|| Failure::usage("demo: the directory's name is not UTF-8"))?;
-        let program = cargo::binary("release", "netsocket-fileserver")?;
+        let program = programs.join("netsocket-fileserver");
         let mut servers = Vec::new();
         for name in FILE_SERVERS {
             let arguments = [
@@ -134,7 +161,7 @@ impl System {
                 .flat_map(|backend| ["--backend", backend.as_str()]),
         );
         arguments.extend(&kafka);
-        let program = cargo::binary("release", "netsocket-balancer")?;
+        let program = programs.join("netsocket-balancer");
         let mut balancer = Server::start("balancer", &program, &arguments, &folder.0)?;
         // Another balancer may have these addresses, and answer there: ours says when it has them.
         balancer.wait_for_address(stop)?;
@@ -184,8 +211,8 @@ impl System {
 }
 
 /// Runs the client's prompt on this terminal until it ends, or until we are told to stop.
-fn prompt(stop: &StopSignals) -> Outcome<ExitCode> {
-    let program = cargo::binary("release", "netsocket")?;
+fn prompt(programs: &Path, stop: &StopSignals) -> Outcome<ExitCode> {
+    let program = programs.join("netsocket");
     let failed = Failure::at(&program);
     let mut client = Command::new(&program)
         .args(["--server", BALANCER])
@@ -242,15 +269,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_and_directory_stand_in_any_order() {
-        let options = Options::parse(&["--kafka", "h:1", "dir", "--no-client"]).unwrap();
+    fn flags_and_directory_come_in_any_order() {
+        let words = ["--kafka", "h:1", "dir", "--programs", "p", "--no-client"];
+        let options = Options::parse(&words).unwrap();
         let expected = Options {
             directory: Some("dir".into()),
             no_client: true,
             kafka: Some("h:1".to_owned()),
+            programs: Some("p".into()),
         };
         assert_eq!(options, expected);
-        for wrong in [&["--kafka"][..], &["a", "b"], &["--port", "1"]] {
+        for wrong in [
+            &["--kafka"][..],
+            &["a", "b"],
+            &["--port", "1"],
+            &["--programs"],
+        ] {
             assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
         }
     }

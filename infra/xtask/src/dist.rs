@@ -1,5 +1,5 @@
-//! `dist`: what a release is made of: a tarball of programs, units, settings, manual pages, completions and a list of all
-//! that is inside, and Debian packages of the same files. The same programs give the same bytes wherever this runs.
+//! `dist`: makes a release: a tarball of programs, units, settings, manual pages, completions and lists of parts, Debian
+//! packages of the same files, and a tarball of line tables. The same programs give the same bytes wherever this runs.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::{printed, succeed};
+use crate::failure::{Failure, Outcome};
+use crate::files::{make, remove, write};
 use crate::layout::{BIN, DOCUMENTS, PACKAGES, Package};
-use crate::{Failure, Outcome, cargo, deb, programs, sbom};
+use crate::{cargo, deb, programs, sbom};
 
 /// The version of the workspace, which all its packages share.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -20,6 +22,9 @@ const COMPLETIONS: [(&str, &str, &str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d", "", ".fish"),
 ];
 
+/// Where debuggers look for the line tables of programs in `BIN`.
+const DEBUG: &str = "usr/lib/debug/usr/bin";
+
 /// Subcommands of cargo that a release is made with, and how each is installed.
 const TOOLS: [(&str, &str); 2] = [
     ("deb", "cargo-deb@3.8.0"),
@@ -30,7 +35,7 @@ const TOOLS: [(&str, &str); 2] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     out: PathBuf,
-    /// Programs that are built already.
+    /// Where `cargo xtask programs` has put programs and line tables.
     programs: Option<PathBuf>,
 }
 
@@ -66,12 +71,15 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let work = out.join("work");
     remove(&work)?;
     make(&work)?;
-    let bin = match &options.programs {
-        Some(bin) => bin.clone(),
+    let programs = match &options.programs {
+        Some(programs) => programs.clone(),
         None => {
-            let bin = work.join("bin");
-            programs::build(true, &bin)?;
-            bin
+            let (release, out) = (true, work.join("programs"));
+            programs::run(&programs::Options {
+                release,
+                out: out.clone(),
+            })?;
+            out
         }
     };
     let date = date()?;
@@ -83,13 +91,20 @@ pub(crate) fn run(options: &Options) -> Outcome {
     for package in &PACKAGES {
         let own = deb::stage(&work, package);
         let list = sbom::of(&mirror, package, date)?;
-        stage(package, &bin, &list, &own)?;
+        stage(package, &programs.join("bin"), &list, &own)?;
         deb::build(package, &work, &out, date)?;
         merge(&own, &tree)?;
     }
     checksums(&tree)?;
-    let tarball = out.join(format!("{name}.tar.gz"));
-    pack(&work, &name, &tarball, date)?;
+    pack(&work, &name, &out.join(format!("{name}.tar.gz")), date)?;
+    let debug = format!("{name}-debug");
+    for package in &PACKAGES {
+        let file = format!("{}.debug", package.name);
+        let target = work.join(&debug).join(DEBUG).join(&file);
+        install(&programs.join("debug").join(file), &target, 0o644)?;
+    }
+    // Not `.tar.gz`: the documents unpack the release by `netsocket-*.tar.gz`.
+    pack(&work, &debug, &out.join(format!("{debug}.tgz")), date)?;
     remove(&work)?;
     sum(&out)
 }
@@ -179,7 +194,8 @@ fn checksums(tree: &Path) -> Outcome {
 /// The sums of what was made, for whoever fetches it.
 fn sum(out: &Path) -> Outcome {
     let mut command = Command::new("sh");
-    let list = "LC_ALL=C; export LC_ALL; sha256sum -- *.tar.gz *.deb > SHA256SUMS; cat SHA256SUMS";
+    let list =
+        "LC_ALL=C; export LC_ALL; sha256sum -- *.tar.gz *.tgz *.deb > SHA256SUMS; cat SHA256SUMS";
     command.current_dir(out).args(["-ec", list]);
     succeed(command)
 }
@@ -216,28 +232,6 @@ fn install(source: &Path, target: &Path, rights: u32) -> Outcome {
     let bytes = fs::read(source).map_err(Failure::at(source))?;
     write(target, &bytes)?;
     fs::set_permissions(target, Permissions::from_mode(rights)).map_err(Failure::at(target))
-}
-
-/// Writes a file that everybody may read, and the directories above it.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Outcome {
-    if let Some(above) = path.parent() {
-        make(above)?;
-    }
-    fs::write(path, bytes).map_err(Failure::at(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o644)).map_err(Failure::at(path))
-}
-
-/// Makes a directory and those above it, for everybody to look into.
-fn make(path: &Path) -> Outcome {
-    fs::create_dir_all(path).map_err(Failure::at(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(Failure::at(path))
-}
-
-fn remove(path: &Path) -> Outcome {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::at(path)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::{Failure, Outcome, cargo};
+use crate::cargo;
+use crate::failure::{Failure, Outcome};
 
 /// Which modules of a crate readers look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,75 +5,61 @@
 
 mod bench;
 mod cargo;
-mod checks;
 mod command;
 mod deb;
 mod demo;
 mod dist;
 mod examples;
+mod failure;
+mod files;
+mod imports;
 mod layout;
+mod lint;
 mod metrics;
 mod process;
 mod programs;
 mod sample;
 mod sbom;
 mod signals;
+mod test;
 
-use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
+use failure::{Failure, Outcome};
+
 const USAGE: &str = "\
-The project's tasks:
+Tasks of the project:
 
-  cargo xtask demo [DIR] [--no-client] [--kafka HOST:PORT]
-      Builds release, starts three file servers over DIR (default: a small sample tree), a balancer on
-      127.0.0.1:8081 with its status page on 127.0.0.1:8404, and opens the client's prompt.
-      --no-client       stay up until Ctrl-C instead
-      --kafka HOST:PORT send telemetry to that Kafka
+  cargo xtask demo [DIR] [--no-client] [--kafka HOST:PORT] [--programs DIR]
+      Build the programs for release and start three file servers over DIR (default: a small sample tree) behind a
+      balancer on 127.0.0.1:8081, with its status page on 127.0.0.1:8404. Then open the client's prompt.
+      --no-client       do not open the prompt; run until Ctrl-C
+      --kafka HOST:PORT send telemetry to this Kafka broker
+      --programs DIR    build nothing; use the programs that `cargo xtask programs` put into DIR
 
-  cargo xtask test    everything that can be checked on this machine; NETSOCKET_REQUIRE_STACK=1 makes a skip a failure
+  cargo xtask test [PART [NAME…]]
+      Run all tests that this machine can run, and list those that it cannot. With NETSOCKET_REQUIRE_STACK=1 a skipped
+      test is a failure.
+      PART              test only this part: balancer, proxy-protocol, client, fileserver, protocol, telemetry,
+                        credentials, settings, bench, xtask or e2e (the programs end to end)
+      NAME…             run only tests whose name contains one of these
+
+  cargo xtask lint
+      Check format, imports between files, clippy, rustdoc and its examples, dependencies, and every shipped configuration
+
+  cargo xtask ci
+      Run lint, then test
+
   cargo xtask bench [CASE…] [OPTIONS]
-      Measures the balancer beside its peers, side by side; `cargo xtask bench --help` lists cases and options
-
-  cargo xtask lint    format, clippy, rustdoc and its examples, dependencies, every shipped configuration
-  cargo xtask ci      lint, then test
+      Measure the balancer next to other proxies; `cargo xtask bench --help` lists cases and options
 
   cargo xtask programs [--release] --out DIR
-      The four programs, each one static file, in DIR/bin; what images are made of
+      Build the four programs as static files: into DIR/bin, and their line tables into DIR/debug
+
   cargo xtask dist [--out DIR] [--programs DIR]
-      A release: tarball, Debian packages, checksums. --programs takes static programs that are built already
+      Make a release in DIR (default: target/dist): tarballs, Debian packages, checksums
+      --programs DIR    build nothing; use the programs that `cargo xtask programs` put into DIR
 ";
-
-/// A task that did not succeed: one sentence for the person who started it.
-#[derive(Debug)]
-struct Failure {
-    said: String,
-    code: u8,
-}
-
-impl Failure {
-    fn new(said: impl Into<String>) -> Self {
-        Self {
-            said: said.into(),
-            code: 1,
-        }
-    }
-
-    fn usage(said: impl Into<String>) -> Self {
-        Self {
-            said: said.into(),
-            code: 2,
-        }
-    }
-
-    /// What a file or directory refused.
-    fn at(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
-        move |error| Self::new(format!("{}: {error}", path.display()))
-    }
-}
-
-type Outcome<T = ()> = Result<T, Failure>;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -82,7 +68,7 @@ enum Task {
     Bench(Vec<String>),
     Programs(programs::Options),
     Dist(dist::Options),
-    Test,
+    Test(test::Options),
     Lint,
     Ci,
 }
@@ -94,12 +80,12 @@ impl Task {
             ["bench", rest @ ..] => Ok(Self::Bench(rest.iter().map(ToString::to_string).collect())),
             ["programs", rest @ ..] => programs::Options::parse(rest).map(Self::Programs),
             ["dist", rest @ ..] => dist::Options::parse(rest).map(Self::Dist),
-            ["test"] => Ok(Self::Test),
+            ["test", rest @ ..] => test::Options::parse(rest).map(Self::Test),
             ["lint"] => Ok(Self::Lint),
             ["ci"] => Ok(Self::Ci),
             [] => Err(Failure::usage(USAGE)),
             [task, ..] => Err(Failure::usage(format!(
-                "no task '{task}', or it takes no arguments\n\n{USAGE}"
+                "there is no task '{task}', or it takes no arguments\n\n{USAGE}"
             ))),
         }
     }
@@ -111,11 +97,25 @@ impl Task {
             Self::Bench(words) => bench::run(&words),
             Self::Programs(options) => programs::run(&options).map(done),
             Self::Dist(options) => dist::run(&options).map(done),
-            Self::Test => checks::test().map(done),
-            Self::Lint => checks::lint().map(done),
-            Self::Ci => checks::lint().and_then(|()| checks::test()).map(done),
+            Self::Test(options) => test::run(&options).map(done),
+            Self::Lint => lint::run().map(done),
+            Self::Ci => lint::run()
+                .and_then(|()| test::run(&test::Options::default()))
+                .map(done),
         }
     }
+}
+
+/// Whether the usage lists that task.
+fn is_task(word: &str) -> bool {
+    let mut lines = USAGE.lines();
+    let task = |line: &str| {
+        line.strip_prefix("  cargo xtask ")?
+            .split(' ')
+            .next()
+            .map(|task| task == word)
+    };
+    lines.any(|line| task(line) == Some(true))
 }
 
 fn main() -> ExitCode {
@@ -128,15 +128,15 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         words if programs::is_compiler() => programs::compile(words),
         [] | ["help" | "--help" | "-h"] => Ok(help()),
-        // Its help is its own.
+        // It has a help of its own.
         ["bench", ..] => Task::parse(&words).and_then(Task::run),
-        // Where all before it is understood; a task alone may lack what it cannot do without.
-        [task, "--help" | "-h"] if USAGE.contains(&format!("cargo xtask {task} ")) => Ok(help()),
+        // A task alone may lack an argument that it needs; with others, they must be right.
+        [task, "--help" | "-h"] if is_task(task) => Ok(help()),
         [words @ .., "--help" | "-h"] => Task::parse(words).map(|_| help()),
         words => Task::parse(words).and_then(Task::run),
     };
     outcome.unwrap_or_else(|failure| {
-        eprintln!("xtask: {}", failure.said);
+        eprintln!("xtask: {}", failure.message);
         ExitCode::from(failure.code)
     })
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::failure::{Failure, Outcome};
 use crate::signals::StopSignals;
-use crate::{Failure, Outcome};
 
 /// How often a condition is looked at while it is waited for.
 const POLL: Duration = Duration::from_millis(10);

@@ -1,7 +1,8 @@
-//! `programs`: the four programs, each linked into one file that needs no library of the machine it runs on.
+//! `programs`: the four programs, each linked into one file that needs no library of the machine it runs on, and beside them
+//! their line tables.
 //!
 //! Only the last step differs from a usual build: our programs are linked with glibc's static library. Dependencies stay
-//! as they are built already, so cargo must not see other flags: it starts this very program in the place of the compiler
+//! as they are built already, so cargo must not see other flags: it starts this very program in place of the compiler
 //! for our own packages, which passes everything on.
 
 use std::fs::{self, Permissions};
@@ -10,16 +11,18 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::cargo;
+use crate::command::succeed;
+use crate::failure::{Failure, Outcome};
 use crate::layout::{PACKAGES, Package};
-use crate::{Failure, Outcome, cargo};
 
-/// What cargo starts in the place of the compiler for packages of the workspace.
+/// What cargo starts in place of the compiler for packages of the workspace.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 
-/// What this program is called as that.
+/// The name of this program when cargo starts it as that.
 const LINKER: &str = "netsocket-linker";
 
-/// Says to this program that it is that.
+/// Tells this program that it was started as that.
 const STATIC: &str = "NETSOCKET_XTASK_LINKS";
 
 /// Thin link-time optimisation names what it shares by the paths of what it was compiled from: programs built in different
@@ -53,11 +56,44 @@ impl Options {
     }
 }
 
-/// Builds them into `OUT/bin`, and makes the directories of images beside it.
+/// Builds them, and puts them where `keep` says.
 pub(crate) fn run(options: &Options) -> Outcome {
-    build(options.release, &options.out.join("bin"))?;
+    let linked = linked_statically()?;
+    // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
+    let mut words = vec!["build", "--workspace", "--bins"];
+    let mut variables = linked.variables();
+    if options.release {
+        // Features that only tests need are no part of a release.
+        words.extend(["--exclude", "workspace-hack", "--release"]);
+        variables.push(LINK_TIME);
+    }
+    cargo::run(&words, &variables)?;
+    let folder = if options.release { "release" } else { "debug" };
+    keep(folder, &options.out)
+}
+
+/// Copies the programs that were built in that profile's folder: into `out/bin` without what only a debugger reads, and that
+/// into `out/debug`; and makes the directories of images beside them.
+pub(crate) fn keep(folder: &str, out: &Path) -> Outcome {
+    let (bin, debug) = (out.join("bin"), out.join("debug"));
+    for folder in [&bin, &debug] {
+        fs::create_dir_all(folder).map_err(Failure::at(folder))?;
+    }
+    for Package { name, .. } in &PACKAGES {
+        let built = cargo::binary(folder, name)?;
+        let bytes = fs::read(&built).map_err(Failure::at(&built))?;
+        if let Some(loader) = loader(&bytes) {
+            let message = format!("{} is not static: it needs {loader}", built.display());
+            return Err(Failure::new(message));
+        }
+        split(
+            &built,
+            &bin.join(name),
+            &debug.join(format!("{name}.debug")),
+        )?;
+    }
     for (name, rights) in DIRECTORIES {
-        let directory = options.out.join(name);
+        let directory = out.join(name);
         fs::create_dir_all(&directory)
             .and_then(|()| fs::set_permissions(&directory, Permissions::from_mode(rights)))
             .map_err(Failure::at(&directory))?;
@@ -65,36 +101,35 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Links every program statically into `bin`, without what only a debugger reads.
-pub(crate) fn build(release: bool, bin: &Path) -> Outcome {
-    fs::create_dir_all(bin).map_err(Failure::at(bin))?;
-    let path = linker()?;
-    // The whole workspace, as in every other build: else dependencies would have other features, and be built anew.
-    let mut words = vec!["build", "--workspace", "--bins"];
-    if release {
-        words.push("--release");
-    }
-    let variables = [(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &path), LINK_TIME];
-    cargo::run(&words, &variables)?;
-    let folder = if release { "release" } else { "debug" };
-    for Package { name: program, .. } in &PACKAGES {
-        let built = cargo::binary(folder, program)?;
-        let bytes = fs::read(&built).map_err(Failure::at(&built))?;
-        if let Some(loader) = loader(&bytes) {
-            let said = format!("{} is not static: it asks for {loader}", built.display());
-            return Err(Failure::new(said));
-        }
-        let target = bin.join(program);
+/// Splits a program from its line tables. Neither names the other: the program has the same bytes wherever it was built,
+/// and its line tables name the directory.
+fn split(built: &Path, program: &Path, debug: &Path) -> Outcome {
+    for (kept, target) in [("--strip-debug", program), ("--only-keep-debug", debug)] {
         // A new file: the old one may be running.
-        let _ = fs::remove_file(&target);
-        fs::copy(&built, &target).map_err(Failure::at(&target))?;
+        let _ = fs::remove_file(target);
+        let mut objcopy = Command::new("objcopy");
+        objcopy.arg(kept).arg(built).arg(target);
+        succeed(objcopy)?;
     }
     Ok(())
 }
 
-/// Puts this program where it can be found as [`LINKER`], and gives back the `PATH` that finds it. Cargo has the name of what
-/// it starts in the names of everything that comes of it: a path would make other bytes in every other directory.
-fn linker() -> Outcome<String> {
+/// What makes cargo link programs statically.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    path: String,
+}
+
+impl Linked {
+    /// Environment variables for cargo.
+    pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
+        vec![(WRAPPER, LINKER), (STATIC, "1"), ("PATH", &self.path)]
+    }
+}
+
+/// Puts this program where it can be found as [`LINKER`]. Cargo has the name of what it starts in the names of everything
+/// that comes of it: a path would make other bytes in every other directory.
+pub(crate) fn linked_statically() -> Outcome<Linked> {
     let own = std::env::current_exe();
     let own = own.map_err(|error| Failure::new(format!("where am I: {error}")))?;
     let folder = cargo::binary("linker", "")?;
@@ -106,7 +141,9 @@ fn linker() -> Outcome<String> {
     let folders = std::iter::once(folder).chain(std::env::split_paths(&found));
     let path = std::env::join_paths(folders).ok();
     let path = path.and_then(|path| path.into_string().ok());
-    path.ok_or_else(|| Failure::new("PATH, or the name of the build directory, is not UTF-8"))
+    let path =
+        path.ok_or_else(|| Failure::new("PATH, or the name of the build directory, is not UTF-8"))?;
+    Ok(Linked { path })
 }
 
 /// Whether this process was started by cargo in the place of the compiler.
@@ -122,7 +159,7 @@ pub(crate) fn compile(words: &[&str]) -> Outcome<ExitCode> {
     let mut command = Command::new(compiler);
     command.args(words);
     if links_program(words) {
-        command.args(["-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+        command.args(["-C", "target-feature=+crt-static"]);
     }
     // It comes back only where there is no such program.
     let error = command.exec();

@@ -8,10 +8,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::cargo;
 use crate::command::{printed, succeed};
-use crate::dist::write;
+use crate::failure::{Failure, Outcome};
+use crate::files::write;
 use crate::layout::Package;
-use crate::{Failure, Outcome, cargo};
 
 /// Where cargo finds the targets of a package; nothing else of it is looked at.
 const SOURCES: [&str; 4] = ["src", "tests", "benches", "examples"];

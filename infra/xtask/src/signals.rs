@@ -7,7 +7,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 /// The signals that ask this process to stop, from the moment it was made; none of them ends the process any more.
 pub(crate) struct StopSignals(Receiver<i32>);

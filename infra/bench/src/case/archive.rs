@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::cpu;
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::fetch::fetch;
-use crate::files::{Lap, Server, blocking};
+use crate::file_server::{Lap, Server, blocking};
 use crate::host::Host;
 
 /// Who makes an archive.

@@ -1,6 +1,6 @@
 //! Flows of as many bytes as go through, first up, then down.
 
-use super::{Effort, Parts};
+use super::round::{Effort, Parts};
 use crate::failure::Outcome;
 use crate::figure::{Figure, Figures};
 use crate::host::Host;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::fetch::fetch;
-use crate::files::{Lap, Server, blocking};
+use crate::file_server::{Lap, Server, blocking};
 use crate::host::Host;
 use crate::peer::{Closing, Peer};
 use crate::sources::{PLAIN, PLAIN_BYTES};

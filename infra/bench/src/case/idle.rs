@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Effort, ONLY_PART, Parts};
+use super::round::{Effort, ONLY_PART, Parts};
 use crate::backend::{Backend, Service};
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures};

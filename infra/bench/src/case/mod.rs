@@ -7,18 +7,16 @@ mod idle;
 pub mod integrity;
 pub mod query;
 mod requests;
+mod round;
 mod trickle;
 
 use clap::ValueEnum;
 
 use crate::failure::Outcome;
-use crate::figure::Figures;
 use crate::host::Host;
 use crate::peer::Peer;
 use crate::tool::{Tool, need};
-
-/// The name of the part of a case that has no others.
-pub const ONLY_PART: &str = "";
+pub use round::{Effort, ONLY_PART, Parts};
 
 /// A case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -40,18 +38,6 @@ pub enum Case {
     /// Random flows both ways with stalls and half-closes; every byte is checked
     Integrity,
 }
-
-/// What a round is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
-    /// How long the load of one part goes on.
-    pub seconds: u64,
-    /// What random numbers start from.
-    pub seed: u64,
-}
-
-/// The figures of each part of a case, by its name.
-pub type Parts = Vec<(&'static str, Figures)>;
 
 impl Case {
     /// All of them, in the order in which they run.

@@ -19,7 +19,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::cpu;
 use crate::failure::{Explain as _, Failure, Outcome};
-use crate::files::blocking;
+use crate::file_server::blocking;
 use crate::host::Host;
 use crate::million::{self, FILES};
 use crate::port::listening;

@@ -1,6 +1,6 @@
 //! Small requests: each on a connection of its own, or many over kept connections.
 
-use super::{Effort, ONLY_PART, Parts};
+use super::round::{Effort, ONLY_PART, Parts};
 use crate::backend::{Backend, Service};
 use crate::failure::Outcome;
 use crate::figure::{Figure, Figures};

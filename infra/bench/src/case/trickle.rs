@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{Effort, ONLY_PART, Parts};
+use super::round::{Effort, ONLY_PART, Parts};
 use crate::backend::{Backend, Service};
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures};

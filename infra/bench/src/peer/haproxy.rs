@@ -1,6 +1,6 @@
 //! HAProxy in mode tcp, with and without splice.
 
-use super::{CONNECTIONS, Route};
+use super::route::{CONNECTIONS, Route};
 use crate::failure::Outcome;
 use crate::host::Host;
 use crate::process::Process;

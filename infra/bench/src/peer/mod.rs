@@ -8,6 +8,7 @@ pub mod floor;
 mod haproxy;
 mod netsocket;
 mod nginx;
+mod route;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -22,9 +23,9 @@ use crate::port::listening;
 use crate::process::Process;
 use crate::tool::StreamModule;
 use haproxy::Forward;
+pub use route::Closing;
+use route::Route;
 
-/// Proxied connections that a peer must have room for: more than any case opens at a time.
-const CONNECTIONS: usize = 5_000;
 /// The connections of a process that dies are cut a moment before it is seen to have ended.
 const LAST_BREATH: Duration = Duration::from_millis(200);
 
@@ -171,23 +172,6 @@ impl Peer {
             _black_hole: black_hole,
         })
     }
-}
-
-/// From where to where a peer relays.
-#[derive(Debug, Clone, Copy)]
-struct Route {
-    listen: SocketAddr,
-    backend: SocketAddr,
-    closing: Closing,
-}
-
-/// What the end of one direction means to the flows of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
-    /// The end of both. Peers keep their usual setting.
-    Both,
-    /// The other direction goes on: the peer must hand on a half-close.
-    One,
 }
 
 /// A peer at work. Dropping it ends it.

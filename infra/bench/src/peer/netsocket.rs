@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-use super::Route;
+use super::route::Route;
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::host::Host;
 use crate::port::listening;

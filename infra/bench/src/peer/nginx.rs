@@ -1,6 +1,6 @@
 //! nginx with its stream module.
 
-use super::{CONNECTIONS, Closing, Route};
+use super::route::{CONNECTIONS, Closing, Route};
 use crate::failure::{Failure, Outcome};
 use crate::host::Host;
 use crate::process::Process;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::requirement::in_path;
+use crate::tool::in_path;
 
 /// What is fetched.
 const POM: &str = include_str!("../../kafka/pom.xml");

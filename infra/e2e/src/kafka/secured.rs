@@ -1,10 +1,9 @@
-//! A broker with a listener over TLS, for users with a password only.
+//! The settings of a listener over TLS, for users with a password only.
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Kafka, Release, free_addresses};
 use crate::process::clean_command;
 use crate::tool;
 
@@ -13,36 +12,8 @@ pub const USER: &str = "netsocket";
 /// See [`USER`].
 pub const PASSWORD: &str = "a-password-for-kafka";
 
-/// A broker with a second listener, over TLS and for [`USER`] only.
-#[derive(Debug)]
-pub struct Secured {
-    /// The broker with its open listener.
-    pub kafka: Kafka,
-    /// The secured listener.
-    pub address: SocketAddr,
-}
-
-impl Secured {
-    /// Starts one.
-    ///
-    /// # Panics
-    /// Where it does not come up.
-    #[must_use]
-    pub fn start() -> Self {
-        let [address, _] = free_addresses();
-        let kafka = Kafka::start_with(Release::V4, 1, Some(address));
-        Self { kafka, address }
-    }
-
-    /// The certificate of its authority, as PEM.
-    #[must_use]
-    pub fn authority(&self) -> PathBuf {
-        self.kafka.nodes[0].dir.path().join(AUTHORITY)
-    }
-}
-
 /// The file with the certificate that clients must trust.
-const AUTHORITY: &str = "ca.pem";
+pub(super) const AUTHORITY: &str = "ca.pem";
 
 /// The settings that a secured listener needs besides, with a new certificate in `dir`, and how its users are made.
 pub(super) fn settings(address: SocketAddr, dir: &Path) -> (String, Vec<String>) {

@@ -1,17 +1,17 @@
 //! `cargo xtask demo`, as a person starts it. Its ports are fixed, so each run gets a network of its own.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use e2e::client::Client;
 use e2e::process::{Process, Ran};
-use e2e::program::Program;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, eventually, http, netns};
+use e2e::{PATIENCE, eventually, http, netns, release};
 use rustix::process::Signal;
 
 use crate::world::World;
@@ -19,6 +19,8 @@ use crate::world::World;
 crate::tests![
     #[needs(Root)]
     stays_up_until_interrupted,
+    #[needs(Root)]
+    builds_for_release_and_starts_what_it_built,
     #[needs(Root)]
     opens_a_prompt,
     #[needs(Root)]
@@ -29,8 +31,8 @@ crate::tests![
 
 const BALANCER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8404);
-/// The demo builds release first, which takes minutes where nothing is built.
-pub(crate) const BUILD: Duration = Duration::from_secs(20 * 60);
+/// How long a demo may take to start.
+pub(crate) const START: Duration = Duration::from_secs(2 * 60);
 /// Marks the processes of one demo.
 const MARKER: &str = "E2E_DEMO";
 
@@ -61,7 +63,15 @@ impl Demo {
         demo
     }
 
+    /// With the programs that are tested: to build others, for release, would take as long as all tests.
     fn new(words: &[&str]) -> Self {
+        let programs = release::static_programs().unwrap();
+        let mut demo = Self::of(&release::xtask(), words);
+        demo.command.arg("--programs").arg(programs);
+        demo
+    }
+
+    fn of(xtask: &Path, words: &[&str]) -> Self {
         let temporary = Scratch::new("demo");
         let mut command = Command::new("unshare");
         for (name, _) in std::env::vars_os() {
@@ -73,16 +83,13 @@ impl Demo {
             .env("TMPDIR", temporary.path())
             .env(MARKER, temporary.path());
         let mut command = netns::isolated(command);
-        command
-            .arg(Program::Client.path().with_file_name("xtask"))
-            .arg("demo")
-            .args(words);
+        command.arg(xtask).arg("demo").args(words);
         Self { temporary, command }
     }
 
     pub(crate) fn start(self) -> (Process, Scratch) {
         let mut process = Process::start("demo", self.command, Scratch::new("demo-log"));
-        eventually(BUILD, "the demo", || {
+        eventually(START, "the demo", || {
             assert!(!process.has_ended(), "the demo ended: {}", process.log());
             process.log().contains("ready").then_some(())
         });
@@ -145,9 +152,50 @@ fn stays_up_until_interrupted(world: &World) {
     assert_nothing_left(&temporary);
 }
 
+/// Cargo is only asked here: what it would build is put where it would be.
+fn builds_for_release_and_starts_what_it_built(world: &World) {
+    let target = Scratch::new("target");
+    for folder in ["debug", "release"] {
+        fs::create_dir(target.path().join(folder)).unwrap();
+    }
+    let xtask = target.path().join("debug/xtask");
+    fs::copy(release::xtask(), &xtask).unwrap();
+    let programs = release::static_programs().unwrap();
+    let cargo = target.write(
+        "cargo",
+        format!(
+            "#!/bin/sh\nset -e\ncd {}\necho \"$@\" >> asked\ncp {}/bin/* release\n",
+            target.path().display(),
+            programs.display()
+        ),
+    );
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let root = world.few_files();
+    let mut demo = Demo::of(&xtask, &[root.to_str().unwrap(), "--no-client"]);
+    demo.command.env("CARGO", &cargo);
+    let (mut process, temporary) = demo.start();
+    assert_eq!(
+        fs::read_to_string(target.path().join("asked")).unwrap(),
+        "build --release --package netsocket-balancer --package netsocket-fileserver --package netsocket-client\n"
+    );
+    let started: Vec<PathBuf> = left_running(&temporary)
+        .into_iter()
+        .filter_map(|id| fs::read_link(Path::new("/proc").join(id).join("exe")).ok())
+        .filter(|program| program.starts_with(target.path().join("release")))
+        .collect();
+    assert_eq!(
+        started.len(),
+        4,
+        "three file servers and a balancer: {started:?}"
+    );
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    assert_nothing_left(&temporary);
+}
+
 fn opens_a_prompt(world: &World) {
     let demo = Demo::over(world.few_files(), &[]);
-    let ran = Ran::with_input(demo.command, b"dirlist -a\nw24fn one.txt\nquitc\n", BUILD);
+    let ran = Ran::with_input(demo.command, b"dirlist -a\nw24fn one.txt\nquitc\n", START);
     let said = String::from_utf8(ran.stdout).unwrap();
     assert_eq!(ran.code, Some(0), "{said}{}", ran.stderr);
     assert!(
@@ -162,9 +210,11 @@ fn a_second_demo_says_that_the_ports_are_taken(world: &World) {
     let (mut first, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
     let second = Scratch::new("demo");
     let ran = netns::inside(first.id(), || {
-        let mut command = Command::new(Program::Client.path().with_file_name("xtask"));
-        command.arg("demo").env("TMPDIR", second.path());
-        Ran::with_input(command, b"", BUILD)
+        let programs = release::static_programs().unwrap();
+        let mut command = Command::new(release::xtask());
+        command.args(["demo", "--programs"]).arg(programs);
+        command.env("TMPDIR", second.path());
+        Ran::with_input(command, b"", START)
     });
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let taken = "listen 127.0.0.1:8081: address already in use";

@@ -1,5 +1,5 @@
 //! What the documents show: links lead somewhere, configurations are taken by the programs that they are for, and objects are JSON.
-//! What they tell people to type is judged by [`crate::typed`] and [`crate::shown`].
+//! What they tell people to type is judged by [`crate::documented_commands`] and [`crate::walkthroughs`].
 
 use std::path::Path;
 use std::process::Command;

@@ -18,6 +18,7 @@ mod compose;
 mod containers;
 mod demo;
 mod deployment_docs;
+mod documented_commands;
 mod documents;
 mod exactly_once;
 mod failover;
@@ -33,15 +34,14 @@ mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
-mod shown;
 mod survival;
 mod systemd;
 mod telemetry;
 mod tls;
 mod transfer;
 mod two_balancers;
-mod typed;
 mod unwritable_log;
+mod walkthroughs;
 mod world;
 
 use std::process::ExitCode;
@@ -139,14 +139,14 @@ fn all() -> Vec<Test> {
         release::tests(),
         secured_kafka::tests(),
         settings::tests(),
-        shown::tests(),
+        walkthroughs::tests(),
         systemd::tests(),
         survival::tests(),
         telemetry::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
-        typed::tests(),
+        documented_commands::tests(),
         unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()

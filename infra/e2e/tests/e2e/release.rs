@@ -18,6 +18,8 @@ crate::tests![
     #[needs(Release)]
     the_tarball_is_complete,
     #[needs(Release)]
+    line_tables_come_beside_the_programs,
+    #[needs(Release)]
     packages_come_work_and_go,
     a_missing_tool_is_named,
 ];
@@ -36,8 +38,8 @@ fn made(out: &Path) -> BTreeMap<String, Vec<u8>> {
 fn the_same_programs_give_the_same_bytes(world: &World) {
     let again = release::make();
     let (first, second) = (made(world.release()), made(again.path()));
-    // The tarball, four packages, the sums of these.
-    assert_eq!(first.len(), 6, "{:?}", first.keys());
+    // The tarball, the one of line tables, four packages, the sums of these.
+    assert_eq!(first.len(), 7, "{:?}", first.keys());
     for (name, bytes) in &first {
         assert!(second[name] == *bytes, "{name} differs");
     }
@@ -50,7 +52,7 @@ fn the_tarball_is_complete(world: &World) {
             .args(["--check", "SHA256SUMS"])
             .current_dir(out),
     );
-    assert_eq!(String::from_utf8(sums).unwrap().matches(": OK").count(), 5);
+    assert_eq!(String::from_utf8(sums).unwrap().matches(": OK").count(), 6);
     let tarball = only(out, ".tar.gz");
     let listed = tool::output(tool::tool("tar").args(["-tvzf"]).arg(&tarball));
     for line in String::from_utf8(listed).unwrap().lines() {
@@ -59,14 +61,7 @@ fn the_tarball_is_complete(world: &World) {
             "{line}"
         );
     }
-    let root = Scratch::new("root");
-    let mut unpack = tool::tool("tar");
-    unpack
-        .args(["-xz", "--strip-components=1", "-f"])
-        .arg(&tarball)
-        .arg("-C")
-        .arg(root.path());
-    tool::output(&mut unpack);
+    let root = unpacked(&tarball);
     let sums = tool::output(
         tool::tool("sha256sum")
             .args(["--check", "--quiet", "SHA256SUMS"])
@@ -116,6 +111,65 @@ fn the_tarball_is_complete(world: &World) {
                 .is_file(),
             "{unit}"
         );
+    }
+}
+
+/// A tarball without the folder that all of it is in.
+fn unpacked(tarball: &Path) -> Scratch {
+    let root = Scratch::new("root");
+    let mut unpack = tool::tool("tar");
+    unpack
+        .args(["-xz", "--strip-components=1", "-f"])
+        .arg(tarball)
+        .arg("-C")
+        .arg(root.path());
+    tool::output(&mut unpack);
+    root
+}
+
+/// Programs are stripped of them; the files beside them name the line of an address.
+fn line_tables_come_beside_the_programs(world: &World) {
+    let (release, debug) = (
+        unpacked(&only(world.release(), ".tar.gz")),
+        unpacked(&only(world.release(), ".tgz")),
+    );
+    assert_eq!(files::below(debug.path()).len(), 4);
+    for (name, entry, source) in [
+        ("netsocket", "netsocket::main", "client/src/main.rs:"),
+        (
+            "netsocket-balancer",
+            "netsocket_balancer::main",
+            "balancer/src/main.rs:",
+        ),
+        (
+            "netsocket-collector",
+            "netsocket_collector::main",
+            "telemetry/src/main.rs:",
+        ),
+        (
+            "netsocket-fileserver",
+            "netsocket_fileserver::main",
+            "fileserver/src/main.rs:",
+        ),
+    ] {
+        let program = release.path().join("usr/bin").join(name);
+        let tables = debug
+            .path()
+            .join(format!("usr/lib/debug/usr/bin/{name}.debug"));
+        let symbols = tool::output(tool::tool("nm").arg("--demangle").arg(&program));
+        let symbols = String::from_utf8(symbols).unwrap();
+        let main = symbols.lines().find_map(|line| {
+            let (address, symbol) = line.split_once(" t ")?;
+            (symbol == entry || symbol.starts_with(&format!("{entry}::h"))).then_some(address)
+        });
+        let main = main.unwrap_or_else(|| panic!("{name} has no {entry}"));
+        let line = |file: &Path| {
+            let mut command = tool::tool("addr2line");
+            command.arg("--exe").arg(file).arg(main);
+            String::from_utf8(tool::output(&mut command)).unwrap()
+        };
+        assert!(line(&tables).contains(source), "{}", line(&tables));
+        assert!(line(&program).starts_with("??"), "{name} has line tables");
     }
 }
 

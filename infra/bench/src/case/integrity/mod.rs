@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
-use super::{Effort, ONLY_PART, Parts};
 use crate::backend::bind;
+use crate::case::round::{Effort, ONLY_PART, Parts};
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures, gigabytes};
 use crate::host::Host;

@@ -11,8 +11,8 @@ use e2e::lan::{Lan, Machine};
 use e2e::new_wire::{RawClient, frame, kind};
 use e2e::process::Process;
 use e2e::program::Program;
-use e2e::requirement::in_path;
 use e2e::scratch::Scratch;
+use e2e::tool::in_path;
 use e2e::{PATIENCE, eventually, files, tool};
 use serde_json::{Value, json};
 

@@ -163,15 +163,13 @@ pub(super) fn package(typed: &Typed, release: &Path) -> Verdict {
             let [install, packages @ ..] = words else {
                 return Err("apt does what?".to_owned());
             };
-            let are_made = packages.iter().all(|package| {
-                let pattern = package.strip_prefix("./target/dist/");
-                pattern.is_some_and(|pattern| {
-                    pattern.ends_with(".deb") && found(pattern, release).len() == 1
-                })
-            });
-            (install == "install" && are_made && !packages.is_empty())
+            let is_there = |package: &String| match package.strip_prefix("./target/dist/") {
+                Some(pattern) => pattern.ends_with(".deb") && found(pattern, release).len() == 1,
+                None => ci_installs(package),
+            };
+            (install == "install" && packages.iter().all(is_there) && !packages.is_empty())
                 .then_some(())
-                .ok_or("not each is one package of the release".to_owned())
+                .ok_or("not each is one package of the release, or one that CI installs".to_owned())
         }
         "sudoedit" => {
             let is_shipped = |path: &String| {
@@ -190,6 +188,13 @@ pub(super) fn package(typed: &Typed, release: &Path) -> Verdict {
         // Of a tool that is only named.
         _ => Ok(()),
     }
+}
+
+/// Whether CI installs a package of Debian: `need PROGRAM PACKAGE`.
+fn ci_installs(package: &str) -> bool {
+    let script = files::text(".ci/run");
+    let mut needs = script.lines().filter_map(|line| line.strip_prefix("need "));
+    needs.any(|need| need.split(' ').nth(1) == Some(package))
 }
 
 /// The files below a folder whose names fit a pattern of a shell.

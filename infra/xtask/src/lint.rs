@@ -1,11 +1,12 @@
-//! `lint` and `test`: everything that can be checked on this machine, said plainly where something cannot.
+//! `cargo xtask lint`: what can be checked without running a test. What this machine cannot check is listed with its reason.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::failure::{Failure, Outcome};
 use crate::layout::{PACKAGES, Package};
-use crate::{Failure, Outcome, cargo, examples, programs};
+use crate::{cargo, examples, imports, programs};
 
 /// Set to 1 where a check that cannot be made is a failure, as in CI.
 const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -13,22 +14,14 @@ const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
 /// Where the shipped configurations stand; each is named after the program it is for.
 const CONFIGS: &str = "infra/config";
 
-/// Unit, protocol and scenario tests of every package, then the end-to-end tests with real processes.
-pub(crate) fn test() -> Outcome {
-    // For images and releases; first, as it leaves its programs where the others belong.
-    programs::run(&programs::Options {
-        release: false,
-        out: cargo::binary("static", "")?,
-    })?;
-    cargo::run(&["build", "--workspace", "--bins"], &[])?;
-    cargo::run(&["test", "--workspace", "--exclude", "e2e"], &[])?;
-    cargo::run(&["test", "--package", "e2e"], &[])
-}
-
-/// Format, clippy, rustdoc and its examples, dependencies, and `--check-config` over every shipped configuration.
-pub(crate) fn lint() -> Outcome {
+/// Format, imports, clippy, rustdoc and its examples, dependencies, and `--check-config` over every shipped configuration.
+pub(crate) fn run() -> Outcome {
+    let step = |what: &str| eprintln!("\n{what}");
+    step("Step 1 of 5: check format, imports between files, and examples.");
     cargo::run(&["fmt", "--all", "--check"], &[])?;
+    imports::check()?;
     examples::check()?;
+    step("Step 2 of 5: run clippy. From nothing, this takes about 4 minutes on 2 cores.");
     cargo::run(
         &[
             "clippy",
@@ -40,6 +33,7 @@ pub(crate) fn lint() -> Outcome {
         ],
         &[],
     )?;
+    step("Step 3 of 5: build the documentation.");
     cargo::run(
         &[
             "doc",
@@ -49,8 +43,11 @@ pub(crate) fn lint() -> Outcome {
         ],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
+    step("Step 4 of 5: check licences, sources and advisories of dependencies.");
     dependencies()?;
-    cargo::run(&["build", "--workspace", "--bins"], &[])?;
+    step("Step 5 of 5: build the programs, and let them check the shipped configurations.");
+    let linked = programs::linked_statically()?;
+    cargo::run(&["build", "--workspace", "--bins"], &linked.variables())?;
     configurations()
 }
 
@@ -92,7 +89,7 @@ fn configurations() -> Outcome {
         let package = PACKAGES.iter().find(|package| kind == Some(package.kind));
         let Some(Package { name: program, .. }) = package else {
             return Err(Failure::new(format!(
-                "{}: named after no program of ours",
+                "{}: is not named after a program of this project",
                 file.display()
             )));
         };

@@ -1,5 +1,6 @@
 //! Tools of every system, and of others: their options, and what they are pointed at.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -17,6 +18,8 @@ pub(super) const SHELL: &[&str] = &[
     "cat", "cp", "export", "id", "install", "kill", "mkdir", "pgrep", "pidof", "printf", "rm",
     "sleep", "ssh", "stat", "tee", "ulimit", "usermod", "openssl",
 ];
+/// Scripts of the project. What they do takes too long for a test; CI runs them.
+pub(super) const SCRIPTS: &[&str] = &[".ci/run", "infra/e2e/install-influxd"];
 pub(super) const HTTP: &[&str] = &["curl"];
 pub(super) const RULES: &[&str] = &["promtool"];
 
@@ -43,6 +46,22 @@ pub(super) fn shell(typed: &Typed) -> Verdict {
     match options.find(|option| !help.contains(option.split('=').next().unwrap_or_default())) {
         Some(option) => Err(format!("{option} is no option")),
         None => Ok(()),
+    }
+}
+
+/// It can be started as it is typed, and the shell understands it.
+pub(super) fn script(typed: &Typed) -> Verdict {
+    let script = files::path(typed.call.program());
+    let rights = script.metadata().map_err(|error| error.to_string())?;
+    if rights.permissions().mode() & 0o111 == 0 {
+        return Err("it is not executable".to_owned());
+    }
+    let mut bash = tool::tool("bash");
+    let output = bash.arg("-n").arg(&script).output();
+    let output = output.map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
 }
 

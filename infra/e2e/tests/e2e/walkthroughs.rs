@@ -1,8 +1,8 @@
 //! Pages that are followed as they are written: each on a machine of its own, where what they type is run and what they show is compared
 //! with what comes.
 
-mod desk;
-mod likeness;
+mod comparison;
+mod terminal;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,10 +22,10 @@ use e2e::tree::{noise, put};
 use e2e::{PATIENCE, eventually, influx};
 use rustix::process::Signal;
 
-use crate::demo::{BUILD, Demo};
+use crate::demo::{Demo, START};
 use crate::world::World;
-use desk::{Desk, HOME, as_input};
-use likeness::{Likeness, alike};
+use comparison::{Likeness, alike};
+use terminal::{Desk, HOME, as_input};
 
 crate::tests![
     #[needs(Followed)]
@@ -74,7 +74,7 @@ pub(crate) fn is_followed(page: &str, heading: &str) -> bool {
 
 /// Whether this statement is run here.
 pub(crate) fn follows(page: &str, heading: &str, statement: &Statement) -> bool {
-    is_followed(page, heading) && desk::is_run(statement)
+    is_followed(page, heading) && terminal::is_run(statement)
 }
 
 /// The files of a machine on which a page is followed.
@@ -105,12 +105,12 @@ fn the_demo(_: &World) {
         as_input(&example.session)
     );
     let temporary = demo.temporary.path().display().to_string();
-    let ran = Ran::with_input(demo.command, input.as_bytes(), BUILD);
+    let ran = Ran::with_input(demo.command, input.as_bytes(), START);
     let said = String::from_utf8(ran.stdout).unwrap() + &ran.stderr;
     let said = said
         .replace(home.path().to_str().unwrap(), HOME)
         .replace(&temporary, "/tmp");
-    let lines = said.lines().filter(|line| !line.starts_with("+ cargo"));
+    let lines = said.lines();
     // Where one has gone is named; where one was at the start is not. And a pipe says who complains.
     let report = format!("saved {HOME}/report.pdf");
     let lines = lines.map(|line| line.strip_prefix("netsocket: ").unwrap_or(line));

@@ -1,7 +1,7 @@
 //! Every command that README and docs tell people to type, in blocks and set as code, given to whoever knows whether it is right: the
 //! program itself, or the tool that it is for. A program that nobody here judges is a mistake.
 //!
-//! What blocks of a terminal show is compared in [`crate::shown`]; what is followed there is not judged here again.
+//! What blocks of a terminal show is compared in [`crate::walkthroughs`]; what is followed there is not judged here again.
 
 mod containers;
 mod machines;
@@ -17,7 +17,7 @@ use e2e::markdown::{Block, Document, documents};
 use e2e::shell::{Call, statements};
 use e2e::tool;
 
-use crate::shown;
+use crate::walkthroughs;
 use crate::world::World;
 
 crate::tests![
@@ -25,6 +25,7 @@ crate::tests![
     shells_read_it,
     tasks_are_known,
     tools_are_known,
+    scripts_can_be_run,
     #[needs(Root)]
     our_programs_take_it,
     #[needs(Followed)]
@@ -65,7 +66,7 @@ const OTHER_LANGUAGES: [&str; 8] = [
 const PROMPT_PAGES: [&str; 3] = ["README.md", "docs/client.md", "docs/transfer.md"];
 
 /// The words that stand for something in a synopsis, and something of that kind.
-const PLACEHOLDERS: [(&str, &str); 12] = [
+const PLACEHOLDERS: [(&str, &str); 13] = [
     ("CASE", "bulk1"),
     ("COMMAND", "ls"),
     ("DATE", "2024-01-01"),
@@ -74,6 +75,7 @@ const PLACEHOLDERS: [(&str, &str); 12] = [
     ("MODE", "copy"),
     ("N", "3"),
     ("OPTION", ""),
+    ("PART", "client"),
     ("SIZE1", "1"),
     ("SIZE2", "2"),
     ("TIME", "30s"),
@@ -107,7 +109,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
             let examples = examples.unwrap_or_else(|error| panic!("{place}: {error}"));
             assert!(
                 examples.iter().all(Example::shows_nothing)
-                    || shown::is_followed(&page.name, block.heading),
+                    || walkthroughs::is_followed(&page.name, block.heading),
                 "{place}: nobody compares what this shows with what comes"
             );
             examples
@@ -124,7 +126,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
         }
     };
     for statement in statements {
-        if shown::follows(&page.name, block.heading, &statement) {
+        if walkthroughs::follows(&page.name, block.heading, &statement) {
             continue;
         }
         all.extend(statement.calls.into_iter().map(|call| Typed {
@@ -191,7 +193,7 @@ fn as_oneself(mut call: Call) -> Call {
 }
 
 /// Who judges which programs. Each list is given to one of the tests above.
-const JUDGED: [&[&str]; 9] = [
+const JUDGED: [&[&str]; 10] = [
     tasks::PROGRAMS,
     programs::PROGRAMS,
     containers::PROGRAMS,
@@ -199,6 +201,7 @@ const JUDGED: [&[&str]; 9] = [
     machines::CLUSTERS,
     machines::PACKAGES,
     tools::SHELL,
+    tools::SCRIPTS,
     tools::HTTP,
     tools::RULES,
 ];
@@ -328,6 +331,10 @@ fn a_release_has_it(world: &World) {
 
 fn tools_are_known(_: &World) {
     judge(tools::SHELL, tools::shell);
+}
+
+fn scripts_can_be_run(_: &World) {
+    judge(tools::SCRIPTS, tools::script);
 }
 
 fn addresses_are_served(_: &World) {

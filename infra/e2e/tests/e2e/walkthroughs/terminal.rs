@@ -12,12 +12,12 @@ use e2e::scratch::Scratch;
 use e2e::shell::{Call, Statement, statements};
 use e2e::{PATIENCE, eventually, netns};
 
-use super::likeness::{Likeness, alike};
+use super::comparison::{Likeness, alike};
 
 /// The home of whoever follows a page.
 pub(super) const HOME: &str = "/home/ada";
 
-/// What is run where a page is followed. All else is judged by [`crate::typed`].
+/// What is run where a page is followed. All else is judged by [`crate::documented_commands`].
 const RUN: [&str; 18] = [
     "netsocket",
     "netsocket-balancer",

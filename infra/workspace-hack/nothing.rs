@@ -1,0 +1,3 @@
+//! Nothing: this package is only its `Cargo.toml`.
+
+fn main() {}

@@ -1,0 +1,182 @@
+//! `cargo xtask test`: builds the programs and the tests once, then runs all of them or one part.
+//!
+//! Owns: which commands run, in which order, with which features. Does not own: how programs are linked (`programs`), nor
+//! the tests.
+
+use crate::failure::{Failure, Outcome};
+use crate::{cargo, programs};
+
+/// The parts that can be tested alone, each with its package.
+const PARTS: [(&str, &str); 11] = [
+    ("balancer", "netsocket-balancer"),
+    ("proxy-protocol", "netsocket-proxy-protocol"),
+    ("client", "netsocket-client"),
+    ("fileserver", "netsocket-fileserver"),
+    ("protocol", "netsocket-protocol"),
+    ("telemetry", "netsocket-telemetry"),
+    ("credentials", "netsocket-credentials"),
+    ("settings", "netsocket-settings"),
+    ("bench", "bench"),
+    ("xtask", "xtask"),
+    (END_TO_END, END_TO_END),
+];
+
+/// The part with real processes, which is also the name of its test.
+const END_TO_END: &str = "e2e";
+
+/// Named beside a package, it makes cargo compile dependencies with the features that the whole workspace has: those that
+/// are there already.
+const ALL_FEATURES: [&str; 2] = ["--package", "workspace-hack"];
+
+/// What to test.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// A part of [`PARTS`], else all.
+    part: Option<&'static str>,
+    /// Only tests with one of these in their names.
+    names: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
+        let Some((part, names)) = words.split_first() else {
+            return Ok(Self::default());
+        };
+        let found = PARTS.iter().find(|(name, _)| name == part);
+        let (part, _) = found.ok_or_else(|| {
+            let names = PARTS.map(|(name, _)| name).join(", ");
+            Failure::usage(format!("test: no part '{part}'; the parts are {names}"))
+        })?;
+        if let Some(flag) = names.iter().find(|name| name.starts_with('-')) {
+            return Err(Failure::usage(format!("test: unknown flag '{flag}'")));
+        }
+        Ok(Self {
+            part: Some(part),
+            names: names.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// Runs them; fails with the first command that does.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let linked = programs::linked_statically()?;
+    let run = |what: &str, words: &[&str]| {
+        eprintln!("\n{what}");
+        cargo::run(words, &linked.variables())
+    };
+    let Some(part) = options.part else {
+        run(
+            "Step 1 of 4: build the programs and all tests. From nothing, this takes about 6 minutes on 2 cores.",
+            &["test", "--workspace", "--no-run"],
+        )?;
+        keep_programs()?;
+        run(
+            "Step 2 of 4: test each crate. This takes about 2 minutes.",
+            &[
+                "test",
+                "--workspace",
+                "--lib",
+                "--bin",
+                "xtask",
+                "--test",
+                "it",
+            ],
+        )?;
+        run(
+            "Step 3 of 4: run the examples in the documentation. This takes about 1 minute.",
+            &["test", "--workspace", "--doc"],
+        )?;
+        return run(
+            "Step 4 of 4: test the programs end to end. This takes about 6 minutes.",
+            &["test", "--workspace", "--test", END_TO_END],
+        );
+    };
+    let package = PARTS.iter().find(|(name, _)| *name == part);
+    let package = package.map_or(part, |(_, package)| package);
+    let names: Vec<&str> = options.names.iter().map(String::as_str).collect();
+    let filter = [&["--"], &names[..]].concat();
+    if part == END_TO_END {
+        run(
+            "Step 1 of 2: build the programs.",
+            &["build", "--workspace", "--bins"],
+        )?;
+        keep_programs()?;
+    }
+    let mut words = vec!["test", "--package", package];
+    words.extend(ALL_FEATURES);
+    if part == END_TO_END {
+        words.extend(["--test", END_TO_END]);
+        words.extend(filter);
+        return run("Step 2 of 2: test the programs end to end.", &words);
+    }
+    if !names.is_empty() {
+        words.extend(filter);
+    }
+    run(&format!("Build and test {package}."), &words)
+}
+
+/// Copies the programs to where tests of images and releases look for them.
+fn keep_programs() -> Outcome {
+    programs::keep("debug", &cargo::binary("static", "")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+    use crate::command::printed;
+
+    #[test]
+    fn a_part_may_be_followed_by_names() {
+        assert_eq!(Options::parse(&[]).unwrap(), Options::default());
+        let options = Options::parse(&["e2e", "relay", "tls"]).unwrap();
+        assert_eq!(options.part, Some("e2e"));
+        assert_eq!(options.names, ["relay", "tls"]);
+        for wrong in [&["relay"][..], &["e2e", "--nocapture"]] {
+            assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn every_part_is_in_the_usage_and_every_package_has_a_part() {
+        let (_, parts) = crate::USAGE.split_once("test only this part:").unwrap();
+        let (parts, _) = parts.split_once(" (the programs").unwrap();
+        let words = parts.split([' ', ',', '\n']);
+        let words: Vec<&str> = words.filter(|word| !matches!(*word, "" | "or")).collect();
+        assert_eq!(words, PARTS.map(|(name, _)| name));
+        let manifest = fs::read_to_string(cargo::workspace().join("Cargo.toml")).unwrap();
+        let (_, members) = manifest.split_once("members = [").unwrap();
+        let (members, _) = members.split_once(']').unwrap();
+        let members = members.split('"').skip(1).step_by(2);
+        let folders: BTreeSet<&str> = members.filter_map(|path| path.rsplit('/').next()).collect();
+        let mut parts = BTreeSet::from(PARTS.map(|(name, _)| name));
+        parts.insert("workspace-hack");
+        assert_eq!(parts, folders);
+    }
+
+    /// Dependencies with their features, as a selection of packages has them.
+    fn dependencies(selection: &[&str]) -> BTreeSet<String> {
+        let mut tree = cargo::command();
+        tree.current_dir(cargo::workspace())
+            .args(["tree", "--locked", "--prefix=none", "--format={p} {f}"])
+            .args(selection);
+        let text = String::from_utf8(printed(tree).unwrap()).unwrap();
+        let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+        // Our own packages have their place in parentheses.
+        let lines = lines.filter(|line| !line.is_empty() && !line.contains("(/"));
+        lines.map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn a_part_has_the_dependencies_of_the_whole() {
+        let whole = dependencies(&["--workspace"]);
+        let hack = dependencies(&["--package=workspace-hack", "--edges=normal,build"]);
+        let missing: Vec<_> = whole.difference(&hack).collect();
+        assert!(
+            missing.is_empty(),
+            "infra/workspace-hack/Cargo.toml does not ask for these features: {missing:#?}"
+        );
+    }
+}
