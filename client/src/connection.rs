@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::address::ServerAddress;
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::tls::failure;
 
 /// Room that is made for bytes whose frame is not known yet.
@@ -48,7 +48,7 @@ pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 /// use std::time::Duration;
 ///
 /// use netsocket_client::connection::{Connection, Timeouts};
-/// use netsocket_client::error::Error;
+/// use netsocket_client::outcome::error::Error;
 /// use tokio::io::AsyncWriteExt as _;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

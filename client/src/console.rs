@@ -6,11 +6,11 @@ use std::sync::Arc;
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
-use crate::answer::{Answer, Saved};
 use crate::colours::Colours;
 use crate::entries::{Entry, Layout, Look, with_newlines};
-use crate::error::Error;
 use crate::json;
+use crate::outcome::answer::{Answer, Saved};
+use crate::outcome::error::Error;
 use crate::progress::{Board, Progress};
 use crate::session::Listener;
 use crate::task::Shown;

@@ -10,7 +10,7 @@ use netsocket_protocol::message::{
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{Damage, Due, Verified, Verifier};
-use crate::error::Error;
+use crate::outcome::error::Error;
 
 /// What the server says of the whole before its first byte; the same in every answer that goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

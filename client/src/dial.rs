@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::address::{ServerAddress, Servers};
 use crate::connection::{Connection, OnBytes, Timeouts};
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::tls::Security;
 pub use crate::tls::Stream;
 
@@ -39,7 +39,7 @@ pub struct Service {
 ///
 /// use netsocket_client::connection::Timeouts;
 /// use netsocket_client::dial::{Line, Service};
-/// use netsocket_client::exit::Exit;
+/// use netsocket_client::outcome::exit::Exit;
 /// use netsocket_client::tls::Security;
 /// use netsocket_protocol::message::{Order, Request};
 /// use tokio::net::TcpSocket;

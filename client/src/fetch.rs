@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
-use crate::answer::Saved;
 use crate::delivery::{Delivery, Destination};
 use crate::dial::Line;
-use crate::error::Error;
+use crate::outcome::answer::Saved;
+use crate::outcome::error::Error;
 use crate::session::{Listener, Session};
 use crate::target::Target;
 use crate::transfer::{Ears, Job, transfer};

@@ -9,11 +9,11 @@ use netsocket_protocol::message::{FileEntry, Hello, Warning};
 use netsocket_protocol::name::Name;
 use serde::Serialize;
 
-use crate::answer::{Answer, Journey, Saved};
 use crate::colours::is_directory;
 use crate::commands::{self, CommandSpec};
 use crate::entries::Entry;
-use crate::error::Error;
+use crate::outcome::answer::{Answer, Journey, Saved};
+use crate::outcome::error::Error;
 use crate::status::Status;
 
 #[derive(Serialize)]

@@ -19,12 +19,13 @@
 //! ```
 //! use bytes::BytesMut;
 //! use futures_util::StreamExt as _;
-//! use netsocket_client::answer::Answer;
+//! use netsocket_client::outcome::answer::Answer;
 //! use netsocket_client::args::Args;
 //! use netsocket_client::console::{Console, Form};
 //! use netsocket_client::delivery::{Delivery, Destination};
 //! use netsocket_client::places::Places;
-//! use netsocket_client::{config, session::Session};
+//! use netsocket_client::config;
+//! use netsocket_client::session::Session;
 //! use netsocket_protocol::frame::FrameCodec;
 //! use netsocket_protocol::message::{Hello, Message as _, Order, Reply, Request};
 //! use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
@@ -59,7 +60,7 @@
 //! };
 //!
 //! let args = Args::parse_from(["netsocket", "--server", &address]);
-//! let settings = config::load(&args, &Places::default(), |_| None)?;
+//! let settings = crate::config::load(&args, &Places::default(), |_| None)?;
 //! let mut session = Session::new(settings.service);
 //! let mut console = Console::of_process(Form::Text, true);
 //! let request = Request::Directories { order: Order::Name };
@@ -74,7 +75,6 @@
 //! ```
 
 pub mod address;
-pub mod answer;
 mod archive;
 pub mod args;
 mod batch;
@@ -89,8 +89,6 @@ mod course;
 pub mod delivery;
 pub mod dial;
 mod entries;
-pub mod error;
-pub mod exit;
 mod fetch;
 mod help;
 pub mod interrupts;
@@ -100,6 +98,7 @@ mod listing;
 mod local_names;
 mod manual;
 mod options;
+pub mod outcome;
 pub mod part;
 pub mod places;
 pub mod program;
@@ -125,21 +124,21 @@ pub mod words;
 
 use std::io::{self, Write as _};
 
-use args::Args;
-use config::Settings;
-use console::{Console, Form};
-use exit::Exit;
-use interrupts::Interrupts;
-use places::Places;
-use program::Program;
-pub use prompt::Where;
-use session::Session;
+use crate::args::Args;
+use crate::config::Settings;
+use crate::console::{Console, Form};
+use crate::interrupts::Interrupts;
+use crate::outcome::exit::Exit;
+use crate::places::Places;
+use crate::program::Program;
+pub use crate::prompt::Where;
+use crate::session::Session;
 
 /// Runs the program with its command line, to its exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let places = Places::new(|name| std::env::var_os(name));
-    let settings = match config::load(&args, &places, |name| std::env::var(name).ok()) {
+    let settings = match crate::config::load(&args, &places, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };

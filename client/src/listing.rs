@@ -5,7 +5,7 @@ use netsocket_protocol::message::{FileEntry, Message as _, Reply, Request};
 
 use crate::connection::Connection;
 use crate::dial::Stream;
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::session::{Listener, Session};
 
 /// The parts of one list. Dropped before its end, it closes the connection.

@@ -5,9 +5,9 @@ use clap::{Arg, ArgAction, CommandFactory as _, ValueHint};
 
 use crate::args::Args;
 use crate::commands::{self, CommandSpec, Operand};
-use crate::exit::EXITS;
 use crate::help;
 use crate::options::OptionSpec;
+use crate::outcome::exit::EXITS;
 
 /// The name under which the program is installed.
 const NAME: &str = "netsocket";

@@ -8,22 +8,25 @@ use std::path::PathBuf;
 use netsocket_protocol::message::Request;
 use netsocket_settings::reason;
 
-use crate::answer::Answer;
 use crate::batch;
 use crate::cmd::{Done, Failure};
 use crate::commands::CommandSpec;
 use crate::console::{Console, Form, Stdout, Told};
 use crate::delivery::{Delivery, Destination};
-use crate::error::{Error, shown};
-use crate::exit::Exit;
+use crate::help;
 use crate::interrupts::{Interrupt, Interrupts};
+use crate::json;
+use crate::manual;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::{Error, shown};
+use crate::outcome::exit::Exit;
 use crate::places::Places;
 use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
 use crate::task::{Asked, Task};
 use crate::wording::size;
-use crate::{help, json, manual, words};
+use crate::words;
 
 /// What stands before a command of the shell.
 const SHELL_MARK: u8 = b'!';
@@ -36,11 +39,13 @@ const SHELL_MARK: u8 = b'!';
 /// use clap::Parser as _;
 /// use netsocket_client::args::Args;
 /// use netsocket_client::console::{Console, Form};
-/// use netsocket_client::exit::Exit;
+/// use netsocket_client::outcome::exit::Exit;
 /// use netsocket_client::places::Places;
 /// use netsocket_client::program::Program;
 /// use netsocket_client::session::Session;
-/// use netsocket_client::{Where, config, words};
+/// use netsocket_client::Where;
+/// use netsocket_client::config;
+/// use netsocket_client::words;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -16,8 +16,8 @@ use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
 use crate::completion;
-use crate::error::shown;
 use crate::local_names;
+use crate::outcome::error::shown;
 use crate::remote_names::RemoteNames;
 
 /// What stands before each line.

@@ -9,7 +9,7 @@ use netsocket_protocol::message::ErrorKind;
 use tokio::time::Instant;
 
 use crate::archive::Damage;
-use crate::error::Error;
+use crate::outcome::error::Error;
 
 /// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
 /// first one with it.

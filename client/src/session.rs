@@ -7,11 +7,11 @@ use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::{ServerAddress, Servers};
-use crate::answer::Answer;
 use crate::connection::Connection;
 use crate::delivery::Delivery;
 use crate::dial::{Line, Service, Stream};
-use crate::error::Error;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::Error;
 use crate::part::{Kept, kept};
 use crate::progress::Progress;
 use crate::target::Target;
@@ -147,7 +147,7 @@ impl Session {
         request: &Request,
         delivery: &Delivery,
         listener: &mut impl Listener,
-    ) -> Result<crate::answer::Saved, Error> {
+    ) -> Result<crate::outcome::answer::Saved, Error> {
         self.targets.clear();
         let target = Target::of(delivery)?;
         self.targets.push(target.clone());

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::archive::Verified;
 use crate::course::Whole;
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::part::Part;
 use crate::target::{Target, directory_of};
 use crate::unpacker::Unpacker;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::delivery::{Delivery, Destination};
-use crate::error::Error;
+use crate::outcome::error::Error;
 
 /// The name that means standard output.
 pub(crate) const STDOUT: &str = "-";

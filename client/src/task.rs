@@ -16,7 +16,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
 use crate::commands::{self, CommandSpec, Group};
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::suggest;
 
 /// The original commands whose answer is an archive; these take `-o FILE` as their last words.

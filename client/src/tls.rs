@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::address::ServerAddress;
-use crate::error::Error;
+use crate::outcome::error::Error;
 
 /// How connections are protected. The default is not at all, as inside a machine.
 ///

@@ -10,12 +10,12 @@ use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{Compression, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
-use crate::answer::{Journey, Saved};
 use crate::archive::Damage;
 use crate::connection::{Connection, Timeouts};
 use crate::course::{Course, Place, Step, Whole};
 use crate::dial::{Line, Stream};
-use crate::error::{Error, shown};
+use crate::outcome::answer::{Journey, Saved};
+use crate::outcome::error::{Error, shown};
 use crate::part::{Left, Part};
 use crate::progress::Progress;
 use crate::retry::{Retry, Verdict};

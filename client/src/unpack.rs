@@ -18,7 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::untar::{Entry, Files};
 
 /// Of the files that were in the way, how many are named.

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::archive::Verified;
 use crate::course::Whole;
-use crate::error::Error;
+use crate::outcome::error::Error;
 use crate::unpack::Tree;
 use crate::untar::{TarError, Untar};
 

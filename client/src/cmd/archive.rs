@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use netsocket_protocol::message::{Compression, Request};
 
 use super::{Done, Failure};
-use crate::answer::Answer;
 use crate::delivery::{Delivery, Destination};
-use crate::error::Error;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::Error;
 use crate::program::Program;
 use crate::target::STDOUT;
 use crate::task::Archive;

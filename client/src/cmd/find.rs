@@ -5,7 +5,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::Done;
 use crate::entries::Entry;
-use crate::exit::Exit;
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
 use crate::task::Find;

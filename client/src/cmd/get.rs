@@ -10,12 +10,12 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, Failure, is_missing, missing};
-use crate::answer::Answer;
 use crate::colours::is_directory;
 use crate::console::Stdout;
 use crate::delivery::{Delivery, Destination};
-use crate::error::{Error, shown};
-use crate::exit::Exit;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::{Error, shown};
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
 use crate::target::STDOUT;

@@ -9,8 +9,8 @@ use netsocket_settings::reason;
 
 use super::Done;
 use crate::console::Form;
-use crate::error::{Error, shown};
-use crate::exit::Exit;
+use crate::outcome::error::{Error, shown};
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 
 impl Program {

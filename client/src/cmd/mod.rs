@@ -16,9 +16,9 @@ use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
 
 use crate::console::{Form, Stdout, Told};
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::json;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
 

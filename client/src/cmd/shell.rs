@@ -8,9 +8,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use netsocket_settings::reason;
 
 use super::{Done, Failure};
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::interrupts::{Interrupt, Interrupts};
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 
 /// The shell of those who have none.

@@ -5,9 +5,9 @@ use netsocket_protocol::name::Name;
 use super::{Done, missing};
 use crate::console::{Stdout, Told};
 use crate::entries::Entry;
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::json;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::wording;
 

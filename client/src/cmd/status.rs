@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::Done;
 use crate::console::Told;
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::json;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::status::Status;
 

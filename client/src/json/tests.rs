@@ -6,7 +6,7 @@ use std::time::Duration;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, Problem};
 
 use super::*;
-use crate::answer::Saved;
+use crate::outcome::answer::Saved;
 
 fn text(line: Vec<u8>) -> String {
     String::from_utf8(line).unwrap()
@@ -172,7 +172,7 @@ fn examples() -> BTreeMap<&'static str, String> {
 #[test]
 fn every_kind_of_error_is_on_the_page() {
     let page = include_str!("../../../docs/client.md");
-    let (_, kinds) = include_str!("../error.rs")
+    let (_, kinds) = include_str!("../outcome/error.rs")
         .split_once("pub fn kind")
         .unwrap();
     let (kinds, _) = kinds.split_once("pub fn is_retryable").unwrap();

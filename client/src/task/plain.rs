@@ -12,8 +12,8 @@ use netsocket_protocol::query::{Query, Sort};
 
 use super::{Archive, Asked, Fetching, Find, Get, List, Shown, Task};
 use crate::commands::{self, CommandSpec, FORMATS, LISTED, MEANT, SHELLS};
-use crate::error::Error;
 use crate::options::{self, OptionSpec, Read};
+use crate::outcome::error::Error;
 
 /// The most files that are fetched at once: each has a connection of its own.
 const MOST_PARALLEL: usize = 64;

@@ -8,7 +8,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use crate::address::ServerAddress;
-use crate::error::Error;
+use crate::outcome::error::Error;
 
 /// What came of a handshake with `server` that failed.
 #[must_use]

@@ -2,8 +2,8 @@
 
 use std::future::{pending, ready};
 
-use netsocket_client::exit::Exit;
 use netsocket_client::interrupts::Interrupt;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_client::part::kept;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::query::Query;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::MAGIC;
 use netsocket_protocol::frame::{FrameType, HEADER};
 use netsocket_protocol::message::{ErrorKind, Plan, Reply};

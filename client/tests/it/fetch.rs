@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use netsocket_client::answer::Saved;
-use netsocket_client::error::Error;
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::answer::Saved;
+use netsocket_client::outcome::error::Error;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::net::TcpListener;

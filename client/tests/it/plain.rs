@@ -1,6 +1,6 @@
 //! Today's commands against a server that behaves.
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::Request;
 
 use crate::client::Client;

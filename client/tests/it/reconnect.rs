@@ -1,6 +1,6 @@
 //! A kept connection that turns out to be closed is made again, once.
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::ErrorKind;
 use tokio::sync::mpsc;
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use netsocket_client::answer::{Answer, Saved};
 use netsocket_client::delivery::{Delivery, Destination};
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::answer::{Answer, Saved};
+use netsocket_client::outcome::exit::Exit;
 use netsocket_client::progress::Progress;
 use netsocket_client::session::Listener;
 use netsocket_protocol::frame::HEADER;

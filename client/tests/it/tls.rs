@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use netsocket_client::args::Args;
 use netsocket_client::config;
 use netsocket_client::connection::{Connection, Timeouts};
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_client::places::Places;
 use netsocket_client::tls::Security;
 use netsocket_credentials::authority::{Authority, Issued};

@@ -13,7 +13,7 @@ use netsocket_settings::reason;
 
 use crate::address::ServerAddress;
 use crate::archive::Damage;
-use crate::exit::Exit;
+use crate::outcome::exit::Exit;
 use crate::wording;
 
 /// Where the cause lies.
@@ -34,8 +34,8 @@ pub enum Side {
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::error::{Error, Side};
-/// use netsocket_client::exit::Exit;
+/// use netsocket_client::outcome::error::{Error, Side};
+/// use netsocket_client::outcome::exit::Exit;
 ///
 /// let lost = Error::Lost("connection reset".to_owned());
 /// assert_eq!((lost.side(), lost.exit()), (Side::Network, Exit::TransferFailed));

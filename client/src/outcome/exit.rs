@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::exit::Exit;
+/// use netsocket_client::outcome::exit::Exit;
 ///
 /// assert_eq!(Exit::Interrupted.code(), 130);
 /// // Of several files one is not there, and another one broke off.

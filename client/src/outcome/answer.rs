@@ -6,15 +6,15 @@ use std::time::Duration;
 use netsocket_protocol::message::{FileEntry, Warning};
 use netsocket_protocol::name::Name;
 
-use crate::exit::Exit;
+use crate::outcome::exit::Exit;
 
 /// The result of a command that worked.
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::answer::Answer;
-/// use netsocket_client::exit::Exit;
+/// use netsocket_client::outcome::answer::Answer;
+/// use netsocket_client::outcome::exit::Exit;
 ///
 /// assert_eq!(Answer::Names(Vec::new()).exit(), Exit::Done);
 /// assert_eq!(Answer::File(None).exit(), Exit::NothingFound);
