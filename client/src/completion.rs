@@ -7,10 +7,10 @@ use std::path::Path;
 
 use netsocket_protocol::query::Sort;
 
-use crate::commands::{self, CommandSpec, FORMATS, Operand};
-use crate::options::OptionSpec;
+use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
+use crate::command_line::options::OptionSpec;
+use crate::command_line::shell_words::{self, Begun};
 use crate::remote;
-use crate::words::{self, Begun};
 
 /// The most words that are offered: more help nobody, and the line editor has a limit.
 pub(crate) const MOST: usize = 500;
@@ -48,7 +48,7 @@ enum Wanted {
 
 /// The words that may stand at the end of `line`, which reaches to the cursor, and where they begin.
 pub(crate) fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
-    let Some(begun) = words::begun(line.as_bytes()) else {
+    let Some(begun) = shell_words::begun(line.as_bytes()) else {
         return (line.len(), Vec::new());
     };
     // A name that is no text cannot be typed on.
@@ -158,7 +158,7 @@ fn whole<'a>(words: impl Iterator<Item = &'a str>, word: &str, begun: &Begun) ->
     fitting
         .map(|known| Candidate {
             shown: known.to_owned(),
-            written: ended(words::quoted_as(known, begun.quote), begun.quote),
+            written: ended(shell_words::quoted_as(known, begun.quote), begun.quote),
         })
         .collect()
 }
@@ -182,7 +182,7 @@ fn names(names: Vec<String>, typed: &str, files: bool, begun: &Begun) -> Vec<Can
         // What the line editor would show as something else.
         .filter(|name| !name.chars().any(char::is_control))
         .map(|name| {
-            let path = words::quoted_as(&format!("{typed}{name}"), begun.quote);
+            let path = shell_words::quoted_as(&format!("{typed}{name}"), begun.quote);
             Candidate {
                 written: if name.ends_with('/') {
                     path
@@ -295,7 +295,7 @@ mod tests {
             let (start, candidates) = complete(&line, &Tree);
             prop_assert!(start <= line.len() && line.is_char_boundary(start));
             for candidate in candidates {
-                prop_assert!(words::begun(candidate.written.as_bytes()).is_some());
+                prop_assert!(shell_words::begun(candidate.written.as_bytes()).is_some());
             }
         }
     }

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use clap::Parser as _;
-//! use netsocket_client::args::Args;
+//! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::config::{DEFAULT_STALL_TIMEOUT, load};
 //! use netsocket_client::places::Places;
 //!
@@ -27,7 +27,7 @@ use netsocket_settings::{
 use serde::Deserialize;
 
 use crate::address::ServersError;
-use crate::args::Args;
+use crate::command_line::args::Args;
 use crate::connection::Timeouts;
 use crate::dial::Service;
 use crate::places::Places;

@@ -7,13 +7,13 @@ use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
 use crate::colours::Colours;
+use crate::command_line::command::Shown;
 use crate::entries::{Entry, Layout, Look, with_newlines};
 use crate::json;
 use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
 use crate::progress::{Board, Progress};
 use crate::session::Listener;
-use crate::task::Shown;
 use crate::wording::{self, Names};
 
 /// Columns of a terminal that does not tell its own.

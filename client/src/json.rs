@@ -10,7 +10,7 @@ use netsocket_protocol::name::Name;
 use serde::Serialize;
 
 use crate::colours::is_directory;
-use crate::commands::{self, CommandSpec};
+use crate::command_line::commands::{self, CommandSpec};
 use crate::entries::Entry;
 use crate::outcome::answer::{Answer, Journey, Saved};
 use crate::outcome::error::Error;

@@ -20,7 +20,7 @@
 //! use bytes::BytesMut;
 //! use futures_util::StreamExt as _;
 //! use netsocket_client::outcome::answer::Answer;
-//! use netsocket_client::args::Args;
+//! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::console::{Console, Form};
 //! use netsocket_client::delivery::{Delivery, Destination};
 //! use netsocket_client::places::Places;
@@ -76,11 +76,10 @@
 
 pub mod address;
 mod archive;
-pub mod args;
 mod batch;
 mod cmd;
 mod colours;
-mod commands;
+pub mod command_line;
 mod completion;
 pub mod config;
 pub mod connection;
@@ -90,14 +89,11 @@ pub mod delivery;
 pub mod dial;
 mod entries;
 mod fetch;
-mod help;
 pub mod interrupts;
 mod journal;
 mod json;
 mod listing;
 mod local_names;
-mod manual;
-mod options;
 pub mod outcome;
 pub mod part;
 pub mod places;
@@ -111,20 +107,17 @@ mod security;
 pub mod session;
 mod sink;
 mod status;
-mod suggest;
 mod target;
-mod task;
 pub mod tls;
 mod transfer;
 mod unpack;
 mod unpacker;
 mod untar;
 mod wording;
-pub mod words;
 
 use std::io::{self, Write as _};
 
-use crate::args::Args;
+use crate::command_line::args::Args;
 use crate::config::Settings;
 use crate::console::{Console, Form};
 use crate::interrupts::Interrupts;

@@ -10,13 +10,15 @@ use netsocket_settings::reason;
 
 use crate::batch;
 use crate::cmd::{Done, Failure};
-use crate::commands::CommandSpec;
+use crate::command_line::command::{Asked, Task};
+use crate::command_line::commands::CommandSpec;
+use crate::command_line::help;
+use crate::command_line::manual;
+use crate::command_line::shell_words;
 use crate::console::{Console, Form, Stdout, Told};
 use crate::delivery::{Delivery, Destination};
-use crate::help;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::json;
-use crate::manual;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
@@ -24,9 +26,7 @@ use crate::places::Places;
 use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
-use crate::task::{Asked, Task};
 use crate::wording::size;
-use crate::words;
 
 /// What stands before a command of the shell.
 const SHELL_MARK: u8 = b'!';
@@ -37,7 +37,7 @@ const SHELL_MARK: u8 = b'!';
 ///
 /// ```
 /// use clap::Parser as _;
-/// use netsocket_client::args::Args;
+/// use netsocket_client::command_line::args::Args;
 /// use netsocket_client::console::{Console, Form};
 /// use netsocket_client::outcome::exit::Exit;
 /// use netsocket_client::places::Places;
@@ -45,7 +45,7 @@ const SHELL_MARK: u8 = b'!';
 /// use netsocket_client::session::Session;
 /// use netsocket_client::Where;
 /// use netsocket_client::config;
-/// use netsocket_client::words;
+/// use netsocket_client::command_line::shell_words;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,11 +63,11 @@ const SHELL_MARK: u8 = b'!';
 ///     at: Where::default(),
 /// };
 /// let never = std::future::pending;
-/// let outcome = program.perform(&words::split(b"help find")?, never()).await;
+/// let outcome = program.perform(&shell_words::split(b"help find")?, never()).await;
 /// assert_eq!(outcome.exit, Exit::Done);
 /// assert!(std::fs::read_to_string(out.path())?.contains("--larger"));
 ///
-/// let outcome = program.perform(&words::split(b"fnid a.txt")?, never()).await;
+/// let outcome = program.perform(&shell_words::split(b"fnid a.txt")?, never()).await;
 /// assert_eq!(outcome.exit, Exit::Usage);
 /// assert!(std::fs::read_to_string(err.path())?.contains("find"));
 /// # Ok(())
@@ -288,7 +288,7 @@ impl Program {
                 },
             };
         }
-        let words = match words::split(line) {
+        let words = match shell_words::split(line) {
             Ok(words) if words.is_empty() => return Outcome::goes_on(Exit::Done),
             Ok(words) => words,
             Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
@@ -377,7 +377,7 @@ impl Program {
     /// Carries out what was typed, or pasted: each line, until one is interrupted. Where the session is over with one, its exit
     /// code comes back.
     async fn perform_lines(&mut self, text: &str, interrupts: &mut Interrupts) -> Option<Exit> {
-        for line in words::lines(text.as_bytes()) {
+        for line in shell_words::lines(text.as_bytes()) {
             let outcome = self.perform_line(line, true, interrupts).await;
             if outcome.is_end {
                 return Some(outcome.exit);

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use netsocket_protocol::message::{Compression, Request};
 
 use super::{Done, Failure};
+use crate::command_line::command::Archive;
 use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::program::Program;
 use crate::target::STDOUT;
-use crate::task::Archive;
 
 impl Program {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
@@ -118,10 +118,10 @@ fn default_name(compression: Compression) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Asked, Task};
+    use crate::command_line::command::{Asked, Task};
 
     fn archive(line: &str) -> Archive {
-        let words = crate::words::split(line.as_bytes()).unwrap();
+        let words = crate::command_line::shell_words::split(line.as_bytes()).unwrap();
         match Asked::parse(&words).unwrap().task {
             Task::Archive(archive) => archive,
             task => panic!("{task:?}"),

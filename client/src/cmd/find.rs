@@ -4,11 +4,11 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::Done;
+use crate::command_line::command::Find;
 use crate::entries::Entry;
 use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
-use crate::task::Find;
 
 impl Program {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {

@@ -11,6 +11,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, Failure, is_missing, missing};
 use crate::colours::is_directory;
+use crate::command_line::command::{Fetching, Get};
 use crate::console::Stdout;
 use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Answer;
@@ -19,7 +20,6 @@ use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
 use crate::target::STDOUT;
-use crate::task::{Fetching, Get};
 
 impl Program {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {

@@ -7,13 +7,13 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, is_missing, missing};
 use crate::colours::is_directory;
+use crate::command_line::command::List;
 use crate::console::{Form, Stdout};
 use crate::entries::Entry;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::program::Program;
 use crate::remote;
-use crate::task::List;
 
 /// What a word of `ls` has brought.
 struct Listed {

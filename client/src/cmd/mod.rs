@@ -1,6 +1,6 @@
 //! Today's commands, one a file: what is asked of the server, what is printed, and how it ends.
 //!
-//! Owns: the steps of each command. Does not own: how its words are read ([`crate::task`]), how bytes come
+//! Owns: the steps of each command. Does not own: how its words are read ([`crate::command_line::command`]), how bytes come
 //! ([`crate::session`]) and how results look ([`crate::console`]).
 
 mod archive;

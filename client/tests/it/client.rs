@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use netsocket_client::Where;
+use netsocket_client::command_line::shell_words;
 use netsocket_client::connection::Timeouts;
 use netsocket_client::console::{Console, Form};
 use netsocket_client::dial::Service;
@@ -18,7 +19,6 @@ use netsocket_client::program::{Outcome, Program};
 use netsocket_client::progress::Board;
 use netsocket_client::session::Session;
 use netsocket_client::tls::Security;
-use netsocket_client::words;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine, short enough for a test that fails.
@@ -150,7 +150,7 @@ impl Client {
         line: &str,
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        let words = words::split(line.as_bytes()).unwrap();
+        let words = shell_words::split(line.as_bytes()).unwrap();
         tokio::time::timeout(PATIENCE, self.program.perform(&words, stop))
             .await
             .expect("the command ends")

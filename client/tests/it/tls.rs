@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use netsocket_client::args::Args;
+use netsocket_client::command_line::args::Args;
 use netsocket_client::config;
 use netsocket_client::connection::{Connection, Timeouts};
 use netsocket_client::outcome::exit::Exit;

@@ -6,7 +6,7 @@
 //! # Examples
 //!
 //! ```
-//! use netsocket_client::words::{WordsError, split};
+//! use netsocket_client::command_line::shell_words::{WordsError, split};
 //!
 //! assert_eq!(split(br#"get "annual report.pdf" it\'s"#)?, [&b"get"[..], b"annual report.pdf", b"it's"]);
 //! assert_eq!(split(b"get 'annual"), Err(WordsError::OpenQuote('\'')));

@@ -1,11 +1,11 @@
 //! The options of a command and how words are read as options, values and operands.
 //!
 //! `--name value`, `--name=value`, `-n value`, `-nvalue`, and short options in one word (`-ltr`). Behind `--` everything is an
-//! operand, as is a lone `-`. Does not own: which options a command has ([`crate::commands`]) and what they mean.
+//! operand, as is a lone `-`. Does not own: which options a command has ([`crate::command_line::commands`]) and what they mean.
 
 use netsocket_protocol::name::Name;
 
-use crate::suggest;
+use crate::command_line::suggestions;
 
 /// One option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn value_of<'a>(
 fn unknown(command: &str, specs: &[&'static OptionSpec], name: &[u8]) -> String {
     let shown = Name::from(name);
     let known = specs.iter().map(|spec| spec.long);
-    match suggest::nearest(&shown.to_string(), known) {
+    match suggestions::nearest(&shown.to_string(), known) {
         Some(near) => format!("{command} has no option --{shown}; did you mean --{near}?"),
         None => format!("{command} has no option --{shown}"),
     }

@@ -5,7 +5,8 @@ use netsocket_protocol::command::COMMANDS;
 use super::*;
 
 fn asked(line: &str) -> Result<Asked, String> {
-    Asked::parse(&crate::words::split(line.as_bytes()).unwrap()).map_err(|error| error.to_string())
+    Asked::parse(&crate::command_line::shell_words::split(line.as_bytes()).unwrap())
+        .map_err(|error| error.to_string())
 }
 
 fn parse(line: &str) -> Result<Task, String> {

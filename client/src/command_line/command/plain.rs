@@ -11,8 +11,8 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
 use super::{Archive, Asked, Fetching, Find, Get, List, Shown, Task};
-use crate::commands::{self, CommandSpec, FORMATS, LISTED, MEANT, SHELLS};
-use crate::options::{self, OptionSpec, Read};
+use crate::command_line::commands::{self, CommandSpec, FORMATS, LISTED, MEANT, SHELLS};
+use crate::command_line::options::{self, OptionSpec, Read};
 use crate::outcome::error::Error;
 
 /// The most files that are fetched at once: each has a connection of its own.

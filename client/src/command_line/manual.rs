@@ -3,10 +3,10 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, CommandFactory as _, ValueHint};
 
-use crate::args::Args;
-use crate::commands::{self, CommandSpec, Operand};
-use crate::help;
-use crate::options::OptionSpec;
+use crate::command_line::args::Args;
+use crate::command_line::commands::{self, CommandSpec, Operand};
+use crate::command_line::help;
+use crate::command_line::options::OptionSpec;
 use crate::outcome::exit::EXITS;
 
 /// The name under which the program is installed.

@@ -1,13 +1,13 @@
 //! Every command that can be typed: names, arguments, options and what help says.
 //!
 //! One table stands behind the parser, `help`, the completion of the prompt, the completions of shells and the man page.
-//! Does not own: what the words mean ([`crate::task`]).
+//! Does not own: what the words mean ([`crate::command_line::command`]).
 
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
 use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
 
-use crate::options::OptionSpec;
-use crate::task::ARCHIVE_COMMANDS;
+use crate::command_line::command::ARCHIVE_COMMANDS;
+use crate::command_line::options::OptionSpec;
 
 /// What the words of a command are that are no options, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

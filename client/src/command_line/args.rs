@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use clap::Parser as _;
-//! use netsocket_client::args::Args;
+//! use netsocket_client::command_line::args::Args;
 //!
 //! let args = Args::parse_from(["netsocket", "--json", "find", "--larger", "1M"]);
 //! assert!(args.json && !args.quiet);
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
-use crate::help;
+use crate::command_line::help;
 use crate::security::SecurityArgs;
 
 /// Asks a NetSocket file service for lists, files and archives.

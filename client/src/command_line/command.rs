@@ -1,7 +1,7 @@
 //! What one line of the prompt or one command line asks this program to do.
 //!
 //! The original commands are judged by the protocol, with the words of the original; all others by the table of
-//! [`crate::commands`].
+//! [`crate::command_line::commands`].
 
 mod plain;
 
@@ -15,9 +15,9 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
-use crate::commands::{self, CommandSpec, Group};
+use crate::command_line::commands::{self, CommandSpec, Group};
+use crate::command_line::suggestions;
 use crate::outcome::error::Error;
-use crate::suggest;
 
 /// The original commands whose answer is an archive; these take `-o FILE` as their last words.
 pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
@@ -217,7 +217,7 @@ impl Task {
 fn unknown(name: &[u8]) -> String {
     let shown = Name::from(name).to_string();
     let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
-    match suggest::nearest(&shown, words) {
+    match suggestions::nearest(&shown, words) {
         Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
         None => format!("Unknown command '{shown}'; help lists all commands"),
     }

@@ -1,6 +1,6 @@
 //! Help for people: the list of commands, and all of one.
 
-use crate::commands::{self, CommandSpec, Group};
+use crate::command_line::commands::{self, CommandSpec, Group};
 
 /// Behind the list.
 const END: &str = "help COMMAND tells all of one. Commands that fetch take -o FILE, or -o -\n\
