@@ -26,10 +26,10 @@ use netsocket_settings::{
 };
 use serde::Deserialize;
 
-use crate::address::ServersError;
 use crate::command_line::args::Args;
-use crate::connection::Timeouts;
-use crate::dial::Service;
+use crate::connection::address::ServersError;
+use crate::connection::dial::Service;
+use crate::connection::framed::Timeouts;
 use crate::places::Places;
 use crate::security::{RawSecurity, SECURITY_KEYS, security};
 

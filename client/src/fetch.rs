@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
+use crate::connection::dial::Line;
 use crate::delivery::{Delivery, Destination};
-use crate::dial::Line;
 use crate::outcome::answer::Saved;
 use crate::outcome::error::Error;
 use crate::session::{Listener, Session};

@@ -74,7 +74,6 @@
 //! # }
 //! ```
 
-pub mod address;
 mod archive;
 mod batch;
 mod cmd;
@@ -86,7 +85,6 @@ pub mod connection;
 pub mod console;
 mod course;
 pub mod delivery;
-pub mod dial;
 mod entries;
 mod fetch;
 pub mod interrupts;
@@ -108,7 +106,6 @@ pub mod session;
 mod sink;
 mod status;
 mod target;
-pub mod tls;
 mod transfer;
 mod unpack;
 mod unpacker;

@@ -3,8 +3,8 @@
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{FileEntry, Message as _, Reply, Request};
 
-use crate::connection::Connection;
-use crate::dial::Stream;
+use crate::connection::dial::Stream;
+use crate::connection::framed::Connection;
 use crate::outcome::error::Error;
 use crate::session::{Listener, Session};
 

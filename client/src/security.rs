@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
-use crate::tls::Security;
+use crate::connection::tls::Security;
 
 /// Keys of TLS and of the token. The token itself has none: command lines and environments are read by others.
 pub(crate) const SECURITY_KEYS: [Key; 6] = [

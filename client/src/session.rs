@@ -6,10 +6,10 @@ use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Rep
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::address::{ServerAddress, Servers};
-use crate::connection::Connection;
+use crate::connection::address::{ServerAddress, Servers};
+use crate::connection::dial::{Line, Service, Stream};
+use crate::connection::framed::Connection;
 use crate::delivery::Delivery;
-use crate::dial::{Line, Service, Stream};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::part::{Kept, kept};

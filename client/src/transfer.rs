@@ -11,9 +11,9 @@ use netsocket_protocol::message::{Compression, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
 use crate::archive::Damage;
-use crate::connection::{Connection, Timeouts};
+use crate::connection::dial::{Line, Stream};
+use crate::connection::framed::{Connection, Timeouts};
 use crate::course::{Course, Place, Step, Whole};
-use crate::dial::{Line, Stream};
 use crate::outcome::answer::{Journey, Saved};
 use crate::outcome::error::{Error, shown};
 use crate::part::{Left, Part};

@@ -11,8 +11,8 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
-use crate::address::ServerAddress;
 use crate::archive::Damage;
+use crate::connection::address::ServerAddress;
 use crate::outcome::exit::Exit;
 use crate::wording;
 

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use netsocket_client::Where;
 use netsocket_client::command_line::shell_words;
-use netsocket_client::connection::Timeouts;
+use netsocket_client::connection::dial::Service;
+use netsocket_client::connection::framed::Timeouts;
+use netsocket_client::connection::tls::Security;
 use netsocket_client::console::{Console, Form};
-use netsocket_client::dial::Service;
 use netsocket_client::interrupts::Interrupt;
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
 use netsocket_client::progress::Board;
 use netsocket_client::session::Session;
-use netsocket_client::tls::Security;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine, short enough for a test that fails.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use netsocket_client::connection::{Connection, Timeouts};
+use netsocket_client::connection::framed::{Connection, Timeouts};
 use netsocket_client::outcome::error::Error;
 use netsocket_protocol::frame::{FrameCodec, FrameType};
 use netsocket_protocol::message::{Message as _, Order, Reply, Request};

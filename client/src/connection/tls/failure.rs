@@ -7,7 +7,7 @@ use netsocket_settings::reason;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use crate::address::ServerAddress;
+use crate::connection::address::ServerAddress;
 use crate::outcome::error::Error;
 
 /// What came of a handshake with `server` that failed.

@@ -16,9 +16,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
-use crate::address::ServerAddress;
+use crate::connection::address::ServerAddress;
+use crate::connection::tls::failure;
 use crate::outcome::error::Error;
-use crate::tls::failure;
 
 /// Room that is made for bytes whose frame is not known yet.
 const READ_SIZE: usize = 64 * 1024;
@@ -47,7 +47,7 @@ pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 /// ```
 /// use std::time::Duration;
 ///
-/// use netsocket_client::connection::{Connection, Timeouts};
+/// use netsocket_client::connection::framed::{Connection, Timeouts};
 /// use netsocket_client::outcome::error::Error;
 /// use tokio::io::AsyncWriteExt as _;
 ///

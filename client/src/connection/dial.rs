@@ -11,11 +11,11 @@ use netsocket_settings::reason;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::address::{ServerAddress, Servers};
-use crate::connection::{Connection, OnBytes, Timeouts};
+use crate::connection::address::{ServerAddress, Servers};
+use crate::connection::framed::{Connection, OnBytes, Timeouts};
+use crate::connection::tls::Security;
+pub use crate::connection::tls::Stream;
 use crate::outcome::error::Error;
-use crate::tls::Security;
-pub use crate::tls::Stream;
 
 /// Where the service is, and how long this side waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub struct Service {
 /// ```
 /// use std::time::Duration;
 ///
-/// use netsocket_client::connection::Timeouts;
-/// use netsocket_client::dial::{Line, Service};
+/// use netsocket_client::connection::framed::Timeouts;
+/// use netsocket_client::connection::dial::{Line, Service};
 /// use netsocket_client::outcome::exit::Exit;
-/// use netsocket_client::tls::Security;
+/// use netsocket_client::connection::tls::Security;
 /// use netsocket_protocol::message::{Order, Request};
 /// use tokio::net::TcpSocket;
 ///

@@ -3,13 +3,13 @@
 //! # Examples
 //!
 //! ```
-//! use netsocket_client::address::Servers;
+//! use netsocket_client::connection::address::Servers;
 //!
 //! let servers: Servers = "files.example:8081, [::1]:8081".parse()?;
 //! let order: Vec<String> = servers.round_from(1).map(|(_, server)| server.to_string()).collect();
 //! assert_eq!(order, ["[::1]:8081", "files.example:8081"]);
 //! assert!("files.example".parse::<Servers>().is_err());
-//! # Ok::<(), netsocket_client::address::ServersError>(())
+//! # Ok::<(), netsocket_client::connection::address::ServersError>(())
 //! ```
 
 use std::fmt;

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::address::ServerAddress;
+use crate::connection::address::ServerAddress;
 use crate::outcome::error::Error;
 
 /// How connections are protected. The default is not at all, as inside a machine.
@@ -29,7 +29,7 @@ use crate::outcome::error::Error;
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::tls::Security;
+/// use netsocket_client::connection::tls::Security;
 /// use netsocket_credentials::authority::Authority;
 /// use netsocket_credentials::{authorities, client_config};
 /// use netsocket_protocol::security::Token;
