@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::console::Stdout;
+use crate::output::console::Stdout;
 
 /// The place of an archive or of a plain file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Destination {
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::console::Stdout;
+/// use netsocket_client::output::console::Stdout;
 /// use netsocket_client::delivery::{Delivery, Destination};
 ///
 /// let delivery = Delivery::to(Destination::File("report.pdf".into()));

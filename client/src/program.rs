@@ -15,18 +15,18 @@ use crate::command_line::commands::CommandSpec;
 use crate::command_line::help;
 use crate::command_line::manual;
 use crate::command_line::shell_words;
-use crate::console::{Console, Form, Stdout, Told};
 use crate::delivery::{Delivery, Destination};
 use crate::interrupts::{Interrupt, Interrupts};
-use crate::json;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
+use crate::output::console::{Console, Form, Stdout, Told};
+use crate::output::json;
+use crate::output::messages::size;
 use crate::places::Places;
 use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
-use crate::wording::size;
 
 /// What stands before a command of the shell.
 const SHELL_MARK: u8 = b'!';
@@ -38,7 +38,7 @@ const SHELL_MARK: u8 = b'!';
 /// ```
 /// use clap::Parser as _;
 /// use netsocket_client::command_line::args::Args;
-/// use netsocket_client::console::{Console, Form};
+/// use netsocket_client::output::console::{Console, Form};
 /// use netsocket_client::outcome::exit::Exit;
 /// use netsocket_client::places::Places;
 /// use netsocket_client::program::Program;

@@ -263,7 +263,7 @@ impl Hinter for Help {
 
 impl Highlighter for Help {
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(crate::colours::painted(hint, Some(FAINT)))
+        Cow::Owned(crate::output::colours::painted(hint, Some(FAINT)))
     }
 }
 

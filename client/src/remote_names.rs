@@ -12,9 +12,9 @@ use netsocket_protocol::name::Name;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::colours::is_directory;
 use crate::completion::MOST;
-use crate::progress::Progress;
+use crate::output::colours::is_directory;
+use crate::output::progress::Progress;
 use crate::remote;
 use crate::session::{Listener, Session};
 

@@ -12,8 +12,8 @@ use crate::connection::framed::Connection;
 use crate::delivery::Delivery;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
+use crate::output::progress::Progress;
 use crate::part::{Kept, kept};
-use crate::progress::Progress;
 use crate::target::Target;
 use crate::transfer::{Ears, Job, transfer};
 
@@ -22,7 +22,7 @@ use crate::transfer::{Ears, Job, transfer};
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::progress::Progress;
+/// use netsocket_client::output::progress::Progress;
 /// use netsocket_client::session::Listener;
 ///
 /// /// Shows nothing, and keeps what is said.

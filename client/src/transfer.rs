@@ -16,13 +16,13 @@ use crate::connection::framed::{Connection, Timeouts};
 use crate::course::{Course, Place, Step, Whole};
 use crate::outcome::answer::{Journey, Saved};
 use crate::outcome::error::{Error, shown};
+use crate::output::messages::size;
+use crate::output::progress::Progress;
 use crate::part::{Left, Part};
-use crate::progress::Progress;
 use crate::retry::{Retry, Verdict};
 use crate::session::Listener;
 use crate::sink::{Sink, blocking};
 use crate::target::Target;
-use crate::wording::size;
 
 /// A listener that several transfers in one task share.
 pub(crate) struct Ears<'a, L>(RefCell<&'a mut L>);

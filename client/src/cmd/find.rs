@@ -5,8 +5,8 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::Done;
 use crate::command_line::command::Find;
-use crate::entries::Entry;
 use crate::outcome::exit::Exit;
+use crate::output::entries::Entry;
 use crate::program::Program;
 use crate::remote;
 

@@ -10,13 +10,13 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, Failure, is_missing, missing};
-use crate::colours::is_directory;
 use crate::command_line::command::{Fetching, Get};
-use crate::console::Stdout;
 use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::Stdout;
 use crate::program::Program;
 use crate::remote;
 use crate::target::STDOUT;

@@ -8,9 +8,9 @@ use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
 use super::Done;
-use crate::console::Form;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
+use crate::output::console::Form;
 use crate::program::Program;
 
 impl Program {

@@ -6,12 +6,12 @@ use netsocket_protocol::query::Sort;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, is_missing, missing};
-use crate::colours::is_directory;
 use crate::command_line::command::List;
-use crate::console::{Form, Stdout};
-use crate::entries::Entry;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::{Form, Stdout};
+use crate::output::entries::Entry;
 use crate::program::Program;
 use crate::remote;
 

@@ -1,7 +1,7 @@
 //! Today's commands, one a file: what is asked of the server, what is printed, and how it ends.
 //!
 //! Owns: the steps of each command. Does not own: how its words are read ([`crate::command_line::command`]), how bytes come
-//! ([`crate::session`]) and how results look ([`crate::console`]).
+//! ([`crate::session`]) and how results look ([`crate::output::console`]).
 
 mod archive;
 mod find;
@@ -15,10 +15,10 @@ mod status;
 use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
 
-use crate::console::{Form, Stdout, Told};
-use crate::json;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::console::{Form, Stdout, Told};
+use crate::output::json;
 use crate::program::Program;
 use crate::remote;
 
@@ -104,7 +104,7 @@ impl Program {
     pub(crate) async fn go_to(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
         let path = typed.map_or_else(Vec::new, |typed| self.there(&typed));
         match self.entry(&path).await? {
-            Some(entry) if crate::colours::is_directory(&entry) => {
+            Some(entry) if crate::output::colours::is_directory(&entry) => {
                 self.at.remote = path;
                 self.told_there(word)
             }
@@ -131,7 +131,7 @@ impl Program {
     }
 
     fn tell_place(&mut self, word: &str, path: Name) -> Done {
-        let mut text = crate::wording::bytes_of(&path, self.console.names());
+        let mut text = crate::output::messages::bytes_of(&path, self.console.names());
         text.push(b'\n');
         let json = json::place_line(word, path);
         self.console.tell(&Told { text, json })?;

@@ -3,13 +3,13 @@
 use netsocket_protocol::name::Name;
 
 use super::{Done, missing};
-use crate::console::{Stdout, Told};
-use crate::entries::Entry;
-use crate::json;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::console::{Stdout, Told};
+use crate::output::entries::Entry;
+use crate::output::json;
+use crate::output::messages;
 use crate::program::Program;
-use crate::wording;
 
 impl Program {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
@@ -26,7 +26,7 @@ impl Program {
                 self.console.error(&error, Stdout::Free);
                 continue;
             };
-            let mut text = wording::facts(&file, self.console.names());
+            let mut text = messages::facts(&file, self.console.names());
             if told {
                 text.insert(0, b'\n');
             }

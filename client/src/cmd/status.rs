@@ -7,12 +7,12 @@ use netsocket_protocol::name::Name;
 use tokio::time::Instant;
 
 use super::Done;
-use crate::console::Told;
-use crate::json;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::console::Told;
+use crate::output::json;
+use crate::output::status::Status;
 use crate::program::Program;
-use crate::status::Status;
 
 /// Round trips, of which the shortest counts: the first one may have to connect.
 const ROUNDS: usize = 4;

@@ -14,7 +14,7 @@ use netsocket_settings::reason;
 use crate::archive::Damage;
 use crate::connection::address::ServerAddress;
 use crate::outcome::exit::Exit;
-use crate::wording;
+use crate::output::messages;
 
 /// Where the cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,7 +335,7 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let files = wording::files(count);
+    let files = messages::files(count);
     let (directory, names) = (shown(directory), names.join(", "));
     format!(
         "{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"

@@ -12,12 +12,12 @@ use netsocket_client::command_line::shell_words;
 use netsocket_client::connection::dial::Service;
 use netsocket_client::connection::framed::Timeouts;
 use netsocket_client::connection::tls::Security;
-use netsocket_client::console::{Console, Form};
 use netsocket_client::interrupts::Interrupt;
 use netsocket_client::outcome::exit::Exit;
+use netsocket_client::output::console::{Console, Form};
+use netsocket_client::output::progress::Board;
 use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
-use netsocket_client::progress::Board;
 use netsocket_client::session::Session;
 use tempfile::TempDir;
 

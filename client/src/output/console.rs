@@ -6,15 +6,15 @@ use std::sync::Arc;
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
-use crate::colours::Colours;
 use crate::command_line::command::Shown;
-use crate::entries::{Entry, Layout, Look, with_newlines};
-use crate::json;
 use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
-use crate::progress::{Board, Progress};
+use crate::output::colours::Colours;
+use crate::output::entries::{Entry, Layout, Look, with_newlines};
+use crate::output::json;
+use crate::output::messages::{self, Names};
+use crate::output::progress::{Board, Progress};
 use crate::session::Listener;
-use crate::wording::{self, Names};
 
 /// Columns of a terminal that does not tell its own.
 const COLUMNS: usize = 80;
@@ -42,7 +42,7 @@ pub enum Stdout {
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::console::{Console, Form};
+/// use netsocket_client::output::console::{Console, Form};
 ///
 /// let file = tempfile::NamedTempFile::new()?;
 /// let mut console = Console {
@@ -190,7 +190,7 @@ impl Console {
             {
                 Vec::new()
             }
-            Form::Text => wording::answer_lines(answer, names),
+            Form::Text => messages::answer_lines(answer, names),
         };
         match stdout {
             Stdout::Free => self.print(&lines)?,
@@ -210,7 +210,7 @@ impl Console {
         let text = if self.quiet {
             Vec::new()
         } else {
-            format!("{}\n", wording::unpacked_sentence(saved)).into_bytes()
+            format!("{}\n", messages::unpacked_sentence(saved)).into_bytes()
         };
         let json = json::answer_line(word, answer);
         let told = self.tell(&Told { text, json });
@@ -259,7 +259,7 @@ impl Console {
     /// Prints what a person should know of something saved; programs find it in their line.
     pub fn warnings(&mut self, saved: &Saved) {
         if self.form == Form::Text {
-            for sentence in wording::warning_sentences(saved) {
+            for sentence in messages::warning_sentences(saved) {
                 self.say(format!("{sentence}\n").as_bytes());
             }
         }

@@ -6,9 +6,9 @@ use netsocket_protocol::text::{
     FILE_NOT_FOUND, NO_FILE_FOUND, birth_time, file_lines, rights, time,
 };
 
-use crate::colours::is_directory;
 use crate::outcome::answer::{Answer, Journey, Saved};
 use crate::outcome::error::shown;
+use crate::output::colours::is_directory;
 
 /// How names stand in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,12 +9,12 @@ use netsocket_protocol::message::{FileEntry, Hello, Warning};
 use netsocket_protocol::name::Name;
 use serde::Serialize;
 
-use crate::colours::is_directory;
 use crate::command_line::commands::{self, CommandSpec};
-use crate::entries::Entry;
 use crate::outcome::answer::{Answer, Journey, Saved};
 use crate::outcome::error::Error;
-use crate::status::Status;
+use crate::output::colours::is_directory;
+use crate::output::entries::Entry;
+use crate::output::status::Status;
 
 #[derive(Serialize)]
 #[serde(untagged)]

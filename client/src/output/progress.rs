@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use tokio::time::Instant;
 
 use crate::course::{Place, Whole};
-use crate::wording::{self, size};
+use crate::output::messages::{self, size};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -30,7 +30,7 @@ pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::progress::Board;
+/// use netsocket_client::output::progress::Board;
 ///
 /// let board = Board::Hidden;
 /// let progress = board.transfer("report.pdf");
@@ -257,7 +257,7 @@ impl Figures {
             }
             Total::Blocks { blocks: all, files } => {
                 let share = percent(self.blocks, all);
-                let _ = write!(line, "{received}, {share}% of {}", wording::files(files));
+                let _ = write!(line, "{received}, {share}% of {}", messages::files(files));
                 // Files are about as dense everywhere; which block ends which file only the server knows.
                 if files > 1 && self.blocks < all {
                     let so_far =

@@ -5,8 +5,8 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::text::rights;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::colours::{Colours, is_directory, painted};
-use crate::wording::{Names, size};
+use crate::output::colours::{Colours, is_directory, painted};
+use crate::output::messages::{Names, size};
 
 /// Blanks between two columns.
 const GAP: usize = 2;

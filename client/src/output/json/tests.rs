@@ -158,7 +158,7 @@ fn the_page_shows_what_is_printed() {
 
 /// The fenced lines of the page behind `<!-- json: NAME -->`, by name.
 fn examples() -> BTreeMap<&'static str, String> {
-    let page = include_str!("../../../docs/client.md");
+    let page = include_str!("../../../../docs/client.md");
     let parts = page.split("<!-- json: ").skip(1);
     parts
         .map(|part| {
@@ -171,8 +171,8 @@ fn examples() -> BTreeMap<&'static str, String> {
 
 #[test]
 fn every_kind_of_error_is_on_the_page() {
-    let page = include_str!("../../../docs/client.md");
-    let (_, kinds) = include_str!("../outcome/error.rs")
+    let page = include_str!("../../../../docs/client.md");
+    let (_, kinds) = include_str!("../../outcome/error.rs")
         .split_once("pub fn kind")
         .unwrap();
     let (kinds, _) = kinds.split_once("pub fn is_retryable").unwrap();
