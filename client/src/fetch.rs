@@ -10,12 +10,12 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
 use crate::connection::dial::Line;
-use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Saved;
 use crate::outcome::error::Error;
 use crate::session::{Listener, Session};
-use crate::target::Target;
-use crate::transfer::{Ears, Job, transfer};
+use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::run::{Ears, Job, transfer};
+use crate::transfer::target::Target;
 
 /// What became of each file, in the order asked for.
 pub(crate) type Fetched = Vec<(Name, Result<Saved, Error>)>;

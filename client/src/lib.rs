@@ -22,7 +22,7 @@
 //! use netsocket_client::outcome::answer::Answer;
 //! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::output::console::{Console, Form};
-//! use netsocket_client::delivery::{Delivery, Destination};
+//! use netsocket_client::transfer::destination::{Delivery, Destination};
 //! use netsocket_client::places::Places;
 //! use netsocket_client::config;
 //! use netsocket_client::session::Session;
@@ -74,37 +74,26 @@
 //! # }
 //! ```
 
-mod archive;
 mod batch;
 mod cmd;
 pub mod command_line;
 mod completion;
 pub mod config;
 pub mod connection;
-mod course;
-pub mod delivery;
 mod fetch;
 pub mod interrupts;
-mod journal;
 mod listing;
 mod local_names;
 pub mod outcome;
 pub mod output;
-pub mod part;
 pub mod places;
 pub mod program;
 mod prompt;
 mod remote;
 mod remote_names;
-mod retry;
 mod security;
 pub mod session;
-mod sink;
-mod target;
-mod transfer;
-mod unpack;
-mod unpacker;
-mod untar;
+pub mod transfer;
 
 use std::io::{self, Write as _};
 

@@ -15,7 +15,6 @@ use crate::command_line::commands::CommandSpec;
 use crate::command_line::help;
 use crate::command_line::manual;
 use crate::command_line::shell_words;
-use crate::delivery::{Delivery, Destination};
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
@@ -27,6 +26,7 @@ use crate::places::Places;
 use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
+use crate::transfer::destination::{Delivery, Destination};
 
 /// What stands before a command of the shell.
 const SHELL_MARK: u8 = b'!';
@@ -181,7 +181,7 @@ impl Program {
             _ => return Stdout::Free,
         };
         let output = output.as_deref().or(self.output.as_deref());
-        if output == Some(crate::target::STDOUT.as_ref()) {
+        if output == Some(crate::transfer::target::STDOUT.as_ref()) {
             Stdout::Archive
         } else {
             Stdout::Free

@@ -9,13 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::connection::address::{ServerAddress, Servers};
 use crate::connection::dial::{Line, Service, Stream};
 use crate::connection::framed::Connection;
-use crate::delivery::Delivery;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::progress::Progress;
-use crate::part::{Kept, kept};
-use crate::target::Target;
-use crate::transfer::{Ears, Job, transfer};
+use crate::transfer::destination::Delivery;
+use crate::transfer::partial_file::{Kept, kept};
+use crate::transfer::run::{Ears, Job, transfer};
+use crate::transfer::target::Target;
 
 /// What a session tells while it works.
 ///

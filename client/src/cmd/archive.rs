@@ -6,11 +6,11 @@ use netsocket_protocol::message::{Compression, Request};
 
 use super::{Done, Failure};
 use crate::command_line::command::Archive;
-use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::program::Program;
-use crate::target::STDOUT;
+use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::target::STDOUT;
 
 impl Program {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {

@@ -11,7 +11,6 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::{Done, Failure, is_missing, missing};
 use crate::command_line::command::{Fetching, Get};
-use crate::delivery::{Delivery, Destination};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
@@ -19,7 +18,8 @@ use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::program::Program;
 use crate::remote;
-use crate::target::STDOUT;
+use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::target::STDOUT;
 
 impl Program {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {

@@ -11,10 +11,10 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
-use crate::archive::Damage;
 use crate::connection::address::ServerAddress;
 use crate::outcome::exit::Exit;
 use crate::output::messages;
+use crate::transfer::verify::Damage;
 
 /// Where the cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::course::{Place, Whole};
 use crate::output::messages::{self, size};
+use crate::transfer::state::{Place, Whole};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);

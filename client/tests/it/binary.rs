@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
-use netsocket_client::part::kept;
+use netsocket_client::transfer::partial_file::kept;
 use rustix::process::{Signal, kill_process};
 
 use crate::client::files_in;

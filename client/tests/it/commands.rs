@@ -4,7 +4,7 @@ use std::future::{pending, ready};
 
 use netsocket_client::interrupts::Interrupt;
 use netsocket_client::outcome::exit::Exit;
-use netsocket_client::part::kept;
+use netsocket_client::transfer::partial_file::kept;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::query::Query;
 use tokio::sync::mpsc;

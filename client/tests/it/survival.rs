@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use netsocket_client::delivery::{Delivery, Destination};
 use netsocket_client::outcome::answer::{Answer, Saved};
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::output::progress::Progress;
 use netsocket_client::session::Listener;
+use netsocket_client::transfer::destination::{Delivery, Destination};
 use netsocket_protocol::frame::HEADER;
 use netsocket_protocol::message::{ErrorKind, Plan, Request, Verify};
 use netsocket_protocol::query::Query;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use netsocket_client::delivery::{Delivery, Destination};
 use netsocket_client::outcome::error::Error;
+use netsocket_client::transfer::destination::{Delivery, Destination};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::message::{Compression, Plan, Request, Trailer};
 use netsocket_protocol::query::Query;

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::*;
-use crate::unpacker::Unpacking;
+use crate::transfer::extract::extractor::Unpacking;
 
 fn entry(path: &str, content: &[u8]) -> Entry {
     Entry {

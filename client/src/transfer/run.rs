@@ -1,7 +1,7 @@
 //! One transfer to its end, over as many connections as that takes.
 //!
 //! Owns: asking, receiving, writing and trying again, and what is said meanwhile. Does not own: what is right
-//! ([`crate::course`]), whether trying again makes sense ([`crate::retry`]), where bytes go ([`crate::sink`]).
+//! ([`crate::transfer::state`]), whether trying again makes sense ([`crate::transfer::retry`]), where bytes go ([`crate::transfer::writer`]).
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{Compression, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
-use crate::archive::Damage;
 use crate::connection::dial::{Line, Stream};
 use crate::connection::framed::{Connection, Timeouts};
-use crate::course::{Course, Place, Step, Whole};
 use crate::outcome::answer::{Journey, Saved};
 use crate::outcome::error::{Error, shown};
 use crate::output::messages::size;
 use crate::output::progress::Progress;
-use crate::part::{Left, Part};
-use crate::retry::{Retry, Verdict};
 use crate::session::Listener;
-use crate::sink::{Sink, blocking};
-use crate::target::Target;
+use crate::transfer::partial_file::{Left, Part};
+use crate::transfer::retry::{Retry, Verdict};
+use crate::transfer::state::{Course, Place, Step, Whole};
+use crate::transfer::target::Target;
+use crate::transfer::verify::Damage;
+use crate::transfer::writer::{Sink, blocking};
 
 /// A listener that several transfers in one task share.
 pub(crate) struct Ears<'a, L>(RefCell<&'a mut L>);

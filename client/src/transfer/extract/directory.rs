@@ -19,7 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::outcome::error::Error;
-use crate::untar::{Entry, Files};
+use crate::transfer::extract::tar::{Entry, Files};
 
 /// Of the files that were in the way, how many are named.
 const NAMED: usize = 5;

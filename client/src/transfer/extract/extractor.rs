@@ -8,11 +8,11 @@ use netsocket_protocol::message::Compression;
 use netsocket_settings::reason;
 use tokio::task::spawn_blocking;
 
-use crate::archive::Verified;
-use crate::course::Whole;
 use crate::outcome::error::Error;
-use crate::unpack::Tree;
-use crate::untar::{TarError, Untar};
+use crate::transfer::extract::directory::Tree;
+use crate::transfer::extract::tar::{TarError, Untar};
+use crate::transfer::state::Whole;
+use crate::transfer::verify::Verified;
 
 /// The largest block that is unpacked, in bytes; this service's have 1 MiB.
 pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;

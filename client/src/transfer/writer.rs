@@ -12,12 +12,12 @@ use std::sync::Arc;
 use netsocket_protocol::message::Request;
 use tokio::task::spawn_blocking;
 
-use crate::archive::Verified;
-use crate::course::Whole;
 use crate::outcome::error::Error;
-use crate::part::Part;
-use crate::target::{Target, directory_of};
-use crate::unpacker::Unpacker;
+use crate::transfer::extract::extractor::Unpacker;
+use crate::transfer::partial_file::Part;
+use crate::transfer::state::Whole;
+use crate::transfer::target::{Target, directory_of};
+use crate::transfer::verify::Verified;
 
 /// Where the bytes of a transfer go.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ mod tests {
     use netsocket_protocol::query::Query;
 
     use super::*;
-    use crate::delivery::{Delivery, Destination};
+    use crate::transfer::destination::{Delivery, Destination};
 
     fn block(bytes: &'static [u8]) -> Verified {
         Verified {
@@ -246,7 +246,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         let said = sink.commit().await.unwrap_err().to_string();
         assert!(said.ends_with("x: is a directory"), "{said}");
-        assert_eq!(crate::part::kept(&path).unwrap().bytes, 3);
+        assert_eq!(crate::transfer::partial_file::kept(&path).unwrap().bytes, 3);
     }
 
     #[tokio::test]
@@ -283,7 +283,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for whole in [
             whole(Compression::Gzip, 1),
-            whole(Compression::Zstd, crate::unpacker::LARGEST_BLOCK + 1),
+            whole(
+                Compression::Zstd,
+                crate::transfer::extract::extractor::LARGEST_BLOCK + 1,
+            ),
             Whole::File {
                 identity: String::new(),
                 size: 1,

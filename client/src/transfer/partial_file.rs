@@ -16,10 +16,10 @@ use netsocket_protocol::message::Request;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::archive::Verified;
-use crate::course::{Place, Whole};
-use crate::journal::{Head, Journal, MAX_BYTES, Mark, VERSION};
-use crate::target::directory_of;
+use crate::transfer::journal::{Head, Journal, MAX_BYTES, Mark, VERSION};
+use crate::transfer::state::{Place, Whole};
+use crate::transfer::target::directory_of;
+use crate::transfer::verify::Verified;
 
 /// Permissions of a new file, before the umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -46,7 +46,7 @@ pub struct Kept {
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::part::kept;
+/// use netsocket_client::transfer::partial_file::kept;
 ///
 /// let dir = tempfile::tempdir()?;
 /// let target = dir.path().join("report.pdf");

@@ -9,8 +9,8 @@ use netsocket_protocol::message::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Damage, Due, Verified, Verifier};
 use crate::outcome::error::Error;
+use crate::transfer::verify::{Damage, Due, Verified, Verifier};
 
 /// What the server says of the whole before its first byte; the same in every answer that goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

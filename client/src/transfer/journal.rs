@@ -7,7 +7,7 @@
 use netsocket_protocol::message::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::course::Whole;
+use crate::transfer::state::Whole;
 
 /// The version of this format.
 pub(crate) const VERSION: u32 = 1;

@@ -33,7 +33,7 @@ impl Destination {
 ///
 /// ```
 /// use netsocket_client::output::console::Stdout;
-/// use netsocket_client::delivery::{Delivery, Destination};
+/// use netsocket_client::transfer::destination::{Delivery, Destination};
 ///
 /// let delivery = Delivery::to(Destination::File("report.pdf".into()));
 /// assert!(delivery.resume && !delivery.force);

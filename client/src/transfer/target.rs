@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::delivery::{Delivery, Destination};
 use crate::outcome::error::Error;
+use crate::transfer::destination::{Delivery, Destination};
 
 /// The name that means standard output.
 pub(crate) const STDOUT: &str = "-";
