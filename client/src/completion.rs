@@ -10,7 +10,7 @@ use netsocket_protocol::query::Sort;
 use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
 use crate::command_line::options::OptionSpec;
 use crate::command_line::shell_words::{self, Begun};
-use crate::remote;
+use crate::session::remote_path;
 
 /// The most words that are offered: more help nobody, and the line editor has a limit.
 pub(crate) const MOST: usize = 500;
@@ -61,7 +61,7 @@ pub(crate) fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidat
         Wanted::Words(words) => whole(words.iter().copied(), word, &begun),
         Wanted::Remote { files } => {
             let (typed, prefix) = cut(word);
-            let directory = remote::resolve(places.at(), typed.as_bytes());
+            let directory = remote_path::resolve(places.at(), typed.as_bytes());
             names(places.remote(&directory, prefix), typed, files, &begun)
         }
         Wanted::Local { files } => {

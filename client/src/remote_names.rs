@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::completion::MOST;
 use crate::output::colours::is_directory;
 use crate::output::progress::Progress;
-use crate::remote;
+use crate::session::remote_path;
 use crate::session::{Listener, Session};
 
 /// How long a key may wait for names.
@@ -110,7 +110,7 @@ async fn answer(
         let ((directory, prefix), sender) = next;
         let request = Request::List {
             path: Name::from(directory.as_slice()),
-            glob: Some(remote::names_that_begin_with(&prefix)),
+            glob: Some(remote_path::names_that_begin_with(&prefix)),
             itself: false,
             hidden: false,
             limit: Some(MOST as u64),
@@ -137,7 +137,7 @@ async fn answer(
 
 /// The base name; `None` where it is no text, which nobody could type.
 fn name(entry: &FileEntry) -> Option<String> {
-    let (_, name) = remote::split(entry.path.as_bytes());
+    let (_, name) = remote_path::split(entry.path.as_bytes());
     let slash = if is_directory(entry) { "/" } else { "" };
     Some(format!("{}{slash}", std::str::from_utf8(name).ok()?))
 }

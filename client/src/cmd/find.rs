@@ -8,7 +8,7 @@ use crate::command_line::command::Find;
 use crate::outcome::exit::Exit;
 use crate::output::entries::Entry;
 use crate::program::Program;
-use crate::remote;
+use crate::session::remote_path;
 
 impl Program {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
@@ -27,7 +27,7 @@ impl Program {
             let entries: Vec<Entry> = part
                 .into_iter()
                 .map(|file| Entry {
-                    name: remote::relative(&self.at.remote, file.path.as_bytes()),
+                    name: remote_path::relative(&self.at.remote, file.path.as_bytes()),
                     file,
                 })
                 .collect();

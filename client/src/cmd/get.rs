@@ -17,7 +17,7 @@ use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::program::Program;
-use crate::remote;
+use crate::session::remote_path;
 use crate::transfer::destination::{Delivery, Destination};
 use crate::transfer::target::STDOUT;
 
@@ -163,7 +163,7 @@ impl Program {
     async fn why_missing(&mut self, path: &[u8]) -> Error {
         match self.entry(path).await {
             Ok(Some(entry)) if is_directory(&entry) => {
-                let path = remote::from_root(path);
+                let path = remote_path::from_root(path);
                 Error::Usage(format!(
                     "{path} is a directory: archive --below {path} --extract DIR fetches all of it"
                 ))
@@ -198,14 +198,14 @@ fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
     let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
     let mut targets = Vec::with_capacity(paths.len());
     for path in paths {
-        let (_, name) = remote::split(path);
+        let (_, name) = remote_path::split(path);
         if name.is_empty() {
             return Err(Error::Usage(
                 "/ is a directory: archive --extract DIR fetches all of it".to_owned(),
             ));
         }
         if let Some(other) = owners.insert(name, path) {
-            let (one, other) = (remote::from_root(other), remote::from_root(path));
+            let (one, other) = (remote_path::from_root(other), remote_path::from_root(path));
             let name = Name::from(name);
             return Err(Error::Usage(format!(
                 "{one} and {other} would both become {name}: fetch them one by one, or as an archive"

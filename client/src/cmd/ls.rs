@@ -13,7 +13,7 @@ use crate::output::colours::is_directory;
 use crate::output::console::{Form, Stdout};
 use crate::output::entries::Entry;
 use crate::program::Program;
-use crate::remote;
+use crate::session::remote_path;
 
 /// What a word of `ls` has brought.
 struct Listed {
@@ -93,7 +93,7 @@ impl Program {
     /// Entries under the paths by which they can be typed where the session is.
     pub(super) fn named_from_here(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
         let named = entries.into_iter().map(|file| {
-            let name = remote::relative(&self.at.remote, file.path.as_bytes());
+            let name = remote_path::relative(&self.at.remote, file.path.as_bytes());
             with_slash(name, file)
         });
         named.collect()
@@ -101,7 +101,7 @@ impl Program {
 }
 
 fn by_base_name(file: FileEntry) -> Entry {
-    let (_, name) = remote::split(file.path.as_bytes());
+    let (_, name) = remote_path::split(file.path.as_bytes());
     with_slash(Name::from(name), file)
 }
 

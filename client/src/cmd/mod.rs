@@ -20,7 +20,7 @@ use crate::outcome::exit::Exit;
 use crate::output::console::{Form, Stdout, Told};
 use crate::output::json;
 use crate::program::Program;
-use crate::remote;
+use crate::session::remote_path;
 
 /// Why a command has no result, and who had standard output meanwhile.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) type Done = Result<Exit, Failure>;
 impl Program {
     /// The path on the server that a typed one means.
     fn there(&self, typed: &[u8]) -> Vec<u8> {
-        remote::resolve(&self.at.remote, typed)
+        remote_path::resolve(&self.at.remote, typed)
     }
 
     /// Where a query looks: the directory that was typed, or the one of the session; none for the root.
@@ -82,7 +82,7 @@ impl Program {
         typed: &[u8],
         hidden: bool,
     ) -> Result<Option<Vec<FileEntry>>, Error> {
-        let Some((directory, glob)) = remote::pattern(typed) else {
+        let Some((directory, glob)) = remote_path::pattern(typed) else {
             return Ok(None);
         };
         let path = self.there(typed);
@@ -109,7 +109,7 @@ impl Program {
                 self.told_there(word)
             }
             Some(_) => {
-                let path = remote::from_root(&path);
+                let path = remote_path::from_root(&path);
                 Err(Error::Usage(format!("{path} is not a directory")).into())
             }
             None => Err(missing(&path).into()),
@@ -126,7 +126,7 @@ impl Program {
 
     /// `pwd`
     pub(crate) fn tell_where(&mut self, word: &str) -> Done {
-        let path = remote::from_root(&self.at.remote);
+        let path = remote_path::from_root(&self.at.remote);
         self.tell_place(word, path)
     }
 
@@ -152,7 +152,7 @@ fn is_missing(error: &Error) -> bool {
 /// The server's answer where nothing is at that path, in the words of this program.
 fn missing(path: &[u8]) -> Error {
     use netsocket_protocol::message::ErrorReply;
-    let path = remote::from_root(path);
+    let path = remote_path::from_root(path);
     let message = format!("there is no file or directory {path}");
     Error::Server(ErrorReply::new(ErrorKind::NotFound, message))
 }

@@ -1,6 +1,10 @@
 //! A session with the service: one connection, opened by the first command, kept for the next, and made again where it
 //! turns out to be closed.
 
+pub(crate) mod listing;
+pub(crate) mod parallel;
+pub(crate) mod remote_path;
+
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
 use netsocket_protocol::name::Name;
