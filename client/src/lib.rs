@@ -23,8 +23,8 @@
 //! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::output::console::{Console, Form};
 //! use netsocket_client::transfer::destination::{Delivery, Destination};
-//! use netsocket_client::places::Places;
-//! use netsocket_client::config;
+//! use netsocket_client::config::user_directories::Places;
+//! use netsocket_client::config::settings;
 //! use netsocket_client::session::Session;
 //! use netsocket_protocol::frame::FrameCodec;
 //! use netsocket_protocol::message::{Hello, Message as _, Order, Reply, Request};
@@ -60,7 +60,7 @@
 //! };
 //!
 //! let args = Args::parse_from(["netsocket", "--server", &address]);
-//! let settings = crate::config::load(&args, &Places::default(), |_| None)?;
+//! let settings = crate::config::settings::load(&args, &Places::default(), |_| None)?;
 //! let mut session = Session::new(settings.service);
 //! let mut console = Console::of_process(Form::Text, true);
 //! let request = Request::Directories { order: Order::Name };
@@ -84,22 +84,20 @@ pub mod interrupts;
 mod local_names;
 pub mod outcome;
 pub mod output;
-pub mod places;
 pub mod program;
 mod prompt;
 mod remote_names;
-mod security;
 pub mod session;
 pub mod transfer;
 
 use std::io::{self, Write as _};
 
 use crate::command_line::args::Args;
-use crate::config::Settings;
+use crate::config::settings::Settings;
+use crate::config::user_directories::Places;
 use crate::interrupts::Interrupts;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
-use crate::places::Places;
 use crate::program::Program;
 pub use crate::prompt::Where;
 use crate::session::Session;
@@ -108,10 +106,11 @@ use crate::session::Session;
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let places = Places::new(|name| std::env::var_os(name));
-    let settings = match crate::config::load(&args, &places, |name| std::env::var(name).ok()) {
-        Ok(settings) => settings,
-        Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
-    };
+    let settings =
+        match crate::config::settings::load(&args, &places, |name| std::env::var(name).ok()) {
+            Ok(settings) => settings,
+            Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
+        };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
         let _ = writeln!(

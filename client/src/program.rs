@@ -15,6 +15,7 @@ use crate::command_line::commands::CommandSpec;
 use crate::command_line::help;
 use crate::command_line::manual;
 use crate::command_line::shell_words;
+use crate::config::user_directories::Places;
 use crate::interrupts::{Interrupt, Interrupts};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
@@ -22,7 +23,6 @@ use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form, Stdout, Told};
 use crate::output::json;
 use crate::output::messages::size;
-use crate::places::Places;
 use crate::prompt::{Prompt, Typed, Where};
 use crate::remote_names::RemoteNames;
 use crate::session::{Listener as _, Session};
@@ -40,16 +40,16 @@ const SHELL_MARK: u8 = b'!';
 /// use netsocket_client::command_line::args::Args;
 /// use netsocket_client::output::console::{Console, Form};
 /// use netsocket_client::outcome::exit::Exit;
-/// use netsocket_client::places::Places;
+/// use netsocket_client::config::user_directories::Places;
 /// use netsocket_client::program::Program;
 /// use netsocket_client::session::Session;
 /// use netsocket_client::Where;
-/// use netsocket_client::config;
+/// use netsocket_client::config::settings;
 /// use netsocket_client::command_line::shell_words;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let settings = config::load(&Args::parse_from(["netsocket"]), &Places::default(), |_| None)?;
+/// let settings = settings::load(&Args::parse_from(["netsocket"]), &Places::default(), |_| None)?;
 /// let (out, err) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
 /// let mut program = Program {
 ///     session: Session::new(settings.service),

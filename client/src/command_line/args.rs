@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::command_line::help;
-use crate::security::SecurityArgs;
+use crate::config::security::SecurityArgs;
 
 /// Asks a NetSocket file service for lists, files and archives.
 #[derive(Debug, Parser)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use netsocket_client::Where;
 use netsocket_client::command_line::shell_words;
+use netsocket_client::config::user_directories::Places;
 use netsocket_client::connection::dial::Service;
 use netsocket_client::connection::framed::Timeouts;
 use netsocket_client::connection::tls::Security;
@@ -16,7 +17,6 @@ use netsocket_client::interrupts::Interrupt;
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::output::console::{Console, Form};
 use netsocket_client::output::progress::Board;
-use netsocket_client::places::Places;
 use netsocket_client::program::{Outcome, Program};
 use netsocket_client::session::Session;
 use tempfile::TempDir;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use netsocket_client::command_line::args::Args;
-use netsocket_client::config;
+use netsocket_client::config::settings;
+use netsocket_client::config::user_directories::Places;
 use netsocket_client::connection::framed::{Connection, Timeouts};
 use netsocket_client::connection::tls::Security;
 use netsocket_client::outcome::exit::Exit;
-use netsocket_client::places::Places;
 use netsocket_credentials::authority::{Authority, Issued};
 use netsocket_credentials::{authorities, certificates, key, provider, server_config};
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
@@ -85,7 +85,7 @@ fn security(flags: &[&str]) -> Security {
     use clap::Parser as _;
     let words = std::iter::once(&"netsocket").chain(flags);
     let args = Args::parse_from(words);
-    config::load(&args, &Places::default(), |_| None)
+    settings::load(&args, &Places::default(), |_| None)
         .unwrap()
         .service
         .security

@@ -5,8 +5,8 @@
 //! ```
 //! use clap::Parser as _;
 //! use netsocket_client::command_line::args::Args;
-//! use netsocket_client::config::{DEFAULT_STALL_TIMEOUT, load};
-//! use netsocket_client::places::Places;
+//! use netsocket_client::config::settings::{DEFAULT_STALL_TIMEOUT, load};
+//! use netsocket_client::config::user_directories::Places;
 //!
 //! let variable = |name: &str| (name == "NETSOCKET_SERVER").then(|| "files.example:1".to_owned());
 //! let settings = load(&Args::parse_from(["netsocket"]), &Places::default(), variable)?;
@@ -27,11 +27,11 @@ use netsocket_settings::{
 use serde::Deserialize;
 
 use crate::command_line::args::Args;
+use crate::config::security::{RawSecurity, SECURITY_KEYS, security};
+use crate::config::user_directories::Places;
 use crate::connection::address::ServersError;
 use crate::connection::dial::Service;
 use crate::connection::framed::Timeouts;
-use crate::places::Places;
-use crate::security::{RawSecurity, SECURITY_KEYS, security};
 
 /// Where the service is: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
@@ -222,7 +222,8 @@ mod tests {
         };
         std::fs::create_dir(dir.path().join("netsocket")).unwrap();
         std::fs::write(
-            dir.path().join(crate::places::CONFIG_FILE),
+            dir.path()
+                .join(crate::config::user_directories::CONFIG_FILE),
             "server = 'file:1'\nstall_timeout = '2s'\n",
         )
         .unwrap();
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_example_file_shows_every_key_with_its_default() {
-        let text = include_str!("../../infra/config/client.toml");
+        let text = include_str!("../../../infra/config/client.toml");
         for key in &KEYS {
             let shown = text.lines().any(|line| {
                 let line = line.trim_start_matches('#');

@@ -17,7 +17,7 @@ pub const HISTORY_FILE: &str = "netsocket/history";
 /// ```
 /// use std::path::Path;
 ///
-/// use netsocket_client::places::Places;
+/// use netsocket_client::config::user_directories::Places;
 ///
 /// let places = Places::new(|name| (name == "HOME").then(|| "/home/ann".into()));
 /// assert_eq!(places.archive().as_deref(), Some(Path::new("/home/ann/w24project/temp.tar.gz")));
