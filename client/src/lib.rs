@@ -77,16 +77,13 @@
 mod batch;
 mod cmd;
 pub mod command_line;
-mod completion;
 pub mod config;
 pub mod connection;
 pub mod interrupts;
-mod local_names;
 pub mod outcome;
 pub mod output;
 pub mod program;
 mod prompt;
-mod remote_names;
 pub mod session;
 pub mod transfer;
 
@@ -99,7 +96,7 @@ use crate::interrupts::Interrupts;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
 use crate::program::Program;
-pub use crate::prompt::Where;
+pub use crate::prompt::line_editor::Where;
 use crate::session::Session;
 
 /// Runs the program with its command line, to its exit code.

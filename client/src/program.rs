@@ -23,8 +23,8 @@ use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form, Stdout, Told};
 use crate::output::json;
 use crate::output::messages::size;
-use crate::prompt::{Prompt, Typed, Where};
-use crate::remote_names::RemoteNames;
+use crate::prompt::line_editor::{Prompt, Typed, Where};
+use crate::prompt::remote_completion::RemoteNames;
 use crate::session::{Listener as _, Session};
 use crate::transfer::destination::{Delivery, Destination};
 

@@ -1,7 +1,7 @@
 //! What the line at the cursor may go on with: commands, options, their values, names here and on the server.
 //!
 //! Owns: which words can stand there and how they are written into the line. Does not own: where names come from
-//! ([`Places`]) nor the keys ([`crate::prompt`]).
+//! ([`Places`]) nor the keys ([`crate::prompt::line_editor`]).
 
 use std::path::Path;
 

@@ -12,9 +12,9 @@ use netsocket_protocol::name::Name;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::completion::MOST;
 use crate::output::colours::is_directory;
 use crate::output::progress::Progress;
+use crate::prompt::completion::MOST;
 use crate::session::remote_path;
 use crate::session::{Listener, Session};
 

@@ -15,10 +15,10 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
-use crate::completion;
-use crate::local_names;
 use crate::outcome::error::shown;
-use crate::remote_names::RemoteNames;
+use crate::prompt::completion;
+use crate::prompt::local_completion;
+use crate::prompt::remote_completion::RemoteNames;
 
 /// What stands before each line.
 const NAME: &str = "netsocket";
@@ -193,7 +193,7 @@ impl completion::Places for Help {
             Some(local) => local.join(directory),
             None => Path::new(".").join(directory),
         };
-        local_names::in_directory(&directory, prefix)
+        local_completion::in_directory(&directory, prefix)
     }
 
     fn at(&self) -> &[u8] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::completion::MOST;
+use crate::prompt::completion::MOST;
 
 /// Names in a directory that begin like that, directories with a slash at their end, sorted. Hidden ones only where the
 /// dot is typed.
