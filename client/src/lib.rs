@@ -60,7 +60,7 @@
 //! };
 //!
 //! let args = Args::parse_from(["netsocket", "--server", &address]);
-//! let settings = crate::config::settings::load(&args, &Places::default(), |_| None)?;
+//! let settings = settings::load(&args, &Places::default(), |_| None)?;
 //! let mut session = Session::new(settings.service);
 //! let mut console = Console::of_process(Form::Text, true);
 //! let request = Request::Directories { order: Order::Name };
@@ -74,12 +74,10 @@
 //! # }
 //! ```
 
-mod batch;
 mod cmd;
 pub mod command_line;
 pub mod config;
 pub mod connection;
-pub mod interrupts;
 pub mod outcome;
 pub mod output;
 pub mod program;
@@ -90,12 +88,12 @@ pub mod transfer;
 use std::io::{self, Write as _};
 
 use crate::command_line::args::Args;
-use crate::config::settings::Settings;
+use crate::config::settings::{self, Settings};
 use crate::config::user_directories::Places;
-use crate::interrupts::Interrupts;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
 use crate::program::Program;
+use crate::program::signals::Interrupts;
 pub use crate::prompt::line_editor::Where;
 use crate::session::Session;
 
@@ -103,11 +101,10 @@ use crate::session::Session;
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let places = Places::new(|name| std::env::var_os(name));
-    let settings =
-        match crate::config::settings::load(&args, &places, |name| std::env::var(name).ok()) {
-            Ok(settings) => settings,
-            Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
-        };
+    let settings = match settings::load(&args, &places, |name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
+    };
     if args.check_config {
         // A closed standard output is no reason to call the settings wrong.
         let _ = writeln!(

@@ -8,10 +8,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use netsocket_settings::reason;
 
 use super::{Done, Failure};
-use crate::interrupts::{Interrupt, Interrupts};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::program::Program;
+use crate::program::signals::{Interrupt, Interrupts};
 
 /// The shell of those who have none.
 const SHELL: &str = "/bin/sh";

@@ -2,8 +2,8 @@
 
 use std::future::{pending, ready};
 
-use netsocket_client::interrupts::Interrupt;
 use netsocket_client::outcome::exit::Exit;
+use netsocket_client::program::signals::Interrupt;
 use netsocket_client::transfer::partial_file::kept;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::query::Query;

@@ -1,5 +1,8 @@
 //! The program around a session: one command, a batch or a prompt; what is printed, and how it ends.
 
+pub(crate) mod batch;
+pub mod signals;
+
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,7 +11,6 @@ use std::path::PathBuf;
 use netsocket_protocol::message::Request;
 use netsocket_settings::reason;
 
-use crate::batch;
 use crate::cmd::{Done, Failure};
 use crate::command_line::command::{Asked, Task};
 use crate::command_line::commands::CommandSpec;
@@ -16,7 +18,6 @@ use crate::command_line::help;
 use crate::command_line::manual;
 use crate::command_line::shell_words;
 use crate::config::user_directories::Places;
-use crate::interrupts::{Interrupt, Interrupts};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::{Error, shown};
 use crate::outcome::exit::Exit;
@@ -27,6 +28,7 @@ use crate::prompt::line_editor::{Prompt, Typed, Where};
 use crate::prompt::remote_completion::RemoteNames;
 use crate::session::{Listener as _, Session};
 use crate::transfer::destination::{Delivery, Destination};
+use signals::{Interrupt, Interrupts};
 
 /// What stands before a command of the shell.
 const SHELL_MARK: u8 = b'!';

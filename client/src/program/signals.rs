@@ -22,7 +22,7 @@ pub enum Interrupt {
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::interrupts::{Interrupt, Interrupts};
+/// use netsocket_client::program::signals::{Interrupt, Interrupts};
 /// use rustix::process::{Signal, getpid, kill_process};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
