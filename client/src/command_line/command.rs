@@ -19,9 +19,6 @@ use crate::command_line::commands::{self, CommandSpec, Group};
 use crate::command_line::suggestions;
 use crate::outcome::error::Error;
 
-/// The original commands whose answer is an archive; these take `-o FILE` as their last words.
-pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
-
 /// Something to do, and how its result is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -242,7 +239,7 @@ fn take_output<'a>(
     word: &str,
     words: &'a [Vec<u8>],
 ) -> Result<(&'a [Vec<u8>], Option<PathBuf>), Error> {
-    let is_archive = ARCHIVE_COMMANDS.contains(&word);
+    let is_archive = commands::ARCHIVE_COMMANDS.contains(&word);
     match words {
         [before @ .., flag, file] if is_archive && flag == b"-o" => {
             Ok((before, Some(OsString::from_vec(file.clone()).into())))

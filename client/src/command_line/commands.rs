@@ -6,8 +6,10 @@
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
 use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
 
-use crate::command_line::command::ARCHIVE_COMMANDS;
 use crate::command_line::options::OptionSpec;
+
+/// The original commands whose answer is an archive; these take `-o FILE` as their last words.
+pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
 
 /// What the words of a command are that are no options, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

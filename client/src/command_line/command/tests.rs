@@ -106,7 +106,7 @@ fn the_archive_commands_are_those_of_the_protocol() {
             )
         })
         .collect();
-    assert_eq!(archives, ARCHIVE_COMMANDS);
+    assert_eq!(archives, commands::ARCHIVE_COMMANDS);
 }
 
 #[test]
