@@ -14,7 +14,7 @@ use crate::output::entries::{Entry, Layout, Look, with_newlines};
 use crate::output::json;
 use crate::output::messages::{self, Names};
 use crate::output::progress::{Board, Progress};
-use crate::session::Listener;
+use crate::output::listener::Listener;
 
 /// Columns of a terminal that does not tell its own.
 const COLUMNS: usize = 80;

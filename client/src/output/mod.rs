@@ -22,6 +22,7 @@ pub(crate) mod colours;
 pub mod console;
 pub(crate) mod entries;
 pub(crate) mod json;
+pub mod listener;
 pub(crate) mod messages;
 pub mod progress;
 pub(crate) mod status;

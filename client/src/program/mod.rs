@@ -26,7 +26,8 @@ use crate::output::json;
 use crate::output::messages::size;
 use crate::prompt::line_editor::{Prompt, Typed, Where};
 use crate::prompt::remote_completion::RemoteNames;
-use crate::session::{Listener as _, Session};
+use crate::output::listener::Listener as _;
+use crate::session::Session;
 use crate::transfer::destination::{Delivery, Destination};
 use signals::{Interrupt, Interrupts};
 

@@ -16,7 +16,8 @@ use crate::output::colours::is_directory;
 use crate::output::progress::Progress;
 use crate::prompt::completion::MOST;
 use crate::session::remote_path;
-use crate::session::{Listener, Session};
+use crate::output::listener::Listener;
+use crate::session::Session;
 
 /// How long a key may wait for names.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(150);

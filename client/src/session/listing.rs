@@ -6,7 +6,8 @@ use netsocket_protocol::message::{FileEntry, Message as _, Reply, Request};
 use crate::connection::dial::Stream;
 use crate::connection::framed::Connection;
 use crate::outcome::error::Error;
-use crate::session::{Listener, Session};
+use crate::output::listener::Listener;
+use crate::session::Session;
 
 /// The parts of one list. Dropped before its end, it closes the connection.
 #[derive(Debug)]

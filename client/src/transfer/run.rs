@@ -16,7 +16,7 @@ use crate::outcome::answer::{Journey, Saved};
 use crate::outcome::error::{Error, shown};
 use crate::output::messages::size;
 use crate::output::progress::Progress;
-use crate::session::Listener;
+use crate::output::listener::Listener;
 use crate::transfer::partial_file::{Left, Part};
 use crate::transfer::retry::{Retry, Verdict};
 use crate::transfer::state::{Course, Place, Step, Whole};
