@@ -10,7 +10,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use tokio::time::Instant;
 
 use crate::output::messages::{self, size};
-use crate::transfer::state::{Place, Whole};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -113,26 +112,20 @@ impl Progress {
     }
 
     /// The server has said what will come, behind what is there already.
-    pub fn planned(&self, whole: &Whole, place: Place) {
+    pub fn planned(&self, total: Total, verified: Verified) {
         let mut figures = self.figures.lock();
-        figures.total = Some(match whole {
-            Whole::Archive { files, blocks, .. } => Total::Blocks {
-                blocks: *blocks,
-                files: *files,
-            },
-            Whole::File { size, .. } => Total::Bytes(*size),
-        });
-        figures.place(place, Instant::now());
+        figures.total = Some(total);
+        figures.verified(verified, Instant::now());
         // What came before may have been thrown away.
         figures.samples.clear();
         figures.sample(Instant::now());
     }
 
     /// A whole block has come; all that is right goes up to there.
-    pub fn block(&self, place: Place) {
+    pub fn block(&self, verified: Verified) {
         let now = Instant::now();
         let mut figures = self.figures.lock();
-        figures.place(place, now);
+        figures.verified(verified, now);
         if let Shown::Lines(say) = &self.shown
             && now.saturating_duration_since(figures.said) >= PLAIN_LINE
         {
@@ -179,10 +172,27 @@ impl Counter {
     }
 }
 
+/// How much there is to transfer.
 #[derive(Debug, Clone, Copy)]
-enum Total {
+pub enum Total {
+    /// A file of this many bytes.
     Bytes(u64),
-    Blocks { blocks: u64, files: u64 },
+    /// An archive, whose size in bytes nobody knows in advance.
+    Blocks {
+        /// Blocks in the archive.
+        blocks: u64,
+        /// Files in the archive.
+        files: u64,
+    },
+}
+
+/// How much has been received and verified.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verified {
+    /// Whole blocks.
+    pub blocks: u64,
+    /// Bytes of these blocks.
+    pub bytes: u64,
 }
 
 /// What a line is made of.
@@ -211,10 +221,10 @@ impl Figures {
         }
     }
 
-    fn place(&mut self, place: Place, now: Instant) {
+    fn verified(&mut self, verified: Verified, now: Instant) {
         // The bytes of headers, and of blocks that were not whole, are none of the file's.
-        self.received = place.bytes;
-        self.blocks = place.blocks;
+        self.received = verified.bytes;
+        self.blocks = verified.blocks;
         self.sample(now);
     }
 
@@ -315,21 +325,10 @@ fn clock(duration: Duration) -> String {
 mod tests {
     use super::*;
 
-    const FILE: fn(u64) -> Whole = |size| Whole::File {
-        identity: String::new(),
-        size,
+    const ARCHIVE: Total = Total::Blocks {
+        blocks: 4,
+        files: 12,
     };
-
-    fn archive() -> Whole {
-        Whole::Archive {
-            plan: String::new(),
-            files: 12,
-            blocks: 4,
-            block_bytes: 1,
-            compression: netsocket_protocol::message::Compression::Gzip,
-            sketch: String::new(),
-        }
-    }
 
     fn line(progress: &Progress) -> String {
         progress.figures.lock().line(Instant::now())
@@ -360,11 +359,11 @@ mod tests {
     async fn a_resumed_file_starts_at_its_old_offset_and_its_rate_does_not() {
         let progress = Board::Hidden.transfer("a.iso");
         assert_eq!(line(&progress), "a.iso: waiting for the server");
-        let kept = Place {
+        let kept = Verified {
             blocks: 30,
             bytes: 30 << 20,
         };
-        progress.planned(&FILE(50 << 20), kept);
+        progress.planned(Total::Bytes(50 << 20), kept);
         assert_eq!(line(&progress), "a.iso: 30.0 MiB of 50.0 MiB, 60%, 0 B/s");
         tokio::time::advance(Duration::from_secs(2)).await;
         progress.counter().bytes(4 << 20);
@@ -377,10 +376,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_archive_of_unknown_size_tells_its_blocks_and_about_how_many_files() {
         let progress = Board::Hidden.transfer("");
-        progress.planned(&archive(), Place::default());
+        progress.planned(ARCHIVE, Verified::default());
         tokio::time::advance(Duration::from_secs(1)).await;
         progress.counter().bytes(600);
-        progress.block(Place {
+        progress.block(Verified {
             blocks: 1,
             bytes: 512,
         });
@@ -398,10 +397,10 @@ mod tests {
             lines.lock().unwrap().push(line.to_owned());
         }));
         let progress = board.transfer("");
-        progress.planned(&FILE(100), Place::default());
+        progress.planned(Total::Bytes(100), Verified::default());
         for bytes in 1..=12 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            progress.block(Place { blocks: 0, bytes });
+            progress.block(Verified { blocks: 0, bytes });
         }
         let said = said.lock().unwrap();
         assert_eq!(said.len(), 2, "{said:?}");

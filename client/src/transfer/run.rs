@@ -15,7 +15,7 @@ use crate::connection::framed::{Connection, Timeouts};
 use crate::outcome::answer::{Journey, Saved};
 use crate::outcome::error::{Error, shown};
 use crate::output::messages::size;
-use crate::output::progress::Progress;
+use crate::output::progress::{Progress, Total, Verified};
 use crate::output::listener::Listener;
 use crate::transfer::partial_file::{Left, Part};
 use crate::transfer::retry::{Retry, Verdict};
@@ -230,7 +230,7 @@ impl<L: Listener> Running<'_, '_, L> {
                         sink.write(block).await?;
                     }
                     self.goes_on();
-                    self.progress.block(self.course.place());
+                    self.progress.block(verified(self.course.place()));
                 }
                 Ok(Step::Whole(trailer)) => {
                     self.goes_on();
@@ -256,7 +256,7 @@ impl<L: Listener> Running<'_, '_, L> {
             }
         }
         let place = self.course.place();
-        self.progress.planned(whole, place);
+        self.progress.planned(total(whole), verified(place));
         tracing::debug!(
             ?whole,
             blocks = place.blocks,
@@ -377,6 +377,21 @@ impl<L: Listener> Running<'_, '_, L> {
                 .notice(&format!("{reason}; trying again for up to {limit:?}"));
         }
     }
+}
+
+fn total(whole: &Whole) -> Total {
+    match whole {
+        Whole::Archive { files, blocks, .. } => Total::Blocks {
+            blocks: *blocks,
+            files: *files,
+        },
+        Whole::File { size, .. } => Total::Bytes(*size),
+    }
+}
+
+fn verified(place: Place) -> Verified {
+    let Place { blocks, bytes } = place;
+    Verified { blocks, bytes }
 }
 
 /// Where a transfer goes on, for people.
