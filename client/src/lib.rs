@@ -83,6 +83,7 @@ pub mod output;
 pub mod program;
 mod prompt;
 pub mod session;
+mod text;
 pub mod transfer;
 
 use std::io::{self, Write as _};

@@ -8,7 +8,8 @@ use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
 use super::Done;
-use crate::outcome::error::{Error, shown};
+use crate::outcome::error::Error;
+use crate::text::shown;
 use crate::outcome::exit::Exit;
 use crate::output::console::Form;
 use crate::program::Program;

@@ -182,7 +182,7 @@ async fn connect(server: &ServerAddress, service: &Service) -> Result<Connection
         timeouts, security, ..
     } = service;
     let failed = |reason: String| Error::Connect {
-        server: server.clone(),
+        server: server.to_string(),
         reason,
     };
     let limit = timeouts.connect;
@@ -194,7 +194,7 @@ async fn connect(server: &ServerAddress, service: &Service) -> Result<Connection
     .map_err(|_| failed(format!("no answer within {limit:?}")))?
     .map_err(|error| match error.kind() {
         // Accepted and reset, before this side had seen that it was accepted.
-        io::ErrorKind::ConnectionReset => Error::ClosedAtOnce(server.clone()),
+        io::ErrorKind::ConnectionReset => Error::ClosedAtOnce(server.to_string()),
         _ => failed(reason(&error)),
     })?;
     // Requests are small and wait for their answer. Without it they only get slower.

@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let here = self.received.len().min(MAGIC.len());
             if self.received[..here] != MAGIC[..here] {
-                return Err(Error::NotNetSocket(server.clone()));
+                return Err(Error::NotNetSocket(server.to_string()));
             }
             if here == MAGIC.len() {
                 self.received.advance(here);
@@ -166,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             match self.fill(&|_| ()).await {
                 Err(Error::Lost(_)) if here == 0 => {
-                    return Err(Error::ClosedAtOnce(server.clone()));
+                    return Err(Error::ClosedAtOnce(server.to_string()));
                 }
                 filled => filled?,
             }
@@ -273,7 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
 fn silent(server: &ServerAddress, waited: Duration) -> Error {
     Error::Connect {
-        server: server.clone(),
+        server: server.to_string(),
         reason: format!("something listens there, but it said nothing for {waited:?}"),
     }
 }

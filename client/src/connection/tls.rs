@@ -120,7 +120,7 @@ impl Security {
         let connector = TlsConnector::from(Arc::clone(&tls.config));
         let agreed = timeout(limit, connector.connect(name, tcp)).await;
         let agreed = agreed.map_err(|_| Error::Connect {
-            server: server.clone(),
+            server: server.to_string(),
             reason: format!("something listens there, but TLS was not agreed on within {limit:?}"),
         })?;
         let stream = agreed.map_err(|error| failure::of_handshake(server, &error))?;

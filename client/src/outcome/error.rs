@@ -11,10 +11,9 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
-use crate::connection::address::ServerAddress;
 use crate::outcome::exit::Exit;
-use crate::output::messages;
-use crate::transfer::verify::Damage;
+use crate::text::{files, shown};
+use crate::outcome::damage::Damage;
 
 /// Where the cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +50,7 @@ pub enum Error {
     #[error("cannot connect to {server}: {reason}")]
     Connect {
         /// The address that was tried.
-        server: ServerAddress,
+        server: String,
         /// What the system said.
         reason: String,
     },
@@ -62,7 +61,7 @@ pub enum Error {
     #[error(
         "cannot connect to {0}: the connection was closed at once (a balancer does that while it has no healthy server)"
     )]
-    ClosedAtOnce(ServerAddress),
+    ClosedAtOnce(String),
     /// The two sides do not agree on TLS.
     #[error("{0}")]
     Tls(String),
@@ -71,7 +70,7 @@ pub enum Error {
     Token(String),
     /// What answered speaks another language.
     #[error("{0} is not a NetSocket file server: it answers with something else")]
-    NotNetSocket(ServerAddress),
+    NotNetSocket(String),
     /// The server is older than this client.
     #[error(
         "the server refuses version {VERSION} of the protocol, it speaks version {theirs}{}",
@@ -316,13 +315,6 @@ impl From<MessageError> for Error {
     }
 }
 
-/// A path for people: what is not printable stands escaped.
-#[must_use]
-pub fn shown(path: &std::path::Path) -> Name {
-    use std::os::unix::ffi::OsStrExt as _;
-    Name::from(path.as_os_str().as_bytes())
-}
-
 /// A sentence for each server of a list.
 fn each_of(errors: &[Error]) -> String {
     let sentences: Vec<String> = errors.iter().map(Error::to_string).collect();
@@ -335,10 +327,10 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let files = messages::files(count);
+    let these = files(count);
     let (directory, names) = (shown(directory), names.join(", "));
     format!(
-        "{files} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"
+        "{these} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"
     )
 }
 
@@ -360,7 +352,7 @@ mod tests {
 
     #[test]
     fn each_error_has_its_exit_code() {
-        let address: ServerAddress = "a:1".parse().unwrap();
+        let address = "a:1".to_owned();
         let refused = io::Error::from_raw_os_error(111);
         for (error, exit, kind) in [
             (Error::Usage(String::new()), Exit::Usage, "usage"),

@@ -15,5 +15,6 @@
 //! ```
 
 pub mod answer;
+pub(crate) mod damage;
 pub mod error;
 pub mod exit;

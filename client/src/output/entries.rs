@@ -6,7 +6,8 @@ use netsocket_protocol::text::rights;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::colours::{Colours, is_directory, painted};
-use crate::output::messages::{Names, size};
+use crate::output::messages::Names;
+use crate::text::size;
 
 /// Blanks between two columns.
 const GAP: usize = 2;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::output::messages::{self, size};
+use crate::text::{self, size};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
@@ -267,7 +267,7 @@ impl Figures {
             }
             Total::Blocks { blocks: all, files } => {
                 let share = percent(self.blocks, all);
-                let _ = write!(line, "{received}, {share}% of {}", messages::files(files));
+                let _ = write!(line, "{received}, {share}% of {}", text::files(files));
                 // Files are about as dense everywhere; which block ends which file only the server knows.
                 if files > 1 && self.blocks < all {
                     let so_far =

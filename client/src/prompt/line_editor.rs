@@ -15,7 +15,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
-use crate::outcome::error::shown;
+use crate::text::shown;
 use crate::prompt::completion;
 use crate::prompt::local_completion;
 use crate::prompt::remote_completion::RemoteNames;

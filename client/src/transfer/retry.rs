@@ -9,7 +9,7 @@ use netsocket_protocol::message::ErrorKind;
 use tokio::time::Instant;
 
 use crate::outcome::error::Error;
-use crate::transfer::verify::Damage;
+use crate::outcome::damage::Damage;
 
 /// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
 /// first one with it.
@@ -192,13 +192,13 @@ mod tests {
 
     fn unmet() -> Error {
         Error::Connect {
-            server: "a:1".parse().unwrap(),
+            server: "a:1".to_owned(),
             reason: String::new(),
         }
     }
 
     fn closed() -> Error {
-        Error::ClosedAtOnce("a:1".parse().unwrap())
+        Error::ClosedAtOnce("a:1".to_owned())
     }
 
     fn server(kind: ErrorKind) -> Error {

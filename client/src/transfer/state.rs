@@ -10,7 +10,8 @@ use netsocket_protocol::message::{
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::error::Error;
-use crate::transfer::verify::{Damage, Due, Verified, Verifier};
+use crate::outcome::damage::Damage;
+use crate::transfer::verify::{Due, Verified, Verifier};
 
 /// What the server says of the whole before its first byte; the same in every answer that goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub(crate) fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
         Some(error) => Error::Tls(format!("no TLS with {server}: {}", sentence(error))),
         // Servers that die, balancers without servers and servers without TLS look alike.
         None => Error::Connect {
-            server: server.clone(),
+            server: server.to_string(),
             reason: match error.kind() {
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset
