@@ -13,12 +13,12 @@ use super::{Done, Failure, is_missing, missing};
 use crate::command_line::command::{Fetching, Get};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
-use crate::text::shown;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::program::Program;
 use crate::session::remote_path;
+use crate::text::shown;
 use crate::transfer::destination::{Delivery, Destination};
 use crate::transfer::target::STDOUT;
 

@@ -9,10 +9,10 @@ use netsocket_settings::reason;
 
 use super::Done;
 use crate::outcome::error::Error;
-use crate::text::shown;
 use crate::outcome::exit::Exit;
 use crate::output::console::Form;
 use crate::program::Program;
+use crate::text::shown;
 
 impl Program {
     /// A path of this machine, as it was typed, seen from where `lcd` has gone.

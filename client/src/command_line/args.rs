@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::command_line::help;
-use crate::config::security::SecurityArgs;
+use crate::command_line::security_args::SecurityArgs;
 
 /// Asks a NetSocket file service for lists, files and archives.
 #[derive(Debug, Parser)]

@@ -19,5 +19,6 @@ pub(crate) mod commands;
 pub(crate) mod help;
 pub(crate) mod manual;
 pub(crate) mod options;
+pub mod security_args;
 pub mod shell_words;
 pub(crate) mod suggestions;

@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
+use crate::command_line::security_args::SecurityArgs;
 use crate::connection::tls::Security;
 
 /// Keys of TLS and of the token. The token itself has none: command lines and environments are read by others.
@@ -33,57 +34,27 @@ const fn named(name: &'static str, env: &'static str, flag: &'static str) -> Key
     }
 }
 
-/// The flags of [`SECURITY_KEYS`].
-#[derive(Debug, Default, clap::Args)]
-pub struct SecurityArgs {
-    /// Speak TLS: on or off [default: on where one of the next four is given]
-    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
-    pub tls: Option<String>,
-
-    /// The authorities whose certificates are trusted, as PEM [default: those of the system]
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<String>,
-
-    /// The certificate of this client, as PEM, for servers that want one
-    #[arg(long, value_name = "FILE")]
-    pub client_certificate: Option<String>,
-
-    /// The private key of that certificate, as PEM
-    #[arg(long, value_name = "FILE")]
-    pub client_key: Option<String>,
-
-    /// What the server's certificate must be for [default: the HOST of --server]
-    #[arg(long, value_name = "NAME")]
-    pub tls_name: Option<String>,
-
-    /// The file with the token, for servers that want one
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<String>,
-}
-
-impl SecurityArgs {
-    /// The flags that were given, by key.
-    pub fn given(&self) -> impl Iterator<Item = (&'static str, Flag)> {
-        let Self {
-            tls,
-            ca_file,
-            client_certificate,
-            client_key,
-            tls_name,
-            token_file,
-        } = self;
-        let values = [
-            tls,
-            ca_file,
-            client_certificate,
-            client_key,
-            tls_name,
-            token_file,
-        ];
-        let keys = SECURITY_KEYS.iter().map(|key| key.name);
-        let given = keys.zip(values);
-        given.filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
-    }
+/// The flags of [`SECURITY_KEYS`] that were given, by key.
+pub(crate) fn given(args: &SecurityArgs) -> impl Iterator<Item = (&'static str, Flag)> {
+    let SecurityArgs {
+        tls,
+        ca_file,
+        client_certificate,
+        client_key,
+        tls_name,
+        token_file,
+    } = args;
+    let values = [
+        tls,
+        ca_file,
+        client_certificate,
+        client_key,
+        tls_name,
+        token_file,
+    ];
+    let keys = SECURITY_KEYS.iter().map(|key| key.name);
+    let given = keys.zip(values);
+    given.filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
 }
 
 /// The entries of [`SECURITY_KEYS`], unjudged.

@@ -27,7 +27,7 @@ use netsocket_settings::{
 use serde::Deserialize;
 
 use crate::command_line::args::Args;
-use crate::config::security::{RawSecurity, SECURITY_KEYS, security};
+use crate::config::security::{RawSecurity, SECURITY_KEYS, given, security};
 use crate::config::user_directories::Places;
 use crate::connection::address::ServersError;
 use crate::connection::dial::Service;
@@ -134,7 +134,7 @@ pub fn load(
     let server = args.server.clone().map(|text| ("server", Flag::One(text)));
     let layers = Layers {
         file: file.as_deref(),
-        flags: server.into_iter().chain(args.security.given()).collect(),
+        flags: server.into_iter().chain(given(&args.security)).collect(),
     };
     let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;

@@ -11,9 +11,9 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
+use crate::outcome::damage::Damage;
 use crate::outcome::exit::Exit;
 use crate::text::{files, shown};
-use crate::outcome::damage::Damage;
 
 /// Where the cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

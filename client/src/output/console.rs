@@ -12,9 +12,9 @@ use crate::outcome::error::Error;
 use crate::output::colours::Colours;
 use crate::output::entries::{Entry, Layout, Look, with_newlines};
 use crate::output::json;
+use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
 use crate::output::progress::{Board, Progress};
-use crate::output::listener::Listener;
 
 /// Columns of a terminal that does not tell its own.
 const COLUMNS: usize = 80;

@@ -7,8 +7,8 @@ use netsocket_protocol::text::{
 };
 
 use crate::outcome::answer::{Answer, Journey, Saved};
-use crate::text::{files, shown, size};
 use crate::output::colours::is_directory;
+use crate::text::{files, shown, size};
 
 /// How names stand in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

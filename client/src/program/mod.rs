@@ -23,11 +23,11 @@ use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form, Stdout, Told};
 use crate::output::json;
-use crate::text::{shown, size};
+use crate::output::listener::Listener as _;
 use crate::prompt::line_editor::{Prompt, Typed, Where};
 use crate::prompt::remote_completion::RemoteNames;
-use crate::output::listener::Listener as _;
 use crate::session::Session;
+use crate::text::{shown, size};
 use crate::transfer::destination::{Delivery, Destination};
 use signals::{Interrupt, Interrupts};
 

@@ -15,10 +15,10 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
-use crate::text::shown;
 use crate::prompt::completion;
 use crate::prompt::local_completion;
 use crate::prompt::remote_completion::RemoteNames;
+use crate::text::shown;
 
 /// What stands before each line.
 const NAME: &str = "netsocket";

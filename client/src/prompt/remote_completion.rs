@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::output::colours::is_directory;
+use crate::output::listener::Listener;
 use crate::output::progress::Progress;
 use crate::prompt::completion::MOST;
-use crate::session::remote_path;
-use crate::output::listener::Listener;
 use crate::session::Session;
+use crate::session::remote_path;
 
 /// How long a key may wait for names.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(150);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use netsocket_protocol::message::ErrorKind;
 use tokio::time::Instant;
 
-use crate::outcome::error::Error;
 use crate::outcome::damage::Damage;
+use crate::outcome::error::Error;
 
 /// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
 /// first one with it.

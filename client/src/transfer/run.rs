@@ -13,15 +13,15 @@ use tokio::time::{Instant, sleep};
 use crate::connection::dial::{Line, Stream};
 use crate::connection::framed::{Connection, Timeouts};
 use crate::outcome::answer::{Journey, Saved};
+use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
-use crate::text::{shown, size};
-use crate::output::progress::{Progress, Total, Verified};
 use crate::output::listener::Listener;
+use crate::output::progress::{Progress, Total, Verified};
+use crate::text::{shown, size};
 use crate::transfer::partial_file::{Left, Part};
 use crate::transfer::retry::{Retry, Verdict};
 use crate::transfer::state::{Course, Place, Step, Whole};
 use crate::transfer::target::Target;
-use crate::outcome::damage::Damage;
 use crate::transfer::writer::{Sink, blocking};
 
 /// A listener that several transfers in one task share.

@@ -9,8 +9,8 @@ use netsocket_protocol::message::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::error::Error;
 use crate::outcome::damage::Damage;
+use crate::outcome::error::Error;
 use crate::transfer::verify::{Due, Verified, Verifier};
 
 /// What the server says of the whole before its first byte; the same in every answer that goes on with it.

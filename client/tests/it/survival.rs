@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use netsocket_client::outcome::answer::{Answer, Saved};
 use netsocket_client::outcome::exit::Exit;
-use netsocket_client::output::progress::Progress;
 use netsocket_client::output::listener::Listener;
+use netsocket_client::output::progress::Progress;
 use netsocket_client::transfer::destination::{Delivery, Destination};
 use netsocket_protocol::frame::HEADER;
 use netsocket_protocol::message::{ErrorKind, Plan, Request, Verify};
