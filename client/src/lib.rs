@@ -74,7 +74,7 @@
 //! # }
 //! ```
 
-mod cmd;
+pub mod cmd;
 pub mod command_line;
 pub mod config;
 pub mod connection;
@@ -88,15 +88,16 @@ pub mod transfer;
 
 use std::io::{self, Write as _};
 
+use crate::cmd::context::Context;
 use crate::command_line::args::Args;
 use crate::config::settings::{self, Settings};
 use crate::config::user_directories::Places;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
-use crate::program::Program;
+use crate::program::run_command::Program;
 use crate::program::signals::Interrupts;
-pub use crate::prompt::line_editor::Where;
 use crate::session::Session;
+use crate::session::working_directories::WorkingDirectories;
 
 /// Runs the program with its command line, to its exit code.
 #[must_use]
@@ -135,13 +136,13 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
     let form = if args.json { Form::Json } else { Form::Text };
-    let mut program = Program {
+    let mut program = Program::new(Context {
         session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
         places,
         output: args.output,
-        at: Where::default(),
-    };
+        at: WorkingDirectories::default(),
+    });
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await
     } else {

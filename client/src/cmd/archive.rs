@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Request};
 
-use super::{Done, Failure};
+use super::context::{Context, Done, Failure};
 use crate::command_line::command::Archive;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
-use crate::program::Program;
 use crate::transfer::destination::{Delivery, Destination};
 use crate::transfer::target::STDOUT;
 
-impl Program {
+impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
         let output = archive
             .fetching

@@ -3,14 +3,13 @@
 use netsocket_protocol::message::Request;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::Done;
+use super::context::{Context, Done};
 use crate::command_line::command::Find;
 use crate::outcome::exit::Exit;
 use crate::output::entries::Entry;
-use crate::program::Program;
 use crate::session::remote_path;
 
-impl Program {
+impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
         let mut query = find.query;
         query.below = self.below(find.below.as_deref());

@@ -9,20 +9,19 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::{Done, Failure, is_missing, missing};
+use super::context::{Context, Done, Failure, is_missing, missing};
 use crate::command_line::command::{Fetching, Get};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
-use crate::program::Program;
 use crate::session::remote_path;
 use crate::text::shown;
 use crate::transfer::destination::{Delivery, Destination};
 use crate::transfer::target::STDOUT;
 
-impl Program {
+impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
         let files = self.meant(&get.paths).await?;
         let output = get.fetching.output.clone().or_else(|| self.output.clone());

@@ -5,14 +5,13 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::{Done, is_missing, missing};
+use super::context::{Context, Done, is_hidden, is_missing, missing};
 use crate::command_line::command::List;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::{Form, Stdout};
 use crate::output::entries::Entry;
-use crate::program::Program;
 use crate::session::remote_path;
 
 /// What a word of `ls` has brought.
@@ -22,7 +21,7 @@ struct Listed {
     is_inside: bool,
 }
 
-impl Program {
+impl Context {
     pub(crate) async fn ls(&mut self, word: &str, list: &List) -> Done {
         let here = [Vec::new()];
         let typed = if list.paths.is_empty() {
@@ -74,7 +73,7 @@ impl Program {
             path: Name::from(path.as_slice()),
             glob: None,
             itself: false,
-            hidden: list.hidden || super::is_hidden(&path),
+            hidden: list.hidden || is_hidden(&path),
             limit: None,
         };
         let entries = match self.entries(&request).await {

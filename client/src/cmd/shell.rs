@@ -7,23 +7,21 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use netsocket_settings::reason;
 
-use super::{Done, Failure};
+use super::context::{Context, Done, Failure};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
-use crate::program::Program;
-use crate::program::signals::{Interrupt, Interrupts};
 
 /// The shell of those who have none.
 const SHELL: &str = "/bin/sh";
 
-impl Program {
+impl Context {
     /// Runs the command, or a shell where it is empty, to its end. Ctrl-C is the command's: the terminal gives it to both.
     pub(crate) async fn shell(
         &mut self,
         command: &[u8],
         shell: Option<OsString>,
         has_terminal: bool,
-        interrupts: &mut Interrupts,
+        end: impl Future<Output = ()>,
     ) -> Done {
         let mut process = Command::new(shell.unwrap_or_else(|| SHELL.into()));
         if !command.is_empty() {
@@ -37,14 +35,9 @@ impl Program {
             process.stdin(Stdio::null());
         }
         let waiting = tokio::task::spawn_blocking(move || process.status());
-        tokio::pin!(waiting);
-        let status = loop {
-            tokio::select! {
-                status = &mut waiting => break status,
-                interrupt = interrupts.next() => if interrupt == Interrupt::Program {
-                    return Err(Error::Interrupted.into());
-                },
-            }
+        let status = tokio::select! {
+            status = waiting => status,
+            () = end => return Err(Error::Interrupted.into()),
         };
         let status = status.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         match status {

@@ -2,16 +2,15 @@
 
 use netsocket_protocol::name::Name;
 
-use super::{Done, missing};
+use super::context::{Context, Done, missing};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Stdout, Told};
 use crate::output::entries::Entry;
 use crate::output::json;
 use crate::output::messages;
-use crate::program::Program;
 
-impl Program {
+impl Context {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
         let (mut exit, mut told) = (Exit::Done, false);
         for typed in paths {

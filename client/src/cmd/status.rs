@@ -6,18 +6,17 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::time::Instant;
 
-use super::Done;
+use super::context::{Context, Done};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::Told;
 use crate::output::json;
 use crate::output::status::Status;
-use crate::program::Program;
 
 /// Round trips, of which the shortest counts: the first one may have to connect.
 const ROUNDS: usize = 4;
 
-impl Program {
+impl Context {
     pub(crate) async fn status(&mut self, word: &str) -> Done {
         let request = Request::List {
             path: Name::default(),

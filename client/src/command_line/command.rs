@@ -3,21 +3,13 @@
 //! The original commands are judged by the protocol, with the words of the original; all others by the table of
 //! [`crate::command_line::commands`].
 
-mod plain;
-
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::command::Command;
 use netsocket_protocol::message::{Compression, EntryNames, Request};
-use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
-use crate::command_line::commands::{self, CommandSpec, Group};
-use crate::command_line::suggestions;
-use crate::outcome::error::Error;
+use crate::command_line::commands::CommandSpec;
 
 /// Something to do, and how its result is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +58,7 @@ pub(crate) enum Task {
     GoToHere(Option<PathBuf>),
     /// `lpwd`
     WhereHere,
-    /// `completions`, for one of [`commands::SHELLS`].
+    /// `completions`, for one of [`crate::command_line::commands::SHELLS`].
     Completions(&'static str),
     /// `man`
     Man,
@@ -156,27 +148,6 @@ pub(crate) struct Archive {
     pub(crate) fetching: Fetching,
 }
 
-impl Asked {
-    /// Reads the words of a line or a command line.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] with one sentence, and the usage line where the command is known.
-    pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
-        let Some((name, rest)) = words.split_first() else {
-            return Err(Error::Usage("No command given".to_owned()));
-        };
-        let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name)))?;
-        if command.group != Group::Original {
-            return plain::parse(&command, name, rest);
-        }
-        Ok(Self {
-            task: original(command.name, words)?,
-            json: false,
-            quiet: false,
-        })
-    }
-}
-
 impl Task {
     /// Whether `-o` before the command has a meaning for it.
     #[must_use]
@@ -210,46 +181,3 @@ impl Task {
         }
     }
 }
-
-fn unknown(name: &[u8]) -> String {
-    let shown = Name::from(name).to_string();
-    let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
-    match suggestions::nearest(&shown, words) {
-        Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
-        None => format!("Unknown command '{shown}'; help lists all commands"),
-    }
-}
-
-/// Reads one of the eight original commands, with their checks and sentences.
-fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Task, Error> {
-    let (words, output) = take_output(word, words)?;
-    Ok(match Command::parse(words)?.request() {
-        Some(request) => Task::Ask {
-            word,
-            request,
-            output,
-        },
-        // Only the end of the session asks nothing.
-        None => Task::Quit,
-    })
-}
-
-/// Takes `-o FILE` off the end of an archive command.
-fn take_output<'a>(
-    word: &str,
-    words: &'a [Vec<u8>],
-) -> Result<(&'a [Vec<u8>], Option<PathBuf>), Error> {
-    let is_archive = commands::ARCHIVE_COMMANDS.contains(&word);
-    match words {
-        [before @ .., flag, file] if is_archive && flag == b"-o" => {
-            Ok((before, Some(OsString::from_vec(file.clone()).into())))
-        }
-        [_, .., flag] if is_archive && flag == b"-o" => Err(Error::Usage(
-            "-o takes the name of a file, or - for standard output".to_owned(),
-        )),
-        _ => Ok((words, None)),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -19,6 +19,8 @@ pub(crate) mod commands;
 pub(crate) mod help;
 pub(crate) mod manual;
 pub(crate) mod options;
+pub(crate) mod parse;
+pub(crate) mod parse_current;
 pub mod security_args;
 pub mod shell_words;
 pub(crate) mod suggestions;

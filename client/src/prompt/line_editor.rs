@@ -18,6 +18,7 @@ use rustyline::{ColorMode, Context, Editor, Helper};
 use crate::prompt::completion;
 use crate::prompt::local_completion;
 use crate::prompt::remote_completion::RemoteNames;
+use crate::session::working_directories::WorkingDirectories;
 use crate::text::shown;
 
 /// What stands before each line.
@@ -40,15 +41,6 @@ pub(crate) enum Typed {
     End,
     /// The terminal cannot be read.
     Failed(String),
-}
-
-/// Where the person is, for the prompt and for completion.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Where {
-    /// The directory of the server, below its root.
-    pub remote: Vec<u8>,
-    /// The directory of this machine; none for that of the process.
-    pub local: Option<PathBuf>,
 }
 
 /// A prompt on the terminal of this process.
@@ -76,7 +68,7 @@ impl Prompt {
     }
 
     /// Waits for a line.
-    pub(crate) async fn read(&mut self, at: Where) -> Typed {
+    pub(crate) async fn read(&mut self, at: WorkingDirectories) -> Typed {
         let Some(editor) = self.editor.take() else {
             return Typed::Failed("the line editor is gone".to_owned());
         };
@@ -124,7 +116,7 @@ impl LineEditor {
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(Help {
             names,
-            at: Where::default(),
+            at: WorkingDirectories::default(),
             history: colours.then(HistoryHinter::new),
         }));
         if let Some(file) = &history {
@@ -137,7 +129,7 @@ impl LineEditor {
     }
 
     /// Waits for a line; blocks the thread. The editor comes back with it.
-    fn read(mut self, at: Where) -> (Self, Typed) {
+    fn read(mut self, at: WorkingDirectories) -> (Self, Typed) {
         let prompt = prompt(&at.remote);
         if let Some(help) = self.editor.helper_mut() {
             help.at = at;
@@ -179,7 +171,7 @@ fn prompt(remote: &[u8]) -> String {
 /// What the line editor asks while a line is typed.
 struct Help {
     names: RemoteNames,
-    at: Where,
+    at: WorkingDirectories,
     history: Option<HistoryHinter>,
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod listing;
 pub(crate) mod parallel;
 pub(crate) mod remote_path;
+pub mod working_directories;
 
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};

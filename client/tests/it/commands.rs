@@ -20,7 +20,7 @@ async fn lists_are_printed_byte_for_byte_and_escaped_for_terminals() {
     assert_eq!(client.out.take(), b"a b\nesc\x1b[2J\nz\xff\n");
     assert_eq!(client.run("dirlist -t").await, Exit::Done);
     assert_eq!(client.out.take(), b"z\xff\nesc\x1b[2J\na b\n");
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("dirlist -a").await, Exit::Done);
     assert_eq!(client.out.text(), "a b\nesc\\u{1b}[2J\nz\\xff\n");
     assert_eq!(client.err.text(), "");
@@ -85,7 +85,7 @@ async fn the_output_behind_a_command_beats_the_one_before_it() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
     let (before, behind) = (client.home().join("before"), client.home().join("be hind"));
-    client.program.output = Some(before.clone());
+    client.program.context.output = Some(before.clone());
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(std::fs::read(&before).unwrap(), archive_bytes());
     std::fs::remove_file(&before).unwrap();
@@ -100,7 +100,7 @@ async fn the_output_behind_a_command_beats_the_one_before_it() {
 async fn quiet_leaves_results_and_warnings() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
-    client.program.console.quiet = true;
+    client.program.context.console.quiet = true;
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(client.out.text(), "");
     assert!(client.err.text().starts_with("warning: "));

@@ -25,10 +25,10 @@ async fn fetch(
     parallel: usize,
 ) -> Vec<(Name, Result<Saved, Error>)> {
     let parallel = NonZeroUsize::new(parallel).unwrap();
-    let program = &mut client.program;
-    let fetching = program
+    let context = &mut client.program.context;
+    let fetching = context
         .session
-        .fetch(files, parallel, true, false, &mut program.console);
+        .fetch(files, parallel, true, false, &mut context.console);
     tokio::time::timeout(PATIENCE, fetching).await.unwrap()
 }
 

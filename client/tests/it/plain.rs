@@ -36,7 +36,7 @@ async fn ls_shows_a_directory_a_file_or_what_matches() {
         assert_eq!(client.err.text(), "", "{line}");
     }
     assert_eq!(server.accepted(), 1, "the connection is kept");
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("ls").await, Exit::Done);
     assert_eq!(
         client.out.text(),
@@ -165,7 +165,7 @@ async fn names_with_newlines_are_never_silently_two() {
         (client.out.text(), client.err.text()),
         ("a\nb\0c\0".to_owned(), String::new())
     );
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("find").await, Exit::Done);
     assert_eq!(
         (client.out.text(), client.err.text()),

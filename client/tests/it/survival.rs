@@ -159,7 +159,7 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
             let mut client = Client::surviving(&address, stall, PATIENCE);
             let delivery = Delivery::to(Destination::File(client.home().join("x")));
             let mut told = Told::default();
-            let session = &mut client.program.session;
+            let session = &mut client.program.context.session;
             let performed = session.perform(&request, &delivery, &mut told).await;
             let saved = saved(performed.unwrap());
 
@@ -241,7 +241,7 @@ async fn a_wrong_digest_costs_the_answer_and_not_the_bytes_before_it() {
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
     let delivery = Delivery::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
-    let session = &mut client.program.session;
+    let session = &mut client.program.context.session;
     let saved = saved(
         session
             .perform(&archive(), &delivery, &mut told)
@@ -307,7 +307,7 @@ async fn a_tree_that_has_changed_is_begun_anew_with_one_line() {
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
     let delivery = Delivery::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
-    let session = &mut client.program.session;
+    let session = &mut client.program.context.session;
     let saved = saved(
         session
             .perform(&archive(), &delivery, &mut told)
@@ -413,7 +413,7 @@ async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
             ..Delivery::to(Destination::File(client.target()))
         };
         let mut told = Told::default();
-        let session = &mut client.program.session;
+        let session = &mut client.program.context.session;
         let performed = session.perform(&request, &delivery, &mut told).await;
         assert_eq!(saved(performed.unwrap()).journey.kept, 0, "{case}");
         assert_eq!(client.files(), ["temp.tar.gz"], "{case}");

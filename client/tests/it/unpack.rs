@@ -102,11 +102,11 @@ async fn unpack(client: &mut Client, into: &Path, force: bool) -> Result<(), Err
         force,
         ..Delivery::to(Destination::Extract(into.to_owned()))
     };
-    let program = &mut client.program;
+    let context = &mut client.program.context;
     let request = Request::archive(Query::default());
-    let performing = program
+    let performing = context
         .session
-        .perform(&request, &delivery, &mut program.console);
+        .perform(&request, &delivery, &mut context.console);
     tokio::time::timeout(PATIENCE, performing)
         .await
         .unwrap()

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
-use super::Done;
+use super::context::{Context, Done};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::Form;
-use crate::program::Program;
 use crate::text::shown;
 
-impl Program {
+impl Context {
     /// A path of this machine, as it was typed, seen from where `lcd` has gone.
     pub(crate) fn here(&self, path: &Path) -> PathBuf {
         match &self.at.local {

@@ -1,6 +1,8 @@
 //! Words and what they ask for.
 
 use netsocket_protocol::command::COMMANDS;
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::query::{Query, Sort};
 
 use super::*;
 

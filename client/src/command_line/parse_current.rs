@@ -10,7 +10,7 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
-use super::{Archive, Asked, Fetching, Find, Get, List, Shown, Task};
+use crate::command_line::command::{Archive, Asked, Fetching, Find, Get, List, Shown, Task};
 use crate::command_line::commands::{self, CommandSpec, FORMATS, LISTED, MEANT, SHELLS};
 use crate::command_line::options::{self, OptionSpec, Read};
 use crate::outcome::error::Error;
@@ -19,7 +19,7 @@ use crate::outcome::error::Error;
 const MOST_PARALLEL: usize = 64;
 
 /// Reads the words behind the name of a command, which was typed as `typed`.
-pub(super) fn parse(
+pub(crate) fn parse(
     command: &CommandSpec,
     typed: &[u8],
     words: &[Vec<u8>],
