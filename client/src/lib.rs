@@ -22,8 +22,8 @@
 //! use netsocket_client::outcome::answer::Answer;
 //! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::output::console::{Console, Form};
-//! use netsocket_client::transfer::destination::{Delivery, Destination};
-//! use netsocket_client::config::user_directories::Places;
+//! use netsocket_client::transfer::destination::{OutputOptions, Destination};
+//! use netsocket_client::config::user_directories::UserDirectories;
 //! use netsocket_client::config::settings;
 //! use netsocket_client::session::Session;
 //! use netsocket_protocol::frame::FrameCodec;
@@ -60,11 +60,11 @@
 //! };
 //!
 //! let args = Args::parse_from(["netsocket", "--server", &address]);
-//! let settings = settings::load(&args, &Places::default(), |_| None)?;
+//! let settings = settings::load(&args, &UserDirectories::default(), |_| None)?;
 //! let mut session = Session::new(settings.service);
 //! let mut console = Console::of_process(Form::Text, true);
 //! let request = Request::Directories { order: Order::Name };
-//! let nothing_to_save = Delivery::to(Destination::Stdout);
+//! let nothing_to_save = OutputOptions::to(Destination::Stdout);
 //! let client = session.perform(&request, &nothing_to_save, &mut console);
 //!
 //! let (asked, answer) = tokio::join!(server, client);
@@ -91,7 +91,7 @@ use std::io::{self, Write as _};
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
 use crate::config::settings::{self, Settings};
-use crate::config::user_directories::Places;
+use crate::config::user_directories::UserDirectories;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
 use crate::program::run_command::Program;
@@ -102,8 +102,8 @@ use crate::session::working_directories::WorkingDirectories;
 /// Runs the program with its command line, to its exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let places = Places::new(|name| std::env::var_os(name));
-    let settings = match settings::load(&args, &places, |name| std::env::var(name).ok()) {
+    let directories = UserDirectories::new(|name| std::env::var_os(name));
+    let settings = match settings::load(&args, &directories, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
@@ -124,13 +124,13 @@ pub fn run(args: Args) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
-    let exit = runtime.block_on(drive(args, settings, places));
+    let exit = runtime.block_on(drive(args, settings, directories));
     // A thread may still wait for a line or for a pipe; the program is over all the same.
     runtime.shutdown_background();
     exit
 }
 
-async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
+async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> Exit {
     let mut interrupts = match Interrupts::catch() {
         Ok(interrupts) => interrupts,
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
@@ -139,7 +139,7 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     let mut program = Program::new(Context {
         session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
-        places,
+        directories,
         output: args.output,
         at: WorkingDirectories::default(),
     });

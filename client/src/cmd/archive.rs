@@ -8,22 +8,18 @@ use super::context::{Context, Done, Failure};
 use crate::command_line::command::Archive;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
-use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::destination::{Destination, OutputOptions};
 use crate::transfer::target::STDOUT;
 
 impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
-        let output = archive
-            .fetching
-            .output
-            .clone()
-            .or_else(|| self.output.clone());
+        let output = archive.save.output.clone().or_else(|| self.output.clone());
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
-            (Some(directory), _) => Destination::Extract(self.here(directory)),
+            (Some(directory), _) => Destination::Extract(self.local_path(directory)),
             (None, Some(output)) => self.destination(&output)?,
-            (None, None) => Destination::File(self.here(&default_name(compression))),
+            (None, None) => Destination::File(self.local_path(&default_name(compression))),
         };
         let stdout = destination.stdout();
         let mut query = archive.query;
@@ -35,17 +31,17 @@ impl Context {
             names: archive.names,
             resume: None,
         };
-        let delivery = Delivery {
-            resume: archive.fetching.resume,
-            force: archive.fetching.force,
-            ..Delivery::to(destination)
+        let options = OutputOptions {
+            resume: archive.save.resume,
+            force: archive.save.force,
+            ..OutputOptions::to(destination)
         };
         let performed = self
             .session
-            .perform(&request, &delivery, &mut self.console)
+            .perform(&request, &options, &mut self.console)
             .await;
         let answer = performed.map_err(|error| Failure { error, stdout })?;
-        match (&answer, &delivery.destination) {
+        match (&answer, &options.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
                 self.console.unpacked(word, &answer, saved)
             }
@@ -61,7 +57,7 @@ impl Context {
             return Err(Error::Usage("-o takes the name of a file".to_owned()));
         }
         if output != Path::new(STDOUT) {
-            return Ok(Destination::File(self.here(output)));
+            return Ok(Destination::File(self.local_path(output)));
         }
         if self.console.out_is_terminal {
             return Err(Error::Usage(
@@ -117,13 +113,13 @@ fn default_name(compression: Compression) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command_line::command::{Asked, Task};
+    use crate::command_line::command::{Command, Invocation};
 
     fn archive(line: &str) -> Archive {
         let words = crate::command_line::shell_words::split(line.as_bytes()).unwrap();
-        match Asked::parse(&words).unwrap().task {
-            Task::Archive(archive) => archive,
-            task => panic!("{task:?}"),
+        match Invocation::parse(&words).unwrap().command {
+            Command::Archive(archive) => archive,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -141,7 +137,7 @@ mod tests {
             ("archive --extract x.tar", Compression::Zstd),
         ] {
             let archive = archive(line);
-            let output = archive.fetching.output.as_deref();
+            let output = archive.save.output.as_deref();
             assert_eq!(compression(&archive, output), expected, "{line}");
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
 
-use crate::config::user_directories::Places;
+use crate::config::user_directories::UserDirectories;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Stdout};
@@ -41,16 +41,16 @@ pub(crate) type Done = Result<Exit, Failure>;
 /// use netsocket_client::cmd::context::Context;
 /// use netsocket_client::command_line::args::Args;
 /// use netsocket_client::config::settings;
-/// use netsocket_client::config::user_directories::Places;
+/// use netsocket_client::config::user_directories::UserDirectories;
 /// use netsocket_client::output::console::{Console, Form};
 /// use netsocket_client::session::Session;
 /// use netsocket_client::session::working_directories::WorkingDirectories;
 ///
-/// let settings = settings::load(&Args::parse_from(["netsocket"]), &Places::default(), |_| None)?;
+/// let settings = settings::load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), |_| None)?;
 /// let context = Context {
 ///     session: Session::new(settings.service),
 ///     console: Console::of_process(Form::Text, true),
-///     places: Places::default(),
+///     directories: UserDirectories::default(),
 ///     output: None,
 ///     at: WorkingDirectories::default(),
 /// };
@@ -63,7 +63,7 @@ pub struct Context {
     /// Standard output and standard error.
     pub console: Console,
     /// The user's directories.
-    pub places: Places,
+    pub directories: UserDirectories,
     /// The `-o` given before the command; it applies to every command of a prompt or a batch.
     pub output: Option<PathBuf>,
     /// The working directories on the server and on this machine.
@@ -72,13 +72,13 @@ pub struct Context {
 
 impl Context {
     /// The path on the server that a typed one means.
-    pub(super) fn there(&self, typed: &[u8]) -> Vec<u8> {
+    pub(super) fn remote_path(&self, typed: &[u8]) -> Vec<u8> {
         remote_path::resolve(&self.at.remote, typed)
     }
 
     /// Where a query looks: the directory that was typed, or the one of the session; none for the root.
     pub(super) fn below(&self, typed: Option<&[u8]>) -> Option<Name> {
-        let path = self.there(typed.unwrap_or_default());
+        let path = self.remote_path(typed.unwrap_or_default());
         (!path.is_empty()).then_some(Name(path))
     }
 
@@ -114,11 +114,11 @@ impl Context {
         let Some((directory, glob)) = remote_path::pattern(typed) else {
             return Ok(None);
         };
-        let path = self.there(typed);
+        let path = self.remote_path(typed);
         if self.entry(&path).await?.is_some() {
             return Ok(None);
         }
-        let directory = self.there(directory);
+        let directory = self.remote_path(directory);
         let request = Request::List {
             hidden: hidden || is_hidden(&directory),
             path: Name(directory),

@@ -6,18 +6,18 @@ use super::context::{Context, Done, missing};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::{Form, Told};
+use crate::output::console::{Form, Message};
 use crate::output::{json, messages};
 use crate::session::remote_path;
 
 impl Context {
     /// `cd`
-    pub(crate) async fn go_to(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
-        let path = typed.map_or_else(Vec::new, |typed| self.there(&typed));
+    pub(crate) async fn change_directory(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
+        let path = typed.map_or_else(Vec::new, |typed| self.remote_path(&typed));
         match self.entry(&path).await? {
             Some(entry) if is_directory(&entry) => {
                 self.at.remote = path;
-                self.told_there(word)
+                self.print_directory_as_json(word)
             }
             Some(_) => {
                 let path = remote_path::from_root(&path);
@@ -28,24 +28,24 @@ impl Context {
     }
 
     /// Programs are told where they are now; people see it in the prompt.
-    fn told_there(&mut self, word: &str) -> Done {
+    fn print_directory_as_json(&mut self, word: &str) -> Done {
         match self.console.form {
-            Form::Json => self.tell_where(word),
+            Form::Json => self.print_directory(word),
             Form::Text => Ok(Exit::Done),
         }
     }
 
     /// `pwd`
-    pub(crate) fn tell_where(&mut self, word: &str) -> Done {
+    pub(crate) fn print_directory(&mut self, word: &str) -> Done {
         let path = remote_path::from_root(&self.at.remote);
-        self.tell_place(word, path)
+        self.print_path(word, path)
     }
 
-    pub(super) fn tell_place(&mut self, word: &str, path: Name) -> Done {
+    pub(super) fn print_path(&mut self, word: &str, path: Name) -> Done {
         let mut text = messages::bytes_of(&path, self.console.names());
         text.push(b'\n');
         let json = json::place_line(word, path);
-        self.console.tell(&Told { text, json })?;
+        self.console.print_message(&Message { text, json })?;
         Ok(Exit::Done)
     }
 }

@@ -30,7 +30,7 @@ impl Context {
                     file,
                 })
                 .collect();
-            broken += self.console.entries(word, &entries, find.shown, false)?;
+            broken += self.console.entries(word, &entries, find.format, false)?;
         }
         self.console.warn_of_newlines(broken);
         if !found {

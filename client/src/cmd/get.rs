@@ -10,7 +10,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
-use crate::command_line::command::{Fetching, Get};
+use crate::command_line::command::{Get, SaveOptions};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -18,13 +18,13 @@ use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::session::remote_path;
 use crate::text::shown;
-use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::destination::{Destination, OutputOptions};
 use crate::transfer::target::STDOUT;
 
 impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
         let files = self.meant(&get.paths).await?;
-        let output = get.fetching.output.clone().or_else(|| self.output.clone());
+        let output = get.save.output.clone().or_else(|| self.output.clone());
         match &files[..] {
             [] => {
                 self.console.notice_line(NO_FILE_FOUND);
@@ -39,7 +39,7 @@ impl Context {
                         Destination::File(only)
                     }
                 };
-                self.get_one(word, one, destination, &get.fetching).await
+                self.get_one(word, one, destination, &get.save).await
             }
             many => {
                 if output.as_deref() == Some(Path::new(STDOUT)) {
@@ -60,7 +60,7 @@ impl Context {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for word in typed {
             let Some(entries) = self.matching(word, false).await? else {
-                files.push(self.there(word));
+                files.push(self.remote_path(word));
                 continue;
             };
             for entry in entries {
@@ -82,7 +82,7 @@ impl Context {
         match output {
             None => Place::Directory(self.at.local.clone().unwrap_or_default()),
             Some(output) => {
-                let path = self.here(output);
+                let path = self.local_path(output);
                 let names_directory = output.as_os_str().as_bytes().ends_with(b"/");
                 if names_directory || path.is_dir() {
                     Place::Directory(path)
@@ -98,18 +98,18 @@ impl Context {
         word: &str,
         path: &[u8],
         destination: Destination,
-        fetching: &Fetching,
+        save: &SaveOptions,
     ) -> Done {
         let stdout = destination.stdout();
         let request = Request::get(Name::from(path));
-        let delivery = Delivery {
-            resume: fetching.resume,
-            force: fetching.force,
-            ..Delivery::to(destination)
+        let options = OutputOptions {
+            resume: save.resume,
+            force: save.force,
+            ..OutputOptions::to(destination)
         };
         let performed = self
             .session
-            .perform(&request, &delivery, &mut self.console)
+            .perform(&request, &options, &mut self.console)
             .await;
         let saved = match performed {
             Ok(Answer::Saved(saved)) => saved,
@@ -138,7 +138,7 @@ impl Context {
             .map(|path| Name::from(path.as_slice()))
             .zip(targets)
             .collect();
-        let Fetching { resume, force, .. } = get.fetching;
+        let SaveOptions { resume, force, .. } = get.save;
         let fetched = self
             .session
             .fetch(files, get.parallel, resume, force, &mut self.console)

@@ -4,7 +4,7 @@ use super::context::{Context, Done};
 use crate::command_line::commands::CommandSpec;
 use crate::command_line::help;
 use crate::outcome::exit::Exit;
-use crate::output::console::Told;
+use crate::output::console::Message;
 use crate::output::json;
 
 impl Context {
@@ -16,7 +16,7 @@ impl Context {
     pub(super) fn help(&mut self, topic: Option<&CommandSpec>) -> Done {
         let text = topic.map_or_else(help::list, help::of).into_bytes();
         let json = json::help_line(topic);
-        self.console.tell(&Told { text, json })?;
+        self.console.print_message(&Message { text, json })?;
         Ok(Exit::Done)
     }
 }

@@ -15,17 +15,17 @@ use crate::text::shown;
 
 impl Context {
     /// A path of this machine, as it was typed, seen from where `lcd` has gone.
-    pub(crate) fn here(&self, path: &Path) -> PathBuf {
+    pub(crate) fn local_path(&self, path: &Path) -> PathBuf {
         match &self.at.local {
             Some(local) => local.join(path),
             None => path.to_owned(),
         }
     }
 
-    pub(crate) fn go_to_here(&mut self, word: &str, typed: Option<&Path>) -> Done {
-        let home = self.places.home.clone();
+    pub(crate) fn change_local_directory(&mut self, word: &str, typed: Option<&Path>) -> Done {
+        let home = self.directories.home.clone();
         let path = match typed {
-            Some(path) => self.here(path),
+            Some(path) => self.local_path(path),
             None => home.ok_or_else(|| Error::Usage("There is no home directory".to_owned()))?,
         };
         let refused = |reason: String| {
@@ -38,12 +38,12 @@ impl Context {
         }
         self.at.local = Some(real);
         match self.console.form {
-            Form::Json => self.tell_where_here(word),
+            Form::Json => self.print_local_directory(word),
             Form::Text => Ok(Exit::Done),
         }
     }
 
-    pub(crate) fn tell_where_here(&mut self, word: &str) -> Done {
+    pub(crate) fn print_local_directory(&mut self, word: &str) -> Done {
         let path = match &self.at.local {
             Some(local) => local.clone(),
             None => std::env::current_dir().map_err(|error| {
@@ -52,6 +52,6 @@ impl Context {
             })?,
         };
         let path = Name::from(path.as_os_str().as_bytes());
-        self.tell_place(word, path)
+        self.print_path(word, path)
     }
 }

@@ -29,7 +29,7 @@ impl Context {
         } else {
             &list.paths
         };
-        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.shown.null;
+        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.format.null;
         let (mut exit, mut broken) = (Exit::Done, 0);
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {
@@ -55,7 +55,7 @@ impl Context {
             }
             broken += self
                 .console
-                .entries(word, &listed.entries, list.shown, true)?;
+                .entries(word, &listed.entries, list.format, true)?;
         }
         self.console.warn_of_newlines(broken);
         Ok(exit)
@@ -64,11 +64,11 @@ impl Context {
     async fn listed(&mut self, typed: &[u8], list: &List) -> Result<Listed, Error> {
         if let Some(entries) = self.matching(typed, list.hidden).await? {
             return Ok(Listed {
-                entries: self.named_from_here(entries),
+                entries: self.with_relative_names(entries),
                 is_inside: false,
             });
         }
-        let path = self.there(typed);
+        let path = self.remote_path(typed);
         let request = Request::List {
             path: Name::from(path.as_slice()),
             glob: None,
@@ -84,13 +84,13 @@ impl Context {
         let entries = if is_inside {
             entries.into_iter().map(by_base_name).collect()
         } else {
-            self.named_from_here(entries)
+            self.with_relative_names(entries)
         };
         Ok(Listed { entries, is_inside })
     }
 
     /// Entries under the paths by which they can be typed where the session is.
-    pub(super) fn named_from_here(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
+    pub(super) fn with_relative_names(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
         let named = entries.into_iter().map(|file| {
             let name = remote_path::relative(&self.at.remote, file.path.as_bytes());
             with_slash(name, file)

@@ -27,33 +27,35 @@ mod stat;
 mod status;
 
 use crate::cmd::context::{Context, Done};
-use crate::command_line::command::Task;
+use crate::command_line::command::Command;
 use crate::command_line::manual;
 use crate::outcome::exit::Exit;
 
 impl Context {
     /// Runs a command.
-    pub(crate) async fn carry_out(&mut self, word: &str, task: Task) -> Done {
-        match task {
-            Task::Quit => Ok(Exit::Done),
-            Task::Help(topic) => self.help(topic.as_ref()),
-            Task::Ask {
+    pub(crate) async fn run(&mut self, word: &str, command: Command) -> Done {
+        match command {
+            Command::Quit => Ok(Exit::Done),
+            Command::Help(topic) => self.help(topic.as_ref()),
+            Command::Original {
                 word,
                 request,
                 output,
             } => self.ask(word, &request, output).await,
-            Task::List(list) => self.ls(word, &list).await,
-            Task::Find(find) => self.find(word, find).await,
-            Task::Stat(paths) => self.stat(word, &paths).await,
-            Task::Get(get) => self.get(word, &get).await,
-            Task::Archive(archive) => self.archive(word, archive).await,
-            Task::Status => self.status(word).await,
-            Task::GoTo(directory) => self.go_to(word, directory).await,
-            Task::Where => self.tell_where(word),
-            Task::GoToHere(directory) => self.go_to_here(word, directory.as_deref()),
-            Task::WhereHere => self.tell_where_here(word),
-            Task::Completions(shell) => self.print(&manual::completions(shell)),
-            Task::Man => self.print(&manual::page()),
+            Command::List(list) => self.ls(word, &list).await,
+            Command::Find(find) => self.find(word, find).await,
+            Command::Stat(paths) => self.stat(word, &paths).await,
+            Command::Get(get) => self.get(word, &get).await,
+            Command::Archive(archive) => self.archive(word, archive).await,
+            Command::Status => self.status(word).await,
+            Command::ChangeDirectory(directory) => self.change_directory(word, directory).await,
+            Command::PrintDirectory => self.print_directory(word),
+            Command::ChangeLocalDirectory(directory) => {
+                self.change_local_directory(word, directory.as_deref())
+            }
+            Command::PrintLocalDirectory => self.print_local_directory(word),
+            Command::Completions(shell) => self.print(&manual::completions(shell)),
+            Command::Man => self.print(&manual::page()),
         }
     }
 }

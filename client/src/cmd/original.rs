@@ -8,7 +8,7 @@ use super::context::{Context, Done, Failure};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::console::Stdout;
-use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
     /// One of the original commands.
@@ -18,18 +18,18 @@ impl Context {
         request: &Request,
         output: Option<PathBuf>,
     ) -> Done {
-        let delivery = match request {
-            Request::Archive { .. } => self.delivery(output)?,
+        let options = match request {
+            Request::Archive { .. } => self.options(output)?,
             // These write nothing but their answer.
-            _ => Delivery::to(Destination::Stdout),
+            _ => OutputOptions::to(Destination::Stdout),
         };
-        let stdout = match (request, &delivery.destination) {
-            (Request::Archive { .. }, Destination::Stdout) => Stdout::Archive,
+        let stdout = match (request, &options.destination) {
+            (Request::Archive { .. }, Destination::Stdout) => Stdout::Data,
             _ => Stdout::Free,
         };
         let performed = self
             .session
-            .perform(request, &delivery, &mut self.console)
+            .perform(request, &options, &mut self.console)
             .await;
         let answered = performed.and_then(|answer| {
             self.console.answer(word, &answer, stdout)?;
@@ -39,16 +39,16 @@ impl Context {
     }
 
     /// Where the archive of an original command goes.
-    fn delivery(&self, output: Option<PathBuf>) -> Result<Delivery, Error> {
+    fn options(&self, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
         if let Some(output) = output.or_else(|| self.output.clone()) {
-            return self.destination(&output).map(Delivery::to);
+            return self.destination(&output).map(OutputOptions::to);
         }
-        let path = self.places.archive().ok_or_else(|| {
+        let path = self.directories.archive().ok_or_else(|| {
             Error::Usage("There is no home directory to save to: give -o FILE".to_owned())
         })?;
-        Ok(Delivery {
+        Ok(OutputOptions {
             make_directory: true,
-            ..Delivery::to(Destination::File(path))
+            ..OutputOptions::to(Destination::File(path))
         })
     }
 }

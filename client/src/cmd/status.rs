@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::context::{Context, Done};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
-use crate::output::console::Told;
+use crate::output::console::Message;
 use crate::output::json;
 use crate::output::status::Status;
 
@@ -42,7 +42,7 @@ impl Context {
             peer,
             round_trip,
         };
-        self.console.tell(&Told {
+        self.console.print_message(&Message {
             text: status.lines().into_bytes(),
             json: json::status_line(word, &status),
         })?;

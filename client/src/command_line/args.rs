@@ -61,12 +61,12 @@ impl Args {
     /// Reads the command line of this process. Ends the process for `--help`, `--version` and for wrong flags (exit
     /// code 2).
     #[must_use]
-    pub fn of_process() -> Self {
-        let matches = Self::described().get_matches();
+    pub fn from_process() -> Self {
+        let matches = Self::definition().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
-    fn described() -> clap::Command {
+    fn definition() -> clap::Command {
         Self::command().after_help(format!(
             "{}\n\
              Flags stand before the command: everything behind its first word belongs to it.\n\n\
@@ -86,12 +86,12 @@ mod tests {
 
     fn parse(words: &[&str]) -> Result<Args, clap::Error> {
         let words = std::iter::once("netsocket").chain(words.iter().copied());
-        Args::from_arg_matches(&Args::described().try_get_matches_from(words)?)
+        Args::from_arg_matches(&Args::definition().try_get_matches_from(words)?)
     }
 
     #[test]
     fn the_definition_is_sound() {
-        Args::described().debug_assert();
+        Args::definition().debug_assert();
     }
 
     #[test]

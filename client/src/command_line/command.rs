@@ -13,9 +13,9 @@ use crate::command_line::commands::CommandSpec;
 
 /// Something to do, and how its result is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Invocation {
     /// What is to be done.
-    pub(crate) task: Task,
+    pub(crate) command: Command,
     /// The `--json` behind the command.
     pub(crate) json: bool,
     /// The `--quiet` behind the command.
@@ -24,13 +24,13 @@ pub(crate) struct Asked {
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum Command {
     /// List the commands, or tell all of one.
     Help(Option<CommandSpec>),
     /// End the session.
     Quit,
     /// An original command.
-    Ask {
+    Original {
         /// The command's first word, for the answer.
         word: &'static str,
         /// What the server is asked, the command's checks passed.
@@ -51,13 +51,13 @@ pub(crate) enum Task {
     /// `status`
     Status,
     /// `cd`, with the directory as it was typed; none for the root.
-    GoTo(Option<Vec<u8>>),
+    ChangeDirectory(Option<Vec<u8>>),
     /// `pwd`
-    Where,
+    PrintDirectory,
     /// `lcd`; none for the home directory.
-    GoToHere(Option<PathBuf>),
+    ChangeLocalDirectory(Option<PathBuf>),
     /// `lpwd`
-    WhereHere,
+    PrintLocalDirectory,
     /// `completions`, for one of [`crate::command_line::commands::SHELLS`].
     Completions(&'static str),
     /// `man`
@@ -66,7 +66,7 @@ pub(crate) enum Task {
 
 /// How entries are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shown {
+pub struct ListFormat {
     /// Rights, size and time of each.
     pub long: bool,
     /// A zero byte behind each name.
@@ -81,7 +81,7 @@ pub(crate) struct List {
     /// Directories, files and patterns as they were typed.
     pub(crate) paths: Vec<Vec<u8>>,
     /// How they are printed.
-    pub(crate) shown: Shown,
+    pub(crate) format: ListFormat,
     /// By name, size or time of modification.
     pub(crate) sort: Sort,
     /// The other way round.
@@ -104,12 +104,12 @@ pub(crate) struct Find {
     /// The most files; absent for all.
     pub(crate) limit: Option<u64>,
     /// How they are printed.
-    pub(crate) shown: Shown,
+    pub(crate) format: ListFormat,
 }
 
 /// How files come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fetching {
+pub(crate) struct SaveOptions {
     /// The `-o` behind the command.
     pub(crate) output: Option<PathBuf>,
     /// Whether a part that lies here already is gone on with.
@@ -126,7 +126,7 @@ pub(crate) struct Get {
     /// So many at once.
     pub(crate) parallel: NonZeroUsize,
     /// How they come.
-    pub(crate) fetching: Fetching,
+    pub(crate) save: SaveOptions,
 }
 
 /// `archive`.
@@ -145,10 +145,10 @@ pub(crate) struct Archive {
     /// Where it is unpacked.
     pub(crate) extract: Option<PathBuf>,
     /// How it comes.
-    pub(crate) fetching: Fetching,
+    pub(crate) save: SaveOptions,
 }
 
-impl Task {
+impl Command {
     /// Whether `-o` before the command has a meaning for it.
     #[must_use]
     pub(crate) fn takes_output(&self) -> bool {
@@ -156,7 +156,7 @@ impl Task {
             self,
             Self::Get(_)
                 | Self::Archive(_)
-                | Self::Ask {
+                | Self::Original {
                     request: Request::Archive { .. },
                     ..
                 }
@@ -168,12 +168,12 @@ impl Task {
     /// Changes the paths of this machine in it.
     pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
         let paths = match self {
-            Self::Ask { output, .. } => [output.as_mut(), None],
-            Self::Get(Get { fetching, .. }) => [fetching.output.as_mut(), None],
-            Self::Archive(Archive {
-                fetching, extract, ..
-            }) => [fetching.output.as_mut(), extract.as_mut()],
-            Self::GoToHere(directory) => [directory.as_mut(), None],
+            Self::Original { output, .. } => [output.as_mut(), None],
+            Self::Get(Get { save, .. }) => [save.output.as_mut(), None],
+            Self::Archive(Archive { save, extract, .. }) => {
+                [save.output.as_mut(), extract.as_mut()]
+            }
+            Self::ChangeLocalDirectory(directory) => [directory.as_mut(), None],
             _ => [None, None],
         };
         for path in paths.into_iter().flatten() {

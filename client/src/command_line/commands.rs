@@ -32,9 +32,9 @@ pub(crate) enum Operand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     /// Asks the server, in today's words.
-    Plain,
+    Remote,
     /// About this program and this machine.
-    Here,
+    Local,
     /// One of the eight of the original system.
     Original,
 }
@@ -100,7 +100,7 @@ const fn value(
 }
 
 /// Options of `find` as those of every command.
-const fn of_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
+const fn from_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
     let mut specs = [flag("", None, ""); N];
     let mut at = 0;
     while at < N {
@@ -116,11 +116,11 @@ const fn of_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
 }
 
 /// Which files are meant.
-pub(crate) static MEANT: [OptionSpec; CONDITIONS.len()] = of_find(CONDITIONS);
+pub(crate) static CONDITION_OPTIONS: [OptionSpec; CONDITIONS.len()] = from_find(CONDITIONS);
 /// How files are listed.
-pub(crate) static LISTED: [OptionSpec; ORDER.len()] = of_find(ORDER);
+pub(crate) static ORDER_OPTIONS: [OptionSpec; ORDER.len()] = from_find(ORDER);
 
-static SHOWN: [OptionSpec; 2] = [
+static FORMAT_OPTIONS: [OptionSpec; 2] = [
     flag("long", Some('l'), "rights, size and time of each"),
     flag(
         "null",
@@ -204,7 +204,7 @@ pub(crate) const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
 /// Shells with completions.
 pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
-const PLAIN: CommandSpec = CommandSpec {
+const REMOTE: CommandSpec = CommandSpec {
     name: "",
     aliases: &[],
     arguments: "",
@@ -212,16 +212,16 @@ const PLAIN: CommandSpec = CommandSpec {
     details: "",
     options: &[],
     operand: Operand::Nothing,
-    group: Group::Plain,
+    group: Group::Remote,
 };
 
-const HERE: CommandSpec = CommandSpec {
-    group: Group::Here,
-    ..PLAIN
+const LOCAL: CommandSpec = CommandSpec {
+    group: Group::Local,
+    ..REMOTE
 };
 
 /// The commands beside the original ones, in the order of help.
-pub(crate) static TODAY: [CommandSpec; 15] = [
+pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
@@ -229,9 +229,9 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "what is in a directory",
         details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
                   part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
-        options: &[&SHOWN, &LS, &GENERAL, &HELP],
+        options: &[&FORMAT_OPTIONS, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "find",
@@ -240,8 +240,14 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
                   or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
                   they end with an offset.",
-        options: &[&MEANT, &LISTED, &SHOWN, &GENERAL, &HELP],
-        ..PLAIN
+        options: &[
+            &CONDITION_OPTIONS,
+            &ORDER_OPTIONS,
+            &FORMAT_OPTIONS,
+            &GENERAL,
+            &HELP,
+        ],
+        ..REMOTE
     },
     CommandSpec {
         name: "stat",
@@ -249,7 +255,7 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "all that is known of files and directories",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "get",
@@ -260,7 +266,7 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
                   has come and is verified.",
         options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "archive",
@@ -268,8 +274,15 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "one archive of the files that find would list",
         details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
                   local directory. Inside, files stand under their paths below the server's root.",
-        options: &[&MEANT, &OUTPUT, &ARCHIVE, &TRANSFER, &GENERAL, &HELP],
-        ..PLAIN
+        options: &[
+            &CONDITION_OPTIONS,
+            &OUTPUT,
+            &ARCHIVE,
+            &TRANSFER,
+            &GENERAL,
+            &HELP,
+        ],
+        ..REMOTE
     },
     CommandSpec {
         name: "cd",
@@ -277,19 +290,19 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "go to a directory of the server, or to its root",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteDirectory,
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "pwd",
         about: "the directory of the server",
         options: &[&GENERAL, &HELP],
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "status",
         about: "which server answers, and how fast",
         options: &[&GENERAL, &HELP],
-        ..PLAIN
+        ..REMOTE
     },
     CommandSpec {
         name: "lcd",
@@ -297,13 +310,13 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "go to a directory of this machine, or home",
         options: &[&GENERAL, &HELP],
         operand: Operand::LocalDirectory,
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "lpwd",
         about: "the directory of this machine",
         options: &[&GENERAL, &HELP],
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "!",
@@ -311,7 +324,7 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "a command of this machine's shell, or a shell",
         details: "Everything behind the ! goes to the shell as it is, in the local directory.\n\
                   Only in a prompt or a batch.",
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "help",
@@ -320,14 +333,14 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         about: "all commands, or one of them in full",
         options: &[&GENERAL, &HELP],
         operand: Operand::Command,
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "quit",
         aliases: &["exit", "bye"],
         about: "end the session",
         options: &[&HELP],
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "completions",
@@ -336,22 +349,22 @@ pub(crate) static TODAY: [CommandSpec; 15] = [
         options: &[&HELP],
         details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),
-        ..HERE
+        ..LOCAL
     },
     CommandSpec {
         name: "man",
         about: "the man page of this program",
         options: &[&HELP],
         details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
-        ..HERE
+        ..LOCAL
     },
 ];
 
-static OF_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
+static ARCHIVE_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
 
 /// Every command, in the order of help.
 pub(crate) fn all() -> impl Iterator<Item = CommandSpec> {
-    TODAY.into_iter().chain(original())
+    CURRENT.into_iter().chain(original())
 }
 
 /// How the original commands are completed, beside what the protocol says of them.
@@ -361,7 +374,7 @@ fn original() -> impl Iterator<Item = CommandSpec> {
         arguments: usage.arguments,
         about: usage.about,
         options: if ARCHIVE_COMMANDS.contains(&usage.name) {
-            OF_OUTPUT
+            ARCHIVE_OUTPUT
         } else {
             &[]
         },
@@ -370,7 +383,7 @@ fn original() -> impl Iterator<Item = CommandSpec> {
             _ => Operand::Nothing,
         },
         group: Group::Original,
-        ..PLAIN
+        ..REMOTE
     })
 }
 

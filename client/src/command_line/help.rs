@@ -10,8 +10,8 @@ const END: &str = "help COMMAND tells all of one. Commands that fetch take -o FI
 #[must_use]
 pub(crate) fn list() -> String {
     let groups = [
-        (Group::Plain, "Ask and fetch:"),
-        (Group::Here, "This program and this machine:"),
+        (Group::Remote, "Ask and fetch:"),
+        (Group::Local, "This program and this machine:"),
         (Group::Original, "The commands of the original:"),
     ];
     let mut text = String::new();

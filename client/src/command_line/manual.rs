@@ -22,13 +22,13 @@ pub(crate) fn completions(shell: &str) -> Vec<u8> {
         _ => Shell::Bash,
     };
     let mut script = Vec::new();
-    generate(shell, &mut described(), NAME, &mut script);
+    generate(shell, &mut definition(), NAME, &mut script);
     script
 }
 
 /// The commands with an option of that name.
 #[must_use]
-pub(crate) fn commands_with(option: &str) -> Vec<&'static str> {
+pub(crate) fn commands_with_option(option: &str) -> Vec<&'static str> {
     commands::all()
         .filter(|command| command.options().any(|spec| spec.long == option))
         .map(|command| command.name)
@@ -36,7 +36,7 @@ pub(crate) fn commands_with(option: &str) -> Vec<&'static str> {
 }
 
 /// The whole command line as clap describes one.
-fn described() -> clap::Command {
+fn definition() -> clap::Command {
     let program = Args::command().mut_arg("words", |words| words.hide(true));
     // What begins with a mark of the shell is nothing for a command line.
     let typed = commands::all().filter(|command| command.name != "!");
@@ -46,26 +46,26 @@ fn described() -> clap::Command {
 }
 
 fn subcommand(spec: CommandSpec) -> clap::Command {
-    let described = clap::Command::new(spec.name)
+    let definition = clap::Command::new(spec.name)
         .about(spec.about)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(spec.options().map(argument));
     let operand = Arg::new("operand").num_args(0..).action(ArgAction::Append);
     match spec.operand {
-        Operand::Nothing => described,
+        Operand::Nothing => definition,
         Operand::RemoteFile | Operand::RemoteDirectory => {
-            described.arg(operand.value_hint(ValueHint::Other))
+            definition.arg(operand.value_hint(ValueHint::Other))
         }
-        Operand::LocalDirectory => described.arg(operand.value_hint(ValueHint::DirPath)),
+        Operand::LocalDirectory => definition.arg(operand.value_hint(ValueHint::DirPath)),
         Operand::Command => {
             let names = commands::all().map(|command| command.name);
-            described.arg(operand.value_parser(PossibleValuesParser::new(names)))
+            definition.arg(operand.value_parser(PossibleValuesParser::new(names)))
         }
         Operand::Word(words) => {
             // Words with a dash would be options of the shell's completion.
             let words = words.iter().filter(|word| !word.starts_with('-'));
-            described.arg(operand.value_parser(PossibleValuesParser::new(words)))
+            definition.arg(operand.value_parser(PossibleValuesParser::new(words)))
         }
     }
 }
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_description_is_sound() {
-        described().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]
@@ -199,6 +199,6 @@ mod tests {
     #[test]
     fn an_output_has_its_commands() {
         let names = ["get", "archive", "w24fz", "w24ft", "w24fdb", "w24fda"];
-        assert_eq!(commands_with("output"), names);
+        assert_eq!(commands_with_option("output"), names);
     }
 }

@@ -1,4 +1,4 @@
-//! The options of a command and how words are read as options, values and operands.
+//! The options of a command and how words are parsed as options, values and operands.
 //!
 //! `--name value`, `--name=value`, `-n value`, `-nvalue`, and short options in one word (`-ltr`). Behind `--` everything is an
 //! operand, as is a lone `-`. Does not own: which options a command has ([`crate::command_line::commands`]) and what they mean.
@@ -36,13 +36,13 @@ impl OptionSpec {
 
 /// The words of a command, told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Read {
+pub(crate) struct ParsedOptions {
     options: Vec<(&'static OptionSpec, Option<Vec<u8>>)>,
     /// What is no option, in order.
     pub(crate) operands: Vec<Vec<u8>>,
 }
 
-impl Read {
+impl ParsedOptions {
     /// Whether the option without a value was given.
     #[must_use]
     pub(crate) fn has(&self, long: &str) -> bool {
@@ -77,17 +77,17 @@ impl Read {
 ///
 /// # Errors
 /// One sentence about the first word that is wrong.
-pub(crate) fn read(
+pub(crate) fn parse(
     command: &str,
     specs: &[&'static OptionSpec],
     words: &[Vec<u8>],
-) -> Result<Read, String> {
-    let mut read = Read::default();
+) -> Result<ParsedOptions, String> {
+    let mut parsed = ParsedOptions::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match &word[..] {
             b"--" => {
-                read.operands.extend(words.cloned());
+                parsed.operands.extend(words.cloned());
                 break;
             }
             [b'-', b'-', long @ ..] => {
@@ -97,15 +97,15 @@ pub(crate) fn read(
                     .find(|spec| spec.long.as_bytes() == name)
                     .ok_or_else(|| unknown(command, specs, name))?;
                 let value = value_of(spec, value, &mut words)?;
-                read.options.push((spec, value));
+                parsed.options.push((spec, value));
             }
             [b'-', letters @ ..] if !letters.is_empty() => {
-                short(command, specs, letters, &mut words, &mut read)?;
+                short(command, specs, letters, &mut words, &mut parsed)?;
             }
-            operand => read.operands.push(operand.to_vec()),
+            operand => parsed.operands.push(operand.to_vec()),
         }
     }
-    Ok(read)
+    Ok(parsed)
 }
 
 /// Reads one word of short options, the last of which may take the rest of it or the next word as its value.
@@ -114,7 +114,7 @@ fn short<'a>(
     specs: &[&'static OptionSpec],
     letters: &[u8],
     words: &mut impl Iterator<Item = &'a Vec<u8>>,
-    read: &mut Read,
+    parsed: &mut ParsedOptions,
 ) -> Result<(), String> {
     for (at, letter) in letters.iter().enumerate() {
         let spec = specs
@@ -125,14 +125,14 @@ fn short<'a>(
                 format!("{command} has no option -{letter}")
             })?;
         if spec.value.is_none() {
-            read.options.push((spec, None));
+            parsed.options.push((spec, None));
             continue;
         }
         let rest = &letters[at + 1..];
         let rest = rest.strip_prefix(b"=").unwrap_or(rest);
         let value = (!rest.is_empty()).then(|| rest.to_vec());
         let value = value_of(spec, value, words)?;
-        read.options.push((spec, value));
+        parsed.options.push((spec, value));
         break;
     }
     Ok(())
@@ -202,8 +202,8 @@ mod tests {
             .collect()
     }
 
-    fn parse(line: &str) -> Result<Read, String> {
-        read("x", &SPECS, &words(line))
+    fn parse(line: &str) -> Result<ParsedOptions, String> {
+        super::parse("x", &SPECS, &words(line))
     }
 
     #[test]
@@ -214,11 +214,15 @@ mod tests {
             "-lo f --ext e -- a b",
             "a --long b -o=f -of --ext e",
         ] {
-            let read = parse(line).unwrap();
-            assert!(read.has("long"), "{line}");
-            assert_eq!(read.value("output"), Some(&b"f"[..]), "{line}");
-            assert_eq!(read.operands, words("a b"), "{line}");
-            assert_eq!(read.words(|name| name == "ext"), words("--ext=e"), "{line}");
+            let parsed = parse(line).unwrap();
+            assert!(parsed.has("long"), "{line}");
+            assert_eq!(parsed.value("output"), Some(&b"f"[..]), "{line}");
+            assert_eq!(parsed.operands, words("a b"), "{line}");
+            assert_eq!(
+                parsed.words(|name| name == "ext"),
+                words("--ext=e"),
+                "{line}"
+            );
         }
         assert_eq!(parse("-").unwrap().operands, words("-"));
         assert_eq!(parse("-- -l --ext").unwrap().operands, words("-l --ext"));
@@ -242,7 +246,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_words_panic(words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..8), 0..6)) {
-            let _ = read("x", &SPECS, &words);
+            let _ = super::parse("x", &SPECS, &words);
         }
     }
 }

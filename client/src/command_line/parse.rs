@@ -7,16 +7,16 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use netsocket_protocol::command::Command;
+use netsocket_protocol::command::Command as OriginalCommand;
 use netsocket_protocol::name::Name;
 
-use crate::command_line::command::{Asked, Task};
+use crate::command_line::command::{Command, Invocation};
 use crate::command_line::commands::{self, Group};
 use crate::command_line::parse_current;
 use crate::command_line::suggestions;
 use crate::outcome::error::Error;
 
-impl Asked {
+impl Invocation {
     /// Reads the words of a line or a command line.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl Asked {
             return parse_current::parse(&command, name, rest);
         }
         Ok(Self {
-            task: original(command.name, words)?,
+            command: original(command.name, words)?,
             json: false,
             quiet: false,
         })
@@ -47,16 +47,16 @@ fn unknown(name: &[u8]) -> String {
 }
 
 /// Reads one of the eight original commands, with their checks and sentences.
-fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Task, Error> {
+fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Command, Error> {
     let (words, output) = take_output(word, words)?;
-    Ok(match Command::parse(words)?.request() {
-        Some(request) => Task::Ask {
+    Ok(match OriginalCommand::parse(words)?.request() {
+        Some(request) => Command::Original {
             word,
             request,
             output,
         },
         // Only the end of the session asks nothing.
-        None => Task::Quit,
+        None => Command::Quit,
     })
 }
 

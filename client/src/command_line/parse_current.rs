@@ -10,9 +10,13 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
-use crate::command_line::command::{Archive, Asked, Fetching, Find, Get, List, Shown, Task};
-use crate::command_line::commands::{self, CommandSpec, FORMATS, LISTED, MEANT, SHELLS};
-use crate::command_line::options::{self, OptionSpec, Read};
+use crate::command_line::command::{
+    Archive, Command, Find, Get, Invocation, List, ListFormat, SaveOptions,
+};
+use crate::command_line::commands::{
+    self, CONDITION_OPTIONS, CommandSpec, FORMATS, ORDER_OPTIONS, SHELLS,
+};
+use crate::command_line::options::{self, OptionSpec, ParsedOptions};
 use crate::outcome::error::Error;
 
 /// The most files that are fetched at once: each has a connection of its own.
@@ -23,24 +27,24 @@ pub(crate) fn parse(
     command: &CommandSpec,
     typed: &[u8],
     words: &[Vec<u8>],
-) -> Result<Asked, Error> {
+) -> Result<Invocation, Error> {
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
-    let read = options::read(&name, &specs, words);
-    let task = read.and_then(|read| {
+    let parsed = options::parse(&name, &specs, words);
+    let parsed_command = parsed.and_then(|parsed| {
         // Whoever asks for help has the rest not right yet.
-        let task = if read.has("help") {
-            Task::Help(Some(*command))
+        let parsed_command = if parsed.has("help") {
+            Command::Help(Some(*command))
         } else {
-            task(command.name, &name, &read)?
+            to_command(command.name, &name, &parsed)?
         };
-        Ok((task, read))
+        Ok((parsed_command, parsed))
     });
-    match task {
-        Ok((task, read)) => Ok(Asked {
-            task,
-            json: read.has("json"),
-            quiet: read.has("quiet"),
+    match parsed_command {
+        Ok((parsed_command, parsed)) => Ok(Invocation {
+            command: parsed_command,
+            json: parsed.has("json"),
+            quiet: parsed.has("quiet"),
         }),
         Err(problem) => {
             let usage = command.usage().replacen(command.name, &name, 1);
@@ -51,42 +55,42 @@ pub(crate) fn parse(
     }
 }
 
-fn task(command: &str, typed: &str, read: &Read) -> Result<Task, String> {
+fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Command, String> {
     Ok(match command {
-        "ls" => Task::List(list(read)),
-        "find" => Task::Find(find(read)?),
-        "stat" => Task::Stat(some(typed, "path", read)?),
-        "get" => Task::Get(get(typed, read)?),
-        "archive" => Task::Archive(archive(read)?),
-        "cd" => Task::GoTo(at_most_one(typed, "directory", read)?),
-        "lcd" => Task::GoToHere(at_most_one(typed, "directory", read)?.map(path)),
-        "help" => Task::Help(help(typed, read)?),
-        "completions" => Task::Completions(shell(read)?),
+        "ls" => Command::List(list(parsed)),
+        "find" => Command::Find(find(parsed)?),
+        "stat" => Command::Stat(some(typed, "path", parsed)?),
+        "get" => Command::Get(get(typed, parsed)?),
+        "archive" => Command::Archive(archive(parsed)?),
+        "cd" => Command::ChangeDirectory(at_most_one(typed, "directory", parsed)?),
+        "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
+        "help" => Command::Help(help(typed, parsed)?),
+        "completions" => Command::Completions(shell(parsed)?),
         "!" => return Err("The shell is for a prompt or a batch".to_owned()),
         other => {
-            if !read.operands.is_empty() {
+            if !parsed.operands.is_empty() {
                 return Err(format!("{typed} takes no arguments"));
             }
             match other {
-                "pwd" => Task::Where,
-                "lpwd" => Task::WhereHere,
-                "status" => Task::Status,
-                "man" => Task::Man,
-                _ => Task::Quit,
+                "pwd" => Command::PrintDirectory,
+                "lpwd" => Command::PrintLocalDirectory,
+                "status" => Command::Status,
+                "man" => Command::Man,
+                _ => Command::Quit,
             }
         }
     })
 }
 
-fn some(typed: &str, what: &str, read: &Read) -> Result<Vec<Vec<u8>>, String> {
-    if read.operands.is_empty() {
+fn some(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Vec<Vec<u8>>, String> {
+    if parsed.operands.is_empty() {
         return Err(format!("{typed} takes a {what}"));
     }
-    Ok(read.operands.clone())
+    Ok(parsed.operands.clone())
 }
 
-fn at_most_one(typed: &str, what: &str, read: &Read) -> Result<Option<Vec<u8>>, String> {
-    match &read.operands[..] {
+fn at_most_one(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Option<Vec<u8>>, String> {
+    match &parsed.operands[..] {
         [] => Ok(None),
         [one] => Ok(Some(one.clone())),
         _ => Err(format!("{typed} takes one {what}")),
@@ -97,8 +101,8 @@ fn path(bytes: Vec<u8>) -> PathBuf {
     OsString::from_vec(bytes).into()
 }
 
-fn help(typed: &str, read: &Read) -> Result<Option<CommandSpec>, String> {
-    let Some(word) = at_most_one(typed, "command", read)? else {
+fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, String> {
+    let Some(word) = at_most_one(typed, "command", parsed)? else {
         return Ok(None);
     };
     match commands::find(&word) {
@@ -107,35 +111,35 @@ fn help(typed: &str, read: &Read) -> Result<Option<CommandSpec>, String> {
     }
 }
 
-fn shell(read: &Read) -> Result<&'static str, String> {
-    let one = match &read.operands[..] {
+fn shell(parsed: &ParsedOptions) -> Result<&'static str, String> {
+    let one = match &parsed.operands[..] {
         [one] => SHELLS.into_iter().find(|shell| shell.as_bytes() == one),
         _ => None,
     };
     one.ok_or_else(|| format!("There are completions for {}", SHELLS.join(", ")))
 }
 
-fn shown(read: &Read) -> Shown {
-    Shown {
-        long: read.has("long"),
-        null: read.has("null"),
-        one: read.has("one"),
+fn list_format(parsed: &ParsedOptions) -> ListFormat {
+    ListFormat {
+        long: parsed.has("long"),
+        null: parsed.has("null"),
+        one: parsed.has("one"),
     }
 }
 
-fn list(read: &Read) -> List {
-    let sort = match (read.has("time"), read.has("size")) {
+fn list(parsed: &ParsedOptions) -> List {
+    let sort = match (parsed.has("time"), parsed.has("size")) {
         (true, _) => Sort::Modified,
         (false, true) => Sort::Size,
         (false, false) => Sort::Name,
     };
     List {
-        paths: read.operands.clone(),
-        shown: shown(read),
+        paths: parsed.operands.clone(),
+        format: list_format(parsed),
         sort,
         // Newest and largest come first, as `ls` has it.
-        reverse: read.has("reverse") != (sort != Sort::Name),
-        hidden: read.has("all"),
+        reverse: parsed.has("reverse") != (sort != Sort::Name),
+        hidden: parsed.has("all"),
     }
 }
 
@@ -143,17 +147,26 @@ fn list(read: &Read) -> List {
 const PLACES: [&[u8]; 2] = [b".", b".."];
 
 /// The query and its order; `--below` is left for whoever knows where the session is.
-fn query(read: &Read) -> Result<(Query, Sort, bool, u64), String> {
-    let is_known =
-        |name: &str| name != "below" && MEANT.iter().chain(&LISTED).any(|spec| spec.long == name);
-    if read.operands.iter().any(|word| PLACES.contains(&&word[..])) {
+fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
+    let is_known = |name: &str| {
+        name != "below"
+            && CONDITION_OPTIONS
+                .iter()
+                .chain(&ORDER_OPTIONS)
+                .any(|spec| spec.long == name)
+    };
+    if parsed
+        .operands
+        .iter()
+        .any(|word| PLACES.contains(&&word[..]))
+    {
         return Err(
             "A name or glob is without directories; --below DIR says where to look".to_owned(),
         );
     }
-    let mut words = read.words(is_known);
+    let mut words = parsed.words(is_known);
     words.push(b"--".to_vec());
-    words.extend(read.operands.iter().cloned());
+    words.extend(parsed.operands.iter().cloned());
     match find::parse(&words).map_err(|error| error.problem)? {
         Request::Find {
             query,
@@ -165,28 +178,28 @@ fn query(read: &Read) -> Result<(Query, Sort, bool, u64), String> {
     }
 }
 
-fn find(read: &Read) -> Result<Find, String> {
-    let (query, sort, reverse, limit) = query(read)?;
+fn find(parsed: &ParsedOptions) -> Result<Find, String> {
+    let (query, sort, reverse, limit) = query(parsed)?;
     Ok(Find {
         query,
-        below: read.value("below").map(<[u8]>::to_vec),
+        below: parsed.value("below").map(<[u8]>::to_vec),
         sort,
         reverse,
-        limit: read.value("limit").map(|_| limit),
-        shown: shown(read),
+        limit: parsed.value("limit").map(|_| limit),
+        format: list_format(parsed),
     })
 }
 
-fn fetching(read: &Read) -> Fetching {
-    Fetching {
-        output: read.value("output").map(|value| path(value.to_vec())),
-        resume: !read.has("no-resume"),
-        force: read.has("force"),
+fn save(parsed: &ParsedOptions) -> SaveOptions {
+    SaveOptions {
+        output: parsed.value("output").map(|value| path(value.to_vec())),
+        resume: !parsed.has("no-resume"),
+        force: parsed.has("force"),
     }
 }
 
-fn get(typed: &str, read: &Read) -> Result<Get, String> {
-    let parallel = match read.value("parallel") {
+fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
+    let parallel = match parsed.value("parallel") {
         None => NonZeroUsize::MIN,
         Some(word) => number(word)
             .filter(|number| number.get() <= MOST_PARALLEL)
@@ -196,9 +209,9 @@ fn get(typed: &str, read: &Read) -> Result<Get, String> {
             })?,
     };
     Ok(Get {
-        paths: some(typed, "path", read)?,
+        paths: some(typed, "path", parsed)?,
         parallel,
-        fetching: fetching(read),
+        save: save(parsed),
     })
 }
 
@@ -209,21 +222,21 @@ fn number(word: &[u8]) -> Option<NonZeroUsize> {
     text.parse().ok()
 }
 
-fn archive(read: &Read) -> Result<Archive, String> {
-    let (query, ..) = query(read)?;
-    let fetching = fetching(read);
-    let extract = read.value("extract").map(|value| path(value.to_vec()));
-    if extract.is_some() && fetching.output.is_some() {
+fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
+    let (query, ..) = query(parsed)?;
+    let save = save(parsed);
+    let extract = parsed.value("extract").map(|value| path(value.to_vec()));
+    if extract.is_some() && save.output.is_some() {
         return Err("--extract unpacks the archive, -o keeps it: one of them".to_owned());
     }
-    let format = match read.value("format") {
+    let format = match parsed.value("format") {
         None => None,
         Some(word) => Some(compression(word).ok_or_else(|| {
             let word = Name::from(word);
             format!("'{word}' is no format: {}", FORMATS.join(", "))
         })?),
     };
-    let level = match read.value("level") {
+    let level = match parsed.value("level") {
         None => None,
         Some(word) => Some(
             number(word)
@@ -233,16 +246,16 @@ fn archive(read: &Read) -> Result<Archive, String> {
     };
     Ok(Archive {
         query,
-        below: read.value("below").map(<[u8]>::to_vec),
+        below: parsed.value("below").map(<[u8]>::to_vec),
         format,
         level,
-        names: if read.has("flat") {
+        names: if parsed.has("flat") {
             EntryNames::Base
         } else {
             EntryNames::Path
         },
         extract,
-        fetching,
+        save,
     })
 }
 

@@ -71,7 +71,7 @@ fn quoted(
 #[must_use]
 pub fn lines(text: &[u8]) -> Vec<&[u8]> {
     let (mut lines, mut begin) = (Vec::new(), 0);
-    let mut state = Reading::Plain;
+    let mut state = QuoteState::Plain;
     for (at, byte) in text.iter().enumerate() {
         let (next, is_end) = state.after(*byte);
         if is_end {
@@ -86,7 +86,7 @@ pub fn lines(text: &[u8]) -> Vec<&[u8]> {
 
 /// Where in a line a byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum QuoteState {
     Plain,
     Escaped,
     Single,
@@ -94,7 +94,7 @@ enum Reading {
     EscapedInDouble,
 }
 
-impl Reading {
+impl QuoteState {
     /// The state behind a byte, and whether that byte ends the line.
     fn after(self, byte: u8) -> (Self, bool) {
         let next = match (self, byte) {
@@ -115,7 +115,7 @@ impl Reading {
 
 /// The beginning of a line up to the cursor, for completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begun {
+pub struct PartialLine {
     /// The whole words before the one at the cursor.
     pub before: Vec<Vec<u8>>,
     /// Where the word at the cursor begins, in bytes of the line, its quote included.
@@ -128,25 +128,25 @@ pub struct Begun {
 
 /// Reads a line up to the cursor; `None` where a backslash stands last.
 #[must_use]
-pub fn begun(line: &[u8]) -> Option<Begun> {
-    let mut state = Reading::Plain;
+pub fn partial(line: &[u8]) -> Option<PartialLine> {
+    let mut state = QuoteState::Plain;
     // Where the word under way begins.
     let mut start: Option<usize> = None;
     for (at, byte) in line.iter().enumerate() {
         match (state, byte) {
-            (Reading::Plain, b' ' | b'\t' | b'\r' | b'\n') => start = None,
+            (QuoteState::Plain, b' ' | b'\t' | b'\r' | b'\n') => start = None,
             _ => start = start.or(Some(at)),
         }
         state = state.after(*byte).0;
     }
     let start = start.unwrap_or(line.len());
     let (quote, closed) = match state {
-        Reading::Plain => (None, line[start..].to_vec()),
-        Reading::Single => (Some('\''), [&line[start..], b"'"].concat()),
-        Reading::Double => (Some('"'), [&line[start..], b"\""].concat()),
-        Reading::Escaped | Reading::EscapedInDouble => return None,
+        QuoteState::Plain => (None, line[start..].to_vec()),
+        QuoteState::Single => (Some('\''), [&line[start..], b"'"].concat()),
+        QuoteState::Double => (Some('"'), [&line[start..], b"\""].concat()),
+        QuoteState::Escaped | QuoteState::EscapedInDouble => return None,
     };
-    Some(Begun {
+    Some(PartialLine {
         before: split(&line[..start]).ok()?,
         start,
         word: split(&closed).ok()?.pop().unwrap_or_default(),
@@ -157,7 +157,7 @@ pub fn begun(line: &[u8]) -> Option<Begun> {
 /// A word so that [`split`] reads it as that word again: what is special stands behind a backslash, or between the quotes
 /// of `quote`, which is left open.
 #[must_use]
-pub fn quoted_as(word: &str, quote: Option<char>) -> String {
+pub fn quote_as(word: &str, quote: Option<char>) -> String {
     let mut text = String::with_capacity(word.len() + 2);
     match quote {
         None => {
@@ -243,12 +243,12 @@ mod tests {
     #[test]
     fn the_word_at_the_cursor_is_read() {
         let at = |line: &str| {
-            let Begun {
+            let PartialLine {
                 before,
                 start,
                 word,
                 quote,
-            } = begun(line.as_bytes())?;
+            } = partial(line.as_bytes())?;
             Some((before.len(), start, String::from_utf8(word).unwrap(), quote))
         };
         for (line, expected) in [
@@ -273,9 +273,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_quoted_is_read_again(word in "[a-c '\"\\\\\n*]{0,12}", quote in proptest::option::of(proptest::sample::select(vec!['\'', '"']))) {
-            let mut line = format!("get {}", quoted_as(&word, quote));
-            let begun = begun(line.as_bytes()).unwrap();
-            prop_assert_eq!(&begun.word, word.as_bytes());
+            let mut line = format!("get {}", quote_as(&word, quote));
+            let partial = partial(line.as_bytes()).unwrap();
+            prop_assert_eq!(&partial.word, word.as_bytes());
             line.extend(quote);
             let expected = if word.is_empty() && quote.is_none() {
                 vec![b"get".to_vec()]
@@ -287,7 +287,7 @@ mod tests {
 
         #[test]
         fn every_beginning_of_a_line_is_read_or_left(line in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = begun(&line);
+            let _ = partial(&line);
             prop_assert_eq!(lines(&line).join(&b'\n'), line);
         }
 

@@ -9,10 +9,10 @@
 //! use clap::Parser as _;
 //! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::config::settings;
-//! use netsocket_client::config::user_directories::Places;
+//! use netsocket_client::config::user_directories::UserDirectories;
 //!
 //! let args = Args::parse_from(["netsocket", "--server", "files.example:1"]);
-//! let settings = settings::load(&args, &Places::default(), |_| None)?;
+//! let settings = settings::load(&args, &UserDirectories::default(), |_| None)?;
 //! assert_eq!(settings.service.servers.to_string(), "files.example:1");
 //! # Ok::<(), netsocket_settings::Problems>(())
 //! ```

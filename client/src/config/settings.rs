@@ -6,15 +6,15 @@
 //! use clap::Parser as _;
 //! use netsocket_client::command_line::args::Args;
 //! use netsocket_client::config::settings::{DEFAULT_STALL_TIMEOUT, load};
-//! use netsocket_client::config::user_directories::Places;
+//! use netsocket_client::config::user_directories::UserDirectories;
 //!
 //! let variable = |name: &str| (name == "NETSOCKET_SERVER").then(|| "files.example:1".to_owned());
-//! let settings = load(&Args::parse_from(["netsocket"]), &Places::default(), variable)?;
+//! let settings = load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), variable)?;
 //! assert_eq!(settings.service.servers.to_string(), "files.example:1");
 //! assert_eq!(settings.service.timeouts.stall, DEFAULT_STALL_TIMEOUT);
 //!
 //! let args = Args::parse_from(["netsocket", "--server", "files.example:2"]);
-//! let settings = load(&args, &Places::default(), variable)?;
+//! let settings = load(&args, &UserDirectories::default(), variable)?;
 //! assert_eq!(settings.service.servers.to_string(), "files.example:2");
 //! # Ok::<(), netsocket_settings::Problems>(())
 //! ```
@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 use crate::command_line::args::Args;
 use crate::config::security::{RawSecurity, SECURITY_KEYS, given, security};
-use crate::config::user_directories::Places;
+use crate::config::user_directories::UserDirectories;
 use crate::connection::address::ServersError;
 use crate::connection::dial::Service;
 use crate::connection::framed::Timeouts;
@@ -119,7 +119,7 @@ pub struct Settings {
 /// Every problem at once.
 pub fn load(
     args: &Args,
-    places: &Places,
+    directories: &UserDirectories,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, Problems> {
     let default_server = DEFAULT_SERVER
@@ -130,7 +130,7 @@ pub fn load(
             given: DEFAULT_SERVER.to_owned(),
             allowed: error.to_string(),
         })?;
-    let file = args.config.clone().or_else(|| places.config_file());
+    let file = args.config.clone().or_else(|| directories.config_file());
     let server = args.server.clone().map(|text| ("server", Flag::One(text)));
     let layers = Layers {
         file: file.as_deref(),
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_contract() {
-        let settings = load(&args(&[]), &Places::default(), nothing).unwrap();
+        let settings = load(&args(&[]), &UserDirectories::default(), nothing).unwrap();
         let service = settings.service;
         assert_eq!(service.servers.to_string(), "127.0.0.1:8081");
         assert_eq!(service.timeouts.connect, Duration::from_secs(5));
@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn flags_beat_the_environment_beat_the_users_file() {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places {
+        let directories = UserDirectories {
             config: Some(dir.path().to_owned()),
-            ..Places::default()
+            ..UserDirectories::default()
         };
         std::fs::create_dir(dir.path().join("netsocket")).unwrap();
         std::fs::write(
@@ -229,12 +229,12 @@ mod tests {
         .unwrap();
         let env = |name: &str| (name == "NETSOCKET_SERVER").then(|| "env:2".to_owned());
 
-        let from_file = load(&args(&[]), &places, nothing).unwrap();
+        let from_file = load(&args(&[]), &directories, nothing).unwrap();
         assert_eq!(from_file.service.servers.to_string(), "file:1");
         assert_eq!(from_file.service.timeouts.stall, Duration::from_secs(2));
-        let from_env = load(&args(&[]), &places, env).unwrap();
+        let from_env = load(&args(&[]), &directories, env).unwrap();
         assert_eq!(from_env.service.servers.to_string(), "env:2");
-        let from_flag = load(&args(&["--server", "flag:3,or:4"]), &places, env).unwrap();
+        let from_flag = load(&args(&["--server", "flag:3,or:4"]), &directories, env).unwrap();
         assert_eq!(from_flag.service.servers.to_string(), "flag:3,or:4");
     }
 
@@ -262,8 +262,8 @@ mod tests {
         });
         std::fs::write(&file, with_all).unwrap();
         let args = args(&["--config", file.to_str().unwrap()]);
-        let settings = load(&args, &Places::default(), nothing).unwrap();
-        let defaults = load(&self::args(&[]), &Places::default(), nothing).unwrap();
+        let settings = load(&args, &UserDirectories::default(), nothing).unwrap();
+        let defaults = load(&self::args(&[]), &UserDirectories::default(), nothing).unwrap();
         assert_eq!(settings, defaults);
     }
 
@@ -273,7 +273,7 @@ mod tests {
         let file = dir.path().join("x.toml");
         std::fs::write(&file, "connect_timeout = '0'\nlog_format = 'xml'\n").unwrap();
         let args = args(&["--config", file.to_str().unwrap(), "--server", "nowhere"]);
-        let problems = load(&args, &Places::default(), nothing).unwrap_err();
+        let problems = load(&args, &UserDirectories::default(), nothing).unwrap_err();
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["server", "connect_timeout", "log_format"]);
     }

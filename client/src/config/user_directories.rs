@@ -17,15 +17,15 @@ pub const HISTORY_FILE: &str = "netsocket/history";
 /// ```
 /// use std::path::Path;
 ///
-/// use netsocket_client::config::user_directories::Places;
+/// use netsocket_client::config::user_directories::UserDirectories;
 ///
-/// let places = Places::new(|name| (name == "HOME").then(|| "/home/ann".into()));
-/// assert_eq!(places.archive().as_deref(), Some(Path::new("/home/ann/w24project/temp.tar.gz")));
-/// assert_eq!(places.expand_tilde(Path::new("~/music")), Path::new("/home/ann/music"));
-/// assert_eq!(Places::default().archive(), None);
+/// let directories = UserDirectories::new(|name| (name == "HOME").then(|| "/home/ann".into()));
+/// assert_eq!(directories.archive().as_deref(), Some(Path::new("/home/ann/w24project/temp.tar.gz")));
+/// assert_eq!(directories.expand_tilde(Path::new("~/music")), Path::new("/home/ann/music"));
+/// assert_eq!(UserDirectories::default().archive(), None);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Places {
+pub struct UserDirectories {
     /// The home directory.
     pub home: Option<PathBuf>,
     /// `$XDG_CONFIG_HOME` or `~/.config`.
@@ -34,8 +34,8 @@ pub struct Places {
     pub state: Option<PathBuf>,
 }
 
-impl Places {
-    /// The places that the environment names; `variable` reads it.
+impl UserDirectories {
+    /// The directories that the environment names; `variable` reads it.
     pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         // The XDG rules: a path that is not absolute counts as not set.
         let absolute = |name| {
@@ -85,8 +85,8 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn places(set: &[(&str, &str)]) -> Places {
-        Places::new(|name| {
+    fn directories(set: &[(&str, &str)]) -> UserDirectories {
+        UserDirectories::new(|name| {
             set.iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| OsString::from(value))
@@ -95,37 +95,43 @@ mod tests {
 
     #[test]
     fn the_home_directory_is_enough() {
-        let places = places(&[("HOME", "/home/u"), ("XDG_STATE_HOME", "relative")]);
+        let directories = directories(&[("HOME", "/home/u"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(
-            places.archive(),
+            directories.archive(),
             Some("/home/u/w24project/temp.tar.gz".into())
         );
         assert_eq!(
-            places.history_file(),
+            directories.history_file(),
             Some("/home/u/.local/state/netsocket/history".into())
         );
-        assert_eq!(places.config, Some("/home/u/.config".into()));
+        assert_eq!(directories.config, Some("/home/u/.config".into()));
     }
 
     #[test]
     fn the_xdg_directories_come_first_and_nothing_is_guessed() {
         let set = [("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "/c")];
-        let places = places(&set);
-        assert_eq!(places.history_file(), Some("/s/netsocket/history".into()));
-        assert_eq!(places.config, Some("/c".into()));
-        assert_eq!(places.archive(), None);
+        let directories = directories(&set);
+        assert_eq!(
+            directories.history_file(),
+            Some("/s/netsocket/history".into())
+        );
+        assert_eq!(directories.config, Some("/c".into()));
+        assert_eq!(directories.archive(), None);
     }
 
     #[test]
     fn a_tilde_is_the_home_directory_only_as_a_whole_component() {
-        let places = places(&[("HOME", "/home/u")]);
+        let directories = directories(&[("HOME", "/home/u")]);
         for (given, expected) in [
             ("~/x", "/home/u/x"),
             ("~x", "~x"),
             ("a/~", "a/~"),
             ("/x", "/x"),
         ] {
-            assert_eq!(places.expand_tilde(Path::new(given)), Path::new(expected));
+            assert_eq!(
+                directories.expand_tilde(Path::new(given)),
+                Path::new(expected)
+            );
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Service {
     pub security: Security,
 }
 
-/// One line to the service: at most one connection at a time.
+/// Connects to the service: at most one connection at a time.
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ pub struct Service {
 /// use std::time::Duration;
 ///
 /// use netsocket_client::connection::framed::Timeouts;
-/// use netsocket_client::connection::dial::{Line, Service};
+/// use netsocket_client::connection::dial::{Dialer, Service};
 /// use netsocket_client::outcome::exit::Exit;
 /// use netsocket_client::connection::tls::Security;
 /// use netsocket_protocol::message::{Order, Request};
@@ -56,23 +56,23 @@ pub struct Service {
 ///     retry_deadline: Duration::ZERO,
 ///     security: Security::default(),
 /// };
-/// let mut line = Line::new(service, 0);
+/// let mut dialer = Dialer::new(service, 0);
 /// let request = Request::Directories { order: Order::Name };
-/// let error = line.ask(&request, &|_| (), |_| ()).await.err().expect("no answer");
+/// let error = dialer.ask(&request, &|_| (), |_| ()).await.err().expect("no answer");
 /// assert_eq!(error.exit(), Exit::CannotConnect);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Line {
+pub struct Dialer {
     service: Service,
     /// The number of the address that is tried first.
     first: usize,
     kept: Option<Connection<Stream>>,
 }
 
-impl Line {
-    /// A line that begins with the address number `first`, counted round.
+impl Dialer {
+    /// A dialer that begins with the address number `first`, counted round.
     #[must_use]
     pub fn new(service: Service, first: usize) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Line {
     }
 
     /// Lets go of the connection, which has failed; the next one begins with the next address.
-    pub fn hang_up(&mut self) {
+    pub fn try_next_server(&mut self) {
         self.kept = None;
         self.first = (self.first + 1) % self.service.servers.count();
     }
@@ -163,7 +163,7 @@ impl Line {
                     self.first = number;
                     return Ok(connection);
                 }
-                Err(error) if error.is_unmet() => errors.push(error),
+                Err(error) if error.is_unreachable() => errors.push(error),
                 Err(error) => return Err(error),
             }
         }

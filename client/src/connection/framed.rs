@@ -24,7 +24,7 @@ use crate::outcome::error::Error;
 const READ_SIZE: usize = 64 * 1024;
 
 /// How long a server that has closed its end may take to have its last words read.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long this side waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +69,11 @@ pub struct Connection<S> {
     codec: FrameCodec,
     received: BytesMut,
     /// How long the next byte may take.
-    patience: Duration,
-    answer_patience: Duration,
+    read_timeout: Duration,
+    answer_timeout: Duration,
     answered: bool,
     /// When a byte came last.
-    heard: Instant,
+    last_read: Instant,
     peer: Option<Hello>,
     token: Option<Token>,
 }
@@ -94,10 +94,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             stream,
             codec: FrameCodec::new(MAX_FRAME),
             received: BytesMut::new(),
-            patience: timeouts.answer,
-            answer_patience: timeouts.answer,
+            read_timeout: timeouts.answer,
+            answer_timeout: timeouts.answer,
             answered: false,
-            heard: Instant::now(),
+            last_read: Instant::now(),
             peer: None,
             token: token.cloned(),
         };
@@ -156,16 +156,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn expect_magic(&mut self, server: &ServerAddress) -> Result<(), Error> {
         loop {
-            let here = self.received.len().min(MAGIC.len());
-            if self.received[..here] != MAGIC[..here] {
+            let received = self.received.len().min(MAGIC.len());
+            if self.received[..received] != MAGIC[..received] {
                 return Err(Error::NotNetSocket(server.to_string()));
             }
-            if here == MAGIC.len() {
-                self.received.advance(here);
+            if received == MAGIC.len() {
+                self.received.advance(received);
                 return Ok(());
             }
             match self.fill(&|_| ()).await {
-                Err(Error::Lost(_)) if here == 0 => {
+                Err(Error::Lost(_)) if received == 0 => {
                     return Err(Error::ClosedAtOnce(server.to_string()));
                 }
                 filled => filled?,
@@ -179,17 +179,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// [`Error::Server`] where the answer is an error, [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
         self.answered = false;
-        self.patience = self.answer_patience;
+        self.read_timeout = self.answer_timeout;
         let mut bytes = BytesMut::new();
         self.codec.encode(request.to_frame()?, &mut bytes)?;
-        match timeout(self.patience, self.stream.write_all(&bytes)).await {
+        match timeout(self.read_timeout, self.stream.write_all(&bytes)).await {
             Ok(Ok(())) => self.frame(on_bytes).await,
             // The server may have said why it closed.
-            Ok(Err(error)) => match timeout(LAST_WORDS, self.frame(on_bytes)).await {
+            Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(on_bytes)).await {
                 Ok(Err(refused @ Error::Server(_))) => Err(refused),
                 _ => Err(Error::Lost(reason(&error))),
             },
-            Err(_) => Err(Error::Stalled(self.patience)),
+            Err(_) => Err(Error::Stalled(self.read_timeout)),
         }
     }
 
@@ -215,12 +215,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.received.len() < HEADER {
             self.received.reserve(READ_SIZE);
         }
-        let read = timeout(self.patience, self.stream.read_buf(&mut self.received)).await;
-        match read.map_err(|_| Error::Stalled(self.patience))? {
+        let read = timeout(self.read_timeout, self.stream.read_buf(&mut self.received)).await;
+        match read.map_err(|_| Error::Stalled(self.read_timeout))? {
             Ok(0) => Err(Error::Lost("the server closed it".to_owned())),
             Ok(count) => {
                 self.answered = true;
-                self.heard = Instant::now();
+                self.last_read = Instant::now();
                 on_bytes(count as u64);
                 Ok(())
             }
@@ -229,19 +229,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// From now on, until the next request, the next byte may take as long as that.
-    pub fn expect_within(&mut self, patience: Duration) {
-        self.patience = patience;
+    pub fn set_read_timeout(&mut self, read_timeout: Duration) {
+        self.read_timeout = read_timeout;
     }
 
     /// When a byte came last.
     #[must_use]
-    pub fn heard(&self) -> Instant {
-        self.heard
+    pub fn last_read(&self) -> Instant {
+        self.last_read
     }
 
     /// Bytes that have come of a frame that is not whole.
     #[must_use]
-    pub fn unfinished(&self) -> u64 {
+    pub fn partial_frame_bytes(&self) -> u64 {
         self.received.len() as u64
     }
 

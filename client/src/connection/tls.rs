@@ -109,7 +109,7 @@ impl Security {
         limit: Duration,
     ) -> Result<Stream, Error> {
         let Some(tls) = &self.tls else {
-            self.warn_in_the_clear(&tcp);
+            self.warn_if_unencrypted(&tcp);
             return Ok(Stream::Plain(tcp));
         };
         let name = match &tls.name {
@@ -128,7 +128,7 @@ impl Security {
     }
 
     /// Once in a process, whether it is to other machines that a token goes without TLS.
-    fn warn_in_the_clear(&self, tcp: &TcpStream) {
+    fn warn_if_unencrypted(&self, tcp: &TcpStream) {
         static WARNED: Once = Once::new();
         let is_elsewhere = tcp
             .peer_addr()

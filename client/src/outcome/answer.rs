@@ -47,12 +47,12 @@ pub struct Saved {
     /// Warnings that the server left out.
     pub unlisted: u64,
     /// What happened on the way.
-    pub journey: Journey,
+    pub stats: TransferStats,
 }
 
 /// How a transfer got to its end, whatever happened to connections and servers meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Journey {
+pub struct TransferStats {
     /// Bytes that an earlier run had left, and that were not asked for again.
     pub kept: u64,
     /// How often it went on over another connection.

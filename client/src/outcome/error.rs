@@ -248,7 +248,7 @@ impl Error {
 
     /// Whether no server was met at all.
     #[must_use]
-    pub fn is_unmet(&self) -> bool {
+    pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
             Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_)
@@ -257,7 +257,7 @@ impl Error {
 
     /// The same error once more, where no server was met at all.
     #[must_use]
-    pub fn unmet(&self) -> Option<Self> {
+    pub fn as_unreachable(&self) -> Option<Self> {
         match self {
             Self::Connect { server, reason } => Some(Self::Connect {
                 server: server.clone(),
@@ -265,7 +265,7 @@ impl Error {
             }),
             Self::ClosedAtOnce(server) => Some(Self::ClosedAtOnce(server.clone())),
             Self::Unreachable(errors) => {
-                let errors = errors.iter().filter_map(Self::unmet);
+                let errors = errors.iter().filter_map(Self::as_unreachable);
                 Some(Self::Unreachable(errors.collect()))
             }
             _ => None,

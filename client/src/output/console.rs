@@ -6,15 +6,15 @@ use std::sync::Arc;
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
-use crate::command_line::command::Shown;
+use crate::command_line::command::ListFormat;
 use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
 use crate::output::colours::Colours;
-use crate::output::entries::{Entry, Layout, Look, with_newlines};
+use crate::output::entries::{Entry, Layout, ListStyle, with_newlines};
 use crate::output::json;
 use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
-use crate::output::progress::{Board, Progress};
+use crate::output::progress::{Progress, ProgressDisplay};
 
 /// Columns of a terminal that does not tell its own.
 const COLUMNS: usize = 80;
@@ -34,7 +34,7 @@ pub enum Stdout {
     /// Results.
     Free,
     /// The bytes of an archive and nothing else: results go to standard error.
-    Archive,
+    Data,
 }
 
 /// Both outputs of the program.
@@ -65,7 +65,7 @@ pub struct Console {
     /// Whether standard output is a terminal: names are made harmless then.
     pub out_is_terminal: bool,
     /// Where progress is shown.
-    pub board: Board,
+    pub progress_display: ProgressDisplay,
     /// What a line on standard error begins with, unless it says itself what it is.
     pub prefix: &'static str,
     /// The colours of names on a terminal; `None` for none.
@@ -74,7 +74,7 @@ pub struct Console {
 
 /// A result, in the form for people; `json` has the one for programs.
 #[derive(Debug)]
-pub struct Told {
+pub struct Message {
     /// The lines for people.
     pub text: Vec<u8>,
     /// The line for programs.
@@ -85,16 +85,16 @@ impl Console {
     /// The console of this process.
     #[must_use]
     pub fn of_process(form: Form, quiet: bool) -> Self {
-        let board = match (quiet, io::stderr().is_terminal()) {
-            (true, _) => Board::Hidden,
-            (false, true) => Board::on_terminal(),
-            (false, false) => Board::Lines(Arc::new(|line: &str| {
+        let progress_display = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => ProgressDisplay::Hidden,
+            (false, true) => ProgressDisplay::on_terminal(),
+            (false, false) => ProgressDisplay::Lines(Arc::new(|line: &str| {
                 // There is nowhere to say that it fails.
                 let _ = writeln!(io::stderr(), "netsocket: {line}");
             })),
         };
         Self {
-            board,
+            progress_display,
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             form,
@@ -119,7 +119,7 @@ impl Console {
     ///
     /// # Errors
     /// [`Error::Output`] or [`Error::ReaderGone`] where standard output cannot be written.
-    pub fn tell(&mut self, told: &Told) -> Result<(), Error> {
+    pub fn print_message(&mut self, told: &Message) -> Result<(), Error> {
         match self.form {
             Form::Text => self.print(&told.text),
             Form::Json => self.print(&told.json),
@@ -129,7 +129,7 @@ impl Console {
     /// Prints bytes to standard output.
     ///
     /// # Errors
-    /// As [`Self::tell`].
+    /// As [`Self::print_message`].
     pub fn print(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.out
             .write_all(bytes)
@@ -141,12 +141,12 @@ impl Console {
     /// there. How many names break a line comes back: in a pipe nobody can tell these from two names.
     ///
     /// # Errors
-    /// As [`Self::tell`].
+    /// As [`Self::print_message`].
     pub fn entries(
         &mut self,
         word: &str,
         entries: &[Entry],
-        shown: Shown,
+        format: ListFormat,
         in_columns: bool,
     ) -> Result<usize, Error> {
         if self.form == Form::Json {
@@ -154,19 +154,22 @@ impl Console {
             let lines = lines.collect::<Vec<_>>().concat();
             return self.print(&lines).map(|()| 0);
         }
-        let layout = match (shown.long, in_columns && self.out_is_terminal && !shown.one) {
+        let layout = match (
+            format.long,
+            in_columns && self.out_is_terminal && !format.one,
+        ) {
             (true, _) => Layout::Long,
             (false, true) => Layout::Columns(columns()),
             (false, false) => Layout::Lines,
         };
-        let look = Look {
+        let style = ListStyle {
             layout,
-            null: shown.null,
+            null: format.null,
             names: self.names(),
             colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
         };
-        let lines = look.print(entries);
-        let is_exact = look.names == Names::Exact && !shown.null;
+        let lines = style.print(entries);
+        let is_exact = style.names == Names::Exact && !format.null;
         self.print(&lines)?;
         Ok(if is_exact { with_newlines(entries) } else { 0 })
     }
@@ -176,7 +179,7 @@ impl Console {
     /// # Errors
     /// [`Error::Output`] or [`Error::ReaderGone`] where standard output cannot be written.
     pub fn answer(&mut self, word: &str, answer: &Answer, stdout: Stdout) -> Result<(), Error> {
-        let names = if self.out_is_terminal || stdout == Stdout::Archive {
+        let names = if self.out_is_terminal || stdout == Stdout::Data {
             Names::Escaped
         } else {
             Names::Exact
@@ -194,7 +197,7 @@ impl Console {
         };
         match stdout {
             Stdout::Free => self.print(&lines)?,
-            Stdout::Archive => self.say(&lines),
+            Stdout::Data => self.say(&lines),
         }
         if let Answer::Archive(Some(saved)) | Answer::Saved(Some(saved)) = answer {
             self.warnings(saved);
@@ -205,7 +208,7 @@ impl Console {
     /// Prints that the archive of `answer` was unpacked.
     ///
     /// # Errors
-    /// As [`Self::tell`].
+    /// As [`Self::print_message`].
     pub fn unpacked(&mut self, word: &str, answer: &Answer, saved: &Saved) -> Result<(), Error> {
         let text = if self.quiet {
             Vec::new()
@@ -213,7 +216,7 @@ impl Console {
             format!("{}\n", messages::unpacked_sentence(saved)).into_bytes()
         };
         let json = json::answer_line(word, answer);
-        let told = self.tell(&Told { text, json });
+        let told = self.print_message(&Message { text, json });
         // They tell what is there, whoever reads the result.
         self.warnings(saved);
         told
@@ -222,7 +225,7 @@ impl Console {
     /// Prints that the file at `path` of the server was saved.
     ///
     /// # Errors
-    /// As [`Self::tell`].
+    /// As [`Self::print_message`].
     pub fn saved(
         &mut self,
         word: &str,
@@ -237,7 +240,7 @@ impl Console {
             (Form::Json, Stdout::Free) => {
                 self.print(&json::saved_line(word, Some(path), Some(saved)))?;
             }
-            (Form::Json, Stdout::Archive) => {
+            (Form::Json, Stdout::Data) => {
                 self.say(&json::saved_line(word, Some(path), Some(saved)));
             }
         }
@@ -247,7 +250,7 @@ impl Console {
     /// Prints why one of several files has not come.
     ///
     /// # Errors
-    /// As [`Self::tell`].
+    /// As [`Self::print_message`].
     pub fn unfetched(&mut self, word: &str, path: &Name, error: &Error) -> Result<(), Error> {
         self.line(&format!("{path}: {error}"));
         match self.form {
@@ -288,7 +291,7 @@ impl Console {
             return;
         }
         match (self.form, stdout) {
-            (Form::Json, Stdout::Archive) => self.say(&json::error_line(error)),
+            (Form::Json, Stdout::Data) => self.say(&json::error_line(error)),
             (Form::Json, Stdout::Free) => {
                 self.line(&error.to_string());
                 // The error is on standard error already.
@@ -310,7 +313,7 @@ impl Console {
     fn say(&mut self, bytes: &[u8]) {
         let err = &mut self.err;
         let write = || err.write_all(bytes).and_then(|()| err.flush());
-        let _ = self.board.aside(write);
+        let _ = self.progress_display.suspend(write);
     }
 }
 
@@ -328,7 +331,7 @@ impl Listener for Console {
         if self.quiet {
             return Progress::hidden();
         }
-        self.board.transfer(name)
+        self.progress_display.transfer(name)
     }
 
     fn notice(&mut self, text: &str) {

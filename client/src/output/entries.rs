@@ -38,9 +38,9 @@ pub(crate) enum Layout {
     Long,
 }
 
-/// What stands between names and how they look.
+/// What stands between names and how they style.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Look<'a> {
+pub(crate) struct ListStyle<'a> {
     /// How they are laid out.
     pub(crate) layout: Layout,
     /// A zero byte behind each name, which is byte for byte then.
@@ -51,7 +51,7 @@ pub(crate) struct Look<'a> {
     pub(crate) colours: Option<&'a Colours>,
 }
 
-impl Look<'_> {
+impl ListStyle<'_> {
     /// The list.
     #[must_use]
     pub(crate) fn print(&self, entries: &[Entry]) -> Vec<u8> {
@@ -61,7 +61,7 @@ impl Look<'_> {
                 let mut lines = Vec::new();
                 for entry in entries {
                     if layout == Layout::Long {
-                        lines.extend_from_slice(facts(&entry.file).as_bytes());
+                        lines.extend_from_slice(details(&entry.file).as_bytes());
                     }
                     lines.extend_from_slice(&self.name(entry));
                     lines.push(if self.null { 0 } else { b'\n' });
@@ -130,7 +130,7 @@ fn rows(widths: &[usize], width: usize) -> usize {
 }
 
 /// What stands before a name in a long list.
-fn facts(file: &FileEntry) -> String {
+fn details(file: &FileEntry) -> String {
     let size = if is_directory(file) {
         "-".to_owned()
     } else {
@@ -183,13 +183,13 @@ mod tests {
     }
 
     fn print(layout: Layout, names: Names, entries: &[Entry]) -> String {
-        let look = Look {
+        let style = ListStyle {
             layout,
             null: false,
             names,
             colours: None,
         };
-        String::from_utf8(look.print(entries)).unwrap()
+        String::from_utf8(style.print(entries)).unwrap()
     }
 
     #[test]
@@ -229,26 +229,26 @@ mod tests {
 
     #[test]
     fn a_zero_byte_ends_names_that_are_byte_for_byte() {
-        let look = Look {
+        let style = ListStyle {
             layout: Layout::Columns(80),
             null: true,
             names: Names::Escaped,
             colours: None,
         };
-        assert_eq!(look.print(&files(&["a\nb", "c"])), b"a\nb\0c\0");
+        assert_eq!(style.print(&files(&["a\nb", "c"])), b"a\nb\0c\0");
         assert_eq!(with_newlines(&files(&["a\nb", "c"])), 1);
     }
 
     #[test]
     fn colours_do_not_count_as_width() {
         let colours = Colours::new(|name| (name == "TERM").then(|| "xterm".to_owned()));
-        let look = Look {
+        let style = ListStyle {
             layout: Layout::Columns(80),
             null: false,
             names: Names::Escaped,
             colours: colours.as_ref(),
         };
         let entries = [entry("d/", 0, 0o040_755), entry("f", 1, 0o100_644)];
-        assert_eq!(look.print(&entries), b"\x1b[01;34md/\x1b[0m  f\n");
+        assert_eq!(style.print(&entries), b"\x1b[01;34md/\x1b[0m  f\n");
     }
 }

@@ -10,7 +10,7 @@ use netsocket_protocol::name::Name;
 use serde::Serialize;
 
 use crate::command_line::commands::{self, CommandSpec};
-use crate::outcome::answer::{Answer, Journey, Saved};
+use crate::outcome::answer::{Answer, Saved, TransferStats};
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
 use crate::output::entries::Entry;
@@ -38,7 +38,7 @@ enum Object<'a> {
         digest: Option<&'a str>,
         warnings: &'a [Warning],
         unlisted: u64,
-        journey: JourneyObject,
+        journey: StatsObject,
     },
     Entry {
         command: &'a str,
@@ -71,7 +71,7 @@ enum Object<'a> {
 }
 
 #[derive(Serialize)]
-struct JourneyObject {
+struct StatsObject {
     kept: u64,
     resumed: u32,
     restarted: u32,
@@ -79,9 +79,9 @@ struct JourneyObject {
     bytes_twice: u64,
 }
 
-impl From<Journey> for JourneyObject {
-    fn from(journey: Journey) -> Self {
-        let Journey {
+impl From<TransferStats> for StatsObject {
+    fn from(journey: TransferStats) -> Self {
+        let TransferStats {
             kept,
             resumed,
             restarted,
@@ -170,7 +170,7 @@ pub(crate) fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>)
         warnings: saved.map_or(&[], |saved| &saved.warnings),
         unlisted: saved.map_or(0, |saved| saved.unlisted),
         journey: saved
-            .map_or_else(Journey::default, |saved| saved.journey)
+            .map_or_else(TransferStats::default, |saved| saved.stats)
             .into(),
     })
 }

@@ -6,7 +6,7 @@ use netsocket_protocol::text::{
     FILE_NOT_FOUND, NO_FILE_FOUND, birth_time, file_lines, rights, time,
 };
 
-use crate::outcome::answer::{Answer, Journey, Saved};
+use crate::outcome::answer::{Answer, Saved, TransferStats};
 use crate::output::colours::is_directory;
 use crate::text::{files, shown, size};
 
@@ -66,7 +66,7 @@ fn saved_sentence(saved: &Saved) -> String {
         shown(&saved.path),
         files(saved.files),
         size(saved.bytes),
-        journey_words(&saved.journey)
+        stats_text(&saved.stats)
     )
 }
 
@@ -76,7 +76,7 @@ fn fetched_sentence(saved: &Saved) -> String {
         "saved {}: {}{}",
         shown(&saved.path),
         size(saved.bytes),
-        journey_words(&saved.journey)
+        stats_text(&saved.stats)
     )
 }
 
@@ -129,20 +129,20 @@ fn warning_sentence(warning: &Warning) -> String {
 }
 
 /// How a file came here, where anything happened on the way.
-fn journey_words(journey: &Journey) -> String {
+fn stats_text(stats: &TransferStats) -> String {
     let mut words = String::new();
-    if journey.kept > 0 {
-        words.push_str(&format!(", {} of it were here", size(journey.kept)));
+    if stats.kept > 0 {
+        words.push_str(&format!(", {} of it were here", size(stats.kept)));
     }
-    if journey.restarted > 0 {
-        words.push_str(&format!(", begun anew {}", times(journey.restarted)));
+    if stats.restarted > 0 {
+        words.push_str(&format!(", begun anew {}", times(stats.restarted)));
     }
-    if journey.resumed > 0 {
-        let seconds = journey.stalled.as_secs_f64();
-        let twice = size(journey.bytes_twice);
+    if stats.resumed > 0 {
+        let seconds = stats.stalled.as_secs_f64();
+        let twice = size(stats.bytes_twice);
         words.push_str(&format!(
             ", went on {} ({seconds:.1} s without a byte, {twice} sent twice)",
-            times(journey.resumed)
+            times(stats.resumed)
         ));
     }
     words
@@ -163,13 +163,13 @@ pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
         shown(&saved.path),
         files(saved.files),
         size(saved.bytes),
-        journey_words(&saved.journey)
+        stats_text(&saved.stats)
     )
 }
 
 /// All that is known of a file or directory, a line each.
 #[must_use]
-pub(crate) fn facts(entry: &FileEntry, names: Names) -> Vec<u8> {
+pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
     let kind = if is_directory(entry) {
         "directory"
     } else {
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_happened_on_the_way_is_told() {
-        let journey = Journey {
+        let stats = TransferStats {
             kept: 2048,
             resumed: 2,
             restarted: 1,
@@ -265,7 +265,7 @@ mod tests {
             path: "x".into(),
             files: 1,
             bytes: 4096,
-            journey,
+            stats,
             ..Saved::default()
         };
         let way = ", 2.0 KiB of it were here, begun anew once, went on 2 times (1.2 s without a byte, 1.0 MiB sent twice)";
@@ -274,7 +274,7 @@ mod tests {
             unpacked_sentence(&saved),
             format!("unpacked into x: 1 file, 4.0 KiB{way}")
         );
-        assert_eq!(journey_words(&Journey::default()), "");
+        assert_eq!(stats_text(&TransferStats::default()), "");
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
             modified: "\x1b[2J".to_owned(),
             mode: 0o100_644,
         };
-        let text = String::from_utf8(facts(&entry, Names::Escaped)).unwrap();
+        let text = String::from_utf8(details(&entry, Names::Escaped)).unwrap();
         assert_eq!(
             text,
             "    Path: a\\nb\n    Type: file\n    Size: 76000 (74.2 KiB)\n  Rights: -rw-r--r-- (0644)\n    \
@@ -295,7 +295,7 @@ mod tests {
         );
         entry.mode = 0o040_755;
         entry.path = "".into();
-        let text = String::from_utf8(facts(&entry, Names::Exact)).unwrap();
+        let text = String::from_utf8(details(&entry, Names::Exact)).unwrap();
         assert!(
             text.starts_with("    Path: /\n    Type: directory\n  Rights: drwxr-xr-x (0755)\n")
         );

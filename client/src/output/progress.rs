@@ -19,38 +19,38 @@ const PLAIN_LINE: Duration = Duration::from_secs(5);
 const SAMPLE: Duration = Duration::from_millis(500);
 const SAMPLES: usize = 16;
 
-const TEMPLATE: &str = "{spinner} {told}";
+const TEMPLATE: &str = "{spinner} {status}";
 
 /// Takes a plain line, without its newline.
-pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+pub type WriteLine = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Where progress is shown: one place for all transfers of a program.
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_client::output::progress::Board;
+/// use netsocket_client::output::progress::ProgressDisplay;
 ///
-/// let board = Board::Hidden;
-/// let progress = board.transfer("report.pdf");
+/// let progress_display = ProgressDisplay::Hidden;
+/// let progress = progress_display.transfer("report.pdf");
 /// progress.counter().bytes(4096);
 /// // A line of a terminal would be out of the way meanwhile.
 /// let mut said = Vec::new();
-/// board.aside(|| said.push("the server has gone, trying the next one"));
+/// progress_display.suspend(|| said.push("the server has gone, trying the next one"));
 /// assert_eq!(said.len(), 1);
 /// ```
 #[derive(Clone)]
-pub enum Board {
+pub enum ProgressDisplay {
     /// Nowhere.
     Hidden,
     /// On standard error, a terminal.
     Terminal(MultiProgress),
     /// As plain lines.
-    Lines(Say),
+    Lines(WriteLine),
 }
 
-impl Board {
-    /// A board on standard error, which must be a terminal.
+impl ProgressDisplay {
+    /// A progress_display on standard error, which must be a terminal.
     #[must_use]
     pub fn on_terminal() -> Self {
         let target = ProgressDrawTarget::stderr();
@@ -60,17 +60,17 @@ impl Board {
     /// A transfer begins; `name` tells it from others beside it, and is empty where there are none.
     #[must_use]
     pub fn transfer(&self, name: &str) -> Progress {
-        let figures = Counter(Arc::new(Mutex::new(Figures::new(name, Instant::now()))));
+        let counters = Counter(Arc::new(Mutex::new(Counters::new(name, Instant::now()))));
         let shown = match self {
             Self::Hidden => Shown::Nowhere,
-            Self::Lines(say) => Shown::Lines(Arc::clone(say)),
+            Self::Lines(write_line) => Shown::Lines(Arc::clone(write_line)),
             Self::Terminal(all) => {
-                let told = figures.clone();
+                let status = counters.clone();
                 let style = ProgressStyle::with_template(TEMPLATE).map(|style| {
                     let tell = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = out.write_str(&told.lock().line(Instant::now()));
+                        let _ = out.write_str(&status.lock().line(Instant::now()));
                     };
-                    style.with_key("told", tell)
+                    style.with_key("status", tell)
                 });
                 let bar = all.add(ProgressBar::new_spinner());
                 if let Ok(style) = style {
@@ -80,11 +80,11 @@ impl Board {
                 Shown::Bar(bar, all.clone())
             }
         };
-        Progress { figures, shown }
+        Progress { counters, shown }
     }
 
     /// Does something that writes to the terminal, with the lines out of its way.
-    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match self {
             Self::Terminal(all) => all.suspend(write),
             Self::Hidden | Self::Lines(_) => write(),
@@ -94,52 +94,52 @@ impl Board {
 
 /// The progress of one transfer, gone when this is dropped.
 pub struct Progress {
-    figures: Counter,
+    counters: Counter,
     shown: Shown,
 }
 
 enum Shown {
     Nowhere,
     Bar(ProgressBar, MultiProgress),
-    Lines(Say),
+    Lines(WriteLine),
 }
 
 impl Progress {
     /// Progress that is never shown.
     #[must_use]
     pub fn hidden() -> Self {
-        Board::Hidden.transfer("")
+        ProgressDisplay::Hidden.transfer("")
     }
 
     /// The server has said what will come, behind what is there already.
     pub fn planned(&self, total: Total, verified: Verified) {
-        let mut figures = self.figures.lock();
-        figures.total = Some(total);
-        figures.verified(verified, Instant::now());
+        let mut counters = self.counters.lock();
+        counters.total = Some(total);
+        counters.verified(verified, Instant::now());
         // What came before may have been thrown away.
-        figures.samples.clear();
-        figures.sample(Instant::now());
+        counters.samples.clear();
+        counters.sample(Instant::now());
     }
 
     /// A whole block has come; all that is right goes up to there.
     pub fn block(&self, verified: Verified) {
         let now = Instant::now();
-        let mut figures = self.figures.lock();
-        figures.verified(verified, now);
-        if let Shown::Lines(say) = &self.shown
-            && now.saturating_duration_since(figures.said) >= PLAIN_LINE
+        let mut counters = self.counters.lock();
+        counters.verified(verified, now);
+        if let Shown::Lines(write_line) = &self.shown
+            && now.saturating_duration_since(counters.said) >= PLAIN_LINE
         {
-            figures.said = now;
-            let line = figures.line(now);
-            drop(figures);
-            say(&line);
+            counters.said = now;
+            let line = counters.line(now);
+            drop(counters);
+            write_line(&line);
         }
     }
 
     /// What counts bytes as they come.
     #[must_use]
     pub fn counter(&self) -> Counter {
-        self.figures.clone()
+        self.counters.clone()
     }
 }
 
@@ -154,20 +154,20 @@ impl Drop for Progress {
 
 /// Counts the bytes of a transfer.
 #[derive(Clone)]
-pub struct Counter(Arc<Mutex<Figures>>);
+pub struct Counter(Arc<Mutex<Counters>>);
 
 impl Counter {
     /// So many bytes have come.
     pub fn bytes(&self, count: u64) {
-        let mut figures = self.lock();
+        let mut counters = self.lock();
         // Before the plan only greetings come.
-        if figures.total.is_some() {
-            figures.received += count;
-            figures.sample(Instant::now());
+        if counters.total.is_some() {
+            counters.received += count;
+            counters.sample(Instant::now());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Figures> {
+    fn lock(&self) -> MutexGuard<'_, Counters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,7 +197,7 @@ pub struct Verified {
 
 /// What a line is made of.
 #[derive(Debug)]
-struct Figures {
+struct Counters {
     name: String,
     total: Option<Total>,
     /// Bytes that are there, parts of a block included.
@@ -209,7 +209,7 @@ struct Figures {
     said: Instant,
 }
 
-impl Figures {
+impl Counters {
     fn new(name: &str, now: Instant) -> Self {
         Self {
             name: name.to_owned(),
@@ -331,7 +331,7 @@ mod tests {
     };
 
     fn line(progress: &Progress) -> String {
-        progress.figures.lock().line(Instant::now())
+        progress.counters.lock().line(Instant::now())
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_resumed_file_starts_at_its_old_offset_and_its_rate_does_not() {
-        let progress = Board::Hidden.transfer("a.iso");
+        let progress = ProgressDisplay::Hidden.transfer("a.iso");
         assert_eq!(line(&progress), "a.iso: waiting for the server");
         let kept = Verified {
             blocks: 30,
@@ -375,7 +375,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_archive_of_unknown_size_tells_its_blocks_and_about_how_many_files() {
-        let progress = Board::Hidden.transfer("");
+        let progress = ProgressDisplay::Hidden.transfer("");
         progress.planned(ARCHIVE, Verified::default());
         tokio::time::advance(Duration::from_secs(1)).await;
         progress.counter().bytes(600);
@@ -393,10 +393,10 @@ mod tests {
     async fn without_a_terminal_there_is_a_plain_line_a_few_seconds_apart() {
         let said: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = Arc::clone(&said);
-        let board = Board::Lines(Arc::new(move |line: &str| {
+        let progress_display = ProgressDisplay::Lines(Arc::new(move |line: &str| {
             lines.lock().unwrap().push(line.to_owned());
         }));
-        let progress = board.transfer("");
+        let progress = progress_display.transfer("");
         progress.planned(Total::Bytes(100), Verified::default());
         for bytes in 1..=12 {
             tokio::time::advance(Duration::from_secs(1)).await;

@@ -26,7 +26,7 @@ impl Program {
                 Ok(None) => return Exit::Done,
                 Err(error) => return self.unreadable(&reason(&error)),
             };
-            let outcome = self.perform_line(&line.text, false, interrupts).await;
+            let outcome = self.run_line(&line.text, false, interrupts).await;
             let forgiven = line.may_fail && outcome.exit != Exit::Interrupted;
             if outcome.is_end || (outcome.exit != Exit::Done && !forgiven) {
                 return outcome.exit;

@@ -7,8 +7,8 @@ use crate::outcome::exit::Exit;
 use crate::output::listener::Listener as _;
 use crate::program::run_command::Program;
 use crate::program::signals::Interrupts;
-use crate::prompt::line_editor::{Prompt, Typed};
-use crate::prompt::remote_completion::RemoteNames;
+use crate::prompt::line_editor::{Input, Prompt};
+use crate::prompt::remote_completion::RemoteCompleter;
 use crate::session::Session;
 
 impl Program {
@@ -25,9 +25,9 @@ impl Program {
     pub async fn prompt(&mut self, interrupts: &mut Interrupts) -> Exit {
         let context = &mut self.context;
         context.console.prefix = "";
-        let names = RemoteNames::over(Session::new(context.session.service().clone()));
+        let names = RemoteCompleter::over(Session::new(context.session.service().clone()));
         let has_colours = context.console.colours.is_some();
-        let history = context.places.history_file();
+        let history = context.directories.history_file();
         let mut prompt = match Prompt::open(history, names, has_colours) {
             Ok(prompt) => prompt,
             Err(error) => return self.unreadable(&error),
@@ -46,24 +46,24 @@ impl Program {
                 typed = prompt.read(self.context.at.clone()) => typed,
             };
             match typed {
-                Typed::Line(text) => {
+                Input::Line(text) => {
                     interrupts.forget().await;
-                    if let Some(exit) = self.perform_lines(&text, interrupts).await {
+                    if let Some(exit) = self.run_lines(&text, interrupts).await {
                         return exit;
                     }
                 }
-                Typed::Cleared => {}
-                Typed::End => return Exit::Done,
-                Typed::Failed(said) => return self.unreadable(&said),
+                Input::Cleared => {}
+                Input::End => return Exit::Done,
+                Input::Failed(said) => return self.unreadable(&said),
             }
         }
     }
 
     /// Runs each line of a text that was typed or pasted, until one is interrupted. Returns the exit code of a line that
     /// ends the session.
-    async fn perform_lines(&mut self, text: &str, interrupts: &mut Interrupts) -> Option<Exit> {
+    async fn run_lines(&mut self, text: &str, interrupts: &mut Interrupts) -> Option<Exit> {
         for line in shell_words::lines(text.as_bytes()) {
-            let outcome = self.perform_line(line, true, interrupts).await;
+            let outcome = self.run_line(line, true, interrupts).await;
             if outcome.is_end {
                 return Some(outcome.exit);
             }

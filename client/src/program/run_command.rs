@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use netsocket_protocol::message::Request;
 
 use crate::cmd::context::{Context, Failure};
-use crate::command_line::command::{Asked, Task};
+use crate::command_line::command::{Command, Invocation};
 use crate::command_line::manual;
 use crate::command_line::shell_words;
 use crate::outcome::error::Error;
@@ -30,7 +30,7 @@ const SHELL_MARK: u8 = b'!';
 /// use netsocket_client::command_line::args::Args;
 /// use netsocket_client::output::console::{Console, Form};
 /// use netsocket_client::outcome::exit::Exit;
-/// use netsocket_client::config::user_directories::Places;
+/// use netsocket_client::config::user_directories::UserDirectories;
 /// use netsocket_client::program::run_command::Program;
 /// use netsocket_client::session::Session;
 /// use netsocket_client::session::working_directories::WorkingDirectories;
@@ -39,7 +39,7 @@ const SHELL_MARK: u8 = b'!';
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let settings = settings::load(&Args::parse_from(["netsocket"]), &Places::default(), |_| None)?;
+/// let settings = settings::load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), |_| None)?;
 /// let (out, err) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
 /// let mut program = Program::new(Context {
 ///     session: Session::new(settings.service),
@@ -48,7 +48,7 @@ const SHELL_MARK: u8 = b'!';
 ///         err: Box::new(err.reopen()?),
 ///         ..Console::of_process(Form::Text, true)
 ///     },
-///     places: Places::default(),
+///     directories: UserDirectories::default(),
 ///     output: None,
 ///     at: WorkingDirectories::default(),
 /// });
@@ -78,7 +78,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn goes_on(exit: Exit) -> Self {
+    fn completed(exit: Exit) -> Self {
         Self {
             exit,
             is_end: false,
@@ -99,20 +99,24 @@ impl Program {
         words: &[Vec<u8>],
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        match Asked::parse(words) {
-            Ok(asked) => self.perform_asked(words, asked, stop).await,
+        match Invocation::parse(words) {
+            Ok(invocation) => self.run_invocation(words, invocation, stop).await,
             Err(error) => self.failed(&error, Stdout::Free),
         }
     }
 
-    async fn perform_asked(
+    async fn run_invocation(
         &mut self,
         words: &[Vec<u8>],
-        asked: Asked,
+        invocation: Invocation,
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        let Asked { task, json, quiet } = asked;
-        if task == Task::Quit {
+        let Invocation {
+            command,
+            json,
+            quiet,
+        } = invocation;
+        if command == Command::Quit {
             return Outcome {
                 exit: Exit::Done,
                 is_end: true,
@@ -125,14 +129,14 @@ impl Program {
         self.context.console.quiet |= quiet;
         let word = words.first().map(|word| String::from_utf8_lossy(word));
         let word = word.unwrap_or_default();
-        let stdout = self.stdout(&task);
+        let stdout = self.stdout(&command);
         let done = tokio::select! {
             biased;
             interrupt = stop => Err(interrupt),
-            done = self.context.carry_out(&word, task) => Ok(done),
+            done = self.context.run(&word, command) => Ok(done),
         };
         let outcome = match done {
-            Ok(Ok(exit)) => Outcome::goes_on(exit),
+            Ok(Ok(exit)) => Outcome::completed(exit),
             Ok(Err(Failure { error, stdout })) => self.failed(&error, stdout),
             Err(interrupt) => Outcome {
                 is_end: interrupt == Interrupt::Program,
@@ -156,21 +160,21 @@ impl Program {
         }
     }
 
-    /// Who has standard output while a task is carried out.
-    fn stdout(&self, task: &Task) -> Stdout {
-        let output = match task {
-            Task::Ask {
+    /// Who has standard output while a command is carried out.
+    fn stdout(&self, command: &Command) -> Stdout {
+        let output = match command {
+            Command::Original {
                 request: Request::Archive { .. },
                 output,
                 ..
             } => output,
-            Task::Archive(archive) if archive.extract.is_none() => &archive.fetching.output,
-            Task::Get(get) => &get.fetching.output,
+            Command::Archive(archive) if archive.extract.is_none() => &archive.save.output,
+            Command::Get(get) => &get.save.output,
             _ => return Stdout::Free,
         };
         let output = output.as_deref().or(self.context.output.as_deref());
         if output == Some(STDOUT.as_ref()) {
-            Stdout::Archive
+            Stdout::Data
         } else {
             Stdout::Free
         }
@@ -185,7 +189,7 @@ impl Program {
     }
 
     /// Carries out a line of a prompt or a batch, where no shell has seen the words before.
-    pub(super) async fn perform_line(
+    pub(super) async fn run_line(
         &mut self,
         line: &[u8],
         has_terminal: bool,
@@ -200,7 +204,7 @@ impl Program {
             // What the command was to be ended by has ended it.
             interrupts.forget().await;
             return match done {
-                Ok(exit) => Outcome::goes_on(exit),
+                Ok(exit) => Outcome::completed(exit),
                 Err(Failure { error, stdout }) => Outcome {
                     is_end: matches!(error, Error::Interrupted),
                     ..self.failed(&error, stdout)
@@ -208,16 +212,17 @@ impl Program {
             };
         }
         let words = match shell_words::split(line) {
-            Ok(words) if words.is_empty() => return Outcome::goes_on(Exit::Done),
+            Ok(words) if words.is_empty() => return Outcome::completed(Exit::Done),
             Ok(words) => words,
             Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
         };
-        match Asked::parse(&words) {
-            Ok(mut asked) => {
-                asked
-                    .task
-                    .map_local(|path| self.context.places.expand_tilde(path));
-                self.perform_asked(&words, asked, interrupts.next()).await
+        match Invocation::parse(&words) {
+            Ok(mut invocation) => {
+                invocation
+                    .command
+                    .map_local(|path| self.context.directories.expand_tilde(path));
+                self.run_invocation(&words, invocation, interrupts.next())
+                    .await
             }
             Err(error) => self.failed(&error, Stdout::Free),
         }
@@ -227,9 +232,9 @@ impl Program {
     pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         if self.context.output.is_some()
-            && Asked::parse(&words).is_ok_and(|asked| !asked.task.takes_output())
+            && Invocation::parse(&words).is_ok_and(|invocation| !invocation.command.takes_output())
         {
-            let names = manual::commands_with("output").join(", ");
+            let names = manual::commands_with_option("output").join(", ");
             let error = Error::Usage(format!("-o is for {names}"));
             return self.failed(&error, Stdout::Free).exit;
         }

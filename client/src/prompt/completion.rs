@@ -1,7 +1,7 @@
 //! What the line at the cursor may go on with: commands, options, their values, names here and on the server.
 //!
 //! Owns: which words can stand there and how they are written into the line. Does not own: where names come from
-//! ([`Places`]) nor the keys ([`crate::prompt::line_editor`]).
+//! ([`NameSource`]) nor the keys ([`crate::prompt::line_editor`]).
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use netsocket_protocol::query::Sort;
 
 use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
 use crate::command_line::options::OptionSpec;
-use crate::command_line::shell_words::{self, Begun};
+use crate::command_line::shell_words::{self, PartialLine};
 use crate::session::remote_path;
 
 /// The most words that are offered: more help nobody, and the line editor has a limit.
-pub(crate) const MOST: usize = 500;
+pub(crate) const MAX_CANDIDATES: usize = 500;
 
 /// Where names come from.
-pub(crate) trait Places {
+pub(crate) trait NameSource {
     /// Names in a directory of the server, given by its path below the root, that begin like that, directories with a slash
     /// at their end. Nothing where the answer takes too long.
     fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String>;
@@ -47,31 +47,36 @@ enum Wanted {
 }
 
 /// The words that may stand at the end of `line`, which reaches to the cursor, and where they begin.
-pub(crate) fn complete(line: &str, places: &impl Places) -> (usize, Vec<Candidate>) {
-    let Some(begun) = shell_words::begun(line.as_bytes()) else {
+pub(crate) fn complete(line: &str, source: &impl NameSource) -> (usize, Vec<Candidate>) {
+    let Some(partial) = shell_words::partial(line.as_bytes()) else {
         return (line.len(), Vec::new());
     };
     // A name that is no text cannot be typed on.
-    let Ok(word) = std::str::from_utf8(&begun.word) else {
+    let Ok(word) = std::str::from_utf8(&partial.word) else {
         return (line.len(), Vec::new());
     };
-    let mut candidates = match wanted(&begun, word) {
-        Wanted::Command => whole(commands::all().map(|command| command.name), word, &begun),
+    let mut candidates = match wanted(&partial, word) {
+        Wanted::Command => whole(commands::all().map(|command| command.name), word, &partial),
         Wanted::Option(command) => options(&command, word),
-        Wanted::Words(words) => whole(words.iter().copied(), word, &begun),
+        Wanted::Words(words) => whole(words.iter().copied(), word, &partial),
         Wanted::Remote { files } => {
             let (typed, prefix) = cut(word);
-            let directory = remote_path::resolve(places.at(), typed.as_bytes());
-            names(places.remote(&directory, prefix), typed, files, &begun)
+            let directory = remote_path::resolve(source.at(), typed.as_bytes());
+            names(source.remote(&directory, prefix), typed, files, &partial)
         }
         Wanted::Local { files } => {
             let (typed, prefix) = cut(word);
-            names(places.local(Path::new(typed), prefix), typed, files, &begun)
+            names(
+                source.local(Path::new(typed), prefix),
+                typed,
+                files,
+                &partial,
+            )
         }
         Wanted::Nothing => Vec::new(),
     };
-    candidates.truncate(MOST);
-    (begun.start, candidates)
+    candidates.truncate(MAX_CANDIDATES);
+    (partial.start, candidates)
 }
 
 /// What is known of the command that is being typed, for a hint: its arguments, where nothing stands behind it yet.
@@ -82,8 +87,8 @@ pub(crate) fn arguments(line: &str) -> Option<&'static str> {
     (!command.arguments.is_empty()).then_some(command.arguments)
 }
 
-fn wanted(begun: &Begun, word: &str) -> Wanted {
-    let Some((name, before)) = begun.before.split_first() else {
+fn wanted(partial: &PartialLine, word: &str) -> Wanted {
+    let Some((name, before)) = partial.before.split_first() else {
         return Wanted::Command;
     };
     let Some(command) = commands::find(name) else {
@@ -94,7 +99,7 @@ fn wanted(begun: &Begun, word: &str) -> Wanted {
         if let Some(spec) = before.last().and_then(|last| waiting(&command, last)) {
             return value(spec);
         }
-        if word.starts_with('-') && begun.quote.is_none() {
+        if word.starts_with('-') && partial.quote.is_none() {
             return match command.operand {
                 Operand::Word(words) => Wanted::Words(words),
                 _ => Wanted::Option(command),
@@ -153,12 +158,16 @@ fn cut(word: &str) -> (&str, &str) {
 }
 
 /// Words that are whole when they are chosen.
-fn whole<'a>(words: impl Iterator<Item = &'a str>, word: &str, begun: &Begun) -> Vec<Candidate> {
+fn whole<'a>(
+    words: impl Iterator<Item = &'a str>,
+    word: &str,
+    partial: &PartialLine,
+) -> Vec<Candidate> {
     let fitting = words.filter(|known| known.starts_with(word));
     fitting
         .map(|known| Candidate {
             shown: known.to_owned(),
-            written: ended(shell_words::quoted_as(known, begun.quote), begun.quote),
+            written: ended(shell_words::quote_as(known, partial.quote), partial.quote),
         })
         .collect()
 }
@@ -175,19 +184,19 @@ fn options(command: &CommandSpec, word: &str) -> Vec<Candidate> {
 }
 
 /// Names behind the typed path. A directory is gone on with, a file is whole.
-fn names(names: Vec<String>, typed: &str, files: bool, begun: &Begun) -> Vec<Candidate> {
+fn names(names: Vec<String>, typed: &str, files: bool, partial: &PartialLine) -> Vec<Candidate> {
     names
         .into_iter()
         .filter(|name| files || name.ends_with('/'))
         // What the line editor would show as something else.
         .filter(|name| !name.chars().any(char::is_control))
         .map(|name| {
-            let path = shell_words::quoted_as(&format!("{typed}{name}"), begun.quote);
+            let path = shell_words::quote_as(&format!("{typed}{name}"), partial.quote);
             Candidate {
                 written: if name.ends_with('/') {
                     path
                 } else {
-                    ended(path, begun.quote)
+                    ended(path, partial.quote)
                 },
                 shown: name,
             }
@@ -195,7 +204,7 @@ fn names(names: Vec<String>, typed: &str, files: bool, begun: &Begun) -> Vec<Can
         .collect()
 }
 
-/// The word closed, and the next one begun.
+/// The word closed, and the next one partial.
 fn ended(mut word: String, quote: Option<char>) -> String {
     word.extend(quote);
     word.push(' ');
@@ -210,7 +219,7 @@ mod tests {
 
     struct Tree;
 
-    impl Places for Tree {
+    impl NameSource for Tree {
         fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String> {
             let names: &[&str] = match directory {
                 b"" => &["a b/", "music/", "notes.txt"],
@@ -295,7 +304,7 @@ mod tests {
             let (start, candidates) = complete(&line, &Tree);
             prop_assert!(start <= line.len() && line.is_char_boundary(start));
             for candidate in candidates {
-                prop_assert!(shell_words::begun(candidate.written.as_bytes()).is_some());
+                prop_assert!(shell_words::partial(candidate.written.as_bytes()).is_some());
             }
         }
     }

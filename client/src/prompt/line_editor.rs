@@ -17,7 +17,7 @@ use rustyline::{ColorMode, Context, Editor, Helper};
 
 use crate::prompt::completion;
 use crate::prompt::local_completion;
-use crate::prompt::remote_completion::RemoteNames;
+use crate::prompt::remote_completion::RemoteCompleter;
 use crate::session::working_directories::WorkingDirectories;
 use crate::text::shown;
 
@@ -32,7 +32,7 @@ const FAINT: &str = "2";
 
 /// What a person has typed.
 #[derive(Debug)]
-pub(crate) enum Typed {
+pub(crate) enum Input {
     /// A line, or several where they were pasted.
     Line(String),
     /// Ctrl-C: the line is given up.
@@ -58,7 +58,7 @@ impl Prompt {
     /// What the system says where the terminal cannot be used.
     pub(crate) fn open(
         history: Option<PathBuf>,
-        names: RemoteNames,
+        names: RemoteCompleter,
         colours: bool,
     ) -> Result<Self, ReadlineError> {
         Ok(Self {
@@ -68,16 +68,16 @@ impl Prompt {
     }
 
     /// Waits for a line.
-    pub(crate) async fn read(&mut self, at: WorkingDirectories) -> Typed {
+    pub(crate) async fn read(&mut self, at: WorkingDirectories) -> Input {
         let Some(editor) = self.editor.take() else {
-            return Typed::Failed("the line editor is gone".to_owned());
+            return Input::Failed("the line editor is gone".to_owned());
         };
         match tokio::task::spawn_blocking(move || editor.read(at)).await {
             Ok((editor, typed)) => {
                 self.editor = Some(editor);
                 typed
             }
-            Err(error) => Typed::Failed(error.to_string()),
+            Err(error) => Input::Failed(error.to_string()),
         }
     }
 
@@ -91,14 +91,14 @@ impl Prompt {
 
 /// Reads lines from the terminal and remembers them.
 struct LineEditor {
-    editor: Editor<Help, FileHistory>,
+    editor: Editor<PromptHelper, FileHistory>,
     history: Option<PathBuf>,
 }
 
 impl LineEditor {
     fn open(
         history: Option<PathBuf>,
-        names: RemoteNames,
+        names: RemoteCompleter,
         colours: bool,
     ) -> Result<Self, ReadlineError> {
         let config = Builder::new()
@@ -114,7 +114,7 @@ impl LineEditor {
             })
             .build();
         let mut editor = Editor::with_config(config)?;
-        editor.set_helper(Some(Help {
+        editor.set_helper(Some(PromptHelper {
             names,
             at: WorkingDirectories::default(),
             history: colours.then(HistoryHinter::new),
@@ -129,7 +129,7 @@ impl LineEditor {
     }
 
     /// Waits for a line; blocks the thread. The editor comes back with it.
-    fn read(mut self, at: WorkingDirectories) -> (Self, Typed) {
+    fn read(mut self, at: WorkingDirectories) -> (Self, Input) {
         let prompt = prompt(&at.remote);
         if let Some(help) = self.editor.helper_mut() {
             help.at = at;
@@ -137,11 +137,11 @@ impl LineEditor {
         let typed = match self.editor.readline(&prompt) {
             Ok(line) => {
                 self.remember(&line);
-                Typed::Line(line)
+                Input::Line(line)
             }
-            Err(ReadlineError::Interrupted) => Typed::Cleared,
-            Err(ReadlineError::Eof) => Typed::End,
-            Err(error) => Typed::Failed(error.to_string()),
+            Err(ReadlineError::Interrupted) => Input::Cleared,
+            Err(ReadlineError::Eof) => Input::End,
+            Err(error) => Input::Failed(error.to_string()),
         };
         (self, typed)
     }
@@ -169,13 +169,13 @@ fn prompt(remote: &[u8]) -> String {
 }
 
 /// What the line editor asks while a line is typed.
-struct Help {
-    names: RemoteNames,
+struct PromptHelper {
+    names: RemoteCompleter,
     at: WorkingDirectories,
     history: Option<HistoryHinter>,
 }
 
-impl completion::Places for Help {
+impl completion::NameSource for PromptHelper {
     fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String> {
         self.names.names(directory, prefix)
     }
@@ -193,7 +193,7 @@ impl completion::Places for Help {
     }
 }
 
-impl Completer for Help {
+impl Completer for PromptHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -213,13 +213,13 @@ impl Completer for Help {
 }
 
 /// Something faint behind the cursor.
-struct Faint {
+struct FaintHint {
     text: String,
     /// Whether the key at the end of the line takes it over.
     can_be_taken: bool,
 }
 
-impl Hint for Faint {
+impl Hint for FaintHint {
     fn display(&self) -> &str {
         &self.text
     }
@@ -229,10 +229,10 @@ impl Hint for Faint {
     }
 }
 
-impl Hinter for Help {
-    type Hint = Faint;
+impl Hinter for PromptHelper {
+    type Hint = FaintHint;
 
-    fn hint(&self, line: &str, position: usize, context: &Context<'_>) -> Option<Faint> {
+    fn hint(&self, line: &str, position: usize, context: &Context<'_>) -> Option<FaintHint> {
         let history = self.history.as_ref()?;
         if position < line.len() {
             return None;
@@ -241,26 +241,26 @@ impl Hinter for Help {
             .hint(line, position, context)
             .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
         {
-            return Some(Faint {
+            return Some(FaintHint {
                 text,
                 can_be_taken: true,
             });
         }
-        completion::arguments(line).map(|arguments| Faint {
+        completion::arguments(line).map(|arguments| FaintHint {
             text: arguments.to_owned(),
             can_be_taken: false,
         })
     }
 }
 
-impl Highlighter for Help {
+impl Highlighter for PromptHelper {
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
         Cow::Owned(crate::output::colours::painted(hint, Some(FAINT)))
     }
 }
 
-impl Validator for Help {}
-impl Helper for Help {}
+impl Validator for PromptHelper {}
+impl Helper for PromptHelper {}
 
 #[cfg(test)]
 mod tests {

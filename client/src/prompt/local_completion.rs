@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::prompt::completion::MOST;
+use crate::prompt::completion::MAX_CANDIDATES;
 
 /// Names in a directory that begin like that, directories with a slash at their end, sorted. Hidden ones only where the
 /// dot is typed.
@@ -23,7 +23,7 @@ pub(crate) fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
         };
         is_wanted.then(|| name + slash)
     });
-    let mut names: Vec<String> = names.take(MOST).collect();
+    let mut names: Vec<String> = names.take(MAX_CANDIDATES).collect();
     names.sort_unstable();
     names
 }

@@ -1,6 +1,6 @@
 //! Names on the server for the completion of the prompt: asked for in the background, remembered for a moment.
 //!
-//! Whoever types never waits longer than [`PATIENCE`]; an answer that comes later is there at the next key. The names come
+//! Whoever types never waits longer than [`KEY_TIMEOUT`]; an answer that comes later is there at the next key. The names come
 //! over a connection of their own, made by the first question, so that nothing of a command is ever in the way.
 
 use std::collections::HashMap;
@@ -15,28 +15,28 @@ use tokio::time::{Instant, timeout};
 use crate::output::colours::is_directory;
 use crate::output::listener::Listener;
 use crate::output::progress::Progress;
-use crate::prompt::completion::MOST;
+use crate::prompt::completion::MAX_CANDIDATES;
 use crate::session::Session;
 use crate::session::remote_path;
 
 /// How long a key may wait for names.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(150);
+pub(crate) const KEY_TIMEOUT: Duration = Duration::from_millis(150);
 
 /// How long the server may take until nobody cares any more.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long names are believed.
-const FRESH: Duration = Duration::from_secs(10);
+const CACHE_TTL: Duration = Duration::from_secs(10);
 
 /// Questions whose answers are remembered.
-const REMEMBERED: usize = 100;
+const CACHE_SIZE: usize = 100;
 
 /// A directory below the root and what its names begin with.
 type Question = (Vec<u8>, String);
 
 /// Names on the server.
 #[derive(Debug, Clone)]
-pub(crate) struct RemoteNames {
+pub(crate) struct RemoteCompleter {
     questions: mpsc::UnboundedSender<(Question, blocking::Sender<Vec<String>>)>,
     known: Arc<Mutex<HashMap<Question, Answer>>>,
 }
@@ -49,7 +49,7 @@ struct Answer {
     came: Instant,
 }
 
-impl RemoteNames {
+impl RemoteCompleter {
     /// Names that `session` asks for, on the runtime that this is called on.
     #[must_use]
     pub(crate) fn over(session: Session) -> Self {
@@ -60,7 +60,7 @@ impl RemoteNames {
     }
 
     /// Names in a directory that begin like that, directories with a slash at their end. Blocks the thread for
-    /// [`PATIENCE`] at most.
+    /// [`KEY_TIMEOUT`] at most.
     #[must_use]
     pub(crate) fn names(&self, directory: &[u8], prefix: &str) -> Vec<String> {
         if let Some(names) = self.remembered(directory, prefix) {
@@ -71,7 +71,7 @@ impl RemoteNames {
         if self.questions.send((question, sender)).is_err() {
             return Vec::new();
         }
-        receiver.recv_timeout(PATIENCE).unwrap_or_default()
+        receiver.recv_timeout(KEY_TIMEOUT).unwrap_or_default()
     }
 
     /// The answer to that question, or to one that means all of its names.
@@ -81,7 +81,7 @@ impl RemoteNames {
         for beginning in beginnings {
             let question = (directory.to_vec(), beginning.to_owned());
             if let Some(answer) = known.get(&question)
-                && answer.came.elapsed() < FRESH
+                && answer.came.elapsed() < CACHE_TTL
                 && (answer.is_whole || beginning == prefix)
             {
                 let fitting = answer.names.iter().filter(|name| name.starts_with(prefix));
@@ -114,12 +114,13 @@ async fn answer(
             glob: Some(remote_path::names_that_begin_with(&prefix)),
             itself: false,
             hidden: false,
-            limit: Some(MOST as u64),
+            limit: Some(MAX_CANDIDATES as u64),
         };
-        let Ok(Ok(entries)) = timeout(ANSWER, session.entries(&request, &mut Silent)).await else {
+        let Ok(Ok(entries)) = timeout(ANSWER_TIMEOUT, session.entries(&request, &mut Silent)).await
+        else {
             continue;
         };
-        let is_whole = entries.len() < MOST;
+        let is_whole = entries.len() < MAX_CANDIDATES;
         let names: Vec<String> = entries.iter().filter_map(name).collect();
         let answer = Answer {
             names: names.clone(),
@@ -127,7 +128,7 @@ async fn answer(
             came: Instant::now(),
         };
         let mut known = lock(&known);
-        if known.len() >= REMEMBERED {
+        if known.len() >= CACHE_SIZE {
             known.clear();
         }
         known.insert((directory, prefix), answer);

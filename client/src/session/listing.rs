@@ -83,7 +83,7 @@ impl Listing<'_> {
         if more {
             self.connection = Some(connection);
         } else {
-            self.session.line.keep(connection);
+            self.session.dialer.keep(connection);
         }
         Ok(Some(files))
     }

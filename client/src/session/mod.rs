@@ -12,20 +12,20 @@ use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::address::{ServerAddress, Servers};
-use crate::connection::dial::{Line, Service, Stream};
+use crate::connection::dial::{Dialer, Service, Stream};
 use crate::connection::framed::Connection;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
-use crate::transfer::destination::Delivery;
+use crate::transfer::destination::OutputOptions;
 use crate::transfer::partial_file::{Kept, kept};
-use crate::transfer::run::{Ears, Job, transfer};
+use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
 
 /// The client's side of the service.
 #[derive(Debug)]
 pub struct Session {
-    pub(crate) line: Line,
+    pub(crate) dialer: Dialer,
     /// Where the latest transfers go.
     pub(crate) targets: Vec<Target>,
 }
@@ -35,7 +35,7 @@ impl Session {
     #[must_use]
     pub fn new(service: Service) -> Self {
         Self {
-            line: Line::new(service, 0),
+            dialer: Dialer::new(service, 0),
             targets: Vec::new(),
         }
     }
@@ -43,19 +43,19 @@ impl Session {
     /// What it talks to, and how long it waits.
     #[must_use]
     pub fn service(&self) -> &Service {
-        self.line.service()
+        self.dialer.service()
     }
 
     /// Whom it talks to.
     #[must_use]
     pub fn servers(&self) -> &Servers {
-        &self.line.service().servers
+        &self.dialer.service().servers
     }
 
     /// The address that was connected to last, or is tried first.
     #[must_use]
     pub fn server(&self) -> Option<&ServerAddress> {
-        let first = self.line.first();
+        let first = self.dialer.first();
         let mut servers = self.servers().round_from(first);
         servers.next().map(|(_, server)| server)
     }
@@ -63,7 +63,7 @@ impl Session {
     /// The greeting of the server that is connected now, if one is.
     #[must_use]
     pub fn peer(&self) -> Option<&Hello> {
-        self.line.peer()
+        self.dialer.peer()
     }
 
     /// What the latest transfers have left and is not whole: they go on from there next time.
@@ -79,23 +79,23 @@ impl Session {
     /// Asks the server. Dropped in the middle, it closes the connection, and leaves of a file that was to be written
     /// what has come of it.
     ///
-    /// `delivery` is where an archive or a plain file goes; requests for lists do not look at it.
+    /// `options` is where an archive or a plain file goes; requests for lists do not look at it.
     ///
     /// # Errors
     /// Any [`Error`] but those of the text output.
     pub async fn perform(
         &mut self,
         request: &Request,
-        delivery: &Delivery,
+        options: &OutputOptions,
         listener: &mut impl Listener,
     ) -> Result<Answer, Error> {
         let performed = match request {
             Request::Archive { .. } => {
-                let saved = self.transfer(request, delivery, listener).await;
+                let saved = self.transfer(request, options, listener).await;
                 saved.map(|saved| Answer::Archive(Some(saved)))
             }
             Request::Get { .. } => {
-                let saved = self.transfer(request, delivery, listener).await;
+                let saved = self.transfer(request, options, listener).await;
                 saved.map(|saved| Answer::Saved(Some(saved)))
             }
             Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
@@ -116,20 +116,20 @@ impl Session {
     async fn transfer(
         &mut self,
         request: &Request,
-        delivery: &Delivery,
+        options: &OutputOptions,
         listener: &mut impl Listener,
     ) -> Result<crate::outcome::answer::Saved, Error> {
         self.targets.clear();
-        let target = Target::of(delivery)?;
+        let target = Target::of(options)?;
         self.targets.push(target.clone());
         let job = Job {
             request,
             target: &target,
-            resume: delivery.resume,
-            force: delivery.force,
+            resume: options.resume,
+            force: options.force,
             name: "",
         };
-        transfer(&mut self.line, &job, &Ears::new(listener)).await
+        transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await
     }
 
     /// Asks for a list, to its first frame.
@@ -144,7 +144,7 @@ impl Session {
                 "the connection was closed meanwhile, connecting to {servers} again"
             ));
         };
-        self.line.ask(request, &|_| (), closed).await
+        self.dialer.ask(request, &|_| (), closed).await
     }
 
     async fn answer(
@@ -155,7 +155,7 @@ impl Session {
         let (mut connection, first) = self.begin(request, listener).await?;
         let answer = receive(&mut connection, request, first).await?;
         // After any failure nobody knows what is still on its way.
-        self.line.keep(connection);
+        self.dialer.keep(connection);
         Ok(answer)
     }
 }

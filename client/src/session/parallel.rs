@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
-use crate::connection::dial::Line;
+use crate::connection::dial::Dialer;
 use crate::outcome::answer::Saved;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::session::Session;
-use crate::transfer::destination::{Delivery, Destination};
-use crate::transfer::run::{Ears, Job, transfer};
+use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
 
 /// What became of each file, in the order asked for.
@@ -36,15 +36,15 @@ impl Session {
         let queue = Queue::new(files, resume, force);
         let targets = queue.targets.iter().flatten();
         self.targets = targets.cloned().collect();
-        let ears = Ears::new(listener);
+        let listener = SharedListener::new(listener);
         let count = parallel.get().min(queue.files.len()).max(1);
-        let service = self.line.service().clone();
-        let first = self.line.first();
-        let mut others: Vec<Line> = (1..count)
-            .map(|number| Line::new(service.clone(), first + number))
+        let service = self.dialer.service().clone();
+        let first = self.dialer.first();
+        let mut others: Vec<Dialer> = (1..count)
+            .map(|number| Dialer::new(service.clone(), first + number))
             .collect();
-        let lines = std::iter::once(&mut self.line).chain(&mut others);
-        join_all(lines.map(|line| queue.work(line, &ears))).await;
+        let dialers = std::iter::once(&mut self.dialer).chain(&mut others);
+        join_all(dialers.map(|dialer| queue.work(dialer, &listener))).await;
         queue.results()
     }
 }
@@ -57,7 +57,7 @@ struct Queue {
     results: RefCell<Vec<Option<Result<Saved, Error>>>>,
     next: Cell<usize>,
     /// Why no further file is begun: nothing is there.
-    unmet: RefCell<Option<Error>>,
+    unreachable: RefCell<Option<Error>>,
     resume: bool,
     force: bool,
 }
@@ -66,7 +66,7 @@ impl Queue {
     fn new(files: Vec<(Name, PathBuf)>, resume: bool, force: bool) -> Self {
         let mut taken = HashSet::new();
         let judged = files.iter().map(|(_, path)| {
-            let target = Target::of(&Delivery::to(Destination::File(path.clone())))?;
+            let target = Target::of(&OutputOptions::to(Destination::File(path.clone())))?;
             match &target {
                 Target::File { path: file, .. } if !taken.insert(file.clone()) => {
                     Err(Error::Target {
@@ -88,13 +88,13 @@ impl Queue {
             targets,
             results: RefCell::new(results),
             next: Cell::new(0),
-            unmet: RefCell::new(None),
+            unreachable: RefCell::new(None),
             resume,
             force,
         }
     }
 
-    async fn work<L: Listener>(&self, line: &mut Line, ears: &Ears<'_, L>) {
+    async fn work<L: Listener>(&self, dialer: &mut Dialer, listener: &SharedListener<'_, L>) {
         loop {
             let number = self.next.get();
             self.next.set(number + 1);
@@ -106,7 +106,7 @@ impl Queue {
             let Some(target) = target else {
                 continue;
             };
-            if self.unmet.borrow().is_some() {
+            if self.unreachable.borrow().is_some() {
                 return;
             }
             let request = Request::get(path.clone());
@@ -118,11 +118,11 @@ impl Queue {
                 force: self.force,
                 name: &name,
             };
-            let result = transfer(line, &job, ears).await;
+            let result = transfer(dialer, &job, listener).await;
             if let Err(error) = &result
-                && let Some(unmet) = error.unmet()
+                && let Some(unreachable) = error.as_unreachable()
             {
-                *self.unmet.borrow_mut() = Some(unmet);
+                *self.unreachable.borrow_mut() = Some(unreachable);
             }
             if let Some(place) = self.results.borrow_mut().get_mut(number) {
                 *place = Some(result);
@@ -131,11 +131,11 @@ impl Queue {
     }
 
     fn results(self) -> Fetched {
-        let unmet = self.unmet.into_inner();
+        let unreachable = self.unreachable.into_inner();
         let not_tried = || {
-            let unmet = unmet.as_ref().and_then(Error::unmet);
+            let unreachable = unreachable.as_ref().and_then(Error::as_unreachable);
             // Every file that was begun has a result, and all are begun unless nothing is there.
-            Err(unmet.unwrap_or_else(|| Error::Lost("it was not asked for".to_owned())))
+            Err(unreachable.unwrap_or_else(|| Error::Lost("it was not asked for".to_owned())))
         };
         let names = self.files.into_iter().map(|(name, _)| name);
         names

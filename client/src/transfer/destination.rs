@@ -21,7 +21,7 @@ impl Destination {
     #[must_use]
     pub fn stdout(&self) -> Stdout {
         match self {
-            Self::Stdout => Stdout::Archive,
+            Self::Stdout => Stdout::Data,
             Self::File(_) | Self::Extract(_) => Stdout::Free,
         }
     }
@@ -33,14 +33,14 @@ impl Destination {
 ///
 /// ```
 /// use netsocket_client::output::console::Stdout;
-/// use netsocket_client::transfer::destination::{Delivery, Destination};
+/// use netsocket_client::transfer::destination::{OutputOptions, Destination};
 ///
-/// let delivery = Delivery::to(Destination::File("report.pdf".into()));
-/// assert!(delivery.resume && !delivery.force);
-/// assert_eq!(delivery.destination.stdout(), Stdout::Free);
+/// let options = OutputOptions::to(Destination::File("report.pdf".into()));
+/// assert!(options.resume && !options.force);
+/// assert_eq!(options.destination.stdout(), Stdout::Free);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct OutputOptions {
     /// The place.
     pub destination: Destination,
     /// Whether what an earlier run has left of the same file is gone on with; else it is thrown away.
@@ -52,8 +52,8 @@ pub struct Delivery {
     pub make_directory: bool,
 }
 
-impl Delivery {
-    /// A delivery to `destination` that goes on with what is there, overwrites nothing and makes no directory.
+impl OutputOptions {
+    /// A options to `destination` that goes on with what is there, overwrites nothing and makes no directory.
     #[must_use]
     pub fn to(destination: Destination) -> Self {
         Self {

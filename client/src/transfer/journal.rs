@@ -7,7 +7,7 @@
 use netsocket_protocol::message::Request;
 use serde::{Deserialize, Serialize};
 
-use crate::transfer::state::Whole;
+use crate::transfer::state::Source;
 
 /// The version of this format.
 pub(crate) const VERSION: u32 = 1;
@@ -22,9 +22,11 @@ pub(crate) struct Head {
     /// [`VERSION`].
     pub(crate) version: u32,
     /// What was asked for.
-    pub(crate) question: Request,
+    #[serde(rename = "question")]
+    pub(crate) request: Request,
     /// What the server said of it.
-    pub(crate) whole: Whole,
+    #[serde(rename = "whole")]
+    pub(crate) source: Source,
 }
 
 impl Head {
@@ -39,14 +41,14 @@ impl Head {
 
 /// A block of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct BlockRecord {
     /// Where it ends in the part.
     pub(crate) end: u64,
     /// The CRC-32 of its bytes.
     pub(crate) checksum: u32,
 }
 
-impl Mark {
+impl BlockRecord {
     /// Its line.
     #[must_use]
     pub(crate) fn line(self) -> Vec<u8> {
@@ -60,7 +62,7 @@ pub(crate) struct Journal {
     /// What the part is of.
     pub(crate) head: Head,
     /// The blocks, in their order, each with the length of the file up to the end of its line.
-    pub(crate) marks: Vec<(Mark, u64)>,
+    pub(crate) records: Vec<(BlockRecord, u64)>,
     /// The length of the first line.
     pub(crate) head_length: u64,
 }
@@ -77,7 +79,7 @@ impl Journal {
         if head.version != VERSION {
             return None;
         }
-        let (mut marks, mut length, mut before) = (Vec::new(), head_length, 0);
+        let (mut records, mut length, mut before) = (Vec::new(), head_length, 0);
         for (line, line_length) in lines {
             let Ok((end, checksum)) = serde_json::from_slice::<(u64, u32)>(line) else {
                 break;
@@ -86,12 +88,12 @@ impl Journal {
                 break;
             }
             length += line_length;
-            marks.push((Mark { end, checksum }, length));
+            records.push((BlockRecord { end, checksum }, length));
             before = end;
         }
         Some(Self {
             head,
-            marks,
+            records,
             head_length,
         })
     }
@@ -107,8 +109,8 @@ mod tests {
     fn head() -> Head {
         Head {
             version: VERSION,
-            question: Request::archive(Query::default()),
-            whole: Whole::File {
+            request: Request::archive(Query::default()),
+            source: Source::File {
                 identity: "6-1.0".to_owned(),
                 size: 6,
             },
@@ -117,18 +119,18 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_and_a_torn_line_is_not() {
-        let marks = [3, 3, 1 << 40].map(|end| Mark { end, checksum: 7 });
+        let records = [3, 3, 1 << 40].map(|end| BlockRecord { end, checksum: 7 });
         let mut text = head().line();
         let head_length = text.len() as u64;
         let mut expected = vec![];
-        for mark in marks {
-            text.extend(mark.line());
-            expected.push((mark, text.len() as u64));
+        for record in records {
+            text.extend(record.line());
+            expected.push((record, text.len() as u64));
         }
         for torn in [&b""[..], b"[12", b"[12,3]", b"garbage\n", b"[1,7]\n"] {
             let text = [&text[..], torn].concat();
             let journal = Journal::read(&text).unwrap();
-            assert_eq!(journal.marks, expected, "{torn:?}");
+            assert_eq!(journal.records, expected, "{torn:?}");
             assert_eq!((&journal.head, journal.head_length), (&head(), head_length));
         }
     }
@@ -152,7 +154,7 @@ mod tests {
         fn whatever_stands_there_is_read_or_not(garbage in proptest::collection::vec(any::<u8>(), 0..200), behind_head: bool) {
             let text = if behind_head { [head().line(), garbage].concat() } else { garbage };
             if let Some(journal) = Journal::read(&text) {
-                prop_assert!(journal.marks.iter().all(|(_, length)| *length <= text.len() as u64));
+                prop_assert!(journal.records.iter().all(|(_, length)| *length <= text.len() as u64));
             }
         }
     }

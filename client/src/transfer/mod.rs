@@ -6,9 +6,9 @@
 //! # Examples
 //!
 //! ```
-//! use netsocket_client::transfer::destination::{Delivery, Destination};
+//! use netsocket_client::transfer::destination::{OutputOptions, Destination};
 //!
-//! let options = Delivery::to(Destination::Extract("pictures".into()));
+//! let options = OutputOptions::to(Destination::Extract("pictures".into()));
 //! assert!(options.resume && !options.force);
 //! ```
 

@@ -16,10 +16,10 @@ use netsocket_protocol::message::Request;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::transfer::journal::{Head, Journal, MAX_BYTES, Mark, VERSION};
-use crate::transfer::state::{Place, Whole};
+use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES, VERSION};
+use crate::transfer::state::{Position, Source};
 use crate::transfer::target::directory_of;
-use crate::transfer::verify::Verified;
+use crate::transfer::verify::VerifiedBlock;
 
 /// Permissions of a new file, before the umask takes its share.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -68,7 +68,7 @@ pub fn kept(target: &Path) -> Option<Kept> {
 
 /// What is there of a target when a transfer begins.
 #[derive(Debug)]
-pub enum Left {
+pub enum Existing {
     /// Nothing.
     Nothing,
     /// A part of something else, so many bytes of it.
@@ -76,25 +76,25 @@ pub enum Left {
     /// A part whose bytes, so many, are not those that were verified.
     Damaged(u64),
     /// A part of the same.
-    Here(Box<Found>),
+    Resumable(Box<ResumePoint>),
 }
 
 /// A part that can be gone on with.
 #[derive(Debug)]
-pub struct Found {
+pub struct ResumePoint {
     /// The part, up to the place.
-    pub part: Part,
+    pub part: PartialFile,
     /// What it is of.
-    pub whole: Whole,
+    pub source: Source,
     /// How much of that is there.
-    pub place: Place,
+    pub position: Position,
     /// Over all of the part.
     pub hasher: blake3::Hasher,
 }
 
 /// A part that is being written.
 #[derive(Debug)]
-pub struct Part {
+pub struct PartialFile {
     // Shared with a write that is still running when the command is dropped.
     file: Arc<File>,
     state: Arc<File>,
@@ -108,29 +108,29 @@ pub struct Part {
     is_done: bool,
 }
 
-impl Part {
+impl PartialFile {
     /// Looks for a part of `target` that answers `question`, and verifies it.
     ///
     /// # Errors
     /// What the system says; also where another program writes the same part.
-    pub fn look(target: &Path, question: &Request) -> io::Result<Left> {
+    pub fn find(target: &Path, request: &Request) -> io::Result<Existing> {
         let Some([part_path, state_path]) = beside(target) else {
-            return Ok(Left::Nothing);
+            return Ok(Existing::Nothing);
         };
-        let Some(file) = open_alone(&part_path)? else {
-            return Ok(Left::Nothing);
+        let Some(file) = open_exclusive(&part_path)? else {
+            return Ok(Existing::Nothing);
         };
         let length = file.metadata()?.len();
         let Some((state, journal)) = read_state(&state_path)? else {
-            return Ok(Left::Damaged(length));
+            return Ok(Existing::Damaged(length));
         };
-        if journal.head.question != *question {
-            return Ok(Left::Other(length));
+        if journal.head.request != *request {
+            return Ok(Existing::Other(length));
         }
-        let Some((place, state_length, hasher)) = verify(&file, length, &journal)? else {
-            return Ok(Left::Damaged(length));
+        let Some((position, state_length, hasher)) = verify(&file, length, &journal)? else {
+            return Ok(Existing::Damaged(length));
         };
-        file.set_len(place.bytes)?;
+        file.set_len(position.bytes)?;
         state.set_len(state_length)?;
         let part = Self {
             file: Arc::new(file),
@@ -138,16 +138,16 @@ impl Part {
             part_path,
             state_path,
             target: target.to_owned(),
-            bytes: place.bytes,
+            bytes: position.bytes,
             state_length,
-            answer_began: (place.bytes, state_length),
+            answer_began: (position.bytes, state_length),
             is_done: false,
         };
-        let whole = journal.head.whole;
-        Ok(Left::Here(Box::new(Found {
+        let source = journal.head.source;
+        Ok(Existing::Resumable(Box::new(ResumePoint {
             part,
-            whole,
-            place,
+            source,
+            position,
             hasher,
         })))
     }
@@ -156,11 +156,11 @@ impl Part {
     ///
     /// # Errors
     /// What the system says; also where another program writes the same part.
-    pub fn create(target: &Path, question: &Request, whole: &Whole) -> io::Result<Self> {
+    pub fn create(target: &Path, request: &Request, source: &Source) -> io::Result<Self> {
         let invalid = || io::Error::from(io::ErrorKind::InvalidFilename);
         let [part_path, state_path] = beside(target).ok_or_else(invalid)?;
         // Held until the old part is gone, so that nobody's is taken away while it is written.
-        let old = open_alone(&part_path)?;
+        let old = open_exclusive(&part_path)?;
         remove(&part_path)?;
         remove(&state_path)?;
         drop(old);
@@ -194,8 +194,8 @@ impl Part {
         }
         let head = Head {
             version: VERSION,
-            question: question.clone(),
-            whole: whole.clone(),
+            request: request.clone(),
+            source: source.clone(),
         };
         let line = head.line();
         part.state.write_all_at(&line, 0)?;
@@ -205,16 +205,19 @@ impl Part {
     }
 
     /// What writes the next block, on whatever thread; it counts once [`Self::wrote`] has been told.
-    pub fn writing(&self, block: Verified) -> impl FnOnce() -> io::Result<u64> + Send + 'static {
+    pub fn writing(
+        &self,
+        block: VerifiedBlock,
+    ) -> impl FnOnce() -> io::Result<u64> + Send + 'static {
         let (file, state) = (Arc::clone(&self.file), Arc::clone(&self.state));
         let (bytes, state_length) = (self.bytes, self.state_length);
         move || {
             file.write_all_at(&block.bytes, bytes)?;
-            let mark = Mark {
+            let record = BlockRecord {
                 end: bytes + block.bytes.len() as u64,
                 checksum: block.checksum,
             };
-            let line = mark.line();
+            let line = record.line();
             state.write_all_at(&line, state_length)?;
             Ok(line.len() as u64)
         }
@@ -235,9 +238,9 @@ impl Part {
     ///
     /// # Errors
     /// What the system says.
-    pub fn step_back(&mut self) -> io::Result<()> {
+    pub fn rewind(&mut self) -> io::Result<()> {
         (self.bytes, self.state_length) = self.answer_began;
-        // In this order: marks without bytes would be found wrong.
+        // In this order: records without bytes would be found wrong.
         self.state.set_len(self.state_length)?;
         self.file.set_len(self.bytes)
     }
@@ -255,7 +258,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.is_done && self.bytes == 0 {
             // Nothing of it is worth anything. There is nobody to tell that it cannot be removed.
@@ -287,7 +290,7 @@ fn hidden(name: &[u8], end: &str) -> OsString {
 }
 
 /// Opens a part that nobody else writes. None where there is none.
-fn open_alone(path: &Path) -> io::Result<Option<File>> {
+fn open_exclusive(path: &Path) -> io::Result<Option<File>> {
     // Neither a link nor a FIFO that someone has put there.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -353,30 +356,31 @@ fn verify(
     file: &File,
     length: u64,
     journal: &Journal,
-) -> io::Result<Option<(Place, u64, blake3::Hasher)>> {
-    let (mut place, mut state_length) = (Place::default(), journal.head_length);
+) -> io::Result<Option<(Position, u64, blake3::Hasher)>> {
+    let (mut position, mut state_length) = (Position::default(), journal.head_length);
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; READ];
-    for (mark, line_end) in &journal.marks {
-        if mark.end > length {
+    for (record, line_end) in &journal.records {
+        if record.end > length {
             break;
         }
         let mut checksum = crc32fast::Hasher::new();
-        while place.bytes < mark.end {
-            let want = usize::try_from(mark.end - place.bytes).map_or(READ, |left| left.min(READ));
+        while position.bytes < record.end {
+            let want =
+                usize::try_from(record.end - position.bytes).map_or(READ, |left| left.min(READ));
             let piece = buffer.get_mut(..want).unwrap_or_default();
-            file.read_exact_at(piece, place.bytes)?;
+            file.read_exact_at(piece, position.bytes)?;
             checksum.update(piece);
             hasher.update(piece);
-            place.bytes += want as u64;
+            position.bytes += want as u64;
         }
-        if checksum.finalize() != mark.checksum {
+        if checksum.finalize() != record.checksum {
             return Ok(None);
         }
-        place.blocks += 1;
+        position.blocks += 1;
         state_length = *line_end;
     }
-    Ok(Some((place, state_length, hasher)))
+    Ok(Some((position, state_length, hasher)))
 }
 
 #[cfg(test)]

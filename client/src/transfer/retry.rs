@@ -17,20 +17,20 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest wait between two attempts.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Attempts before the first frame of an answer: a request that ends one server after the other must not end them all.
-pub(crate) const ATTEMPTS_TO_BEGIN: u32 = 3;
+pub(crate) const MAX_INITIAL_ATTEMPTS: u32 = 3;
 /// How often a source that is another one than before is begun anew, and how often a wrong digest of the whole is met
 /// with another try.
-pub(crate) const STARTS_ANEW: u32 = 3;
+pub(crate) const MAX_RESTARTS: u32 = 3;
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Decision {
     /// Try again after that time, from where it was.
-    GoOn(Duration),
+    Retry(Duration),
     /// Begin anew: what was kept belongs to something that is no more.
-    BeginAnew,
+    Restart,
     /// Ask again for all that the last answer held: one of its blocks is wrong, and nobody knows which.
-    StepBack,
+    Rewind,
     /// No further attempt can help.
     Fail,
     /// Attempts might help, but there were enough.
@@ -54,8 +54,8 @@ pub(crate) struct Retry {
     met: bool,
     /// Whether an answer has begun.
     begun: bool,
-    anew: u32,
-    stepped_back: u32,
+    restarts: u32,
+    rewinds: u32,
 }
 
 impl Retry {
@@ -69,8 +69,8 @@ impl Retry {
             silences: 0,
             met: false,
             begun: false,
-            anew: 0,
-            stepped_back: 0,
+            restarts: 0,
+            rewinds: 0,
         }
     }
 
@@ -100,51 +100,51 @@ impl Retry {
     }
 
     /// An attempt has failed; `random` is a number from 0 to 1.
-    pub(crate) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Verdict {
-        self.met |= !error.is_unmet();
+    pub(crate) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Decision {
+        self.met |= !error.is_unreachable();
         if self.begun {
             match error {
                 Error::Server(reply) if reply.kind == ErrorKind::Changed => {
-                    self.anew += 1;
-                    return if self.anew > STARTS_ANEW {
-                        Verdict::Fail
+                    self.restarts += 1;
+                    return if self.restarts > MAX_RESTARTS {
+                        Decision::Fail
                     } else {
-                        Verdict::BeginAnew
+                        Decision::Restart
                     };
                 }
                 Error::Damaged(Damage::Digest | Damage::Bytes { .. }) => {
-                    self.stepped_back += 1;
-                    return if self.stepped_back > STARTS_ANEW || self.deadline.is_zero() {
-                        Verdict::Fail
+                    self.rewinds += 1;
+                    return if self.rewinds > MAX_RESTARTS || self.deadline.is_zero() {
+                        Decision::Fail
                     } else {
-                        Verdict::StepBack
+                        Decision::Rewind
                     };
                 }
                 _ => {}
             }
         }
         if !self.may_pass(error) {
-            return Verdict::Fail;
+            return Decision::Fail;
         }
         if self.failures == 0 {
             self.since = now;
         }
         self.failures += 1;
         self.silences += u32::from(matches!(error, Error::Stalled(_)));
-        if !self.begun && self.failures >= ATTEMPTS_TO_BEGIN {
-            return Verdict::Fail;
+        if !self.begun && self.failures >= MAX_INITIAL_ATTEMPTS {
+            return Decision::Fail;
         }
         let pause = pause(self.failures, random);
         let waited = now.saturating_duration_since(self.since);
         if waited < self.deadline {
             // One attempt is made when the deadline is there.
-            return Verdict::GoOn(pause.min(self.deadline - waited));
+            return Decision::Retry(pause.min(self.deadline - waited));
         }
         // Where nothing was tried again there is nothing to say about it.
         if self.failures == 1 {
-            Verdict::Fail
+            Decision::Fail
         } else {
-            Verdict::GiveUp { waited }
+            Decision::GiveUp { waited }
         }
     }
 
@@ -154,7 +154,7 @@ impl Retry {
             // A balancer that had chosen a server which died meanwhile has another one.
             Error::ClosedAtOnce(_) => true,
             // Whoever gives a command while nothing is there wants to hear that now.
-            error if error.is_unmet() => self.met,
+            error if error.is_unreachable() => self.met,
             Error::Lost(_) | Error::Stalled(_) => true,
             // Before its first block a transfer can be refused like any other command.
             Error::Damaged(_) | Error::Protocol(_) => self.begun,
@@ -190,7 +190,7 @@ mod tests {
         Error::Lost(String::new())
     }
 
-    fn unmet() -> Error {
+    fn unreachable() -> Error {
         Error::Connect {
             server: "a:1".to_owned(),
             reason: String::new(),
@@ -217,7 +217,7 @@ mod tests {
         let mut retry = begun(now);
         let pauses: Vec<u128> = (0..10)
             .map(|_| match retry.failed(&lost(), now, 1.0) {
-                Verdict::GoOn(pause) => pause.as_millis(),
+                Decision::Retry(pause) => pause.as_millis(),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -225,7 +225,7 @@ mod tests {
         retry.progressed();
         assert_eq!(
             retry.failed(&lost(), now, 1.0),
-            Verdict::GoOn(Duration::ZERO)
+            Decision::Retry(Duration::ZERO)
         );
     }
 
@@ -236,13 +236,13 @@ mod tests {
         let late = now + DEADLINE;
         retry.failed(&lost(), now, 0.5);
         assert_eq!(
-            retry.failed(&unmet(), late, 0.5),
-            Verdict::GiveUp { waited: DEADLINE }
+            retry.failed(&unreachable(), late, 0.5),
+            Decision::GiveUp { waited: DEADLINE }
         );
         retry.progressed();
         assert_eq!(
-            retry.failed(&unmet(), late, 0.5),
-            Verdict::GoOn(Duration::ZERO)
+            retry.failed(&unreachable(), late, 0.5),
+            Decision::Retry(Duration::ZERO)
         );
     }
 
@@ -253,7 +253,7 @@ mod tests {
         let late = now + 10 * DEADLINE;
         assert_eq!(
             retry.failed(&lost(), late, 0.0),
-            Verdict::GoOn(Duration::ZERO)
+            Decision::Retry(Duration::ZERO)
         );
     }
 
@@ -262,18 +262,24 @@ mod tests {
         let now = Instant::now();
         let mut retry = Retry::new(now, Duration::ZERO);
         retry.begun();
-        assert_eq!(retry.failed(&lost(), now, 0.0), Verdict::Fail);
+        assert_eq!(retry.failed(&lost(), now, 0.0), Decision::Fail);
         let digest = Error::Damaged(Damage::Digest);
-        assert_eq!(retry.failed(&digest, now, 0.0), Verdict::Fail);
+        assert_eq!(retry.failed(&digest, now, 0.0), Decision::Fail);
     }
 
     #[test]
     fn nothing_there_is_said_at_once_unless_a_server_was_met() {
         let now = Instant::now();
         let mut retry = Retry::new(now, DEADLINE);
-        assert_eq!(retry.failed(&unmet(), now, 0.0), Verdict::Fail);
-        assert!(matches!(retry.failed(&lost(), now, 0.0), Verdict::GoOn(_)));
-        assert!(matches!(retry.failed(&unmet(), now, 0.0), Verdict::GoOn(_)));
+        assert_eq!(retry.failed(&unreachable(), now, 0.0), Decision::Fail);
+        assert!(matches!(
+            retry.failed(&lost(), now, 0.0),
+            Decision::Retry(_)
+        ));
+        assert!(matches!(
+            retry.failed(&unreachable(), now, 0.0),
+            Decision::Retry(_)
+        ));
     }
 
     #[test]
@@ -281,8 +287,8 @@ mod tests {
         let now = Instant::now();
         for error in [lost(), closed()] {
             let mut retry = Retry::new(now, DEADLINE);
-            let attempts = (1..).take_while(|_| retry.failed(&error, now, 0.0) != Verdict::Fail);
-            assert_eq!(attempts.count() + 1, ATTEMPTS_TO_BEGIN as usize);
+            let attempts = (1..).take_while(|_| retry.failed(&error, now, 0.0) != Decision::Fail);
+            assert_eq!(attempts.count() + 1, MAX_INITIAL_ATTEMPTS as usize);
         }
     }
 
@@ -291,9 +297,9 @@ mod tests {
         let now = Instant::now();
         for kind in [ErrorKind::Busy, ErrorKind::Internal] {
             let mut fresh = Retry::new(now, DEADLINE);
-            assert_eq!(fresh.failed(&server(kind), now, 0.0), Verdict::Fail);
+            assert_eq!(fresh.failed(&server(kind), now, 0.0), Decision::Fail);
             let verdict = begun(now).failed(&server(kind), now, 0.0);
-            assert!(matches!(verdict, Verdict::GoOn(_)), "{kind:?}");
+            assert!(matches!(verdict, Decision::Retry(_)), "{kind:?}");
         }
         for kind in [
             ErrorKind::Denied,
@@ -302,25 +308,25 @@ mod tests {
             ErrorKind::NotFound,
         ] {
             let verdict = begun(now).failed(&server(kind), now, 0.0);
-            assert_eq!(verdict, Verdict::Fail, "{kind:?}");
+            assert_eq!(verdict, Decision::Fail, "{kind:?}");
         }
         let full = Error::target("x", &std::io::Error::from_raw_os_error(28));
-        assert_eq!(begun(now).failed(&full, now, 0.0), Verdict::Fail);
+        assert_eq!(begun(now).failed(&full, now, 0.0), Decision::Fail);
     }
 
     #[test]
     fn another_source_and_a_wrong_digest_are_met_a_bounded_number_of_times() {
         let now = Instant::now();
         for (error, verdict) in [
-            (server(ErrorKind::Changed), Verdict::BeginAnew),
-            (Error::Damaged(Damage::Digest), Verdict::StepBack),
+            (server(ErrorKind::Changed), Decision::Restart),
+            (Error::Damaged(Damage::Digest), Decision::Rewind),
         ] {
             let mut retry = begun(now);
-            for _ in 0..STARTS_ANEW {
+            for _ in 0..MAX_RESTARTS {
                 assert_eq!(retry.failed(&error, now, 0.0), verdict);
                 retry.progressed();
             }
-            assert_eq!(retry.failed(&error, now, 0.0), Verdict::Fail);
+            assert_eq!(retry.failed(&error, now, 0.0), Decision::Fail);
         }
     }
 
@@ -353,14 +359,14 @@ mod tests {
             for kind in kinds {
                 let error = match kind {
                     0 => lost(),
-                    1 => unmet(),
+                    1 => unreachable(),
                     2 => Error::Stalled(DEADLINE),
                     _ => server(ErrorKind::Busy),
                 };
                 match retry.failed(&error, now, random) {
-                    Verdict::GoOn(pause) => now += pause + Duration::from_millis(1),
+                    Decision::Retry(pause) => now += pause + Duration::from_millis(1),
                     other => {
-                        prop_assert_eq!(other, Verdict::GiveUp { waited: now - begin });
+                        prop_assert_eq!(other, Decision::GiveUp { waited: now - begin });
                         return Ok(());
                     }
                 }

@@ -10,24 +10,24 @@ use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{Compression, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
-use crate::connection::dial::{Line, Stream};
+use crate::connection::dial::{Dialer, Stream};
 use crate::connection::framed::{Connection, Timeouts};
-use crate::outcome::answer::{Journey, Saved};
+use crate::outcome::answer::{Saved, TransferStats};
 use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::output::progress::{Progress, Total, Verified};
 use crate::text::{shown, size};
-use crate::transfer::partial_file::{Left, Part};
-use crate::transfer::retry::{Retry, Verdict};
-use crate::transfer::state::{Course, Place, Step, Whole};
+use crate::transfer::partial_file::{Existing, PartialFile};
+use crate::transfer::retry::{Decision, Retry};
+use crate::transfer::state::{Position, Source, Step, TransferState};
 use crate::transfer::target::Target;
-use crate::transfer::writer::{Sink, blocking};
+use crate::transfer::writer::{Writer, blocking};
 
 /// A listener that several transfers in one task share.
-pub(crate) struct Ears<'a, L>(RefCell<&'a mut L>);
+pub(crate) struct SharedListener<'a, L>(RefCell<&'a mut L>);
 
-impl<'a, L: Listener> Ears<'a, L> {
+impl<'a, L: Listener> SharedListener<'a, L> {
     pub(crate) fn new(listener: &'a mut L) -> Self {
         Self(RefCell::new(listener))
     }
@@ -45,7 +45,7 @@ impl<'a, L: Listener> Ears<'a, L> {
 pub(crate) struct Job<'a> {
     pub(crate) request: &'a Request,
     pub(crate) target: &'a Target,
-    /// Whether what an earlier run has left is gone on with.
+    /// Whether what an earlier run has existing is gone on with.
     pub(crate) resume: bool,
     /// Whether files are overwritten where an archive is unpacked.
     pub(crate) force: bool,
@@ -58,29 +58,29 @@ pub(crate) struct Job<'a> {
 /// # Errors
 /// Any [`Error`] but those of the text output. What has come of a file is kept where that is worth something.
 pub(crate) async fn transfer<L: Listener>(
-    line: &mut Line,
+    dialer: &mut Dialer,
     job: &Job<'_>,
-    ears: &Ears<'_, L>,
+    listener: &SharedListener<'_, L>,
 ) -> Result<Saved, Error> {
-    let mut running = Running {
+    let mut running = Transfer {
         job,
-        ears,
-        course: Course::new(&cheapest(job))?,
-        sink: None,
-        retry: Retry::new(Instant::now(), line.service().retry_deadline),
-        deadline: line.service().retry_deadline,
-        journey: Journey::default(),
-        progress: ears.transfer(job.name),
+        listener,
+        state: TransferState::new(&cheapest(job))?,
+        writer: None,
+        retry: Retry::new(Instant::now(), dialer.service().retry_deadline),
+        deadline: dialer.service().retry_deadline,
+        stats: TransferStats::default(),
+        progress: listener.transfer(job.name),
         heard: Instant::now(),
         lost: None,
         has_asked_again: false,
-        thrown_away: None,
+        discarded: None,
     };
-    running.look().await?;
+    running.find_existing().await?;
     loop {
-        match running.attempt(line).await {
+        match running.attempt(dialer).await {
             Ok(saved) => return Ok(saved),
-            Err(error) => running.after(error, line).await?,
+            Err(error) => running.after(error, dialer).await?,
         }
     }
 }
@@ -113,14 +113,14 @@ struct Lost {
 /// How long a transfer may be lost before that is said; else one line says that it went on.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
-struct Running<'a, 'l, L> {
+struct Transfer<'a, 'l, L> {
     job: &'a Job<'a>,
-    ears: &'a Ears<'l, L>,
-    course: Course,
-    sink: Option<Sink>,
+    listener: &'a SharedListener<'l, L>,
+    state: TransferState,
+    writer: Option<Writer>,
     retry: Retry,
     deadline: Duration,
-    journey: Journey,
+    stats: TransferStats,
     progress: Progress,
     /// When a byte came last.
     heard: Instant,
@@ -128,75 +128,79 @@ struct Running<'a, 'l, L> {
     /// Whether it was said that an answer did not even begin; once is enough.
     has_asked_again: bool,
     /// What is said when something that was kept is thrown away.
-    thrown_away: Option<String>,
+    discarded: Option<String>,
 }
 
-impl<L: Listener> Running<'_, '_, L> {
-    /// Looks for what an earlier run has left.
-    async fn look(&mut self) -> Result<(), Error> {
+impl<L: Listener> Transfer<'_, '_, L> {
+    /// Looks for what an earlier run has existing.
+    async fn find_existing(&mut self) -> Result<(), Error> {
         let Target::File { path, given, .. } = self.job.target else {
             return Ok(());
         };
         if !self.job.resume {
             return Ok(());
         }
-        let (target, question) = (path.clone(), self.course.question().clone());
-        let left = blocking(move || Part::look(&target, &question)).await;
+        let (target, request) = (path.clone(), self.state.base_request().clone());
+        let existing = blocking(move || PartialFile::find(&target, &request)).await;
         let name = shown(given);
-        match left.map_err(|error| Error::target(given, &error))? {
-            Left::Nothing => {}
-            Left::Other(bytes) => {
-                self.thrown_away = Some(format!(
+        match existing.map_err(|error| Error::target(given, &error))? {
+            Existing::Nothing => {}
+            Existing::Other(bytes) => {
+                self.discarded = Some(format!(
                     "{} of another download to {name} are thrown away",
                     size(bytes)
                 ));
             }
-            Left::Damaged(bytes) => {
-                self.thrown_away = Some(format!(
+            Existing::Damaged(bytes) => {
+                self.discarded = Some(format!(
                     "{} that were kept of {name} are thrown away: they are not what came",
                     size(bytes)
                 ));
             }
-            Left::Here(found) => {
-                self.journey.kept = found.place.bytes;
-                self.course.go_on(found.whole, found.place, found.hasher);
+            Existing::Resumable(resume_point) => {
+                self.stats.kept = resume_point.position.bytes;
+                self.state.go_on(
+                    resume_point.source,
+                    resume_point.position,
+                    resume_point.hasher,
+                );
                 self.retry.goes_on();
-                self.sink = Some(Sink::Part {
-                    part: Box::new(found.part),
+                self.writer = Some(Writer::PartialFile {
+                    part: Box::new(resume_point.part),
                     given: given.clone(),
                 });
-                self.ears.notice(&format!(
+                self.listener.notice(&format!(
                     "going on with {name}: {} are here already",
-                    size(found.place.bytes)
+                    size(resume_point.position.bytes)
                 ));
             }
         }
         Ok(())
     }
 
-    async fn attempt(&mut self, line: &mut Line) -> Result<Saved, Error> {
-        let request = self.course.request();
+    async fn attempt(&mut self, dialer: &mut Dialer) -> Result<Saved, Error> {
+        let request = self.state.request();
         let counter = self.progress.counter();
         let on_bytes = |count| counter.bytes(count);
-        let ears = self.ears;
+        let listener = self.listener;
         let closed = |servers: &_| {
-            ears.notice(&format!(
+            listener.notice(&format!(
                 "the connection was closed meanwhile, connecting to {servers} again"
             ));
         };
-        let (mut connection, first) = line.ask(&request, &on_bytes, closed).await?;
-        let timeouts = line.service().timeouts;
+        let (mut connection, first) = dialer.ask(&request, &on_bytes, closed).await?;
+        let timeouts = dialer.service().timeouts;
         match self.receive(&mut connection, &first, timeouts).await {
             Ok(saved) => {
-                line.keep(connection);
+                dialer.keep(connection);
                 Ok(saved)
             }
             Err(error) => {
-                self.heard = connection.heard();
-                self.journey.bytes_twice += connection.unfinished();
+                self.heard = connection.last_read();
+                self.stats.bytes_twice += connection.partial_frame_bytes();
                 // After anything but an error of the server's nobody knows what is still on its way.
                 if matches!(error, Error::Server(_)) {
-                    line.keep(connection);
+                    dialer.keep(connection);
                 }
                 Err(error)
             }
@@ -209,9 +213,9 @@ impl<L: Listener> Running<'_, '_, L> {
         first: &Frame,
         timeouts: Timeouts,
     ) -> Result<Saved, Error> {
-        self.course.begin(first)?;
+        self.state.begin(first)?;
         self.answer_begins().await?;
-        connection.expect_within(self.retry.patience(timeouts.stall, timeouts.answer));
+        connection.set_read_timeout(self.retry.patience(timeouts.stall, timeouts.answer));
         let counter = self.progress.counter();
         let on_bytes = |count| counter.bytes(count);
         loop {
@@ -220,19 +224,19 @@ impl<L: Listener> Running<'_, '_, L> {
                 FrameType::Data => frame.payload.len() as u64,
                 _ => 0,
             };
-            match self.course.frame(frame) {
+            match self.state.frame(frame) {
                 Err(error) => {
-                    self.journey.bytes_twice += length;
+                    self.stats.bytes_twice += length;
                     return Err(error);
                 }
                 Ok(Step::Block(block)) => {
-                    if let Some(sink) = &mut self.sink {
-                        sink.write(block).await?;
+                    if let Some(writer) = &mut self.writer {
+                        writer.write(block).await?;
                     }
                     self.goes_on();
-                    self.progress.block(verified(self.course.place()));
+                    self.progress.block(verified(self.state.position()));
                 }
-                Ok(Step::Whole(trailer)) => {
+                Ok(Step::Complete(trailer)) => {
                     self.goes_on();
                     return self.finish(trailer).await;
                 }
@@ -242,32 +246,32 @@ impl<L: Listener> Running<'_, '_, L> {
 
     /// The first frame was right: from now on bytes come.
     async fn answer_begins(&mut self) -> Result<(), Error> {
-        let Some(whole) = self.course.whole() else {
+        let Some(source) = self.state.source() else {
             return Ok(());
         };
-        if let Some(said) = self.thrown_away.take() {
-            self.ears.notice(&said);
+        if let Some(said) = self.discarded.take() {
+            self.listener.notice(&said);
         }
-        match &mut self.sink {
-            Some(sink) => sink.answer_begins(),
+        match &mut self.writer {
+            Some(writer) => writer.answer_begins(),
             None => {
-                let (target, question) = (self.job.target, self.course.question());
-                self.sink = Some(Sink::open(target, question, whole, self.job.force).await?);
+                let (target, request) = (self.job.target, self.state.base_request());
+                self.writer = Some(Writer::open(target, request, source, self.job.force).await?);
             }
         }
-        let place = self.course.place();
-        self.progress.planned(total(whole), verified(place));
+        let position = self.state.position();
+        self.progress.planned(total(source), verified(position));
         tracing::debug!(
-            ?whole,
-            blocks = place.blocks,
-            bytes = place.bytes,
+            ?source,
+            blocks = position.blocks,
+            bytes = position.bytes,
             "transfer goes on"
         );
         self.retry.begun();
         if let Some(lost) = &mut self.lost {
-            self.journey.resumed += 1;
-            let goes_on = goes_on_at(whole, place);
-            self.ears.notice(&if lost.is_told {
+            self.stats.resumed += 1;
+            let goes_on = goes_on_at(source, position);
+            self.listener.notice(&if lost.is_told {
                 format!("went on with {goes_on}")
             } else {
                 format!("{}; went on with {goes_on}", lost.reason)
@@ -281,86 +285,86 @@ impl<L: Listener> Running<'_, '_, L> {
     fn goes_on(&mut self) {
         let now = Instant::now();
         if let Some(lost) = self.lost.take() {
-            self.journey.stalled += now.saturating_duration_since(lost.since);
+            self.stats.stalled += now.saturating_duration_since(lost.since);
         }
         self.retry.progressed();
     }
 
     async fn finish(&mut self, trailer: Trailer) -> Result<Saved, Error> {
-        if let Some(sink) = self.sink.take() {
-            sink.commit().await?;
+        if let Some(writer) = self.writer.take() {
+            writer.commit().await?;
         }
         Ok(Saved {
             path: self.job.target.name().to_owned(),
-            files: self.course.whole().map_or(0, Whole::files),
-            bytes: self.course.place().bytes,
-            digest: self.course.digest(),
+            files: self.state.source().map_or(0, Source::files),
+            bytes: self.state.position().bytes,
+            digest: self.state.digest(),
             warnings: trailer.warnings,
             unlisted: trailer.unlisted,
-            journey: self.journey,
+            stats: self.stats,
         })
     }
 
     /// An attempt has failed: returns where the next one is to be made.
-    async fn after(&mut self, error: Error, line: &mut Line) -> Result<(), Error> {
+    async fn after(&mut self, error: Error, dialer: &mut Dialer) -> Result<(), Error> {
         let verdict = self.retry.failed(&error, Instant::now(), fastrand::f64());
         tracing::debug!(%error, ?verdict, "attempt failed");
         match verdict {
-            Verdict::Fail => {
+            Decision::Fail => {
                 // What is known to be wrong somewhere must not be gone on with next time.
-                if let (Error::Damaged(Damage::Digest | Damage::Bytes { .. }), Some(sink)) =
-                    (&error, &mut self.sink)
+                if let (Error::Damaged(Damage::Digest | Damage::Bytes { .. }), Some(writer)) =
+                    (&error, &mut self.writer)
                 {
-                    sink.step_back()?;
+                    writer.rewind()?;
                 }
                 return Err(error);
             }
-            Verdict::GiveUp { waited } => {
+            Decision::GiveUp { waited } => {
                 let last = Box::new(error);
                 return Err(Error::GaveUp { waited, last });
             }
-            Verdict::BeginAnew => return self.begin_anew(error),
-            Verdict::StepBack => {
-                let before = self.course.place();
-                if !self.sink.as_mut().map_or(Ok(true), Sink::step_back)? {
+            Decision::Restart => return self.restart(error),
+            Decision::Rewind => {
+                let before = self.state.position();
+                if !self.writer.as_mut().map_or(Ok(true), Writer::rewind)? {
                     return Err(error);
                 }
-                self.course.step_back();
-                self.journey.bytes_twice += before.bytes - self.course.place().bytes;
+                self.state.rewind();
+                self.stats.bytes_twice += before.bytes - self.state.position().bytes;
                 self.was_lost(&error, Duration::ZERO);
-                line.hang_up();
+                dialer.try_next_server();
             }
-            Verdict::GoOn(pause) => {
+            Decision::Retry(pause) => {
                 self.was_lost(&error, pause);
-                line.hang_up();
+                dialer.try_next_server();
                 sleep(pause).await;
             }
         }
         Ok(())
     }
 
-    fn begin_anew(&mut self, error: Error) -> Result<(), Error> {
-        match self.sink.take().map_or(Ok(None), Sink::begin_anew) {
-            Ok(sink) => self.sink = sink,
-            Err(sink) => {
-                self.sink = Some(sink);
+    fn restart(&mut self, error: Error) -> Result<(), Error> {
+        match self.writer.take().map_or(Ok(None), Writer::restart) {
+            Ok(writer) => self.writer = writer,
+            Err(writer) => {
+                self.writer = Some(writer);
                 return Err(error);
             }
         }
-        self.ears.notice(&format!("{error}; starting over"));
-        self.journey.restarted += 1;
-        self.journey.bytes_twice += self.course.place().bytes;
-        self.journey.kept = 0;
-        self.course.begin_anew();
+        self.listener.notice(&format!("{error}; starting over"));
+        self.stats.restarted += 1;
+        self.stats.bytes_twice += self.state.position().bytes;
+        self.stats.kept = 0;
+        self.state.restart();
         Ok(())
     }
 
     /// An attempt has failed, and the next one comes after `pause`.
     fn was_lost(&mut self, error: &Error, pause: Duration) {
-        if self.course.whole().is_none() {
+        if self.state.source().is_none() {
             if !self.has_asked_again {
                 self.has_asked_again = true;
-                self.ears.notice(&format!("{error}; asking again"));
+                self.listener.notice(&format!("{error}; asking again"));
             }
             return;
         }
@@ -373,37 +377,37 @@ impl<L: Listener> Running<'_, '_, L> {
         if !lost.is_told && lost.since.elapsed() + pause >= WORTH_TELLING {
             lost.is_told = true;
             let reason = &lost.reason;
-            self.ears
+            self.listener
                 .notice(&format!("{reason}; trying again for up to {limit:?}"));
         }
     }
 }
 
-fn total(whole: &Whole) -> Total {
-    match whole {
-        Whole::Archive { files, blocks, .. } => Total::Blocks {
+fn total(source: &Source) -> Total {
+    match source {
+        Source::Archive { files, blocks, .. } => Total::Blocks {
             blocks: *blocks,
             files: *files,
         },
-        Whole::File { size, .. } => Total::Bytes(*size),
+        Source::File { size, .. } => Total::Bytes(*size),
     }
 }
 
-fn verified(place: Place) -> Verified {
-    let Place { blocks, bytes } = place;
+fn verified(position: Position) -> Verified {
+    let Position { blocks, bytes } = position;
     Verified { blocks, bytes }
 }
 
 /// Where a transfer goes on, for people.
-fn goes_on_at(whole: &Whole, place: Place) -> String {
-    match whole {
+fn goes_on_at(source: &Source, position: Position) -> String {
+    match source {
         // People count from 1.
-        Whole::Archive { blocks, .. } if place.blocks < *blocks => {
-            format!("block {} of {blocks}", place.blocks + 1)
+        Source::Archive { blocks, .. } if position.blocks < *blocks => {
+            format!("block {} of {blocks}", position.blocks + 1)
         }
-        Whole::Archive { .. } => "the end".to_owned(),
-        Whole::File { size: all, .. } => {
-            format!("the rest behind {} of {}", size(place.bytes), size(*all))
+        Source::Archive { .. } => "the end".to_owned(),
+        Source::File { size: all, .. } => {
+            format!("the rest behind {} of {}", size(position.bytes), size(*all))
         }
     }
 }

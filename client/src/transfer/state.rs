@@ -1,7 +1,7 @@
 //! The course of one transfer over however many answers: what is asked for next, and what has come, without any I/O.
 //!
 //! An archive goes on by its plan and the number of a block, a plain file by its identity and an offset; here both are a
-//! [`Whole`] and a [`Place`] in it.
+//! [`Source`] and a [`Position`] in it.
 
 use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
-use crate::transfer::verify::{Due, Verified, Verifier};
+use crate::transfer::verify::{Announced, VerifiedBlock, Verifier};
 
 /// What the server says of the whole before its first byte; the same in every answer that goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Whole {
+pub enum Source {
     /// An archive.
     Archive {
         /// The id of its plan.
@@ -41,7 +41,7 @@ pub enum Whole {
     },
 }
 
-impl Whole {
+impl Source {
     /// Files in it.
     #[must_use]
     pub fn files(&self) -> u64 {
@@ -54,7 +54,7 @@ impl Whole {
 
 /// How much of a whole has come and was found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct Position {
     /// Blocks.
     pub blocks: u64,
     /// Bytes of these.
@@ -63,26 +63,26 @@ pub struct Place {
 
 /// A transfer's course.
 #[derive(Debug)]
-pub(crate) struct Course {
-    question: Request,
-    whole: Option<Whole>,
-    place: Place,
+pub(crate) struct TransferState {
+    base_request: Request,
+    source: Option<Source>,
+    position: Position,
     /// Over all bytes up to the place, or, during an answer that began at the first of them, none: then it is the
     /// verifier's, as one hash over many gigabytes costs enough.
     hasher: blake3::Hasher,
     /// Where the present answer began.
-    answer_began: (Place, blake3::Hasher),
+    answer_began: (Position, blake3::Hasher),
     verifier: Option<Verifier>,
 }
 
-impl Course {
+impl TransferState {
     /// The course of what `request` asks for, from its beginning. A plain file is asked for in blocks with checksums.
     ///
     /// # Errors
     /// [`Error::Usage`] for a request whose answer is a list.
     pub(crate) fn new(request: &Request) -> Result<Self, Error> {
-        let mut question = request.clone();
-        match &mut question {
+        let mut base_request = request.clone();
+        match &mut base_request {
             Request::Archive { resume, .. } => *resume = None,
             Request::Get {
                 offset,
@@ -99,38 +99,38 @@ impl Course {
             }
         }
         Ok(Self {
-            question,
-            whole: None,
-            place: Place::default(),
+            base_request,
+            source: None,
+            position: Position::default(),
             hasher: blake3::Hasher::new(),
-            answer_began: (Place::default(), blake3::Hasher::new()),
+            answer_began: (Position::default(), blake3::Hasher::new()),
             verifier: None,
         })
     }
 
     /// Goes on from what an earlier run has verified and kept; `hasher` has taken all of it.
-    pub(crate) fn go_on(&mut self, whole: Whole, place: Place, hasher: blake3::Hasher) {
-        self.whole = Some(whole);
-        self.place = place;
+    pub(crate) fn go_on(&mut self, source: Source, position: Position, hasher: blake3::Hasher) {
+        self.source = Some(source);
+        self.position = position;
         self.hasher = hasher;
     }
 
     /// What is asked for, whatever has come of it.
     #[must_use]
-    pub(crate) fn question(&self) -> &Request {
-        &self.question
+    pub(crate) fn base_request(&self) -> &Request {
+        &self.base_request
     }
 
     /// What the server has said of the whole, if an answer has begun.
     #[must_use]
-    pub(crate) fn whole(&self) -> Option<&Whole> {
-        self.whole.as_ref()
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
     }
 
     /// How much has come.
     #[must_use]
-    pub(crate) fn place(&self) -> Place {
-        self.place
+    pub(crate) fn position(&self) -> Position {
+        self.position
     }
 
     /// The digest of all that has come.
@@ -159,12 +159,12 @@ impl Course {
     /// The request for all that has not come.
     #[must_use]
     pub(crate) fn request(&self) -> Request {
-        let mut request = self.question.clone();
-        match (&mut request, &self.whole) {
-            (Request::Archive { resume, .. }, Some(Whole::Archive { plan, sketch, .. })) => {
+        let mut request = self.base_request.clone();
+        match (&mut request, &self.source) {
+            (Request::Archive { resume, .. }, Some(Source::Archive { plan, sketch, .. })) => {
                 *resume = Some(Resume {
                     plan: plan.clone(),
-                    block: self.place.blocks,
+                    block: self.position.blocks,
                     sketch: Some(sketch.clone()).filter(|sketch| !sketch.is_empty()),
                 });
             }
@@ -172,11 +172,11 @@ impl Course {
                 Request::Get {
                     offset, identity, ..
                 },
-                Some(Whole::File {
+                Some(Source::File {
                     identity: known, ..
                 }),
             ) => {
-                *offset = self.place.bytes;
+                *offset = self.position.bytes;
                 *identity = Some(known.clone());
             }
             _ => {}
@@ -191,21 +191,21 @@ impl Course {
     /// something else.
     pub(crate) fn begin(&mut self, first: &Frame) -> Result<(), Error> {
         self.end_answer();
-        let (whole, verifier) = match &self.question {
+        let (source, verifier) = match &self.base_request {
             Request::Get { .. } => self.begin_file(&FileStart::from_frame(first)?)?,
             _ => self.begin_archive(Plan::from_frame(first)?)?,
         };
-        match &self.whole {
-            Some(known) if *known != whole => return Err(Damage::Another.into()),
-            _ => self.whole = Some(whole),
+        match &self.source {
+            Some(known) if *known != source => return Err(Damage::Another.into()),
+            _ => self.source = Some(source),
         }
-        self.answer_began = (self.place, self.hasher.clone());
+        self.answer_began = (self.position, self.hasher.clone());
         self.verifier = Some(verifier);
         Ok(())
     }
 
-    fn begin_archive(&self, plan: Plan) -> Result<(Whole, Verifier), Damage> {
-        let expected = self.place.blocks;
+    fn begin_archive(&self, plan: Plan) -> Result<(Source, Verifier), Damage> {
+        let expected = self.position.blocks;
         if plan.first_block != expected {
             return Err(Damage::Beginning {
                 unit: "block",
@@ -214,8 +214,8 @@ impl Course {
             });
         }
         // A plan with fewer blocks than have come is another one, which the comparison finds.
-        let due = Due::Blocks(plan.blocks.saturating_sub(expected));
-        let whole = Whole::Archive {
+        let due = Announced::Blocks(plan.blocks.saturating_sub(expected));
+        let source = Source::Archive {
             plan: plan.plan,
             files: plan.files,
             blocks: plan.blocks,
@@ -223,11 +223,11 @@ impl Course {
             compression: plan.compression,
             sketch: plan.sketch,
         };
-        Ok((whole, Verifier::new(expected, due)))
+        Ok((source, Verifier::new(expected, due)))
     }
 
-    fn begin_file(&self, start: &FileStart) -> Result<(Whole, Verifier), Damage> {
-        let expected = self.place.bytes;
+    fn begin_file(&self, start: &FileStart) -> Result<(Source, Verifier), Damage> {
+        let expected = self.position.bytes;
         if start.offset != expected {
             return Err(Damage::Beginning {
                 unit: "byte",
@@ -241,12 +241,12 @@ impl Course {
                 got: start.length,
             });
         }
-        let whole = Whole::File {
+        let source = Source::File {
             identity: start.identity.clone(),
             size: start.size,
         };
         // Each answer counts its blocks from 0.
-        Ok((whole, Verifier::new(0, Due::Bytes(start.length))))
+        Ok((source, Verifier::new(0, Announced::Bytes(start.length))))
     }
 
     /// The next frame of the answer that has begun.
@@ -263,15 +263,15 @@ impl Course {
                 if self.answer_began.0.bytes > 0 {
                     self.hasher.update(&block.bytes);
                 }
-                self.place.blocks += 1;
-                self.place.bytes += block.bytes.len() as u64;
+                self.position.blocks += 1;
+                self.position.bytes += block.bytes.len() as u64;
                 Ok(Step::Block(block))
             }
             FrameType::Trailer => {
                 let trailer = Trailer::from_frame(&frame)?;
                 verifier.finish(&trailer)?;
                 self.end_answer();
-                Ok(Step::Whole(trailer))
+                Ok(Step::Complete(trailer))
             }
             got => {
                 let expected = FrameType::Data;
@@ -281,15 +281,15 @@ impl Course {
     }
 
     /// Goes back to where the present answer began.
-    pub(crate) fn step_back(&mut self) {
-        (self.place, self.hasher) = self.answer_began.clone();
+    pub(crate) fn rewind(&mut self) {
+        (self.position, self.hasher) = self.answer_began.clone();
         self.verifier = None;
     }
 
     /// Goes back to the beginning of something that is not known yet.
-    pub(crate) fn begin_anew(&mut self) {
-        self.whole = None;
-        self.place = Place::default();
+    pub(crate) fn restart(&mut self) {
+        self.source = None;
+        self.position = Position::default();
         self.hasher = blake3::Hasher::new();
         self.verifier = None;
     }
@@ -299,9 +299,9 @@ impl Course {
 #[derive(Debug)]
 pub(crate) enum Step {
     /// The next block.
-    Block(Verified),
+    Block(VerifiedBlock),
     /// The end: all of it has come.
-    Whole(Trailer),
+    Complete(Trailer),
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::outcome::error::Error;
-use crate::transfer::destination::{Delivery, Destination};
+use crate::transfer::destination::{Destination, OutputOptions};
 
 /// The name that means standard output.
 pub(crate) const STDOUT: &str = "-";
@@ -32,18 +32,18 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// What a delivery means.
+    /// What a options means.
     ///
     /// # Errors
     /// [`Error::Usage`] for an empty name; [`Error::Target`] for a directory where a file is due and the other way
     /// round, or a file in a directory that is not there.
-    pub(crate) fn of(delivery: &Delivery) -> Result<Self, Error> {
-        match &delivery.destination {
+    pub(crate) fn of(options: &OutputOptions) -> Result<Self, Error> {
+        match &options.destination {
             Destination::Stdout => Ok(Self::Stdout),
             Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
                 Err(Error::Usage("-o takes the name of a file".to_owned()))
             }
-            Destination::File(path) => Self::at(path, delivery.make_directory),
+            Destination::File(path) => Self::at(path, options.make_directory),
             Destination::Extract(path) => Self::directory(path),
         }
     }
@@ -122,11 +122,11 @@ mod tests {
     use super::*;
 
     fn file(path: &Path) -> Result<Target, Error> {
-        Target::of(&Delivery::to(Destination::File(path.to_owned())))
+        Target::of(&OutputOptions::to(Destination::File(path.to_owned())))
     }
 
     fn directory(path: &Path) -> Result<Target, Error> {
-        Target::of(&Delivery::to(Destination::Extract(path.to_owned())))
+        Target::of(&OutputOptions::to(Destination::Extract(path.to_owned())))
     }
 
     fn reason(result: Result<Target, Error>) -> String {
@@ -191,12 +191,12 @@ mod tests {
     #[test]
     fn a_directory_is_made_where_that_is_asked_for() {
         let dir = tempfile::tempdir().unwrap();
-        let delivery = Delivery {
+        let options = OutputOptions {
             make_directory: true,
-            ..Delivery::to(Destination::File(dir.path().join("new/x")))
+            ..OutputOptions::to(Destination::File(dir.path().join("new/x")))
         };
         assert!(matches!(
-            Target::of(&delivery).unwrap(),
+            Target::of(&options).unwrap(),
             Target::File {
                 make_directory: true,
                 ..

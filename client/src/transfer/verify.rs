@@ -8,7 +8,7 @@ use crate::outcome::damage::Damage;
 
 /// What an answer has announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum Announced {
     /// So many blocks.
     Blocks(u64),
     /// So many bytes, in however many blocks.
@@ -17,7 +17,7 @@ pub(crate) enum Due {
 
 /// A block that was found right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifiedBlock {
     /// Its bytes.
     pub bytes: Bytes,
     /// Their CRC-32.
@@ -29,7 +29,7 @@ pub struct Verified {
 pub(crate) struct Verifier {
     /// The number of the first block.
     first: u64,
-    due: Due,
+    due: Announced,
     blocks: u64,
     bytes: u64,
     hasher: blake3::Hasher,
@@ -38,7 +38,7 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// A verifier for an answer that begins with block `first`.
     #[must_use]
-    pub(crate) fn new(first: u64, due: Due) -> Self {
+    pub(crate) fn new(first: u64, due: Announced) -> Self {
         Self {
             first,
             due,
@@ -52,7 +52,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Damage`] where it is damaged or not the block that is due.
-    pub(crate) fn block(&mut self, payload: Bytes) -> Result<Verified, Damage> {
+    pub(crate) fn block(&mut self, payload: Bytes) -> Result<VerifiedBlock, Damage> {
         // Behind the number; a payload without it is found below.
         let checksum = payload
             .get(8..12)
@@ -68,20 +68,20 @@ impl Verifier {
         }
         let (blocks, sum) = (self.blocks + 1, self.bytes + bytes.len() as u64);
         match self.due {
-            Due::Blocks(planned) if blocks > planned => {
+            Announced::Blocks(planned) if blocks > planned => {
                 return Err(Damage::Blocks {
                     planned,
                     got: blocks,
                 });
             }
-            Due::Bytes(due) if sum > due => return Err(Damage::Length { due, got: sum }),
+            Announced::Bytes(due) if sum > due => return Err(Damage::Length { due, got: sum }),
             // An empty block could come for ever.
-            Due::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
-            Due::Blocks(_) | Due::Bytes(_) => {}
+            Announced::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
+            Announced::Blocks(_) | Announced::Bytes(_) => {}
         }
         (self.blocks, self.bytes) = (blocks, sum);
         self.hasher.update(&bytes);
-        Ok(Verified { bytes, checksum })
+        Ok(VerifiedBlock { bytes, checksum })
     }
 
     /// What has taken all the bytes of this answer.
@@ -96,12 +96,12 @@ impl Verifier {
     /// [`Damage`] where a count or the digest differs.
     pub(crate) fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
         let planned = match self.due {
-            Due::Blocks(planned) => planned,
-            Due::Bytes(due) if due != self.bytes => {
+            Announced::Blocks(planned) => planned,
+            Announced::Bytes(due) if due != self.bytes => {
                 let got = self.bytes;
                 return Err(Damage::Length { due, got });
             }
-            Due::Bytes(_) => self.blocks,
+            Announced::Bytes(_) => self.blocks,
         };
         for got in [self.blocks, trailer.blocks] {
             if got != planned {
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    fn whole(first: u64, due: Due) -> Verifier {
+    fn source(first: u64, due: Announced) -> Verifier {
         let mut verifier = Verifier::new(first, due);
         assert_eq!(verifier.block(payload(first, b"abc")).unwrap().bytes, "abc");
         let second = verifier.block(payload(first + 1, b"def")).unwrap();
@@ -156,15 +156,15 @@ mod tests {
 
     #[test]
     fn what_was_announced_and_sent_is_accepted() {
-        for due in [Due::Blocks(2), Due::Bytes(6)] {
-            assert_eq!(whole(0, due).finish(&trailer()), Ok(()));
-            assert_eq!(whole(17, due).finish(&trailer()), Ok(()));
+        for due in [Announced::Blocks(2), Announced::Bytes(6)] {
+            assert_eq!(source(0, due).finish(&trailer()), Ok(()));
+            assert_eq!(source(17, due).finish(&trailer()), Ok(()));
         }
     }
 
     #[test]
     fn blocks_come_once_in_order_and_no_more_than_announced() {
-        let mut verifier = Verifier::new(5, Due::Blocks(2));
+        let mut verifier = Verifier::new(5, Announced::Blocks(2));
         let order = |expected, got| Err(Damage::Order { expected, got });
         assert_eq!(verifier.block(payload(6, b"def")), order(5, 6));
         verifier.block(payload(5, b"abc")).unwrap();
@@ -174,7 +174,7 @@ mod tests {
             verifier.block(payload(7, b"ghi")),
             Err(Damage::Blocks { planned: 2, got: 3 })
         );
-        let mut verifier = whole(0, Due::Bytes(7));
+        let mut verifier = source(0, Announced::Bytes(7));
         assert_eq!(
             verifier.block(payload(2, b"gh")),
             Err(Damage::Length { due: 7, got: 8 })
@@ -199,24 +199,24 @@ mod tests {
             digest: "0".repeat(64),
             ..trailer()
         };
-        for due in [Due::Blocks(2), Due::Bytes(6)] {
+        for due in [Announced::Blocks(2), Announced::Bytes(6)] {
             assert_eq!(
-                whole(0, due).finish(&blocks),
+                source(0, due).finish(&blocks),
                 Err(Damage::Blocks { planned: 2, got: 1 })
             );
             assert_eq!(
-                whole(0, due).finish(&bytes),
+                source(0, due).finish(&bytes),
                 Err(Damage::Bytes { sent: 7, got: 6 })
             );
-            assert_eq!(whole(0, due).finish(&digest), Err(Damage::Digest));
+            assert_eq!(source(0, due).finish(&digest), Err(Damage::Digest));
         }
-        let mut short = Verifier::new(0, Due::Blocks(2));
+        let mut short = Verifier::new(0, Announced::Blocks(2));
         short.block(payload(0, b"abc")).unwrap();
         assert_eq!(
             short.finish(&trailer()),
             Err(Damage::Blocks { planned: 2, got: 1 })
         );
-        let mut short = Verifier::new(0, Due::Bytes(6));
+        let mut short = Verifier::new(0, Announced::Bytes(6));
         short.block(payload(0, b"abc")).unwrap();
         assert_eq!(
             short.finish(&trailer()),

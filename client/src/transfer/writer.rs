@@ -13,29 +13,29 @@ use netsocket_protocol::message::Request;
 use tokio::task::spawn_blocking;
 
 use crate::outcome::error::Error;
-use crate::transfer::extract::extractor::Unpacker;
-use crate::transfer::partial_file::Part;
-use crate::transfer::state::Whole;
+use crate::transfer::extract::extractor::Extractor;
+use crate::transfer::partial_file::PartialFile;
+use crate::transfer::state::Source;
 use crate::transfer::target::{Target, directory_of};
-use crate::transfer::verify::Verified;
+use crate::transfer::verify::VerifiedBlock;
 
 /// Where the bytes of a transfer go.
 #[derive(Debug)]
-pub(crate) enum Sink {
+pub(crate) enum Writer {
     /// A file that is not whole yet.
-    Part {
+    PartialFile {
         /// The part.
-        part: Box<Part>,
+        part: Box<PartialFile>,
         /// The target as it was given.
         given: PathBuf,
     },
     /// Something that takes bytes and never gives them back.
     Stream(Stream),
     /// A directory.
-    Directory(Unpacker),
+    Directory(Extractor),
 }
 
-impl Sink {
+impl Writer {
     /// Begins to write what answers `question`.
     ///
     /// # Errors
@@ -43,14 +43,14 @@ impl Sink {
     /// unpacked.
     pub(crate) async fn open(
         target: &Target,
-        question: &Request,
-        whole: &Whole,
+        request: &Request,
+        source: &Source,
         overwrites: bool,
     ) -> Result<Self, Error> {
         match target {
             Target::Stdout => Stream::stdout().map(Self::Stream),
             Target::Stream(path) => Stream::open(path).await.map(Self::Stream),
-            Target::Directory(path) => Unpacker::open(path, whole, overwrites)
+            Target::Directory(path) => Extractor::open(path, source, overwrites)
                 .await
                 .map(Self::Directory),
             Target::File {
@@ -59,15 +59,15 @@ impl Sink {
                 make_directory,
             } => {
                 let (path, makes) = (path.clone(), *make_directory);
-                let (question, whole) = (question.clone(), whole.clone());
+                let (request, source) = (request.clone(), source.clone());
                 let create = move || {
                     if makes {
                         fs::create_dir_all(directory_of(&path))?;
                     }
-                    Part::create(&path, &question, &whole)
+                    PartialFile::create(&path, &request, &source)
                 };
                 let part = blocking(create).await;
-                Ok(Self::Part {
+                Ok(Self::PartialFile {
                     part: Box::new(part.map_err(|error| Error::target(given, &error))?),
                     given: given.clone(),
                 })
@@ -77,7 +77,7 @@ impl Sink {
 
     /// An answer begins that goes on with what is written.
     pub(crate) fn answer_begins(&mut self) {
-        if let Self::Part { part, .. } = self {
+        if let Self::PartialFile { part, .. } = self {
             part.answer_begins();
         }
     }
@@ -87,9 +87,9 @@ impl Sink {
     /// # Errors
     /// [`Error::Target`] or [`Error::Output`] where it cannot be written, [`Error::ReaderGone`] where the reader of
     /// standard output has left, [`Error::Unpack`] where it is no part of an archive that can be unpacked.
-    pub(crate) async fn write(&mut self, block: Verified) -> Result<(), Error> {
+    pub(crate) async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         match self {
-            Self::Part { part, given } => {
+            Self::PartialFile { part, given } => {
                 let length = block.bytes.len() as u64;
                 let line = blocking(part.writing(block))
                     .await
@@ -106,9 +106,9 @@ impl Sink {
     ///
     /// # Errors
     /// [`Error::Target`] where the system does not let it.
-    pub(crate) fn step_back(&mut self) -> Result<bool, Error> {
+    pub(crate) fn rewind(&mut self) -> Result<bool, Error> {
         match self {
-            Self::Part { part, given } => match part.step_back() {
+            Self::PartialFile { part, given } => match part.rewind() {
                 Ok(()) => Ok(true),
                 Err(error) => Err(Error::target(&*given, &error)),
             },
@@ -121,13 +121,13 @@ impl Sink {
     ///
     /// # Errors
     /// The sink itself where what is written is out of reach.
-    pub(crate) fn begin_anew(self) -> Result<Option<Self>, Self> {
+    pub(crate) fn restart(self) -> Result<Option<Self>, Self> {
         match self {
-            Self::Part { .. } => Ok(None),
+            Self::PartialFile { .. } => Ok(None),
             Self::Stream(stream) if stream.is_begun => Err(Self::Stream(stream)),
             Self::Stream(stream) => Ok(Some(Self::Stream(stream))),
             Self::Directory(mut unpacker) => {
-                unpacker.begin_anew();
+                unpacker.restart();
                 Ok(Some(Self::Directory(unpacker)))
             }
         }
@@ -140,7 +140,7 @@ impl Sink {
     /// the way of others.
     pub(crate) async fn commit(self) -> Result<(), Error> {
         match self {
-            Self::Part { part, given } => blocking(move || part.commit())
+            Self::PartialFile { part, given } => blocking(move || part.commit())
                 .await
                 .map_err(|error| Error::target(given, &error)),
             Self::Stream(_) => Ok(()),
@@ -183,7 +183,7 @@ impl Stream {
         })
     }
 
-    async fn write(&mut self, block: Verified) -> Result<(), Error> {
+    async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         self.is_begun = true;
         let file = Arc::clone(&self.file);
         blocking(move || (&*file).write_all(&block.bytes))
@@ -211,17 +211,17 @@ mod tests {
     use netsocket_protocol::query::Query;
 
     use super::*;
-    use crate::transfer::destination::{Delivery, Destination};
+    use crate::transfer::destination::{Destination, OutputOptions};
 
-    fn block(bytes: &'static [u8]) -> Verified {
-        Verified {
+    fn block(bytes: &'static [u8]) -> VerifiedBlock {
+        VerifiedBlock {
             bytes: Bytes::from_static(bytes),
             checksum: crc32fast::hash(bytes),
         }
     }
 
-    fn whole(compression: Compression, block_bytes: u64) -> Whole {
-        Whole::Archive {
+    fn source(compression: Compression, block_bytes: u64) -> Source {
+        Source::Archive {
             plan: "p".to_owned(),
             files: 1,
             blocks: 1,
@@ -231,17 +231,19 @@ mod tests {
         }
     }
 
-    async fn open(destination: Destination, whole: &Whole) -> Result<Sink, Error> {
-        let target = Target::of(&Delivery::to(destination)).unwrap();
-        Sink::open(&target, &Request::archive(Query::default()), whole, false).await
+    async fn open(destination: Destination, source: &Source) -> Result<Writer, Error> {
+        let target = Target::of(&OutputOptions::to(destination)).unwrap();
+        Writer::open(&target, &Request::archive(Query::default()), source, false).await
     }
 
     #[tokio::test]
     async fn a_target_that_becomes_a_directory_is_said_and_the_part_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
-        let whole = whole(Compression::Gzip, 1);
-        let mut sink = open(Destination::File(path.clone()), &whole).await.unwrap();
+        let source = source(Compression::Gzip, 1);
+        let mut sink = open(Destination::File(path.clone()), &source)
+            .await
+            .unwrap();
         sink.write(block(b"new")).await.unwrap();
         fs::create_dir(&path).unwrap();
         let said = sink.commit().await.unwrap_err().to_string();
@@ -252,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_device_is_one_sentence() {
         let full = Destination::File("/dev/full".into());
-        let mut sink = open(full, &whole(Compression::Gzip, 1)).await.unwrap();
+        let mut sink = open(full, &source(Compression::Gzip, 1)).await.unwrap();
         let error = sink.write(block(b"x")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -263,38 +265,38 @@ mod tests {
     #[tokio::test]
     async fn only_what_can_be_taken_back_begins_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let whole = whole(Compression::Zstd, 1 << 20);
-        let null = || open(Destination::File("/dev/null".into()), &whole);
-        assert!(null().await.unwrap().begin_anew().unwrap().is_some());
+        let source = source(Compression::Zstd, 1 << 20);
+        let null = || open(Destination::File("/dev/null".into()), &source);
+        assert!(null().await.unwrap().restart().unwrap().is_some());
         let mut begun = null().await.unwrap();
         begun.write(block(b"x")).await.unwrap();
-        assert!(!begun.step_back().unwrap());
-        assert!(begun.begin_anew().is_err());
+        assert!(!begun.rewind().unwrap());
+        assert!(begun.restart().is_err());
         let path = dir.path().join("x");
-        let part = open(Destination::File(path), &whole).await.unwrap();
-        assert!(part.begin_anew().unwrap().is_none());
+        let part = open(Destination::File(path), &source).await.unwrap();
+        assert!(part.restart().unwrap().is_none());
         let into = Destination::Extract(dir.path().join("d"));
-        let tree = open(into, &whole).await.unwrap();
-        assert!(tree.begin_anew().unwrap().is_some());
+        let tree = open(into, &source).await.unwrap();
+        assert!(tree.restart().unwrap().is_some());
     }
 
     #[tokio::test]
     async fn only_blocks_of_a_sane_size_are_unpacked() {
         let dir = tempfile::tempdir().unwrap();
-        for whole in [
-            whole(Compression::Gzip, 1),
-            whole(
+        for source in [
+            source(Compression::Gzip, 1),
+            source(
                 Compression::Zstd,
                 crate::transfer::extract::extractor::LARGEST_BLOCK + 1,
             ),
-            Whole::File {
+            Source::File {
                 identity: String::new(),
                 size: 1,
             },
         ] {
             let into = Destination::Extract(dir.path().join("d"));
-            let opened = open(into, &whole).await;
-            assert!(matches!(opened, Err(Error::Unpack(_))), "{whole:?}");
+            let opened = open(into, &source).await;
+            assert!(matches!(opened, Err(Error::Unpack(_))), "{source:?}");
         }
     }
 }

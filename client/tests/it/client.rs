@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use netsocket_client::cmd::context::Context;
 use netsocket_client::command_line::shell_words;
-use netsocket_client::config::user_directories::Places;
+use netsocket_client::config::user_directories::UserDirectories;
 use netsocket_client::connection::dial::Service;
 use netsocket_client::connection::framed::Timeouts;
 use netsocket_client::connection::tls::Security;
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::output::console::{Console, Form};
-use netsocket_client::output::progress::Board;
+use netsocket_client::output::progress::ProgressDisplay;
 use netsocket_client::program::run_command::{Outcome, Program};
 use netsocket_client::program::signals::Interrupt;
 use netsocket_client::session::Session;
@@ -104,13 +104,13 @@ impl Client {
                 form: Form::Text,
                 quiet: false,
                 out_is_terminal: false,
-                board: Board::Hidden,
+                progress_display: ProgressDisplay::Hidden,
                 prefix: "",
                 colours: None,
             },
-            places: Places {
+            directories: UserDirectories {
                 home: Some(home.path().to_owned()),
-                ..Places::default()
+                ..UserDirectories::default()
             },
             output: None,
             at: WorkingDirectories::default(),

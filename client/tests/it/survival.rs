@@ -7,7 +7,7 @@ use netsocket_client::outcome::answer::{Answer, Saved};
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::output::listener::Listener;
 use netsocket_client::output::progress::Progress;
-use netsocket_client::transfer::destination::{Delivery, Destination};
+use netsocket_client::transfer::destination::{Destination, OutputOptions};
 use netsocket_protocol::frame::HEADER;
 use netsocket_protocol::message::{ErrorKind, Plan, Request, Verify};
 use netsocket_protocol::query::Query;
@@ -157,10 +157,10 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
                 _ => PATIENCE,
             };
             let mut client = Client::surviving(&address, stall, PATIENCE);
-            let delivery = Delivery::to(Destination::File(client.home().join("x")));
+            let options = OutputOptions::to(Destination::File(client.home().join("x")));
             let mut told = Told::default();
             let session = &mut client.program.context.session;
-            let performed = session.perform(&request, &delivery, &mut told).await;
+            let performed = session.perform(&request, &options, &mut told).await;
             let saved = saved(performed.unwrap());
 
             let context = format!("{fault:?} {request:?} {told:?}", told = told.0);
@@ -173,17 +173,13 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
             assert_eq!(saved.digest, digest.as_str(), "{context}");
             assert_eq!(files_in(client.home()), ["x"], "{context}");
             assert_eq!(
-                (saved.journey.resumed, saved.journey.restarted),
+                (saved.stats.resumed, saved.stats.restarted),
                 (1, 0),
                 "{context}"
             );
-            assert!(
-                saved.journey.bytes_twice <= 26,
-                "{:?} {context}",
-                saved.journey
-            );
+            assert!(saved.stats.bytes_twice <= 26, "{:?} {context}", saved.stats);
             if fault == Fault::Stalls {
-                assert!(saved.journey.stalled >= SHORT, "{context}");
+                assert!(saved.stats.stalled >= SHORT, "{context}");
             }
             assert_eq!(told.0.len(), 1, "{context}");
             assert!(told.0[0].contains("; went on with "), "{context}");
@@ -239,17 +235,17 @@ async fn a_wrong_digest_costs_the_answer_and_not_the_bytes_before_it() {
     })
     .await;
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
-    let delivery = Delivery::to(Destination::File(client.home().join("x")));
+    let options = OutputOptions::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
     let session = &mut client.program.context.session;
     let saved = saved(
         session
-            .perform(&archive(), &delivery, &mut told)
+            .perform(&archive(), &options, &mut told)
             .await
             .unwrap(),
     );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
-    assert_eq!(saved.journey.bytes_twice, 25);
+    assert_eq!(saved.stats.bytes_twice, 25);
     assert!(
         told.0[1].contains("its digest is not the one"),
         "{:?}",
@@ -305,17 +301,17 @@ async fn a_tree_that_has_changed_is_begun_anew_with_one_line() {
     })
     .await;
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
-    let delivery = Delivery::to(Destination::File(client.home().join("x")));
+    let options = OutputOptions::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
     let session = &mut client.program.context.session;
     let saved = saved(
         session
-            .perform(&archive(), &delivery, &mut told)
+            .perform(&archive(), &options, &mut told)
             .await
             .unwrap(),
     );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
-    assert_eq!((saved.journey.restarted, saved.journey.bytes_twice), (1, 3));
+    assert_eq!((saved.stats.restarted, saved.stats.bytes_twice), (1, 3));
     assert_eq!(
         told.0.first().map(String::as_str),
         Some("the server says: begin anew; starting over")
@@ -408,14 +404,14 @@ async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
             extensions: vec![if case == "other" { "txt" } else { "pdf" }.into()],
             ..Query::default()
         });
-        let delivery = Delivery {
+        let options = OutputOptions {
             resume: case != "refused",
-            ..Delivery::to(Destination::File(client.target()))
+            ..OutputOptions::to(Destination::File(client.target()))
         };
         let mut told = Told::default();
         let session = &mut client.program.context.session;
-        let performed = session.perform(&request, &delivery, &mut told).await;
-        assert_eq!(saved(performed.unwrap()).journey.kept, 0, "{case}");
+        let performed = session.perform(&request, &options, &mut told).await;
+        assert_eq!(saved(performed.unwrap()).stats.kept, 0, "{case}");
         assert_eq!(client.files(), ["temp.tar.gz"], "{case}");
         assert_eq!(requests.recv().await.unwrap(), request, "{case}: all of it");
         match told.0.first() {

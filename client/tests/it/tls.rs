@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use netsocket_client::command_line::args::Args;
 use netsocket_client::config::settings;
-use netsocket_client::config::user_directories::Places;
+use netsocket_client::config::user_directories::UserDirectories;
 use netsocket_client::connection::framed::{Connection, Timeouts};
 use netsocket_client::connection::tls::Security;
 use netsocket_client::outcome::exit::Exit;
@@ -85,7 +85,7 @@ fn security(flags: &[&str]) -> Security {
     use clap::Parser as _;
     let words = std::iter::once(&"netsocket").chain(flags);
     let args = Args::parse_from(words);
-    settings::load(&args, &Places::default(), |_| None)
+    settings::load(&args, &UserDirectories::default(), |_| None)
         .unwrap()
         .service
         .security

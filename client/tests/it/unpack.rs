@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use netsocket_client::outcome::error::Error;
-use netsocket_client::transfer::destination::{Delivery, Destination};
+use netsocket_client::transfer::destination::{Destination, OutputOptions};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::message::{Compression, Plan, Request, Trailer};
 use netsocket_protocol::query::Query;
@@ -98,15 +98,15 @@ async fn server(first: usize) -> Fake {
 }
 
 async fn unpack(client: &mut Client, into: &Path, force: bool) -> Result<(), Error> {
-    let delivery = Delivery {
+    let options = OutputOptions {
         force,
-        ..Delivery::to(Destination::Extract(into.to_owned()))
+        ..OutputOptions::to(Destination::Extract(into.to_owned()))
     };
     let context = &mut client.program.context;
     let request = Request::archive(Query::default());
     let performing = context
         .session
-        .perform(&request, &delivery, &mut context.console);
+        .perform(&request, &options, &mut context.console);
     tokio::time::timeout(PATIENCE, performing)
         .await
         .unwrap()

@@ -163,12 +163,12 @@ async fn in_a_transfer_the_next_byte_is_due_sooner() {
         .unwrap();
     far.write_all(&answer).await.unwrap();
     connection.ask(&REQUEST, &|_| ()).await.unwrap();
-    connection.expect_within(TIMEOUTS.stall);
+    connection.set_read_timeout(TIMEOUTS.stall);
     let begun = Instant::now();
     let frame = connection.frame(&|_| ()).await;
     assert!(matches!(frame, Err(Error::Stalled(_))), "{frame:?}");
     assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.stall.as_secs());
-    assert!(connection.heard() <= begun);
+    assert!(connection.last_read() <= begun);
     // The next request has all the time again.
     let begun = Instant::now();
     assert!(connection.ask(&REQUEST, &|_| ()).await.is_err());

@@ -6,13 +6,13 @@ use netsocket_protocol::query::{Query, Sort};
 
 use super::*;
 
-fn asked(line: &str) -> Result<Asked, String> {
-    Asked::parse(&crate::command_line::shell_words::split(line.as_bytes()).unwrap())
+fn invocation(line: &str) -> Result<Invocation, String> {
+    Invocation::parse(&crate::command_line::shell_words::split(line.as_bytes()).unwrap())
         .map_err(|error| error.to_string())
 }
 
-fn parse(line: &str) -> Result<Task, String> {
-    asked(line).map(|asked| asked.task)
+fn parse(line: &str) -> Result<Command, String> {
+    invocation(line).map(|invocation| invocation.command)
 }
 
 fn extensions(names: &[&str]) -> Request {
@@ -27,7 +27,7 @@ fn extensions(names: &[&str]) -> Request {
 fn the_output_stands_behind_an_archive_command() {
     assert_eq!(
         parse("w24ft pdf txt -o 'my x.tar.gz'"),
-        Ok(Task::Ask {
+        Ok(Command::Original {
             word: "w24ft",
             request: extensions(&["pdf", "txt"]),
             output: Some("my x.tar.gz".into()),
@@ -35,7 +35,7 @@ fn the_output_stands_behind_an_archive_command() {
     );
     assert_eq!(
         parse("w24ft pdf"),
-        Ok(Task::Ask {
+        Ok(Command::Original {
             word: "w24ft",
             request: extensions(&["pdf"]),
             output: None
@@ -57,7 +57,7 @@ fn the_output_stands_behind_an_archive_command() {
 fn elsewhere_it_is_a_word_like_others() {
     assert!(matches!(
         parse("w24fn -o"),
-        Ok(Task::Ask { word: "w24fn", .. })
+        Ok(Command::Original { word: "w24fn", .. })
     ));
     assert_eq!(
         parse("dirlist -a -o x").unwrap_err(),
@@ -68,10 +68,10 @@ fn elsewhere_it_is_a_word_like_others() {
 #[test]
 fn each_way_out_is_one() {
     for line in ["quitc", "quit", "exit", "bye"] {
-        assert_eq!(parse(line), Ok(Task::Quit), "{line}");
+        assert_eq!(parse(line), Ok(Command::Quit), "{line}");
     }
-    assert_eq!(parse("help"), Ok(Task::Help(None)));
-    let help = Ok(Task::Help(commands::find(b"get")));
+    assert_eq!(parse("help"), Ok(Command::Help(None)));
+    let help = Ok(Command::Help(commands::find(b"get")));
     for line in ["help get", "get --help", "get x y --help"] {
         assert_eq!(parse(line), help, "{line}");
     }
@@ -98,10 +98,10 @@ fn the_archive_commands_are_those_of_the_protocol() {
         .iter()
         .map(|usage| usage.name)
         .filter(|name| {
-            let task = parse(&format!("{name} {}", arguments(name))).unwrap();
+            let command = parse(&format!("{name} {}", arguments(name))).unwrap();
             matches!(
-                task,
-                Task::Ask {
+                command,
+                Command::Original {
                     request: Request::Archive { .. },
                     ..
                 }
@@ -132,11 +132,15 @@ fn a_mistyped_command_suggests_the_nearest() {
 #[test]
 fn find_takes_the_options_of_the_protocol() {
     let line = "find '*.pdf' --larger 1M --born-after=2024-01-01 --below /docs --sort size --reverse -l --json";
-    let Asked { task, json, quiet } = asked(line).unwrap();
-    let Task::Find(find) = task else {
-        panic!("{task:?}");
+    let Invocation {
+        command,
+        json,
+        quiet,
+    } = invocation(line).unwrap();
+    let Command::Find(find) = command else {
+        panic!("{command:?}");
     };
-    assert!(json && !quiet && find.shown.long && !find.shown.null);
+    assert!(json && !quiet && find.format.long && !find.format.null);
     assert_eq!(find.below.as_deref(), Some(&b"/docs"[..]));
     assert_eq!(
         (find.sort, find.reverse, find.limit),
@@ -149,8 +153,8 @@ fn find_takes_the_options_of_the_protocol() {
         ..Query::default()
     };
     assert_eq!(find.query, query);
-    let Ok(Task::Find(find)) = parse("find --limit 7 -- -odd") else {
-        panic!("another task");
+    let Ok(Command::Find(find)) = parse("find --limit 7 -- -odd") else {
+        panic!("another command");
     };
     assert_eq!(
         (find.limit, find.query.name),
@@ -211,7 +215,7 @@ fn ls_sorts_as_ls_does() {
         ("ls -ltr", Sort::Modified, false),
         ("ls -S", Sort::Size, true),
     ] {
-        let Ok(Task::List(list)) = parse(line) else {
+        let Ok(Command::List(list)) = parse(line) else {
             panic!("{line}");
         };
         assert_eq!((list.sort, list.reverse), (sort, reverse), "{line}");
@@ -220,10 +224,10 @@ fn ls_sorts_as_ls_does() {
 
 #[test]
 fn archive_and_get_say_how_their_files_come() {
-    let Ok(Task::Archive(archive)) =
+    let Ok(Command::Archive(archive)) =
         parse("archive --ext pdf --extract out --force --no-resume --format zst --level 9")
     else {
-        panic!("another task");
+        panic!("another command");
     };
     assert_eq!(archive.extract, Some("out".into()));
     assert_eq!(
@@ -231,21 +235,21 @@ fn archive_and_get_say_how_their_files_come() {
         (Some(Compression::Zstd), Some(9))
     );
     assert_eq!(archive.names, EntryNames::Path);
-    assert!(archive.fetching.force && !archive.fetching.resume);
-    let Ok(Task::Get(get)) = parse("get a b -o dir/ -P4") else {
-        panic!("another task");
+    assert!(archive.save.force && !archive.save.resume);
+    let Ok(Command::Get(get)) = parse("get a b -o dir/ -P4") else {
+        panic!("another command");
     };
     assert_eq!((get.paths.len(), get.parallel.get()), (2, 4));
-    assert_eq!(get.fetching.output, Some("dir/".into()));
-    assert!(get.fetching.resume && !get.fetching.force);
+    assert_eq!(get.save.output, Some("dir/".into()));
+    assert!(get.save.resume && !get.save.force);
 }
 
 #[test]
 fn local_paths_can_be_mapped() {
-    let mut task = parse("archive -x '~/out'").unwrap();
-    task.map_local(|path| PathBuf::from("/home").join(path.strip_prefix("~").unwrap()));
-    let Task::Archive(archive) = task else {
-        panic!("another task");
+    let mut command = parse("archive -x '~/out'").unwrap();
+    command.map_local(|path| PathBuf::from("/home").join(path.strip_prefix("~").unwrap()));
+    let Command::Archive(archive) = command else {
+        panic!("another command");
     };
     assert_eq!(archive.extract, Some("/home/out".into()));
 }
@@ -260,11 +264,11 @@ fn words_never_panic() {
             ] {
                 let words: Vec<Vec<u8>> =
                     words.iter().map(|word| word.as_bytes().to_vec()).collect();
-                let _ = Asked::parse(&words);
+                let _ = Invocation::parse(&words);
             }
             let long = format!("--{}", option.long).into_bytes();
-            let _ = Asked::parse(&[command.name.into(), long.clone()]);
-            let _ = Asked::parse(&[command.name.into(), long, b"\xff".to_vec()]);
+            let _ = Invocation::parse(&[command.name.into(), long.clone()]);
+            let _ = Invocation::parse(&[command.name.into(), long, b"\xff".to_vec()]);
         }
     }
 }

@@ -82,11 +82,11 @@ fn file_saved() -> Vec<u8> {
         files: 1,
         bytes: 76_000,
         digest: DIGEST.to_owned(),
-        journey: Journey {
+        stats: TransferStats {
             resumed: 1,
             stalled: Duration::from_millis(212),
             bytes_twice: 65_536,
-            ..Journey::default()
+            ..TransferStats::default()
         },
         ..Saved::default()
     };

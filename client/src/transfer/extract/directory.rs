@@ -2,7 +2,7 @@
 //!
 //! Owns: that nothing outside the directory is touched, that nothing is overwritten unasked, that no half file is ever
 //! under its name. Each step of a path is opened below the one before, and never through a link, so a directory that is
-//! exchanged for a link meanwhile leads nowhere. All functions of [`Tree`] block the thread.
+//! exchanged for a link meanwhile leads nowhere. All functions of [`ExtractRoot`] block the thread.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -19,7 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::outcome::error::Error;
-use crate::transfer::extract::tar::{Entry, Files};
+use crate::transfer::extract::tar::{Entry, EntryHandler};
 
 /// Of the files that were in the way, how many are named.
 const NAMED: usize = 5;
@@ -30,7 +30,7 @@ const PERMISSIONS: u32 = 0o777;
 
 /// The directory that an archive is unpacked into.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub(crate) struct ExtractRoot {
     base: OwnedFd,
     given: PathBuf,
     overwrites: bool,
@@ -58,7 +58,7 @@ struct Writing {
     file: File,
 }
 
-impl Tree {
+impl ExtractRoot {
     /// A tree below `path`, which is made where it is missing.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Tree {
     }
 
     /// Begins anew: what this run has made may be made again.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.abandon();
         self.in_the_way = (0, Vec::new());
     }
@@ -262,13 +262,13 @@ impl Tree {
     }
 }
 
-impl Drop for Tree {
+impl Drop for ExtractRoot {
     fn drop(&mut self) {
         self.abandon();
     }
 }
 
-impl Files for Tree {
+impl EntryHandler for ExtractRoot {
     type Error = Error;
 
     fn begin(&mut self, entry: Entry) -> Result<(), Error> {

@@ -9,10 +9,10 @@ use netsocket_settings::reason;
 use tokio::task::spawn_blocking;
 
 use crate::outcome::error::Error;
-use crate::transfer::extract::directory::Tree;
-use crate::transfer::extract::tar::{TarError, Untar};
-use crate::transfer::state::Whole;
-use crate::transfer::verify::Verified;
+use crate::transfer::extract::directory::ExtractRoot;
+use crate::transfer::extract::tar::{TarError, TarReader};
+use crate::transfer::state::Source;
+use crate::transfer::verify::VerifiedBlock;
 
 /// The largest block that is unpacked, in bytes; this service's have 1 MiB.
 pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
@@ -23,25 +23,29 @@ const LAST_BLOCK: Duration = Duration::from_millis(500);
 
 /// An archive that is unpacked on blocking threads, a block at a time.
 #[derive(Debug)]
-pub(crate) struct Unpacker {
+pub(crate) struct Extractor {
     /// None while a thread has it.
-    unpacking: Option<Box<Unpacking>>,
+    unpacking: Option<Box<BlockExtractor>>,
     /// Closed when the thread has let go of it.
     busy: Option<mpsc::Receiver<()>>,
 }
 
-impl Unpacker {
+impl Extractor {
     /// Begins to unpack into the directory `path`.
     ///
     /// # Errors
     /// [`Error::Target`] where there is no such directory, [`Error::Unpack`] where it is no archive of blocks that can be
     /// unpacked.
-    pub(crate) async fn open(path: &Path, whole: &Whole, overwrites: bool) -> Result<Self, Error> {
-        let Whole::Archive {
+    pub(crate) async fn open(
+        path: &Path,
+        source: &Source,
+        overwrites: bool,
+    ) -> Result<Self, Error> {
+        let Source::Archive {
             compression,
             block_bytes,
             ..
-        } = whole
+        } = source
         else {
             return Err(Error::Unpack("a plain file is no archive".to_owned()));
         };
@@ -57,7 +61,8 @@ impl Unpacker {
             .filter(|_| *block_bytes <= LARGEST_BLOCK)
             .ok_or_else(|| Error::Unpack(format!("its blocks have {block_bytes} bytes")))?;
         let path = path.to_owned();
-        let open = move || Unpacking::new(Tree::open(&path, overwrites)?, is_zstd, block);
+        let open =
+            move || BlockExtractor::new(ExtractRoot::open(&path, overwrites)?, is_zstd, block);
         Ok(Self {
             unpacking: Some(Box::new(on_thread(open).await?)),
             busy: None,
@@ -67,30 +72,30 @@ impl Unpacker {
     /// Unpacks the next block.
     ///
     /// # Errors
-    /// Those of [`Unpacking::block`].
-    pub(crate) async fn block(&mut self, block: Verified) -> Result<(), Error> {
+    /// Those of [`BlockExtractor::block`].
+    pub(crate) async fn block(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         self.run(move |unpacking| unpacking.block(&block.bytes))
             .await
     }
 
     /// Begins anew: what is there by now may be made again.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn restart(&mut self) {
         if let Some(unpacking) = &mut self.unpacking {
-            unpacking.begin_anew();
+            unpacking.restart();
         }
     }
 
     /// Puts the last things into their places.
     ///
     /// # Errors
-    /// Those of [`Unpacking::finish`].
+    /// Those of [`BlockExtractor::finish`].
     pub(crate) async fn finish(&mut self) -> Result<(), Error> {
-        self.run(Unpacking::finish).await
+        self.run(BlockExtractor::finish).await
     }
 
     async fn run(
         &mut self,
-        work: impl FnOnce(&mut Unpacking) -> Result<(), Error> + Send + 'static,
+        work: impl FnOnce(&mut BlockExtractor) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let Some(mut unpacking) = self.unpacking.take() else {
             return Err(Error::Unpack("a block before it failed".to_owned()));
@@ -109,7 +114,7 @@ impl Unpacker {
     }
 }
 
-impl Drop for Unpacker {
+impl Drop for Extractor {
     fn drop(&mut self) {
         if let Some(busy) = self.busy.take() {
             // A disk that hangs must not keep a signal waiting.
@@ -119,24 +124,24 @@ impl Drop for Unpacker {
 }
 
 /// An archive that is unpacked block by block.
-pub(crate) struct Unpacking {
-    tree: Tree,
-    untar: Untar,
+pub(crate) struct BlockExtractor {
+    tree: ExtractRoot,
+    untar: TarReader,
     /// None where blocks come as they are.
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
     block_bytes: usize,
 }
 
-impl Unpacking {
+impl BlockExtractor {
     /// Begins to unpack blocks of at most `block_bytes` bytes into `tree`.
     ///
     /// # Errors
     /// [`Error::Unpack`] where there is no room to decompress.
-    pub(crate) fn new(tree: Tree, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
+    pub(crate) fn new(tree: ExtractRoot, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
         let decompressor = is_zstd.then(zstd::bulk::Decompressor::new).transpose();
         Ok(Self {
             tree,
-            untar: Untar::default(),
+            untar: TarReader::default(),
             decompressor: decompressor.map_err(|error| Error::Unpack(reason(&error)))?,
             block_bytes,
         })
@@ -159,9 +164,9 @@ impl Unpacking {
     }
 
     /// Begins anew.
-    pub(crate) fn begin_anew(&mut self) {
-        self.tree.begin_anew();
-        self.untar = Untar::default();
+    pub(crate) fn restart(&mut self) {
+        self.tree.restart();
+        self.untar = TarReader::default();
     }
 
     /// All blocks have come.
@@ -174,9 +179,9 @@ impl Unpacking {
     }
 }
 
-impl std::fmt::Debug for Unpacking {
+impl std::fmt::Debug for BlockExtractor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unpacking")
+        f.debug_struct("BlockExtractor")
             .field("tree", &self.tree)
             .finish_non_exhaustive()
     }

@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 }
 
 /// What entries are handed to.
-pub(crate) trait Files {
+pub(crate) trait EntryHandler {
     /// Why a file cannot be taken.
     type Error;
     /// A file begins.
@@ -77,14 +77,14 @@ enum State {
 
 /// The reader.
 #[derive(Debug)]
-pub(crate) struct Untar {
+pub(crate) struct TarReader {
     state: State,
     header: Vec<u8>,
     /// The long name that stands before its header.
     name: Option<Vec<u8>>,
 }
 
-impl Default for Untar {
+impl Default for TarReader {
     fn default() -> Self {
         Self {
             state: State::Header,
@@ -94,12 +94,16 @@ impl Default for Untar {
     }
 }
 
-impl Untar {
+impl TarReader {
     /// Reads the next piece.
     ///
     /// # Errors
     /// What `files` says, or [`TarError`].
-    pub(crate) fn feed<F: Files>(&mut self, mut bytes: &[u8], files: &mut F) -> Result<(), F::Error>
+    pub(crate) fn feed<F: EntryHandler>(
+        &mut self,
+        mut bytes: &[u8],
+        files: &mut F,
+    ) -> Result<(), F::Error>
     where
         F::Error: From<TarError>,
     {
@@ -151,7 +155,7 @@ impl Untar {
         }
     }
 
-    fn header<F: Files>(&mut self, files: &mut F) -> Result<(), F::Error>
+    fn header<F: EntryHandler>(&mut self, files: &mut F) -> Result<(), F::Error>
     where
         F::Error: From<TarError>,
     {

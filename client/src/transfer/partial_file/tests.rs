@@ -3,39 +3,39 @@ use netsocket_protocol::query::Query;
 
 use super::*;
 
-fn question() -> Request {
+fn request() -> Request {
     Request::archive(Query::default())
 }
 
-fn whole() -> Whole {
-    Whole::File {
+fn source() -> Source {
+    Source::File {
         identity: "i".to_owned(),
         size: 9,
     }
 }
 
-fn block(bytes: &'static [u8]) -> Verified {
-    Verified {
+fn block(bytes: &'static [u8]) -> VerifiedBlock {
+    VerifiedBlock {
         bytes: Bytes::from_static(bytes),
         checksum: crc32fast::hash(bytes),
     }
 }
 
-fn write(part: &mut Part, bytes: &'static [u8]) {
+fn write(part: &mut PartialFile, bytes: &'static [u8]) {
     let line = part.writing(block(bytes))().unwrap();
     part.wrote(bytes.len() as u64, line);
 }
 
 /// A part of two blocks that a program has left.
 fn left(target: &Path) {
-    let mut part = Part::create(target, &question(), &whole()).unwrap();
+    let mut part = PartialFile::create(target, &request(), &source()).unwrap();
     write(&mut part, b"abc");
     write(&mut part, b"defg");
 }
 
-fn found(target: &Path) -> Box<Found> {
-    match Part::look(target, &question()).unwrap() {
-        Left::Here(found) => found,
+fn found(target: &Path) -> Box<ResumePoint> {
+    match PartialFile::find(target, &request()).unwrap() {
+        Existing::Resumable(found) => found,
         other => panic!("{other:?}"),
     }
 }
@@ -61,10 +61,10 @@ fn what_was_left_is_gone_on_with_and_becomes_the_target() {
     assert_eq!(kept(&target).unwrap().bytes, 7);
 
     let mut found = found(&target);
-    assert_eq!(found.whole, whole());
+    assert_eq!(found.source, source());
     assert_eq!(
-        found.place,
-        Place {
+        found.position,
+        Position {
             blocks: 2,
             bytes: 7
         }
@@ -83,7 +83,7 @@ fn a_target_that_is_replaced_keeps_its_permissions() {
     let target = dir.path().join("x");
     fs::write(&target, "old").unwrap();
     fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
-    let mut part = Part::create(&target, &question(), &whole()).unwrap();
+    let mut part = PartialFile::create(&target, &request(), &source()).unwrap();
     write(&mut part, b"new");
     assert_eq!(fs::read(&target).unwrap(), b"old");
     part.commit().unwrap();
@@ -95,7 +95,7 @@ fn a_target_that_is_replaced_keeps_its_permissions() {
 fn a_part_without_a_block_is_not_left() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("x");
-    drop(Part::create(&target, &question(), &whole()).unwrap());
+    drop(PartialFile::create(&target, &request(), &source()).unwrap());
     assert!(names(dir.path()).is_empty());
 }
 
@@ -116,12 +116,12 @@ fn what_a_crash_cut_off_is_written_again_and_what_is_right_is_kept() {
         let mut found = found(&target);
         let there = if cut == 0 { &b"abcdefg"[..] } else { b"abc" };
         let bytes = there.len() as u64;
-        assert_eq!(found.place.bytes, bytes, "{cut}");
+        assert_eq!(found.position.bytes, bytes, "{cut}");
         assert_eq!(found.hasher.finalize(), blake3::hash(there));
         write(&mut found.part, b"!");
         drop(found);
         let again = self::found(&target);
-        assert_eq!(again.place.bytes, bytes + 1, "{cut}");
+        assert_eq!(again.position.bytes, bytes + 1, "{cut}");
     }
 }
 
@@ -132,13 +132,13 @@ fn bytes_that_were_changed_are_found() {
     let [part, state] = beside(&target).unwrap();
     left(&target);
     fs::write(&part, b"abXdefg").unwrap();
-    let look = || Part::look(&target, &question()).unwrap();
-    assert!(matches!(look(), Left::Damaged(7)));
+    let find = || PartialFile::find(&target, &request()).unwrap();
+    assert!(matches!(find(), Existing::Damaged(7)));
     fs::remove_file(&state).unwrap();
-    assert!(matches!(look(), Left::Damaged(7)));
+    assert!(matches!(find(), Existing::Damaged(7)));
     // A new one takes the place of either.
-    drop(Part::create(&target, &question(), &whole()).unwrap());
-    assert!(matches!(look(), Left::Nothing));
+    drop(PartialFile::create(&target, &request(), &source()).unwrap());
+    assert!(matches!(find(), Existing::Nothing));
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn a_part_of_something_else_is_not_gone_on_with() {
         ..Query::default()
     });
     assert!(matches!(
-        Part::look(&target, &other).unwrap(),
-        Left::Other(7)
+        PartialFile::find(&target, &other).unwrap(),
+        Existing::Other(7)
     ));
 }
 
@@ -160,15 +160,17 @@ fn a_part_of_something_else_is_not_gone_on_with() {
 fn two_programs_do_not_write_the_same_part() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("x");
-    let mut one = Part::create(&target, &question(), &whole()).unwrap();
+    let mut one = PartialFile::create(&target, &request(), &source()).unwrap();
     write(&mut one, b"abc");
-    let said = Part::look(&target, &question()).unwrap_err().to_string();
+    let said = PartialFile::find(&target, &request())
+        .unwrap_err()
+        .to_string();
     assert!(said.starts_with("another download"), "{said}");
-    assert!(Part::create(&target, &question(), &whole()).is_err());
+    assert!(PartialFile::create(&target, &request(), &source()).is_err());
     one.commit().unwrap();
     assert!(matches!(
-        Part::look(&target, &question()).unwrap(),
-        Left::Nothing
+        PartialFile::find(&target, &request()).unwrap(),
+        Existing::Nothing
     ));
     assert_eq!(fs::read(&target).unwrap(), b"abc");
 }
@@ -180,8 +182,8 @@ fn a_link_in_its_place_is_never_written_through() {
     fs::write(&victim, "precious").unwrap();
     let [part, _] = beside(&target).unwrap();
     std::os::unix::fs::symlink(&victim, &part).unwrap();
-    assert!(Part::look(&target, &question()).is_err());
-    assert!(Part::create(&target, &question(), &whole()).is_err());
+    assert!(PartialFile::find(&target, &request()).is_err());
+    assert!(PartialFile::create(&target, &request(), &source()).is_err());
     assert_eq!(fs::read(&victim).unwrap(), b"precious");
 }
 
@@ -189,11 +191,11 @@ fn a_link_in_its_place_is_never_written_through() {
 fn a_step_back_forgets_the_present_answer_only() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("x");
-    let mut part = Part::create(&target, &question(), &whole()).unwrap();
+    let mut part = PartialFile::create(&target, &request(), &source()).unwrap();
     write(&mut part, b"abc");
     part.answer_begins();
     write(&mut part, b"wrong");
-    part.step_back().unwrap();
+    part.rewind().unwrap();
     write(&mut part, b"right");
     drop(part);
     assert_eq!(found(&target).hasher.finalize(), blake3::hash(b"abcright"));
@@ -207,7 +209,7 @@ fn a_long_name_is_cut_and_stays_one_of_its_own() {
         left(&dir.path().join(name));
     }
     for name in &names {
-        assert_eq!(found(&dir.path().join(name)).place.bytes, 7);
+        assert_eq!(found(&dir.path().join(name)).position.bytes, 7);
     }
     assert_eq!(hidden(b"x", PART_END), ".x.netsocket-part");
     assert!(hidden(&[b'n'; 255], STATE_END).len() <= NAME_MAX);

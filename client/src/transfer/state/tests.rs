@@ -64,42 +64,42 @@ fn trailer(blocks: u64, bytes: &[u8]) -> Frame {
 }
 
 /// An archive, or a plain file, whose first block has come.
-fn half(request: &Request) -> Course {
-    let mut course = Course::new(request).unwrap();
+fn half(request: &Request) -> TransferState {
+    let mut state = TransferState::new(request).unwrap();
     let first = match request {
         Request::Get { .. } => start(0).to_frame(),
         _ => plan(0).to_frame(),
     };
-    course.begin(&first.unwrap()).unwrap();
-    assert!(matches!(course.frame(data(0, b"abc")), Ok(Step::Block(_))));
-    course
+    state.begin(&first.unwrap()).unwrap();
+    assert!(matches!(state.frame(data(0, b"abc")), Ok(Step::Block(_))));
+    state
 }
 
 #[test]
 fn an_archive_goes_on_by_plan_and_block() {
-    let mut course = half(&Request::archive(Query::default()));
+    let mut state = half(&Request::archive(Query::default()));
     let Request::Archive {
         resume: Some(resume),
         ..
-    } = course.request()
+    } = state.request()
     else {
         panic!("no resume");
     };
     assert_eq!((resume.plan.as_str(), resume.block), ("p", 1));
     assert_eq!(resume.sketch.as_deref(), Some("s"));
-    course.begin(&plan(1).to_frame().unwrap()).unwrap();
-    course.frame(data(1, b"def")).unwrap();
-    let step = course.frame(trailer(1, b"def")).unwrap();
-    assert!(matches!(step, Step::Whole(_)));
-    assert_eq!(course.digest(), blake3::hash(b"abcdef").to_hex().as_str());
-    assert_eq!((course.place().blocks, course.place().bytes), (2, 6));
+    state.begin(&plan(1).to_frame().unwrap()).unwrap();
+    state.frame(data(1, b"def")).unwrap();
+    let step = state.frame(trailer(1, b"def")).unwrap();
+    assert!(matches!(step, Step::Complete(_)));
+    assert_eq!(state.digest(), blake3::hash(b"abcdef").to_hex().as_str());
+    assert_eq!((state.position().blocks, state.position().bytes), (2, 6));
 }
 
 #[test]
 fn a_file_goes_on_by_identity_and_offset_and_counts_its_blocks_anew() {
-    let mut course = Course::new(&get()).unwrap();
+    let mut state = TransferState::new(&get()).unwrap();
     assert_eq!(
-        course.request(),
+        state.request(),
         Request::Get {
             path: "a/b".into(),
             offset: 0,
@@ -109,32 +109,32 @@ fn a_file_goes_on_by_identity_and_offset_and_counts_its_blocks_anew() {
         },
         "all of it, with checksums"
     );
-    course = half(&get());
+    state = half(&get());
     let Request::Get {
         offset, identity, ..
-    } = course.request()
+    } = state.request()
     else {
         panic!("another request");
     };
     assert_eq!((offset, identity.as_deref()), (3, Some("6-1.0")));
-    course.begin(&start(3).to_frame().unwrap()).unwrap();
-    course.frame(data(0, b"def")).unwrap();
-    course.frame(trailer(1, b"def")).unwrap();
-    assert_eq!(course.digest(), blake3::hash(b"abcdef").to_hex().as_str());
+    state.begin(&start(3).to_frame().unwrap()).unwrap();
+    state.frame(data(0, b"def")).unwrap();
+    state.frame(trailer(1, b"def")).unwrap();
+    assert_eq!(state.digest(), blake3::hash(b"abcdef").to_hex().as_str());
 }
 
 #[test]
 fn where_only_the_trailer_is_missing_only_that_is_asked_for() {
     for request in [get(), Request::archive(Query::default())] {
-        let mut course = half(&request);
-        course.frame(data(1, b"def")).unwrap();
+        let mut state = half(&request);
+        state.frame(data(1, b"def")).unwrap();
         let first = match &request {
             Request::Get { .. } => start(SIZE).to_frame(),
             _ => plan(2).to_frame(),
         };
-        course.begin(&first.unwrap()).unwrap();
-        let step = course.frame(trailer(0, b"")).unwrap();
-        assert!(matches!(step, Step::Whole(_)), "{request:?}");
+        state.begin(&first.unwrap()).unwrap();
+        let step = state.frame(trailer(0, b"")).unwrap();
+        assert!(matches!(step, Step::Complete(_)), "{request:?}");
     }
 }
 
@@ -144,8 +144,8 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
         Err(Error::Damaged(damage)) => damage,
         other => panic!("{other:?}"),
     };
-    let mut course = half(&Request::archive(Query::default()));
-    let began = course.begin(&plan(0).to_frame().unwrap());
+    let mut state = half(&Request::archive(Query::default()));
+    let began = state.begin(&plan(0).to_frame().unwrap());
     assert_eq!(
         damage(began).to_string(),
         "it begins with block 0 instead of block 1"
@@ -154,10 +154,10 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
         plan: "q".to_owned(),
         ..plan(1)
     };
-    let began = course.begin(&other.to_frame().unwrap());
+    let began = state.begin(&other.to_frame().unwrap());
     assert_eq!(damage(began), Damage::Another);
-    let mut course = half(&get());
-    let began = course.begin(&start(2).to_frame().unwrap());
+    let mut state = half(&get());
+    let began = state.begin(&start(2).to_frame().unwrap());
     assert_eq!(
         damage(began).to_string(),
         "it begins with byte 2 instead of byte 3"
@@ -166,43 +166,40 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
         length: 1,
         ..start(3)
     };
-    let began = course.begin(&short.to_frame().unwrap());
+    let began = state.begin(&short.to_frame().unwrap());
     assert_eq!(damage(began), Damage::Length { due: 3, got: 1 });
 }
 
 #[test]
 fn a_step_back_leads_to_where_the_answer_began() {
-    let mut course = half(&Request::archive(Query::default()));
-    course.begin(&plan(1).to_frame().unwrap()).unwrap();
-    course.frame(data(1, b"xyz")).unwrap();
-    course.step_back();
-    assert_eq!(course.place().blocks, 1);
-    assert!(
-        course.frame(data(1, b"def")).is_err(),
-        "no answer has begun"
-    );
-    course.begin(&plan(1).to_frame().unwrap()).unwrap();
-    course.frame(data(1, b"def")).unwrap();
-    course.frame(trailer(1, b"def")).unwrap();
-    assert_eq!(course.digest(), blake3::hash(b"abcdef").to_hex().as_str());
+    let mut state = half(&Request::archive(Query::default()));
+    state.begin(&plan(1).to_frame().unwrap()).unwrap();
+    state.frame(data(1, b"xyz")).unwrap();
+    state.rewind();
+    assert_eq!(state.position().blocks, 1);
+    assert!(state.frame(data(1, b"def")).is_err(), "no answer has begun");
+    state.begin(&plan(1).to_frame().unwrap()).unwrap();
+    state.frame(data(1, b"def")).unwrap();
+    state.frame(trailer(1, b"def")).unwrap();
+    assert_eq!(state.digest(), blake3::hash(b"abcdef").to_hex().as_str());
 }
 
 #[test]
 fn begun_anew_it_asks_for_all_of_whatever_is_there_now() {
     let request = Request::archive(Query::default());
-    let mut course = half(&request);
-    course.begin_anew();
-    assert_eq!(course.request(), request);
+    let mut state = half(&request);
+    state.restart();
+    assert_eq!(state.request(), request);
     let other = Plan {
         plan: "q".to_owned(),
         ..plan(0)
     };
-    course.begin(&other.to_frame().unwrap()).unwrap();
-    assert_eq!(course.place(), Place::default());
+    state.begin(&other.to_frame().unwrap()).unwrap();
+    assert_eq!(state.position(), Position::default());
 }
 
 #[test]
 fn a_list_is_no_transfer() {
     let order = netsocket_protocol::message::Order::Name;
-    assert!(Course::new(&Request::Directories { order }).is_err());
+    assert!(TransferState::new(&Request::Directories { order }).is_err());
 }

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::*;
-use crate::transfer::extract::extractor::Unpacking;
+use crate::transfer::extract::extractor::BlockExtractor;
 
 fn entry(path: &str, content: &[u8]) -> Entry {
     Entry {
@@ -13,7 +13,7 @@ fn entry(path: &str, content: &[u8]) -> Entry {
     }
 }
 
-fn put(tree: &mut Tree, path: &str, content: &[u8]) -> Result<(), Error> {
+fn put(tree: &mut ExtractRoot, path: &str, content: &[u8]) -> Result<(), Error> {
     tree.begin(entry(path, content))?;
     for piece in content.chunks(3) {
         tree.content(piece)?;
@@ -34,7 +34,7 @@ fn names(dir: &Path) -> Vec<String> {
 fn files_get_their_directories_permissions_and_times() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("new");
-    let mut tree = Tree::open(&into, false).unwrap();
+    let mut tree = ExtractRoot::open(&into, false).unwrap();
     put(&mut tree, "a", b"").unwrap();
     put(&mut tree, "d/e/b", b"content").unwrap();
     put(&mut tree, "d/e/c", b"more").unwrap();
@@ -55,7 +55,7 @@ fn files_get_their_directories_permissions_and_times() {
 fn nothing_leads_out_of_the_directory() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("in");
-    let mut tree = Tree::open(&into, true).unwrap();
+    let mut tree = ExtractRoot::open(&into, true).unwrap();
     for path in [
         "/x",
         "../x",
@@ -95,7 +95,7 @@ fn what_is_there_stays_unless_it_is_forced() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("b"), "mine").unwrap();
     symlink("nowhere", dir.path().join("c")).unwrap();
-    let mut tree = Tree::open(dir.path(), false).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
     for name in ["a", "b", "c"] {
         put(&mut tree, name, b"theirs").unwrap();
     }
@@ -105,11 +105,11 @@ fn what_is_there_stays_unless_it_is_forced() {
     assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"mine");
 
     // Of the same size and time it is what an earlier run has made.
-    let mut tree = Tree::open(dir.path(), false).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
     put(&mut tree, "a", b"theirs").unwrap();
     tree.finish().unwrap();
 
-    let mut tree = Tree::open(dir.path(), true).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), true).unwrap();
     for name in ["a", "b", "c"] {
         put(&mut tree, name, b"forced").unwrap();
         assert_eq!(fs::read(dir.path().join(name)).unwrap(), b"forced");
@@ -121,9 +121,9 @@ fn what_is_there_stays_unless_it_is_forced() {
 #[test]
 fn what_this_run_has_made_it_may_make_again() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = Tree::open(dir.path(), false).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
     put(&mut tree, "a", b"before").unwrap();
-    tree.begin_anew();
+    tree.restart();
     put(&mut tree, "a", b"afterwards").unwrap();
     tree.finish().unwrap();
     assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"afterwards");
@@ -134,19 +134,19 @@ fn a_directory_in_the_way_is_said() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("a")).unwrap();
     fs::write(dir.path().join("f"), "").unwrap();
-    let mut tree = Tree::open(dir.path(), true).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), true).unwrap();
     let said = put(&mut tree, "a", b"x").unwrap_err().to_string();
     assert!(said.ends_with("a: is a directory"), "{said}");
     let said = put(&mut tree, "f/x", b"x").unwrap_err().to_string();
     assert!(said.ends_with("f/x: not a directory"), "{said}");
-    assert!(Tree::open(&dir.path().join("f"), false).is_err());
-    assert!(Tree::open(&dir.path().join("no/where"), false).is_err());
+    assert!(ExtractRoot::open(&dir.path().join("f"), false).is_err());
+    assert!(ExtractRoot::open(&dir.path().join("no/where"), false).is_err());
 }
 
 #[test]
 fn half_a_file_is_never_left() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = Tree::open(dir.path(), false).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
     tree.begin(entry("a", b"abcdef")).unwrap();
     tree.content(b"abc").unwrap();
     assert_eq!(names(dir.path()).len(), 1);
@@ -158,8 +158,8 @@ fn half_a_file_is_never_left() {
 fn blocks_are_decompressed_to_no_more_than_was_announced() {
     let dir = tempfile::tempdir().unwrap();
     let bomb = zstd::bulk::compress(&vec![0; 4 << 20], 3).unwrap();
-    let tree = Tree::open(dir.path(), false).unwrap();
-    let mut unpacking = Unpacking::new(tree, true, 1 << 20).unwrap();
+    let tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut unpacking = BlockExtractor::new(tree, true, 1 << 20).unwrap();
     assert!(matches!(unpacking.block(&bomb), Err(Error::Unpack(_))));
     assert!(matches!(unpacking.block(b"garbage"), Err(Error::Unpack(_))));
 }
@@ -167,7 +167,7 @@ fn blocks_are_decompressed_to_no_more_than_was_announced() {
 #[test]
 fn permissions_of_a_private_directory_are_those_of_the_umask() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = Tree::open(dir.path(), false).unwrap();
+    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
     put(&mut tree, "d/a", b"x").unwrap();
     let mode = fs::metadata(dir.path().join("d"))
         .unwrap()

@@ -9,7 +9,7 @@ struct Heap {
     ended: usize,
 }
 
-impl Files for Heap {
+impl EntryHandler for Heap {
     type Error = TarError;
 
     fn begin(&mut self, entry: Entry) -> Result<(), TarError> {
@@ -51,7 +51,7 @@ fn tar(files: &[(&str, usize)]) -> Vec<u8> {
 }
 
 fn read(archive: &[u8], piece: usize) -> Result<Heap, TarError> {
-    let (mut untar, mut heap) = (Untar::default(), Heap::default());
+    let (mut untar, mut heap) = (TarReader::default(), Heap::default());
     for piece in archive.chunks(piece.max(1)) {
         untar.feed(piece, &mut heap)?;
     }
@@ -134,7 +134,7 @@ proptest! {
         let at = at.min(archive.len());
         let end = (at + bytes.len()).min(archive.len());
         archive[at..end].copy_from_slice(&bytes[..end - at]);
-        let (mut untar, mut heap) = (Untar::default(), Heap::default());
+        let (mut untar, mut heap) = (TarReader::default(), Heap::default());
         for piece in archive.chunks(piece) {
             if untar.feed(piece, &mut heap).is_err() {
                 break;
