@@ -1,16 +1,13 @@
 //! The client of the NetSocket file service: a prompt for people, commands for scripts.
 //!
-//! Owns: what is typed and printed, where archives go and that only whole ones arrive there, exit codes. Does not own:
-//! the bytes on the wire and the rules of the commands (`netsocket-protocol`), nor which server answers (a balancer).
+//! Owns: commands and their output, where downloads are saved and that only complete ones appear there, exit codes.
+//! Does not own: the wire format and the rules of the commands (`netsocket-protocol`), or which server answers (a balancer).
 //!
-//! The way of a command: [`words`] (in a prompt or a `batch`) or the command line give its words, `task` judges
-//! them by the table of `commands`, `cmd` carries it out: [`session`] asks the server over a [`connection`] that [`dial`]
-//! has made, [`console`] prints the [`answer`] in `wording` or `json`, [`exit`] is what the shell sees. [`program`]
-//! ties this together.
+//! A command: [`command_line`] parses its words, [`program`] runs it, on its own, in a batch or at the `prompt`; [`cmd`]
+//! has its steps; [`session`] sends its requests over a [`connection`]; [`output`] prints its [`outcome`].
 //!
-//! The way of a download: `transfer` asks and asks again as `retry` decides, `course` and `archive` hold what
-//! comes against what was announced, `sink` writes it, into a [`part`] with its `journal` or by `unpacker` into a
-//! directory; `fetch` does so for several at once.
+//! A download: [`transfer`] requests it, retries and resumes it, verifies what arrives and writes it into a partial file,
+//! a pipe or an unpacked directory.
 //!
 //! # Examples
 //!
@@ -99,7 +96,7 @@ use crate::program::signals::Interrupts;
 use crate::session::Session;
 use crate::session::working_directories::WorkingDirectories;
 
-/// Runs the program with its command line, to its exit code.
+/// Runs the program and returns its exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let directories = UserDirectories::new(|name| std::env::var_os(name));
@@ -108,7 +105,7 @@ pub fn run(args: Args) -> Exit {
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
     if args.check_config {
-        // A closed standard output is no reason to call the settings wrong.
+        // A closed standard output does not make the settings invalid.
         let _ = writeln!(
             io::stdout(),
             "configuration OK: server {}",
@@ -125,7 +122,7 @@ pub fn run(args: Args) -> Exit {
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
     let exit = runtime.block_on(drive(args, settings, directories));
-    // A thread may still wait for a line or for a pipe; the program is over all the same.
+    // A thread may still be blocked on a read; do not wait for it.
     runtime.shutdown_background();
     exit
 }
@@ -150,9 +147,9 @@ async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> 
     }
 }
 
-/// Says why there is nothing to run.
+/// Reports why the program cannot start.
 fn refuse(said: &str, exit: Exit) -> Exit {
-    // There is nowhere else to say it.
+    // There is nowhere to report a failure.
     let _ = writeln!(io::stderr(), "{said}");
     exit
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use netsocket_protocol::name::Name;
 
-/// A number of bytes, in the largest unit of 1024 that leaves something before the point.
+/// A number of bytes in the largest fitting binary unit.
 #[must_use]
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    // In tenths, rounded to the nearest; 128 bits have room for ten times any number of bytes.
+    // In tenths, rounded to nearest; 128 bits hold ten times any number of bytes.
     let tenths = |shift: u32| (u128::from(bytes) * 10 + (1 << shift >> 1)) >> shift;
     let (unit, tenths) = UNITS
         .into_iter()
@@ -30,7 +30,7 @@ pub(crate) fn files(count: u64) -> String {
     }
 }
 
-/// A path for people: what is not printable stands escaped.
+/// A path with unprintable characters escaped.
 #[must_use]
 pub(crate) fn shown(path: &Path) -> Name {
     use std::os::unix::ffi::OsStrExt as _;

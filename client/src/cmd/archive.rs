@@ -1,4 +1,4 @@
-//! `archive`: one archive of all files that meet conditions, kept, piped or unpacked.
+//! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
 use std::path::{Path, PathBuf};
 
@@ -51,31 +51,30 @@ impl Context {
         Ok(answer.exit())
     }
 
-    /// What `-o` means: standard output must lead somewhere else than to a terminal.
+    /// Interprets `-o`. Refuses to write an archive to a terminal.
     pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
         if output.as_os_str().is_empty() {
-            return Err(Error::Usage("-o takes the name of a file".to_owned()));
+            return Err(Error::Usage("-o needs a file name".to_owned()));
         }
         if output != Path::new(STDOUT) {
             return Ok(Destination::File(self.local_path(output)));
         }
         if self.console.out_is_terminal {
             return Err(Error::Usage(
-                "Standard output is a terminal, an archive would garble it: use -o FILE or a pipe"
-                    .to_owned(),
+                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
             ));
         }
         Ok(Destination::Stdout)
     }
 }
 
-/// What was asked for, else what the name of the file says.
+/// The format given with `--format`, else the one that the file name implies.
 fn compression(archive: &Archive, output: Option<&Path>) -> Compression {
     if let Some(format) = archive.format {
         return format;
     }
     if archive.extract.is_some() {
-        // Unpacked at once: what costs the least over a network.
+        // Zstandard is the cheapest format for an archive that is unpacked right away.
         return Compression::Zstd;
     }
     let name = output.and_then(Path::file_name).unwrap_or_default();
@@ -95,10 +94,10 @@ fn level(level: Option<u8>, compression: Compression) -> Result<Option<u8>, Erro
         Some(levels) => {
             let (least, most) = levels.into_inner();
             Err(Error::Usage(format!(
-                "The level {level} is not one of this format: {least} to {most}"
+                "Level {level} is out of range for this format: {least} to {most}"
             )))
         }
-        None => Err(Error::Usage("A plain tar has no level".to_owned())),
+        None => Err(Error::Usage("An uncompressed tar has no level".to_owned())),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::session::remote_path;
 use crate::session::working_directories::WorkingDirectories;
 
-/// Why a command has no result, and who had standard output meanwhile.
+/// Why a command failed, and what standard output was used for meanwhile.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -71,29 +71,29 @@ pub struct Context {
 }
 
 impl Context {
-    /// The path on the server that a typed one means.
+    /// Resolves a typed path against the working directory on the server.
     pub(super) fn remote_path(&self, typed: &[u8]) -> Vec<u8> {
         remote_path::resolve(&self.at.remote, typed)
     }
 
-    /// Where a query looks: the directory that was typed, or the one of the session; none for the root.
+    /// The directory that a query searches: the one typed, else the working directory; `None` for the root.
     pub(super) fn below(&self, typed: Option<&[u8]>) -> Option<Name> {
         let path = self.remote_path(typed.unwrap_or_default());
         (!path.is_empty()).then_some(Name(path))
     }
 
-    /// All entries that answer a request.
+    /// Requests a list and collects all its entries.
     pub(super) async fn entries(&mut self, request: &Request) -> Result<Vec<FileEntry>, Error> {
         self.session.entries(request, &mut self.console).await
     }
 
-    /// The one entry at a path below the root; `None` where there is none.
+    /// The entry at a path relative to the root; `None` if there is none.
     pub(super) async fn entry(&mut self, path: &[u8]) -> Result<Option<FileEntry>, Error> {
         let request = Request::List {
             path: Name::from(path),
             glob: None,
             itself: true,
-            // Whoever names it need not ask for it twice; a server that shows none says so.
+            // Naming a hidden file is enough to ask for it; a server that never shows them answers with an error.
             hidden: is_hidden(path),
             limit: None,
         };
@@ -104,8 +104,8 @@ impl Context {
         }
     }
 
-    /// What a typed pattern means; `None` where it is none. A file may be called like a pattern: what is there comes
-    /// first. Names with a dot are listed with `hidden`, and where the directory itself is behind one.
+    /// The entries that a typed pattern matches; `None` if it is not a pattern. A file whose name looks like a pattern
+    /// takes precedence. Hidden names match if `hidden` is set or the directory itself is hidden.
     pub(super) async fn matching(
         &mut self,
         typed: &[u8],
@@ -130,7 +130,7 @@ impl Context {
     }
 }
 
-/// Whether a path leads through a name that begins with a dot.
+/// Whether any component of the path begins with a dot.
 pub(super) fn is_hidden(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .any(|name| name.starts_with(b"."))
@@ -140,7 +140,7 @@ pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Server(reply) if reply.kind == ErrorKind::NotFound)
 }
 
-/// The server's answer where nothing is at that path, in the words of this program.
+/// A not-found error for that path, worded by the client.
 pub(super) fn missing(path: &[u8]) -> Error {
     use netsocket_protocol::message::ErrorReply;
     let path = remote_path::from_root(path);

@@ -27,7 +27,7 @@ impl Context {
         }
     }
 
-    /// Programs are told where they are now; people see it in the prompt.
+    /// JSON output reports the new directory; users see it in the prompt.
     fn print_directory_as_json(&mut self, word: &str) -> Done {
         match self.console.form {
             Form::Json => self.print_directory(word),

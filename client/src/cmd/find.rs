@@ -1,4 +1,4 @@
-//! `find`: files that meet conditions, printed as they come.
+//! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
 use netsocket_protocol::text::NO_FILE_FOUND;

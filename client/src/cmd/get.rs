@@ -1,4 +1,4 @@
-//! `get`: plain files, one or many, to where they are wanted.
+//! `get`: downloads one or several files.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -45,7 +45,7 @@ impl Context {
                 if output.as_deref() == Some(Path::new(STDOUT)) {
                     let count = many.len();
                     return Err(Error::Usage(format!(
-                        "Standard output takes one file, these are {count}: -o DIR keeps them apart, archive puts them together"
+                        "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
                     ))
                     .into());
                 }
@@ -55,7 +55,7 @@ impl Context {
         }
     }
 
-    /// The files that were typed, patterns put out.
+    /// The typed files, with patterns expanded.
     async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for word in typed {
@@ -65,7 +65,7 @@ impl Context {
             };
             for entry in entries {
                 if is_directory(&entry) {
-                    let text = format!("{} is a directory and is left out", entry.path);
+                    let text = format!("skipping {}: it is a directory", entry.path);
                     self.console.notice_line(&text);
                 } else {
                     files.push(entry.path.0);
@@ -159,13 +159,13 @@ impl Context {
         Ok(exit)
     }
 
-    /// What there is in the place of a file.
+    /// Explains why a path cannot be downloaded: it is a directory, or does not exist.
     async fn why_missing(&mut self, path: &[u8]) -> Error {
         match self.entry(path).await {
             Ok(Some(entry)) if is_directory(&entry) => {
                 let path = remote_path::from_root(path);
                 Error::Usage(format!(
-                    "{path} is a directory: archive --below {path} --extract DIR fetches all of it"
+                    "{path} is a directory: use archive --below {path} --extract DIR to download all of it"
                 ))
             }
             Ok(_) => missing(path),
@@ -177,13 +177,13 @@ impl Context {
 /// Where files go on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Into a directory, each under its own name; the empty path for that of the process.
+    /// A directory for all files; the empty path is the working directory of the process.
     Directory(PathBuf),
-    /// One file, under that name.
+    /// A single file.
     File(PathBuf),
 }
 
-/// Where each file goes.
+/// The local path of each file.
 fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
     let directory = match place {
         Place::Directory(directory) => directory,
@@ -191,7 +191,7 @@ fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
         Place::File(file) => {
             let (file, count) = (shown(&file), paths.len());
             return Err(Error::Usage(format!(
-                "{file} is no directory, and these are {count} files: -o takes a directory for them"
+                "{file} is not a directory: -o must name a directory for {count} files"
             )));
         }
     };
@@ -201,14 +201,14 @@ fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
         let (_, name) = remote_path::split(path);
         if name.is_empty() {
             return Err(Error::Usage(
-                "/ is a directory: archive --extract DIR fetches all of it".to_owned(),
+                "/ is a directory: use archive --extract DIR to download all of it".to_owned(),
             ));
         }
         if let Some(other) = owners.insert(name, path) {
             let (one, other) = (remote_path::from_root(other), remote_path::from_root(path));
             let name = Name::from(name);
             return Err(Error::Usage(format!(
-                "{one} and {other} would both become {name}: fetch them one by one, or as an archive"
+                "{one} and {other} would both be saved as {name}: download them one by one, or as an archive"
             )));
         }
         targets.push(directory.join(OsStr::from_bytes(name)));
@@ -243,12 +243,12 @@ mod tests {
             (
                 &["a/x", "b/x"][..],
                 directory("d"),
-                "/a/x and /b/x would both become x",
+                "/a/x and /b/x would both be saved as x",
             ),
             (
                 &["a", "b"],
                 Place::File("f".into()),
-                "f is no directory, and these are 2 files",
+                "f is not a directory: -o must name a directory for 2 files",
             ),
             (&[""], directory(""), "/ is a directory"),
         ] {

@@ -1,4 +1,4 @@
-//! `lcd` and `lpwd`: where on this machine files go. The process itself stays where it is.
+//! `lcd` and `lpwd`: the local directory. The working directory of the process does not change.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +14,7 @@ use crate::output::console::Form;
 use crate::text::shown;
 
 impl Context {
-    /// A path of this machine, as it was typed, seen from where `lcd` has gone.
+    /// Resolves a local path against the local directory.
     pub(crate) fn local_path(&self, path: &Path) -> PathBuf {
         match &self.at.local {
             Some(local) => local.join(path),
@@ -30,7 +30,7 @@ impl Context {
         };
         let refused = |reason: String| {
             let path = shown(&path);
-            Error::Usage(format!("cannot go to {path}: {reason}"))
+            Error::Usage(format!("cannot change to {path}: {reason}"))
         };
         let real = fs::canonicalize(&path).map_err(|error| refused(reason(&error)))?;
         if !real.is_dir() {
@@ -48,7 +48,7 @@ impl Context {
             Some(local) => local.clone(),
             None => std::env::current_dir().map_err(|error| {
                 let reason = reason(&error);
-                Error::Usage(format!("the directory of this program is gone: {reason}"))
+                Error::Usage(format!("the working directory is gone: {reason}"))
             })?,
         };
         let path = Name::from(path.as_os_str().as_bytes());

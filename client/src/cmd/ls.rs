@@ -1,4 +1,4 @@
-//! `ls`: what is in directories, which files match a pattern.
+//! `ls`: lists directories, files and the matches of patterns.
 
 use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
@@ -14,10 +14,10 @@ use crate::output::console::{Form, Stdout};
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
-/// What a word of `ls` has brought.
+/// The entries for one argument of `ls`.
 struct Listed {
     entries: Vec<Entry>,
-    /// Whether these are what is in a directory.
+    /// Whether these are the contents of a directory.
     is_inside: bool,
 }
 
@@ -34,7 +34,7 @@ impl Context {
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {
                 Ok(listed) => listed,
-                // The others may be there.
+                // The remaining paths may exist.
                 Err(error) if is_missing(&error) && typed.len() > 1 => {
                     self.console.error(&error, Stdout::Free);
                     exit = error.exit();
@@ -89,7 +89,7 @@ impl Context {
         Ok(Listed { entries, is_inside })
     }
 
-    /// Entries under the paths by which they can be typed where the session is.
+    /// Names entries by their paths relative to the working directory.
     pub(super) fn with_relative_names(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
         let named = entries.into_iter().map(|file| {
             let name = remote_path::relative(&self.at.remote, file.path.as_bytes());
@@ -111,7 +111,7 @@ fn with_slash(mut name: Name, file: FileEntry) -> Entry {
     Entry { name, file }
 }
 
-/// Entries come by name; those alike in what they are sorted by stay so.
+/// The server sends entries sorted by name; the sort is stable.
 fn sort(entries: &mut [Entry], by: Sort, reverse: bool) {
     match by {
         Sort::Size => entries.sort_by_key(|entry| entry.file.size),

@@ -11,7 +11,7 @@ use crate::output::console::Stdout;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
-    /// One of the original commands.
+    /// Runs an original command.
     pub(super) async fn ask(
         &mut self,
         word: &str,
@@ -20,7 +20,7 @@ impl Context {
     ) -> Done {
         let options = match request {
             Request::Archive { .. } => self.options(output)?,
-            // These write nothing but their answer.
+            // Their answers are printed, not saved.
             _ => OutputOptions::to(Destination::Stdout),
         };
         let stdout = match (request, &options.destination) {
@@ -38,14 +38,15 @@ impl Context {
         answered.map_err(|error| Failure { error, stdout })
     }
 
-    /// Where the archive of an original command goes.
+    /// Where an original command saves its archive.
     fn options(&self, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
         if let Some(output) = output.or_else(|| self.output.clone()) {
             return self.destination(&output).map(OutputOptions::to);
         }
-        let path = self.directories.archive().ok_or_else(|| {
-            Error::Usage("There is no home directory to save to: give -o FILE".to_owned())
-        })?;
+        let path = self
+            .directories
+            .archive()
+            .ok_or_else(|| Error::Usage("No home directory to save to: use -o FILE".to_owned()))?;
         Ok(OutputOptions {
             make_directory: true,
             ..OutputOptions::to(Destination::File(path))

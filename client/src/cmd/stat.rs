@@ -1,4 +1,4 @@
-//! `stat`: all that is known of files and directories.
+//! `stat`: shows details of files and directories.
 
 use netsocket_protocol::name::Name;
 
@@ -20,7 +20,7 @@ impl Context {
                 if paths.len() == 1 {
                     return Err(error.into());
                 }
-                // The others may be there.
+                // The remaining paths may exist.
                 exit = error.exit();
                 self.console.error(&error, Stdout::Free);
                 continue;

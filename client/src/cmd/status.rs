@@ -13,7 +13,7 @@ use crate::output::console::Message;
 use crate::output::json;
 use crate::output::status::Status;
 
-/// Round trips, of which the shortest counts: the first one may have to connect.
+/// Number of round trips; the shortest is reported, as the first may include connecting.
 const ROUNDS: usize = 4;
 
 impl Context {
@@ -32,7 +32,7 @@ impl Context {
             round_trip = round_trip.min(begun.elapsed());
         }
         let peer = self.session.peer().cloned().ok_or_else(|| {
-            Error::Lost("the connection is gone, with the server's name".to_owned())
+            Error::Lost("the connection closed before the server was identified".to_owned())
         })?;
         let status = Status {
             server: self

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of the program.
 //!
 //! # Examples
 //!
@@ -8,7 +8,7 @@
 //!
 //! let args = Args::parse_from(["netsocket", "--json", "find", "--larger", "1M"]);
 //! assert!(args.json && !args.quiet);
-//! // What stands behind the command is the command's.
+//! // Everything after the command belongs to the command.
 //! assert_eq!(args.words, ["find", "--larger", "1M"]);
 //! ```
 
@@ -20,19 +20,19 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use crate::command_line::help;
 use crate::command_line::security_args::SecurityArgs;
 
-/// Asks a NetSocket file service for lists, files and archives.
+/// Lists, finds and downloads files from a NetSocket file service.
 #[derive(Debug, Parser)]
 #[command(name = "netsocket", version)]
 pub struct Args {
-    /// Settings file (TOML) [default: netsocket/client.toml in the user's config directory, where it exists]
+    /// Settings file (TOML) [default: netsocket/client.toml in the user's config directory, if it exists]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Judge the settings and end
+    /// Validate the settings and exit
     #[arg(long)]
     pub check_config: bool,
 
-    /// Where the service is [default: 127.0.0.1:8081]
+    /// Address of the service [default: 127.0.0.1:8081]
     #[arg(long, value_name = "HOST:PORT")]
     pub server: Option<String>,
 
@@ -40,25 +40,25 @@ pub struct Args {
     #[command(flatten)]
     pub security: SecurityArgs,
 
-    /// Print each result as one JSON object on one line
+    /// Print each result as one JSON object per line
     #[arg(long)]
     pub json: bool,
 
-    /// Print only results, warnings about them and errors
+    /// Print only results, warnings and errors
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Where an archive or a file goes, - for standard output [default: see help COMMAND]
+    /// Where to save an archive or a file; - is standard output [default: see help COMMAND]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// A command and its words; none for a prompt
+    /// A command and its arguments; none to get a prompt
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
 
 impl Args {
-    /// Reads the command line of this process. Ends the process for `--help`, `--version` and for wrong flags (exit
+    /// Parses the command line of this process. Exits for `--help`, `--version` and invalid flags (exit
     /// code 2).
     #[must_use]
     pub fn from_process() -> Self {
@@ -69,10 +69,10 @@ impl Args {
     fn definition() -> clap::Command {
         Self::command().after_help(format!(
             "{}\n\
-             Flags stand before the command: everything behind its first word belongs to it.\n\n\
+             Flags go before the command: everything after its name belongs to the command.\n\n\
              Without a command and without a terminal, commands are read from standard\n\
-             input, one a line. The first that fails ends it; a line that begins with -\n\
-             may fail, one that begins with # is a note.\n\n\
+             input, one per line. The first failure ends the batch, except on lines that\n\
+             begin with -. Lines that begin with # are comments.\n\n\
              Exit codes: 0 found or done, 1 nothing found, 2 usage, 3 cannot connect,\n\
              4 transfer failed, 130 interrupted.",
             help::list()

@@ -1,7 +1,7 @@
-//! What one line of the prompt or one command line asks this program to do.
+//! A parsed command.
 //!
-//! The original commands are judged by the protocol, with the words of the original; all others by the table of
-//! [`crate::command_line::commands`].
+//! Owns: the commands and their arguments. Does not own: how they are parsed ([`crate::command_line::parse`]), nor what
+//! they do (`cmd`).
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,38 +11,38 @@ use netsocket_protocol::query::{Query, Sort};
 
 use crate::command_line::commands::CommandSpec;
 
-/// Something to do, and how its result is told.
+/// A command and the form of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invocation {
-    /// What is to be done.
+    /// The command.
     pub(crate) command: Command,
-    /// The `--json` behind the command.
+    /// Whether `--json` follows the command.
     pub(crate) json: bool,
-    /// The `--quiet` behind the command.
+    /// Whether `--quiet` follows the command.
     pub(crate) quiet: bool,
 }
 
-/// Something to do.
+/// A command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// List the commands, or tell all of one.
+    /// List the commands, or describe one.
     Help(Option<CommandSpec>),
     /// End the session.
     Quit,
     /// An original command.
     Original {
-        /// The command's first word, for the answer.
+        /// The name of the command, for its output.
         word: &'static str,
-        /// What the server is asked, the command's checks passed.
+        /// The request to the server, validated.
         request: Request,
-        /// The `-o` behind it.
+        /// The argument of `-o` after the command.
         output: Option<PathBuf>,
     },
     /// `ls`
     List(List),
     /// `find`
     Find(Find),
-    /// `stat`, with the paths as they were typed.
+    /// `stat`, with the paths as typed.
     Stat(Vec<Vec<u8>>),
     /// `get`
     Get(Get),
@@ -50,11 +50,11 @@ pub(crate) enum Command {
     Archive(Archive),
     /// `status`
     Status,
-    /// `cd`, with the directory as it was typed; none for the root.
+    /// `cd`, with the directory as typed; `None` for the root.
     ChangeDirectory(Option<Vec<u8>>),
     /// `pwd`
     PrintDirectory,
-    /// `lcd`; none for the home directory.
+    /// `lcd`; `None` for the home directory.
     ChangeLocalDirectory(Option<PathBuf>),
     /// `lpwd`
     PrintLocalDirectory,
@@ -67,89 +67,89 @@ pub(crate) enum Command {
 /// How entries are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListFormat {
-    /// Rights, size and time of each.
+    /// Show permissions, size and time.
     pub long: bool,
-    /// A zero byte behind each name.
+    /// End each name with a NUL byte.
     pub null: bool,
-    /// One a line, on a terminal too.
+    /// One name per line, even on a terminal.
     pub one: bool,
 }
 
 /// `ls`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct List {
-    /// Directories, files and patterns as they were typed.
+    /// Directories, files and patterns as typed.
     pub(crate) paths: Vec<Vec<u8>>,
     /// How they are printed.
     pub(crate) format: ListFormat,
-    /// By name, size or time of modification.
+    /// Sort by name, size or time of modification.
     pub(crate) sort: Sort,
-    /// The other way round.
+    /// Reverse the order.
     pub(crate) reverse: bool,
-    /// Also names that begin with a dot.
+    /// Include hidden names.
     pub(crate) hidden: bool,
 }
 
 /// `find`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Find {
-    /// Which files; `below` is not in it.
+    /// Which files; without `below`.
     pub(crate) query: Query,
-    /// The directory to look below, as it was typed.
+    /// The directory to search, as typed.
     pub(crate) below: Option<Vec<u8>>,
-    /// By what they are sorted.
+    /// The sort key.
     pub(crate) sort: Sort,
-    /// The other way round.
+    /// Reverse the order.
     pub(crate) reverse: bool,
-    /// The most files; absent for all.
+    /// The maximum number of files; `None` for all.
     pub(crate) limit: Option<u64>,
     /// How they are printed.
     pub(crate) format: ListFormat,
 }
 
-/// How files come here.
+/// How downloads are saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SaveOptions {
-    /// The `-o` behind the command.
+    /// The argument of `-o` after the command.
     pub(crate) output: Option<PathBuf>,
-    /// Whether a part that lies here already is gone on with.
+    /// Whether to resume a partial download.
     pub(crate) resume: bool,
-    /// Whether files that are there are written over.
+    /// Whether to overwrite existing files.
     pub(crate) force: bool,
 }
 
 /// `get`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Get {
-    /// Files and patterns as they were typed.
+    /// Files and patterns as typed.
     pub(crate) paths: Vec<Vec<u8>>,
-    /// So many at once.
+    /// How many downloads run in parallel.
     pub(crate) parallel: NonZeroUsize,
-    /// How they come.
+    /// How they are saved.
     pub(crate) save: SaveOptions,
 }
 
 /// `archive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Archive {
-    /// Which files; `below` is not in it.
+    /// Which files; without `below`.
     pub(crate) query: Query,
-    /// The directory to look below, as it was typed.
+    /// The directory to search, as typed.
     pub(crate) below: Option<Vec<u8>>,
     /// The `--format`.
     pub(crate) format: Option<Compression>,
     /// The `--level`.
     pub(crate) level: Option<u8>,
-    /// The names inside.
+    /// The form of the paths inside.
     pub(crate) names: EntryNames,
-    /// Where it is unpacked.
+    /// The directory to unpack into.
     pub(crate) extract: Option<PathBuf>,
-    /// How it comes.
+    /// How it is saved.
     pub(crate) save: SaveOptions,
 }
 
 impl Command {
-    /// Whether `-o` before the command has a meaning for it.
+    /// Whether the command accepts `-o`.
     #[must_use]
     pub(crate) fn takes_output(&self) -> bool {
         matches!(
@@ -165,7 +165,7 @@ impl Command {
         )
     }
 
-    /// Changes the paths of this machine in it.
+    /// Applies `map` to every local path.
     pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
         let paths = match self {
             Self::Original { output, .. } => [output.as_mut(), None],

@@ -1,26 +1,26 @@
-//! Every command that can be typed: names, arguments, options and what help says.
+//! The table of commands: names, arguments, options and help texts.
 //!
-//! One table stands behind the parser, `help`, the completion of the prompt, the completions of shells and the man page.
-//! Does not own: what the words mean ([`crate::command_line::command`]).
+//! The parser, `help`, completion at the prompt, shell completions and the man page all use this table.
+//! Does not own: parsing arguments ([`crate::command_line::parse`]).
 
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
 use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
 
 use crate::command_line::options::OptionSpec;
 
-/// The original commands whose answer is an archive; these take `-o FILE` as their last words.
+/// The original commands that produce an archive; they accept `-o FILE` at the end.
 pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
 
-/// What the words of a command are that are no options, for completion.
+/// What the operands of a command are, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operand {
-    /// There are none, or nobody can guess them.
+    /// No operands, or none that can be completed.
     Nothing,
-    /// Files and directories of the server.
+    /// Files and directories on the server.
     RemoteFile,
-    /// Directories of the server.
+    /// Directories on the server.
     RemoteDirectory,
-    /// Directories of this machine.
+    /// Local directories.
     LocalDirectory,
     /// Names of commands.
     Command,
@@ -28,35 +28,35 @@ pub(crate) enum Operand {
     Word(&'static [&'static str]),
 }
 
-/// Where a command stands in help.
+/// The section of help that lists a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// Asks the server, in today's words.
+    /// Queries and downloads.
     Remote,
-    /// About this program and this machine.
+    /// Commands about the program and the local machine.
     Local,
-    /// One of the eight of the original system.
+    /// The eight commands of the original system.
     Original,
 }
 
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CommandSpec {
-    /// Its first word.
+    /// Its name.
     pub(crate) name: &'static str,
-    /// Other words for it.
+    /// Other names for it.
     pub(crate) aliases: &'static [&'static str],
-    /// The words behind it, for one line of help.
+    /// Its arguments, for the usage line.
     pub(crate) arguments: &'static str,
-    /// What it does, in a few words.
+    /// One line of help.
     pub(crate) about: &'static str,
-    /// More of it, for `help COMMAND`.
+    /// Further help, for `help COMMAND`.
     pub(crate) details: &'static str,
     /// Its options.
     pub(crate) options: &'static [&'static [OptionSpec]],
-    /// Its other words.
+    /// The kind of its operands.
     pub(crate) operand: Operand,
-    /// Where it stands in help.
+    /// Its section in help.
     pub(crate) group: Group,
 }
 
@@ -66,7 +66,7 @@ impl CommandSpec {
         self.options.iter().copied().flatten()
     }
 
-    /// How it is typed, in one line.
+    /// The usage line.
     #[must_use]
     pub(crate) fn usage(&self) -> String {
         match self.arguments {
@@ -99,7 +99,7 @@ const fn value(
     }
 }
 
-/// Options of `find` as those of every command.
+/// Converts the options of `find` that the protocol defines.
 const fn from_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
     let mut specs = [flag("", None, ""); N];
     let mut at = 0;
@@ -115,34 +115,34 @@ const fn from_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] 
     specs
 }
 
-/// Which files are meant.
+/// Options that select files.
 pub(crate) static CONDITION_OPTIONS: [OptionSpec; CONDITIONS.len()] = from_find(CONDITIONS);
-/// How files are listed.
+/// Options that order the results.
 pub(crate) static ORDER_OPTIONS: [OptionSpec; ORDER.len()] = from_find(ORDER);
 
 static FORMAT_OPTIONS: [OptionSpec; 2] = [
-    flag("long", Some('l'), "rights, size and time of each"),
+    flag("long", Some('l'), "show permissions, size and time"),
     flag(
         "null",
         Some('0'),
-        "a zero byte behind each name, as for xargs -0",
+        "end each name with a NUL byte, as for xargs -0",
     ),
 ];
 
 static LS: [OptionSpec; 6] = [
-    flag("all", Some('a'), "also names that begin with a dot"),
-    flag("one", Some('1'), "one a line"),
-    flag("time", Some('t'), "last modified first"),
-    flag("size", Some('S'), "largest first"),
-    flag("reverse", Some('r'), "the other way round"),
-    flag("human", Some('h'), "sizes with units, as they are anyway"),
+    flag("all", Some('a'), "include names that begin with a dot"),
+    flag("one", Some('1'), "one name per line"),
+    flag("time", Some('t'), "sort by time, newest first"),
+    flag("size", Some('S'), "sort by size, largest first"),
+    flag("reverse", Some('r'), "reverse the order"),
+    flag("human", Some('h'), "ignored: sizes always have units"),
 ];
 
 static OUTPUT: [OptionSpec; 1] = [value(
     "output",
     Some('o'),
     "FILE",
-    "where it goes; - is standard output",
+    "where to save it; - is standard output",
 )];
 
 static OUTPUTS: [OptionSpec; 2] = [
@@ -150,13 +150,13 @@ static OUTPUTS: [OptionSpec; 2] = [
         "output",
         Some('o'),
         "FILE|DIR",
-        "- is standard output; a directory takes several",
+        "a file, a directory for several, - for stdout",
     ),
     value(
         "parallel",
         Some('P'),
         "N",
-        "so many at once, each over its own connection",
+        "fetch N files at once, each on its own connection",
     ),
 ];
 
@@ -164,9 +164,9 @@ static TRANSFER: [OptionSpec; 2] = [
     flag(
         "no-resume",
         None,
-        "begin anew where a part of it lies here already",
+        "start over instead of resuming a partial download",
     ),
-    flag("force", Some('f'), "write over files that are there"),
+    flag("force", Some('f'), "overwrite existing files"),
 ];
 
 static ARCHIVE: [OptionSpec; 4] = [
@@ -174,31 +174,34 @@ static ARCHIVE: [OptionSpec; 4] = [
         "extract",
         Some('x'),
         "DIR",
-        "unpack it into this directory as it comes",
+        "unpack into this directory while downloading",
     ),
     value(
         "format",
         None,
         "FORMAT",
-        "gz, zst or tar; else what the file's name says",
+        "gz, zst or tar; default: from the file name",
     ),
-    value(
-        "level",
-        None,
-        "N",
-        "how hard to compress: gz 1-12, zst 1-19",
-    ),
-    flag("flat", None, "base names inside, no directories"),
+    value("level", None, "N", "compression level: gz 1-12, zst 1-19"),
+    flag("flat", None, "store base names only, without directories"),
 ];
 
-static HELP: [OptionSpec; 1] = [flag("help", None, "all of this command")];
+static HELP: [OptionSpec; 1] = [flag("help", None, "show this help")];
 
 static GENERAL: [OptionSpec; 2] = [
-    flag("json", None, "each result as one JSON object on one line"),
-    flag("quiet", Some('q'), "only results, warnings and errors"),
+    flag(
+        "json",
+        None,
+        "print each result as one JSON object per line",
+    ),
+    flag(
+        "quiet",
+        Some('q'),
+        "print only results, warnings and errors",
+    ),
 ];
 
-/// Formats of an archive, as they are typed.
+/// Archive formats as typed.
 pub(crate) const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
 
 /// Shells with completions.
@@ -220,15 +223,15 @@ const LOCAL: CommandSpec = CommandSpec {
     ..REMOTE
 };
 
-/// The commands beside the original ones, in the order of help.
+/// All commands except the original ones, in the order of help.
 pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
         arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
-        about: "what is in a directory",
-        details: "Directories end with a slash. A pattern has *, ?, [a-z] or {a,b} in its last\n\
-                  part: ls 'music/*.mp3'. Names are in columns on a terminal, one a line elsewhere.",
+        about: "list directories and files",
+        details: "Directories end with a slash. The last part of a path may be a pattern with *, ?,\n\
+                  [a-z] or {a,b}: ls 'music/*.mp3'. Output is in columns on a terminal.",
         options: &[&FORMAT_OPTIONS, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -236,10 +239,10 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "find",
         arguments: "[NAME|GLOB] [OPTION]...",
-        about: "files by name, size, kind, age and place",
-        details: "All conditions must hold. A NAME is the whole base name; a GLOB has *, ?, [a-z]\n\
-                  or {a,b}. Sizes take k, M, G, T (powers of 1024). Times are the server's unless\n\
-                  they end with an offset.",
+        about: "find files by name, size, type, age and directory",
+        details: "All conditions must match. NAME is a complete base name; GLOB has *, ?, [a-z] or\n\
+                  {a,b}. Sizes take the suffixes k, M, G, T (powers of 1024). Times are in the\n\
+                  server's time zone unless they end with an offset.",
         options: &[
             &CONDITION_OPTIONS,
             &ORDER_OPTIONS,
@@ -252,7 +255,7 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "stat",
         arguments: "PATH...",
-        about: "all that is known of files and directories",
+        about: "show details of files and directories",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -260,10 +263,10 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "get",
         arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
-        about: "fetch files as they are",
-        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o a file goes\n\
-                  into the local directory under its own name. It appears there when all of it\n\
-                  has come and is verified.",
+        about: "download files",
+        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
+                  saved in the local directory under its own name. It appears there only once it is\n\
+                  complete and verified.",
         options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -271,9 +274,9 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "archive",
         arguments: "[NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
-        about: "one archive of the files that find would list",
-        details: "Without -o it becomes archive.tar.gz, archive.tar.zst or archive.tar in the\n\
-                  local directory. Inside, files stand under their paths below the server's root.",
+        about: "download what find would list as one archive",
+        details: "Without -o, the archive is saved in the local directory as archive.tar.gz,\n\
+                  archive.tar.zst or archive.tar. Its paths are relative to the server's root.",
         options: &[
             &CONDITION_OPTIONS,
             &OUTPUT,
@@ -287,50 +290,50 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "cd",
         arguments: "[DIR]",
-        about: "go to a directory of the server, or to its root",
+        about: "change the directory on the server (default: root)",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteDirectory,
         ..REMOTE
     },
     CommandSpec {
         name: "pwd",
-        about: "the directory of the server",
+        about: "print the directory on the server",
         options: &[&GENERAL, &HELP],
         ..REMOTE
     },
     CommandSpec {
         name: "status",
-        about: "which server answers, and how fast",
+        about: "show which server answers, and how fast",
         options: &[&GENERAL, &HELP],
         ..REMOTE
     },
     CommandSpec {
         name: "lcd",
         arguments: "[DIR]",
-        about: "go to a directory of this machine, or home",
+        about: "change the local directory (default: home)",
         options: &[&GENERAL, &HELP],
         operand: Operand::LocalDirectory,
         ..LOCAL
     },
     CommandSpec {
         name: "lpwd",
-        about: "the directory of this machine",
+        about: "print the local directory",
         options: &[&GENERAL, &HELP],
         ..LOCAL
     },
     CommandSpec {
         name: "!",
         arguments: "[COMMAND]",
-        about: "a command of this machine's shell, or a shell",
-        details: "Everything behind the ! goes to the shell as it is, in the local directory.\n\
-                  Only in a prompt or a batch.",
+        about: "run a command in the local shell, or open a shell",
+        details: "Everything after ! is passed to the shell unchanged and runs in the local\n\
+                  directory. Works only at the prompt and in a batch.",
         ..LOCAL
     },
     CommandSpec {
         name: "help",
         aliases: &["?"],
         arguments: "[COMMAND]",
-        about: "all commands, or one of them in full",
+        about: "list the commands, or explain one",
         options: &[&GENERAL, &HELP],
         operand: Operand::Command,
         ..LOCAL
@@ -345,7 +348,7 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     CommandSpec {
         name: "completions",
         arguments: "bash|zsh|fish",
-        about: "completions of this program for a shell",
+        about: "print a completion script for a shell",
         options: &[&HELP],
         details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
         operand: Operand::Word(&SHELLS),
@@ -353,7 +356,7 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     },
     CommandSpec {
         name: "man",
-        about: "the man page of this program",
+        about: "print the man page of this program",
         options: &[&HELP],
         details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
         ..LOCAL
@@ -367,7 +370,7 @@ pub(crate) fn all() -> impl Iterator<Item = CommandSpec> {
     CURRENT.into_iter().chain(original())
 }
 
-/// How the original commands are completed, beside what the protocol says of them.
+/// The original commands as the protocol defines them, with their completion.
 fn original() -> impl Iterator<Item = CommandSpec> {
     ORIGINAL.into_iter().map(|usage| CommandSpec {
         name: usage.name,

@@ -1,18 +1,18 @@
-//! Help for people: the list of commands, and all of one.
+//! Help texts: the list of commands, and the description of one.
 
 use crate::command_line::commands::{self, CommandSpec, Group};
 
-/// Behind the list.
-const END: &str = "help COMMAND tells all of one. Commands that fetch take -o FILE, or -o -\n\
+/// Printed after the list.
+const END: &str = "Type help COMMAND for details. Commands that download take -o FILE, or -o -\n\
                    for standard output.\n";
 
-/// The commands, a line each, no longer than the terminals of old.
+/// The list of commands, one line each, at most 80 columns wide.
 #[must_use]
 pub(crate) fn list() -> String {
     let groups = [
-        (Group::Remote, "Ask and fetch:"),
-        (Group::Local, "This program and this machine:"),
-        (Group::Original, "The commands of the original:"),
+        (Group::Remote, "Query and download:"),
+        (Group::Local, "Local commands:"),
+        (Group::Original, "Original commands:"),
     ];
     let mut text = String::new();
     for (group, title) in groups {
@@ -25,10 +25,10 @@ pub(crate) fn list() -> String {
     text + END
 }
 
-/// The name, its aliases and the arguments where they are few.
+/// The name, its aliases and, if they are short, the arguments.
 fn typed(command: &CommandSpec) -> String {
     let names = [&[command.name][..], command.aliases].concat().join(", ");
-    // Where there are many, `help COMMAND` shows them.
+    // Long argument lists appear in `help COMMAND`.
     match command.arguments {
         arguments if arguments.is_empty() || arguments.len() > WIDTH - 6 => names,
         arguments if command.name == "!" => format!("{names}{arguments}"),
@@ -36,14 +36,14 @@ fn typed(command: &CommandSpec) -> String {
     }
 }
 
-/// Columns of what is typed.
+/// Width of the left column.
 const WIDTH: usize = 25;
 
 fn row(typed: &str, about: &str) -> String {
     format!("  {typed:WIDTH$}  {about}\n")
 }
 
-/// All of one command.
+/// The description of one command.
 #[must_use]
 pub(crate) fn of(command: &CommandSpec) -> String {
     let mut text = format!("{}\n{}\n", command.usage(), sentence(command.about));
@@ -72,7 +72,7 @@ pub(crate) fn of(command: &CommandSpec) -> String {
     text
 }
 
-/// A few words as a sentence.
+/// Turns a phrase into a sentence.
 #[must_use]
 pub(crate) fn sentence(words: &str) -> String {
     let mut letters = words.chars();

@@ -1,4 +1,4 @@
-//! The completions of shells and the man page, made from the definition of the command line and the table of commands.
+//! Shell completions and the man page, generated from the definition of the command line and the table of commands.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, CommandFactory as _, ValueHint};
@@ -12,7 +12,7 @@ use crate::outcome::exit::EXITS;
 /// The name under which the program is installed.
 const NAME: &str = "netsocket";
 
-/// The completions of one of [`commands::SHELLS`].
+/// The completion script for one of [`commands::SHELLS`].
 #[must_use]
 pub(crate) fn completions(shell: &str) -> Vec<u8> {
     use clap_complete::{Shell, generate};
@@ -35,10 +35,10 @@ pub(crate) fn commands_with_option(option: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// The whole command line as clap describes one.
+/// The whole command line as a clap definition.
 fn definition() -> clap::Command {
     let program = Args::command().mut_arg("words", |words| words.hide(true));
-    // What begins with a mark of the shell is nothing for a command line.
+    // `!` is available only at the prompt and in a batch.
     let typed = commands::all().filter(|command| command.name != "!");
     program
         .subcommands(typed.map(subcommand))
@@ -63,7 +63,7 @@ fn subcommand(spec: CommandSpec) -> clap::Command {
             definition.arg(operand.value_parser(PossibleValuesParser::new(names)))
         }
         Operand::Word(words) => {
-            // Words with a dash would be options of the shell's completion.
+            // Words with a dash would be completed as options.
             let words = words.iter().filter(|word| !word.starts_with('-'));
             definition.arg(operand.value_parser(PossibleValuesParser::new(words)))
         }
@@ -94,10 +94,11 @@ fn argument(spec: &'static OptionSpec) -> Arg {
 /// The man page.
 #[must_use]
 pub(crate) fn page() -> Vec<u8> {
-    let program = Args::command().mut_arg("words", |words| words.help("A command and its words"));
+    let program =
+        Args::command().mut_arg("words", |words| words.help("A command and its arguments"));
     let man = clap_mangen::Man::new(program);
     let mut page = Vec::new();
-    // Nothing fails that is written into memory.
+    // Writing to memory cannot fail.
     let _ = man.render_title(&mut page);
     let _ = man.render_name_section(&mut page);
     let _ = man.render_synopsis_section(&mut page);
@@ -107,7 +108,7 @@ pub(crate) fn page() -> Vec<u8> {
     page
 }
 
-/// What no definition of a command line knows.
+/// The sections that clap cannot generate.
 fn own_sections() -> String {
     let mut text = ".SH COMMANDS\n".to_owned();
     for command in commands::all() {
@@ -142,9 +143,9 @@ fn own_sections() -> String {
     }
     text.push_str(
         ".SH ENVIRONMENT\n\
-         .TP\n\\fBNETSOCKET_SERVER\\fR and \\fBNETSOCKET_\\fR with other keys of the settings\nBeat the settings file.\n\
-         .TP\n\\fBNO_COLOR\\fR\nNo colours, where it is set and not empty.\n\
-         .TP\n\\fBLS_COLORS\\fR\nThe colours of names, as dircolors prints them.\n\
+         .TP\n\\fBNETSOCKET_SERVER\\fR, and \\fBNETSOCKET_\\fR followed by another settings key\nOverride the settings file.\n\
+         .TP\n\\fBNO_COLOR\\fR\nDisables colours if set and not empty.\n\
+         .TP\n\\fBLS_COLORS\\fR\nColours for names, as printed by dircolors.\n\
          .SH FILES\n\
          .TP\n\\fI~/.config/netsocket/client.toml\\fR\nThe settings.\n\
          .TP\n\\fI~/.local/state/netsocket/history\\fR\nThe history of the prompt.\n",
@@ -152,13 +153,13 @@ fn own_sections() -> String {
     text
 }
 
-/// A text that troff prints as it is.
+/// Escapes a text for troff.
 fn escaped(text: &str) -> String {
     let text = text
         .replace('\\', "\\(rs")
         .replace('-', "\\-")
         .replace('"', "\\(dq");
-    // At the beginning of a line these would be requests.
+    // At the beginning of a line these start a troff request.
     if text.starts_with(['.', '\'']) {
         format!("\\&{text}")
     } else {

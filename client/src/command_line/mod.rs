@@ -21,6 +21,6 @@ pub(crate) mod manual;
 pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod parse_current;
-pub mod security_args;
+pub(crate) mod security_args;
 pub mod shell_words;
 pub(crate) mod suggestions;

@@ -1,7 +1,7 @@
-//! The options of a command and how words are parsed as options, values and operands.
+//! Parses arguments into options, values and operands.
 //!
-//! `--name value`, `--name=value`, `-n value`, `-nvalue`, and short options in one word (`-ltr`). Behind `--` everything is an
-//! operand, as is a lone `-`. Does not own: which options a command has ([`crate::command_line::commands`]) and what they mean.
+//! `--name value`, `--name=value`, `-n value`, `-nvalue`, and combined short options (`-ltr`). Everything after `--` is an
+//! operand, and so is `-`. Does not own: which options a command has ([`crate::command_line::commands`]) or what they do.
 
 use netsocket_protocol::name::Name;
 
@@ -10,18 +10,18 @@ use crate::command_line::suggestions;
 /// One option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OptionSpec {
-    /// The word behind `--`.
+    /// The long name, without `--`.
     pub(crate) long: &'static str,
-    /// The letter behind `-`.
+    /// The short name, without `-`.
     pub(crate) short: Option<char>,
-    /// What stands for its value in help; `None` where it takes none.
+    /// The placeholder of its value in help; `None` for a flag.
     pub(crate) value: Option<&'static str>,
-    /// What it does, in a few words.
+    /// One line of help.
     pub(crate) about: &'static str,
 }
 
 impl OptionSpec {
-    /// How it is typed: `-o, --output FILE`.
+    /// The option as help shows it: `-o, --output FILE`.
     #[must_use]
     pub(crate) fn typed(&self) -> String {
         let short = self
@@ -34,22 +34,22 @@ impl OptionSpec {
     }
 }
 
-/// The words of a command, told apart.
+/// The parsed arguments of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ParsedOptions {
     options: Vec<(&'static OptionSpec, Option<Vec<u8>>)>,
-    /// What is no option, in order.
+    /// The operands, in order.
     pub(crate) operands: Vec<Vec<u8>>,
 }
 
 impl ParsedOptions {
-    /// Whether the option without a value was given.
+    /// Whether the option was given.
     #[must_use]
     pub(crate) fn has(&self, long: &str) -> bool {
         self.options.iter().any(|(spec, _)| spec.long == long)
     }
 
-    /// The value of the option, the last one where it was given several times.
+    /// The value of the option; the last one if it was given several times.
     #[must_use]
     pub(crate) fn value(&self, long: &str) -> Option<&[u8]> {
         let given = self
@@ -60,7 +60,7 @@ impl ParsedOptions {
         given.and_then(|(_, value)| value.as_deref())
     }
 
-    /// The options, each as one word `--name` or `--name=value`, of which `is_wanted` knows the name.
+    /// The options whose name `is_wanted` accepts, each as `--name` or `--name=value`.
     pub(crate) fn words(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
         self.options
             .iter()
@@ -73,10 +73,10 @@ impl ParsedOptions {
     }
 }
 
-/// Reads the words behind the name of a command.
+/// Parses the arguments of a command.
 ///
 /// # Errors
-/// One sentence about the first word that is wrong.
+/// A message about the first invalid argument.
 pub(crate) fn parse(
     command: &str,
     specs: &[&'static OptionSpec],
@@ -108,7 +108,7 @@ pub(crate) fn parse(
     Ok(parsed)
 }
 
-/// Reads one word of short options, the last of which may take the rest of it or the next word as its value.
+/// Parses combined short options. The last one may take its value from the rest of the word or from the next word.
 fn short<'a>(
     command: &str,
     specs: &[&'static OptionSpec],
@@ -156,7 +156,7 @@ fn value_of<'a>(
         (Some(_), Some(value)) => Ok(Some(value)),
         (Some(shown), None) => match words.next() {
             Some(value) => Ok(Some(value.clone())),
-            None => Err(format!("--{} takes a value, {shown}", spec.long)),
+            None => Err(format!("--{} needs a value, {shown}", spec.long)),
         },
     }
 }
@@ -236,8 +236,8 @@ mod tests {
             ("--colour", "x has no option --colour"),
             ("-lz", "x has no option -z"),
             ("--long=1", "--long takes no value"),
-            ("--output", "--output takes a value, FILE"),
-            ("-o", "--output takes a value, FILE"),
+            ("--output", "--output needs a value, FILE"),
+            ("-o", "--output needs a value, FILE"),
         ] {
             assert_eq!(parse(line).unwrap_err(), said, "{line}");
         }

@@ -17,10 +17,10 @@ use crate::command_line::suggestions;
 use crate::outcome::error::Error;
 
 impl Invocation {
-    /// Reads the words of a line or a command line.
+    /// Parses the words of a command.
     ///
     /// # Errors
-    /// [`Error::Usage`] with one sentence, and the usage line where the command is known.
+    /// [`Error::Usage`] with a message, and the usage line if the command is known.
     pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
         let Some((name, rest)) = words.split_first() else {
             return Err(Error::Usage("No command given".to_owned()));
@@ -46,7 +46,7 @@ fn unknown(name: &[u8]) -> String {
     }
 }
 
-/// Reads one of the eight original commands, with their checks and sentences.
+/// Parses one of the eight original commands, with the original checks and messages.
 fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Command, Error> {
     let (words, output) = take_output(word, words)?;
     Ok(match OriginalCommand::parse(words)?.request() {
@@ -55,12 +55,12 @@ fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Command, Error> {
             request,
             output,
         },
-        // Only the end of the session asks nothing.
+        // Only the command that ends the session sends no request.
         None => Command::Quit,
     })
 }
 
-/// Takes `-o FILE` off the end of an archive command.
+/// Removes a trailing `-o FILE` from an archive command.
 fn take_output<'a>(
     word: &str,
     words: &'a [Vec<u8>],
@@ -71,7 +71,7 @@ fn take_output<'a>(
             Ok((before, Some(OsString::from_vec(file.clone()).into())))
         }
         [_, .., flag] if is_archive && flag == b"-o" => Err(Error::Usage(
-            "-o takes the name of a file, or - for standard output".to_owned(),
+            "-o needs a file name, or - for standard output".to_owned(),
         )),
         _ => Ok((words, None)),
     }

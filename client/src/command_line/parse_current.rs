@@ -1,4 +1,4 @@
-//! The words of today's commands.
+//! Parses all commands except the original ones.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -19,10 +19,10 @@ use crate::command_line::commands::{
 use crate::command_line::options::{self, OptionSpec, ParsedOptions};
 use crate::outcome::error::Error;
 
-/// The most files that are fetched at once: each has a connection of its own.
+/// The maximum number of parallel downloads: each uses a connection of its own.
 const MOST_PARALLEL: usize = 64;
 
-/// Reads the words behind the name of a command, which was typed as `typed`.
+/// Parses the arguments of a command, which was typed as `typed`.
 pub(crate) fn parse(
     command: &CommandSpec,
     typed: &[u8],
@@ -32,7 +32,7 @@ pub(crate) fn parse(
     let name = String::from_utf8_lossy(typed);
     let parsed = options::parse(&name, &specs, words);
     let parsed_command = parsed.and_then(|parsed| {
-        // Whoever asks for help has the rest not right yet.
+        // `--help` works even if the other arguments are invalid.
         let parsed_command = if parsed.has("help") {
             Command::Help(Some(*command))
         } else {
@@ -48,7 +48,7 @@ pub(crate) fn parse(
         }),
         Err(problem) => {
             let usage = command.usage().replacen(command.name, &name, 1);
-            // A question that suggests something has its own mark.
+            // A suggestion ends with a question mark already.
             let stop = if problem.ends_with('?') { "" } else { "." };
             Err(Error::Usage(format!("{problem}{stop} {usage}")))
         }
@@ -66,7 +66,7 @@ fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Comm
         "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
         "help" => Command::Help(help(typed, parsed)?),
         "completions" => Command::Completions(shell(parsed)?),
-        "!" => return Err("The shell is for a prompt or a batch".to_owned()),
+        "!" => return Err("! works only at the prompt or in a batch".to_owned()),
         other => {
             if !parsed.operands.is_empty() {
                 return Err(format!("{typed} takes no arguments"));
@@ -84,7 +84,7 @@ fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Comm
 
 fn some(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Vec<Vec<u8>>, String> {
     if parsed.operands.is_empty() {
-        return Err(format!("{typed} takes a {what}"));
+        return Err(format!("{typed} needs a {what}"));
     }
     Ok(parsed.operands.clone())
 }
@@ -93,7 +93,7 @@ fn at_most_one(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Option
     match &parsed.operands[..] {
         [] => Ok(None),
         [one] => Ok(Some(one.clone())),
-        _ => Err(format!("{typed} takes one {what}")),
+        _ => Err(format!("{typed} takes only one {what}")),
     }
 }
 
@@ -116,7 +116,7 @@ fn shell(parsed: &ParsedOptions) -> Result<&'static str, String> {
         [one] => SHELLS.into_iter().find(|shell| shell.as_bytes() == one),
         _ => None,
     };
-    one.ok_or_else(|| format!("There are completions for {}", SHELLS.join(", ")))
+    one.ok_or_else(|| format!("Completions exist for {}", SHELLS.join(", ")))
 }
 
 fn list_format(parsed: &ParsedOptions) -> ListFormat {
@@ -137,16 +137,16 @@ fn list(parsed: &ParsedOptions) -> List {
         paths: parsed.operands.clone(),
         format: list_format(parsed),
         sort,
-        // Newest and largest come first, as `ls` has it.
+        // Newest and largest first, as in `ls`.
         reverse: parsed.has("reverse") != (sort != Sort::Name),
         hidden: parsed.has("all"),
     }
 }
 
-/// Words that others look below with, and that no file is called.
+/// Names of directories that other programs accept where `find` expects a file name.
 const PLACES: [&[u8]; 2] = [b".", b".."];
 
-/// The query and its order; `--below` is left for whoever knows where the session is.
+/// The query and its order. The caller resolves `--below`, as it knows the working directory.
 fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
     let is_known = |name: &str| {
         name != "below"
@@ -161,7 +161,7 @@ fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
         .any(|word| PLACES.contains(&&word[..]))
     {
         return Err(
-            "A name or glob is without directories; --below DIR says where to look".to_owned(),
+            "A name or glob has no directories; use --below DIR to say where to look".to_owned(),
         );
     }
     let mut words = parsed.words(is_known);
@@ -174,7 +174,7 @@ fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
             sort,
             reverse,
         } => Ok((query, sort, reverse, limit)),
-        _ => Err("this is no question for files".to_owned()),
+        _ => Err("this is not a search for files".to_owned()),
     }
 }
 
@@ -205,7 +205,7 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
             .filter(|number| number.get() <= MOST_PARALLEL)
             .ok_or_else(|| {
                 let word = Name::from(word);
-                format!("'{word}' is not a number of files at once: 1 to {MOST_PARALLEL}")
+                format!("'{word}' is not a number of parallel downloads: 1 to {MOST_PARALLEL}")
             })?,
     };
     Ok(Get {
@@ -227,13 +227,13 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
     let save = save(parsed);
     let extract = parsed.value("extract").map(|value| path(value.to_vec()));
     if extract.is_some() && save.output.is_some() {
-        return Err("--extract unpacks the archive, -o keeps it: one of them".to_owned());
+        return Err("--extract unpacks the archive, -o keeps it: use only one of them".to_owned());
     }
     let format = match parsed.value("format") {
         None => None,
         Some(word) => Some(compression(word).ok_or_else(|| {
             let word = Name::from(word);
-            format!("'{word}' is no format: {}", FORMATS.join(", "))
+            format!("'{word}' is not a format: {}", FORMATS.join(", "))
         })?),
     };
     let level = match parsed.value("level") {
@@ -259,7 +259,7 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
     })
 }
 
-/// The compression behind a word of [`FORMATS`], or behind what people and tools call it besides.
+/// The compression named by a word of [`FORMATS`] or by a common synonym.
 fn compression(word: &[u8]) -> Option<Compression> {
     match word {
         b"gz" | b"gzip" | b"tar.gz" | b"tgz" => Some(Compression::Gzip),

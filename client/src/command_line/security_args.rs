@@ -3,27 +3,27 @@
 /// How the connection is protected.
 #[derive(Debug, Default, clap::Args)]
 pub struct SecurityArgs {
-    /// Speak TLS: on or off [default: on where one of the next four is given]
+    /// Use TLS: on or off [default: on if one of the next four flags is given]
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub tls: Option<String>,
 
-    /// The authorities whose certificates are trusted, as PEM [default: those of the system]
+    /// CA certificates to trust, as PEM [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<String>,
 
-    /// The certificate of this client, as PEM, for servers that want one
+    /// Client certificate, as PEM, for servers that require one
     #[arg(long, value_name = "FILE")]
     pub client_certificate: Option<String>,
 
-    /// The private key of that certificate, as PEM
+    /// Private key of the client certificate, as PEM
     #[arg(long, value_name = "FILE")]
     pub client_key: Option<String>,
 
-    /// What the server's certificate must be for [default: the HOST of --server]
+    /// Name expected in the server's certificate [default: the HOST of --server]
     #[arg(long, value_name = "NAME")]
     pub tls_name: Option<String>,
 
-    /// The file with the token, for servers that want one
+    /// File with the access token, for servers that require one
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! A line of the prompt, cut into words as a shell does.
+//! Splits a line into words as a shell does.
 //!
-//! Blanks separate words. A backslash takes the next character as it is. Between single quotes everything stands for
-//! itself; between double quotes a backslash still escapes `"` and `\`. Nothing is expanded.
+//! Blanks separate words. A backslash quotes the next character. Single quotes quote everything up to the next one;
+//! inside double quotes a backslash escapes `"` and `\`. There is no expansion.
 //!
 //! # Examples
 //!
@@ -13,24 +13,24 @@
 //! # Ok::<(), WordsError>(())
 //! ```
 
-/// Why a line has no words.
+/// Why a line cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WordsError {
-    /// A quote has no partner.
-    #[error("A quote ({0}) is not closed")]
+    /// A quote is not closed.
+    #[error("Unclosed quote ({0})")]
     OpenQuote(char),
-    /// There is nothing behind the last backslash.
-    #[error("There is nothing behind the last backslash")]
+    /// The line ends with a backslash.
+    #[error("The line ends with a backslash")]
     LoneBackslash,
 }
 
-/// The words of `line`; none for a blank line.
+/// Splits `line` into words; a blank line has none.
 ///
 /// # Errors
-/// [`WordsError`] where a quote is not closed or a backslash ends the line.
+/// [`WordsError`] if a quote is not closed or the line ends with a backslash.
 pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, WordsError> {
     let mut words = Vec::new();
-    // `None` between words, so that '' can be an empty one.
+    // `None` between words, so that '' is an empty word.
     let mut word: Option<Vec<u8>> = None;
     let mut bytes = line.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -48,7 +48,7 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, WordsError> {
     Ok(words)
 }
 
-/// Takes everything up to the closing quote.
+/// Consumes everything up to the closing quote.
 fn quoted(
     quote: u8,
     bytes: &mut impl Iterator<Item = u8>,
@@ -67,7 +67,7 @@ fn quoted(
     }
 }
 
-/// The lines of a text, cut at newlines outside of quotes and without a backslash before them: what was pasted into a prompt.
+/// Splits pasted text into lines, at newlines that are neither quoted nor escaped.
 #[must_use]
 pub fn lines(text: &[u8]) -> Vec<&[u8]> {
     let (mut lines, mut begin) = (Vec::new(), 0);
@@ -84,7 +84,7 @@ pub fn lines(text: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Where in a line a byte stands.
+/// The quoting state at a byte of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QuoteState {
     Plain,
@@ -95,7 +95,7 @@ enum QuoteState {
 }
 
 impl QuoteState {
-    /// The state behind a byte, and whether that byte ends the line.
+    /// The state after a byte, and whether that byte ends the line.
     fn after(self, byte: u8) -> (Self, bool) {
         let next = match (self, byte) {
             (Self::Plain, b'\\') => Self::Escaped,
@@ -113,24 +113,24 @@ impl QuoteState {
     }
 }
 
-/// The beginning of a line up to the cursor, for completion.
+/// The line up to the cursor, for completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialLine {
-    /// The whole words before the one at the cursor.
+    /// The complete words before the one at the cursor.
     pub before: Vec<Vec<u8>>,
-    /// Where the word at the cursor begins, in bytes of the line, its quote included.
+    /// The byte offset of the word at the cursor, including its opening quote.
     pub start: usize,
-    /// The word at the cursor as far as it is typed, without quotes and backslashes; may be empty.
+    /// The word at the cursor so far, unquoted; may be empty.
     pub word: Vec<u8>,
-    /// The quote that is open there.
+    /// The quote that is open at the cursor.
     pub quote: Option<char>,
 }
 
-/// Reads a line up to the cursor; `None` where a backslash stands last.
+/// Parses a line up to the cursor; `None` if it ends with a backslash.
 #[must_use]
 pub fn partial(line: &[u8]) -> Option<PartialLine> {
     let mut state = QuoteState::Plain;
-    // Where the word under way begins.
+    // Where the current word begins.
     let mut start: Option<usize> = None;
     for (at, byte) in line.iter().enumerate() {
         match (state, byte) {
@@ -154,8 +154,8 @@ pub fn partial(line: &[u8]) -> Option<PartialLine> {
     })
 }
 
-/// A word so that [`split`] reads it as that word again: what is special stands behind a backslash, or between the quotes
-/// of `quote`, which is left open.
+/// Quotes a word so that [`split`] returns it unchanged: with backslashes, or with `quote`, which is opened but not
+/// closed.
 #[must_use]
 pub fn quote_as(word: &str, quote: Option<char>) -> String {
     let mut text = String::with_capacity(word.len() + 2);

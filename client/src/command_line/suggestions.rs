@@ -1,7 +1,7 @@
-//! The word that somebody may have meant.
+//! Suggestions for mistyped commands and options.
 
-/// The known word nearest to the typed one, where it is near: at most a third of its letters, and always one, may be wrong,
-/// missing, too many or swapped.
+/// The known word closest to the typed one, if it is close: up to a third of its letters, and at least one, may be wrong,
+/// missing, surplus or swapped.
 pub(crate) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -10,7 +10,7 @@ pub(crate) fn nearest<'a>(
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(typed, word), word))
         .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
-        // Of equals the first one.
+        // The first of several equally close words.
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

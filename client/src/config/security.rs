@@ -1,4 +1,4 @@
-//! The settings of TLS and of the token: keys, flags and what they make.
+//! Settings for TLS and the token: keys, flags, and the files they name.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::command_line::security_args::SecurityArgs;
 use crate::connection::tls::Security;
 
-/// Keys of TLS and of the token. The token itself has none: command lines and environments are read by others.
+/// Keys for TLS and the token. The token itself has no key: other users can read command lines and environments.
 pub(crate) const SECURITY_KEYS: [Key; 6] = [
     named("tls", "NETSOCKET_TLS", "--tls"),
     named("ca_file", "NETSOCKET_CA_FILE", "--ca-file"),
@@ -57,7 +57,7 @@ pub(crate) fn given(args: &SecurityArgs) -> impl Iterator<Item = (&'static str, 
     given.filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
 }
 
-/// The entries of [`SECURITY_KEYS`], unjudged.
+/// The entries of [`SECURITY_KEYS`], not yet validated.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawSecurity {
     pub(crate) tls: Option<Scalar>,
@@ -68,12 +68,12 @@ pub(crate) struct RawSecurity {
     pub(crate) token_file: Option<Scalar>,
 }
 
-/// Reads [`RawSecurity`] and the files that it names; every problem goes to `check`.
+/// Validates [`RawSecurity`] and loads the files it names; reports every problem to `check`.
 pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
     let mut security = Security::default();
     if let Some(file) = &raw.token_file {
         match tokens(Path::new(file.as_str())) {
-            // A file of several is that of a server; its first token is as good as any.
+            // A file with several tokens is a server's; any of them works.
             Ok(tokens) => {
                 if let Some(token) = tokens.into_iter().next() {
                     security = security.with_token(Token(token));
@@ -97,7 +97,7 @@ pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
         "tls_name",
         raw.tls_name.as_ref(),
         None,
-        "a host name or an address, as certificates are for",
+        "a host name or an IP address",
         |text| ServerName::try_from(text.to_owned()).ok().map(Some),
     );
     match config(check, raw) {
@@ -114,7 +114,7 @@ fn on_or_off(text: &str) -> Option<bool> {
     }
 }
 
-/// Our side of TLS; nothing where there is a problem.
+/// The TLS configuration; `None` if there is a problem.
 fn config(check: &mut Check, raw: &RawSecurity) -> Option<ClientConfig> {
     let roots = roots(check, raw.ca_file.as_ref());
     let own = own(check, raw);
@@ -150,7 +150,7 @@ fn config(check: &mut Check, raw: &RawSecurity) -> Option<ClientConfig> {
     }
 }
 
-/// The authorities to trust.
+/// The CA certificates to trust.
 fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
     if let Some(file) = file {
         return match authorities(Path::new(file.as_str())) {
@@ -162,28 +162,28 @@ fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
         };
     }
     let mut roots = RootCertStore::empty();
-    // Some of them may be of kinds that nobody uses any more.
+    // Some system stores hold certificates in obsolete formats.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        let said = "is missing: this system names no authorities to trust";
+        let said = "is missing: this system has no trusted CAs";
         check.problem("ca_file", "", said);
         return None;
     }
     Some(roots)
 }
 
-/// The files of this client's certificate and its key, if it has one; nothing where half of it is missing.
+/// The files of the client certificate and its key, if set; `None` if only one of them is.
 fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)>> {
     let file = |entry: &Scalar| PathBuf::from(entry.as_str());
     match (&raw.client_certificate, &raw.client_key) {
         (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
         (None, None) => Some(None),
         (Some(_), None) => {
-            check.problem("client_key", "", "is missing beside client_certificate");
+            check.problem("client_key", "", "is required with client_certificate");
             None
         }
         (None, Some(_)) => {
-            check.problem("client_certificate", "", "is missing beside client_key");
+            check.problem("client_certificate", "", "is required with client_key");
             None
         }
     }

@@ -1,4 +1,4 @@
-//! The settings of the client: keys, defaults and bounds.
+//! The settings of the client: keys, defaults and limits.
 //!
 //! # Examples
 //!
@@ -33,25 +33,25 @@ use crate::connection::address::ServersError;
 use crate::connection::dial::Service;
 use crate::connection::framed::Timeouts;
 
-/// Where the service is: a balancer on this machine.
+/// Default address of the service: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
-/// How long a connection may take, and the server's greeting on it.
+/// Time limit for connecting, and again for the server's greeting.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long no byte may come while an answer is due. A server that walks a large tree says nothing meanwhile.
+/// Time limit for the first byte of an answer. A server sends nothing while it walks a large tree.
 pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long no byte may come in the middle of a transfer.
+/// Time limit for the next byte during a transfer.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a transfer that was lost is tried again without a block of it coming.
+/// How long an interrupted transfer is retried without receiving a block.
 pub const DEFAULT_RETRY_DEADLINE: Duration = Duration::from_secs(60);
-/// Which log lines are written.
+/// The default log filter.
 pub const DEFAULT_LOG: &str = "warn";
 
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
-/// A day: for transfers that wait for a server to come back.
+/// One day, for transfers that wait for a server to come back.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
-/// Every setting, and its name in each layer.
+/// Every setting and its name in the file, the environment and the flags.
 pub const KEYS: [Key; 13] = [
     Key {
         name: "server",
@@ -88,7 +88,7 @@ pub const KEYS: [Key; 13] = [
     LOG_KEYS[1],
 ];
 
-/// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
+/// Serde cannot deny unknown fields next to a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
 struct Raw {
     #[serde(flatten)]
@@ -102,21 +102,21 @@ struct Raw {
     log_format: Option<Scalar>,
 }
 
-/// The settings, judged.
+/// The validated settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where the service is, how long the client waits for it.
+    /// The service and the time limits for it.
     pub service: Service,
-    /// Which log lines are written, as a `tracing-subscriber` filter.
+    /// The log filter, in `tracing-subscriber` syntax.
     pub log: String,
-    /// The form of a log line.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
-/// The settings of this start; `variable` reads the environment.
+/// Loads the settings; `variable` reads the environment.
 ///
 /// # Errors
-/// Every problem at once.
+/// All problems at once.
 pub fn load(
     args: &Args,
     directories: &UserDirectories,
@@ -250,7 +250,7 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.toml");
-        // These have no default: what stands there names files that are not here.
+        // These have no default, and the example names files that do not exist here.
         let of_files = |line: &str| {
             let mut keys = SECURITY_KEYS[1..].iter();
             keys.any(|key| line.starts_with(key.name))

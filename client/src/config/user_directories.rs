@@ -1,16 +1,16 @@
-//! Where things are on this user's machine: settings, history, archives.
+//! The user's directories: settings, history, archives.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The default archive, below the home directory.
+/// The default archive of the original commands, in the home directory.
 pub const ARCHIVE: &str = "w24project/temp.tar.gz";
-/// The settings file, below the user's config directory.
+/// The settings file, in the user's config directory.
 pub const CONFIG_FILE: &str = "netsocket/client.toml";
-/// The history of the prompt, below the user's state directory.
+/// The history of the prompt, in the user's state directory.
 pub const HISTORY_FILE: &str = "netsocket/history";
 
-/// The user's directories, each absent where nobody knows it.
+/// The user's directories; `None` if unknown.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ pub struct UserDirectories {
 impl UserDirectories {
     /// The directories that the environment names; `variable` reads it.
     pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        // The XDG rules: a path that is not absolute counts as not set.
+        // The XDG specification ignores relative paths.
         let absolute = |name| {
             variable(name)
                 .map(PathBuf::from)
@@ -52,13 +52,13 @@ impl UserDirectories {
         }
     }
 
-    /// Where an archive goes if nobody says otherwise.
+    /// The default path of an archive.
     #[must_use]
     pub fn archive(&self) -> Option<PathBuf> {
         self.home.as_ref().map(|home| home.join(ARCHIVE))
     }
 
-    /// The settings file that is read if `--config` is not given, where it exists.
+    /// The settings file to read without `--config`, if it exists.
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
         let file = self.config.as_ref()?.join(CONFIG_FILE);
@@ -71,7 +71,7 @@ impl UserDirectories {
         self.state.as_ref().map(|state| state.join(HISTORY_FILE))
     }
 
-    /// `~` and `~/…` in a line of the prompt, where no shell has seen it before.
+    /// Expands `~` and `~/…`, which no shell has done for a line typed at the prompt.
     #[must_use]
     pub fn expand_tilde(&self, path: &Path) -> PathBuf {
         match (&self.home, path.strip_prefix("~")) {

@@ -1,4 +1,4 @@
-//! Where the service is: `HOST:PORT`, or several of them.
+//! Addresses of the service: `HOST:PORT`, or a list.
 //!
 //! # Examples
 //!
@@ -15,16 +15,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A host name or address and a port, not yet resolved.
+/// A host name or IP address and a port, not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerAddress {
-    /// The name or address, an IPv6 address without its brackets.
+    /// The name or address; an IPv6 address without brackets.
     pub host: String,
     /// The port, never 0.
     pub port: u16,
 }
 
-/// The text is no `HOST:PORT`.
+/// The text is not a `HOST:PORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets")]
 pub struct AddressError;
@@ -39,7 +39,7 @@ impl FromStr for ServerAddress {
             .and_then(|host| host.strip_suffix(']'))
         {
             Some(inner) => inner,
-            // Without brackets nobody can tell the port from the last group.
+            // Without brackets, the port cannot be told from the last group of the address.
             None if host.contains(':') => return Err(AddressError),
             None => host,
         };
@@ -70,18 +70,18 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// Where the service is: the addresses to try, in their order. At least one, each once.
+/// The addresses to try, in order; at least one, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Servers(Vec<ServerAddress>);
 
 impl Servers {
-    /// How many there are; at least one.
+    /// The number of addresses, at least one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// All of them, beginning with number `first`, counted round.
+    /// All addresses, starting at index `first` and wrapping around.
     pub fn round_from(&self, first: usize) -> impl Iterator<Item = (usize, &ServerAddress)> {
         let count = self.0.len();
         let numbered = self.0.iter().enumerate();
@@ -95,7 +95,7 @@ impl From<ServerAddress> for Servers {
     }
 }
 
-/// The text is no list of addresses.
+/// The text is not a list of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{AddressError}; several with commas between them, each once")]
 pub struct ServersError;

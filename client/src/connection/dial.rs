@@ -1,6 +1,6 @@
-//! The way to the service: which of its addresses, how long to wait, and the connection that is kept between commands.
+//! Connecting to the service: failover between its addresses, time limits, and the connection kept between commands.
 //!
-//! Owns: the one place where a stream of bytes to a server is made. Does not own: what is said over it.
+//! Owns: opening TCP connections. Does not own: the protocol on a connection.
 
 use std::io;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::connection::tls::Security;
 pub use crate::connection::tls::Stream;
 use crate::outcome::error::Error;
 
-/// Where the service is, and how long this side waits for it.
+/// The service to connect to, and the time limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The addresses to try.
     pub servers: Servers,
-    /// For single steps.
+    /// Time limits for single steps.
     pub timeouts: Timeouts,
-    /// How long a transfer that was lost is tried again without a block of it coming.
+    /// How long an interrupted transfer is retried without receiving a block.
     pub retry_deadline: Duration,
-    /// How connections are protected.
+    /// TLS and the token.
     pub security: Security,
 }
 
@@ -46,7 +46,7 @@ pub struct Service {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // An address that is taken, but where nobody listens.
+/// // A bound address that does not listen.
 /// let taken = TcpSocket::new_v4()?;
 /// taken.bind("127.0.0.1:0".parse()?)?;
 /// let limit = Duration::from_secs(5);
@@ -66,13 +66,13 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Dialer {
     service: Service,
-    /// The number of the address that is tried first.
+    /// The index of the address that is tried first.
     first: usize,
     kept: Option<Connection<Stream>>,
 }
 
 impl Dialer {
-    /// A dialer that begins with the address number `first`, counted round.
+    /// A dialer that starts with the address at index `first`, wrapping around.
     #[must_use]
     pub fn new(service: Service, first: usize) -> Self {
         Self {
@@ -82,13 +82,13 @@ impl Dialer {
         }
     }
 
-    /// Where it leads to.
+    /// The service it connects to.
     #[must_use]
     pub fn service(&self) -> &Service {
         &self.service
     }
 
-    /// The greeting of the server that is connected now, if one is.
+    /// The greeting of the connected server, if any.
     #[must_use]
     pub fn peer(&self) -> Option<&Hello> {
         self.kept.as_ref().and_then(Connection::peer)
@@ -99,24 +99,24 @@ impl Dialer {
         self.kept = Some(connection);
     }
 
-    /// The number of the address that is tried first.
+    /// The index of the address that is tried first.
     #[must_use]
     pub fn first(&self) -> usize {
         self.first
     }
 
-    /// Lets go of the connection, which has failed; the next one begins with the next address.
+    /// Drops a failed connection and moves on to the next address.
     pub fn try_next_server(&mut self) {
         self.kept = None;
         self.first = (self.first + 1) % self.service.servers.count();
     }
 
-    /// Sends a request over the kept connection, or over a new one, and waits for the first frame of the answer. A
-    /// server that answers with an error has its connection kept: it goes on with the next request. `closed` is told
-    /// where the kept one turns out to be closed.
+    /// Sends a request on the kept connection, or on a new one, and waits for the first frame of the answer. If the
+    /// server answers with an error, the connection is kept for the next request. Calls `closed` if the kept connection
+    /// the server has closed it.
     ///
     /// # Errors
-    /// Any of [`Connection::open`] and [`Connection::ask`]; [`Error::Unreachable`] where there are several addresses.
+    /// Those of [`Connection::open`] and [`Connection::ask`]; [`Error::Unreachable`] if there are several addresses.
     pub async fn ask(
         &mut self,
         request: &Request,
@@ -126,7 +126,7 @@ impl Dialer {
         if let Some(mut kept) = self.kept.take() {
             if kept.is_usable().await {
                 match kept.ask(request, on_bytes).await {
-                    // Requests change nothing on the server, so asking twice does no harm.
+                    // Requests are idempotent, so sending one twice is safe.
                     Err(Error::Lost(_)) if !kept.is_answered() => {}
                     answer => return self.keep_if_refused(kept, answer),
                 }
@@ -154,7 +154,7 @@ impl Dialer {
         }
     }
 
-    /// Connects to the first address that can be connected to, which is the first to be tried from now on.
+    /// Connects to the first reachable address, and starts with it from now on.
     async fn connect(&mut self) -> Result<Connection<Stream>, Error> {
         let mut errors = Vec::new();
         for (number, server) in self.service.servers.round_from(self.first) {
@@ -193,11 +193,11 @@ async fn connect(server: &ServerAddress, service: &Service) -> Result<Connection
     .await
     .map_err(|_| failed(format!("no answer within {limit:?}")))?
     .map_err(|error| match error.kind() {
-        // Accepted and reset, before this side had seen that it was accepted.
+        // The server accepted and reset the connection before this side noticed.
         io::ErrorKind::ConnectionReset => Error::ClosedAtOnce(server.to_string()),
         _ => failed(reason(&error)),
     })?;
-    // Requests are small and wait for their answer. Without it they only get slower.
+    // Requests are small and wait for an answer; Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let stream = security.secure(stream, server, limit).await?;
     Connection::open(stream, server, *timeouts, security.token()).await

@@ -1,7 +1,7 @@
-//! One connection to a file server: the greeting, then requests and frames, each wait for bytes bounded.
+//! One connection to a file server: the greeting, then requests and frames, with a time limit on every read.
 //!
-//! Owns the order of what is sent and read, over any stream of bytes. Does not own: which address, when to connect
-//! again, or what an answer is for.
+//! Owns: the order of messages, over any byte stream. Does not own: which address to use, when to reconnect, or what
+//! an answer is for.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use crate::connection::address::ServerAddress;
 use crate::connection::tls::failure;
 use crate::outcome::error::Error;
 
-/// Room that is made for bytes whose frame is not known yet.
+/// Buffer space reserved before the length of the next frame is known.
 const READ_SIZE: usize = 64 * 1024;
 
-/// How long a server that has closed its end may take to have its last words read.
+/// Time limit for reading the error that a server sent before it closed the connection.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long this side waits.
+/// Time limits of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For a connection, and again for the server's greeting.
@@ -37,10 +37,10 @@ pub struct Timeouts {
     pub stall: Duration,
 }
 
-/// Told of each number of bytes that arrives.
+/// Called with the number of bytes in each read.
 pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 
-/// A connection whose greetings are exchanged.
+/// A connection on which greetings have been exchanged.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // Over a pipe in memory, with something else at the other end.
+/// // An in-memory pipe with an SSH server at the other end.
 /// let (near, mut far) = tokio::io::duplex(1024);
 /// far.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await?;
 /// let limit = Duration::from_secs(5);
@@ -68,22 +68,22 @@ pub struct Connection<S> {
     stream: S,
     codec: FrameCodec,
     received: BytesMut,
-    /// How long the next byte may take.
+    /// Time limit for the next byte.
     read_timeout: Duration,
     answer_timeout: Duration,
     answered: bool,
-    /// When a byte came last.
+    /// When a byte was last received.
     last_read: Instant,
     peer: Option<Hello>,
     token: Option<Token>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Exchanges greetings over a stream that leads to `server`, and shows it the token if there is one.
+    /// Exchanges greetings with `server` over a stream, and sends the token if there is one.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Token`] where the server wants what it has not got; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::Version`], [`Error::Connect`] where nothing is said
-    /// in time, and [`Error::Server`] where the server refuses the session.
+    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
+    /// in time; [`Error::Server`] if the server refuses the session.
     pub async fn open(
         stream: S,
         server: &ServerAddress,
@@ -119,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         let mut opening = BytesMut::from(&MAGIC[..]);
         self.codec.encode(hello.to_frame()?, &mut opening)?;
-        // A failure here is not judged: what the server said before it closed tells more, and reading finds that.
+        // A write error is ignored: the server may have sent a better reason before closing, which reading returns.
         let _ = self.stream.write_all(&opening).await;
         self.expect_magic(server).await?;
         let theirs = Hello::from_frame(&self.frame(&|_| ()).await?)?;
@@ -176,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a request and waits for the first frame of its answer.
     ///
     /// # Errors
-    /// [`Error::Server`] where the answer is an error, [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
+    /// [`Error::Server`] if the answer is an error; [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
         self.answered = false;
         self.read_timeout = self.answer_timeout;
@@ -184,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.codec.encode(request.to_frame()?, &mut bytes)?;
         match timeout(self.read_timeout, self.stream.write_all(&bytes)).await {
             Ok(Ok(())) => self.frame(on_bytes).await,
-            // The server may have said why it closed.
+            // The server may have sent a reason before closing.
             Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(on_bytes)).await {
                 Ok(Err(refused @ Error::Server(_))) => Err(refused),
                 _ => Err(Error::Lost(reason(&error))),
@@ -209,9 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Reads what is there, at least a byte.
+    /// Reads what is available, at least one byte.
     async fn fill(&mut self, on_bytes: OnBytes<'_>) -> Result<(), Error> {
-        // Within a frame the codec has made room for exactly the rest of it.
+        // Within a frame, the codec has reserved exactly the rest of it.
         if self.received.len() < HEADER {
             self.received.reserve(READ_SIZE);
         }
@@ -228,18 +228,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// From now on, until the next request, the next byte may take as long as that.
+    /// Sets the time limit for each read until the next request.
     pub fn set_read_timeout(&mut self, read_timeout: Duration) {
         self.read_timeout = read_timeout;
     }
 
-    /// When a byte came last.
+    /// When a byte was last received.
     #[must_use]
     pub fn last_read(&self) -> Instant {
         self.last_read
     }
 
-    /// Bytes that have come of a frame that is not whole.
+    /// Bytes received of an incomplete frame.
     #[must_use]
     pub fn partial_frame_bytes(&self) -> u64 {
         self.received.len() as u64
@@ -251,16 +251,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.peer.as_ref()
     }
 
-    /// Whether a byte has come since the last request was sent.
+    /// Whether a byte was received since the last request was sent.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.answered
     }
 
-    /// Whether the connection, at rest since its last answer, can carry another request. A server that has closed it
-    /// or has said something unasked does not expect one.
+    /// Whether the idle connection can carry another request: the server has neither closed it nor sent anything
+    /// unsolicited.
     pub async fn is_usable(&mut self) -> bool {
-        // Lets the runtime learn what has happened on the socket meanwhile.
+        // Lets the runtime poll the socket first.
         tokio::task::yield_now().await;
         self.received.is_empty()
             && self
@@ -274,6 +274,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 fn silent(server: &ServerAddress, waited: Duration) -> Error {
     Error::Connect {
         server: server.to_string(),
-        reason: format!("something listens there, but it said nothing for {waited:?}"),
+        reason: format!("it accepted the connection, but sent nothing for {waited:?}"),
     }
 }

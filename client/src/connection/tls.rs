@@ -1,7 +1,7 @@
-//! What protects a connection: TLS, and the token that says that we may read.
+//! Connection security: TLS and the access token.
 //!
-//! Owns: the handshake, the stream that carries the bytes afterwards, and one sentence for each way in which the two
-//! sides do not agree (`failure`). Does not own: the settings (`security`), nor when to connect.
+//! Owns: the handshake, the encrypted or plain stream, and the messages for failed handshakes (`failure`). Does not own:
+//! the settings (`config`), or when to connect.
 
 pub(crate) mod failure;
 
@@ -24,7 +24,7 @@ use tokio_rustls::client::TlsStream;
 use crate::connection::address::ServerAddress;
 use crate::outcome::error::Error;
 
-/// How connections are protected. The default is not at all, as inside a machine.
+/// How connections are secured. The default is not at all, as on a single machine.
 ///
 /// # Examples
 ///
@@ -54,7 +54,7 @@ pub struct Security {
 #[derive(Clone)]
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
-    /// The name that the server's certificate must have, if not that by which it is called.
+    /// The name expected in the server's certificate, if it differs from the host name.
     name: Option<ServerName<'static>>,
 }
 
@@ -73,7 +73,7 @@ impl PartialEq for Tls {
 impl Eq for Tls {}
 
 impl Security {
-    /// With TLS; `name` is what the server's certificate must be for, if not for the name by which it is called.
+    /// Enables TLS; `name` is expected in the server's certificate instead of the host name.
     #[must_use]
     pub fn with_tls(self, config: ClientConfig, name: Option<ServerName<'static>>) -> Self {
         let config = Arc::new(config);
@@ -83,7 +83,7 @@ impl Security {
         }
     }
 
-    /// With a token for servers that want one.
+    /// Sets a token for servers that require one.
     #[must_use]
     pub fn with_token(self, token: Token) -> Self {
         Self {
@@ -92,16 +92,16 @@ impl Security {
         }
     }
 
-    /// What is shown to servers that want a token.
+    /// The token sent to servers.
     #[must_use]
     pub fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
 
-    /// Makes of a new connection to `server` one that is protected, within `limit`.
+    /// Secures a new connection to `server`, within `limit`.
     ///
     /// # Errors
-    /// [`Error::Tls`] where the two sides do not agree, [`Error::Connect`] where that is not known.
+    /// [`Error::Tls`] if the handshake fails, [`Error::Connect`] if the connection does.
     pub async fn secure(
         &self,
         tcp: TcpStream,
@@ -121,32 +121,32 @@ impl Security {
         let agreed = timeout(limit, connector.connect(name, tcp)).await;
         let agreed = agreed.map_err(|_| Error::Connect {
             server: server.to_string(),
-            reason: format!("something listens there, but TLS was not agreed on within {limit:?}"),
+            reason: format!(
+                "it accepted the connection, but the TLS handshake did not finish within {limit:?}"
+            ),
         })?;
         let stream = agreed.map_err(|error| failure::of_handshake(server, &error))?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    /// Once in a process, whether it is to other machines that a token goes without TLS.
+    /// Warns once per process if the token is sent to another machine without TLS.
     fn warn_if_unencrypted(&self, tcp: &TcpStream) {
         static WARNED: Once = Once::new();
         let is_elsewhere = tcp
             .peer_addr()
             .is_ok_and(|peer| !peer.ip().to_canonical().is_loopback());
         if self.token.is_some() && is_elsewhere {
-            WARNED.call_once(|| {
-                tracing::warn!("the token crosses the network in the clear: see tls")
-            });
+            WARNED.call_once(|| tracing::warn!("sending the token unencrypted: see tls"));
         }
     }
 }
 
-/// The bytes of a connection to a server.
+/// The byte stream of a connection to a server.
 #[derive(Debug)]
 pub enum Stream {
-    /// As they are on the socket.
+    /// Plain TCP.
     Plain(TcpStream),
-    /// Within TLS.
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -159,10 +159,10 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
             Self::Tls(tls) => {
-                // What was written and did not fit into the socket would wait for ever for the answer to itself.
+                // Flush first: a request still buffered here would wait forever for its own answer.
                 let _ = Pin::new(&mut *tls).poll_flush(cx);
                 match Pin::new(tls).poll_read(cx, buffer) {
-                    // An end without a goodbye of TLS. Whether something is missing is told by the frames.
+                    // EOF without close_notify. The framing detects truncation.
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                         Poll::Ready(Ok(()))
                     }

@@ -1,4 +1,4 @@
-//! What a command has brought.
+//! The results of commands.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use netsocket_protocol::name::Name;
 
 use crate::outcome::exit::Exit;
 
-/// The result of a command that worked.
+/// The result of a successful command.
 ///
 /// # Examples
 ///
@@ -21,53 +21,53 @@ use crate::outcome::exit::Exit;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Names of directories, in the order asked for.
+    /// Names of directories, in the requested order.
     Names(Vec<Name>),
-    /// The file that was looked for, if there is one.
+    /// The requested file, if it exists.
     File(Option<FileEntry>),
-    /// The archive that was saved, if there was anything to put into it.
+    /// The saved archive, if any file matched.
     Archive(Option<Saved>),
-    /// The plain file that was saved, if there is one.
+    /// The saved file, if it exists.
     Saved(Option<Saved>),
 }
 
-/// An archive or a plain file in its place.
+/// A saved archive or file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Saved {
-    /// The file as it was given; `-` for standard output; the directory where an archive was unpacked.
+    /// The path as given; `-` for standard output; the directory if an archive was unpacked.
     pub path: PathBuf,
     /// Files in the archive; 1 for a plain file.
     pub files: u64,
-    /// Its size in bytes: of an archive that was unpacked, of the archive as it came.
+    /// Its size in bytes; for an unpacked archive, the size of the archive as received.
     pub bytes: u64,
     /// BLAKE3 of these bytes, 64 hexadecimal digits.
     pub digest: String,
-    /// What it does not hold as its reader might expect.
+    /// Problems that the server reported with single files.
     pub warnings: Vec<Warning>,
-    /// Warnings that the server left out.
+    /// The number of further warnings that the server did not list.
     pub unlisted: u64,
     /// What happened on the way.
     pub stats: TransferStats,
 }
 
-/// How a transfer got to its end, whatever happened to connections and servers meanwhile.
+/// Statistics of a transfer across all its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TransferStats {
-    /// Bytes that an earlier run had left, and that were not asked for again.
+    /// Bytes kept from an earlier run and not requested again.
     pub kept: u64,
-    /// How often it went on over another connection.
+    /// How often it resumed on another connection.
     pub resumed: u32,
-    /// How often it was begun anew, because the source was another one.
+    /// How often it started over because the source had changed.
     pub restarted: u32,
-    /// Time without a byte of it, from the last one over a connection that was lost to the first whole block over the
+    /// Time without data: from the last byte on a lost connection to the first complete block on the
     /// next.
     pub stalled: Duration,
-    /// Bytes that came and had to be sent again: of blocks that were not whole, or of what was begun anew.
+    /// Bytes that had to be sent again: of incomplete blocks, or received before starting over.
     pub bytes_twice: u64,
 }
 
 impl Answer {
-    /// The exit code for it. A list without names is an answer; a file that was asked for and is not there is none.
+    /// The exit code. An empty list counts as found; a missing file does not.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {

@@ -2,58 +2,58 @@
 
 use netsocket_protocol::block::BlockError;
 
-/// Why what came is not what the server planned or sent.
+/// How received data differs from what the server announced or sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// A block is cut short or its checksum is wrong.
     #[error(transparent)]
     Block(#[from] BlockError),
-    /// The answer begins elsewhere than it was asked to.
-    #[error("it begins with {unit} {got} instead of {unit} {expected}")]
+    /// The answer starts at the wrong block or byte.
+    #[error("it starts at {unit} {got} instead of {unit} {expected}")]
     Beginning {
         /// `block` or `byte`.
         unit: &'static str,
-        /// What was asked for.
+        /// The request.
         expected: u64,
-        /// What came.
+        /// The one received.
         got: u64,
     },
-    /// The answer is about another archive or file than the one that was asked to go on.
-    #[error("it goes on with something else than it began with")]
+    /// The answer continues a different archive or file.
+    #[error("it continues a different archive or file")]
     Another,
     /// A block is out of order, missing or sent twice.
-    #[error("block {got} came where block {expected} was due")]
+    #[error("received block {got}, expected block {expected}")]
     Order {
-        /// The number that comes next.
+        /// The expected number.
         expected: u64,
-        /// The number that came.
+        /// The received number.
         got: u64,
     },
     /// There are more or fewer blocks than planned.
-    #[error("{got} blocks came where {planned} were planned")]
+    #[error("received {got} blocks, expected {planned}")]
     Blocks {
-        /// Blocks that were due in this answer.
+        /// Blocks expected in this answer.
         planned: u64,
-        /// Blocks that came, or that the trailer claims.
+        /// Blocks received, or claimed by the trailer.
         got: u64,
     },
     /// There are more or fewer bytes than were announced.
-    #[error("{got} bytes came where {due} were due")]
+    #[error("received {got} bytes, expected {due}")]
     Length {
-        /// Bytes by what was said before the first.
+        /// Bytes announced.
         due: u64,
-        /// Bytes that came.
+        /// Bytes received.
         got: u64,
     },
-    /// The trailer counts other bytes than came.
-    #[error("{got} bytes came where {sent} were sent")]
+    /// The trailer's byte count differs from the bytes received.
+    #[error("received {got} bytes, {sent} were sent")]
     Bytes {
-        /// Bytes by the trailer.
+        /// Bytes according to the trailer.
         sent: u64,
-        /// Bytes that came.
+        /// Bytes received.
         got: u64,
     },
-    /// The digest of all bytes is not the one in the trailer.
-    #[error("its digest is not the one that the server sent")]
+    /// The digest of all bytes does not match the trailer.
+    #[error("its digest does not match the server's")]
     Digest,
 }

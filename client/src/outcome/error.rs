@@ -1,4 +1,4 @@
-//! Why a command has no result, in one sentence for people and one word for programs.
+//! Errors of commands, with a message for users and a stable word for programs.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use crate::outcome::damage::Damage;
 use crate::outcome::exit::Exit;
 use crate::text::{files, shown};
 
-/// Where the cause lies.
+/// Where the cause of an error lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// With the person or script that gave the command.
+    /// The user or script that gave the command.
     User,
-    /// With this machine: its files or its output.
+    /// This machine: its files or its output.
     Here,
-    /// Between the two machines.
+    /// The network.
     Network,
-    /// With the server.
+    /// The server.
     Server,
 }
 
@@ -46,7 +46,7 @@ pub enum Error {
     /// The command is wrong; nothing was sent.
     #[error("{0}")]
     Usage(String),
-    /// No connection came about.
+    /// No connection could be made.
     #[error("cannot connect to {server}: {reason}")]
     Connect {
         /// The address that was tried.
@@ -54,79 +54,79 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
-    /// No connection came about to any of several servers.
+    /// No connection could be made to any of several servers.
     #[error("{}", each_of(.0))]
     Unreachable(Vec<Error>),
-    /// The connection was closed before the server said a word.
+    /// The connection was closed before the server sent anything.
     #[error(
-        "cannot connect to {0}: the connection was closed at once (a balancer does that while it has no healthy server)"
+        "cannot connect to {0}: the connection was closed immediately (a balancer does this when it has no healthy server)"
     )]
     ClosedAtOnce(String),
-    /// The two sides do not agree on TLS.
+    /// The TLS handshake failed.
     #[error("{0}")]
     Tls(String),
-    /// The server wants a token, and has not got the right one.
+    /// The server requires a token, or rejects the one it got.
     #[error("{0}")]
     Token(String),
-    /// What answered speaks another language.
-    #[error("{0} is not a NetSocket file server: it answers with something else")]
+    /// The server speaks another protocol.
+    #[error("{0} is not a NetSocket file server: it speaks another protocol")]
     NotNetSocket(String),
     /// The server is older than this client.
     #[error(
-        "the server refuses version {VERSION} of the protocol, it speaks version {theirs}{}",
+        "the server speaks version {theirs} of the protocol and refuses version {VERSION}{}",
         said(.message)
     )]
     Version {
         /// The version in the server's hello.
         theirs: u16,
-        /// The server's own sentence; may be empty.
+        /// The server's message; may be empty.
         message: String,
     },
-    /// The connection was lost before the answer was whole.
-    #[error("the connection was lost before the answer was whole: {0}")]
+    /// The connection was lost before the answer was complete.
+    #[error("the connection was lost before the answer was complete: {0}")]
     Lost(String),
-    /// Not one byte came for a while.
-    #[error("the server went silent: no byte for {0:?}")]
+    /// No byte was received within the time limit.
+    #[error("the server stopped sending: no data for {0:?}")]
     Stalled(Duration),
-    /// An answer breaks the rules of the wire.
-    #[error("the server's answer breaks the protocol: {}", Name::from(.0.as_str()))]
+    /// An answer violates the protocol.
+    #[error("the server's answer violates the protocol: {}", Name::from(.0.as_str()))]
     Protocol(String),
-    /// What came is not what the server planned or sent.
-    #[error("it arrived damaged: {0}")]
+    /// The received data is not what the server announced or sent.
+    #[error("the data arrived damaged: {0}")]
     Damaged(#[from] Damage),
-    /// A transfer was tried again and again, and no more of it came.
-    #[error("gave up after {waited:.1?} without a block more: {last}")]
+    /// A transfer was retried without progress until the deadline.
+    #[error("gave up after {waited:.1?} without progress: {last}")]
     GaveUp {
-        /// How long nothing of it had come.
+        /// How long no block was received.
         waited: Duration,
         /// How the last attempt ended.
         last: Box<Error>,
     },
     /// An archive cannot be unpacked.
-    #[error("the archive cannot be unpacked: {0}")]
+    #[error("cannot unpack the archive: {0}")]
     Unpack(String),
-    /// Files were there already where an archive was unpacked; all others are in their places.
+    /// Some files already existed when an archive was unpacked; all others were written.
     #[error("{}", in_the_way(.directory, *.count, .some))]
     Exists {
-        /// The directory as it was given.
+        /// The directory as given.
         directory: PathBuf,
         /// How many there were.
         count: u64,
-        /// The first of them, below the directory.
+        /// The first of them, relative to the directory.
         some: Vec<Name>,
     },
     /// The server answered with an error.
     #[error("the server says: {}", Name::from(.0.message.as_str()))]
     Server(ErrorReply),
-    /// What came cannot be written where it was wanted.
+    /// The destination cannot be written.
     #[error("cannot write {}: {reason}", shown(.path))]
     Target {
-        /// The file as it was given.
+        /// The path as given.
         path: PathBuf,
-        /// What is in the way.
+        /// What prevents it.
         reason: String,
     },
-    /// A command of the shell did not end well.
+    /// A command of the local shell failed.
     #[error("{0}")]
     Shell(String),
     /// Commands cannot be read from the terminal or from standard input.
@@ -135,10 +135,10 @@ pub enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(String),
-    /// Whoever read standard output has left. Nothing is said about it, as with other programs in a pipe.
-    #[error("nobody reads standard output any more")]
+    /// The reader of standard output closed it. Not reported, as with other programs in a pipe.
+    #[error("standard output was closed")]
     ReaderGone {
-        /// Whether an archive was cut by it.
+        /// Whether an archive was truncated.
         archive: bool,
     },
     /// A signal ended the command.
@@ -147,7 +147,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Where the cause lies.
+    /// Where the cause of an error lies.
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
@@ -175,7 +175,7 @@ impl Error {
         }
     }
 
-    /// One word that stays the same, for programs.
+    /// A stable word for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -209,7 +209,7 @@ impl Error {
         }
     }
 
-    /// Whether the same command may work if it is given again.
+    /// Whether repeating the command may succeed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -238,7 +238,7 @@ impl Error {
             | Self::ClosedAtOnce(_)
             | Self::Tls(_)
             | Self::Token(_) => Exit::CannotConnect,
-            // A list that `head` has seen enough of is done; an archive that was cut is not.
+            // A list cut off by `head` is complete enough; a truncated archive is not.
             Self::ReaderGone { archive: false } => Exit::Done,
             Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
             Self::Interrupted => Exit::Interrupted,
@@ -246,7 +246,7 @@ impl Error {
         }
     }
 
-    /// Whether no server was met at all.
+    /// Whether no server could be reached.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         matches!(
@@ -255,7 +255,7 @@ impl Error {
         )
     }
 
-    /// The same error once more, where no server was met at all.
+    /// A copy of the error, if no server could be reached.
     #[must_use]
     pub fn as_unreachable(&self) -> Option<Self> {
         match self {
@@ -280,7 +280,7 @@ impl Error {
         }
     }
 
-    /// An error of writing to standard output; `archive` tells bytes of an archive from text.
+    /// An error of writing to standard output; `archive` is true for archive data, false for text.
     #[must_use]
     pub fn output(error: &io::Error, archive: bool) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -315,7 +315,7 @@ impl From<MessageError> for Error {
     }
 }
 
-/// A sentence for each server of a list.
+/// The messages of several servers.
 fn each_of(errors: &[Error]) -> String {
     let sentences: Vec<String> = errors.iter().map(Error::to_string).collect();
     sentences.join("; ")
@@ -330,7 +330,7 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
     let these = files(count);
     let (directory, names) = (shown(directory), names.join(", "));
     format!(
-        "{these} in {directory} with another content stayed as they were (--force overwrites them): {names}{more}"
+        "did not overwrite {these} in {directory} with different content (use --force): {names}{more}"
     )
 }
 

@@ -1,4 +1,4 @@
-//! How the program ends, as scripts see it.
+//! Exit codes.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// use netsocket_client::outcome::exit::Exit;
 ///
 /// assert_eq!(Exit::Interrupted.code(), 130);
-/// // Of several files one is not there, and another one broke off.
+/// // One of several files does not exist, and another download failed.
 /// assert_eq!(Exit::NothingFound.worse(Exit::TransferFailed), Exit::TransferFailed);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,13 +24,13 @@ pub enum Exit {
     Usage = 2,
     /// No file server could be reached.
     CannotConnect = 3,
-    /// The answer did not arrive whole, or could not be saved.
+    /// The answer was incomplete or could not be saved.
     TransferFailed = 4,
-    /// A signal ended it: 128 and the number of SIGINT, as shells count.
+    /// Ended by a signal: 128 plus the number of SIGINT, as in shells.
     Interrupted = 130,
 }
 
-/// Each with what it means, for help and the man page.
+/// Each exit code with its meaning, for help and the man page.
 pub const EXITS: [(Exit, &str); 6] = [
     (Exit::Done, "found or done"),
     (Exit::NothingFound, "nothing found"),
@@ -44,13 +44,13 @@ pub const EXITS: [(Exit, &str); 6] = [
 ];
 
 impl Exit {
-    /// Of two that several files ended with the one that matters more: done matters least, then nothing found.
+    /// The more serious of two exit codes of several files.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         self.max(other)
     }
 
-    /// The number that the shell gets.
+    /// The number returned to the shell.
     #[must_use]
     pub fn code(self) -> u8 {
         self as u8

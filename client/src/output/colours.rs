@@ -1,7 +1,7 @@
-//! Colours of names on a terminal: those of `LS_COLORS`, none where `NO_COLOR` says so.
+//! Colours of names on a terminal, from `LS_COLORS`; none if `NO_COLOR` is set.
 //!
-//! `LS_COLORS` is a list `KEY=CODE:…` as `dircolors` prints it. Only the keys that a server's entries can have are read: `di`,
-//! `ex`, `fi` and `*SUFFIX`. A code that is more than digits and semicolons is passed over: it could be anything.
+//! `LS_COLORS` is a list `KEY=CODE:…` as printed by `dircolors`. Only the keys that apply to a server's entries are used: `di`,
+//! `ex`, `fi` and `*SUFFIX`. Codes with anything but digits and semicolons are ignored, as they could drive the terminal.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use netsocket_protocol::message::FileEntry;
 
 /// Type bits of a directory in `st_mode`.
 const DIRECTORY: u32 = 0o040_000;
-/// The bits of the type.
+/// The type bits in `st_mode`.
 const TYPE: u32 = 0o170_000;
 
-/// What `ls` takes where nobody says otherwise.
+/// The default of `ls`.
 const DEFAULT_DIRECTORY: &str = "01;34";
 const DEFAULT_EXECUTABLE: &str = "01;32";
 
@@ -28,12 +28,12 @@ pub struct Colours {
     directory: String,
     executable: String,
     file: Option<String>,
-    /// By what a name ends with; the key has lower-case letters.
+    /// Codes by suffix; the keys are lower case.
     suffixes: HashMap<Vec<u8>, String>,
 }
 
 impl Colours {
-    /// The colours that the environment asks for; `variable` reads it. `None` where it wants none.
+    /// The colours set by the environment, which `variable` reads; `None` if disabled.
     pub fn new(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
         if is_set("NO_COLOR") || variable("TERM").is_none_or(|term| term == "dumb") {
@@ -67,7 +67,7 @@ impl Colours {
         Some(colours)
     }
 
-    /// The code for an entry; `None` for the terminal's own colour.
+    /// The code for an entry; `None` for the default colour.
     #[must_use]
     pub fn code(&self, entry: &FileEntry) -> Option<&str> {
         let code = if is_directory(entry) {
@@ -77,12 +77,12 @@ impl Colours {
         } else {
             self.by_suffix(entry.path.as_bytes()).or(self.file.as_ref())
         };
-        // `0` and `00` are how a colour is taken away.
+        // `0` and `00` remove a colour.
         code.map(String::as_str)
             .filter(|code| code.bytes().any(|byte| !matches!(byte, b'0' | b';')))
     }
 
-    /// The code of the longest end of the name that has one.
+    /// The code of the longest matching suffix.
     fn by_suffix(&self, path: &[u8]) -> Option<&String> {
         if self.suffixes.is_empty() {
             return None;
@@ -96,7 +96,7 @@ impl Colours {
     }
 }
 
-/// The text in the colour of that code.
+/// Wraps text in a colour code.
 #[must_use]
 pub(crate) fn painted(text: &str, code: Option<&str>) -> String {
     match code {

@@ -1,4 +1,4 @@
-//! Where words go: results to standard output, everything else to standard error, in the form that was asked for.
+//! Standard output and standard error: results go to the former, everything else to the latter, as text or JSON.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
 use crate::output::progress::{Progress, ProgressDisplay};
 
-/// Columns of a terminal that does not tell its own.
+/// Assumed width of a terminal that does not report one.
 const COLUMNS: usize = 80;
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Lines for people.
+    /// Text for users.
     Text,
-    /// A JSON object a line, see `json`.
+    /// One JSON object per line, see `json`.
     Json,
 }
 
-/// Who may use standard output.
+/// What standard output is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
     /// Results.
     Free,
-    /// The bytes of an archive and nothing else: results go to standard error.
+    /// The downloaded data and nothing else: results go to standard error.
     Data,
 }
 
@@ -60,24 +60,24 @@ pub struct Console {
     pub err: Box<dyn Write>,
     /// The form of results.
     pub form: Form,
-    /// Only results, warnings about them and errors.
+    /// Print only results, warnings and errors.
     pub quiet: bool,
-    /// Whether standard output is a terminal: names are made harmless then.
+    /// Whether standard output is a terminal: names are escaped then.
     pub out_is_terminal: bool,
     /// Where progress is shown.
     pub progress_display: ProgressDisplay,
-    /// What a line on standard error begins with, unless it says itself what it is.
+    /// The prefix of lines on standard error.
     pub prefix: &'static str,
     /// The colours of names on a terminal; `None` for none.
     pub colours: Option<Colours>,
 }
 
-/// A result, in the form for people; `json` has the one for programs.
+/// A result in both forms.
 #[derive(Debug)]
 pub struct Message {
-    /// The lines for people.
+    /// The text for users.
     pub text: Vec<u8>,
-    /// The line for programs.
+    /// The JSON line for programs.
     pub json: Vec<u8>,
 }
 
@@ -89,7 +89,7 @@ impl Console {
             (true, _) => ProgressDisplay::Hidden,
             (false, true) => ProgressDisplay::on_terminal(),
             (false, false) => ProgressDisplay::Lines(Arc::new(|line: &str| {
-                // There is nowhere to say that it fails.
+                // There is nowhere to report a failure.
                 let _ = writeln!(io::stderr(), "netsocket: {line}");
             })),
         };
@@ -105,7 +105,7 @@ impl Console {
         }
     }
 
-    /// How names stand on standard output.
+    /// How names are printed to standard output.
     #[must_use]
     pub fn names(&self) -> Names {
         if self.out_is_terminal {
@@ -118,7 +118,7 @@ impl Console {
     /// Prints a result.
     ///
     /// # Errors
-    /// [`Error::Output`] or [`Error::ReaderGone`] where standard output cannot be written.
+    /// [`Error::Output`] or [`Error::ReaderGone`] if standard output cannot be written.
     pub fn print_message(&mut self, told: &Message) -> Result<(), Error> {
         match self.form {
             Form::Text => self.print(&told.text),
@@ -137,8 +137,8 @@ impl Console {
             .map_err(|error| Error::output(&error, false))
     }
 
-    /// Prints entries as the answer to the command `word`, in columns where `in_columns` allows that and a terminal is
-    /// there. How many names break a line comes back: in a pipe nobody can tell these from two names.
+    /// Prints entries as the answer to the command `word`, in columns if `in_columns` is set and standard output is a
+    /// terminal. Returns the number of names with a newline: in a pipe these look like two names.
     ///
     /// # Errors
     /// As [`Self::print_message`].
@@ -177,7 +177,7 @@ impl Console {
     /// Prints the answer to the command `word`.
     ///
     /// # Errors
-    /// [`Error::Output`] or [`Error::ReaderGone`] where standard output cannot be written.
+    /// [`Error::Output`] or [`Error::ReaderGone`] if standard output cannot be written.
     pub fn answer(&mut self, word: &str, answer: &Answer, stdout: Stdout) -> Result<(), Error> {
         let names = if self.out_is_terminal || stdout == Stdout::Data {
             Names::Escaped
@@ -186,7 +186,7 @@ impl Console {
         };
         let lines = match self.form {
             Form::Json => json::answer_line(word, answer),
-            // Whoever wants quiet sees by the exit code that all is well.
+            // With --quiet the exit code reports success.
             Form::Text
                 if self.quiet
                     && matches!(answer, Answer::Archive(Some(_)) | Answer::Saved(Some(_))) =>
@@ -217,7 +217,7 @@ impl Console {
         };
         let json = json::answer_line(word, answer);
         let told = self.print_message(&Message { text, json });
-        // They tell what is there, whoever reads the result.
+        // The warnings matter even if the result cannot be printed.
         self.warnings(saved);
         told
     }
@@ -247,7 +247,7 @@ impl Console {
         Ok(())
     }
 
-    /// Prints why one of several files has not come.
+    /// Prints why one of several downloads failed.
     ///
     /// # Errors
     /// As [`Self::print_message`].
@@ -259,7 +259,7 @@ impl Console {
         }
     }
 
-    /// Prints what a person should know of something saved; programs find it in their line.
+    /// Prints the warnings about a saved file as text; the JSON line contains them already.
     pub fn warnings(&mut self, saved: &Saved) {
         if self.form == Form::Text {
             for sentence in messages::warning_sentences(saved) {
@@ -268,24 +268,24 @@ impl Console {
         }
     }
 
-    /// A line for people about a result that is none; programs know it by the exit code.
+    /// Prints a notice that there is no result; programs use the exit code.
     pub fn notice_line(&mut self, text: &str) {
         if !self.quiet && self.form == Form::Text {
             self.line(text);
         }
     }
 
-    /// Says that so many names were printed that break a line.
+    /// Warns about names with newlines.
     pub fn warn_of_newlines(&mut self, names: usize) {
         let said = match names {
             0 => return,
-            1 => "1 name holds a newline".to_owned(),
-            names => format!("{names} names hold a newline"),
+            1 => "1 name contains a newline".to_owned(),
+            names => format!("{names} names contain a newline"),
         };
-        self.say(format!("warning: {said}: -0 or --json tell names apart\n").as_bytes());
+        self.say(format!("warning: {said}: use -0 or --json to tell names apart\n").as_bytes());
     }
 
-    /// Prints why a command has no result.
+    /// Prints an error.
     pub fn error(&mut self, error: &Error, stdout: Stdout) {
         if matches!(error, Error::ReaderGone { .. }) {
             return;
@@ -309,7 +309,7 @@ impl Console {
         self.say(line.as_bytes());
     }
 
-    /// Standard error is the last resort: there is nowhere to say that it fails.
+    /// Writes to standard error. There is nowhere to report a failure.
     fn say(&mut self, bytes: &[u8]) {
         let err = &mut self.err;
         let write = || err.write_all(bytes).and_then(|()| err.flush());
@@ -317,7 +317,7 @@ impl Console {
     }
 }
 
-/// The width of the terminal behind standard output, now: it changes with its window.
+/// The current width of the terminal on standard output.
 fn columns() -> usize {
     match tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_col > 0 => size.ws_col.into(),
@@ -327,7 +327,7 @@ fn columns() -> usize {
 
 impl Listener for Console {
     fn transfer(&mut self, name: &str) -> Progress {
-        // Quiet may be that of one command.
+        // `quiet` may be set for a single command.
         if self.quiet {
             return Progress::hidden();
         }

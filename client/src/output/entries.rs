@@ -1,4 +1,4 @@
-//! Lists of files and directories for people and for pipes: one a line, in columns, or with all that is known of each.
+//! Formats lists of files and directories: one name per line, in columns, or with details.
 
 use netsocket_protocol::message::FileEntry;
 use netsocket_protocol::name::Name;
@@ -12,47 +12,47 @@ use crate::text::size;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// The widest size there is, `1023.9 KiB`.
+/// The width of the longest size, `1023.9 KiB`.
 const SIZE_WIDTH: usize = 10;
 
-/// Characters of `2026-11-22T11:14`.
+/// The length of `2026-11-22T11:14`.
 const MINUTE: usize = 16;
 
-/// An entry and the name under which it is shown.
+/// An entry and the name to print for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name or path as it would be typed, a directory with a slash at its end.
+    /// Its name or path as a user would type it; a directory ends with a slash.
     pub name: Name,
-    /// What the server said.
+    /// The entry as sent by the server.
     pub file: FileEntry,
 }
 
 /// How a list is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// One name a line.
+    /// One name per line.
     Lines,
-    /// Names below each other, as many columns as a terminal of that width holds.
+    /// As many columns as fit into this width.
     Columns(usize),
-    /// Rights, size, time and name, a line each.
+    /// Permissions, size, time and name, one entry per line.
     Long,
 }
 
-/// What stands between names and how they style.
+/// How a list is printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListStyle<'a> {
-    /// How they are laid out.
+    /// The layout.
     pub(crate) layout: Layout,
-    /// A zero byte behind each name, which is byte for byte then.
+    /// End each name with a NUL byte and print it unescaped.
     pub(crate) null: bool,
-    /// Byte for byte or harmless.
+    /// Print names exactly or escaped.
     pub(crate) names: Names,
-    /// Their colours.
+    /// Colours of names.
     pub(crate) colours: Option<&'a Colours>,
 }
 
 impl ListStyle<'_> {
-    /// The list.
+    /// Formats a list.
     #[must_use]
     pub(crate) fn print(&self, entries: &[Entry]) -> Vec<u8> {
         match self.layout {
@@ -100,7 +100,7 @@ impl ListStyle<'_> {
                 let at = column * rows + row;
                 let Some(entry) = entries.get(at) else { break };
                 lines.push_str(&self.painted(entry));
-                // Nothing but the next name needs the room behind this one.
+                // Pad only if another name follows on the line.
                 if at + rows < entries.len() {
                     let blanks = column_width + GAP - widths[at];
                     lines.extend(std::iter::repeat_n(' ', blanks));
@@ -112,10 +112,10 @@ impl ListStyle<'_> {
     }
 }
 
-/// The fewest rows whose columns fit; at least 1.
+/// The smallest number of rows whose columns fit; at least 1.
 fn rows(widths: &[usize], width: usize) -> usize {
     let narrowest = widths.iter().copied().min().unwrap_or(0) + GAP;
-    // More columns than this never fit.
+    // More columns than this cannot fit.
     let most = (width + GAP).checked_div(narrowest).unwrap_or(1).max(1);
     let fits = |rows: &usize| {
         let columns = widths
@@ -129,7 +129,7 @@ fn rows(widths: &[usize], width: usize) -> usize {
         .unwrap_or(widths.len().max(1))
 }
 
-/// What stands before a name in a long list.
+/// The details before a name in a long list.
 fn details(file: &FileEntry) -> String {
     let size = if is_directory(file) {
         "-".to_owned()
@@ -143,17 +143,17 @@ fn details(file: &FileEntry) -> String {
     )
 }
 
-/// A time of the server to the minute; as it is where it has another form.
+/// A time from the server, cut to the minute; unchanged if it has another format.
 fn minute(time: &str) -> String {
     let text = match time.get(..MINUTE) {
         Some(minute) if minute.as_bytes()[10] == b'T' => minute.replacen('T', " ", 1),
         _ => time.to_owned(),
     };
-    // It comes from the server, which may say anything.
+    // Escaped, as it comes from the server.
     format!("{:MINUTE$}", Name::from(text.as_str()).to_string())
 }
 
-/// How many of the names would break a line in two.
+/// The number of names with a newline.
 #[must_use]
 pub(crate) fn with_newlines(entries: &[Entry]) -> usize {
     let breaks = |entry: &&Entry| entry.name.as_bytes().contains(&b'\n');

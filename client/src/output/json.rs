@@ -1,7 +1,7 @@
-//! Answers for programs: with `--json` each result is one JSON object on one line.
+//! Results for programs: with `--json` each result is one JSON object on one line.
 //!
 //! `docs/client.md` has the schema, and a test compares each example there with this code. Names are strings, or
-//! `{"hex":"…"}` where they are not UTF-8.
+//! `{"hex":"…"}` if they are not UTF-8.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -29,7 +29,7 @@ enum Object<'a> {
     },
     Saved {
         command: &'a str,
-        /// The path on the server; only of plain files.
+        /// The path on the server; plain files only.
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<&'a Name>,
         saved: Option<Name>,
@@ -102,7 +102,7 @@ impl From<TransferStats> for StatsObject {
 struct EntryObject<'a> {
     path: &'a Name,
     r#type: &'static str,
-    /// Of files only.
+    /// Files only.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     born: &'a str,
@@ -157,7 +157,7 @@ pub(crate) fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
     }
 }
 
-/// The line for what was saved; `path` is that of a plain file on the server.
+/// The line for a saved file or archive; `path` is the path of a plain file on the server.
 #[must_use]
 pub(crate) fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec<u8> {
     line(&Object::Saved {
@@ -175,7 +175,7 @@ pub(crate) fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>)
     })
 }
 
-/// The line for one of several files that could not be fetched.
+/// The line for one of several downloads that failed.
 #[must_use]
 pub(crate) fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
     line(&Object::Unfetched {
@@ -211,7 +211,7 @@ pub(crate) fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
     })
 }
 
-/// The line for who answers, and how fast.
+/// The line for `status`.
 #[must_use]
 pub(crate) fn status_line(word: &str, status: &Status) -> Vec<u8> {
     let Hello {
@@ -220,7 +220,7 @@ pub(crate) fn status_line(word: &str, status: &Status) -> Vec<u8> {
         name,
         ..
     } = &status.peer;
-    // To the microsecond; more is noise.
+    // Rounded to microseconds.
     let round_trip_ms = (status.round_trip.as_secs_f64() * 1e6).round() / 1e3;
     line(&Object::Status {
         command: word,
@@ -232,7 +232,7 @@ pub(crate) fn status_line(word: &str, status: &Status) -> Vec<u8> {
     })
 }
 
-/// The line for where the session is, here or there.
+/// The line for a working directory, local or on the server.
 #[must_use]
 pub(crate) fn place_line(word: &str, directory: Name) -> Vec<u8> {
     line(&Object::Place {
@@ -277,7 +277,7 @@ pub(crate) fn error_line(error: &Error) -> Vec<u8> {
 }
 
 fn line(object: &Object<'_>) -> Vec<u8> {
-    // Strings, numbers and lists always have a JSON form.
+    // Serialising strings, numbers and lists cannot fail.
     let mut line = serde_json::to_vec(object).unwrap_or_default();
     line.push(b'\n');
     line

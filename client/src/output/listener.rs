@@ -1,8 +1,8 @@
-//! What a command reports while it runs, to a console or to anything else that listens.
+//! The interface through which a running command reports progress and notices.
 
 use crate::output::progress::Progress;
 
-/// What a session tells while it works.
+/// Receives progress and notices while a command runs.
 ///
 /// # Examples
 ///
@@ -10,7 +10,7 @@ use crate::output::progress::Progress;
 /// use netsocket_client::output::progress::Progress;
 /// use netsocket_client::output::listener::Listener;
 ///
-/// /// Shows nothing, and keeps what is said.
+/// /// Shows no progress and records notices.
 /// #[derive(Default)]
 /// struct Minutes(Vec<String>);
 ///
@@ -25,13 +25,13 @@ use crate::output::progress::Progress;
 /// }
 ///
 /// let mut minutes = Minutes::default();
-/// minutes.notice("connected anew");
-/// assert_eq!(minutes.0, ["connected anew"]);
+/// minutes.notice("reconnecting");
+/// assert_eq!(minutes.0, ["reconnecting"]);
 /// ```
 pub trait Listener {
-    /// A transfer begins: where its progress is shown. `name` tells it from others at the same time, and is empty where
-    /// there are none.
+    /// A transfer begins; returns where to show its progress. `name` distinguishes parallel transfers and is empty if
+    /// there is only one.
     fn transfer(&mut self, name: &str) -> Progress;
-    /// Something that a person may want to know.
+    /// A notice for the user.
     fn notice(&mut self, text: &str);
 }

@@ -1,4 +1,4 @@
-//! Answers for people: the words and lines of each.
+//! Texts of results and warnings for users.
 
 use netsocket_protocol::message::{FileEntry, Problem, Warning};
 use netsocket_protocol::name::Name;
@@ -10,16 +10,16 @@ use crate::outcome::answer::{Answer, Saved, TransferStats};
 use crate::output::colours::is_directory;
 use crate::text::{files, shown, size};
 
-/// How names stand in an answer.
+/// How names are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// Byte for byte, for pipes and files.
     Exact,
-    /// What is not printable escaped, for terminals.
+    /// With unprintable characters escaped, for terminals.
     Escaped,
 }
 
-/// The lines of an answer.
+/// The text of an answer.
 #[must_use]
 pub(crate) fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
     match answer {
@@ -37,7 +37,7 @@ pub(crate) fn answer_lines(answer: &Answer, names: Names) -> Vec<u8> {
     }
 }
 
-/// The bytes of a name as they are printed.
+/// The bytes to print for a name.
 #[must_use]
 pub(crate) fn bytes_of(name: &Name, names: Names) -> Vec<u8> {
     match names {
@@ -51,7 +51,7 @@ fn found(file: &FileEntry, names: Names) -> Vec<u8> {
     if names == Names::Exact {
         return lines;
     }
-    // The birth time is a text of the server's too. What is escaped already stays as it is.
+    // The birth time is text from the server as well. Escaping twice changes nothing.
     let escaped = lines
         .trim_ascii_end()
         .split(|byte| *byte == b'\n')
@@ -59,7 +59,7 @@ fn found(file: &FileEntry, names: Names) -> Vec<u8> {
     escaped.collect::<String>().into_bytes()
 }
 
-/// That an archive is in its place.
+/// Reports a saved archive.
 fn saved_sentence(saved: &Saved) -> String {
     format!(
         "saved {}: {}, {}{}",
@@ -70,7 +70,7 @@ fn saved_sentence(saved: &Saved) -> String {
     )
 }
 
-/// That a plain file is in its place.
+/// Reports a saved file.
 fn fetched_sentence(saved: &Saved) -> String {
     format!(
         "saved {}: {}{}",
@@ -80,68 +80,68 @@ fn fetched_sentence(saved: &Saved) -> String {
     )
 }
 
-/// What a person should know of an archive, a sentence each.
+/// Warnings about an archive, one sentence each.
 #[must_use]
 pub(crate) fn warning_sentences(saved: &Saved) -> Vec<String> {
     let mut sentences: Vec<String> = saved.warnings.iter().map(warning_sentence).collect();
     if saved.unlisted > 0 {
         let more = saved.unlisted;
-        sentences.push(format!(
-            "warning: and {more} more, which the server left out"
-        ));
+        sentences.push(format!("warning: {more} more, not listed by the server"));
     }
     sentences
 }
 
-/// What a person should know of one file in an archive.
+/// A warning about one file in an archive.
 fn warning_sentence(warning: &Warning) -> String {
     let path = &warning.path;
     match warning.problem {
         Problem::Unreadable => {
             format!(
-                "warning: {path} cannot be read by the server, its content is not in the archive"
+                "warning: the server cannot read {path}; its content is missing from the archive"
             )
         }
         Problem::Vanished => {
-            format!("warning: {path} vanished while the archive was made, its entry holds zeros")
+            format!(
+                "warning: {path} disappeared while the archive was made; its entry is filled with zeros"
+            )
         }
         Problem::Shrank => {
             format!(
-                "warning: {path} became shorter while the archive was made, its entry is filled with zeros"
+                "warning: {path} became shorter while the archive was made; its entry is padded with zeros"
             )
         }
         Problem::Grew => {
             format!(
-                "warning: {path} became longer while the archive was made, its entry holds only the beginning"
+                "warning: {path} grew while the archive was made; its entry holds only the beginning"
             )
         }
         Problem::Changed => {
             format!(
-                "warning: {path} was written to while the archive was made, its entry may mix old and new content"
+                "warning: {path} was modified while the archive was made; its entry may mix old and new content"
             )
         }
         Problem::Renamed => {
             format!(
-                "warning: {path} shares its name with another file, its entry has a number before the extension"
+                "warning: {path} has the same name as another file; its entry has a number before the extension"
             )
         }
     }
 }
 
-/// How a file came here, where anything happened on the way.
+/// How a download was kept, restarted or resumed; empty if nothing happened.
 fn stats_text(stats: &TransferStats) -> String {
     let mut words = String::new();
     if stats.kept > 0 {
-        words.push_str(&format!(", {} of it were here", size(stats.kept)));
+        words.push_str(&format!(", {} already downloaded", size(stats.kept)));
     }
     if stats.restarted > 0 {
-        words.push_str(&format!(", begun anew {}", times(stats.restarted)));
+        words.push_str(&format!(", restarted {}", times(stats.restarted)));
     }
     if stats.resumed > 0 {
         let seconds = stats.stalled.as_secs_f64();
         let twice = size(stats.bytes_twice);
         words.push_str(&format!(
-            ", went on {} ({seconds:.1} s without a byte, {twice} sent twice)",
+            ", resumed {} ({seconds:.1} s without data, {twice} sent twice)",
             times(stats.resumed)
         ));
     }
@@ -155,7 +155,7 @@ fn times(count: u32) -> String {
     }
 }
 
-/// That an archive was unpacked.
+/// Reports an unpacked archive.
 #[must_use]
 pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
     format!(
@@ -167,7 +167,7 @@ pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
     )
 }
 
-/// All that is known of a file or directory, a line each.
+/// The details of a file or directory, one line each.
 #[must_use]
 pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
     let kind = if is_directory(entry) {
@@ -183,7 +183,7 @@ pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
     };
     let mut lines = [b"    Path: ", &path[..], b"\n"].concat();
     let mut line = |text: String| {
-        // Times are texts of the server's.
+        // Escaped, as times come from the server.
         lines.extend_from_slice(Name::from(text.as_str()).to_string().as_bytes());
         lines.push(b'\n');
     };
@@ -268,7 +268,7 @@ mod tests {
             stats,
             ..Saved::default()
         };
-        let way = ", 2.0 KiB of it were here, begun anew once, went on 2 times (1.2 s without a byte, 1.0 MiB sent twice)";
+        let way = ", 2.0 KiB already downloaded, restarted once, resumed 2 times (1.2 s without data, 1.0 MiB sent twice)";
         assert_eq!(fetched_sentence(&saved), format!("saved x: 4.0 KiB{way}"));
         assert_eq!(
             unpacked_sentence(&saved),

@@ -1,5 +1,5 @@
-//! The progress of transfers on standard error: lines that are redrawn on a terminal, a plain line a few seconds apart
-//! elsewhere.
+//! Progress of transfers on standard error: lines redrawn on a terminal, otherwise a plain line every few
+//! seconds.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -13,18 +13,18 @@ use crate::text::{self, size};
 
 /// How often a line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
-/// How far plain lines are apart.
+/// The interval between plain lines.
 const PLAIN_LINE: Duration = Duration::from_secs(5);
-/// How far the samples are apart that a rate is made of, and how many there are.
+/// The interval and number of the samples used to compute a rate.
 const SAMPLE: Duration = Duration::from_millis(500);
 const SAMPLES: usize = 16;
 
 const TEMPLATE: &str = "{spinner} {status}";
 
-/// Takes a plain line, without its newline.
+/// Prints a plain line, given without its newline.
 pub type WriteLine = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Where progress is shown: one place for all transfers of a program.
+/// Where progress is shown, shared by all transfers of the program.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub type WriteLine = Arc<dyn Fn(&str) + Send + Sync>;
 /// let progress_display = ProgressDisplay::Hidden;
 /// let progress = progress_display.transfer("report.pdf");
 /// progress.counter().bytes(4096);
-/// // A line of a terminal would be out of the way meanwhile.
+/// // On a terminal, progress lines are hidden meanwhile.
 /// let mut said = Vec::new();
 /// progress_display.suspend(|| said.push("the server has gone, trying the next one"));
 /// assert_eq!(said.len(), 1);
@@ -45,19 +45,19 @@ pub enum ProgressDisplay {
     Hidden,
     /// On standard error, a terminal.
     Terminal(MultiProgress),
-    /// As plain lines.
+    /// Plain lines.
     Lines(WriteLine),
 }
 
 impl ProgressDisplay {
-    /// A progress_display on standard error, which must be a terminal.
+    /// A display on standard error, which must be a terminal.
     #[must_use]
     pub fn on_terminal() -> Self {
         let target = ProgressDrawTarget::stderr();
         Self::Terminal(MultiProgress::with_draw_target(target))
     }
 
-    /// A transfer begins; `name` tells it from others beside it, and is empty where there are none.
+    /// A transfer begins; `name` distinguishes parallel transfers and is empty if there is only one.
     #[must_use]
     pub fn transfer(&self, name: &str) -> Progress {
         let counters = Counter(Arc::new(Mutex::new(Counters::new(name, Instant::now()))));
@@ -83,7 +83,7 @@ impl ProgressDisplay {
         Progress { counters, shown }
     }
 
-    /// Does something that writes to the terminal, with the lines out of its way.
+    /// Hides the progress lines while `write` writes to the terminal.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match self {
             Self::Terminal(all) => all.suspend(write),
@@ -92,7 +92,7 @@ impl ProgressDisplay {
     }
 }
 
-/// The progress of one transfer, gone when this is dropped.
+/// The progress of one transfer; its line disappears on drop.
 pub struct Progress {
     counters: Counter,
     shown: Shown,
@@ -111,17 +111,17 @@ impl Progress {
         ProgressDisplay::Hidden.transfer("")
     }
 
-    /// The server has said what will come, behind what is there already.
+    /// The server has announced the total; `verified` is present already.
     pub fn planned(&self, total: Total, verified: Verified) {
         let mut counters = self.counters.lock();
         counters.total = Some(total);
         counters.verified(verified, Instant::now());
-        // What came before may have been thrown away.
+        // Earlier data may have been discarded.
         counters.samples.clear();
         counters.sample(Instant::now());
     }
 
-    /// A whole block has come; all that is right goes up to there.
+    /// A complete block was received and verified.
     pub fn block(&self, verified: Verified) {
         let now = Instant::now();
         let mut counters = self.counters.lock();
@@ -136,7 +136,7 @@ impl Progress {
         }
     }
 
-    /// What counts bytes as they come.
+    /// The counter for received bytes.
     #[must_use]
     pub fn counter(&self) -> Counter {
         self.counters.clone()
@@ -157,10 +157,10 @@ impl Drop for Progress {
 pub struct Counter(Arc<Mutex<Counters>>);
 
 impl Counter {
-    /// So many bytes have come.
+    /// Counts received bytes.
     pub fn bytes(&self, count: u64) {
         let mut counters = self.lock();
-        // Before the plan only greetings come.
+        // Before the plan only greetings are received.
         if counters.total.is_some() {
             counters.received += count;
             counters.sample(Instant::now());
@@ -195,17 +195,17 @@ pub struct Verified {
     pub bytes: u64,
 }
 
-/// What a line is made of.
+/// The numbers behind a progress line.
 #[derive(Debug)]
 struct Counters {
     name: String,
     total: Option<Total>,
-    /// Bytes that are there, parts of a block included.
+    /// Bytes received, including incomplete blocks.
     received: u64,
     blocks: u64,
-    /// Moments, with the bytes and blocks that were there then; the oldest first.
+    /// Bytes and blocks received at past moments, oldest first.
     samples: VecDeque<(Instant, u64, u64)>,
-    /// When a plain line was said last.
+    /// When the last plain line was printed.
     said: Instant,
 }
 
@@ -222,7 +222,7 @@ impl Counters {
     }
 
     fn verified(&mut self, verified: Verified, now: Instant) {
-        // The bytes of headers, and of blocks that were not whole, are none of the file's.
+        // Headers and incomplete blocks do not count.
         self.received = verified.bytes;
         self.blocks = verified.blocks;
         self.sample(now);
@@ -250,7 +250,7 @@ impl Counters {
             line.push_str("waiting for the server");
             return line;
         };
-        // The first sample is of the moment when the bytes began.
+        // The first sample is from the start of the data.
         let (begin, bytes, blocks) = self.samples.front().copied().unwrap_or((now, 0, 0));
         let elapsed = now.saturating_duration_since(begin);
         let rate = rate(self.received.saturating_sub(bytes), elapsed);
@@ -268,7 +268,7 @@ impl Counters {
             Total::Blocks { blocks: all, files } => {
                 let share = percent(self.blocks, all);
                 let _ = write!(line, "{received}, {share}% of {}", text::files(files));
-                // Files are about as dense everywhere; which block ends which file only the server knows.
+                // An estimate: only the server knows which files end in which block.
                 if files > 1 && self.blocks < all {
                     let so_far =
                         u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
@@ -289,7 +289,7 @@ impl Counters {
     }
 }
 
-/// Bytes a second; a time too short to divide by counts as a millisecond.
+/// Bytes per second; at least one millisecond is assumed.
 fn rate(bytes: u64, elapsed: Duration) -> u64 {
     let milliseconds = elapsed.as_millis().max(1);
     u64::try_from(u128::from(bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
@@ -302,7 +302,7 @@ fn percent(part: u64, all: u64) -> u128 {
     }
 }
 
-/// How long the rest takes, if `done` took `elapsed`; unknown before anything is done.
+/// The remaining time if `done` took `elapsed`; `None` before anything is done.
 fn remaining(rest: u64, done: u64, elapsed: Duration) -> Option<Duration> {
     let milliseconds = (elapsed.as_millis() * u128::from(rest)).checked_div(u128::from(done))?;
     Some(Duration::from_millis(

@@ -1,23 +1,23 @@
-//! Who answers, and how fast.
+//! The result of `status`.
 
 use std::time::Duration;
 
 use netsocket_protocol::message::Hello;
 use netsocket_protocol::name::Name;
 
-/// What is known of the way to the server.
+/// What `status` reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// The address that was asked: that of a balancer, mostly.
+    /// The address connected to, usually a balancer's.
     pub(crate) server: String,
-    /// The greeting of the server that answers behind it.
+    /// The greeting of the file server behind it.
     pub(crate) peer: Hello,
-    /// From a small request to the end of its answer, the shortest of some.
+    /// The shortest of several round trips.
     pub(crate) round_trip: Duration,
 }
 
 impl Status {
-    /// For people, a line each.
+    /// The text for users.
     #[must_use]
     pub(crate) fn lines(&self) -> String {
         let Hello {
@@ -26,11 +26,11 @@ impl Status {
             name,
             ..
         } = &self.peer;
-        // The server says these, and may say anything.
+        // Escaped, as they come from the server.
         let [name, software] = [name, software].map(|text| Name::from(text.as_str()));
         let milliseconds = self.round_trip.as_secs_f64() * 1e3;
         format!(
-            "    Server: {}\nAnswers as: {name}\n  Software: {software}, version {version} of the protocol\nRound trip: {milliseconds:.3} ms\n",
+            "   Address: {}\n      Name: {name}\n  Software: {software}, protocol version {version}\nRound trip: {milliseconds:.3} ms\n",
             self.server
         )
     }
@@ -55,7 +55,7 @@ mod tests {
         };
         assert_eq!(
             status.lines(),
-            "    Server: a:1\nAnswers as: mirror\\u{1b}[2J\n  Software: x/1, version 1 of the protocol\nRound trip: 0.312 ms\n"
+            "   Address: a:1\n      Name: mirror\\u{1b}[2J\n  Software: x/1, protocol version 1\nRound trip: 0.312 ms\n"
         );
     }
 }

@@ -1,24 +1,24 @@
-//! Commands from standard input, one a line, for scripts.
+//! The lines of a batch.
 //!
-//! Blank lines and lines that begin with `#` are passed over. A line that begins with `-` may fail; any other that
-//! fails ends the batch, and its exit code is the batch's.
+//! Blank lines and lines that begin with `#` are skipped. A line that begins with `-` may fail; any other failure ends
+//! the batch with its exit code.
 
 use std::io::{self, BufRead};
 
-/// The longest line, in bytes. No command comes near it; a stream without newlines is an error, not a lot of memory.
+/// The maximum length of a line, so that input without newlines cannot exhaust memory.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// One line with something to do.
+/// A line with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// The command, without the mark before it.
+    /// The command, without the leading `-`.
     pub(crate) text: Vec<u8>,
-    /// Whether the batch goes on where it fails.
+    /// Whether the batch continues if it fails.
     pub(crate) may_fail: bool,
 }
 
 impl Line {
-    /// Reads a line of a batch; `None` where there is nothing to do.
+    /// Parses a line of a batch; `None` for blank lines and comments.
     #[must_use]
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
@@ -36,10 +36,10 @@ impl Line {
     }
 }
 
-/// The next line with something to do; `None` at the end. Blocks.
+/// The next line with a command; `None` at the end. Blocks.
 ///
 /// # Errors
-/// What the system says, or that a line is too long.
+/// An I/O error, or a line that is too long.
 pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     loop {
         let mut line = Vec::new();

@@ -34,7 +34,7 @@ impl Program {
         };
         let server = context.session.servers();
         let welcome =
-            format!("NetSocket at {server}. help lists the commands, quitc or Ctrl-D ends.");
+            format!("NetSocket at {server}. Type help for the commands, quitc or Ctrl-D to quit.");
         context.console.notice(&welcome);
         loop {
             let typed = tokio::select! {

@@ -17,7 +17,7 @@ use crate::program::signals::{Interrupt, Interrupts};
 use crate::text::{shown, size};
 use crate::transfer::target::STDOUT;
 
-/// What a command for the shell of this machine begins with.
+/// The first character of a line for the local shell.
 const SHELL_MARK: u8 = b'!';
 
 /// Runs commands, one after the other, in one context.
@@ -68,12 +68,12 @@ pub struct Program {
     pub context: Context,
 }
 
-/// How a command went.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// Its exit code.
     pub exit: Exit,
-    /// Whether the session is over with it.
+    /// Whether it ends the session.
     pub is_end: bool,
 }
 
@@ -93,7 +93,7 @@ impl Program {
         Self { context }
     }
 
-    /// Carries out the words of a command until they are done or `stop` says so, and prints what comes of it.
+    /// Parses and runs a command until it is done or `stop` resolves, and prints its result.
     pub async fn perform(
         &mut self,
         words: &[Vec<u8>],
@@ -150,17 +150,17 @@ impl Program {
         outcome
     }
 
-    /// Says what the latest transfers have left: nobody looks for hidden files.
+    /// Reports what the latest transfers kept, as the partial files are hidden.
     fn tell_kept(&mut self) {
         for kept in self.context.session.kept() {
             let (bytes, target) = (size(kept.bytes), shown(&kept.target));
             self.context.console.notice(&format!(
-                "{bytes} of {target} are kept, the same command goes on from there"
+                "kept {bytes} of {target}; repeat the command to resume"
             ));
         }
     }
 
-    /// Who has standard output while a command is carried out.
+    /// What a command uses standard output for.
     fn stdout(&self, command: &Command) -> Stdout {
         let output = match command {
             Command::Original {
@@ -188,7 +188,7 @@ impl Program {
         }
     }
 
-    /// Carries out a line of a prompt or a batch, where no shell has seen the words before.
+    /// Runs a line of a prompt or a batch. Expands `~`, as no shell has done so.
     pub(super) async fn run_line(
         &mut self,
         line: &[u8],
@@ -201,7 +201,7 @@ impl Program {
                 .context
                 .shell(command, shell, has_terminal, interrupts.program())
                 .await;
-            // What the command was to be ended by has ended it.
+            // A SIGINT meanwhile was meant for the command.
             interrupts.forget().await;
             return match done {
                 Ok(exit) => Outcome::completed(exit),
@@ -228,14 +228,14 @@ impl Program {
         }
     }
 
-    /// One command from the command line.
+    /// Runs the command given on the command line.
     pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         if self.context.output.is_some()
             && Invocation::parse(&words).is_ok_and(|invocation| !invocation.command.takes_output())
         {
             let names = manual::commands_with_option("output").join(", ");
-            let error = Error::Usage(format!("-o is for {names}"));
+            let error = Error::Usage(format!("-o works only with {names}"));
             return self.failed(&error, Stdout::Free).exit;
         }
         self.perform(&words, interrupts.next()).await.exit

@@ -1,23 +1,23 @@
-//! The signals that end a transfer or the program.
+//! Signals that end a command or the program.
 //!
-//! A signal that was ignored when the program began stays ignored, as `nohup` and shells that start something in the
-//! background expect.
+//! A signal that is ignored when the program starts stays ignored, as `nohup` and background jobs of a shell
+//! expect.
 
 use std::io;
 
 use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
+/// What a signal ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interrupt {
-    /// SIGINT, Ctrl-C: the end of the command.
+    /// SIGINT, Ctrl-C: ends the command.
     Command,
-    /// SIGTERM, SIGHUP: the end of the program.
+    /// SIGTERM, SIGHUP: end the program.
     Program,
 }
 
-/// The signals of this process, caught from now on.
+/// Catches the signals of this process.
 ///
 /// # Examples
 ///
@@ -41,10 +41,10 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Begins to catch signals; within a runtime.
+    /// Starts to catch signals; must be called within a runtime.
     ///
     /// # Errors
-    /// What the system says where a signal cannot be caught.
+    /// The system's error if a signal cannot be caught.
     pub fn catch() -> io::Result<Self> {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let ignored = ignored_signals(&status);
@@ -59,16 +59,16 @@ impl Interrupts {
         })
     }
 
-    /// Forgets a SIGINT that came while no command was there to be ended by it.
+    /// Discards a SIGINT that arrived while no command was running.
     pub async fn forget(&mut self) {
-        // Lets the runtime hear of it first.
+        // Lets the runtime poll the signal first.
         tokio::task::yield_now().await;
         if let Some(interrupt) = &mut self.interrupt {
             let _ = interrupt.recv().now_or_never();
         }
     }
 
-    /// Waits for any of them.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Interrupt {
         tokio::select! {
             () = came(&mut self.interrupt) => Interrupt::Command,
@@ -77,7 +77,7 @@ impl Interrupts {
         }
     }
 
-    /// Waits for one that ends the program, while no command is there to be ended.
+    /// Waits for a signal that ends the program.
     pub async fn program(&mut self) {
         tokio::select! {
             () = came(&mut self.terminate) => {}

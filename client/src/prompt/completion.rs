@@ -1,7 +1,7 @@
-//! What the line at the cursor may go on with: commands, options, their values, names here and on the server.
+//! Completion at the cursor: commands, options, option values, local and remote names.
 //!
-//! Owns: which words can stand there and how they are written into the line. Does not own: where names come from
-//! ([`NameSource`]) nor the keys ([`crate::prompt::line_editor`]).
+//! Owns: which words are possible and how they are quoted. Does not own: where names come from
+//! ([`NameSource`]), nor the keys ([`crate::prompt::line_editor`]).
 
 use std::path::Path;
 
@@ -12,30 +12,30 @@ use crate::command_line::options::OptionSpec;
 use crate::command_line::shell_words::{self, PartialLine};
 use crate::session::remote_path;
 
-/// The most words that are offered: more help nobody, and the line editor has a limit.
+/// The maximum number of candidates; more are no help, and the line editor has a limit.
 pub(crate) const MAX_CANDIDATES: usize = 500;
 
-/// Where names come from.
+/// A source of local and remote names.
 pub(crate) trait NameSource {
-    /// Names in a directory of the server, given by its path below the root, that begin like that, directories with a slash
-    /// at their end. Nothing where the answer takes too long.
+    /// Names with this prefix in a directory on the server, given relative to the root; directories end with a slash.
+    /// Empty if the answer takes too long.
     fn remote(&self, directory: &[u8], prefix: &str) -> Vec<String>;
-    /// The same of this machine.
+    /// The same for a local directory.
     fn local(&self, directory: &Path, prefix: &str) -> Vec<String>;
-    /// The directory of the server where the session is.
+    /// The working directory on the server.
     fn at(&self) -> &[u8];
 }
 
-/// One word that may stand there.
+/// A candidate for completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// How it is shown in a list.
+    /// The text shown in a list.
     pub(crate) shown: String,
-    /// What is written into the line from where the word begins.
+    /// The text that replaces the word in the line.
     pub(crate) written: String,
 }
 
-/// What the word at the cursor stands for.
+/// What can be completed at the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Command,
@@ -46,12 +46,12 @@ enum Wanted {
     Nothing,
 }
 
-/// The words that may stand at the end of `line`, which reaches to the cursor, and where they begin.
+/// The candidates at the end of `line`, which is the line up to the cursor, and where the word begins.
 pub(crate) fn complete(line: &str, source: &impl NameSource) -> (usize, Vec<Candidate>) {
     let Some(partial) = shell_words::partial(line.as_bytes()) else {
         return (line.len(), Vec::new());
     };
-    // A name that is no text cannot be typed on.
+    // A word that is not UTF-8 cannot be completed.
     let Ok(word) = std::str::from_utf8(&partial.word) else {
         return (line.len(), Vec::new());
     };
@@ -79,7 +79,7 @@ pub(crate) fn complete(line: &str, source: &impl NameSource) -> (usize, Vec<Cand
     (partial.start, candidates)
 }
 
-/// What is known of the command that is being typed, for a hint: its arguments, where nothing stands behind it yet.
+/// The arguments of the command just typed, shown as a hint before anything follows it.
 #[must_use]
 pub(crate) fn arguments(line: &str) -> Option<&'static str> {
     let name = line.strip_suffix(' ')?;
@@ -116,7 +116,7 @@ fn wanted(partial: &PartialLine, word: &str) -> Wanted {
     }
 }
 
-/// The option that waits for its value behind that word.
+/// The option whose value follows that word.
 fn waiting(command: &CommandSpec, word: &[u8]) -> Option<&'static OptionSpec> {
     let text = std::str::from_utf8(word).ok()?;
     let is_it = |spec: &&OptionSpec| match text.strip_prefix("--") {
@@ -152,12 +152,12 @@ fn value(spec: &OptionSpec) -> Wanted {
     }
 }
 
-/// The typed path, cut behind its last slash.
+/// Splits a typed path after its last slash.
 fn cut(word: &str) -> (&str, &str) {
     word.split_at(word.rfind('/').map_or(0, |slash| slash + 1))
 }
 
-/// Words that are whole when they are chosen.
+/// Candidates that complete the word.
 fn whole<'a>(
     words: impl Iterator<Item = &'a str>,
     word: &str,
@@ -183,12 +183,12 @@ fn options(command: &CommandSpec, word: &str) -> Vec<Candidate> {
         .collect()
 }
 
-/// Names behind the typed path. A directory is gone on with, a file is whole.
+/// Candidates for names. A file completes the word, a directory does not.
 fn names(names: Vec<String>, typed: &str, files: bool, partial: &PartialLine) -> Vec<Candidate> {
     names
         .into_iter()
         .filter(|name| files || name.ends_with('/'))
-        // What the line editor would show as something else.
+        // Control characters could drive the terminal.
         .filter(|name| !name.chars().any(char::is_control))
         .map(|name| {
             let path = shell_words::quote_as(&format!("{typed}{name}"), partial.quote);
@@ -204,7 +204,7 @@ fn names(names: Vec<String>, typed: &str, files: bool, partial: &PartialLine) ->
         .collect()
 }
 
-/// The word closed, and the next one partial.
+/// Closes the quote and starts the next word.
 fn ended(mut word: String, quote: Option<char>) -> String {
     word.extend(quote);
     word.push(' ');

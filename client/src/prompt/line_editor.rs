@@ -1,4 +1,4 @@
-//! The line editor of the prompt: history that outlives it, completion, hints.
+//! The line editor: persistent history, completion, hints.
 
 use std::borrow::Cow;
 use std::fs;
@@ -21,21 +21,21 @@ use crate::prompt::remote_completion::RemoteCompleter;
 use crate::session::working_directories::WorkingDirectories;
 use crate::text::shown;
 
-/// What stands before each line.
+/// The name in the prompt.
 const NAME: &str = "netsocket";
 
-/// Lines kept in the history.
+/// Maximum number of lines in the history.
 const HISTORY_LINES: usize = 1000;
 
-/// Hints are faint, so that nobody takes them for typed.
+/// Hints are faint, to distinguish them from typed text.
 const FAINT: &str = "2";
 
-/// What a person has typed.
+/// The result of reading a line.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A line, or several where they were pasted.
+    /// A line, or several pasted ones.
     Line(String),
-    /// Ctrl-C: the line is given up.
+    /// Ctrl-C: the line was discarded.
     Cleared,
     /// Ctrl-D on an empty line.
     End,
@@ -45,17 +45,17 @@ pub(crate) enum Input {
 
 /// A prompt on the terminal of this process.
 pub(crate) struct Prompt {
-    // Away while it waits for a line on a thread of its own.
+    // `None` while a blocking thread reads a line.
     editor: Option<LineEditor>,
     settings: Option<Termios>,
 }
 
 impl Prompt {
-    /// A prompt that begins with the history in that file. A history that cannot be read or kept is done without.
-    /// `colours` says whether hints can be told from what is typed; without that there are none.
+    /// Opens a prompt with the history in that file. Works without a history if the file cannot be read or written.
+    /// Hints are shown only if `colours` is set, as they look like typed text otherwise.
     ///
     /// # Errors
-    /// What the system says where the terminal cannot be used.
+    /// The system's error if the terminal cannot be used.
     pub(crate) fn open(
         history: Option<PathBuf>,
         names: RemoteCompleter,
@@ -81,7 +81,7 @@ impl Prompt {
         }
     }
 
-    /// Gives the terminal back as it was, where the program ends in the middle of a line.
+    /// Restores the terminal settings if the program ends while a line is being edited.
     pub(crate) fn restore_terminal(&self) {
         if let Some(settings) = &self.settings {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, settings);
@@ -89,7 +89,7 @@ impl Prompt {
     }
 }
 
-/// Reads lines from the terminal and remembers them.
+/// Reads lines from the terminal and keeps a history.
 struct LineEditor {
     editor: Editor<PromptHelper, FileHistory>,
     history: Option<PathBuf>,
@@ -128,7 +128,7 @@ impl LineEditor {
         Ok(Self { editor, history })
     }
 
-    /// Waits for a line; blocks the thread. The editor comes back with it.
+    /// Waits for a line; blocks the thread. Returns the editor with it.
     fn read(mut self, at: WorkingDirectories) -> (Self, Input) {
         let prompt = prompt(&at.remote);
         if let Some(help) = self.editor.helper_mut() {
@@ -146,7 +146,7 @@ impl LineEditor {
         (self, typed)
     }
 
-    /// Kept at once, so that neither a signal nor another prompt loses a line.
+    /// Written immediately, so that neither a signal nor another prompt loses a line.
     fn remember(&mut self, line: &str) {
         for line in line.lines() {
             if let (Ok(true), Some(file)) = (self.editor.add_history_entry(line), &self.history) {
@@ -156,7 +156,7 @@ impl LineEditor {
     }
 }
 
-/// What stands before a line typed in that directory of the server.
+/// The prompt in that directory on the server.
 fn prompt(remote: &[u8]) -> String {
     use std::os::unix::ffi::OsStrExt as _;
     match remote {
@@ -168,7 +168,7 @@ fn prompt(remote: &[u8]) -> String {
     }
 }
 
-/// What the line editor asks while a line is typed.
+/// Completion and hints for the line editor.
 struct PromptHelper {
     names: RemoteCompleter,
     at: WorkingDirectories,
@@ -212,10 +212,10 @@ impl Completer for PromptHelper {
     }
 }
 
-/// Something faint behind the cursor.
+/// A faint hint after the cursor.
 struct FaintHint {
     text: String,
-    /// Whether the key at the end of the line takes it over.
+    /// Whether the right arrow key accepts it.
     can_be_taken: bool,
 }
 

@@ -1,12 +1,12 @@
-//! Names of this machine for the completion of the prompt.
+//! Local names for completion at the prompt.
 
 use std::fs;
 use std::path::Path;
 
 use crate::prompt::completion::MAX_CANDIDATES;
 
-/// Names in a directory that begin like that, directories with a slash at their end, sorted. Hidden ones only where the
-/// dot is typed.
+/// Sorted names with this prefix in a directory; directories end with a slash. Hidden names only if the prefix begins
+/// with a dot.
 #[must_use]
 pub(crate) fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
@@ -15,7 +15,7 @@ pub(crate) fn in_directory(directory: &Path, prefix: &str) -> Vec<String> {
     let names = entries.flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let is_wanted = name.starts_with(prefix) && (!name.starts_with('.') || !prefix.is_empty());
-        // A link counts as what it leads to.
+        // Follows links.
         let slash = if is_wanted && entry.path().is_dir() {
             "/"
         } else {

@@ -1,7 +1,7 @@
-//! Names on the server for the completion of the prompt: asked for in the background, remembered for a moment.
+//! Remote names for completion at the prompt: requested in the background and cached briefly.
 //!
-//! Whoever types never waits longer than [`KEY_TIMEOUT`]; an answer that comes later is there at the next key. The names come
-//! over a connection of their own, made by the first question, so that nothing of a command is ever in the way.
+//! A key press waits at most [`KEY_TIMEOUT`]; a later answer is available at the next key press. The names are requested
+//! on a separate connection, opened by the first request, so that they never delay a command.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as blocking};
@@ -19,22 +19,22 @@ use crate::prompt::completion::MAX_CANDIDATES;
 use crate::session::Session;
 use crate::session::remote_path;
 
-/// How long a key may wait for names.
+/// Time limit for a key press.
 pub(crate) const KEY_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// How long the server may take until nobody cares any more.
+/// Time limit for the server's answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long names are believed.
+/// How long names are cached.
 const CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// Questions whose answers are remembered.
+/// Maximum number of cached answers.
 const CACHE_SIZE: usize = 100;
 
-/// A directory below the root and what its names begin with.
+/// A directory relative to the root and the prefix of its names.
 type Question = (Vec<u8>, String);
 
-/// Names on the server.
+/// Remote names, cached.
 #[derive(Debug, Clone)]
 pub(crate) struct RemoteCompleter {
     questions: mpsc::UnboundedSender<(Question, blocking::Sender<Vec<String>>)>,
@@ -44,13 +44,13 @@ pub(crate) struct RemoteCompleter {
 #[derive(Debug, Clone)]
 struct Answer {
     names: Vec<String>,
-    /// Whether these are all, so that longer beginnings can be answered from them.
+    /// Whether the list is complete, so that longer prefixes can be answered from it.
     is_whole: bool,
     came: Instant,
 }
 
 impl RemoteCompleter {
-    /// Names that `session` asks for, on the runtime that this is called on.
+    /// Starts a task on the current runtime that requests names through `session`.
     #[must_use]
     pub(crate) fn over(session: Session) -> Self {
         let (questions, asked) = mpsc::unbounded_channel();
@@ -59,7 +59,7 @@ impl RemoteCompleter {
         Self { questions, known }
     }
 
-    /// Names in a directory that begin like that, directories with a slash at their end. Blocks the thread for
+    /// Names with this prefix in a directory; directories end with a slash. Blocks the thread for
     /// [`KEY_TIMEOUT`] at most.
     #[must_use]
     pub(crate) fn names(&self, directory: &[u8], prefix: &str) -> Vec<String> {
@@ -74,7 +74,7 @@ impl RemoteCompleter {
         receiver.recv_timeout(KEY_TIMEOUT).unwrap_or_default()
     }
 
-    /// The answer to that question, or to one that means all of its names.
+    /// The cached answer for that prefix, or for a shorter one.
     fn remembered(&self, directory: &[u8], prefix: &str) -> Option<Vec<String>> {
         let known = lock(&self.known);
         let beginnings = (0..=prefix.len()).rev().filter_map(|end| prefix.get(..end));
@@ -93,18 +93,18 @@ impl RemoteCompleter {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A map of names is whole whatever has panicked.
+    // The map stays consistent even after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers questions until nobody can ask any more.
+/// Answers requests until the sender is dropped.
 async fn answer(
     mut session: Session,
     mut asked: mpsc::UnboundedReceiver<(Question, blocking::Sender<Vec<String>>)>,
     known: Arc<Mutex<HashMap<Question, Answer>>>,
 ) {
     while let Some(mut next) = asked.recv().await {
-        // Who typed on has asked another question meanwhile.
+        // Skip requests that further typing has outdated.
         while let Ok(later) = asked.try_recv() {
             next = later;
         }
@@ -132,19 +132,19 @@ async fn answer(
             known.clear();
         }
         known.insert((directory, prefix), answer);
-        // It may have waited long enough.
+        // The receiver may have timed out.
         let _ = sender.send(names);
     }
 }
 
-/// The base name; `None` where it is no text, which nobody could type.
+/// The base name; `None` if it is not UTF-8.
 fn name(entry: &FileEntry) -> Option<String> {
     let (_, name) = remote_path::split(entry.path.as_bytes());
     let slash = if is_directory(entry) { "/" } else { "" };
     Some(format!("{}{slash}", std::str::from_utf8(name).ok()?))
 }
 
-/// Nobody wants to hear how completions come about.
+/// Completion reports neither progress nor notices.
 struct Silent;
 
 impl Listener for Silent {

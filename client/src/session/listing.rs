@@ -1,4 +1,4 @@
-//! A list of files or entries on its way: part by part, so that a million of them need no memory here.
+//! Receives a list in parts, so that a million entries need no memory.
 
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{FileEntry, Message as _, Reply, Request};
@@ -9,20 +9,20 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::session::Session;
 
-/// The parts of one list. Dropped before its end, it closes the connection.
+/// The parts of one list. Dropping it before the end closes the connection.
 #[derive(Debug)]
 pub struct Listing<'a> {
     session: &'a mut Session,
-    /// Away when the last part has come.
+    /// `None` after the last part.
     connection: Option<Connection<Stream>>,
     first: Option<Frame>,
 }
 
 impl Session {
-    /// Asks for a list: [`Request::Find`] or [`Request::List`].
+    /// Requests a list: [`Request::Find`] or [`Request::List`].
     ///
     /// # Errors
-    /// Any [`Error`] of the way to the server, and [`Error::Server`] where it refuses.
+    /// Any error of connecting, and [`Error::Server`] if the server refuses.
     pub async fn list(
         &mut self,
         request: &Request,
@@ -38,7 +38,7 @@ impl Session {
 }
 
 impl Session {
-    /// All entries of a list, to its end.
+    /// Requests a list and collects all entries.
     ///
     /// # Errors
     /// As [`Self::list`] and `Listing::next`.
@@ -57,7 +57,7 @@ impl Session {
 }
 
 impl Listing<'_> {
-    /// The next part; `None` behind the last one.
+    /// The next part; `None` after the last one.
     ///
     /// # Errors
     /// [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`], [`Error::Server`].
@@ -70,14 +70,12 @@ impl Listing<'_> {
             None => connection.frame(&|_| ()).await?,
         };
         let Reply::Files { files, more } = Reply::from_frame(&frame)? else {
-            return Err(Error::Protocol(
-                "a list of something else than was asked for".to_owned(),
-            ));
+            return Err(Error::Protocol("the list has the wrong type".to_owned()));
         };
-        // Without this a server could keep a client busy for ever with nothing.
+        // Otherwise a server could keep the client busy forever.
         if more && files.is_empty() {
             return Err(Error::Protocol(
-                "an empty part of a list, and more".to_owned(),
+                "an empty part in the middle of a list".to_owned(),
             ));
         }
         if more {

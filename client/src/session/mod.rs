@@ -1,5 +1,8 @@
-//! A session with the service: one connection, opened by the first command, kept for the next, and made again where it
-//! turns out to be closed.
+//! A session with the service: a connection that the first command opens, later ones reuse, and that is opened again if
+//! the server has closed it.
+//!
+//! Belongs here: requests and their answers, lists in parts, parallel downloads, and the working directories. Does not
+//! belong here: opening a connection (`connection`), one download (`transfer`), and the steps of a command (`cmd`).
 
 pub(crate) mod listing;
 pub(crate) mod parallel;
@@ -22,16 +25,33 @@ use crate::transfer::partial_file::{Kept, kept};
 use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
 
-/// The client's side of the service.
+/// A session with the service.
+///
+/// # Examples
+///
+/// ```
+/// use clap::Parser as _;
+/// use netsocket_client::command_line::args::Args;
+/// use netsocket_client::config::settings;
+/// use netsocket_client::config::user_directories::UserDirectories;
+/// use netsocket_client::session::Session;
+///
+/// let args = Args::parse_from(["netsocket", "--server", "a.example:1,b.example:2"]);
+/// let settings = settings::load(&args, &UserDirectories::default(), |_| None)?;
+/// let session = Session::new(settings.service);
+/// assert_eq!(session.servers().to_string(), "a.example:1,b.example:2");
+/// assert!(session.peer().is_none(), "not connected yet");
+/// # Ok::<(), netsocket_settings::Problems>(())
+/// ```
 #[derive(Debug)]
 pub struct Session {
     pub(crate) dialer: Dialer,
-    /// Where the latest transfers go.
+    /// The targets of the latest transfers.
     pub(crate) targets: Vec<Target>,
 }
 
 impl Session {
-    /// A session that connects when the first command needs it.
+    /// A session that connects on the first command.
     #[must_use]
     pub fn new(service: Service) -> Self {
         Self {
@@ -40,19 +60,19 @@ impl Session {
         }
     }
 
-    /// What it talks to, and how long it waits.
+    /// The service and the time limits.
     #[must_use]
     pub fn service(&self) -> &Service {
         self.dialer.service()
     }
 
-    /// Whom it talks to.
+    /// The addresses of the service.
     #[must_use]
     pub fn servers(&self) -> &Servers {
         &self.dialer.service().servers
     }
 
-    /// The address that was connected to last, or is tried first.
+    /// The address last connected to, or tried first.
     #[must_use]
     pub fn server(&self) -> Option<&ServerAddress> {
         let first = self.dialer.first();
@@ -60,13 +80,13 @@ impl Session {
         servers.next().map(|(_, server)| server)
     }
 
-    /// The greeting of the server that is connected now, if one is.
+    /// The greeting of the connected server, if any.
     #[must_use]
     pub fn peer(&self) -> Option<&Hello> {
         self.dialer.peer()
     }
 
-    /// What the latest transfers have left and is not whole: they go on from there next time.
+    /// The partial files of the latest transfers, which can be resumed.
     #[must_use]
     pub fn kept(&self) -> Vec<Kept> {
         let files = self.targets.iter().filter_map(|target| match target {
@@ -76,13 +96,13 @@ impl Session {
         files.filter(|kept| kept.bytes > 0).collect()
     }
 
-    /// Asks the server. Dropped in the middle, it closes the connection, and leaves of a file that was to be written
-    /// what has come of it.
+    /// Sends a request and receives its answer. Dropping the future closes the connection and keeps what was received of
+    /// a file.
     ///
-    /// `options` is where an archive or a plain file goes; requests for lists do not look at it.
+    /// `options` applies to archives and plain files; requests for lists ignore it.
     ///
     /// # Errors
-    /// Any [`Error`] but those of the text output.
+    /// Any [`Error`] except those of text output.
     pub async fn perform(
         &mut self,
         request: &Request,
@@ -132,7 +152,7 @@ impl Session {
         transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await
     }
 
-    /// Asks for a list, to its first frame.
+    /// Requests a list and waits for its first frame.
     pub(crate) async fn begin(
         &mut self,
         request: &Request,
@@ -141,7 +161,7 @@ impl Session {
         self.targets.clear();
         let closed = |servers: &Servers| {
             listener.notice(&format!(
-                "the connection was closed meanwhile, connecting to {servers} again"
+                "the connection was closed, reconnecting to {servers}"
             ));
         };
         self.dialer.ask(request, &|_| (), closed).await
@@ -154,7 +174,7 @@ impl Session {
     ) -> Result<Answer, Error> {
         let (mut connection, first) = self.begin(request, listener).await?;
         let answer = receive(&mut connection, request, first).await?;
-        // After any failure nobody knows what is still on its way.
+        // After a failure, data may still be in flight, so the connection is dropped.
         self.dialer.keep(connection);
         Ok(answer)
     }
@@ -195,7 +215,7 @@ async fn receive_files<S: AsyncRead + AsyncWrite + Unpin>(
     .await
 }
 
-/// Puts the parts of a list together.
+/// Collects the parts of a list.
 async fn receive_list<S: AsyncRead + AsyncWrite + Unpin, T>(
     connection: &mut Connection<S>,
     first: Frame,
@@ -203,13 +223,12 @@ async fn receive_list<S: AsyncRead + AsyncWrite + Unpin, T>(
 ) -> Result<Vec<T>, Error> {
     let (mut list, mut frame) = (Vec::new(), first);
     loop {
-        let (part, more) = part_of(Reply::from_frame(&frame)?).ok_or_else(|| {
-            Error::Protocol("a list of something else than was asked for".to_owned())
-        })?;
-        // Without this a server could keep a client busy for ever with nothing.
+        let (part, more) = part_of(Reply::from_frame(&frame)?)
+            .ok_or_else(|| Error::Protocol("the list has the wrong type".to_owned()))?;
+        // Otherwise a server could keep the client busy forever.
         if more && part.is_empty() {
             return Err(Error::Protocol(
-                "an empty part of a list, and more".to_owned(),
+                "an empty part in the middle of a list".to_owned(),
             ));
         }
         list.extend(part);

@@ -1,4 +1,4 @@
-//! Several plain files over several connections at once, so behind a balancer from several servers.
+//! Parallel downloads of several files, each over its own connection; behind a balancer, from several servers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -18,13 +18,13 @@ use crate::transfer::destination::{Destination, OutputOptions};
 use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
 
-/// What became of each file, in the order asked for.
+/// The result for each file, in the requested order.
 pub(crate) type Fetched = Vec<(Name, Result<Saved, Error>)>;
 
 impl Session {
-    /// Fetches files: each path below the root to the file that is named with it, at most `parallel` at a time. One
-    /// that fails does not keep the others from coming; where nothing can be connected to, those not yet begun are not
-    /// tried. Dropped in the middle, it closes all connections and leaves what has come for the next time.
+    /// Downloads files, each from a path relative to the root to the local file given with it, at most `parallel` at a time.
+    /// A failure does not affect the others, but if no server can be reached, the remaining files are not tried. Dropping
+    /// the future closes all connections and keeps what was received.
     pub async fn fetch(
         &mut self,
         files: Vec<(Name, PathBuf)>,
@@ -49,14 +49,14 @@ impl Session {
     }
 }
 
-/// Files, and who of several takes the next.
+/// The files of a parallel download and their results.
 struct Queue {
     files: Vec<(Name, PathBuf)>,
-    /// Where each goes; none that was refused.
+    /// The target of each file; `None` if it was refused.
     targets: Vec<Option<Target>>,
     results: RefCell<Vec<Option<Result<Saved, Error>>>>,
     next: Cell<usize>,
-    /// Why no further file is begun: nothing is there.
+    /// Set when no server can be reached; no further file is started then.
     unreachable: RefCell<Option<Error>>,
     resume: bool,
     force: bool,
@@ -71,7 +71,7 @@ impl Queue {
                 Target::File { path: file, .. } if !taken.insert(file.clone()) => {
                     Err(Error::Target {
                         path: path.clone(),
-                        reason: "another of these files goes there".to_owned(),
+                        reason: "another of these files would be saved there".to_owned(),
                     })
                 }
                 _ => Ok(target),
@@ -134,8 +134,8 @@ impl Queue {
         let unreachable = self.unreachable.into_inner();
         let not_tried = || {
             let unreachable = unreachable.as_ref().and_then(Error::as_unreachable);
-            // Every file that was begun has a result, and all are begun unless nothing is there.
-            Err(unreachable.unwrap_or_else(|| Error::Lost("it was not asked for".to_owned())))
+            // Every started file has a result, and all are started unless no server can be reached.
+            Err(unreachable.unwrap_or_else(|| Error::Lost("it was not requested".to_owned())))
         };
         let names = self.files.into_iter().map(|(name, _)| name);
         names

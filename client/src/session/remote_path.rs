@@ -1,13 +1,13 @@
-//! Paths of the server, as they are typed: where one leads, how one is shown.
+//! Paths on the server: resolving typed ones, and showing them relative to the working directory.
 //!
-//! The server's tree has no links that are followed, so `..` is the component before, and at the root it is the root.
+//! The server follows no links, so `..` removes the previous component; at the root it is the root.
 
 use netsocket_protocol::name::Name;
 
-/// What makes a word a pattern rather than a path.
+/// Characters that make a word a pattern.
 const PATTERN: [u8; 4] = *b"*?[{";
 
-/// The path below the root that a typed one means in the directory `at`; empty for the root.
+/// Resolves a typed path against the directory `at`, relative to the root; empty for the root.
 #[must_use]
 pub(crate) fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
     let mut names: Vec<&[u8]> = Vec::new();
@@ -31,7 +31,7 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|name| !name.is_empty())
 }
 
-/// How the path of the server is typed in the directory `at`: without what leads there, or from the root on.
+/// The path relative to the directory `at`, or absolute if it is not below it.
 #[must_use]
 pub(crate) fn relative(at: &[u8], path: &[u8]) -> Name {
     if at.is_empty() {
@@ -44,13 +44,13 @@ pub(crate) fn relative(at: &[u8], path: &[u8]) -> Name {
     }
 }
 
-/// The path with a slash before it, as `pwd` shows it.
+/// The absolute path, as `pwd` prints it.
 #[must_use]
 pub(crate) fn from_root(path: &[u8]) -> Name {
     Name([b"/", path].concat())
 }
 
-/// The directory and the base name.
+/// Splits a path into directory and base name.
 #[must_use]
 pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
@@ -59,11 +59,11 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The glob in the last part of a typed path and the directory before it, where there is one.
+/// The directory and the glob in the last component of a typed path, if it is a pattern.
 #[must_use]
 pub(crate) fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
     let (directory, name) = split(typed);
-    // A slash at the very beginning is the root.
+    // A leading slash is the root.
     let directory = if typed.starts_with(b"/") && directory.is_empty() {
         b"/"
     } else {
@@ -74,7 +74,7 @@ pub(crate) fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
     is_pattern.then_some((directory, text))
 }
 
-/// A glob that means the names with this beginning.
+/// A glob that matches names with this prefix.
 #[must_use]
 pub(crate) fn names_that_begin_with(prefix: &str) -> String {
     let mut glob = String::with_capacity(prefix.len() + 1);

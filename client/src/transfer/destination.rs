@@ -1,23 +1,23 @@
-//! Where what was asked for is to arrive, and what may happen on the way.
+//! Where a download is saved, and the options for saving it.
 
 use std::path::PathBuf;
 
 use crate::output::console::Stdout;
 
-/// The place of an archive or of a plain file.
+/// Where a download is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// The file that is to appear, or to be replaced, once all of it is there and verified. Something that cannot be
-    /// replaced, such as a FIFO or a device, is written to as the bytes come.
+    /// A file, created or replaced once the download is complete and verified. Something that cannot be
+    /// replaced, such as a FIFO or a device, is written as data arrives.
     File(PathBuf),
-    /// Standard output: it gets the bytes and nothing else.
+    /// Standard output, which then carries nothing else.
     Stdout,
-    /// The directory that an archive is unpacked into while it comes; made where it is missing.
+    /// A directory into which an archive is unpacked while it arrives; created if missing.
     Extract(PathBuf),
 }
 
 impl Destination {
-    /// Who has standard output while something comes there.
+    /// What standard output is used for meanwhile.
     #[must_use]
     pub fn stdout(&self) -> Stdout {
         match self {
@@ -27,7 +27,7 @@ impl Destination {
     }
 }
 
-/// A destination and its conditions.
+/// A destination and options for it.
 ///
 /// # Examples
 ///
@@ -41,19 +41,19 @@ impl Destination {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputOptions {
-    /// The place.
+    /// The destination.
     pub destination: Destination,
-    /// Whether what an earlier run has left of the same file is gone on with; else it is thrown away.
+    /// Whether to resume a partial download; otherwise it is discarded.
     pub resume: bool,
-    /// Whether files that are there already are overwritten where an archive is unpacked. A `File` is replaced in
-    /// either case.
+    /// Whether unpacking overwrites existing files. A `File` is always
+    /// replaced.
     pub force: bool,
-    /// Whether the directory of a `File` is made where it is missing.
+    /// Whether to create the directory of a `File` if it is missing.
     pub make_directory: bool,
 }
 
 impl OutputOptions {
-    /// A options to `destination` that goes on with what is there, overwrites nothing and makes no directory.
+    /// Saves to `destination`, resumes, overwrites no unpacked file, and creates no directory.
     #[must_use]
     pub fn to(destination: Destination) -> Self {
         Self {

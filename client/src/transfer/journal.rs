@@ -1,8 +1,8 @@
-//! The state file beside a part: lines of JSON that say what the part is of, and how far it is right.
+//! The state file beside a partial file: lines of JSON that identify the download and record its verified blocks.
 //!
-//! The first line is a [`Head`]. Each line behind it is `[END,CHECKSUM]`: where a block of the part ends, and the CRC-32
-//! of its bytes. A line is added when its block is written, so whatever ends the program, the lines that are there are
-//! about bytes that are there; the last line may be cut short.
+//! The first line is a [`Head`]. Each further line is `[END,CHECKSUM]`: the offset at which a block ends, and the CRC-32
+//! of its bytes. A line is appended after its block is written, so every complete line describes data that is present,
+//! however the program ends; the last line may be incomplete.
 
 use netsocket_protocol::message::Request;
 use serde::{Deserialize, Serialize};
@@ -12,25 +12,25 @@ use crate::transfer::state::Source;
 /// The version of this format.
 pub(crate) const VERSION: u32 = 1;
 
-/// The longest state file that is read: more blocks than any archive has that fits onto a disk of today.
+/// The largest state file accepted; larger than that of any archive that fits on today's disks.
 pub(crate) const MAX_BYTES: u64 = 256 << 20;
 
-/// What a part is of.
+/// Identifies the download.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
     /// [`VERSION`].
     pub(crate) version: u32,
-    /// What was asked for.
+    /// The request.
     #[serde(rename = "question")]
     pub(crate) request: Request,
-    /// What the server said of it.
+    /// The source as announced by the server.
     #[serde(rename = "whole")]
     pub(crate) source: Source,
 }
 
 impl Head {
-    /// Its line; empty for a question that has no JSON form, which is none that was ever sent.
+    /// Its line. Serialising a request cannot fail.
     #[must_use]
     pub(crate) fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).unwrap_or_default();
@@ -39,10 +39,10 @@ impl Head {
     }
 }
 
-/// A block of a part.
+/// A block of a partial file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockRecord {
-    /// Where it ends in the part.
+    /// The offset of its end.
     pub(crate) end: u64,
     /// The CRC-32 of its bytes.
     pub(crate) checksum: u32,
@@ -56,19 +56,19 @@ impl BlockRecord {
     }
 }
 
-/// A state file that was read.
+/// A parsed state file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Journal {
-    /// What the part is of.
+    /// The download.
     pub(crate) head: Head,
-    /// The blocks, in their order, each with the length of the file up to the end of its line.
+    /// The blocks in order, each with the length of the state file up to the end of its line.
     pub(crate) records: Vec<(BlockRecord, u64)>,
     /// The length of the first line.
     pub(crate) head_length: u64,
 }
 
 impl Journal {
-    /// Reads the text of a state file, up to the first line that is none. None where not even its first line is right.
+    /// Parses a state file up to the first invalid line. `None` if the first line is invalid.
     #[must_use]
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         let mut lines = text

@@ -1,8 +1,8 @@
-//! A file that is not whole yet: `.NAME.netsocket-part` beside its target, with a state file (see `journal`)
-//! that lets a later run of the program go on with it.
+//! An incomplete download: `.NAME.netsocket-part` beside its target, with a state file (see `journal`) from which a later
+//! run resumes.
 //!
-//! Owns: both files, from their creation to the rename that makes the part the target; that no two programs write the
-//! same part; that nothing is gone on with whose bytes are not those that were verified. All functions block the thread.
+//! Owns: both files, from their creation to the rename to the target; no two programs write the same partial file; only
+//! verified data is resumed. All functions block the thread.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -21,27 +21,27 @@ use crate::transfer::state::{Position, Source};
 use crate::transfer::target::directory_of;
 use crate::transfer::verify::VerifiedBlock;
 
-/// Permissions of a new file, before the umask takes its share.
+/// Permissions of a new file, before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
-/// Permissions of a state file: it names what was asked for.
+/// Permissions of a state file; private, as it contains the request.
 const STATE_MODE: u32 = 0o600;
-/// The longest name that a Linux file system takes, in bytes.
+/// The maximum length of a file name on Linux, in bytes.
 const NAME_MAX: usize = 255;
 const PART_END: &str = ".netsocket-part";
 const STATE_END: &str = ".netsocket-state";
-/// What is read at once while a part is verified.
+/// The read size while verifying.
 const READ: usize = 1 << 20;
 
-/// What was kept of a target and is not whole.
+/// A partial download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The file that was to appear.
+    /// The file to be created.
     pub target: PathBuf,
-    /// Its bytes that are there.
+    /// The bytes received so far.
     pub bytes: u64,
 }
 
-/// What was kept of a target, if anything was.
+/// The partial download of a target, if there is one.
 ///
 /// # Examples
 ///
@@ -51,7 +51,7 @@ pub struct Kept {
 /// let dir = tempfile::tempdir()?;
 /// let target = dir.path().join("report.pdf");
 /// assert_eq!(kept(&target), None);
-/// // As a download leaves it that was cut off.
+/// // As an interrupted download leaves it.
 /// std::fs::write(dir.path().join(".report.pdf.netsocket-part"), "half of it")?;
 /// assert_eq!(kept(&target).expect("a part").bytes, 10);
 /// # Ok::<(), std::io::Error>(())
@@ -66,36 +66,36 @@ pub fn kept(target: &Path) -> Option<Kept> {
     })
 }
 
-/// What is there of a target when a transfer begins.
+/// The partial file found when a transfer starts.
 #[derive(Debug)]
 pub enum Existing {
-    /// Nothing.
+    /// None.
     Nothing,
-    /// A part of something else, so many bytes of it.
+    /// One of a different download; its size in bytes.
     Other(u64),
-    /// A part whose bytes, so many, are not those that were verified.
+    /// One that fails verification; its size in bytes.
     Damaged(u64),
-    /// A part of the same.
+    /// One that can be resumed.
     Resumable(Box<ResumePoint>),
 }
 
-/// A part that can be gone on with.
+/// A partial file to resume.
 #[derive(Debug)]
 pub struct ResumePoint {
-    /// The part, up to the place.
+    /// The file, truncated to `position`.
     pub part: PartialFile,
-    /// What it is of.
+    /// What is being downloaded.
     pub source: Source,
-    /// How much of that is there.
+    /// How much of it is verified.
     pub position: Position,
-    /// Over all of the part.
+    /// The digest state over all of it.
     pub hasher: blake3::Hasher,
 }
 
-/// A part that is being written.
+/// A partial file being written.
 #[derive(Debug)]
 pub struct PartialFile {
-    // Shared with a write that is still running when the command is dropped.
+    // Shared with a write that may still run when the command is dropped.
     file: Arc<File>,
     state: Arc<File>,
     part_path: PathBuf,
@@ -103,16 +103,16 @@ pub struct PartialFile {
     target: PathBuf,
     bytes: u64,
     state_length: u64,
-    /// Bytes and length of the state file where the present answer began.
+    /// Length of data and state file where the current answer began.
     answer_began: (u64, u64),
     is_done: bool,
 }
 
 impl PartialFile {
-    /// Looks for a part of `target` that answers `question`, and verifies it.
+    /// Looks for a partial file of `target` for the same request, and verifies it.
     ///
     /// # Errors
-    /// What the system says; also where another program writes the same part.
+    /// I/O errors; also if another program is writing the same file.
     pub fn find(target: &Path, request: &Request) -> io::Result<Existing> {
         let Some([part_path, state_path]) = beside(target) else {
             return Ok(Existing::Nothing);
@@ -152,14 +152,14 @@ impl PartialFile {
         })))
     }
 
-    /// A new part of `target`, empty; an older one is thrown away.
+    /// Creates an empty partial file for `target`; an older one is discarded.
     ///
     /// # Errors
-    /// What the system says; also where another program writes the same part.
+    /// I/O errors; also if another program is writing the same file.
     pub fn create(target: &Path, request: &Request, source: &Source) -> io::Result<Self> {
         let invalid = || io::Error::from(io::ErrorKind::InvalidFilename);
         let [part_path, state_path] = beside(target).ok_or_else(invalid)?;
-        // Held until the old part is gone, so that nobody's is taken away while it is written.
+        // Locked until removed, so that a file in use is never removed.
         let old = open_exclusive(&part_path)?;
         remove(&part_path)?;
         remove(&state_path)?;
@@ -174,7 +174,7 @@ impl PartialFile {
             _ => error,
         })?;
         let state = new(&state_path, STATE_MODE).inspect_err(|_| drop(remove(&part_path)))?;
-        // From here on a failure takes both files away.
+        // From here on, dropping it removes both files.
         let mut part = Self {
             state: Arc::new(state),
             file: Arc::new(file),
@@ -187,7 +187,7 @@ impl PartialFile {
             is_done: false,
         };
         flock(&part.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| taken())?;
-        // Who replaces a private file does not publish it.
+        // Replacing a private file keeps it private.
         if let Ok(there) = fs::metadata(target) {
             part.file
                 .set_permissions(Permissions::from_mode(there.mode() & 0o777))?;
@@ -204,7 +204,7 @@ impl PartialFile {
         Ok(part)
     }
 
-    /// What writes the next block, on whatever thread; it counts once [`Self::wrote`] has been told.
+    /// Returns a closure that writes the next block on any thread; call [`Self::wrote`] afterwards.
     pub fn writing(
         &self,
         block: VerifiedBlock,
@@ -223,33 +223,33 @@ impl PartialFile {
         }
     }
 
-    /// A block of so many bytes was written, with a line of that length.
+    /// Records that a block of `bytes` bytes and a line of `line` bytes were written.
     pub fn wrote(&mut self, bytes: u64, line: u64) {
         self.bytes += bytes;
         self.state_length += line;
     }
 
-    /// An answer begins here.
+    /// An answer begins at the current position.
     pub fn answer_begins(&mut self) {
         self.answer_began = (self.bytes, self.state_length);
     }
 
-    /// Goes back to where the present answer began.
+    /// Rewinds to where the current answer began.
     ///
     /// # Errors
-    /// What the system says.
+    /// I/O errors.
     pub fn rewind(&mut self) -> io::Result<()> {
         (self.bytes, self.state_length) = self.answer_began;
-        // In this order: records without bytes would be found wrong.
+        // In this order: records without data would fail verification.
         self.state.set_len(self.state_length)?;
         self.file.set_len(self.bytes)
     }
 
-    /// Makes the part the target, on whatever thread: its bytes are on the disk first, so that a machine that fails has
+    /// Syncs the data and renames the file to the target, on any thread, so that a crash leaves either
     /// the old file or the new one.
     ///
     /// # Errors
-    /// What the system says; the part stays then, and is whole.
+    /// I/O errors; the complete partial file is kept then.
     pub fn commit(mut self) -> io::Result<()> {
         self.file.sync_data()?;
         fs::rename(&self.part_path, &self.target)?;
@@ -261,21 +261,21 @@ impl PartialFile {
 impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.is_done && self.bytes == 0 {
-            // Nothing of it is worth anything. There is nobody to tell that it cannot be removed.
+            // It holds no data. There is nowhere to report a failure.
             let _ = remove(&self.part_path);
             let _ = remove(&self.state_path);
         }
     }
 }
 
-/// The paths of part and state file. None for a path without a name.
+/// The paths of the partial file and the state file. `None` for a path without a name.
 fn beside(target: &Path) -> Option<[PathBuf; 2]> {
     let name = target.file_name()?.as_bytes();
     let directory = directory_of(target);
     Some([PART_END, STATE_END].map(|end| directory.join(hidden(name, end))))
 }
 
-/// `.NAME` and an end; a name that would become too long is cut, and its digest stands for the rest.
+/// `.NAME` and a suffix; a name that would become too long is cut and its digest added.
 fn hidden(name: &[u8], end: &str) -> OsString {
     let room = NAME_MAX - 1 - end.len();
     let stem = if name.len() <= room {
@@ -289,9 +289,9 @@ fn hidden(name: &[u8], end: &str) -> OsString {
     OsString::from_vec(hidden)
 }
 
-/// Opens a part that nobody else writes. None where there is none.
+/// Opens and locks an existing partial file. `None` if there is none.
 fn open_exclusive(path: &Path) -> io::Result<Option<File>> {
-    // Neither a link nor a FIFO that someone has put there.
+    // Never follows a link or blocks on a FIFO.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -300,13 +300,16 @@ fn open_exclusive(path: &Path) -> io::Result<Option<File>> {
     };
     let opened = file.metadata()?;
     if !opened.is_file() || opened.nlink() > 1 {
-        return Err(in_the_way(path, io::Error::other("no file of ours")));
+        return Err(in_the_way(
+            path,
+            io::Error::other("not a partial file of this program"),
+        ));
     }
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
         Errno::WOULDBLOCK => taken(),
         error => error.into(),
     })?;
-    // Whoever had the lock may have renamed the file before it let go.
+    // The previous holder may have renamed the file before unlocking it.
     match fs::symlink_metadata(path) {
         Ok(there) if (there.dev(), there.ino()) == (opened.dev(), opened.ino()) => Ok(Some(file)),
         Ok(_) => Err(taken()),
@@ -323,7 +326,7 @@ fn in_the_way(path: &Path, error: io::Error) -> io::Error {
 fn taken() -> io::Error {
     io::Error::new(
         io::ErrorKind::ResourceBusy,
-        "another download is writing it at this moment",
+        "another download is writing to it",
     )
 }
 
@@ -334,7 +337,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// None where there is no state file, or none that can be read.
+/// `None` if there is no valid state file.
 fn read_state(path: &Path) -> io::Result<Option<(File, Journal)>> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let state = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -351,7 +354,7 @@ fn read_state(path: &Path) -> io::Result<Option<(File, Journal)>> {
     Ok(Journal::read(&text).map(|journal| (state, journal)))
 }
 
-/// Reads all blocks of a part that its journal knows and that are there whole. None where one of them is wrong.
+/// Verifies all blocks recorded in the journal that are present. `None` if one of them is wrong.
 fn verify(
     file: &File,
     length: u64,

@@ -1,7 +1,7 @@
-//! Whether and when a transfer that failed is tried again: decisions without I/O and without a clock.
+//! Decides whether and when a failed transfer is retried, without I/O and without a clock.
 //!
-//! The first retry comes at once: behind a balancer another server is there already. Those after it wait, twice as long
-//! each time, until the deadline is over and no block has come. A block begins all of this anew.
+//! The first retry is immediate: behind a balancer another server is ready. Later ones wait, twice as long each time,
+//! until the deadline passes without a block. Every block resets all of this.
 
 use std::time::Duration;
 
@@ -11,46 +11,46 @@ use tokio::time::Instant;
 use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
 
-/// The wait before the second retry; the first does not wait. Short, as a server that is just being killed may take the
-/// first one with it.
+/// The delay before the second retry; the first has none. Short, as the first one may have reached a server that was just
+/// being killed.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// The longest wait between two attempts.
+/// The longest delay between two attempts.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Attempts before the first frame of an answer: a request that ends one server after the other must not end them all.
+/// Maximum number of attempts before the first frame: a request that crashes servers must not crash all of them.
 pub(crate) const MAX_INITIAL_ATTEMPTS: u32 = 3;
-/// How often a source that is another one than before is begun anew, and how often a wrong digest of the whole is met
-/// with another try.
+/// How often a transfer restarts because its source changed, and how often it rewinds because of a wrong
+/// digest.
 pub(crate) const MAX_RESTARTS: u32 = 3;
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Try again after that time, from where it was.
+    /// Retry from the current position after a delay.
     Retry(Duration),
-    /// Begin anew: what was kept belongs to something that is no more.
+    /// Restart: the source has changed.
     Restart,
-    /// Ask again for all that the last answer held: one of its blocks is wrong, and nobody knows which.
+    /// Request the last answer again: one of its blocks is wrong, and nobody knows which.
     Rewind,
-    /// No further attempt can help.
+    /// Retrying cannot help.
     Fail,
-    /// Attempts might help, but there were enough.
+    /// The deadline has passed.
     GiveUp {
-        /// How long it has been tried in vain.
+        /// How long there was no progress.
         waited: Duration,
     },
 }
 
-/// The state of one transfer's attempts.
+/// The retry state of one transfer.
 #[derive(Debug, Clone)]
 pub(crate) struct Retry {
     deadline: Duration,
-    /// When the first of these failures came: a slow link may need long for a block, and that is no failure.
+    /// When the first of these failures happened; a slow block is not a failure.
     since: Instant,
-    /// Failures since a block came last.
+    /// Failures since the last block.
     failures: u32,
-    /// Of these, how many were silence.
+    /// How many of these were timeouts.
     silences: u32,
-    /// Whether a server was met.
+    /// Whether a server was reached.
     met: bool,
     /// Whether an answer has begun.
     begun: bool,
@@ -74,25 +74,25 @@ impl Retry {
         }
     }
 
-    /// An answer has begun that is to the point.
+    /// A valid answer has begun.
     pub(crate) fn begun(&mut self) {
         self.met = true;
         self.begun = true;
     }
 
-    /// An earlier run has begun it.
+    /// The transfer was started by an earlier run.
     pub(crate) fn goes_on(&mut self) {
         self.begun = true;
     }
 
-    /// A block has come.
+    /// A block was received.
     pub(crate) fn progressed(&mut self) {
         self.failures = 0;
         self.silences = 0;
     }
 
-    /// How long the next byte may take: twice as long with each silence in a row, so that a server that needs longer
-    /// for a block than `stall` is not asked for it for ever.
+    /// The read timeout: doubled with each consecutive timeout, so that a server that needs longer
+    /// than `stall` for a block is not asked for it forever.
     #[must_use]
     pub(crate) fn patience(&self, stall: Duration, most: Duration) -> Duration {
         let doubled = stall.saturating_mul(1_u32 << self.silences.min(16));
@@ -137,10 +137,10 @@ impl Retry {
         let pause = pause(self.failures, random);
         let waited = now.saturating_duration_since(self.since);
         if waited < self.deadline {
-            // One attempt is made when the deadline is there.
+            // The last attempt is made at the deadline.
             return Decision::Retry(pause.min(self.deadline - waited));
         }
-        // Where nothing was tried again there is nothing to say about it.
+        // Without a retry there is nothing to give up.
         if self.failures == 1 {
             Decision::Fail
         } else {
@@ -148,15 +148,15 @@ impl Retry {
         }
     }
 
-    /// Whether the same attempt may go better next time.
+    /// Whether another attempt may succeed.
     fn may_pass(&self, error: &Error) -> bool {
         match error {
-            // A balancer that had chosen a server which died meanwhile has another one.
+            // The balancer may have chosen a server that just died; it has others.
             Error::ClosedAtOnce(_) => true,
-            // Whoever gives a command while nothing is there wants to hear that now.
+            // If no server was reachable in the first place, fail immediately.
             error if error.is_unreachable() => self.met,
             Error::Lost(_) | Error::Stalled(_) => true,
-            // Before its first block a transfer can be refused like any other command.
+            // Before its first block, a transfer can be refused like any other command.
             Error::Damaged(_) | Error::Protocol(_) => self.begun,
             Error::Server(reply) => {
                 self.begun && matches!(reply.kind, ErrorKind::Busy | ErrorKind::Internal)
@@ -166,7 +166,7 @@ impl Retry {
     }
 }
 
-/// The wait before retry number `failures`, counted from 1: between half and all of what doubling gives.
+/// The delay before retry number `failures`, counted from 1: half to all of the doubled delay, at random.
 fn pause(failures: u32, random: f64) -> Duration {
     let Some(doublings) = failures.checked_sub(2) else {
         return Duration::ZERO;

@@ -1,7 +1,7 @@
-//! One transfer to its end, over as many connections as that takes.
+//! Runs one transfer to its end, over as many connections as necessary.
 //!
-//! Owns: asking, receiving, writing and trying again, and what is said meanwhile. Does not own: what is right
-//! ([`crate::transfer::state`]), whether trying again makes sense ([`crate::transfer::retry`]), where bytes go ([`crate::transfer::writer`]).
+//! Owns: requesting, receiving, writing, retrying, and the notices about it. Does not own: what is valid
+//! ([`crate::transfer::state`]), whether to retry ([`crate::transfer::retry`]), where data is written ([`crate::transfer::writer`]).
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::transfer::state::{Position, Source, Step, TransferState};
 use crate::transfer::target::Target;
 use crate::transfer::writer::{Writer, blocking};
 
-/// A listener that several transfers in one task share.
+/// A listener shared by several transfers in one task.
 pub(crate) struct SharedListener<'a, L>(RefCell<&'a mut L>);
 
 impl<'a, L: Listener> SharedListener<'a, L> {
@@ -41,22 +41,22 @@ impl<'a, L: Listener> SharedListener<'a, L> {
     }
 }
 
-/// What is to be transferred.
+/// The parameters of a transfer.
 pub(crate) struct Job<'a> {
     pub(crate) request: &'a Request,
     pub(crate) target: &'a Target,
-    /// Whether what an earlier run has existing is gone on with.
+    /// Whether to resume a partial file.
     pub(crate) resume: bool,
-    /// Whether files are overwritten where an archive is unpacked.
+    /// Whether unpacking overwrites existing files.
     pub(crate) force: bool,
-    /// Tells it from others beside it; else empty.
+    /// Distinguishes parallel transfers; otherwise empty.
     pub(crate) name: &'a str,
 }
 
 /// Transfers a file or an archive.
 ///
 /// # Errors
-/// Any [`Error`] but those of the text output. What has come of a file is kept where that is worth something.
+/// Any [`Error`] except those of text output. Verified data of a file is kept.
 pub(crate) async fn transfer<L: Listener>(
     dialer: &mut Dialer,
     job: &Job<'_>,
@@ -85,7 +85,7 @@ pub(crate) async fn transfer<L: Listener>(
     }
 }
 
-/// The request as it is sent: what is unpacked here is compressed in the way that costs both sides least.
+/// The request to send: an archive to be unpacked uses the cheapest compression.
 fn cheapest(job: &Job<'_>) -> Request {
     let mut request = job.request.clone();
     if let (
@@ -101,16 +101,16 @@ fn cheapest(job: &Job<'_>) -> Request {
     request
 }
 
-/// A connection that was lost, until the first block over the next.
+/// A lost connection, until the first block on the next one.
 struct Lost {
     reason: String,
-    /// When the last byte came.
+    /// When the last byte was received.
     since: Instant,
-    /// Whether a person has been told, which is only worth it where it takes long.
+    /// Whether the user was told; short outages are not reported separately.
     is_told: bool,
 }
 
-/// How long a transfer may be lost before that is said; else one line says that it went on.
+/// How long an outage lasts before it is reported; a shorter one is reported when the transfer has resumed.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 struct Transfer<'a, 'l, L> {
@@ -122,17 +122,17 @@ struct Transfer<'a, 'l, L> {
     deadline: Duration,
     stats: TransferStats,
     progress: Progress,
-    /// When a byte came last.
+    /// When a byte was last received.
     heard: Instant,
     lost: Option<Lost>,
-    /// Whether it was said that an answer did not even begin; once is enough.
+    /// Whether the retry of an unanswered request was reported; once is enough.
     has_asked_again: bool,
-    /// What is said when something that was kept is thrown away.
+    /// The notice about a discarded partial file.
     discarded: Option<String>,
 }
 
 impl<L: Listener> Transfer<'_, '_, L> {
-    /// Looks for what an earlier run has existing.
+    /// Looks for a partial file from an earlier run.
     async fn find_existing(&mut self) -> Result<(), Error> {
         let Target::File { path, given, .. } = self.job.target else {
             return Ok(());
@@ -147,13 +147,13 @@ impl<L: Listener> Transfer<'_, '_, L> {
             Existing::Nothing => {}
             Existing::Other(bytes) => {
                 self.discarded = Some(format!(
-                    "{} of another download to {name} are thrown away",
+                    "discarding {} of a different download to {name}",
                     size(bytes)
                 ));
             }
             Existing::Damaged(bytes) => {
                 self.discarded = Some(format!(
-                    "{} that were kept of {name} are thrown away: they are not what came",
+                    "discarding {} kept of {name}: they fail verification",
                     size(bytes)
                 ));
             }
@@ -170,7 +170,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
                     given: given.clone(),
                 });
                 self.listener.notice(&format!(
-                    "going on with {name}: {} are here already",
+                    "resuming {name}: {} already downloaded",
                     size(resume_point.position.bytes)
                 ));
             }
@@ -185,7 +185,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
         let listener = self.listener;
         let closed = |servers: &_| {
             listener.notice(&format!(
-                "the connection was closed meanwhile, connecting to {servers} again"
+                "the connection was closed, reconnecting to {servers}"
             ));
         };
         let (mut connection, first) = dialer.ask(&request, &on_bytes, closed).await?;
@@ -198,7 +198,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             Err(error) => {
                 self.heard = connection.last_read();
                 self.stats.bytes_twice += connection.partial_frame_bytes();
-                // After anything but an error of the server's nobody knows what is still on its way.
+                // After anything but an error message, data may still be in flight.
                 if matches!(error, Error::Server(_)) {
                     dialer.keep(connection);
                 }
@@ -244,7 +244,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
         }
     }
 
-    /// The first frame was right: from now on bytes come.
+    /// The first frame was valid; data follows.
     async fn answer_begins(&mut self) -> Result<(), Error> {
         let Some(source) = self.state.source() else {
             return Ok(());
@@ -272,16 +272,16 @@ impl<L: Listener> Transfer<'_, '_, L> {
             self.stats.resumed += 1;
             let goes_on = goes_on_at(source, position);
             self.listener.notice(&if lost.is_told {
-                format!("went on with {goes_on}")
+                format!("resumed at {goes_on}")
             } else {
-                format!("{}; went on with {goes_on}", lost.reason)
+                format!("{}; resumed at {goes_on}", lost.reason)
             });
             lost.is_told = true;
         }
         Ok(())
     }
 
-    /// Something of it has come.
+    /// Data was received.
     fn goes_on(&mut self) {
         let now = Instant::now();
         if let Some(lost) = self.lost.take() {
@@ -305,13 +305,13 @@ impl<L: Listener> Transfer<'_, '_, L> {
         })
     }
 
-    /// An attempt has failed: returns where the next one is to be made.
+    /// Handles a failed attempt; returns `Ok` if another one should be made.
     async fn after(&mut self, error: Error, dialer: &mut Dialer) -> Result<(), Error> {
         let verdict = self.retry.failed(&error, Instant::now(), fastrand::f64());
         tracing::debug!(%error, ?verdict, "attempt failed");
         match verdict {
             Decision::Fail => {
-                // What is known to be wrong somewhere must not be gone on with next time.
+                // Data with a wrong digest must not be resumed later.
                 if let (Error::Damaged(Damage::Digest | Damage::Bytes { .. }), Some(writer)) =
                     (&error, &mut self.writer)
                 {
@@ -359,12 +359,12 @@ impl<L: Listener> Transfer<'_, '_, L> {
         Ok(())
     }
 
-    /// An attempt has failed, and the next one comes after `pause`.
+    /// Reports a failed attempt; the next one follows after `pause`.
     fn was_lost(&mut self, error: &Error, pause: Duration) {
         if self.state.source().is_none() {
             if !self.has_asked_again {
                 self.has_asked_again = true;
-                self.listener.notice(&format!("{error}; asking again"));
+                self.listener.notice(&format!("{error}; retrying"));
             }
             return;
         }
@@ -378,7 +378,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             lost.is_told = true;
             let reason = &lost.reason;
             self.listener
-                .notice(&format!("{reason}; trying again for up to {limit:?}"));
+                .notice(&format!("{reason}; retrying for up to {limit:?}"));
         }
     }
 }
@@ -398,7 +398,7 @@ fn verified(position: Position) -> Verified {
     Verified { blocks, bytes }
 }
 
-/// Where a transfer goes on, for people.
+/// The position at which a transfer resumes, for notices.
 fn goes_on_at(source: &Source, position: Position) -> String {
     match source {
         // People count from 1.
@@ -407,7 +407,7 @@ fn goes_on_at(source: &Source, position: Position) -> String {
         }
         Source::Archive { .. } => "the end".to_owned(),
         Source::File { size: all, .. } => {
-            format!("the rest behind {} of {}", size(position.bytes), size(*all))
+            format!("{} of {}", size(position.bytes), size(*all))
         }
     }
 }

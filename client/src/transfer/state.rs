@@ -1,6 +1,6 @@
-//! The course of one transfer over however many answers: what is asked for next, and what has come, without any I/O.
+//! The state of one transfer across its answers: what to request next, and what was received. No I/O.
 //!
-//! An archive goes on by its plan and the number of a block, a plain file by its identity and an offset; here both are a
+//! An archive resumes by plan id and block number, a plain file by identity and offset; here both are a
 //! [`Source`] and a [`Position`] in it.
 
 use netsocket_protocol::frame::{Frame, FrameType};
@@ -13,7 +13,7 @@ use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
 use crate::transfer::verify::{Announced, VerifiedBlock, Verifier};
 
-/// What the server says of the whole before its first byte; the same in every answer that goes on with it.
+/// What the server announces about a source; identical in every answer that continues it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Source {
@@ -29,12 +29,12 @@ pub enum Source {
         block_bytes: u64,
         /// How each block is compressed.
         compression: Compression,
-        /// What lets another server say which files differ.
+        /// Lets another server name the files that differ.
         sketch: String,
     },
     /// A plain file.
     File {
-        /// Its size and time of modification.
+        /// Its size and modification time.
         identity: String,
         /// Its size in bytes.
         size: u64,
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// How much of a whole has come and was found right.
+/// How much of a source was received and verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Position {
     /// Blocks.
@@ -61,22 +61,22 @@ pub struct Position {
     pub bytes: u64,
 }
 
-/// A transfer's course.
+/// The state of a transfer.
 #[derive(Debug)]
 pub(crate) struct TransferState {
     base_request: Request,
     source: Option<Source>,
     position: Position,
-    /// Over all bytes up to the place, or, during an answer that began at the first of them, none: then it is the
-    /// verifier's, as one hash over many gigabytes costs enough.
+    /// The digest state over all bytes up to `position`. During an answer that began at the first byte, the verifier has
+    /// it instead, to hash the data only once.
     hasher: blake3::Hasher,
-    /// Where the present answer began.
+    /// Where the current answer began.
     answer_began: (Position, blake3::Hasher),
     verifier: Option<Verifier>,
 }
 
 impl TransferState {
-    /// The course of what `request` asks for, from its beginning. A plain file is asked for in blocks with checksums.
+    /// Starts a transfer of what `request` asks for. A plain file is requested in blocks with checksums.
     ///
     /// # Errors
     /// [`Error::Usage`] for a request whose answer is a list.
@@ -108,32 +108,32 @@ impl TransferState {
         })
     }
 
-    /// Goes on from what an earlier run has verified and kept; `hasher` has taken all of it.
+    /// Continues from what an earlier run kept and this one has verified; `hasher` includes all of it.
     pub(crate) fn go_on(&mut self, source: Source, position: Position, hasher: blake3::Hasher) {
         self.source = Some(source);
         self.position = position;
         self.hasher = hasher;
     }
 
-    /// What is asked for, whatever has come of it.
+    /// The request without a resume position.
     #[must_use]
     pub(crate) fn base_request(&self) -> &Request {
         &self.base_request
     }
 
-    /// What the server has said of the whole, if an answer has begun.
+    /// What the server announced, once an answer has begun.
     #[must_use]
     pub(crate) fn source(&self) -> Option<&Source> {
         self.source.as_ref()
     }
 
-    /// How much has come.
+    /// How much was received and verified.
     #[must_use]
     pub(crate) fn position(&self) -> Position {
         self.position
     }
 
-    /// The digest of all that has come.
+    /// The digest of everything received.
     #[must_use]
     pub(crate) fn digest(&self) -> String {
         self.hasher().finalize().to_hex().to_string()
@@ -150,13 +150,13 @@ impl TransferState {
         self.answer_began.0.bytes == 0
     }
 
-    /// The present answer is over.
+    /// Ends the current answer.
     fn end_answer(&mut self) {
         self.hasher = self.hasher().clone();
         self.verifier = None;
     }
 
-    /// The request for all that has not come.
+    /// The request for everything not received yet.
     #[must_use]
     pub(crate) fn request(&self) -> Request {
         let mut request = self.base_request.clone();
@@ -184,11 +184,11 @@ impl TransferState {
         request
     }
 
-    /// The first frame of an answer to that request.
+    /// Processes the first frame of an answer.
     ///
     /// # Errors
-    /// [`Error::Protocol`] where it is another type of frame, [`Error::Damaged`] where it begins elsewhere or is about
-    /// something else.
+    /// [`Error::Protocol`] if it has another type, [`Error::Damaged`] if it starts elsewhere or announces
+    /// attack.
     pub(crate) fn begin(&mut self, first: &Frame) -> Result<(), Error> {
         self.end_answer();
         let (source, verifier) = match &self.base_request {
@@ -213,7 +213,7 @@ impl TransferState {
                 got: plan.first_block,
             });
         }
-        // A plan with fewer blocks than have come is another one, which the comparison finds.
+        // A plan with fewer blocks than were received is a different one, which the comparison detects.
         let due = Announced::Blocks(plan.blocks.saturating_sub(expected));
         let source = Source::Archive {
             plan: plan.plan,
@@ -249,13 +249,15 @@ impl TransferState {
         Ok((source, Verifier::new(0, Announced::Bytes(start.length))))
     }
 
-    /// The next frame of the answer that has begun.
+    /// Processes the next frame of the answer.
     ///
     /// # Errors
-    /// [`Error::Protocol`] where no such frame may come, [`Error::Damaged`] where it is not what is due.
+    /// [`Error::Protocol`] if the frame type is not allowed here, [`Error::Damaged`] if it is not the expected block.
     pub(crate) fn frame(&mut self, frame: Frame) -> Result<Step, Error> {
         let Some(verifier) = &mut self.verifier else {
-            return Err(Error::Protocol("an answer without a beginning".to_owned()));
+            return Err(Error::Protocol(
+                "data before the start of an answer".to_owned(),
+            ));
         };
         match frame.kind {
             FrameType::Data => {
@@ -280,13 +282,13 @@ impl TransferState {
         }
     }
 
-    /// Goes back to where the present answer began.
+    /// Rewinds to where the current answer began.
     pub(crate) fn rewind(&mut self) {
         (self.position, self.hasher) = self.answer_began.clone();
         self.verifier = None;
     }
 
-    /// Goes back to the beginning of something that is not known yet.
+    /// Goes back to the beginning, for a source that is not known yet.
     pub(crate) fn restart(&mut self) {
         self.source = None;
         self.position = Position::default();
@@ -300,7 +302,7 @@ impl TransferState {
 pub(crate) enum Step {
     /// The next block.
     Block(VerifiedBlock),
-    /// The end: all of it has come.
+    /// The end: everything was received.
     Complete(Trailer),
 }
 

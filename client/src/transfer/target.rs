@@ -1,4 +1,4 @@
-//! Where a transfer goes, judged before anything is asked of the server.
+//! Checks the destination of a transfer before anything is requested.
 
 use std::fs;
 use std::io;
@@ -8,40 +8,40 @@ use std::path::{Path, PathBuf};
 use crate::outcome::error::Error;
 use crate::transfer::destination::{Destination, OutputOptions};
 
-/// The name that means standard output.
+/// The file name for standard output.
 pub(crate) const STDOUT: &str = "-";
 
-/// The place of an archive or a plain file.
+/// A checked destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Standard output: it gets the bytes and nothing else.
+    /// Standard output, which then carries nothing else.
     Stdout,
-    /// A regular file, there already or not: replaced as a whole when all of it is verified.
+    /// A regular file, existing or not: replaced once the download is verified.
     File {
-        /// The file that is replaced; a symlink is followed to what it means.
+        /// The file to replace, with symlinks resolved.
         path: PathBuf,
-        /// The path as it was given.
+        /// The path as given.
         given: PathBuf,
-        /// Whether the directory is made where it is missing.
+        /// Whether to create the directory if it is missing.
         make_directory: bool,
     },
-    /// Something that cannot be replaced, such as a FIFO or a device: the bytes are written into it as they come.
+    /// Something that cannot be replaced, such as a FIFO or a device: written as data arrives.
     Stream(PathBuf),
-    /// A directory that an archive is unpacked into, there already or not.
+    /// A directory to unpack an archive into, existing or not.
     Directory(PathBuf),
 }
 
 impl Target {
-    /// What a options means.
+    /// Checks the destination in `options`.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an empty name; [`Error::Target`] for a directory where a file is due and the other way
-    /// round, or a file in a directory that is not there.
+    /// [`Error::Usage`] for an empty name; [`Error::Target`] for a directory instead of a file or the other way
+    /// round, or a file in a missing directory.
     pub(crate) fn of(options: &OutputOptions) -> Result<Self, Error> {
         match &options.destination {
             Destination::Stdout => Ok(Self::Stdout),
             Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
-                Err(Error::Usage("-o takes the name of a file".to_owned()))
+                Err(Error::Usage("-o needs a file name".to_owned()))
             }
             Destination::File(path) => Self::at(path, options.make_directory),
             Destination::Extract(path) => Self::directory(path),
@@ -55,7 +55,7 @@ impl Target {
         };
         match fs::metadata(given) {
             Ok(there) if there.is_dir() => Ok(Self::Directory(given.to_owned())),
-            Ok(_) => Err(refused("it is no directory")),
+            Ok(_) => Err(refused("it is not a directory")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if directory_of(given).is_dir() {
                     Ok(Self::Directory(given.to_owned()))
@@ -97,7 +97,7 @@ impl Target {
         }
     }
 
-    /// The path as it was given; `-` for standard output.
+    /// The path as given; `-` for standard output.
     #[must_use]
     pub(crate) fn name(&self) -> &Path {
         match self {
@@ -108,7 +108,7 @@ impl Target {
     }
 }
 
-/// The directory that a file is in, `.` for a bare name.
+/// The directory of a file; `.` for a bare name.
 #[must_use]
 pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
@@ -177,7 +177,7 @@ mod tests {
         assert!(reason(directory(&missing)).ends_with("/x: there is no such directory"));
         fs::write(dir.path().join("file"), "").unwrap();
         assert!(reason(file(&dir.path().join("file/x"))).ends_with("not a directory"));
-        assert!(reason(directory(&dir.path().join("file"))).ends_with("it is no directory"));
+        assert!(reason(directory(&dir.path().join("file"))).ends_with("it is not a directory"));
         assert!(matches!(file(Path::new("")), Err(Error::Usage(_))));
     }
 

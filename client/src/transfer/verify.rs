@@ -1,4 +1,4 @@
-//! What makes an answer the one that was announced: the rules for its blocks and its trailer, without any I/O.
+//! Verifies the blocks and the trailer of an answer against what was announced. No I/O.
 
 use bytes::Bytes;
 use netsocket_protocol::block::{Block, BlockError};
@@ -6,16 +6,16 @@ use netsocket_protocol::message::Trailer;
 
 use crate::outcome::damage::Damage;
 
-/// What an answer has announced.
+/// What an answer announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Announced {
-    /// So many blocks.
+    /// A number of blocks.
     Blocks(u64),
-    /// So many bytes, in however many blocks.
+    /// A number of bytes, in any number of blocks.
     Bytes(u64),
 }
 
-/// A block that was found right.
+/// A verified block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedBlock {
     /// Its bytes.
@@ -24,7 +24,7 @@ pub struct VerifiedBlock {
     pub checksum: u32,
 }
 
-/// Holds one answer against what it has announced, block by block, and against its trailer.
+/// Verifies one answer, block by block, and its trailer.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     /// The number of the first block.
@@ -36,7 +36,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier for an answer that begins with block `first`.
+    /// A verifier for an answer that starts with block `first`.
     #[must_use]
     pub(crate) fn new(first: u64, due: Announced) -> Self {
         Self {
@@ -48,12 +48,12 @@ impl Verifier {
         }
     }
 
-    /// The next data frame's payload, found right.
+    /// Verifies the payload of the next data frame.
     ///
     /// # Errors
-    /// [`Damage`] where it is damaged or not the block that is due.
+    /// [`Damage`] if it is damaged or not the expected block.
     pub(crate) fn block(&mut self, payload: Bytes) -> Result<VerifiedBlock, Damage> {
-        // Behind the number; a payload without it is found below.
+        // The checksum follows the number; a payload without it is detected below.
         let checksum = payload
             .get(8..12)
             .and_then(|four| four.try_into().ok())
@@ -75,7 +75,7 @@ impl Verifier {
                 });
             }
             Announced::Bytes(due) if sum > due => return Err(Damage::Length { due, got: sum }),
-            // An empty block could come for ever.
+            // Empty blocks could go on forever.
             Announced::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
             Announced::Blocks(_) | Announced::Bytes(_) => {}
         }
@@ -84,16 +84,16 @@ impl Verifier {
         Ok(VerifiedBlock { bytes, checksum })
     }
 
-    /// What has taken all the bytes of this answer.
+    /// The digest state over this answer.
     #[must_use]
     pub(crate) fn hasher(&self) -> &blake3::Hasher {
         &self.hasher
     }
 
-    /// Whether all that came is all that was announced and sent.
+    /// Verifies the totals of the answer.
     ///
     /// # Errors
-    /// [`Damage`] where a count or the digest differs.
+    /// [`Damage`] if a count or the digest differs.
     pub(crate) fn finish(&self, trailer: &Trailer) -> Result<(), Damage> {
         let planned = match self.due {
             Announced::Blocks(planned) => planned,

@@ -1,7 +1,7 @@
-//! Writing what comes: into a part beside its target, into a stream, or unpacked into a directory.
+//! Writes received data: into a partial file, a stream, or unpacked into a directory.
 //!
-//! Writes run on the runtime's blocking threads, so that a full disk, a slow pipe or a FIFO without a reader never keeps
-//! a signal waiting.
+//! Writes run on the runtime's blocking threads, so that a full disk, a slow pipe or a FIFO without a reader never
+//! delays a signal.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -19,27 +19,27 @@ use crate::transfer::state::Source;
 use crate::transfer::target::{Target, directory_of};
 use crate::transfer::verify::VerifiedBlock;
 
-/// Where the bytes of a transfer go.
+/// Where received data is written.
 #[derive(Debug)]
 pub(crate) enum Writer {
-    /// A file that is not whole yet.
+    /// A partial file.
     PartialFile {
-        /// The part.
+        /// The file.
         part: Box<PartialFile>,
-        /// The target as it was given.
+        /// The target as given.
         given: PathBuf,
     },
-    /// Something that takes bytes and never gives them back.
+    /// A stream, which cannot be rewound.
     Stream(Stream),
     /// A directory.
     Directory(Extractor),
 }
 
 impl Writer {
-    /// Begins to write what answers `question`.
+    /// Opens the target for the answer to `request`.
     ///
     /// # Errors
-    /// [`Error::Target`] or [`Error::Output`] where that cannot be, [`Error::Unpack`] where it is no archive that can be
+    /// [`Error::Target`] or [`Error::Output`] if it cannot be opened, [`Error::Unpack`] if the archive cannot be
     /// unpacked.
     pub(crate) async fn open(
         target: &Target,
@@ -75,7 +75,7 @@ impl Writer {
         }
     }
 
-    /// An answer begins that goes on with what is written.
+    /// An answer begins that continues what is written.
     pub(crate) fn answer_begins(&mut self) {
         if let Self::PartialFile { part, .. } = self {
             part.answer_begins();
@@ -85,8 +85,8 @@ impl Writer {
     /// Writes the next block.
     ///
     /// # Errors
-    /// [`Error::Target`] or [`Error::Output`] where it cannot be written, [`Error::ReaderGone`] where the reader of
-    /// standard output has left, [`Error::Unpack`] where it is no part of an archive that can be unpacked.
+    /// [`Error::Target`] or [`Error::Output`] if it cannot be written, [`Error::ReaderGone`] if the reader of
+    /// standard output closed it, [`Error::Unpack`] if the block cannot be unpacked.
     pub(crate) async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         match self {
             Self::PartialFile { part, given } => {
@@ -102,10 +102,10 @@ impl Writer {
         }
     }
 
-    /// Goes back to where the present answer began. Returns false where what is written is out of reach.
+    /// Rewinds to where the current answer began. Returns false if the written data cannot be taken back.
     ///
     /// # Errors
-    /// [`Error::Target`] where the system does not let it.
+    /// [`Error::Target`] if truncating fails.
     pub(crate) fn rewind(&mut self) -> Result<bool, Error> {
         match self {
             Self::PartialFile { part, given } => match part.rewind() {
@@ -116,11 +116,11 @@ impl Writer {
         }
     }
 
-    /// Goes back to the beginning, for something else. Returns what can be written to further, if it need not be opened
+    /// Restarts for a different source. Returns the writer to use, or `None` if it must be opened
     /// again.
     ///
     /// # Errors
-    /// The sink itself where what is written is out of reach.
+    /// The writer itself if the written data cannot be taken back.
     pub(crate) fn restart(self) -> Result<Option<Self>, Self> {
         match self {
             Self::PartialFile { .. } => Ok(None),
@@ -133,11 +133,11 @@ impl Writer {
         }
     }
 
-    /// All is written: puts it into its place.
+    /// Completes the download.
     ///
     /// # Errors
-    /// [`Error::Target`] where the target cannot be replaced; the part stays then. [`Error::Exists`] where files were in
-    /// the way of others.
+    /// [`Error::Target`] if the target cannot be replaced; the partial file is kept then. [`Error::Exists`] if existing
+    /// files were not overwritten.
     pub(crate) async fn commit(self) -> Result<(), Error> {
         match self {
             Self::PartialFile { part, given } => blocking(move || part.commit())
@@ -152,9 +152,9 @@ impl Writer {
 /// A pipe, a terminal, a device.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    // Shared with a write that is still running when the command is dropped.
+    // Shared with a write that may still run when the command is dropped.
     file: Arc<File>,
-    /// None for standard output.
+    /// `None` for standard output.
     path: Option<PathBuf>,
     is_begun: bool,
 }
@@ -174,7 +174,7 @@ impl Stream {
 
     async fn open(path: &Path) -> Result<Self, Error> {
         let opened = path.to_owned();
-        // A FIFO waits here for its reader.
+        // Opening a FIFO blocks until it has a reader.
         let file = blocking(move || OpenOptions::new().write(true).open(opened)).await;
         Ok(Self {
             file: Arc::new(file.map_err(|error| Error::target(path, &error))?),
@@ -195,7 +195,7 @@ impl Stream {
     }
 }
 
-/// Runs a step of the system's that may wait on a blocking thread.
+/// Runs blocking I/O on a thread of its own.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -62,7 +62,7 @@ async fn each_archive_command_saves_what_was_sent() {
         assert_eq!(client.out.text(), saved, "{line}");
         assert_eq!(
             client.err.text(),
-            "warning: a/b.txt vanished while the archive was made, its entry holds zeros\n"
+            "warning: a/b.txt disappeared while the archive was made; its entry is filled with zeros\n"
         );
         std::fs::remove_file(client.target()).unwrap();
     }
@@ -158,7 +158,7 @@ async fn wrong_commands_never_reach_the_server() {
         ("w24fdb 2024-02-30", "'2024-02-30' is not a date"),
         ("w24fda yesterday", "'yesterday' is not a date"),
         ("quitc now", "Usage: quitc"),
-        ("w24ft pdf -o", "-o takes the name of a file"),
+        ("w24ft pdf -o", "-o needs a file name"),
     ] {
         assert_eq!(client.run(line).await, Exit::Usage, "{line}");
         let err = client.err.text();
@@ -270,7 +270,7 @@ async fn an_interrupt_ends_the_command_and_not_the_session() {
     let outcome = client.run_until("w24ft pdf", stop).await;
     assert!(outcome.exit == Exit::Interrupted && !outcome.is_end);
     let kept = format!(
-        "27 B of {} are kept, the same command goes on from there",
+        "kept 27 B of {}; repeat the command to resume",
         client.target().display()
     );
     assert_eq!(client.err.text(), format!("interrupted\n{kept}\n"));

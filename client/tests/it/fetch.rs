@@ -66,7 +66,7 @@ async fn results_come_in_the_order_asked_for_and_one_failure_keeps_nobody() {
     assert!(
         failed(5)
             .to_string()
-            .ends_with("another of these files goes there")
+            .ends_with("another of these files would be saved there")
     );
     assert_eq!(files_in(client.home()), ["of-a", "of-b", "of-c", "of-d"]);
     for name in ["of-a", "of-d"] {

@@ -146,7 +146,7 @@ fn without_controls(text: &str) -> String {
 async fn commands_are_typed_and_answered() {
     let server = Fake::good().await;
     let mut screen = Screen::open(Home::new(), server.address);
-    assert!(screen.ready().await.contains("help lists the commands"));
+    assert!(screen.ready().await.contains("Type help for the commands"));
     screen.type_keys("dirlist -a\r");
     assert!(
         screen
@@ -170,7 +170,10 @@ async fn commands_are_typed_and_answered() {
     );
     screen.type_keys("w24ft pdf -o -\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("Standard output is a terminal"), "{answer}");
+    assert!(
+        answer.contains("Not writing an archive to a terminal"),
+        "{answer}"
+    );
     // Up three times: the archive with -o, the archive, nonsense.
     screen.type_keys("\x1b[A\x1b[A\x1b[A\r");
     let answer = screen.ready().await;
@@ -401,7 +404,7 @@ async fn ctrl_c_ends_a_transfer_and_a_command_of_the_shell() {
     screen.shows("begun\r\n").await;
     screen.type_keys("\x03");
     let answer = screen.ready().await;
-    assert!(answer.contains("it ended with 7"), "{answer}");
+    assert!(answer.contains("the command exited with 7"), "{answer}");
     screen.type_keys("dirlist -a\r");
     assert!(screen.ready().await.contains("a b\r\n"));
     screen.type_keys("quit\r");
@@ -444,7 +447,7 @@ async fn the_shell_runs_where_lcd_has_gone() {
     screen.type_keys("!pwd; exit 3\r");
     let answer = screen.ready().await;
     assert!(answer.contains("/a b\r\n"), "{answer}");
-    assert!(answer.contains("it ended with 3"), "{answer}");
+    assert!(answer.contains("the command exited with 3"), "{answer}");
     screen.type_keys("get notes.txt\r");
     screen.ready().await;
     assert!(screen.home.path().join("a b/notes.txt").is_file());

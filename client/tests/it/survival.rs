@@ -182,7 +182,7 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
                 assert!(saved.stats.stalled >= SHORT, "{context}");
             }
             assert_eq!(told.0.len(), 1, "{context}");
-            assert!(told.0[0].contains("; went on with "), "{context}");
+            assert!(told.0[0].contains("; resumed at "), "{context}");
             let requests = requests.lock().unwrap();
             match &requests[..] {
                 [
@@ -247,7 +247,7 @@ async fn a_wrong_digest_costs_the_answer_and_not_the_bytes_before_it() {
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
     assert_eq!(saved.stats.bytes_twice, 25);
     assert!(
-        told.0[1].contains("its digest is not the one"),
+        told.0[1].contains("its digest does not match the server's"),
         "{:?}",
         told.0
     );
@@ -275,7 +275,7 @@ async fn a_server_that_always_lies_about_the_digest_leaves_nothing_to_go_on_with
         said.lines()
             .last()
             .unwrap()
-            .contains("its digest is not the one"),
+            .contains("its digest does not match the server's"),
         "{said}"
     );
     assert!(client.files().is_empty(), "{:?}", client.files());
@@ -352,13 +352,13 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     leave_a_part(&mut client).await;
     let said = client.err.text();
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].contains("; trying again for up to 1.5s"), "{said}");
+    assert!(lines[0].contains("; retrying for up to 1.5s"), "{said}");
     assert!(lines[1].starts_with("gave up after "), "{said}");
     assert!(
-        lines[1].contains(" without a block more: cannot connect to "),
+        lines[1].contains(" without progress: cannot connect to "),
         "{said}"
     );
-    assert!(lines[2].starts_with("13 B of "), "{said}");
+    assert!(lines[2].starts_with("kept 13 B of "), "{said}");
     assert_eq!(lines.len(), 3, "{said}");
     assert!(dead.accepted() > 2, "tried {} times", dead.accepted());
 
@@ -366,7 +366,7 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     let mut client = client.moved_to(well.address);
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     let said = client.err.text();
-    assert!(said.contains("13 B are here already"), "{said}");
+    assert!(said.contains("13 B already downloaded"), "{said}");
     assert_eq!(std::fs::read(client.target()).unwrap(), archive_bytes());
     assert_eq!(client.files(), ["temp.tar.gz"]);
     let request = requests.recv().await;
@@ -385,8 +385,8 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
 async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
     for (case, said) in [
         ("refused", ""),
-        ("other", "13 B of another download to "),
-        ("damaged", "are thrown away: they are not what came"),
+        ("other", "discarding 13 B of a different download to "),
+        ("damaged", ": they fail verification"),
     ] {
         let dead = dies_for_good().await;
         let mut client = Client::new(dead.address);

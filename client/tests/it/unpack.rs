@@ -145,7 +145,7 @@ async fn what_is_in_the_way_is_said_and_stays() {
         .unwrap_err()
         .to_string();
     assert!(
-        said.starts_with("1 file in ") && said.ends_with(": c"),
+        said.starts_with("did not overwrite 1 file in ") && said.ends_with(": c"),
         "{said}"
     );
     assert_eq!(fs::read(into.join("c")).unwrap(), b"mine");

@@ -1,4 +1,4 @@
-//! Words and what they ask for.
+//! Tests of parsing.
 
 use netsocket_protocol::command::COMMANDS;
 use netsocket_protocol::message::{Compression, EntryNames, Request};
@@ -44,7 +44,7 @@ fn the_output_stands_behind_an_archive_command() {
     assert!(
         parse("w24ft pdf -o")
             .unwrap_err()
-            .starts_with("-o takes the name")
+            .starts_with("-o needs a file name")
     );
     assert!(
         parse("w24ft -o x")
@@ -175,30 +175,33 @@ fn what_is_wrong_is_said_with_the_usage() {
         ),
         (
             "find .",
-            "A name or glob is without directories; --below DIR",
+            "A name or glob has no directories; use --below DIR",
         ),
         ("find a b", "find takes one name or glob. Usage: find"),
-        ("stat", "stat takes a path. Usage: stat PATH..."),
-        ("get", "get takes a path. Usage: get PATH..."),
+        ("stat", "stat needs a path. Usage: stat PATH..."),
+        ("get", "get needs a path. Usage: get PATH..."),
         (
             "get a -P 0",
-            "'0' is not a number of files at once: 1 to 64",
+            "'0' is not a number of parallel downloads: 1 to 64",
         ),
         (
             "get a -P 65",
-            "'65' is not a number of files at once: 1 to 64",
+            "'65' is not a number of parallel downloads: 1 to 64",
         ),
-        ("cd a b", "cd takes one directory. Usage: cd [DIR]"),
+        ("cd a b", "cd takes only one directory. Usage: cd [DIR]"),
         ("status now", "status takes no arguments. Usage: status"),
         ("dir --x", "dir has no option --x. Usage: dir [-lahtSr10]"),
         ("archive --sort size", "archive has no option --sort"),
-        ("archive --format zip", "'zip' is no format: gz, zst, tar"),
+        (
+            "archive --format zip",
+            "'zip' is not a format: gz, zst, tar",
+        ),
         ("archive --level big", "'big' is not a level"),
         (
             "archive -x d -o f",
             "--extract unpacks the archive, -o keeps it",
         ),
-        ("completions", "There are completions for bash, zsh, fish"),
+        ("completions", "Completions exist for bash, zsh, fish"),
         ("help wibble", "There is no command 'wibble'"),
     ] {
         let error = parse(line).unwrap_err();

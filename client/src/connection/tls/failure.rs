@@ -1,4 +1,4 @@
-//! Why the two sides of a connection do not agree, in a sentence that says what to do about it.
+//! Messages for failed handshakes and refused tokens, each with what to do about it.
 
 use std::io;
 
@@ -10,20 +10,20 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use crate::connection::address::ServerAddress;
 use crate::outcome::error::Error;
 
-/// What came of a handshake with `server` that failed.
+/// The error for a failed handshake with `server`.
 #[must_use]
 pub(crate) fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
     match of_tls(error) {
-        Some(error) => Error::Tls(format!("no TLS with {server}: {}", sentence(error))),
-        // Servers that die, balancers without servers and servers without TLS look alike.
+        Some(error) => Error::Tls(format!("TLS with {server} failed: {}", sentence(error))),
+        // A dying server, a balancer without servers and a server without TLS look the same.
         None => Error::Connect {
             server: server.to_string(),
             reason: match error.kind() {
                 io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::BrokenPipe => {
-                    "the connection was closed when TLS began (a server without TLS does that, and a \
-                     balancer while it has no healthy server)"
+                    "the connection was closed during the TLS handshake (a server without TLS does this, and a \
+                     balancer when it has no healthy server)"
                         .to_owned()
                 }
                 _ => reason(error),
@@ -32,7 +32,7 @@ pub(crate) fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
     }
 }
 
-/// An error of reading or writing: a server that asks for a certificate judges it after the handshake.
+/// The error for a failed read or write: a server checks the client certificate only after the handshake.
 #[must_use]
 pub(crate) fn of_stream(error: &io::Error) -> Error {
     match of_tls(error) {
@@ -41,29 +41,27 @@ pub(crate) fn of_stream(error: &io::Error) -> Error {
     }
 }
 
-/// No certificate can be for the name by which the server is called.
+/// The message if no certificate can have the server's name.
 #[must_use]
 pub(crate) fn no_name(server: &ServerAddress) -> String {
     format!(
-        "no TLS with {server}: no certificate can be for that name; tls_name says for which it must be"
+        "TLS with {server} failed: no certificate can have that name; set tls_name to the name in the certificate"
     )
 }
 
-/// The server's hello says that it speaks TLS.
+/// The message if the server requires TLS.
 #[must_use]
 pub(crate) fn tls_wanted(server: &ServerAddress) -> String {
-    format!("{server} speaks TLS: --tls (or tls = \"on\") switches it on")
+    format!("{server} requires TLS: use --tls (or tls = \"on\")")
 }
 
-/// The server's hello says that it wants a token, and has not got the right one.
+/// The message if the server requires a token, or rejects the one it got.
 #[must_use]
 pub(crate) fn token_wanted(server: &ServerAddress, shown: bool) -> String {
     if shown {
-        format!("{server} does not accept the token of the token_file")
+        format!("{server} rejects the token in token_file")
     } else {
-        format!(
-            "{server} answers only who has a token for it: --token-file (or token_file) names the file with yours"
-        )
+        format!("{server} requires a token: use --token-file (or token_file)")
     }
 }
 
@@ -76,8 +74,7 @@ fn sentence(error: &TlsError) -> String {
         TlsError::InvalidCertificate(error) => of_certificate(error),
         TlsError::AlertReceived(alert) => of_alert(*alert),
         TlsError::InvalidMessage(_) => {
-            "what answers there speaks no TLS; --tls=off (or tls = \"off\") switches it off"
-                .to_owned()
+            "it does not speak TLS; use --tls=off (or tls = \"off\")".to_owned()
         }
         error => error.to_string(),
     }
@@ -96,7 +93,8 @@ fn of_certificate(error: &CertificateError) -> String {
             moment(not_before)
         ),
         CertificateError::NotValidForName => {
-            "the server's certificate is for another name; tls_name says for which it must be".to_owned()
+            "the server's certificate is for another name; set tls_name if that name is right"
+                .to_owned()
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -108,27 +106,25 @@ fn of_certificate(error: &CertificateError) -> String {
                 names => names.join(", "),
             };
             format!(
-                "the server's certificate is for {names}, not for {}; tls_name says for which it must be",
+                "the server's certificate is for {names}, not for {}; set tls_name if one of them is right",
                 expected.to_str()
             )
         }
         CertificateError::UnknownIssuer => {
-            "the server's certificate is of an authority that is not trusted here; ca_file names those to trust"
-                .to_owned()
+            "the server's certificate is from an untrusted CA; set ca_file to trust it".to_owned()
         }
-        // The verifier has no word of its own for it, and `openssl req -x509` makes such certificates.
+        // The verifier has no error of its own for this, and `openssl req -x509` creates such certificates.
         CertificateError::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
-            "the server's certificate is that of an authority, which cannot be a server's".to_owned()
+            "the server's certificate is a CA certificate, which a server cannot use".to_owned()
         }
-        error => format!("the server's certificate is refused: {error}"),
+        error => format!("the server's certificate is invalid: {error}"),
     }
 }
 
 fn of_alert(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired => {
-            "it wants a certificate of this client; client_certificate and client_key name one"
-                .to_owned()
+            "it requires a client certificate; set client_certificate and client_key".to_owned()
         }
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
@@ -138,16 +134,16 @@ fn of_alert(alert: AlertDescription) -> String {
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::DecryptError
         | AlertDescription::AccessDenied => {
-            format!("it does not accept the certificate of this client ({alert:?})")
+            format!("it rejects the client certificate ({alert:?})")
         }
         AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => {
-            format!("it has no version or cipher of TLS in common with this client ({alert:?})")
+            format!("it shares no TLS version or cipher with this client ({alert:?})")
         }
-        alert => format!("it said {alert:?}"),
+        alert => format!("it sent {alert:?}"),
     }
 }
 
-/// A name out of the verifier's `DnsName("localhost")` or `IpAddress(127.0.0.1)`.
+/// Extracts the name from the verifier's `DnsName("localhost")` or `IpAddress(127.0.0.1)`.
 fn bare(name: &str) -> &str {
     let inner = name
         .split_once('(')
@@ -194,14 +190,14 @@ mod tests {
             ),
             (
                 TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
-                "speaks no TLS",
+                "does not speak TLS",
             ),
         ] {
             let error = of_handshake(&server, &io(error));
             let text = error.to_string();
             assert!(matches!(error, Error::Tls(_)), "{text}");
             assert!(
-                text.starts_with("no TLS with files.test:1: ") && text.contains(said),
+                text.starts_with("TLS with files.test:1 failed: ") && text.contains(said),
                 "{text}"
             );
         }

@@ -1,8 +1,8 @@
-//! Unpacks an archive into a directory while it comes.
+//! Creates the files of an archive below a directory.
 //!
-//! Owns: that nothing outside the directory is touched, that nothing is overwritten unasked, that no half file is ever
-//! under its name. Each step of a path is opened below the one before, and never through a link, so a directory that is
-//! exchanged for a link meanwhile leads nowhere. All functions of [`ExtractRoot`] block the thread.
+//! Owns: nothing outside the directory is touched, nothing is overwritten unless requested, and no incomplete file
+//! appears under its final name. Each component of a path is opened relative to the one before, never through a link,
+//! so replacing a directory by a link has no effect. All functions of [`ExtractRoot`] block the thread.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -21,11 +21,11 @@ use rustix::io::Errno;
 use crate::outcome::error::Error;
 use crate::transfer::extract::tar::{Entry, EntryHandler};
 
-/// Of the files that were in the way, how many are named.
+/// How many existing files an error names.
 const NAMED: usize = 5;
-/// Permissions of a new directory, before the umask takes its share.
+/// Permissions of a new directory, before the umask.
 const NEW_DIRECTORY_MODE: u32 = 0o777;
-/// The permissions that are taken over: none that make a program run as its owner.
+/// The permissions restored from the archive: no setuid or setgid.
 const PERMISSIONS: u32 = 0o777;
 
 /// The directory that an archive is unpacked into.
@@ -34,20 +34,20 @@ pub(crate) struct ExtractRoot {
     base: OwnedFd,
     given: PathBuf,
     overwrites: bool,
-    /// The directory that was written into last: most files of an archive are beside each other.
+    /// The last directory written to: neighbours in an archive usually share it.
     last: Option<(Vec<u8>, OwnedFd)>,
     open: Option<Open>,
-    /// What this run has made: begun anew, it may make it again.
+    /// Files created by this run; it may overwrite them if it restarts.
     made: HashSet<Vec<u8>>,
     in_the_way: (u64, Vec<Name>),
     temporary: String,
 }
 
-/// A file whose content comes.
+/// The file being received.
 #[derive(Debug)]
 struct Open {
     entry: Entry,
-    /// None where the content is passed over, because the file is there already.
+    /// `None` if the content is skipped because the file exists.
     writing: Option<Writing>,
 }
 
@@ -59,10 +59,10 @@ struct Writing {
 }
 
 impl ExtractRoot {
-    /// A tree below `path`, which is made where it is missing.
+    /// Opens the directory `path`, creating it if missing.
     ///
     /// # Errors
-    /// [`Error::Target`] where there is no such directory and none can be made.
+    /// [`Error::Target`] if the directory cannot be opened or created.
     pub(crate) fn open(path: &Path, overwrites: bool) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::target(path, &error);
         match std::fs::create_dir(path) {
@@ -71,7 +71,7 @@ impl ExtractRoot {
             }
             _ => {}
         }
-        // Whoever names a link to a directory means that directory.
+        // A link to a directory given by the user is followed.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let base = rustix::fs::open(path, flags, Mode::empty());
         Ok(Self {
@@ -86,16 +86,16 @@ impl ExtractRoot {
         })
     }
 
-    /// Begins anew: what this run has made may be made again.
+    /// Restarts: files created by this run may be overwritten.
     pub(crate) fn restart(&mut self) {
         self.abandon();
         self.in_the_way = (0, Vec::new());
     }
 
-    /// Whether everything is in its place.
+    /// Reports files that were not written.
     ///
     /// # Errors
-    /// [`Error::Exists`] where files were in the way.
+    /// [`Error::Exists`] if existing files were not overwritten.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         let (count, some) = std::mem::take(&mut self.in_the_way);
         if count == 0 {
@@ -116,7 +116,7 @@ impl ExtractRoot {
         }
     }
 
-    /// The directory of a file, made where it is missing.
+    /// Opens the directory of a file, creating it if missing.
     fn directory(&mut self, path: &[u8]) -> io::Result<OwnedFd> {
         if let Some((known, directory)) = &self.last
             && known == path
@@ -143,7 +143,7 @@ impl ExtractRoot {
         Ok(directory)
     }
 
-    /// Whether the content of an entry is to be written.
+    /// Whether to write the content of an entry.
     fn is_wanted(&mut self, directory: &OwnedFd, name: &[u8], entry: &Entry) -> io::Result<bool> {
         let there = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(true),
@@ -156,7 +156,7 @@ impl ExtractRoot {
         if self.overwrites || self.made.contains(&entry.path) {
             return Ok(true);
         }
-        // Of the same size and time it is the same file: an earlier run has put it there.
+        // Same size and time: it was written by an earlier run.
         let is_same = kind == FileType::RegularFile
             && u64::try_from(there.st_size) == Ok(entry.size)
             && there.st_mtime == entry.modified;
@@ -195,7 +195,7 @@ impl ExtractRoot {
             )
         };
         let file = match create() {
-            // A process of this number was ended in the middle.
+            // Left by a killed process with the same id.
             Err(Errno::EXIST) => {
                 unlinkat(&directory, self.temporary.as_str(), AtFlags::empty())?;
                 create()?
@@ -209,7 +209,7 @@ impl ExtractRoot {
         }))
     }
 
-    /// Puts a file that is whole under its name. Returns false where another is there by now.
+    /// Renames a complete file to its final name. Returns false if one exists by now.
     fn put(&self, entry: &Entry, writing: &Writing) -> io::Result<bool> {
         let Writing {
             directory,
@@ -238,7 +238,7 @@ impl ExtractRoot {
             return Ok(true);
         }
         match renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
-            // Not every file system can; it was not there a moment ago.
+            // Not every file system supports it; the name was free a moment ago.
             Err(Errno::INVAL | Errno::NOSYS) => renameat(directory, from, directory, to)?,
             Err(Errno::EXIST) => {
                 unlinkat(directory, from, AtFlags::empty())?;
@@ -249,10 +249,10 @@ impl ExtractRoot {
         Ok(true)
     }
 
-    /// Takes a file away that is not whole.
+    /// Removes an incomplete file.
     fn abandon(&mut self) {
         if let Some(writing) = self.open.take().and_then(|open| open.writing) {
-            // There is nobody to tell that it cannot be removed.
+            // There is nowhere to report a failure.
             let _ = unlinkat(
                 &writing.directory,
                 self.temporary.as_str(),
@@ -275,7 +275,7 @@ impl EntryHandler for ExtractRoot {
         if !is_below(&entry.path) {
             let path = Name::from(entry.path.as_slice());
             return Err(Error::Unpack(format!(
-                "the path {path} would lead out of the directory"
+                "the path {path} leads outside the directory"
             )));
         }
         let writing = self
@@ -333,13 +333,13 @@ impl EntryHandler for ExtractRoot {
     }
 }
 
-/// A directory that is no link, below another one.
+/// Opens a directory below another one, without following links.
 fn below(directory: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty())
 }
 
-/// Whether a path names something below the directory that it is taken from, without leading back.
+/// Whether a path stays below the directory it is relative to.
 fn is_below(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .all(|step| !matches!(step, b"" | b"." | b"..") && !step.contains(&0))

@@ -1,4 +1,4 @@
-//! From blocks of an archive to files: decompressed, read as tar, on blocking threads, a block at a time.
+//! Decompresses blocks and unpacks the tar stream, one block at a time, on blocking threads.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -14,27 +14,27 @@ use crate::transfer::extract::tar::{TarError, TarReader};
 use crate::transfer::state::Source;
 use crate::transfer::verify::VerifiedBlock;
 
-/// The largest block that is unpacked, in bytes; this service's have 1 MiB.
+/// The largest block accepted, in bytes; servers use 1 MiB.
 pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
 
-/// How long the end of a command waits for a block that is being unpacked, so that half a file is taken away before the
+/// How long the end of a command waits for a block being unpacked, so that an incomplete file is removed before the
 /// program ends.
 const LAST_BLOCK: Duration = Duration::from_millis(500);
 
-/// An archive that is unpacked on blocking threads, a block at a time.
+/// Unpacks an archive on blocking threads.
 #[derive(Debug)]
 pub(crate) struct Extractor {
-    /// None while a thread has it.
+    /// `None` while a thread uses it.
     unpacking: Option<Box<BlockExtractor>>,
-    /// Closed when the thread has let go of it.
+    /// Closed when the thread is done with it.
     busy: Option<mpsc::Receiver<()>>,
 }
 
 impl Extractor {
-    /// Begins to unpack into the directory `path`.
+    /// Starts unpacking into the directory `path`.
     ///
     /// # Errors
-    /// [`Error::Target`] where there is no such directory, [`Error::Unpack`] where it is no archive of blocks that can be
+    /// [`Error::Target`] if the directory cannot be opened, [`Error::Unpack`] if the archive cannot be
     /// unpacked.
     pub(crate) async fn open(
         path: &Path,
@@ -47,19 +47,23 @@ impl Extractor {
             ..
         } = source
         else {
-            return Err(Error::Unpack("a plain file is no archive".to_owned()));
+            return Err(Error::Unpack("a plain file is not an archive".to_owned()));
         };
         let is_zstd = match compression {
             Compression::Zstd => true,
             Compression::None => false,
             Compression::Gzip => {
-                return Err(Error::Unpack("it came as gzip, unasked".to_owned()));
+                return Err(Error::Unpack(
+                    "the server sent gzip, which was not requested".to_owned(),
+                ));
             }
         };
         let block = usize::try_from(*block_bytes)
             .ok()
             .filter(|_| *block_bytes <= LARGEST_BLOCK)
-            .ok_or_else(|| Error::Unpack(format!("its blocks have {block_bytes} bytes")))?;
+            .ok_or_else(|| {
+                Error::Unpack(format!("its blocks are too large: {block_bytes} bytes"))
+            })?;
         let path = path.to_owned();
         let open =
             move || BlockExtractor::new(ExtractRoot::open(&path, overwrites)?, is_zstd, block);
@@ -78,14 +82,14 @@ impl Extractor {
             .await
     }
 
-    /// Begins anew: what is there by now may be made again.
+    /// Restarts: files created so far may be overwritten.
     pub(crate) fn restart(&mut self) {
         if let Some(unpacking) = &mut self.unpacking {
             unpacking.restart();
         }
     }
 
-    /// Puts the last things into their places.
+    /// Completes the archive.
     ///
     /// # Errors
     /// Those of [`BlockExtractor::finish`].
@@ -98,13 +102,13 @@ impl Extractor {
         work: impl FnOnce(&mut BlockExtractor) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let Some(mut unpacking) = self.unpacking.take() else {
-            return Err(Error::Unpack("a block before it failed".to_owned()));
+            return Err(Error::Unpack("an earlier block failed".to_owned()));
         };
         let (let_go, busy) = mpsc::channel();
         self.busy = Some(busy);
         let thread = move || {
             let result = work(&mut unpacking);
-            // Dropped in this order: whoever waits for the channel wants what comes before it to be gone.
+            // Dropped in this order: the channel closes after the extractor is dropped.
             Ok((unpacking, let_go, result))
         };
         let (unpacking, _, result) = on_thread(thread).await?;
@@ -117,26 +121,26 @@ impl Extractor {
 impl Drop for Extractor {
     fn drop(&mut self) {
         if let Some(busy) = self.busy.take() {
-            // A disk that hangs must not keep a signal waiting.
+            // A hanging disk must not delay a signal.
             let _ = busy.recv_timeout(LAST_BLOCK);
         }
     }
 }
 
-/// An archive that is unpacked block by block.
+/// Unpacks an archive block by block.
 pub(crate) struct BlockExtractor {
     tree: ExtractRoot,
     untar: TarReader,
-    /// None where blocks come as they are.
+    /// `None` if blocks are not compressed.
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
     block_bytes: usize,
 }
 
 impl BlockExtractor {
-    /// Begins to unpack blocks of at most `block_bytes` bytes into `tree`.
+    /// Starts unpacking blocks of at most `block_bytes` bytes into `tree`.
     ///
     /// # Errors
-    /// [`Error::Unpack`] where there is no room to decompress.
+    /// [`Error::Unpack`] if there is no memory to decompress.
     pub(crate) fn new(tree: ExtractRoot, is_zstd: bool, block_bytes: usize) -> Result<Self, Error> {
         let decompressor = is_zstd.then(zstd::bulk::Decompressor::new).transpose();
         Ok(Self {
@@ -150,7 +154,7 @@ impl BlockExtractor {
     /// The next block.
     ///
     /// # Errors
-    /// [`Error::Unpack`] where it is no part of such an archive, [`Error::Target`] where a file cannot be written.
+    /// [`Error::Unpack`] if it is not part of such an archive, [`Error::Target`] if a file cannot be written.
     pub(crate) fn block(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match &mut self.decompressor {
             None => self.untar.feed(bytes, &mut self.tree),
@@ -163,16 +167,16 @@ impl BlockExtractor {
         }
     }
 
-    /// Begins anew.
+    /// Restarts.
     pub(crate) fn restart(&mut self) {
         self.tree.restart();
         self.untar = TarReader::default();
     }
 
-    /// All blocks have come.
+    /// All blocks were received.
     ///
     /// # Errors
-    /// [`Error::Unpack`] where the archive does not end here, [`Error::Exists`] where files were in the way.
+    /// [`Error::Unpack`] if the archive does not end here, [`Error::Exists`] if existing files were not overwritten.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         self.untar.finish()?;
         self.tree.finish()
@@ -193,7 +197,7 @@ impl From<TarError> for Error {
     }
 }
 
-/// Runs what may wait on a blocking thread.
+/// Runs blocking work on a thread of its own.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -1,21 +1,21 @@
-//! Reads a tar stream that comes in pieces of any length: the entries of regular files, without any I/O.
+//! Reads a tar stream that arrives in pieces of any length; regular files only; no I/O.
 //!
-//! The format is GNU tar's (its manual, "Basic Tar Format"): headers of 512 bytes, contents filled up to a multiple of
-//! that, names of more than 100 bytes in an entry of type `L` before the header, numbers that octal digits cannot hold in
-//! base 256. Everything that is no regular file is refused: this service shares nothing else, so whoever sends it wants
-//! something else.
+//! The format is GNU tar's (see its manual, "Basic Tar Format"): 512-byte headers, contents padded to a multiple of
+//! 512, names longer than 100 bytes in an entry of type `L` before the header, numbers too large for octal digits in
+//! base 256. Anything but regular files is refused: servers send nothing else, so it would be an
+//! attack.
 
-/// Bytes of a header, and what contents are filled up to a multiple of.
+/// The size of a header, and the unit of padding.
 const RECORD: usize = 512;
-/// The longest name that is read.
+/// The longest name accepted.
 const LONGEST_NAME: u64 = 4096;
 
-/// What an entry says of its file.
+/// The header of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The path, as it stands there.
+    /// The path in the header.
     pub(crate) path: Vec<u8>,
-    /// Permission bits and those above them.
+    /// The mode bits.
     pub(crate) mode: u32,
     /// Bytes of content.
     pub(crate) size: u64,
@@ -23,41 +23,41 @@ pub(crate) struct Entry {
     pub(crate) modified: i64,
 }
 
-/// What entries are handed to.
+/// Receives the entries of an archive.
 pub(crate) trait EntryHandler {
-    /// Why a file cannot be taken.
+    /// The error of the handler.
     type Error;
     /// A file begins.
     ///
     /// # Errors
-    /// Where it cannot be taken.
+    /// If it cannot be accepted.
     fn begin(&mut self, entry: Entry) -> Result<(), Self::Error>;
-    /// The next bytes of it.
+    /// The next bytes of the file.
     ///
     /// # Errors
-    /// Where they cannot be taken.
+    /// If they cannot be accepted.
     fn content(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
-    /// It has come whole.
+    /// The file is complete.
     ///
     /// # Errors
-    /// Where it cannot be put into its place.
+    /// If it cannot be completed.
     fn end(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Why bytes are not such a stream.
+/// Why the bytes are not a valid tar stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TarError {
     /// A header is damaged, or of another format.
-    #[error("a header is not that of a GNU tar archive")]
+    #[error("a header is not a GNU tar header")]
     Header,
-    /// An entry is no regular file.
-    #[error("an entry is of type '{}', which is no regular file", char::from(*.0).escape_default())]
+    /// An entry is not a regular file.
+    #[error("an entry has type '{}', which is not a regular file", char::from(*.0).escape_default())]
     Type(u8),
     /// A name is too long.
-    #[error("a name has {0} bytes")]
+    #[error("a name is too long: {0} bytes")]
     Name(u64),
-    /// The stream ends in the middle.
-    #[error("it ends in the middle")]
+    /// The stream ends prematurely.
+    #[error("it ends prematurely")]
     CutShort,
 }
 
@@ -69,18 +69,18 @@ enum State {
     Name { left: u64, fill: u64 },
     /// Within the content of a file.
     Content { left: u64, fill: u64 },
-    /// Within the zeros behind something.
+    /// Within the padding.
     Fill { left: u64 },
-    /// Behind the first header of zeros.
+    /// After the first header of zeros.
     End,
 }
 
-/// The reader.
+/// Reads a tar stream.
 #[derive(Debug)]
 pub(crate) struct TarReader {
     state: State,
     header: Vec<u8>,
-    /// The long name that stands before its header.
+    /// The long name for the next header.
     name: Option<Vec<u8>>,
 }
 
@@ -98,7 +98,7 @@ impl TarReader {
     /// Reads the next piece.
     ///
     /// # Errors
-    /// What `files` says, or [`TarError`].
+    /// The error of `files`, or [`TarError`].
     pub(crate) fn feed<F: EntryHandler>(
         &mut self,
         mut bytes: &[u8],
@@ -144,10 +144,10 @@ impl TarReader {
         Ok(())
     }
 
-    /// Whether the stream has come to its end.
+    /// Whether the stream is complete.
     ///
     /// # Errors
-    /// [`TarError::CutShort`] where it has not.
+    /// [`TarError::CutShort`] if it is not.
     pub(crate) fn finish(&self) -> Result<(), TarError> {
         match self.state {
             State::End => Ok(()),
@@ -178,7 +178,7 @@ impl TarReader {
             }
             b'0' | 0 => {
                 let mut path = self.name.take().unwrap_or(header.name);
-                // A long name ends with a zero byte, a short one is filled up with them.
+                // A long name ends with a NUL byte, a short one is padded with them.
                 path.truncate(
                     path.iter()
                         .position(|byte| *byte == 0)
@@ -203,7 +203,7 @@ impl TarReader {
     }
 }
 
-/// As many bytes as are left to come, and the rest.
+/// Splits off as many bytes as are left to read.
 fn split<'a>(bytes: &'a [u8], left: &mut u64) -> (&'a [u8], &'a [u8]) {
     let now = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
     *left -= now as u64;
@@ -219,14 +219,14 @@ struct Header {
 }
 
 impl Header {
-    /// None for a header of zeros, which ends an archive.
+    /// `None` for a header of zeros, which ends an archive.
     fn read(record: &[u8]) -> Result<Option<Self>, TarError> {
         if record.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let field = |from: usize, to: usize| record.get(from..to).ok_or(TarError::Header);
         let sum = number(field(148, 156)?)?;
-        // The checksum is made with spaces in its own place.
+        // The checksum field itself counts as spaces.
         let bytes = record.iter().enumerate();
         let counted = bytes.map(|(at, byte)| match at {
             148..156 => i128::from(b' '),
@@ -256,7 +256,7 @@ fn number(field: &[u8]) -> Result<i128, TarError> {
         return Err(TarError::Header);
     };
     if first & 0x80 != 0 {
-        // The bit itself is no part of the number; the next one is its sign.
+        // The bit is not part of the number; the next one is the sign.
         let sign = if first & 0x40 == 0 { 0 } else { -1 };
         let begin = (sign << 7) | i128::from(first & 0x7f);
         let rest = field.iter().skip(1);

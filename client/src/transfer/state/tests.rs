@@ -148,7 +148,7 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
     let began = state.begin(&plan(0).to_frame().unwrap());
     assert_eq!(
         damage(began).to_string(),
-        "it begins with block 0 instead of block 1"
+        "it starts at block 0 instead of block 1"
     );
     let other = Plan {
         plan: "q".to_owned(),
@@ -160,7 +160,7 @@ fn an_answer_that_begins_elsewhere_or_with_something_else_is_damage() {
     let began = state.begin(&start(2).to_frame().unwrap());
     assert_eq!(
         damage(began).to_string(),
-        "it begins with byte 2 instead of byte 3"
+        "it starts at byte 2 instead of byte 3"
     );
     let short = FileStart {
         length: 1,
