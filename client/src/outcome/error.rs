@@ -7,7 +7,7 @@ use std::time::Duration;
 use netsocket_protocol::VERSION;
 use netsocket_protocol::command::UsageError;
 use netsocket_protocol::frame::FrameError;
-use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
+use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError, Problem};
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
@@ -118,6 +118,14 @@ pub enum Error {
     /// The server answered with an error.
     #[error("the server says: {}", Name::from(.0.message.as_str()))]
     Server(ErrorReply),
+    /// The server had to send zeros in place of a part of a file.
+    #[error("could not download all of {path}: {}", why_incomplete(*.problem))]
+    Incomplete {
+        /// The path on the server.
+        path: Name,
+        /// Why.
+        problem: Problem,
+    },
     /// The destination cannot be written.
     #[error("cannot write {}: {reason}", shown(.path))]
     Target {
@@ -171,6 +179,7 @@ impl Error {
             | Self::Token(_)
             | Self::Protocol(_)
             | Self::Unpack(_)
+            | Self::Incomplete { .. }
             | Self::Server(_) => Side::Server,
         }
     }
@@ -201,6 +210,11 @@ impl Error {
                 ErrorKind::TooLarge => "too_large",
                 ErrorKind::Internal => "internal",
             },
+            Self::Incomplete {
+                problem: Problem::Unreadable,
+                ..
+            } => "internal",
+            Self::Incomplete { .. } => "changed",
             Self::Target { .. } => "target",
             Self::Shell(_) => "shell",
             Self::Input(_) => "input",
@@ -219,6 +233,7 @@ impl Error {
             | Self::Lost(_)
             | Self::Stalled(_)
             | Self::GaveUp { .. }
+            | Self::Incomplete { .. }
             | Self::Damaged(_) => true,
             Self::Server(reply) => matches!(
                 reply.kind,
@@ -332,6 +347,14 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
     format!(
         "did not overwrite {these} in {directory} with different content (use --force): {names}{more}"
     )
+}
+
+fn why_incomplete(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Unreadable => "the server failed to read it",
+        Problem::Vanished => "it disappeared during the download",
+        _ => "it became shorter during the download",
+    }
 }
 
 fn said(message: &str) -> String {

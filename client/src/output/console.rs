@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
+use netsocket_protocol::message::Warning;
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
@@ -199,8 +200,10 @@ impl Console {
             Stdout::Free => self.print(&lines)?,
             Stdout::Data => self.say(&lines),
         }
-        if let Answer::Archive(Some(saved)) | Answer::Saved(Some(saved)) = answer {
-            self.warnings(saved);
+        match answer {
+            Answer::Archive(Some(saved)) => self.warnings(saved, messages::archive_warning),
+            Answer::Saved(Some(saved)) => self.warnings(saved, messages::file_warning),
+            _ => {}
         }
         Ok(())
     }
@@ -218,7 +221,7 @@ impl Console {
         let json = json::answer_line(word, answer);
         let told = self.print_message(&Message { text, json });
         // The warnings matter even if the result cannot be printed.
-        self.warnings(saved);
+        self.warnings(saved, messages::archive_warning);
         told
     }
 
@@ -260,9 +263,9 @@ impl Console {
     }
 
     /// Prints the warnings about a saved file as text; the JSON line contains them already.
-    pub fn warnings(&mut self, saved: &Saved) {
+    fn warnings(&mut self, saved: &Saved, sentence: fn(&Warning) -> String) {
         if self.form == Form::Text {
-            for sentence in messages::warning_sentences(saved) {
+            for sentence in messages::warning_sentences(saved, sentence) {
                 self.say(format!("{sentence}\n").as_bytes());
             }
         }

@@ -80,10 +80,10 @@ fn fetched_sentence(saved: &Saved) -> String {
     )
 }
 
-/// Warnings about an archive, one sentence each.
+/// The warnings about a download, one sentence each, worded by `sentence`.
 #[must_use]
-pub(crate) fn warning_sentences(saved: &Saved) -> Vec<String> {
-    let mut sentences: Vec<String> = saved.warnings.iter().map(warning_sentence).collect();
+pub(crate) fn warning_sentences(saved: &Saved, sentence: fn(&Warning) -> String) -> Vec<String> {
+    let mut sentences: Vec<String> = saved.warnings.iter().map(sentence).collect();
     if saved.unlisted > 0 {
         let more = saved.unlisted;
         sentences.push(format!("warning: {more} more, not listed by the server"));
@@ -92,7 +92,7 @@ pub(crate) fn warning_sentences(saved: &Saved) -> Vec<String> {
 }
 
 /// A warning about one file in an archive.
-fn warning_sentence(warning: &Warning) -> String {
+pub(crate) fn archive_warning(warning: &Warning) -> String {
     let path = &warning.path;
     match warning.problem {
         Problem::Unreadable => {
@@ -124,6 +124,26 @@ fn warning_sentence(warning: &Warning) -> String {
             format!(
                 "warning: {path} has the same name as another file; its entry has a number before the extension"
             )
+        }
+    }
+}
+
+/// A warning about a plain file. A file with zeros in place of data is an error instead.
+pub(crate) fn file_warning(warning: &Warning) -> String {
+    let path = &warning.path;
+    match warning.problem {
+        Problem::Grew => {
+            format!(
+                "warning: {path} grew during the download; only the size it had at the start was downloaded"
+            )
+        }
+        Problem::Changed => {
+            format!(
+                "warning: {path} was modified during the download; the copy may mix old and new content"
+            )
+        }
+        Problem::Unreadable | Problem::Vanished | Problem::Shrank | Problem::Renamed => {
+            format!("warning: the copy of {path} is incomplete")
         }
     }
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use netsocket_protocol::frame::{Frame, FrameType};
-use netsocket_protocol::message::{Compression, Request, Trailer};
+use netsocket_protocol::message::{Compression, Problem, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::dial::{Dialer, Stream};
@@ -291,6 +291,9 @@ impl<L: Listener> Transfer<'_, '_, L> {
     }
 
     async fn finish(&mut self, trailer: Trailer) -> Result<Saved, Error> {
+        if let Some(Source::File { .. }) = self.state.source() {
+            check_complete(&trailer)?;
+        }
         if let Some(writer) = self.writer.take() {
             writer.commit().await?;
         }
@@ -311,9 +314,12 @@ impl<L: Listener> Transfer<'_, '_, L> {
         tracing::debug!(%error, ?verdict, "attempt failed");
         match verdict {
             Decision::Fail => {
-                // Data with a wrong digest must not be resumed later.
-                if let (Error::Damaged(Damage::Digest | Damage::Bytes { .. }), Some(writer)) =
-                    (&error, &mut self.writer)
+                // Wrong data must not be resumed later.
+                if let (
+                    Error::Damaged(Damage::Digest | Damage::Bytes { .. })
+                    | Error::Incomplete { .. },
+                    Some(writer),
+                ) = (&error, &mut self.writer)
                 {
                     writer.rewind()?;
                 }
@@ -380,6 +386,24 @@ impl<L: Listener> Transfer<'_, '_, L> {
             self.listener
                 .notice(&format!("{reason}; retrying for up to {limit:?}"));
         }
+    }
+}
+
+/// Fails if the server reports that it sent zeros in place of a part of the file. In an archive that is only a warning,
+/// as it concerns one file of many.
+fn check_complete(trailer: &Trailer) -> Result<(), Error> {
+    let is_zeros = |problem| {
+        matches!(
+            problem,
+            Problem::Shrank | Problem::Vanished | Problem::Unreadable
+        )
+    };
+    match trailer.warnings.iter().find(|of| is_zeros(of.problem)) {
+        Some(warning) => Err(Error::Incomplete {
+            path: warning.path.clone(),
+            problem: warning.problem,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ mod client;
 mod commands;
 mod faults;
 mod fetch;
+mod incomplete;
 mod peer;
 mod plain;
 mod process;
