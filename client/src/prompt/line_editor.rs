@@ -15,6 +15,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{ColorMode, Context, Editor, Helper};
 
+use crate::command_line::shell_words;
 use crate::prompt::completion;
 use crate::prompt::local_completion;
 use crate::prompt::remote_completion::RemoteCompleter;
@@ -148,7 +149,11 @@ impl LineEditor {
 
     /// Written immediately, so that neither a signal nor another prompt loses a line.
     fn remember(&mut self, line: &str) {
-        for line in line.lines() {
+        // A quoted newline is part of an entry; the history file escapes it.
+        for line in shell_words::lines(line.as_bytes()) {
+            let Ok(line) = std::str::from_utf8(line) else {
+                continue;
+            };
             if let (Ok(true), Some(file)) = (self.editor.add_history_entry(line), &self.history) {
                 let _ = self.editor.append_history(file);
             }

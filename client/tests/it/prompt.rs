@@ -454,3 +454,33 @@ async fn the_shell_runs_where_lcd_has_gone() {
     screen.type_keys("quit\r");
     assert_eq!(end(screen.child).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn a_quoted_newline_stays_in_one_entry_of_the_history() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("\x1b[200~stat 'two\nlines'\npwd\n\x1b[201~");
+    screen.shows("pwd").await;
+    screen.type_keys("\r");
+    screen.ready().await;
+    screen.type_keys("\x04");
+    let (child, home) = (screen.child, screen.home);
+    assert_eq!(end(child).await.code, Some(0));
+    let history = home.path().join(".local/state/netsocket/history");
+    let kept = std::fs::read_to_string(history).unwrap();
+    let entries: Vec<&str> = kept.lines().skip(1).collect();
+    assert_eq!(entries, ["stat 'two\\nlines'", "pwd"]);
+
+    // The next prompt gives it back as one command.
+    let mut screen = Screen::open(home, server.address);
+    screen.ready().await;
+    screen.type_keys("\x1b[A\x1b[A\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains("there is no file or directory /two\\nlines"),
+        "{answer}"
+    );
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
