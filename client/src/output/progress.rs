@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use rustix::termios::tcgetwinsize;
 use tokio::time::Instant;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::text::{self, size};
 
@@ -68,7 +71,8 @@ impl ProgressDisplay {
                 let status = counters.clone();
                 let style = ProgressStyle::with_template(TEMPLATE).map(|style| {
                     let tell = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = out.write_str(&status.lock().line(Instant::now()));
+                        let line = status.lock().line_within(Instant::now(), room());
+                        let _ = out.write_str(&line);
                     };
                     style.with_key("status", tell)
                 });
@@ -242,51 +246,107 @@ impl Counters {
     }
 
     fn line(&self, now: Instant) -> String {
-        let mut line = self.name.clone();
-        if !line.is_empty() {
-            line.push_str(": ");
+        self.line_within(now, usize::MAX)
+    }
+
+    /// A line of at most `room` columns: a line that wraps cannot be redrawn. Without room for everything it leaves out
+    /// the rate, then the sizes, then the time left, and shortens the name.
+    fn line_within(&self, now: Instant, room: usize) -> String {
+        let forms = self.forms(now);
+        let name = match &self.name[..] {
+            "" => String::new(),
+            name => format!("{name}: "),
+        };
+        let fitting = forms
+            .iter()
+            .find(|form| name.width() + form.width() <= room);
+        if let Some(form) = fitting {
+            return name + form;
         }
+        let shortest = forms.last().map_or("", String::as_str);
+        let room_for_name = room.saturating_sub(shortest.width());
+        shortened(&name, room_for_name) + &shortened(shortest, room)
+    }
+
+    /// What can be said behind the name, from the longest form to the shortest.
+    fn forms(&self, now: Instant) -> Vec<String> {
         let Some(total) = self.total else {
-            line.push_str("waiting for the server");
-            return line;
+            return vec!["waiting for the server".to_owned(), "waiting".to_owned()];
         };
         // The first sample is from the start of the data.
         let (begin, bytes, blocks) = self.samples.front().copied().unwrap_or((now, 0, 0));
         let elapsed = now.saturating_duration_since(begin);
         let rate = rate(self.received.saturating_sub(bytes), elapsed);
         let received = size(self.received);
-        let left = match total {
-            Total::Bytes(all) => {
-                let share = percent(self.received, all);
-                let _ = write!(line, "{received} of {}, {share}%", size(all));
+        let (amount, share, left) = match total {
+            Total::Bytes(all) => (
+                format!("{received} of {}, ", size(all)),
+                format!("{}%", percent(self.received, all)),
                 remaining(
                     all.saturating_sub(self.received),
                     self.received.saturating_sub(bytes),
                     elapsed,
-                )
-            }
-            Total::Blocks { blocks: all, files } => {
-                let share = percent(self.blocks, all);
-                let _ = write!(line, "{received}, {share}% of {}", text::files(files));
-                // An estimate: only the server knows which files end in which block.
-                if files > 1 && self.blocks < all {
-                    let so_far =
-                        u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
-                    let _ = write!(line, " (about {so_far})");
-                }
+                ),
+            ),
+            Total::Blocks { blocks: all, .. } => (
+                format!("{received}, "),
+                format!("{}%", percent(self.blocks, all)),
                 remaining(
                     all.saturating_sub(self.blocks),
                     self.blocks.saturating_sub(blocks),
                     elapsed,
-                )
-            }
+                ),
+            ),
         };
-        let _ = write!(line, ", {}/s", size(rate));
-        if let Some(left) = left {
-            let _ = write!(line, ", {} left", clock(left));
-        }
-        line
+        let files = self.files();
+        let rate = format!(", {}/s", size(rate));
+        let left = left.map_or_else(String::new, |left| format!(", {} left", clock(left)));
+        vec![
+            format!("{amount}{share}{files}{rate}{left}"),
+            format!("{amount}{share}{left}"),
+            format!("{share}{left}"),
+            share,
+        ]
     }
+
+    /// Of how many files, for an archive.
+    fn files(&self) -> String {
+        let Some(Total::Blocks { blocks: all, files }) = self.total else {
+            return String::new();
+        };
+        let mut text = format!(" of {}", text::files(files));
+        // An estimate: only the server knows which files end in which block.
+        if files > 1 && self.blocks < all {
+            let so_far = u128::from(files) * u128::from(self.blocks) / u128::from(all.max(1));
+            let _ = write!(text, " (about {so_far})");
+        }
+        text
+    }
+}
+
+/// Columns of the terminal on standard error for the status behind the spinner.
+fn room() -> usize {
+    match tcgetwinsize(io::stderr()) {
+        // The spinner, a blank, and the last column, in which some terminals wrap already.
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col).saturating_sub(3),
+        _ => usize::MAX,
+    }
+}
+
+/// The end of a text, as much of it as fits into `room` columns.
+fn shortened(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut kept = text;
+    while kept.width() >= room {
+        let mut letters = kept.chars();
+        if letters.next().is_none() {
+            return String::new();
+        }
+        kept = letters.as_str();
+    }
+    format!("…{kept}")
 }
 
 /// Bytes per second; at least one millisecond is assumed.

@@ -456,6 +456,40 @@ async fn the_shell_runs_where_lcd_has_gone() {
 }
 
 #[tokio::test]
+async fn the_progress_line_fits_into_a_narrow_terminal() {
+    const COLUMNS: u16 = 30;
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        peer.request().await;
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.until_gone().await;
+    })
+    .await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.resize(COLUMNS);
+    screen.ready().await;
+    screen.type_keys("archive\r");
+    screen.shows("33%").await;
+    // Drawn again and again.
+    screen.shows("33%").await;
+    screen.shows("33%").await;
+    let drawn = || without_controls(&screen.text()).matches("33%").count() >= 3;
+    eventually("three more lines", drawn).await;
+    let text = screen.text();
+    // Where a line wraps, the cursor goes up to draw it again.
+    assert!(!text.contains("\x1b[1A"), "{text:?}");
+    for line in without_controls(&text).split(['\r', '\n']) {
+        let line = line.trim_end();
+        assert!(line.chars().count() < usize::from(COLUMNS), "{line:?}");
+    }
+    kill_process(pid_of(&screen.child), Signal::INT).unwrap();
+    screen.ready().await;
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_quoted_newline_stays_in_one_entry_of_the_history() {
     let server = Fake::good().await;
     let mut screen = Screen::open(Home::new(), server.address);
