@@ -118,6 +118,9 @@ pub enum Error {
     /// The server answered with an error.
     #[error("the server says: {}", Name::from(.0.message.as_str()))]
     Server(ErrorReply),
+    /// The last block of a partial download is not what the server has there now.
+    #[error("the partial download no longer matches what the server has")]
+    SourceChanged,
     /// The server had to send zeros in place of a part of a file.
     #[error("could not download all of {path}: {}", why_incomplete(*.problem))]
     Incomplete {
@@ -179,6 +182,7 @@ impl Error {
             | Self::Token(_)
             | Self::Protocol(_)
             | Self::Unpack(_)
+            | Self::SourceChanged
             | Self::Incomplete { .. }
             | Self::Server(_) => Side::Server,
         }
@@ -214,7 +218,7 @@ impl Error {
                 problem: Problem::Unreadable,
                 ..
             } => "internal",
-            Self::Incomplete { .. } => "changed",
+            Self::SourceChanged | Self::Incomplete { .. } => "changed",
             Self::Target { .. } => "target",
             Self::Shell(_) => "shell",
             Self::Input(_) => "input",
@@ -233,6 +237,7 @@ impl Error {
             | Self::Lost(_)
             | Self::Stalled(_)
             | Self::GaveUp { .. }
+            | Self::SourceChanged
             | Self::Incomplete { .. }
             | Self::Damaged(_) => true,
             Self::Server(reply) => matches!(

@@ -15,6 +15,7 @@
 pub mod destination;
 pub(crate) mod extract;
 pub(crate) mod journal;
+pub(crate) mod last_block;
 pub mod partial_file;
 pub(crate) mod retry;
 pub(crate) mod run;

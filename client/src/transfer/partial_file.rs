@@ -90,6 +90,37 @@ pub struct ResumePoint {
     pub position: Position,
     /// The digest state over all of it.
     pub hasher: blake3::Hasher,
+    /// The end of the block before the last one, if there are blocks.
+    before_last: Option<Checkpoint>,
+}
+
+impl ResumePoint {
+    /// Goes back to the beginning of the last block and returns its bytes, to compare them with what the server sends:
+    /// size and time may be those of another content. The files stay as they are until the block is written again.
+    ///
+    /// # Errors
+    /// I/O errors.
+    pub fn withdraw_last_block(&mut self) -> io::Result<Vec<u8>> {
+        let Some(before) = self.before_last.take() else {
+            return Ok(Vec::new());
+        };
+        let length = self.position.bytes - before.position.bytes;
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        self.part
+            .file
+            .read_exact_at(&mut bytes, before.position.bytes)?;
+        self.part.withdraw(&before);
+        (self.position, self.hasher) = (before.position, before.hasher);
+        Ok(bytes)
+    }
+}
+
+/// The end of a verified block.
+#[derive(Debug, Clone)]
+struct Checkpoint {
+    position: Position,
+    state_length: u64,
+    hasher: blake3::Hasher,
 }
 
 /// A partial file being written.
@@ -105,6 +136,8 @@ pub struct PartialFile {
     state_length: u64,
     /// Length of data and state file where the current answer began.
     answer_began: (u64, u64),
+    /// Whether the files are longer than what counts, until the next block is written.
+    has_withdrawn: bool,
     is_done: bool,
 }
 
@@ -127,9 +160,14 @@ impl PartialFile {
         if journal.head.request != *request {
             return Ok(Existing::Other(length));
         }
-        let Some((position, state_length, hasher)) = verify(&file, length, &journal)? else {
+        let Some((last, before_last)) = verify(&file, length, &journal)? else {
             return Ok(Existing::Damaged(length));
         };
+        let Checkpoint {
+            position,
+            state_length,
+            hasher,
+        } = last;
         file.set_len(position.bytes)?;
         state.set_len(state_length)?;
         let part = Self {
@@ -141,6 +179,7 @@ impl PartialFile {
             bytes: position.bytes,
             state_length,
             answer_began: (position.bytes, state_length),
+            has_withdrawn: false,
             is_done: false,
         };
         let source = journal.head.source;
@@ -149,6 +188,7 @@ impl PartialFile {
             source,
             position,
             hasher,
+            before_last,
         })))
     }
 
@@ -184,6 +224,7 @@ impl PartialFile {
             bytes: 0,
             state_length: 0,
             answer_began: (0, 0),
+            has_withdrawn: false,
             is_done: false,
         };
         flock(&part.file, FlockOperation::NonBlockingLockExclusive).map_err(|_| taken())?;
@@ -211,7 +252,13 @@ impl PartialFile {
     ) -> impl FnOnce() -> io::Result<u64> + Send + 'static {
         let (file, state) = (Arc::clone(&self.file), Arc::clone(&self.state));
         let (bytes, state_length) = (self.bytes, self.state_length);
+        let has_withdrawn = self.has_withdrawn;
         move || {
+            if has_withdrawn {
+                // In this order: records without data would fail verification.
+                state.set_len(state_length)?;
+                file.set_len(bytes)?;
+            }
             file.write_all_at(&block.bytes, bytes)?;
             let record = BlockRecord {
                 end: bytes + block.bytes.len() as u64,
@@ -227,6 +274,13 @@ impl PartialFile {
     pub fn wrote(&mut self, bytes: u64, line: u64) {
         self.bytes += bytes;
         self.state_length += line;
+        self.has_withdrawn = false;
+    }
+
+    fn withdraw(&mut self, to: &Checkpoint) {
+        (self.bytes, self.state_length) = (to.position.bytes, to.state_length);
+        self.answer_began = (self.bytes, self.state_length);
+        self.has_withdrawn = true;
     }
 
     /// An answer begins at the current position.
@@ -240,6 +294,7 @@ impl PartialFile {
     /// I/O errors.
     pub fn rewind(&mut self) -> io::Result<()> {
         (self.bytes, self.state_length) = self.answer_began;
+        self.has_withdrawn = false;
         // In this order: records without data would fail verification.
         self.state.set_len(self.state_length)?;
         self.file.set_len(self.bytes)
@@ -260,7 +315,7 @@ impl PartialFile {
 
 impl Drop for PartialFile {
     fn drop(&mut self) {
-        if !self.is_done && self.bytes == 0 {
+        if !self.is_done && self.bytes == 0 && !self.has_withdrawn {
             // It holds no data. There is nowhere to report a failure.
             let _ = remove(&self.part_path);
             let _ = remove(&self.state_path);
@@ -354,36 +409,43 @@ fn read_state(path: &Path) -> io::Result<Option<(File, Journal)>> {
     Ok(Journal::read(&text).map(|journal| (state, journal)))
 }
 
-/// Verifies all blocks recorded in the journal that are present. `None` if one of them is wrong.
+/// Verifies all blocks recorded in the journal that are present. Returns the end of the last one and, if there are
+/// blocks, the end of the one before it. `None` if one of them is wrong.
 fn verify(
     file: &File,
     length: u64,
     journal: &Journal,
-) -> io::Result<Option<(Position, u64, blake3::Hasher)>> {
-    let (mut position, mut state_length) = (Position::default(), journal.head_length);
-    let mut hasher = blake3::Hasher::new();
+) -> io::Result<Option<(Checkpoint, Option<Checkpoint>)>> {
+    let mut last = Checkpoint {
+        position: Position::default(),
+        state_length: journal.head_length,
+        hasher: blake3::Hasher::new(),
+    };
+    let mut before_last = None;
     let mut buffer = vec![0; READ];
     for (record, line_end) in &journal.records {
         if record.end > length {
             break;
         }
+        before_last = Some(last.clone());
         let mut checksum = crc32fast::Hasher::new();
+        let position = &mut last.position;
         while position.bytes < record.end {
             let want =
                 usize::try_from(record.end - position.bytes).map_or(READ, |left| left.min(READ));
             let piece = buffer.get_mut(..want).unwrap_or_default();
             file.read_exact_at(piece, position.bytes)?;
             checksum.update(piece);
-            hasher.update(piece);
+            last.hasher.update(piece);
             position.bytes += want as u64;
         }
         if checksum.finalize() != record.checksum {
             return Ok(None);
         }
         position.blocks += 1;
-        state_length = *line_end;
+        last.state_length = *line_end;
     }
-    Ok(Some((position, state_length, hasher)))
+    Ok(Some((last, before_last)))
 }
 
 #[cfg(test)]

@@ -105,13 +105,9 @@ impl Retry {
         if self.begun {
             match error {
                 Error::Server(reply) if reply.kind == ErrorKind::Changed => {
-                    self.restarts += 1;
-                    return if self.restarts > MAX_RESTARTS {
-                        Decision::Fail
-                    } else {
-                        Decision::Restart
-                    };
+                    return self.restart();
                 }
+                Error::SourceChanged => return self.restart(),
                 Error::Damaged(Damage::Digest | Damage::Bytes { .. }) => {
                     self.rewinds += 1;
                     return if self.rewinds > MAX_RESTARTS || self.deadline.is_zero() {
@@ -145,6 +141,15 @@ impl Retry {
             Decision::Fail
         } else {
             Decision::GiveUp { waited }
+        }
+    }
+
+    fn restart(&mut self) -> Decision {
+        self.restarts += 1;
+        if self.restarts > MAX_RESTARTS {
+            Decision::Fail
+        } else {
+            Decision::Restart
         }
     }
 

@@ -18,6 +18,7 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::output::progress::{Progress, Total, Verified};
 use crate::text::{shown, size};
+use crate::transfer::last_block::LastBlock;
 use crate::transfer::partial_file::{Existing, PartialFile};
 use crate::transfer::retry::{Decision, Retry};
 use crate::transfer::state::{Position, Source, Step, TransferState};
@@ -74,6 +75,7 @@ pub(crate) async fn transfer<L: Listener>(
         heard: Instant::now(),
         lost: None,
         has_asked_again: false,
+        last_block: None,
         discarded: None,
     };
     running.find_existing().await?;
@@ -127,6 +129,8 @@ struct Transfer<'a, 'l, L> {
     lost: Option<Lost>,
     /// Whether the retry of an unanswered request was reported; once is enough.
     has_asked_again: bool,
+    /// The last block of a partial file, until the server has sent it again.
+    last_block: Option<LastBlock>,
     /// The notice about a discarded partial file.
     discarded: Option<String>,
 }
@@ -141,9 +145,18 @@ impl<L: Listener> Transfer<'_, '_, L> {
             return Ok(());
         }
         let (target, request) = (path.clone(), self.state.base_request().clone());
-        let existing = blocking(move || PartialFile::find(&target, &request)).await;
+        let find = move || {
+            let mut existing = PartialFile::find(&target, &request)?;
+            let last_block = match &mut existing {
+                Existing::Resumable(resume_point) => LastBlock::withdraw(resume_point)?,
+                _ => None,
+            };
+            Ok((existing, last_block))
+        };
+        let found = blocking(find).await;
+        let (existing, last_block) = found.map_err(|error| Error::target(given, &error))?;
         let name = shown(given);
-        match existing.map_err(|error| Error::target(given, &error))? {
+        match existing {
             Existing::Nothing => {}
             Existing::Other(bytes) => {
                 self.discarded = Some(format!(
@@ -158,7 +171,11 @@ impl<L: Listener> Transfer<'_, '_, L> {
                 ));
             }
             Existing::Resumable(resume_point) => {
-                self.stats.kept = resume_point.position.bytes;
+                let again = last_block.as_ref().map_or(0, LastBlock::length);
+                let kept = resume_point.position.bytes + again;
+                self.stats.kept = kept;
+                self.stats.bytes_twice += again;
+                self.last_block = last_block;
                 self.state.go_on(
                     resume_point.source,
                     resume_point.position,
@@ -171,7 +188,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
                 });
                 self.listener.notice(&format!(
                     "resuming {name}: {} already downloaded",
-                    size(resume_point.position.bytes)
+                    size(kept)
                 ));
             }
         }
@@ -231,6 +248,10 @@ impl<L: Listener> Transfer<'_, '_, L> {
                 }
                 Ok(Step::Block(block)) => {
                     if let Some(writer) = &mut self.writer {
+                        if let Some(last) = &self.last_block {
+                            let end = self.state.position().bytes;
+                            last.compare(end - block.bytes.len() as u64, &block.bytes)?;
+                        }
                         writer.write(block).await?;
                     }
                     self.goes_on();
@@ -359,6 +380,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
         }
         self.listener.notice(&format!("{error}; starting over"));
         self.stats.restarted += 1;
+        self.last_block = None;
         self.stats.bytes_twice += self.state.position().bytes;
         self.stats.kept = 0;
         self.state.restart();

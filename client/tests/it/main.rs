@@ -19,6 +19,7 @@ mod plain;
 mod process;
 mod prompt;
 mod reconnect;
+mod resume;
 mod scripts;
 mod survival;
 mod tls;
