@@ -1,16 +1,13 @@
 //! The client of the NetSocket file service: a prompt for people, commands for scripts.
 //!
-//! Owns: what is typed and printed, where archives go and that only whole ones arrive there, exit codes. Does not own:
-//! the bytes on the wire and the rules of the commands (`netsocket-protocol`), nor which server answers (a balancer).
+//! Owns: commands and their output, where downloads are saved and that only complete ones appear there, exit codes.
+//! Does not own: the wire format and the rules of the commands (`netsocket-protocol`), or which server answers (a balancer).
 //!
-//! The way of a command: [`words`] (in a prompt or a `batch`) or the command line give its words, `task` judges
-//! them by the table of `commands`, `cmd` carries it out: [`session`] asks the server over a [`connection`] that [`dial`]
-//! has made, [`console`] prints the [`answer`] in `wording` or `json`, [`exit`] is what the shell sees. [`program`]
-//! ties this together.
+//! A command: [`command_line`] parses its words, [`program`] runs it, on its own, in a batch or at the `prompt`; [`cmd`]
+//! has its steps; [`session`] sends its requests over a [`connection`]; [`output`] prints its [`outcome`].
 //!
-//! The way of a download: `transfer` asks and asks again as `retry` decides, `course` and `archive` hold what
-//! comes against what was announced, `sink` writes it, into a [`part`] with its `journal` or by `unpacker` into a
-//! directory; `fetch` does so for several at once.
+//! A download: [`transfer`] requests it, retries and resumes it, verifies what arrives and writes it into a partial file,
+//! a pipe or an unpacked directory.
 //!
 //! # Examples
 //!
@@ -19,12 +16,13 @@
 //! ```
 //! use bytes::BytesMut;
 //! use futures_util::StreamExt as _;
-//! use netsocket_client::answer::Answer;
-//! use netsocket_client::args::Args;
-//! use netsocket_client::console::{Console, Form};
-//! use netsocket_client::delivery::{Delivery, Destination};
-//! use netsocket_client::places::Places;
-//! use netsocket_client::{config, session::Session};
+//! use netsocket_client::outcome::answer::Answer;
+//! use netsocket_client::command_line::args::Args;
+//! use netsocket_client::output::console::{Console, Form};
+//! use netsocket_client::transfer::destination::{OutputOptions, Destination};
+//! use netsocket_client::config::user_directories::UserDirectories;
+//! use netsocket_client::config::settings;
+//! use netsocket_client::session::Session;
 //! use netsocket_protocol::frame::FrameCodec;
 //! use netsocket_protocol::message::{Hello, Message as _, Order, Reply, Request};
 //! use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
@@ -59,11 +57,11 @@
 //! };
 //!
 //! let args = Args::parse_from(["netsocket", "--server", &address]);
-//! let settings = config::load(&args, &Places::default(), |_| None)?;
+//! let settings = settings::load(&args, &UserDirectories::default(), |_| None)?;
 //! let mut session = Session::new(settings.service);
 //! let mut console = Console::of_process(Form::Text, true);
 //! let request = Request::Directories { order: Order::Name };
-//! let nothing_to_save = Delivery::to(Destination::Stdout);
+//! let nothing_to_save = OutputOptions::to(Destination::Stdout);
 //! let client = session.perform(&request, &nothing_to_save, &mut console);
 //!
 //! let (asked, answer) = tokio::join!(server, client);
@@ -73,78 +71,41 @@
 //! # }
 //! ```
 
-pub mod address;
-pub mod answer;
-mod archive;
-pub mod args;
-mod batch;
-mod cmd;
-mod colours;
-mod commands;
-mod completion;
+pub mod cmd;
+pub mod command_line;
 pub mod config;
 pub mod connection;
-pub mod console;
-mod course;
-pub mod delivery;
-pub mod dial;
-mod entries;
-pub mod error;
-pub mod exit;
-mod fetch;
-mod help;
-pub mod interrupts;
-mod journal;
-mod json;
-mod listing;
-mod local_names;
-mod manual;
-mod options;
-pub mod part;
-pub mod places;
+pub mod outcome;
+pub mod output;
 pub mod program;
-pub mod progress;
 mod prompt;
-mod remote;
-mod remote_names;
-mod retry;
-mod security;
 pub mod session;
-mod sink;
-mod status;
-mod suggest;
-mod target;
-mod task;
-pub mod tls;
-mod transfer;
-mod unpack;
-mod unpacker;
-mod untar;
-mod wording;
-pub mod words;
+mod text;
+pub mod transfer;
 
 use std::io::{self, Write as _};
 
-use args::Args;
-use config::Settings;
-use console::{Console, Form};
-use exit::Exit;
-use interrupts::Interrupts;
-use places::Places;
-use program::Program;
-pub use prompt::Where;
-use session::Session;
+use crate::cmd::context::Context;
+use crate::command_line::args::Args;
+use crate::config::settings::{self, Settings};
+use crate::config::user_directories::UserDirectories;
+use crate::outcome::exit::Exit;
+use crate::output::console::{Console, Form};
+use crate::program::run_command::Program;
+use crate::program::signals::Interrupts;
+use crate::session::Session;
+use crate::session::working_directories::WorkingDirectories;
 
-/// Runs the program with its command line, to its exit code.
+/// Runs the program and returns its exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let places = Places::new(|name| std::env::var_os(name));
-    let settings = match config::load(&args, &places, |name| std::env::var(name).ok()) {
+    let directories = UserDirectories::new(|name| std::env::var_os(name));
+    let settings = match settings::load(&args, &directories, |name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
     if args.check_config {
-        // A closed standard output is no reason to call the settings wrong.
+        // A closed standard output does not make the settings invalid.
         let _ = writeln!(
             io::stdout(),
             "configuration OK: server {}",
@@ -161,25 +122,25 @@ pub fn run(args: Args) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
-    let exit = runtime.block_on(drive(args, settings, places));
-    // A thread may still wait for a line or for a pipe; the program is over all the same.
+    let exit = runtime.block_on(drive(args, settings, directories));
+    // A thread may still be blocked on a read; do not wait for it.
     runtime.shutdown_background();
     exit
 }
 
-async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
+async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> Exit {
     let mut interrupts = match Interrupts::catch() {
         Ok(interrupts) => interrupts,
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
     let form = if args.json { Form::Json } else { Form::Text };
-    let mut program = Program {
+    let mut program = Program::new(Context {
         session: Session::new(settings.service),
         console: Console::of_process(form, args.quiet),
-        places,
+        directories,
         output: args.output,
-        at: Where::default(),
-    };
+        at: WorkingDirectories::default(),
+    });
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await
     } else {
@@ -187,9 +148,9 @@ async fn drive(args: Args, settings: Settings, places: Places) -> Exit {
     }
 }
 
-/// Says why there is nothing to run.
+/// Reports why the program cannot start.
 fn refuse(said: &str, exit: Exit) -> Exit {
-    // There is nowhere else to say it.
+    // There is nowhere to report a failure.
     let _ = writeln!(io::stderr(), "{said}");
     exit
 }

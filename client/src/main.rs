@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use netsocket_client::args::Args;
+use netsocket_client::command_line::args::Args;
 
 fn main() -> ExitCode {
-    netsocket_client::run(Args::of_process()).into()
+    netsocket_client::run(Args::from_process()).into()
 }

@@ -1,30 +1,25 @@
-//! `archive`: one archive of all files that meet conditions, kept, piped or unpacked.
+//! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Request};
 
-use super::{Done, Failure};
-use crate::answer::Answer;
-use crate::delivery::{Delivery, Destination};
-use crate::error::Error;
-use crate::program::Program;
-use crate::target::STDOUT;
-use crate::task::Archive;
+use super::context::{Context, Done, Failure};
+use crate::command_line::command::Archive;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::Error;
+use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::target::STDOUT;
 
-impl Program {
+impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
-        let output = archive
-            .fetching
-            .output
-            .clone()
-            .or_else(|| self.output.clone());
+        let output = archive.save.output.clone().or_else(|| self.output.clone());
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
-            (Some(directory), _) => Destination::Extract(self.here(directory)),
+            (Some(directory), _) => Destination::Extract(self.local_path(directory)),
             (None, Some(output)) => self.destination(&output)?,
-            (None, None) => Destination::File(self.here(&default_name(compression))),
+            (None, None) => Destination::File(self.local_path(&default_name(compression))),
         };
         let stdout = destination.stdout();
         let mut query = archive.query;
@@ -36,17 +31,17 @@ impl Program {
             names: archive.names,
             resume: None,
         };
-        let delivery = Delivery {
-            resume: archive.fetching.resume,
-            force: archive.fetching.force,
-            ..Delivery::to(destination)
+        let options = OutputOptions {
+            resume: archive.save.resume,
+            force: archive.save.force,
+            ..OutputOptions::to(destination)
         };
         let performed = self
             .session
-            .perform(&request, &delivery, &mut self.console)
+            .perform(&request, &options, &mut self.console)
             .await;
         let answer = performed.map_err(|error| Failure { error, stdout })?;
-        match (&answer, &delivery.destination) {
+        match (&answer, &options.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
                 self.console.unpacked(word, &answer, saved)
             }
@@ -56,31 +51,30 @@ impl Program {
         Ok(answer.exit())
     }
 
-    /// What `-o` means: standard output must lead somewhere else than to a terminal.
+    /// Interprets `-o`. Refuses to write an archive to a terminal.
     pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
         if output.as_os_str().is_empty() {
-            return Err(Error::Usage("-o takes the name of a file".to_owned()));
+            return Err(Error::Usage("-o needs a file name".to_owned()));
         }
         if output != Path::new(STDOUT) {
-            return Ok(Destination::File(self.here(output)));
+            return Ok(Destination::File(self.local_path(output)));
         }
         if self.console.out_is_terminal {
             return Err(Error::Usage(
-                "Standard output is a terminal, an archive would garble it: use -o FILE or a pipe"
-                    .to_owned(),
+                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
             ));
         }
         Ok(Destination::Stdout)
     }
 }
 
-/// What was asked for, else what the name of the file says.
+/// The format given with `--format`, else the one that the file name implies.
 fn compression(archive: &Archive, output: Option<&Path>) -> Compression {
     if let Some(format) = archive.format {
         return format;
     }
     if archive.extract.is_some() {
-        // Unpacked at once: what costs the least over a network.
+        // Zstandard is the cheapest format for an archive that is unpacked right away.
         return Compression::Zstd;
     }
     let name = output.and_then(Path::file_name).unwrap_or_default();
@@ -100,10 +94,10 @@ fn level(level: Option<u8>, compression: Compression) -> Result<Option<u8>, Erro
         Some(levels) => {
             let (least, most) = levels.into_inner();
             Err(Error::Usage(format!(
-                "The level {level} is not one of this format: {least} to {most}"
+                "Level {level} is out of range for this format: {least} to {most}"
             )))
         }
-        None => Err(Error::Usage("A plain tar has no level".to_owned())),
+        None => Err(Error::Usage("An uncompressed tar has no level".to_owned())),
     }
 }
 
@@ -118,13 +112,13 @@ fn default_name(compression: Compression) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Asked, Task};
+    use crate::command_line::command::{Command, Invocation};
 
     fn archive(line: &str) -> Archive {
-        let words = crate::words::split(line.as_bytes()).unwrap();
-        match Asked::parse(&words).unwrap().task {
-            Task::Archive(archive) => archive,
-            task => panic!("{task:?}"),
+        let words = crate::command_line::shell_words::split(line.as_bytes()).unwrap();
+        match Invocation::parse(&words).unwrap().command {
+            Command::Archive(archive) => archive,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -142,7 +136,7 @@ mod tests {
             ("archive --extract x.tar", Compression::Zstd),
         ] {
             let archive = archive(line);
-            let output = archive.fetching.output.as_deref();
+            let output = archive.save.output.as_deref();
             assert_eq!(compression(&archive, output), expected, "{line}");
         }
     }

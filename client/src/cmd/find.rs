@@ -1,16 +1,15 @@
-//! `find`: files that meet conditions, printed as they come.
+//! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::Done;
-use crate::entries::Entry;
-use crate::exit::Exit;
-use crate::program::Program;
-use crate::remote;
-use crate::task::Find;
+use super::context::{Context, Done};
+use crate::command_line::command::Find;
+use crate::outcome::exit::Exit;
+use crate::output::entries::Entry;
+use crate::session::remote_path;
 
-impl Program {
+impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
         let mut query = find.query;
         query.below = self.below(find.below.as_deref());
@@ -27,11 +26,11 @@ impl Program {
             let entries: Vec<Entry> = part
                 .into_iter()
                 .map(|file| Entry {
-                    name: remote::relative(&self.at.remote, file.path.as_bytes()),
+                    name: remote_path::relative(&self.at.remote, file.path.as_bytes()),
                     file,
                 })
                 .collect();
-            broken += self.console.entries(word, &entries, find.shown, false)?;
+            broken += self.console.entries(word, &entries, find.format, false)?;
         }
         self.console.warn_of_newlines(broken);
         if !found {

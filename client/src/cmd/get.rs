@@ -1,4 +1,4 @@
-//! `get`: plain files, one or many, to where they are wanted.
+//! `get`: downloads one or several files.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -9,22 +9,22 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::{Done, Failure, is_missing, missing};
-use crate::answer::Answer;
-use crate::colours::is_directory;
-use crate::console::Stdout;
-use crate::delivery::{Delivery, Destination};
-use crate::error::{Error, shown};
-use crate::exit::Exit;
-use crate::program::Program;
-use crate::remote;
-use crate::target::STDOUT;
-use crate::task::{Fetching, Get};
+use super::context::{Context, Done, Failure, is_missing, missing};
+use crate::command_line::command::{Get, SaveOptions};
+use crate::outcome::answer::Answer;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::Stdout;
+use crate::session::remote_path;
+use crate::text::shown;
+use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::target::STDOUT;
 
-impl Program {
+impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
         let files = self.meant(&get.paths).await?;
-        let output = get.fetching.output.clone().or_else(|| self.output.clone());
+        let output = get.save.output.clone().or_else(|| self.output.clone());
         match &files[..] {
             [] => {
                 self.console.notice_line(NO_FILE_FOUND);
@@ -39,13 +39,13 @@ impl Program {
                         Destination::File(only)
                     }
                 };
-                self.get_one(word, one, destination, &get.fetching).await
+                self.get_one(word, one, destination, &get.save).await
             }
             many => {
                 if output.as_deref() == Some(Path::new(STDOUT)) {
                     let count = many.len();
                     return Err(Error::Usage(format!(
-                        "Standard output takes one file, these are {count}: -o DIR keeps them apart, archive puts them together"
+                        "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
                     ))
                     .into());
                 }
@@ -55,17 +55,17 @@ impl Program {
         }
     }
 
-    /// The files that were typed, patterns put out.
+    /// The typed files, with patterns expanded.
     async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for word in typed {
             let Some(entries) = self.matching(word, false).await? else {
-                files.push(self.there(word));
+                files.push(self.remote_path(word));
                 continue;
             };
             for entry in entries {
                 if is_directory(&entry) {
-                    let text = format!("{} is a directory and is left out", entry.path);
+                    let text = format!("skipping {}: it is a directory", entry.path);
                     self.console.notice_line(&text);
                 } else {
                     files.push(entry.path.0);
@@ -82,7 +82,7 @@ impl Program {
         match output {
             None => Place::Directory(self.at.local.clone().unwrap_or_default()),
             Some(output) => {
-                let path = self.here(output);
+                let path = self.local_path(output);
                 let names_directory = output.as_os_str().as_bytes().ends_with(b"/");
                 if names_directory || path.is_dir() {
                     Place::Directory(path)
@@ -98,18 +98,18 @@ impl Program {
         word: &str,
         path: &[u8],
         destination: Destination,
-        fetching: &Fetching,
+        save: &SaveOptions,
     ) -> Done {
         let stdout = destination.stdout();
         let request = Request::get(Name::from(path));
-        let delivery = Delivery {
-            resume: fetching.resume,
-            force: fetching.force,
-            ..Delivery::to(destination)
+        let options = OutputOptions {
+            resume: save.resume,
+            force: save.force,
+            ..OutputOptions::to(destination)
         };
         let performed = self
             .session
-            .perform(&request, &delivery, &mut self.console)
+            .perform(&request, &options, &mut self.console)
             .await;
         let saved = match performed {
             Ok(Answer::Saved(saved)) => saved,
@@ -138,7 +138,7 @@ impl Program {
             .map(|path| Name::from(path.as_slice()))
             .zip(targets)
             .collect();
-        let Fetching { resume, force, .. } = get.fetching;
+        let SaveOptions { resume, force, .. } = get.save;
         let fetched = self
             .session
             .fetch(files, get.parallel, resume, force, &mut self.console)
@@ -159,13 +159,13 @@ impl Program {
         Ok(exit)
     }
 
-    /// What there is in the place of a file.
+    /// Explains why a path cannot be downloaded: it is a directory, or does not exist.
     async fn why_missing(&mut self, path: &[u8]) -> Error {
         match self.entry(path).await {
             Ok(Some(entry)) if is_directory(&entry) => {
-                let path = remote::from_root(path);
+                let path = remote_path::from_root(path);
                 Error::Usage(format!(
-                    "{path} is a directory: archive --below {path} --extract DIR fetches all of it"
+                    "{path} is a directory: use archive --below {path} --extract DIR to download all of it"
                 ))
             }
             Ok(_) => missing(path),
@@ -177,13 +177,13 @@ impl Program {
 /// Where files go on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Into a directory, each under its own name; the empty path for that of the process.
+    /// A directory for all files; the empty path is the working directory of the process.
     Directory(PathBuf),
-    /// One file, under that name.
+    /// A single file.
     File(PathBuf),
 }
 
-/// Where each file goes.
+/// The local path of each file.
 fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
     let directory = match place {
         Place::Directory(directory) => directory,
@@ -191,24 +191,24 @@ fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
         Place::File(file) => {
             let (file, count) = (shown(&file), paths.len());
             return Err(Error::Usage(format!(
-                "{file} is no directory, and these are {count} files: -o takes a directory for them"
+                "{file} is not a directory: -o must name a directory for {count} files"
             )));
         }
     };
     let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
     let mut targets = Vec::with_capacity(paths.len());
     for path in paths {
-        let (_, name) = remote::split(path);
+        let (_, name) = remote_path::split(path);
         if name.is_empty() {
             return Err(Error::Usage(
-                "/ is a directory: archive --extract DIR fetches all of it".to_owned(),
+                "/ is a directory: use archive --extract DIR to download all of it".to_owned(),
             ));
         }
         if let Some(other) = owners.insert(name, path) {
-            let (one, other) = (remote::from_root(other), remote::from_root(path));
+            let (one, other) = (remote_path::from_root(other), remote_path::from_root(path));
             let name = Name::from(name);
             return Err(Error::Usage(format!(
-                "{one} and {other} would both become {name}: fetch them one by one, or as an archive"
+                "{one} and {other} would both be saved as {name}: download them one by one, or as an archive"
             )));
         }
         targets.push(directory.join(OsStr::from_bytes(name)));
@@ -243,12 +243,12 @@ mod tests {
             (
                 &["a/x", "b/x"][..],
                 directory("d"),
-                "/a/x and /b/x would both become x",
+                "/a/x and /b/x would both be saved as x",
             ),
             (
                 &["a", "b"],
                 Place::File("f".into()),
-                "f is no directory, and these are 2 files",
+                "f is not a directory: -o must name a directory for 2 files",
             ),
             (&[""], directory(""), "/ is a directory"),
         ] {

@@ -1,28 +1,27 @@
-//! `ls`: what is in directories, which files match a pattern.
+//! `ls`: lists directories, files and the matches of patterns.
 
 use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::{Done, is_missing, missing};
-use crate::colours::is_directory;
-use crate::console::{Form, Stdout};
-use crate::entries::Entry;
-use crate::error::Error;
-use crate::exit::Exit;
-use crate::program::Program;
-use crate::remote;
-use crate::task::List;
+use super::context::{Context, Done, is_hidden, is_missing, missing};
+use crate::command_line::command::List;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::{Form, Stdout};
+use crate::output::entries::Entry;
+use crate::session::remote_path;
 
-/// What a word of `ls` has brought.
+/// The entries for one argument of `ls`.
 struct Listed {
     entries: Vec<Entry>,
-    /// Whether these are what is in a directory.
+    /// Whether these are the contents of a directory.
     is_inside: bool,
 }
 
-impl Program {
+impl Context {
     pub(crate) async fn ls(&mut self, word: &str, list: &List) -> Done {
         let here = [Vec::new()];
         let typed = if list.paths.is_empty() {
@@ -30,12 +29,12 @@ impl Program {
         } else {
             &list.paths
         };
-        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.shown.null;
+        let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.format.null;
         let (mut exit, mut broken) = (Exit::Done, 0);
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {
                 Ok(listed) => listed,
-                // The others may be there.
+                // The remaining paths may exist.
                 Err(error) if is_missing(&error) && typed.len() > 1 => {
                     self.console.error(&error, Stdout::Free);
                     exit = error.exit();
@@ -56,7 +55,7 @@ impl Program {
             }
             broken += self
                 .console
-                .entries(word, &listed.entries, list.shown, true)?;
+                .entries(word, &listed.entries, list.format, true)?;
         }
         self.console.warn_of_newlines(broken);
         Ok(exit)
@@ -65,16 +64,16 @@ impl Program {
     async fn listed(&mut self, typed: &[u8], list: &List) -> Result<Listed, Error> {
         if let Some(entries) = self.matching(typed, list.hidden).await? {
             return Ok(Listed {
-                entries: self.named_from_here(entries),
+                entries: self.with_relative_names(entries),
                 is_inside: false,
             });
         }
-        let path = self.there(typed);
+        let path = self.remote_path(typed);
         let request = Request::List {
             path: Name::from(path.as_slice()),
             glob: None,
             itself: false,
-            hidden: list.hidden || super::is_hidden(&path),
+            hidden: list.hidden || is_hidden(&path),
             limit: None,
         };
         let entries = match self.entries(&request).await {
@@ -85,15 +84,15 @@ impl Program {
         let entries = if is_inside {
             entries.into_iter().map(by_base_name).collect()
         } else {
-            self.named_from_here(entries)
+            self.with_relative_names(entries)
         };
         Ok(Listed { entries, is_inside })
     }
 
-    /// Entries under the paths by which they can be typed where the session is.
-    pub(super) fn named_from_here(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
+    /// Names entries by their paths relative to the working directory.
+    pub(super) fn with_relative_names(&self, entries: Vec<FileEntry>) -> Vec<Entry> {
         let named = entries.into_iter().map(|file| {
-            let name = remote::relative(&self.at.remote, file.path.as_bytes());
+            let name = remote_path::relative(&self.at.remote, file.path.as_bytes());
             with_slash(name, file)
         });
         named.collect()
@@ -101,7 +100,7 @@ impl Program {
 }
 
 fn by_base_name(file: FileEntry) -> Entry {
-    let (_, name) = remote::split(file.path.as_bytes());
+    let (_, name) = remote_path::split(file.path.as_bytes());
     with_slash(Name::from(name), file)
 }
 
@@ -112,7 +111,7 @@ fn with_slash(mut name: Name, file: FileEntry) -> Entry {
     Entry { name, file }
 }
 
-/// Entries come by name; those alike in what they are sorted by stay so.
+/// The server sends entries sorted by name; the sort is stable.
 fn sort(entries: &mut [Entry], by: Sort, reverse: bool) {
     match by {
         Sort::Size => entries.sort_by_key(|entry| entry.file.size),

@@ -1,4 +1,4 @@
-//! `!`: a command of this machine's shell, on the terminal of the prompt.
+//! `!`: runs a command in the local shell, on the terminal of the prompt.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -7,23 +7,21 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use netsocket_settings::reason;
 
-use super::{Done, Failure};
-use crate::error::Error;
-use crate::exit::Exit;
-use crate::interrupts::{Interrupt, Interrupts};
-use crate::program::Program;
+use super::context::{Context, Done, Failure};
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
 
-/// The shell of those who have none.
+/// The shell if `$SHELL` is not set.
 const SHELL: &str = "/bin/sh";
 
-impl Program {
-    /// Runs the command, or a shell where it is empty, to its end. Ctrl-C is the command's: the terminal gives it to both.
+impl Context {
+    /// Runs the command, or an interactive shell if it is empty. Ctrl-C reaches the command as well: it is in the same process group.
     pub(crate) async fn shell(
         &mut self,
         command: &[u8],
         shell: Option<OsString>,
         has_terminal: bool,
-        interrupts: &mut Interrupts,
+        end: impl Future<Output = ()>,
     ) -> Done {
         let mut process = Command::new(shell.unwrap_or_else(|| SHELL.into()));
         if !command.is_empty() {
@@ -33,33 +31,30 @@ impl Program {
             process.current_dir(local);
         }
         if !has_terminal {
-            // The rest of the batch is not for it.
+            // It must not consume the rest of the batch.
             process.stdin(Stdio::null());
         }
         let waiting = tokio::task::spawn_blocking(move || process.status());
-        tokio::pin!(waiting);
-        let status = loop {
-            tokio::select! {
-                status = &mut waiting => break status,
-                interrupt = interrupts.next() => if interrupt == Interrupt::Program {
-                    return Err(Error::Interrupted.into());
-                },
-            }
+        let status = tokio::select! {
+            status = waiting => status,
+            () = end => return Err(Error::Interrupted.into()),
         };
         let status = status.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         match status {
             Ok(status) if status.success() => Ok(Exit::Done),
             Ok(status) => Err(ended(status)),
-            Err(error) => Err(Error::Shell(format!("cannot run it: {}", reason(&error))).into()),
+            Err(error) => {
+                Err(Error::Shell(format!("cannot run the shell: {}", reason(&error))).into())
+            }
         }
     }
 }
 
 fn ended(status: ExitStatus) -> Failure {
     let said = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("it ended with {code}"),
-        (None, Some(signal)) => format!("signal {signal} ended it"),
-        (None, None) => "it did not end well".to_owned(),
+        (Some(code), _) => format!("the command exited with {code}"),
+        (None, Some(signal)) => format!("signal {signal} ended the command"),
+        (None, None) => "the command failed".to_owned(),
     };
     Error::Shell(said).into()
 }

@@ -6,18 +6,17 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::time::Instant;
 
-use super::Done;
-use crate::console::Told;
-use crate::error::Error;
-use crate::exit::Exit;
-use crate::json;
-use crate::program::Program;
-use crate::status::Status;
+use super::context::{Context, Done};
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::console::Message;
+use crate::output::json;
+use crate::output::status::Status;
 
-/// Round trips, of which the shortest counts: the first one may have to connect.
+/// Number of round trips; the shortest is reported, as the first may include connecting.
 const ROUNDS: usize = 4;
 
-impl Program {
+impl Context {
     pub(crate) async fn status(&mut self, word: &str) -> Done {
         let request = Request::List {
             path: Name::default(),
@@ -33,7 +32,7 @@ impl Program {
             round_trip = round_trip.min(begun.elapsed());
         }
         let peer = self.session.peer().cloned().ok_or_else(|| {
-            Error::Lost("the connection is gone, with the server's name".to_owned())
+            Error::Lost("the connection closed before the server was identified".to_owned())
         })?;
         let status = Status {
             server: self
@@ -43,7 +42,7 @@ impl Program {
             peer,
             round_trip,
         };
-        self.console.tell(&Told {
+        self.console.print_message(&Message {
             text: status.lines().into_bytes(),
             json: json::status_line(word, &status),
         })?;

@@ -45,7 +45,7 @@ async fn the_first_failure_ends_it() {
     let ended = batch(Home::new().against(server.address, &[]), lines).await;
     assert_eq!(
         (ended.code, ended.err.as_str()),
-        (Some(2), "netsocket: A quote (') is not closed\n")
+        (Some(2), "netsocket: Unclosed quote (')\n")
     );
 }
 
@@ -74,7 +74,7 @@ async fn the_shell_gets_its_line_and_not_the_rest_of_the_batch() {
     assert_eq!(ended.code, Some(4));
     assert_eq!(
         ended.err,
-        "netsocket: it ended with 3\nnetsocket: it ended with 1\n"
+        "netsocket: the command exited with 3\nnetsocket: the command exited with 1\n"
     );
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
-use netsocket_client::part::kept;
+use netsocket_client::transfer::partial_file::kept;
 use rustix::process::{Signal, kill_process};
 
 use crate::client::files_in;
@@ -73,12 +73,12 @@ async fn each_exit_code() {
     let ended = run(stalled).await;
     assert_eq!(ended.code, Some(4));
     let kept = format!(
-        "netsocket: 27 B of {} are kept, the same command goes on from there\n",
+        "netsocket: kept 27 B of {}; repeat the command to resume\n",
         home.target().display()
     );
     assert_eq!(
         ended.err,
-        format!("netsocket: the server went silent: no byte for 100ms\n{kept}")
+        format!("netsocket: the server stopped sending: no data for 100ms\n{kept}")
     );
 }
 
@@ -168,14 +168,14 @@ async fn a_signal_in_a_transfer_leaves_what_the_same_command_goes_on_with() {
         let ended = end(child).await;
         if signal != Signal::KILL {
             assert_eq!(ended.code, Some(130), "{signal:?}: {ended:?}");
-            let kept = format!("27 B of {} are kept", home.target().display());
+            let kept = format!("kept 27 B of {}; ", home.target().display());
             let said = format!("netsocket: interrupted\nnetsocket: {kept}");
             assert!(ended.err.starts_with(&said), "{}", ended.err);
         }
         let server = Fake::good().await;
         let ended = run(home.against(server.address, &["w24ft", "pdf"])).await;
         assert_eq!(ended.code, Some(0), "{signal:?}: {ended:?}");
-        let on = format!("netsocket: going on with {}: ", home.target().display());
+        let on = format!("netsocket: resuming {}: ", home.target().display());
         assert!(ended.err.starts_with(&on), "{}", ended.err);
         assert_eq!(std::fs::read(home.target()).unwrap(), archive_bytes());
         assert_eq!(files_in(home.target().parent().unwrap()), ["temp.tar.gz"]);
@@ -238,7 +238,7 @@ async fn standard_output_gets_each_byte_once_however_many_servers_it_takes() {
         ended.err
     );
     assert!(
-        ended.err.contains("; went on with block 2 of 3\n"),
+        ended.err.contains("; resumed at block 2 of 3\n"),
         "{}",
         ended.err
     );

@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use netsocket_client::Where;
-use netsocket_client::connection::Timeouts;
-use netsocket_client::console::{Console, Form};
-use netsocket_client::dial::Service;
-use netsocket_client::exit::Exit;
-use netsocket_client::interrupts::Interrupt;
-use netsocket_client::places::Places;
-use netsocket_client::program::{Outcome, Program};
-use netsocket_client::progress::Board;
+use netsocket_client::cmd::context::Context;
+use netsocket_client::command_line::shell_words;
+use netsocket_client::config::user_directories::UserDirectories;
+use netsocket_client::connection::dial::Service;
+use netsocket_client::connection::framed::Timeouts;
+use netsocket_client::connection::tls::Security;
+use netsocket_client::outcome::exit::Exit;
+use netsocket_client::output::console::{Console, Form};
+use netsocket_client::output::progress::ProgressDisplay;
+use netsocket_client::program::run_command::{Outcome, Program};
+use netsocket_client::program::signals::Interrupt;
 use netsocket_client::session::Session;
-use netsocket_client::tls::Security;
-use netsocket_client::words;
+use netsocket_client::session::working_directories::WorkingDirectories;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine, short enough for a test that fails.
@@ -95,7 +96,7 @@ impl Client {
             retry_deadline,
             security,
         };
-        let program = Program {
+        let program = Program::new(Context {
             session: Session::new(service),
             console: Console {
                 out: Box::new(out.clone()),
@@ -103,17 +104,17 @@ impl Client {
                 form: Form::Text,
                 quiet: false,
                 out_is_terminal: false,
-                board: Board::Hidden,
+                progress_display: ProgressDisplay::Hidden,
                 prefix: "",
                 colours: None,
             },
-            places: Places {
+            directories: UserDirectories {
                 home: Some(home.path().to_owned()),
-                ..Places::default()
+                ..UserDirectories::default()
             },
             output: None,
-            at: Where::default(),
-        };
+            at: WorkingDirectories::default(),
+        });
         Self {
             program,
             out,
@@ -125,19 +126,19 @@ impl Client {
     /// The same person, to whom another server is the service.
     pub(crate) fn moved_to(mut self, server: SocketAddr) -> Self {
         let other = Self::surviving(&server.to_string(), PATIENCE, PATIENCE);
-        self.program.session = other.program.session;
+        self.program.context.session = other.program.context.session;
         self
     }
 
     /// Tells the wait for an answer from the one in a transfer.
     pub(crate) fn set_answer_timeout(&mut self, answer: Duration) {
-        let mut service = self.program.session.service().clone();
+        let mut service = self.program.context.session.service().clone();
         service.timeouts.answer = answer;
-        self.program.session = Session::new(service);
+        self.program.context.session = Session::new(service);
     }
 
     pub(crate) fn json(mut self) -> Self {
-        self.program.console.form = Form::Json;
+        self.program.context.console.form = Form::Json;
         self
     }
 
@@ -150,7 +151,7 @@ impl Client {
         line: &str,
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
-        let words = words::split(line.as_bytes()).unwrap();
+        let words = shell_words::split(line.as_bytes()).unwrap();
         tokio::time::timeout(PATIENCE, self.program.perform(&words, stop))
             .await
             .expect("the command ends")

@@ -2,9 +2,9 @@
 
 use std::future::{pending, ready};
 
-use netsocket_client::exit::Exit;
-use netsocket_client::interrupts::Interrupt;
-use netsocket_client::part::kept;
+use netsocket_client::outcome::exit::Exit;
+use netsocket_client::program::signals::Interrupt;
+use netsocket_client::transfer::partial_file::kept;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::query::Query;
 use tokio::sync::mpsc;
@@ -20,7 +20,7 @@ async fn lists_are_printed_byte_for_byte_and_escaped_for_terminals() {
     assert_eq!(client.out.take(), b"a b\nesc\x1b[2J\nz\xff\n");
     assert_eq!(client.run("dirlist -t").await, Exit::Done);
     assert_eq!(client.out.take(), b"z\xff\nesc\x1b[2J\na b\n");
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("dirlist -a").await, Exit::Done);
     assert_eq!(client.out.text(), "a b\nesc\\u{1b}[2J\nz\\xff\n");
     assert_eq!(client.err.text(), "");
@@ -62,7 +62,7 @@ async fn each_archive_command_saves_what_was_sent() {
         assert_eq!(client.out.text(), saved, "{line}");
         assert_eq!(
             client.err.text(),
-            "warning: a/b.txt vanished while the archive was made, its entry holds zeros\n"
+            "warning: a/b.txt disappeared while the archive was made; its entry is filled with zeros\n"
         );
         std::fs::remove_file(client.target()).unwrap();
     }
@@ -85,7 +85,7 @@ async fn the_output_behind_a_command_beats_the_one_before_it() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
     let (before, behind) = (client.home().join("before"), client.home().join("be hind"));
-    client.program.output = Some(before.clone());
+    client.program.context.output = Some(before.clone());
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(std::fs::read(&before).unwrap(), archive_bytes());
     std::fs::remove_file(&before).unwrap();
@@ -100,7 +100,7 @@ async fn the_output_behind_a_command_beats_the_one_before_it() {
 async fn quiet_leaves_results_and_warnings() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
-    client.program.console.quiet = true;
+    client.program.context.console.quiet = true;
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     assert_eq!(client.out.text(), "");
     assert!(client.err.text().starts_with("warning: "));
@@ -158,7 +158,7 @@ async fn wrong_commands_never_reach_the_server() {
         ("w24fdb 2024-02-30", "'2024-02-30' is not a date"),
         ("w24fda yesterday", "'yesterday' is not a date"),
         ("quitc now", "Usage: quitc"),
-        ("w24ft pdf -o", "-o takes the name of a file"),
+        ("w24ft pdf -o", "-o needs a file name"),
     ] {
         assert_eq!(client.run(line).await, Exit::Usage, "{line}");
         let err = client.err.text();
@@ -270,7 +270,7 @@ async fn an_interrupt_ends_the_command_and_not_the_session() {
     let outcome = client.run_until("w24ft pdf", stop).await;
     assert!(outcome.exit == Exit::Interrupted && !outcome.is_end);
     let kept = format!(
-        "27 B of {} are kept, the same command goes on from there",
+        "kept 27 B of {}; repeat the command to resume",
         client.target().display()
     );
     assert_eq!(client.err.text(), format!("interrupted\n{kept}\n"));

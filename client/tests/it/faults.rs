@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::MAGIC;
 use netsocket_protocol::frame::{FrameType, HEADER};
 use netsocket_protocol::message::{ErrorKind, Plan, Reply};
@@ -190,10 +190,7 @@ async fn check(fault: Fault, line: &str, exit: Exit, kind: &str, said: &str) {
     let mut files = client.files();
     if fault.leaves_a_part() {
         let kept = lines.next().unwrap();
-        assert!(
-            kept.ends_with("are kept, the same command goes on from there"),
-            "{kept}"
-        );
+        assert!(kept.ends_with("; repeat the command to resume"), "{kept}");
         assert_eq!(files[..2], part, "{fault:?}");
         files.drain(..2);
     }
@@ -211,13 +208,13 @@ async fn a_server_that_does_not_greet() {
             Fault::ClosesAtOnce,
             CannotConnect,
             "connect",
-            "a balancer does that while it has no healthy server",
+            "a balancer does this when it has no healthy server",
         ),
         (
             Fault::NeverSpeaks,
             CannotConnect,
             "connect",
-            "said nothing for 150ms",
+            "sent nothing for 150ms",
         ),
         (
             Fault::Garbage,
@@ -229,7 +226,7 @@ async fn a_server_that_does_not_greet() {
             Fault::GarbageBehindMagic,
             TransferFailed,
             "protocol",
-            "breaks the protocol",
+            "violates the protocol",
         ),
         (
             Fault::ClosesWithinMagic,
@@ -241,7 +238,7 @@ async fn a_server_that_does_not_greet() {
             Fault::OldVersion,
             TransferFailed,
             "version",
-            "refuses version 1 of the protocol, it speaks version 0 (only version 0 here)",
+            "speaks version 0 of the protocol and refuses version 1 (only version 0 here)",
         ),
         (
             Fault::RefusesSession,
@@ -260,22 +257,22 @@ async fn an_archive_that_does_not_arrive() {
         (
             Fault::ClosesBeforeAnswer,
             "lost",
-            "lost before the answer was whole",
+            "lost before the answer was complete",
         ),
         (
             Fault::ClosesWithinBlock,
             "lost",
-            "lost before the answer was whole",
+            "lost before the answer was complete",
         ),
         (
             Fault::ClosesBetweenBlocks,
             "lost",
-            "lost before the answer was whole",
+            "lost before the answer was complete",
         ),
         (
             Fault::StallsInTheMiddle,
             "stalled",
-            "went silent: no byte for 150ms",
+            "stopped sending: no data for 150ms",
         ),
         (
             Fault::FailsInTheMiddle,
@@ -292,12 +289,12 @@ async fn an_archive_that_is_not_the_one_that_was_sent() {
     for (fault, said) in [
         (Fault::DamagedBlock, "block 1 has a wrong checksum"),
         (Fault::BlockCutShort, "a block is cut short"),
-        (Fault::WrongDigest, "its digest is not the one"),
-        (Fault::WrongByteCount, "38 bytes came where 39 were sent"),
-        (Fault::SwappedBlocks, "block 1 came where block 0 was due"),
-        (Fault::TooFewBlocks, "2 blocks came where 3 were planned"),
-        (Fault::TooManyBlocks, "4 blocks came where 3 were planned"),
-        (Fault::PlanFromTheMiddle, "begins with block 1"),
+        (Fault::WrongDigest, "its digest does not match the server's"),
+        (Fault::WrongByteCount, "received 38 bytes, 39 were sent"),
+        (Fault::SwappedBlocks, "received block 1, expected block 0"),
+        (Fault::TooFewBlocks, "received 2 blocks, expected 3"),
+        (Fault::TooManyBlocks, "received 4 blocks, expected 3"),
+        (Fault::PlanFromTheMiddle, "starts at block 1"),
     ] {
         check(fault, "w24ft pdf", Exit::TransferFailed, "damaged", said).await;
     }
@@ -321,12 +318,12 @@ async fn an_answer_that_breaks_the_protocol() {
         (
             Fault::FilesInsteadOfNames,
             "dirlist -a",
-            "something else than was asked for",
+            "the list has the wrong type",
         ),
         (
             Fault::EndlessNothing,
             "dirlist -a",
-            "an empty part of a list",
+            "an empty part in the middle of a list",
         ),
     ] {
         check(fault, line, Exit::TransferFailed, "protocol", said).await;

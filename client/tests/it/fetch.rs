@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use netsocket_client::answer::Saved;
-use netsocket_client::error::Error;
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::answer::Saved;
+use netsocket_client::outcome::error::Error;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::net::TcpListener;
@@ -25,10 +25,10 @@ async fn fetch(
     parallel: usize,
 ) -> Vec<(Name, Result<Saved, Error>)> {
     let parallel = NonZeroUsize::new(parallel).unwrap();
-    let program = &mut client.program;
-    let fetching = program
+    let context = &mut client.program.context;
+    let fetching = context
         .session
-        .fetch(files, parallel, true, false, &mut program.console);
+        .fetch(files, parallel, true, false, &mut context.console);
     tokio::time::timeout(PATIENCE, fetching).await.unwrap()
 }
 
@@ -66,7 +66,7 @@ async fn results_come_in_the_order_asked_for_and_one_failure_keeps_nobody() {
     assert!(
         failed(5)
             .to_string()
-            .ends_with("another of these files goes there")
+            .ends_with("another of these files would be saved there")
     );
     assert_eq!(files_in(client.home()), ["of-a", "of-b", "of-c", "of-d"]);
     for name in ["of-a", "of-d"] {

@@ -252,7 +252,7 @@ fn trailer_from(first: u64) -> Trailer {
     }
 }
 
-fn trailer_of(bytes: &[u8]) -> Trailer {
+pub(crate) fn trailer_of(bytes: &[u8]) -> Trailer {
     Trailer {
         blocks: 0,
         bytes: bytes.len() as u64,

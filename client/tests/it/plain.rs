@@ -1,6 +1,6 @@
 //! Today's commands against a server that behaves.
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::Request;
 
 use crate::client::Client;
@@ -36,7 +36,7 @@ async fn ls_shows_a_directory_a_file_or_what_matches() {
         assert_eq!(client.err.text(), "", "{line}");
     }
     assert_eq!(server.accepted(), 1, "the connection is kept");
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("ls").await, Exit::Done);
     assert_eq!(
         client.out.text(),
@@ -158,14 +158,14 @@ async fn names_with_newlines_are_never_silently_two() {
     assert_eq!(client.out.text(), "a\nb\nc\n");
     assert_eq!(
         client.err.text(),
-        "warning: 1 name holds a newline: -0 or --json tell names apart\n"
+        "warning: 1 name contains a newline: use -0 or --json to tell names apart\n"
     );
     assert_eq!(client.run("find -0").await, Exit::Done);
     assert_eq!(
         (client.out.text(), client.err.text()),
         ("a\nb\0c\0".to_owned(), String::new())
     );
-    client.program.console.out_is_terminal = true;
+    client.program.context.console.out_is_terminal = true;
     assert_eq!(client.run("find").await, Exit::Done);
     assert_eq!(
         (client.out.text(), client.err.text()),
@@ -195,7 +195,7 @@ async fn status_tells_who_answers() {
     let text = client.out.text();
     let address = server.address;
     let begin = format!(
-        "    Server: {address}\nAnswers as: fake\n  Software: fake/1, version 1 of the protocol\nRound trip: "
+        "   Address: {address}\n      Name: fake\n  Software: fake/1, protocol version 1\nRound trip: "
     );
     assert!(
         text.starts_with(&begin) && text.ends_with(" ms\n"),
@@ -295,27 +295,27 @@ async fn get_says_what_cannot_be_fetched() {
         (
             "get music",
             Exit::Usage,
-            "/music is a directory: archive --below /music --extract DIR fetches all of it\n",
+            "/music is a directory: use archive --below /music --extract DIR to download all of it\n",
         ),
         (
             "get /",
             Exit::Usage,
-            "/ is a directory: archive --extract DIR fetches all of it\n",
+            "/ is a directory: use archive --extract DIR to download all of it\n",
         ),
         (
             "get notes.txt music/song.mp3 -o -",
             Exit::Usage,
-            "Standard output takes one file, these are 2: -o DIR keeps them apart, archive puts them together\n",
+            "Standard output takes one file, not 2: use -o DIR, or archive to combine them\n",
         ),
         (
             "get notes.txt music/../notes.txt x/notes.txt",
             Exit::Usage,
-            "/notes.txt and /x/notes.txt would both become notes.txt: fetch them one by one, or as an archive\n",
+            "/notes.txt and /x/notes.txt would both be saved as notes.txt: download them one by one, or as an archive\n",
         ),
         (
             "lcd nowhere",
             Exit::Usage,
-            &format!("cannot go to {home}/nowhere: no such file or directory\n"),
+            &format!("cannot change to {home}/nowhere: no such file or directory\n"),
         ),
     ] {
         assert_eq!(client.run(line).await, exit, "{line}");
@@ -403,7 +403,7 @@ async fn archive_takes_its_format_from_the_name() {
         client
             .err
             .text()
-            .starts_with("The level 13 is not one of this format: 1 to 12")
+            .starts_with("Level 13 is out of range for this format: 1 to 12")
     );
 }
 

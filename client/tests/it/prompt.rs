@@ -146,7 +146,7 @@ fn without_controls(text: &str) -> String {
 async fn commands_are_typed_and_answered() {
     let server = Fake::good().await;
     let mut screen = Screen::open(Home::new(), server.address);
-    assert!(screen.ready().await.contains("help lists the commands"));
+    assert!(screen.ready().await.contains("Type help for the commands"));
     screen.type_keys("dirlist -a\r");
     assert!(
         screen
@@ -170,7 +170,10 @@ async fn commands_are_typed_and_answered() {
     );
     screen.type_keys("w24ft pdf -o -\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("Standard output is a terminal"), "{answer}");
+    assert!(
+        answer.contains("Not writing an archive to a terminal"),
+        "{answer}"
+    );
     // Up three times: the archive with -o, the archive, nonsense.
     screen.type_keys("\x1b[A\x1b[A\x1b[A\r");
     let answer = screen.ready().await;
@@ -401,7 +404,7 @@ async fn ctrl_c_ends_a_transfer_and_a_command_of_the_shell() {
     screen.shows("begun\r\n").await;
     screen.type_keys("\x03");
     let answer = screen.ready().await;
-    assert!(answer.contains("it ended with 7"), "{answer}");
+    assert!(answer.contains("the command exited with 7"), "{answer}");
     screen.type_keys("dirlist -a\r");
     assert!(screen.ready().await.contains("a b\r\n"));
     screen.type_keys("quit\r");
@@ -444,10 +447,74 @@ async fn the_shell_runs_where_lcd_has_gone() {
     screen.type_keys("!pwd; exit 3\r");
     let answer = screen.ready().await;
     assert!(answer.contains("/a b\r\n"), "{answer}");
-    assert!(answer.contains("it ended with 3"), "{answer}");
+    assert!(answer.contains("the command exited with 3"), "{answer}");
     screen.type_keys("get notes.txt\r");
     screen.ready().await;
     assert!(screen.home.path().join("a b/notes.txt").is_file());
     screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_progress_line_fits_into_a_narrow_terminal() {
+    const COLUMNS: u16 = 30;
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        peer.request().await;
+        peer.send(&plan()).await;
+        peer.block(0, BLOCKS[0]).await;
+        peer.until_gone().await;
+    })
+    .await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.resize(COLUMNS);
+    screen.ready().await;
+    screen.type_keys("archive\r");
+    screen.shows("33%").await;
+    // Drawn again and again.
+    screen.shows("33%").await;
+    screen.shows("33%").await;
+    let drawn = || without_controls(&screen.text()).matches("33%").count() >= 3;
+    eventually("three more lines", drawn).await;
+    let text = screen.text();
+    // Where a line wraps, the cursor goes up to draw it again.
+    assert!(!text.contains("\x1b[1A"), "{text:?}");
+    for line in without_controls(&text).split(['\r', '\n']) {
+        let line = line.trim_end();
+        assert!(line.chars().count() < usize::from(COLUMNS), "{line:?}");
+    }
+    kill_process(pid_of(&screen.child), Signal::INT).unwrap();
+    screen.ready().await;
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_quoted_newline_stays_in_one_entry_of_the_history() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("\x1b[200~stat 'two\nlines'\npwd\n\x1b[201~");
+    screen.shows("pwd").await;
+    screen.type_keys("\r");
+    screen.ready().await;
+    screen.type_keys("\x04");
+    let (child, home) = (screen.child, screen.home);
+    assert_eq!(end(child).await.code, Some(0));
+    let history = home.path().join(".local/state/netsocket/history");
+    let kept = std::fs::read_to_string(history).unwrap();
+    let entries: Vec<&str> = kept.lines().skip(1).collect();
+    assert_eq!(entries, ["stat 'two\\nlines'", "pwd"]);
+
+    // The next prompt gives it back as one command.
+    let mut screen = Screen::open(home, server.address);
+    screen.ready().await;
+    screen.type_keys("\x1b[A\x1b[A\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains("there is no file or directory /two\\nlines"),
+        "{answer}"
+    );
+    screen.type_keys("\x04");
     assert_eq!(end(screen.child).await.code, Some(0));
 }

@@ -1,13 +1,13 @@
 //! A kept connection that turns out to be closed is made again, once.
 
-use netsocket_client::exit::Exit;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_protocol::message::ErrorKind;
 use tokio::sync::mpsc;
 
 use crate::client::Client;
 use crate::peer::Fake;
 
-const NOTICE: &str = "the connection was closed meanwhile, connecting to";
+const NOTICE: &str = "the connection was closed, reconnecting to";
 
 #[tokio::test]
 async fn a_connection_closed_at_rest_is_made_again_with_one_line() {
@@ -116,7 +116,7 @@ async fn an_answer_that_has_begun_is_not_asked_for_again() {
         client
             .err
             .text()
-            .contains("lost before the answer was whole")
+            .contains("lost before the answer was complete")
     );
     assert_eq!(server.accepted(), 1);
 }

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use netsocket_client::answer::{Answer, Saved};
-use netsocket_client::delivery::{Delivery, Destination};
-use netsocket_client::exit::Exit;
-use netsocket_client::progress::Progress;
-use netsocket_client::session::Listener;
+use netsocket_client::outcome::answer::{Answer, Saved};
+use netsocket_client::outcome::exit::Exit;
+use netsocket_client::output::listener::Listener;
+use netsocket_client::output::progress::Progress;
+use netsocket_client::transfer::destination::{Destination, OutputOptions};
 use netsocket_protocol::frame::HEADER;
 use netsocket_protocol::message::{ErrorKind, Plan, Request, Verify};
 use netsocket_protocol::query::Query;
@@ -157,10 +157,10 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
                 _ => PATIENCE,
             };
             let mut client = Client::surviving(&address, stall, PATIENCE);
-            let delivery = Delivery::to(Destination::File(client.home().join("x")));
+            let options = OutputOptions::to(Destination::File(client.home().join("x")));
             let mut told = Told::default();
-            let session = &mut client.program.session;
-            let performed = session.perform(&request, &delivery, &mut told).await;
+            let session = &mut client.program.context.session;
+            let performed = session.perform(&request, &options, &mut told).await;
             let saved = saved(performed.unwrap());
 
             let context = format!("{fault:?} {request:?} {told:?}", told = told.0);
@@ -173,20 +173,16 @@ async fn each_fault_is_met_by_another_server_with_the_next_block() {
             assert_eq!(saved.digest, digest.as_str(), "{context}");
             assert_eq!(files_in(client.home()), ["x"], "{context}");
             assert_eq!(
-                (saved.journey.resumed, saved.journey.restarted),
+                (saved.stats.resumed, saved.stats.restarted),
                 (1, 0),
                 "{context}"
             );
-            assert!(
-                saved.journey.bytes_twice <= 26,
-                "{:?} {context}",
-                saved.journey
-            );
+            assert!(saved.stats.bytes_twice <= 26, "{:?} {context}", saved.stats);
             if fault == Fault::Stalls {
-                assert!(saved.journey.stalled >= SHORT, "{context}");
+                assert!(saved.stats.stalled >= SHORT, "{context}");
             }
             assert_eq!(told.0.len(), 1, "{context}");
-            assert!(told.0[0].contains("; went on with "), "{context}");
+            assert!(told.0[0].contains("; resumed at "), "{context}");
             let requests = requests.lock().unwrap();
             match &requests[..] {
                 [
@@ -239,19 +235,19 @@ async fn a_wrong_digest_costs_the_answer_and_not_the_bytes_before_it() {
     })
     .await;
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
-    let delivery = Delivery::to(Destination::File(client.home().join("x")));
+    let options = OutputOptions::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
-    let session = &mut client.program.session;
+    let session = &mut client.program.context.session;
     let saved = saved(
         session
-            .perform(&archive(), &delivery, &mut told)
+            .perform(&archive(), &options, &mut told)
             .await
             .unwrap(),
     );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
-    assert_eq!(saved.journey.bytes_twice, 25);
+    assert_eq!(saved.stats.bytes_twice, 25);
     assert!(
-        told.0[1].contains("its digest is not the one"),
+        told.0[1].contains("its digest does not match the server's"),
         "{:?}",
         told.0
     );
@@ -279,7 +275,7 @@ async fn a_server_that_always_lies_about_the_digest_leaves_nothing_to_go_on_with
         said.lines()
             .last()
             .unwrap()
-            .contains("its digest is not the one"),
+            .contains("its digest does not match the server's"),
         "{said}"
     );
     assert!(client.files().is_empty(), "{:?}", client.files());
@@ -305,17 +301,17 @@ async fn a_tree_that_has_changed_is_begun_anew_with_one_line() {
     })
     .await;
     let mut client = Client::surviving(&server.address.to_string(), PATIENCE, PATIENCE);
-    let delivery = Delivery::to(Destination::File(client.home().join("x")));
+    let options = OutputOptions::to(Destination::File(client.home().join("x")));
     let mut told = Told::default();
-    let session = &mut client.program.session;
+    let session = &mut client.program.context.session;
     let saved = saved(
         session
-            .perform(&archive(), &delivery, &mut told)
+            .perform(&archive(), &options, &mut told)
             .await
             .unwrap(),
     );
     assert_eq!(std::fs::read(&saved.path).unwrap(), archive_bytes());
-    assert_eq!((saved.journey.restarted, saved.journey.bytes_twice), (1, 3));
+    assert_eq!((saved.stats.restarted, saved.stats.bytes_twice), (1, 3));
     assert_eq!(
         told.0.first().map(String::as_str),
         Some("the server says: begin anew; starting over")
@@ -356,13 +352,13 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     leave_a_part(&mut client).await;
     let said = client.err.text();
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].contains("; trying again for up to 1.5s"), "{said}");
+    assert!(lines[0].contains("; retrying for up to 1.5s"), "{said}");
     assert!(lines[1].starts_with("gave up after "), "{said}");
     assert!(
-        lines[1].contains(" without a block more: cannot connect to "),
+        lines[1].contains(" without progress: cannot connect to "),
         "{said}"
     );
-    assert!(lines[2].starts_with("13 B of "), "{said}");
+    assert!(lines[2].starts_with("kept 13 B of "), "{said}");
     assert_eq!(lines.len(), 3, "{said}");
     assert!(dead.accepted() > 2, "tried {} times", dead.accepted());
 
@@ -370,7 +366,7 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
     let mut client = client.moved_to(well.address);
     assert_eq!(client.run("w24ft pdf").await, Exit::Done);
     let said = client.err.text();
-    assert!(said.contains("13 B are here already"), "{said}");
+    assert!(said.contains("13 B already downloaded"), "{said}");
     assert_eq!(std::fs::read(client.target()).unwrap(), archive_bytes());
     assert_eq!(client.files(), ["temp.tar.gz"]);
     let request = requests.recv().await;
@@ -389,8 +385,8 @@ async fn past_the_deadline_the_part_stays_and_the_same_command_goes_on() {
 async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
     for (case, said) in [
         ("refused", ""),
-        ("other", "13 B of another download to "),
-        ("damaged", "are thrown away: they are not what came"),
+        ("other", "discarding 13 B of a different download to "),
+        ("damaged", ": they fail verification"),
     ] {
         let dead = dies_for_good().await;
         let mut client = Client::new(dead.address);
@@ -408,14 +404,14 @@ async fn what_is_not_to_be_gone_on_with_is_thrown_away_with_a_line() {
             extensions: vec![if case == "other" { "txt" } else { "pdf" }.into()],
             ..Query::default()
         });
-        let delivery = Delivery {
+        let options = OutputOptions {
             resume: case != "refused",
-            ..Delivery::to(Destination::File(client.target()))
+            ..OutputOptions::to(Destination::File(client.target()))
         };
         let mut told = Told::default();
-        let session = &mut client.program.session;
-        let performed = session.perform(&request, &delivery, &mut told).await;
-        assert_eq!(saved(performed.unwrap()).journey.kept, 0, "{case}");
+        let session = &mut client.program.context.session;
+        let performed = session.perform(&request, &options, &mut told).await;
+        assert_eq!(saved(performed.unwrap()).stats.kept, 0, "{case}");
         assert_eq!(client.files(), ["temp.tar.gz"], "{case}");
         assert_eq!(requests.recv().await.unwrap(), request, "{case}: all of it");
         match told.0.first() {

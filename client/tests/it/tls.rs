@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use netsocket_client::args::Args;
-use netsocket_client::config;
-use netsocket_client::connection::{Connection, Timeouts};
-use netsocket_client::exit::Exit;
-use netsocket_client::places::Places;
-use netsocket_client::tls::Security;
+use netsocket_client::command_line::args::Args;
+use netsocket_client::config::settings;
+use netsocket_client::config::user_directories::UserDirectories;
+use netsocket_client::connection::framed::{Connection, Timeouts};
+use netsocket_client::connection::tls::Security;
+use netsocket_client::outcome::exit::Exit;
 use netsocket_credentials::authority::{Authority, Issued};
 use netsocket_credentials::{authorities, certificates, key, provider, server_config};
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
@@ -85,7 +85,7 @@ fn security(flags: &[&str]) -> Security {
     use clap::Parser as _;
     let words = std::iter::once(&"netsocket").chain(flags);
     let args = Args::parse_from(words);
-    config::load(&args, &Places::default(), |_| None)
+    settings::load(&args, &UserDirectories::default(), |_| None)
         .unwrap()
         .service
         .security
@@ -220,12 +220,12 @@ async fn each_certificate_that_is_not_right_has_its_sentence() {
         (
             keys.authority.issue(&["files.test"]),
             &[],
-            Some("the server's certificate is for files.test, not for 127.0.0.1; tls_name"),
+            Some("the server's certificate is for files.test, not for 127.0.0.1; set tls_name"),
         ),
         (
             strangers.issue(&address),
             &[],
-            Some("the server's certificate is of an authority that is not trusted here; ca_file"),
+            Some("the server's certificate is from an untrusted CA; set ca_file"),
         ),
     ] {
         let server = secured(keys.config(&issued), None).await;
@@ -236,7 +236,7 @@ async fn each_certificate_that_is_not_right_has_its_sentence() {
             None => assert_eq!((exit, text.as_str()), (Exit::Done, "")),
             Some(said) => {
                 assert_eq!(exit, Exit::CannotConnect);
-                let begin = format!("no TLS with {server}: ");
+                let begin = format!("TLS with {server} failed: ");
                 assert!(text.contains(&begin) && text.contains(said), "{text}");
                 assert_eq!(text.lines().count(), 1, "{text}");
             }
@@ -268,7 +268,7 @@ async fn a_server_that_wants_a_certificate_says_so_after_the_handshake() {
         assert_eq!(with.run("dirlist -a").await, exit);
         let text = with.err.text();
         assert_eq!(
-            text.contains("does not accept the certificate"),
+            text.contains("rejects the client certificate"),
             exit != Exit::Done,
             "{text}"
         );
@@ -280,8 +280,14 @@ async fn a_server_without_tls_and_one_with_it_are_told_apart() {
     let keys = Keys::new();
     // A file server that meets TLS without having it, and anything else that talks first.
     for (first, said) in [
-        (&b""[..], "the connection was closed when TLS began"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "speaks no TLS; --tls=off"),
+        (
+            &b""[..],
+            "the connection was closed during the TLS handshake",
+        ),
+        (
+            b"SSH-2.0-OpenSSH_9.2\r\n",
+            "does not speak TLS; use --tls=off",
+        ),
     ] {
         let server = Fake::start(move |_, mut peer| async move {
             peer.raw(first).await;
@@ -306,7 +312,7 @@ async fn a_server_without_tls_and_one_with_it_are_told_apart() {
     let mut client = client(server.address, Security::default());
     assert_eq!(client.run("dirlist -a").await, Exit::CannotConnect);
     let text = client.err.text();
-    assert!(text.contains("speaks TLS: --tls"), "{text}");
+    assert!(text.contains("requires TLS: use --tls"), "{text}");
 }
 
 #[tokio::test]
@@ -319,12 +325,12 @@ async fn a_token_is_shown_and_its_want_is_told() {
         (
             None,
             Exit::CannotConnect,
-            "answers only who has a token for it: --token-file",
+            "requires a token: use --token-file",
         ),
         (
             Some("another-0123456789"),
             Exit::CannotConnect,
-            "does not accept the token of the token_file",
+            "rejects the token in token_file",
         ),
     ] {
         let file = keys.dir.path().join("token");
@@ -351,5 +357,8 @@ async fn a_handshake_that_does_not_go_on_is_given_up() {
     let mut client = client(server.address, keys.security(&[]));
     assert_eq!(client.run("dirlist -a").await, Exit::CannotConnect);
     let text = client.err.text();
-    assert!(text.contains("TLS was not agreed on within"), "{text}");
+    assert!(
+        text.contains("the TLS handshake did not finish within"),
+        "{text}"
+    );
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use netsocket_client::delivery::{Delivery, Destination};
-use netsocket_client::error::Error;
+use netsocket_client::outcome::error::Error;
+use netsocket_client::transfer::destination::{Destination, OutputOptions};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::message::{Compression, Plan, Request, Trailer};
 use netsocket_protocol::query::Query;
@@ -98,15 +98,15 @@ async fn server(first: usize) -> Fake {
 }
 
 async fn unpack(client: &mut Client, into: &Path, force: bool) -> Result<(), Error> {
-    let delivery = Delivery {
+    let options = OutputOptions {
         force,
-        ..Delivery::to(Destination::Extract(into.to_owned()))
+        ..OutputOptions::to(Destination::Extract(into.to_owned()))
     };
-    let program = &mut client.program;
+    let context = &mut client.program.context;
     let request = Request::archive(Query::default());
-    let performing = program
+    let performing = context
         .session
-        .perform(&request, &delivery, &mut program.console);
+        .perform(&request, &options, &mut context.console);
     tokio::time::timeout(PATIENCE, performing)
         .await
         .unwrap()
@@ -145,7 +145,7 @@ async fn what_is_in_the_way_is_said_and_stays() {
         .unwrap_err()
         .to_string();
     assert!(
-        said.starts_with("1 file in ") && said.ends_with(": c"),
+        said.starts_with("did not overwrite 1 file in ") && said.ends_with(": c"),
         "{said}"
     );
     assert_eq!(fs::read(into.join("c")).unwrap(), b"mine");

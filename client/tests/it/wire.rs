@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use netsocket_client::connection::{Connection, Timeouts};
-use netsocket_client::error::Error;
+use netsocket_client::connection::framed::{Connection, Timeouts};
+use netsocket_client::outcome::error::Error;
 use netsocket_protocol::frame::{FrameCodec, FrameType};
 use netsocket_protocol::message::{Message as _, Order, Reply, Request};
 use netsocket_protocol::{MAGIC, VERSION};
@@ -163,12 +163,12 @@ async fn in_a_transfer_the_next_byte_is_due_sooner() {
         .unwrap();
     far.write_all(&answer).await.unwrap();
     connection.ask(&REQUEST, &|_| ()).await.unwrap();
-    connection.expect_within(TIMEOUTS.stall);
+    connection.set_read_timeout(TIMEOUTS.stall);
     let begun = Instant::now();
     let frame = connection.frame(&|_| ()).await;
     assert!(matches!(frame, Err(Error::Stalled(_))), "{frame:?}");
     assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.stall.as_secs());
-    assert!(connection.heard() <= begun);
+    assert!(connection.last_read() <= begun);
     // The next request has all the time again.
     let begun = Instant::now();
     assert!(connection.ask(&REQUEST, &|_| ()).await.is_err());

@@ -312,7 +312,7 @@ fn dead_past_the_deadline(_: &World) {
     let said = process.log();
     assert!(said.contains("gave up after "), "{said}");
     assert!(
-        said.contains("are kept, the same command goes on from there"),
+        said.contains("; repeat the command to resume"),
         "{said}"
     );
     assert!(!target.exists(), "never a file that is not whole");
@@ -395,7 +395,7 @@ fn unpacked_while_a_server_dies(_: &World) {
     link.release();
     assert_eq!(process.wait(PATIENCE).code(), Some(0), "{}", process.log());
     assert!(
-        process.log().contains("; went on with block "),
+        process.log().contains("; resumed at block "),
         "{}",
         process.log()
     );

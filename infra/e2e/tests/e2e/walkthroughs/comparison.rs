@@ -39,7 +39,7 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "${1}SIZE",
         ),
         (r"netsocket-demo-[0-9]+", "netsocket-demo-N"),
-        (r"^(Answers as: ).*", "${1}NAME"),
+        (r"^( +Name: ).*", "${1}NAME"),
         (r" +", " "),
     ];
     rules

@@ -1,0 +1,149 @@
+//! What every command works with, and the steps that several commands share.
+
+use std::path::PathBuf;
+
+use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
+use netsocket_protocol::name::Name;
+
+use crate::config::user_directories::UserDirectories;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::console::{Console, Stdout};
+use crate::session::Session;
+use crate::session::remote_path;
+use crate::session::working_directories::WorkingDirectories;
+
+/// Why a command failed, and what standard output was used for meanwhile.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) stdout: Stdout,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            stdout: Stdout::Free,
+        }
+    }
+}
+
+/// How a command ends.
+pub(crate) type Done = Result<Exit, Failure>;
+
+/// What every command works with.
+///
+/// # Examples
+///
+/// ```
+/// use clap::Parser as _;
+/// use netsocket_client::cmd::context::Context;
+/// use netsocket_client::command_line::args::Args;
+/// use netsocket_client::config::settings;
+/// use netsocket_client::config::user_directories::UserDirectories;
+/// use netsocket_client::output::console::{Console, Form};
+/// use netsocket_client::session::Session;
+/// use netsocket_client::session::working_directories::WorkingDirectories;
+///
+/// let settings = settings::load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), |_| None)?;
+/// let context = Context {
+///     session: Session::new(settings.service),
+///     console: Console::of_process(Form::Text, true),
+///     directories: UserDirectories::default(),
+///     output: None,
+///     at: WorkingDirectories::default(),
+/// };
+/// assert_eq!(context.session.servers().to_string(), "127.0.0.1:8081");
+/// # Ok::<(), netsocket_settings::Problems>(())
+/// ```
+pub struct Context {
+    /// The session with the service.
+    pub session: Session,
+    /// Standard output and standard error.
+    pub console: Console,
+    /// The user's directories.
+    pub directories: UserDirectories,
+    /// The `-o` given before the command; it applies to every command of a prompt or a batch.
+    pub output: Option<PathBuf>,
+    /// The working directories on the server and on this machine.
+    pub at: WorkingDirectories,
+}
+
+impl Context {
+    /// Resolves a typed path against the working directory on the server.
+    pub(super) fn remote_path(&self, typed: &[u8]) -> Vec<u8> {
+        remote_path::resolve(&self.at.remote, typed)
+    }
+
+    /// The directory that a query searches: the one typed, else the working directory; `None` for the root.
+    pub(super) fn below(&self, typed: Option<&[u8]>) -> Option<Name> {
+        let path = self.remote_path(typed.unwrap_or_default());
+        (!path.is_empty()).then_some(Name(path))
+    }
+
+    /// Requests a list and collects all its entries.
+    pub(super) async fn entries(&mut self, request: &Request) -> Result<Vec<FileEntry>, Error> {
+        self.session.entries(request, &mut self.console).await
+    }
+
+    /// The entry at a path relative to the root; `None` if there is none.
+    pub(super) async fn entry(&mut self, path: &[u8]) -> Result<Option<FileEntry>, Error> {
+        let request = Request::List {
+            path: Name::from(path),
+            glob: None,
+            itself: true,
+            // Naming a hidden file is enough to ask for it; a server that never shows them answers with an error.
+            hidden: is_hidden(path),
+            limit: None,
+        };
+        match self.entries(&request).await {
+            Ok(entries) => Ok(entries.into_iter().next()),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The entries that a typed pattern matches; `None` if it is not a pattern. A file whose name looks like a pattern
+    /// takes precedence. Hidden names match if `hidden` is set or the directory itself is hidden.
+    pub(super) async fn matching(
+        &mut self,
+        typed: &[u8],
+        hidden: bool,
+    ) -> Result<Option<Vec<FileEntry>>, Error> {
+        let Some((directory, glob)) = remote_path::pattern(typed) else {
+            return Ok(None);
+        };
+        let path = self.remote_path(typed);
+        if self.entry(&path).await?.is_some() {
+            return Ok(None);
+        }
+        let directory = self.remote_path(directory);
+        let request = Request::List {
+            hidden: hidden || is_hidden(&directory),
+            path: Name(directory),
+            glob: Some(glob.to_owned()),
+            itself: false,
+            limit: None,
+        };
+        self.entries(&request).await.map(Some)
+    }
+}
+
+/// Whether any component of the path begins with a dot.
+pub(super) fn is_hidden(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/')
+        .any(|name| name.starts_with(b"."))
+}
+
+pub(super) fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Server(reply) if reply.kind == ErrorKind::NotFound)
+}
+
+/// A not-found error for that path, worded by the client.
+pub(super) fn missing(path: &[u8]) -> Error {
+    use netsocket_protocol::message::ErrorReply;
+    let path = remote_path::from_root(path);
+    let message = format!("there is no file or directory {path}");
+    Error::Server(ErrorReply::new(ErrorKind::NotFound, message))
+}

@@ -1,0 +1,51 @@
+//! `cd` and `pwd`: the working directory on the server.
+
+use netsocket_protocol::name::Name;
+
+use super::context::{Context, Done, missing};
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::{Form, Message};
+use crate::output::{json, messages};
+use crate::session::remote_path;
+
+impl Context {
+    /// `cd`
+    pub(crate) async fn change_directory(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
+        let path = typed.map_or_else(Vec::new, |typed| self.remote_path(&typed));
+        match self.entry(&path).await? {
+            Some(entry) if is_directory(&entry) => {
+                self.at.remote = path;
+                self.print_directory_as_json(word)
+            }
+            Some(_) => {
+                let path = remote_path::from_root(&path);
+                Err(Error::Usage(format!("{path} is not a directory")).into())
+            }
+            None => Err(missing(&path).into()),
+        }
+    }
+
+    /// JSON output reports the new directory; users see it in the prompt.
+    fn print_directory_as_json(&mut self, word: &str) -> Done {
+        match self.console.form {
+            Form::Json => self.print_directory(word),
+            Form::Text => Ok(Exit::Done),
+        }
+    }
+
+    /// `pwd`
+    pub(crate) fn print_directory(&mut self, word: &str) -> Done {
+        let path = remote_path::from_root(&self.at.remote);
+        self.print_path(word, path)
+    }
+
+    pub(super) fn print_path(&mut self, word: &str, path: Name) -> Done {
+        let mut text = messages::bytes_of(&path, self.console.names());
+        text.push(b'\n');
+        let json = json::place_line(word, path);
+        self.console.print_message(&Message { text, json })?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,183 @@
+//! A parsed command.
+//!
+//! Owns: the commands and their arguments. Does not own: how they are parsed ([`crate::command_line::parse`]), nor what
+//! they do (`cmd`).
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::query::{Query, Sort};
+
+use crate::command_line::commands::CommandSpec;
+
+/// A command and the form of its output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    /// The command.
+    pub(crate) command: Command,
+    /// Whether `--json` follows the command.
+    pub(crate) json: bool,
+    /// Whether `--quiet` follows the command.
+    pub(crate) quiet: bool,
+}
+
+/// A command with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// List the commands, or describe one.
+    Help(Option<CommandSpec>),
+    /// End the session.
+    Quit,
+    /// An original command.
+    Original {
+        /// The name of the command, for its output.
+        word: &'static str,
+        /// The request to the server, validated.
+        request: Request,
+        /// The argument of `-o` after the command.
+        output: Option<PathBuf>,
+    },
+    /// `ls`
+    List(List),
+    /// `find`
+    Find(Find),
+    /// `stat`, with the paths as typed.
+    Stat(Vec<Vec<u8>>),
+    /// `get`
+    Get(Get),
+    /// `archive`
+    Archive(Archive),
+    /// `status`
+    Status,
+    /// `cd`, with the directory as typed; `None` for the root.
+    ChangeDirectory(Option<Vec<u8>>),
+    /// `pwd`
+    PrintDirectory,
+    /// `lcd`; `None` for the home directory.
+    ChangeLocalDirectory(Option<PathBuf>),
+    /// `lpwd`
+    PrintLocalDirectory,
+    /// `completions`, for one of [`crate::command_line::commands::SHELLS`].
+    Completions(&'static str),
+    /// `man`
+    Man,
+}
+
+/// How entries are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListFormat {
+    /// Show permissions, size and time.
+    pub long: bool,
+    /// End each name with a NUL byte.
+    pub null: bool,
+    /// One name per line, even on a terminal.
+    pub one: bool,
+}
+
+/// `ls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct List {
+    /// Directories, files and patterns as typed.
+    pub(crate) paths: Vec<Vec<u8>>,
+    /// How they are printed.
+    pub(crate) format: ListFormat,
+    /// Sort by name, size or time of modification.
+    pub(crate) sort: Sort,
+    /// Reverse the order.
+    pub(crate) reverse: bool,
+    /// Include hidden names.
+    pub(crate) hidden: bool,
+}
+
+/// `find`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Find {
+    /// Which files; without `below`.
+    pub(crate) query: Query,
+    /// The directory to search, as typed.
+    pub(crate) below: Option<Vec<u8>>,
+    /// The sort key.
+    pub(crate) sort: Sort,
+    /// Reverse the order.
+    pub(crate) reverse: bool,
+    /// The maximum number of files; `None` for all.
+    pub(crate) limit: Option<u64>,
+    /// How they are printed.
+    pub(crate) format: ListFormat,
+}
+
+/// How downloads are saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SaveOptions {
+    /// The argument of `-o` after the command.
+    pub(crate) output: Option<PathBuf>,
+    /// Whether to resume a partial download.
+    pub(crate) resume: bool,
+    /// Whether to overwrite existing files.
+    pub(crate) force: bool,
+}
+
+/// `get`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Get {
+    /// Files and patterns as typed.
+    pub(crate) paths: Vec<Vec<u8>>,
+    /// How many downloads run in parallel.
+    pub(crate) parallel: NonZeroUsize,
+    /// How they are saved.
+    pub(crate) save: SaveOptions,
+}
+
+/// `archive`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Archive {
+    /// Which files; without `below`.
+    pub(crate) query: Query,
+    /// The directory to search, as typed.
+    pub(crate) below: Option<Vec<u8>>,
+    /// The `--format`.
+    pub(crate) format: Option<Compression>,
+    /// The `--level`.
+    pub(crate) level: Option<u8>,
+    /// The form of the paths inside.
+    pub(crate) names: EntryNames,
+    /// The directory to unpack into.
+    pub(crate) extract: Option<PathBuf>,
+    /// How it is saved.
+    pub(crate) save: SaveOptions,
+}
+
+impl Command {
+    /// Whether the command accepts `-o`.
+    #[must_use]
+    pub(crate) fn takes_output(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::Archive(_)
+                | Self::Original {
+                    request: Request::Archive { .. },
+                    ..
+                }
+                | Self::Quit
+                | Self::Help(_)
+        )
+    }
+
+    /// Applies `map` to every local path.
+    pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
+        let paths = match self {
+            Self::Original { output, .. } => [output.as_mut(), None],
+            Self::Get(Get { save, .. }) => [save.output.as_mut(), None],
+            Self::Archive(Archive { save, extract, .. }) => {
+                [save.output.as_mut(), extract.as_mut()]
+            }
+            Self::ChangeLocalDirectory(directory) => [directory.as_mut(), None],
+            _ => [None, None],
+        };
+        for path in paths.into_iter().flatten() {
+            *path = map(path);
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The table of commands: names, arguments, options and help texts.
+//!
+//! The parser, `help`, completion at the prompt, shell completions and the man page all use this table.
+//! Does not own: parsing arguments ([`crate::command_line::parse`]).
+
+use netsocket_protocol::command::COMMANDS as ORIGINAL;
+use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
+
+use crate::command_line::options::OptionSpec;
+
+/// The original commands that produce an archive; they accept `-o FILE` at the end.
+pub(crate) const ARCHIVE_COMMANDS: [&str; 4] = ["w24fz", "w24ft", "w24fdb", "w24fda"];
+
+/// What the operands of a command are, for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// No operands, or none that can be completed.
+    Nothing,
+    /// Files and directories on the server.
+    RemoteFile,
+    /// Directories on the server.
+    RemoteDirectory,
+    /// Local directories.
+    LocalDirectory,
+    /// Names of commands.
+    Command,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+/// The section of help that lists a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Queries and downloads.
+    Remote,
+    /// Commands about the program and the local machine.
+    Local,
+    /// The eight commands of the original system.
+    Original,
+}
+
+/// A command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommandSpec {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Other names for it.
+    pub(crate) aliases: &'static [&'static str],
+    /// Its arguments, for the usage line.
+    pub(crate) arguments: &'static str,
+    /// One line of help.
+    pub(crate) about: &'static str,
+    /// Further help, for `help COMMAND`.
+    pub(crate) details: &'static str,
+    /// Its options.
+    pub(crate) options: &'static [&'static [OptionSpec]],
+    /// The kind of its operands.
+    pub(crate) operand: Operand,
+    /// Its section in help.
+    pub(crate) group: Group,
+}
+
+impl CommandSpec {
+    /// Every option.
+    pub(crate) fn options(&self) -> impl Iterator<Item = &'static OptionSpec> + use<> {
+        self.options.iter().copied().flatten()
+    }
+
+    /// The usage line.
+    #[must_use]
+    pub(crate) fn usage(&self) -> String {
+        match self.arguments {
+            "" => format!("Usage: {}", self.name),
+            arguments => format!("Usage: {} {arguments}", self.name),
+        }
+    }
+}
+
+const fn flag(long: &'static str, short: Option<char>, about: &'static str) -> OptionSpec {
+    OptionSpec {
+        long,
+        short,
+        value: None,
+        about,
+    }
+}
+
+const fn value(
+    long: &'static str,
+    short: Option<char>,
+    value: &'static str,
+    about: &'static str,
+) -> OptionSpec {
+    OptionSpec {
+        long,
+        short,
+        value: Some(value),
+        about,
+    }
+}
+
+/// Converts the options of `find` that the protocol defines.
+const fn from_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
+    let mut specs = [flag("", None, ""); N];
+    let mut at = 0;
+    while at < N {
+        specs[at] = OptionSpec {
+            long: options[at].name,
+            short: None,
+            value: options[at].value,
+            about: options[at].about,
+        };
+        at += 1;
+    }
+    specs
+}
+
+/// Options that select files.
+pub(crate) static CONDITION_OPTIONS: [OptionSpec; CONDITIONS.len()] = from_find(CONDITIONS);
+/// Options that order the results.
+pub(crate) static ORDER_OPTIONS: [OptionSpec; ORDER.len()] = from_find(ORDER);
+
+static FORMAT_OPTIONS: [OptionSpec; 2] = [
+    flag("long", Some('l'), "show permissions, size and time"),
+    flag(
+        "null",
+        Some('0'),
+        "end each name with a NUL byte, as for xargs -0",
+    ),
+];
+
+static LS: [OptionSpec; 6] = [
+    flag("all", Some('a'), "include names that begin with a dot"),
+    flag("one", Some('1'), "one name per line"),
+    flag("time", Some('t'), "sort by time, newest first"),
+    flag("size", Some('S'), "sort by size, largest first"),
+    flag("reverse", Some('r'), "reverse the order"),
+    flag("human", Some('h'), "ignored: sizes always have units"),
+];
+
+static OUTPUT: [OptionSpec; 1] = [value(
+    "output",
+    Some('o'),
+    "FILE",
+    "where to save it; - is standard output",
+)];
+
+static OUTPUTS: [OptionSpec; 2] = [
+    value(
+        "output",
+        Some('o'),
+        "FILE|DIR",
+        "a file, a directory for several, - for stdout",
+    ),
+    value(
+        "parallel",
+        Some('P'),
+        "N",
+        "fetch N files at once, each on its own connection",
+    ),
+];
+
+static TRANSFER: [OptionSpec; 2] = [
+    flag(
+        "no-resume",
+        None,
+        "start over instead of resuming a partial download",
+    ),
+    flag("force", Some('f'), "overwrite existing files"),
+];
+
+static ARCHIVE: [OptionSpec; 4] = [
+    value(
+        "extract",
+        Some('x'),
+        "DIR",
+        "unpack into this directory while downloading",
+    ),
+    value(
+        "format",
+        None,
+        "FORMAT",
+        "gz, zst or tar; default: from the file name",
+    ),
+    value("level", None, "N", "compression level: gz 1-12, zst 1-19"),
+    flag("flat", None, "store base names only, without directories"),
+];
+
+static HELP: [OptionSpec; 1] = [flag("help", None, "show this help")];
+
+static GENERAL: [OptionSpec; 2] = [
+    flag(
+        "json",
+        None,
+        "print each result as one JSON object per line",
+    ),
+    flag(
+        "quiet",
+        Some('q'),
+        "print only results, warnings and errors",
+    ),
+];
+
+/// Archive formats as typed.
+pub(crate) const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
+
+/// Shells with completions.
+pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+const REMOTE: CommandSpec = CommandSpec {
+    name: "",
+    aliases: &[],
+    arguments: "",
+    about: "",
+    details: "",
+    options: &[],
+    operand: Operand::Nothing,
+    group: Group::Remote,
+};
+
+const LOCAL: CommandSpec = CommandSpec {
+    group: Group::Local,
+    ..REMOTE
+};
+
+/// All commands except the original ones, in the order of help.
+pub(crate) static CURRENT: [CommandSpec; 15] = [
+    CommandSpec {
+        name: "ls",
+        aliases: &["dir"],
+        arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
+        about: "list directories and files",
+        details: "Directories end with a slash. The last part of a path may be a pattern with *, ?,\n\
+                  [a-z] or {a,b}: ls 'music/*.mp3'. Output is in columns on a terminal.",
+        options: &[&FORMAT_OPTIONS, &LS, &GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "find",
+        arguments: "[NAME|GLOB] [OPTION]...",
+        about: "find files by name, size, type, age and directory",
+        details: "All conditions must match. NAME is a complete base name; GLOB has *, ?, [a-z] or\n\
+                  {a,b}. Sizes take the suffixes k, M, G, T (powers of 1024). Times are in the\n\
+                  server's time zone unless they end with an offset.",
+        options: &[
+            &CONDITION_OPTIONS,
+            &ORDER_OPTIONS,
+            &FORMAT_OPTIONS,
+            &GENERAL,
+            &HELP,
+        ],
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "stat",
+        arguments: "PATH...",
+        about: "show details of files and directories",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "get",
+        arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
+        about: "download files",
+        details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
+                  saved in the local directory under its own name. It appears there only once it is\n\
+                  complete and verified.",
+        options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "archive",
+        arguments: "[NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
+        about: "download what find would list as one archive",
+        details: "Without -o, the archive is saved in the local directory as archive.tar.gz,\n\
+                  archive.tar.zst or archive.tar. Its paths are relative to the server's root.",
+        options: &[
+            &CONDITION_OPTIONS,
+            &OUTPUT,
+            &ARCHIVE,
+            &TRANSFER,
+            &GENERAL,
+            &HELP,
+        ],
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "cd",
+        arguments: "[DIR]",
+        about: "change the directory on the server (default: root)",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::RemoteDirectory,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "pwd",
+        about: "print the directory on the server",
+        options: &[&GENERAL, &HELP],
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "status",
+        about: "show which server answers, and how fast",
+        options: &[&GENERAL, &HELP],
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "lcd",
+        arguments: "[DIR]",
+        about: "change the local directory (default: home)",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::LocalDirectory,
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "lpwd",
+        about: "print the local directory",
+        options: &[&GENERAL, &HELP],
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "!",
+        arguments: "[COMMAND]",
+        about: "run a command in the local shell, or open a shell",
+        details: "Everything after ! is passed to the shell unchanged and runs in the local\n\
+                  directory. Works only at the prompt and in a batch.",
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "help",
+        aliases: &["?"],
+        arguments: "[COMMAND]",
+        about: "list the commands, or explain one",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::Command,
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "quit",
+        aliases: &["exit", "bye"],
+        about: "end the session",
+        options: &[&HELP],
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "completions",
+        arguments: "bash|zsh|fish",
+        about: "print a completion script for a shell",
+        options: &[&HELP],
+        details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
+        operand: Operand::Word(&SHELLS),
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "man",
+        about: "print the man page of this program",
+        options: &[&HELP],
+        details: "netsocket man > ~/.local/share/man/man1/netsocket.1",
+        ..LOCAL
+    },
+];
+
+static ARCHIVE_OUTPUT: &[&[OptionSpec]] = &[&OUTPUT];
+
+/// Every command, in the order of help.
+pub(crate) fn all() -> impl Iterator<Item = CommandSpec> {
+    CURRENT.into_iter().chain(original())
+}
+
+/// The original commands as the protocol defines them, with their completion.
+fn original() -> impl Iterator<Item = CommandSpec> {
+    ORIGINAL.into_iter().map(|usage| CommandSpec {
+        name: usage.name,
+        arguments: usage.arguments,
+        about: usage.about,
+        options: if ARCHIVE_COMMANDS.contains(&usage.name) {
+            ARCHIVE_OUTPUT
+        } else {
+            &[]
+        },
+        operand: match usage.name {
+            "dirlist" => Operand::Word(&["-a", "-t"]),
+            _ => Operand::Nothing,
+        },
+        group: Group::Original,
+        ..REMOTE
+    })
+}
+
+/// The command of that name or alias.
+#[must_use]
+pub(crate) fn find(word: &[u8]) -> Option<CommandSpec> {
+    all().find(|command| {
+        command.name.as_bytes() == word
+            || command.aliases.iter().any(|alias| alias.as_bytes() == word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_means_one_command() {
+        let mut words: Vec<&str> = all()
+            .flat_map(|command| [&[command.name][..], command.aliases].concat())
+            .collect();
+        let count = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), count, "{words:?}");
+        assert_eq!(find(b"exit").map(|command| command.name), Some("quit"));
+        assert_eq!(find(b"w24ft").map(|command| command.name), Some("w24ft"));
+        assert_eq!(find(b"").map(|command| command.name), None);
+    }
+
+    #[test]
+    fn no_command_has_an_option_twice() {
+        for command in all() {
+            let mut longs: Vec<&str> = command.options().map(|spec| spec.long).collect();
+            let mut shorts: Vec<char> = command.options().filter_map(|spec| spec.short).collect();
+            let counts = (longs.len(), shorts.len());
+            longs.sort_unstable();
+            longs.dedup();
+            shorts.sort_unstable();
+            shorts.dedup();
+            assert_eq!((longs.len(), shorts.len()), counts, "{}", command.name);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What the user types: program flags, commands with their options, and the help texts generated from them.
+//!
+//! Belongs here: the table of commands, splitting a line into words, parsing words into a command, `--help`, the man
+//! page and shell completions. Does not belong here: settings files (`config`), the line editor (`prompt`), and what a
+//! command does (`cmd`).
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_client::command_line::shell_words::split;
+//!
+//! assert_eq!(split(b"get 'annual report.pdf'")?, [&b"get"[..], b"annual report.pdf"]);
+//! # Ok::<(), netsocket_client::command_line::shell_words::WordsError>(())
+//! ```
+
+pub mod args;
+pub(crate) mod command;
+pub(crate) mod commands;
+pub(crate) mod help;
+pub(crate) mod manual;
+pub(crate) mod options;
+pub(crate) mod parse;
+pub(crate) mod parse_current;
+pub(crate) mod security_args;
+pub mod shell_words;
+pub(crate) mod suggestions;

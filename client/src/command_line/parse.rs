@@ -1,0 +1,81 @@
+//! Parses the words of a command line, or of a line at the prompt, into a command.
+//!
+//! The original commands are parsed and validated by the protocol crate and keep their original messages; `parse_current`
+//! parses all others.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use netsocket_protocol::command::Command as OriginalCommand;
+use netsocket_protocol::name::Name;
+
+use crate::command_line::command::{Command, Invocation};
+use crate::command_line::commands::{self, Group};
+use crate::command_line::parse_current;
+use crate::command_line::suggestions;
+use crate::outcome::error::Error;
+
+impl Invocation {
+    /// Parses the words of a command.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with a message, and the usage line if the command is known.
+    pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
+        let Some((name, rest)) = words.split_first() else {
+            return Err(Error::Usage("No command given".to_owned()));
+        };
+        let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name)))?;
+        if command.group != Group::Original {
+            return parse_current::parse(&command, name, rest);
+        }
+        Ok(Self {
+            command: original(command.name, words)?,
+            json: false,
+            quiet: false,
+        })
+    }
+}
+
+fn unknown(name: &[u8]) -> String {
+    let shown = Name::from(name).to_string();
+    let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
+    match suggestions::nearest(&shown, words) {
+        Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
+        None => format!("Unknown command '{shown}'; help lists all commands"),
+    }
+}
+
+/// Parses one of the eight original commands, with the original checks and messages.
+fn original(word: &'static str, words: &[Vec<u8>]) -> Result<Command, Error> {
+    let (words, output) = take_output(word, words)?;
+    Ok(match OriginalCommand::parse(words)?.request() {
+        Some(request) => Command::Original {
+            word,
+            request,
+            output,
+        },
+        // Only the command that ends the session sends no request.
+        None => Command::Quit,
+    })
+}
+
+/// Removes a trailing `-o FILE` from an archive command.
+fn take_output<'a>(
+    word: &str,
+    words: &'a [Vec<u8>],
+) -> Result<(&'a [Vec<u8>], Option<PathBuf>), Error> {
+    let is_archive = commands::ARCHIVE_COMMANDS.contains(&word);
+    match words {
+        [before @ .., flag, file] if is_archive && flag == b"-o" => {
+            Ok((before, Some(OsString::from_vec(file.clone()).into())))
+        }
+        [_, .., flag] if is_archive && flag == b"-o" => Err(Error::Usage(
+            "-o needs a file name, or - for standard output".to_owned(),
+        )),
+        _ => Ok((words, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Tests of parsing.
+
+use netsocket_protocol::command::COMMANDS;
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::query::{Query, Sort};
+
+use super::*;
+
+fn invocation(line: &str) -> Result<Invocation, String> {
+    Invocation::parse(&crate::command_line::shell_words::split(line.as_bytes()).unwrap())
+        .map_err(|error| error.to_string())
+}
+
+fn parse(line: &str) -> Result<Command, String> {
+    invocation(line).map(|invocation| invocation.command)
+}
+
+fn extensions(names: &[&str]) -> Request {
+    let query = Query {
+        extensions: names.iter().map(|name| (*name).into()).collect(),
+        ..Query::default()
+    };
+    Request::archive(query)
+}
+
+#[test]
+fn the_output_stands_behind_an_archive_command() {
+    assert_eq!(
+        parse("w24ft pdf txt -o 'my x.tar.gz'"),
+        Ok(Command::Original {
+            word: "w24ft",
+            request: extensions(&["pdf", "txt"]),
+            output: Some("my x.tar.gz".into()),
+        })
+    );
+    assert_eq!(
+        parse("w24ft pdf"),
+        Ok(Command::Original {
+            word: "w24ft",
+            request: extensions(&["pdf"]),
+            output: None
+        })
+    );
+    assert!(
+        parse("w24ft pdf -o")
+            .unwrap_err()
+            .starts_with("-o needs a file name")
+    );
+    assert!(
+        parse("w24ft -o x")
+            .unwrap_err()
+            .contains("one to 3 extensions")
+    );
+}
+
+#[test]
+fn elsewhere_it_is_a_word_like_others() {
+    assert!(matches!(
+        parse("w24fn -o"),
+        Ok(Command::Original { word: "w24fn", .. })
+    ));
+    assert_eq!(
+        parse("dirlist -a -o x").unwrap_err(),
+        "dirlist takes -a (by name) or -t (oldest first). Usage: dirlist -a | -t"
+    );
+}
+
+#[test]
+fn each_way_out_is_one() {
+    for line in ["quitc", "quit", "exit", "bye"] {
+        assert_eq!(parse(line), Ok(Command::Quit), "{line}");
+    }
+    assert_eq!(parse("help"), Ok(Command::Help(None)));
+    let help = Ok(Command::Help(commands::find(b"get")));
+    for line in ["help get", "get --help", "get x y --help"] {
+        assert_eq!(parse(line), help, "{line}");
+    }
+    assert_eq!(
+        parse("exit now").unwrap_err(),
+        "exit takes no arguments. Usage: exit"
+    );
+    assert_eq!(
+        parse("quitc now").unwrap_err(),
+        "quitc takes no arguments. Usage: quitc"
+    );
+}
+
+#[test]
+fn the_archive_commands_are_those_of_the_protocol() {
+    let arguments = |name: &str| match name {
+        "dirlist" => "-a",
+        "w24fz" => "1 2",
+        "w24fdb" | "w24fda" => "2024-01-01",
+        "quitc" => "",
+        _ => "x",
+    };
+    let archives: Vec<&str> = COMMANDS
+        .iter()
+        .map(|usage| usage.name)
+        .filter(|name| {
+            let command = parse(&format!("{name} {}", arguments(name))).unwrap();
+            matches!(
+                command,
+                Command::Original {
+                    request: Request::Archive { .. },
+                    ..
+                }
+            )
+        })
+        .collect();
+    assert_eq!(archives, commands::ARCHIVE_COMMANDS);
+}
+
+#[test]
+fn a_mistyped_command_suggests_the_nearest() {
+    for (line, said) in [
+        (
+            "dirlst -a",
+            "Unknown command 'dirlst'; did you mean dirlist?",
+        ),
+        ("fidn x", "Unknown command 'fidn'; did you mean find?"),
+        (
+            "wibble",
+            "Unknown command 'wibble'; help lists all commands",
+        ),
+        ("", "No command given"),
+    ] {
+        assert_eq!(parse(line).unwrap_err(), said);
+    }
+}
+
+#[test]
+fn find_takes_the_options_of_the_protocol() {
+    let line = "find '*.pdf' --larger 1M --born-after=2024-01-01 --below /docs --sort size --reverse -l --json";
+    let Invocation {
+        command,
+        json,
+        quiet,
+    } = invocation(line).unwrap();
+    let Command::Find(find) = command else {
+        panic!("{command:?}");
+    };
+    assert!(json && !quiet && find.format.long && !find.format.null);
+    assert_eq!(find.below.as_deref(), Some(&b"/docs"[..]));
+    assert_eq!(
+        (find.sort, find.reverse, find.limit),
+        (Sort::Size, true, None)
+    );
+    let query = Query {
+        glob: Some("*.pdf".to_owned()),
+        size_min: Some(1 << 20),
+        born_from: "2024-01-01".parse().ok(),
+        ..Query::default()
+    };
+    assert_eq!(find.query, query);
+    let Ok(Command::Find(find)) = parse("find --limit 7 -- -odd") else {
+        panic!("another command");
+    };
+    assert_eq!(
+        (find.limit, find.query.name),
+        (Some(7), Some("-odd".into()))
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_usage() {
+    for (line, said) in [
+        (
+            "find --larger x",
+            "'x' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024). Usage: find [NAME|GLOB] [OPTION]...",
+        ),
+        (
+            "find --lager 1M",
+            "find has no option --lager; did you mean --larger? Usage: find",
+        ),
+        (
+            "find .",
+            "A name or glob has no directories; use --below DIR",
+        ),
+        ("find a b", "find takes one name or glob. Usage: find"),
+        ("stat", "stat needs a path. Usage: stat PATH..."),
+        ("get", "get needs a path. Usage: get PATH..."),
+        (
+            "get a -P 0",
+            "'0' is not a number of parallel downloads: 1 to 64",
+        ),
+        (
+            "get a -P 65",
+            "'65' is not a number of parallel downloads: 1 to 64",
+        ),
+        ("cd a b", "cd takes only one directory. Usage: cd [DIR]"),
+        ("status now", "status takes no arguments. Usage: status"),
+        ("dir --x", "dir has no option --x. Usage: dir [-lahtSr10]"),
+        ("archive --sort size", "archive has no option --sort"),
+        (
+            "archive --format zip",
+            "'zip' is not a format: gz, zst, tar",
+        ),
+        ("archive --level big", "'big' is not a level"),
+        (
+            "archive -x d -o f",
+            "--extract unpacks the archive, -o keeps it",
+        ),
+        ("completions", "Completions exist for bash, zsh, fish"),
+        ("help wibble", "There is no command 'wibble'"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.starts_with(said), "{line}: {error}");
+    }
+}
+
+#[test]
+fn ls_sorts_as_ls_does() {
+    for (line, sort, reverse) in [
+        ("ls", Sort::Name, false),
+        ("ls -r", Sort::Name, true),
+        ("ls -lt", Sort::Modified, true),
+        ("ls -ltr", Sort::Modified, false),
+        ("ls -S", Sort::Size, true),
+    ] {
+        let Ok(Command::List(list)) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!((list.sort, list.reverse), (sort, reverse), "{line}");
+    }
+}
+
+#[test]
+fn archive_and_get_say_how_their_files_come() {
+    let Ok(Command::Archive(archive)) =
+        parse("archive --ext pdf --extract out --force --no-resume --format zst --level 9")
+    else {
+        panic!("another command");
+    };
+    assert_eq!(archive.extract, Some("out".into()));
+    assert_eq!(
+        (archive.format, archive.level),
+        (Some(Compression::Zstd), Some(9))
+    );
+    assert_eq!(archive.names, EntryNames::Path);
+    assert!(archive.save.force && !archive.save.resume);
+    let Ok(Command::Get(get)) = parse("get a b -o dir/ -P4") else {
+        panic!("another command");
+    };
+    assert_eq!((get.paths.len(), get.parallel.get()), (2, 4));
+    assert_eq!(get.save.output, Some("dir/".into()));
+    assert!(get.save.resume && !get.save.force);
+}
+
+#[test]
+fn local_paths_can_be_mapped() {
+    let mut command = parse("archive -x '~/out'").unwrap();
+    command.map_local(|path| PathBuf::from("/home").join(path.strip_prefix("~").unwrap()));
+    let Command::Archive(archive) = command else {
+        panic!("another command");
+    };
+    assert_eq!(archive.extract, Some("/home/out".into()));
+}
+
+#[test]
+fn words_never_panic() {
+    for command in commands::all() {
+        for option in command.options() {
+            for words in [
+                vec![command.name, "--", option.long],
+                vec![command.name, option.long, ""],
+            ] {
+                let words: Vec<Vec<u8>> =
+                    words.iter().map(|word| word.as_bytes().to_vec()).collect();
+                let _ = Invocation::parse(&words);
+            }
+            let long = format!("--{}", option.long).into_bytes();
+            let _ = Invocation::parse(&[command.name.into(), long.clone()]);
+            let _ = Invocation::parse(&[command.name.into(), long, b"\xff".to_vec()]);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Parses all commands except the original ones.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use netsocket_protocol::find;
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::{Query, Sort};
+
+use crate::command_line::command::{
+    Archive, Command, Find, Get, Invocation, List, ListFormat, SaveOptions,
+};
+use crate::command_line::commands::{
+    self, CONDITION_OPTIONS, CommandSpec, FORMATS, ORDER_OPTIONS, SHELLS,
+};
+use crate::command_line::options::{self, OptionSpec, ParsedOptions};
+use crate::outcome::error::Error;
+
+/// The maximum number of parallel downloads: each uses a connection of its own.
+const MOST_PARALLEL: usize = 64;
+
+/// Parses the arguments of a command, which was typed as `typed`.
+pub(crate) fn parse(
+    command: &CommandSpec,
+    typed: &[u8],
+    words: &[Vec<u8>],
+) -> Result<Invocation, Error> {
+    let specs: Vec<&'static OptionSpec> = command.options().collect();
+    let name = String::from_utf8_lossy(typed);
+    let parsed = options::parse(&name, &specs, words);
+    let parsed_command = parsed.and_then(|parsed| {
+        // `--help` works even if the other arguments are invalid.
+        let parsed_command = if parsed.has("help") {
+            Command::Help(Some(*command))
+        } else {
+            to_command(command.name, &name, &parsed)?
+        };
+        Ok((parsed_command, parsed))
+    });
+    match parsed_command {
+        Ok((parsed_command, parsed)) => Ok(Invocation {
+            command: parsed_command,
+            json: parsed.has("json"),
+            quiet: parsed.has("quiet"),
+        }),
+        Err(problem) => {
+            let usage = command.usage().replacen(command.name, &name, 1);
+            // A suggestion ends with a question mark already.
+            let stop = if problem.ends_with('?') { "" } else { "." };
+            Err(Error::Usage(format!("{problem}{stop} {usage}")))
+        }
+    }
+}
+
+fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Command, String> {
+    Ok(match command {
+        "ls" => Command::List(list(parsed)),
+        "find" => Command::Find(find(parsed)?),
+        "stat" => Command::Stat(some(typed, "path", parsed)?),
+        "get" => Command::Get(get(typed, parsed)?),
+        "archive" => Command::Archive(archive(parsed)?),
+        "cd" => Command::ChangeDirectory(at_most_one(typed, "directory", parsed)?),
+        "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
+        "help" => Command::Help(help(typed, parsed)?),
+        "completions" => Command::Completions(shell(parsed)?),
+        "!" => return Err("! works only at the prompt or in a batch".to_owned()),
+        other => {
+            if !parsed.operands.is_empty() {
+                return Err(format!("{typed} takes no arguments"));
+            }
+            match other {
+                "pwd" => Command::PrintDirectory,
+                "lpwd" => Command::PrintLocalDirectory,
+                "status" => Command::Status,
+                "man" => Command::Man,
+                _ => Command::Quit,
+            }
+        }
+    })
+}
+
+fn some(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Vec<Vec<u8>>, String> {
+    if parsed.operands.is_empty() {
+        return Err(format!("{typed} needs a {what}"));
+    }
+    Ok(parsed.operands.clone())
+}
+
+fn at_most_one(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Option<Vec<u8>>, String> {
+    match &parsed.operands[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        _ => Err(format!("{typed} takes only one {what}")),
+    }
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    OsString::from_vec(bytes).into()
+}
+
+fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, String> {
+    let Some(word) = at_most_one(typed, "command", parsed)? else {
+        return Ok(None);
+    };
+    match commands::find(&word) {
+        Some(command) => Ok(Some(command)),
+        None => Err(format!("There is no command '{}'", Name::from(word))),
+    }
+}
+
+fn shell(parsed: &ParsedOptions) -> Result<&'static str, String> {
+    let one = match &parsed.operands[..] {
+        [one] => SHELLS.into_iter().find(|shell| shell.as_bytes() == one),
+        _ => None,
+    };
+    one.ok_or_else(|| format!("Completions exist for {}", SHELLS.join(", ")))
+}
+
+fn list_format(parsed: &ParsedOptions) -> ListFormat {
+    ListFormat {
+        long: parsed.has("long"),
+        null: parsed.has("null"),
+        one: parsed.has("one"),
+    }
+}
+
+fn list(parsed: &ParsedOptions) -> List {
+    let sort = match (parsed.has("time"), parsed.has("size")) {
+        (true, _) => Sort::Modified,
+        (false, true) => Sort::Size,
+        (false, false) => Sort::Name,
+    };
+    List {
+        paths: parsed.operands.clone(),
+        format: list_format(parsed),
+        sort,
+        // Newest and largest first, as in `ls`.
+        reverse: parsed.has("reverse") != (sort != Sort::Name),
+        hidden: parsed.has("all"),
+    }
+}
+
+/// Names of directories that other programs accept where `find` expects a file name.
+const PLACES: [&[u8]; 2] = [b".", b".."];
+
+/// The query and its order. The caller resolves `--below`, as it knows the working directory.
+fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
+    let is_known = |name: &str| {
+        name != "below"
+            && CONDITION_OPTIONS
+                .iter()
+                .chain(&ORDER_OPTIONS)
+                .any(|spec| spec.long == name)
+    };
+    if parsed
+        .operands
+        .iter()
+        .any(|word| PLACES.contains(&&word[..]))
+    {
+        return Err(
+            "A name or glob has no directories; use --below DIR to say where to look".to_owned(),
+        );
+    }
+    let mut words = parsed.words(is_known);
+    words.push(b"--".to_vec());
+    words.extend(parsed.operands.iter().cloned());
+    match find::parse(&words).map_err(|error| error.problem)? {
+        Request::Find {
+            query,
+            limit,
+            sort,
+            reverse,
+        } => Ok((query, sort, reverse, limit)),
+        _ => Err("this is not a search for files".to_owned()),
+    }
+}
+
+fn find(parsed: &ParsedOptions) -> Result<Find, String> {
+    let (query, sort, reverse, limit) = query(parsed)?;
+    Ok(Find {
+        query,
+        below: parsed.value("below").map(<[u8]>::to_vec),
+        sort,
+        reverse,
+        limit: parsed.value("limit").map(|_| limit),
+        format: list_format(parsed),
+    })
+}
+
+fn save(parsed: &ParsedOptions) -> SaveOptions {
+    SaveOptions {
+        output: parsed.value("output").map(|value| path(value.to_vec())),
+        resume: !parsed.has("no-resume"),
+        force: parsed.has("force"),
+    }
+}
+
+fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
+    let parallel = match parsed.value("parallel") {
+        None => NonZeroUsize::MIN,
+        Some(word) => number(word)
+            .filter(|number| number.get() <= MOST_PARALLEL)
+            .ok_or_else(|| {
+                let word = Name::from(word);
+                format!("'{word}' is not a number of parallel downloads: 1 to {MOST_PARALLEL}")
+            })?,
+    };
+    Ok(Get {
+        paths: some(typed, "path", parsed)?,
+        parallel,
+        save: save(parsed),
+    })
+}
+
+fn number(word: &[u8]) -> Option<NonZeroUsize> {
+    // `from_str` would take a plus sign.
+    let digits = word.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(word).ok().filter(|_| digits)?;
+    text.parse().ok()
+}
+
+fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
+    let (query, ..) = query(parsed)?;
+    let save = save(parsed);
+    let extract = parsed.value("extract").map(|value| path(value.to_vec()));
+    if extract.is_some() && save.output.is_some() {
+        return Err("--extract unpacks the archive, -o keeps it: use only one of them".to_owned());
+    }
+    let format = match parsed.value("format") {
+        None => None,
+        Some(word) => Some(compression(word).ok_or_else(|| {
+            let word = Name::from(word);
+            format!("'{word}' is not a format: {}", FORMATS.join(", "))
+        })?),
+    };
+    let level = match parsed.value("level") {
+        None => None,
+        Some(word) => Some(
+            number(word)
+                .and_then(|level| u8::try_from(level.get()).ok())
+                .ok_or_else(|| format!("'{}' is not a level", Name::from(word)))?,
+        ),
+    };
+    Ok(Archive {
+        query,
+        below: parsed.value("below").map(<[u8]>::to_vec),
+        format,
+        level,
+        names: if parsed.has("flat") {
+            EntryNames::Base
+        } else {
+            EntryNames::Path
+        },
+        extract,
+        save,
+    })
+}
+
+/// The compression named by a word of [`FORMATS`] or by a common synonym.
+fn compression(word: &[u8]) -> Option<Compression> {
+    match word {
+        b"gz" | b"gzip" | b"tar.gz" | b"tgz" => Some(Compression::Gzip),
+        b"zst" | b"zstd" | b"tar.zst" => Some(Compression::Zstd),
+        b"tar" | b"none" => Some(Compression::None),
+        _ => None,
+    }
+}

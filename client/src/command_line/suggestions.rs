@@ -1,0 +1,38 @@
+//! Suggestions for mistyped commands and options.
+
+/// The known word closest to the typed one, if it is close: up to a third of its letters, and at least one, may be wrong,
+/// missing, surplus or swapped.
+pub(crate) fn nearest<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|word| (strsim::damerau_levenshtein(typed, word), word))
+        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
+        // The first of several equally close words.
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_near_is_meant() {
+        let known = ["dirlist", "find", "ls", "status", "stat", "archive"];
+        for (typed, meant) in [
+            ("dirlst", Some("dirlist")),
+            ("fnid", Some("find")),
+            ("l", Some("ls")),
+            ("statt", Some("stat")),
+            ("archiv", Some("archive")),
+            ("nonsense", None),
+            ("", None),
+            ("rsync", None),
+        ] {
+            assert_eq!(nearest(typed, known), meant, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Settings for TLS and the token: keys, flags, and the files they name.
+
+use std::path::{Path, PathBuf};
+
+use netsocket_credentials::{authorities, certificates, client_config, key, tokens};
+use netsocket_protocol::security::Token;
+use netsocket_settings::{Check, Flag, Key, Scalar};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+
+use crate::command_line::security_args::SecurityArgs;
+use crate::connection::tls::Security;
+
+/// Keys for TLS and the token. The token itself has no key: other users can read command lines and environments.
+pub(crate) const SECURITY_KEYS: [Key; 6] = [
+    named("tls", "NETSOCKET_TLS", "--tls"),
+    named("ca_file", "NETSOCKET_CA_FILE", "--ca-file"),
+    named(
+        "client_certificate",
+        "NETSOCKET_CLIENT_CERTIFICATE",
+        "--client-certificate",
+    ),
+    named("client_key", "NETSOCKET_CLIENT_KEY", "--client-key"),
+    named("tls_name", "NETSOCKET_TLS_NAME", "--tls-name"),
+    named("token_file", "NETSOCKET_TOKEN_FILE", "--token-file"),
+];
+
+const fn named(name: &'static str, env: &'static str, flag: &'static str) -> Key {
+    Key {
+        name,
+        env: Some(env),
+        flag: Some(flag),
+    }
+}
+
+/// The flags of [`SECURITY_KEYS`] that were given, by key.
+pub(crate) fn given(args: &SecurityArgs) -> impl Iterator<Item = (&'static str, Flag)> {
+    let SecurityArgs {
+        tls,
+        ca_file,
+        client_certificate,
+        client_key,
+        tls_name,
+        token_file,
+    } = args;
+    let values = [
+        tls,
+        ca_file,
+        client_certificate,
+        client_key,
+        tls_name,
+        token_file,
+    ];
+    let keys = SECURITY_KEYS.iter().map(|key| key.name);
+    let given = keys.zip(values);
+    given.filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
+}
+
+/// The entries of [`SECURITY_KEYS`], not yet validated.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct RawSecurity {
+    pub(crate) tls: Option<Scalar>,
+    pub(crate) ca_file: Option<Scalar>,
+    pub(crate) client_certificate: Option<Scalar>,
+    pub(crate) client_key: Option<Scalar>,
+    pub(crate) tls_name: Option<Scalar>,
+    pub(crate) token_file: Option<Scalar>,
+}
+
+/// Validates [`RawSecurity`] and loads the files it names; reports every problem to `check`.
+pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
+    let mut security = Security::default();
+    if let Some(file) = &raw.token_file {
+        match tokens(Path::new(file.as_str())) {
+            // A file with several tokens is a server's; any of them works.
+            Ok(tokens) => {
+                if let Some(token) = tokens.into_iter().next() {
+                    security = security.with_token(Token(token));
+                }
+            }
+            Err(error) => check.problem("token_file", error.path.display(), error.problem),
+        }
+    }
+    let of_tls = [
+        &raw.ca_file,
+        &raw.client_certificate,
+        &raw.client_key,
+        &raw.tls_name,
+    ];
+    let is_meant = of_tls.iter().any(|entry| entry.is_some());
+    let on = check.read_with("tls", raw.tls.as_ref(), is_meant, "on or off", on_or_off);
+    if !on {
+        return security;
+    }
+    let name = check.read_with(
+        "tls_name",
+        raw.tls_name.as_ref(),
+        None,
+        "a host name or an IP address",
+        |text| ServerName::try_from(text.to_owned()).ok().map(Some),
+    );
+    match config(check, raw) {
+        Some(config) => security.with_tls(config, name),
+        None => security,
+    }
+}
+
+fn on_or_off(text: &str) -> Option<bool> {
+    match text {
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The TLS configuration; `None` if there is a problem.
+fn config(check: &mut Check, raw: &RawSecurity) -> Option<ClientConfig> {
+    let roots = roots(check, raw.ca_file.as_ref());
+    let own = own(check, raw);
+    let builder = match client_config() {
+        Ok(builder) => builder.with_root_certificates(roots?),
+        Err(error) => {
+            check.problem("tls", "on", error);
+            return None;
+        }
+    };
+    let Some((chain, own_key)) = own? else {
+        return Some(builder.with_no_client_auth());
+    };
+    let read = || -> Result<_, (&str, netsocket_credentials::FileError)> {
+        let chain = certificates(&chain).map_err(|error| ("client_certificate", error))?;
+        let own_key = key(&own_key).map_err(|error| ("client_key", error))?;
+        Ok((chain, own_key))
+    };
+    let (chain, private) = match read() {
+        Ok(read) => read,
+        Err((key, error)) => {
+            check.problem(key, error.path.display(), error.problem);
+            return None;
+        }
+    };
+    match builder.with_client_auth_cert(chain, private) {
+        Ok(config) => Some(config),
+        Err(error) => {
+            let said = format!("the key of client_certificate; {error}");
+            check.problem("client_key", own_key.display(), said);
+            None
+        }
+    }
+}
+
+/// The CA certificates to trust.
+fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
+    if let Some(file) = file {
+        return match authorities(Path::new(file.as_str())) {
+            Ok(roots) => Some(roots),
+            Err(error) => {
+                check.problem("ca_file", error.path.display(), error.problem);
+                None
+            }
+        };
+    }
+    let mut roots = RootCertStore::empty();
+    // Some system stores hold certificates in obsolete formats.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        let said = "is missing: this system has no trusted CAs";
+        check.problem("ca_file", "", said);
+        return None;
+    }
+    Some(roots)
+}
+
+/// The files of the client certificate and its key, if set; `None` if only one of them is.
+fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)>> {
+    let file = |entry: &Scalar| PathBuf::from(entry.as_str());
+    match (&raw.client_certificate, &raw.client_key) {
+        (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
+        (None, None) => Some(None),
+        (Some(_), None) => {
+            check.problem("client_key", "", "is required with client_certificate");
+            None
+        }
+        (None, Some(_)) => {
+            check.problem("client_certificate", "", "is required with client_key");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

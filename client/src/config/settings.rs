@@ -1,0 +1,280 @@
+//! The settings of the client: keys, defaults and limits.
+//!
+//! # Examples
+//!
+//! ```
+//! use clap::Parser as _;
+//! use netsocket_client::command_line::args::Args;
+//! use netsocket_client::config::settings::{DEFAULT_STALL_TIMEOUT, load};
+//! use netsocket_client::config::user_directories::UserDirectories;
+//!
+//! let variable = |name: &str| (name == "NETSOCKET_SERVER").then(|| "files.example:1".to_owned());
+//! let settings = load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), variable)?;
+//! assert_eq!(settings.service.servers.to_string(), "files.example:1");
+//! assert_eq!(settings.service.timeouts.stall, DEFAULT_STALL_TIMEOUT);
+//!
+//! let args = Args::parse_from(["netsocket", "--server", "files.example:2"]);
+//! let settings = load(&args, &UserDirectories::default(), variable)?;
+//! assert_eq!(settings.service.servers.to_string(), "files.example:2");
+//! # Ok::<(), netsocket_settings::Problems>(())
+//! ```
+
+use std::time::Duration;
+
+use netsocket_settings::{
+    Flag, Key, LOG_KEYS, Layers, LogFormat, Problem, Problems, Scalar, load as load_layers,
+};
+use serde::Deserialize;
+
+use crate::command_line::args::Args;
+use crate::config::security::{RawSecurity, SECURITY_KEYS, given, security};
+use crate::config::user_directories::UserDirectories;
+use crate::connection::address::ServersError;
+use crate::connection::dial::Service;
+use crate::connection::framed::Timeouts;
+
+/// Default address of the service: a balancer on this machine.
+pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
+/// Time limit for connecting, and again for the server's greeting.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit for the first byte of an answer. A server sends nothing while it walks a large tree.
+pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time limit for the next byte during a transfer.
+pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an interrupted transfer is retried without receiving a block.
+pub const DEFAULT_RETRY_DEADLINE: Duration = Duration::from_secs(60);
+/// The default log filter.
+pub const DEFAULT_LOG: &str = "warn";
+
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+/// One day, for transfers that wait for a server to come back.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+
+/// Every setting and its name in the file, the environment and the flags.
+pub const KEYS: [Key; 13] = [
+    Key {
+        name: "server",
+        env: Some("NETSOCKET_SERVER"),
+        flag: Some("--server"),
+    },
+    Key {
+        name: "connect_timeout",
+        env: Some("NETSOCKET_CONNECT_TIMEOUT"),
+        flag: None,
+    },
+    Key {
+        name: "answer_timeout",
+        env: Some("NETSOCKET_ANSWER_TIMEOUT"),
+        flag: None,
+    },
+    Key {
+        name: "stall_timeout",
+        env: Some("NETSOCKET_STALL_TIMEOUT"),
+        flag: None,
+    },
+    Key {
+        name: "retry_deadline",
+        env: Some("NETSOCKET_RETRY_DEADLINE"),
+        flag: None,
+    },
+    SECURITY_KEYS[0],
+    SECURITY_KEYS[1],
+    SECURITY_KEYS[2],
+    SECURITY_KEYS[3],
+    SECURITY_KEYS[4],
+    SECURITY_KEYS[5],
+    LOG_KEYS[0],
+    LOG_KEYS[1],
+];
+
+/// Serde cannot deny unknown fields next to a flattened struct; the table of keys does.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    #[serde(flatten)]
+    security: RawSecurity,
+    server: Option<Scalar>,
+    connect_timeout: Option<Scalar>,
+    answer_timeout: Option<Scalar>,
+    stall_timeout: Option<Scalar>,
+    retry_deadline: Option<Scalar>,
+    log: Option<Scalar>,
+    log_format: Option<Scalar>,
+}
+
+/// The validated settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The service and the time limits for it.
+    pub service: Service,
+    /// The log filter, in `tracing-subscriber` syntax.
+    pub log: String,
+    /// The format of log lines.
+    pub log_format: LogFormat,
+}
+
+/// Loads the settings; `variable` reads the environment.
+///
+/// # Errors
+/// All problems at once.
+pub fn load(
+    args: &Args,
+    directories: &UserDirectories,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Settings, Problems> {
+    let default_server = DEFAULT_SERVER
+        .parse()
+        .map_err(|error: ServersError| Problem {
+            origin: "default".to_owned(),
+            key: "server".to_owned(),
+            given: DEFAULT_SERVER.to_owned(),
+            allowed: error.to_string(),
+        })?;
+    let file = args.config.clone().or_else(|| directories.config_file());
+    let server = args.server.clone().map(|text| ("server", Flag::One(text)));
+    let layers = Layers {
+        file: file.as_deref(),
+        flags: server.into_iter().chain(given(&args.security)).collect(),
+    };
+    let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
+    let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
+    let service = Service {
+        servers: check.parse(
+            "server",
+            raw.server.as_ref(),
+            default_server,
+            &ServersError.to_string(),
+        ),
+        timeouts: Timeouts {
+            connect: check.duration(
+                "connect_timeout",
+                raw.connect_timeout.as_ref(),
+                DEFAULT_CONNECT_TIMEOUT,
+                bounds.clone(),
+            ),
+            answer: check.duration(
+                "answer_timeout",
+                raw.answer_timeout.as_ref(),
+                DEFAULT_ANSWER_TIMEOUT,
+                bounds.clone(),
+            ),
+            stall: check.duration(
+                "stall_timeout",
+                raw.stall_timeout.as_ref(),
+                DEFAULT_STALL_TIMEOUT,
+                bounds,
+            ),
+        },
+        retry_deadline: check.duration(
+            "retry_deadline",
+            raw.retry_deadline.as_ref(),
+            DEFAULT_RETRY_DEADLINE,
+            Duration::ZERO..=LONGEST_DEADLINE,
+        ),
+        security: security(&mut check, &raw.security),
+    };
+    let settings = Settings {
+        service,
+        log: raw
+            .log
+            .map_or_else(|| DEFAULT_LOG.to_owned(), |filter| filter.0),
+        log_format: check.parse(
+            "log_format",
+            raw.log_format.as_ref(),
+            LogFormat::default(),
+            "text or json",
+        ),
+    };
+    check.finish(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn args(words: &[&str]) -> Args {
+        Args::parse_from(std::iter::once("netsocket").chain(words.iter().copied()))
+    }
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = load(&args(&[]), &UserDirectories::default(), nothing).unwrap();
+        let service = settings.service;
+        assert_eq!(service.servers.to_string(), "127.0.0.1:8081");
+        assert_eq!(service.timeouts.connect, Duration::from_secs(5));
+        assert_eq!(service.timeouts.answer, Duration::from_secs(30));
+        assert_eq!(service.timeouts.stall, Duration::from_secs(5));
+        assert_eq!(service.retry_deadline, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn flags_beat_the_environment_beat_the_users_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let directories = UserDirectories {
+            config: Some(dir.path().to_owned()),
+            ..UserDirectories::default()
+        };
+        std::fs::create_dir(dir.path().join("netsocket")).unwrap();
+        std::fs::write(
+            dir.path()
+                .join(crate::config::user_directories::CONFIG_FILE),
+            "server = 'file:1'\nstall_timeout = '2s'\n",
+        )
+        .unwrap();
+        let env = |name: &str| (name == "NETSOCKET_SERVER").then(|| "env:2".to_owned());
+
+        let from_file = load(&args(&[]), &directories, nothing).unwrap();
+        assert_eq!(from_file.service.servers.to_string(), "file:1");
+        assert_eq!(from_file.service.timeouts.stall, Duration::from_secs(2));
+        let from_env = load(&args(&[]), &directories, env).unwrap();
+        assert_eq!(from_env.service.servers.to_string(), "env:2");
+        let from_flag = load(&args(&["--server", "flag:3,or:4"]), &directories, env).unwrap();
+        assert_eq!(from_flag.service.servers.to_string(), "flag:3,or:4");
+    }
+
+    #[test]
+    fn the_example_file_shows_every_key_with_its_default() {
+        let text = include_str!("../../../infra/config/client.toml");
+        for key in &KEYS {
+            let shown = text.lines().any(|line| {
+                let line = line.trim_start_matches('#');
+                line.starts_with(&format!("{} = ", key.name))
+            });
+            assert!(shown, "{} is not in infra/config/client.toml", key.name);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.toml");
+        // These have no default, and the example names files that do not exist here.
+        let of_files = |line: &str| {
+            let mut keys = SECURITY_KEYS[1..].iter();
+            keys.any(|key| line.starts_with(key.name))
+        };
+        let with_all: String = text.lines().fold(String::new(), |all, line| {
+            let line = line.strip_prefix('#');
+            let line = line.filter(|line| !line.starts_with(' ') && !of_files(line));
+            all + line.unwrap_or("") + "\n"
+        });
+        std::fs::write(&file, with_all).unwrap();
+        let args = args(&["--config", file.to_str().unwrap()]);
+        let settings = load(&args, &UserDirectories::default(), nothing).unwrap();
+        let defaults = load(&self::args(&[]), &UserDirectories::default(), nothing).unwrap();
+        assert_eq!(settings, defaults);
+    }
+
+    #[test]
+    fn every_problem_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.toml");
+        std::fs::write(&file, "connect_timeout = '0'\nlog_format = 'xml'\n").unwrap();
+        let args = args(&["--config", file.to_str().unwrap(), "--server", "nowhere"]);
+        let problems = load(&args, &UserDirectories::default(), nothing).unwrap_err();
+        let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
+        assert_eq!(keys, ["server", "connect_timeout", "log_format"]);
+    }
+}

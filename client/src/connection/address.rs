@@ -1,0 +1,182 @@
+//! Addresses of the service: `HOST:PORT`, or a list.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_client::connection::address::Servers;
+//!
+//! let servers: Servers = "files.example:8081, [::1]:8081".parse()?;
+//! let order: Vec<String> = servers.round_from(1).map(|(_, server)| server.to_string()).collect();
+//! assert_eq!(order, ["[::1]:8081", "files.example:8081"]);
+//! assert!("files.example".parse::<Servers>().is_err());
+//! # Ok::<(), netsocket_client::connection::address::ServersError>(())
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A host name or IP address and a port, not resolved yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// The name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+/// The text is not a `HOST:PORT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets")]
+pub struct AddressError;
+
+impl FromStr for ServerAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
+        let host = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
+            Some(inner) => inner,
+            // Without brackets, the port cannot be told from the last group of the address.
+            None if host.contains(':') => return Err(AddressError),
+            None => host,
+        };
+        if host.is_empty() || host.contains(char::is_whitespace) {
+            return Err(AddressError);
+        }
+        // `u16::from_str` would take a plus sign.
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(AddressError);
+        }
+        match port.parse() {
+            Ok(port) if port > 0 => Ok(Self {
+                host: host.to_owned(),
+                port,
+            }),
+            _ => Err(AddressError),
+        }
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// The addresses to try, in order; at least one, without duplicates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers(Vec<ServerAddress>);
+
+impl Servers {
+    /// The number of addresses, at least one.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All addresses, starting at index `first` and wrapping around.
+    pub fn round_from(&self, first: usize) -> impl Iterator<Item = (usize, &ServerAddress)> {
+        let count = self.0.len();
+        let numbered = self.0.iter().enumerate();
+        numbered.cycle().skip(first % count.max(1)).take(count)
+    }
+}
+
+impl From<ServerAddress> for Servers {
+    fn from(server: ServerAddress) -> Self {
+        Self(vec![server])
+    }
+}
+
+/// The text is not a list of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{AddressError}; several with commas between them, each once")]
+pub struct ServersError;
+
+impl FromStr for Servers {
+    type Err = ServersError;
+
+    fn from_str(text: &str) -> Result<Self, ServersError> {
+        let mut servers: Vec<ServerAddress> = Vec::new();
+        for part in text.split(',') {
+            let server = part.trim().parse().map_err(|_| ServersError)?;
+            if servers.contains(&server) {
+                return Err(ServersError);
+            }
+            servers.push(server);
+        }
+        Ok(Self(servers))
+    }
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, server) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{server}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_tried_round_from_any_of_them() {
+        let servers: Servers = "a:1, b:2,[::1]:3".parse().unwrap();
+        assert_eq!(servers.to_string(), "a:1,b:2,[::1]:3");
+        let round = |first| {
+            let round = servers.round_from(first);
+            round.map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(round(0), [0, 1, 2]);
+        assert_eq!(round(2), [2, 0, 1]);
+        assert_eq!(round(7), [1, 2, 0]);
+        assert_eq!(servers.round_from(1).next().unwrap().1.host, "b");
+    }
+
+    #[test]
+    fn a_list_with_a_gap_or_a_repetition_is_refused() {
+        for text in ["", ",", "a:1,", "a:1,,b:2", "a:1,a:1", "a:1 b:2"] {
+            assert_eq!(text.parse::<Servers>(), Err(ServersError), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_addresses_are_read_and_shown_alike() {
+        for text in ["127.0.0.1:8081", "files.example:1", "[::1]:65535"] {
+            assert_eq!(text.parse::<ServerAddress>().unwrap().to_string(), text);
+        }
+        let address: ServerAddress = "[::1]:80".parse().unwrap();
+        assert_eq!((address.host.as_str(), address.port), ("::1", 80));
+    }
+
+    #[test]
+    fn the_rest_is_refused() {
+        for text in [
+            "",
+            "host",
+            "host:",
+            ":80",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "::1:80",
+            "a b:1",
+            "[]:1",
+        ] {
+            assert_eq!(text.parse::<ServerAddress>(), Err(AddressError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The lines of a batch.
+//!
+//! Blank lines and lines that begin with `#` are skipped. A line that begins with `-` may fail; any other failure ends
+//! the batch with its exit code.
+
+use std::io::{self, BufRead};
+
+/// The maximum length of a line, so that input without newlines cannot exhaust memory.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// A line with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// The command, without the leading `-`.
+    pub(crate) text: Vec<u8>,
+    /// Whether the batch continues if it fails.
+    pub(crate) may_fail: bool,
+}
+
+impl Line {
+    /// Parses a line of a batch; `None` for blank lines and comments.
+    #[must_use]
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        let line = line.trim_ascii();
+        match line {
+            [] | [b'#', ..] => None,
+            [b'-', rest @ ..] => Some(Self {
+                text: rest.to_vec(),
+                may_fail: true,
+            }),
+            line => Some(Self {
+                text: line.to_vec(),
+                may_fail: false,
+            }),
+        }
+    }
+}
+
+/// The next line with a command; `None` at the end. Blocks.
+///
+/// # Errors
+/// An I/O error, or a line that is too long.
+pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+    loop {
+        let mut line = Vec::new();
+        let read = io::Read::take(&mut *input, MAX_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
+            return Err(io::Error::other(format!(
+                "a line is longer than {MAX_LINE} bytes"
+            )));
+        }
+        if let Some(line) = Line::parse(&line) {
+            return Ok(Some(line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut input: &[u8]) -> Vec<(String, bool)> {
+        let mut lines = Vec::new();
+        while let Some(line) = next_line(&mut input).unwrap() {
+            lines.push((String::from_utf8(line.text).unwrap(), line.may_fail));
+        }
+        lines
+    }
+
+    #[test]
+    fn only_lines_with_something_to_do_are_read() {
+        assert_eq!(
+            all(b"dirlist -a\n\n  # a note\r\n-w24fn x\r\n  w24ft pdf"),
+            [
+                ("dirlist -a".to_owned(), false),
+                ("w24fn x".to_owned(), true),
+                ("w24ft pdf".to_owned(), false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stream_without_newlines_ends_in_an_error() {
+        let endless = vec![b'x'; 1 << 20];
+        assert!(next_line(&mut &endless[..]).is_err());
+    }
+}

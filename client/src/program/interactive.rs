@@ -1,0 +1,76 @@
+//! The prompt: reads lines from the terminal and runs them until the user ends the session.
+
+use std::io::{self, IsTerminal as _};
+
+use crate::command_line::shell_words;
+use crate::outcome::exit::Exit;
+use crate::output::listener::Listener as _;
+use crate::program::run_command::Program;
+use crate::program::signals::Interrupts;
+use crate::prompt::line_editor::{Input, Prompt};
+use crate::prompt::remote_completion::RemoteCompleter;
+use crate::session::Session;
+
+impl Program {
+    /// Runs the prompt if both standard input and standard output are a terminal, else a batch.
+    pub async fn prompt_or_batch(&mut self, interrupts: &mut Interrupts) -> Exit {
+        if io::stdin().is_terminal() && io::stdout().is_terminal() {
+            self.prompt(interrupts).await
+        } else {
+            self.batch(interrupts).await
+        }
+    }
+
+    /// Runs the prompt. The user has seen what failed, so the exit code does not report it.
+    pub async fn prompt(&mut self, interrupts: &mut Interrupts) -> Exit {
+        let context = &mut self.context;
+        context.console.prefix = "";
+        let names = RemoteCompleter::over(Session::new(context.session.service().clone()));
+        let has_colours = context.console.colours.is_some();
+        let history = context.directories.history_file();
+        let mut prompt = match Prompt::open(history, names, has_colours) {
+            Ok(prompt) => prompt,
+            Err(error) => return self.unreadable(&error),
+        };
+        let server = context.session.servers();
+        let welcome =
+            format!("NetSocket at {server}. Type help for the commands, quitc or Ctrl-D to quit.");
+        context.console.notice(&welcome);
+        loop {
+            let typed = tokio::select! {
+                biased;
+                () = interrupts.program() => {
+                    prompt.restore_terminal();
+                    return Exit::Interrupted;
+                }
+                typed = prompt.read(self.context.at.clone()) => typed,
+            };
+            match typed {
+                Input::Line(text) => {
+                    interrupts.forget().await;
+                    if let Some(exit) = self.run_lines(&text, interrupts).await {
+                        return exit;
+                    }
+                }
+                Input::Cleared => {}
+                Input::End => return Exit::Done,
+                Input::Failed(said) => return self.unreadable(&said),
+            }
+        }
+    }
+
+    /// Runs each line of a text that was typed or pasted, until one is interrupted. Returns the exit code of a line that
+    /// ends the session.
+    async fn run_lines(&mut self, text: &str, interrupts: &mut Interrupts) -> Option<Exit> {
+        for line in shell_words::lines(text.as_bytes()) {
+            let outcome = self.run_line(line, true, interrupts).await;
+            if outcome.is_end {
+                return Some(outcome.exit);
+            }
+            if outcome.exit == Exit::Interrupted {
+                break;
+            }
+        }
+        None
+    }
+}

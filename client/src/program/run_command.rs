@@ -1,0 +1,248 @@
+//! Runs one command: parses its words, runs it until it is done or interrupted, and reports how it ended.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
+
+use netsocket_protocol::message::Request;
+
+use crate::cmd::context::{Context, Failure};
+use crate::command_line::command::{Command, Invocation};
+use crate::command_line::manual;
+use crate::command_line::shell_words;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::console::{Form, Stdout};
+use crate::output::listener::Listener as _;
+use crate::program::signals::{Interrupt, Interrupts};
+use crate::text::{shown, size};
+use crate::transfer::target::STDOUT;
+
+/// The first character of a line for the local shell.
+const SHELL_MARK: u8 = b'!';
+
+/// Runs commands, one after the other, in one context.
+///
+/// # Examples
+///
+/// ```
+/// use clap::Parser as _;
+/// use netsocket_client::cmd::context::Context;
+/// use netsocket_client::command_line::args::Args;
+/// use netsocket_client::output::console::{Console, Form};
+/// use netsocket_client::outcome::exit::Exit;
+/// use netsocket_client::config::user_directories::UserDirectories;
+/// use netsocket_client::program::run_command::Program;
+/// use netsocket_client::session::Session;
+/// use netsocket_client::session::working_directories::WorkingDirectories;
+/// use netsocket_client::config::settings;
+/// use netsocket_client::command_line::shell_words;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = settings::load(&Args::parse_from(["netsocket"]), &UserDirectories::default(), |_| None)?;
+/// let (out, err) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
+/// let mut program = Program::new(Context {
+///     session: Session::new(settings.service),
+///     console: Console {
+///         out: Box::new(out.reopen()?),
+///         err: Box::new(err.reopen()?),
+///         ..Console::of_process(Form::Text, true)
+///     },
+///     directories: UserDirectories::default(),
+///     output: None,
+///     at: WorkingDirectories::default(),
+/// });
+/// let never = std::future::pending;
+/// let outcome = program.perform(&shell_words::split(b"help find")?, never()).await;
+/// assert_eq!(outcome.exit, Exit::Done);
+/// assert!(std::fs::read_to_string(out.path())?.contains("--larger"));
+///
+/// let outcome = program.perform(&shell_words::split(b"fnid a.txt")?, never()).await;
+/// assert_eq!(outcome.exit, Exit::Usage);
+/// assert!(std::fs::read_to_string(err.path())?.contains("find"));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Program {
+    /// What the commands work with.
+    pub context: Context,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its exit code.
+    pub exit: Exit,
+    /// Whether it ends the session.
+    pub is_end: bool,
+}
+
+impl Outcome {
+    fn completed(exit: Exit) -> Self {
+        Self {
+            exit,
+            is_end: false,
+        }
+    }
+}
+
+impl Program {
+    /// A program that runs commands in `context`.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self { context }
+    }
+
+    /// Parses and runs a command until it is done or `stop` resolves, and prints its result.
+    pub async fn perform(
+        &mut self,
+        words: &[Vec<u8>],
+        stop: impl Future<Output = Interrupt>,
+    ) -> Outcome {
+        match Invocation::parse(words) {
+            Ok(invocation) => self.run_invocation(words, invocation, stop).await,
+            Err(error) => self.failed(&error, Stdout::Free),
+        }
+    }
+
+    async fn run_invocation(
+        &mut self,
+        words: &[Vec<u8>],
+        invocation: Invocation,
+        stop: impl Future<Output = Interrupt>,
+    ) -> Outcome {
+        let Invocation {
+            command,
+            json,
+            quiet,
+        } = invocation;
+        if command == Command::Quit {
+            return Outcome {
+                exit: Exit::Done,
+                is_end: true,
+            };
+        }
+        let before = (self.context.console.form, self.context.console.quiet);
+        if json {
+            self.context.console.form = Form::Json;
+        }
+        self.context.console.quiet |= quiet;
+        let word = words.first().map(|word| String::from_utf8_lossy(word));
+        let word = word.unwrap_or_default();
+        let stdout = self.stdout(&command);
+        let done = tokio::select! {
+            biased;
+            interrupt = stop => Err(interrupt),
+            done = self.context.run(&word, command) => Ok(done),
+        };
+        let outcome = match done {
+            Ok(Ok(exit)) => Outcome::completed(exit),
+            Ok(Err(Failure { error, stdout })) => self.failed(&error, stdout),
+            Err(interrupt) => Outcome {
+                is_end: interrupt == Interrupt::Program,
+                ..self.failed(&Error::Interrupted, stdout)
+            },
+        };
+        if outcome.exit != Exit::Done {
+            self.tell_kept();
+        }
+        (self.context.console.form, self.context.console.quiet) = before;
+        outcome
+    }
+
+    /// Reports what the latest transfers kept, as the partial files are hidden.
+    fn tell_kept(&mut self) {
+        for kept in self.context.session.kept() {
+            let (bytes, target) = (size(kept.bytes), shown(&kept.target));
+            self.context.console.notice(&format!(
+                "kept {bytes} of {target}; repeat the command to resume"
+            ));
+        }
+    }
+
+    /// What a command uses standard output for.
+    fn stdout(&self, command: &Command) -> Stdout {
+        let output = match command {
+            Command::Original {
+                request: Request::Archive { .. },
+                output,
+                ..
+            } => output,
+            Command::Archive(archive) if archive.extract.is_none() => &archive.save.output,
+            Command::Get(get) => &get.save.output,
+            _ => return Stdout::Free,
+        };
+        let output = output.as_deref().or(self.context.output.as_deref());
+        if output == Some(STDOUT.as_ref()) {
+            Stdout::Data
+        } else {
+            Stdout::Free
+        }
+    }
+
+    fn failed(&mut self, error: &Error, stdout: Stdout) -> Outcome {
+        self.context.console.error(error, stdout);
+        Outcome {
+            exit: error.exit(),
+            is_end: matches!(error, Error::ReaderGone { .. }),
+        }
+    }
+
+    /// Runs a line of a prompt or a batch. Expands `~`, as no shell has done so.
+    pub(super) async fn run_line(
+        &mut self,
+        line: &[u8],
+        has_terminal: bool,
+        interrupts: &mut Interrupts,
+    ) -> Outcome {
+        if let Some((&SHELL_MARK, command)) = line.trim_ascii().split_first() {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+            let done = self
+                .context
+                .shell(command, shell, has_terminal, interrupts.program())
+                .await;
+            // A SIGINT meanwhile was meant for the command.
+            interrupts.forget().await;
+            return match done {
+                Ok(exit) => Outcome::completed(exit),
+                Err(Failure { error, stdout }) => Outcome {
+                    is_end: matches!(error, Error::Interrupted),
+                    ..self.failed(&error, stdout)
+                },
+            };
+        }
+        let words = match shell_words::split(line) {
+            Ok(words) if words.is_empty() => return Outcome::completed(Exit::Done),
+            Ok(words) => words,
+            Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
+        };
+        match Invocation::parse(&words) {
+            Ok(mut invocation) => {
+                invocation
+                    .command
+                    .map_local(|path| self.context.directories.expand_tilde(path));
+                self.run_invocation(&words, invocation, interrupts.next())
+                    .await
+            }
+            Err(error) => self.failed(&error, Stdout::Free),
+        }
+    }
+
+    /// Runs the command given on the command line.
+    pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
+        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        if self.context.output.is_some()
+            && Invocation::parse(&words).is_ok_and(|invocation| !invocation.command.takes_output())
+        {
+            let names = manual::commands_with_option("output").join(", ");
+            let error = Error::Usage(format!("-o works only with {names}"));
+            return self.failed(&error, Stdout::Free).exit;
+        }
+        self.perform(&words, interrupts.next()).await.exit
+    }
+
+    pub(super) fn unreadable(&mut self, said: &dyn std::fmt::Display) -> Exit {
+        let error = Error::Input(said.to_string());
+        self.failed(&error, Stdout::Free).exit
+    }
+}

@@ -1,0 +1,240 @@
+//! A session with the service: a connection that the first command opens, later ones reuse, and that is opened again if
+//! the server has closed it.
+//!
+//! Belongs here: requests and their answers, lists in parts, parallel downloads, and the working directories. Does not
+//! belong here: opening a connection (`connection`), one download (`transfer`), and the steps of a command (`cmd`).
+
+pub(crate) mod listing;
+pub(crate) mod parallel;
+pub(crate) mod remote_path;
+pub mod working_directories;
+
+use netsocket_protocol::frame::Frame;
+use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
+use netsocket_protocol::name::Name;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connection::address::{ServerAddress, Servers};
+use crate::connection::dial::{Dialer, Service, Stream};
+use crate::connection::framed::Connection;
+use crate::outcome::answer::Answer;
+use crate::outcome::error::Error;
+use crate::output::listener::Listener;
+use crate::transfer::destination::OutputOptions;
+use crate::transfer::partial_file::{Kept, kept};
+use crate::transfer::run::{Job, SharedListener, transfer};
+use crate::transfer::target::Target;
+
+/// A session with the service.
+///
+/// # Examples
+///
+/// ```
+/// use clap::Parser as _;
+/// use netsocket_client::command_line::args::Args;
+/// use netsocket_client::config::settings;
+/// use netsocket_client::config::user_directories::UserDirectories;
+/// use netsocket_client::session::Session;
+///
+/// let args = Args::parse_from(["netsocket", "--server", "a.example:1,b.example:2"]);
+/// let settings = settings::load(&args, &UserDirectories::default(), |_| None)?;
+/// let session = Session::new(settings.service);
+/// assert_eq!(session.servers().to_string(), "a.example:1,b.example:2");
+/// assert!(session.peer().is_none(), "not connected yet");
+/// # Ok::<(), netsocket_settings::Problems>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) dialer: Dialer,
+    /// The targets of the latest transfers.
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Session {
+    /// A session that connects on the first command.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        Self {
+            dialer: Dialer::new(service, 0),
+            targets: Vec::new(),
+        }
+    }
+
+    /// The service and the time limits.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        self.dialer.service()
+    }
+
+    /// The addresses of the service.
+    #[must_use]
+    pub fn servers(&self) -> &Servers {
+        &self.dialer.service().servers
+    }
+
+    /// The address last connected to, or tried first.
+    #[must_use]
+    pub fn server(&self) -> Option<&ServerAddress> {
+        let first = self.dialer.first();
+        let mut servers = self.servers().round_from(first);
+        servers.next().map(|(_, server)| server)
+    }
+
+    /// The greeting of the connected server, if any.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Hello> {
+        self.dialer.peer()
+    }
+
+    /// The partial files of the latest transfers, which can be resumed.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Kept> {
+        let files = self.targets.iter().filter_map(|target| match target {
+            Target::File { path, .. } => kept(path),
+            _ => None,
+        });
+        files.filter(|kept| kept.bytes > 0).collect()
+    }
+
+    /// Sends a request and receives its answer. Dropping the future closes the connection and keeps what was received of
+    /// a file.
+    ///
+    /// `options` applies to archives and plain files; requests for lists ignore it.
+    ///
+    /// # Errors
+    /// Any [`Error`] except those of text output.
+    pub async fn perform(
+        &mut self,
+        request: &Request,
+        options: &OutputOptions,
+        listener: &mut impl Listener,
+    ) -> Result<Answer, Error> {
+        let performed = match request {
+            Request::Archive { .. } => {
+                let saved = self.transfer(request, options, listener).await;
+                saved.map(|saved| Answer::Archive(Some(saved)))
+            }
+            Request::Get { .. } => {
+                let saved = self.transfer(request, options, listener).await;
+                saved.map(|saved| Answer::Saved(Some(saved)))
+            }
+            Request::Directories { .. } | Request::Find { .. } | Request::List { .. } => {
+                self.answer(request, listener).await
+            }
+        };
+        match performed {
+            Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => Ok(match request {
+                Request::Directories { .. } => Answer::Names(Vec::new()),
+                Request::Find { .. } | Request::List { .. } => Answer::File(None),
+                Request::Archive { .. } => Answer::Archive(None),
+                Request::Get { .. } => Answer::Saved(None),
+            }),
+            performed => performed,
+        }
+    }
+
+    async fn transfer(
+        &mut self,
+        request: &Request,
+        options: &OutputOptions,
+        listener: &mut impl Listener,
+    ) -> Result<crate::outcome::answer::Saved, Error> {
+        self.targets.clear();
+        let target = Target::of(options)?;
+        self.targets.push(target.clone());
+        let job = Job {
+            request,
+            target: &target,
+            resume: options.resume,
+            force: options.force,
+            name: "",
+        };
+        transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await
+    }
+
+    /// Requests a list and waits for its first frame.
+    pub(crate) async fn begin(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<(Connection<Stream>, Frame), Error> {
+        self.targets.clear();
+        let closed = |servers: &Servers| {
+            listener.notice(&format!(
+                "the connection was closed, reconnecting to {servers}"
+            ));
+        };
+        self.dialer.ask(request, &|_| (), closed).await
+    }
+
+    async fn answer(
+        &mut self,
+        request: &Request,
+        listener: &mut impl Listener,
+    ) -> Result<Answer, Error> {
+        let (mut connection, first) = self.begin(request, listener).await?;
+        let answer = receive(&mut connection, request, first).await?;
+        // After a failure, data may still be in flight, so the connection is dropped.
+        self.dialer.keep(connection);
+        Ok(answer)
+    }
+}
+
+async fn receive(
+    connection: &mut Connection<Stream>,
+    request: &Request,
+    first: Frame,
+) -> Result<Answer, Error> {
+    match request {
+        Request::Find { .. } | Request::List { .. } => receive_files(connection, first)
+            .await
+            .map(|files| Answer::File(files.into_iter().next())),
+        _ => receive_names(connection, first).await.map(Answer::Names),
+    }
+}
+
+async fn receive_names<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<S>,
+    first: Frame,
+) -> Result<Vec<Name>, Error> {
+    receive_list(connection, first, |reply| match reply {
+        Reply::Directories { names, more } => Some((names, more)),
+        Reply::Files { .. } => None,
+    })
+    .await
+}
+
+async fn receive_files<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<S>,
+    first: Frame,
+) -> Result<Vec<FileEntry>, Error> {
+    receive_list(connection, first, |reply| match reply {
+        Reply::Files { files, more } => Some((files, more)),
+        Reply::Directories { .. } => None,
+    })
+    .await
+}
+
+/// Collects the parts of a list.
+async fn receive_list<S: AsyncRead + AsyncWrite + Unpin, T>(
+    connection: &mut Connection<S>,
+    first: Frame,
+    part_of: impl Fn(Reply) -> Option<(Vec<T>, bool)>,
+) -> Result<Vec<T>, Error> {
+    let (mut list, mut frame) = (Vec::new(), first);
+    loop {
+        let (part, more) = part_of(Reply::from_frame(&frame)?)
+            .ok_or_else(|| Error::Protocol("the list has the wrong type".to_owned()))?;
+        // Otherwise a server could keep the client busy forever.
+        if more && part.is_empty() {
+            return Err(Error::Protocol(
+                "an empty part in the middle of a list".to_owned(),
+            ));
+        }
+        list.extend(part);
+        if !more {
+            return Ok(list);
+        }
+        frame = connection.frame(&|_| ()).await?;
+    }
+}

@@ -1,0 +1,8 @@
+//! Unpacking an archive into a directory while it is being received.
+//!
+//! Belongs here: decompressing blocks, reading tar, and creating files safely below the directory. Does not belong here:
+//! verifying that the blocks are those the server sent (`transfer::verify`).
+
+pub(crate) mod directory;
+pub(crate) mod extractor;
+pub(crate) mod tar;

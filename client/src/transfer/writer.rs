@@ -1,0 +1,302 @@
+//! Writes received data: into a partial file, a stream, or unpacked into a directory.
+//!
+//! Writes run on the runtime's blocking threads, so that a full disk, a slow pipe or a FIFO without a reader never
+//! delays a signal.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use netsocket_protocol::message::Request;
+use tokio::task::spawn_blocking;
+
+use crate::outcome::error::Error;
+use crate::transfer::extract::extractor::Extractor;
+use crate::transfer::partial_file::PartialFile;
+use crate::transfer::state::Source;
+use crate::transfer::target::{Target, directory_of};
+use crate::transfer::verify::VerifiedBlock;
+
+/// Where received data is written.
+#[derive(Debug)]
+pub(crate) enum Writer {
+    /// A partial file.
+    PartialFile {
+        /// The file.
+        part: Box<PartialFile>,
+        /// The target as given.
+        given: PathBuf,
+    },
+    /// A stream, which cannot be rewound.
+    Stream(Stream),
+    /// A directory.
+    Directory(Extractor),
+}
+
+impl Writer {
+    /// Opens the target for the answer to `request`.
+    ///
+    /// # Errors
+    /// [`Error::Target`] or [`Error::Output`] if it cannot be opened, [`Error::Unpack`] if the archive cannot be
+    /// unpacked.
+    pub(crate) async fn open(
+        target: &Target,
+        request: &Request,
+        source: &Source,
+        overwrites: bool,
+    ) -> Result<Self, Error> {
+        match target {
+            Target::Stdout => Stream::stdout().map(Self::Stream),
+            Target::Stream(path) => Stream::open(path).await.map(Self::Stream),
+            Target::Directory(path) => Extractor::open(path, source, overwrites)
+                .await
+                .map(Self::Directory),
+            Target::File {
+                path,
+                given,
+                make_directory,
+            } => {
+                let (path, makes) = (path.clone(), *make_directory);
+                let (request, source) = (request.clone(), source.clone());
+                let create = move || {
+                    if makes {
+                        fs::create_dir_all(directory_of(&path))?;
+                    }
+                    PartialFile::create(&path, &request, &source)
+                };
+                let part = blocking(create).await;
+                Ok(Self::PartialFile {
+                    part: Box::new(part.map_err(|error| Error::target(given, &error))?),
+                    given: given.clone(),
+                })
+            }
+        }
+    }
+
+    /// An answer begins that continues what is written.
+    pub(crate) fn answer_begins(&mut self) {
+        if let Self::PartialFile { part, .. } = self {
+            part.answer_begins();
+        }
+    }
+
+    /// Writes the next block.
+    ///
+    /// # Errors
+    /// [`Error::Target`] or [`Error::Output`] if it cannot be written, [`Error::ReaderGone`] if the reader of
+    /// standard output closed it, [`Error::Unpack`] if the block cannot be unpacked.
+    pub(crate) async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
+        match self {
+            Self::PartialFile { part, given } => {
+                let length = block.bytes.len() as u64;
+                let line = blocking(part.writing(block))
+                    .await
+                    .map_err(|error| Error::target(&*given, &error))?;
+                part.wrote(length, line);
+                Ok(())
+            }
+            Self::Stream(stream) => stream.write(block).await,
+            Self::Directory(unpacker) => unpacker.block(block).await,
+        }
+    }
+
+    /// Rewinds to where the current answer began. Returns false if the written data cannot be taken back.
+    ///
+    /// # Errors
+    /// [`Error::Target`] if truncating fails.
+    pub(crate) fn rewind(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::PartialFile { part, given } => match part.rewind() {
+                Ok(()) => Ok(true),
+                Err(error) => Err(Error::target(&*given, &error)),
+            },
+            Self::Stream(_) | Self::Directory(_) => Ok(false),
+        }
+    }
+
+    /// Restarts for a different source. Returns the writer to use, or `None` if it must be opened
+    /// again.
+    ///
+    /// # Errors
+    /// The writer itself if the written data cannot be taken back.
+    pub(crate) fn restart(self) -> Result<Option<Self>, Self> {
+        match self {
+            Self::PartialFile { .. } => Ok(None),
+            Self::Stream(stream) if stream.is_begun => Err(Self::Stream(stream)),
+            Self::Stream(stream) => Ok(Some(Self::Stream(stream))),
+            Self::Directory(mut unpacker) => {
+                unpacker.restart();
+                Ok(Some(Self::Directory(unpacker)))
+            }
+        }
+    }
+
+    /// Completes the download.
+    ///
+    /// # Errors
+    /// [`Error::Target`] if the target cannot be replaced; the partial file is kept then. [`Error::Exists`] if existing
+    /// files were not overwritten.
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::PartialFile { part, given } => blocking(move || part.commit())
+                .await
+                .map_err(|error| Error::target(given, &error)),
+            Self::Stream(_) => Ok(()),
+            Self::Directory(mut unpacker) => unpacker.finish().await,
+        }
+    }
+}
+
+/// A pipe, a terminal, a device.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    // Shared with a write that may still run when the command is dropped.
+    file: Arc<File>,
+    /// `None` for standard output.
+    path: Option<PathBuf>,
+    is_begun: bool,
+}
+
+impl Stream {
+    fn stdout() -> Result<Self, Error> {
+        let stdout = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Error::output(&error, true))?;
+        Ok(Self {
+            file: Arc::new(File::from(stdout)),
+            path: None,
+            is_begun: false,
+        })
+    }
+
+    async fn open(path: &Path) -> Result<Self, Error> {
+        let opened = path.to_owned();
+        // Opening a FIFO blocks until it has a reader.
+        let file = blocking(move || OpenOptions::new().write(true).open(opened)).await;
+        Ok(Self {
+            file: Arc::new(file.map_err(|error| Error::target(path, &error))?),
+            path: Some(path.to_owned()),
+            is_begun: false,
+        })
+    }
+
+    async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
+        self.is_begun = true;
+        let file = Arc::clone(&self.file);
+        blocking(move || (&*file).write_all(&block.bytes))
+            .await
+            .map_err(|error| match &self.path {
+                None => Error::output(&error, true),
+                Some(path) => Error::target(path, &error),
+            })
+    }
+}
+
+/// Runs blocking I/O on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use netsocket_protocol::message::Compression;
+    use netsocket_protocol::query::Query;
+
+    use super::*;
+    use crate::transfer::destination::{Destination, OutputOptions};
+
+    fn block(bytes: &'static [u8]) -> VerifiedBlock {
+        VerifiedBlock {
+            bytes: Bytes::from_static(bytes),
+            checksum: crc32fast::hash(bytes),
+        }
+    }
+
+    fn source(compression: Compression, block_bytes: u64) -> Source {
+        Source::Archive {
+            plan: "p".to_owned(),
+            files: 1,
+            blocks: 1,
+            block_bytes,
+            compression,
+            sketch: String::new(),
+        }
+    }
+
+    async fn open(destination: Destination, source: &Source) -> Result<Writer, Error> {
+        let target = Target::of(&OutputOptions::to(destination)).unwrap();
+        Writer::open(&target, &Request::archive(Query::default()), source, false).await
+    }
+
+    #[tokio::test]
+    async fn a_target_that_becomes_a_directory_is_said_and_the_part_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let source = source(Compression::Gzip, 1);
+        let mut sink = open(Destination::File(path.clone()), &source)
+            .await
+            .unwrap();
+        sink.write(block(b"new")).await.unwrap();
+        fs::create_dir(&path).unwrap();
+        let said = sink.commit().await.unwrap_err().to_string();
+        assert!(said.ends_with("x: is a directory"), "{said}");
+        assert_eq!(crate::transfer::partial_file::kept(&path).unwrap().bytes, 3);
+    }
+
+    #[tokio::test]
+    async fn a_full_device_is_one_sentence() {
+        let full = Destination::File("/dev/full".into());
+        let mut sink = open(full, &source(Compression::Gzip, 1)).await.unwrap();
+        let error = sink.write(block(b"x")).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot write /dev/full: no space left on device"
+        );
+    }
+
+    #[tokio::test]
+    async fn only_what_can_be_taken_back_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = source(Compression::Zstd, 1 << 20);
+        let null = || open(Destination::File("/dev/null".into()), &source);
+        assert!(null().await.unwrap().restart().unwrap().is_some());
+        let mut begun = null().await.unwrap();
+        begun.write(block(b"x")).await.unwrap();
+        assert!(!begun.rewind().unwrap());
+        assert!(begun.restart().is_err());
+        let path = dir.path().join("x");
+        let part = open(Destination::File(path), &source).await.unwrap();
+        assert!(part.restart().unwrap().is_none());
+        let into = Destination::Extract(dir.path().join("d"));
+        let tree = open(into, &source).await.unwrap();
+        assert!(tree.restart().unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn only_blocks_of_a_sane_size_are_unpacked() {
+        let dir = tempfile::tempdir().unwrap();
+        for source in [
+            source(Compression::Gzip, 1),
+            source(
+                Compression::Zstd,
+                crate::transfer::extract::extractor::LARGEST_BLOCK + 1,
+            ),
+            Source::File {
+                identity: String::new(),
+                size: 1,
+            },
+        ] {
+            let into = Destination::Extract(dir.path().join("d"));
+            let opened = open(into, &source).await;
+            assert!(matches!(opened, Err(Error::Unpack(_))), "{source:?}");
+        }
+    }
+}
