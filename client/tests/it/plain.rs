@@ -335,6 +335,10 @@ async fn get_says_what_cannot_be_fetched() {
 async fn a_pattern_in_a_hidden_directory_means_what_is_hidden_too() {
     let (server, mut requests) = Fake::recording().await;
     let mut client = Client::new(server.address);
+    // What `get` saves stays out of the package's directory.
+    client
+        .run(&format!("lcd '{}'", client.home().display()))
+        .await;
     for (line, expected) in [
         ("get '.dir/*'", true),
         ("ls '.dir/*'", true),
