@@ -19,7 +19,7 @@ pub fn cut<'a>(help: &str, words: &'a [String]) -> Result<(Given<'a>, &'a [Strin
             Some((name, value)) => (name, Some(value)),
             None => (word.as_str(), None),
         };
-        let takes_value = takes_value(help, name).ok_or(format!("{name} is no option"))?;
+        let takes_value = takes_value(help, name).ok_or(format!("there is no option {name}"))?;
         let value = match (value, words) {
             (None, [value, rest @ ..]) if takes_value => {
                 words = rest;

@@ -1,7 +1,7 @@
-//! Every command that README and docs tell people to type, in blocks and set as code, given to whoever knows whether it is right: the
-//! program itself, or the tool that it is for. A program that nobody here judges is a mistake.
+//! Checks every command in README and docs, in blocks and in words set as code, with the program that can tell whether it is right: the
+//! program itself, or the tool that reads its arguments. A command that no check knows is an error.
 //!
-//! What blocks of a terminal show is compared in [`crate::walkthroughs`]; what is followed there is not judged here again.
+//! The output in `console` blocks is compared in [`crate::walkthroughs`]; commands that are run there are not checked again here.
 
 mod containers;
 mod machines;
@@ -21,7 +21,7 @@ use crate::walkthroughs;
 use crate::world::World;
 
 crate::tests![
-    everything_has_a_judge,
+    every_program_has_a_check,
     shells_read_it,
     tasks_are_known,
     tools_are_known,
@@ -42,7 +42,7 @@ crate::tests![
     rules_are_checked,
 ];
 
-/// A command as a reader finds it.
+/// A command as a reader sees it.
 pub(crate) struct Typed {
     /// The page, from the root of the project.
     page: String,
@@ -50,22 +50,22 @@ pub(crate) struct Typed {
     /// As it is written.
     text: String,
     call: Call,
-    /// Set as code: what it cannot do without may be missing.
+    /// Set as code within a sentence, where required arguments may be missing.
     is_named: bool,
 }
 
-/// Why it is wrong.
+/// Why a command is wrong.
 type Verdict = Result<(), String>;
 
-/// Blocks in which nothing is typed.
+/// Languages of blocks that contain no commands.
 const OTHER_LANGUAGES: [&str; 8] = [
     "haproxy", "hex", "ini", "json", "nginx", "text", "toml", "yaml",
 ];
 
-/// Pages whose words set as code may be commands of the client's prompt.
+/// Pages on which words set as code may be commands of the client's prompt.
 const PROMPT_PAGES: [&str; 3] = ["README.md", "docs/client.md", "docs/transfer.md"];
 
-/// The words that stand for something in a synopsis, and something of that kind.
+/// The placeholders of a synopsis, and an example of each.
 const PLACEHOLDERS: [(&str, &str); 13] = [
     ("CASE", "bulk1"),
     ("COMMAND", "ls"),
@@ -82,7 +82,7 @@ const PLACEHOLDERS: [(&str, &str); 13] = [
     ("URL", "http://127.0.0.1:1"),
 ];
 
-/// All that is typed, page by page.
+/// All commands, page by page.
 static TYPED: LazyLock<Vec<Typed>> = LazyLock::new(|| {
     let mut all = Vec::new();
     for page in documents() {
@@ -110,7 +110,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
             assert!(
                 examples.iter().all(Example::shows_nothing)
                     || walkthroughs::is_followed(&page.name, block.heading),
-                "{place}: nobody compares what this shows with what comes"
+                "{place}: no test compares this output with the real one"
             );
             examples
                 .into_iter()
@@ -120,7 +120,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
         other => {
             assert!(
                 OTHER_LANGUAGES.contains(&other),
-                "{place}: is {other:?} typed? Commands are in sh or console"
+                "{place}: unknown language {other:?}; put commands into a block sh or console"
             );
             return;
         }
@@ -139,7 +139,7 @@ fn in_block(page: &Document, block: &Block<'_>, all: &mut Vec<Typed>) {
     }
 }
 
-/// Words set as code are a command if they begin with a program that somebody judges and go on.
+/// Words set as code are a command if the first is a program that has a check, and there are more.
 fn set_as_code(page: &Document, line: usize, code: &str, all: &mut Vec<Typed>) {
     let Ok(statements) = statements(&meant(code)) else {
         return;
@@ -170,7 +170,7 @@ fn set_as_code(page: &Document, line: usize, code: &str, all: &mut Vec<Typed>) {
     }
 }
 
-/// A synopsis as somebody may type it: with all that may be left out, and the first of each choice.
+/// A synopsis as a command: with every optional word, and the first of each choice.
 fn meant(code: &str) -> String {
     let words = code.split_whitespace().map(|word| {
         let word = word.replace(['[', ']', '…'], "").replace("...", "");
@@ -192,7 +192,7 @@ fn as_oneself(mut call: Call) -> Call {
     call
 }
 
-/// Who judges which programs. Each list is given to one of the tests above.
+/// The programs that have a check. Each list belongs to one of the tests above.
 const JUDGED: [&[&str]; 10] = [
     tasks::PROGRAMS,
     programs::PROGRAMS,
@@ -210,7 +210,7 @@ fn is_judged(program: &str) -> bool {
     JUDGED.iter().any(|programs| programs.contains(&program))
 }
 
-/// Pages that are proved by tests that do what they tell, not as they are typed: the page, the programs, and the tests.
+/// Pages whose commands are covered by tests that do the same in another way: the page, the programs, and the tests.
 const PROVED: [(&str, &[&str], &[&str]); 1] = [(
     "docs/several-balancers.md",
     &["birdc", "ip", "sysctl"],
@@ -228,11 +228,11 @@ fn is_proved(typed: &Typed) -> bool {
     })
 }
 
-fn everything_has_a_judge(_: &World) {
+fn every_program_has_a_check(_: &World) {
     let mut wrong = Vec::new();
     for typed in TYPED.iter() {
         if !is_judged(typed.call.program()) && !is_proved(typed) {
-            wrong.push(typed.complaint("nobody judges this program"));
+            wrong.push(typed.complaint("no test checks this program"));
         }
         let files = typed
             .call
@@ -287,14 +287,14 @@ impl Typed {
     }
 }
 
-/// What the judge of these programs says of all that is typed of them.
+/// Checks every command of these programs.
 fn judge(programs: &[&str], judge: impl Fn(&Typed) -> Verdict) {
     let all = || {
         TYPED
             .iter()
             .filter(|typed| programs.contains(&typed.call.program()))
     };
-    assert!(all().count() > 0, "nobody types {programs:?}");
+    assert!(all().count() > 0, "no page uses {programs:?}");
     let wrong: Vec<String> = all()
         .filter_map(|typed| judge(typed).err().map(|why| typed.complaint(&why)))
         .collect();

@@ -1,5 +1,5 @@
-//! Pages that are followed as they are written: each on a machine of its own, where what they type is run and what they show is compared
-//! with what comes.
+//! Follows pages of the documentation step by step, each on a machine of its own: runs the commands, and compares the output with
+//! what the page shows.
 
 mod comparison;
 mod terminal;
@@ -24,8 +24,8 @@ use rustix::process::Signal;
 
 use crate::demo::{Demo, START};
 use crate::world::World;
-use comparison::{Likeness, alike};
-use terminal::{Desk, HOME, as_input};
+use comparison::{Ignore, alike};
+use terminal::{HOME, Terminal, as_input};
 
 crate::tests![
     #[needs(Followed)]
@@ -52,7 +52,7 @@ const FROM_C: (&str, &str) = (
 const TLS: (&str, &str) = ("docs/tls.md", "From nothing to a first session");
 const TELEMETRY: (&str, &str) = ("docs/telemetry.md", "From nothing to a first graph");
 
-/// The parts of pages that are followed: the page and its heading; all of it where there is none.
+/// The parts that are followed: page and heading, or an empty heading for the whole page.
 const FOLLOWED: [(&str, &str); 10] = [
     (README, "The demo"),
     (README, "A tour"),
@@ -66,7 +66,7 @@ const FOLLOWED: [(&str, &str); 10] = [
     TELEMETRY,
 ];
 
-/// Whether a part of a page is followed.
+/// Whether a part of a page is followed here.
 pub(crate) fn is_followed(page: &str, heading: &str) -> bool {
     let mut parts = FOLLOWED.iter();
     parts.any(|(name, part)| *name == page && (part.is_empty() || *part == heading))
@@ -79,7 +79,7 @@ pub(crate) fn follows(page: &str, heading: &str, statement: &Statement) -> bool 
 
 /// The files of a machine on which a page is followed.
 fn files(tree: &Path) -> FileSystem {
-    let mut files = FileSystem::new("desk");
+    let mut files = FileSystem::new("terminal");
     let programs = Program::Client.path();
     files.bind(programs.parent().unwrap(), "/netsocket");
     files.bind(tree, "/srv/files");
@@ -91,7 +91,7 @@ fn files(tree: &Path) -> FileSystem {
     files
 }
 
-fn nothing(_: &mut Desk, _: &str) {}
+fn nothing(_: &mut Terminal, _: &str) {}
 
 /// The session of the page, then the tour while another demo runs.
 fn the_demo(_: &World) {
@@ -111,7 +111,7 @@ fn the_demo(_: &World) {
         .replace(home.path().to_str().unwrap(), HOME)
         .replace(&temporary, "/tmp");
     let lines = said.lines();
-    // Where one has gone is named; where one was at the start is not. And a pipe says who complains.
+    // The path is printed after `lcd` only, and the program's name only if its output is a pipe.
     let report = format!("saved {HOME}/report.pdf");
     let lines = lines.map(|line| line.strip_prefix("netsocket: ").unwrap_or(line));
     let lines: Vec<String> = lines
@@ -120,17 +120,18 @@ fn the_demo(_: &World) {
     let lines = lines.iter().map(String::as_str);
     let shown = example.shown.iter().map(String::as_str);
     assert_eq!(
-        alike(lines, Likeness::Words),
-        alike(shown, Likeness::Words),
+        alike(lines, Ignore::Times),
+        alike(shown, Ignore::Times),
         "{said}"
     );
 
     let (mut process, _temporary) = Demo::at_home(&home, &["--no-client"]).start();
-    let mut desk = Desk::beside(process.id(), &home);
+    let mut terminal = Terminal::beside(process.id(), &home);
     // It draws a meter where it writes to no terminal.
-    desk.instead
+    terminal
+        .instead
         .push(("curl ".to_owned(), "curl --silent ".to_owned()));
-    assert!(desk.follow(README, "A tour", nothing) > 8);
+    assert!(terminal.follow(README, "A tour", nothing) > 8);
     process.signal(Signal::INT);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }
@@ -175,38 +176,38 @@ const SERVERS: [(&str, u16); 3] = [("server", 9000), ("mirror1", 9001), ("mirror
 
 fn the_client(_: &World) {
     let tree = tree();
-    let mut desk = Desk::with(files(tree.path()));
-    desk.serve_files(&SERVERS);
+    let mut terminal = Terminal::with(files(tree.path()));
+    terminal.serve_files(&SERVERS);
     let backends = SERVERS.map(|(name, port)| format!(" --backend {name}=127.0.0.1:{port}"));
-    desk.serve(&format!("netsocket-balancer{}", backends.concat()));
-    desk.wait_until_ready(SERVERS.len());
-    desk.run("mkdir -p .local/share/bash-completion/completions .local/share/man/man1 .zfunc .config/fish/completions");
-    assert!(desk.follow(CLIENT, "", nothing) > 15);
+    terminal.serve(&format!("netsocket-balancer{}", backends.concat()));
+    terminal.wait_until_ready(SERVERS.len());
+    terminal.run("mkdir -p .local/share/bash-completion/completions .local/share/man/man1 .zfunc .config/fish/completions");
+    assert!(terminal.follow(CLIENT, "", nothing) > 15);
     for made in [
         "r.pdf",
         "unpacked/projects/hello/hello.c",
         "newest.pdf",
         ".zfunc/_netsocket",
     ] {
-        desk.run(&format!("test -s {made}"));
+        terminal.run(&format!("test -s {made}"));
     }
 }
 
 fn running_it_by_hand(world: &World) {
     for ((page, heading), servers) in [((README, "Run it by hand"), 2), (FROM_C, 3)] {
-        let mut desk = Desk::with(files(&world.few_files()));
-        desk.run("mkdir documents");
-        let count = desk.follow(page, heading, |desk, typed| {
-            // People are slower than the first checks.
+        let mut terminal = Terminal::with(files(&world.few_files()));
+        terminal.run("mkdir documents");
+        let count = terminal.follow(page, heading, |terminal, typed| {
+            // A reader is slower than the first health checks.
             if typed.starts_with("netsocket ") {
-                desk.wait_until_ready(servers);
+                terminal.wait_until_ready(servers);
             }
         });
         assert_eq!(count, servers + 2, "{page}");
     }
 }
 
-/// The settings of a balancer on the page about operations, before and after somebody has changed them.
+/// The balancer's settings on the page about operations, before and after the change.
 const SETTINGS: [&str; 2] = [
     "backends = ['server=127.0.0.1:9000', 'mirror1=127.0.0.1:9001']\npid_file = '/run/netsocket/balancer.pid'\nworkers = 1\n",
     "backends = ['server=127.0.0.1:9000', 'mirror3=127.0.0.1:9002']\npid_file = '/run/netsocket/balancer.pid'\nworkers = 2\n\
@@ -218,31 +219,32 @@ fn operations(world: &World) {
     settings.write("balancer.toml", SETTINGS[0]);
     let mut files = files(&world.few_files());
     files.bind(settings.path(), "/etc/netsocket");
-    let mut desk = Desk::with(files);
-    desk.serve_files(&SERVERS[..2]);
-    desk.serve("netsocket-balancer --config /etc/netsocket/balancer.toml");
-    desk.wait_until_ready(2);
+    let mut terminal = Terminal::with(files);
+    terminal.serve_files(&SERVERS[..2]);
+    terminal.serve("netsocket-balancer --config /etc/netsocket/balancer.toml");
+    terminal.wait_until_ready(2);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081));
-    let held = desk.inside(|| [0; 6].map(|_| OldClient::open(address).unwrap()));
+    let held = terminal.inside(|| [0; 6].map(|_| OldClient::open(address).unwrap()));
     eventually(
         PATIENCE,
         "sessions, and how long their connects took",
         || {
-            let said = desk.run("netsocket-balancer ctl backends");
+            let said = terminal.run("netsocket-balancer ctl backends");
             (!said.contains('–')).then_some(())
         },
     );
-    assert_eq!(desk.follow(OPERATIONS, "Watch", nothing), 1);
+    assert_eq!(terminal.follow(OPERATIONS, "Watch", nothing), 1);
 
-    // Nobody waits here for as long as operators do.
-    desk.instead
+    // The test does not wait as long as an operator would.
+    terminal
+        .instead
         .push(("--deadline 30s".to_owned(), "--deadline 2s".to_owned()));
-    assert_eq!(desk.follow(OPERATIONS, "Drain a backend", nothing), 2);
+    assert_eq!(terminal.follow(OPERATIONS, "Drain a backend", nothing), 2);
     drop(held);
 
-    let count = desk.follow(OPERATIONS, "Reload", |desk, typed| {
+    let count = terminal.follow(OPERATIONS, "Reload", |terminal, typed| {
         if typed.ends_with("ctl reload") {
-            desk.server_says("settings reloaded");
+            terminal.server_says("settings reloaded");
             settings.write("balancer.toml", SETTINGS[1]);
         }
     });
@@ -250,25 +252,25 @@ fn operations(world: &World) {
 }
 
 fn tls(world: &World) {
-    let mut desk = Desk::with(files(&world.few_files()));
+    let mut terminal = Terminal::with(files(&world.few_files()));
     let server = "netsocket-fileserver --root /srv/files --listen 0.0.0.0:9000 --tls-certificate server.pem --tls-key server.key";
-    let count = desk.follow(TLS.0, TLS.1, |desk, typed| {
-        // What the page says in words: Alice has a file of her own, and another server wants certificates, one of them.
+    let count = terminal.follow(TLS.0, TLS.1, |terminal, typed| {
+        // The page says in words that Alice has a token file, and that another server requires client certificates.
         if typed.contains("--token-file token ") {
-            desk.run("head --bytes=64 tokens > token; chmod 600 token");
+            terminal.run("head --bytes=64 tokens > token; chmod 600 token");
         } else if typed.contains("--client-certificate") {
-            desk.end_server();
-            desk.serve(&format!("{server} --tls-client-ca ca.pem"));
+            terminal.end_server();
+            terminal.serve(&format!("{server} --tls-client-ca ca.pem"));
         } else if typed.contains("s_client") {
-            desk.end_server();
-            desk.serve(server);
+            terminal.end_server();
+            terminal.serve(server);
         }
     });
     assert_eq!(count, 11);
     assert!(
-        desk.said.contains("Verify return code: 0 (ok)"),
+        terminal.said.contains("Verify return code: 0 (ok)"),
         "{}",
-        desk.said
+        terminal.said
     );
 }
 
@@ -305,29 +307,31 @@ fn kafka_release(home: &Scratch) {
 fn telemetry(_: &World) {
     let home = Scratch::new("home");
     kafka_release(&home);
-    let mut desk = Desk::here(&home);
-    let count = desk.follow(TELEMETRY.0, TELEMETRY.1, |desk, typed| {
+    let mut terminal = Terminal::here(&home);
+    let count = terminal.follow(TELEMETRY.0, TELEMETRY.1, |terminal, typed| {
         if typed.contains(" setup ") {
             // Whoever watched the records has seen enough.
-            desk.end_server();
+            terminal.end_server();
             // Its own home is that of the user, whatever the environment says.
             let places = ["bolt", "sqlite", "engine"]
                 .map(|place| format!(" --{place}-path \"$HOME/{place}\""));
             let program = influx::program().unwrap();
-            desk.serve(&format!("{}{}", program.display(), places.concat()));
+            terminal.serve(&format!("{}{}", program.display(), places.concat()));
         }
         if typed.starts_with("export ") {
-            let mut lines = desk.said.lines();
+            let mut lines = terminal.said.lines();
             let token = lines
                 .find(|line| line.starts_with("INFLUXDB_TOKEN="))
                 .expect("a token")
                 .to_owned();
-            desk.instead.push(("INFLUXDB_TOKEN=...".to_owned(), token));
+            terminal
+                .instead
+                .push(("INFLUXDB_TOKEN=...".to_owned(), token));
         }
     });
     assert_eq!(count, 10);
     eventually(PATIENCE, "everything stored", || {
-        let said = desk.run("curl -s http://127.0.0.1:8405/healthz");
+        let said = terminal.run("curl -s http://127.0.0.1:8405/healthz");
         said.contains("\"lag\":0").then_some(())
     });
 }

@@ -1,4 +1,4 @@
-//! Machines with systemd, clusters, and what a release installs: units, objects and packages that are there, and what they can do.
+//! Commands of systemd, Kubernetes and package tools: the units, objects and packages that they name exist, and can do what is asked.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) const UNITS: &[&str] = &[
 pub(super) const CLUSTERS: &[&str] = &["kubectl", "minikube", "kind"];
 pub(super) const PACKAGES: &[&str] = &["apt", "tar", "sudoedit"];
 
-/// What is told to units, and the line that a unit needs for it.
+/// Verbs of systemctl, and the line that a unit needs for each.
 const VERBS: [(&str, &[&str]); 9] = [
     ("daemon-reload", &[]),
     ("edit", &[]),
@@ -48,7 +48,7 @@ pub(super) fn unit(typed: &Typed) -> Verdict {
         if word.starts_with("--") {
             let option = word.split('=').next().unwrap_or_default();
             if !help.contains(option) {
-                return Err(format!("{option} is no option"));
+                return Err(format!("there is no option {option}"));
             }
         }
         match word.as_str() {
@@ -65,11 +65,11 @@ pub(super) fn unit(typed: &Typed) -> Verdict {
     }
     let verb = verb.map_or("status", String::as_str);
     let needs = VERBS.iter().find(|(name, _)| *name == verb);
-    let (_, needs) = needs.ok_or(format!("{verb} is unknown here"))?;
+    let (_, needs) = needs.ok_or(format!("the verb {verb} is not known to this test"))?;
     for name in units {
         let text = text_of(name)?;
         if !needs.is_empty() && !needs.iter().any(|line| text.contains(line)) {
-            return Err(format!("{name} has none of {needs:?}"));
+            return Err(format!("{name} has no line {needs:?}"));
         }
     }
     Ok(())
@@ -95,7 +95,7 @@ fn text_of(name: &str) -> Result<String, String> {
     std::fs::read_to_string(unit).map_err(|error| error.to_string())
 }
 
-/// What a tool of the system says of itself.
+/// The help text of a tool.
 pub(super) fn help(program: &str) -> String {
     let output = tool::tool(program).arg("--help").output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
@@ -126,7 +126,7 @@ pub(super) fn cluster(typed: &Typed) -> Verdict {
         ["kubectl", "--namespace", namespace, rest @ ..] => {
             let objects = local();
             if objects.named("Deployment", "balancer")["metadata"]["namespace"] != *namespace {
-                return Err(format!("{namespace} is not where it is"));
+                return Err(format!("{namespace} is not its namespace"));
             }
             match rest {
                 ["get", "pods", "--watch"] => Ok(()),
@@ -144,14 +144,14 @@ pub(super) fn cluster(typed: &Typed) -> Verdict {
                         .then_some(())
                         .ok_or(format!("{port} is not open"))
                 }
-                _ => Err("nobody knows this".to_owned()),
+                _ => Err("this test does not know such a command".to_owned()),
             }
         }
         ["kubectl", "logs"]
         | ["minikube", "ip"]
         | ["minikube", "image", "load"]
         | ["kind", "load", "docker-image"] => Ok(()),
-        _ => Err("nobody knows this".to_owned()),
+        _ => Err("this test does not know such a command".to_owned()),
     }
 }
 
@@ -161,7 +161,7 @@ pub(super) fn package(typed: &Typed, release: &Path) -> Verdict {
     match typed.call.program() {
         "apt" => {
             let [install, packages @ ..] = words else {
-                return Err("apt does what?".to_owned());
+                return Err("the test knows only apt install".to_owned());
             };
             let is_there = |package: &String| match package.strip_prefix("./target/dist/") {
                 Some(pattern) => pattern.ends_with(".deb") && found(pattern, release).len() == 1,
@@ -169,7 +169,7 @@ pub(super) fn package(typed: &Typed, release: &Path) -> Verdict {
             };
             (install == "install" && packages.iter().all(is_there) && !packages.is_empty())
                 .then_some(())
-                .ok_or("not each is one package of the release, or one that CI installs".to_owned())
+                .ok_or("a package is neither in the release nor installed by .ci/run".to_owned())
         }
         "sudoedit" => {
             let is_shipped = |path: &String| {
@@ -182,7 +182,7 @@ pub(super) fn package(typed: &Typed, release: &Path) -> Verdict {
                 .iter()
                 .all(is_shipped)
                 .then_some(())
-                .ok_or("not all are shipped".to_owned())
+                .ok_or("a file is not shipped".to_owned())
         }
         _ if words.iter().any(|word| word.contains("netsocket-")) => unpack(words, release),
         // Of a tool that is only named.

@@ -1,4 +1,4 @@
-//! `cargo`: tasks of the project by the parsers that they have, and packages, examples and tests that are there.
+//! Commands of `cargo`: tasks of the project are parsed by the task itself; packages, examples and tests must exist.
 
 use std::process::Command;
 
@@ -19,10 +19,10 @@ pub(super) fn judge(typed: &Typed) -> Verdict {
     }
 }
 
-/// Help that is asked for at last comes only where all before it was understood.
+/// `--help` at the end is answered only if everything before it was understood.
 fn task(words: &[String]) -> Verdict {
     let (program, words) = match words {
-        // The task would build it in release before it handed over.
+        // The task would first build it for release.
         [bench, words @ ..] if bench == "bench" => {
             (Program::Client.path().with_file_name("bench"), words)
         }
@@ -54,7 +54,7 @@ fn cargo(name: &str, words: &[String]) -> Verdict {
         return installed(rest);
     }
     if !rest.is_empty() {
-        return Err(format!("{rest:?} is for nobody"));
+        return Err(format!("cargo takes no {rest:?}"));
     }
     for (option, value) in given {
         let kind = match option {
@@ -76,7 +76,7 @@ fn cargo(name: &str, words: &[String]) -> Verdict {
     }
 }
 
-/// What is installed by hand is what CI installs, version and all.
+/// Pages and CI install the same versions.
 fn installed(packages: &[String]) -> Verdict {
     let script = files::text(".ci/run");
     let mut installs = script.lines().filter(|line| line.contains("cargo install"));
@@ -85,7 +85,7 @@ fn installed(packages: &[String]) -> Verdict {
         installs.any(|line| line.ends_with(&ends))
     };
     match packages.is_empty() || !packages.iter().all(is_there) {
-        true => Err("CI installs something else".to_owned()),
+        true => Err(".ci/run installs another version".to_owned()),
         false => Ok(()),
     }
 }

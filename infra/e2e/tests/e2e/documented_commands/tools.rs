@@ -1,4 +1,4 @@
-//! Tools of every system, and of others: their options, and what they are pointed at.
+//! Other tools: their options, and what their arguments name.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use e2e::{PATIENCE, files, netns, requirement, tool};
 use super::machines::help;
 use super::{Typed, Verdict};
 
-/// Tools that are typed beside ours; what they do is shown by the pages that are followed.
+/// Tools used next to our programs. Walkthroughs show what they do.
 pub(super) const SHELL: &[&str] = &[
     "cat", "cp", "export", "id", "install", "kill", "mkdir", "pgrep", "pidof", "printf", "rm",
     "sleep", "ssh", "stat", "tee", "ulimit", "usermod", "openssl",
@@ -23,7 +23,7 @@ pub(super) const SCRIPTS: &[&str] = &[".ci/run", "infra/e2e/install-influxd"];
 pub(super) const HTTP: &[&str] = &["curl"];
 pub(super) const RULES: &[&str] = &["promtool"];
 
-/// It is there, and its help knows the long options.
+/// The tool exists, and its help lists the long options.
 pub(super) fn shell(typed: &Typed) -> Verdict {
     let name = typed.call.program();
     let mut bash = tool::tool("bash");
@@ -44,12 +44,12 @@ pub(super) fn shell(typed: &Typed) -> Verdict {
     }
     let help = help(name);
     match options.find(|option| !help.contains(option.split('=').next().unwrap_or_default())) {
-        Some(option) => Err(format!("{option} is no option")),
+        Some(option) => Err(format!("there is no option {option}")),
         None => Ok(()),
     }
 }
 
-/// It can be started as it is typed, and the shell understands it.
+/// The script can be started, and the shell understands it.
 pub(super) fn script(typed: &Typed) -> Verdict {
     let script = files::path(typed.call.program());
     let rights = script.metadata().map_err(|error| error.to_string())?;

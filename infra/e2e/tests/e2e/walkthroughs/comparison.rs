@@ -1,31 +1,31 @@
-//! Lines that say the same: what differs from run to run is left out.
+//! Compares output with what a page shows, without what differs from run to run.
 
 use std::sync::LazyLock;
 
 use e2e::console::Example;
 use regex::Regex;
 
-/// How much may differ.
+/// What may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Likeness {
-    /// Times, rates, sizes of archives, and who answers.
-    Words,
-    /// Every figure, and how often a line comes.
+pub(super) enum Ignore {
+    /// Times, rates, sizes of archives, and the name of the server.
+    Times,
+    /// Also every other figure, and how often a line comes.
     Figures,
 }
 
-impl Likeness {
-    /// What a balancer says of itself has nothing but such figures.
+impl Ignore {
+    /// The balancer's own output is full of figures that change.
     pub(super) fn of(example: &Example) -> Self {
         let mut calls = example.statement.calls.iter();
         match calls.any(|call| call.program() == "netsocket-balancer") {
             true => Self::Figures,
-            false => Self::Words,
+            false => Self::Times,
         }
     }
 }
 
-/// What differs, and what stands for it.
+/// What differs, and what replaces it.
 static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (
@@ -59,19 +59,19 @@ static FIGURES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         .into()
 });
 
-/// What the lines say, in an order of their own: standard error may come before or behind.
-pub(super) fn alike<'a>(lines: impl Iterator<Item = &'a str>, likeness: Likeness) -> Vec<String> {
+/// The lines in a form that can be compared. They are sorted: standard error may come before or after standard output.
+pub(super) fn alike<'a>(lines: impl Iterator<Item = &'a str>, ignore: Ignore) -> Vec<String> {
     let mut said: Vec<String> = lines
         .flat_map(columns)
         .map(|line| masked(&line, &DIFFERENT))
         .collect();
-    // Whom the prompt greets is a terminal.
+    // The prompt greets only on a terminal.
     said.retain(|line| !line.starts_with("NetSocket at "));
-    if likeness == Likeness::Figures {
+    if ignore == Ignore::Figures {
         said = said.iter().map(|line| masked(line, &FIGURES)).collect();
     }
     said.sort();
-    if likeness == Likeness::Figures {
+    if ignore == Ignore::Figures {
         said.dedup();
     }
     said
@@ -85,7 +85,7 @@ fn masked(line: &str, rules: &[(Regex, &str)]) -> String {
         })
 }
 
-/// Names stand beside each other on a terminal only.
+/// Names are in columns only on a terminal.
 fn columns(line: &str) -> Vec<String> {
     match line.contains("/  ") && !line.starts_with("drwx") {
         true => line.split_whitespace().map(str::to_owned).collect(),

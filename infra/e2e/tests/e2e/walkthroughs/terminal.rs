@@ -1,4 +1,4 @@
-//! Where a page is followed: a machine of its own, with the addresses, names and files that documents tell of.
+//! The terminal on which a page is followed: on a machine of its own, with the addresses, names and files that the page uses.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +12,12 @@ use e2e::scratch::Scratch;
 use e2e::shell::{Call, Statement, statements};
 use e2e::{PATIENCE, eventually, netns};
 
-use super::comparison::{Likeness, alike};
+use super::comparison::{Ignore, alike};
 
-/// The home of whoever follows a page.
+/// The home directory on that machine.
 pub(super) const HOME: &str = "/home/ada";
 
-/// What is run where a page is followed. All else is judged by [`crate::documented_commands`].
+/// The programs that are run. All others are checked by [`crate::documented_commands`].
 const RUN: [&str; 18] = [
     "netsocket",
     "netsocket-balancer",
@@ -39,7 +39,7 @@ const RUN: [&str; 18] = [
     "wc",
 ];
 
-/// What servers say when they are ready, where it is not `listening`.
+/// What servers log when they are ready, unless it is `listening`.
 const READY: [(&str, &str); 4] = [
     ("kafka-server-start.sh", "Kafka Server started"),
     ("influxd", "msg=Listening"),
@@ -47,13 +47,13 @@ const READY: [(&str, &str); 4] = [
     ("netsocket-collector", "collecting"),
 ];
 
-/// Whether all that a statement may start is run.
+/// Whether every program of a statement is run.
 pub(super) fn is_run(statement: &Statement) -> bool {
     let mut calls = statement.calls.iter();
     calls.all(|call| RUN.contains(&call.program()))
 }
 
-/// Words with which a server does something else than serve.
+/// Words that make a server's program do something else and end.
 const ENDING: [&str; 6] = [
     "--check-config",
     "--help",
@@ -63,7 +63,7 @@ const ENDING: [&str; 6] = [
     "setup",
 ];
 
-/// Whether it goes on until it is told to end.
+/// Whether the program runs until it is stopped.
 fn serves(call: &Call) -> bool {
     let is_server =
         call.program().starts_with("netsocket-") || call.program().ends_with("-server-start.sh");
@@ -75,40 +75,40 @@ fn serves(call: &Call) -> bool {
 }
 
 /// A terminal on a machine.
-pub(super) struct Desk {
-    /// Dropped before what they run on.
+pub(super) struct Terminal {
+    /// Dropped before the machine that they run on.
     servers: Vec<Process>,
-    /// What was exported.
+    /// The `export` lines so far.
     exported: String,
-    /// What is typed otherwise than it is written.
+    /// Replacements in what the page types.
     pub(super) instead: Vec<(String, String)>,
-    /// What was said last.
+    /// The output of the last statement.
     pub(super) said: String,
     home: PathBuf,
     place: Place,
     _lan: Option<Lan>,
 }
 
-/// Where a desk stands.
+/// The machine of a terminal.
 enum Place {
     /// On a machine of its own.
     Machine(Machine),
-    /// In the network of a process that runs already.
+    /// This one, in the network of a running process.
     Network(u32),
 }
 
-impl Desk {
+impl Terminal {
     /// On a machine with these files.
     pub(super) fn with(files: FileSystem) -> Self {
         let mut lan = Lan::new();
-        let machine = lan.machine_with("desk", files);
+        let machine = lan.machine_with("terminal", files);
         Self::at(Place::Machine(machine), Some(lan), Path::new(HOME))
     }
 
     /// On a machine with the files of this one.
     pub(super) fn here(home: &Scratch) -> Self {
         let mut lan = Lan::new();
-        let machine = lan.machine("desk");
+        let machine = lan.machine("terminal");
         Self::at(Place::Machine(machine), Some(lan), home.path())
     }
 
@@ -138,7 +138,7 @@ impl Desk {
                 (command, PathBuf::new())
             }
         };
-        // Where the files are those of this machine, so are the programs.
+        // Without a file system of its own, it uses the programs of this machine.
         let own = Program::Client.path();
         let own = own.parent().unwrap().display();
         let path = std::env::var("PATH").unwrap_or_default();
@@ -152,7 +152,7 @@ impl Desk {
         command
     }
 
-    /// What a statement says, which must end well.
+    /// Runs a statement, which must succeed, and returns its output.
     pub(super) fn run(&self, typed: &str) -> String {
         self.answer(typed, "")
     }
@@ -172,7 +172,7 @@ impl Desk {
             .unwrap_or_default()
             .replace('/', "-");
         let command = self.command(&format!("exec {typed}"));
-        let mut server = Process::start(&name, command, Scratch::new("desk-log"));
+        let mut server = Process::start(&name, command, Scratch::new("terminal-log"));
         let ready = READY.iter().find(|(part, _)| typed.contains(part));
         server.logs(ready.map_or("listening", |(_, ready)| ready));
         self.servers.push(server);
@@ -216,8 +216,8 @@ impl Desk {
         }
     }
 
-    /// Follows a page below a heading, or all of it: runs what can be run, and compares what comes with what is shown. `before` sees
-    /// every statement first, and does what the page says in words. How many statements there were.
+    /// Follows a page below a heading, or all of it: runs what can be run, and compares the output with what the page shows. `before`
+    /// gets every statement first, and does what the page says in words. Returns the number of statements.
     pub(super) fn follow(
         &mut self,
         page: &str,
@@ -248,7 +248,7 @@ impl Desk {
         count
     }
 
-    /// Does what is typed, and looks at what comes.
+    /// Runs a statement, and compares its output.
     fn perform(&mut self, example: &Example, is_compared: bool) {
         let Statement { text, calls } = &example.statement;
         let mut typed = text.clone();
@@ -262,7 +262,7 @@ impl Desk {
         } else {
             self.said = self.answer(&typed, &as_input(&example.session));
             if is_compared && !example.shows_nothing() {
-                let kind = Likeness::of(example);
+                let kind = Ignore::of(example);
                 let shown = example.shown.iter().map(String::as_str);
                 assert_eq!(
                     alike(self.said.lines(), kind),
@@ -275,7 +275,7 @@ impl Desk {
     }
 }
 
-/// What is typed at a prompt, for a pipe, in which the first line that fails would be the last.
+/// What is typed at a prompt, as input from a pipe. The `-` lets the prompt go on after a line that fails.
 pub(super) fn as_input(session: &[String]) -> String {
     session.iter().map(|line| format!("-{line}\n")).collect()
 }
