@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# retry 0.13.1, p-retry 7.1.1, async-retry 1.3.3, cockatiel 3.2.1, exponential-backoff 3.1.3 (npm).
+# retry 0.13.1, p-retry 7.1.1, async-retry 1.3.3, cockatiel 3.2.1, exponential-backoff 3.1.3 (npm);
+# tenacity 9.2.1, stamina 26.1.0, backoff 2.2.1 (PyPI).
 #
 # Expected: the jitter of a retry library spreads the clients of a broken server over time, for as
 # long as it is broken. So the delays of many clients differ, on the twelfth try as on the first.
 #
-# Happens: four of five cut the delay at the maximum AFTER adding the jitter. As soon as the
+# Happens: six of eight cut the delay at the maximum AFTER adding the jitter. As soon as the
 # exponential part has reached the maximum, every client waits exactly the maximum: no jitter at
 # all. cockatiel loses it in its default, the "decorrelated jitter", which is there to spread. Its
-# fullJitterGenerator, and exponential-backoff, cut first and spread then. Of the four, only the
-# README of retry shows it, in a formula.
+# fullJitterGenerator, exponential-backoff and backoff cut first and spread then. Of the
+# six, the README of retry shows it, in a formula. stamina has its maximum at 5 s by default and
+# reaches it on the seventh of its ten tries.
 #
 # Seen, 40 clients, first delay 100 ms, maximum 2000 ms; distinct delays:
 #                                     try 1        try 12
@@ -16,7 +18,10 @@
 #     p-retry, randomize              several      1 (all 2000)
 #     async-retry (its default)       several      1 (all 2000)
 #     cockatiel (its default)         several      1 (all 2000)
+#     tenacity, wait_exponential_jitter  several   1 (all 2.0)
+#     stamina (its default)           several      1 (all 2.0)
 #     cockatiel, fullJitterGenerator  several      several
+#     backoff (PyPI), full_jitter     several      several
 #     exponential-backoff, full       several      several
 #
 # Why it matters: an outage longer than the growth phase is just when the jitter is needed. All
@@ -40,6 +45,45 @@ for (const name of process.argv.slice(2)) {
   console.log(name, JSON.parse(readFileSync(`node_modules/${name}/package.json`)).version);
 }
 JS
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install -q tenacity==9.2.1 stamina==26.1.0 backoff==2.2.1
+cat > "$work/probe.py" <<'PY'
+import logging
+from importlib.metadata import version
+from unittest import mock
+import backoff, stamina, tenacity
+
+CLIENTS, TRIES = 40, 12
+logging.getLogger("backoff").setLevel(logging.CRITICAL + 1)
+stamina.instrumentation.set_on_retry_hooks([])
+
+
+def fail():
+    raise OSError("down")
+
+
+RUNS = {
+    "tenacity": tenacity.retry(
+        wait=tenacity.wait_exponential_jitter(0.1, max=2.0, jitter=0.1), stop=tenacity.stop_after_attempt(TRIES + 1)
+    )(fail),
+    "stamina": stamina.retry(on=OSError, attempts=TRIES + 1, timeout=None, wait_initial=0.1, wait_max=2.0)(fail),
+    "backoff": backoff.on_exception(backoff.expo, OSError, max_tries=TRIES + 1, factor=0.1, max_value=2.0)(fail),
+}
+for name, run in RUNS.items():
+    delays = []
+    for _ in range(CLIENTS):
+        with mock.patch("time.sleep") as sleep:
+            try:
+                run()
+            except (OSError, tenacity.RetryError):
+                pass
+        delays.append([call.args[0] for call in sleep.call_args_list])
+    seen = []
+    for attempt in 1, TRIES:
+        distinct = {asked[attempt - 1] for asked in delays}
+        seen.append(f"all {distinct.pop()}" if len(distinct) == 1 else "several" if len(distinct) > 10 else "few")
+    print(f"{name} {version(name)}: try 1 {seen[0]}, try 12 {seen[1]}")
+PY
 cat > "$work/probe.mjs" <<'JS'
 import asyncRetry from 'async-retry';
 import { ExponentialBackoff, fullJitterGenerator } from 'cockatiel';
@@ -98,6 +142,7 @@ JS
 
 # --- what happens ----------------------------------------------------------
 (cd "$work" && node versions.mjs async-retry cockatiel exponential-backoff p-retry retry && node probe.mjs) | tee "$work/seen"
+"$work/venv/bin/python" -W ignore "$work/probe.py" | tee -a "$work/seen"
 
 diff "$work/seen" - <<'SEEN'
 async-retry 1.3.3
@@ -111,5 +156,8 @@ async-retry: try 1 several, try 12 all 2000
 cockatiel: try 1 several, try 12 all 2000
 cockatiel, fullJitterGenerator: try 1 several, try 12 several
 exponential-backoff, full: try 1 several, try 12 several
+tenacity 9.2.1: try 1 several, try 12 all 2.0
+stamina 26.1.0: try 1 several, try 12 all 2.0
+backoff 2.2.1: try 1 several, try 12 several
 SEEN
-echo "as stated: four of five libraries have no jitter left once the delay is at its maximum"
+echo "as stated: six of eight libraries have no jitter left once the delay is at its maximum"
