@@ -11,9 +11,8 @@
 #     if message:             full
 #
 # Why it matters: tombstones are the deletions of a compacted topic. A consumer written like this
-# keeps every key that was ever deleted, and tests with values in them do not show it. The authors
-# of the package fell for it in their own README once (pull request 340); wrappers and tracing
-# libraries did later.
+# keeps every key that was ever deleted, and tests with values in them do not show it. An example in
+# the README of the package once had it (pull request 340), and a tracing library did later.
 #
 # What to do: always compare with None: `if message is None: continue`.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# uhashring 2.5 (PyPI) with hash_fn="ketama", and hashring 3.2.0 (npm), which is compatible with it.
+# uhashring 2.5 (PyPI), with hash_fn="ketama" and with its default ring.
 #
 # Expected: consistent hashing moves as few keys as possible. If the weight of one of five servers
 # goes from 1 to 2, keys move to that server and from nowhere to anywhere else.
