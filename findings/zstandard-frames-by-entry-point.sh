@@ -9,8 +9,8 @@
 # read all. Four stop at the end of the first frame. If a skippable frame comes first, of those
 # four two return nothing at all (b""), without an error, and two raise. The documentation says
 # for some functions that they read one frame; that an empty result for a whole file is a success
-# it does not say. `stream_reader` has `read_across_frames=False` as its default, and reads across
-# frames all the same, if only by a second read().
+# it does not say. `stream_reader` has `read_across_frames=False` as its default, which only makes a
+# read(n) end with the frame: the next one goes on, and read() reads all frames.
 #
 # Seen:                                    frames "one ", "two"   skippable frame, "one "
 #     decompress (module), .decompress     b'one '                ZstdError: decompressed 0 bytes
@@ -20,8 +20,9 @@
 #     .copy_stream, .stream_writer         b'one two'             b'one '
 #     backports.zstd, pyzstd               b'one two'             b'one '
 #
-# Why it matters: an archive that someone recompressed in parallel, or with a seek table in front,
-# is read as empty or cut off, by a program that worked for years on files of one frame.
+# Why it matters: an archive that someone recompressed in parallel is cut off, and one from pzstd,
+# which puts a skippable frame in front of each frame, is read as empty, by a program that worked
+# for years on files of one frame.
 #
 # What to do: use `stream_reader`, `copy_stream` or `zstandard.open`, or backports.zstd; never
 # `decompress()` or `decompressobj()` for data that another program compressed.
