@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# github.com/segmentio/kafka-go v0.4.51 (Go module), against a Kafka 4.1.0 broker; records by the
+# Java producer 4.1.0. kafka-python 3.0.12 (PyPI) for comparison.
+#
+# Expected: Kafka tells an empty value from a null one, and the difference counts: in a compacted
+# topic null deletes the key, empty is a value. Go can tell them apart ([]byte{} and nil).
+#
+# Happens: kafka-go's Reader gives nil for both, for values, keys and header values alike.
+# franz-go and sarama give []byte{} and nil, like kafka-python here.
+#
+# Seen:                 kafka-go          kafka-python
+#     full              value "text"      b'text'
+#     empty             value nil         b''
+#     tombstone         value nil         None
+#
+# Why it matters: a mirror or a cache built on kafka-go deletes keys that exist with an empty value,
+# or writes them on as tombstones, and compaction of the copy then removes them for good.
+#
+# What to do: do not use empty values as data where kafka-go reads; to copy topics take a client
+# that keeps the difference.
+set -euo pipefail
+
+work=$(mktemp -d)
+pids=()
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# --- a broker on loopback --------------------------------------------------
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+mkdir "$work/broker"
+cat > "$work/broker/pom.xml" <<'XML'
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>findings</groupId><artifactId>broker</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>4.1.0</version></dependency>
+  </dependencies>
+</project>
+XML
+mvn -q -B -f "$work/broker/pom.xml" dependency:copy-dependencies -DoutputDirectory="$work/broker/lib"
+port=$(free_port)
+controller=$(free_port)
+broker="127.0.0.1:$port"
+cat > "$work/broker/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$work/broker/log
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+EOF
+classpath="$work/broker/lib/*"
+java -cp "$classpath" kafka.tools.StorageTool format -t "$(java -cp "$classpath" kafka.tools.StorageTool random-uuid 2>/dev/null)" \
+    -c "$work/broker/server.properties" > "$work/broker/format.log" 2>&1
+java -Xmx512m -cp "$classpath" kafka.Kafka "$work/broker/server.properties" > "$work/broker/broker.log" 2>&1 &
+pids+=($!)
+for _ in $(seq 240); do
+    if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
+    sleep 0.5
+done
+
+# --- records by the official Java producer ----------------------------------
+cat > "$work/Produce.java" <<'JAVA'
+import java.util.Map;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+public class Produce {
+    public static void main(String[] arguments) throws Exception {
+        var settings = Map.<String, Object>of("bootstrap.servers", arguments[0]);
+        try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+            producer.send(new ProducerRecord<>("t", 0, "full", "text")).get();
+            producer.send(new ProducerRecord<>("t", 0, "empty", "")).get();
+            producer.send(new ProducerRecord<>("t", 0, "tombstone", null)).get();
+        }
+    }
+}
+JAVA
+java -cp "$classpath" "$work/Produce.java" "$broker" > "$work/produce.log" 2>&1 || { cat "$work/produce.log"; exit 1; }
+
+# --- the packages ------------------------------------------------------------
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install -q kafka-python==3.0.12
+
+# --- the client ------------------------------------------------------------
+mkdir "$work/client"
+cat > "$work/client/main.go" <<'GO'
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+func main() {
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: os.Args[1:2], Topic: "t", MaxWait: 500 * time.Millisecond})
+	defer reader.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for i := 0; i < 3; i++ {
+		message, err := reader.ReadMessage(ctx)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("kafka-go: %s: %q, nil: %t\n", message.Key, message.Value, message.Value == nil)
+	}
+}
+GO
+(
+    cd "$work/client"
+    go mod init probe 2> /dev/null
+    go get github.com/segmentio/kafka-go@v0.4.51 2> /dev/null
+    go build -o probe .
+    go list -m github.com/segmentio/kafka-go > "$work/seen"
+)
+cat > "$work/probe.py" <<'PY'
+import itertools, sys
+from importlib.metadata import version
+from kafka import KafkaConsumer, TopicPartition
+
+consumer = KafkaConsumer(bootstrap_servers=sys.argv[1])
+consumer.assign([TopicPartition("t", 0)])
+consumer.seek_to_beginning()
+print("kafka-python", version("kafka-python"))
+for record in itertools.islice(consumer, 3):
+    print(f"kafka-python: {record.key.decode()}: {record.value}")
+consumer.close()
+PY
+
+# --- what happens ----------------------------------------------------------
+"$work/client/probe" "$broker" >> "$work/seen"
+"$work/venv/bin/python" "$work/probe.py" "$broker" >> "$work/seen"
+cat "$work/seen"
+
+diff "$work/seen" - <<'SEEN'
+github.com/segmentio/kafka-go v0.4.51
+kafka-go: full: "text", nil: false
+kafka-go: empty: "", nil: true
+kafka-go: tombstone: "", nil: true
+kafka-python 3.0.12
+kafka-python: full: b'text'
+kafka-python: empty: b''
+kafka-python: tombstone: None
+SEEN
+echo "as stated: kafka-go gives nil for an empty value, as for a tombstone"
