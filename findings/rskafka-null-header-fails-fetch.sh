@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rskafka 0.6.0 (crates.io), against a Kafka 4.1.0 broker; records by the Java producer 4.1.0.
+# rskafka 0.6.0, against a Kafka 4.1.0 broker; records by the Java producer 4.1.0.
 #
 # Expected: a record header may have a null value (the protocol encodes it as length -1, the Java
 # client allows it); a reader shows it as absent or empty.
