@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::admission::queued;
-use crate::peers::{Dnsmasq, Echo, converse};
+use crate::peers::{Dnsmasq, Echo, OldDns, Refusal, converse};
 use crate::running::{Balancer, NEVER, eventually, soon};
 
 const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
@@ -322,6 +322,61 @@ async fn records_of_a_service_say_port_weight_and_who_is_a_backup() {
         .map(|backend| backend.name().to_owned())
         .collect();
     assert_eq!(backups, [format!("files-127-0-0-1-{port}")]);
+}
+
+#[tokio::test]
+async fn weights_are_relative_within_one_priority() {
+    let names = ["thirty", "twenty", "ten", "spare"];
+    let mut servers = Vec::new();
+    for name in names {
+        servers.push(Echo::start(name).await);
+    }
+    let ranks = ["10,30", "10,20", "10,10", "20,10000"];
+    let records: Vec<String> = servers
+        .iter()
+        .zip(ranks)
+        .map(|(echo, rank)| {
+            let port = echo.address.port();
+            format!("--srv-host=_files._tcp.test,host.test,{port},{rank}")
+        })
+        .collect();
+    let test = "weights_are_relative_within_one_priority";
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let Some(dns) = Dnsmasq::start(test, &records).await else {
+        return;
+    };
+    dns.name("host.test", &[Ipv4Addr::LOCALHOST]);
+    let service = Question::Services {
+        name: "_files._tcp.test".into(),
+    };
+    let balancer = Balancer::start_with(&[], |config| by_dns(config, dns.address, service)).await;
+    balancer.up(4).await;
+    let mut served = [0; 4];
+    for _ in 0..60 {
+        let name = converse(balancer.connect().await).await;
+        let at = names.iter().position(|known| *known == name).unwrap();
+        served[at] += 1;
+    }
+    assert_eq!(served, [30, 20, 10, 0]);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_edns_is_asked_without_it() {
+    let echo = Echo::start("one").await;
+    for (code, echoes) in [(1, true), (1, false), (4, true), (4, false)] {
+        let refusal = Refusal { code, echoes };
+        let dns = OldDns::start(refusal, Ipv4Addr::LOCALHOST).await;
+        let question = files(echo.address.port());
+        let balancer =
+            Balancer::start_with(&[], |config| by_dns(config, dns.address, question)).await;
+        balancer.up(1).await;
+        assert_eq!(
+            converse(balancer.connect().await).await,
+            "one",
+            "{refusal:?}"
+        );
+        assert!(dns.refused() > 0, "{refusal:?}");
+    }
 }
 
 #[tokio::test]

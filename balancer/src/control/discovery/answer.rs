@@ -1,5 +1,6 @@
 //! The answer of DNS for a group, and the backends that follow from it.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -88,14 +89,24 @@ fn can_be_server(address: SocketAddr) -> bool {
 
 /// The members of a group as backends. `found` is usable and sorted.
 pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
-    let services = found.iter().filter_map(|found| found.service);
-    let first = services.clone().map(|service| service.priority).min();
-    let heaviest = services.map(|service| service.weight).max().unwrap_or(0);
+    // Weights are relative to those of the same priority only (RFC 2782).
+    let mut heaviest: BTreeMap<u16, u16> = BTreeMap::new();
+    for service in found.iter().filter_map(|found| found.service) {
+        let weight = heaviest.entry(service.priority).or_default();
+        *weight = service.weight.max(*weight);
+    }
+    let first = heaviest.keys().next().copied();
     let spec = |found: &Found| {
         let attributes = match found.service {
             None => group.attributes,
             Some(service) => Attributes {
-                weight: scaled(service.weight, heaviest),
+                weight: scaled(
+                    service.weight,
+                    heaviest
+                        .get(&service.priority)
+                        .copied()
+                        .unwrap_or(service.weight),
+                ),
                 backup: group.attributes.backup || Some(service.priority) != first,
                 ..group.attributes
             },
@@ -241,6 +252,22 @@ mod tests {
             .map(|spec| spec.1)
             .collect();
         assert_eq!(weights, [256, 128, 1]);
+    }
+
+    #[test]
+    fn weights_of_another_priority_do_not_count() {
+        let found = vec![
+            service("10.0.0.1:1", 10, 30),
+            service("10.0.0.2:1", 10, 20),
+            service("10.0.0.3:1", 10, 10),
+            service("10.0.0.4:1", 20, 10_000),
+            service("10.0.0.5:1", 20, 5_000),
+        ];
+        let weights: Vec<u32> = shown(&services(), found)
+            .iter()
+            .map(|spec| spec.1)
+            .collect();
+        assert_eq!(weights, [30, 20, 10, 256, 128]);
     }
 
     #[test]

@@ -5,13 +5,17 @@
 //! current ones.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
@@ -33,10 +37,12 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 const AT_A_TIME: usize = 8;
 
 /// A DNS resolver that uses the servers of the system or given ones.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Dns {
     /// Servers to query; if empty, those of the system.
     servers: Vec<SocketAddr>,
+    /// Whether queries are answered only without EDNS.
+    edns_fails: Arc<AtomicBool>,
 }
 
 /// Records of one kind, which may be none.
@@ -64,11 +70,14 @@ impl Dns {
     /// Uses `servers`, or those of the system (`/etc/resolv.conf`, read again for each query) if empty.
     #[must_use]
     pub fn new(servers: Vec<SocketAddr>) -> Self {
-        Self { servers }
+        Self {
+            servers,
+            edns_fails: Arc::default(),
+        }
     }
 
     async fn answer(&self, question: Question) -> Result<Answer, AskError> {
-        let names = Names::new(&self.servers)?;
+        let names = Names::new(&self.servers, &self.edns_fails)?;
         match question {
             Question::Addresses { host, port } => {
                 let Addresses { ips, ttl, missing } = names.addresses(&host).await?;
@@ -91,13 +100,22 @@ impl Dns {
 #[derive(Clone)]
 struct Names {
     resolver: TokioResolver,
+    /// `None` if the resolver uses no EDNS anyway.
+    without_edns: Option<WithoutEdns>,
     search: Vec<Name>,
     /// A name with fewer dots is completed first.
     dots: usize,
 }
 
+/// For servers that do not know EDNS.
+#[derive(Clone)]
+struct WithoutEdns {
+    resolver: TokioResolver,
+    needed: Arc<AtomicBool>,
+}
+
 impl Names {
-    fn new(servers: &[SocketAddr]) -> Result<Self, AskError> {
+    fn new(servers: &[SocketAddr], edns_fails: &Arc<AtomicBool>) -> Result<Self, AskError> {
         let (config, mut options) = if servers.is_empty() {
             read_system_conf().map_err(|error| AskError::NoServer(error.to_string()))?
         } else {
@@ -110,11 +128,19 @@ impl Names {
         options.cache_size = 0;
         let search = config.search().iter().chain(config.domain()).cloned();
         let (search, dots) = (search.collect(), options.ndots);
-        let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
-        let resolver = builder.build().map_err(|error| failed(&error))?;
+        let without_edns = if options.edns0 {
+            let mut options = options.clone();
+            options.edns0 = false;
+            Some(WithoutEdns {
+                resolver: resolver(config.clone(), options)?,
+                needed: Arc::clone(edns_fails),
+            })
+        } else {
+            None
+        };
         Ok(Self {
-            resolver,
+            resolver: resolver(config, options)?,
+            without_edns,
             search,
             dots,
         })
@@ -195,7 +221,7 @@ impl Names {
     async fn records(&self, name: &str, kind: RecordType) -> Result<Records, AskError> {
         let mut failure = None;
         for name in self.completions(name)? {
-            match self.resolver.lookup(name, kind).await {
+            match self.lookup(name, kind).await {
                 Ok(lookup) => {
                     let ttl = lookup.answers().iter().map(|record| record.ttl).min();
                     let data = lookup.answers().iter().map(|record| record.data.clone());
@@ -216,6 +242,30 @@ impl Names {
             }),
             Err,
         )
+    }
+
+    /// Asks with EDNS unless the settings say otherwise. A server that does not know EDNS answers FORMERR or NOTIMP; many
+    /// leave out the question then, so that the answer is taken for a forged one and the query times out. Such a server is
+    /// asked again without EDNS (RFC 6891, section 7), and if that helps, only without it from then on.
+    async fn lookup(&self, name: Name, kind: RecordType) -> Result<Lookup, NetError> {
+        let Some(without_edns) = &self.without_edns else {
+            return self.resolver.lookup(name, kind).await;
+        };
+        if !without_edns.needed.load(Relaxed) {
+            let answer = self.resolver.lookup(name.clone(), kind).await;
+            if !answer.as_ref().is_err_and(may_reject_edns) {
+                return answer;
+            }
+        }
+        let answer = without_edns.resolver.lookup(name, kind).await;
+        let answered = match &answer {
+            Ok(_) => true,
+            Err(error) => error.is_no_records_found(),
+        };
+        if answered {
+            without_edns.needed.store(true, Relaxed);
+        }
+        answer
     }
 
     /// As the system's resolver completes names: one that ends with a dot is complete; one with dots enough is tried
@@ -247,6 +297,22 @@ impl Names {
         }
         Ok(distinct)
     }
+}
+
+fn resolver(config: ResolverConfig, options: ResolverOpts) -> Result<TokioResolver, AskError> {
+    let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
+    *builder.options_mut() = options;
+    builder.build().map_err(|error| failed(&error))
+}
+
+fn may_reject_edns(error: &NetError) -> bool {
+    matches!(
+        error,
+        NetError::Timeout
+            | NetError::Dns(DnsError::ResponseCode(
+                ResponseCode::FormErr | ResponseCode::NotImp
+            ))
+    )
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {

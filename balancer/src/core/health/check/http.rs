@@ -17,18 +17,40 @@ pub(crate) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Ve
     .into_bytes()
 }
 
-/// What is thought of an answer so far; `ended`: no more will come.
+/// Evaluates an answer so far; `ended`: no more will come. Interim responses are skipped: the final one counts (RFC 9110,
+/// section 15.2). 101 is final, as nothing of HTTP follows it.
 pub(crate) fn evaluate(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict {
-    let line = answer
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    match (line.len() < answer.len(), status(line)) {
-        (true, Some(status)) if statuses.contains(status) => Verdict::Passed,
-        (true, Some(status)) => Verdict::WrongStatus(status),
-        (true, None) => Verdict::Wrong,
-        (false, _) if ended || line.len() > MAX_STATUS_LINE => Verdict::Wrong,
-        (false, _) => Verdict::Pending,
+    let incomplete = |line: &[u8]| match ended || line.len() > MAX_STATUS_LINE {
+        true => Verdict::Wrong,
+        false => Verdict::Pending,
+    };
+    let mut rest = answer;
+    loop {
+        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+            return incomplete(rest);
+        };
+        match status(rest.get(..end).unwrap_or_default()) {
+            None => return Verdict::Wrong,
+            Some(100 | 102..=199) => match behind_head(rest) {
+                Some(next) => rest = next,
+                None => return incomplete(&[]),
+            },
+            Some(status) if statuses.contains(status) => return Verdict::Passed,
+            Some(status) => return Verdict::WrongStatus(status),
+        }
+    }
+}
+
+/// What follows the first empty line.
+fn behind_head(response: &[u8]) -> Option<&[u8]> {
+    let mut rest = response;
+    loop {
+        let end = rest.iter().position(|&byte| byte == b'\n')?;
+        let (line, next) = rest.split_at_checked(end + 1)?;
+        if matches!(line, b"\n" | b"\r\n") {
+            return Some(next);
+        }
+        rest = next;
     }
 }
 
@@ -73,6 +95,32 @@ mod tests {
             assert_eq!(said(wrong, false), Verdict::Wrong, "{wrong}");
         }
         assert_eq!(said("HTTP/1.1 200 O", true), Verdict::Wrong);
+    }
+
+    #[test]
+    fn interim_responses_are_skipped() {
+        let interim = [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n",
+            "HTTP/1.1 102\n\n",
+        ];
+        let before = interim.concat();
+        assert_eq!(
+            said(&format!("{before}HTTP/1.1 200 OK\r\n"), false),
+            Verdict::Passed
+        );
+        let failed = format!("{before}HTTP/1.1 503 Busy\r\n");
+        assert_eq!(said(&failed, false), Verdict::WrongStatus(503));
+        // Every part of what comes before the final status line leaves it open, until nothing more comes.
+        for cut in 1..=before.len() {
+            let part = &before[..cut];
+            assert_eq!(said(part, false), Verdict::Pending, "{part}");
+            assert_eq!(said(part, true), Verdict::Wrong, "{part}");
+        }
+        assert_eq!(
+            said("HTTP/1.1 101 Switching Protocols\r\n", false),
+            Verdict::WrongStatus(101)
+        );
     }
 
     #[test]
