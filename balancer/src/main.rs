@@ -137,6 +137,9 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
         raise_descriptor_limit();
+        for address in startup.listen_addresses().iter().skip(1) {
+            info!(%address, "additional listener");
+        }
         info!(address = %startup.listen_address(), admin = %startup.admin_address(), "listening");
         run(startup, shutdown).await?;
         Ok(ExitCode::SUCCESS)

@@ -91,6 +91,9 @@ where
         Exit::Stopped => manager.stopping(),
         Exit::HandedOver(pid) => {
             services.retire().await;
+            if let Some(log) = &shared.access_log {
+                log.follow();
+            }
             info!(successor = pid, "handed over");
             stop.cancel();
         }
@@ -262,9 +265,12 @@ impl Drop for StopWorkers {
 fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
     let limiter = Arc::new(LogLimiter::default());
     let start = |index: usize| {
-        let listener = startup.listener.try_clone()?;
+        let listeners = startup.listeners.iter();
+        let listeners = listeners
+            .map(|listener| Ok(listener.try_clone()?.into()))
+            .collect::<io::Result<Vec<_>>>()?;
         let (shared, limiter) = (Arc::clone(shared), Arc::clone(&limiter));
-        let worker = Worker::new(shared, index, listener.into(), limiter)?;
+        let worker = Worker::new(shared, index, listeners, limiter)?;
         let (sender, receiver) = oneshot::channel();
         // A receiver that is gone only means that nobody waits any more.
         let body = move || drop(sender.send(worker.run()));

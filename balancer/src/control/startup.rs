@@ -1,6 +1,7 @@
 //! Startup: resolves host names and binds the sockets, so that their addresses are known. Nothing runs yet.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::data_path::shared::RecordHook;
 /// found.
 pub struct Startup {
     pub(crate) config: Config,
-    pub(crate) listener: TcpListener,
+    /// One at least.
+    pub(crate) listeners: Vec<TcpListener>,
     pub(crate) admin: AdminListener,
     /// Of `admin`, behind which it goes.
     pub(crate) socket_file: Option<SocketFile>,
@@ -93,7 +95,8 @@ impl Startup {
         let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
         let pid_file = config.lifecycle.pid_file.as_deref().map(pid_file);
         let pid_file = pid_file.transpose()?;
-        let listener = bind_listen(&config, inherited)?;
+        let listeners = bind_listen(&config, inherited)?;
+        let first = listeners.first().and_then(|first| first.local_addr().ok());
         // The last thing that can fail: what is bound by then would leave its file behind.
         let admin = bind_admin(&config, inherited)?;
         // The file of a socket of the service manager is the service manager's.
@@ -114,10 +117,10 @@ impl Startup {
             source: None,
             program: None,
             manager: Arc::default(),
-            listen_address: listener.local_addr().unwrap_or(config.listen),
+            listen_address: first.unwrap_or(config.listen),
             admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
             config,
-            listener,
+            listeners,
             admin,
             socket_file,
             pool,
@@ -126,10 +129,17 @@ impl Startup {
         })
     }
 
-    /// The address that clients connect to.
+    /// The address that clients connect to; the first of several.
     #[must_use]
     pub fn listen_address(&self) -> SocketAddr {
         self.listen_address
+    }
+
+    /// All addresses that clients connect to: a service manager may pass several sockets.
+    #[must_use]
+    pub fn listen_addresses(&self) -> Vec<SocketAddr> {
+        let addresses = self.listeners.iter().map(TcpListener::local_addr);
+        addresses.filter_map(Result::ok).collect()
     }
 
     /// The address of the admin HTTP.
@@ -174,12 +184,18 @@ impl Startup {
     }
 }
 
-fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, BindError> {
+fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
     let (address, options) = (config.listen, config.listen_options);
-    let given = inherited.listen.take();
-    let given = given.and_then(|listener| listener.for_address(address));
-    let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
-    socket.map_err(|error| BindError::Listen {
+    let given = std::mem::take(&mut inherited.listen).into_iter();
+    let given: Vec<_> = given
+        .filter_map(|listener| listener.for_address(address))
+        .collect();
+    let sockets: io::Result<_> = if given.is_empty() {
+        listen(address, options).map(|socket| vec![socket])
+    } else {
+        given.into_iter().map(|own| adopt(own, options)).collect()
+    };
+    sockets.map_err(|error| BindError::Listen {
         key: "listen",
         address: address.to_string(),
         error,

@@ -8,7 +8,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::control::handover::{InheritedSockets, Manifest, Program, RestartError, Successor};
+use crate::control::handover::{
+    InheritedSockets, Manifest, PassedSockets, Program, RestartError, Successor,
+};
 use crate::control::lifecycle::LifecycleRequest;
 use crate::control::reload::{Changes, ReloadError, Reloader, Settings};
 use crate::control::services::Services;
@@ -57,7 +59,7 @@ impl Supervisor {
                 events: services.events.clone(),
             },
             sockets: InheritedSockets {
-                listen: startup.listener,
+                listen: startup.listeners,
                 admin: startup.admin,
                 managed: startup.origin.managed,
             },
@@ -98,11 +100,9 @@ impl Supervisor {
     async fn reload(&self) -> Result<Changes, ReloadError> {
         self.manager.reloading();
         let outcome = self.reloader.reload(&self.shared).await;
-        let said = match &outcome {
-            Ok(_) => status(&self.shared),
-            Err(error) => format!("reload refused: {error}"),
-        };
-        self.manager.ready(&said);
+        let refusal = outcome.as_ref().err().map(ToString::to_string);
+        self.manager.refused(refusal);
+        self.manager.ready(&status(&self.shared));
         outcome
     }
 
@@ -110,10 +110,11 @@ impl Supervisor {
     async fn restart(&self, stop: &CancellationToken) -> Result<u32, RestartError> {
         let program = self.program.as_ref().ok_or(RestartError::NoProgram)?;
         info!(program = %program.path.display(), "restarting");
-        let manifest = |listen, admin, ready| Manifest {
-            listen,
-            admin,
-            ready,
+        let manifest = |sockets: PassedSockets| Manifest {
+            listen: sockets.listen,
+            more_listen: sockets.more_listen,
+            admin: sockets.admin,
+            ready: sockets.ready,
             restarts: self.restarts.saturating_add(1),
             backends: admin_states(&self.shared.pool),
         };

@@ -21,13 +21,17 @@ use crate::data_path::shared::Shared;
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 /// Maximum number of connections accepted in a row before sessions are processed.
 const MAX_IN_A_ROW: usize = 32;
+/// Connections that can be complete in the queue of one socket.
+const MAX_BACKLOG: usize = BACKLOG.unsigned_abs() as usize;
 /// How long a worker accepts nothing after it ran out of descriptors. Sessions that end meanwhile make room.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The listening socket of one worker.
+/// The listening sockets of one worker.
 pub(crate) struct Acceptor {
     shared: Arc<Shared>,
-    listener: OwnedFd,
+    listeners: Vec<OwnedFd>,
+    /// The one that is asked first, so that a busy one cannot starve the others.
+    first: usize,
     /// Until when nothing is accepted.
     paused: Option<Instant>,
     /// Connections to take in a row: more after a row was full, fewer when it was not.
@@ -37,17 +41,20 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     /// # Errors
-    /// The socket cannot be watched.
+    /// A socket cannot be watched.
     pub(crate) fn new(
         shared: Arc<Shared>,
-        listener: OwnedFd,
+        listeners: Vec<OwnedFd>,
         log: Arc<LogLimiter>,
         poller: &Poller,
     ) -> Result<Self> {
-        poller.watch_listener(&listener)?;
+        for listener in &listeners {
+            poller.watch_listener(listener)?;
+        }
         Ok(Self {
             shared,
-            listener,
+            listeners,
+            first: 0,
             paused: None,
             row: 1,
             log,
@@ -76,27 +83,25 @@ impl Acceptor {
     }
 
     /// The next connection, if there is one.
-    fn next(&self) -> Result<Option<(OwnedFd, SocketAddr)>> {
+    fn next(&mut self) -> Result<Option<(OwnedFd, SocketAddr)>> {
         if self.shared.is_full() {
             return Err(Errno::MFILE);
         }
-        loop {
-            return match acceptfrom_with(&self.listener, NONBLOCKING) {
-                Ok((socket, address)) => Ok(Some((socket, client_address(address)))),
-                // Another worker was faster.
-                Err(Errno::AGAIN) => Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(error) => Err(error),
-            };
+        let (before, from) = self.listeners.split_at(self.first);
+        for listener in from.iter().chain(before) {
+            if let Some(connection) = take(listener)? {
+                self.first = (self.first + 1) % self.listeners.len();
+                return Ok(Some(connection));
+            }
         }
+        Ok(None)
     }
 
     /// Accepts nothing for a while.
     pub(crate) fn pause(&mut self, error: Errno, poller: &Poller, now: Instant) {
         self.lost(error);
         if self.paused.is_none() {
-            // It fails only for a socket that is not watched.
-            let _ = poller.forget(&self.listener);
+            self.stop(poller);
         }
         self.paused = Some(now + PAUSE);
     }
@@ -128,13 +133,17 @@ impl Acceptor {
         }
         self.paused = None;
         info!(active = self.shared.counters.active(), "accepting again");
-        poller.watch_listener(&self.listener)
+        for listener in &self.listeners {
+            poller.watch_listener(listener)?;
+        }
+        Ok(())
     }
 
     /// Takes the connections that were complete before the stop, as their clients have been told, as many as there are
     /// descriptors for. Whether that was all.
-    pub(crate) fn accept_rest(&self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> bool {
-        for _ in 0..BACKLOG {
+    pub(crate) fn accept_rest(&mut self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> bool {
+        let most = self.listeners.len() * MAX_BACKLOG;
+        for _ in 0..most {
             match self.next() {
                 Ok(Some((socket, address))) => admit(socket, address),
                 Ok(None) => return true,
@@ -147,8 +156,23 @@ impl Acceptor {
 
     /// Stops to watch the socket, which other workers may still hold open.
     pub(crate) fn stop(&self, poller: &Poller) {
-        // It fails only for a socket that is not watched.
-        let _ = poller.forget(self.listener.as_fd());
+        for listener in &self.listeners {
+            // It fails only for a socket that is not watched.
+            let _ = poller.forget(listener.as_fd());
+        }
+    }
+}
+
+/// The next connection of one socket, if there is one.
+fn take(listener: &OwnedFd) -> Result<Option<(OwnedFd, SocketAddr)>> {
+    loop {
+        return match acceptfrom_with(listener, NONBLOCKING) {
+            Ok((socket, address)) => Ok(Some((socket, client_address(address)))),
+            // Another worker was faster.
+            Err(Errno::AGAIN) => Ok(None),
+            Err(Errno::INTR) => continue,
+            Err(error) => Err(error),
+        };
     }
 }
 

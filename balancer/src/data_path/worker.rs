@@ -50,20 +50,20 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Creates worker `number`, which accepts from `listener`.
+    /// Creates worker `number`, which accepts from `listeners`.
     ///
     /// # Errors
     /// No descriptors for it.
     pub(crate) fn new(
         shared: Arc<Shared>,
         number: usize,
-        listener: OwnedFd,
+        listeners: Vec<OwnedFd>,
         accept_errors: Arc<LogLimiter>,
     ) -> io::Result<Self> {
         let event_loop = EventLoop::new(Arc::clone(&shared), number)?;
         let acceptor = Acceptor::new(
             Arc::clone(&shared),
-            listener,
+            listeners,
             accept_errors,
             &event_loop.poller,
         )?;
@@ -204,7 +204,7 @@ impl Worker {
     /// sessions that end.
     fn accept_rest(&mut self) {
         let event_loop = &mut self.event_loop;
-        let rest = self.acceptor.as_ref().is_some_and(|acceptor| {
+        let rest = self.acceptor.as_mut().is_some_and(|acceptor| {
             !acceptor.accept_rest(|socket, address| event_loop.admit(socket, address))
         });
         if !rest {
@@ -237,7 +237,7 @@ mod tests {
             sink.lock().unwrap().push(record.termination);
         })));
         shared.workers.stop();
-        let worker = Worker::new(Arc::new(shared), 0, listener.into(), Arc::default());
+        let worker = Worker::new(Arc::new(shared), 0, vec![listener.into()], Arc::default());
         let summary = worker.unwrap().run().unwrap();
         assert_eq!(summary.killed, 0);
         // Nobody is there to serve them, and that is what each of them has on record.
@@ -256,7 +256,12 @@ mod tests {
                 count.fetch_add(1, SeqCst);
             }))));
             let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
-            let worker = Worker::new(Arc::clone(&shared), 0, listener.into(), Arc::default());
+            let worker = Worker::new(
+                Arc::clone(&shared),
+                0,
+                vec![listener.into()],
+                Arc::default(),
+            );
             shared.workers.stop();
             let end = std::thread::spawn(move || worker.unwrap().run().unwrap());
             let mut dealt = 0;

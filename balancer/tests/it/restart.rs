@@ -262,3 +262,37 @@ async fn a_successor_that_is_not_ready_in_time_is_ended() {
     assert_eq!(family.serving(), old);
     assert!(family.first.get("/healthz").await.ends_with("ok\n"));
 }
+
+#[tokio::test]
+async fn the_old_process_writes_to_the_access_log_that_a_rotation_has_made() {
+    let echo = Echo::start("echo").await;
+    let family = Family::start(
+        |dir| {
+            let mut command = program();
+            command.env("NETSOCKET_ACCESS_LOG_TARGET", dir.path().join("access"));
+            command
+        },
+        echo.address,
+    );
+    family.first.ready().await;
+    let mut client = TcpStream::connect(family.first.address).await.unwrap();
+    let from = client.local_addr().unwrap().to_string();
+    let mut hello = [0; 5];
+    soon(client.read_exact(&mut hello)).await.unwrap();
+    let new = family.restart().await;
+
+    let (log, rotated) = (
+        family.dir.path().join("access"),
+        family.dir.path().join("access.1"),
+    );
+    fs::rename(&log, &rotated).unwrap();
+    send(new, Signal::HUP);
+    eventually("the new process has opened it anew", || log.exists()).await;
+    soon(client.shutdown()).await.unwrap();
+    read_to_end(&mut client).await;
+    eventually("the session's line", || {
+        fs::read_to_string(&log).unwrap().contains(&from)
+    })
+    .await;
+    assert!(!fs::read_to_string(&rotated).unwrap().contains(&from));
+}

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -58,6 +59,31 @@ async fn sockets_of_the_manager_are_served_with_those_that_wait_in_them() {
 }
 
 #[tokio::test]
+async fn all_sockets_for_clients_are_served_also_after_a_restart() {
+    let echo = Echo::start("echo").await;
+    let bind = |address: &str| TcpListener::bind(address).unwrap();
+    let (first, second) = (bind("127.0.0.1:0"), bind("[::1]:0"));
+    let addresses = [&first, &second].map(|socket| socket.local_addr().unwrap());
+    let family = Family::start(
+        |_| activated(&first, &second, "lb.socket:lb.socket"),
+        echo.address,
+    );
+    drop((first, second));
+    for restart in [false, true] {
+        if restart {
+            family.restart().await;
+        }
+        for address in addresses {
+            // One address that is always busy does not keep the other from being served.
+            for _ in 0..20 {
+                let client = TcpStream::connect(address).await.unwrap();
+                assert_eq!(converse(client).await, "echo");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_unix_socket_of_the_manager_is_served_and_stays_the_managers() {
     let echo = Echo::start("echo").await;
     let dir = tempfile::tempdir().unwrap();
@@ -95,6 +121,15 @@ struct Manager {
 }
 
 impl Manager {
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            socket,
+            heard: Vec::new(),
+        }
+    }
+
     /// Waits for a message that begins so, whatever comes before it.
     fn hears(&mut self, beginning: &str) -> String {
         let end = Instant::now() + PATIENCE;
@@ -118,17 +153,52 @@ impl Manager {
     }
 }
 
+/// The number of the parent of a process.
+fn parent(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let value = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    value.unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_reload_is_part_of_the_status_until_the_next_one() {
+    let echo = Echo::start("echo").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let file = dir.path().join("balancer.toml");
+    std::fs::write(&file, "").unwrap();
+    let mut manager = Manager::at(&path);
+    let family = Family::start(
+        |_| {
+            let mut command = program();
+            command.env("NOTIFY_SOCKET", &path);
+            command.arg("--config").arg(&file);
+            command
+        },
+        echo.address,
+    );
+    manager.hears("STATUS=1 of 1 backends up");
+    std::fs::write(&file, "lissten = 'x'\n").unwrap();
+    family.first.send(Signal::HUP);
+    let refused = "STATUS=1 of 1 backends up, 0 sessions; reload refused: ";
+    manager.hears(&format!("READY=1\n{refused}"));
+    manager.hears(refused);
+
+    // With mended settings the new process says nothing of it, again and again.
+    std::fs::write(&file, "").unwrap();
+    family.restart().await;
+    manager.hears("MAINPID=");
+    manager.heard.clear();
+    let well = manager.hears("STATUS=1 of 1 backends up");
+    assert!(!well.contains("refused"), "{well}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_manager_is_told_how_it_goes() {
     let echo = Echo::start("echo").await;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut manager = Manager {
-        socket,
-        heard: Vec::new(),
-    };
+    let mut manager = Manager::at(&path);
     let family = Family::start(
         |_| {
             let mut command = program();
@@ -152,9 +222,18 @@ async fn the_manager_is_told_how_it_goes() {
     let usec = reloading.rsplit('=').next().unwrap();
     assert!(usec.parse::<u64>().unwrap() > 0, "{reloading}");
     manager.hears("READY=1\nSTATUS=1 of 1 backends up");
+    // A status is repeated though nothing has changed.
+    for _ in 0..2 {
+        manager.hears("STATUS=1 of 1 backends up");
+    }
 
     let new = family.restart().await;
     assert_eq!(manager.hears("MAINPID="), format!("MAINPID={new}"));
+    assert_ne!(
+        parent(new),
+        family.first.child.id(),
+        "a manager notices the end of its own children only"
+    );
     manager.hears("WATCHDOG=1");
     send(new, Signal::TERM);
     manager.hears("STOPPING=1");

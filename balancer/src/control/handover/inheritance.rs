@@ -20,7 +20,8 @@ use crate::core::health::AdminState;
 /// What this process inherited. By default, nothing.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    pub(crate) listen: Option<InheritedListener>,
+    /// Sockets for clients.
+    pub(crate) listen: Vec<InheritedListener>,
     pub(crate) admin: Option<InheritedListener>,
     pub(crate) predecessor: Option<Predecessor>,
 }
@@ -80,11 +81,15 @@ impl Inherited {
             }),
             ..Self::default()
         };
-        let sockets = listener(Role::Listen, manifest.listen)
-            .and_then(|listen| Ok((listen, listener(Role::Admin, manifest.admin)?)));
+        let listen = std::iter::once(manifest.listen).chain(manifest.more_listen);
+        let listen: Result<Vec<_>, _> = listen
+            .map(|socket| listener(Role::Listen, socket))
+            .collect();
+        let sockets =
+            listen.and_then(|listen| Ok((listen, listener(Role::Admin, manifest.admin)?)));
         match sockets {
             Ok((listen, admin)) => {
-                inherited.listen = Some(listen);
+                inherited.listen = listen;
                 inherited.admin = Some(admin);
                 Ok(inherited)
             }
@@ -101,7 +106,7 @@ impl Inherited {
             let socket = InheritedSocket { fd, managed: true };
             let listener = listener(role, socket)?;
             match role {
-                Role::Listen => inherited.listen = Some(listener),
+                Role::Listen => inherited.listen.push(listener),
                 Role::Admin => inherited.admin = Some(listener),
             }
         }
@@ -117,15 +122,14 @@ impl Inherited {
 
     /// Whether the socket for clients, and that of the admin HTTP, came from the service manager.
     pub(crate) fn managed(&self) -> (bool, bool) {
-        let managed = |listener: &Option<InheritedListener>| {
-            listener.as_ref().is_some_and(|listener| listener.managed)
-        };
-        (managed(&self.listen), managed(&self.admin))
+        let managed = |listener: &InheritedListener| listener.managed;
+        let listen = self.listen.iter().any(managed);
+        (listen, self.admin.as_ref().is_some_and(managed))
     }
 
     /// Whether clients may be waiting already.
     pub(crate) fn has_clients(&self) -> bool {
-        self.listen.is_some()
+        !self.listen.is_empty()
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const READY: &str = "ready\n";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) listen: InheritedSocket,
+    /// Further sockets for clients.
+    #[serde(default)]
+    pub(crate) more_listen: Vec<InheritedSocket>,
     pub(crate) admin: InheritedSocket,
     /// The pipe for the answer.
     pub(crate) ready: RawFd,
@@ -58,6 +61,10 @@ mod tests {
                 fd: 7,
                 managed: true,
             },
+            more_listen: vec![InheritedSocket {
+                fd: 10,
+                managed: true,
+            }],
             admin: InheritedSocket {
                 fd: 8,
                 managed: false,

@@ -14,6 +14,7 @@
 //! Owns the manifest passed from one process to the other ([`manifest`]), the start of the new process ([`successor`]) and
 //! what it inherits and answers ([`inheritance`]). Does not own when to stop: that is [`crate::run()`].
 
+mod detach;
 mod inheritance;
 mod manifest;
 mod successor;
@@ -22,5 +23,5 @@ pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
 pub(crate) use manifest::Manifest;
 pub use manifest::VARIABLE;
-pub(crate) use successor::{InheritedSockets, Successor};
+pub(crate) use successor::{InheritedSockets, PassedSockets, Successor};
 pub use successor::{Program, RestartError};

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::dup;
@@ -14,6 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::detach::Detached;
 use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::systemd::PERSONAL_VARIABLES;
@@ -66,15 +67,25 @@ pub enum RestartError {
 
 /// The sockets that the new process inherits.
 pub(crate) struct InheritedSockets {
-    pub(crate) listen: TcpListener,
+    /// One at least.
+    pub(crate) listen: Vec<TcpListener>,
     pub(crate) admin: AdminListener,
     /// Whether they came from the service manager.
     pub(crate) managed: (bool, bool),
 }
 
+/// The descriptors under which the new process has them.
+pub(crate) struct PassedSockets {
+    pub(crate) listen: InheritedSocket,
+    pub(crate) more_listen: Vec<InheritedSocket>,
+    pub(crate) admin: InheritedSocket,
+    /// The pipe for its answer.
+    pub(crate) ready: RawFd,
+}
+
 /// A new process that is not trusted yet: it is ended when this is dropped.
 pub(crate) struct Successor {
-    child: Option<Child>,
+    process: Option<Detached>,
 }
 
 impl Successor {
@@ -83,22 +94,27 @@ impl Successor {
     pub(crate) fn start(
         program: &Program,
         sockets: &InheritedSockets,
-        manifest: impl FnOnce(InheritedSocket, InheritedSocket, i32) -> Manifest,
+        manifest: impl FnOnce(PassedSockets) -> Manifest,
     ) -> io::Result<(Self, File)> {
         let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
         // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
         let keep = |socket: &dyn AsFd| dup(socket.as_fd());
-        let (listen, admin) = (keep(&sockets.listen)?, keep(&sockets.admin)?);
-        let ready: OwnedFd = keep(&ready)?;
+        let listen = sockets.listen.iter().map(|socket| keep(socket));
+        let listen: Vec<OwnedFd> = listen.collect::<Result<_, _>>()?;
+        let (admin, ready) = (keep(&sockets.admin)?, keep(&ready)?);
         let socket = |socket: &OwnedFd, managed| InheritedSocket {
             fd: socket.as_raw_fd(),
             managed,
         };
-        let manifest = manifest(
-            socket(&listen, sockets.managed.0),
-            socket(&admin, sockets.managed.1),
-            ready.as_raw_fd(),
-        );
+        let mut clients = listen
+            .iter()
+            .map(|listen| socket(listen, sockets.managed.0));
+        let manifest = manifest(PassedSockets {
+            listen: clients.next().ok_or(io::ErrorKind::InvalidInput)?,
+            more_listen: clients.collect(),
+            admin: socket(&admin, sockets.managed.1),
+            ready: ready.as_raw_fd(),
+        });
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
@@ -107,11 +123,14 @@ impl Successor {
         for name in PERSONAL_VARIABLES {
             command.env_remove(name);
         }
-        let child = command.spawn()?;
-        Ok((Self { child: Some(child) }, answer.into()))
+        let process = Detached::spawn(&mut command)?;
+        let successor = Self {
+            process: Some(process),
+        };
+        Ok((successor, answer.into()))
     }
 
-    /// Waits until it serves, no longer than `limit`; its number. From then on it is its own master.
+    /// Waits until it serves, no longer than `limit`; its number. From then on it is no child of this process.
     pub(crate) async fn ready(
         mut self,
         answer: File,
@@ -130,8 +149,8 @@ impl Successor {
         };
         match text.unwrap_or_default().as_str() {
             READY => {
-                let child = self.child.take();
-                Ok(child.map_or(0, |child| child.id()))
+                let process = self.process.take();
+                Ok(process.map_or(0, Detached::release))
             }
             "" => {
                 let status = self.end();
@@ -143,11 +162,8 @@ impl Successor {
     }
 
     /// Ends it if it has not ended, and takes its status, so that nothing is left of it.
-    fn end(&mut self) -> Option<std::process::ExitStatus> {
-        let mut child = self.child.take()?;
-        // It may have ended by itself.
-        let _ = child.kill();
-        child.wait().ok()
+    fn end(&mut self) -> Option<ExitStatus> {
+        self.process.take()?.end()
     }
 }
 

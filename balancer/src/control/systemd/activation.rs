@@ -30,8 +30,8 @@ pub enum ActivationError {
     Count(String),
     /// The purpose of each socket is unclear.
     #[error(
-        "{0} sockets by the names {1:?}: one of each name at the most, FileDescriptorName=listen and =admin; one socket \
-         alone may have any name and is for clients"
+        "{0} sockets by the names {1:?}: FileDescriptorName=listen for each socket for clients, =admin for one at most; \
+         if they all have one other name, they are for clients"
     )]
     Names(usize, String),
 }
@@ -51,13 +51,17 @@ pub(crate) fn activated(
     let count: usize = text.parse().map_err(|_| ActivationError::Count(text))?;
     let names = variable(LISTEN_FDNAMES).unwrap_or_default();
     let roles: Vec<Option<Role>> = names.split(':').map(role).collect();
-    let roles = match (count, roles.as_slice()) {
-        (1, [None]) => vec![Role::Listen],
-        (_, named) if named.len() == count => named.iter().copied().flatten().collect(),
+    // Sockets without a name of their own have that of their unit.
+    let mut all = names.split(':');
+    let first = all.next();
+    let one_unit = all.all(|name| Some(name) == first);
+    let roles: Vec<Role> = match roles.as_slice() {
+        [None, ..] if one_unit && roles.len() == count => vec![Role::Listen; count],
+        named if named.len() == count => named.iter().copied().flatten().collect(),
         _ => Vec::new(),
     };
-    let each_once = |wanted| roles.iter().filter(|role| **role == wanted).count() <= 1;
-    if roles.len() != count || !each_once(Role::Listen) || !each_once(Role::Admin) {
+    let admins = roles.iter().filter(|role| **role == Role::Admin).count();
+    if roles.len() != count || admins > 1 {
         return Err(ActivationError::Names(count, names));
     }
     Ok(roles.into_iter().zip(FIRST..).collect())
@@ -94,6 +98,12 @@ mod tests {
         // The unit's name, which is what a socket has without one of its own.
         assert_eq!(of("1", "lb.socket"), Ok(vec![(Role::Listen, 3)]));
         assert_eq!(ask(&[pid, (LISTEN_FDS, "1")]), Ok(vec![(Role::Listen, 3)]));
+        // Several ListenStream= in one unit, with and without a name.
+        let two = vec![(Role::Listen, 3), (Role::Listen, 4)];
+        assert_eq!(of("2", "listen:listen"), Ok(two.clone()));
+        assert_eq!(of("2", "lb.socket:lb.socket"), Ok(two));
+        let three = vec![(Role::Listen, 3), (Role::Admin, 4), (Role::Listen, 5)];
+        assert_eq!(of("3", "listen:admin:listen"), Ok(three));
     }
 
     #[test]
@@ -106,7 +116,6 @@ mod tests {
         let no_number = ask(&[pid, (LISTEN_FDS, "x")]);
         assert_eq!(no_number, Err(ActivationError::Count("x".to_owned())));
         for (count, names) in [
-            ("2", "listen:listen"),
             ("2", "listen"),
             ("2", "a:b"),
             ("2", "listen:other"),

@@ -4,6 +4,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -24,6 +25,8 @@ pub struct Manager {
     watchdog: Option<Duration>,
     /// Whether the latest message did not arrive: the first of a row is a line in the log.
     unreachable: AtomicBool,
+    /// Why the latest reload was refused.
+    refusal: Mutex<Option<String>>,
 }
 
 impl Manager {
@@ -49,6 +52,7 @@ impl Manager {
             socket: Some((socket, address)),
             watchdog: silence.map(Duration::from_micros),
             unreachable: AtomicBool::new(false),
+            refusal: Mutex::new(None),
         })
     }
 
@@ -64,7 +68,13 @@ impl Manager {
 
     /// Clients are served; also the end of a reload.
     pub(crate) fn ready(&self, status: &str) {
-        self.tell(&format!("READY=1\nSTATUS={}", one_line(status)));
+        let status = self.with_refusal(status);
+        self.tell(&format!("READY=1\nSTATUS={}", one_line(&status)));
+    }
+
+    /// Why the latest reload was refused, or nothing. It is part of every status from now on.
+    pub(crate) fn refused(&self, reason: Option<String>) {
+        *self.refusal() = reason;
     }
 
     /// A reload begins, until [`Self::ready`].
@@ -86,12 +96,24 @@ impl Manager {
 
     /// How it is.
     pub(super) fn status(&self, status: &str) {
-        self.tell(&format!("STATUS={}", one_line(status)));
+        let status = self.with_refusal(status);
+        self.tell(&format!("STATUS={}", one_line(&status)));
     }
 
     /// It lives.
     pub(super) fn alive(&self) {
         self.tell("WATCHDOG=1");
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<String>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_refusal(&self, status: &str) -> String {
+        match &*self.refusal() {
+            None => status.to_owned(),
+            Some(reason) => format!("{status}; reload refused: {reason}"),
+        }
     }
 
     fn tell(&self, message: &str) {

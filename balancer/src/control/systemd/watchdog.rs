@@ -20,7 +20,6 @@ pub(crate) async fn attend(manager: Arc<Manager>, shared: Arc<Shared>) {
     let period = manager.watchdog().map(|silence| silence / 2);
     let mut ticks = interval(period.map_or(STATUS_EVERY, |period| period.min(STATUS_EVERY)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = String::new();
     loop {
         ticks.tick().await;
         if let Some(period) = period {
@@ -33,10 +32,9 @@ pub(crate) async fn attend(manager: Arc<Manager>, shared: Arc<Shared>) {
                 ),
             }
         }
-        let status = status(&shared);
-        if status != told && !shared.is_draining() {
-            manager.status(&status);
-            told = status;
+        // Also where nothing has changed: a manager hears its main process only, which this one may have become since.
+        if !shared.is_draining() {
+            manager.status(&status(&shared));
         }
     }
 }

@@ -15,6 +15,13 @@ pub trait Sink: Send {
     /// # Errors
     /// It cannot be opened; the old file stays in use.
     fn reopen(&mut self) -> io::Result<()>;
+
+    /// Opens anew if another file has taken the place of the one that is open. One that was only moved away stays in
+    /// use until there is another.
+    ///
+    /// # Errors
+    /// The same.
+    fn follow(&mut self) -> io::Result<()>;
 }
 
 /// Lines that could not be written.

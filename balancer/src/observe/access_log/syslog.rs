@@ -85,4 +85,9 @@ impl Sink for Syslog {
         self.socket = connect(&self.path)?;
         Ok(())
     }
+
+    fn follow(&mut self) -> io::Result<()> {
+        // A socket that is gone is connected to anew when a line cannot be sent.
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -135,5 +135,19 @@ impl Sink for FileSink {
             self.torn = false;
         }
         Ok(())
+    }
+
+    fn follow(&mut self) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let same = match std::fs::metadata(path) {
+            Ok(there) => {
+                let open = self.file.metadata()?;
+                (there.dev(), there.ino()) == (open.dev(), open.ino())
+            }
+            Err(_) => true,
+        };
+        if same { Ok(()) } else { self.reopen() }
     }
 }

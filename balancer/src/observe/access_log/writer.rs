@@ -44,6 +44,7 @@ struct Shared {
     told: AtomicU64,
     last_error: Mutex<Option<io::Error>>,
     reopen: AtomicBool,
+    follow: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -60,6 +61,7 @@ impl AccessLog {
             told: AtomicU64::new(0),
             last_error: Mutex::new(None),
             reopen: AtomicBool::new(false),
+            follow: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let (end, ended) = mpsc::channel();
@@ -90,6 +92,12 @@ impl AccessLog {
     pub(crate) fn reopen(&self) {
         self.shared.reopen.store(true, SeqCst);
         self.shared.buffers.wake();
+    }
+
+    /// From now on, reopens the file by itself when another file takes its place: a process that has handed over gets no
+    /// signal for a rotation.
+    pub(crate) fn follow(&self) {
+        self.shared.follow.store(true, SeqCst);
     }
 
     /// Counts of lines since the start.
@@ -162,6 +170,11 @@ impl Writer {
             let stop = self.rest();
             // From here on a line that comes wakes the writer again.
             self.shared.buffers.awake.store(false, SeqCst);
+            if self.shared.follow.load(SeqCst)
+                && let Err(error) = self.sink.follow()
+            {
+                warn_not_reopened(&error);
+            }
             self.write();
             if self.shared.reopen.swap(false, SeqCst) {
                 self.reopen();
@@ -216,7 +229,11 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let Err(error) = self.sink.reopen() {
-            warn!(%error, "cannot reopen the access log, still writing to the old file");
+            warn_not_reopened(&error);
         }
     }
+}
+
+fn warn_not_reopened(error: &io::Error) {
+    warn!(%error, "cannot reopen the access log, still writing to the old file");
 }

@@ -57,6 +57,25 @@ fn a_file_is_continued_and_reopened() {
 }
 
 #[test]
+fn a_file_is_followed_to_the_one_that_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, moved) = (folder.path().join("access"), folder.path().join("access.1"));
+    let mut sink = file(&path);
+    sink.write(b"one\n").unwrap();
+    sink.follow().unwrap();
+    fs::rename(&path, &moved).unwrap();
+    // Nothing is there yet, and nothing is made: whoever rotates makes it.
+    sink.follow().unwrap();
+    assert!(!path.exists());
+    sink.write(b"two\n").unwrap();
+    fs::write(&path, "new\n").unwrap();
+    sink.follow().unwrap();
+    sink.write(b"three\n").unwrap();
+    assert_eq!(fs::read_to_string(&moved).unwrap(), "one\ntwo\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new\nthree\n");
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_says_how_many() {
     let mut sink = file(Path::new("/dev/full"));
     let failure = sink.write(b"one\ntwo\n").unwrap_err();

@@ -30,6 +30,11 @@ impl Sink for Held {
         let _ = self.given.send("reopened".to_owned());
         Ok(())
     }
+
+    fn follow(&mut self) -> io::Result<()> {
+        let _ = self.given.send("followed".to_owned());
+        Ok(())
+    }
 }
 
 struct Test {
@@ -211,6 +216,18 @@ fn reopening_comes_after_the_lines_that_were_left_before() {
     test.log.reopen();
     assert_eq!(numbers(&test.given.recv_timeout(PATIENCE).unwrap()), [1]);
     assert_eq!(test.given.recv_timeout(PATIENCE).unwrap(), "reopened");
+    assert!(test.log.close(PATIENCE));
+}
+
+#[test]
+fn a_file_is_followed_before_lines_are_written_once_that_was_asked_for() {
+    let test = Test::start(1, 1 << 20);
+    let mut buffer = test.log.buffer(0);
+    test.log.follow();
+    buffer.record(&numbered(1));
+    drop(test.go_on);
+    assert_eq!(test.given.recv_timeout(PATIENCE).unwrap(), "followed");
+    assert_eq!(numbers(&test.given.recv_timeout(PATIENCE).unwrap()), [1]);
     assert!(test.log.close(PATIENCE));
 }
 
