@@ -16,6 +16,7 @@ mod send_queue;
 mod socket;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -57,8 +58,8 @@ pub(crate) struct Relay {
     preface: u64,
     /// The side that is gone, once one is.
     lost: Option<(Side, io::ErrorKind)>,
-    /// Who sent the latest byte.
-    spoke_last: Option<Side>,
+    /// Whether any byte was sent.
+    has_spoken: bool,
 }
 
 impl Relay {
@@ -69,7 +70,7 @@ impl Relay {
             clock: IdleClock::new(now, limits),
             preface: 0,
             lost: None,
-            spoke_last: None,
+            has_spoken: false,
         }
     }
 
@@ -79,7 +80,7 @@ impl Relay {
         self.preface = preface.len() as u64;
         self.up.begin_with(&[preface, early].concat());
         if !early.is_empty() {
-            self.spoke_last = Some(Side::Client);
+            self.has_spoken = true;
         }
     }
 
@@ -126,7 +127,7 @@ impl Relay {
         let closes = self.down.is_done();
         let turn = self.up.turn(client, backend, mode, buffer, closes);
         if self.up.bytes_read() != read {
-            self.spoke_last = Some(Side::Client);
+            self.has_spoken = true;
         }
         self.goes_on(turn, Side::Client)
     }
@@ -142,7 +143,7 @@ impl Relay {
         let closes = self.up.is_done();
         let turn = self.down.turn(backend, client, mode, buffer, closes);
         if self.down.bytes_read() != read {
-            self.spoke_last = Some(Side::Backend);
+            self.has_spoken = true;
         }
         self.goes_on(turn, Side::Backend)
     }
@@ -188,6 +189,17 @@ impl Relay {
         self.clock.expired(now).then(|| self.idle_end())
     }
 
+    /// How long no byte has moved.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        self.clock.silence(now)
+    }
+
+    /// The end of a session of which one side has vanished without a word.
+    pub(crate) fn vanished(&self, side: Side) -> End {
+        let (side, error) = self.lost.unwrap_or((side, io::ErrorKind::TimedOut));
+        self.lost_end(side, error)
+    }
+
     /// A direction with this source cannot go on.
     fn halted(&mut self, halt: Halt, source: Side) {
         let (side, error) = match halt {
@@ -221,7 +233,11 @@ impl Relay {
             return self.lost_end(side, error);
         }
         let side = self.silent_side();
-        let owing = self.half_closed() || self.up.is_pending() || self.down.is_pending();
+        // What the bytes mean is not known here: once one has moved, an answer may have stopped in its middle.
+        let owing = self.has_spoken
+            || self.half_closed()
+            || self.up.is_pending()
+            || self.down.is_pending();
         End::Idle {
             side,
             last: self.is_last(side),
@@ -234,7 +250,9 @@ impl Relay {
         side == Side::Client && self.down.source_ended()
     }
 
-    /// Whose turn it is: who does not take what is there for it; else who has not ended yet; else who was spoken to.
+    /// Whose turn it is: the side that does not take what is there for it; else the one that has not ended yet. While
+    /// neither has ended it is the backend's, which was asked or may be in the middle of an answer; only where nobody
+    /// has said anything is it the client's.
     fn silent_side(&self) -> Side {
         if self.down.is_pending() {
             Side::Client
@@ -242,8 +260,10 @@ impl Relay {
             Side::Backend
         } else if self.down.source_ended() {
             Side::Client
+        } else if self.has_spoken {
+            Side::Backend
         } else {
-            self.spoke_last.map_or(Side::Client, Side::opposite)
+            Side::Client
         }
     }
 

@@ -27,6 +27,7 @@ use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
 use crate::data_path::connect::{DialOptions, dial, failure, is_its_own_peer};
 use crate::data_path::early_read::Eager;
+use crate::data_path::liveness::{LOST_AFTER, Looks, is_lost, keep_alive};
 use crate::data_path::poller::{Poller, Readiness, Subject};
 use crate::data_path::relay::{Delivery, Progress, Relay, Wire};
 use crate::data_path::shared::Shared;
@@ -69,6 +70,7 @@ pub(crate) struct Session {
     stage: Stage,
     record: SessionRecord,
     accepted: Instant,
+    looks: Looks,
     /// Bytes that the counters know of.
     told: Traffic,
     /// How the sockets are closed. By reset unless the session comes to an end that both sides can take for one.
@@ -108,6 +110,7 @@ impl Session {
             stage: Stage::Connecting(now),
             record: SessionRecord::new(address),
             accepted: now,
+            looks: Looks::default(),
             told: Traffic::default(),
             reset: true,
         }
@@ -175,7 +178,7 @@ impl Session {
             Stage::Introducing(introduction) => introduction.since() + live.proxy.timeout,
             Stage::Queued(since) => *since + live.queue_timeout,
             Stage::Connecting(since) => *since + live.timeouts.connect,
-            Stage::Relaying(relay) => relay.deadline(),
+            Stage::Relaying(relay) => relay.deadline().min(self.accepted + self.looks.due()),
             Stage::Delivering(_, delivery) => delivery.deadline(),
         }
     }
@@ -194,7 +197,10 @@ impl Session {
             Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, turn),
             Stage::Relaying(relay) => match relay.expired(now) {
                 Some(end) => self.relayed(end, now),
-                None => Step::Waits,
+                None => match self.look(now) {
+                    Some(end) => self.relayed(end, now),
+                    None => Step::Waits,
+                },
             },
             Stage::Delivering(lost, delivery) => {
                 let left = match (lost, &self.backend) {
@@ -484,6 +490,28 @@ impl Session {
         }
     }
 
+    /// Looks after the connections of a session that lives on, if it is time to; the end, if one side has vanished.
+    fn look(&mut self, now: Instant) -> Option<End> {
+        let age = now.saturating_duration_since(self.accepted);
+        let (Stage::Relaying(relay), Some((_, backend))) = (&self.stage, &self.backend) else {
+            return None;
+        };
+        if age < self.looks.due() {
+            return None;
+        }
+        if self.looks.is_first() {
+            // The client's connection has it from the listener.
+            keep_alive(backend);
+        }
+        self.looks.taken(age);
+        if relay.silence(now) < LOST_AFTER {
+            return None;
+        }
+        let sides = [(Side::Backend, backend), (Side::Client, &self.client)];
+        let (side, _) = sides.into_iter().find(|(_, wire)| is_lost(wire))?;
+        Some(relay.vanished(side))
+    }
+
     /// Lets the counters know what has moved since the last time.
     fn tell_traffic(&mut self) {
         let traffic = self.record.traffic.since(self.told);
@@ -500,9 +528,9 @@ impl Session {
         self.record.termination = Termination::of_relay(end);
         match end {
             End::Closed => self.reset = false,
-            End::Idle { owing, .. } => self.reset = owing,
-            End::Lost { side, error, .. } => {
-                debug!(client = %self.record.client, ?side, ?error, "side lost");
+            End::Idle { owing: false, .. } => self.reset = false,
+            End::Idle { side, .. } | End::Lost { side, .. } => {
+                debug!(client = %self.record.client, ?end, "side lost");
                 // The side that is left is reset too, but not before it has what was sent to it.
                 let delivery = match (side, &self.backend) {
                     (Side::Client, Some((_, backend))) => Delivery::begin(backend, now),

@@ -21,6 +21,7 @@ mod deployment_docs;
 mod documents;
 mod exactly_once;
 mod failover;
+mod faults;
 mod grafana;
 mod harness;
 mod influxdb;
@@ -126,6 +127,7 @@ fn all() -> Vec<Test> {
         documents::tests(),
         exactly_once::tests(),
         failover::tests(),
+        faults::tests(),
         grafana::tests(),
         harness::tests(),
         influxdb::tests(),
