@@ -65,9 +65,9 @@ pub use header::{Addresses, Command, Header, Parsed, Version};
 pub use tlv::{Tlv, Tlvs, kind};
 pub use v1::MAX_LEN as V1_MAX_LEN;
 
-/// The longest header of version 2 that [`parse`] takes, in bytes. Addresses need 232 at the most; the rest is for
-/// TLVs, of which the longest in use (a client certificate's names) stay far below it.
-pub const DEFAULT_MAX_LEN: usize = 2048;
+/// The longest header of version 2 that [`parse`] takes, in bytes: the fixed part of 16, and 16 KiB for addresses and
+/// TLVs. A client's certificate with its chain gets there; HAProxy takes as much.
+pub const DEFAULT_MAX_LEN: usize = 16 + (16 << 10);
 
 /// Reads a header from the first bytes of a connection, of at most [`DEFAULT_MAX_LEN`] bytes.
 ///

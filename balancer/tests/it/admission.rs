@@ -257,6 +257,74 @@ async fn a_trusted_peer_says_who_the_client_is() {
     }
 }
 
+/// A header of that length, with the chain of a client's certificate in it.
+fn long_header(len: usize) -> Vec<u8> {
+    // The fixed part, the addresses, this field's prefix, and the checksum's field.
+    let value = vec![7; len - 16 - 12 - 3 - 7];
+    let chain = netsocket_proxy_protocol::Tlv {
+        kind: netsocket_proxy_protocol::kind::SSL,
+        value: &value,
+    };
+    let client = "192.0.2.7:51234".parse().unwrap();
+    let listener = "198.51.100.1:8081".parse().unwrap();
+    let checksum = netsocket_proxy_protocol::Checksum::Crc32c;
+    netsocket_proxy_protocol::encode_v2_with_tlvs(client, listener, &[chain], checksum).unwrap()
+}
+
+#[tokio::test]
+async fn a_header_with_a_certificate_chain_is_taken_however_it_is_split() {
+    const LONGEST: usize = netsocket_proxy_protocol::DEFAULT_MAX_LEN;
+    let (_echo, balancer) = echo(trusting).await;
+    let header = long_header(LONGEST);
+    assert_eq!(header.len(), LONGEST);
+    let splits = [1, 16, 17, 2049, LONGEST - 1, LONGEST];
+    for split in splits {
+        let mut client = balancer.connect().await;
+        client.set_nodelay(true).unwrap();
+        let (first, rest) = header.split_at(split);
+        client.write_all(first).await.unwrap();
+        tokio::task::yield_now().await;
+        client.write_all(&[rest, b"x"].concat()).await.unwrap();
+        let mut said = [0; 6];
+        soon(client.read_exact(&mut said)).await.unwrap();
+        assert_eq!(&said, b"echo\nx", "split at {split}");
+    }
+    for record in balancer.records_of(splits.len()).await {
+        assert_eq!(record.client, "192.0.2.7:51234".parse().unwrap());
+        assert_eq!(record.traffic.up, 1, "the header is no traffic");
+    }
+    balancer.forget_records();
+    let mut client = introduced(&balancer, &long_header(LONGEST + 1)[..16]).await;
+    assert!(read_to_end(&mut client).await.1);
+    assert_eq!(codes(&balancer.records_of(1).await), ["PH"]);
+}
+
+/// A byte now and then does not put the limit off.
+#[tokio::test]
+async fn a_long_header_that_trickles_in_has_an_end() {
+    let (_echo, balancer) = echo(|config| {
+        trusting(config);
+        config.proxy.timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = balancer.connect().await;
+    let (mut read, mut write) = client.split();
+    let trickle = async {
+        let header = long_header(16_000);
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        for byte in header {
+            pace.tick().await;
+            if write.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let end = async { read.read(&mut [0]).await.unwrap_err().kind() };
+    let (_, end) = soon(async { tokio::join!(trickle, end) }).await;
+    assert_eq!(end, std::io::ErrorKind::ConnectionReset);
+    assert_eq!(codes(&balancer.records_of(1).await), ["cR"]);
+}
+
 #[tokio::test]
 async fn a_trusted_peer_that_says_nothing_right() {
     let (_echo, balancer) = echo(|config| {
