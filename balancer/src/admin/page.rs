@@ -140,8 +140,13 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
     let members = backends.iter().filter(|backend| backend.state != "leaving");
     let up = members.clone().filter(|backend| backend.state == "up");
     let sessions = &status.sessions;
+    let shortages: String = sessions
+        .shortages
+        .iter()
+        .map(|(resource, count)| format!("; out of {} {count} times", resource.replace('_', " ")))
+        .collect();
     format!(
-        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}",
+        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{shortages}",
         up.count(),
         members.count(),
         sessions.active,

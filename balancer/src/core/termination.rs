@@ -27,7 +27,7 @@
 //! | `cL` | the same, after the backend had closed: the client did not close in time |
 //! | `sC` | no backend accepted the connection, and the last one tried did not answer in time |
 //! | `sD` | idle timeout, waiting for the backend; or the backend vanished: nothing answers there |
-//! | `RC` | the balancer had no file descriptor or local port left for a connection to a backend |
+//! | `RC` | the balancer had no file descriptor, local port or memory left for a connection to a backend |
 //! | `KC` | closed by the balancer at the drain deadline before a backend was connected |
 //! | `KD` | closed by the balancer at the drain deadline while bytes were relayed |
 //! | `IC` | internal error of the balancer before a backend was connected |
@@ -114,7 +114,7 @@ table! {
     ServerTimeoutConnect = "sC",
     /// Backend idle.
     ServerTimeoutData = "sD",
-    /// Out of descriptors or ports.
+    /// Out of descriptors, ports or memory.
     ResourceConnect = "RC",
     /// Drain deadline while connecting.
     KilledConnect = "KC",
@@ -251,6 +251,7 @@ mod tests {
             (Some(ConnectFailure::TimedOut), "sC"),
             (Some(ConnectFailure::NoDescriptor), "RC"),
             (Some(ConnectFailure::NoLocalPort), "RC"),
+            (Some(ConnectFailure::NoMemory), "RC"),
         ];
         for (last, code) in cases {
             assert_eq!(Termination::of_connect(last).code(), code, "{last:?}");

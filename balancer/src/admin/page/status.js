@@ -242,7 +242,8 @@ function headline(status) {
   const up = all.filter(backend => backend.state === "up").length;
   const state = status.draining ? "draining" : status.ready ? "ready" :
     status.pools.some(pool => pool.failing_open) ? "no backend is healthy, all in service are used" : "no backend is up";
-  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}`;
+  const shortages = Object.entries(status.sessions.shortages).map(([resource, count]) => `; out of ${resource.replaceAll("_", " ")} ${count} times`);
+  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}${shortages.join("")}`;
 }
 
 // For who cannot see the table: what has changed in it.

@@ -63,6 +63,7 @@ use self::snapshot::Snapshot;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
+use crate::core::shortage::Shortages;
 
 /// The name of the only pool there is.
 pub const DEFAULT_POOL: &str = "default";
@@ -81,6 +82,8 @@ pub struct Pool {
     turned: Notify,
     /// Where transitions are told besides the log.
     events: OnceLock<Events>,
+    /// What the system had none left of, for connections to these backends and for their clients.
+    pub(crate) shortages: Shortages,
 }
 
 /// What only the control side touches.
@@ -118,6 +121,7 @@ impl Pool {
             judge: Arc::default(),
             turned: Notify::new(),
             events: OnceLock::new(),
+            shortages: Shortages::new(Instant::now()),
         };
         let mut core = pool.core();
         pool.set_backends(&mut core, backends, false, Instant::now());

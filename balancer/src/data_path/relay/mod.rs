@@ -30,7 +30,7 @@ use socket::kind;
 
 use crate::config::RelayMode;
 pub(crate) use busy::RelaySwitch;
-pub(crate) use pipe::allow_pipes;
+pub(crate) use pipe::{OnFailure, allow_pipes};
 pub(crate) use send_queue::Delivery;
 pub(crate) use socket::{Early, Wire};
 

@@ -55,7 +55,7 @@ impl Scene {
     }
 
     fn with_buffers(buffers: Option<usize>) -> Self {
-        allow_pipes(16);
+        allow_pipes(16, Box::new(drop));
         let (client, near_client) = connection(buffers);
         let (backend, near_backend) = connection(buffers);
         let poller = Poller::new().unwrap();

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::core::admission::{EnqueueError, Permit, Refusal, Ticket};
-use crate::core::backend::Assigned;
+use crate::core::backend::{Assigned, Backend};
 use crate::core::balance::BackendId;
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::SessionSignal;
@@ -22,6 +22,7 @@ use crate::core::pool::NoBackend;
 use crate::core::relay_end::End;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
+use crate::core::shortage::Resource;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
@@ -354,7 +355,21 @@ impl Session {
         let backend = assigned.backend();
         debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
         backend.observe_session(SessionSignal::ConnectFailed(failure));
+        if let Some(resource) = Resource::of_connect(failure) {
+            self.note_shortage(backend, resource, failure);
+        }
         self.record.failures.push((Arc::clone(backend), failure));
+    }
+
+    #[cold]
+    fn note_shortage(&self, backend: &Backend, resource: Resource, failure: ConnectFailure) {
+        let noted = self.shared.pool.shortages.note(resource, Instant::now());
+        if let Some(suppressed) = noted {
+            tracing::warn!(
+                backend = backend.name(), resource = resource.label(), %failure, suppressed,
+                "connection to a backend not possible"
+            );
+        }
     }
 
     #[cold]
