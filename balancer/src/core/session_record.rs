@@ -24,10 +24,13 @@ pub struct SessionRecord {
     pub destination: Option<SocketAddr>,
     /// When it was accepted.
     pub started: SystemTime,
-    /// From the accept to the first pick of a backend; `None` where it did not come to that.
+    /// From the accept to the first pick of a backend, or to the end of a session that ended in the queue; `None` where
+    /// it came to neither.
     pub queue: Option<Duration>,
     /// How many were before it in the queue when it came there.
     pub queued_behind: u32,
+    /// Whether it has waited in the queue.
+    pub waited: bool,
     /// From the first pick until a backend was connected, failed attempts included; `None` where none was.
     pub connect: Option<Duration>,
     /// The attempt that succeeded, alone.
@@ -54,6 +57,7 @@ impl SessionRecord {
             started: SystemTime::now(),
             queue: None,
             queued_behind: 0,
+            waited: false,
             connect: None,
             handshake: Duration::ZERO,
             total: Duration::ZERO,

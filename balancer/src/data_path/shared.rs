@@ -56,8 +56,7 @@ impl Shared {
     pub(crate) fn record(&self, record: &SessionRecord, lane: Option<&mut Lane>) {
         self.counters.count(record);
         if let Some(lane) = lane {
-            let others = self.counters.active().saturating_sub(1);
-            write_session(lane, record, &self.frontend, others);
+            write_session(lane, record, &self.frontend, self.counters.active());
         }
         if let Some(hook) = &self.on_record {
             hook(record);

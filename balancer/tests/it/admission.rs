@@ -179,11 +179,11 @@ async fn those_for_whom_there_is_no_room_wait_in_order() {
         queued(&balancer, 4 - usize::from(number)).await;
     }
     drop((served, backend));
-    let behind: Vec<u32> = {
-        let records = balancer.records_of(6).await;
-        records.iter().map(|record| record.queued_behind).collect()
-    };
-    assert_eq!(behind, [0, 0, 1, 2, 3, 4]);
+    let records = balancer.records_of(6).await;
+    let behind = records.iter().map(|record| record.queued_behind);
+    assert_eq!(behind.collect::<Vec<_>>(), [0, 0, 1, 2, 3, 4]);
+    let waited = records.iter().map(|record| record.waited);
+    assert_eq!(waited.collect::<Vec<_>>(), [false, true, true, true, true, true]);
 }
 
 #[tokio::test]
@@ -201,7 +201,12 @@ async fn the_wait_has_a_limit_and_so_has_the_queue() {
     assert_eq!(codes(&balancer.records_of(1).await), ["SQ"]);
     let (bytes, reset) = read_to_end(&mut waits).await;
     assert!(bytes.is_empty() && reset);
-    assert_eq!(codes(&balancer.records_of(2).await), ["SQ", "sQ"]);
+    let records = balancer.records_of(2).await;
+    assert_eq!(codes(&records), ["SQ", "sQ"]);
+    // The time in the queue is known also where it led to nothing.
+    assert!(records[0].queue.is_none() && !records[0].waited);
+    let queue = records[1].queue.unwrap();
+    assert!(queue >= Duration::from_secs(2) && queue <= records[1].total, "{queue:?}");
     queued(&balancer, 0).await;
 }
 

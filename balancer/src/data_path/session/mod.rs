@@ -396,6 +396,7 @@ impl Session {
         {
             Ok(before) => {
                 self.record.queued_behind = u32::try_from(before).unwrap_or(u32::MAX);
+                self.record.waited = true;
                 self.stage = Stage::Queued(now);
                 // A place may have become free in between.
                 self.shared.hand_over();
@@ -578,6 +579,7 @@ impl Session {
         // A place that is on its way to it comes back, as nobody has its name any more.
         if matches!(self.stage, Stage::Queued(_)) {
             self.shared.queue.cancel(self.ticket());
+            self.record.queue = Some(self.accepted.elapsed());
         }
         self.record.total = self.accepted.elapsed();
         let Self {

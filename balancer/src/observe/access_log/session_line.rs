@@ -5,8 +5,8 @@ use super::worker_buffer::Lane;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::session_record::SessionRecord;
 
-/// Writes the line of a session into `lane`. `others` is how many sessions are open beside it.
-pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &str, others: u64) {
+/// Writes the line of a session into `lane`. `open` is how many sessions are open, itself included.
+pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &str, open: u64) {
     let failures: Vec<Failure<'_>> = record
         .failures
         .iter()
@@ -17,7 +17,7 @@ pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &
         .collect();
     let tried = record.failures.last().map(|(backend, _)| backend);
     let backend = record.backend.as_ref().or(tried);
-    let others = narrow(others);
+    let open = narrow(open);
     lane.record(&Line {
         client: record.client,
         accepted: record.started,
@@ -33,12 +33,13 @@ pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &
         retries: u32::try_from(record.retries()).unwrap_or(u32::MAX),
         failures: &failures,
         open: OpenConnections {
-            process: others,
-            frontend: others,
-            pool: others,
+            process: open,
+            frontend: open,
+            pool: open.saturating_sub(1),
             backend: backend.map_or(0, |backend| narrow(backend.figures().active)),
         },
         queued_behind: record.queued_behind,
+        waited: record.waited,
     });
 }
 

@@ -13,6 +13,7 @@
 mod anycast;
 mod bad_input;
 mod balance;
+mod beside_haproxy;
 mod commands;
 mod compose;
 mod containers;
@@ -119,6 +120,7 @@ fn all() -> Vec<Test> {
         anycast::tests(),
         bad_input::tests(),
         balance::tests(),
+        beside_haproxy::tests(),
         commands::tests(),
         compose::tests(),
         containers::tests(),
