@@ -3,49 +3,49 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use netsocket_settings::{Chore, Flag, Layers};
+use netsocket_settings::{CommonCommand, Flag, Layers};
 
 use crate::ctl;
 
-/// Accepts every client, picks a backend, relays bytes both ways.
+/// TCP load balancer: accepts clients, picks a healthy backend and relays bytes both ways.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "netsocket-balancer", version)]
 pub struct Flags {
     /// Settings file (TOML)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Only check the settings: print OK, or every problem, and exit
+    /// Check the settings, print OK or every problem, and exit
     #[arg(long)]
     pub check_config: bool,
-    /// Where clients connect [default: 0.0.0.0:8081]
+    /// Address that clients connect to [default: 0.0.0.0:8081]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// A backend; repeat it for more
+    /// A backend; repeat for more
     #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
     pub backends: Vec<String>,
-    /// Where the status page, metrics and API are [default: 127.0.0.1:8404]
+    /// Address of the status page, metrics and API [default: 127.0.0.1:8404]
     #[arg(long, global = true, value_name = "ADDR|unix:PATH")]
     pub admin: Option<String>,
     /// Send telemetry to this Kafka broker
     #[arg(long, value_name = "HOST:PORT")]
     pub kafka: Option<String>,
-    /// Something else than to serve.
+    /// A command instead of serving.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// Something else than to serve.
+/// A command instead of serving.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Ask a running balancer, or change it, through its admin HTTP
+    /// Query or change a running balancer through its admin HTTP
     Ctl(ctl::Arguments),
-    /// What every server does besides its work.
+    /// Commands that every server has.
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
 impl Flags {
-    /// The layers that begin with this command line.
+    /// The layers of settings, with this command line on top.
     #[must_use]
     pub fn layers(&self) -> Layers<'_> {
         let single = [

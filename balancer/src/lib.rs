@@ -1,7 +1,8 @@
-//! A TCP balancer: accepts every client, picks a backend, relays bytes both ways, and knows nothing of what they mean.
+//! A TCP load balancer: accepts clients, picks a healthy backend for each and relays bytes both ways. It never looks into
+//! the bytes.
 //!
-//! The way of a start: [`Config::load`] -> [`Bound::bind`] (sockets bound, real addresses known) -> [`run()`] until its
-//! token is cancelled and the sessions are over.
+//! To run one: [`Config::load`], then [`Startup::bind`] (binds the sockets, so that their addresses are known), then
+//! [`run()`], which returns when its token is cancelled and the sessions have ended.
 //!
 //! ```text
 //! worker threads, one per core             control side, on the caller's runtime
@@ -10,18 +11,26 @@
 //!                 pool: a snapshot swapped in + atomics per backend
 //! ```
 //!
-//! Selection ([`balance`]), health ([`health`]) and membership ([`discovery`]) are decided in plain code without sockets or clocks; [`SessionRecord`] and
-//! [`Termination`] define what is told about a session.
+//! | folder | owns |
+//! | --- | --- |
+//! | `core` | decisions: which backend, which state, who is admitted; no sockets |
+//! | `observe` | metrics, access log, telemetry figures |
+//! | `config` | keys, defaults, validated settings |
+//! | `data_path` | the worker threads and everything that moves bytes |
+//! | `control` | startup, health checks, discovery, reload, restart, drain |
+//! | `admin`, [`ctl`] | the admin HTTP, and its command-line client |
+//!
+//! Imports go one way, from the end of this table to its beginning; [`ctl`] imports only `config` and `observe::units`.
 //!
 //! # Examples
 //!
-//! A whole one, on ports that the system chooses:
+//! A complete balancer, on ports that the system chooses:
 //!
 //! ```
 //! use std::time::Duration;
 //!
 //! use netsocket_balancer::backend::Attributes;
-//! use netsocket_balancer::{BackendAddress, Bound, Config, run};
+//! use netsocket_balancer::{BackendAddress, Startup, Config, run};
 //! use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 //! use tokio::net::{TcpListener, TcpStream};
 //! use tokio::time::{sleep, timeout};
@@ -29,12 +38,12 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A server that greets.
+//! // A server that sends a greeting.
 //! let server = TcpListener::bind("127.0.0.1:0").await?;
 //! let address = server.local_addr()?;
 //! tokio::spawn(async move {
 //!     while let Ok((mut stream, _)) = server.accept().await {
-//!         // A health check may be gone already.
+//!         // A health check may have closed the connection already.
 //!         let _ = stream.write_all(b"hello").await;
 //!     }
 //! });
@@ -48,10 +57,10 @@
 //! let mut config = Config { backends: vec![backend], ..Config::default() };
 //! (config.listen, config.admin) = ("127.0.0.1:0".parse()?, "127.0.0.1:0".parse()?);
 //! config.access_log.target = None;
-//! let bound = Bound::bind(config)?;
-//! let (listens, pool) = (bound.listen_address(), bound.pool());
+//! let startup = Startup::bind(config)?;
+//! let (listens, pool) = (startup.listen_address(), startup.pool());
 //! let shutdown = CancellationToken::new();
-//! let balancer = tokio::spawn(run(bound, shutdown.clone()));
+//! let balancer = tokio::spawn(run(startup, shutdown.clone()));
 //! let checked = async {
 //!     while pool.up_count() == 0 {
 //!         sleep(Duration::from_millis(1)).await;
@@ -89,13 +98,13 @@ pub use crate::control::discovery;
 pub use crate::control::handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
 };
-pub use crate::control::lifecycle::Operations;
+pub use crate::control::lifecycle::LifecycleHandle;
 pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
 pub use crate::control::resolve::BindError;
 pub use crate::control::run::Summary;
 pub use crate::control::run_error::RunError;
 pub use crate::control::services::HISTORY_SPAN;
-pub use crate::control::startup::Bound;
+pub use crate::control::startup::Startup;
 pub use crate::control::systemd::{ActivationError, Manager};
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
@@ -104,12 +113,12 @@ pub use crate::core::termination::Termination;
 pub use crate::core::{admission, backend, balance, health, pool};
 pub use crate::observe::metrics;
 
-/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
-/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
-/// dropped the workers drain by themselves.
+/// Serves until `shutdown` is cancelled or a restart has handed over to a new process. Then it stops accepting, lets
+/// sessions end until the drain deadline and closes the rest. Must be polled within a tokio runtime with I/O and time.
+/// If the future is dropped, the workers drain on their own.
 ///
 /// # Errors
-/// [`RunError`], before anything is served.
-pub async fn run(bound: Bound, shutdown: CancellationToken) -> Result<Summary, RunError> {
-    control::run::run(bound, shutdown, admin::serve).await
+/// [`RunError`] if it cannot start serving.
+pub async fn run(startup: Startup, shutdown: CancellationToken) -> Result<Summary, RunError> {
+    control::run::run(startup, shutdown, admin::serve).await
 }

@@ -1,4 +1,4 @@
-//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is the library.
+//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is in the library.
 
 use std::env;
 use std::fmt::Display;
@@ -9,15 +9,17 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::AdminSettings;
 use netsocket_balancer::{
-    Bound, Command, Config, Flags, Inherited, Manager, Operations, Program, ctl, run,
+    Command, Config, Flags, Inherited, LifecycleHandle, Manager, Program, Startup, ctl, run,
 };
-use netsocket_settings::{Chore, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit,
+};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Settings or addresses that cannot be used.
+/// Exit code for settings or addresses that cannot be used.
 const EXIT_BAD_START: u8 = 2;
 /// A second signal: what a shell reports for a process that a signal ended.
 const EXIT_SIGNALLED: i32 = 128;
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
-        Some(Command::Chore(chore)) => return run_chore(&flags, chore),
+        Some(Command::Common(command)) => return run_common_command(&flags, command),
         None => {}
     }
     if flags.check_config {
@@ -51,7 +53,8 @@ fn main() -> ExitCode {
             return bad_start(&problems);
         }
     };
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
+    log.start();
     match serve(flags, config, inherited) {
         Ok(exit) => exit,
         Err(error) => {
@@ -80,17 +83,19 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     }
 }
 
-fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
-    let admin = || match AdminSettings::load(&flags.layers(), variable) {
-        Ok(settings) => {
-            if let Some(ignored) = &settings.ignored {
-                warning(&ignored.to_string());
-            }
-            Ok(Some(settings.address))
+fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
+    let admin = || {
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
         }
-        Err(problems) => Err(problems.to_string()),
+        let settings = AdminSettings::load(&flags.layers(), variable);
+        let settings = settings.map_err(|problems| problems.to_string())?;
+        if let Some(ignored) = &settings.ignored {
+            warning(&ignored.to_string());
+        }
+        Ok(Some(settings.address.into()))
     };
-    match chore.run(Flags::command(), admin, &mut io::stdout()) {
+    match command.run(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -114,26 +119,26 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
     runtime.block_on(async {
         // Before the sockets: from the first moment a signal means what the documentation says.
         let signals = Signals::watch()?;
-        let mut bound = match Bound::bind_with(config, inherited) {
-            Ok(bound) => bound,
+        let mut startup = match Startup::bind_with(config, inherited) {
+            Ok(startup) => startup,
             Err(error) => return Ok(bad_start(&error)),
         };
-        bound.reload_from(move || load(&flags));
+        startup.reload_from(move || load(&flags));
         if let Some(program) = Program::of_process() {
-            bound.restart_by(program);
+            startup.restart_by(program);
         }
         match Manager::of_process(variable) {
-            Ok(manager) => bound.report_to(manager),
-            Err(error) => warn!(%error, "NOTIFY_SOCKET: the service manager cannot be told"),
+            Ok(manager) => startup.report_to(manager),
+            Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
         }
         let shutdown = CancellationToken::new();
-        signals.obey(&shutdown, &bound.operations());
-        for backend in bound.pool().backends() {
+        signals.obey(&shutdown, &startup.lifecycle());
+        for backend in startup.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
         raise_descriptor_limit();
-        info!(address = %bound.listen_address(), admin = %bound.admin_address(), "listening");
-        run(bound, shutdown).await?;
+        info!(address = %startup.listen_address(), admin = %startup.admin_address(), "listening");
+        run(startup, shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -156,7 +161,7 @@ impl Signals {
         })
     }
 
-    fn obey(self, shutdown: &CancellationToken, operations: &Operations) {
+    fn obey(self, shutdown: &CancellationToken, lifecycle: &LifecycleHandle) {
         let Self {
             terminate,
             interrupt,
@@ -164,14 +169,14 @@ impl Signals {
             mut user2,
         } = self;
         tokio::spawn(stop(terminate, interrupt, shutdown.clone()));
-        let reloading = operations.clone();
+        let reloading = lifecycle.clone();
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 // What came of it is in the log.
                 let _ = reloading.reload().await;
             }
         });
-        let restarting = operations.clone();
+        let restarting = lifecycle.clone();
         tokio::spawn(async move {
             while user2.recv().await.is_some() {
                 let _ = restarting.restart().await;
@@ -201,7 +206,8 @@ async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: Cancellati
     next().await;
     shutdown.cancel();
     let second = next().await;
-    warn!("second signal, ending at once");
+    warn!("second signal, exiting immediately");
+    flush_log();
     process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }
 
@@ -215,9 +221,7 @@ fn warning(said: &str) {
     complain(&format!("warning: {said}"));
 }
 
-/// A line on standard error for each line of the problem. Nothing can be done where that is closed.
+/// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    for line in problem.to_string().lines() {
-        let _ = writeln!(io::stderr(), "netsocket-balancer: {line}");
-    }
+    netsocket_settings::complain("netsocket-balancer", problem);
 }

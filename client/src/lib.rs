@@ -152,7 +152,8 @@ pub fn run(args: Args) -> Exit {
         );
         return Exit::Done;
     }
-    netsocket_settings::init_log(&settings.log, settings.log_format);
+    let log = netsocket_settings::init_log(&settings.log, settings.log_format);
+    log.start();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,13 +1,27 @@
 //! A stateless file server over one directory tree.
 //!
-//! The way of a request: a session tells the wire from the first byte and reads a command; a [`search`] walks the
-//! tree for the files that it means; an [`archive`] is planned and streamed. Any number of these servers over the same
-//! tree give the same answers, byte for byte.
+//! A request takes this path: a session detects the protocol from the first byte and reads a command; a [`query`]
+//! selects files, from the index or by walking the tree; an [`archive`] of them is planned and streamed. Any number of
+//! these servers over copies of the same tree give the same answers, byte for byte.
 //!
-//! Owns: the tree below the root, who may read it and through what, and the limits on that. Does not own: the bytes of the
-//! wires (`netsocket-protocol`), or which server a client is sent to (the balancer).
+//! The folders import one way, from the top of this list to the bottom:
 //!
-//! `Config` → [`Bound::bind`] → [`run`]: a test does the same as `main`, on port 0.
+//! | folder | owns |
+//! | --- | --- |
+//! | `server` | bind, accept, drain |
+//! | `observe` | metrics, admin HTTP, telemetry |
+//! | `session` | both protocols on one connection, the access log |
+//! | `service` | answers, limits and counters that all sessions share |
+//! | `config` | keys, defaults, checks |
+//! | `index` | the tree in memory |
+//! | `archive`, `compress` | plan and stream of archives, the compression threads |
+//! | `query` | which files a request asks for |
+//! | `security`, `tree` | credentials and sandbox; the files on disk |
+//!
+//! Owns: the tree below the root, who may read it, and the limits on that. Does not own: the bytes of the protocols
+//! (`netsocket-protocol`), or which server a client is sent to (the balancer).
+//!
+//! `Config` → [`Bound::bind`] → [`run`]: tests start it as `main` does, on port 0.
 //!
 //! # Examples
 //!
@@ -43,41 +57,23 @@
 //! # }
 //! ```
 
-mod acceptor;
-mod access;
-mod addresses;
-mod admin;
 pub mod archive;
 pub mod compress;
 mod config;
-mod confine;
-mod credentials;
-mod directory;
-mod error;
-mod figures;
-mod handshake;
 mod index;
-mod introduction;
-mod keyring;
-mod listing;
-mod matcher;
-mod metadata;
-mod metrics;
-mod moment;
-mod path_order;
-mod root;
-pub mod search;
+mod observe;
+pub mod query;
+mod security;
 mod server;
 mod service;
 mod session;
-mod spool;
-mod walk;
+mod tree;
 
 pub use config::Config;
-pub use confine::{ConfineError, Confinement};
-pub use credentials::{CredentialFiles, CredentialsError};
-pub use keyring::Keyring;
-pub use metadata::Timestamp;
-pub use root::{Root, RootError};
+pub use security::credential_store::CredentialStore;
+pub use security::credentials::{CredentialFiles, CredentialsError};
+pub use security::sandbox::{SandboxError, SandboxMode};
 pub use server::{Bound, StartError, run};
-pub use walk::WalkError;
+pub use tree::metadata::Timestamp;
+pub use tree::root::{Root, RootError};
+pub use tree::walk::WalkError;

@@ -1,77 +1,81 @@
 //! The program `netsocket-fileserver`: flags, log, signals, exit code. Everything else is in the library.
 
+use std::fmt::Display;
+use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use netsocket_fileserver::{Bound, Config, Keyring, run};
-use netsocket_settings::{Chore, Flag, Layers, Problems, init_log, raise_descriptor_limit};
+use netsocket_fileserver::{Bound, Config, CredentialStore, run};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code where the settings are wrong or the server cannot start.
+/// Exit code if the settings are wrong or the server cannot start.
 const EXIT_START: u8 = 2;
 
-/// The exit code where a second signal did not wait for sessions to end.
+/// Exit code if a second signal cut sessions that were still running.
 const EXIT_CUT: u8 = 1;
 
-/// How long work that nobody waits for may hold up the end.
-const LEFTOVERS: Duration = Duration::from_millis(500);
+/// How long blocking tasks that nobody waits for may delay the exit.
+const BLOCKING_TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Serves the files below a directory on both wires of NetSocket.
+/// Serves the files below a directory over the old and the new NetSocket protocol.
 #[derive(Debug, Parser)]
 #[command(name = "netsocket-fileserver", version)]
 struct Flags {
-    /// Settings, as TOML
+    /// Configuration file (TOML)
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check the settings and do nothing else
+    /// Check the configuration and exit
     #[arg(long)]
     check_config: bool,
-    /// Where to listen [default: 0.0.0.0:9000]
+    /// Address to listen on [default: 0.0.0.0:9000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Every connection begins with a header of the PROXY protocol [default: false]
+    /// Expect a PROXY protocol header on every connection [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     proxy_protocol: Option<String>,
-    /// Our certificate, as PEM: speak TLS [default: none]
+    /// Certificate chain (PEM); enables TLS [default: none]
     #[arg(long, value_name = "FILE")]
     tls_certificate: Option<String>,
-    /// The private key of the certificate, as PEM
+    /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
-    /// The authorities of which clients must have a certificate, as PEM [default: clients need none]
+    /// CA certificates (PEM); clients must present a certificate signed by one of them [default: none]
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<String>,
-    /// The tokens of which clients must have one, one a line [default: clients need none]
+    /// File with the accepted tokens, one per line; clients must send one of them [default: none]
     #[arg(long, value_name = "FILE")]
     token_file: Option<String>,
-    /// The directory to share [default: the home directory]
+    /// Directory to share [default: the home directory]
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
-    /// What the server calls itself [default: the host name]
+    /// Name of this server [default: the host name]
     #[arg(long)]
     name: Option<String>,
-    /// The answer to the port question of old clients [default: 8081]
+    /// Port that old clients are told to connect to [default: 8081]
     #[arg(long, value_name = "PORT")]
     advertise_port: Option<String>,
-    /// Kafka brokers that get a record each second [default: none]
+    /// Kafka brokers to send one telemetry record per second to [default: none]
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
-    /// Where to serve metrics and health over HTTP [default: nowhere]
+    /// Address for metrics and health checks over HTTP [default: none]
     #[arg(long, global = true, value_name = "ADDR")]
     admin: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-/// Something else than to serve.
+/// Subcommands that do something other than serve.
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
 fn main() -> ExitCode {
@@ -79,7 +83,7 @@ fn main() -> ExitCode {
     match start(&flags) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::from(EXIT_START)
         }
     }
@@ -107,45 +111,58 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
             .collect(),
     };
     let load = || Config::load(&layers, |name| std::env::var(name).ok());
-    if let Some(Command::Chore(chore)) = &flags.command {
-        return Ok(run_chore(chore, load));
+    if let Some(Command::Common(command)) = &flags.command {
+        return Ok(run_common_command(flags, command, load));
     }
     let config = load()?;
     if flags.check_config {
-        println!("netsocket-fileserver: the settings are OK");
+        // If standard output is closed, the exit code says the same.
+        let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
     }
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
     let bound = Bound::bind(config)?;
-    // Before there is another thread.
-    bound.confine()?;
+    // The sandbox only covers threads that start after it, the log's included.
+    bound.sandbox()?;
+    log.start();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let code = runtime.block_on(serve(bound))?;
-    runtime.shutdown_timeout(LEFTOVERS);
+    runtime.shutdown_timeout(BLOCKING_TASKS_TIMEOUT);
     Ok(code)
 }
 
-fn run_chore(chore: &Chore, load: impl FnOnce() -> Result<Config, Problems>) -> ExitCode {
+fn run_common_command(
+    flags: &Flags,
+    command: &CommonCommand,
+    load: impl FnOnce() -> Result<Config, Problems>,
+) -> ExitCode {
     let admin = || {
-        load()
-            .map(|config| config.admin)
-            .map_err(|problems| problems.to_string())
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
+        }
+        let config = load().map_err(|problems| problems.to_string())?;
+        Ok(config.admin.map(AdminTarget::from))
     };
-    match chore.run(Flags::command(), admin, &mut std::io::stdout()) {
+    match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netsocket-fileserver: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// The first signal stops gracefully, the second at once. A hangup has certificates and tokens read anew.
+/// A line on standard error for each line of the problem.
+fn complain(problem: &(impl Display + ?Sized)) {
+    netsocket_settings::complain("netsocket-fileserver", problem);
+}
+
+/// The first signal drains, the second stops at once. SIGHUP reloads certificates and tokens.
 async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
-    let hangups = tokio::spawn(hangups(bound.keyring())?);
+    let hangups = tokio::spawn(hangups(bound.credential_store())?);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let shutdown = CancellationToken::new();
@@ -156,7 +173,7 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
         any(&mut terminate, &mut interrupt).await;
         shutdown.cancel();
         any(&mut terminate, &mut interrupt).await;
-        tracing::warn!("second signal: sessions are cut");
+        tracing::warn!("second signal: closing all sessions now");
     };
     let code = tokio::select! {
         ended = run(bound, shutdown.clone()) => {
@@ -169,14 +186,14 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Has the keyring read its files anew on each hangup.
-fn hangups(keyring: Keyring) -> anyhow::Result<impl Future<Output = ()>> {
+/// Reloads the credentials on each SIGHUP.
+fn hangups(credential_store: CredentialStore) -> anyhow::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
     Ok(async move {
         while hangup.recv().await.is_some() {
-            let keyring = keyring.clone();
-            // A reload that panics has changed nothing.
-            let _ = tokio::task::spawn_blocking(move || keyring.reload()).await;
+            let credential_store = credential_store.clone();
+            // A reload that panics leaves the current credentials in place.
+            let _ = tokio::task::spawn_blocking(move || credential_store.reload()).await;
         }
     })
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use netsocket_telemetry::{
-    BackendRecord, Figures, Identity, Producer, ProducerConfig, Record, Role, Sampler,
+    BackendRecord, Figures, Identity, Producer, ProducerConfig, Record, Role, Sampler, Supervisor,
 };
 use tokio::net::TcpListener;
 
@@ -39,7 +39,8 @@ async fn main() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let broker = silent.local_addr().unwrap().to_string();
     let identity = Identity::new(Role::Balancer, "flood");
-    let producer = Producer::start(ProducerConfig::new(vec![broker]), identity.key());
+    let config = ProducerConfig::new(vec![broker]);
+    let producer = Producer::start(config, identity.key(), &Supervisor::default());
     let backend = |number| BackendRecord {
         name: format!("backend-{number}"),
         address: "127.0.0.1:9000".into(),

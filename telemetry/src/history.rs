@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::event::Event;
-use crate::record::Record;
+use crate::messages::{Event, Record};
 
 /// The events kept, whatever the span: a backend that flaps must not push memory up.
 const EVENTS: usize = 200;
@@ -111,9 +110,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::event::EventKind;
-    use crate::figures::Figures;
-    use crate::record::{Identity, Role};
+    use crate::messages::{EventKind, Figures, Identity, Role};
     use crate::sampler::HostSample;
 
     fn at(second: i64) -> Arc<Record> {

@@ -1,21 +1,23 @@
-//! What NetSocket's processes tell about themselves, and how it reaches Kafka, the embedded history and InfluxDB.
+//! What NetSocket's processes report about themselves, and how it reaches Kafka, the embedded history and InfluxDB.
 //!
-//! The way of a figure: [`heartbeat()`] asks the [`Sampler`] and its process once a second, makes a [`Record`] and hands
-//! it to the [`Sinks`]: the [`History`] and, if there is one, the [`Producer`], which never waits. What happens besides
-//! goes the same way as an [`Event`], through [`Events`]. The [`collector`] reads both from Kafka and stores them in
-//! InfluxDB 2 as points.
+//! The path of a figure: once a second [`heartbeat()`] asks the [`Sampler`] and its process, builds a [`Record`] and passes
+//! it to the [`Sinks`]: the [`History`] and, if there is one, the [`Producer`], neither of which waits. Anything else that
+//! happens takes the same path as an [`Event`], through [`Events`]. The [`collector`] reads both from Kafka and stores them
+//! in InfluxDB 2 as points.
 //!
-//! Owns every name that leaves a process ([`names`], [`schema`]). Does not own what a process counts, nor how it is shown.
+//! Owns every name that leaves a process ([`names`], [`schema`]). Does not own what a process counts or how it is shown.
 //!
 //! # Examples
 //!
-//! A process that is seen for ten seconds (here by a clock that runs ahead):
+//! Ten seconds of a process (on tokio's paused clock):
 //!
 //! ```
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //!
-//! use netsocket_telemetry::{EventKind, Figures, History, Identity, Role, Sinks, heartbeat};
+//! use netsocket_telemetry::{
+//!     EventKind, Figures, History, Identity, Role, Sinks, Supervisor, heartbeat,
+//! };
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -25,7 +27,8 @@
 //! let identity = Identity::new(Role::Fileserver, "mirror1");
 //! let figures = || Figures { active_clients: 2, ..Figures::default() };
 //! let shutdown = CancellationToken::new();
-//! let beats = tokio::spawn(heartbeat(identity, figures, sinks, shutdown.clone()));
+//! let beats = heartbeat(identity, figures, sinks, Supervisor::default(), shutdown.clone());
+//! let beats = tokio::spawn(beats);
 //!
 //! tokio::time::sleep(Duration::from_secs(10)).await;
 //! shutdown.cancel();
@@ -40,30 +43,29 @@
 //! ```
 
 mod backoff;
-mod brokers;
 #[cfg(feature = "collector")]
 pub mod collector;
-mod event;
-mod figures;
 mod heartbeat;
 mod history;
 mod kafka;
+mod messages;
 pub mod names;
 mod producer;
-mod record;
 mod sampler;
 pub mod schema;
 pub mod settings;
 mod sinks;
-mod wall_clock;
 
-pub use brokers::{BrokersError, parse_brokers};
-pub use event::{Event, EventKind};
-pub use figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
 pub use heartbeat::heartbeat;
 pub use history::History;
-pub use kafka::{KafkaError, NewTopic, Sasl, SaslMechanism, Security, SecurityError};
+pub use kafka::{
+    BrokersError, KafkaError, NewTopic, Sasl, SaslMechanism, Security, SecurityError, parse_brokers,
+};
+pub use messages::{
+    BackendRecord, BalancerFigures, CommandRecord, Delivered, Event, EventKind, Figures,
+    FileserverFigures, Identity, Record, Role, Tick,
+};
+pub use netsocket_settings::Supervisor;
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};
-pub use record::{Identity, Record, Role, Tick};
 pub use sampler::{HostSample, MIN_SAMPLE_INTERVAL, Sampler};
 pub use sinks::{Events, Sinks};

@@ -1,6 +1,7 @@
-//! The program `netsocket-collector`: records from Kafka to InfluxDB 2.
+//! The program `netsocket-collector`: copies records from Kafka to InfluxDB 2.
 
-use std::io::{IsTerminal as _, stdout};
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _, stdout};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -8,14 +9,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use netsocket_settings::{Chore, Flag, Layers, Problem, Problems, init_log, parse_duration};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, Supervisor, init_log,
+    parse_duration,
+};
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code for settings that are wrong.
+/// The exit code for invalid settings.
 const EXIT_SETTINGS: u8 = 2;
 
 /// Reads the records of NetSocket's processes from Kafka and stores them in InfluxDB 2.
@@ -30,7 +34,7 @@ struct Flags {
     /// Check the settings and exit
     #[arg(long)]
     check_config: bool,
-    /// Kafka brokers to start from, with commas between [default: 127.0.0.1:9092]
+    /// Kafka bootstrap brokers, comma-separated [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
     /// Topic to read [default: system_stats]
@@ -45,16 +49,16 @@ struct Flags {
     /// InfluxDB's bucket [default: root]
     #[arg(long, value_name = "NAME", global = true)]
     bucket: Option<String>,
-    /// Bucket in which the collector keeps its place [default: the bucket]
+    /// Bucket in which the collector stores its offsets [default: the bucket]
     #[arg(long, value_name = "NAME", global = true)]
     position_bucket: Option<String>,
     /// Address of /metrics and /healthz [default: 127.0.0.1:8405]
     #[arg(long, value_name = "IP:PORT", global = true)]
     admin: Option<String>,
-    /// Print new records instead of storing them; text on a terminal, else the JSON as it came
+    /// Print new records instead of storing them; text on a terminal, otherwise the original JSON
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, value_enum)]
     stdout: Option<Option<Output>>,
-    /// With --stdout: begin with the oldest record
+    /// With --stdout: start with the oldest record
     #[arg(long, requires = "stdout")]
     from_start: bool,
     #[command(subcommand)]
@@ -69,23 +73,23 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a new InfluxDB ready: organisation, buckets, tokens; and print what to put where
+    /// Set up a new InfluxDB: organisation, buckets, tokens; and print what to configure where
     ///
-    /// The first user's password comes from NETSOCKET_INFLUX_PASSWORD, or is made and printed. On an InfluxDB that is set
-    /// up already, NETSOCKET_INFLUX_ADMIN_TOKEN must hold a token that may do everything.
+    /// Name of the first user's password is read from NETSOCKET_INFLUX_PASSWORD, or generated and printed. If InfluxDB is already
+    /// set up, NETSOCKET_INFLUX_ADMIN_TOKEN must hold an all-access token.
     Setup {
-        /// The first user
+        /// Name of the first user
         #[arg(long, value_name = "NAME", default_value = "root")]
         user: String,
-        /// How long points are kept, such as 30d; 0 is for ever
+        /// How long points are kept, for example 30d; 0 means forever
         #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
         retention: Duration,
     },
     #[command(flatten)]
-    Chore(Chore),
+    Common(CommonCommand),
 }
 
-/// What is to be done.
+/// What to do.
 enum Task {
     Check,
     Collect(Token),
@@ -117,21 +121,23 @@ impl Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    if let Some(Command::Chore(chore)) = &flags.command {
-        return run_chore(&flags, chore);
+    if let Some(Command::Common(command)) = &flags.command {
+        return run_common_command(&flags, command);
     }
     let (config, task) = match settings(&flags) {
         Ok((_, Task::Check)) => {
-            println!("settings are OK");
+            // If standard output is closed, the exit code says the same.
+            let _ = writeln!(stdout(), "settings are OK");
             return ExitCode::SUCCESS;
         }
         Ok(settings) => settings,
         Err(problems) => {
-            eprintln!("{problems}");
+            complain(&problems);
             return ExitCode::from(EXIT_SETTINGS);
         }
     };
-    init_log(&config.log, config.log_format);
+    let log = init_log(&config.log, config.log_format);
+    log.start();
     match start(&config, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -141,21 +147,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_chore(flags: &Flags, chore: &Chore) -> ExitCode {
-    let admin = || match Config::load(&flags.layers(), variable) {
-        Ok(config) => Ok(Some(config.admin)),
-        Err(problems) => Err(problems.to_string()),
+fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
+    let admin = || {
+        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
+            return Ok(Some(named));
+        }
+        let config = Config::load(&flags.layers(), variable);
+        let config = config.map_err(|problems| problems.to_string())?;
+        Ok(Some(config.admin.into()))
     };
-    match chore.run(Flags::command(), admin, &mut stdout()) {
+    match command.run(Flags::command(), admin, &mut stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("netsocket-collector: {error}");
+            complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// The settings, and what is to be done with them. Only collecting needs the token.
+/// A line on standard error for each line of the problem.
+fn complain(problem: &(impl Display + ?Sized)) {
+    netsocket_settings::complain("netsocket-collector", problem);
+}
+
+/// The settings and the task. Only collecting needs the token.
 fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
     let config = Config::load(&flags.layers(), variable)?;
     let task = match (&flags.command, flags.stdout, config.token.clone()) {
@@ -179,7 +194,7 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
                 origin: ENV_INFLUXDB_TOKEN.to_owned(),
                 key: String::new(),
                 given: String::new(),
-                allowed: "is not set; it holds the API token of InfluxDB".to_owned(),
+                allowed: "is not set: it must hold an InfluxDB API token".to_owned(),
             }
             .into());
         }
@@ -215,8 +230,8 @@ async fn start(config: &Config, task: Task) -> anyhow::Result<()> {
                 admin: variable(ENV_ADMIN_TOKEN).as_deref().and_then(Token::new),
                 retention,
             };
-            println!("{}", setup(config, plan).await?);
-            Ok(())
+            let ready = setup(config, plan).await?;
+            writeln!(stdout(), "{ready}").context("standard output")
         }
     }
 }
@@ -234,7 +249,7 @@ async fn collect(config: &Config, token: Token, shutdown: CancellationToken) -> 
         admin = %admin.local_addr()?,
         "collecting"
     );
-    let totals = collector::run(config, token, admin, shutdown).await?;
+    let totals = collector::run(config, token, admin, Supervisor::default(), shutdown).await?;
     tracing::info!(
         records = totals.records,
         points = totals.points,
@@ -246,7 +261,7 @@ async fn collect(config: &Config, token: Token, shutdown: CancellationToken) -> 
     Ok(())
 }
 
-/// Runs to the end, which the first signal asks for; a second one does not wait for it.
+/// Runs until it ends. The first signal asks it to end, a second one does not wait.
 async fn until_signalled(
     running: impl Future<Output = anyhow::Result<()>>,
     shutdown: &CancellationToken,
@@ -266,6 +281,6 @@ async fn until_signalled(
     }
     tokio::select! {
         done = &mut running => done,
-        () = signalled() => anyhow::bail!("a second signal: ended in the middle of a write"),
+        () = signalled() => anyhow::bail!("second signal: stopped in the middle of a write"),
     }
 }

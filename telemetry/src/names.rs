@@ -127,6 +127,8 @@ pub mod field {
     pub const TELEMETRY_SENT: &str = "telemetry_sent";
     /// Records that were given up.
     pub const TELEMETRY_DROPPED: &str = "telemetry_dropped";
+    /// Log lines that could not be written.
+    pub const LOG_LINES_DROPPED: &str = "log_lines_dropped";
     /// Bytes from clients to a backend, or to all.
     pub const BYTES_UP: &str = "bytes_up";
     /// Bytes from a backend, or from all, to clients.
@@ -185,18 +187,18 @@ pub mod field {
 pub mod metric {
     /// Gauge: 1 while the producer holds a connection to Kafka, else 0.
     pub const PRODUCER_CONNECTED: &str = "netsocket_telemetry_connected";
-    /// Gauge: records that wait or are on their way.
+    /// Gauge: records that are queued or in flight.
     pub const PRODUCER_QUEUED: &str = "netsocket_telemetry_queued";
     /// Counter: records that Kafka has acknowledged.
     pub const PRODUCER_SENT: &str = "netsocket_telemetry_sent_total";
-    /// Counter: records that were given up.
+    /// Counter: records that were dropped.
     pub const PRODUCER_DROPPED: &str = "netsocket_telemetry_dropped_total";
 
     /// Counter: records whose points InfluxDB has accepted.
     pub const COLLECTOR_RECORDS: &str = "netsocket_collector_records_total";
     /// Counter: points that InfluxDB has accepted.
     pub const COLLECTOR_POINTS: &str = "netsocket_collector_points_total";
-    /// Counter by `kind`: messages that were no records.
+    /// Counter by `kind`: messages that were not valid records.
     pub const COLLECTOR_BAD: &str = "netsocket_collector_bad_total";
     /// Counter: points that InfluxDB will never accept.
     pub const COLLECTOR_REFUSED: &str = "netsocket_collector_refused_total";
@@ -206,6 +208,10 @@ pub mod metric {
     pub const COLLECTOR_UNKNOWN_FIELDS: &str = "netsocket_collector_unknown_fields_total";
     /// Counter by `result`: writes to InfluxDB.
     pub const COLLECTOR_WRITES: &str = "netsocket_collector_writes_total";
+    /// Counter by `task`: panics of long-lived tasks, which are started again.
+    pub const COLLECTOR_TASK_PANICS: &str = "netsocket_collector_task_panics_total";
+    /// Counter: log lines that could not be written.
+    pub const COLLECTOR_LOG_LINES_DROPPED: &str = "netsocket_collector_log_lines_dropped_total";
     /// Gauge by `partition`: messages that are not stored yet.
     pub const COLLECTOR_LAG: &str = "netsocket_collector_lag";
     /// Gauge by `partition`: the next offset to be read.

@@ -1,6 +1,6 @@
-//! What stands in a record and in the database: one table, from which `docs/telemetry.md` has its own.
+//! The fields of records and of the database: the table that `docs/telemetry.md` repeats.
 //!
-//! Owns the meaning, unit and type of every field. The names themselves are in [`crate::names`].
+//! Owns the meaning, unit and type of every field. The names are in [`crate::names`].
 //!
 //! # Examples
 //!
@@ -23,11 +23,11 @@ use crate::names::{
     MEASUREMENT_POSITION, MEASUREMENT_SYSTEM, field, tag,
 };
 
-/// The version of a record's form. A reader takes newer versions as far as it understands them; a field is never given
-/// another meaning or type, so the number only grows when one is dropped.
+/// The version of the record format. A reader uses what it understands of newer versions; a field never changes its
+/// meaning or type, so the number grows only when a field is removed.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The type that a field keeps for ever.
+/// The type of a field, which never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
     /// 64-bit floating point, always finite.
@@ -117,7 +117,7 @@ const fn spec(
 use FieldType::{Float, Integer, Text};
 
 /// Every field. Counters run since the start of the process.
-pub const FIELDS: [FieldSpec; 51] = [
+pub const FIELDS: [FieldSpec; 52] = [
     system(
         field::CPU_PERCENT,
         Float,
@@ -208,6 +208,11 @@ pub const FIELDS: [FieldSpec; 51] = [
         field::TELEMETRY_DROPPED,
         Integer,
         "records that were given up",
+    ),
+    system(
+        field::LOG_LINES_DROPPED,
+        Integer,
+        "log lines that could not be written",
     ),
     system(
         field::BYTES_UP,
@@ -393,6 +398,8 @@ mod tests {
             metric::COLLECTOR_MISSED,
             metric::COLLECTOR_UNKNOWN_FIELDS,
             metric::COLLECTOR_WRITES,
+            metric::COLLECTOR_TASK_PANICS,
+            metric::COLLECTOR_LOG_LINES_DROPPED,
             metric::COLLECTOR_LAG,
             metric::COLLECTOR_OFFSET,
             metric::COLLECTOR_KAFKA_UP,

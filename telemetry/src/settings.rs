@@ -1,5 +1,4 @@
-//! The settings of a Kafka connection that every program has under the same names: who we are, how bytes are protected,
-//! and what a producer does besides.
+//! The Kafka settings that every program has under the same names: authentication, TLS, and what a producer needs.
 //!
 //! A program takes [`ACCESS_KEYS`] (and [`PRODUCER_KEYS`] if it produces) into its own table of keys, flattens
 //! [`RawAccess`] (and [`RawProducer`]) into its own raw struct, and calls [`access`] (and [`producer`]).
@@ -40,15 +39,15 @@ use serde::Deserialize;
 use crate::kafka::{NewTopic, Sasl, SaslMechanism, Security};
 use crate::producer::{Compression, ProducerConfig};
 
-/// The longest that a record may wait for others.
+/// The longest linger time.
 const LINGER_MAX: Duration = Duration::from_secs(10);
-/// The most records that may wait: a day of them.
+/// The longest queue: a day of records.
 const QUEUE_MAX: u64 = 86_400;
-/// The most partitions and replicas that a topic may be asked to have.
+/// The most partitions and replicas that a new topic may have.
 const PARTITIONS_MAX: u64 = 10_000;
 const REPLICATION_MAX: u64 = 100;
 
-/// Keys of who we are and how bytes are protected. The password has no flag: command lines are visible to everyone.
+/// Keys of authentication and TLS. The password has no flag: command lines are visible to everyone.
 pub const ACCESS_KEYS: [Key; 6] = [
     key("kafka_tls_ca", "NETSOCKET_KAFKA_TLS_CA"),
     key("kafka_tls_cert", "NETSOCKET_KAFKA_TLS_CERT"),
@@ -77,7 +76,7 @@ const fn key(name: &'static str, env: &'static str) -> Key {
     }
 }
 
-/// The entries of [`ACCESS_KEYS`], unjudged.
+/// The raw entries of [`ACCESS_KEYS`].
 #[derive(Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "each field is the key of its name")]
 pub struct RawAccess {
@@ -89,7 +88,7 @@ pub struct RawAccess {
     pub kafka_password: Option<Scalar>,
 }
 
-/// The entries of [`PRODUCER_KEYS`], unjudged.
+/// The raw entries of [`PRODUCER_KEYS`].
 #[derive(Debug, Default, Deserialize)]
 #[expect(missing_docs, reason = "each field is the key of its name")]
 pub struct RawProducer {
@@ -134,7 +133,7 @@ pub fn access(check: &mut Check, raw: &RawAccess) -> Security {
             check.problem(
                 "kafka_tls_ca",
                 authorities.display(),
-                format!("PEM files that fit together; {error}"),
+                format!("PEM files that belong together; {error}"),
             );
             security
         }
@@ -156,7 +155,7 @@ fn sasl(check: &mut Check, raw: &RawAccess) -> Option<Sasl> {
             ("kafka_password", &raw.kafka_password),
         ] {
             if entry.is_some() {
-                check.problem(key, "", "is of no use without kafka_sasl");
+                check.problem(key, "", "has no effect without kafka_sasl");
             }
         }
         return None;
@@ -202,7 +201,7 @@ pub fn producer(
     };
     let mut limits = defaults.limits;
     if let Some(records) = records.and_then(|number| usize::try_from(number).ok()) {
-        // The bytes go with the number, so that a longer queue is not cut short by them.
+        // Scale the bytes with the number, so that they do not limit a longer queue.
         limits.bytes = limits.bytes.max(limits.bytes / limits.records * records);
         limits.records = records;
     }
@@ -234,7 +233,7 @@ pub fn producer(
     }
 }
 
-/// What [`topic_name`] allows, for people.
+/// What [`topic_name`] allows, for messages.
 pub(crate) const TOPIC_RULE: &str = "a topic name: letters, digits, '.', '_', '-'";
 
 /// Kafka's own rule for topic names.

@@ -1,13 +1,12 @@
-//! Where records and events go. All parts of a process share one set of sinks by cloning it.
+//! The destinations of records and events. All parts of a process share one set of sinks by cloning it.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::event::{Event, EventKind};
 use crate::history::History;
+use crate::messages::{Event, EventKind, Identity, Record};
 use crate::producer::Producer;
-use crate::record::{Identity, Record};
 
 /// The sinks of a process: all, some or none.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +18,7 @@ pub struct Sinks {
 }
 
 impl Sinks {
-    /// Hands a record to every sink; never waits.
+    /// Passes a record to every sink; never blocks.
     pub fn record(&self, record: Arc<Record>) {
         if let Some(producer) = &self.producer {
             producer.record(&record);
@@ -29,7 +28,7 @@ impl Sinks {
         }
     }
 
-    /// Hands an event to every sink; never waits.
+    /// Passes an event to every sink; never blocks.
     pub fn event(&self, event: Event) {
         let event = Arc::new(event);
         if let Some(producer) = &self.producer {
@@ -41,7 +40,7 @@ impl Sinks {
     }
 }
 
-/// A handle with which any part of a process tells what happened.
+/// A handle with which any part of a process reports events.
 ///
 /// # Examples
 ///
@@ -76,12 +75,12 @@ impl Events {
         }
     }
 
-    /// Tells what happened to the process as a whole.
+    /// Reports an event about the process as a whole.
     pub fn emit(&self, ts: DateTime<Utc>, kind: EventKind, text: impl Into<String>) {
         self.sinks.event(Event::new(&self.identity, ts, kind, text));
     }
 
-    /// Tells what happened to one backend.
+    /// Reports an event about one backend.
     pub fn emit_about(
         &self,
         ts: DateTime<Utc>,

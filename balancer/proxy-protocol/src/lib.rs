@@ -1,17 +1,18 @@
-//! PROXY protocol, versions 1 and 2: the header that a proxy puts before the first byte of a connection, so that the
-//! server behind it learns who the client is.
+//! PROXY protocol, versions 1 and 2, for the balancer (both ends) and the file server (receiving); it lives beside the
+//! balancer because that is the program that needs all of it.
 //!
-//! The format is that of "The PROXY protocol", sections 2.1 (version 1, a line of text) and 2.2 (version 2, binary), as
-//! published with HAProxy (`doc/proxy-protocol.txt`). This crate turns bytes into a [`Header`] and addresses into bytes.
-//! It has no sockets and no clock; from whom a header is believed, and how long one waits for it, is the caller's.
+//! A proxy sends this header before the first byte of a connection, so that the server behind it learns the address of the
+//! client. The format is that of "The PROXY protocol", sections 2.1 (version 1, a line of text) and 2.2 (version 2,
+//! binary), as published with HAProxy (`doc/proxy-protocol.txt`). This crate parses bytes into a [`Header`] and encodes
+//! addresses. It has no sockets and no clock: the caller decides whose headers to trust and how long to wait for one.
 //!
-//! **Whom to believe.** A header is a claim. Take it from listed networks only, and require it from them: a peer that
-//! may choose whether to send one can pretend to be anybody.
+//! **Whom to trust.** A header is a claim. Accept it only from listed networks, and require it from them: a peer that may
+//! choose whether to send one can pretend to be anyone.
 //!
 //! # Reading
 //!
-//! Call [`parse`] with all bytes received so far. The bytes behind [`Header::len`] belong to the session. A reader that
-//! must not take any of those from the socket either peeks, or never asks for more than [`Parsed::Incomplete`] names.
+//! Call [`parse`] with all bytes received so far. The bytes after [`Header::len`] belong to the session. A reader that must
+//! not consume any of those either peeks, or never reads more than [`Parsed::Incomplete`] asks for.
 //!
 //! ```
 //! use netsocket_proxy_protocol::{Parsed, parse};
@@ -24,7 +25,7 @@
 //! assert_eq!(header.source(), Some("192.0.2.7:51234".parse().unwrap()));
 //! assert_eq!(&received[header.len..], b"hello");
 //!
-//! // A client that speaks without introduction is told apart by its first byte that does not fit.
+//! // A client that sends no header is recognised by its first byte that does not fit.
 //! assert_eq!(parse(b"GET /").unwrap_err().label(), "not_proxy");
 //! ```
 //!
@@ -39,7 +40,7 @@
 //!     encode_v1(client, listener).as_bytes(),
 //!     b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 8081\r\n",
 //! );
-//! // The same in 28 bytes, and what a health check sends, which stands for nobody else.
+//! // Version 2 takes 28 bytes. A health check sends the header of a connection without a client.
 //! assert_eq!(encode_v2(client, listener).as_bytes().len(), 28);
 //! let check = encode_v2_local();
 //! let Ok(Parsed::Header(header)) = parse(check.as_bytes()) else {
@@ -72,19 +73,19 @@ pub const DEFAULT_MAX_LEN: usize = 16 + (16 << 10);
 /// Reads a header from the first bytes of a connection, of at most [`DEFAULT_MAX_LEN`] bytes.
 ///
 /// # Errors
-/// [`Error`]: these bytes, however many follow, are no header that may be believed.
+/// [`Error`]: these bytes are not a valid header, whatever follows.
 pub fn parse(received: &[u8]) -> Result<Parsed<'_>, Error> {
     parse_within(received, DEFAULT_MAX_LEN)
 }
 
-/// As [`parse`], with the limit on version 2 given in bytes, the fixed part of 16 included. Version 1 has a limit of
-/// its own, [`V1_MAX_LEN`].
+/// Like [`parse`], with a limit in bytes for version 2, including the fixed part of 16. Version 1 has its own limit,
+/// [`V1_MAX_LEN`].
 ///
 /// # Errors
-/// As [`parse`].
+/// Like [`parse`].
 pub fn parse_within(received: &[u8], max_len: usize) -> Result<Parsed<'_>, Error> {
     match received.first() {
-        // The shortest header there is.
+        // The shortest possible header.
         None => Ok(Parsed::Incomplete { need: v1::MIN_LEN }),
         Some(b'P') => v1::parse(received),
         Some(b'\r') => v2::parse(received, max_len),

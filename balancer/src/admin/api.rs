@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
+use netsocket_settings::dropped_lines;
 use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ pub(super) struct Status {
     pub(super) sessions: Sessions,
     pub(super) rates: Rates,
     pub(super) telemetry: Telemetry,
+    /// Log lines that could not be written.
+    pub(super) log_lines_dropped: u64,
     pub(super) pools: Vec<PoolView>,
 }
 
@@ -89,14 +92,14 @@ pub(super) struct Telemetry {
 pub(super) struct PoolView {
     pub(super) name: &'static str,
     pub(super) balance: &'static str,
-    /// Whether nobody is healthy, so that everybody in service is used.
+    /// Whether no backend is healthy, so that all in service are used.
     pub(super) failing_open: bool,
-    /// The members, then those that are leaving and still have sessions.
+    /// The backends of the pool, then those that are leaving and still have sessions.
     pub(super) backends: Vec<BackendView>,
     pub(super) groups: Vec<GroupView>,
 }
 
-/// A name behind which backends are looked for.
+/// A group of backends behind a DNS name.
 #[derive(Debug, Serialize)]
 pub(super) struct GroupView {
     pub(super) name: String,
@@ -104,12 +107,12 @@ pub(super) struct GroupView {
     pub(super) resolve: &'static str,
     pub(super) question: String,
     pub(super) members: usize,
-    /// What came of asking the last time; `null`: not asked yet.
+    /// The outcome of the latest query; `null` before the first one.
     pub(super) outcome: Option<&'static str>,
     pub(super) problem: Option<String>,
-    /// How often in a row asking has failed.
+    /// Number of consecutive failed queries.
     pub(super) failures: u32,
-    /// Since servers were named the last time.
+    /// Since DNS last returned servers.
     pub(super) age_seconds: f64,
 }
 
@@ -120,7 +123,7 @@ pub(super) struct BackendView {
     pub(super) state: &'static str,
     pub(super) reason: String,
     pub(super) since: String,
-    /// What an operator wants: `ready`, `drain` or `maintenance`.
+    /// The admin state: `ready`, `drain` or `maintenance`.
     pub(super) admin: &'static str,
     pub(super) weight: u32,
     /// The part of the weight that counts now: 0 to 1.
@@ -202,6 +205,7 @@ impl Status {
             sessions: Sessions::new(shared),
             rates: all.into(),
             telemetry: Telemetry::new(stats),
+            log_lines_dropped: dropped_lines(),
             pools: vec![PoolView {
                 name: DEFAULT_POOL,
                 balance: pool.policy().label(),

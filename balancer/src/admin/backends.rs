@@ -1,4 +1,4 @@
-//! `/api/v1/backends`: one backend, and what an operator wants of it: drain, ready, maintenance, another weight.
+//! `/api/v1/backends`: shows a backend, and changes it: drain, ready, maintenance, weight.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +95,7 @@ fn set(
     let ask: Ask = read(body, allowed)?.unwrap_or_default();
     let times = times(&ask)?;
     if state == AdminState::Ready && times.is_some() {
-        return Err(unprocessable("a backend that is ready has no deadline"));
+        return Err(unprocessable("ready takes no deadline"));
     }
     let who = peer.name();
     admin
@@ -130,11 +130,11 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
         read("spread", &ask.spread)?,
     );
     match (deadline, spread) {
-        (None, Some(_)) => Err(unprocessable("spread: only with a deadline")),
+        (None, Some(_)) => Err(unprocessable("spread: needs a deadline")),
         (None, None) => Ok(None),
         (Some(deadline), None) => Ok(Some((deadline, deadline / SPREAD_PARTS))),
         (Some(deadline), Some(spread)) if spread <= deadline => Ok(Some((deadline, spread))),
-        _ => Err(unprocessable("spread: at most the deadline")),
+        _ => Err(unprocessable("spread: must not exceed the deadline")),
     }
 }
 
@@ -172,13 +172,19 @@ pub(super) fn find(admin: &Admin, name: &str) -> Result<Arc<Backend>, Wrong> {
 fn unknown(admin: &Admin, name: &str) -> Wrong {
     let backends = admin.shared.pool.shown();
     let known: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
-    let said = format!("no backend {name:?}; there are {}\n", known.join(", "));
+    let said = format!(
+        "no backend {name:?}; known backends: {}\n",
+        known.join(", ")
+    );
     (StatusCode::NOT_FOUND, said)
 }
 
 /// What is leaving has sessions, but nothing of it can be changed any more.
 fn gone(name: &str) -> Wrong {
-    (StatusCode::CONFLICT, format!("{name} is leaving\n"))
+    (
+        StatusCode::CONFLICT,
+        format!("{name} is leaving the pool\n"),
+    )
 }
 
 fn unprocessable(said: &str) -> Wrong {

@@ -1,4 +1,4 @@
-//! Changes that were asked for: each is logged with who asked, and counted.
+//! Requested changes: each is logged with its peer, and counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! `/api/v1/config`: the settings in force; `/api/v1/reload`: to read them anew.
+//! `/api/v1/config`: the settings in force; `/api/v1/reload`: reloads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ struct Reloaded {
 
 /// Has the settings read anew: what changed, or every problem.
 pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.operations.reload().await {
+    match admin.lifecycle.reload().await {
         Ok(changes) => {
             let generation = admin.settings.load().generation;
             Json(Reloaded {

@@ -22,7 +22,7 @@ pub(super) struct DrainView {
     closing: bool,
     /// Sessions closed so far.
     closed: u64,
-    /// Whether nobody is left.
+    /// Whether no session is left.
     done: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `/api/v1/events`: a snapshot a second as server-sent events, for the status page and `ctl top`.
 //!
-//! While nobody listens nothing is put together. Who does not take events as fast as they come loses its place.
+//! Without subscribers no snapshot is made. A subscriber that does not read events fast enough is disconnected.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::api::Status;
-use super::recent::Mark;
+use super::recent::CounterSample;
 use super::sessions::Entry;
 use super::state::Admin;
-use super::subscribers::MOST_LISTENERS;
+use super::subscribers::MAX_SUBSCRIBERS;
 use crate::core::session_id::SessionId;
 use crate::data_path::session_directory;
 
@@ -28,7 +28,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Sessions in an event: so many of the oldest, and so many of the busiest.
 pub(super) const TOP: usize = 50;
 /// Where more sessions are open than this, asking every worker for all of them once a second would be felt.
-const MOST_LOOKED_AT: u64 = 20_000;
+const MAX_LOOKED_AT: u64 = 20_000;
 
 /// One second.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ struct End(Arc<Admin>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.listeners.lock().take();
+        self.0.subscribers.lock().take();
         self.0.drains.undo_all();
     }
 }
@@ -58,8 +58,10 @@ pub(super) async fn tick(admin: Arc<Admin>) {
     let mut before = Traffics::default();
     loop {
         ticks.tick().await;
-        admin.recent().push(Instant::now(), Mark::of(&admin.shared));
-        if admin.listeners.is_empty() {
+        admin
+            .recent()
+            .push(Instant::now(), CounterSample::of(&admin.shared));
+        if admin.subscribers.is_empty() {
             before = Traffics::default();
             continue;
         }
@@ -69,9 +71,9 @@ pub(super) async fn tick(admin: Arc<Admin>) {
         };
         match serde_json::to_string(&snapshot) {
             Ok(json) => admin
-                .listeners
+                .subscribers
                 .tell(&format!("event: snapshot\ndata: {json}\n\n").into()),
-            Err(error) => warn!(%error, "no snapshot"),
+            Err(error) => warn!(%error, "cannot serialize a snapshot"),
         }
     }
 }
@@ -85,7 +87,7 @@ struct Traffics {
 
 /// The oldest and the busiest sessions.
 async fn top(admin: &Admin, before: &mut Traffics) -> Option<Vec<Entry>> {
-    if admin.shared.counters.active() > MOST_LOOKED_AT {
+    if admin.shared.counters.active() > MAX_LOOKED_AT {
         *before = Traffics::default();
         return None;
     }
@@ -127,8 +129,8 @@ fn the_top(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
-    let Some(mut receiver) = admin.listeners.join() else {
-        let said = format!("{MOST_LISTENERS} listeners are enough: close one\n");
+    let Some(mut receiver) = admin.subscribers.join() else {
+        let said = format!("all {MAX_SUBSCRIBERS} event streams are in use: close one\n");
         return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     };
     let events = poll_fn(move |context| {
@@ -140,41 +142,4 @@ pub(super) async fn stream(State(admin): State<Arc<Admin>>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, Body::from_stream(events)).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_too_slow_loses_its_place() {
-        let listeners = Listeners::default();
-        let mut slow = listeners.join().unwrap();
-        let mut quick = listeners.join().unwrap();
-        for number in 0..=BEHIND {
-            listeners.tell(&Bytes::from(number.to_string()));
-            assert_eq!(quick.try_recv().unwrap(), number.to_string());
-        }
-        listeners.tell(&Bytes::from_static(b"last"));
-        assert_eq!(quick.try_recv().unwrap(), "last");
-        // What was sent in time is there, then it is over.
-        for number in 0..BEHIND {
-            assert_eq!(slow.try_recv().unwrap(), number.to_string());
-        }
-        assert_eq!(
-            slow.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        );
-    }
-
-    #[test]
-    fn places_are_bounded_and_come_back() {
-        let listeners = Listeners::default();
-        let mut all: Vec<_> = (0..MOST_LISTENERS)
-            .map(|_| listeners.join().unwrap())
-            .collect();
-        assert!(listeners.join().is_none());
-        all.pop();
-        assert!(listeners.join().is_some());
-    }
 }

@@ -1,10 +1,10 @@
-//! Who may change something through the admin HTTP. Reading is free; see docs/admin.md.
+//! Who may change something through the admin HTTP. Reading needs no permission; see docs/admin.md.
 //!
-//! A unix socket counts as this machine: its mode says who gets that far. Whoever reaches it by a browser, through a
-//! tunnel, is no less in danger than over the network.
+//! A unix socket counts as this machine: its file mode decides who can connect. A browser that reaches it through a tunnel
+//! is in the same danger as over the network.
 //!
-//! Three dangers are met: another machine that can reach the address, a web page in the operator's browser that sends
-//! requests to it, and the same page after its name was made to point here (DNS rebinding).
+//! It protects against three attacks: another machine that can reach the address, a web page in the operator's browser that
+//! sends requests to it, and the same page after its name was changed to point here (DNS rebinding).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -43,8 +43,8 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CrossSite => "changes cannot be asked for by a page of another site",
-            Self::ForeignHost => "changes without a token need an IP address or localhost as the host",
+            Self::CrossSite => "changes cannot be requested by a page of another site",
+            Self::ForeignHost => "changes without a token must address this host as localhost or by IP address",
             Self::NoToken => {
                 "changes from another machine need a token: set admin_token_file and send Authorization: Bearer"
             }
@@ -63,8 +63,8 @@ pub(super) async fn guard(
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let place = (route.as_str(), path.as_str());
-    let live = admin.shared.live.load_full();
-    match judge(peer, request.headers(), live.admin_token.as_deref()) {
+    let rules = admin.shared.rules.load_full();
+    match authorize(peer, request.headers(), rules.admin_token.as_deref()) {
         Ok(()) => {
             let response = next.run(request).await;
             let status = response.status();
@@ -78,10 +78,10 @@ pub(super) async fn guard(
     }
 }
 
-/// `/api/v1/whoami`: whether whoever asks may change something, in the same way.
+/// `/api/v1/whoami`: whether the client may change something, by the same rules.
 #[derive(Debug, Serialize)]
 struct WhoAmI {
-    /// Its address; or who it is by the unix socket.
+    /// Its address, or its user on the unix socket.
     peer: String,
     changes: bool,
     /// Why not.
@@ -95,20 +95,20 @@ pub(super) async fn whoami(
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let live = admin.shared.live.load_full();
-    let denied = judge(peer, &headers, live.admin_token.as_deref()).err();
+    let rules = admin.shared.rules.load_full();
+    let denied = authorize(peer, &headers, rules.admin_token.as_deref()).err();
     let answer = WhoAmI {
         peer: peer.to_string(),
         changes: denied.is_none(),
         why: denied.map(|denied| denied.to_string()),
-        token: live.admin_token.is_some()
+        token: rules.admin_token.is_some()
             && matches!(denied, Some(Denied::WrongToken | Denied::ForeignHost)),
     };
     fresh(answer)
 }
 
 /// Whether a request from `peer` with such headers may change something.
-fn judge(peer: Peer, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
+fn authorize(peer: Peer, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(&HOST).unwrap_or_default();
     if text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
@@ -281,7 +281,7 @@ mod tests {
                 Ok(ip) => Peer::Tcp((ip, 40_000).into()),
                 Err(_) => Peer::Unix(Some(1000)),
             };
-            let judged = judge(peer, &headers(&given), token);
+            let judged = authorize(peer, &headers(&given), token);
             assert_eq!(judged, verdict, "{peer} {given:?} {token:?}");
         }
     }

@@ -1,7 +1,9 @@
 //! Admin HTTP: liveness, readiness, metrics, the API and the status page.
 //!
-//! `docs/admin.md` says what each path is for; a test compares it with [`routes()`]. What changes something is behind the
+//! `docs/admin.md` describes each path; a test compares it with [`routes()`]. Requests that change something pass the
 //! [`guard`].
+//!
+//! Does not own what is changed: that is done by `core/pool`, `data_path/session_directory` and `control`.
 
 mod api;
 mod backends;
@@ -44,7 +46,7 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// For the requests of those who are connected when a successor takes over.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
-/// Serves until `retire`, which closes `acceptor`, too: then streams of events end, and whoever is connected is answered.
+/// Serves until `retire`, which closes `acceptor` too: then event streams end, and pending requests are answered.
 pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: CancellationToken) {
     let admin = Arc::new(Admin::new(access));
     let router = routes().into_router(Arc::clone(&admin));
@@ -69,7 +71,7 @@ pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: 
     };
     let (_, result) = tokio::join!(retire.run_until_cancelled(events::tick(admin)), http);
     if let Err(error) = result {
-        error!(%error, "admin HTTP ended");
+        error!(%error, "admin HTTP stopped");
     }
 }
 

@@ -1,5 +1,5 @@
-//! The status page. The server fills in the first view, so that it can be read without scripts; the page's own script
-//! then keeps it up to date from the events. Style and script stand in the page, under a nonce of its own.
+//! The status page. The server renders the first view, so that it can be read without JavaScript; the script of the page
+//! then keeps it up to date from the events. Style and script are inline, under a nonce.
 
 use std::fmt::Write as _;
 use std::io;
@@ -24,7 +24,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
     let nonce = match nonce() {
         Ok(nonce) => nonce,
         Err(error) => {
-            let said = format!("no random numbers: {error}\n");
+            let said = format!("cannot get random numbers: {error}\n");
             return (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
         }
     };
@@ -38,7 +38,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
     (headers, render(status, sessions, &nonce)).into_response()
 }
 
-/// The page loads nothing from anywhere, talks to this server only, and is nobody's frame.
+/// The page loads nothing from elsewhere, talks to this server only, and cannot be framed.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
@@ -67,7 +67,7 @@ fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
         |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0} %"));
     let mut backend_heads: Vec<_> = backend_cells(&BackendView::default()).to_vec();
     backend_heads.push((
-        "Open, ten minutes",
+        "Open, last 10 minutes",
         String::new(),
         String::new(),
         String::new(),
@@ -134,19 +134,23 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
     let state = match (status.draining, status.ready, failing_open) {
         (true, ..) => "draining",
         (false, true, _) => "ready",
-        (false, false, true) => "no backend is healthy, all in service are used",
+        (false, false, true) => "no backend is healthy, using all backends in service",
         (false, false, false) => "no backend is up",
     };
     let members = backends.iter().filter(|backend| backend.state != "leaving");
     let up = members.clone().filter(|backend| backend.state == "up");
     let sessions = &status.sessions;
+    let lost = match status.log_lines_dropped {
+        0 => String::new(),
+        lines => format!("; {lines} log lines lost"),
+    };
     let shortages: String = sessions
         .shortages
         .iter()
         .map(|(resource, count)| format!("; out of {} {count} times", resource.replace('_', " ")))
         .collect();
     format!(
-        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{shortages}",
+        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{lost}{shortages}",
         up.count(),
         members.count(),
         sessions.active,
@@ -157,7 +161,7 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
 
 fn count(open: u64, sessions: Option<&[Entry]>) -> String {
     match sessions {
-        None => format!("{open} open, too many to look at every second"),
+        None => format!("{open} open, too many to list every second"),
         Some(shown) if (shown.len() as u64) < open => format!("{} of {open} open", shown.len()),
         Some(_) => format!("{open} open"),
     }
@@ -184,7 +188,7 @@ fn backend_cells(backend: &BackendView) -> [Cell; 8] {
         number(
             "New",
             units::rate(rates.sessions),
-            format!("{} in all", backend.total),
+            format!("{} total", backend.total),
         ),
         number(
             "From clients",

@@ -1,4 +1,4 @@
-//! Who asks something of the admin HTTP.
+//! The peer of a request to the admin HTTP.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::control::admin_listener::Door;
+use crate::control::admin_listener::ClosableListener;
 
 /// Whoever is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +46,14 @@ impl fmt::Display for Peer {
     }
 }
 
-impl Connected<IncomingStream<'_, Door<TcpListener>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door<TcpListener>>) -> Self {
+impl Connected<IncomingStream<'_, ClosableListener<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, ClosableListener<TcpListener>>) -> Self {
         Self::Tcp(*stream.remote_addr())
     }
 }
 
-impl Connected<IncomingStream<'_, Door<UnixListener>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door<UnixListener>>) -> Self {
+impl Connected<IncomingStream<'_, ClosableListener<UnixListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, ClosableListener<UnixListener>>) -> Self {
         let credentials = stream.io().peer_cred();
         Self::Unix(credentials.ok().map(|credentials| credentials.uid()))
     }

@@ -1,4 +1,4 @@
-//! What happened lately: rates and connect times, from what the counters said in the last minute.
+//! Recent activity: rates and connect times, from samples of the counters over the last minute.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -26,12 +26,12 @@ pub(super) struct Counts {
 
 /// Everything that is counted, at one moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Mark {
+pub(super) struct CounterSample {
     pub(super) all: Counts,
     pub(super) backends: HashMap<BackendId, Counts>,
 }
 
-impl Mark {
+impl CounterSample {
     /// Reads the counters.
     pub(super) fn of(shared: &Shared) -> Self {
         let mut all = Counts {
@@ -72,48 +72,55 @@ pub(super) struct Activity {
     pub(super) connect_p99: Option<Duration>,
 }
 
-/// The marks of the last minute, oldest first.
+/// The samples of the last minute, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Recent(VecDeque<(Instant, Mark)>);
+pub(super) struct RecentCounters(VecDeque<(Instant, CounterSample)>);
 
-impl Recent {
+impl RecentCounters {
     /// Remembers the counters of `now`; to be called about once a second.
-    pub(super) fn push(&mut self, now: Instant, mark: Mark) {
+    pub(super) fn push(&mut self, now: Instant, sample: CounterSample) {
         // One that is old enough for the longest span stays.
         let old = |at: Instant| now.saturating_duration_since(at) >= QUANTILE_SPAN;
         while self.0.get(1).is_some_and(|&(at, _)| old(at)) {
             self.0.pop_front();
         }
-        self.0.push_back((now, mark));
+        self.0.push_back((now, sample));
     }
 
     /// What all do, `counts` being the counters of `now`.
     pub(super) fn all(&self, now: Instant, counts: &Counts) -> Activity {
-        self.activity(now, counts, |mark| mark.all)
+        self.activity(now, counts, |sample| sample.all)
     }
 
     /// What one backend does. One that is new has counted from zero.
     pub(super) fn backend(&self, now: Instant, id: BackendId, counts: &Counts) -> Activity {
-        self.activity(now, counts, |mark| {
-            mark.backends.get(&id).copied().unwrap_or_default()
+        self.activity(now, counts, |sample| {
+            sample.backends.get(&id).copied().unwrap_or_default()
         })
     }
 
-    fn activity(&self, now: Instant, counts: &Counts, then: impl Fn(&Mark) -> Counts) -> Activity {
-        let Some((at, mark)) = self.before(now, RATE_SPAN) else {
+    fn activity(
+        &self,
+        now: Instant,
+        counts: &Counts,
+        then: impl Fn(&CounterSample) -> Counts,
+    ) -> Activity {
+        let Some((at, sample)) = self.before(now, RATE_SPAN) else {
             return Activity::default();
         };
-        let before = then(mark);
+        let before = then(sample);
         let seconds = now.saturating_duration_since(*at).as_secs_f64();
         let rate = |now: u64, before: u64| match now.saturating_sub(before) {
             0 => 0.0,
             more if seconds > 0.0 => more as f64 / seconds,
             _ => 0.0,
         };
-        let minute = self.before(now, QUANTILE_SPAN).map(|(_, mark)| then(mark));
+        let minute = self
+            .before(now, QUANTILE_SPAN)
+            .map(|(_, sample)| then(sample));
         let connects = counts
             .connects
-            .since(&minute.map(|mark| mark.connects).unwrap_or_default());
+            .since(&minute.map(|sample| sample.connects).unwrap_or_default());
         Activity {
             sessions: rate(counts.sessions, before.sessions),
             errors: rate(counts.errors, before.errors),
@@ -124,9 +131,9 @@ impl Recent {
         }
     }
 
-    /// The latest mark that is so old, else the oldest.
-    fn before(&self, now: Instant, span: Duration) -> Option<&(Instant, Mark)> {
-        let old = |&&(at, _): &&(Instant, Mark)| now.saturating_duration_since(at) >= span;
+    /// The latest sample that is this old, or else the oldest.
+    fn before(&self, now: Instant, span: Duration) -> Option<&(Instant, CounterSample)> {
+        let old = |&&(at, _): &&(Instant, CounterSample)| now.saturating_duration_since(at) >= span;
         self.0.iter().rev().find(old).or(self.0.front())
     }
 }
@@ -138,13 +145,13 @@ mod tests {
 
     const A: BackendId = BackendId(0);
 
-    fn mark(sessions: u64, connects: ConnectCounts) -> Mark {
+    fn sample(sessions: u64, connects: ConnectCounts) -> CounterSample {
         let counts = Counts {
             sessions,
             connects,
             ..Counts::default()
         };
-        Mark {
+        CounterSample {
             all: counts,
             backends: [(A, counts)].into(),
         }
@@ -155,15 +162,15 @@ mod tests {
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);
         let times = ConnectTimes::default();
-        let mut recent = Recent::default();
+        let mut recent = RecentCounters::default();
         assert_eq!(recent.all(start, &Counts::default()), Activity::default());
         times.count(Duration::from_secs(1));
         // Ten a second for 70 seconds, and one slow connect in the beginning.
         for second in 0..70 {
-            recent.push(at(second), mark(second * 10, times.counts()));
+            recent.push(at(second), sample(second * 10, times.counts()));
             times.count(Duration::from_micros(70));
         }
-        let now = mark(700, times.counts());
+        let now = sample(700, times.counts());
         let all = recent.all(at(70), &now.all);
         assert!((all.sessions - 10.0).abs() < 1e-9, "{all:?}");
         assert!(all.connect_p99 < Some(Duration::from_micros(101)));
@@ -181,8 +188,8 @@ mod tests {
     #[test]
     fn a_backend_that_is_new_has_counted_from_zero() {
         let start = Instant::now();
-        let mut recent = Recent::default();
-        recent.push(start, Mark::default());
+        let mut recent = RecentCounters::default();
+        recent.push(start, CounterSample::default());
         let counts = Counts {
             bytes_down: 3_000,
             ..Counts::default()

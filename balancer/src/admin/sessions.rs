@@ -1,4 +1,4 @@
-//! `/api/v1/sessions`: who is connected to whom, and the end of sessions on purpose.
+//! `/api/v1/sessions`: lists open sessions, and closes some on request.
 
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ pub(super) async fn kill_all(
     Query(which): Query<Which>,
 ) -> Response {
     let Some(name) = &which.backend else {
-        let said = "whose? DELETE /api/v1/sessions?backend=NAME, or /api/v1/sessions/ID\n";
+        let said = "say which: DELETE /api/v1/sessions?backend=NAME or /api/v1/sessions/ID\n";
         return (StatusCode::UNPROCESSABLE_ENTITY, said).into_response();
     };
     let backend = match backends::find(&admin, name) {

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use super::api;
 use super::changes::Changes;
 use super::drain_view::DrainView;
-use super::recent::{Mark, Recent};
-use super::subscribers::Listeners;
+use super::recent::{CounterSample, RecentCounters};
+use super::subscribers::Subscribers;
 use crate::control::drain::Drains;
-use crate::control::lifecycle::Operations;
+use crate::control::lifecycle::LifecycleHandle;
 use crate::control::reload::Settings;
 use crate::control::services::AdminAccess;
 use crate::core::backend::Backend;
@@ -29,11 +29,11 @@ pub(super) struct Admin {
     pub(super) settings: Arc<ArcSwap<Settings>>,
     pub(super) history: Arc<History>,
     pub(super) producer: Option<Producer>,
-    pub(super) recent: Mutex<Recent>,
+    pub(super) recent: Mutex<RecentCounters>,
     pub(super) drains: Drains,
-    pub(super) listeners: Listeners,
+    pub(super) subscribers: Subscribers,
     pub(super) changes: Changes,
-    pub(super) operations: Operations,
+    pub(super) lifecycle: LifecycleHandle,
 }
 
 impl Admin {
@@ -43,7 +43,7 @@ impl Admin {
             settings,
             history,
             producer,
-            operations,
+            lifecycle,
         } = access;
         Self {
             shared,
@@ -52,31 +52,31 @@ impl Admin {
             producer,
             recent: Mutex::default(),
             drains: Drains::default(),
-            listeners: Listeners::default(),
+            subscribers: Subscribers::default(),
             changes: Changes::default(),
-            operations,
+            lifecycle,
         }
     }
 
     pub(super) fn status(&self) -> api::Status {
         let stats = self.producer.as_ref().map(Producer::stats);
-        let (now, mark) = (Instant::now(), Mark::of(&self.shared));
-        let all = self.recent().all(now, &mark.all);
+        let (now, sample) = (Instant::now(), CounterSample::of(&self.shared));
+        let all = self.recent().all(now, &sample.all);
         let pool = &self.shared.pool;
         let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
         let backends = pool.backends().into_iter().chain(leaving);
         let backends = backends
-            .map(|backend| self.view(&backend, now, &mark))
+            .map(|backend| self.view(&backend, now, &sample))
             .collect();
         api::Status::new(&self.shared, self.host(), all, stats, backends)
     }
 
     pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {
-        self.view(backend, Instant::now(), &Mark::of(&self.shared))
+        self.view(backend, Instant::now(), &CounterSample::of(&self.shared))
     }
 
-    fn view(&self, backend: &Backend, now: Instant, mark: &Mark) -> api::BackendView {
-        let counts = mark.backends.get(&backend.id()).copied();
+    fn view(&self, backend: &Backend, now: Instant, sample: &CounterSample) -> api::BackendView {
+        let counts = sample.backends.get(&backend.id()).copied();
         let counts = counts.unwrap_or_default();
         let activity = self.recent().backend(now, backend.id(), &counts);
         let drain = DrainView::new(backend, &self.drains, now);
@@ -91,8 +91,8 @@ impl Admin {
         })
     }
 
-    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
-        // Marks come and go whole.
+    pub(super) fn recent(&self) -> MutexGuard<'_, RecentCounters> {
+        // Samples are added and removed as a whole.
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

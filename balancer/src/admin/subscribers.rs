@@ -1,4 +1,4 @@
-//! Who listens to events, and what they are told.
+//! Subscribers to the event stream.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,32 +6,32 @@ use axum::body::Bytes;
 use tokio::sync::mpsc;
 use tracing::debug;
 
-/// Listeners at a time.
-pub(super) const MOST_LISTENERS: usize = 32;
-/// Events that a listener may be behind.
+/// Maximum number of subscribers.
+pub(super) const MAX_SUBSCRIBERS: usize = 32;
+/// Events that a subscriber may lag behind.
 const BEHIND: usize = 4;
-/// Who listens; `None` once it is over.
+/// The subscribers; `None` once the stream has ended.
 #[derive(Debug)]
-pub(super) struct Listeners(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
+pub(super) struct Subscribers(Mutex<Option<Vec<mpsc::Sender<Bytes>>>>);
 
-impl Default for Listeners {
+impl Default for Subscribers {
     fn default() -> Self {
         Self(Mutex::new(Some(Vec::new())))
     }
 }
 
-impl Listeners {
+impl Subscribers {
     /// A place, if there is one.
     pub(super) fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.lock();
-        let listeners = listeners.as_mut()?;
+        let mut subscribers = self.lock();
+        let subscribers = subscribers.as_mut()?;
         // Those that have left are noticed at the next event.
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() == MOST_LISTENERS {
+        subscribers.retain(|subscriber| !subscriber.is_closed());
+        if subscribers.len() == MAX_SUBSCRIBERS {
             return None;
         }
         let (sender, receiver) = mpsc::channel(BEHIND);
-        listeners.push(sender);
+        subscribers.push(sender);
         Some(receiver)
     }
 
@@ -41,12 +41,12 @@ impl Listeners {
 
     /// Never waits: who is too far behind is left out from now on.
     pub(super) fn tell(&self, event: &Bytes) {
-        if let Some(listeners) = self.lock().as_mut() {
-            listeners.retain(|listener| match listener.try_send(event.clone()) {
+        if let Some(subscribers) = self.lock().as_mut() {
+            subscribers.retain(|subscriber| match subscriber.try_send(event.clone()) {
                 Ok(()) => true,
                 Err(mpsc::error::TrySendError::Closed(_)) => false,
                 Err(mpsc::error::TrySendError::Full(_)) => {
-                    debug!("a listener of events is too slow");
+                    debug!("event stream client too slow, disconnecting it");
                     false
                 }
             });
@@ -56,5 +56,42 @@ impl Listeners {
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Vec<mpsc::Sender<Bytes>>>> {
         // A list of listeners is whole whatever its last user did.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_subscriber_is_disconnected() {
+        let subscribers = Subscribers::default();
+        let mut slow = subscribers.join().unwrap();
+        let mut quick = subscribers.join().unwrap();
+        for number in 0..=BEHIND {
+            subscribers.tell(&Bytes::from(number.to_string()));
+            assert_eq!(quick.try_recv().unwrap(), number.to_string());
+        }
+        subscribers.tell(&Bytes::from_static(b"last"));
+        assert_eq!(quick.try_recv().unwrap(), "last");
+        // What was sent in time is there, then it is over.
+        for number in 0..BEHIND {
+            assert_eq!(slow.try_recv().unwrap(), number.to_string());
+        }
+        assert_eq!(
+            slow.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        );
+    }
+
+    #[test]
+    fn subscriptions_are_limited_and_freed() {
+        let subscribers = Subscribers::default();
+        let mut all: Vec<_> = (0..MAX_SUBSCRIBERS)
+            .map(|_| subscribers.join().unwrap())
+            .collect();
+        assert!(subscribers.join().is_none());
+        all.pop();
+        assert!(subscribers.join().is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! The access log.
+//! Settings of the access log.
 
 use std::num::NonZeroU32;
 
@@ -7,17 +7,17 @@ use netsocket_settings::Check;
 use super::keys::{Entries, Entry};
 use crate::observe::access_log::{Format, Options, Scope, Selection, Target};
 
-/// Where lines go.
+/// Default target of the access log.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
 
-const MOST_SAMPLED: u64 = 1_000_000_000;
+const MAX_SAMPLED: u64 = 1_000_000_000;
 
-/// Where lines go and how they are made.
+/// Where the access log is written, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLogRules {
-    /// `None`: nowhere.
+    /// Where lines are written; `None`: nowhere.
     pub target: Option<Target>,
-    /// Their form, and which sessions have one.
+    /// Their format, and which sessions are logged.
     pub options: Options,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn access_log(check: &mut Check, entries: &Entries) -> AccessLogRules
         },
     );
     let Entry { key, value } = entries.get("access_log_sample");
-    let sample = check.count(&key, value, 1, 1..=MOST_SAMPLED);
+    let sample = check.count(&key, value, 1, 1..=MAX_SAMPLED);
     let sample = u32::try_from(sample).ok().and_then(NonZeroU32::new);
     AccessLogRules {
         target,

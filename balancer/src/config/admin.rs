@@ -1,4 +1,4 @@
-//! The settings of the admin HTTP alone, for whoever talks to it: an operator needs that most when the rest is wrong.
+//! The settings of the admin HTTP alone, for its clients: an operator needs it most when other settings are wrong.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::keys::KEYS;
 use super::raw::{Raw, all_keys};
 
-/// Where the status page and the API are: on this machine only.
+/// Address of the status page and the API: reachable from this machine only.
 pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
     std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
     8404,
@@ -21,18 +21,18 @@ pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
 /// The keys that are needed.
 const NEEDED: [&str; 2] = ["admin", "admin_token_file"];
 
-/// Where the admin HTTP is, and what allows changes there.
+/// Where the admin HTTP listens, and the token file for changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
-    /// Where it listens.
+    /// Its address.
     pub address: AdminAddress,
-    /// The file whose first line allows changes from other machines.
+    /// File whose first line is the token that allows changes from other machines.
     pub token_file: Option<PathBuf>,
-    /// What made the settings hard to read, and matters to a balancer that is started or reloaded by them.
+    /// Problems in other settings, which matter only when a balancer starts or reloads.
     pub ignored: Option<Ignored>,
 }
 
-/// Problems that are none of whoever only asks.
+/// Problems that do not matter to a client of the admin HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored(Problems);
 
@@ -48,7 +48,7 @@ impl fmt::Display for Ignored {
         if let Some(more @ 1..) = problems.len().checked_sub(1) {
             write!(f, ", and {more} more")?;
         }
-        f.write_str("; --check-config says what a start would refuse")
+        f.write_str("; run --check-config to see all problems")
     }
 }
 
@@ -66,11 +66,11 @@ enum Value {
 }
 
 impl AdminSettings {
-    /// Merges the layers and judges these two. `variable` reads an environment variable. What is wrong with the rest
-    /// is only told.
+    /// Merges the layers and validates these two keys. `variable` reads an environment variable. Problems in other keys are
+    /// only reported in [`Self::ignored`].
     ///
     /// # Errors
-    /// Why it cannot be known where the admin HTTP is, and what to do about it.
+    /// Why the address of the admin HTTP cannot be determined, and what to do about it.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
@@ -82,7 +82,7 @@ impl AdminSettings {
                 key: String::new(),
                 given: String::new(),
                 allowed: format!(
-                    "says where it is without the settings: {}",
+                    "gives the address without the settings: {}",
                     AdminAddress::FORM
                 ),
             });
@@ -179,7 +179,10 @@ mod tests {
         let good = load("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n", None).unwrap();
         assert_eq!(good.ignored, None);
         for (wrong, told) in [
-            ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+            (
+                "lissten = 'x'\n",
+                "lissten: unknown key; run --check-config to see all problems",
+            ),
             (
                 "lissten = 'x'\nzeal = 1\n",
                 "lissten: unknown key, and 1 more;",
@@ -210,7 +213,10 @@ mod tests {
             let said = load(wrong, None).unwrap_err();
             assert!(said.starts_with(told), "{said}");
             let last = said.lines().last().unwrap();
-            assert!(last.starts_with("--admin: says where it is"), "{said}");
+            assert!(
+                last.starts_with("--admin: gives the address without the settings: "),
+                "{said}"
+            );
             // Unless somebody else says it.
             let known = load(wrong, Some("unix:/x")).unwrap();
             assert_eq!(known.address.to_string(), "unix:/x");

@@ -1,5 +1,5 @@
-//! Backends as people write them: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may stand
-//! for a group of them behind a name in DNS.
+//! Backends in the settings: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may describe a group
+//! of backends behind a DNS name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,9 +18,8 @@ const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
 const RESOLVE_FORM: &str = "once, dns or srv";
 const HOST_FORM: &str =
-    "NAME:PORT, such as files.example:9000: there is nothing to resolve in an IP address";
-const SERVICE_FORM: &str =
-    "the name of a service without a port, such as _files._tcp.example: its records have the ports";
+    "NAME:PORT, such as files.example:9000; an IP address has nothing to resolve";
+const SERVICE_FORM: &str = "the name of a service without a port, such as _files._tcp.example; its SRV records contain the ports";
 const NAME_LENGTH: usize = 64;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
@@ -35,16 +34,16 @@ pub const BACKEND_KEYS: [&str; 7] = [
     "check_port",
 ];
 
-/// A backend by its name; its host may still be a name, too.
+/// A backend in the settings; its host may be a name that is not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendAddress {
-    /// What it is called in logs, metrics and the API.
+    /// Its name in logs, metrics and the API.
     pub name: String,
     /// A host name or an IP address, without brackets.
     pub host: String,
     /// The port, not 0.
     pub port: u16,
-    /// Its part in the pool.
+    /// Its role in the pool.
     pub attributes: Attributes,
 }
 
@@ -81,7 +80,7 @@ pub(super) enum RawBackend {
 
 /// The key `backends`, judged.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct Validated {
     /// Those with one address each, which the start resolves.
     pub(super) fixed: Vec<BackendAddress>,
     /// Those that are looked for all the time.
@@ -95,7 +94,7 @@ enum Entry {
 }
 
 /// Judges the key `backends`.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -124,7 +123,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
             }
         }
     }
-    let mut judged = Judged::default();
+    let mut judged = Validated::default();
     for entry in found {
         match entry {
             Entry::Fixed(backend) => judged.fixed.push(backend),
@@ -136,17 +135,17 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Judged {
 }
 
 /// Every name once, those that members of groups may get included.
-fn check_names(check: &mut Check, Judged { fixed, groups }: &Judged) {
+fn check_names(check: &mut Check, Validated { fixed, groups }: &Validated) {
     let backends = fixed.iter().map(|backend| backend.name.as_str());
     let all = backends.chain(groups.iter().map(|group| group.name.as_str()));
     let mut names = BTreeSet::new();
     for name in all {
         if !names.insert(name) {
-            check.problem("backends", name, "a name may be used once only");
+            check.problem("backends", name, "a name may be used only once");
         }
         if let Some(group) = groups.iter().find(|group| group.could_have(name)) {
             let allowed = format!(
-                "another name: the backends of {} are named like this",
+                "another name: backends of group {} have names like this",
                 group.name
             );
             check.problem("backends", name, allowed);
@@ -237,7 +236,7 @@ fn read_target(
         }
         "srv" => {
             if let Some(weight) = table.get("weight") {
-                let allowed = "nothing with resolve = \"srv\": the records have the weights";
+                let allowed = "not with resolve = \"srv\": the SRV records contain the weights";
                 check.problem(&format!("{key}.weight"), weight.as_str(), allowed);
             }
             let name = Some(address).filter(|name| is_host_name(name));

@@ -1,4 +1,4 @@
-//! How names are resolved over and over again.
+//! How DNS names of backends are resolved, again and again.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,22 +8,22 @@ use netsocket_settings::Check;
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
 
-/// From one question about a name to the next, however short its answer holds.
+/// Minimum time between two queries for a name, even if the TTL is shorter.
 pub const DEFAULT_DNS_MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// From one question about a name to the next, however long its answer holds. Some servers, that of Docker for one,
-/// say ten minutes of what changes in seconds.
+/// Maximum time between two queries for a name, even if the TTL is longer. Some servers, such as Docker's, give a TTL of
+/// ten minutes for what changes in seconds.
 pub const DEFAULT_DNS_MAX_INTERVAL: Duration = Duration::from_secs(10);
-/// How long those are kept whom an empty answer does not name.
+/// How long backends are kept that an empty answer no longer contains.
 pub const DEFAULT_DNS_HOLD: Duration = Duration::from_secs(30);
 
-/// How often is asked, and how long a missing server is kept.
+/// How often DNS is queried, and how long a missing server is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// The shortest time to the next question.
+    /// Minimum time between two queries.
     pub min_interval: Duration,
-    /// The longest time to the next question.
+    /// Maximum time between two queries.
     pub max_interval: Duration,
-    /// How long those are kept whom an empty answer, or one that lacks a part, does not name.
+    /// How long backends are kept that an empty or incomplete answer no longer contains.
     pub hold: Duration,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> Rules {
 
 pub(super) fn servers(check: &mut Check, entries: &Entries) -> Vec<SocketAddr> {
     let Entry { key, value } = entries.get("dns_server");
-    let form = "IP or IP:PORT of a DNS server, or several with commas between";
+    let form = "IP or IP:PORT of a DNS server, or several separated by commas";
     check.read_with(&key, value, Vec::new(), form, |text| {
         text.split(',').map(|part| server(part.trim())).collect()
     })
@@ -188,11 +188,11 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'")
                     + &backend("a-10-0-0-7", "address = 'h:1'"),
-                "backends = \"a-10-0-0-7\": another name: the backends of a are named like this",
+                "backends = \"a-10-0-0-7\": another name: backends of group a have names like this",
             ),
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'") + &backend("a", "address = 'h:1'"),
-                "backends = \"a\": a name may be used once only",
+                "backends = \"a\": a name may be used only once",
             ),
             (
                 format!("{ONE}dns_server = 'localhost'"),

@@ -1,31 +1,31 @@
-//! A group of backends as it is set.
+//! A group of backends behind a DNS name, as configured.
 
 use std::fmt;
 
 use crate::core::backend::Attributes;
 
-/// Backends behind a name in DNS.
+/// Backends behind a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// With what the names of its members begin.
+    /// Prefix of the names of its backends.
     pub name: String,
-    /// What is asked.
+    /// The DNS query.
     pub question: Question,
-    /// The part of every member. With [`Question::Services`] the weights of the records take the place of this one.
+    /// The role of each backend. With [`Question::Services`] the weights of the SRV records replace this weight.
     pub attributes: Attributes,
 }
 
-/// What is asked about a group.
+/// The DNS query of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// The addresses of a host: each is a member, all with this port.
+    /// The addresses of a host: each is a backend, all with this port.
     Addresses {
-        /// The host's name.
+        /// The host name.
         host: String,
-        /// The port of every member.
+        /// The port of every backend.
         port: u16,
     },
-    /// The servers of a service: its SRV records say host, port, priority and weight of each.
+    /// The servers of a service: its SRV records give the host, port, priority and weight of each.
     Services {
         /// The name of the service, such as `_files._tcp.example`.
         name: String,
@@ -33,7 +33,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The label of the key `resolve`.
+    /// The value of the key `resolve`.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl fmt::Display for Question {
 }
 
 impl Group {
-    /// Whether something of that name could be taken for a member of this group.
+    /// Whether this name could clash with that of a backend of this group.
     #[must_use]
     pub fn could_have(&self, name: &str) -> bool {
         let rest = name

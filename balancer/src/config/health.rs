@@ -1,4 +1,4 @@
-//! Checks, ejection, hold-down, slow start.
+//! Settings of health checks, ejection, hold-down and slow start.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,31 +13,31 @@ use crate::core::health::{
 };
 use crate::core::proxy_protocol::ProxySend;
 
-/// Between two checks of a backend.
+/// Interval between checks of a backend.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Between two checks while its state is changing.
+/// Interval between checks while the state is changing.
 pub const DEFAULT_CHECK_FAST_INTERVAL: Duration = Duration::from_millis(500);
-/// For one check.
+/// Timeout of one check.
 pub const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-/// Passed checks in a row that bring a backend back.
+/// Consecutive passed checks after which a backend is up again.
 pub const DEFAULT_CHECK_RISE: NonZeroU32 = NonZeroU32::new(2).unwrap();
-/// Failed checks in a row that take a backend out.
+/// Consecutive failed checks after which a backend is down.
 pub const DEFAULT_CHECK_FALL: NonZeroU32 = NonZeroU32::new(3).unwrap();
-/// What a GET asks for.
+/// Path of an HTTP check.
 pub const DEFAULT_CHECK_PATH: &str = "/";
-/// Failed connects of sessions in a row that eject a backend.
+/// Consecutive failed connects of sessions that eject a backend.
 pub const DEFAULT_EJECTION_CONNECTS: NonZeroU32 = NonZeroU32::new(3).unwrap();
-/// Early resets of sessions in a row that eject a backend.
+/// Consecutive early resets of sessions that eject a backend.
 pub const DEFAULT_EJECTION_EARLY_RESETS: NonZeroU32 = NonZeroU32::new(5).unwrap();
-/// How long a backend is out, for each time that counts.
+/// How long a backend is ejected, for each ejection that counts.
 pub const DEFAULT_EJECTION_TIME: Growth = Growth {
     base: Duration::from_secs(5),
     cap: Duration::from_secs(60),
     forgive: Duration::from_secs(60),
 };
-/// How many of a hundred backends may be out at a time.
+/// Maximum percentage of backends that may be ejected at the same time.
 pub const DEFAULT_EJECTION_MAX_PERCENT: u32 = 50;
-/// How long a backend that went down again stays down at the least, for each time after the first.
+/// How long a backend that goes down repeatedly stays down at least, for each time after the first.
 pub const DEFAULT_FLAP_HOLD: Growth = Growth {
     base: Duration::from_secs(5),
     cap: Duration::from_secs(60),
@@ -45,13 +45,13 @@ pub const DEFAULT_FLAP_HOLD: Growth = Growth {
 };
 /// No slow start.
 pub const DEFAULT_SLOW_START: Duration = Duration::ZERO;
-/// Everybody is used when nobody is healthy.
+/// Use all backends when none is healthy.
 pub const DEFAULT_FAIL_OPEN: bool = true;
 
 /// The most checks or sessions in a row that can be asked for.
-const MOST_IN_A_ROW: u64 = 100;
-const ONLY_EXCHANGE: &str = "only where the kind of check is exchange";
-const ONLY_HTTP: &str = "only where the kind of check is http";
+const MAX_IN_A_ROW: u64 = 100;
+const ONLY_EXCHANGE: &str = "only with check kind exchange";
+const ONLY_HTTP: &str = "only with check kind http";
 
 pub(super) fn default_checks() -> Checks {
     Checks {
@@ -214,11 +214,15 @@ fn exchange(check: &mut Check, entries: &Entries) -> Probe {
             any
         }),
         (None, None) => {
-            check.problem(&bytes.key, "", "is missing, or check_expect_pattern");
+            check.problem(&bytes.key, "", "is missing (or set check_expect_pattern)");
             any
         }
         (Some(_), Some(given)) => {
-            check.problem(&pattern.key, given.as_str(), "either this or check_expect");
+            check.problem(
+                &pattern.key,
+                given.as_str(),
+                "set either this or check_expect",
+            );
             any
         }
     };
@@ -328,7 +332,7 @@ fn in_a_row(
     least: u64,
 ) -> Option<NonZeroU32> {
     let number = default.map_or(0, |default| default.get().into());
-    let count = check.count(&entry.key, entry.value, number, least..=MOST_IN_A_ROW);
+    let count = check.count(&entry.key, entry.value, number, least..=MAX_IN_A_ROW);
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 

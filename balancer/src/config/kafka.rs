@@ -1,4 +1,4 @@
-//! Where telemetry goes. The keys and their meaning are the telemetry crate's, the same in every program.
+//! Where telemetry is sent. The keys and their meaning are defined by the telemetry crate, the same for every program.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::keys::Entries;
 
 const BROKERS: &str = "HOST:PORT of a broker, or several with commas between";
 
-/// What was given for the keys of Kafka, as text: their meaning is the telemetry crate's. One of them is a password.
+/// The values given for the Kafka keys, as text; the telemetry crate interprets them. One of them is a password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaGiven(BTreeMap<&'static str, String>);
 

@@ -1,4 +1,4 @@
-//! Every key there is, with its names in the other layers, and the tables of which some are a part.
+//! Every key, with its environment variable and flag, and the tables that some keys belong to.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use netsocket_telemetry::names::ENV_KAFKA;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Every key of the balancer itself. A key that begins with the name of a table of [`TABLES`] may also stand in that
-/// table, without the name: `check_interval` is `interval` in `[check]`.
+/// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
+/// without the prefix: `check_interval` is `interval` in `[check]`.
 pub const KEYS: [Key; 63] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
@@ -87,7 +87,7 @@ pub const KEYS: [Key; 63] = [
     key("instance", "NETSOCKET_INSTANCE", None),
 ];
 
-/// The tables of the file.
+/// The tables of the settings file.
 pub const TABLES: [Key; 8] = [
     table("check"),
     table("dns"),
@@ -115,7 +115,7 @@ const fn table(name: &'static str) -> Key {
     }
 }
 
-/// The table in which a key may stand, and its name there.
+/// The table that a key may be in, and its name there.
 #[must_use]
 pub fn in_table(key: &'static str) -> Option<(&'static str, &'static str)> {
     let place = |table: &Key| {
@@ -182,7 +182,7 @@ impl Entries {
                 if let (Some(value), true, false) =
                     (found.get(*name), single.contains_key(key.name), beaten(key))
                 {
-                    let twice = format!("the same as {}, which is given, too", key.name);
+                    let twice = format!("duplicates {}, which is also set", key.name);
                     check.problem(&format!("{table}.{name}"), value.as_str(), twice);
                 }
             }

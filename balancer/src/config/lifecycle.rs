@@ -1,4 +1,4 @@
-//! Reload, restart, and the process as the system knows it.
+//! Settings of reload, restart and the pid file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use netsocket_settings::Check;
 use super::bounds::{HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
 
-/// For a new process to be ready at a restart.
+/// How long a new process may take to be ready in a restart.
 pub const DEFAULT_RESTART_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What becomes of the sessions of a backend that a reload takes away.
+/// What happens to the sessions of a backend that a reload removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Removed {
     /// They go on until they end.
     #[default]
     Drain,
-    /// They are ended at once.
+    /// They are closed immediately.
     Cut,
 }
 
 impl Removed {
-    /// The word for it in settings.
+    /// Its value in the settings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,27 +32,27 @@ impl Removed {
     }
 }
 
-/// How a running balancer is changed.
+/// How a running balancer is reloaded and restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperationRules {
-    /// What becomes of sessions of backends that a reload takes away.
+pub struct LifecycleRules {
+    /// What happens to the sessions of backends that a reload removes.
     pub removed: Removed,
-    /// For a new process to be ready at a restart.
+    /// How long a new process may take to be ready in a restart.
     pub restart_timeout: Duration,
-    /// Where the number of the serving process stands; `None`: nowhere.
+    /// File that contains the number of the serving process; `None`: no file.
     pub pid_file: Option<PathBuf>,
 }
 
-pub(super) fn default_operations() -> OperationRules {
-    OperationRules {
+pub(super) fn default_lifecycle() -> LifecycleRules {
+    LifecycleRules {
         removed: Removed::default(),
         restart_timeout: DEFAULT_RESTART_TIMEOUT,
         pid_file: None,
     }
 }
 
-pub(super) fn operations(check: &mut Check, entries: &Entries) -> OperationRules {
-    let defaults = default_operations();
+pub(super) fn lifecycle(check: &mut Check, entries: &Entries) -> LifecycleRules {
+    let defaults = default_lifecycle();
     let Entry { key, value } = entries.get("reload_removed");
     let removed = check.read_with(
         &key,
@@ -69,7 +69,7 @@ pub(super) fn operations(check: &mut Check, entries: &Entries) -> OperationRules
     let restart_timeout =
         check.duration(&key, value, defaults.restart_timeout, 100 * SHORTEST..=HOUR);
     let pid_file = entries.get("pid_file").value;
-    OperationRules {
+    LifecycleRules {
         removed,
         restart_timeout,
         pid_file: pid_file.map(|entry| entry.as_str().into()),

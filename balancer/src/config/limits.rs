@@ -1,4 +1,4 @@
-//! Who may come in and who waits; the PROXY protocol.
+//! Admission limits, the queue and the PROXY protocol.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::core::admission::{
 };
 use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 
-/// Clients that may wait for a place at a backend.
+/// Number of clients that may wait for a backend.
 pub const DEFAULT_QUEUE_LENGTH: usize = 1024;
-/// How long one may wait.
+/// How long a client may wait.
 pub const DEFAULT_QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For a PROXY protocol header to be complete.
+/// Timeout for a complete PROXY protocol header.
 pub const DEFAULT_PROXY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// More than descriptors can be had for.
-const MOST_CONNECTIONS: u64 = 100_000_000;
-const MOST_WAITING: u64 = 1_000_000;
+const MAX_CONNECTIONS: u64 = 100_000_000;
+const MAX_WAITING: u64 = 1_000_000;
 
-/// The line of clients for which every backend is full.
+/// The queue of clients for which every backend is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueRules {
-    /// How many may wait.
+    /// Maximum number of waiting clients.
     pub length: usize,
-    /// How long one may wait.
+    /// How long a client may wait.
     pub timeout: Duration,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn limits(check: &mut Check, entries: &Entries) -> Limits {
 pub(super) fn queue(check: &mut Check, entries: &Entries) -> QueueRules {
     let length = entries.get("queue_length");
     let default = DEFAULT_QUEUE_LENGTH as u64;
-    let length = check.count(&length.key, length.value, default, 0..=MOST_WAITING);
+    let length = check.count(&length.key, length.value, default, 0..=MAX_WAITING);
     let Entry { key, value } = entries.get("queue_timeout");
     QueueRules {
         length: usize::try_from(length).unwrap_or(DEFAULT_QUEUE_LENGTH),
@@ -111,7 +111,7 @@ fn networks(check: &mut Check, entries: &Entries, key: &'static str) -> Networks
         &key,
         value,
         Networks::default(),
-        "addresses or networks with commas between, such as 10.0.0.0/8,::1",
+        "addresses or networks separated by commas, such as 10.0.0.0/8,::1",
         |text| {
             let each = text.split(',').map(|one| one.trim().parse::<Network>());
             each.collect::<Result<Networks, _>>().ok()
@@ -122,13 +122,13 @@ fn networks(check: &mut Check, entries: &Entries, key: &'static str) -> Networks
 fn connections(check: &mut Check, entries: &Entries, key: &'static str) -> Option<NonZeroU32> {
     let Entry { key, value } = entries.get(key);
     value?;
-    let count = check.count(&key, value, 0, 1..=MOST_CONNECTIONS);
+    let count = check.count(&key, value, 0, 1..=MAX_CONNECTIONS);
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
 fn rate(check: &mut Check, entries: &Entries, key: &'static str) -> Option<Rate> {
     let Entry { key, value } = entries.get(key);
-    let allowed = "a number and a time of 1ms to 1d, such as 100/s, 20/10s or 600/1m";
+    let allowed = "a number and a period of 1ms to 1d, such as 100/s, 20/10s or 600/1m";
     check.read_with(&key, value, None, allowed, |text| {
         text.parse().ok().map(Some)
     })

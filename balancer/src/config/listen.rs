@@ -1,10 +1,10 @@
 //! Options of the socket that clients connect to.
 
-/// What a listening socket can do beside listening.
+/// Options of the listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenOptions {
-    /// Hand a connection over only when the client has sent something.
+    /// Deferred accept: hand over a connection only when the client has sent something.
     pub defer_accept: bool,
-    /// Take a client's first bytes with its first packet.
+    /// TCP fast open: accept a client's first bytes with its first packet.
     pub fast_open: bool,
 }

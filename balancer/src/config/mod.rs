@@ -1,7 +1,7 @@
-//! The settings of the balancer: keys, defaults, and the validated form that everything else uses.
+//! The settings of the balancer: keys, defaults and the validated form that everything else uses.
 //!
-//! Owns what may be set and within which bounds. Does not own where values come from (crate `netsocket-settings`), nor
-//! the resolution of names, which belongs to the start (see [`crate::Bound`]).
+//! Owns which keys exist and the bounds of their values. Does not own where values come from (crate
+//! `netsocket-settings`) nor the resolution of host names, which happens at startup (see [`crate::Startup`]).
 //!
 //! # Examples
 //!
@@ -52,7 +52,7 @@ pub use health::{
 };
 pub use kafka::KafkaGiven;
 pub use keys::{KEYS, TABLES, in_table};
-pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, OperationRules, Removed};
+pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::ListenOptions;
 pub use relay::{IdleLimits, RelayMode};

@@ -1,4 +1,4 @@
-//! What the layers hold before any value is judged.
+//! The values of all layers before validation.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::backends::RawBackends;
 use super::keys::{KEYS, RawTable, TABLES};
 
-/// What the layers hold, unjudged. Keys that nobody knows have been refused before (see [`load`]).
+/// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
 #[derive(Debug, Deserialize)]
 pub(super) struct Raw {
     pub(super) backends: Option<RawBackends>,

@@ -18,12 +18,12 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RelayMode {
-    /// Each direction as it is best for what it moves.
+    /// Chosen for each direction by its traffic.
     #[default]
     Auto,
-    /// Always through a buffer of this process.
+    /// Always through a buffer of the process.
     Copy,
-    /// Always by splice(2), where a pipe can be had.
+    /// Always by splice(2), if a pipe is available.
     Splice,
 }
 
@@ -31,7 +31,7 @@ impl RelayMode {
     /// Every mode, in the order of their numbers.
     pub(crate) const ALL: [Self; 3] = [Self::Auto, Self::Copy, Self::Splice];
 
-    /// The word for it in settings and in the API.
+    /// Its value in the settings and the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl FromStr for RelayMode {
     }
 }
 
-/// How long a session may be silent.
+/// Idle timeouts of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdleLimits {
     /// While both directions are open.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{
+    AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
+};
 use netsocket_telemetry::ProducerConfig;
 
 use super::access_log::{self, AccessLogRules};
@@ -18,7 +20,7 @@ use super::group::Group;
 use super::health;
 use super::kafka::{self, KafkaGiven};
 use super::keys::{Entries, Entry};
-use super::lifecycle::{self, OperationRules};
+use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
 use super::listen::ListenOptions;
 use super::raw::{Raw, all_keys};
@@ -28,18 +30,18 @@ use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
 
-/// Where clients connect.
+/// Address that clients connect to.
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
-/// For one attempt on one backend.
+/// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Silence in both directions.
+/// Idle timeout of a session.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// Silence after one direction has ended.
+/// Idle timeout after one direction has ended.
 pub const DEFAULT_HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// For sessions to end by themselves when the balancer stops.
+/// How long sessions may take to end by themselves when the balancer stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Which lines are logged. rskafka tells every attempt to connect; telemetry tells the first of a row.
+/// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// What an address is.
@@ -49,64 +51,64 @@ const MAX_WORKERS: u64 = 1024;
 /// The validated settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where clients connect; port 0 lets the system choose.
+    /// Address that clients connect to; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// Where the admin HTTP listens; port 0 lets the system choose.
+    /// Address of the admin HTTP; port 0 lets the system choose.
     pub admin: AdminAddress,
-    /// The file whose first line allows changes from other machines.
+    /// File whose first line is the token that allows changes from other machines.
     pub admin_token_file: Option<PathBuf>,
-    /// Where telemetry goes; `None`: it stays in the embedded history.
+    /// Where telemetry is sent; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
-    /// What was given for that, as text.
+    /// The Kafka settings as given, as text.
     pub kafka_given: KafkaGiven,
-    /// The backends with an address each, in the order given, with distinct names.
+    /// Backends with a fixed address, in the order given, with distinct names.
     pub backends: Vec<BackendAddress>,
-    /// Groups of backends that are looked for in DNS all the time.
+    /// Groups of backends that are found in DNS.
     pub groups: Vec<Group>,
-    /// How often.
+    /// How often DNS is queried.
     pub discovery: Rules,
-    /// The DNS servers that are asked; none: those of the system.
+    /// DNS servers to query; if empty, those of the system.
     pub dns_servers: Vec<SocketAddr>,
-    /// Worker threads.
+    /// Number of worker threads.
     pub workers: NonZeroUsize,
     /// How bytes are relayed.
     pub relay: RelayMode,
-    /// Deferred accept; TCP fast open, which holds for connections to backends as well.
+    /// Deferred accept and TCP fast open; the latter also applies to connections to backends.
     pub listen_options: ListenOptions,
-    /// Time limits of sessions and of the drain.
+    /// Timeouts of sessions and of the drain.
     pub timeouts: Timeouts,
-    /// Reload, restart, the process.
-    pub operations: OperationRules,
-    /// Who may come in.
+    /// Reload, restart and the pid file.
+    pub lifecycle: LifecycleRules,
+    /// Which clients are admitted.
     pub limits: Limits,
-    /// Who waits where every backend is full.
+    /// The queue for when every backend is full.
     pub queue: QueueRules,
     /// The PROXY protocol.
     pub proxy: ProxyRules,
     /// The access log.
     pub access_log: AccessLogRules,
-    /// How a backend is chosen.
+    /// The load-balancing policy.
     pub balance: Policy,
     /// Health checks.
     pub checks: Checks,
-    /// What checks and sessions do to the state of a backend.
+    /// How checks and sessions change the state of a backend.
     pub health: HealthRules,
-    /// How this process calls itself in telemetry; the listen address where nothing is set.
+    /// Name of this process in telemetry; the listen address if not set.
     pub instance: Option<String>,
     /// The log filter.
     pub log: String,
-    /// The form of log lines.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
-/// Time limits of sessions and of the drain.
+/// Timeouts of sessions and of the drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For one attempt on one backend.
+    /// For one connect attempt.
     pub connect: Duration,
-    /// Silence in both directions.
+    /// For an idle session.
     pub idle: Duration,
-    /// Silence after one direction has ended.
+    /// For an idle session of which one direction has ended.
     pub half_close: Duration,
     /// For sessions to end by themselves when the balancer stops.
     pub drain: Duration,
@@ -143,7 +145,7 @@ impl Default for Config {
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
-            operations: lifecycle::default_operations(),
+            lifecycle: lifecycle::default_lifecycle(),
             limits: Limits::default(),
             queue: limits::default_queue(),
             proxy: limits::default_proxy(),
@@ -159,10 +161,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Merges the layers and judges every value. `variable` reads an environment variable.
+    /// Merges the layers and validates every value. `variable` reads an environment variable.
     ///
     /// # Errors
-    /// Every problem there is, all at once.
+    /// All problems at once.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
@@ -186,16 +188,23 @@ impl Config {
             raw.access_log,
         ];
         let entries = Entries::new(&mut check, raw.single, tables, beaten);
-        let config = Self::judge(&mut check, &entries, raw.backends.as_ref());
+        let config = Self::validate(&mut check, &entries, raw.backends.as_ref());
         check.finish(config)
     }
 
-    fn judge(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
+    fn validate(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
-        let listen = check.parse("listen", value("listen"), defaults.listen, ADDRESS);
+        let listen = value("listen");
+        let listen = check.read_with(
+            "listen",
+            listen,
+            defaults.listen,
+            ADDRESS,
+            parse_socket_address,
+        );
         let backends = backends::read(check, backends);
         Self {
             listen,
@@ -219,7 +228,7 @@ impl Config {
                 fast_open: switch(check, "fast_open", value("fast_open")),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
-            operations: lifecycle::operations(check, entries),
+            lifecycle: lifecycle::lifecycle(check, entries),
             limits: limits::limits(check, entries),
             queue: limits::queue(check, entries),
             proxy: proxy.clone(),

@@ -1,5 +1,4 @@
-//! The validated settings as texts, each in a form in which it may be set: what an operator is shown, and what two
-//! configurations are compared by.
+//! The validated settings as text, each in a form in which it can be set: for display, and to compare two configurations.
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -13,7 +12,7 @@ use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::core::proxy_protocol::ProxySend;
 use crate::observe::access_log::{Scope, Target};
 
-/// Keys whose values are not shown: they may hold a password.
+/// Keys whose values are hidden because they may contain a password.
 pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
 
 /// A key and its value; `None` where nothing is set and nothing is the default.
@@ -38,12 +37,12 @@ impl Config {
     fn shown_process(&self) -> Vec<Entry> {
         let Self {
             listen_options,
-            operations,
+            lifecycle,
             access_log,
             ..
         } = self;
         let token = self.admin_token_file.as_ref();
-        let pid_file = operations.pid_file.as_ref();
+        let pid_file = lifecycle.pid_file.as_ref();
         let scope = match access_log.options.selection.scope {
             Scope::All => "all",
             Scope::Errors => "errors",
@@ -60,8 +59,8 @@ impl Config {
             some("defer_accept", listen_options.defer_accept),
             some("fast_open", listen_options.fast_open),
             some("balance", self.balance),
-            some("reload_removed", operations.removed.as_str()),
-            time("restart_timeout", operations.restart_timeout),
+            some("reload_removed", lifecycle.removed.as_str()),
+            time("restart_timeout", lifecycle.restart_timeout),
             option("pid_file", pid_file.map(|path| path.display())),
             some("access_log_target", target),
             some("access_log_format", access_log.options.format.as_str()),

@@ -1,7 +1,7 @@
-//! The socket of the admin HTTP: of the network, or a file that whoever may open it may change things through.
+//! The listening socket of the admin HTTP: a TCP address, or a unix socket whose file mode decides who may change things.
 //!
-//! A file is there from the start to the end of whoever listens. What a process that was killed has left is replaced,
-//! but only where nobody listens there; and at the end it is removed, unless a successor listens by then.
+//! The file of a unix socket exists as long as a process listens on it. One left by a killed process is replaced, but only
+//! if nothing listens on it. At the end the file is removed, unless a new process listens on it by then.
 
 use std::fs::{self, Permissions};
 use std::future::pending;
@@ -27,7 +27,7 @@ use crate::data_path::listener::{BACKLOG, adopt, listen};
 
 /// The user of the process and its group.
 const MODE: u32 = 0o660;
-/// A peer of the network that takes nothing of what it is sent for so long is cut off.
+/// A TCP client that reads nothing of what it is sent for this long is cut off.
 const STALLED: Duration = Duration::from_secs(30);
 
 /// A listening socket for the admin HTTP.
@@ -39,17 +39,17 @@ pub(crate) enum AdminListener {
 
 /// The same, for a runtime.
 pub(crate) enum AdminAcceptor {
-    Tcp(Door<tokio::net::TcpListener>),
-    Unix(Door<tokio::net::UnixListener>),
+    Tcp(ClosableListener<tokio::net::TcpListener>),
+    Unix(ClosableListener<tokio::net::UnixListener>),
 }
 
-/// A listener that lets nobody in any more once it is told so: a successor takes whoever knocks then.
-pub(crate) struct Door<L> {
+/// A listener that stops accepting once it is closed; connections after that go to the new process.
+pub(crate) struct ClosableListener<L> {
     listener: L,
     closed: CancellationToken,
 }
 
-impl<L: Listener> Door<L> {
+impl<L: Listener> ClosableListener<L> {
     async fn enter(&mut self) -> (L::Io, L::Addr) {
         let entered = self.closed.run_until_cancelled(self.listener.accept());
         match entered.await {
@@ -59,12 +59,12 @@ impl<L: Listener> Door<L> {
     }
 }
 
-impl Listener for Door<tokio::net::TcpListener> {
+impl Listener for ClosableListener<tokio::net::TcpListener> {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
-    /// Whoever takes nothing for long is cut off: without that a reader of events that stalls would only cost more. By a
-    /// unix socket nobody is too far away to be asked.
+    /// A client that reads nothing for long is cut off: a stalled reader of events only costs memory. A client on a unix
+    /// socket is on this machine and needs no such limit.
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         let (socket, peer) = self.enter().await;
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
@@ -77,7 +77,7 @@ impl Listener for Door<tokio::net::TcpListener> {
     }
 }
 
-impl Listener for Door<tokio::net::UnixListener> {
+impl Listener for ClosableListener<tokio::net::UnixListener> {
     type Io = UnixStream;
     type Addr = unix::SocketAddr;
 
@@ -91,7 +91,7 @@ impl Listener for Door<tokio::net::UnixListener> {
 }
 
 impl AdminListener {
-    /// Listens at `address`. A file there of which nobody takes connections any more is replaced.
+    /// Listens at `address`. A socket file that nothing listens on any more is replaced.
     pub(crate) fn bind(address: &AdminAddress) -> io::Result<Self> {
         match address {
             AdminAddress::Tcp(address) => listen(*address, ListenOptions::default()).map(Self::Tcp),
@@ -99,7 +99,7 @@ impl AdminListener {
         }
     }
 
-    /// Makes one that somebody else has bound ours. The file of a unix socket stays as it is.
+    /// Adopts a socket bound by another process. The file of a unix socket stays as it is.
     pub(crate) fn adopt(self) -> io::Result<Self> {
         match self {
             Self::Tcp(listener) => adopt(listener, ListenOptions::default()).map(Self::Tcp),
@@ -126,11 +126,11 @@ impl AdminListener {
         match self {
             Self::Tcp(listener) => {
                 let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Tcp(Door { listener, closed }))
+                Ok(AdminAcceptor::Tcp(ClosableListener { listener, closed }))
             }
             Self::Unix(listener) => {
                 let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Unix(Door { listener, closed }))
+                Ok(AdminAcceptor::Unix(ClosableListener { listener, closed }))
             }
         }
     }
@@ -167,7 +167,7 @@ fn clear(path: &Path) -> io::Result<()> {
         found => found?,
     };
     if !found.file_type().is_socket() {
-        let said = "there is a file that is no socket";
+        let said = "a file that is not a socket is in the way";
         return Err(io::Error::new(ErrorKind::AlreadyExists, said));
     }
     if !is_deserted(path) {
@@ -178,13 +178,13 @@ fn clear(path: &Path) -> io::Result<()> {
 
 /// Whether the process that listened there is gone. In doubt it is not.
 fn is_deserted(path: &Path) -> bool {
-    let knock = || {
+    let connect = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // A full queue is somebody's.
         socket.set_nonblocking(true)?;
         socket.connect(&SockAddr::unix(path)?)
     };
-    knock().is_err_and(|error: io::Error| error.kind() == ErrorKind::ConnectionRefused)
+    connect().is_err_and(|error: io::Error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// The file of a socket on which this process listens. When this is dropped, after the socket itself, the file goes,
@@ -215,7 +215,7 @@ impl Drop for SocketFile {
             && is_deserted(&self.path)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
+            warn!(path = %self.path.display(), %error, "cannot remove the admin socket");
         }
     }
 }
@@ -261,7 +261,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         let error = AdminListener::bind(&at(&path)).unwrap_err();
-        assert_eq!(error.to_string(), "there is a file that is no socket");
+        assert_eq!(
+            error.to_string(),
+            "a file that is not a socket is in the way"
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         let nowhere = AdminListener::bind(&at(&dir.path().join("no/s"))).unwrap_err();
         assert_eq!(nowhere.kind(), ErrorKind::NotFound);

@@ -1,7 +1,7 @@
-//! The end of a backend's sessions by a deadline: new ones stop at once, those that are left at the end of the window
-//! are closed one after the other, so that their clients do not all come back in the same moment.
+//! Drains a backend by a deadline: new sessions stop immediately, and those left at the end of the window are closed one
+//! after the other, so that their clients do not all reconnect at the same moment.
 //!
-//! [`Window`] decides how many are to be closed when; [`Drains`] acts. That no new sessions begin is the pool's part.
+//! [`Window`] decides how many to close when; [`Drains`] acts. The pool keeps new sessions away.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -48,8 +48,8 @@ impl Window {
         }
     }
 
-    /// How many of the sessions that are `left` to close now. What ends by itself meanwhile makes the others' turns
-    /// come later.
+    /// How many of the sessions that are `left` to close now. Sessions that end by themselves in the meantime leave
+    /// more time for the others.
     pub(crate) fn look(&self, left: usize, now: Instant) -> Look {
         let (close, again) = match self.deadline.checked_duration_since(now) {
             None | Some(Duration::ZERO) => (left, now + TICK),
@@ -137,7 +137,7 @@ impl Drains {
 
 /// Works through the window until no session is left behind its deadline.
 async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, closed: Arc<AtomicU64>) {
-    let mut line: Vec<SessionId> = Vec::new();
+    let mut queue: Vec<SessionId> = Vec::new();
     loop {
         let now = Instant::now();
         let left = usize::try_from(backend.active()).unwrap_or(usize::MAX);
@@ -148,12 +148,12 @@ async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, close
         // At the latest with the second list everybody has been found who was there.
         let mut lists = 0;
         while close > 0 && lists < 2 {
-            if line.is_empty() {
-                line = oldest_last(&shared, &backend).await;
+            if queue.is_empty() {
+                queue = oldest_last(&shared, &backend).await;
                 lists += 1;
             }
-            let turn = line.split_off(line.len().saturating_sub(close));
-            let ended = session_directory::end(&shared, &turn, Some(backend.id())).await;
+            let batch = queue.split_off(queue.len().saturating_sub(close));
+            let ended = session_directory::end(&shared, &batch, Some(backend.id())).await;
             closed.fetch_add(ended as u64, Relaxed);
             close -= ended.min(close);
         }

@@ -18,7 +18,7 @@ const FIRST: RawFd = 3;
 static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 
 /// Takes a descriptor over, each number once, and keeps it from programs that this process starts. To be called only for
-/// numbers that whoever started this process has named, before anything else is opened: see [`crate::control::handover`] and
+/// numbers named by the process that started this one, before anything else is opened: see [`crate::control::handover`] and
 /// [`crate::control::systemd`].
 pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);

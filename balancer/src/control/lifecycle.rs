@@ -1,51 +1,51 @@
-//! What an operator can ask of a running balancer, from wherever the wish comes: a signal, or the admin HTTP.
+//! Lifecycle requests of operators, reload and restart, whether they come from a signal or the admin HTTP.
 //!
-//! One at a time, in the order of asking.
+//! They are executed one at a time, in order.
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::handover::RestartError;
 use crate::control::reload::{Changes, ReloadError};
 
-/// Wishes that may wait. More at a time are not asked for in earnest, and have to wait for room here.
+/// Requests that may be queued. Further ones wait until there is room.
 const WAITING: usize = 8;
 
-/// One wish, with the way of its answer.
-pub(crate) enum Order {
+/// A request, with the channel for its answer.
+pub(crate) enum LifecycleRequest {
     Reload(oneshot::Sender<Result<Changes, ReloadError>>),
     Restart(oneshot::Sender<Result<u32, RestartError>>),
 }
 
-/// The handle. It outlives the balancer, and then says that nothing can be done any more.
+/// A handle to reload or restart a running balancer. It may outlive the balancer; requests then fail.
 #[derive(Debug, Clone)]
-pub struct Operations {
-    orders: mpsc::Sender<Order>,
+pub struct LifecycleHandle {
+    requests: mpsc::Sender<LifecycleRequest>,
 }
 
-impl Operations {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Order>) {
-        let (orders, receiver) = mpsc::channel(WAITING);
-        (Self { orders }, receiver)
+impl LifecycleHandle {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<LifecycleRequest>) {
+        let (requests, receiver) = mpsc::channel(WAITING);
+        (Self { requests }, receiver)
     }
 
-    /// Reads the settings anew and applies them; what that changed.
+    /// Reloads the settings and returns what changed.
     ///
     /// # Errors
-    /// Why it changed nothing.
+    /// Why nothing was changed.
     pub async fn reload(&self) -> Result<Changes, ReloadError> {
         let (ask, answer) = oneshot::channel();
         // Who does not take the order, or drops it, is stopping.
-        let _ = self.orders.send(Order::Reload(ask)).await;
+        let _ = self.requests.send(LifecycleRequest::Reload(ask)).await;
         answer.await.unwrap_or(Err(ReloadError::Draining))
     }
 
-    /// Starts a process that takes over, and drains this one; its number.
+    /// Starts a new process that takes over, and drains this one. Returns the number of the new process.
     ///
     /// # Errors
-    /// Why this one goes on as before.
+    /// Why the restart failed; this process keeps serving.
     pub async fn restart(&self) -> Result<u32, RestartError> {
         let (ask, answer) = oneshot::channel();
-        let _ = self.orders.send(Order::Restart(ask)).await;
+        let _ = self.requests.send(LifecycleRequest::Restart(ask)).await;
         answer.await.unwrap_or(Err(RestartError::Draining))
     }
 }

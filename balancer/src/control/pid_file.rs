@@ -34,7 +34,7 @@ impl PidFile {
     /// Lets everybody see the number, at once and whole.
     pub(crate) fn publish(&self) {
         if let Err(error) = fs::rename(&self.draft, &self.path) {
-            warn!(path = %self.path.display(), %error, "the pid file cannot be written");
+            warn!(path = %self.path.display(), %error, "cannot write the pid file");
         }
     }
 }

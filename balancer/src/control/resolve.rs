@@ -1,5 +1,4 @@
-//! What the settings point at on this machine: the token in its file, the addresses of hosts. And why a balancer cannot
-//! start, of which these are two reasons.
+//! Resolves what the settings refer to: the token in its file and the addresses of hosts. Also the errors of startup.
 
 use std::fs;
 use std::io;
@@ -11,20 +10,20 @@ use netsocket_settings::reason;
 use crate::config::BackendAddress;
 use crate::core::backend::BackendSpec;
 
-/// Why the balancer cannot start. All of it is for the operator to mend; trying again changes nothing.
+/// Why the balancer cannot start. The operator has to fix it; retrying does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// An address that cannot be listened on.
+    /// An address cannot be bound.
     #[error("{key} {address}: {}", reason(error))]
     Listen {
         /// The setting, `listen` or `admin`.
         key: &'static str,
         /// The address.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// A file that cannot be read, or says nothing.
+    /// The token file cannot be read or is empty.
     #[error("admin_token_file {}: {problem}", path.display())]
     Token {
         /// The file.
@@ -32,15 +31,15 @@ pub enum BindError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A pid file that cannot be written.
+    /// The pid file cannot be written.
     #[error("pid_file {}: {}", path.display(), reason(error))]
     PidFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// Backends whose hosts have no address, a line for each.
+    /// Backends whose hosts have no address, one line each.
     #[error("{}", .0.join("\n"))]
     Resolve(Vec<String>),
 }
@@ -54,12 +53,12 @@ pub(crate) fn token(path: &Path) -> Result<String, BindError> {
     let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(failed("holds no token".to_owned())),
+        _ => Err(failed("contains no token".to_owned())),
     }
 }
 
-/// The address of each backend. Where a host has several, an IPv4 one is taken: servers listen there more often, and
-/// on many machines `localhost` is both.
+/// Resolves the address of each backend. If a host has several, an IPv4 one is used: servers listen on IPv4 more often,
+/// and on many machines `localhost` has both.
 pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, BindError> {
     let mut resolved = Vec::new();
     let mut problems = Vec::new();

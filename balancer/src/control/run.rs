@@ -1,5 +1,4 @@
-//! The running balancer from its first worker to its last: who is started when, and in which order they stop. Does not own
-//! what each of them does.
+//! Runs the balancer: the order in which its parts start and stop. Does not own what each part does.
 
 use std::future::Future;
 use std::io;
@@ -19,19 +18,19 @@ use crate::control::checks::all_checked;
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
-use crate::control::services::{AdminAccess, Control};
-use crate::control::startup::Bound;
-use crate::control::supervisor::{Closing, Office};
+use crate::control::services::{AdminAccess, Services};
+use crate::control::startup::Startup;
+use crate::control::supervisor::{Exit, Supervisor};
 use crate::control::systemd::status;
 use crate::core::admission::SharedQueue;
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::relay::RelaySwitch;
-use crate::data_path::runtime_rules::Live;
+use crate::data_path::runtime_rules::RuntimeRules;
 use crate::data_path::shared::Shared;
 use crate::data_path::worker::{Worker, WorkerSummary};
-use crate::data_path::worker_registry::Crew;
+use crate::data_path::worker_registry::WorkerRegistry;
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Counters;
 
@@ -44,25 +43,23 @@ const FIRST_SEARCH: Duration = Duration::from_secs(5);
 /// Between two lines about the sessions that are left in a drain.
 const TELL_LEFT: Duration = Duration::from_secs(10);
 
-/// What a balancer has to tell when it is over.
+/// The summary of a balancer that has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// Sessions since the start.
     pub sessions: u64,
-    /// Those that were ended at the drain deadline.
+    /// Sessions closed at the drain deadline.
     pub killed: u64,
 }
 
-/// Serves until `shutdown`, or until a restart has brought a successor; then accepts nothing more, lets sessions end
-/// until the drain deadline, and ends the rest. Must be polled within a tokio runtime with I/O and time. If the future is
-/// dropped the workers drain by themselves.
+/// Serves until `shutdown`, or until a new process has taken over; then drains. See [`crate::run()`].
 ///
 /// `serve_admin` is the admin HTTP, which this module does not know: it serves until the token that it is given.
 ///
 /// # Errors
 /// [`RunError`], before anything is served.
 pub(crate) async fn run<F>(
-    mut bound: Bound,
+    mut startup: Startup,
     shutdown: CancellationToken,
     serve_admin: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
 ) -> Result<Summary, RunError>
@@ -71,38 +68,38 @@ where
 {
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
-    let shared = Arc::new(share(&bound, stop.clone())?);
-    let settings = Settings::first(bound.config.clone());
+    let shared = Arc::new(share(&startup, stop.clone())?);
+    let settings = Settings::first(startup.config.clone());
     let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let mut control = Control::start(&bound, &shared)?;
-    let stop_crew = StopCrew(Arc::clone(&shared));
-    inherit_states(&bound);
-    if bound.origin.has_clients {
-        wait_for_checks(&bound, &stop).await;
+    let mut services = Services::start(&startup, &shared)?;
+    let stop_workers = StopWorkers(Arc::clone(&shared));
+    inherit_states(&startup);
+    if startup.origin.has_clients {
+        wait_for_checks(&startup, &stop).await;
         // Backends that had to be looked for are known by now, too.
-        inherit_states(&bound);
+        inherit_states(&startup);
     }
-    let workers = start_workers(&bound, &shared)?;
-    control.open_admin(&bound, &shared, &settings, serve_admin)?;
-    let manager = Arc::clone(&bound.manager);
-    let (pid_file, socket_file) = (bound.pid_file.take(), bound.socket_file.take());
-    announce(&mut bound, &shared, pid_file.as_ref());
+    let workers = start_workers(&startup, &shared)?;
+    services.open_admin(&startup, &shared, &settings, serve_admin)?;
+    let manager = Arc::clone(&startup.manager);
+    let (pid_file, socket_file) = (startup.pid_file.take(), startup.socket_file.take());
+    announce(&mut startup, &shared, pid_file.as_ref());
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
-    let office = Office::new(bound, &shared, settings, &control);
-    match office.work(&stop).await {
-        Closing::Stopped => manager.stopping(),
-        Closing::Succeeded(pid) => {
-            control.retire().await;
+    let supervisor = Supervisor::new(startup, &shared, settings, &services);
+    match supervisor.work(&stop).await {
+        Exit::Stopped => manager.stopping(),
+        Exit::HandedOver(pid) => {
+            services.retire().await;
             info!(successor = pid, "handed over");
             stop.cancel();
         }
     }
-    drop(stop_crew);
-    let drain = shared.live.load().timeouts.drain;
+    drop(stop_workers);
+    let drain = shared.rules.load().timeouts.drain;
     info!(active = shared.counters.active(), deadline = ?drain, "draining");
     let killed = drained(workers, &shared).await;
-    control.stop().await;
+    services.stop().await;
     close_access_log(shared.clone()).await;
     // Nothing of this process listens there any more.
     drop((pid_file, socket_file));
@@ -111,15 +108,15 @@ where
         killed,
     };
     if killed > 0 {
-        warn!(killed, "drain deadline reached, remaining sessions ended");
+        warn!(killed, "drain deadline reached, remaining sessions closed");
     }
     info!(sessions = summary.sessions, killed, "stopped");
     Ok(summary)
 }
 
-fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
-    let config = &bound.config;
-    let crew = Crew::new(config.workers.get()).map_err(|error| RunError {
+fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError> {
+    let config = &startup.config;
+    let workers = WorkerRegistry::new(config.workers.get()).map_err(|error| RunError {
         what: "cannot start the workers",
         error: error.into(),
     })?;
@@ -130,78 +127,81 @@ fn share(bound: &Bound, stop: CancellationToken) -> Result<Shared, RunError> {
         "descriptors"
     );
     Ok(Shared {
-        pool: bound.pool(),
+        pool: startup.pool(),
         counters: Arc::new(Counters::default()),
-        crew,
-        live: ArcSwap::from_pointee(Live::new(config, bound.admin_token.clone())),
+        workers,
+        rules: ArcSwap::from_pointee(RuntimeRules::new(config, startup.admin_token.clone())),
         queue: SharedQueue::new(config.queue.length),
-        access_log: start_access_log(bound)?,
-        frontend: bound.listen_address().to_string(),
+        access_log: start_access_log(startup)?,
+        frontend: startup.listen_address().to_string(),
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
-        last_resort_gate: LogGate::default(),
+        last_resort_limiter: LogLimiter::default(),
         budget,
-        on_record: bound.on_record.clone(),
+        on_record: startup.on_record.clone(),
         stop,
         started: Instant::now(),
     })
 }
 
-/// What operators have said of backends to the old process holds for the new one.
-fn inherit_states(bound: &Bound) {
-    let Some(predecessor) = &bound.origin.predecessor else {
+/// Applies the admin states that operators set in the old process.
+fn inherit_states(startup: &Startup) {
+    let Some(predecessor) = &startup.origin.predecessor else {
         return;
     };
-    for backend in bound.pool.backends() {
+    for backend in startup.pool.backends() {
         if let Some(&state) = predecessor.backends.get(backend.name()) {
             // It is one of the pool's.
-            let _ = bound
+            let _ = startup
                 .pool
-                .set_admin_state(backend.id(), state, "the old process");
+                .set_admin_state(backend.id(), state, "the previous process");
         }
     }
 }
 
-/// Until it is known who can serve the clients that are waiting. One check is enough, and has its time limit.
-async fn wait_for_checks(bound: &Bound, stop: &CancellationToken) {
-    let groups = bound.config.groups.len();
+/// Waits until it is known which backends can serve the clients that are waiting already. One check of each is enough.
+async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
+    let groups = startup.config.groups.len();
     let search = if groups == 0 {
         CHECK_SLACK
     } else {
         FIRST_SEARCH
     };
-    let limit = bound.config.checks.timeout + search;
+    let limit = startup.config.checks.timeout + search;
     tokio::select! {
         () = stop.cancelled() => {}
-        checked = timeout(limit, all_checked(&bound.pool, groups)) => {
+        checked = timeout(limit, all_checked(&startup.pool, groups)) => {
             if checked.is_err() {
-                warn!("not every backend is checked yet, serving all the same");
+                warn!("not every backend has been checked yet, serving anyway");
             }
         }
     }
 }
 
-/// Lets the world know that clients are served here from now on.
-fn announce(bound: &mut Bound, shared: &Shared, pid_file: Option<&PidFile>) {
+/// Announces that this process serves clients from now on.
+fn announce(startup: &mut Startup, shared: &Shared, pid_file: Option<&PidFile>) {
     if let Some(pid_file) = pid_file {
         pid_file.publish();
     }
-    bound.manager.ready(&status(shared));
-    if let Some(predecessor) = bound.origin.predecessor.take() {
-        info!(restarts = predecessor.restarts, "taken over");
+    startup.manager.ready(&status(shared));
+    if let Some(predecessor) = startup.origin.predecessor.take() {
+        info!(
+            restarts = predecessor.restarts,
+            "took over from the old process"
+        );
         predecessor.ready();
     }
 }
 
-/// Waits until every worker is over, and tells from time to time what is left. How many sessions were ended.
+/// Waits until every worker has ended, and logs the remaining sessions from time to time. Returns how many were closed.
 async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
     let mut killed = 0;
     let ends = async {
         for worker in workers {
             match worker.await {
                 Ok(Ok(summary)) => killed += summary.killed as u64,
-                Ok(Err(error)) => error!(%error, "a worker failed"),
-                Err(_) => error!("a worker ended by a fault"),
+                Ok(Err(error)) => error!(%error, "worker failed"),
+                Err(_) => error!("worker panicked"),
             }
         }
     };
@@ -222,7 +222,7 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
 
 type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
-/// Has the last lines written, within a bound.
+/// Writes the last lines, within a time limit.
 async fn close_access_log(shared: Arc<Shared>) {
     let close = move || {
         let log = shared.access_log.as_ref();
@@ -231,12 +231,12 @@ async fn close_access_log(shared: Arc<Shared>) {
     // The wait is a thread's: the writer is one.
     match spawn_blocking(close).await {
         Ok(true) => {}
-        Ok(false) | Err(_) => warn!("the last lines of the access log may be missing"),
+        Ok(false) | Err(_) => warn!("the last access log lines may be missing"),
     }
 }
 
-fn start_access_log(bound: &Bound) -> Result<Option<AccessLog>, RunError> {
-    let rules = &bound.config.access_log;
+fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
+    let rules = &startup.config.access_log;
     let Some(target) = &rules.target else {
         return Ok(None);
     };
@@ -245,26 +245,26 @@ fn start_access_log(bound: &Bound) -> Result<Option<AccessLog>, RunError> {
         error,
     };
     let sink = target.open().map_err(failed)?;
-    let workers = bound.config.workers.get();
+    let workers = startup.config.workers.get();
     let log = AccessLog::start(rules.options, workers, sink);
     log.map(Some).map_err(failed)
 }
 
-/// Stops the workers, also where nobody waits for their end any more.
-struct StopCrew(Arc<Shared>);
+/// Stops the workers, even if their end is no longer awaited.
+struct StopWorkers(Arc<Shared>);
 
-impl Drop for StopCrew {
+impl Drop for StopWorkers {
     fn drop(&mut self) {
-        self.0.crew.stop();
+        self.0.workers.stop();
     }
 }
 
-fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
-    let gate = Arc::new(LogGate::default());
+fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
+    let limiter = Arc::new(LogLimiter::default());
     let start = |index: usize| {
-        let listener = bound.listener.try_clone()?;
-        let (shared, gate) = (Arc::clone(shared), Arc::clone(&gate));
-        let worker = Worker::new(shared, index, listener.into(), gate)?;
+        let listener = startup.listener.try_clone()?;
+        let (shared, limiter) = (Arc::clone(shared), Arc::clone(&limiter));
+        let worker = Worker::new(shared, index, listener.into(), limiter)?;
         let (sender, receiver) = oneshot::channel();
         // A receiver that is gone only means that nobody waits any more.
         let body = move || drop(sender.send(worker.run()));
@@ -273,7 +273,7 @@ fn start_workers(bound: &Bound, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, 
             .spawn(body)?;
         Ok(receiver)
     };
-    (0..bound.config.workers.get())
+    (0..startup.config.workers.get())
         .map(start)
         .collect::<io::Result<_>>()
         .map_err(|error| RunError {
@@ -292,7 +292,7 @@ mod tests {
     use crate::core::health::AdminState;
 
     #[test]
-    fn the_word_of_an_operator_outlives_a_restart() {
+    fn admin_states_survive_a_restart() {
         let backend = |name: &str| BackendAddress {
             name: name.into(),
             host: "127.0.0.1".into(),
@@ -305,16 +305,16 @@ mod tests {
             backends: ["a", "b", "c"].map(backend).to_vec(),
             ..Config::default()
         };
-        let mut bound = Bound::bind(config).unwrap_or_else(|error| panic!("{error}"));
+        let mut startup = Startup::bind(config).unwrap_or_else(|error| panic!("{error}"));
         let told = [
             ("b", AdminState::Drain),
             ("c", AdminState::Maintenance),
             ("gone", AdminState::Drain),
         ];
         let told = told.map(|(name, state)| (name.to_owned(), state));
-        bound.origin.predecessor = Some(Predecessor::deaf(told.into()));
-        inherit_states(&bound);
-        let next = admin_states(&bound.pool);
+        startup.origin.predecessor = Some(Predecessor::without_pipe(told.into()));
+        inherit_states(&startup);
+        let next = admin_states(&startup.pool);
         let expected = [("b", "drain"), ("c", "maintenance")];
         let expected = expected.map(|(name, state)| (name.to_owned(), state.to_owned()));
         assert_eq!(next, expected.into());

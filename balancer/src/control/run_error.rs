@@ -2,12 +2,12 @@
 
 use std::io;
 
-/// Why a balancer cannot run although its sockets are bound: the system refuses threads or descriptors.
+/// Why a balancer cannot run although its sockets are bound: no threads or descriptors are available.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {error}")]
 pub struct RunError {
-    /// What was not to be had.
+    /// What failed.
     pub(crate) what: &'static str,
-    /// What the system said.
+    /// The error of the system.
     pub(crate) error: io::Error,
 }

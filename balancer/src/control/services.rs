@@ -1,12 +1,14 @@
-//! The control side of a running balancer: checks, discovery, telemetry, the admin HTTP, signs of life for the service manager. All
-//! of it lives on the runtime that polls [`crate::run()`].
+//! The background services of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
+//! notifications. They run on the runtime that polls [`crate::run()`].
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
+use netsocket_telemetry::{
+    Events, History, Identity, Producer, Role, Sinks, Supervisor, heartbeat,
+};
 use tokio::sync::oneshot;
 use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinSet;
@@ -16,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::control::admin_listener::AdminAcceptor;
 use crate::control::checks::watch as watch_backends;
 use crate::control::discovery::{Dns, Setup, discover};
-use crate::control::lifecycle::Operations;
+use crate::control::lifecycle::LifecycleHandle;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
-use crate::control::startup::Bound;
+use crate::control::startup::Startup;
 use crate::control::systemd::attend;
 use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
 
-/// How far back the embedded history goes.
+/// Length of the embedded telemetry history.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
 /// For the last telemetry records to reach Kafka when the balancer stops.
@@ -33,22 +35,22 @@ const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
 /// For requests and answers at the admin address that are under way when a successor takes over.
 const LAST_ANSWERS: Duration = Duration::from_millis(700);
 
-/// Gives places to those that wait when a backend comes; when a session ends, its worker does.
+/// Serves the queue when the eligible backends change; when a session ends, its worker does.
 async fn serve_queue(shared: Arc<Shared>) {
     loop {
-        shared.pool.turned().await;
-        shared.hand_over();
+        shared.pool.eligible_changed().await;
+        shared.serve_queue();
     }
 }
 
-/// Whom the pool has: the backends with an address, and those that are looked for.
-fn setup(bound: &Bound) -> Setup<Dns> {
-    let fixed = bound.pool.backends();
+/// The configured backends and groups.
+fn setup(startup: &Startup) -> Setup<Dns> {
+    let fixed = startup.pool.backends();
     Setup {
         fixed: fixed.iter().map(|backend| backend.spec()).collect(),
-        groups: bound.config.groups.clone(),
-        rules: bound.config.discovery,
-        resolver: Arc::new(Dns::new(bound.config.dns_servers.clone())),
+        groups: startup.config.groups.clone(),
+        rules: startup.config.discovery,
+        resolver: Arc::new(Dns::new(startup.config.dns_servers.clone())),
     }
 }
 
@@ -59,15 +61,15 @@ pub(crate) struct AdminAccess {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) history: Arc<History>,
     pub(crate) producer: Option<Producer>,
-    pub(crate) operations: Operations,
+    pub(crate) lifecycle: LifecycleHandle,
 }
 
 /// Checks, discovery, admin HTTP and telemetry.
-pub(crate) struct Control {
+pub(crate) struct Services {
     tasks: JoinSet<()>,
     history: Arc<History>,
     producer: Option<Producer>,
-    /// Tells what happens, to whoever listens to records.
+    /// Emits telemetry events.
     pub(crate) events: Events,
     /// Ends telemetry.
     finished: CancellationToken,
@@ -77,21 +79,21 @@ pub(crate) struct Control {
     admin_over: Option<oneshot::Receiver<()>>,
     /// Changes how backends are checked.
     pub(crate) checks: Arc<Sender<Arc<Checks>>>,
-    /// Changes whom the pool has.
+    /// Changes the configured backends and groups.
     pub(crate) setups: Arc<Sender<Setup<Dns>>>,
 }
 
-impl Control {
-    pub(crate) fn start(bound: &Bound, shared: &Arc<Shared>) -> Result<Self, RunError> {
+impl Services {
+    pub(crate) fn start(startup: &Startup, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
-        let (checks, told) = watch::channel(Arc::new(bound.config.checks.clone()));
-        tasks.spawn(watch_backends(bound.pool(), told));
+        let (checks, told) = watch::channel(Arc::new(startup.config.checks.clone()));
+        tasks.spawn(watch_backends(startup.pool(), told));
         tasks.spawn(serve_queue(Arc::clone(shared)));
-        let (setups, told) = watch::channel(setup(bound));
-        tasks.spawn(discover(bound.pool(), told));
+        let (setups, told) = watch::channel(setup(startup));
+        tasks.spawn(discover(startup.pool(), told));
         let closed = CancellationToken::new();
-        if bound.manager.is_there() {
-            let attend = attend(Arc::clone(&bound.manager), Arc::clone(shared));
+        if startup.manager.is_there() {
+            let attend = attend(Arc::clone(&startup.manager), Arc::clone(shared));
             let closed = closed.clone();
             tasks.spawn(async move {
                 // A successor gives the signs of life itself.
@@ -99,11 +101,12 @@ impl Control {
             });
         }
 
-        let instance = bound.config.instance.clone();
-        let instance = instance.unwrap_or_else(|| bound.listen_address().to_string());
+        let instance = startup.config.instance.clone();
+        let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
-        let config = bound.config.producer.clone();
-        let producer = config.map(|config| Producer::start(config, identity.key()));
+        let config = startup.config.producer.clone();
+        let supervisor = Supervisor::default();
+        let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {
             history: Some(Arc::clone(&history)),
@@ -122,6 +125,7 @@ impl Control {
                 figures(&source.view())
             },
             sinks,
+            supervisor,
             finished.clone(),
         ));
 
@@ -141,7 +145,7 @@ impl Control {
     /// Begins to answer at the admin address.
     pub(crate) fn open_admin<F>(
         &mut self,
-        bound: &Bound,
+        startup: &Startup,
         shared: &Arc<Shared>,
         settings: &Arc<ArcSwap<Settings>>,
         serve: impl FnOnce(AdminAcceptor, AdminAccess, CancellationToken) -> F,
@@ -154,9 +158,9 @@ impl Control {
             settings: Arc::clone(settings),
             history: Arc::clone(&self.history),
             producer: self.producer.clone(),
-            operations: bound.operations(),
+            lifecycle: startup.lifecycle(),
         };
-        let acceptor = bound
+        let acceptor = startup
             .admin
             .acceptor(self.closed.clone())
             .map_err(|error| RunError {
@@ -174,9 +178,9 @@ impl Control {
         Ok(())
     }
 
-    /// Leaves the admin address, telemetry and the service manager to a successor. Checks go on, for sessions that still look for a backend.
-    /// Whoever has asked already is answered, while clients are served still: nobody hears of a drain that is none of
-    /// the service's.
+    /// Leaves the admin address, telemetry and the service manager to the new process. Checks go on, for sessions that still
+    /// need a backend. Pending requests are answered while clients are still served, so that no client of the admin HTTP sees
+    /// this process drain while the service goes on.
     pub(crate) async fn retire(&mut self) {
         self.closed.cancel();
         self.finished.cancel();

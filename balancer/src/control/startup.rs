@@ -1,4 +1,4 @@
-//! The start: names resolved, sockets bound, real addresses known. Nothing runs yet.
+//! Startup: resolves host names and binds the sockets, so that their addresses are known. Nothing runs yet.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::config::Config;
 use crate::control::admin_listener::{AdminListener, SocketFile};
 use crate::control::handover::{Inherited, Predecessor, Program};
-use crate::control::lifecycle::{Operations, Order};
+use crate::control::lifecycle::{LifecycleHandle, LifecycleRequest};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Source;
 use crate::control::resolve::{BindError, resolve, token};
@@ -21,8 +21,9 @@ use crate::core::session_record::SessionRecord;
 use crate::data_path::listener::{adopt, listen};
 use crate::data_path::shared::RecordHook;
 
-/// A balancer that could start: whatever may be wrong on this machine has been found by now.
-pub struct Bound {
+/// A balancer that is ready to run: names are resolved and sockets are bound, so that any problem on this machine has been
+/// found.
+pub struct Startup {
     pub(crate) config: Config,
     pub(crate) listener: TcpListener,
     pub(crate) admin: AdminListener,
@@ -33,7 +34,7 @@ pub struct Bound {
     pub(crate) admin_token: Option<String>,
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) origin: Origin,
-    pub(crate) orders: (Operations, Receiver<Order>),
+    pub(crate) requests: (LifecycleHandle, Receiver<LifecycleRequest>),
     /// Where the settings come from, for a reload.
     pub(crate) source: Option<Source>,
     /// What to start for a restart.
@@ -55,26 +56,26 @@ pub(crate) struct Origin {
     pub(crate) predecessor: Option<Predecessor>,
 }
 
-impl Bound {
-    /// Resolves the backends' hosts and binds both sockets. Waits for the resolver.
+impl Startup {
+    /// Resolves the backends' hosts and binds both sockets. Blocks while names are resolved.
     ///
     /// # Errors
-    /// All hosts that have no address, or the first socket that cannot be had.
+    /// All hosts without an address, or the first socket that cannot be bound.
     pub fn bind(config: Config) -> Result<Self, BindError> {
         Self::bind_with(config, Inherited::default())
     }
 
-    /// The same with what this process was given: an inherited socket is taken where it has the address of the
-    /// settings, or came from the service manager.
+    /// Like [`Self::bind`], with the sockets that this process inherited: one is used if it has the configured address or
+    /// came from the service manager.
     ///
     /// # Errors
-    /// The same. An old process that waits is told.
+    /// Like [`Self::bind`]. An old process that waits for this one is notified.
     pub fn bind_with(config: Config, mut inherited: Inherited) -> Result<Self, BindError> {
-        let bound = Self::assemble(config, &mut inherited);
-        if let Err(error) = &bound {
+        let startup = Self::assemble(config, &mut inherited);
+        if let Err(error) = &startup {
             inherited.refuse(error);
         }
-        bound
+        startup
     }
 
     fn assemble(config: Config, inherited: &mut Inherited) -> Result<Self, BindError> {
@@ -83,14 +84,14 @@ impl Bound {
             backends,
             config.balance,
             config.health,
-            random_turn(),
+            random_position(),
         ));
         let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
         let managed = inherited.managed();
         let has_clients = inherited.has_clients();
         let predecessor = inherited.predecessor.as_ref();
         let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
-        let pid_file = config.operations.pid_file.as_deref().map(pid_file);
+        let pid_file = config.lifecycle.pid_file.as_deref().map(pid_file);
         let pid_file = pid_file.transpose()?;
         let listener = bind_listen(&config, inherited)?;
         // The last thing that can fail: what is bound by then would leave its file behind.
@@ -109,7 +110,7 @@ impl Bound {
                 restarts,
                 predecessor: inherited.predecessor.take(),
             },
-            orders: Operations::new(),
+            requests: LifecycleHandle::new(),
             source: None,
             program: None,
             manager: Arc::default(),
@@ -125,31 +126,31 @@ impl Bound {
         })
     }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     #[must_use]
     pub fn listen_address(&self) -> SocketAddr {
         self.listen_address
     }
 
-    /// Where the admin HTTP is.
+    /// The address of the admin HTTP.
     #[must_use]
     pub fn admin_address(&self) -> &AdminAddress {
         &self.admin_address
     }
 
-    /// The backends, which stay visible while the balancer runs.
+    /// The pool, which stays accessible while the balancer runs.
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
         Arc::clone(&self.pool)
     }
 
-    /// The handle by which a running balancer is changed.
+    /// The handle to reload and restart the running balancer.
     #[must_use]
-    pub fn operations(&self) -> Operations {
-        self.orders.0.clone()
+    pub fn lifecycle(&self) -> LifecycleHandle {
+        self.requests.0.clone()
     }
 
-    /// Has a reload read the settings by `source`.
+    /// Sets the function that a reload reads the settings with.
     pub fn reload_from(
         &mut self,
         source: impl Fn() -> Result<Config, Problems> + Send + Sync + 'static,
@@ -157,17 +158,17 @@ impl Bound {
         self.source = Some(Arc::new(source));
     }
 
-    /// Has a restart start `program`.
+    /// Sets the program that a restart starts.
     pub fn restart_by(&mut self, program: Program) {
         self.program = Some(program);
     }
 
-    /// Has the service manager be told how it goes.
+    /// Reports readiness and status to the service manager.
     pub fn report_to(&mut self, manager: Manager) {
         self.manager = Arc::new(manager);
     }
 
-    /// Has `hook` see the record of every session at its end. It is called on the worker's thread and must not wait.
+    /// Calls `hook` with the record of every finished session. It runs on the worker's thread and must not block.
     pub fn on_record(&mut self, hook: impl Fn(&SessionRecord) + Send + Sync + 'static) {
         self.on_record = Some(Arc::new(hook));
     }
@@ -176,7 +177,7 @@ impl Bound {
 fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener, BindError> {
     let (address, options) = (config.listen, config.listen_options);
     let given = inherited.listen.take();
-    let given = given.and_then(|claim| claim.for_address(address));
+    let given = given.and_then(|listener| listener.for_address(address));
     let socket = given.map_or_else(|| listen(address, options), |own| adopt(own, options));
     socket.map_err(|error| BindError::Listen {
         key: "listen",
@@ -188,7 +189,7 @@ fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<TcpListener
 fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<AdminListener, BindError> {
     let address = &config.admin;
     let given = inherited.admin.take();
-    let given = given.and_then(|claim| claim.for_admin(address));
+    let given = given.and_then(|listener| listener.for_admin(address));
     let socket = given.map_or_else(|| AdminListener::bind(address), AdminListener::adopt);
     socket.map_err(|error| BindError::Listen {
         key: "admin",
@@ -205,7 +206,7 @@ fn pid_file(path: &Path) -> Result<PidFile, BindError> {
 }
 
 /// Every hasher of the standard library has keys of its own.
-fn random_turn() -> u64 {
+fn random_position() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
@@ -231,16 +232,16 @@ mod tests {
 
     #[test]
     fn real_addresses_are_known_before_anything_runs() {
-        let bound = Bound::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
+        let startup = Startup::bind(config(&[("a", "127.0.0.1"), ("b", "::1")]))
             .unwrap_or_else(|e| panic!("{e}"));
-        assert_ne!(bound.listen_address().port(), 0);
+        assert_ne!(startup.listen_address().port(), 0);
         assert!(
-            bound
+            startup
                 .admin_address()
                 .tcp()
                 .is_some_and(|address| address.port() != 0)
         );
-        let addresses: Vec<String> = bound
+        let addresses: Vec<String> = startup
             .pool()
             .backends()
             .iter()
@@ -253,7 +254,7 @@ mod tests {
     fn an_address_in_use_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let failed = |config| Bound::bind(config).err().map(|error| error.to_string());
+        let failed = |config| Startup::bind(config).err().map(|error| error.to_string());
         let base = config(&[("a", "127.0.0.1")]);
         let listen = Config {
             listen: address,
@@ -282,7 +283,7 @@ mod tests {
             ("b", "127.0.0.1"),
             ("c", long.as_str()),
         ];
-        let said = Bound::bind(config(&bad))
+        let said = Startup::bind(config(&bad))
             .err()
             .map(|error| error.to_string())
             .unwrap_or_default();

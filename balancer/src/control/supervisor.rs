@@ -1,4 +1,4 @@
-//! What a running balancer does for its operators: reload and restart, one wish after the other.
+//! Executes lifecycle requests of operators, reload and restart, one after the other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,86 +8,86 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::control::handover::{Heirlooms, Letter, Program, RestartError, Successor};
-use crate::control::lifecycle::Order;
+use crate::control::handover::{InheritedSockets, Manifest, Program, RestartError, Successor};
+use crate::control::lifecycle::LifecycleRequest;
 use crate::control::reload::{Changes, ReloadError, Reloader, Settings};
-use crate::control::services::Control;
-use crate::control::startup::Bound;
+use crate::control::services::Services;
+use crate::control::startup::Startup;
 use crate::control::systemd::{Manager, status};
 use crate::core::health::AdminState;
 use crate::core::pool::Pool;
 use crate::data_path::shared::Shared;
 
-/// Why the work ended.
-pub(crate) enum Closing {
-    /// Nothing is to be served any more.
+/// Why the supervisor ended.
+pub(crate) enum Exit {
+    /// The balancer was told to stop.
     Stopped,
-    /// Another process serves, of this number.
-    Succeeded(u32),
+    /// The process with this number has taken over.
+    HandedOver(u32),
 }
 
-/// Who takes the orders. It holds the listening sockets, which a successor gets.
-pub(crate) struct Office {
+/// Who takes the requests. It holds the listening sockets, which a successor gets.
+pub(crate) struct Supervisor {
     shared: Arc<Shared>,
     settings: Arc<ArcSwap<Settings>>,
-    orders: Receiver<Order>,
+    requests: Receiver<LifecycleRequest>,
     reloader: Reloader,
-    heirlooms: Heirlooms,
+    sockets: InheritedSockets,
     program: Option<Program>,
     manager: Arc<Manager>,
     /// Restarts before this process.
     restarts: u32,
 }
 
-impl Office {
+impl Supervisor {
     pub(crate) fn new(
-        bound: Bound,
+        startup: Startup,
         shared: &Arc<Shared>,
         settings: Arc<ArcSwap<Settings>>,
-        control: &Control,
+        services: &Services,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
-            orders: bound.orders.1,
+            requests: startup.requests.1,
             reloader: Reloader {
-                source: bound.source,
+                source: startup.source,
                 settings: Arc::clone(&settings),
-                checks: Arc::clone(&control.checks),
-                setups: Arc::clone(&control.setups),
-                events: control.events.clone(),
+                checks: Arc::clone(&services.checks),
+                setups: Arc::clone(&services.setups),
+                events: services.events.clone(),
             },
-            heirlooms: Heirlooms {
-                listen: bound.listener,
-                admin: bound.admin,
-                managed: bound.origin.managed,
+            sockets: InheritedSockets {
+                listen: startup.listener,
+                admin: startup.admin,
+                managed: startup.origin.managed,
             },
-            program: bound.program,
-            manager: bound.manager,
-            restarts: bound.origin.restarts,
+            program: startup.program,
+            manager: startup.manager,
+            restarts: startup.origin.restarts,
             settings,
         }
     }
 }
 
-impl Office {
-    /// Takes orders until `stop`, or until a successor serves.
-    pub(crate) async fn work(mut self, stop: &CancellationToken) -> Closing {
+impl Supervisor {
+    /// Takes requests until `stop`, or until a successor serves.
+    pub(crate) async fn work(mut self, stop: &CancellationToken) -> Exit {
         loop {
-            let order = tokio::select! {
-                () = stop.cancelled() => return Closing::Stopped,
-                Some(order) = self.orders.recv() => order,
+            let request = tokio::select! {
+                () = stop.cancelled() => return Exit::Stopped,
+                Some(request) = self.requests.recv() => request,
             };
             // Who has asked may have given up.
-            match order {
-                Order::Reload(answer) => drop(answer.send(self.reload().await)),
-                Order::Restart(answer) => match self.restart(stop).await {
+            match request {
+                LifecycleRequest::Reload(answer) => drop(answer.send(self.reload().await)),
+                LifecycleRequest::Restart(answer) => match self.restart(stop).await {
                     Ok(pid) => {
                         drop(answer.send(Ok(pid)));
                         self.manager.succeeded_by(pid);
-                        return Closing::Succeeded(pid);
+                        return Exit::HandedOver(pid);
                     }
                     Err(error) => {
-                        error!(%error, "restart failed, going on as before");
+                        error!(%error, "restart failed, this process keeps serving");
                         drop(answer.send(Err(error)));
                     }
                 },
@@ -110,15 +110,15 @@ impl Office {
     async fn restart(&self, stop: &CancellationToken) -> Result<u32, RestartError> {
         let program = self.program.as_ref().ok_or(RestartError::NoProgram)?;
         info!(program = %program.path.display(), "restarting");
-        let letter = |listen, admin, ready| Letter {
+        let manifest = |listen, admin, ready| Manifest {
             listen,
             admin,
             ready,
             restarts: self.restarts.saturating_add(1),
             backends: admin_states(&self.shared.pool),
         };
-        let (successor, answer) = Successor::start(program, &self.heirlooms, letter)?;
-        let limit = self.settings.load().config.operations.restart_timeout;
+        let (successor, answer) = Successor::start(program, &self.sockets, manifest)?;
+        let limit = self.settings.load().config.lifecycle.restart_timeout;
         tokio::select! {
             // One that serves already must not be ended.
             biased;

@@ -1,4 +1,4 @@
-//! One server behind the balancer: who it is, how it is, and what it has done.
+//! One backend: its settings, its published health and its counters.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,34 +18,34 @@ use crate::core::health::{
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
 
-/// The weight of a backend that has none set.
+/// The weight of a backend without a configured one.
 pub const DEFAULT_WEIGHT: u32 = 1;
-/// The largest one, as HAProxy has it.
+/// The largest weight, the same as HAProxy's.
 pub const MAX_WEIGHT: u32 = 256;
 /// For backends that take any number of sessions.
 const UNLIMITED: u64 = u64::MAX;
 
-/// A backend as it is set: who it is, and its part.
+/// A backend as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendSpec {
-    /// What it is called in logs, metrics and the API.
+    /// Its name in logs, metrics and the API.
     pub name: String,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
-    /// Its part in the pool.
+    /// Its role in the pool.
     pub attributes: Attributes,
 }
 
-/// The part of a backend in its pool.
+/// The role of a backend in its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
-    /// Its share of sessions in relation to the others; 0: no new ones.
+    /// Its share of sessions relative to the other backends; 0: no new sessions.
     pub weight: u32,
     /// Whether it serves only when no primary is usable.
     pub backup: bool,
-    /// The most sessions that it has at a time; `None`: any number.
+    /// Maximum number of open sessions; `None`: unlimited.
     pub max_connections: Option<NonZeroU32>,
-    /// Where it is checked; `None`: where it serves.
+    /// The port that health checks use; `None`: the port it serves on.
     pub check_port: Option<NonZeroU16>,
 }
 
@@ -60,7 +60,7 @@ impl Default for Attributes {
     }
 }
 
-/// A backend. Workers share it; everything that changes is an atomic or swapped as a whole.
+/// A backend, shared by the workers: everything that changes is an atomic or swapped as a whole.
 ///
 /// # Examples
 ///
@@ -97,14 +97,14 @@ pub struct Backend {
     address: SocketAddr,
     attributes: ArcSwap<Attributes>,
     report: ArcSwap<HealthReport>,
-    /// The present part of its weight, in tenths.
+    /// The effective share of its weight, in tenths.
     tenths: AtomicU32,
     streak: Streak,
-    /// Wakes whoever decides on the health of the pool.
-    judge: Arc<Notify>,
-    /// Wakes whoever checks this backend.
+    /// Wakes the task that evaluates the health of the pool.
+    evaluator: Arc<Notify>,
+    /// Wakes the task that checks this backend.
     pub(crate) checker: Notify,
-    /// The most sessions at a time, or [`UNLIMITED`].
+    /// Maximum number of open sessions, or [`UNLIMITED`].
     most: AtomicU64,
     active: AtomicU64,
     finished: AtomicU64,
@@ -118,27 +118,27 @@ pub struct Backend {
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
 }
 
-/// Its health as last published.
+/// The health of a backend as last published.
 #[derive(Debug, Clone)]
 pub struct HealthReport {
-    /// Whether it takes sessions.
+    /// The state.
     pub state: State,
-    /// Why.
+    /// Why it is in that state.
     pub reason: Reason,
-    /// Since when.
+    /// When it entered that state.
     pub since: SystemTime,
-    /// What an operator wants of it.
+    /// The state an operator has set.
     pub admin: AdminState,
-    /// Checks in a row that contradict the state, and how many of them change it.
+    /// Consecutive checks that contradict the state, and how many of them change it.
     pub progress: (u32, NonZeroU32),
-    /// The latest check.
+    /// The most recent check.
     pub last_check: Option<CheckReport>,
 }
 
-/// One check.
+/// The result of one health check.
 #[derive(Debug, Clone)]
 pub struct CheckReport {
-    /// Passed, or how it failed.
+    /// Passed, or why it failed.
     pub outcome: Result<(), CheckFailure>,
     /// How long it took.
     pub took: Duration,
@@ -147,7 +147,7 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// A check that has just ended.
+    /// A check that ended just now.
     #[must_use]
     pub fn new(outcome: Result<(), CheckFailure>, took: Duration) -> Self {
         Self {
@@ -158,22 +158,22 @@ impl CheckReport {
     }
 }
 
-/// The counters of a backend at one moment.
+/// A snapshot of the counters of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackendFigures {
-    /// Sessions it has now, those that are still connecting included.
+    /// Open sessions, including those that are still connecting.
     pub active: u64,
-    /// Sessions it has taken since the start, the active ones included.
+    /// Sessions since the start, including the open ones.
     pub total: u64,
-    /// Sessions it has taken that are over.
+    /// Finished sessions.
     pub finished: u64,
-    /// Failed connects, and sessions that it broke or left waiting.
+    /// Failed connects, and sessions that it broke or left without an answer.
     pub errors: u64,
-    /// Bytes from clients to it; those of open sessions some seconds late.
+    /// Bytes from clients to it; bytes of open sessions are counted some seconds late.
     pub bytes_up: u64,
-    /// Bytes from it to clients, likewise.
+    /// Bytes from it to clients, counted in the same way.
     pub bytes_down: u64,
-    /// The latest connect that succeeded.
+    /// Duration of the latest successful connect.
     pub connect: Duration,
     /// Checks that passed.
     pub checks_passed: u64,
@@ -182,7 +182,7 @@ pub struct BackendFigures {
 }
 
 impl Backend {
-    pub(crate) fn new(id: BackendId, spec: BackendSpec, judge: Arc<Notify>) -> Self {
+    pub(crate) fn new(id: BackendId, spec: BackendSpec, evaluator: Arc<Notify>) -> Self {
         let report = HealthReport {
             state: State::Down,
             reason: Reason::NotChecked,
@@ -199,7 +199,7 @@ impl Backend {
             report: ArcSwap::from_pointee(report),
             tenths: AtomicU32::new(0),
             streak: Streak::default(),
-            judge,
+            evaluator,
             checker: Notify::new(),
             most: AtomicU64::new(UNLIMITED),
             active: AtomicU64::new(0),
@@ -217,31 +217,31 @@ impl Backend {
         backend
     }
 
-    /// What tells it from every other one that the pool has or had.
+    /// Its identifier, unique among all backends that the pool has or had.
     #[must_use]
     pub fn id(&self) -> BackendId {
         self.id
     }
 
-    /// The name that the configuration gives it.
+    /// Its name in the settings.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its part in the pool.
+    /// Its role in the pool.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
         **self.attributes.load()
     }
 
-    /// As it is set.
+    /// Its settings.
     #[must_use]
     pub fn spec(&self) -> BackendSpec {
         BackendSpec {
@@ -251,13 +251,13 @@ impl Backend {
         }
     }
 
-    /// The part of its weight that counts now, in tenths: 0 while it takes no sessions, less than 10 in a slow start.
+    /// Its effective share of the weight in tenths: 0 while it takes no sessions, less than 10 during a slow start.
     #[must_use]
     pub fn weight_tenths(&self) -> u32 {
         self.tenths.load(Relaxed)
     }
 
-    /// How often it has become each state, by the label of the reason.
+    /// How often it entered each state, by the label of the reason.
     #[must_use]
     pub fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
         self.transitions
@@ -290,17 +290,17 @@ impl Backend {
         }
     }
 
-    /// How long connects of sessions took.
+    /// Duration of connects of sessions.
     #[must_use]
     pub fn connect_times(&self) -> &ConnectTimes {
         &self.connect_times
     }
 
-    /// Tells what a session found. Never waits; where all is well it reads one number and changes nothing.
+    /// Reports what a session experienced. Never blocks; while the backend works it reads one number and writes nothing.
     pub fn observe_session(&self, signal: SessionSignal) {
         let wake = self.streak.count(signal);
-        if wake == Wake::Judge {
-            self.judge.notify_one();
+        if wake == Wake::Evaluator {
+            self.evaluator.notify_one();
         }
         if wake != Wake::Nobody {
             self.checker.notify_one();
@@ -407,7 +407,7 @@ impl Backend {
     }
 }
 
-/// A session's hold on a backend: it counts as active until this is dropped.
+/// A session's slot at a backend: the session counts as open until this is dropped.
 #[derive(Debug)]
 pub struct Assigned {
     backend: Arc<Backend>,
@@ -415,7 +415,7 @@ pub struct Assigned {
 }
 
 impl Assigned {
-    /// The hold on a place that [`Backend::acquire`] has taken.
+    /// A slot taken by [`Backend::acquire`].
     pub(crate) fn acquired(backend: &Arc<Backend>) -> Self {
         Self {
             backend: Arc::clone(backend),
@@ -437,7 +437,7 @@ impl Assigned {
         &self.backend
     }
 
-    /// Whether the backend is down or ejected, and was chosen because no usable one could be had.
+    /// Whether the backend is down or ejected and was picked because no usable one was available.
     #[must_use]
     pub fn is_last_resort(&self) -> bool {
         self.last_resort

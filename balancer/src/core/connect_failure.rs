@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::core::side::Side;
 
-/// Why a connection to a backend did not come about.
+/// Why a connection to a backend failed.
 ///
 /// # Examples
 ///
@@ -23,16 +23,16 @@ use crate::core::side::Side;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ConnectFailure {
-    /// Nobody listens there.
+    /// Nothing listens on the address.
     #[error("connection refused")]
     Refused,
-    /// No answer within the limit.
+    /// No answer within the timeout.
     #[error("no answer in time")]
     TimedOut,
-    /// No way there.
+    /// The host or network is unreachable.
     #[error("host unreachable")]
     Unreachable,
-    /// Opened and reset at once.
+    /// The connection was reset immediately.
     #[error("connection reset")]
     Reset,
     /// All local ports towards this backend are in use.
@@ -44,13 +44,13 @@ pub enum ConnectFailure {
     /// The system has no memory for another socket.
     #[error("no memory for a socket")]
     NoMemory,
-    /// Anything else that the system said.
+    /// Any other error of the system.
     #[error("connect failed")]
     Other,
 }
 
 impl ConnectFailure {
-    /// Whose fault it is.
+    /// Which side caused it.
     #[must_use]
     pub fn side(self) -> Side {
         match self {
@@ -59,14 +59,14 @@ impl ConnectFailure {
         }
     }
 
-    /// Whether another backend may do better. Ports are counted per destination, so running out of them is worth a
-    /// try elsewhere; descriptors and memory are not.
+    /// Whether another backend may succeed. Local ports are counted per destination, so running out of them is worth a
+    /// retry elsewhere; descriptors and memory are not.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         !matches!(self, Self::NoDescriptor | Self::NoMemory)
     }
 
-    /// A short stable word for logs, metrics and the API.
+    /// A short, stable label for logs, metrics and the API.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_know_their_side_and_whether_to_go_on() {
+    fn failures_have_a_side_and_say_whether_to_retry() {
         let cases = [
             (
                 Errno::CONNREFUSED,
@@ -137,7 +137,12 @@ mod tests {
                 Side::Internal,
                 false,
             ),
-            (Errno::NOBUFS, ConnectFailure::NoMemory, Side::Internal, false),
+            (
+                Errno::NOBUFS,
+                ConnectFailure::NoMemory,
+                Side::Internal,
+                false,
+            ),
             (Errno::PERM, ConnectFailure::Other, Side::Backend, true),
         ];
         for (errno, failure, side, retryable) in cases {

@@ -1,17 +1,17 @@
-//! How long connects to a backend took: counts in fixed buckets, cheap to write and enough for quantiles.
+//! A histogram of connect times: counts in fixed buckets, cheap to update and enough for quantiles.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The upper bounds of the buckets in microseconds, in steps of 1, 2 and 5 from loopback to the longest timeout that
-/// makes sense. What is longer has a bucket of its own.
+/// Upper bounds of the buckets in microseconds, in steps of 1, 2 and 5 from loopback to the longest sensible timeout.
+/// Longer times have a bucket of their own.
 pub(crate) const BOUNDS_MICROS: [u64; 18] = [
     20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
     1_000_000, 2_000_000, 5_000_000, 10_000_000,
 ];
 const BUCKETS: usize = BOUNDS_MICROS.len() + 1;
 
-/// The counters. Workers share them.
+/// The counters, shared by the workers.
 #[derive(Debug, Default)]
 pub struct ConnectTimes {
     buckets: [AtomicU64; BUCKETS],
@@ -42,7 +42,7 @@ impl ConnectTimes {
     }
 }
 
-/// The counts of a span of time.
+/// The counts over a span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConnectCounts {
     buckets: [u64; BUCKETS],
@@ -61,19 +61,19 @@ impl ConnectCounts {
         rest
     }
 
-    /// How many connects.
+    /// Number of connects.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// How long they took together.
+    /// Sum of their durations.
     #[must_use]
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.micros)
     }
 
-    /// For each bucket but the last, its upper bound and how many connects took no longer.
+    /// For each bucket except the last, its upper bound and the number of connects that took no longer.
     pub fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> {
         let mut below = 0;
         BOUNDS_MICROS
@@ -85,8 +85,8 @@ impl ConnectCounts {
             })
     }
 
-    /// The time that `part` (0 to 1) of the connects kept to, as if they were spread evenly within a bucket; `None`
-    /// where there was no connect. What is longer than the last bound counts as that.
+    /// The quantile `part` (0 to 1) of the connect times, assuming an even spread within a bucket; `None` without connects.
+    /// Times beyond the last bound count as that bound.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<Duration> {
         let total = self.total();

@@ -1,18 +1,19 @@
-//! Keeps a log line that may come thousands of times a second down to one a second.
+//! Limits a log line that could occur thousands of times a second to one a second.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Lets one event a second through, over all threads, and counts the others.
+/// Passes one event a second over all threads and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct LogGate {
+pub(crate) struct LogLimiter {
     /// The second after which the next event may pass, since the start.
     closed_until: AtomicU64,
     suppressed: AtomicU64,
 }
 
-impl LogGate {
-    /// Whether an event `uptime` after the start may be logged; then how many were not since the last that was.
+impl LogLimiter {
+    /// Whether an event at `uptime` after the start may be logged. If so, returns how many were suppressed since the last
+    /// logged one.
     pub(crate) fn pass(&self, uptime: Duration) -> Option<u64> {
         let now = uptime.as_secs();
         let open = |until: u64| (now >= until).then_some(now + 1);
@@ -32,8 +33,8 @@ mod tests {
 
     #[test]
     fn one_a_second_and_the_others_are_counted() {
-        let gate = LogGate::default();
-        let at = |ms| gate.pass(Duration::from_millis(ms));
+        let limiter = LogLimiter::default();
+        let at = |ms| limiter.pass(Duration::from_millis(ms));
         let passed = [at(0), at(10), at(999), at(1000), at(1500), at(7000)];
         assert_eq!(passed, [Some(0), None, None, Some(2), None, Some(1)]);
     }

@@ -12,28 +12,28 @@ use super::admission::Networks;
 /// How the PROXY protocol is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyRules {
-    /// Peers that begin with a header, which is believed. All others are clients.
+    /// Peers whose connections start with a header, which is trusted. All others are clients.
     pub from: Networks,
-    /// For a header to be complete.
+    /// Timeout for a complete header.
     pub timeout: Duration,
-    /// What backends get.
+    /// What is sent to backends.
     pub send: ProxySend,
 }
 
-/// What a backend gets before a client's first byte.
+/// The header sent to a backend before the client's first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProxySend {
-    /// Nothing.
+    /// None.
     #[default]
     Off,
-    /// A header of version 1.
+    /// Version 1.
     V1,
-    /// A header of version 2.
+    /// Version 2.
     V2,
 }
 
 impl ProxySend {
-    /// The header for a client that connected to `destination`; none where none is sent.
+    /// The header for a client that connected to `destination`; `None` if none is sent.
     pub(crate) fn header(self, client: SocketAddr, destination: SocketAddr) -> Option<Encoded> {
         match self {
             Self::Off => None,
@@ -42,8 +42,8 @@ impl ProxySend {
         }
     }
 
-    /// The header of a connection that stands for no client.
-    pub(crate) fn header_of_nobody(self) -> Option<Encoded> {
+    /// The header of a connection without a client, such as a health check.
+    pub(crate) fn header_without_client(self) -> Option<Encoded> {
         match self {
             Self::Off => None,
             Self::V1 => Some(encode_v1_unknown()),

@@ -1,13 +1,13 @@
-//! The name of a session while it lives: for the queue, the API and the mail between threads.
+//! The ID of an open session, for the queue, the API and messages between threads.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The place of a session in its worker's table.
+/// The slot of a session in its worker's table.
 pub(crate) type Index = u32;
 
-/// Unique among the open sessions of a balancer, and not used again soon: the worker, the place in its table, and how
-/// often the worker has begun a session.
+/// Unique among the open sessions of a balancer and not reused soon: the worker, the slot in its table, and a serial
+/// number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct SessionId {
     /// The number of the worker.
@@ -36,15 +36,15 @@ impl SessionId {
 }
 
 impl fmt::Display for SessionId {
-    /// `1-2f-a03`: worker, place and serial number, in hexadecimal digits.
+    /// `1-2f-a03`: worker, slot and serial number in hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{:x}-{:x}", self.worker, self.index, self.serial)
     }
 }
 
-/// A text that is no session's name.
+/// A text that is not a session ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no name of a session, such as 0-1f-a3")]
+#[error("not a session ID, such as 0-1f-a3")]
 pub(crate) struct SessionIdError;
 
 impl FromStr for SessionId {

@@ -1,4 +1,4 @@
-//! What is known of a session when it is over. The access log and every counter come from this and from nothing else.
+//! The record of a finished session. The access log and every counter are derived from it and from nothing else.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,42 +13,42 @@ use crate::core::traffic::Traffic;
 /// A session that its backend resets within so long of the connect, before any answer, is an early reset.
 const EARLY: Duration = Duration::from_secs(1);
 
-/// One session, told at its end.
+/// A finished session.
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
-    /// Where the client connected from.
+    /// The client's address.
     pub client: SocketAddr,
-    /// The backend that took the session, if one did.
+    /// The backend that accepted the session, if any.
     pub backend: Option<Arc<Backend>>,
-    /// Where the client connected to, if a PROXY header told it.
+    /// The address that the client connected to, if a PROXY header says so.
     pub destination: Option<SocketAddr>,
-    /// When it was accepted.
+    /// When the session was accepted.
     pub started: SystemTime,
-    /// From the accept to the first pick of a backend, or to the end of a session that ended in the queue; `None` where
-    /// it came to neither.
+    /// Time from the accept to the first pick of a backend, or to the end of a session that ended in the queue; `None` if
+    /// neither happened.
     pub queue: Option<Duration>,
-    /// How many were before it in the queue when it came there.
+    /// Number of sessions ahead of it when it was queued.
     pub queued_behind: u32,
-    /// Whether it has waited in the queue.
+    /// Whether it waited in the queue.
     pub waited: bool,
-    /// From the first pick until a backend was connected, failed attempts included; `None` where none was.
+    /// Time from the first pick until a backend was connected, including failed attempts; `None` if none was connected.
     pub connect: Option<Duration>,
-    /// The attempt that succeeded, alone.
+    /// Duration of the successful attempt alone.
     pub handshake: Duration,
-    /// From the accept to the end.
+    /// Time from the accept to the end.
     pub total: Duration,
     /// Bytes relayed.
     pub traffic: Traffic,
-    /// Attempts that failed, in order.
+    /// Failed connect attempts, in order.
     pub failures: Vec<(Arc<Backend>, ConnectFailure)>,
-    /// Whether a backend that is down or ejected was tried, because no usable one could be had.
+    /// Whether a backend that is down or ejected was tried because no usable one was available.
     pub last_resort: bool,
     /// How it ended.
     pub termination: Termination,
 }
 
 impl SessionRecord {
-    /// A session that has just been accepted. Until it says otherwise it counts as killed.
+    /// The record of a session that has just been accepted. Until it is updated, the session counts as killed.
     pub(crate) fn new(client: SocketAddr) -> Self {
         Self {
             client,
@@ -68,7 +68,7 @@ impl SessionRecord {
         }
     }
 
-    /// How often another backend was tried after a failure.
+    /// How often another backend was tried after a failed connect.
     #[must_use]
     pub fn retries(&self) -> usize {
         match self.backend {

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 
 use super::connect_failure::ConnectFailure;
-use super::log_limiter::LogGate;
+use super::log_limiter::LogLimiter;
 
 /// Something that the system gives to this process, and may have none left of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,7 +65,7 @@ impl Resource {
 pub(crate) struct Shortages {
     start: Instant,
     counts: [AtomicU64; Resource::ALL.len()],
-    gates: [LogGate; Resource::ALL.len()],
+    limiters: [LogLimiter; Resource::ALL.len()],
 }
 
 impl Shortages {
@@ -73,7 +73,7 @@ impl Shortages {
         Self {
             start,
             counts: Default::default(),
-            gates: Default::default(),
+            limiters: Default::default(),
         }
     }
 
@@ -82,7 +82,7 @@ impl Shortages {
         let place = resource as usize;
         self.counts.get(place)?.fetch_add(1, Relaxed);
         let elapsed = now.saturating_duration_since(self.start);
-        self.gates.get(place)?.pass(elapsed)
+        self.limiters.get(place)?.pass(elapsed)
     }
 
     /// How often each ran out.
@@ -112,7 +112,9 @@ mod tests {
         // One kind does not keep another from being told.
         assert_eq!(note(Resource::Pipes, 900), Some(0));
         assert_eq!(note(Resource::LocalPorts, 1000), Some(2));
-        let counts = shortages.counts().map(|(resource, count)| (resource.label(), count));
+        let counts = shortages
+            .counts()
+            .map(|(resource, count)| (resource.label(), count));
         let expected = [
             ("descriptors", 0),
             ("memory", 0),
@@ -124,7 +126,10 @@ mod tests {
 
     #[test]
     fn errors_of_the_system_name_their_resource() {
-        assert_eq!(Resource::of_accept(Errno::NFILE), Some(Resource::Descriptors));
+        assert_eq!(
+            Resource::of_accept(Errno::NFILE),
+            Some(Resource::Descriptors)
+        );
         assert_eq!(Resource::of_accept(Errno::NOBUFS), Some(Resource::Memory));
         assert_eq!(Resource::of_accept(Errno::CONNABORTED), None);
         let of = |error: Errno| Resource::of_connect(ConnectFailure::from(&error.into()));

@@ -1,13 +1,13 @@
-//! Whose doing something was.
+//! Which side of a session caused an event.
 
 /// The party of a session that caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Whoever connected to the balancer.
+    /// The client that connected to the balancer.
     Client,
     /// The server that the balancer picked.
     Backend,
-    /// The balancer itself or the machine that it runs on.
+    /// The balancer itself or its machine.
     Internal,
 }
 

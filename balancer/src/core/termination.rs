@@ -1,7 +1,7 @@
-//! How a session ended, in HAProxy's two letters.
+//! How a session ended, as a two-letter code like HAProxy's.
 //!
 //! The letters are those of the section "Session state at disconnection" of HAProxy's configuration manual, so that
-//! people and tools that read its logs can read ours. This table is the only place that gives them a meaning here:
+//! people and tools that read its logs can read these. This table is the only place that defines them:
 //!
 //! | code | meaning |
 //! | --- | --- |
@@ -48,17 +48,17 @@ use crate::core::side::Side;
 
 macro_rules! table {
     ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {
-        /// The end of a session; see the module's table.
+        /// How a session ended; see the table of the module.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Termination {
             $($(#[$meta])* $name,)*
         }
 
         impl Termination {
-            /// Every code there is, in the order of the counters.
+            /// Every code, in the order of the counters.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The two letters.
+            /// The two-letter code.
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self {
@@ -132,13 +132,13 @@ impl Termination {
         self as usize
     }
 
-    /// Whether the backend is to blame, after it had taken the session.
+    /// Whether the backend failed after it had accepted the session.
     #[must_use]
     pub fn is_backend_error(self) -> bool {
         matches!(self, Self::ServerData | Self::ServerTimeoutData)
     }
 
-    /// Whether the client was turned away by a limit, a list or a bad header, before a backend was looked for.
+    /// Whether the client was refused by a limit, a list or a bad header, before a backend was picked.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         matches!(
@@ -210,8 +210,8 @@ fn is_silence(error: io::ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_documented_table_is_the_code() {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// The part of the command line behind `ctl`.
+/// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// A file whose first line is the token for changes from another machine
+    /// File whose first line is the token for changes from another machine
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Print the answer of the API as it is
+    /// Print the JSON answer of the API unchanged
     #[arg(long, global = true)]
     pub json: bool,
     /// What to do.
@@ -21,21 +21,21 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Action {
-    /// The balancer in a few lines
+    /// Show a summary of the balancer
     Status,
-    /// A line for each backend
+    /// List the backends
     Backends,
-    /// Let a backend take no new sessions
+    /// Stop sending new sessions to a backend
     Drain {
         /// The backend
         name: String,
-        /// Close what is left then, such as 30s; without it sessions end when they end
+        /// Close the remaining sessions by then, such as 30s; without it they end by themselves
         #[arg(long, value_name = "TIME")]
         deadline: Option<String>,
-        /// Close them over this end of the deadline [default: a third of it]
+        /// Spread the closing over this last part of the deadline [default: a third of it]
         #[arg(long, value_name = "TIME", requires = "deadline")]
         spread: Option<String>,
-        /// Come back when no session is left
+        /// Wait until no session is left
         #[arg(long)]
         wait: bool,
     },
@@ -44,45 +44,45 @@ pub enum Action {
         /// The backend
         name: String,
     },
-    /// Take a backend out: no new sessions, no checks
+    /// Take a backend out of service: no new sessions, no checks
     Maintenance {
         /// The backend
         name: String,
     },
-    /// Change the weight of a backend until the configuration is read again
+    /// Change the weight of a backend until the next reload
     Weight {
         /// The backend
         name: String,
         /// 0 to 256; 0: no new sessions
         weight: u32,
     },
-    /// The open sessions, the oldest first
+    /// List open sessions, oldest first
     Sessions {
-        /// Only those of this backend
+        /// Only sessions of this backend
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,
     },
-    /// End a session, or all of a backend
+    /// Close a session, or all sessions of a backend
     Kill {
-        /// The session, as `ctl sessions` names it
+        /// The ID of the session, from `ctl sessions`
         #[arg(required_unless_present = "backend", conflicts_with = "backend")]
         id: Option<String>,
-        /// All of this backend
+        /// Close all sessions of this backend
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,
     },
-    /// How bytes are relayed, or change it: auto, copy or splice
+    /// Show or change how bytes are relayed: auto, copy or splice
     Relay {
         /// The new mode
         mode: Option<String>,
     },
-    /// The latest changes of backends' states
+    /// List the latest state changes of backends
     Transitions,
-    /// Have the balancer read its configuration again
+    /// Reload the settings
     Reload,
-    /// Figures that follow the balancer, a frame a second
+    /// Show live figures, updated every second
     Top {
-        /// End after so many frames
+        /// Exit after N updates
         #[arg(long, value_name = "N")]
         count: Option<u64>,
     },

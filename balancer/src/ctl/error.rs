@@ -2,16 +2,16 @@
 
 use std::io;
 
-/// Why nothing came of it.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CtlError {
-    /// The balancer said no: the change is not allowed, or it has nothing of that name.
+    /// The balancer refused: the change is not allowed, or the name does not exist.
     #[error("{0}")]
     Refused(String),
-    /// The command line or the settings cannot be used.
+    /// The command line or the settings are invalid.
     #[error("{0}")]
     Usage(String),
-    /// Nobody answers, or not as a balancer does.
+    /// There is no answer, or not that of a balancer.
     #[error("{0}")]
     Unreachable(String),
     /// Standard output cannot be written to.

@@ -1,12 +1,10 @@
-//! HTTP as far as `ctl` needs it: one request a connection. In HTTP/1.0, so that every answer, the stream of events
-//! too, comes without chunks and ends with its connection.
+//! A minimal HTTP client for `ctl`: one request per connection, in HTTP/1.0, so that every answer, including the event
+//! stream, comes without chunks and ends with its connection.
 
-use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, AdminStream};
+use netsocket_settings::{AdminStream, AdminTarget};
 use serde::de::DeserializeOwned;
 
 use super::error::CtlError;
@@ -16,60 +14,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the next byte of an answer. Events come once a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest answer; a list of 100,000 sessions has some 20 MB.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// The longest line of the stream of events or of a head.
-const MOST_LINE: u64 = 16 << 20;
-
-/// Where a balancer is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// An address or a socket.
-    Known(AdminAddress),
-    /// `NAME:PORT`.
-    Named(String),
-}
-
-impl Place {
-    /// Whether it is on this machine beyond doubt.
-    pub(super) fn is_local(&self) -> bool {
-        matches!(self, Self::Known(address) if address.is_local())
-    }
-
-    fn host(&self) -> String {
-        match self {
-            Self::Known(address) => address.host(),
-            Self::Named(name) => name.clone(),
-        }
-    }
-
-    /// Every address that it has.
-    fn addresses(&self) -> io::Result<Vec<AdminAddress>> {
-        match self {
-            Self::Known(address) => Ok(vec![address.clone()]),
-            Self::Named(name) => Ok(name.to_socket_addrs()?.map(AdminAddress::Tcp).collect()),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Known(address) => address.fmt(f),
-            Self::Named(name) => f.write_str(name),
-        }
-    }
-}
+const MAX_LINE: u64 = 16 << 20;
 
 /// A balancer's admin HTTP.
 #[derive(Debug)]
 pub(super) struct Client {
-    place: Place,
+    place: AdminTarget,
     token: Option<String>,
 }
 
 impl Client {
     /// Nothing is connected before something is asked.
-    pub(super) fn new(place: Place, token: Option<String>) -> Self {
+    pub(super) fn new(place: AdminTarget, token: Option<String>) -> Self {
         Self { place, token }
     }
 
@@ -77,13 +35,13 @@ impl Client {
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, CtlError> {
         let (status, mut reader) = self.send(method, path, body)?;
         let mut said = String::new();
-        let read = reader.by_ref().take(MOST_BYTES).read_to_string(&mut said);
+        let read = reader.by_ref().take(MAX_BYTES).read_to_string(&mut said);
         read.map_err(|error| self.lost(&error))?;
         if (200..300).contains(&status) {
             return Ok(said);
         }
         let said = match said.trim() {
-            "" if status == 404 => format!("this balancer does not know {method} {path}"),
+            "" if status == 404 => format!("this balancer does not support {method} {path}"),
             "" => format!("{method} {path}: status {status}"),
             said => said.to_owned(),
         };
@@ -97,7 +55,7 @@ impl Client {
         let (status, mut reader) = self.send("GET", "/api/v1/events", "")?;
         if status != 200 {
             let mut said = String::new();
-            let _ = reader.by_ref().take(MOST_LINE).read_to_string(&mut said);
+            let _ = reader.by_ref().take(MAX_LINE).read_to_string(&mut said);
             return Err(CtlError::Refused(said.trim().to_owned()));
         }
         Ok(std::iter::from_fn(move || {
@@ -145,7 +103,7 @@ impl Client {
         match answered {
             Ok((Some(status), reader)) => Ok((status, reader)),
             Ok((None, _)) => {
-                let said = format!("{}: that is no admin HTTP", self.place);
+                let said = format!("{}: not an admin HTTP server", self.place);
                 Err(CtlError::Unreachable(said))
             }
             Err(error) => Err(self.lost(&error)),
@@ -183,7 +141,7 @@ fn line(reader: &mut BufReader<AdminStream>) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     reader
         .by_ref()
-        .take(MOST_LINE)
+        .take(MAX_LINE)
         .read_until(b'\n', &mut line)?;
     if line.last() != Some(&b'\n') {
         // Cut, or too long.
@@ -201,7 +159,7 @@ fn status_code(line: &str) -> Option<u16> {
 /// An answer as it is understood.
 pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T, CtlError> {
     serde_json::from_str(body)
-        .map_err(|error| CtlError::Unreachable(format!("an answer that is none: {error}")))
+        .map_err(|error| CtlError::Unreachable(format!("cannot parse the answer: {error}")))
 }
 
 /// A name as a part of a path.

@@ -1,7 +1,7 @@
-//! `netsocket-balancer ctl`: the command line of a running balancer, through its admin HTTP.
+//! `netsocket-balancer ctl`: controls a running balancer from the command line, through its admin HTTP.
 //!
-//! Owns the commands, what they print and the exit codes. What may be asked and what is answered is the API's
-//! (`docs/admin.md`).
+//! Owns the commands, their output and the exit codes. Does not own requests and answers: those belong to the API
+//! (`docs/admin.md`). Imports no other folder but `config` (where the balancer is) and `observe::units`.
 //!
 //! # Examples
 //!
@@ -10,7 +10,7 @@
 //! use netsocket_balancer::{Command, Flags, ctl};
 //! use socket2::{Domain, Socket, Type};
 //!
-//! // An address that is taken, but where nobody listens.
+//! // An address that is bound, but where nothing listens.
 //! let taken = Socket::new(Domain::IPV4, Type::STREAM, None)?;
 //! taken.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
 //! let admin = taken.local_addr()?.as_socket().expect("an address").to_string();
@@ -37,20 +37,20 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use netsocket_settings::{AdminAddress, Flag, Layers, Problems};
+use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
-use self::http::{Client, Place, encoded};
+use self::http::{Client, encoded};
 use crate::config::AdminSettings;
 
 /// The key of `--admin`.
 const ADMIN: &str = "admin";
 
-/// Runs one command on the balancer that `layers` name. `variable` reads an environment variable; `warn` is told what is wrong with the settings and does
-/// not matter; `live` is whether `out` is a terminal.
+/// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
+/// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
 ///
 /// # Errors
 /// See [`CtlError`].
@@ -84,9 +84,13 @@ fn client(
     let admin = admin_flag(layers);
     let settings = settings(layers, variable, warn)?;
     let place = match (admin, &settings) {
-        (Some(given), _) => place(given)?,
-        (None, Some(settings)) => Place::Known(reachable(&settings.address)?),
-        (None, None) => return Err(CtlError::Usage("--admin ADDR: which balancer?".to_owned())),
+        (Some(given), _) => target(given)?,
+        (None, Some(settings)) => AdminTarget::Known(reachable(&settings.address)?),
+        (None, None) => {
+            return Err(CtlError::Usage(
+                "--admin ADDR: say which balancer".to_owned(),
+            ));
+        }
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
     let file = settings.and_then(|settings| settings.token_file);
@@ -143,20 +147,16 @@ fn admin_flag<'a>(layers: &'a Layers<'_>) -> Option<&'a str> {
 }
 
 /// What is given by `--admin`: also a name in place of an address.
-fn place(given: &str) -> Result<Place, CtlError> {
-    match given.parse::<AdminAddress>() {
-        Ok(address) => Ok(Place::Known(address)),
-        Err(error) if given.starts_with("unix:") => {
-            Err(CtlError::Usage(format!("--admin {given}: {error}")))
-        }
-        Err(_) => Ok(Place::Named(given.to_owned())),
-    }
+fn target(given: &str) -> Result<AdminTarget, CtlError> {
+    given
+        .parse()
+        .map_err(|error| CtlError::Usage(format!("--admin {given}: {error}")))
 }
 
 /// Where to connect for what listens there.
 fn reachable(listens: &AdminAddress) -> Result<AdminAddress, CtlError> {
     if listens.tcp().is_some_and(|address| address.port() == 0) {
-        let said = "admin: the system chose the port; give it by --admin";
+        let said = "admin: the system chose the port; pass it with --admin";
         return Err(CtlError::Usage(said.to_owned()));
     }
     Ok(listens.reachable())
@@ -167,7 +167,7 @@ fn token(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(io::Error::other("holds no token")),
+        _ => Err(io::Error::other("contains no token")),
     }
 }
 
@@ -341,14 +341,17 @@ mod tests {
     #[test]
     fn a_balancer_is_given_by_address_name_or_socket() {
         assert!(matches!(
-            place("127.0.0.1:1"),
-            Ok(Place::Known(AdminAddress::Tcp(_)))
+            target("127.0.0.1:1"),
+            Ok(AdminTarget::Known(AdminAddress::Tcp(_)))
         ));
         assert!(matches!(
-            place("unix:/x"),
-            Ok(Place::Known(AdminAddress::Unix(_)))
+            target("unix:/x"),
+            Ok(AdminTarget::Known(AdminAddress::Unix(_)))
         ));
-        assert!(matches!(place("lb.example:8404"), Ok(Place::Named(_))));
-        assert_eq!(place("unix:x").unwrap_err().exit_code(), 2);
+        assert!(matches!(
+            target("lb.example:8404"),
+            Ok(AdminTarget::Named(_))
+        ));
+        assert_eq!(target("unix:x").unwrap_err().exit_code(), 2);
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn wait(
             return Err(CtlError::Refused(format!("{name} is gone")));
         };
         let Some(drain) = &backend.drain else {
-            let said = format!("{name} is not drained any more: {}", backend.reason);
+            let said = format!("{name} is no longer draining: {}", backend.reason);
             return Err(CtlError::Refused(said));
         };
         let Drain {
@@ -99,5 +99,5 @@ pub(super) fn wait(
 }
 
 fn ended() -> CtlError {
-    CtlError::Unreachable("the balancer has ended".to_owned())
+    CtlError::Unreachable("the balancer stopped".to_owned())
 }

@@ -181,7 +181,7 @@ fn reason(backend: &Backend) -> String {
     let mut text = format!("{}; {}", backend.reason, left(drain.sessions_left));
     if let (Some(rest), false) = (drain.deadline_ms, drain.done) {
         let rest = units::age(Duration::from_millis(rest));
-        text.push_str(&format!(", the last closed in {rest}"));
+        text.push_str(&format!(", all closed in {rest}"));
     }
     if drain.closed > 0 {
         text.push_str(&format!(", {} closed", drain.closed));

@@ -1,7 +1,7 @@
-//! Accepting within what there are descriptors for.
+//! Accepts clients as long as there are descriptors for them.
 //!
-//! Clients for whom there is none are not refused: they stay in the queue of the listening socket, which is not watched
-//! meanwhile, so that nothing spins.
+//! Without a free descriptor clients are not refused: they stay in the queue of the listening socket, which is not watched
+//! in the meantime, so that the loop does not spin.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,15 +13,15 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::core::shortage::Resource;
 use crate::data_path::listener::BACKLOG;
 use crate::data_path::poller::Poller;
 use crate::data_path::shared::Shared;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-/// Connections taken in a row at the most, before sessions have their turn.
-const MOST_IN_A_ROW: usize = 32;
+/// Maximum number of connections accepted in a row before sessions are processed.
+const MAX_IN_A_ROW: usize = 32;
 /// How long a worker accepts nothing after it ran out of descriptors. Sessions that end meanwhile make room.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -33,7 +33,7 @@ pub(crate) struct Acceptor {
     paused: Option<Instant>,
     /// Connections to take in a row: more after a row was full, fewer when it was not.
     row: usize,
-    log: Arc<LogGate>,
+    log: Arc<LogLimiter>,
 }
 
 impl Acceptor {
@@ -42,7 +42,7 @@ impl Acceptor {
     pub(crate) fn new(
         shared: Arc<Shared>,
         listener: OwnedFd,
-        log: Arc<LogGate>,
+        log: Arc<LogLimiter>,
         poller: &Poller,
     ) -> Result<Self> {
         poller.watch_listener(&listener)?;
@@ -55,7 +55,7 @@ impl Acceptor {
         })
     }
 
-    /// Takes what is there within one turn, each into `admit`.
+    /// Accepts the pending connections, up to the limit of a row, and passes each to `admit`.
     ///
     /// # Errors
     /// There is no descriptor or memory for another: [`Self::pause`].
@@ -72,7 +72,7 @@ impl Acceptor {
                 Err(error) => self.lost(error),
             }
         }
-        self.row = (self.row * 2).min(MOST_IN_A_ROW);
+        self.row = (self.row * 2).min(MAX_IN_A_ROW);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
-//! Opening one connection to a backend without waiting for it.
+//! The non-blocking connect to a backend: starts it, and classifies its failure.
 //!
-//! Does not own which backend, nor what follows a failure: the session decides that.
+//! Does not own which backend is used, nor what follows a failure: the session decides that. Failures themselves are
+//! `core/connect_failure`.
 
 use std::fs;
 use std::io;
@@ -17,57 +18,60 @@ use crate::data_path::socket_options::set_fast_open_connect;
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
-/// How to open a connection.
+/// Options of a connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct DialOptions {
-    /// First bytes go with the first packet, where this backend has been connected to before.
+pub(crate) struct ConnectOptions {
+    /// TCP fast open: the first bytes go with the first packet, if this backend was connected to before.
     pub(crate) fast_open: bool,
-    /// There are bytes to send as soon as it stands: they go with the last packet of the handshake, which would have
-    /// to wait for them otherwise.
-    pub(crate) speaks_at_once: bool,
+    /// There are bytes to send as soon as it is connected: they go with the last packet of the handshake, which is delayed
+    /// for them.
+    pub(crate) has_early_data: bool,
 }
 
-/// Begins to connect. The outcome is told by the poller: room to write, or an error.
+/// Starts a connect. The poller reports the result: writable, or an error.
 ///
 /// # Errors
-/// What is known at once.
-pub(crate) fn dial(address: SocketAddr, options: DialOptions) -> Result<OwnedFd, ConnectFailure> {
+/// A failure that is known immediately.
+pub(crate) fn start_connect(
+    address: SocketAddr,
+    options: ConnectOptions,
+) -> Result<OwnedFd, ConnectFailure> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = socket_with(family, SocketType::STREAM, NONBLOCKING, None).map_err(failure)?;
+    let socket = socket_with(family, SocketType::STREAM, NONBLOCKING, None).map_err(classify)?;
     // Where the system does not know one of these the connection is an ordinary one.
     if options.fast_open {
         let _ = set_fast_open_connect(&socket);
     }
-    if options.speaks_at_once {
+    if options.has_early_data {
         let _ = set_tcp_quickack(&socket, false);
     }
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(failure(error)),
+        Err(error) => Err(classify(error)),
     }
 }
 
-/// What the system's error for a connection means.
-pub(crate) fn failure(error: Errno) -> ConnectFailure {
+/// Classifies an error of the system.
+pub(crate) fn classify(error: Errno) -> ConnectFailure {
     ConnectFailure::from(&io::Error::from(error))
 }
 
-/// The ports from which the system takes those of outgoing connections.
+/// The range of local ports for outgoing connections.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalPorts(RangeInclusive<u16>);
 
 impl LocalPorts {
-    /// As the system has them now; all, where it does not say.
+    /// The range of the system; all ports if it is unknown.
     pub(crate) fn of_system() -> Self {
         let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         Self(parse(&text.unwrap_or_default()).unwrap_or(0..=u16::MAX))
     }
 
-    /// Whether a connection to this address could be one with itself: see [`is_its_own_peer`].
-    pub(crate) fn may_be_own(&self, address: SocketAddr) -> bool {
+    /// Whether a connect to this address could connect to itself: see [`is_self_connect`].
+    pub(crate) fn may_self_connect(&self, address: SocketAddr) -> bool {
         address.ip().is_loopback() && self.0.contains(&address.port())
     }
 }
@@ -78,9 +82,9 @@ fn parse(range: &str) -> Option<RangeInclusive<u16>> {
     Some(first.parse().ok()?..=last.trim().parse().ok()?)
 }
 
-/// Whether the connection is one with itself. A dead port of this machine within the range of local ports may be chosen
+/// Whether the socket is connected to itself. A dead port of this machine within the range of local ports may be chosen
 /// as the local port of the very connection to it, which then succeeds: TCP's simultaneous open.
-pub(crate) fn is_its_own_peer(socket: impl AsFd, address: SocketAddr) -> bool {
+pub(crate) fn is_self_connect(socket: impl AsFd, address: SocketAddr) -> bool {
     getsockname(socket)
         .ok()
         .and_then(|local| SocketAddr::try_from(local).ok())
@@ -100,7 +104,11 @@ mod tests {
             ("127.0.0.1:9000", false),
             ("10.0.0.1:40000", false),
         ] {
-            assert_eq!(ports.may_be_own(address.parse().unwrap()), may, "{address}");
+            assert_eq!(
+                ports.may_self_connect(address.parse().unwrap()),
+                may,
+                "{address}"
+            );
         }
         assert_eq!(parse("what"), None);
         assert!(!LocalPorts::of_system().0.is_empty());

@@ -15,7 +15,7 @@ const PER_PIPE: u64 = 2;
 /// The part of all descriptors that pipes may take.
 const PIPE_SHARE: u64 = 8;
 /// Pipes that the sessions of a worker need at the most; more only hold memory.
-const MOST_PIPES: u64 = 256;
+const MAX_PIPES: u64 = 256;
 
 /// What the limit of the process allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Budget {
     }
 
     fn new(limit: u64, workers: u64) -> Self {
-        let pipes = (limit / PIPE_SHARE / PER_PIPE / workers).min(MOST_PIPES);
+        let pipes = (limit / PIPE_SHARE / PER_PIPE / workers).min(MAX_PIPES);
         let taken = RESERVE + workers * (PER_WORKER + pipes * PER_PIPE);
         Self {
             limit,

@@ -1,26 +1,26 @@
-//! Whether to look for a client's first bytes before its backend is dialled. Plain code.
+//! Decides whether to read a client's first bytes early, before connecting to its backend. Plain code.
 //!
-//! Where they are there already, the backend's end of the handshake can carry them: one packet fewer for each session.
-//! Where clients speak later, or not first, looking is a system call for nothing. So a worker goes by what it found
-//! with the clients before.
+//! If they have arrived already, the last packet of the handshake with the backend can carry them: one packet fewer for each
+//! session. If clients send later, or wait for the server, the read is a wasted system call. So a worker decides by what it
+//! found with earlier clients.
 
-/// What a hit adds, and the most that is remembered.
-const MOST: u8 = 16;
-/// What a miss takes.
+/// Maximum credit; a hit adds one.
+const MAX: u8 = 16;
+/// What a miss subtracts.
 const MISS: u8 = 2;
-/// After so many clients in a row at which it did not look it looks at one again.
+/// After this many skipped clients it tries again.
 const PROBE_AFTER: u8 = 15;
 
-/// What a worker has found so far.
+/// The history of one worker.
 #[derive(Debug, Default)]
-pub(crate) struct Eager {
+pub(crate) struct EarlyRead {
     credit: u8,
     skipped: u8,
 }
 
-impl Eager {
-    /// Whether to look at this client.
-    pub(crate) fn looks(&mut self) -> bool {
+impl EarlyRead {
+    /// Whether to try an early read for this client.
+    pub(crate) fn should_try(&mut self) -> bool {
         if self.credit > 0 || self.skipped >= PROBE_AFTER {
             self.skipped = 0;
             return true;
@@ -29,10 +29,10 @@ impl Eager {
         false
     }
 
-    /// What a look found.
-    pub(crate) fn found(&mut self, bytes: bool) {
+    /// Records the result of an early read.
+    pub(crate) fn record(&mut self, bytes: bool) {
         self.credit = if bytes {
-            (self.credit + 1).min(MOST)
+            (self.credit + 1).min(MAX)
         } else {
             self.credit.saturating_sub(MISS)
         };
@@ -45,12 +45,12 @@ mod tests {
 
     /// How often it looks at 1600 clients of which `hits` in 16 have sent something.
     fn looks(hits: usize) -> usize {
-        let mut eager = Eager::default();
+        let mut early_read = EarlyRead::default();
         let client = |number: usize| {
-            let looks = eager.looks();
+            let looks = early_read.should_try();
             if looks {
                 // Spread over each sixteen.
-                eager.found(number * 7 % 16 < hits);
+                early_read.record(number * 7 % 16 < hits);
             }
             looks
         };

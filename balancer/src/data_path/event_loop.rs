@@ -1,4 +1,4 @@
-//! The sessions of one worker and what drives them: events, deadlines, and turns that were not enough.
+//! The event loop of one worker: drives its sessions by events, deadlines, and further steps for those that yielded.
 
 use std::io;
 use std::mem;
@@ -14,63 +14,63 @@ use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::Index;
 use crate::core::session_id::SessionId;
-use crate::data_path::early_read::Eager;
+use crate::data_path::early_read::EarlyRead;
 use crate::data_path::poller::{Events, Poller, Readiness, Subject};
 use crate::data_path::relay::BUFFER_SIZE;
-use crate::data_path::session::{Session, Step, Turn};
-use crate::data_path::session_table::Sessions;
+use crate::data_path::session::{Session, Step, StepContext};
+use crate::data_path::session_table::SessionTable;
 use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
-use crate::data_path::timer_wheel::Wheel;
-use crate::observe::access_log::Lane;
+use crate::data_path::timer_wheel::TimerWheel;
+use crate::observe::access_log::WorkerBuffer;
 
-/// What an event is about, for the worker to act on.
-pub(crate) enum Call {
+/// What the worker has to do for an event.
+pub(crate) enum Action {
     /// Accept.
     Accept,
     /// Read the mail.
     Receive,
-    /// It was a session's, and is done.
+    /// Nothing: it was a session's, and is done.
     Done,
 }
 
 /// The sessions of one thread.
-pub(crate) struct Reactor {
+pub(crate) struct EventLoop {
     shared: Arc<Shared>,
     /// The number of the worker.
     worker: u16,
     /// Sessions begun, to tell one from the next at its place.
     begun: u16,
-    lane: Option<Lane>,
+    log_buffer: Option<WorkerBuffer>,
     pub(crate) poller: Poller,
-    wheel: Wheel,
-    sessions: Sessions,
-    /// Sessions that have more to do at once.
+    timers: TimerWheel,
+    sessions: SessionTable,
+    /// Sessions that yielded.
     again: Vec<Index>,
     due: Vec<Index>,
     buffer: Vec<u8>,
-    eager: Eager,
+    early_read: EarlyRead,
     now: Instant,
 }
 
-impl Reactor {
+impl EventLoop {
     /// # Errors
     /// No descriptor for it.
     pub(crate) fn new(shared: Arc<Shared>, worker: usize) -> io::Result<Self> {
         let now = Instant::now();
         let log = shared.access_log.as_ref();
         Ok(Self {
-            lane: log.map(|log| log.lane(worker)),
+            log_buffer: log.map(|log| log.buffer(worker)),
             shared,
             worker: u16::try_from(worker).unwrap_or(u16::MAX),
             begun: 0,
             poller: Poller::new()?,
-            wheel: Wheel::new(now),
-            sessions: Sessions::default(),
+            timers: TimerWheel::new(now),
+            sessions: SessionTable::default(),
             again: Vec::new(),
             due: Vec::new(),
             buffer: vec![0; BUFFER_SIZE],
-            eager: Eager::default(),
+            early_read: EarlyRead::default(),
             now,
         })
     }
@@ -91,7 +91,7 @@ impl Reactor {
     /// Events cannot be waited for.
     pub(crate) fn wait(&mut self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
         let until = if self.again.is_empty() {
-            let due = self.wheel.rest(self.now).map(|rest| self.now + rest);
+            let due = self.timers.rest(self.now).map(|rest| self.now + rest);
             match (until, due) {
                 (Some(until), Some(due)) => Some(until.min(due)),
                 (until, due) => until.or(due),
@@ -106,7 +106,7 @@ impl Reactor {
 
     /// Makes a session of a client.
     pub(crate) fn admit(&mut self, socket: OwnedFd, address: SocketAddr) {
-        let index = self.sessions.vacancy();
+        let index = self.sessions.allocate();
         self.begun = self.begun.wrapping_add(1);
         let id = SessionId {
             worker: self.worker,
@@ -119,15 +119,17 @@ impl Reactor {
         self.step(index, Session::begin);
     }
 
-    /// Gives a session the place that it has waited for.
-    pub(crate) fn give_place(&mut self, id: SessionId, place: Assigned) {
+    /// Gives a session the slot that it was queued for.
+    pub(crate) fn give_slot(&mut self, id: SessionId, slot: Assigned) {
         if self.has(id) {
-            self.step(id.index, |session, turn| session.take_place(place, turn));
+            self.step(id.index, |session, context| {
+                session.take_slot(slot, context)
+            });
         } else {
-            drop(place);
+            drop(slot);
         }
         // It may not have been taken.
-        self.shared.hand_over();
+        self.shared.serve_queue();
     }
 
     /// Ends a session on purpose; with `of`, only if it is that backend's. Whether there was such a one.
@@ -178,10 +180,10 @@ impl Reactor {
     }
 
     /// Handles an event.
-    pub(crate) fn event(&mut self, subject: Subject, readiness: Readiness) -> Call {
+    pub(crate) fn event(&mut self, subject: Subject, readiness: Readiness) -> Action {
         match subject {
-            Subject::Listener => return Call::Accept,
-            Subject::Mailbox => return Call::Receive,
+            Subject::Listener => return Action::Accept,
+            Subject::Mailbox => return Action::Receive,
             // What is due is looked at in every round.
             Subject::Alarm => {}
             Subject::Client(index) => {
@@ -191,10 +193,10 @@ impl Reactor {
                 self.note(index, |session| session.note_backend(readiness));
             }
         }
-        Call::Done
+        Action::Done
     }
 
-    /// Has a session note an event and gives it its turn, unless it will have one in this round anyway.
+    /// Records an event of a session and runs a step, unless one is queued for this round anyway.
     fn note(&mut self, index: Index, note: impl FnOnce(&mut Session)) {
         let queued = self.sessions.is_queued(index);
         if let Some(session) = self.sessions.get(index) {
@@ -205,14 +207,14 @@ impl Reactor {
         }
     }
 
-    /// Another turn for those that need one, and a look at those that are due. Ends the round.
+    /// Runs another step for sessions that yielded, and those whose deadline has passed. Ends the round.
     pub(crate) fn end_round(&mut self) {
         for index in mem::take(&mut self.again) {
             self.sessions.unqueue(index);
             self.step(index, Session::advance);
         }
         let mut due = mem::take(&mut self.due);
-        self.wheel.expire(self.now, &mut due);
+        self.timers.expire(self.now, &mut due);
         for index in due.drain(..) {
             self.step(index, Session::expire);
         }
@@ -220,35 +222,39 @@ impl Reactor {
         self.sessions.end_round();
     }
 
-    /// Calls `work` on a session and does what follows from its result. A fault of ours ends that session only.
-    fn step(&mut self, index: Index, work: impl FnOnce(&mut Session, &mut Turn<'_>) -> Step) {
+    /// Calls `work` on a session and acts on its result. An internal error ends that session only.
+    fn step(
+        &mut self,
+        index: Index,
+        work: impl FnOnce(&mut Session, &mut StepContext<'_>) -> Step,
+    ) {
         let Some(session) = self.sessions.get(index) else {
             return;
         };
-        let mut turn = Turn {
+        let mut context = StepContext {
             poller: &self.poller,
             buffer: &mut self.buffer,
-            eager: &mut self.eager,
+            early_read: &mut self.early_read,
             now: self.now,
         };
-        let step = catch_unwind(AssertUnwindSafe(|| work(session, &mut turn)));
+        let step = catch_unwind(AssertUnwindSafe(|| work(session, &mut context)));
         let step = step.unwrap_or_else(|_| {
-            error!("a session ended by a fault");
+            error!("session ended by an internal error");
             session.fault();
-            Step::Over
+            Step::Close
         });
         match step {
-            Step::Over => {
-                self.wheel.disarm(index);
+            Step::Close => {
+                self.timers.disarm(index);
                 if let Some(session) = self.sessions.remove(index) {
                     let record = session.close();
-                    self.shared.record(&record, self.lane.as_mut());
+                    self.shared.record(&record, self.log_buffer.as_mut());
                     self.shared.counters.close();
                 }
             }
-            Step::Waits => self.wheel.arm(index, session.deadline()),
-            Step::Goes => {
-                self.wheel.arm(index, session.deadline());
+            Step::Wait => self.timers.arm(index, session.deadline()),
+            Step::Yield => {
+                self.timers.arm(index, session.deadline());
                 if self.sessions.queue(index) {
                     self.again.push(index);
                 }

@@ -1,7 +1,7 @@
-//! Listening sockets, bound before anything runs, and their options.
+//! Listening sockets and their options.
 //!
-//! Linux hands the options of a listening socket on to every connection accepted from it, so what is set here once
-//! costs nothing per client.
+//! On Linux every accepted connection inherits the options of its listening socket, so options set here cost nothing per
+//! client.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use crate::config::ListenOptions;
 use crate::data_path::liveness::keepalive;
 use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 
-/// Connections that the system holds until a worker takes them; capped by `net.core.somaxconn`.
+/// Connections that the system queues until a worker accepts them; capped by `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
 /// Binds the socket that clients connect to.
@@ -29,8 +29,8 @@ pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<
     Ok(socket.into())
 }
 
-/// Makes a listening socket that somebody else has bound one of ours. Clients may wait in its queue already; those have the options
-/// of whoever bound it.
+/// Adopts a listening socket bound by another process. Clients that wait in its queue already have the options of that
+/// process.
 pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result<TcpListener> {
     let socket = Socket::from(listener);
     set_options(&socket, options)?;

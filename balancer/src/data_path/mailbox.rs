@@ -1,4 +1,4 @@
-//! What other threads want of a worker: a queue, and a descriptor that wakes it.
+//! Messages from other threads to a worker: a queue, and a descriptor that wakes the worker.
 
 use std::mem;
 use std::net::SocketAddr;
@@ -14,22 +14,22 @@ use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
 use crate::data_path::session_view::SessionView;
 
-/// Something for a worker to do.
+/// A message to a worker.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// Accept nothing more, and end when the sessions have.
+    /// Stop accepting, and end when all sessions have ended.
     Stop,
     /// A client that another worker accepted.
     Client(OwnedFd, SocketAddr),
-    /// A place at a backend, for a session that waits for one.
-    Place(SessionId, Assigned),
-    /// End a session, or end it only if it is this backend's. Whether there was such a one is the answer.
+    /// A slot at a backend, for a queued session.
+    Slot(SessionId, Assigned),
+    /// Close a session, optionally only if it is of this backend. The answer is whether there was one.
     Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
-    /// End all sessions of a backend. How many those were is the answer.
+    /// Close all sessions of a backend. The answer is their number.
     KillBackend(BackendId, oneshot::Sender<usize>),
-    /// Say that it is alive.
+    /// Answer, to show that the worker is alive.
     Ping(oneshot::Sender<()>),
-    /// Say what sessions there are, or what sessions of this backend.
+    /// List all sessions, or those of this backend.
     List(Option<BackendId>, oneshot::Sender<Vec<SessionView>>),
 }
 
@@ -54,7 +54,7 @@ impl Mailbox {
         })
     }
 
-    /// Puts `mail` in, or gives it back where the worker is over.
+    /// Sends `mail`, or returns it if the worker has ended.
     pub(crate) fn send(&self, mail: Mail) -> std::result::Result<(), Mail> {
         let mut queue = self.lock();
         if queue.closed {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mail_arrives_once_and_a_closed_box_gives_it_back() {
+    fn mail_arrives_once_and_a_closed_mailbox_returns_it() {
         let mailbox = Mailbox::new().unwrap();
         mailbox.send(Mail::Stop).unwrap();
         mailbox.send(Mail::Stop).unwrap();

@@ -23,7 +23,7 @@ const LISTENER: u64 = u64::MAX;
 const MAILBOX: u64 = u64::MAX - 1;
 const ALARM: u64 = u64::MAX - 2;
 
-/// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::data_path::relay::Wire`].
+/// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::data_path::relay::SessionSocket`].
 const EDGES: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
     .union(EventFlags::PRI)
@@ -182,9 +182,9 @@ impl Poller {
         {
             self.set_alarm(now, until)?;
         }
-        let patience = at_once.then(Timespec::default);
+        let timeout = at_once.then(Timespec::default);
         let space = spare_capacity(&mut events.0);
-        match epoll::wait(&self.epoll, space, patience.as_ref()) {
+        match epoll::wait(&self.epoll, space, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! What sessions go by and a reload may change: swapped as a whole, read without a lock.
+//! The settings that sessions use and a reload may change: swapped as a whole, read without a lock.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use crate::config::{Config, Timeouts};
 use crate::core::admission::Admission;
 use crate::core::proxy_protocol::ProxyRules;
 
-/// The rules of one running balancer.
-pub(crate) struct Live {
-    /// What clients of the admin HTTP on other machines must know to change something.
+/// The rules of a running balancer.
+pub(crate) struct RuntimeRules {
+    /// The token for changes through the admin HTTP from other machines.
     pub(crate) admin_token: Option<String>,
     pub(crate) timeouts: Timeouts,
     pub(crate) admission: Admission,
     /// How long a client may wait in the queue.
     pub(crate) queue_timeout: Duration,
     pub(crate) proxy: ProxyRules,
-    /// First bytes go to backends with the first packet.
+    /// TCP fast open to backends.
     pub(crate) fast_open: bool,
 }
 
-impl Live {
+impl RuntimeRules {
     pub(crate) fn new(config: &Config, admin_token: Option<String>) -> Self {
         Self::with(config, admin_token, Admission::new(config.limits.clone()))
     }
 
-    /// Other rules; who is inside stays counted.
+    /// New rules; open connections stay counted.
     pub(crate) fn changed(&self, config: &Config, admin_token: Option<String>) -> Self {
         let admission = self.admission.with_limits(config.limits.clone());
         Self::with(config, admin_token, admission)

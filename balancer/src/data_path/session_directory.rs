@@ -1,4 +1,4 @@
-//! The open sessions of all workers, for whoever is not one: who is connected to whom, and the end of some on purpose.
+//! The open sessions of all workers, for other threads: lists them, and closes some on request.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::data_path::mailbox::Mail;
 use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
 
-/// A worker that does not answer within this is left out: whoever looks for its fault must see the others.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A worker that does not answer within this time is left out, so that the others are still visible.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// All, or those of one backend. Asks every worker; one that is over has none.
 pub(crate) async fn list(shared: &Shared, of: Option<BackendId>) -> Vec<SessionView> {
@@ -25,10 +25,10 @@ pub(crate) async fn end(shared: &Shared, ids: &[SessionId], of: Option<BackendId
     let mut answers = Vec::with_capacity(ids.len());
     for &id in ids {
         let (ask, answer) = oneshot::channel();
-        let Some(member) = shared.crew.member(id.worker.into()) else {
+        let Some(handle) = shared.workers.worker(id.worker.into()) else {
             continue;
         };
-        if member.mailbox.send(Mail::Kill(id, of, ask)).is_ok() {
+        if handle.mailbox.send(Mail::Kill(id, of, ask)).is_ok() {
             answers.push(answer);
         }
     }
@@ -46,9 +46,9 @@ pub(crate) async fn end_all(shared: &Shared, of: BackendId) -> usize {
 /// What the workers answer; one that is over has nothing to say.
 async fn ask_all<T>(shared: &Shared, mail: impl Fn(oneshot::Sender<T>) -> Mail) -> Vec<T> {
     let mut answers = Vec::new();
-    for member in shared.crew.members() {
+    for handle in shared.workers.workers() {
         let (ask, answer) = oneshot::channel();
-        if member.mailbox.send(mail(ask)).is_ok() {
+        if handle.mailbox.send(mail(ask)).is_ok() {
             answers.push(answer);
         }
     }
@@ -57,7 +57,7 @@ async fn ask_all<T>(shared: &Shared, mail: impl Fn(oneshot::Sender<T>) -> Mail) 
 
 /// The answers that come.
 async fn in_time<T>(answers: Vec<oneshot::Receiver<T>>) -> Vec<T> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + ANSWER_TIMEOUT;
     let mut all = Vec::with_capacity(answers.len());
     for answer in answers {
         if let Ok(Ok(answer)) = timeout_at(until, answer).await {

@@ -1,90 +1,88 @@
-//! The open sessions of one worker, each at a place that its events and deadlines name.
+//! The open sessions of one worker, each in a slot that its events and deadlines refer to.
 
 use crate::core::session_id::Index;
 use crate::data_path::session::Session;
 
-/// One place.
+/// One slot.
 #[derive(Default)]
-struct Place {
+struct Slot {
     session: Option<Box<Session>>,
-    /// It waits for another turn already.
+    /// It is queued for another step already.
     queued: bool,
 }
 
-/// The table of sessions.
+/// The table.
 #[derive(Default)]
-pub(crate) struct Sessions {
-    places: Vec<Place>,
+pub(crate) struct SessionTable {
+    slots: Vec<Slot>,
     free: Vec<Index>,
-    /// Left in this round: events that were taken with the session's last one may still name them, so they are free
-    /// only after it.
+    /// Slots freed in this round: events fetched together with the session's last one may still refer to them, so they can
+    /// be reused only after the round.
     left: Vec<Index>,
     count: usize,
 }
 
-impl Sessions {
-    /// The place for one more session.
-    pub(crate) fn vacancy(&mut self) -> Index {
+impl SessionTable {
+    /// Allocates a slot for one more session.
+    pub(crate) fn allocate(&mut self) -> Index {
         self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            Index::try_from(self.places.len() - 1).unwrap_or(Index::MAX)
+            self.slots.push(Slot::default());
+            Index::try_from(self.slots.len() - 1).unwrap_or(Index::MAX)
         })
     }
 
-    /// Fills a place of [`Self::vacancy`].
+    /// Fills a slot of [`Self::allocate`].
     pub(crate) fn insert(&mut self, index: Index, session: Box<Session>) {
-        if let Some(place) = self.places.get_mut(index as usize) {
-            place.session = Some(session);
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.session = Some(session);
             self.count += 1;
         }
     }
 
     pub(crate) fn get(&mut self, index: Index) -> Option<&mut Session> {
-        self.places.get_mut(index as usize)?.session.as_deref_mut()
+        self.slots.get_mut(index as usize)?.session.as_deref_mut()
     }
 
     /// Takes a session out.
     pub(crate) fn remove(&mut self, index: Index) -> Option<Box<Session>> {
-        let session = self.places.get_mut(index as usize)?.session.take()?;
+        let session = self.slots.get_mut(index as usize)?.session.take()?;
         self.count -= 1;
         self.left.push(index);
         Some(session)
     }
 
-    /// The places that have a session.
+    /// The slots that have a session.
     pub(crate) fn indices(&self) -> Vec<Index> {
-        let all = self.places.iter().zip(0..);
-        all.filter(|(place, _)| place.session.is_some())
+        let all = self.slots.iter().zip(0..);
+        all.filter(|(slot, _)| slot.session.is_some())
             .map(|(_, index)| index)
             .collect()
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.places
-            .iter()
-            .filter_map(|place| place.session.as_deref())
+        self.slots.iter().filter_map(|slot| slot.session.as_deref())
     }
 
-    /// Notes that a session waits for another turn. Whether that is news.
+    /// Queues a session for another step. Returns whether it was not queued before.
     pub(crate) fn queue(&mut self, index: Index) -> bool {
-        match self.places.get_mut(index as usize) {
-            Some(place) => !std::mem::replace(&mut place.queued, true),
+        match self.slots.get_mut(index as usize) {
+            Some(slot) => !std::mem::replace(&mut slot.queued, true),
             None => false,
         }
     }
 
-    /// Whether it waits for another turn.
+    /// Whether it is queued for another step.
     pub(crate) fn is_queued(&self, index: Index) -> bool {
-        self.places
+        self.slots
             .get(index as usize)
-            .is_some_and(|place| place.queued)
+            .is_some_and(|slot| slot.queued)
     }
 
-    /// Notes that it has its turn.
+    /// Takes it off the queue.
     pub(crate) fn unqueue(&mut self, index: Index) {
-        if let Some(place) = self.places.get_mut(index as usize) {
-            place.queued = false;
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.queued = false;
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::admission::{Refusal, SharedQueue};
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
@@ -17,9 +17,9 @@ use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::relay::RelaySwitch;
-use crate::data_path::runtime_rules::Live;
-use crate::data_path::worker_registry::Crew;
-use crate::observe::access_log::{AccessLog, Lane, write_session};
+use crate::data_path::runtime_rules::RuntimeRules;
+use crate::data_path::worker_registry::WorkerRegistry;
+use crate::observe::access_log::{AccessLog, WorkerBuffer, write_session};
 use crate::observe::metrics::Counters;
 use crate::observe::process_view::ProcessView;
 
@@ -30,49 +30,48 @@ pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
 pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) crew: Crew,
-    /// The settings that sessions go by.
-    pub(crate) live: ArcSwap<Live>,
-    /// Clients for whom every backend is full.
+    pub(crate) workers: WorkerRegistry,
+    /// The settings that sessions use.
+    pub(crate) rules: ArcSwap<RuntimeRules>,
+    /// Sessions for which every backend is full.
     pub(crate) queue: SharedQueue,
-    /// `None` where none is kept.
+    /// `None` if it is off.
     pub(crate) access_log: Option<AccessLog>,
-    /// The listener as the access log calls it.
+    /// The listener's name in the access log.
     pub(crate) frontend: String,
     pub(crate) relay: RelaySwitch,
     pub(crate) local_ports: LocalPorts,
-    /// For the line about sessions that no usable backend takes.
-    pub(crate) last_resort_gate: LogGate,
-    /// What there are descriptors for.
+    /// Limits the log line about sessions without a usable backend.
+    pub(crate) last_resort_limiter: LogLimiter,
+    /// What the descriptor limit allows.
     pub(crate) budget: Budget,
     pub(crate) on_record: Option<RecordHook>,
-    /// Cancelled when nothing new is to be accepted any more.
+    /// Cancelled when the balancer stops accepting.
     pub(crate) stop: CancellationToken,
     pub(crate) started: Instant,
 }
 
 impl Shared {
-    /// The one way of a record: counters, access log, hook.
-    pub(crate) fn record(&self, record: &SessionRecord, lane: Option<&mut Lane>) {
+    /// Passes a record to the counters, the access log and the hook.
+    pub(crate) fn record(&self, record: &SessionRecord, buffer: Option<&mut WorkerBuffer>) {
         self.counters.count(record);
-        if let Some(lane) = lane {
-            write_session(lane, record, &self.frontend, self.counters.active());
+        if let Some(buffer) = buffer {
+            write_session(buffer, record, &self.frontend, self.counters.active());
         }
         if let Some(hook) = &self.on_record {
             hook(record);
         }
     }
 
-    /// Gives free places to those that wait. To be called whenever a place may have become free, and after somebody
-    /// has begun to wait.
-    pub(crate) fn hand_over(&self) {
-        // Whose turn it is is not known yet, so that the place is anybody's.
+    /// Gives free slots to queued sessions. Call it whenever a slot may have become free, and after queueing a session.
+    pub(crate) fn serve_queue(&self) {
+        // The client that will get the slot is not known yet, so the slot does not depend on its address.
         let reserve = || self.pool.pick(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]).ok();
-        while let Some((ticket, place)) = self.queue.hand_over(reserve) {
-            let mail = Mail::Place(SessionId::from_bits(ticket.slot), place);
-            let member = self.crew.member(ticket.worker.into());
+        while let Some((ticket, slot)) = self.queue.serve(reserve) {
+            let mail = Mail::Slot(SessionId::from_bits(ticket.slot), slot);
+            let handle = self.workers.worker(ticket.worker.into());
             // A worker that is over gives the place back by dropping it.
-            drop(member.map(|member| member.mailbox.send(mail)));
+            drop(handle.map(|handle| handle.mailbox.send(mail)));
         }
     }
 
@@ -87,7 +86,7 @@ impl Shared {
 
     /// Sessions that settings and descriptors allow.
     pub(crate) fn session_limit(&self) -> u64 {
-        let set = self.live.load().admission.limits().connections;
+        let set = self.rules.load().admission.limits().connections;
         set.map_or(self.budget.sessions, |most| {
             self.budget.sessions.min(most.get().into())
         })
@@ -95,15 +94,15 @@ impl Shared {
 
     /// What metrics and telemetry are made of.
     pub(crate) fn view(&self) -> ProcessView<'_> {
-        let live = self.live.load();
+        let rules = self.rules.load();
         ProcessView {
             uptime: self.uptime(),
             draining: self.is_draining(),
             counters: &self.counters,
             pool: &self.pool,
             session_limit: self.session_limit(),
-            worker_sessions: self.crew.loads().collect(),
-            refused: Refusal::ALL.map(|refusal| live.admission.refused(refusal)),
+            worker_sessions: self.workers.loads().collect(),
+            refused: Refusal::ALL.map(|refusal| rules.admission.refused(refusal)),
             queued: self.queue.len(),
             queue_limit: self.queue.most(),
             access_log: self
@@ -121,20 +120,20 @@ impl Shared {
 
 #[cfg(test)]
 impl Shared {
-    /// A balancer that has nobody to serve its clients.
+    /// A balancer without backends.
     pub(crate) fn without_backends(on_record: Option<RecordHook>) -> Self {
         let config = crate::config::Config::default();
         Self {
             pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
             counters: Arc::new(Counters::default()),
-            crew: Crew::new(1).expect("descriptors for one worker"),
-            live: ArcSwap::from_pointee(Live::new(&config, None)),
+            workers: WorkerRegistry::new(1).expect("descriptors for one worker"),
+            rules: ArcSwap::from_pointee(RuntimeRules::new(&config, None)),
             queue: SharedQueue::new(config.queue.length),
             access_log: None,
             frontend: config.listen.to_string(),
             relay: RelaySwitch::default(),
             local_ports: LocalPorts::of_system(),
-            last_resort_gate: LogGate::default(),
+            last_resort_limiter: LogLimiter::default(),
             budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,
             stop: CancellationToken::new(),

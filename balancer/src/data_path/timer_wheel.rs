@@ -34,7 +34,7 @@ const UNARMED: Link = Link {
 
 /// The wheel of one worker.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub(crate) struct TimerWheel {
     start: Instant,
     /// Everything up to this tick has been told.
     told: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Wheel {
     links: Vec<Link>,
 }
 
-impl Wheel {
+impl TimerWheel {
     pub(crate) fn new(start: Instant) -> Self {
         Self {
             start,
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    fn told(wheel: &mut Wheel, now: Instant) -> Vec<Index> {
+    fn told(wheel: &mut TimerWheel, now: Instant) -> Vec<Index> {
         let mut due = Vec::new();
         wheel.expire(now, &mut due);
         due.sort_unstable();
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn told_when_due_and_no_earlier() {
         let start = Instant::now();
-        let mut wheel = Wheel::new(start);
+        let mut wheel = TimerWheel::new(start);
         assert_eq!(wheel.rest(start), None);
         let second = Duration::from_secs(1);
         wheel.arm(7, start + second);
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn an_earlier_deadline_counts_and_a_later_one_is_left() {
         let start = Instant::now();
-        let mut wheel = Wheel::new(start);
+        let mut wheel = TimerWheel::new(start);
         let second = Duration::from_secs(1);
         wheel.arm(0, start + 2 * second);
         wheel.arm(0, start + second);
@@ -251,7 +251,7 @@ mod tests {
             steps in prop::collection::vec((0u32..20, 0u64..9000, 0u64..300, any::<bool>()), 1..300),
         ) {
             let start = Instant::now();
-            let mut wheel = Wheel::new(start);
+            let mut wheel = TimerWheel::new(start);
             let mut model: BTreeMap<Index, Instant> = BTreeMap::new();
             let mut now = start;
             for (index, after, pass, forget) in steps {

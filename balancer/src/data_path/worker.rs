@@ -1,4 +1,4 @@
-//! One worker: a thread that accepts from the shared socket and lives its sessions.
+//! One worker: a thread that accepts from the shared socket and runs its sessions.
 //!
 //! A session never leaves the thread that admitted it, so the data path takes no lock that another thread wants. The
 //! loop is our own, not an async runtime's: decision 10 says why.
@@ -11,27 +11,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 use crate::core::shortage::Resource;
 use crate::data_path::acceptor::Acceptor;
-use crate::data_path::event_loop::{Call, Reactor};
+use crate::data_path::event_loop::{Action, EventLoop};
 use crate::data_path::mailbox::Mail;
 use crate::data_path::poller::Events;
 use crate::data_path::relay::{OnFailure, allow_pipes};
 use crate::data_path::shared::Shared;
-use crate::data_path::worker_registry::Member;
+use crate::data_path::worker_registry::WorkerHandle;
 
 /// Between two looks at a queue that could not be emptied at the stop.
 const REST_PAUSE: Duration = Duration::from_millis(20);
 
-/// What a worker has to tell at its end.
+/// The summary of a worker that has stopped.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WorkerSummary {
     /// Sessions that were still open at the drain deadline.
     pub(crate) killed: usize,
 }
 
-/// Where a worker stands.
+/// The phase of a worker.
 enum Phase {
     Serving,
     /// Nothing new is accepted but what was in the queue at the stop.
@@ -43,16 +43,16 @@ enum Phase {
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     number: usize,
-    reactor: Reactor,
+    event_loop: EventLoop,
     /// `None` once nothing is left to accept.
     acceptor: Option<Acceptor>,
     phase: Phase,
-    /// Clients accepted, which tells who is next to be dealt one.
+    /// Number of accepted clients, which selects the next worker to hand one off to.
     accepted: usize,
 }
 
 impl Worker {
-    /// Worker `number` of the crew, which accepts from `listener`.
+    /// Creates worker `number`, which accepts from `listener`.
     ///
     /// # Errors
     /// No descriptors for it.
@@ -60,22 +60,22 @@ impl Worker {
         shared: Arc<Shared>,
         number: usize,
         listener: OwnedFd,
-        accept_errors: Arc<LogGate>,
+        accept_errors: Arc<LogLimiter>,
     ) -> io::Result<Self> {
-        let reactor = Reactor::new(Arc::clone(&shared), number)?;
+        let event_loop = EventLoop::new(Arc::clone(&shared), number)?;
         let acceptor = Acceptor::new(
             Arc::clone(&shared),
             listener,
             accept_errors,
-            &reactor.poller,
+            &event_loop.poller,
         )?;
-        if let Some(member) = shared.crew.member(number) {
-            reactor.poller.watch_mailbox(&member.mailbox)?;
+        if let Some(handle) = shared.workers.worker(number) {
+            event_loop.poller.watch_mailbox(&handle.mailbox)?;
         }
         Ok(Self {
             shared,
             number,
-            reactor,
+            event_loop,
             acceptor: Some(acceptor),
             phase: Phase::Serving,
             accepted: 0,
@@ -89,22 +89,22 @@ impl Worker {
     pub(crate) fn run(mut self) -> io::Result<WorkerSummary> {
         let shared = Arc::clone(&self.shared);
         allow_pipes(shared.budget.pipes, no_pipe(Arc::clone(&shared)));
-        let member = shared.crew.member(self.number);
+        let handle = shared.workers.worker(self.number);
         let mut events = Events::new();
         loop {
             while !self.is_over() {
-                self.reactor.wait(&mut events, self.deadline())?;
-                self.round(&events, member)?;
+                self.event_loop.wait(&mut events, self.deadline())?;
+                self.round(&events, handle)?;
             }
             // What was sent in the last moment: clients, above all, that another worker dealt.
-            let late = member.map(|member| member.mailbox.close());
+            let late = handle.map(|handle| handle.mailbox.close());
             self.read(late.unwrap_or_default());
             if self.is_over() {
                 break;
             }
         }
         Ok(WorkerSummary {
-            killed: self.reactor.kill_all(),
+            killed: self.event_loop.kill_all(),
         })
     }
 
@@ -112,7 +112,8 @@ impl Worker {
         match self.phase {
             Phase::Serving => false,
             Phase::Draining { until } => {
-                (self.acceptor.is_none() && self.reactor.len() == 0) || self.reactor.now() >= until
+                (self.acceptor.is_none() && self.event_loop.len() == 0)
+                    || self.event_loop.now() >= until
             }
         }
     }
@@ -122,30 +123,30 @@ impl Worker {
         match self.phase {
             Phase::Serving => self.acceptor.as_ref().and_then(Acceptor::deadline),
             Phase::Draining { until } if self.acceptor.is_none() => Some(until),
-            Phase::Draining { until } => Some(until.min(self.reactor.now() + REST_PAUSE)),
+            Phase::Draining { until } => Some(until.min(self.event_loop.now() + REST_PAUSE)),
         }
     }
 
     /// Everything that can be done now, once.
-    fn round(&mut self, events: &Events, member: Option<&Member>) -> io::Result<()> {
+    fn round(&mut self, events: &Events, handle: Option<&WorkerHandle>) -> io::Result<()> {
         for (subject, readiness) in events.iter() {
-            match self.reactor.event(subject, readiness) {
-                Call::Accept => self.accept(),
-                Call::Receive => self.receive(member),
-                Call::Done => {}
+            match self.event_loop.event(subject, readiness) {
+                Action::Accept => self.accept(),
+                Action::Receive => self.receive(handle),
+                Action::Done => {}
             }
         }
-        self.reactor.end_round();
+        self.event_loop.end_round();
         match self.phase {
             Phase::Serving => {
                 if let Some(acceptor) = &mut self.acceptor {
-                    acceptor.resume(&self.reactor.poller, self.reactor.now())?;
+                    acceptor.resume(&self.event_loop.poller, self.event_loop.now())?;
                 }
             }
             Phase::Draining { .. } => self.accept_rest(),
         }
-        if let Some(member) = member {
-            member.set_load(self.reactor.len());
+        if let Some(handle) = handle {
+            handle.set_load(self.event_loop.len());
         }
         Ok(())
     }
@@ -154,47 +155,49 @@ impl Worker {
         let Some(acceptor) = &mut self.acceptor else {
             return;
         };
-        let reactor = &mut self.reactor;
+        let event_loop = &mut self.event_loop;
         let full = acceptor.accept(|socket, address| {
             self.accepted = self.accepted.wrapping_add(1);
             let client = (socket, address);
-            let own = self
-                .shared
-                .crew
-                .deal(self.number, reactor.len(), self.accepted, client);
+            let own =
+                self.shared
+                    .workers
+                    .hand_off(self.number, event_loop.len(), self.accepted, client);
             if let Some((socket, address)) = own {
-                reactor.admit(socket, address);
+                event_loop.admit(socket, address);
             }
         });
         if let Err(error) = full {
-            acceptor.pause(error, &reactor.poller, reactor.now());
+            acceptor.pause(error, &event_loop.poller, event_loop.now());
         }
     }
 
-    fn receive(&mut self, member: Option<&Member>) {
-        let mail = member.map(|member| member.mailbox.receive());
+    fn receive(&mut self, handle: Option<&WorkerHandle>) {
+        let mail = handle.map(|handle| handle.mailbox.receive());
         self.read(mail.unwrap_or_default());
     }
 
     fn read(&mut self, mail: Vec<Mail>) {
         for mail in mail {
             match mail {
-                Mail::Client(socket, address) => self.reactor.admit(socket, address),
+                Mail::Client(socket, address) => self.event_loop.admit(socket, address),
                 Mail::Stop => self.stop(),
-                Mail::Place(id, place) => self.reactor.give_place(id, place),
+                Mail::Slot(id, slot) => self.event_loop.give_slot(id, slot),
                 // Whoever asked may have given up.
-                Mail::Kill(id, of, answer) => drop(answer.send(self.reactor.kill(id, of))),
-                Mail::KillBackend(id, answer) => drop(answer.send(self.reactor.kill_backend(id))),
+                Mail::Kill(id, of, answer) => drop(answer.send(self.event_loop.kill(id, of))),
+                Mail::KillBackend(id, answer) => {
+                    let _ = answer.send(self.event_loop.kill_backend(id));
+                }
                 Mail::Ping(answer) => drop(answer.send(())),
-                Mail::List(of, answer) => drop(answer.send(self.reactor.list(of))),
+                Mail::List(of, answer) => drop(answer.send(self.event_loop.list(of))),
             }
         }
     }
 
     fn stop(&mut self) {
         if let (Phase::Serving, Some(acceptor)) = (&self.phase, &self.acceptor) {
-            acceptor.stop(&self.reactor.poller);
-            let until = self.reactor.now() + self.shared.live.load().timeouts.drain;
+            acceptor.stop(&self.event_loop.poller);
+            let until = self.event_loop.now() + self.shared.rules.load().timeouts.drain;
             self.phase = Phase::Draining { until };
         }
     }
@@ -202,9 +205,9 @@ impl Worker {
     /// Takes what was in the queue at the stop, and closes the socket. Where descriptors are short this waits for
     /// sessions that end.
     fn accept_rest(&mut self) {
-        let reactor = &mut self.reactor;
+        let event_loop = &mut self.event_loop;
         let rest = self.acceptor.as_ref().is_some_and(|acceptor| {
-            !acceptor.accept_rest(|socket, address| reactor.admit(socket, address))
+            !acceptor.accept_rest(|socket, address| event_loop.admit(socket, address))
         });
         if !rest {
             self.acceptor = None;
@@ -230,6 +233,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
+    use crate::config::ListenOptions;
     use crate::data_path::listener::listen;
 
     #[test]
@@ -244,7 +248,7 @@ mod tests {
         let shared = Shared::without_backends(Some(Arc::new(move |record| {
             sink.lock().unwrap().push(record.termination);
         })));
-        shared.crew.stop();
+        shared.workers.stop();
         let worker = Worker::new(Arc::new(shared), 0, listener.into(), Arc::default());
         let summary = worker.unwrap().run().unwrap();
         assert_eq!(summary.killed, 0);
@@ -256,7 +260,7 @@ mod tests {
 
     /// Others may deal a client to a worker that has just decided to end.
     #[test]
-    fn clients_that_are_dealt_in_the_last_moment_are_not_lost() {
+    fn clients_handed_off_at_the_last_moment_are_not_lost() {
         for _ in 0..100 {
             let recorded = Arc::new(AtomicUsize::new(0));
             let count = Arc::clone(&recorded);
@@ -265,14 +269,14 @@ mod tests {
             }))));
             let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
             let worker = Worker::new(Arc::clone(&shared), 0, listener.into(), Arc::default());
-            shared.crew.stop();
+            shared.workers.stop();
             let end = std::thread::spawn(move || worker.unwrap().run().unwrap());
             let mut dealt = 0;
             loop {
                 let (client, _) = UnixStream::pair().unwrap();
                 let address = ([127, 0, 0, 1], 1).into();
-                let member = shared.crew.member(0).unwrap();
-                if member
+                let handle = shared.workers.worker(0).unwrap();
+                if handle
                     .mailbox
                     .send(Mail::Client(client.into(), address))
                     .is_err()

@@ -109,7 +109,7 @@ async fn whoever_may_open_it_may_read_and_change_and_it_goes_with_its_process() 
 }
 
 #[tokio::test]
-async fn the_file_of_a_killed_process_is_replaced_that_of_a_living_one_is_not() {
+async fn the_socket_file_of_a_killed_process_is_replaced_that_of_a_running_one_is_not() {
     let (echo, dir) = (Echo::start("echo").await, TempDir::new().unwrap());
     let path = dir.path().join("admin.sock");
     let mut first = Program::start_whole(command(&path), echo.address);
@@ -134,7 +134,7 @@ async fn the_file_of_a_killed_process_is_replaced_that_of_a_living_one_is_not() 
     let output = run(&file, words).await;
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.ends_with("there is a file that is no socket\n"),
+        error.ends_with("a file that is not a socket is in the way\n"),
         "{error}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "precious");

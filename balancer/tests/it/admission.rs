@@ -160,7 +160,7 @@ pub async fn queued(balancer: &Balancer, count: usize) {
 }
 
 #[tokio::test]
-async fn those_for_whom_there_is_no_room_wait_in_order() {
+async fn clients_without_a_free_backend_wait_in_order() {
     let (puppet, balancer) = narrow(|_| {}).await;
     let mut served = balancer.connect().await;
     let mut backend = puppet.accept().await;
@@ -183,7 +183,10 @@ async fn those_for_whom_there_is_no_room_wait_in_order() {
     let behind = records.iter().map(|record| record.queued_behind);
     assert_eq!(behind.collect::<Vec<_>>(), [0, 0, 1, 2, 3, 4]);
     let waited = records.iter().map(|record| record.waited);
-    assert_eq!(waited.collect::<Vec<_>>(), [false, true, true, true, true, true]);
+    assert_eq!(
+        waited.collect::<Vec<_>>(),
+        [false, true, true, true, true, true]
+    );
 }
 
 #[tokio::test]
@@ -206,12 +209,15 @@ async fn the_wait_has_a_limit_and_so_has_the_queue() {
     // The time in the queue is known also where it led to nothing.
     assert!(records[0].queue.is_none() && !records[0].waited);
     let queue = records[1].queue.unwrap();
-    assert!(queue >= Duration::from_secs(2) && queue <= records[1].total, "{queue:?}");
+    assert!(
+        queue >= Duration::from_secs(2) && queue <= records[1].total,
+        "{queue:?}"
+    );
     queued(&balancer, 0).await;
 }
 
 #[tokio::test]
-async fn who_leaves_the_queue_is_not_served() {
+async fn a_client_that_leaves_the_queue_is_not_served() {
     let (puppet, balancer) = narrow(|config| config.queue.timeout = NEVER).await;
     let served = balancer.connect().await;
     let backend = puppet.accept().await;

@@ -157,11 +157,11 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn exit_codes_tell_refusals_usage_and_nobody_there() {
+async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
     let (balancer, _echo) = echo().await;
     let admin = balancer.admin;
     let output = ctl(admin, &["drain", "x"]).await;
-    let unknown = "netsocket-balancer: no backend \"x\"; there are echo\n";
+    let unknown = "netsocket-balancer: no backend \"x\"; known backends: echo\n";
     assert_eq!(said(&output), (Some(1), "", unknown));
     for wrong in [&["relay", "fast"][..], &["weight", "echo", "999"]] {
         assert_eq!(ctl(admin, wrong).await.status.code(), Some(1), "{wrong:?}");
@@ -176,7 +176,7 @@ async fn exit_codes_tell_refusals_usage_and_nobody_there() {
     }
     let token = ["--token-file", "/nowhere/token", "status"];
     assert_eq!(ctl(admin, &token).await.status.code(), Some(2));
-    // Bound but not listening: refused.
+    // Startup but not listening: refused.
     let refuses = crate::peers::Refuses::start();
     let output = ctl(refuses.address, &["status"]).await;
     let (code, _, error) = said(&output);
@@ -210,7 +210,7 @@ async fn a_token_is_sent_where_one_is_given() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_no_balancer_is_not_taken_for_one() {
+async fn a_server_that_is_not_a_balancer_is_recognised() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let peer = spawn_blocking(move || {
@@ -218,7 +218,7 @@ async fn somebody_who_is_no_balancer_is_not_taken_for_one() {
         stream.write_all(b"SSH-2.0-x\r\n\r\n").unwrap();
     });
     let output = ctl(address, &["status"]).await;
-    let expected = format!("netsocket-balancer: {address}: that is no admin HTTP\n");
+    let expected = format!("netsocket-balancer: {address}: not an admin HTTP server\n");
     assert_eq!(said(&output), (Some(3), "", expected.as_str()));
     soon(peer).await.unwrap();
 }
@@ -255,7 +255,7 @@ async fn the_address_and_the_token_come_from_the_settings_too() {
 
 /// `ctl` and `health` with a file in which everything else may be wrong.
 #[tokio::test]
-async fn a_wrong_file_keeps_nobody_from_asking() {
+async fn an_invalid_file_does_not_prevent_queries() {
     let (balancer, _echo) = echo().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balancer.toml");
@@ -268,13 +268,19 @@ async fn a_wrong_file_keeps_nobody_from_asking() {
     };
     let admin = format!("admin = '{}'\n", balancer.admin);
     for (wrong, told) in [
-        ("lissten = 'x'\n", "lissten: unknown key; --check-config"),
+        (
+            "lissten = 'x'\n",
+            "lissten: unknown key; run --check-config to see all problems",
+        ),
         (
             "lissten = 'x'\nzeal = 1\n",
-            "lissten: unknown key, and 1 more; --check-config",
+            "lissten: unknown key, and 1 more; run --check-config to see all problems",
         ),
-        ("workers = [1]\n", "--check-config"),
-        ("connect_timeout = \n", "--check-config"),
+        ("workers = [1]\n", "run --check-config to see all problems"),
+        (
+            "connect_timeout = \n",
+            "run --check-config to see all problems",
+        ),
     ] {
         for words in ["ctl drain echo", "ctl ready echo", "health"] {
             let output = run(words, &format!("{wrong}{admin}")).await;
@@ -300,7 +306,9 @@ async fn a_wrong_file_keeps_nobody_from_asking() {
             let (code, _, error) = said(&output);
             assert_eq!(code, Some(2), "{words}, {text}: {error}");
             assert!(
-                error.contains("netsocket-balancer: --admin: says where it is"),
+                error.contains(
+                    "netsocket-balancer: --admin: gives the address without the settings: "
+                ),
                 "{error}"
             );
         }

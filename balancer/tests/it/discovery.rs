@@ -223,8 +223,8 @@ async fn scaling_from_three_to_six_to_two_loses_no_session() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_changes_nothing_and_one_that_names_nobody_does_in_time() {
-    let test = "a_server_that_says_nothing_changes_nothing_and_one_that_names_nobody_does_in_time";
+async fn no_answer_changes_nothing_and_an_empty_one_removes_backends_after_the_hold_time() {
+    let test = "no_answer_changes_nothing_and_an_empty_one_removes_backends_after_the_hold_time";
     let Some(dns) = Dnsmasq::start(test, &[]).await else {
         return;
     };
@@ -364,8 +364,8 @@ async fn many_addresses_are_all_found() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_place_has_one_when_a_server_comes() {
-    let Some(dns) = Dnsmasq::start("who_waits_for_a_place_has_one_when_a_server_comes", &[]).await
+async fn a_queued_client_is_served_when_a_server_is_added() {
+    let Some(dns) = Dnsmasq::start("a_queued_client_is_served_when_a_server_is_added", &[]).await
     else {
         return;
     };
@@ -389,8 +389,8 @@ async fn who_waits_for_a_place_has_one_when_a_server_comes() {
 }
 
 #[tokio::test]
-async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
-    let test = "a_reload_keeps_whom_a_name_that_stays_has_brought";
+async fn a_reload_keeps_the_backends_of_a_name_that_stays() {
+    let test = "a_reload_keeps_the_backends_of_a_name_that_stays";
     let Some(dns) = Dnsmasq::start(test, &[]).await else {
         return;
     };
@@ -405,7 +405,7 @@ async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
     // Whatever else changes, they are there at every moment.
     let set = |change: &dyn Fn(&mut Config)| change(&mut balancer.settings.lock().unwrap());
     set(&|config| config.timeouts.idle = Duration::from_secs(77));
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     assert_eq!(
         (&changes.changed[..], ids()),
         (&["idle_timeout"][..], before.clone())
@@ -417,14 +417,14 @@ async fn a_reload_keeps_whom_a_name_that_stays_has_brought() {
         more.name = "more".into();
         config.groups.push(more);
     });
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     assert_eq!(changes.changed, ["backends"]);
     balancer.up(4).await;
     assert_eq!(ids()[..2], before);
 
     // The first one goes, and its backends at once.
     set(&|config| drop(config.groups.remove(0)));
-    let changes = soon(balancer.operations.reload()).await.unwrap();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
     let gone = ["files-127-0-0-11", "files-127-0-0-12"];
     assert_eq!(changes.backends.removed, gone);
     assert_eq!(members(&balancer), ["more-127-0-0-11", "more-127-0-0-12"]);

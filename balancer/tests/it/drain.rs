@@ -98,7 +98,7 @@ async fn clients_that_are_connected_at_the_stop_are_served() {
 }
 
 #[tokio::test]
-async fn a_balancer_that_nobody_waits_for_stops_accepting() {
+async fn a_dropped_balancer_stops_accepting() {
     let echo = Echo::start("echo").await;
     let balancer = Balancer::start(&[("echo", echo.address)]).await;
     let (address, records) = (balancer.address, balancer.records().len());

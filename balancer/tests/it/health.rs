@@ -21,7 +21,7 @@ fn state(backend: &Backend) -> (State, String) {
 }
 
 #[tokio::test]
-async fn with_nobody_healthy_everybody_is_used_and_it_shows() {
+async fn with_no_healthy_backend_all_are_used_and_it_is_shown() {
     let (echo, check) = (Echo::start("a").await, Refuses::start());
     let balancer = Balancer::start_with(&[("a", echo.address)], |config| {
         config.backends[0].attributes.check_port = NonZeroU16::new(check.address.port());
@@ -38,7 +38,7 @@ async fn with_nobody_healthy_everybody_is_used_and_it_shows() {
     };
     assert!(balancer.get("/metrics").await.1.contains(&gauge(1)));
     let (_, page) = balancer.get("/").await;
-    assert!(page.contains("no backend is healthy, all in service are used"));
+    assert!(page.contains("no backend is healthy, using all backends in service"));
 
     let _healthy = Echo::listen("check", check.leave()).await;
     balancer.up(1).await;
@@ -91,7 +91,7 @@ async fn sessions_reset_before_an_answer_eject_a_backend() {
     let backend = &balancer.pool.backends()[1];
     eventually("ejected", || backend.report().state == State::Ejected).await;
     let told = state(backend);
-    assert_eq!(told.1, "2 sessions reset before an answer; out for 5s");
+    assert_eq!(told.1, "2 sessions reset before an answer; ejected for 5s");
     for _ in 0..2 {
         assert_eq!(converse(balancer.connect().await).await, "good");
     }

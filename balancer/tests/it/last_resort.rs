@@ -108,7 +108,7 @@ async fn a_backend_that_is_ejected_serves_when_the_only_healthy_one_dies() {
 
 /// From the death of the healthy one, unnoticed, over its checks that fail, to fail-open: nobody is refused at any time.
 #[tokio::test]
-async fn nobody_is_refused_until_the_pool_fails_open_and_after() {
+async fn no_client_is_refused_before_or_after_the_pool_fails_open() {
     let (a, mut b) = (Echo::start("a").await, Echo::start("b").await);
     let balancer = Balancer::start_with(&[("a", a.address), ("b", b.address)], |config| {
         config.health.hold_down = FOREVER;
@@ -203,7 +203,7 @@ async fn what_an_operator_has_taken_out_is_no_last_resort() {
 async fn without_fail_open_there_is_no_last_resort() {
     let (balancer, a, _b) = two().await;
     balancer.settings.lock().unwrap().health.fail_open = false;
-    balancer.operations.reload().await.unwrap();
+    balancer.lifecycle.reload().await.unwrap();
     let unfit = &balancer.pool.backends()[1];
     check(&balancer.pool, unfit, false, 3);
     let _dead = a.die().await;
@@ -231,7 +231,7 @@ async fn an_operator_sees_it() {
     program
         .said(&[
             "WARN",
-            "no usable backend to be had, trying an unhealthy one",
+            "no usable backend, trying an unhealthy one",
             "backend=\"b\" state=\"down\" suppressed=0",
         ])
         .await;

@@ -74,7 +74,7 @@ async fn what_is_wrong_changes_nothing_and_is_told() {
             "/api/v1/backends/x/drain",
             "",
             404,
-            "no backend \"x\"; there are a, b\n",
+            "no backend \"x\"; known backends: a, b\n",
         ),
         (
             drain,
@@ -92,19 +92,19 @@ async fn what_is_wrong_changes_nothing_and_is_told() {
             drain,
             "{\"spread\":\"1s\"}",
             422,
-            "spread: only with a deadline\n",
+            "spread: needs a deadline\n",
         ),
         (
             drain,
             "{\"deadline\":\"1s\",\"spread\":\"2s\"}",
             422,
-            "spread: at most the deadline\n",
+            "spread: must not exceed the deadline\n",
         ),
         (
             "/api/v1/backends/a/ready",
             "{\"deadline\":\"1s\"}",
             422,
-            "a backend that is ready has no deadline\n",
+            "ready takes no deadline\n",
         ),
     ] {
         let answer = balancer.post(path, body).await;

@@ -162,7 +162,7 @@ async fn nobody_up() {
 }
 
 #[tokio::test]
-async fn nobody_takes_it_and_each_was_tried_once() {
+async fn no_backend_accepts_and_each_was_tried_once() {
     let (a, b) = (Echo::start("a").await, Echo::start("b").await);
     let balancer = Balancer::start(&[("a", a.address), ("b", b.address)]).await;
     balancer.up(2).await;

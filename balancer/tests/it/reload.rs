@@ -78,7 +78,7 @@ async fn what_stays_keeps_health_counters_and_sessions() {
         config.balance = Policy::LeastConnections;
         config.timeouts.idle = Duration::from_secs(77);
     });
-    let changes = balancer.operations.reload().await.unwrap();
+    let changes = balancer.lifecycle.reload().await.unwrap();
     assert_eq!(changes.changed, ["balance", "idle_timeout"]);
     let names = |list: &[&str]| -> Vec<String> { list.iter().map(|&name| name.into()).collect() };
     let expected = BackendChanges {
@@ -122,9 +122,9 @@ async fn sessions_of_a_backend_that_goes_are_cut_where_that_is_set() {
     let sessions = [open(&balancer).await, open(&balancer).await];
     set(&balancer, |config| {
         config.backends.truncate(1);
-        config.operations.removed = Removed::Cut;
+        config.lifecycle.removed = Removed::Cut;
     });
-    let changes = balancer.operations.reload().await.unwrap();
+    let changes = balancer.lifecycle.reload().await.unwrap();
     assert_eq!(
         (changes.cut, &changes.changed[..]),
         (1, &["reload_removed"][..])
@@ -219,13 +219,13 @@ async fn a_bad_one_changes_nothing_and_says_why() {
     assert_eq!(metric(&balancer, names::RELOAD_SUCCESS.name).await, "0");
 
     set(&balancer, |config| *config = good);
-    assert!(balancer.operations.reload().await.is_ok());
+    assert!(balancer.lifecycle.reload().await.is_ok());
     assert_eq!(metric(&balancer, names::RELOAD_SUCCESS.name).await, "1");
     assert_eq!(metric(&balancer, names::CONFIG_GENERATION.name).await, "2");
 
-    let operations = balancer.operations.clone();
+    let lifecycle = balancer.lifecycle.clone();
     balancer.stop().await;
-    assert_eq!(operations.reload().await, Err(ReloadError::Draining));
+    assert_eq!(lifecycle.reload().await, Err(ReloadError::Draining));
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn rules_and_checks_hold_from_then_on() {
         config.health.thresholds.fall = 1.try_into().unwrap();
         config.health.fail_open = false;
     });
-    let changes = balancer.operations.reload().await.unwrap();
+    let changes = balancer.lifecycle.reload().await.unwrap();
     assert!(changes.changed.contains(&"check_kind"));
     // The reset may meet the connect.
     if let Ok(mut client) = soon(TcpStream::connect(balancer.address)).await {
@@ -279,7 +279,7 @@ async fn the_token_is_read_anew_and_no_foreign_page_can_reload() {
     fs::write(&path, "\n").unwrap();
     let (status, said) = reload("").await;
     assert_eq!(status, 422);
-    assert!(said.contains("holds no token"), "{said}");
+    assert!(said.contains("contains no token"), "{said}");
     assert_eq!(reload("Authorization: Bearer second\r\n").await.0, 422);
 }
 

@@ -134,7 +134,12 @@ async fn under_load_twenty_restarts_in_a_row_lose_no_connection() {
     pids.sort_unstable();
     pids.dedup();
     assert_eq!(pids.len(), RESTARTS + 1);
-    assert_eq!(family.first.lines_with(&["taken over", "restarts=20"]), 1);
+    assert_eq!(
+        family
+            .first
+            .lines_with(&["took over from the old process", "restarts=20"]),
+        1
+    );
 
     // The admin address is the newest one's; the oldest has its session still, and ends with it.
     assert!(
@@ -161,7 +166,7 @@ async fn under_load_twenty_restarts_in_a_row_lose_no_connection() {
 }
 
 #[tokio::test]
-async fn a_successor_with_bad_settings_leaves_the_old_one_in_place() {
+async fn a_new_process_with_bad_settings_leaves_the_old_one_serving() {
     let echo = Echo::start("echo").await;
     let family = Family::start(
         |dir| {
@@ -209,7 +214,7 @@ async fn a_program_that_is_gone_or_new() {
     family.first.send(Signal::USR2);
     family
         .first
-        .said(&["restart failed", "cannot be started"])
+        .said(&["restart failed", "cannot start the new process"])
         .await;
     // What is put in its place is what is started.
     symlink("/bin/false", &place).unwrap();

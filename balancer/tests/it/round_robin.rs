@@ -8,7 +8,7 @@ use crate::peers::{Echo, converse};
 use crate::running::Balancer;
 
 #[tokio::test]
-async fn turns_are_exact_over_all_workers() {
+async fn round_robin_is_exact_over_all_workers() {
     let (a, b, c) = (
         Echo::start("a").await,
         Echo::start("b").await,

@@ -8,7 +8,9 @@ use netsocket_balancer::backend::Attributes;
 use netsocket_balancer::health::Intervals;
 use netsocket_balancer::metrics::names;
 use netsocket_balancer::pool::Pool;
-use netsocket_balancer::{BackendAddress, Bound, Config, Operations, SessionRecord, Summary, run};
+use netsocket_balancer::{
+    BackendAddress, Config, LifecycleHandle, SessionRecord, Startup, Summary, run,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -42,7 +44,7 @@ pub struct Balancer {
     pub admin: SocketAddr,
     pub pool: Arc<Pool>,
     pub shutdown: CancellationToken,
-    pub operations: Operations,
+    pub lifecycle: LifecycleHandle,
     /// What a reload reads.
     pub settings: Arc<Mutex<Config>>,
     records: Arc<Mutex<Vec<SessionRecord>>>,
@@ -90,24 +92,24 @@ impl Balancer {
         config.checks.intervals = Intervals::every(NEVER);
         change(&mut config);
         let settings = Arc::new(Mutex::new(config.clone()));
-        let mut bound = Bound::bind(config).unwrap();
+        let mut startup = Startup::bind(config).unwrap();
         let source = Arc::clone(&settings);
-        bound.reload_from(move || Ok(source.lock().unwrap().clone()));
-        let operations = bound.operations();
+        startup.reload_from(move || Ok(source.lock().unwrap().clone()));
+        let lifecycle = startup.lifecycle();
         let records = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&records);
-        bound.on_record(move |record| sink.lock().unwrap().push(record.clone()));
-        let admin = bound.admin_address().tcp().unwrap();
-        let (address, pool) = (bound.listen_address(), bound.pool());
+        startup.on_record(move |record| sink.lock().unwrap().push(record.clone()));
+        let admin = startup.admin_address().tcp().unwrap();
+        let (address, pool) = (startup.listen_address(), startup.pool());
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
-        let task = tokio::spawn(async move { run(bound, token).await.unwrap() });
+        let task = tokio::spawn(async move { run(startup, token).await.unwrap() });
         Self {
             address,
             admin,
             pool,
             shutdown,
-            operations,
+            lifecycle,
             settings,
             records,
             task,

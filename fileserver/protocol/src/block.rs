@@ -1,7 +1,7 @@
-//! A block of data with its place and its checksum.
+//! A block of data with its number and its checksum.
 //!
-//! The payload of a [`Data`](crate::frame::FrameType::Data) frame: the number of the block as eight bytes and the CRC-32
-//! (IEEE, as in gzip) of its bytes as four, both big-endian; then the bytes.
+//! This is the payload of a [`Data`](crate::frame::FrameType::Data) frame: the block number (eight bytes) and the
+//! CRC-32 (IEEE, as in gzip) of the data (four bytes), both big-endian; then the data.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
@@ -10,7 +10,7 @@ use crate::frame::{FrameError, FrameType, HEADER, header};
 /// Bytes before the data of a block.
 pub const BLOCK_HEADER: usize = 12;
 
-/// One block, its checksum found right.
+/// A block with a verified checksum.
 ///
 /// # Examples
 ///
@@ -39,25 +39,25 @@ pub struct Block {
     pub bytes: Bytes,
 }
 
-/// Why a payload is no block.
+/// Why a payload is not a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
     /// The payload is shorter than the header of a block.
     #[error("a block is cut short")]
     CutShort,
-    /// The bytes are not those that the server sent.
+    /// The bytes are damaged.
     #[error("block {index} has a wrong checksum")]
     Checksum {
-        /// The number that the damaged block claims.
+        /// The number in the damaged block.
         index: u64,
     },
 }
 
 impl Block {
-    /// Appends the whole frame of this block.
+    /// Appends the frame of this block.
     ///
     /// # Errors
-    /// [`FrameError::TooLong`] where the block does not fit into a frame.
+    /// [`FrameError::TooLong`] if the block does not fit into a frame.
     pub fn put_frame(&self, target: &mut BytesMut) -> Result<(), FrameError> {
         let before = self.before(crc32fast::hash(&self.bytes))?;
         target.reserve(before.len() + self.bytes.len());
@@ -66,10 +66,10 @@ impl Block {
         Ok(())
     }
 
-    /// All of the frame of this block that stands before its bytes, given their CRC-32.
+    /// The part of this block's frame before its data, given the CRC-32 of the data.
     ///
     /// # Errors
-    /// [`FrameError::TooLong`] where the block does not fit into a frame.
+    /// [`FrameError::TooLong`] if the block does not fit into a frame.
     pub fn before(&self, checksum: u32) -> Result<[u8; HEADER + BLOCK_HEADER], FrameError> {
         let mut before = [0; HEADER + BLOCK_HEADER];
         let length = BLOCK_HEADER + self.bytes.len();
@@ -82,7 +82,7 @@ impl Block {
     /// Reads the payload of a data frame and verifies its checksum.
     ///
     /// # Errors
-    /// [`BlockError`] where it is cut short or damaged.
+    /// [`BlockError`] if it is cut short or damaged.
     pub fn from_payload(mut payload: Bytes) -> Result<Self, BlockError> {
         if payload.len() < BLOCK_HEADER {
             return Err(BlockError::CutShort);

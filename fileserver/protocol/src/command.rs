@@ -1,4 +1,4 @@
-//! The eight commands, their checks and their usage lines: one reading for the prompt, for one-shot use and for the
+//! The commands of the old system, their checks and usage lines: one parser for the prompt, one-shot commands and the
 //! old wire.
 
 use std::fmt;
@@ -15,7 +15,7 @@ pub const MAX_EXTENSIONS: usize = 3;
 /// The longest file name that Linux allows, in bytes.
 pub const MAX_NAME: usize = 255;
 
-/// A command that has passed its checks.
+/// A parsed and checked command.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ pub const MAX_NAME: usize = 255;
 /// let sizes = Query { size_min: Some(1000), size_max: Some(2000), ..Query::default() };
 /// assert_eq!(command.request(), Some(Request::archive(sizes)));
 ///
-/// // As the old wire carries it: a name may hold blanks.
+/// // As on the old wire: a name may contain spaces.
 /// let command = Command::parse_line(b"w24fn annual report.pdf\n")?;
 /// assert_eq!(command, Command::FindName("annual report.pdf".into()));
 ///
@@ -49,18 +49,18 @@ pub enum Command {
     Quit,
 }
 
-/// What a command is for and how it is typed.
+/// The usage and description of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     /// The first word.
     pub name: &'static str,
-    /// The words behind it.
+    /// The arguments.
     pub arguments: &'static str,
-    /// What it does, in a few words.
+    /// A short description.
     pub about: &'static str,
 }
 
-/// Every command, in the order in which help lists them.
+/// All commands, in the order of the help text.
 pub const COMMANDS: [Usage; 7] = [
     Usage {
         name: "dirlist",
@@ -112,12 +112,12 @@ impl fmt::Display for Usage {
     }
 }
 
-/// Why words are no command: one sentence, and the usage line where the command is known.
+/// Why words are not a command: one sentence, and the usage line if the command is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct UsageError {
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// How the command is typed, if its name is known.
+    /// The usage of the command, if its name is known.
     pub usage: Option<Usage>,
 }
 
@@ -132,10 +132,10 @@ impl fmt::Display for UsageError {
 }
 
 impl Command {
-    /// Reads a command from its words, as a shell or a prompt has split them.
+    /// Parses a command from its words, as split by a shell or a prompt.
     ///
     /// # Errors
-    /// [`UsageError`] says what is wrong and how it is right.
+    /// [`UsageError`] explains the problem and the correct usage.
     pub fn parse<W: AsRef<[u8]>>(words: &[W]) -> Result<Self, UsageError> {
         let mut words = words.iter().map(AsRef::as_ref);
         let Some(name) = words.next() else {
@@ -162,12 +162,12 @@ impl Command {
         })
     }
 
-    /// Reads the payload of an old command frame: words between spaces, and a newline at the end.
+    /// Parses the payload of an old command frame: words separated by spaces, and a newline at the end.
     ///
-    /// The name of `w24fn` is everything behind the first space, so that names with spaces can be found.
+    /// The name of `w24fn` is everything after the first space, so that names with spaces can be found.
     ///
     /// # Errors
-    /// [`UsageError`], also where the newline is missing.
+    /// [`UsageError`], also if the newline is missing.
     pub fn parse_line(line: &[u8]) -> Result<Self, UsageError> {
         let Some(line) = line.strip_suffix(b"\n") else {
             return Err(UsageError {
@@ -187,7 +187,7 @@ impl Command {
         }
     }
 
-    /// What the new wire sends for it; nothing for [`Command::Quit`], which just ends the connection.
+    /// The request on the new wire; none for [`Command::Quit`], which just closes the connection.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         match self {
@@ -272,7 +272,7 @@ fn size(word: &[u8]) -> Result<u64, String> {
             u64::MAX
         )
     };
-    // `u64::from_str` would take a plus sign.
+    // `u64::from_str` would accept a plus sign.
     if !word.iter().all(u8::is_ascii_digit) {
         return Err(wrong());
     }

@@ -313,7 +313,7 @@ fn file(page: &mut Page) {
         unlisted: 0,
     };
     page.message("trailer-raw", &trailer);
-    let message = "the archive cannot go on here, begin anew: documents/report.pdf has another size, time \
+    let message = "the archive cannot be resumed here, start over: documents/report.pdf has another size, time \
                    or mode, 1 file vanished";
     let mut error = ErrorReply::new(ErrorKind::Changed, message);
     error.changes.push(Change {

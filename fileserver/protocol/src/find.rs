@@ -1,14 +1,15 @@
-//! The command `find`: its words, their checks and its usage line.
+//! The command `find`: parsing, checks and usage line.
 //!
-//! Owns: how a query is typed. Does not own: what a query means ([`crate::query`]) or where a glob matches (the server).
+//! Owns: the syntax of a typed query. Does not own: the meaning of a query ([`crate::query`]), or matching globs (the
+//! server).
 
 use crate::command::{Usage, UsageError};
 use crate::message::Request;
-use crate::moment::Moment;
 use crate::name::Name;
 use crate::query::{Query, Sort};
+use crate::time_point::TimePoint;
 
-/// How `find` is typed.
+/// The usage of `find`.
 pub const FIND: Usage = Usage {
     name: "find",
     arguments: "[NAME|GLOB] [--ext EXT[,EXT]] [--larger SIZE] [--smaller SIZE] [--size [MIN]..[MAX]] [--born-after WHEN] [--born-before WHEN] \
@@ -20,11 +21,11 @@ pub const FIND: Usage = Usage {
 /// One option of `find`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FindOption {
-    /// The word behind `--`.
+    /// The name after `--`.
     pub name: &'static str,
-    /// What stands for its value in help; `None` where it takes none.
+    /// The placeholder for its value in help; `None` if it takes no value.
     pub value: Option<&'static str>,
-    /// What it asks for, in a few words.
+    /// A short description.
     pub about: &'static str,
 }
 
@@ -36,7 +37,7 @@ const fn option(
     FindOption { name, value, about }
 }
 
-/// The options that say which files are meant, in the order in which help lists them.
+/// The options that select files, in the order of the help text.
 pub const CONDITIONS: [FindOption; 10] = [
     option(
         "ext",
@@ -85,19 +86,19 @@ pub const ORDER: [FindOption; 3] = [
     option("limit", Some("N"), "the first N files"),
 ];
 
-/// Files that are named where nobody says how many.
+/// The default limit on listed files.
 pub const DEFAULT_LIMIT: u64 = 1_000;
 
-/// What makes a word a glob rather than a name.
+/// Characters that make a word a glob rather than a name.
 const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
 
-/// Reads the words behind `find`, as a shell or a prompt has split them.
+/// Parses the words after `find`, as split by a shell or a prompt.
 ///
-/// A word without `*`, `?`, `[` and `{` is a name. Options take their value as the next word or behind `=`; behind `--`
-/// everything is a name or a glob. Sizes take `k`, `M`, `G` and `T`, which are powers of 1024.
+/// A word without `*`, `?`, `[` and `{` is a name. The value of an option is the next word, or follows `=`; after `--`
+/// every word is a name or a glob. Sizes accept `k`, `M`, `G` and `T`, which are powers of 1024.
 ///
 /// # Errors
-/// [`UsageError`] says what is wrong and how it is right.
+/// [`UsageError`] explains the problem and the correct usage.
 ///
 /// # Examples
 ///
@@ -214,15 +215,15 @@ impl Find {
             b"smaller" => query.size_max = Some(one_size(value)?),
             b"size" => {
                 let (min, max) = sizes(value)?;
-                // A bound that is left open leaves that of another option.
+                // An open bound keeps the one set by another option.
                 query.size_min = min.or(query.size_min);
                 query.size_max = max.or(query.size_max);
             }
             b"ext" => extend(&mut query.extensions, value)?,
-            b"born-after" => query.born_from = Some(moment(value)?),
-            b"born-before" => query.born_before = Some(moment(value)?),
-            b"modified-after" => query.modified_from = Some(moment(value)?),
-            b"modified-before" => query.modified_before = Some(moment(value)?),
+            b"born-after" => query.born_from = Some(time_point(value)?),
+            b"born-before" => query.born_before = Some(time_point(value)?),
+            b"modified-after" => query.modified_from = Some(time_point(value)?),
+            b"modified-before" => query.modified_before = Some(time_point(value)?),
             b"below" => query.below = Some(directory(value)?),
             b"sort" => self.sort = sort(value)?,
             _ => self.limit = Some(count(value)?),
@@ -244,7 +245,7 @@ impl Find {
 }
 
 fn text(word: &[u8]) -> &str {
-    // What is no text is no number either.
+    // Invalid UTF-8 is not a number either.
     std::str::from_utf8(word).unwrap_or_default()
 }
 
@@ -257,7 +258,7 @@ fn one_size(word: &[u8]) -> Result<u64, String> {
     })
 }
 
-/// `10k..5M`, `10k..`, `..5M`, or `10k` for exactly that.
+/// `10k..5M`, `10k..`, `..5M`, or `10k` for exactly that size.
 fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
     let wrong = || {
         format!(
@@ -280,7 +281,7 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
     Ok(range)
 }
 
-/// A whole number of bytes, or of a power of 1024.
+/// Parses a size: a whole number of bytes, with an optional unit that is a power of 1024.
 ///
 /// # Examples
 ///
@@ -304,7 +305,7 @@ pub fn size(text: &str) -> Option<u64> {
     number(digits)?.checked_mul(1 << shift)
 }
 
-/// `u64::from_str` would take a plus sign.
+/// `u64::from_str` would accept a plus sign.
 fn number(text: &str) -> Option<u64> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -323,13 +324,13 @@ fn extend(extensions: &mut Vec<Name>, word: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-fn moment(word: &[u8]) -> Result<Moment, String> {
+fn time_point(word: &[u8]) -> Result<TimePoint, String> {
     text(word)
         .parse()
-        .map_err(|error| format!("'{}' is not a moment: {error}", Name::from(word)))
+        .map_err(|error| format!("'{}' is not a date or time: {error}", Name::from(word)))
 }
 
-/// A slash at the end, and `.` for the root, are what people type.
+/// Accepts a trailing slash, and `.` for the root, because people type them.
 fn directory(word: &[u8]) -> Result<Name, String> {
     let mut path = word;
     while let Some(rest) = path.strip_suffix(b"/") {
@@ -353,7 +354,7 @@ fn sort(word: &[u8]) -> Result<Sort, String> {
         .find(|sort| sort.word().as_bytes() == word)
         .ok_or_else(|| {
             let words = Sort::ALL.map(Sort::word).join(", ");
-            format!("'{}' is no order: {words}", Name::from(word))
+            format!("'{}' is not a sort key: {words}", Name::from(word))
         })
 }
 
@@ -486,7 +487,7 @@ mod tests {
             ("--below /x", "'/x' is not a directory below the root"),
             (
                 "--sort age",
-                "'age' is no order: path, name, size, born, modified",
+                "'age' is not a sort key: path, name, size, born, modified",
             ),
             ("--limit 0", "'0' is not a number of files"),
         ] {
@@ -507,7 +508,7 @@ mod tests {
         assert!(
             find("--born-after yesterday")
                 .unwrap_err()
-                .starts_with("'yesterday' is not a moment: ")
+                .starts_with("'yesterday' is not a date or time: ")
         );
         let error = parse(&["--colour"]).unwrap_err();
         assert_eq!(error.usage, Some(FIND));

@@ -1,7 +1,7 @@
 //! Frames of the new wire: length, type, payload.
 //!
-//! A frame is the length of the payload as four bytes, big-endian; one byte of type; the payload. This layout holds for
-//! every version, so that a server can refuse a newer client in words.
+//! A frame is the length of the payload (four bytes, big-endian), a type (one byte), and the payload. This layout is
+//! the same in every version, so that a server can send an error to a newer client.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
@@ -9,7 +9,7 @@ use tokio_util::codec::{Decoder, Encoder};
 /// Bytes before the payload.
 pub const HEADER: usize = 5;
 
-/// What a payload is.
+/// The type of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FrameType {
@@ -23,13 +23,13 @@ pub enum FrameType {
     Plan = 4,
     /// Server to client: [`crate::block::Block`].
     Data = 5,
-    /// Server to client, behind the last block: [`crate::message::Trailer`].
+    /// Server to client, after the last block: [`crate::message::Trailer`].
     Trailer = 6,
-    /// Server to client, instead of what was asked for: [`crate::message::ErrorReply`].
+    /// Server to client, instead of an answer: [`crate::message::ErrorReply`].
     Error = 7,
     /// Server to client, before the bytes of a plain file: [`crate::message::FileStart`].
     File = 8,
-    /// Server to client: bytes of a plain file and nothing else.
+    /// Server to client: only bytes of a plain file.
     Raw = 9,
 }
 
@@ -63,7 +63,7 @@ pub struct Frame {
     pub payload: Bytes,
 }
 
-/// Why bytes are no frame, or a frame cannot be sent. The connection cannot go on after either.
+/// Why bytes are not a frame, or a frame cannot be sent. The connection cannot continue after either.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The announced length is over the limit of the reading side.
@@ -85,7 +85,7 @@ pub enum FrameError {
     Io(#[from] std::io::Error),
 }
 
-/// Cuts a stream of bytes into frames and back.
+/// Encodes and decodes frames.
 ///
 /// # Examples
 ///
@@ -100,13 +100,13 @@ pub enum FrameError {
 /// codec.encode(frame.clone(), &mut wire)?;
 /// assert_eq!(&wire[..], b"\0\0\0\x05\x09hello");
 ///
-/// // Half a frame is none yet.
+/// // Half a frame is not decoded yet.
 /// let rest = wire.split_off(7);
 /// assert_eq!(codec.decode(&mut wire)?, None);
 /// wire.unsplit(rest);
 /// assert_eq!(codec.decode(&mut wire)?, Some(frame));
 ///
-/// // A length is judged before a byte of the payload is there.
+/// // The length is checked before any byte of the payload arrives.
 /// let mut lie = BytesMut::from(&b"\xff\xff\xff\xff\x09"[..]);
 /// assert!(matches!(codec.decode(&mut lie), Err(FrameError::TooLong { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -134,7 +134,7 @@ impl Decoder for FrameCodec {
         };
         let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
         let kind = FrameType::from_byte(*kind).ok_or(FrameError::UnknownType(*kind))?;
-        // Judged before a byte of the payload is kept, so that a lie about the length costs nothing.
+        // Checked before any payload is buffered, so that a false length costs nothing.
         if length > self.limit {
             return Err(FrameError::TooLong {
                 length,

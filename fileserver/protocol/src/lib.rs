@@ -1,10 +1,10 @@
-//! The two wires of the NetSocket file service, shared by server and client.
+//! Used by the file server, the client and the benchmarks; it is in `fileserver/` because the file server defines the
+//! protocol.
 //!
-//! Owns: the bytes. [`old`] is the wire of the C system, byte for byte; [`frame`], [`message`], [`transfer`] and [`block`]
-//! are ours.
-//! [`command`] is the set of commands that both wires carry and [`query`] the question behind them. Does not own:
-//! sockets, files, time zones or what an answer contains. `docs/protocol.md` shows an example of every message, and a
-//! test compares it with this code.
+//! The two protocols ("wires") of the NetSocket file service. Owns: the bytes. [`old`] is the wire of the C system,
+//! byte for byte; [`frame`], [`message`], [`transfer`] and [`block`] are the new one. [`command`] and [`find`] are the
+//! commands that people type, [`query`] selects files. Does not own: sockets, files, time zones, or the contents of an
+//! answer. `docs/protocol.md` shows an example of every message, and a test compares it with this code.
 //!
 //! # Examples
 //!
@@ -28,7 +28,7 @@
 //! let mut codec = FrameCodec::new(MAX_REQUEST);
 //! codec.encode(hello.to_frame()?, &mut wire)?;
 //!
-//! // On the other side.
+//! // On the receiving side.
 //! assert_eq!(Opening::of(wire[0]), Opening::New);
 //! assert_eq!(wire.split_to(MAGIC.len()), MAGIC[..]);
 //! let frame = codec.decode(&mut wire)?.expect("a whole frame");
@@ -41,27 +41,28 @@ pub mod command;
 pub mod find;
 pub mod frame;
 pub mod message;
-pub mod moment;
 pub mod name;
 pub mod old;
 pub mod query;
 pub mod security;
 pub mod text;
+pub mod time_point;
 pub mod transfer;
 
 /// The version of the new wire that this code speaks.
 pub const VERSION: u16 = 1;
 
-/// What either side sends first on the new wire. The old wire begins with an ASCII digit, so no old client sends it.
+/// The first bytes from either side on the new wire. The old wire begins with an ASCII digit, so no old client sends
+/// them.
 pub const MAGIC: [u8; 8] = *b"NETSOCK\n";
 
-/// The most bytes that the payload of a request may have; a server refuses more.
+/// The largest payload of a request in bytes; a server refuses more.
 pub const MAX_REQUEST: usize = 64 * 1024;
 
-/// The most bytes that the payload of any frame may have; a client refuses more.
+/// The largest payload of any frame in bytes; a client refuses more.
 pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 
-/// How a connection begins, told from its first byte alone.
+/// The protocol of a connection, detected from its first byte.
 ///
 /// # Examples
 ///
@@ -70,18 +71,18 @@ pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 ///
 /// assert_eq!(Opening::of(b'N'), Opening::New);
 /// assert_eq!(Opening::of(b'1'), Opening::OldSession);
-/// // A browser that has lost its way: `GET / HTTP/1.1`.
+/// // A browser: `GET / HTTP/1.1`.
 /// assert_eq!(Opening::of(b'G'), Opening::Unknown);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    /// `0`: the old port question if nothing follows, else the first digit of an old frame.
+    /// `0`: the old port question if nothing follows, otherwise the first digit of an old frame.
     OldQuestionOrFrame,
     /// `1`: an old session; frames follow.
     OldSession,
     /// The first byte of [`MAGIC`].
     New,
-    /// Neither wire begins like this.
+    /// No protocol begins with this byte.
     Unknown,
 }
 

@@ -1,7 +1,7 @@
 //! The small messages of the new wire: JSON payloads with fixed names.
 //!
-//! A side ignores fields of [`Hello`], [`Reply`], [`Plan`], [`FileStart`], [`Trailer`] and [`ErrorReply`] that it does not know; a server refuses unknown
-//! fields of a [`Request`].
+//! Unknown fields of [`Hello`], [`Reply`], [`Plan`], [`FileStart`], [`Trailer`] and [`ErrorReply`] are ignored; a
+//! server refuses unknown fields of a [`Request`].
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -13,20 +13,20 @@ use crate::query::{Query, Sort};
 pub use crate::security::Token;
 pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
 
-/// Who speaks, and what it understands. Each side sends it first, behind [`crate::MAGIC`].
+/// Introduces the sender and its features. Each side sends it first, after [`crate::MAGIC`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The newest version of the wire that the sender speaks. A server that speaks less answers with its own hello
-    /// and an error, and closes.
+    /// The newest protocol version the sender speaks. A server that does not speak it replies with its own hello and an
+    /// error, and closes.
     pub version: u16,
     /// Program and version, for people.
     pub software: String,
     /// The name of the server; empty from a client.
     pub name: String,
-    /// What the sender can do beyond the version, by name.
+    /// Names of optional features of the sender.
     #[serde(default)]
     pub features: Vec<String>,
-    /// From a client, where it has one for this server.
+    /// The client's token for this server, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
 }
@@ -41,7 +41,7 @@ pub enum Order {
     Born,
 }
 
-/// What a client asks for. One request at a time; the next may be sent ahead, answers come in order.
+/// A request. Requests may be pipelined; answers come in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
@@ -50,52 +50,52 @@ pub enum Request {
         /// The order of the names.
         order: Order,
     },
-    /// The files that a query means. Answered with [`Reply::Files`], also when there are none.
+    /// The files that match a query. Answered with [`Reply::Files`], even if there are none.
     Find {
         /// Which files.
         query: Query,
-        /// The most files to name.
+        /// The most files to list.
         limit: u64,
-        /// By what they are sorted.
+        /// The sort key.
         #[serde(default, skip_serializing_if = "is_default")]
         sort: Sort,
-        /// The whole list the other way round; of that, the first `limit` files.
+        /// Reverses the order before `limit` applies.
         #[serde(default, skip_serializing_if = "is_default")]
         reverse: bool,
     },
-    /// A tar archive of the files that a query means. Answered with [`Plan`], blocks and [`Trailer`], or with an error of
-    /// kind [`ErrorKind::NotFound`] where there are none, [`ErrorKind::Changed`] where it cannot go on.
+    /// A tar archive of the files that match a query. Answered with [`Plan`], blocks and [`Trailer`], or with an error:
+    /// [`ErrorKind::NotFound`] if no file matches, [`ErrorKind::Changed`] if it cannot be resumed.
     Archive {
         /// Which files.
         query: Query,
         /// How to compress.
         compression: Compression,
-        /// How hard to compress; see [`Compression::levels`].
+        /// The compression level; see [`Compression::levels`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         level: Option<u8>,
-        /// The names inside.
+        /// The names of the entries.
         #[serde(default, skip_serializing_if = "EntryNames::is_default")]
         names: EntryNames,
-        /// Where to begin, if not at the first block. All other fields must be those of the request that broke off.
+        /// The block to start with, if not the first. All other fields must equal those of the interrupted request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
     },
-    /// One directory: its subdirectories and regular files, by name. Answered with [`Reply::Files`], in which a directory
-    /// is known by its mode and has no size, or with an error of kind [`ErrorKind::NotFound`].
+    /// One directory: its subdirectories and regular files, sorted by name. Answered with [`Reply::Files`], in which a
+    /// directory has size 0 and is recognised by its mode, or with an error of kind [`ErrorKind::NotFound`].
     List {
-        /// The path below the root, without a slash at either end; empty for the root. That of a regular file lists this
-        /// file alone.
+        /// The path below the root, without a slash at either end; empty for the root. The path of a regular file lists
+        /// only this file.
         path: Name,
-        /// Only names that this whole glob matches, as in [`Query::glob`].
+        /// Only names that match this glob, as in [`Query::glob`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         glob: Option<String>,
-        /// The entry at `path` and not what is in it.
+        /// List the entry at `path` itself, not its contents.
         #[serde(default, skip_serializing_if = "is_default")]
         itself: bool,
-        /// Also names that begin with a dot, if the server allows that.
+        /// Include names that begin with a dot, if the server allows it.
         #[serde(default, skip_serializing_if = "is_default")]
         hidden: bool,
-        /// The most entries; absent for all that there are.
+        /// The most entries; absent for all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<u64>,
     },
@@ -106,10 +106,10 @@ pub enum Request {
         /// The first byte.
         #[serde(default, skip_serializing_if = "is_zero")]
         offset: u64,
-        /// The most bytes; absent for all that there are.
+        /// The most bytes; absent for all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         length: Option<u64>,
-        /// The `identity` of the answer that is to go on; a file with another one is answered with
+        /// The `identity` from the interrupted answer; if the file has another one, the answer is
         /// [`ErrorKind::Changed`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         identity: Option<String>,
@@ -145,27 +145,27 @@ impl Request {
     }
 }
 
-/// A list that was asked for, in parts: the last one says `more: false`.
+/// One part of a list; the last part has `more: false`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     /// Names of directories.
     Directories {
-        /// The names, in the order asked for.
+        /// The names, in the requested order.
         names: Vec<Name>,
         /// Whether another part follows.
         more: bool,
     },
     /// Files.
     Files {
-        /// The files, in the order asked for.
+        /// The files, in the requested order.
         files: Vec<FileEntry>,
         /// Whether another part follows.
         more: bool,
     },
 }
 
-/// What is known of one file.
+/// The metadata of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     /// The path below the root, without a leading slash.
@@ -174,16 +174,17 @@ pub struct FileEntry {
     pub size: u64,
     /// Birth time with the server's offset, as RFC 3339 with nanoseconds.
     pub born: String,
-    /// Whether `born` is the birth time; where the file system keeps none it is the time of the last modification.
+    /// Whether `born` is the birth time; if the file system does not record it, it is the time of the last
+    /// modification.
     pub birth_known: bool,
-    /// The time of the last modification, like `born`; empty from a server that does not tell it.
+    /// The time of the last modification, like `born`; empty from a server that does not send it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub modified: String,
     /// Type and permission bits, as in `st_mode`.
     pub mode: u32,
 }
 
-/// What an archive will be, fixed before its first byte.
+/// The plan of an archive, fixed before its first byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Hash of everything that determines the bytes of the archive: the same on every replica with the same tree.
@@ -202,24 +203,24 @@ pub struct Plan {
     pub first_block: u64,
     /// How each block is compressed.
     pub compression: Compression,
-    /// A summary of the files, for [`Resume::sketch`]; no client looks into it.
+    /// A summary of the files, for [`Resume::sketch`]; opaque to clients.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sketch: String,
 }
 
-/// What was sent, behind the last block or byte.
+/// A summary of what was sent, after the last block or byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trailer {
-    /// Blocks sent in this answer; raw frames are none.
+    /// Blocks sent in this answer; raw frames do not count.
     pub blocks: u64,
     /// Bytes sent in this answer, without headers.
     pub bytes: u64,
-    /// BLAKE3 of these bytes, 64 hexadecimal digits; empty where they were raw.
+    /// BLAKE3 of these bytes, 64 hexadecimal digits; empty for raw frames.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
-    /// What the archive does not hold as a reader might expect.
+    /// Files that differ from what a reader expects.
     pub warnings: Vec<Warning>,
-    /// Warnings left out, because the list would not fit into a frame.
+    /// Number of warnings that did not fit into a frame.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unlisted: u64,
 }
@@ -232,7 +233,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// One file about which the archive needs a word.
+/// A warning about one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// The path below the root.
@@ -245,41 +246,41 @@ pub struct Warning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
-    /// It may not be read, so it is not in the archive; or reading failed, and zeros stand for what could not be read.
+    /// It may not be read, so it is not in the archive; or reading failed, and the missing bytes are zeros.
     Unreadable,
-    /// It was there when the archive was planned and is gone: its entry holds zeros.
+    /// It was deleted after the archive was planned: its entry contains zeros.
     Vanished,
     /// It became shorter while it was read: its entry is filled with zeros.
     Shrank,
     /// It became longer while it was read: its entry is cut at the planned size.
     Grew,
-    /// It was written to meanwhile, its size being the same: its entry may mix old and new content.
+    /// It was modified without a change of size: its entry may mix old and new content.
     Changed,
-    /// Its base name was taken by another file: its entry has a number before the extension.
+    /// Another file has the same base name: its entry has a number before the extension.
     Renamed,
 }
 
-/// Why a request has no answer.
+/// Why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// No file is meant.
+    /// No file matches.
     NotFound,
-    /// The request cannot be understood.
+    /// The request is malformed.
     BadRequest,
-    /// The tree is not the one that a plan was made of, or the file not the one of an identity: begin anew.
+    /// The files differ from the plan, or the file from the identity: start over.
     Changed,
-    /// A limit of the server is reached for now; the same request may work later.
+    /// A limit of the server is reached; a retry may succeed later.
     Busy,
-    /// The request may not be made, or not by this client.
+    /// The request is not allowed, or not for this client.
     Denied,
-    /// More was asked for than the server gives at once.
+    /// The answer would exceed a limit.
     TooLarge,
     /// The server failed.
     Internal,
 }
 
-/// An error in place of an answer, or of the rest of one.
+/// An error in place of an answer, or of the rest of it.
 ///
 /// # Examples
 ///
@@ -299,7 +300,7 @@ pub struct ErrorReply {
     pub kind: ErrorKind,
     /// One sentence for people.
     pub message: String,
-    /// With [`ErrorKind::Changed`], where it is known: some of the files that differ.
+    /// With [`ErrorKind::Changed`]: some of the files that differ, if known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
 }
@@ -315,28 +316,28 @@ impl ErrorReply {
     }
 }
 
-/// Why a payload is not the message that its frame type announces.
+/// Why a frame is not the expected message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// The frame has another type than the one expected here.
+    /// The frame has an unexpected type.
     #[error("expected a frame of type {expected:?}, got {got:?}")]
     Unexpected {
-        /// What may stand here.
+        /// The expected type.
         expected: FrameType,
-        /// What came.
+        /// The received type.
         got: FrameType,
     },
-    /// The payload is no such message.
+    /// The payload is malformed.
     #[error("not a message of type {kind:?}: {source}")]
     Malformed {
         /// The type of the frame.
         kind: FrameType,
-        /// What the JSON reader said.
+        /// The error of the JSON parser.
         source: serde_json::Error,
     },
 }
 
-/// A message that travels as the JSON payload of one type of frame.
+/// A message that is the JSON payload of one type of frame.
 ///
 /// # Examples
 ///
@@ -360,7 +361,7 @@ pub trait Message: Serialize + DeserializeOwned {
     /// The message in its frame.
     ///
     /// # Errors
-    /// [`MessageError::Malformed`] where the message cannot be written as JSON.
+    /// [`MessageError::Malformed`] if the message cannot be serialised as JSON.
     fn to_frame(&self) -> Result<Frame, MessageError> {
         let payload = serde_json::to_vec(self).map_err(|source| MessageError::Malformed {
             kind: Self::KIND,
@@ -375,7 +376,7 @@ pub trait Message: Serialize + DeserializeOwned {
     /// The message in that frame.
     ///
     /// # Errors
-    /// [`MessageError`] where the frame has another type or its payload is malformed.
+    /// [`MessageError`] if the frame has another type or its payload is malformed.
     fn from_frame(frame: &Frame) -> Result<Self, MessageError> {
         if frame.kind != Self::KIND {
             return Err(MessageError::Unexpected {

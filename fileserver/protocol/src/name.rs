@@ -1,4 +1,4 @@
-//! File names and paths as they are on Linux: bytes, mostly UTF-8, never certainly.
+//! File names and paths as on Linux: bytes, usually but not always UTF-8.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// A name or a path, byte for byte.
 ///
-/// In JSON it is a string where it is valid UTF-8, else `{"hex":"…"}` with two lower-case digits a byte.
+/// In JSON it is a string if it is valid UTF-8, otherwise `{"hex":"…"}` with two lower-case digits per byte.
 ///
 /// # Examples
 ///
@@ -17,7 +17,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 /// let name = Name::from("café.txt");
 /// assert_eq!(serde_json::to_string(&name)?, r#""café.txt""#);
 ///
-/// // From a disk written in Latin-1, and with a line break to fool a log.
+/// // Latin-1, with a line break that could forge a log line.
 /// let name = Name::from(&b"caf\xe9\n.txt"[..]);
 /// assert_eq!(name.to_string(), r"caf\xe9\n.txt");
 /// assert_eq!(serde_json::to_string(&name)?, r#"{"hex":"636166e90a2e747874"}"#);
@@ -52,8 +52,8 @@ impl From<Vec<u8>> for Name {
     }
 }
 
-/// For logs and messages: every byte that is not printable text stands escaped, so that a name can neither forge a
-/// log line nor drive a terminal.
+/// For logs and messages: bytes that are not printable text are escaped, so that a name can neither forge a log line
+/// nor control a terminal.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// Two lower-case hexadecimal digits a byte.
+/// Encodes bytes as two lower-case hexadecimal digits each.
 ///
 /// # Examples
 ///
@@ -147,7 +147,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
         })
 }
 
-/// The bytes behind pairs of hexadecimal digits, or `None` where the text is something else.
+/// Decodes pairs of hexadecimal digits; `None` for any other text.
 ///
 /// # Examples
 ///

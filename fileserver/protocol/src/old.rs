@@ -1,8 +1,8 @@
-//! The wire of the C system, byte for byte.
+//! The protocol of the C system, byte for byte.
 //!
 //! A frame is its length as 32 ASCII digits padded with zeros, then that many bytes. A command is one frame whose bytes
 //! end in a newline. Texts are one frame. An archive is a frame `yes` and a frame with the tar.gz, or a frame `no`. A
-//! single byte `0` with nothing behind it asks which port to use; a `1` opens a session on the public port.
+//! single byte `0` with nothing after it asks which port to use; a `1` opens a session on the public port.
 //!
 //! # Examples
 //!
@@ -24,7 +24,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio_util::codec::Decoder;
 
-/// Digits of a length.
+/// Number of digits in a length.
 pub const LENGTH_DIGITS: usize = 32;
 
 /// The byte that asks for the port.
@@ -36,10 +36,10 @@ pub const SESSION_OPENING: u8 = b'1';
 /// The frame before an archive.
 pub const YES: &[u8] = b"yes";
 
-/// The frame in place of an archive.
+/// The frame instead of an archive.
 pub const NO: &[u8] = b"no";
 
-/// The largest archive that an old client can be told of: it reads the length into a C `int`.
+/// The largest archive an old client can receive: it reads the length into a C `int`.
 pub const MAX_ARCHIVE: u64 = i32::MAX as u64;
 
 /// The digits that announce `length` bytes.
@@ -58,10 +58,10 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
     [&length_digits(payload.len() as u64)[..], payload].concat()
 }
 
-/// Why bytes are no old frame. The connection cannot go on after it.
+/// Why bytes are not an old frame. The connection cannot continue after it.
 #[derive(Debug, thiserror::Error)]
 pub enum OldFrameError {
-    /// One of the 32 bytes is no digit.
+    /// One of the 32 bytes is not a digit.
     #[error("the length of a frame is 32 decimal digits")]
     NotANumber,
     /// The announced length is over the limit.
@@ -97,7 +97,7 @@ impl Decoder for OldFrames {
     type Error = OldFrameError;
 
     fn decode(&mut self, source: &mut BytesMut) -> Result<Option<Bytes>, OldFrameError> {
-        // Judged digit by digit as they come, so that rubbish is refused before 32 bytes of it are there.
+        // Checked digit by digit as they arrive, so that garbage is refused before all 32 bytes are there.
         let digits = &source[..source.len().min(LENGTH_DIGITS)];
         if !digits.iter().all(u8::is_ascii_digit) {
             return Err(OldFrameError::NotANumber);

@@ -1,15 +1,14 @@
-//! The one question behind every command: which files.
+//! The query behind every command: which files.
 
 use serde::{Deserialize, Serialize};
 
-use crate::moment::Moment;
 use crate::name::Name;
+use crate::time_point::TimePoint;
 
-/// What a file must be to be meant. A field that is absent asks for nothing; all that are present must hold.
+/// The conditions a file must satisfy. An absent field sets no condition; all present ones must hold.
 ///
-/// Only regular files are ever meant, and none with a path component that begins with a dot unless `hidden` asks for
-/// those too. A server refuses a field that it does not know, because leaving a condition out would answer another
-/// question.
+/// Only regular files match, and files with a path component that begins with a dot only if `hidden` is set. A server
+/// refuses unknown fields, because ignoring a condition would give a wrong answer.
 ///
 /// # Examples
 ///
@@ -33,38 +32,38 @@ use crate::name::Name;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Query {
-    /// The base name, exactly, case included.
+    /// The exact base name, case-sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// A glob that the whole base name matches, case included: `*`, `?`, `[a-z]`, `{jpg,png}`, `\` before a character
-    /// that stands for itself.
+    /// A glob that must match the whole base name, case-sensitive: `*`, `?`, `[a-z]`, `{jpg,png}`, `\` before a literal
+    /// character.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glob: Option<String>,
-    /// The smallest size in bytes, included.
+    /// The smallest size in bytes, inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_min: Option<u64>,
-    /// The largest size in bytes, included.
+    /// The largest size in bytes, inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_max: Option<u64>,
-    /// The name ends with a dot and one of these, case included; none asks for nothing.
+    /// The name ends with a dot and one of these, case-sensitive; empty sets no condition.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<Name>,
-    /// Born at or after this moment.
+    /// Born at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_from: Option<Moment>,
-    /// Born before this moment.
+    pub born_from: Option<TimePoint>,
+    /// Born before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub born_before: Option<Moment>,
-    /// Last modified at or after this moment.
+    pub born_before: Option<TimePoint>,
+    /// Last modified at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modified_from: Option<Moment>,
-    /// Last modified before this moment.
+    pub modified_from: Option<TimePoint>,
+    /// Last modified before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub modified_before: Option<Moment>,
-    /// Somewhere below this directory: its path below the root, without a slash at either end.
+    pub modified_before: Option<TimePoint>,
+    /// Anywhere below this directory: its path below the root, without a slash at either end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<Name>,
-    /// Also where a component of the path begins with a dot, if the server allows that.
+    /// Include hidden files, with a path component that begins with a dot, if the server allows it.
     #[serde(skip_serializing_if = "is_false")]
     pub hidden: bool,
 }
@@ -73,7 +72,7 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// By what found files are sorted. Files that are alike in it are sorted by path.
+/// The sort key of a list; ties are sorted by path.
 ///
 /// # Examples
 ///
@@ -100,7 +99,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// All of them, in the order of the documentation.
+    /// All keys, in the order of the documentation.
     pub const ALL: [Self; 5] = [
         Self::Path,
         Self::Name,
@@ -109,7 +108,7 @@ impl Sort {
         Self::Modified,
     ];
 
-    /// Its word, typed and on the wire.
+    /// The word for it in commands and on the wire.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

@@ -1,22 +1,22 @@
-//! What a server that does not answer everybody wants of its clients: TLS, a token.
+//! What a server may require of its clients: TLS, a token.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Among the features of a server's hello: it answers requests only after a right token, and the client's hello had none.
+/// Feature in a server's hello: it requires a token, and the client's hello had none.
 pub const TOKEN_WANTED: &str = "token";
 
-/// Among the features of a server's hello that is sent in the clear: it wants TLS, and an error follows.
+/// Feature in a server's unencrypted hello: it requires TLS, and an error follows.
 pub const TLS_WANTED: &str = "tls";
 
-/// What a client is told that speaks without TLS to a server that wants it.
-pub const TLS_MISSING: &str = "this server speaks TLS, and the client does not";
+/// The error for a client that does not use TLS.
+pub const TLS_MISSING: &str = "this server requires TLS, which the client does not use";
 
-/// What a client is told that asks for something and has shown no token.
-pub const TOKEN_MISSING: &str = "this server answers only who has a token for it";
+/// The error for a client that sent no token.
+pub const TOKEN_MISSING: &str = "this server requires a token, and the client sent none";
 
-/// What a client is told whose token is not one of those that the server accepts.
+/// The error for a client with an unknown token.
 pub const TOKEN_UNKNOWN: &str = "this server does not accept the token";
 
 /// A secret that client and server share. No message and no log line shows it.
@@ -28,7 +28,7 @@ pub const TOKEN_UNKNOWN: &str = "this server does not accept the token";
 ///
 /// let token = Token("correct horse battery staple".to_owned());
 /// assert_eq!(format!("{token:?}"), "Token(…)");
-/// // Only the wire has it.
+/// // Only the wire form shows it.
 /// assert_eq!(serde_json::to_value(&token)?, "correct horse battery staple");
 /// # Ok::<(), serde_json::Error>(())
 /// ```

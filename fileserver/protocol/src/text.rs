@@ -1,14 +1,14 @@
-//! Answers as the old system words them; the client shows the same words.
+//! The text answers of the old system; the client shows the same text.
 
 use crate::message::FileEntry;
 
-/// The answer to `w24fn` where there is no such file.
+/// The answer to `w24fn` if there is no such file.
 pub const FILE_NOT_FOUND: &str = "File not found";
 
-/// The answer to an archive command where no file is meant.
+/// The answer to an archive command if no file matches.
 pub const NO_FILE_FOUND: &str = "No file found";
 
-/// The answer to `w24fn`: path, size, birth time and rights, a line each. The path comes first as it is, byte for byte.
+/// The answer to `w24fn`: path, size, birth time and permissions, one per line. The path is copied byte for byte.
 ///
 /// # Examples
 ///
@@ -49,7 +49,7 @@ pub fn file_lines(file: &FileEntry, path: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// A time of an entry in the form of `stat -c %y`; what is no time stays as it came.
+/// Formats a time of an entry like `stat -c %y`; an unparsable text is returned unchanged.
 ///
 /// # Examples
 ///
@@ -67,8 +67,8 @@ pub fn time(text: &str) -> String {
     )
 }
 
-/// The birth time in the form of `stat -c %w`: `2026-11-22 11:13:29.123456789 +0000`; where the file system keeps none,
-/// the time of the last modification, said so.
+/// Formats the birth time like `stat -c %w`: `2026-11-22 11:13:29.123456789 +0000`. If the file system does not record
+/// it, the time of the last modification, with a note.
 #[must_use]
 pub fn birth_time(file: &FileEntry) -> String {
     let time = time(&file.born);
@@ -79,7 +79,7 @@ pub fn birth_time(file: &FileEntry) -> String {
     }
 }
 
-/// Type and permissions in the form of `ls -l`: `-rw-r--r--`.
+/// Formats type and permissions like `ls -l`: `-rw-r--r--`.
 ///
 /// # Examples
 ///

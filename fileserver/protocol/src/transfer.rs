@@ -1,10 +1,10 @@
-//! What transfers carry beside their blocks: how an archive is made, where one goes on, and the beginning of a plain file.
+//! The options and metadata of transfers: compression, resume, the start of a plain file.
 
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
 
-/// How the blocks of an archive are compressed. The blocks of an archive in a row are one file in each of these.
+/// How the blocks of an archive are compressed. The concatenated blocks are one valid file in each format.
 ///
 /// # Examples
 ///
@@ -21,17 +21,17 @@ use crate::name::Name;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// Each block is one gzip member; the members in a row are one .tar.gz.
+    /// Each block is one gzip member; the concatenated members are one .tar.gz.
     #[default]
     Gzip,
-    /// Each block is one zstd frame with a checksum; the frames in a row are one .tar.zst.
+    /// Each block is one zstd frame with a checksum; the concatenated frames are one .tar.zst.
     Zstd,
     /// Each block is a piece of the .tar itself.
     None,
 }
 
 impl Compression {
-    /// The levels that may be asked for, the fastest first; none where there is nothing to choose.
+    /// The supported levels, fastest first; `None` if there are none.
     #[must_use]
     pub fn levels(self) -> Option<std::ops::RangeInclusive<u8>> {
         match self {
@@ -41,7 +41,7 @@ impl Compression {
         }
     }
 
-    /// The level where none is asked for: what gzip and zstd take by themselves.
+    /// The default level, as in gzip and zstd.
     #[must_use]
     pub fn default_level(self) -> u8 {
         match self {
@@ -52,11 +52,11 @@ impl Compression {
     }
 }
 
-/// Under which names files stand in an archive.
+/// Which names the entries of an archive have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryNames {
-    /// Base names; a second file of a name gets a number before its extension.
+    /// Base names; further files with the same name get a number before the extension.
     #[default]
     Base,
     /// Paths below the root.
@@ -69,7 +69,7 @@ impl EntryNames {
     }
 }
 
-/// Where an archive goes on that has begun elsewhere.
+/// Where to resume an archive.
 ///
 /// # Examples
 ///
@@ -78,7 +78,7 @@ impl EntryNames {
 /// use netsocket_protocol::query::Query;
 /// use netsocket_protocol::transfer::Resume;
 ///
-/// // 12 blocks came before the connection was lost: the same request once more, from the 13th on.
+/// // The connection was lost after 12 blocks: repeat the request from the 13th block on.
 /// let mut request = Request::archive(Query::default());
 /// let Request::Archive { resume, .. } = &mut request else { unreachable!() };
 /// *resume = Some(Resume { plan: "5e0c".to_owned(), block: 12, sketch: None });
@@ -89,11 +89,11 @@ impl EntryNames {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
-    /// The `plan` of the answer that broke off.
+    /// The `plan` of the interrupted answer.
     pub plan: String,
-    /// The first block that is wanted; the number of blocks where only the trailer is.
+    /// The first block to send; the number of blocks to get only the trailer.
     pub block: u64,
-    /// The `sketch` of that answer. With it a server whose tree is another one can say which files differ.
+    /// The `sketch` of that answer. With it, a server whose files differ can say which ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sketch: Option<String>,
 }
@@ -102,10 +102,10 @@ pub struct Resume {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verify {
-    /// As they are in the page cache, in raw frames: the cheapest, and as safe as the connection.
+    /// In raw frames straight from the page cache: the cheapest way, without a checksum.
     #[default]
     None,
-    /// In data frames with a checksum each, and a digest of all of them in the trailer.
+    /// In data frames with a checksum each, and a digest of all data in the trailer.
     Blocks,
 }
 
@@ -115,11 +115,11 @@ impl Verify {
     }
 }
 
-/// The answer to a request for a plain file, before its bytes.
+/// The start of the answer to a request for a plain file, before its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStart {
-    /// Size and time of the last modification, as one word to ask for the rest with: the same on every replica whose copy
-    /// has them.
+    /// Size and time of the last modification in one word, to resume with: the same on every replica whose copy has the
+    /// same size and time.
     pub identity: String,
     /// Bytes of the whole file.
     pub size: u64,
@@ -133,7 +133,7 @@ pub struct FileStart {
     pub mode: u32,
 }
 
-/// A file that makes the tree another one than that of a plan.
+/// A file that differs from a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The path below the root.

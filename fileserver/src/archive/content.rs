@@ -1,9 +1,10 @@
-//! The tar stream of a plan, any block of it, read from the files as they are now.
+//! Reads any block of a plan's tar stream from the files as they are now.
 //!
-//! Whatever has become of a file, its entry is as long as planned: what is missing is zeros, what is too much is left
-//! out, and the file is named as a fault. So the stream always has the planned length, and no file makes it fail.
+//! Whatever happened to a file since the plan was made, its entry has the planned length: missing bytes become zeros,
+//! extra bytes are dropped, and the file is reported as a fault. So the stream always has the planned length, and no
+//! file makes it fail.
 //!
-//! The plan says where each entry stands, so that any block can be read by any thread without those before it.
+//! The plan records where each entry starts, so any thread can read any block without those before it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,19 +17,20 @@ use netsocket_protocol::name::Name;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::plan::{Entry, Plan};
-use crate::compress::{BLOCK_BYTES, Filled, Source};
-use crate::root::Root;
+use super::entry::Entry;
+use super::plan::Plan;
+use crate::compress::{BLOCK_BYTES, Fill, Source};
+use crate::tree::root::Root;
 
-/// A reader of blocks, and what it found wrong with the files.
+/// Reads blocks, and collects the faults of the files.
 pub(super) struct Content {
     root: Arc<Root>,
     plan: Arc<Plan>,
-    /// The worst that happened to each entry.
+    /// The most severe fault of each entry.
     faults: Mutex<BTreeMap<usize, Problem>>,
 }
 
-/// A piece of a block: bytes of the buffer, or zeros that need not be written where all of the block is one.
+/// A piece of a block: written to the buffer, or a hole that spans the whole block and was not written.
 #[derive(PartialEq, Eq)]
 enum Piece {
     Written,
@@ -44,7 +46,7 @@ impl Content {
         }
     }
 
-    /// The files that were not as planned in the blocks read so far, in the order of the archive.
+    /// The files that differed from the plan in the blocks read so far, in archive order.
     pub(super) fn faults(&self) -> Vec<Warning> {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let warning = |(index, problem): (&usize, &Problem)| {
@@ -57,7 +59,7 @@ impl Content {
         faults.iter().filter_map(warning).collect()
     }
 
-    /// Bytes of the content of an entry, from `offset` of the file.
+    /// Reads content of an entry, from `offset` of the file.
     fn put_body(&self, index: usize, offset: u64, room: &mut [u8]) -> Result<Piece, Errno> {
         let Some(entry) = self.plan.entries().get(index) else {
             return Ok(Piece::Written);
@@ -87,7 +89,7 @@ impl Content {
             }
             Piece::Written
         };
-        // Asked behind the reading, so that whatever happened before or meanwhile shows.
+        // Checked after reading, so that it sees changes made before or meanwhile.
         if let Some(problem) = difference(&file, entry) {
             self.fault(index, problem, None);
         }
@@ -97,7 +99,7 @@ impl Content {
     fn fault(&self, index: usize, problem: Problem, error: Option<&io::Error>) {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let known = faults.entry(index).or_insert(problem);
-        if weight(*known) < weight(problem) {
+        if severity(*known) < severity(problem) {
             *known = problem;
         }
         drop(faults);
@@ -105,13 +107,13 @@ impl Content {
             && let Some(entry) = self.plan.entries().get(index)
         {
             let path = Name::from(entry.path.as_slice());
-            tracing::debug!(%path, ?problem, %error, "not as planned");
+            tracing::debug!(%path, ?problem, %error, "file differs from the plan");
         }
     }
 }
 
 impl Source for Content {
-    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno> {
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, Errno> {
         let start = block.saturating_mul(BLOCK_BYTES as u64);
         let left = self.plan.tar_bytes().saturating_sub(start);
         let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
@@ -123,7 +125,7 @@ impl Source for Content {
             let (Some(entry), Some(begins)) =
                 (self.plan.entries().get(index), self.plan.start_of(index))
             else {
-                // The zeros that end an archive.
+                // The zeros at the end of an archive.
                 room.fill(0);
                 break;
             };
@@ -142,7 +144,7 @@ impl Source for Content {
                 let count = shorter(body - within, room.len());
                 let piece = self.put_body(index, within - head, &mut room[..count])?;
                 if piece == Piece::Hole {
-                    return Ok(Filled::Zeros);
+                    return Ok(Fill::Zeros);
                 }
                 filled += count;
             } else {
@@ -154,7 +156,7 @@ impl Source for Content {
                 index += 1;
             }
         }
-        Ok(Filled::Bytes(length))
+        Ok(Fill::Bytes(length))
     }
 }
 
@@ -162,12 +164,12 @@ fn shorter(left: u64, room: usize) -> usize {
     usize::try_from(left).map_or(room, |left| left.min(room))
 }
 
-/// What it means that a file cannot be opened. Where the fault is this process's, the archive cannot go on: a full table
-/// of descriptors must not become a row of empty files.
+/// The fault that a failed open stands for. If the process has run out of resources, the archive fails: a lack of
+/// descriptors must not produce a series of empty files.
 fn of_open(error: &io::Error) -> Result<Problem, Errno> {
     match Errno::from_io_error(error) {
         Some(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => Err(errno),
-        // Something else has its place, or nothing.
+        // Vanished, or replaced by something else.
         None | Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => {
             Ok(Problem::Vanished)
         }
@@ -175,7 +177,7 @@ fn of_open(error: &io::Error) -> Result<Problem, Errno> {
     }
 }
 
-/// Fills the room from an offset, but at the end of the file. Returns how much was read, also where reading failed.
+/// Fills the buffer from an offset, up to the end of the file. Returns how much was read, even if reading failed.
 fn read_at(file: &File, offset: u64, room: &mut [u8]) -> Result<usize, (usize, io::Error)> {
     let mut count = 0;
     while count < room.len() {
@@ -189,11 +191,11 @@ fn read_at(file: &File, offset: u64, room: &mut [u8]) -> Result<usize, (usize, i
     Ok(count)
 }
 
-/// Whether that range of a file holds nothing, told without reading it.
+/// Whether that range of a file is a hole, found without reading it.
 fn is_hole(file: &File, offset: u64, length: u64) -> bool {
     match seek(file, SeekFrom::Data(offset)) {
         Ok(data) => data >= offset + length,
-        // No data up to the end of the file. Where the end came nearer, the size will say so.
+        // No data up to the end of the file. If the file was truncated, its size shows it.
         Err(Errno::NXIO) => true,
         Err(_) => false,
     }
@@ -215,8 +217,8 @@ fn difference(file: &File, entry: &Entry) -> Option<Problem> {
     }
 }
 
-/// What is told of a file with several problems: the one that lost most.
-fn weight(problem: Problem) -> u8 {
+/// Of several problems of a file the most severe is reported.
+fn severity(problem: Problem) -> u8 {
     match problem {
         Problem::Renamed => 0,
         Problem::Changed => 1,

@@ -1,9 +1,12 @@
 //! Archives made on the fly: a plan, and the stream of its blocks.
 //!
-//! A [`Plan`] fixes which files an archive holds, under which names, and all that its headers say. The tar stream of a
-//! plan is cut every [`BLOCK_BYTES`], and each piece is compressed by itself. So the bytes are a function of the plan and
-//! the contents alone: any replica makes the same ones with any number of threads, nothing is written to disk, and the
-//! stream can begin at any block.
+//! A [`Plan`] fixes which files an archive contains, under which names, and what their headers say. The tar stream of a
+//! plan is cut every [`BLOCK_BYTES`], and each block is compressed by itself. So the bytes depend only on the plan and
+//! the contents: any replica makes the same ones with any number of threads, nothing is written to disk, and the stream
+//! can start at any block.
+//!
+//! Belongs here: plan, tar format, resume, and the spool of the old wire. Does not belong here: threads and compression
+//! (`compress`), sockets (`session`).
 //!
 //! # Examples
 //!
@@ -11,9 +14,9 @@
 //! use std::sync::Arc;
 //!
 //! use netsocket_fileserver::Root;
-//! use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
+//! use netsocket_fileserver::archive::{Blocks, Codec, ArchiveOptions, Plan};
 //! use netsocket_fileserver::compress::Pool;
-//! use netsocket_fileserver::search::Search;
+//! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
 //! use netsocket_protocol::transfer::{Compression, EntryNames};
 //! use tokio_util::sync::CancellationToken;
@@ -27,10 +30,10 @@
 //! let found = all.run(&root, &CancellationToken::new())?;
 //!
 //! let codec = Codec::new(Compression::Gzip, Some(1)).expect("a level");
-//! let plan = Arc::new(Plan::new(found.files, Form { codec, names: EntryNames::Base })?);
+//! let plan = Arc::new(Plan::new(found.files, ArchiveOptions { codec, names: EntryNames::Base })?);
 //! assert_eq!((plan.entries()[0].name(), plan.blocks()), (&b"large.bin"[..], 4));
 //!
-//! // From the third block on, as for a client that has the first two from another server.
+//! // From the third block on, as for a client that already has the first two from another server.
 //! let pool = Pool::start(2, 4)?;
 //! let mut blocks = Blocks::start(&pool, root, plan, 2);
 //! let mut made = 0;
@@ -45,19 +48,19 @@
 //! ```
 
 mod content;
+mod entry;
+mod invertible_bloom_table;
 mod naming;
 mod plan;
 mod resume;
-mod sketch;
+pub(crate) mod spool;
 mod stream;
 mod tar;
 mod trailer;
 
 pub use crate::compress::{BLOCK_BYTES, Codec, WorkerFailed};
-pub use plan::{Entry, Form, Inside, NothingToArchive, Plan, PlanError};
+pub use entry::{ArchivedName, Entry};
+pub use plan::{ArchiveOptions, EmptyArchive, Plan, PlanError};
 pub use resume::PlanChanged;
 pub use stream::Blocks;
 pub use trailer::trailer;
-
-/// Changes with every change of the bytes that the same plan gives, also by a new release of a compressor.
-const FORMAT: u32 = 2;

@@ -1,18 +1,20 @@
-//! The names of files inside of an archive, where each stands under its base name alone.
+//! Unique names for the files in an archive that stores base names.
 //!
-//! The first file of a base name keeps it; each further one gets a number before its extension, as browsers do, that
-//! makes a name which no other file of the archive has.
+//! The first file with a base name keeps it; each further one gets a number before its extension, as browsers do, so
+//! that no two files of the archive have the same name.
 
 use std::collections::{HashMap, HashSet};
 
-/// The longest name that a file system takes, in bytes.
+/// The longest file name, in bytes.
 const NAME_MAX: usize = 255;
 
-/// What stands behind a dot further from the end than this is no extension.
+/// Longer text after the last dot is not treated as an extension.
 const EXTENSION_MAX: usize = 32;
 
-/// For each base name, in order, the name that it gets instead, if any.
-pub(super) fn renamings<'a>(bases: impl Iterator<Item = &'a [u8]> + Clone) -> Vec<Option<Vec<u8>>> {
+/// For each base name, in order, its replacement, if it needs one.
+pub(super) fn unique_names<'a>(
+    bases: impl Iterator<Item = &'a [u8]> + Clone,
+) -> Vec<Option<Vec<u8>>> {
     let real: HashSet<&[u8]> = bases.clone().collect();
     let mut seen: HashMap<&[u8], u64> = HashMap::with_capacity(real.len());
     let mut given: HashSet<Vec<u8>> = HashSet::new();
@@ -33,7 +35,7 @@ pub(super) fn renamings<'a>(bases: impl Iterator<Item = &'a [u8]> + Clone) -> Ve
         .collect()
 }
 
-/// `report.pdf` and 2 make `report (2).pdf`. A name that becomes too long loses the end of its stem.
+/// `report.pdf` and 2 become `report (2).pdf`. If the name becomes too long, its stem is shortened.
 fn numbered(base: &[u8], number: u64) -> Vec<u8> {
     let (stem, extension) = split(base);
     let number = format!(" ({number})");
@@ -41,7 +43,7 @@ fn numbered(base: &[u8], number: u64) -> Vec<u8> {
     [shortened(stem, room), number.as_bytes(), extension].concat()
 }
 
-/// The stem, and the extension with its dot. A compressed tar has a double one.
+/// The stem, and the extension with its dot; `.tar.gz` counts as one extension.
 fn split(base: &[u8]) -> (&[u8], &[u8]) {
     let dot = |name: &[u8]| {
         name.iter()
@@ -58,7 +60,7 @@ fn split(base: &[u8]) -> (&[u8], &[u8]) {
     base.split_at(at)
 }
 
-/// At most `room` bytes of a stem, not ending within a character.
+/// At most `room` bytes of a stem, cut at a character boundary.
 fn shortened(stem: &[u8], room: usize) -> &[u8] {
     if stem.len() <= room {
         return stem;
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     fn names(bases: &[&str]) -> Vec<String> {
-        let renamed = renamings(bases.iter().map(|base| base.as_bytes()));
+        let renamed = unique_names(bases.iter().map(|base| base.as_bytes()));
         bases
             .iter()
             .zip(renamed)

@@ -1,102 +1,50 @@
-//! What an archive will be, fixed before its first byte.
+//! The plan of an archive: everything that determines its bytes, fixed before the first is sent.
 
 use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
 use netsocket_protocol::name::Name;
 
-use super::naming::renamings;
-use super::sketch::Sketch;
-use super::tar::{END, Header, padding};
-use super::{BLOCK_BYTES, Codec, FORMAT};
-use crate::metadata::Timestamp;
-use crate::search::FoundFile;
+use super::entry::{ArchivedName, Entry, base_name};
+use super::invertible_bloom_table::InvertibleBloomTable;
+use super::naming::unique_names;
+use super::tar::END;
+use crate::compress::{BLOCK_BYTES, Codec};
+use crate::query::search::FoundFile;
+
+/// Increase it whenever the same plan produces other bytes, for example with a new release of a compressor.
+const FORMAT: u32 = 2;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
 
-/// What an archive is like, whatever is in it.
+/// The options of an archive, independent of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Form {
+pub struct ArchiveOptions {
     /// How its blocks are compressed.
     pub codec: Codec,
-    /// The names inside.
+    /// Which names the entries have.
     pub names: EntryNames,
 }
 
-/// The name of a file inside of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inside {
-    /// Its base name.
-    Base,
-    /// Its path below the root.
-    Path,
-    /// Another one, as an entry before it has its base name.
-    Renamed(Vec<u8>),
-}
-
-/// One file of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The path below the root.
-    pub path: Vec<u8>,
-    /// The name inside of the archive.
-    pub inside: Inside,
-    /// Bytes of content, whatever becomes of the file.
-    pub size: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// The time of the last modification.
-    pub modified: Timestamp,
-}
-
-impl Entry {
-    /// The name inside of the archive.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        match &self.inside {
-            Inside::Base => base_name(&self.path),
-            Inside::Path => &self.path,
-            Inside::Renamed(name) => name,
-        }
-    }
-
-    pub(super) fn header(&self) -> Header<'_> {
-        Header {
-            name: self.name(),
-            mode: self.mode,
-            size: self.size,
-            modified: self.modified.seconds,
-        }
-    }
-
-    /// Bytes in the tar stream; nothing where 64 bits do not hold the number.
-    pub(super) fn tar_bytes(&self) -> Option<u64> {
-        self.header()
-            .length()
-            .checked_add(self.size)?
-            .checked_add(padding(self.size))
-    }
-}
-
-/// The files of an archive and what is to be said of them.
+/// The files of an archive, with everything their headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    form: Form,
+    options: ArchiveOptions,
     entries: Vec<Entry>,
-    /// Where each entry begins in the tar stream.
+    /// The offset of each entry in the tar stream.
     starts: Vec<u64>,
     warnings: Vec<Warning>,
     id: String,
-    sketch: Sketch,
+    table: InvertibleBloomTable,
     file_bytes: u64,
     tar_bytes: u64,
 }
 
-/// There is no archive because no file is in it.
+/// Why an archive would be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NothingToArchive {
-    /// No file is meant.
+pub enum EmptyArchive {
+    /// No file matches.
     NoneFound,
-    /// None of the files that are meant may be read.
+    /// None of the matching files may be read.
     NoneReadable,
 }
 
@@ -105,18 +53,18 @@ pub enum NothingToArchive {
 pub enum PlanError {
     /// It would be empty.
     #[error("there is no file to archive")]
-    Nothing(NothingToArchive),
-    /// The length of the tar stream does not fit into 64 bits, as sparse files can achieve.
+    Nothing(EmptyArchive),
+    /// The length of the tar stream exceeds 64 bits, which sparse files can cause.
     #[error("the files are too large for one archive")]
     TooLarge,
 }
 
 impl Plan {
-    /// Plans the archive of these files, which are sorted by path.
+    /// Plans an archive of these files, which must be sorted by path.
     ///
     /// # Errors
-    /// [`PlanError`] where there is nothing to archive, or too much.
-    pub fn new(files: Vec<FoundFile>, form: Form) -> Result<Self, PlanError> {
+    /// [`PlanError`] if there is nothing to archive, or too much.
+    pub fn new(files: Vec<FoundFile>, options: ArchiveOptions) -> Result<Self, PlanError> {
         let found = files.len();
         let mut warnings = Vec::new();
         let mut entries = Vec::with_capacity(found);
@@ -124,9 +72,9 @@ impl Plan {
             if file.readable {
                 entries.push(Entry {
                     path: file.path,
-                    inside: match form.names {
-                        EntryNames::Base => Inside::Base,
-                        EntryNames::Path => Inside::Path,
+                    inside: match options.names {
+                        EntryNames::Base => ArchivedName::Base,
+                        EntryNames::Path => ArchivedName::Path,
                     },
                     size: file.size,
                     mode: file.mode & 0o7777,
@@ -141,12 +89,12 @@ impl Plan {
         }
         if entries.is_empty() {
             return Err(PlanError::Nothing(if found == 0 {
-                NothingToArchive::NoneFound
+                EmptyArchive::NoneFound
             } else {
-                NothingToArchive::NoneReadable
+                EmptyArchive::NoneReadable
             }));
         }
-        if form.names == EntryNames::Base {
+        if options.names == EntryNames::Base {
             rename(&mut entries, &mut warnings);
         }
         let mut starts = Vec::with_capacity(entries.len());
@@ -159,25 +107,25 @@ impl Plan {
                 .ok_or(PlanError::TooLarge)?;
         }
         Ok(Self {
-            id: id(&entries, form),
-            sketch: Sketch::of(entries.iter()),
+            id: id(&entries, options),
+            table: InvertibleBloomTable::of(entries.iter()),
             // Less than the tar stream, so it cannot overflow.
             file_bytes: entries.iter().map(|entry| entry.size).sum(),
             tar_bytes: tar_bytes.checked_add(END).ok_or(PlanError::TooLarge)?,
-            form,
+            options,
             entries,
             starts,
             warnings,
         })
     }
 
-    /// What it is like.
+    /// Its options.
     #[must_use]
-    pub fn form(&self) -> Form {
-        self.form
+    pub fn options(&self) -> ArchiveOptions {
+        self.options
     }
 
-    /// The entry that holds that place of the tar stream; one behind the last where it is the end of the archive.
+    /// The index of the entry at that offset of the tar stream; one past the last for the end of the archive.
     pub(super) fn entry_at(&self, place: u64) -> usize {
         let behind = self.starts.partition_point(|start| *start <= place);
         let index = behind.saturating_sub(1);
@@ -194,29 +142,29 @@ impl Plan {
     }
 
     /// The summary of its files.
-    pub(super) fn sketch(&self) -> &Sketch {
-        &self.sketch
+    pub(super) fn table(&self) -> &InvertibleBloomTable {
+        &self.table
     }
 
-    /// Where an entry begins in the tar stream.
+    /// The offset of an entry in the tar stream.
     pub(super) fn start_of(&self, index: usize) -> Option<u64> {
         self.starts.get(index).copied()
     }
 
-    /// Hash of everything that determines the bytes of the archive; the birth times do not, as copies of a tree differ
-    /// in them.
+    /// Hash of everything that determines the bytes of the archive. Birth times are left out, because they differ
+    /// between copies of a tree.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The files, in the order of the archive.
+    /// The files, in archive order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The files that are left out or have another name.
+    /// The files that are left out or renamed.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -234,7 +182,7 @@ impl Plan {
         self.tar_bytes.div_ceil(BLOCK_BYTES as u64)
     }
 
-    /// What the new wire says before the blocks.
+    /// The message that precedes the blocks on the new wire.
     #[must_use]
     pub fn message(&self) -> message::Plan {
         message::Plan {
@@ -245,18 +193,18 @@ impl Plan {
             block_bytes: BLOCK_BYTES as u64,
             blocks: self.blocks(),
             first_block: 0,
-            compression: self.form.codec.compression(),
-            sketch: self.sketch.text(),
+            compression: self.options.codec.compression(),
+            sketch: self.table.text(),
         }
     }
 }
 
-/// Gives each entry whose base name is taken another one.
+/// Renames entries whose base name is already taken.
 fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
-    let renamed = renamings(entries.iter().map(|entry| base_name(&entry.path)));
+    let renamed = unique_names(entries.iter().map(|entry| base_name(&entry.path)));
     for (entry, renamed) in entries.iter_mut().zip(renamed) {
         if let Some(name) = renamed {
-            entry.inside = Inside::Renamed(name);
+            entry.inside = ArchivedName::Renamed(name);
             warnings.push(Warning {
                 path: Name::from(entry.path.as_slice()),
                 problem: Problem::Renamed,
@@ -265,17 +213,10 @@ fn rename(entries: &mut [Entry], warnings: &mut Vec<Warning>) {
     }
 }
 
-fn base_name(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => &path[slash + 1..],
-        None => path,
-    }
-}
-
-/// Each text stands behind its length, so that no two plans give the hash the same bytes.
-fn id(entries: &[Entry], form: Form) -> String {
+/// Each string is preceded by its length, so that different plans never hash the same bytes.
+fn id(entries: &[Entry], options: ArchiveOptions) -> String {
     let mut hash = blake3::Hasher::new();
-    let (compression, level) = (form.codec.compression(), form.codec.level());
+    let (compression, level) = (options.codec.compression(), options.codec.level());
     let header = format!(
         "netsocket plan {FORMAT} {compression:?} {level} {BLOCK_BYTES} {}\n",
         entries.len()
@@ -299,6 +240,7 @@ fn id(entries: &[Entry], form: Form) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::metadata::Timestamp;
 
     fn file(path: &str, size: u64) -> FoundFile {
         FoundFile {
@@ -316,7 +258,7 @@ mod tests {
     }
 
     fn planned(files: Vec<FoundFile>) -> Result<Plan, PlanError> {
-        Plan::new(files, Form::default())
+        Plan::new(files, ArchiveOptions::default())
     }
 
     #[test]
@@ -384,11 +326,11 @@ mod tests {
         );
         assert_eq!(
             planned(vec![secret]),
-            Err(PlanError::Nothing(NothingToArchive::NoneReadable))
+            Err(PlanError::Nothing(EmptyArchive::NoneReadable))
         );
         assert_eq!(
             planned(vec![]),
-            Err(PlanError::Nothing(NothingToArchive::NoneFound))
+            Err(PlanError::Nothing(EmptyArchive::NoneFound))
         );
     }
 

@@ -1,19 +1,20 @@
-//! Whether an archive that has begun elsewhere can go on here, and what to say if not.
+//! Whether an archive that another server started can be resumed here, and the explanation if not.
 
 use netsocket_protocol::message::{Change, ChangeKind, Resume};
 use netsocket_protocol::name::Name;
 
-use super::plan::{Entry, Plan};
-use super::sketch::{Sketch, path_hash};
+use super::entry::Entry;
+use super::invertible_bloom_table::{InvertibleBloomTable, path_hash};
+use super::plan::Plan;
 
-/// Files that are named at most where a plan cannot go on.
+/// The most files named in the explanation.
 const CHANGES: usize = 10;
 
 impl Plan {
-    /// The block to begin with. Where files differ, it looks at all of them, which takes a moment of a thread.
+    /// The block to start with. If the plans differ, it compares all files, which takes some CPU time.
     ///
     /// # Errors
-    /// [`PlanChanged`] where this is not the plan that was begun elsewhere, or has no such block.
+    /// [`PlanChanged`] if the other server's plan differs from this one, or the block does not exist.
     pub fn begin(&self, resume: &Resume) -> Result<u64, PlanChanged> {
         let Resume {
             plan,
@@ -23,8 +24,8 @@ impl Plan {
         if *plan == self.id() && *block <= self.blocks() {
             return Ok(*block);
         }
-        let there = sketch.as_deref().and_then(Sketch::read);
-        let found = there.and_then(|there| self.sketch().differences(&there));
+        let there = sketch.as_deref().and_then(InvertibleBloomTable::read);
+        let found = there.and_then(|there| self.table().differences(&there));
         let Some(found) = found else {
             return Err(PlanChanged::default());
         };
@@ -57,25 +58,25 @@ impl Plan {
     }
 }
 
-/// Why an archive that has begun elsewhere cannot go on here: the files are others, or the form is.
+/// Why an archive cannot be resumed here: the files differ, or the options do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanChanged {
-    /// Some of the files that are here and were not planned so.
+    /// Some of the files that are new or changed.
     pub changes: Vec<Change>,
-    /// How many there are of these, where that is known.
+    /// How many files are new or changed, if known.
     pub differ: Option<usize>,
-    /// How many planned files are not here.
+    /// How many planned files are missing.
     pub vanished: usize,
 }
 
 impl std::fmt::Display for PlanChanged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the archive cannot go on here, begin anew: ")?;
+        f.write_str("the archive cannot be resumed here, start over: ")?;
         let Some(differ) = self.differ else {
-            return f.write_str("the tree is not the one that it was begun with");
+            return f.write_str("the files have changed since it was started");
         };
         if (differ, self.vanished) == (0, 0) {
-            return f.write_str("it was begun in another form or by another release");
+            return f.write_str("it was started with other options or by another release");
         }
         let mut said = false;
         for Change { path, change } in &self.changes {

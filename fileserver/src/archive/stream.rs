@@ -1,4 +1,4 @@
-//! The blocks of an archive, made by the pool and handed out in order.
+//! The blocks of an archive, made by the pool and returned in order.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use netsocket_protocol::message::Warning;
 
 use super::content::Content;
 use super::plan::Plan;
-use crate::compress::{Made, Pool, Source, Stream, WorkerFailed};
-use crate::root::Root;
+use crate::compress::{CompressedBlock, Pool, Source, Stream, WorkerFailed};
+use crate::tree::root::Root;
 
-/// The compressed blocks of an archive, one after the other. Dropping it ends the work on them.
+/// The compressed blocks of an archive, in order. Dropping it stops the work on them.
 pub struct Blocks {
     stream: Stream,
     content: Arc<Content>,
@@ -24,10 +24,10 @@ impl std::fmt::Debug for Blocks {
 }
 
 impl Blocks {
-    /// Begins to make the archive from that block on; those before it cost nothing.
+    /// Starts to make the archive from block `first` on; earlier blocks cost nothing.
     #[must_use]
     pub fn start(pool: &Pool, root: Arc<Root>, plan: Arc<Plan>, first: u64) -> Self {
-        let (codec, end) = (plan.form().codec, plan.blocks());
+        let (codec, end) = (plan.options().codec, plan.blocks());
         let content = Arc::new(Content::new(root, plan));
         let source: Arc<dyn Source> = Arc::clone(&content) as _;
         Self {
@@ -36,15 +36,15 @@ impl Blocks {
         }
     }
 
-    /// The next block; nothing behind the last one.
+    /// The next block; `None` after the last one.
     ///
     /// # Errors
-    /// [`WorkerFailed`] where the process lacks something; never because of a file.
-    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+    /// [`WorkerFailed`] if the process lacks a resource; never because of a file.
+    pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
         self.stream.next().await
     }
 
-    /// When all blocks were taken: the files that were not as planned, in the order of the archive.
+    /// Once all blocks were returned: the files that differed from the plan, in archive order.
     #[must_use]
     pub fn finish(self) -> Vec<Warning> {
         self.content.faults()

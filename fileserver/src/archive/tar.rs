@@ -1,28 +1,28 @@
-//! The bytes of a tar archive around the contents of its files.
+//! The tar format: everything in an archive except the contents of files.
 //!
-//! The format is the one that GNU tar writes by default (`gnu`, its manual's section "Basic Tar Format"): a header of 512
-//! bytes, the content, zeros up to the next multiple of 512, and two blocks of zeros at the end. It holds everything a
-//! plain ustar header cannot, without a second mechanism and without any encoding: a name of more than 100 bytes stands
-//! in an entry of type `L` before the header, byte for byte; a size or time that octal digits cannot hold stands in base
-//! 256. A pax header could not do that, because its `path` must be UTF-8 and readers differ in what they make of other
-//! bytes. GNU tar, bsdtar and Python's tarfile read all of it.
+//! The format is the one that GNU tar writes by default (`gnu`, its manual's section "Basic Tar Format"): a header of
+//! 512 bytes, the content, zeros up to the next multiple of 512, and two blocks of zeros at the end. It covers what a
+//! plain ustar header cannot, without re-encoding: a name longer than 100 bytes is stored byte for byte in an entry of
+//! type `L` before the header; a size or time that does not fit into octal digits is stored in base 256. A pax header
+//! could not do that, because its `path` must be UTF-8 and readers differ in how they treat other bytes. GNU tar,
+//! bsdtar and Python's tarfile read all of it.
 //!
-//! Owner and group are 0 and have no name, so that every replica writes the same bytes.
+//! Owner and group are 0 without a name, so that every replica writes the same bytes.
 
-/// Bytes of a header, and what contents are filled up to a multiple of.
+/// Bytes of a header; contents are padded to a multiple of it.
 pub(super) const RECORD: u64 = 512;
 
-/// Zeros behind the last entry.
+/// Zeros after the last entry.
 pub(super) const END: u64 = 2 * RECORD;
 
-/// Bytes of the name that a header holds.
+/// The longest name in a header, in bytes.
 const NAME: usize = 100;
 
-/// What the header of a regular file says.
+/// The header of a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header<'a> {
     pub(super) name: &'a [u8],
-    /// Permission bits; bits above 0o7777 are left out.
+    /// Permission bits; bits above 0o7777 are dropped.
     pub(super) mode: u32,
     /// Bytes of content.
     pub(super) size: u64,
@@ -45,7 +45,7 @@ impl Header<'_> {
         bytes
     }
 
-    /// The length of that.
+    /// The length of [`Self::bytes`].
     pub(super) fn length(&self) -> u64 {
         if self.name.len() > NAME {
             let length = self.name.len() as u64 + 1;
@@ -56,7 +56,7 @@ impl Header<'_> {
     }
 }
 
-/// Zeros behind a content of that many bytes.
+/// Zeros after a content of that many bytes.
 pub(super) fn padding(size: u64) -> u64 {
     (RECORD - size % RECORD) % RECORD
 }
@@ -66,7 +66,7 @@ fn fill(padding: u64) -> usize {
     usize::try_from(padding).unwrap_or_default()
 }
 
-/// One header. A name that is too long is cut, as its whole stands before.
+/// One header. A long name is cut, because the whole name precedes the header.
 fn record(name: &[u8], mode: u32, size: u64, modified: i64, kind: u8) -> [u8; 512] {
     let mut record = [0; 512];
     let name = &name[..name.len().min(NAME)];
@@ -76,7 +76,7 @@ fn record(name: &[u8], mode: u32, size: u64, modified: i64, kind: u8) -> [u8; 51
     record[116..124].copy_from_slice(&number::<8>(0));
     record[124..136].copy_from_slice(&number::<12>(i128::from(size)));
     record[136..148].copy_from_slice(&number::<12>(i128::from(modified)));
-    // The checksum is made with spaces in its own place.
+    // The checksum is computed with spaces in its own field.
     record[148..156].copy_from_slice(b"        ");
     record[156] = kind;
     record[257..265].copy_from_slice(b"ustar  \0");
@@ -85,8 +85,8 @@ fn record(name: &[u8], mode: u32, size: u64, modified: i64, kind: u8) -> [u8; 51
     record
 }
 
-/// A numeric field: octal digits and a zero byte; or, for what these cannot hold, base 256 in two's complement with the
-/// highest bit of the first byte set.
+/// A numeric field: octal digits and a zero byte, or base 256 in two's complement with the highest bit of the first
+/// byte set if the value does not fit.
 fn number<const N: usize>(value: i128) -> [u8; N] {
     let mut field = [0; N];
     if value >= 0 && value < 1 << (3 * (N - 1)) {

@@ -1,17 +1,18 @@
-//! What is said behind the last block.
+//! The trailer: the message after the last block.
 
 use netsocket_protocol::message::{Problem, Trailer, Warning};
 
-/// Bytes of warnings that a trailer holds at most, so that it fits into a frame with room to spare.
+/// The most bytes of warnings in a trailer, so that it fits into a frame with a margin.
 const WARNINGS_BYTES: usize = netsocket_protocol::MAX_FRAME / 2;
 
-/// The most bytes that JSON makes of a byte of a path: a control character becomes `\u0001`.
+/// The most bytes of JSON for one byte of a path: a control character becomes `\u0001`.
 const JSON_GROWTH: usize = 6;
 
-/// The JSON around the path of a warning, with room to spare.
+/// Bytes of JSON around the path of a warning, with a margin.
 const JSON_AROUND: usize = 64;
 
-/// The trailer of an archive: faults of the stream first, then what the plan has to say; whatever does not fit is counted.
+/// The trailer of an archive: faults found while streaming first, then the warnings of the plan; those that do not fit
+/// are counted.
 #[must_use]
 pub fn trailer(
     blocks: u64,

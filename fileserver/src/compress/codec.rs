@@ -1,16 +1,17 @@
 //! How one block is compressed.
 //!
-//! The same bytes come out of the same block on every machine and with any number of threads: headers have neither time
-//! nor name, and compressors start anew for each block. A new release of a compressor may make other bytes; the test
-//! below sees that, and then [`crate::archive`]'s format number must change, so that no transfer goes on with them.
+//! The same block gives the same bytes on every machine and with any number of threads: headers contain neither time
+//! nor name, and the compressor is reset for each block. A new release of a compressor may produce other bytes; the
+//! test below detects that, and then [`crate::archive`]'s format number must change, so that no transfer resumes with
+//! them.
 
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};
 use netsocket_protocol::message::Compression;
 
-use super::{BLOCK_BYTES, Filled, WorkerFailed};
+use super::block::{BLOCK_BYTES, Fill, WorkerFailed};
 
-/// A way to compress.
+/// A compression and its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Codec {
     compression: Compression,
@@ -18,7 +19,7 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// This compression at that level, or at its default; `None` for a level that it does not have.
+    /// A compression at a level, or at its default level; `None` for an unsupported level.
     #[must_use]
     pub fn new(compression: Compression, level: Option<u8>) -> Option<Self> {
         let codec = |level| Self { compression, level };
@@ -28,13 +29,13 @@ impl Codec {
         }
     }
 
-    /// What it makes.
+    /// The compression.
     #[must_use]
     pub fn compression(self) -> Compression {
         self.compression
     }
 
-    /// How hard it tries.
+    /// The level.
     #[must_use]
     pub fn level(self) -> u8 {
         self.level
@@ -51,12 +52,12 @@ impl Default for Codec {
     }
 }
 
-/// What a thread needs to make blocks; used again and again, as it is large.
-pub(super) struct Kit {
+/// Buffers and compressor of a thread; reused, because they are large.
+pub(super) struct BlockCompressor {
     plain: Vec<u8>,
     packed: Vec<u8>,
     encoder: Option<(Codec, Encoder)>,
-    /// A block of zeros as that codec makes it: sparse files have many.
+    /// The compressed block of zeros: sparse files have many.
     zeros: Option<(Codec, Bytes)>,
 }
 
@@ -66,7 +67,7 @@ enum Encoder {
     None,
 }
 
-impl Kit {
+impl BlockCompressor {
     pub(super) fn new() -> Self {
         Self {
             plain: vec![0; BLOCK_BYTES],
@@ -76,15 +77,15 @@ impl Kit {
         }
     }
 
-    /// One block of what `read` fills in.
+    /// Compresses the block that `read` provides.
     pub(super) fn make(
         &mut self,
         codec: Codec,
-        read: impl FnOnce(&mut [u8]) -> Result<Filled, WorkerFailed>,
+        read: impl FnOnce(&mut [u8]) -> Result<Fill, WorkerFailed>,
     ) -> Result<Bytes, WorkerFailed> {
         match read(&mut self.plain)? {
-            Filled::Bytes(length) => self.pack(codec, length),
-            Filled::Zeros => {
+            Fill::Bytes(length) => self.pack(codec, length),
+            Fill::Zeros => {
                 if let Some((same, zeros)) = &self.zeros
                     && *same == codec
                 {
@@ -101,7 +102,7 @@ impl Kit {
     /// Compresses the first `length` bytes.
     fn pack(&mut self, codec: Codec, length: usize) -> Result<Bytes, WorkerFailed> {
         if self.encoder.as_ref().is_none_or(|(same, _)| *same != codec) {
-            // The old one goes first, so that there are never two.
+            // Free the old one first, so that there are never two.
             self.encoder = None;
             self.encoder = Some((codec, Encoder::new(codec)?));
         }
@@ -162,26 +163,32 @@ mod tests {
         text
     }
 
-    fn made(kit: &mut Kit, compression: Compression, level: Option<u8>, plain: &[u8]) -> Bytes {
+    fn made(
+        compressor: &mut BlockCompressor,
+        compression: Compression,
+        level: Option<u8>,
+        plain: &[u8],
+    ) -> Bytes {
         let codec = Codec::new(compression, level).unwrap();
         let read = |buffer: &mut [u8]| {
             buffer[..plain.len()].copy_from_slice(plain);
-            Ok(Filled::Bytes(plain.len()))
+            Ok(Fill::Bytes(plain.len()))
         };
-        kit.make(codec, read).unwrap()
+        compressor.make(codec, read).unwrap()
     }
 
     #[test]
     fn the_bytes_of_a_block_are_these_on_every_machine() {
-        let (sample, mut kit) = (sample(), Kit::new());
+        let (sample, mut compressor) = (sample(), BlockCompressor::new());
         for (compression, digest) in [
             (Compression::Gzip, "6132f788fddfdc0e"),
             (Compression::Zstd, "052ef599d7995a92"),
             (Compression::None, "098979c949c0fc5f"),
         ] {
-            let block = made(&mut kit, compression, None, &sample);
+            let block = made(&mut compressor, compression, None, &sample);
             let got = blake3::hash(&block).to_hex();
-            // Another digest means that resumed transfers would mix two streams: raise `archive::FORMAT`, then change this.
+            // Another digest means that resumed transfers would mix two streams: raise `archive::FORMAT`, then change
+            // this.
             assert_eq!(&got[..16], digest, "{compression:?} {}", block.len());
         }
     }
@@ -189,7 +196,7 @@ mod tests {
     #[test]
     fn a_kit_makes_the_same_whatever_it_made_before() {
         let sample = sample();
-        let mut used = Kit::new();
+        let mut used = BlockCompressor::new();
         for (compression, level) in [
             (Compression::Gzip, None),
             (Compression::Zstd, Some(19)),
@@ -200,7 +207,12 @@ mod tests {
         ] {
             for length in [0, 1, 513, 100_000] {
                 let again = made(&mut used, compression, level, &sample[..length]);
-                let fresh = made(&mut Kit::new(), compression, level, &sample[..length]);
+                let fresh = made(
+                    &mut BlockCompressor::new(),
+                    compression,
+                    level,
+                    &sample[..length],
+                );
                 assert!(again == fresh, "{compression:?} {level:?} {length}");
             }
         }
@@ -210,11 +222,11 @@ mod tests {
     fn a_block_of_zeros_is_the_same_read_or_known() {
         for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
             let codec = Codec::new(compression, None).unwrap();
-            let mut kit = Kit::new();
-            let read = made(&mut kit, compression, None, &vec![0; BLOCK_BYTES]);
-            kit.plain.fill(7);
+            let mut compressor = BlockCompressor::new();
+            let read = made(&mut compressor, compression, None, &vec![0; BLOCK_BYTES]);
+            compressor.plain.fill(7);
             for _ in 0..2 {
-                assert!(kit.make(codec, |_| Ok(Filled::Zeros)).unwrap() == read);
+                assert!(compressor.make(codec, |_| Ok(Fill::Zeros)).unwrap() == read);
             }
         }
     }

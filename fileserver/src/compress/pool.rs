@@ -1,4 +1,4 @@
-//! The threads that make blocks, and the streams that hand them out in order.
+//! The threads that compress blocks, and the streams that return them in order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,22 +11,22 @@ use std::thread;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::codec::{Codec, Kit};
-use super::turns::{Id, Job, Turns};
-use super::{Source, WorkerFailed};
+use super::block::{Source, WorkerFailed};
+use super::codec::{BlockCompressor, Codec};
+use super::fair_schedule::{FairSchedule, Id, Job};
 
-/// The threads. Dropping it ends them when the block that they are at is made.
+/// The compression threads. Dropping it stops them after their current block.
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
 }
 
-/// What a pool is at.
+/// The current state of a pool, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PoolFigures {
-    /// Archives under way.
+pub struct PoolStats {
+    /// Archives in progress.
     pub archives: u64,
-    /// Blocks that are being made, or wait to be sent.
+    /// Blocks that are being made or wait to be sent.
     pub blocks_held: u64,
     /// Blocks made since the start.
     pub blocks_made: u64,
@@ -37,7 +37,7 @@ pub struct PoolFigures {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// There may be a job, or the pool ends.
+    /// Signals that there may be a job, or that the pool stops.
     work: Condvar,
     blocks_made: AtomicU64,
     bytes_made: AtomicU64,
@@ -45,7 +45,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    turns: Turns,
+    schedule: FairSchedule,
     archives: HashMap<Id, Archive>,
     ending: bool,
 }
@@ -54,9 +54,9 @@ struct State {
 struct Archive {
     source: Arc<dyn Source>,
     codec: Codec,
-    /// Blocks that nobody has taken yet.
-    ready: BTreeMap<u64, Result<Made, WorkerFailed>>,
-    /// A block was added.
+    /// Finished blocks that the stream has not returned yet.
+    ready: BTreeMap<u64, Result<CompressedBlock, WorkerFailed>>,
+    /// Signals that a block was added.
     added: Arc<Notify>,
 }
 
@@ -71,14 +71,14 @@ impl fmt::Debug for Archive {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock; if it did, the rest is still consistent.
+        // Nothing panics while holding the lock; if it did, the state would still be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A block, counted as held until it is dropped.
+/// A compressed block; it counts as held until it is dropped.
 #[derive(Debug)]
-pub struct Made {
+pub struct CompressedBlock {
     /// The compressed bytes.
     pub bytes: Bytes,
     /// Their CRC-32.
@@ -94,21 +94,21 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shared.state().turns.release(self.archive);
+        self.shared.state().schedule.release(self.archive);
         self.shared.work.notify_one();
     }
 }
 
 impl Pool {
-    /// Starts so many threads, for archives that share so many blocks beyond their own.
+    /// Starts `threads` threads, for archives that share `shared_blocks` blocks beyond their own.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If a thread cannot be started.
     pub fn start(threads: usize, shared_blocks: usize) -> io::Result<Self> {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                turns: Turns::new(threads, shared_blocks),
+                schedule: FairSchedule::new(threads, shared_blocks),
                 archives: HashMap::new(),
                 ending: false,
             }),
@@ -126,7 +126,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Begins to make the blocks of a source from `first` to before `end`.
+    /// Starts to make the blocks of a source from `first` up to, but excluding, `end`.
     pub fn stream(&self, source: Arc<dyn Source>, codec: Codec, first: u64, end: u64) -> Stream {
         let added = Arc::new(Notify::new());
         let archive = Archive {
@@ -136,7 +136,7 @@ impl Pool {
             added: Arc::clone(&added),
         };
         let mut state = self.shared.state();
-        let id = state.turns.join(first, end);
+        let id = state.schedule.join(first, end);
         state.archives.insert(id, archive);
         drop(state);
         self.shared.work.notify_all();
@@ -149,13 +149,13 @@ impl Pool {
         }
     }
 
-    /// What it is at.
+    /// Its current state, in numbers.
     #[must_use]
-    pub fn figures(&self) -> PoolFigures {
+    pub fn stats(&self) -> PoolStats {
         let state = self.shared.state();
-        PoolFigures {
-            archives: state.turns.archives() as u64,
-            blocks_held: state.turns.held() as u64,
+        PoolStats {
+            archives: state.schedule.archives() as u64,
+            blocks_held: state.schedule.held() as u64,
             blocks_made: self.shared.blocks_made.load(Ordering::Relaxed),
             bytes_made: self.shared.bytes_made.load(Ordering::Relaxed),
         }
@@ -169,7 +169,7 @@ impl Drop for Pool {
     }
 }
 
-/// The blocks of one archive, in order. Dropping it ends the work on them.
+/// The blocks of one archive, in order. Dropping it stops the work on them.
 #[derive(Debug)]
 pub struct Stream {
     shared: Arc<Shared>,
@@ -180,11 +180,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The next block; nothing behind the last one. Cancel safe.
+    /// The next block; `None` after the last one. Cancel safe.
     ///
     /// # Errors
-    /// [`WorkerFailed`] where it cannot be made; the blocks before it were good.
-    pub async fn next(&mut self) -> Result<Option<Made>, WorkerFailed> {
+    /// [`WorkerFailed`] if it cannot be made; the blocks before it are valid.
+    pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
         if self.next == self.end {
             return Ok(None);
         }
@@ -195,25 +195,25 @@ impl Stream {
                 return block.map(Some);
             }
             waits = true;
-            // A notice that came since `take` looked is kept for this.
+            // `Notify` stores a notification sent since `take` checked.
             self.added.notified().await;
         }
     }
 
-    /// The next block if it is there; tells the turns who waits for whom.
-    fn take(&self, has_waited: bool) -> Option<Result<Made, WorkerFailed>> {
+    /// The next block if it is ready; tells the schedule whether the client or the blocks wait.
+    fn take(&self, has_waited: bool) -> Option<Result<CompressedBlock, WorkerFailed>> {
         let mut state = self.shared.state();
         let State {
-            turns, archives, ..
+            schedule, archives, ..
         } = &mut *state;
         let archive = archives.get_mut(&self.id)?;
         let block = archive.ready.remove(&self.next);
         if block.is_none() && !has_waited {
-            turns.client_waits(self.id);
+            schedule.client_waits(self.id);
             drop(state);
             self.shared.work.notify_one();
         } else if block.is_some() && !has_waited && archive.ready.contains_key(&(self.next + 1)) {
-            turns.blocks_wait(self.id);
+            schedule.blocks_wait(self.id);
         }
         block
     }
@@ -222,33 +222,33 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        state.turns.leave(self.id);
+        state.schedule.leave(self.id);
         let archive = state.archives.remove(&self.id);
         drop(state);
-        // Its blocks take the lock as they go.
+        // Dropping its blocks takes the lock.
         drop(archive);
     }
 }
 
-/// What each thread does.
+/// The loop of each thread.
 fn work(shared: &Arc<Shared>) {
-    let mut kit: Option<Kit> = None;
+    let mut compressor: Option<BlockCompressor> = None;
     while let Some((job, source, codec)) = next_job(shared) {
         let held = Held {
             shared: Arc::clone(shared),
             archive: job.archive,
         };
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let kit = kit.get_or_insert_with(Kit::new);
-            kit.make(codec, |buffer| {
+            let compressor = compressor.get_or_insert_with(BlockCompressor::new);
+            compressor.make(codec, |buffer| {
                 source.read(job.block, buffer).map_err(WorkerFailed::System)
             })
         }));
         let made = made.unwrap_or_else(|_| {
-            kit = None;
+            compressor = None;
             Err(WorkerFailed::Panicked)
         });
-        let made = made.map(|bytes| Made {
+        let made = made.map(|bytes| CompressedBlock {
             checksum: crc32fast::hash(&bytes),
             bytes,
             _held: held,
@@ -262,18 +262,18 @@ fn work(shared: &Arc<Shared>) {
     }
 }
 
-/// Waits for a job; nothing where the pool ends.
+/// Waits for a job; `None` when the pool stops.
 fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
     let mut state = shared.state();
     loop {
         if state.ending {
             return None;
         }
-        if let Some(job) = state.turns.next() {
+        if let Some(job) = state.schedule.next() {
             if let Some(archive) = state.archives.get(&job.archive) {
                 return Some((job, Arc::clone(&archive.source), archive.codec));
             }
-            state.turns.release(job.archive);
+            state.schedule.release(job.archive);
         } else {
             state = shared
                 .work
@@ -283,10 +283,10 @@ fn next_job(shared: &Shared) -> Option<(Job, Arc<dyn Source>, Codec)> {
     }
 }
 
-fn deliver(shared: &Shared, job: Job, made: Result<Made, WorkerFailed>) {
+fn deliver(shared: &Shared, job: Job, made: Result<CompressedBlock, WorkerFailed>) {
     let mut state = shared.state();
     let Some(archive) = state.archives.get_mut(&job.archive) else {
-        // Nobody waits for it any more. It takes the lock as it goes.
+        // Nobody waits for it any more. Dropping it takes the lock.
         drop(state);
         drop(made);
         return;

@@ -1,14 +1,14 @@
-//! Where certificates and tokens are. The files are read when the settings are judged, so that a check of the settings
-//! finds what is wrong with them.
+//! The settings for certificate and token files. The files are read when the settings are checked, so that
+//! `--check-config` finds problems in them.
 
 use std::path::PathBuf;
 
 use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 
-use crate::credentials::{CredentialFault, CredentialFiles, Credentials};
+use crate::security::credentials::{CredentialFault, CredentialFiles, Credentials};
 
-/// The entries of these keys, unjudged.
+/// The entries of these keys, unchecked.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct RawCredentials {
     tls_certificate: Option<Scalar>,
@@ -17,7 +17,7 @@ pub(super) struct RawCredentials {
     token_file: Option<Scalar>,
 }
 
-/// The files, each of which holds what it should; every problem goes to `check`.
+/// The credential files; every problem with them goes to `check`.
 pub(super) fn credentials(check: &mut Check, raw: &RawCredentials) -> CredentialFiles {
     let file = |entry: &Option<Scalar>| entry.as_ref().map(|entry| PathBuf::from(entry.as_str()));
     let files = CredentialFiles {
@@ -30,7 +30,7 @@ pub(super) fn credentials(check: &mut Check, raw: &RawCredentials) -> Credential
     for fault in faults {
         match fault {
             CredentialFault::Missing { key, beside } => {
-                check.problem(key, "", format!("is missing beside {beside}"));
+                check.problem(key, "", format!("must be set together with {beside}"));
             }
             CredentialFault::File { key, source } => {
                 check.problem(key, source.path.display(), source.problem);

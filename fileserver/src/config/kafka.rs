@@ -1,11 +1,11 @@
-//! Where telemetry goes. The keys and their meaning are the telemetry crate's, the same in every program.
+//! The settings for telemetry. The telemetry crate defines the keys, the same for every program.
 
 use netsocket_settings::{Check, Scalar};
 use netsocket_telemetry::settings::{RawAccess, RawProducer, access, producer};
 use netsocket_telemetry::{ProducerConfig, parse_brokers};
 
-/// `None` where no broker is named. What is wrong with the other keys is told all the same. The files of TLS are read
-/// here, so a process that is confined afterwards needs none of them.
+/// `None` if no broker is set; the other keys are checked all the same. TLS files are read here, so the sandbox need
+/// not allow them.
 pub(super) fn kafka(
     check: &mut Check,
     brokers: Option<&Scalar>,
@@ -16,7 +16,7 @@ pub(super) fn kafka(
         "kafka",
         brokers,
         Vec::new(),
-        "HOST:PORT of a Kafka broker, or several with commas between",
+        "HOST:PORT of a Kafka broker, or several separated by commas",
         |text| parse_brokers(text).ok(),
     );
     let given = !brokers.is_empty();

@@ -1,10 +1,10 @@
-//! Every key of the settings, and its names in the environment and on the command line.
+//! Every configuration key, with its environment variable and its flag.
 
 use netsocket_settings::{Key, LOG_KEYS};
 use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
-use crate::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
+use crate::security::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
 
 /// Every setting, in the order of the documentation.
 pub(crate) const KEYS: [Key; 46] = [

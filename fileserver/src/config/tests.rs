@@ -108,7 +108,7 @@ fn every_key_of_a_file_is_taken() {
         spool_dir: "/var/tmp".into(),
         spool_limit: 1 << 30,
         spool_reserve: 1 << 20,
-        confinement: Confinement::Off,
+        confinement: SandboxMode::Off,
         drain_timeout: Duration::ZERO,
         log: "warn".into(),
         log_format: LogFormat::Json,
@@ -147,7 +147,7 @@ fn the_old_wire_goes_where_tls_or_tokens_come() {
     let problems = load("old_wire = true\n").unwrap_err();
     let said = problems.to_string();
     assert!(
-        said.contains("old_wire = \"true\": false beside tls_certificate or token_file"),
+        said.contains("old_wire = \"true\": false with tls_certificate or token_file"),
         "{said}"
     );
 }

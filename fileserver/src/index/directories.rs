@@ -1,18 +1,18 @@
-//! The directories of the tree and the watch of each.
+//! The table of directories and their watches.
 //!
-//! Owns: which directory is where, and which watch reports about which. Does not own: the files ([`super::snapshot`]).
+//! Owns: where each directory is, and which watch belongs to it. Does not own: the files ([`super::snapshot`]).
 
 use std::collections::HashMap;
 
 use super::watcher::Watch;
 
-/// A directory of the table.
+/// The id of a directory in the table.
 pub(crate) type Id = u32;
 
-/// The root.
+/// The id of the root.
 pub(crate) const ROOT: Id = 0;
 
-/// What tells two directories apart that have the same path one after the other.
+/// Distinguishes two directories that have the same path at different times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
@@ -27,16 +27,16 @@ struct Directory {
     children: Vec<Id>,
     watch: Option<Watch>,
     identity: Identity,
-    /// Whether all of it could be listed.
+    /// Whether it could be listed completely.
     readable: bool,
-    /// Whether its entries could be asked about.
+    /// Whether its entries can be looked up.
     searchable: bool,
 }
 
-/// All directories; the root is always there.
+/// All directories; the root is always present.
 #[derive(Debug)]
 pub(crate) struct Directories {
-    /// A free place is empty and in `free`.
+    /// Free slots are `None` and listed in `free`.
     places: Vec<Option<Directory>>,
     free: Vec<Id>,
     by_watch: HashMap<Watch, Id>,
@@ -54,7 +54,7 @@ impl Directories {
         }
     }
 
-    /// How many, the root included.
+    /// Number of directories, including the root.
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
@@ -68,12 +68,12 @@ impl Directories {
         self.unreadable
     }
 
-    /// Whose watch that is.
+    /// The directory of a watch.
     pub(crate) fn of_watch(&self, watch: Watch) -> Option<Id> {
         self.by_watch.get(&watch).copied()
     }
 
-    /// Every watch.
+    /// All watches.
     pub(crate) fn all_watches(&self) -> impl Iterator<Item = Watch> + '_ {
         self.by_watch.keys().copied()
     }
@@ -92,7 +92,7 @@ impl Directories {
         self.get(id).map_or(b"", |directory| &directory.name)
     }
 
-    /// Whether it is watched, could be read in full, and is what is there now.
+    /// Whether it is watched, was read completely, and is the directory that is there now.
     pub(crate) fn is_current(&self, id: Id, identity: Identity, searchable: bool) -> bool {
         self.get(id).is_some_and(|directory| {
             directory.watch.is_some()
@@ -101,7 +101,7 @@ impl Directories {
         })
     }
 
-    /// The path below the root, or nothing where the directory is no longer in the table.
+    /// The path below the root; `None` if the directory is no longer in the table.
     pub(crate) fn path(&self, id: Id) -> Option<Vec<u8>> {
         let mut names = Vec::new();
         let mut at = id;
@@ -114,7 +114,7 @@ impl Directories {
         self.contains(id).then(|| names.join(&b'/'))
     }
 
-    /// The directory of that name in another one.
+    /// The subdirectory with that name.
     pub(crate) fn child(&self, parent: Id, name: &[u8]) -> Option<Id> {
         let children = &self.get(parent)?.children;
         let at = children
@@ -123,7 +123,7 @@ impl Directories {
         children.get(at).copied()
     }
 
-    /// Adds a directory in another one; one that is there already is returned as it is.
+    /// Adds a subdirectory, or returns the existing one.
     pub(crate) fn insert(&mut self, parent: Id, name: &[u8]) -> Id {
         let place = self.get(parent).map_or(Err(0), |directory| {
             directory
@@ -146,7 +146,7 @@ impl Directories {
             }
             None => {
                 self.places.push(directory);
-                // Each of them is a directory of the kernel with memory of its own: four billion do not fit.
+                // Each directory also takes kernel memory, so there are never four billion.
                 Id::try_from(self.places.len() - 1).unwrap_or(Id::MAX)
             }
         };
@@ -156,9 +156,9 @@ impl Directories {
         id
     }
 
-    /// A directory has been opened: which one it is, and the watch that it has.
+    /// Records the identity and the watch of a directory that was opened.
     pub(crate) fn opened(&mut self, id: Id, identity: Identity, searchable: bool, watch: Watch) {
-        // The same directory may have been elsewhere: its watch is here now.
+        // The directory may have moved: its watch belongs to the new place.
         if let Some(before) = self.by_watch.insert(watch, id)
             && before != id
             && let Some(directory) = self.get_mut(before)
@@ -172,7 +172,7 @@ impl Directories {
         }
     }
 
-    /// Whether all of a directory could be read.
+    /// Records whether a directory could be read completely.
     pub(crate) fn set_readable(&mut self, id: Id, readable: bool) {
         let Some(directory) = self.get_mut(id) else {
             return;
@@ -187,7 +187,7 @@ impl Directories {
         }
     }
 
-    /// The system has ended a watch. The directory that it was on, if it is still in the table.
+    /// Records that the system ended a watch. Returns its directory, if it is still in the table.
     pub(crate) fn unwatched(&mut self, watch: Watch) -> Option<Id> {
         let id = self.by_watch.remove(&watch)?;
         if let Some(directory) = self.get_mut(id) {
@@ -196,7 +196,7 @@ impl Directories {
         Some(id)
     }
 
-    /// Takes a directory out with all below it; of the root only what is below. The watches that they had.
+    /// Removes a directory and everything below it; of the root only what is below. Returns their watches.
     pub(crate) fn remove(&mut self, id: Id) -> Vec<Watch> {
         let mut watches = Vec::new();
         if let Some(parent) = self.parent(id)
@@ -223,7 +223,7 @@ impl Directories {
         watches
     }
 
-    /// Bytes of memory: without names, and of names.
+    /// Bytes of memory: (without names, names).
     pub(crate) fn memory(&self) -> (usize, usize) {
         let directories = self.places.iter().flatten();
         let (children, names) = directories.fold((0, 0), |(children, names), directory| {
@@ -234,7 +234,7 @@ impl Directories {
         });
         let rest = self.places.capacity() * size_of::<Option<Directory>>()
             + self.free.capacity() * size_of::<Id>()
-            // One byte of a hash table's own for each place.
+            // A hash table uses one extra byte per slot.
             + self.by_watch.capacity() * (size_of::<(Watch, Id)>() + 1);
         (rest + children, names)
     }

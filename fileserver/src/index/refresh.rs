@@ -1,7 +1,7 @@
-//! Looking again at what is in doubt.
+//! Checks dirty entries on disk and updates the index.
 //!
-//! Owns: the tree as the index knows it, and making it right where reports say that it may not be. It asks the file
-//! system what is there *now*, so a place may be looked at once too often but never once too few.
+//! Owns: the indexed tree, and correcting it where events say that it may be wrong. It asks the file system what is
+//! there *now*, so an entry may be checked too often but never too rarely.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::CString;
@@ -12,28 +12,28 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::directories::{Directories, Id, ROOT};
-use super::follow::Doubts;
+use super::dirty_set::DirtySet;
+use super::scan::{ScanError, Scanner, identify};
 use super::segment::{Cursor, Stored};
 use super::snapshot::{Edits, Snapshot};
-use super::survey::{SurveyError, Surveyor, identify};
-use crate::metadata::Metadata;
-use crate::path_order::{self, Path};
+use crate::tree::metadata::Metadata;
+use crate::tree::path_order::{self, Path};
 
-/// Changes that are collected before a new snapshot is made of them.
+/// Changes to collect before making a new snapshot.
 const EDITS: usize = 50_000;
 
-/// Files with several names that are looked at again because one of them may have changed.
-const GUESSES: usize = 10_000;
+/// The most files with several hard links that are checked because one of them may have changed.
+const MAX_LINK_CHECKS: usize = 10_000;
 
-/// The tree as the index knows it.
+/// The indexed tree: directories and files.
 #[derive(Debug)]
-pub(crate) struct Tree {
+pub(crate) struct IndexedTree {
     pub(crate) directories: Directories,
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-impl Tree {
-    /// An empty one.
+impl IndexedTree {
+    /// An empty tree.
     pub(crate) fn new() -> Self {
         Self {
             directories: Directories::new(),
@@ -41,18 +41,18 @@ impl Tree {
         }
     }
 
-    /// Reads everything anew, on that many threads. Watches of directories that are no longer there end.
+    /// Scans the whole tree on `threads` threads. Ends the watches of directories that are gone.
     ///
     /// # Errors
-    /// [`SurveyError`]; the tree is then what it was before.
+    /// [`ScanError`]; the indexed tree is then unchanged.
     pub(crate) fn rebuild(
         &mut self,
-        surveyor: &Surveyor<'_>,
+        scanner: &Scanner<'_>,
         threads: usize,
-    ) -> Result<(), SurveyError> {
+    ) -> Result<(), ScanError> {
         let mut directories = Directories::new();
-        let segments = surveyor.survey(&mut directories, ROOT, Vec::new(), threads);
-        let kept = match &segments {
+        let segments = scanner.scan(&mut directories, ROOT, Vec::new(), threads);
+        let selected = match &segments {
             Ok(_) => &directories,
             Err(_) => &self.directories,
         };
@@ -62,8 +62,8 @@ impl Tree {
             .chain(directories.all_watches())
             .collect();
         for watch in all {
-            if kept.of_watch(watch).is_none() {
-                surveyor.watcher.forget(watch);
+            if selected.of_watch(watch).is_none() {
+                scanner.watcher.unwatch(watch);
             }
         }
         self.snapshot = Arc::new(Snapshot::new(segments?));
@@ -71,32 +71,32 @@ impl Tree {
         Ok(())
     }
 
-    /// Forgets everything, and ends all watches.
-    pub(crate) fn clear(&mut self, surveyor: &Surveyor<'_>) {
+    /// Drops everything and ends all watches.
+    pub(crate) fn clear(&mut self, scanner: &Scanner<'_>) {
         for watch in self.directories.remove(ROOT) {
-            surveyor.watcher.forget(watch);
+            scanner.watcher.unwatch(watch);
         }
         *self = Self::new();
     }
 
-    /// Looks again at the entries that are in doubt.
+    /// Checks the dirty entries.
     ///
     /// # Errors
-    /// [`SurveyError`]; the tree is then no longer to be trusted.
+    /// [`ScanError`]; the indexed tree can then no longer be trusted.
     pub(crate) fn refresh(
         &mut self,
-        surveyor: &Surveyor<'_>,
-        doubts: Doubts,
-    ) -> Result<(), SurveyError> {
-        let mut by_directory: BTreeMap<Id, Vec<Doubt>> = BTreeMap::new();
-        for ((id, name), changed) in doubts.entries {
+        scanner: &Scanner<'_>,
+        dirty: DirtySet,
+    ) -> Result<(), ScanError> {
+        let mut by_directory: BTreeMap<Id, Vec<DirtyEntry>> = BTreeMap::new();
+        for ((id, name), changed) in dirty.entries {
             by_directory
                 .entry(id)
                 .or_default()
-                .push(Doubt { name, changed });
+                .push(DirtyEntry { name, changed });
         }
         let mut work = Refresh {
-            surveyor,
+            scanner,
             tree: self,
             edits: Edits::new(),
             linked: HashSet::new(),
@@ -109,35 +109,35 @@ impl Tree {
     }
 }
 
-/// An entry of a directory that is looked at again.
-struct Doubt {
+/// An entry to check.
+struct DirtyEntry {
     name: Box<[u8]>,
-    /// Whether the file was changed rather than only its name.
+    /// Whether the file itself changed rather than only its name.
     changed: bool,
 }
 
 struct Refresh<'a> {
-    surveyor: &'a Surveyor<'a>,
-    tree: &'a mut Tree,
+    scanner: &'a Scanner<'a>,
+    tree: &'a mut IndexedTree,
     edits: Edits,
-    /// Files that have changed and have other names.
+    /// Changed files with several hard links.
     linked: HashSet<u64>,
-    /// A file was changed through a name that is gone: it may live on under other names, and nobody knows which.
+    /// A file changed through a name that is now gone: it may still have other, unknown names.
     unknown: bool,
 }
 
 impl Refresh<'_> {
-    /// Looks at entries of one directory.
-    fn directory(&mut self, id: Id, doubts: Vec<Doubt>) -> Result<(), SurveyError> {
-        // What has been taken out since is in doubt through the directory that it was in.
+    /// Checks entries of one directory.
+    fn directory(&mut self, id: Id, dirty: Vec<DirtyEntry>) -> Result<(), ScanError> {
+        // A directory removed since is covered by the dirty entry of its parent.
         let Some(path) = self.tree.directories.path(id) else {
-            self.unknown |= doubts.iter().any(|doubt| doubt.changed);
+            self.unknown |= dirty.iter().any(|doubt| doubt.changed);
             return Ok(());
         };
         let fd = self.open(id, &path)?;
-        for Doubt { name, changed } in doubts {
+        for DirtyEntry { name, changed } in dirty {
             let path_of_entry = path_order::join(&path, &name);
-            // A survey on the way may have taken the directory out.
+            // A scan in this loop may have removed the directory.
             let is_there = self.tree.directories.path(id).as_ref() == Some(&path);
             let found = match &fd {
                 Some(fd) if is_there => self.entry(id, &path_of_entry, fd, &name)?,
@@ -153,29 +153,23 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// The directory of the table, if it is still there and what is at its path.
-    fn open(&self, id: Id, path: &[u8]) -> Result<Option<OwnedFd>, SurveyError> {
-        let fd = match self.surveyor.root.directory(path) {
+    /// Opens a directory of the table, if it is still the one at its path.
+    fn open(&self, id: Id, path: &[u8]) -> Result<Option<OwnedFd>, ScanError> {
+        let fd = match self.scanner.root.directory(path) {
             Ok(fd) => fd,
             Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
-                return Err(SurveyError::Io(error.into()));
+                return Err(ScanError::Io(error.into()));
             }
             Err(_) => return Ok(None),
         };
-        // Where another directory has the path, the one above it is in doubt, too.
+        // If another directory has the path, its parent has a dirty entry, too.
         let (identity, searchable) = identify(fd.as_fd())?;
         let is_it = id == ROOT || self.tree.directories.is_current(id, identity, searchable);
         Ok(is_it.then_some(fd))
     }
 
-    /// Looks at one entry. Whether there is a file.
-    fn entry(
-        &mut self,
-        id: Id,
-        path: &[u8],
-        fd: &OwnedFd,
-        name: &[u8],
-    ) -> Result<bool, SurveyError> {
+    /// Checks one entry. Returns whether it is a file.
+    fn entry(&mut self, id: Id, path: &[u8], fd: &OwnedFd, name: &[u8]) -> Result<bool, ScanError> {
         let Ok(c_name) = CString::new(name) else {
             return Ok(false);
         };
@@ -193,21 +187,21 @@ impl Refresh<'_> {
         if kind == Some(FileType::Directory) {
             self.subdirectory(id, name, known, path.to_vec())?;
         } else if let Some(known) = known {
-            self.take_out(known, path);
+            self.remove_directory(known, path);
         }
         Ok(file.is_some())
     }
 
-    /// There is a directory of that name: reads it, unless it is one that is known and watched.
+    /// Handles an entry that is a directory: scans it, unless it is known and watched.
     fn subdirectory(
         &mut self,
         parent: Id,
         name: &[u8],
         known: Option<Id>,
         path: Vec<u8>,
-    ) -> Result<(), SurveyError> {
+    ) -> Result<(), ScanError> {
         if let Some(known) = known {
-            if let Ok(fd) = self.surveyor.root.directory(&path) {
+            if let Ok(fd) = self.scanner.root.directory(&path) {
                 let (identity, searchable) = identify(fd.as_fd())?;
                 if self
                     .tree
@@ -217,25 +211,25 @@ impl Refresh<'_> {
                     return Ok(());
                 }
             }
-            self.take_out(known, &path);
+            self.remove_directory(known, &path);
         }
         let directories = &mut self.tree.directories;
         let id = directories.insert(parent, name);
-        let segments = self.surveyor.survey(directories, id, path.clone(), 1)?;
+        let segments = self.scanner.scan(directories, id, path.clone(), 1)?;
         self.replace(&path, segments);
         Ok(())
     }
 
-    /// A directory is no longer there.
-    fn take_out(&mut self, id: Id, path: &[u8]) {
+    /// Removes a directory that is gone.
+    fn remove_directory(&mut self, id: Id, path: &[u8]) {
         for watch in self.tree.directories.remove(id) {
-            self.surveyor.watcher.forget(watch);
+            self.scanner.watcher.unwatch(watch);
         }
         self.replace(path, Vec::new());
     }
 
     fn replace(&mut self, directory: &[u8], segments: Vec<Arc<super::segment::Segment>>) {
-        // What was found below it earlier is older than what is there now.
+        // Pending changes below it are older than the new scan.
         let first = Path(path_order::join(directory, b""));
         let older: Vec<Path> = self
             .edits
@@ -257,39 +251,39 @@ impl Refresh<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<(), SurveyError> {
+    fn finish(mut self) -> Result<(), ScanError> {
         self.apply();
         if self.unknown || !self.linked.is_empty() {
-            self.other_names()?;
+            self.refresh_hard_links()?;
             self.apply();
         }
         Ok(())
     }
 
-    /// A report names one name of a file; its other names have changed with it. Where the name is in a hidden directory, or
-    /// outside of the root, nothing is reported: then the next survey finds what has changed.
-    fn other_names(&mut self) -> Result<(), SurveyError> {
+    /// An event names one hard link of a file, but the others changed with it. Changes through a link in a hidden
+    /// directory or outside the root are not reported at all: the next full scan finds them.
+    fn refresh_hard_links(&mut self) -> Result<(), ScanError> {
         let snapshot = Arc::clone(&self.tree.snapshot);
         let mut path = Vec::new();
-        let mut guesses = if self.unknown { GUESSES } else { 0 };
+        let mut checks_left = if self.unknown { MAX_LINK_CHECKS } else { 0 };
         for segment in snapshot.segments() {
             let mut cursor = Cursor::new(segment);
             for (file, inode) in segment.inodes().iter().enumerate() {
                 if !self.linked.contains(inode) {
-                    if guesses == 0 || !segment.is_linked(file) {
+                    if checks_left == 0 || !segment.is_linked(file) {
                         continue;
                     }
-                    guesses -= 1;
+                    checks_left -= 1;
                 }
                 cursor.path(file, &mut path);
                 let (directory, name) = path_order::split(&path);
-                let Ok(fd) = self.surveyor.root.directory(directory) else {
+                let Ok(fd) = self.scanner.root.directory(directory) else {
                     continue;
                 };
                 let Ok(name) = CString::new(name) else {
                     continue;
                 };
-                // What is gone is reported on its own.
+                // A removed name has its own event.
                 if let Ok(file) = Metadata::of(fd.as_fd(), &name)
                     && file.kind == FileType::RegularFile
                 {

@@ -1,26 +1,26 @@
-//! Files in a row, packed into columns.
+//! A run of consecutive files, packed into columns.
 //!
-//! Owns: how files lie in memory. A segment holds the files between two paths, in the order of paths: a few columns of
-//! numbers, all base names in one piece, and each directory once, without the beginning that it shares with the one
-//! before. It never changes; a change of the tree makes new segments ([`super::snapshot`]).
+//! Owns: the memory layout. A segment holds the files between two paths, in path order: columns of numbers, all base
+//! names in one buffer, and each directory once, without the prefix it shares with the previous one. Segments are
+//! immutable; a change of the tree makes new ones ([`super::snapshot`]).
 
 use std::sync::Arc;
 
-use crate::metadata::{Metadata, Timestamp};
+use crate::tree::metadata::{Metadata, Timestamp};
 
-/// Files in a segment, about: few enough to be made again for each change, many enough to be scanned in one go.
+/// Approximate number of files in a segment: few enough to rebuild for each change, many enough to scan efficiently.
 const FILES: usize = 1024;
 
-/// Files that a run collects before it is cut into segments.
-const RUN: usize = 64 * FILES;
+/// Files a builder collects before it makes segments.
+const BUFFERED_FILES: usize = 64 * FILES;
 
-/// The bit of `born_nanos` that says that the birth time is known: nanoseconds need thirty bits.
+/// Flag in `born_nanos`: the birth time is known. Nanoseconds need only thirty bits.
 const BIRTH_KNOWN: u32 = 1 << 31;
 
-/// The bit of `modified_nanos` that says that the file has other names.
+/// Flag in `modified_nanos`: the file has other hard links.
 const LINKED: u32 = 1 << 31;
 
-/// What the index keeps of a file beside its path.
+/// What the index stores about a file, besides its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) size: u64,
@@ -29,7 +29,7 @@ pub(crate) struct Stored {
     pub(crate) birth_known: bool,
     pub(crate) mode: u16,
     pub(crate) inode: u64,
-    /// Whether the file has other names, wherever they are.
+    /// Whether the file has other hard links anywhere.
     pub(crate) linked: bool,
 }
 
@@ -63,18 +63,18 @@ impl<T: Copy + Ord> Span<T> {
     }
 }
 
-/// Files in a row of one directory.
+/// Consecutive files of one directory.
 #[derive(Debug)]
 struct Group {
-    /// The first of them.
+    /// The index of the first file.
     first: u32,
-    /// Bytes that its directory shares with the directory of the group before.
+    /// Length of the prefix its directory shares with that of the previous group.
     shared: u32,
-    /// Where the rest of its directory ends in `directories`.
+    /// The end of the rest of its directory in `directories`.
     end: u32,
 }
 
-/// Files in a row. There is at least one.
+/// Consecutive files, at least one.
 #[derive(Debug)]
 pub(crate) struct Segment {
     names: Box<[u8]>,
@@ -94,7 +94,7 @@ pub(crate) struct Segment {
     spans: Option<Spans>,
 }
 
-/// Tells most names apart: what has another hash is another name. FNV-1a, folded to sixteen bits.
+/// A hash that rules out most names: FNV-1a, folded to sixteen bits.
 pub(crate) fn hash(text: &[u8]) -> u16 {
     let full = text.iter().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
@@ -103,12 +103,12 @@ pub(crate) fn hash(text: &[u8]) -> u16 {
     u16::from_le_bytes([a ^ c, b ^ d])
 }
 
-/// What stands behind the last dot; everything where there is none.
+/// The text after the last dot, or the whole name if there is none.
 pub(crate) fn last_extension(name: &[u8]) -> &[u8] {
     memchr::memrchr(b'.', name).map_or(name, |dot| &name[dot + 1..])
 }
 
-/// What can be told of a segment without looking at its files.
+/// The ranges of a segment's columns.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spans {
     pub(crate) size: Span<u64>,
@@ -117,7 +117,7 @@ pub(crate) struct Spans {
 }
 
 impl Segment {
-    /// How many files.
+    /// Number of files.
     pub(crate) fn len(&self) -> usize {
         self.sizes.len()
     }
@@ -149,12 +149,12 @@ impl Segment {
         &self.inodes
     }
 
-    /// All base names, one behind the other.
+    /// All base names, concatenated.
     pub(crate) fn names(&self) -> &[u8] {
         &self.names
     }
 
-    /// Where each base name ends in them.
+    /// The end of each base name in [`Self::names`].
     pub(crate) fn name_ends(&self) -> &[u32] {
         &self.name_ends
     }
@@ -164,7 +164,7 @@ impl Segment {
         &self.name_hashes
     }
 
-    /// [`hash`] of what stands behind the last dot of each base name.
+    /// [`hash`] of the text after the last dot of each base name.
     pub(crate) fn extension_hashes(&self) -> &[u16] {
         &self.extension_hashes
     }
@@ -191,7 +191,7 @@ impl Segment {
         }
     }
 
-    /// What is kept of a file.
+    /// The stored metadata of a file.
     pub(crate) fn stored(&self, file: usize) -> Stored {
         Stored {
             size: self.sizes[file],
@@ -204,12 +204,12 @@ impl Segment {
         }
     }
 
-    /// Whether the file has other names.
+    /// Whether the file has other hard links.
     pub(crate) fn is_linked(&self, file: usize) -> bool {
         self.modified_nanos[file] & LINKED != 0
     }
 
-    /// The first file for whose path `holds` no longer does, as it does for all before.
+    /// The first file whose path does not satisfy `holds`; all earlier ones do.
     pub(crate) fn partition(&self, holds: impl Fn(&[u8]) -> bool) -> usize {
         let mut cursor = Cursor::new(self);
         let mut path = Vec::new();
@@ -221,7 +221,7 @@ impl Segment {
             .unwrap_or(self.len())
     }
 
-    /// Bytes of memory, the names and the paths of directories apart: (files, names).
+    /// Bytes of memory: (without names, names and directory paths).
     pub(crate) fn memory(&self) -> (usize, usize) {
         let names = self.names.len() + self.directories.len() + self.first.len();
         let rest = size_of::<Self>()
@@ -240,10 +240,10 @@ impl Segment {
     }
 }
 
-/// Tells the paths of a segment's files, one after the other.
+/// Reads the paths of a segment's files in order.
 pub(crate) struct Cursor<'a> {
     segment: &'a Segment,
-    /// The group that `directory` belongs to; nothing before the first call.
+    /// The group of `directory`; `None` before the first call.
     group: Option<usize>,
     directory: Vec<u8>,
 }
@@ -257,7 +257,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The directory of a file. It is quick where `file` is not before that of the call before.
+    /// The directory of a file. Fast if `file` is not less than in the previous call.
     pub(crate) fn directory(&mut self, file: usize) -> &[u8] {
         let groups = &self.segment.groups;
         if self
@@ -280,7 +280,7 @@ impl<'a> Cursor<'a> {
         &self.directory
     }
 
-    /// Puts the path of a file into `path`.
+    /// Writes the path of a file to `path`.
     pub(crate) fn path(&mut self, file: usize, path: &mut Vec<u8>) {
         path.clear();
         path.extend_from_slice(self.directory(file));
@@ -291,31 +291,31 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Files on their way into segments, in the order of their paths.
+/// Builds segments from files in path order.
 #[derive(Debug, Default)]
-pub(crate) struct Run {
+pub(crate) struct SegmentBuilder {
     segments: Vec<Arc<Segment>>,
     files: Vec<Stored>,
     names: Vec<u8>,
     name_ends: Vec<usize>,
-    /// The directory that the latest file is in, and which files are in which.
+    /// The directories of the pending files, concatenated; `groups` says which files are in which.
     directories: Vec<u8>,
-    groups: Vec<RunGroup>,
+    groups: Vec<BuilderGroup>,
 }
 
 #[derive(Debug)]
-struct RunGroup {
+struct BuilderGroup {
     first: usize,
-    /// Where its directory ends in `directories`; it begins where the one before ends.
+    /// The end of its directory in `directories`; it starts at the end of the previous one.
     end: usize,
 }
 
-impl Run {
-    /// Adds a file; it must come after all others.
+impl SegmentBuilder {
+    /// Adds a file, which must come after all others.
     pub(crate) fn push(&mut self, directory: &[u8], name: &[u8], file: Stored) {
         if self.groups.is_empty() || self.directory_of(self.groups.len() - 1) != directory {
             self.directories.extend_from_slice(directory);
-            self.groups.push(RunGroup {
+            self.groups.push(BuilderGroup {
                 first: self.files.len(),
                 end: self.directories.len(),
             });
@@ -323,7 +323,7 @@ impl Run {
         self.names.extend_from_slice(name);
         self.name_ends.push(self.names.len());
         self.files.push(file);
-        if self.files.len() >= RUN {
+        if self.files.len() >= BUFFERED_FILES {
             self.cut();
         }
     }
@@ -344,18 +344,18 @@ impl Run {
         }
     }
 
-    /// Files that are not in a segment yet.
+    /// Number of files not in a segment yet.
     pub(crate) fn pending(&self) -> usize {
         self.files.len()
     }
 
-    /// Adds a segment as it is, behind all that was added so far.
+    /// Adds a whole segment after everything added so far.
     pub(crate) fn push_segment(&mut self, segment: Arc<Segment>) {
         self.cut();
         self.segments.push(segment);
     }
 
-    /// All of it in segments.
+    /// All files in segments.
     pub(crate) fn finish(mut self) -> Vec<Arc<Segment>> {
         self.cut();
         self.segments
@@ -368,7 +368,7 @@ impl Run {
         &self.directories[begin..self.groups[group].end]
     }
 
-    /// Cuts what is pending into segments of even lengths, so that no small one is left over.
+    /// Cuts the pending files into segments of even lengths, so that no small one remains.
     fn cut(&mut self) {
         let count = self.files.len();
         let pieces = count.div_ceil(FILES + FILES / 2);
@@ -461,8 +461,8 @@ impl Run {
     }
 }
 
-/// Lengths within a run: its names have at most 255 bytes each, its directories together less than what one tree of
-/// ours can have. What does not fit is cut, and a wrong name is not found again.
+/// Lengths within a segment always fit: names have at most 255 bytes each, and its directories together stay far below
+/// 4 GiB. Should one not fit, the file would not be found.
 fn short(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
-//! Which files of a snapshot a query means.
+//! Selects the files of a snapshot that match a query.
 //!
-//! Owns: the scan. Each segment is judged as a whole first, then column by column, names last: on a million files a
-//! condition costs a pass over one column. Does not own: what the conditions are ([`crate::matcher`]).
+//! Each segment is first tested as a whole, then column by column, names last: on a million files a condition costs a
+//! pass over one column. Does not own: the meaning of the conditions ([`crate::query::matcher`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,18 +12,19 @@ use netsocket_protocol::query::Sort;
 
 use super::segment::{Cursor, Segment, hash, last_extension};
 use super::snapshot::{Position, Snapshot};
-use crate::matcher::{Matcher, Names, Within};
-use crate::metadata::Timestamp;
-use crate::search::FoundFile;
+use super::state::Current;
+use crate::query::matcher::{Bounds, Matcher, Names};
+use crate::query::search::{Found, FoundFile};
+use crate::tree::metadata::Timestamp;
 
-/// Shows the files that are meant, in the order of paths, behind the path `after`.
+/// Calls `show` with the matching files after the path `after`, in path order.
 pub(crate) fn select(
     snapshot: &Snapshot,
     matcher: &Matcher,
     after: Option<&[u8]>,
     mut show: impl FnMut(Position) -> ControlFlow<()>,
 ) {
-    if matcher.is_void {
+    if matcher.matches_nothing {
         return;
     }
     let Range { mut start, end } = snapshot.below(&matcher.below);
@@ -34,10 +35,10 @@ pub(crate) fn select(
         Names::Containing(text) => Some(Finder::new(text)),
         _ => None,
     };
-    let mut sieve = Sieve {
+    let mut filter = Filter {
         matcher,
         finder,
-        kept: Vec::new(),
+        selected: Vec::new(),
     };
     let segments = snapshot.segments().iter().enumerate();
     for (at, segment) in segments.skip(start.segment as usize) {
@@ -54,11 +55,16 @@ pub(crate) fn select(
         if from >= to || at > end.segment as usize {
             return;
         }
-        if !sieve.can_hold(segment) {
+        if !filter.can_hold(segment) {
             continue;
         }
-        sieve.sift(segment, from..to);
-        for (file, _) in sieve.kept.iter().enumerate().filter(|(_, kept)| **kept) {
+        filter.apply(segment, from..to);
+        for (file, _) in filter
+            .selected
+            .iter()
+            .enumerate()
+            .filter(|(_, selected)| **selected)
+        {
             let position = Position::new(at, from + file);
             if show(position).is_break() {
                 return;
@@ -67,21 +73,21 @@ pub(crate) fn select(
     }
 }
 
-/// Judges segments.
-struct Sieve<'a> {
+/// Tests segments and their files.
+struct Filter<'a> {
     matcher: &'a Matcher,
     finder: Option<Finder<'a>>,
-    /// For each file of the range whether it is still in the running.
-    kept: Vec<bool>,
+    /// For each file of the range, whether it still matches.
+    selected: Vec<bool>,
 }
 
-impl Sieve<'_> {
+impl Filter<'_> {
     fn can_hold(&self, segment: &Segment) -> bool {
         let Some(spans) = segment.spans() else {
             return false;
         };
         let size = &self.matcher.size;
-        let meets = |within: &Within<Timestamp>, least: i64, most: i64| {
+        let meets = |within: &Bounds<Timestamp>, least: i64, most: i64| {
             within.from.is_none_or(|from| from.seconds <= most)
                 && within.before.is_none_or(|end| least <= end.seconds)
         };
@@ -95,19 +101,23 @@ impl Sieve<'_> {
             )
     }
 
-    fn sift(&mut self, segment: &Segment, files: Range<usize>) {
-        self.kept.clear();
-        self.kept.resize(files.len(), true);
-        if !self.matcher.size.is_everything() {
+    fn apply(&mut self, segment: &Segment, files: Range<usize>) {
+        self.selected.clear();
+        self.selected.resize(files.len(), true);
+        if !self.matcher.size.is_unbounded() {
             let (from, before) = (
                 self.matcher.size.from.unwrap_or(0),
                 self.matcher.size.before,
             );
-            // Both ends included, so that the loop has no branch.
+            // An inclusive range keeps the loop free of branches.
             let most = before.map_or(u64::MAX, |end| end.saturating_sub(1));
             let is_empty = before == Some(0);
-            for (kept, size) in self.kept.iter_mut().zip(&segment.sizes()[files.clone()]) {
-                *kept = (from <= *size) & (*size <= most) & !is_empty;
+            for (selected, size) in self
+                .selected
+                .iter_mut()
+                .zip(&segment.sizes()[files.clone()])
+            {
+                *selected = (from <= *size) & (*size <= most) & !is_empty;
             }
         }
         let born = |file| segment.born_at(file);
@@ -120,21 +130,26 @@ impl Sieve<'_> {
     fn times(
         &mut self,
         column: &[i64],
-        within: &Within<Timestamp>,
+        within: &Bounds<Timestamp>,
         files: &Range<usize>,
         whole: impl Fn(usize) -> Timestamp,
     ) {
-        if within.is_everything() {
+        if within.is_unbounded() {
             return;
         }
         let from = within.from.map_or(i64::MIN, |from| from.seconds);
         let before = within.before.map_or(i64::MAX, |end| end.seconds);
-        for (kept, seconds) in self.kept.iter_mut().zip(&column[files.clone()]) {
-            *kept &= (from <= *seconds) & (*seconds <= before);
+        for (selected, seconds) in self.selected.iter_mut().zip(&column[files.clone()]) {
+            *selected &= (from <= *seconds) & (*seconds <= before);
         }
-        // The seconds at either end hang on the nanoseconds.
-        for (at, kept) in self.kept.iter_mut().enumerate().filter(|(_, kept)| **kept) {
-            *kept = within.holds(whole(files.start + at));
+        // For the seconds at either bound, the nanoseconds decide.
+        for (at, selected) in self
+            .selected
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, selected)| **selected)
+        {
+            *selected = within.contains(whole(files.start + at));
         }
     }
 
@@ -144,10 +159,10 @@ impl Sieve<'_> {
             Names::Exactly(name) => {
                 let wanted = hash(name);
                 let hashes = &segment.name_hashes()[files.clone()];
-                for (kept, hash) in self.kept.iter_mut().zip(hashes) {
-                    *kept &= *hash == wanted;
+                for (selected, hash) in self.selected.iter_mut().zip(hashes) {
+                    *selected &= *hash == wanted;
                 }
-                self.ask(segment, files.start);
+                self.check_names(segment, files.start);
             }
             Names::Extensions(extensions) => {
                 let hashes = &segment.extension_hashes()[files.clone()];
@@ -158,24 +173,29 @@ impl Sieve<'_> {
                         *any |= *hash == wanted;
                     }
                 }
-                for (kept, any) in self.kept.iter_mut().zip(any) {
-                    *kept &= any;
+                for (selected, any) in self.selected.iter_mut().zip(any) {
+                    *selected &= any;
                 }
-                self.ask(segment, files.start);
+                self.check_names(segment, files.start);
             }
             Names::Containing(_) => self.names_with_text(segment, files),
-            Names::Asked => self.ask(segment, files.start),
+            Names::Check => self.check_names(segment, files.start),
         }
     }
 
-    /// Judges the names that are still in the running, one by one.
-    fn ask(&mut self, segment: &Segment, first: usize) {
-        for (at, kept) in self.kept.iter_mut().enumerate().filter(|(_, kept)| **kept) {
-            *kept = self.matcher.accepts_name(segment.name(first + at));
+    /// Checks the names of files that still match, one by one.
+    fn check_names(&mut self, segment: &Segment, first: usize) {
+        for (at, selected) in self
+            .selected
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, selected)| **selected)
+        {
+            *selected = self.matcher.accepts_name(segment.name(first + at));
         }
     }
 
-    /// Looks for the text in all names at once. What it finds across the border of two names does not count.
+    /// Searches all names at once for the text. A hit that spans two names does not count.
     fn names_with_text(&mut self, segment: &Segment, files: Range<usize>) {
         let Some(finder) = &self.finder else {
             return;
@@ -186,13 +206,13 @@ impl Sieve<'_> {
         while let Some(found) = finder.find(&segment.names()[at..end]) {
             let hit = at + found;
             let file = judged + ends[judged..files.end].partition_point(|end| *end as usize <= hit);
-            self.kept[judged - files.start..file - files.start].fill(false);
-            let kept = &mut self.kept[file - files.start];
-            *kept = *kept && self.matcher.accepts_name(segment.name(file));
+            self.selected[judged - files.start..file - files.start].fill(false);
+            let selected = &mut self.selected[file - files.start];
+            *selected = *selected && self.matcher.accepts_name(segment.name(file));
             judged = file + 1;
             at = ends[file] as usize;
         }
-        self.kept[judged - files.start..].fill(false);
+        self.selected[judged - files.start..].fill(false);
     }
 }
 
@@ -201,7 +221,7 @@ fn begin(segment: &Segment, file: usize) -> u32 {
         .map_or(0, |before| segment.name_ends()[before])
 }
 
-/// The first `limit` of the files that are meant, in that order.
+/// The first `limit` matching files in this order.
 pub(crate) fn sorted(
     snapshot: &Snapshot,
     matcher: &Matcher,
@@ -213,49 +233,49 @@ pub(crate) fn sorted(
         let segment: &Segment = &snapshot.segments()[position.segment as usize];
         (segment, position.file as usize)
     };
-    let best = Best {
+    let top = TopK {
         snapshot,
         matcher,
         reverse,
         limit,
     };
     match sort {
-        Sort::Path => best.by(|_| ()),
-        Sort::Name => best.by(|position| {
+        Sort::Path => top.by(|_| ()),
+        Sort::Name => top.by(|position| {
             let (segment, file) = at(position);
             segment.name(file)
         }),
-        Sort::Size => best.by(|position| {
+        Sort::Size => top.by(|position| {
             let (segment, file) = at(position);
             segment.sizes()[file]
         }),
-        Sort::Born => best.by(|position| {
+        Sort::Born => top.by(|position| {
             let (segment, file) = at(position);
             segment.born_at(file)
         }),
-        Sort::Modified => best.by(|position| {
+        Sort::Modified => top.by(|position| {
             let (segment, file) = at(position);
             segment.modified_at(file)
         }),
     }
 }
 
-struct Best<'a> {
+struct TopK<'a> {
     snapshot: &'a Snapshot,
     matcher: &'a Matcher,
     reverse: bool,
     limit: usize,
 }
 
-impl Best<'_> {
+impl TopK<'_> {
     fn by<K: Ord>(&self, key: impl Fn(Position) -> K) -> Vec<Position> {
         if self.reverse {
             self.smallest(
                 |position| Reverse((key(position), position)),
-                |kept| kept.0.1,
+                |selected| selected.0.1,
             )
         } else {
-            self.smallest(|position| (key(position), position), |kept| kept.1)
+            self.smallest(|position| (key(position), position), |selected| selected.1)
         }
     }
 
@@ -264,29 +284,54 @@ impl Best<'_> {
         key: impl Fn(Position) -> K,
         position: impl Fn(&K) -> Position,
     ) -> Vec<Position> {
-        let mut kept = BinaryHeap::new();
+        let mut selected = BinaryHeap::new();
         select(self.snapshot, self.matcher, None, |at| {
             let key = key(at);
-            if kept.len() < self.limit {
-                kept.push(key);
-            } else if let Some(mut worst) = kept.peek_mut()
+            if selected.len() < self.limit {
+                selected.push(key);
+            } else if let Some(mut worst) = selected.peek_mut()
                 && key < *worst
             {
                 *worst = key;
             }
             ControlFlow::Continue(())
         });
-        kept.into_sorted_vec().iter().map(position).collect()
+        selected.into_sorted_vec().iter().map(position).collect()
     }
 }
 
-/// Tells found files with all that is known of them.
-pub(crate) struct Teller<'a> {
+/// At most `limit` matching files of a snapshot after a path, sorted by path.
+pub(crate) fn from_index(
+    current: &Current,
+    matcher: &Matcher,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Found {
+    let mut reader = FileReader::new(&current.snapshot);
+    let mut files = Vec::new();
+    if limit > 0 {
+        select(&current.snapshot, matcher, after, |at| {
+            files.push(reader.read(at));
+            if files.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+    }
+    Found {
+        files,
+        unreadable_directories: current.unreadable,
+    }
+}
+
+/// Reads files with their metadata from a snapshot.
+pub(crate) struct FileReader<'a> {
     snapshot: &'a Snapshot,
     cursor: Option<(u32, Cursor<'a>)>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> FileReader<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         Self {
             snapshot,
@@ -294,8 +339,8 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// The file there. It is quick where positions come in order.
-    pub(crate) fn tell(&mut self, at: Position) -> FoundFile {
+    /// The file at a position. Fast if positions are ascending.
+    pub(crate) fn read(&mut self, at: Position) -> FoundFile {
         let segment: &'a Segment = &self.snapshot.segments()[at.segment as usize];
         let cursor = match self.cursor.take() {
             Some((of, cursor)) if of == at.segment => (of, cursor),

@@ -1,32 +1,32 @@
-//! All files of the tree at one moment.
+//! An immutable snapshot of all files of the tree.
 //!
-//! Owns: the row of segments, and how a changed one is made out of it. A snapshot never changes, so a query reads it
-//! without a lock for as long as it likes; a new one shares all segments that did not change.
+//! Owns: the list of segments, and building a changed snapshot from it. A snapshot never changes, so a query reads it
+//! without a lock for as long as it needs; a new one shares all unchanged segments.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::segment::{Cursor, Run, Segment, Stored};
-use crate::path_order::{self, Path};
+use super::segment::{Cursor, Segment, SegmentBuilder, Stored};
+use crate::tree::path_order::{self, Path};
 
-/// A segment with fewer files is joined with the one behind it, when it is made again.
+/// A rebuilt segment with fewer files is merged with the next one.
 const FEW: usize = 256;
 
-/// Files in a replacement that is copied into the segments around it, so that many small ones leave no small segments.
+/// Replacements with fewer files are merged into the segments around them, so that no small segments remain.
 const SMALL_REPLACEMENT: usize = 4096;
 
-/// Changes of single files: what is kept of each from now on, or that it is gone.
+/// Changes of single files: the new record of each, or `None` if it is gone.
 pub(crate) type Edits = BTreeMap<Path, Option<Stored>>;
 
-/// The files, in the order of their paths.
+/// The files, in path order.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     segments: Vec<Arc<Segment>>,
     files: u64,
 }
 
-/// A file in a snapshot. Positions are in the order of paths.
+/// The position of a file in a snapshot. Positions are in path order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     pub(crate) segment: u32,
@@ -49,7 +49,7 @@ impl Snapshot {
         Self { segments, files }
     }
 
-    /// How many files.
+    /// Number of files.
     pub(crate) fn files(&self) -> u64 {
         self.files
     }
@@ -58,7 +58,7 @@ impl Snapshot {
         &self.segments
     }
 
-    /// Bytes of memory: without names, and of names.
+    /// Bytes of memory: (without names, names).
     pub(crate) fn memory(&self) -> (usize, usize) {
         let sum = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
         let segments = self.segments.iter().map(|segment| segment.memory());
@@ -69,12 +69,12 @@ impl Snapshot {
         )
     }
 
-    /// The first file whose path is behind `path`.
+    /// The first file whose path comes after `path`.
     pub(crate) fn behind(&self, path: &[u8]) -> Position {
         self.partition(|at| path_order::compare(at, path).is_le())
     }
 
-    /// The first file below a directory, and the first behind them.
+    /// The range of files below a directory.
     pub(crate) fn below(&self, directory: &[u8]) -> Range<Position> {
         if directory.is_empty() {
             return self.partition(|_| false)..self.partition(|_| true);
@@ -85,7 +85,7 @@ impl Snapshot {
         begin..self.partition(|at| path_order::is_before_or_below(at, directory))
     }
 
-    /// The first file for whose path `holds` no longer does, as it does for all before.
+    /// The first file whose path does not satisfy `holds`; all earlier ones do.
     fn partition(&self, holds: impl Fn(&[u8]) -> bool) -> Position {
         let behind = self
             .segments
@@ -99,7 +99,7 @@ impl Snapshot {
         }
     }
 
-    /// What is kept of the file with that path.
+    /// The record of the file with that path.
     #[cfg(test)]
     pub(crate) fn get(&self, path: &[u8]) -> Option<Stored> {
         let at = self.partition(|at| path_order::compare(at, path).is_lt());
@@ -109,7 +109,7 @@ impl Snapshot {
         (found == path).then(|| segment.stored(at.file as usize))
     }
 
-    /// Shows every file: its path and what is kept of it.
+    /// Calls `show` with every path and record.
     #[cfg(test)]
     pub(crate) fn each(&self, mut show: impl FnMut(&[u8], Stored)) {
         let mut path = Vec::new();
@@ -122,9 +122,9 @@ impl Snapshot {
         }
     }
 
-    /// The same with some files changed.
+    /// A copy with some files changed.
     pub(crate) fn edited(&self, edits: &Edits) -> Self {
-        let mut run = Run::default();
+        let mut builder = SegmentBuilder::default();
         let mut edits = edits.iter().peekable();
         for (at, segment) in self.segments.iter().enumerate() {
             let until = self.segments.get(at + 1).map(|next| next.first());
@@ -132,65 +132,65 @@ impl Snapshot {
                 |path: &Path| until.is_none_or(|until| path_order::compare(&path.0, until).is_lt());
             let touched = edits.peek().is_some_and(|(path, _)| is_here(path));
             if touched {
-                merge(&mut run, segment, &mut edits, is_here);
-            } else if (1..FEW).contains(&run.pending()) {
-                run.extend(segment, |_| true);
+                merge(&mut builder, segment, &mut edits, is_here);
+            } else if (1..FEW).contains(&builder.pending()) {
+                builder.extend(segment, |_| true);
             } else {
-                run.push_segment(Arc::clone(segment));
+                builder.push_segment(Arc::clone(segment));
             }
         }
         for (path, stored) in edits {
-            put(&mut run, path, *stored);
+            put(&mut builder, path, *stored);
         }
-        Self::new(run.finish())
+        Self::new(builder.finish())
     }
 
-    /// The same with other files below a directory: those of `files`, all of which lie below it.
+    /// A copy with the files below a directory replaced by `files`, all of which are below it.
     pub(crate) fn replaced(&self, directory: &[u8], files: Vec<Arc<Segment>>) -> Self {
         let Range { start, end } = self.below(directory);
         if start == end && files.is_empty() {
             return Self::new(self.segments.clone());
         }
         let keep = |path: &[u8]| !path_order::is_below(path, directory);
-        // What comes behind everything joins the last segment.
+        // Files after all others join the last segment.
         let first = (start.segment as usize).min(self.segments.len().saturating_sub(1));
         let last = end.segment as usize;
         let small = files.iter().map(|segment| segment.len()).sum::<usize>() < SMALL_REPLACEMENT;
-        let mut run = Run::default();
+        let mut builder = SegmentBuilder::default();
         for segment in &self.segments[..first] {
-            run.push_segment(Arc::clone(segment));
+            builder.push_segment(Arc::clone(segment));
         }
         let is_before = |path: &[u8]| keep(path) && path_order::compare(path, directory).is_le();
         let is_behind = |path: &[u8]| keep(path) && path_order::compare(path, directory).is_gt();
         if let Some(segment) = self.segments.get(first) {
-            run.extend(segment, is_before);
+            builder.extend(segment, is_before);
         }
         for segment in files {
             if small {
-                run.extend(&segment, |_| true);
+                builder.extend(&segment, |_| true);
             } else {
-                run.push_segment(segment);
+                builder.push_segment(segment);
             }
         }
         if let Some(segment) = self.segments.get(last) {
-            run.extend(segment, is_behind);
+            builder.extend(segment, is_behind);
         }
         for segment in self.segments.iter().skip(last + 1) {
-            if (1..FEW).contains(&run.pending()) {
-                run.extend(segment, |_| true);
+            if (1..FEW).contains(&builder.pending()) {
+                builder.extend(segment, |_| true);
             } else {
-                run.push_segment(Arc::clone(segment));
+                builder.push_segment(Arc::clone(segment));
             }
         }
-        Self::new(run.finish())
+        Self::new(builder.finish())
     }
 }
 
 type Pending<'a> = std::iter::Peekable<std::collections::btree_map::Iter<'a, Path, Option<Stored>>>;
 
-/// Adds the files of a segment with the edits that belong among them.
+/// Adds the files of a segment, merged with the edits in its range.
 fn merge(
-    run: &mut Run,
+    builder: &mut SegmentBuilder,
     segment: &Segment,
     edits: &mut Pending<'_>,
     is_here: impl Fn(&Path) -> bool,
@@ -204,10 +204,10 @@ fn merge(
             edits.next_if(|(edited, _)| path_order::compare(&edited.0, &path).is_le())
         {
             replaced |= edited.0 == path;
-            put(run, edited, *stored);
+            put(builder, edited, *stored);
         }
         if !replaced {
-            run.push(
+            builder.push(
                 cursor.directory(file),
                 segment.name(file),
                 segment.stored(file),
@@ -215,14 +215,14 @@ fn merge(
         }
     }
     while let Some((path, stored)) = edits.next_if(|(path, _)| is_here(path)) {
-        put(run, path, *stored);
+        put(builder, path, *stored);
     }
 }
 
-fn put(run: &mut Run, path: &Path, stored: Option<Stored>) {
+fn put(builder: &mut SegmentBuilder, path: &Path, stored: Option<Stored>) {
     if let Some(stored) = stored {
         let (directory, name) = path_order::split(&path.0);
-        run.push(directory, name, stored);
+        builder.push(directory, name, stored);
     }
 }
 

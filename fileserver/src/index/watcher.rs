@@ -1,7 +1,8 @@
-//! The system's reports of what changes in directories.
+//! inotify: events about changes in directories.
 //!
-//! Owns: the inotify descriptor. A directory is watched through its open descriptor, so the watch is on what was opened
-//! below the root and on nothing that took its place. Does not own: what a report means ([`super::follow`]).
+//! Owns: the inotify descriptor. A directory is watched through its open descriptor, so the watch is on the directory
+//! that was opened below the root, not on whatever replaced it. Does not own: the meaning of an event
+//! ([`super::dirty_set`]).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,7 +11,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
-/// What is reported of a directory and of the files in it. `ONLYDIR` keeps a watch off whatever else has the place.
+/// Events to receive for a directory and its files. `ONLYDIR` refuses anything but a directory.
 const WATCHED: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MODIFY)
@@ -23,56 +24,58 @@ const WATCHED: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// Bytes of reports that are read at once.
-const REPORTS: usize = 64 * 1024;
+/// Buffer size for reading events, in bytes.
+const EVENT_BYTES: usize = 64 * 1024;
 
-/// The number of a watch.
+/// A watch descriptor.
 pub(crate) type Watch = i32;
 
-/// What the system says about a watched directory.
+/// An event of a watched directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Report {
+pub(crate) struct Event {
     pub(crate) watch: Watch,
     pub(crate) what: ReadFlags,
-    /// The entry that it is about; nothing where it is about the directory.
+    /// The entry it is about; nothing if it is about the directory itself.
     pub(crate) name: Option<Box<[u8]>>,
 }
 
-/// Why a directory cannot be watched, or nothing can.
+/// Why a directory, or the tree, cannot be watched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unwatchable {
-    /// As many directories are watched as may be.
-    #[error("no more directories may be watched (max_watches, or fs.inotify.max_user_watches)")]
+pub(crate) enum WatchError {
+    /// The limit on watches is reached.
+    #[error(
+        "the limit on watched directories is reached (max_watches, or fs.inotify.max_user_watches)"
+    )]
     Limit,
-    /// What happens on another machine is not reported here.
-    #[error("'{place}' is on a file system of the kind {kind}, whose changes are not reported")]
+    /// A network file system does not report changes made by other machines.
+    #[error("'{place}' is on a file system of type {kind}, which does not report changes")]
     Remote {
         /// The directory, escaped.
         place: String,
-        /// What the file system is called.
+        /// The type of the file system.
         kind: &'static str,
     },
-    /// The system does not let us.
-    #[error("the system refuses: {0}")]
+    /// The system refused.
+    #[error("the system refused to watch: {0}")]
     Refused(String),
-    /// The settings say so.
-    #[error("it is switched off (index)")]
+    /// The index is disabled in the settings.
+    #[error("disabled in the configuration (index)")]
     Off,
 }
 
-/// Where reports come from.
+/// A source of events.
 pub(crate) trait Watcher: std::fmt::Debug + Send + Sync {
-    /// Watches an open directory. One that is watched already keeps its number.
-    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, Unwatchable>;
+    /// Watches an open directory. If it is already watched, returns the same descriptor.
+    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, WatchError>;
 
     /// Ends a watch.
-    fn forget(&self, watch: Watch);
+    fn unwatch(&self, watch: Watch);
 
-    /// Appends all reports that there are to `reports`.
-    fn read(&self, reports: &mut Vec<Report>) -> io::Result<()>;
+    /// Appends all pending events to `events`.
+    fn read(&self, events: &mut Vec<Event>) -> io::Result<()>;
 
-    /// Whether there are reports that nobody has read.
-    fn has_reports(&self) -> bool;
+    /// Whether there are unread events.
+    fn has_events(&self) -> bool;
 }
 
 /// inotify(7).
@@ -83,35 +86,35 @@ pub(crate) struct Inotify {
 
 impl Inotify {
     /// Starts without a watch.
-    pub(crate) fn new() -> Result<Self, Unwatchable> {
+    pub(crate) fn new() -> Result<Self, WatchError> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
-            .map_err(|error| Unwatchable::Refused(io::Error::from(error).to_string()))?;
+            .map_err(|error| WatchError::Refused(io::Error::from(error).to_string()))?;
         Ok(Self { fd })
     }
 }
 
 impl Watcher for Inotify {
-    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, Unwatchable> {
-        // The link leads to the open directory itself, whatever its path is by now.
+    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, WatchError> {
+        // This link leads to the open directory itself, whatever its current path is.
         let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
         match inotify::add_watch(&self.fd, path, WATCHED) {
             Ok(watch) => Ok(watch),
-            Err(Errno::NOSPC) => Err(Unwatchable::Limit),
-            Err(error) => Err(Unwatchable::Refused(io::Error::from(error).to_string())),
+            Err(Errno::NOSPC) => Err(WatchError::Limit),
+            Err(error) => Err(WatchError::Refused(io::Error::from(error).to_string())),
         }
     }
 
-    fn forget(&self, watch: Watch) {
-        // It fails where the directory is gone, and the watch with it.
+    fn unwatch(&self, watch: Watch) {
+        // It fails if the directory is gone, and the watch with it.
         let _ = inotify::remove_watch(&self.fd, watch);
     }
 
-    fn read(&self, reports: &mut Vec<Report>) -> io::Result<()> {
-        let mut buffer = vec![MaybeUninit::uninit(); REPORTS];
+    fn read(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut buffer = vec![MaybeUninit::uninit(); EVENT_BYTES];
         let mut reader = Reader::new(&self.fd, &mut buffer);
         loop {
             match reader.next() {
-                Ok(event) => reports.push(Report {
+                Ok(event) => events.push(Event {
                     watch: event.wd(),
                     what: event.events(),
                     name: event.file_name().map(|name| name.to_bytes().into()),
@@ -123,12 +126,12 @@ impl Watcher for Inotify {
         }
     }
 
-    fn has_reports(&self) -> bool {
+    fn has_events(&self) -> bool {
         rustix::io::ioctl_fionread(&self.fd).is_ok_and(|bytes| bytes > 0)
     }
 }
 
-/// Kinds of file systems whose changes may be made elsewhere, by the magic number of statfs(2).
+/// File systems that other machines may change, by their magic number in statfs(2).
 const REMOTE: [(u64, &str); 9] = [
     (0x6969, "nfs"),
     (0x517b, "smb"),
@@ -141,7 +144,7 @@ const REMOTE: [(u64, &str); 9] = [
     (0x7461_636f, "ocfs2"),
 ];
 
-/// The name of the file system of an open file, if it is of a kind whose changes may be made elsewhere.
+/// The type of an open file's file system, if other machines may change it.
 pub(crate) fn remote_kind(file: BorrowedFd<'_>) -> Option<&'static str> {
     let magic = rustix::fs::fstatfs(file).ok()?.f_type;
     let magic = u64::try_from(magic).ok()? & 0xffff_ffff;

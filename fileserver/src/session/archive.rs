@@ -1,4 +1,4 @@
-//! Archives on the new wire: the plan, its blocks as they are made, the trailer.
+//! Archives on the new wire: sends the plan, the blocks as they are made, the trailer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,44 +8,45 @@ use netsocket_protocol::message::{self, Compression, EntryNames, Resume};
 use netsocket_protocol::query::Query;
 use tokio::task::spawn_blocking;
 
+use super::access_log::{Served, log_faults};
 use super::connection::Connection;
-use super::log_faults;
-use super::new::{send_message, too_long};
-use crate::access::Served;
-use crate::archive::{Codec, Form, trailer};
-use crate::error::RequestError;
-use crate::service::Service;
+use super::messages::{send_message, too_long};
+use crate::archive::{ArchiveOptions, Codec, trailer};
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
 
-/// What an archive shall be like.
-pub(super) fn form(
+/// Checks the options of an archive.
+pub(super) fn options(
     compression: Compression,
     level: Option<u8>,
     names: EntryNames,
-) -> Result<Form, RequestError> {
+) -> Result<ArchiveOptions, RequestError> {
     let codec = Codec::new(compression, level).ok_or_else(|| {
         RequestError::BadRequest(match compression.levels() {
             Some(levels) => format!(
-                "this compression has the levels {} to {}",
+                "this compression supports levels {} to {}",
                 levels.start(),
                 levels.end()
             ),
-            None => "without compression there are no levels".to_owned(),
+            None => "there are no levels without compression".to_owned(),
         })
     })?;
-    Ok(Form { codec, names })
+    Ok(ArchiveOptions { codec, names })
 }
 
-/// Sends an archive, or the rest of one.
+/// Sends an archive, from the start or resumed.
 pub(super) async fn send(
     connection: &mut Connection,
     peer: SocketAddr,
     service: &Service,
     query: Query,
-    form: Form,
+    options: ArchiveOptions,
     resume: Option<Resume>,
 ) -> Result<Served, RequestError> {
     let permit = service.archive_permit()?;
-    let planned = connection.while_there(service.plan(query, form)).await?;
+    let planned = connection
+        .while_connected(service.plan(query, options))
+        .await?;
     let plan = &planned.plan;
     let first_block = match resume {
         None => 0,
@@ -84,7 +85,7 @@ pub(super) async fn send(
     };
     let digest = digest.finalize();
     let trailer = trailer(index - first_block, sent, &digest, faults, plan.warnings());
-    // Whoever has seen the trailer may count on the room being free.
+    // Release the limits first: a client that has the trailer may start the next archive at once.
     drop((permit, planned));
     send_message(connection, &trailer).await?;
     Ok(served)

@@ -1,5 +1,4 @@
-//! The socket of one session, with its bounds: on the time to wait for a request, and on the time without progress while
-//! an answer is sent.
+//! The socket of one session, with its timeouts: for the next request, and for progress while an answer is sent.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -18,24 +17,23 @@ use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
 use super::outgoing::Outgoing;
 use super::stream::Stream;
-use crate::error::RequestError;
+use crate::service::request_error::RequestError;
 
-/// Bytes that are read at once; requests are small.
+/// Bytes to read at once; requests are small.
 const READ: usize = 4 * 1024;
 
-/// Bytes of a file that are sent by one system call.
+/// Bytes of a file to send with one system call.
 const SEND: u64 = 512 * 1024;
 
-/// Bytes of a file that are read and encrypted at once: as many as TLS keeps unsent.
-const ENCRYPT: usize = 64 * 1024;
+/// Bytes of a file to read and send at once: as many as TLS buffers.
+const COPY: usize = 64 * 1024;
 
-/// How long a closed connection is read from, so that the last words reach a client that was still sending.
+/// How long to read from a connection that we closed, so that our last message reaches a client that is still sending.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How waiting for a request ended.
@@ -43,22 +41,22 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) enum Next<T> {
     /// With a request.
     Item(T),
-    /// The client has ended the connection.
+    /// The client closed the connection.
     End,
-    /// Nothing came in all that time.
+    /// Nothing arrived before the timeout.
     Idle,
-    /// The server stops.
+    /// The server is stopping.
     Stopped,
     /// The connection failed.
     Lost(io::Error),
-    /// What came is no request: it is wrong, cut short or does not go on.
+    /// The request is malformed, cut short or incomplete.
     Broken(String),
 }
 
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Stream,
-    /// What has come and was not understood yet.
+    /// Received bytes that were not decoded yet.
     buffer: BytesMut,
     outgoing: Outgoing,
 }
@@ -76,25 +74,25 @@ impl Connection {
         }
     }
 
-    /// What has come and was not taken yet.
+    /// Received bytes that were not consumed yet.
     pub(super) fn received(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// Takes bytes off what has come.
+    /// Consumes received bytes.
     pub(super) fn take(&mut self, count: usize) {
         self.buffer.advance(count.min(self.buffer.len()));
     }
 
-    /// Bytes sent since the beginning.
+    /// Bytes sent since the connection opened.
     pub(super) fn sent(&self) -> u64 {
         self.outgoing.sent()
     }
 
-    /// Waits for more bytes. Returns how many came; none at the end. Cancel safe.
+    /// Waits for more bytes. Returns how many arrived; 0 at the end. Cancel safe.
     pub(super) async fn receive(&mut self) -> io::Result<usize> {
         if self.buffer.is_empty() {
-            // An idle session holds no memory for requests.
+            // An idle session uses no buffer memory.
             self.buffer = BytesMut::new();
         }
         match &mut self.stream {
@@ -109,7 +107,7 @@ impl Connection {
             Stream::Tls(tls) => {
                 self.buffer.reserve(READ);
                 match tls.read_buf(&mut self.buffer).await {
-                    // An end without a goodbye of TLS: what was cut is told by the frames.
+                    // An end without close_notify; truncation is detected by the frames.
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
                     result => result,
                 }
@@ -117,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// The next request, whole within `wait`.
+    /// The next request, which must be complete within `wait`.
     pub(super) async fn next<D: Decoder>(
         &mut self,
         decoder: &mut D,
@@ -133,7 +131,7 @@ impl Connection {
             next = timeout(wait, self.decode(decoder)) => match next {
                 Ok(next) => next,
                 Err(_) if self.buffer.is_empty() => Next::Idle,
-                Err(_) => Next::Broken(format!("no whole request came within {wait:?}")),
+                Err(_) => Next::Broken(format!("no complete request within {wait:?}")),
             },
         }
     }
@@ -161,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// Sends all of it, however slowly the client takes it, as long as it takes something.
+    /// Sends all bytes, however slowly the client reads, as long as it makes progress.
     pub(super) async fn send(&mut self, mut bytes: &[u8]) -> Result<(), RequestError> {
         let outgoing = &mut self.outgoing;
         match &mut self.stream {
@@ -177,7 +175,7 @@ impl Connection {
         }
     }
 
-    /// Sends two pieces as if they were one.
+    /// Sends two buffers with one system call, if possible.
     pub(super) async fn send_both(
         &mut self,
         first: &[u8],
@@ -198,7 +196,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a few bytes that something larger follows at once, so that they share a packet with it.
+    /// Sends a few bytes that more data follows at once, so that they share a packet.
     pub(super) async fn send_before(&mut self, mut bytes: &[u8]) -> Result<(), RequestError> {
         let outgoing = &mut self.outgoing;
         match &mut self.stream {
@@ -222,31 +220,62 @@ impl Connection {
         }
     }
 
-    /// Sends that range of a file; without TLS it is not copied. Returns how many bytes were sent: fewer where the file
-    /// has ended or cannot be read.
+    /// Sends a range of a file, without copying it if there is no TLS. Returns how many bytes were sent: fewer if the file
+    /// ends early or cannot be read. Without TLS, changes of the file show until [`Self::acknowledged`].
     pub(super) async fn send_file(
         &mut self,
         file: impl AsFd,
         range: Range<u64>,
     ) -> Result<u64, RequestError> {
-        match &mut self.stream {
+        match &self.stream {
             Stream::Plain(tcp) => sendfile_range(tcp, &mut self.outgoing, file, range).await,
-            Stream::Tls(tls) => encrypt_range(tls, &mut self.outgoing, file, range).await,
+            Stream::Tls(_) => self.send_copy(file, range).await,
         }
     }
 
-    /// From `true` to `false` the system sends full packets only, or what has waited for 200 ms. `sendfile` gives it pages
-    /// bit by bit, and every acknowledgement in between would have it send the bit that does not fill a packet.
-    pub(super) fn full_packets(&self, only: bool) {
+    /// The same from a copy of the bytes, which later changes of the file cannot reach. Reads on this thread, as
+    /// `sendfile(2)` does: the caller has made sure that the bytes are in the page cache.
+    pub(super) async fn send_copy(
+        &mut self,
+        file: impl AsFd,
+        range: Range<u64>,
+    ) -> Result<u64, RequestError> {
+        let mut offset = range.start;
+        let mut buffer = vec![0; COPY];
+        while offset < range.end {
+            let most = usize::try_from(range.end - offset).map_or(COPY, |left| left.min(COPY));
+            let count = match pread(file.as_fd(), &mut buffer[..most], offset) {
+                Err(Errno::INTR) => continue,
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            self.send(&buffer[..count]).await?;
+            offset += count as u64;
+        }
+        Ok(offset - range.start)
+    }
+
+    /// Waits until the client has acknowledged everything except the last `rest` bytes. With TLS nothing refers to a file,
+    /// so there is nothing to wait for.
+    pub(super) async fn acknowledged(&self, rest: u64) -> Result<(), RequestError> {
+        match &self.stream {
+            Stream::Plain(tcp) => self.outgoing.acknowledged(tcp, rest).await,
+            Stream::Tls(_) => Ok(()),
+        }
+    }
+
+    /// While corked, the system sends only full packets, or data that has waited for 200 ms. `sendfile` passes pages
+    /// one by one, and without the cork every acknowledgement would trigger a partial packet.
+    pub(super) fn set_cork(&self, only: bool) {
         if let Stream::Plain(tcp) = &self.stream {
-            // Where it fails there are more packets, which is all.
+            // If it fails, there are only more packets.
             let _ = set_tcp_cork(tcp, only);
         }
     }
 
-    /// Works for the client for as long as it is there. A client that only ends its own sending is there: it may well
-    /// wait for the answer.
-    pub(super) async fn while_there<T>(
+    /// Runs `work` while the client stays connected. A client that has only closed its sending direction is still
+    /// connected: it may wait for the answer.
+    pub(super) async fn while_connected<T>(
         &self,
         work: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
@@ -263,10 +292,10 @@ impl Connection {
         }
     }
 
-    /// Closes so that what was sent arrives: closing a socket with unread bytes would make the system take it back.
+    /// Closes so that sent data arrives: closing a socket with unread bytes sends a reset, which can discard it.
     pub(super) async fn close(mut self) {
         let reading = async {
-            self.stream.say_goodbye();
+            self.stream.send_close_notify();
             self.stream.tcp_mut().shutdown().await?;
             while self.receive().await? > 0 {
                 self.buffer.clear();
@@ -280,7 +309,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.stream.say_goodbye();
+        self.stream.send_close_notify();
     }
 }
 
@@ -298,7 +327,7 @@ async fn sendfile_range(
         let write = |tcp: &TcpStream| {
             tcp.try_io(Interest::WRITABLE, || {
                 match sendfile(tcp, file, Some(&mut *offset), count) {
-                    // Of the file, never of the connection: as if it ended here.
+                    // EIO comes from the file, never from the connection: treat it as the end of the file.
                     Err(Errno::IO) => Ok(0),
                     sent => Ok(sent?),
                 }
@@ -307,28 +336,6 @@ async fn sendfile_range(
         if outgoing.plain(tcp, write).await? == 0 {
             break;
         }
-    }
-    Ok(offset - range.start)
-}
-
-/// Reads as `sendfile(2)` does, on this thread: whoever asks for it has seen to it that the bytes are in the page cache.
-async fn encrypt_range(
-    tls: &mut TlsStream<TcpStream>,
-    outgoing: &mut Outgoing,
-    file: impl AsFd,
-    range: Range<u64>,
-) -> Result<u64, RequestError> {
-    let mut offset = range.start;
-    let mut buffer = vec![0; ENCRYPT];
-    while offset < range.end {
-        let most = usize::try_from(range.end - offset).map_or(ENCRYPT, |left| left.min(ENCRYPT));
-        let count = match pread(file.as_fd(), &mut buffer[..most], offset) {
-            Err(Errno::INTR) => continue,
-            Ok(0) | Err(_) => break,
-            Ok(count) => count,
-        };
-        outgoing.encrypted(tls, &buffer[..count]).await?;
-        offset += count as u64;
     }
     Ok(offset - range.start)
 }

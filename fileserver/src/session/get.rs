@@ -1,7 +1,7 @@
-//! Plain files on the new wire: any range of one, by `sendfile(2)` or with a checksum for each block.
+//! Plain files on the new wire: any range of a file, by `sendfile(2)` or with a checksum per block.
 //!
-//! Owns: what happens where the file is another one than the client has the beginning of, or becomes one meanwhile: a
-//! frame is always as long as announced, with zeros for what is not there any more, and the trailer says so.
+//! Owns: what happens if the file differs from the one the client started to download, or changes while it is sent: a
+//! frame always has the announced length, with zeros for missing bytes, and the trailer reports it.
 
 use std::fs::File;
 use std::io;
@@ -16,28 +16,31 @@ use netsocket_protocol::name::Name;
 use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
+use super::access_log::Served;
 use super::connection::Connection;
-use super::new::{send_message, too_long};
-use crate::access::Served;
-use crate::directory::check_path;
-use crate::error::RequestError;
-use crate::metadata::Timestamp;
-use crate::root::Root;
-use crate::service::Service;
+use super::messages::{send_message, too_long};
+use crate::query::directory::check_path;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
+use crate::tree::metadata::Timestamp;
+use crate::tree::root::Root;
 
-/// Bytes of a raw frame, and of what is read ahead at once.
+/// Bytes in a raw frame, and to prefetch at once.
 const RAW: u64 = 2 << 20;
 
-/// Bytes of a file in a data frame.
+/// Bytes at the end of a range that are copied, so that nothing refers to the file while they are on their way.
+const COPIED: u64 = 256 * 1024;
+
+/// Bytes in a data frame.
 const BLOCK: usize = 1 << 20;
 
-/// Bytes that are read ahead into nowhere, to have them in the page cache.
-const WARM: usize = 128 * 1024;
+/// Buffer size for prefetching into the page cache, in bytes.
+const PREFETCH: usize = 128 * 1024;
 
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
-/// What a client asks for.
-pub(super) struct Wanted {
+/// A request for a plain file.
+pub(super) struct GetRequest {
     pub(super) path: Name,
     pub(super) offset: u64,
     pub(super) length: Option<u64>,
@@ -45,7 +48,7 @@ pub(super) struct Wanted {
     pub(super) verify: Verify,
 }
 
-/// An open file and how it was then.
+/// An open file and its metadata when it was opened.
 struct Opened {
     file: Arc<File>,
     size: u64,
@@ -53,11 +56,11 @@ struct Opened {
     modified: Timestamp,
 }
 
-/// Sends a file, or a range of one.
+/// Sends a file or a range of it.
 pub(super) async fn send(
     connection: &mut Connection,
     service: &Service,
-    wanted: Wanted,
+    wanted: GetRequest,
 ) -> Result<Served, RequestError> {
     check_path(wanted.path.as_bytes())?;
     let (root, path) = (Arc::clone(&service.root), wanted.path.clone());
@@ -76,10 +79,12 @@ pub(super) async fn send(
     };
     let (blocks, digest) = match wanted.verify {
         Verify::None => {
-            sending.connection.full_packets(true);
+            sending.connection.set_cork(true);
             let sent = sending.raw().await;
-            sending.connection.full_packets(false);
-            sent.map(|()| (0, String::new()))?
+            sending.connection.set_cork(false);
+            // Only then nothing that happens to the file can change the bytes any more.
+            sending.connection.acknowledged(sent?).await?;
+            (0, String::new())
         }
         Verify::Blocks => sending.blocks().await?,
     };
@@ -103,7 +108,7 @@ pub(super) async fn send(
     })
 }
 
-/// Opens a file that is shared. Blocks the thread.
+/// Opens a shared file. Blocks the thread.
 fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
     let missing = || RequestError::NotFound(format!("there is no file {path}"));
     if !Root::is_shared(path.as_bytes()) {
@@ -125,7 +130,7 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
         Some(Errno::ACCESS | Errno::PERM) => {
             RequestError::Denied(format!("the server may not read {path}"))
         }
-        // Not there, no regular file, or behind a link, which is never followed.
+        // Missing, not a regular file, or behind a symbolic link, which is never followed.
         None
         | Some(
             Errno::NOENT
@@ -139,27 +144,27 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
     })
 }
 
-/// What is said before the bytes; an error where they would not be those that were asked for.
-fn start(opened: &Opened, wanted: &Wanted) -> Result<FileStart, RequestError> {
+/// The message before the bytes; an error if the file is not the one the client expects.
+fn start(opened: &Opened, wanted: &GetRequest) -> Result<FileStart, RequestError> {
     let (path, size) = (&wanted.path, opened.size);
     let identity = opened.identity();
     if let Some(known) = &wanted.identity
         && *known != identity
     {
         let said = match known.split_once('-') {
-            Some((before, _)) if before.parse() == Ok(size) => "was written to".to_owned(),
+            Some((before, _)) if before.parse() == Ok(size) => "was modified".to_owned(),
             Some((before, _)) if before.parse::<u64>().is_ok() => {
-                format!("has {size} bytes now, it had {before}")
+                format!("now has {size} bytes instead of {before}")
             }
-            _ => "has another identity".to_owned(),
+            _ => "is a different version".to_owned(),
         };
-        let changed = format!("{path} {said}: begin anew");
+        let changed = format!("{path} {said}: start over");
         return Err(RequestError::FileChanged(changed));
     }
     let Some(left) = size.checked_sub(wanted.offset) else {
         let offset = wanted.offset;
         return Err(RequestError::BadRequest(format!(
-            "{path} has {size} bytes, so none from {offset} on"
+            "{path} has only {size} bytes, but offset {offset} was requested"
         )));
     };
     Ok(FileStart {
@@ -173,13 +178,13 @@ fn start(opened: &Opened, wanted: &Wanted) -> Result<FileStart, RequestError> {
 }
 
 impl Opened {
-    /// The same on every replica whose copy has the size and the time.
+    /// The same on every replica whose copy has the same size and modification time.
     fn identity(&self) -> String {
         let Timestamp { seconds, nanos } = self.modified;
         format!("{}-{seconds}.{nanos:09}", self.size)
     }
 
-    /// What has become of it since it was opened.
+    /// How the file has changed since it was opened.
     fn problem(&self) -> Option<Problem> {
         let now = self.file.metadata().ok()?;
         let then = (self.modified.seconds, i64::from(self.modified.nanos));
@@ -193,26 +198,39 @@ impl Opened {
     }
 }
 
-/// The rest of a range on its way.
+/// A range that is being sent.
 struct Sending<'a> {
     connection: &'a mut Connection,
     file: &'a Arc<File>,
     at: u64,
     end: u64,
-    /// What went wrong with the bytes.
+    /// The first problem with the bytes.
     problem: Option<Problem>,
 }
 
 impl Sending<'_> {
-    /// As raw frames, straight from the page cache.
-    async fn raw(&mut self) -> Result<(), RequestError> {
+    /// Sends raw frames, straight from the page cache except for the end. Returns how many bytes were sent after the last
+    /// one that refers to the page cache.
+    async fn raw(&mut self) -> Result<u64, RequestError> {
+        let copied_from = self.end.saturating_sub(COPIED).max(self.at);
+        let mut referring = self.connection.sent();
         while self.at < self.end {
             let next = self.end.min(self.at + RAW);
             let length = usize::try_from(next - self.at).unwrap_or_default();
             let before = header(FrameType::Raw, length).map_err(too_long)?;
-            self.warm(next).await;
+            self.prefetch(next).await;
             self.connection.send_before(&before).await?;
-            let sent = self.connection.send_file(self.file, self.at..next).await?;
+            let border = copied_from.clamp(self.at, next);
+            let mut sent = self
+                .connection
+                .send_file(self.file, self.at..border)
+                .await?;
+            if sent > 0 {
+                referring = self.connection.sent();
+            }
+            if sent == border - self.at {
+                sent += self.connection.send_copy(self.file, border..next).await?;
+            }
             let missing = next - self.at - sent;
             if missing > 0 {
                 let has_ended = self.file.metadata().is_ok_and(|now| now.len() < next);
@@ -221,16 +239,16 @@ impl Sending<'_> {
                 } else {
                     Problem::Unreadable
                 });
-                self.zeros(missing).await?;
+                self.send_zeros(missing).await?;
             }
             self.at = next;
         }
-        Ok(())
+        Ok(self.connection.sent() - referring)
     }
 
-    /// Sees to it that the bytes before `next` are in the page cache: a session must not keep a thread of the runtime
-    /// waiting for a disk.
-    async fn warm(&self, next: u64) {
+    /// Makes sure that the bytes before `next` are in the page cache: a session must not block a runtime thread on disk
+    /// I/O.
+    async fn prefetch(&self, next: u64) {
         let mut byte = [0];
         let last = preadv2(
             self.file,
@@ -243,20 +261,20 @@ impl Sending<'_> {
         }
         let (file, mut at) = (Arc::clone(self.file), self.at);
         let read = move || {
-            let mut nowhere = vec![0; WARM];
+            let mut nowhere = vec![0; PREFETCH];
             while at < next {
                 match file.read_at(&mut nowhere, at) {
                     Ok(count @ 1..) => at += count as u64,
-                    // Sending it will meet the same.
+                    // Sending will see the same error or end.
                     _ => return,
                 }
             }
         };
-        // Without it the bytes are read all the same, only later.
+        // If it fails, the bytes are read later, while sending.
         let _ = spawn_blocking(read).await;
     }
 
-    async fn zeros(&mut self, mut count: u64) -> Result<(), RequestError> {
+    async fn send_zeros(&mut self, mut count: u64) -> Result<(), RequestError> {
         while count > 0 {
             let piece = usize::try_from(count).map_or(ZEROS.len(), |count| count.min(ZEROS.len()));
             self.connection.send(&ZEROS[..piece]).await?;
@@ -265,7 +283,7 @@ impl Sending<'_> {
         Ok(())
     }
 
-    /// As data frames. Returns how many, and the digest of their bytes.
+    /// Sends data frames. Returns their number and the digest of their bytes.
     async fn blocks(&mut self) -> Result<(u64, String), RequestError> {
         let mut digest = blake3::Hasher::new();
         let mut index = 0;
@@ -296,7 +314,7 @@ impl Sending<'_> {
     }
 }
 
-/// Fills the buffer from an offset; what is not there stays as it is. Blocks the thread.
+/// Fills the buffer from an offset; missing bytes are left as they are. Blocks the thread.
 fn read(file: &File, offset: u64, buffer: &mut [u8]) -> Option<Problem> {
     let mut count = 0;
     while count < buffer.len() {

@@ -1,22 +1,22 @@
-//! One directory on the new wire.
+//! Lists one directory on the new wire.
 
 use netsocket_protocol::message::{FileEntry, Reply};
 
+use super::access_log::Served;
 use super::connection::Connection;
-use super::new::send_list;
-use crate::access::Served;
-use crate::directory::Wanted;
-use crate::error::RequestError;
-use crate::search::FoundFile;
-use crate::service::Service;
+use super::messages::send_list;
+use crate::query::directory::ListRequest;
+use crate::query::search::FoundFile;
+use crate::service::file_service::Service;
+use crate::service::request_error::RequestError;
 
-/// Sends what is in a directory, or one entry.
+/// Sends the contents of a directory, or one entry.
 pub(super) async fn send(
     connection: &mut Connection,
     service: &Service,
-    wanted: Wanted,
+    wanted: ListRequest,
 ) -> Result<Served, RequestError> {
-    let found = connection.while_there(service.list(wanted)).await?;
+    let found = connection.while_connected(service.list(wanted)).await?;
     let files = found.len() as u64;
     let entries = found.iter().map(FoundFile::entry).collect();
     let weight = |entry: &FileEntry| entry.path.as_bytes().len();

@@ -1,17 +1,23 @@
 //! One client connection from its first byte to its end.
 //!
-//! The first byte tells the wire; from then on [`old`] or [`new`] has the session. This module owns the opening: the
-//! magic's first byte, the port question of the old wire, and what is neither.
+//! The first byte tells which wire the client speaks; from then on [`old_wire`] or [`new_wire`] runs the session. This
+//! module owns that decision, and the port question of the old wire.
+//!
+//! Belongs here: reading requests, sending answers, timeouts, the access log. Does not belong here: finding files
+//! (`service`), accepting connections and TLS handshakes (`server`, `security`).
 
+pub(crate) mod access_log;
 mod archive;
 mod connection;
 mod get;
+mod hello;
 mod list;
-mod new;
-mod old;
-mod opening;
+mod messages;
+mod new_wire;
+mod old_wire;
 mod outgoing;
 mod refuse;
+mod send_queue;
 mod stream;
 
 use std::net::SocketAddr;
@@ -19,37 +25,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::Opening;
-use netsocket_protocol::message::Warning;
 use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
-use crate::access::{Access, Served, Wire};
-use crate::service::Service;
+use crate::service::file_service::Service;
+use access_log::{RequestLog, Served, Wire};
 use connection::Connection;
-pub(crate) use opening::TOKEN_REFUSALS;
-pub(crate) use refuse::{Full, NoSession, PATIENCE, refuse};
+pub(crate) use refuse::{LimitReached, NoSession, REFUSAL_TIMEOUT, refuse};
 pub(crate) use stream::Stream;
 
-/// How long a lone `0` may stand for the beginning of a frame: an old client writes byte by byte, so the rest of its
-/// first frame comes after a delayed acknowledgement (40 ms) and a round trip.
-const GRACE: Duration = Duration::from_millis(250);
+/// How long to wait after a lone `0` for the rest of a frame: an old client writes byte by byte, so the rest of its
+/// first frame arrives after a delayed acknowledgement (40 ms) and a round trip.
+const QUESTION_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Faults of one archive that get a log line each; the line of the request counts all of them.
-const FAULTS_LOGGED: usize = 20;
-
-/// Serves a connection until it ends, the service stops or is aborted.
+/// Serves a connection until it ends, or the service stops or is aborted.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
     tokio::select! {
         biased;
         () = service.abort.cancelled() => {
-            tracing::warn!(%peer, "session cut: its time to end is over");
+            tracing::warn!(%peer, "session closed: drain timeout");
         }
         () = open(stream, peer, service) => {}
     }
 }
 
 async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
-    // Answers are small or written in large pieces: neither gains from waiting for more.
+    // Answers are small or written in large pieces: Nagle's algorithm would only delay them.
     if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
         return;
@@ -62,51 +63,48 @@ async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
         received = timeout(service.idle_timeout, connection.receive()) => received,
     };
     match received {
-        // A balancer checks by connecting and closing.
+        // A balancer's health check connects and closes.
         Ok(Ok(0)) => return,
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "connection lost"),
-        Err(_) => return tracing::info!(%peer, "closed: no byte came"),
+        Err(_) => return tracing::info!(%peer, "closed: idle before the first byte"),
     }
     let first = connection.received().first().copied().unwrap_or_default();
     match Opening::of(first) {
         Opening::OldQuestionOrFrame | Opening::OldSession if !service.old_wire => {
-            tracing::info!(%peer, wire = %Wire::Old, "closed: the old wire is switched off");
+            tracing::info!(%peer, wire = %Wire::Old, "closed: the old wire is disabled");
         }
         Opening::OldQuestionOrFrame if is_question(&mut connection).await => {
             answer_question(connection, peer, service).await;
         }
-        Opening::OldQuestionOrFrame => old::serve(connection, peer, service).await,
+        Opening::OldQuestionOrFrame => old_wire::serve(connection, peer, service).await,
         Opening::OldSession => {
             connection.take(1);
-            old::serve(connection, peer, service).await;
+            old_wire::serve(connection, peer, service).await;
         }
-        Opening::New => new::serve(connection, peer, service).await,
+        Opening::New => new_wire::serve(connection, peer, service).await,
         Opening::Unknown => {
-            tracing::info!(%peer, first, "closed: neither wire begins with this byte");
+            tracing::info!(%peer, first, "closed: unknown protocol");
         }
     }
 }
 
-/// Whether the `0` that has come stands alone.
+/// Whether the received `0` is a port question, not the start of a frame.
 async fn is_question(connection: &mut Connection) -> bool {
     if connection.received().len() > 1 {
         return false;
     }
-    !matches!(timeout(GRACE, connection.receive()).await, Ok(Ok(1..)))
+    !matches!(
+        timeout(QUESTION_TIMEOUT, connection.receive()).await,
+        Ok(Ok(1..))
+    )
 }
 
 async fn answer_question(mut connection: Connection, peer: SocketAddr, service: &Service) {
-    let access = Access::begin(peer, Wire::Old, "port question".to_owned());
+    let log = RequestLog::begin(peer, Wire::Old, "port question".to_owned());
     let port = service.advertise_port.to_string();
     let result = connection.send(&frame(port.as_bytes())).await;
     let result = result.map(|()| Served::default());
-    access.end(&service.requests, &result, connection.sent());
+    log.end(&service.requests, &result, connection.sent());
     connection.close().await;
-}
-
-fn log_faults(peer: SocketAddr, faults: &[Warning]) {
-    for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
-        tracing::warn!(%peer, %path, ?problem, "archived, but not as planned");
-    }
 }

@@ -1,4 +1,4 @@
-//! What leaves a session: counted, and bounded in the time without progress.
+//! The sending side of a session: counts bytes, and limits the time without progress.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
-use super::stream::Unwaiting;
-use crate::error::RequestError;
+use super::send_queue::acknowledged;
+use super::stream::NonBlockingWriter;
+use crate::service::request_error::RequestError;
 
-/// The bytes sent on a connection, and how long it may take none.
+/// Counts the bytes sent on a connection, and limits how long the client may read nothing.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     sent: u64,
-    /// The same of all connections.
+    /// The bytes sent on all connections.
     sent_by_all: Arc<AtomicU64>,
     progress_timeout: Duration,
 }
@@ -31,7 +32,7 @@ impl Outgoing {
         }
     }
 
-    /// Bytes sent since the beginning; within TLS those that were encrypted, not what they became.
+    /// Bytes sent since the connection opened; with TLS the bytes before encryption.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
@@ -41,7 +42,7 @@ impl Outgoing {
         self.sent_by_all.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// One write that takes something, as soon as the client lets it.
+    /// One successful write, as soon as the socket has room.
     pub(super) async fn plain(
         &mut self,
         tcp: &TcpStream,
@@ -52,14 +53,14 @@ impl Outgoing {
         Ok(count)
     }
 
-    /// Sends all of it within TLS, however slowly the client takes it, as long as it takes something.
+    /// Sends all bytes over TLS, however slowly the client reads, as long as it makes progress.
     pub(super) async fn encrypted(
         &mut self,
         tls: &mut TlsStream<TcpStream>,
         mut bytes: &[u8],
     ) -> Result<(), RequestError> {
         while !bytes.is_empty() {
-            // As much as TLS has room for, which is all of it while nothing waits there.
+            // As much as fits into the TLS buffer.
             let count = self.hold(tls, bytes)?;
             self.drain(tls).await?;
             bytes = &bytes[count..];
@@ -67,7 +68,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Encrypts a beginning of these bytes, to be sent with what follows. Returns how many.
+    /// Encrypts as many of these bytes as fit, to send them with what follows. Returns how many.
     pub(super) fn hold(
         &mut self,
         tls: &mut TlsStream<TcpStream>,
@@ -86,10 +87,19 @@ impl Outgoing {
     ) -> Result<(), RequestError> {
         let (tcp, session) = tls.get_mut();
         while session.wants_write() {
-            self.some(tcp, |tcp| session.write_tls(&mut Unwaiting(tcp)))
+            self.some(tcp, |tcp| session.write_tls(&mut NonBlockingWriter(tcp)))
                 .await?;
         }
         Ok(())
+    }
+
+    /// Waits until the client has acknowledged everything except the last `rest` bytes.
+    pub(super) async fn acknowledged(
+        &self,
+        tcp: &TcpStream,
+        rest: u64,
+    ) -> Result<(), RequestError> {
+        acknowledged(tcp, rest, self.progress_timeout).await
     }
 
     async fn some(
@@ -97,7 +107,7 @@ impl Outgoing {
         tcp: &TcpStream,
         mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> Result<usize, RequestError> {
-        // A client that is as fast as we are must not keep this thread from other sessions.
+        // A client that reads as fast as we send must not starve other sessions on this thread.
         consume_budget().await;
         let deadline = Instant::now() + self.progress_timeout;
         loop {

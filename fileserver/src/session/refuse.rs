@@ -1,4 +1,4 @@
-//! A connection that gets no session: the new wire is told why, the old one has no word for it and is closed.
+//! Refuses a connection: with an error on the new wire, by closing it on the old wire, which has no error message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,37 +9,37 @@ use netsocket_protocol::security::{TLS_MISSING, TLS_WANTED};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::opening::refusal;
+use super::hello::refusal;
 use super::stream::Stream;
-use crate::service::Service;
+use crate::service::file_service::Service;
 
-/// What a refusal may take, from the first byte of the client to the last of ours.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a refusal may take, from the client's first byte to our last.
+pub(crate) const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Which bound on sessions is reached, and what it is.
+/// Which limit on sessions is reached, and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Full {
-    /// That on all of them.
-    #[error("this server has all of its {0} sessions")]
+pub(crate) enum LimitReached {
+    /// The limit on all sessions.
+    #[error("this server has reached its limit of {0} sessions")]
     All(usize),
-    /// That on those of one address.
-    #[error("this server has all of its {0} sessions from this address")]
+    /// The limit per address.
+    #[error("this server has reached its limit of {0} sessions per address")]
     Address(usize),
 }
 
 /// Why a connection gets no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoSession {
-    /// There are sessions enough.
-    Full(Full),
-    /// It is without TLS, which is wanted.
+    /// A limit is reached.
+    LimitReached(LimitReached),
+    /// The client does not use TLS, which is required.
     NoTls,
 }
 
-/// Refuses a connection, in words where the client knows some.
+/// Refuses a connection, with an error if the client speaks the new wire.
 pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
     let attempt = async {
-        let mut connection = Connection::new(stream, PATIENCE, Arc::clone(&service.sent));
+        let mut connection = Connection::new(stream, REFUSAL_TIMEOUT, Arc::clone(&service.sent));
         let first = match connection.receive().await {
             Ok(1..) => connection.received().first().copied(),
             _ => None,
@@ -48,7 +48,7 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
             return;
         }
         let (features, error) = match why {
-            NoSession::Full(full) => {
+            NoSession::LimitReached(full) => {
                 let sentence = format!("{full}; try again later");
                 (&[][..], ErrorReply::new(ErrorKind::Busy, sentence))
             }
@@ -62,6 +62,6 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
             connection.close().await;
         }
     };
-    // A client that is slower than that learns it from the close.
-    let _ = timeout(PATIENCE, attempt).await;
+    // A slower client just sees the connection close.
+    let _ = timeout(REFUSAL_TIMEOUT, attempt).await;
 }

@@ -1,19 +1,19 @@
-//! The bytes of a session: as they are on the socket, or within TLS.
+//! The stream of a session: a plain socket, or TLS.
 //!
-//! What writes without TLS uses the socket itself, so that files go out by `sendfile(2)`; within TLS every byte has to
-//! be encrypted here, so they are read and written.
+//! Without TLS, writers use the socket itself, so that files can be sent by `sendfile(2)`. With TLS every byte is
+//! encrypted here, so files are read and written.
 
 use std::io;
 
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection whose session may begin.
+/// A connection that is ready for a session.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Without TLS.
     Plain(TcpStream),
-    /// Within TLS. Boxed, so that a session without it has no room for it.
+    /// With TLS. Boxed, so that a session without TLS does not reserve memory for it.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -32,15 +32,15 @@ impl Stream {
         }
     }
 
-    /// Within TLS an end of the session looks different from a connection that was cut. Says so, where nothing waits to
-    /// be sent before it and the socket takes it at once.
-    pub(super) fn say_goodbye(&mut self) {
+    /// Sends close_notify, which distinguishes a regular end from a cut connection, if nothing else waits to be sent
+    /// and the socket accepts it at once.
+    pub(super) fn send_close_notify(&mut self) {
         if let Self::Tls(tls) = self {
             let (tcp, session) = tls.get_mut();
             if !session.wants_write() {
                 session.send_close_notify();
-                // Who does not hear it learns it from the close.
-                let _ = session.write_tls(&mut Unwaiting(tcp));
+                // If it does not arrive, the client still sees the close.
+                let _ = session.write_tls(&mut NonBlockingWriter(tcp));
             }
         }
     }
@@ -58,10 +58,10 @@ impl From<TlsStream<TcpStream>> for Stream {
     }
 }
 
-/// A socket that takes what it can take at once.
-pub(super) struct Unwaiting<'a>(pub(super) &'a TcpStream);
+/// A writer that never waits for the socket.
+pub(super) struct NonBlockingWriter<'a>(pub(super) &'a TcpStream);
 
-impl io::Write for Unwaiting<'_> {
+impl io::Write for NonBlockingWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::sync::Arc;
 
-use netsocket_fileserver::archive::{Blocks, Form, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::{FoundFile, Search};
+use netsocket_fileserver::query::{FoundFile, Search};
 use netsocket_fileserver::{Root, Timestamp};
 use netsocket_protocol::message::{self, Problem, Warning};
 use netsocket_protocol::query::Query;
@@ -26,7 +26,7 @@ fn plan(tree: &Tree) -> (Arc<Root>, Arc<Plan>) {
     let found = search.run(&root, &CancellationToken::new()).unwrap();
     (
         Arc::new(root),
-        Arc::new(Plan::new(found.files, Form::default()).unwrap()),
+        Arc::new(Plan::new(found.files, ArchiveOptions::default()).unwrap()),
     )
 }
 
@@ -145,7 +145,7 @@ async fn what_fails_to_be_read_is_zeros_and_named() {
         birth_known: false,
         readable: true,
     };
-    let plan = Arc::new(Plan::new(vec![file], Form::default()).unwrap());
+    let plan = Arc::new(Plan::new(vec![file], ArchiveOptions::default()).unwrap());
     let (bytes, faults) = stream(&root, &plan).await;
     assert_eq!(told(&faults), [("mem".to_owned(), Problem::Unreadable)]);
     assert_eq!(untar(&bytes)[&b"mem"[..]], [0; 5]);

@@ -6,12 +6,13 @@ use std::os::unix::fs::{FileExt as _, symlink};
 
 use netsocket_protocol::frame::FrameType;
 use netsocket_protocol::message::{
-    ErrorKind, FileStart, Message as _, Problem, Request, Trailer, Verify,
+    ErrorKind, FileStart, Hello, Message as _, Problem, Request, Trailer, Verify,
 };
 use netsocket_protocol::name::Name;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::new_client::NewClient;
-use crate::server::TestServer;
+use crate::server::{TestServer, eventually};
 use crate::tree::{MORE_THAN_BUFFERS, Tree, random};
 
 fn get(path: &[u8], offset: u64, length: Option<u64>, verify: Verify) -> Request {
@@ -117,7 +118,7 @@ async fn what_is_not_shared_is_not_found() {
         (error.kind, error.message.as_str()),
         (
             ErrorKind::BadRequest,
-            "alpha/report.pdf has 16 bytes, so none from 17 on"
+            "alpha/report.pdf has only 16 bytes, but offset 17 was requested"
         )
     );
 }
@@ -142,14 +143,14 @@ async fn the_rest_of_a_file_comes_from_any_copy_until_it_is_another_file() {
     let error = client.error().await;
     assert_eq!(
         (error.kind, error.message.as_str()),
-        (ErrorKind::Changed, "a/file was written to: begin anew")
+        (ErrorKind::Changed, "a/file was modified: start over")
     );
     fs::write(copy.join("a/file"), "98").unwrap();
     client.send(&rest(b"a/file", 4, &start.identity)).await;
     let error = client.error().await;
     assert_eq!(
         error.message,
-        "a/file has 2 bytes now, it had 10: begin anew"
+        "a/file now has 2 bytes instead of 10: start over"
     );
     client.send(&rest(b"a/file", 0, "what?")).await;
     assert_eq!(client.error().await.kind, ErrorKind::Changed);
@@ -211,5 +212,62 @@ async fn what_becomes_of_a_file_on_its_way_is_in_the_trailer() {
             let said: Vec<Problem> = trailer.warnings.iter().map(|w| w.problem).collect();
             assert_eq!(said, Vec::from_iter(problem), "{}", name.escape_ascii());
         }
+    }
+}
+
+/// Bytes on their way from the server: sent and not acknowledged, or acknowledged and not read.
+fn on_their_way(stream: &TcpStream) -> usize {
+    let (client, server) = (
+        stream.local_addr().unwrap().port(),
+        stream.peer_addr().unwrap().port(),
+    );
+    let table = fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let port = |address: &str| u16::from_str_radix(address.split_once(':').unwrap().1, 16).unwrap();
+    let queues = table.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (sent, received) = fields[4].split_once(':').unwrap();
+        match (port(fields[1]), port(fields[2])) {
+            ends if ends == (server, client) => Some(sent),
+            ends if ends == (client, server) => Some(received),
+            _ => None,
+        }
+    });
+    queues
+        .map(|count| usize::from_str_radix(count, 16).unwrap())
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_becomes_of_a_file_while_its_bytes_are_queued_is_in_the_trailer() {
+    let content = random(1 << 20, 47);
+    for problem in [None, Some(Problem::Shrank), Some(Problem::Changed)] {
+        let tree = Tree::empty();
+        tree.write(b"file", &content);
+        let server = TestServer::start(&tree.root);
+        // A small window, so that nearly all of the answer waits at the server.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        let stream = socket.connect(server.address).await.unwrap();
+        let mut client = NewClient::over(stream, &NewClient::opening(1)).await;
+        let _: Hello = client.message().await;
+        client.send(&get(b"file", 0, None, Verify::None)).await;
+        eventually(async || (on_their_way(&client.stream) > content.len()).then_some(())).await;
+        let file = fs::File::options()
+            .write(true)
+            .open(tree.path(b"file"))
+            .unwrap();
+        match problem {
+            Some(Problem::Shrank) => file.set_len(1).unwrap(),
+            Some(_) => file.write_all_at(&[0; 4096], 512 * 1024).unwrap(),
+            None => {}
+        }
+        let start: FileStart = client.message().await;
+        let frame = client.frame().await.unwrap();
+        assert_eq!(frame.kind, FrameType::Raw);
+        assert_eq!(frame.payload.len() as u64, start.length);
+        let trailer: Trailer = client.message().await;
+        let said: Vec<Problem> = trailer.warnings.iter().map(|w| w.problem).collect();
+        assert_eq!(said, Vec::from_iter(problem));
+        assert!(problem.is_some() || frame.payload == content);
     }
 }

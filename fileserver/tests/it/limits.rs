@@ -39,7 +39,7 @@ async fn one_archive_too_many_is_busy_and_later_it_is_not() {
     let error = second.error().await;
     assert_eq!(error.kind, ErrorKind::Busy);
     assert!(
-        error.message.contains("1 archives at once"),
+        error.message.contains("already making 1 archives"),
         "{}",
         error.message
     );
@@ -101,7 +101,7 @@ async fn one_session_too_many_is_told_so_on_the_new_wire_and_closed_on_the_old()
     let error = second.error().await;
     assert_eq!(error.kind, ErrorKind::Busy);
     assert!(
-        error.message.contains("all of its 1 sessions"),
+        error.message.contains("its limit of 1 sessions"),
         "{}",
         error.message
     );
@@ -225,7 +225,7 @@ async fn an_address_has_its_sessions_and_no_more() {
     let error = second.error().await;
     assert_eq!(error.kind, ErrorKind::Busy);
     assert!(
-        error.message.contains("1 sessions from this address"),
+        error.message.contains("1 sessions per address"),
         "{}",
         error.message
     );
@@ -280,7 +280,11 @@ async fn plans_hold_so_many_files_and_no_more() {
     second.ask_archive(named(&["c"])).await;
     let error = second.error().await;
     assert_eq!(error.kind, ErrorKind::Busy);
-    assert!(error.message.contains("hold 4 files"), "{}", error.message);
+    assert!(
+        error.message.contains("together to 4 files"),
+        "{}",
+        error.message
+    );
     assert_eq!(second.archive(named(&["txt"])).await.plan.files, 1);
     slow.rest_of_archive(plan).await;
     assert_eq!(second.archive(named(&["c"])).await.plan.files, 3);

@@ -159,7 +159,7 @@ async fn another_version_is_refused_in_words() {
         assert_eq!(client.message::<Hello>().await.version, 1);
         let error = client.error().await;
         let said = format!(
-            "this server speaks version 1 of the protocol, the client asked for version {version}"
+            "this server speaks version 1 of the protocol; the client requested version {version}"
         );
         assert_eq!((error.kind, error.message), (ErrorKind::BadRequest, said));
         assert!(client.frame().await.is_none());
@@ -247,7 +247,7 @@ async fn a_broken_frame_gets_an_error_and_a_close() {
         (
             &[0, 0, 0, 9, 2, b'{'],
             false,
-            "no whole request came within 2s",
+            "no complete request within 2s",
         ),
     ] {
         let mut client = NewClient::connect(server.address).await;

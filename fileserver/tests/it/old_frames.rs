@@ -126,7 +126,7 @@ async fn a_frame_that_is_cut_short_or_does_not_go_on_gets_a_sentence_and_a_close
         client.stream.write_all(&frame[..at]).await.unwrap();
         assert_eq!(
             client.receive().await,
-            b"no whole request came within 1s",
+            b"no complete request within 1s",
             "{at}"
         );
         assert!(client.is_closed().await);

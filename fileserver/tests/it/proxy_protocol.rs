@@ -96,7 +96,11 @@ async fn a_refusal_is_told_behind_the_header() {
     let _: Hello = second.message().await;
     let error = second.error().await;
     assert_eq!(error.kind, ErrorKind::Busy);
-    assert!(error.message.contains("all of its 1"), "{}", error.message);
+    assert!(
+        error.message.contains("its limit of 1 sessions"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]
@@ -227,7 +231,7 @@ async fn the_log_has_the_client_and_nothing_of_checks() {
         panic!("{lines:#?}");
     };
     assert!(
-        wrong.contains("WARN") && wrong.contains("no right PROXY header"),
+        wrong.contains("WARN") && wrong.contains("no valid PROXY header"),
         "{wrong}"
     );
     assert!(wrong.contains(&format!("peer={own}")), "{wrong}");
@@ -256,5 +260,5 @@ async fn a_flag_may_also_switch_it_off() {
     let mut answer = Vec::new();
     let _ = patiently(client.stream.read_to_end(&mut answer)).await;
     assert_eq!(answer, b"");
-    running.logged("neither wire begins with this byte");
+    running.logged("closed: unknown protocol");
 }

@@ -1,5 +1,5 @@
-//! A writer who swaps files and directories for links while they are read: whatever happens, nothing from outside of the
-//! root is ever sent.
+//! A writer who swaps files and directories for links while they are read: whatever happens, nothing from outside of
+//! the root is ever sent.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{Blocks, Codec, Form, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Codec, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::Search;
+use netsocket_fileserver::query::Search;
 use netsocket_protocol::message::{
     self, ChangeKind, Compression, EntryNames, ErrorKind, Problem, Request, Resume, Trailer,
 };
@@ -31,21 +31,26 @@ fn tree() -> Tree {
     tree
 }
 
-fn forms() -> [Form; 4] {
+fn forms() -> [ArchiveOptions; 4] {
     [
         (Compression::Gzip, None, EntryNames::Base),
         (Compression::Gzip, Some(1), EntryNames::Path),
         (Compression::Zstd, None, EntryNames::Base),
         (Compression::None, None, EntryNames::Path),
     ]
-    .map(|(compression, level, names)| Form {
+    .map(|(compression, level, names)| ArchiveOptions {
         codec: Codec::new(compression, level).unwrap(),
         names,
     })
 }
 
 /// The id of a plan and its blocks from one on, made by so many threads.
-async fn made(root: &Path, form: Form, threads: usize, first: u64) -> (String, Vec<Vec<u8>>) {
+async fn made(
+    root: &Path,
+    form: ArchiveOptions,
+    threads: usize,
+    first: u64,
+) -> (String, Vec<Vec<u8>>) {
     let root = Arc::new(Root::open(root).unwrap());
     let search = Search {
         query: Query::default(),
@@ -176,7 +181,7 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
     );
     assert_eq!(
         error.message,
-        "the archive cannot go on here, begin anew: Zulu/report.pdf has another size, time or mode, \
+        "the archive cannot be resumed here, start over: Zulu/report.pdf has another size, time or mode, \
          alpha/empty.txt has another size, time or mode, new.txt appeared, 1 file vanished"
     );
     // Whatever is sent as plan, block or sketch, the answer is the same kind of error, and the session goes on.
@@ -195,7 +200,11 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
         client.send(&again(resume)).await;
         let error = client.error().await;
         assert_eq!(error.kind, ErrorKind::Changed);
-        assert!(error.message.contains("not the one that it was begun with"));
+        assert!(
+            error
+                .message
+                .contains("the files have changed since it was started")
+        );
     }
     let anew = client.archive(Query::default()).await;
     let mut same = NewClient::connect(second.address).await;
@@ -209,7 +218,7 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
     ))
     .await;
     let error = same.error().await;
-    assert!(error.message.contains("another form"), "{}", error.message);
+    assert!(error.message.contains("other options"), "{}", error.message);
     assert_eq!(error.changes, []);
 }
 

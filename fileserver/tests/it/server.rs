@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use netsocket_fileserver::{Bound, Config, Keyring, run};
+use netsocket_fileserver::{Bound, Config, CredentialStore, run};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) keyring: Keyring,
+    pub(crate) credential_store: CredentialStore,
     task: JoinHandle<std::io::Result<()>>,
 }
 
@@ -33,13 +33,13 @@ impl TestServer {
         let bound = Bound::bind(config).unwrap();
         let (address, admin) = (bound.address(), bound.admin_address());
         let shutdown = CancellationToken::new();
-        let keyring = bound.keyring();
+        let credential_store = bound.credential_store();
         let task = tokio::spawn(run(bound, shutdown.clone()));
         Self {
             address,
             admin,
             shutdown,
-            keyring,
+            credential_store,
             task,
         }
     }

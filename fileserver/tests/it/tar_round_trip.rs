@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{Blocks, Form, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan};
 use netsocket_fileserver::compress::Pool;
-use netsocket_fileserver::search::Search;
+use netsocket_fileserver::query::Search;
 use netsocket_protocol::query::Query;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ async fn archive(root: &std::path::Path) -> (Vec<u8>, u64) {
         check_readable: true,
     };
     let found = search.run(&root, &CancellationToken::new()).unwrap();
-    let plan = Arc::new(Plan::new(found.files, Form::default()).unwrap());
+    let plan = Arc::new(Plan::new(found.files, ArchiveOptions::default()).unwrap());
     let pool = Pool::start(2, 4).unwrap();
     let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), 0);
     let mut bytes = Vec::new();

@@ -162,7 +162,7 @@ async fn who_speaks_without_tls_is_told_so_or_closed() {
         (error.kind, error.message.as_str()),
         (
             ErrorKind::Denied,
-            "this server speaks TLS, and the client does not"
+            "this server requires TLS, which the client does not use"
         )
     );
     assert!(client.frame().await.is_none());
@@ -284,7 +284,11 @@ async fn a_handshake_counts_as_a_session_and_a_refusal_is_told_within_tls() {
         let mut second = connect(server.address, keys.trust(None)).await;
         let error = second.error().await;
         assert_eq!(error.kind, ErrorKind::Busy);
-        assert!(error.message.contains("all of its 1"), "{}", error.message);
+        assert!(
+            error.message.contains("its limit of 1 sessions"),
+            "{}",
+            error.message
+        );
         drop(slow);
         faults(&server, "cut_short", 1.0).await;
         eventually(async || {
@@ -331,13 +335,13 @@ async fn open_sessions_outlive_a_reload_and_new_ones_meet_the_new_certificate() 
 
     // Only half of the pair: the old one stays, whole.
     fs::copy(&later.server.certificate, &keys.server.certificate).unwrap();
-    server.keyring.reload();
+    server.credential_store.reload();
     connect(server.address, keys.trust(None)).await;
     let seen = metrics(&server).await;
     assert_eq!(seen["netsocket_fileserver_reload_success"], 0.0);
 
     fs::copy(&later.server.key, &keys.server.key).unwrap();
-    server.keyring.reload();
+    server.credential_store.reload();
     connect(server.address, later.trust(None)).await;
     let stream = TcpStream::connect(server.address).await.unwrap();
     handshake(stream, keys.trust(None)).await.unwrap_err();

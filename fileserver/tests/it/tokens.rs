@@ -129,7 +129,7 @@ async fn a_reload_takes_tokens_away_from_new_sessions_only() {
     let server = with_tokens(&tree, &file);
     let (_, mut open) = greeted(server.address, Some(ALICE)).await;
     fs::write(file.path(), format!("{BOB}\n")).unwrap();
-    server.keyring.reload();
+    server.credential_store.reload();
     let (hello, _) = greeted(server.address, Some(ALICE)).await;
     assert_eq!(hello.features, ["token"]);
     let (hello, _) = greeted(server.address, Some(BOB)).await;

@@ -40,6 +40,19 @@ impl Process {
         Self::launch(name, command, dir, Stdio::null(), None)
     }
 
+    /// Starts `command` with standard error elsewhere and standard output nowhere: its log is the test's own matter.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn start_with_log(name: &str, mut command: Command, dir: Scratch, log: Stdio) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        Self::spawn(name, command, dir)
+    }
+
     /// The same with standard output elsewhere.
     ///
     /// # Panics
@@ -71,13 +84,16 @@ impl Process {
         input: Stdio,
         output: Option<Stdio>,
     ) -> Self {
-        let log = dir.path().join("log");
-        let file = File::create(&log).expect("a log file");
+        let file = File::create(log_file(&dir)).expect("a log file");
         let copy = file.try_clone().expect("a second handle of the log");
         command
             .stdin(input)
             .stdout(output.unwrap_or_else(|| copy.into()))
             .stderr(file);
+        Self::spawn(name, command, dir)
+    }
+
+    fn spawn(name: &str, mut command: Command, dir: Scratch) -> Self {
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
@@ -85,7 +101,7 @@ impl Process {
         Self {
             name: name.to_owned(),
             child,
-            log,
+            log: log_file(&dir),
             _dir: dir,
             ended: None,
         }
@@ -213,6 +229,10 @@ impl Process {
         self.signal(Signal::TERM);
         self.wait(PATIENCE).code()
     }
+}
+
+fn log_file(dir: &Scratch) -> PathBuf {
+    dir.path().join("log")
 }
 
 impl Drop for Process {

@@ -1,4 +1,4 @@
-//! Why a file is of no use. The message has the path, never the content.
+//! Why a file cannot be used. The message names the path and never shows the content.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use netsocket_settings::reason;
 use rustls::pki_types::pem;
 
-/// A file, and what is wrong with it.
+/// The file and what is wrong with it.
 ///
 /// # Examples
 ///
@@ -34,12 +34,12 @@ pub enum Problem {
     #[error("{}", reason(.0))]
     Unreadable(io::Error),
     /// Its PEM is damaged.
-    #[error("no right PEM: {0}")]
+    #[error("invalid PEM: {0}")]
     Pem(String),
-    /// It has no section of the kind that belongs there.
+    /// It has no section of the expected kind.
     #[error("no {0} in it")]
     Missing(&'static str),
-    /// What is in it cannot be used.
+    /// Its content cannot be used.
     #[error("{0}")]
     Unusable(String),
 }
@@ -52,7 +52,7 @@ impl FileError {
         }
     }
 
-    /// What is in the file cannot be used, because of `why`.
+    /// The file's content cannot be used, because of `why`.
     pub fn unusable(path: &Path, why: impl ToString) -> Self {
         Self::new(path, Problem::Unusable(why.to_string()))
     }

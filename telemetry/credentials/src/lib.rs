@@ -1,11 +1,13 @@
-//! What a program proves with who it is, and judges others by: certificates, keys, authorities, tokens, each from a file.
+//! Certificates, keys, trusted authorities and tokens, read from files, for the file server, the client
+//! and the telemetry crate. It lives under `telemetry/` because the top-level folders are fixed and the telemetry crate
+//! is the lowest one that needs it (TLS to Kafka).
 //!
-//! Owns: reading these files, and what is said of one that does not hold what it should; which implementation of TLS
-//! there is. Does not own: the settings that name the files, when they are read again, or any connection.
+//! Owns: reading these files, the error for a file with the wrong content, and the choice of the TLS implementation.
+//! Does not own: the settings that name the files, when they are read again, or any connection.
 //!
 //! # Examples
 //!
-//! Both ends of TLS, with certificates as `authority` makes them for tests:
+//! Both ends of a TLS connection, with certificates made by `authority`, as in tests:
 //!
 //! ```
 //! use netsocket_credentials::authority::Authority;

@@ -1,4 +1,4 @@
-//! PEM files: a chain of certificates, a key, the authorities that are trusted.
+//! PEM files: a certificate chain, a private key, the trusted authorities.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const CERTIFICATE: &str = "certificate";
 /// Every certificate of a file, in its order; at least one.
 ///
 /// # Errors
-/// [`FileError`] where the file cannot be read, is damaged or has none.
+/// [`FileError`] if the file cannot be read, is damaged or contains none.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileErr
 /// The first private key of a file: PKCS#8, PKCS#1 or SEC1, without a password.
 ///
 /// # Errors
-/// [`FileError`] where the file cannot be read, is damaged or has none.
+/// [`FileError`] if the file cannot be read, is damaged or contains none.
 ///
 /// # Examples
 ///
@@ -64,10 +64,10 @@ pub fn key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
         .map_err(|error| FileError::pem(path, error, "private key without a password"))
 }
 
-/// The certificates of a file, as authorities to trust.
+/// The certificates of a file, as trusted authorities.
 ///
 /// # Errors
-/// As [`certificates`], and where one of them cannot be an authority.
+/// As [`certificates`], and if one of them cannot be an authority.
 ///
 /// # Examples
 ///
@@ -123,7 +123,7 @@ mod tests {
         )
         .unwrap();
         let damaged = said(certificates(&file).map(drop));
-        assert!(damaged.contains("no right PEM"), "{damaged}");
+        assert!(damaged.contains("invalid PEM"), "{damaged}");
         let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         fs::write(&file, nonsense).unwrap();
         assert_eq!(certificates(&file).unwrap().len(), 1);

@@ -1,11 +1,11 @@
-//! The implementation of TLS, named explicitly: which one a process has must not depend on what else is linked.
+//! The TLS implementation, chosen explicitly: it must not depend on what else is linked into the process.
 
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
 
-/// The cryptography of all our connections.
+/// The cryptography of every TLS connection.
 ///
 /// # Examples
 ///
@@ -24,15 +24,15 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A client's side of TLS 1.2 and 1.3, with everything else still to be said.
+/// The client side of TLS 1.2 and 1.3; the caller configures the rest.
 ///
 /// # Errors
-/// Where the cryptography cannot do these versions, which does not happen.
+/// If the cryptography does not support these versions, which does not happen.
 pub fn client_config() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
     ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()
 }
 
-/// A server's side of TLS 1.2 and 1.3, with everything else still to be said.
+/// The server side of TLS 1.2 and 1.3; the caller configures the rest.
 ///
 /// # Errors
 /// As [`client_config`].

@@ -1,20 +1,20 @@
-//! Files of tokens: one a line; empty lines are passed over, and so is what stands behind a `#`.
+//! Token files: one token per line; empty lines are ignored, and so is everything after a `#`.
 
 use std::fs;
 use std::path::Path;
 
 use crate::error::{FileError, Problem};
 
-/// The fewest characters of a token: what is shorter can be guessed.
+/// The shortest token, in characters: a shorter one can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
-/// The most characters of a token.
+/// The longest token, in characters.
 const LONGEST_TOKEN: usize = 512;
 
 /// Every token of a file, in its order; at least one.
 ///
 /// # Errors
-/// [`FileError`] where the file cannot be read, has none, or one that is none: the message names its line.
+/// [`FileError`] if the file cannot be read, contains no token, or has a line that is not one: the message names the line.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Where an admin HTTP is, an address of the network or a socket in the file system, and the way to it.
+//! The address of an admin HTTP server, a TCP address or a Unix socket, and how to connect to it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What stands before the path of a socket.
+use crate::socket_address::parse_socket_address;
+
+/// The prefix of a socket path.
 const UNIX: &str = "unix:";
-/// The longest path of a socket, in bytes: `sun_path` of unix(7) without the zero behind it.
+/// The longest socket path in bytes: `sun_path` of unix(7) without the terminating zero.
 const MOST_PATH: usize = 107;
 
-/// Where an admin HTTP listens: `IP:PORT` or `unix:/PATH`.
+/// Where an admin HTTP server listens: `IP:PORT` or `unix:/PATH`.
 ///
 /// # Examples
 ///
@@ -31,23 +33,23 @@ const MOST_PATH: usize = 107;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AdminAddress {
-    /// An address of the network; port 0 lets the system choose.
+    /// A TCP address; with port 0 the system chooses one.
     Tcp(SocketAddr),
-    /// The absolute path of a unix socket.
+    /// The absolute path of a Unix socket.
     Unix(PathBuf),
 }
 
-/// A text that is neither.
+/// The text is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", AdminAddress::FORM)]
 pub struct NoAdminAddress;
 
 impl AdminAddress {
-    /// What an address is, for people.
+    /// The form of an address, for messages.
     pub const FORM: &str = "IP:PORT, such as 127.0.0.1:8404 or [::1]:8404, or unix: and an absolute path of at most 107 bytes, \
          such as unix:/run/netsocket/balancer.sock";
 
-    /// The path, where it is a socket in the file system.
+    /// The path, if it is a Unix socket.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -56,7 +58,7 @@ impl AdminAddress {
         }
     }
 
-    /// The address of the network, where it is one.
+    /// The TCP address, if it is one.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
@@ -72,7 +74,7 @@ impl AdminAddress {
             .is_none_or(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// Where to connect for what listens there.
+    /// The address to connect to in order to reach a server that listens there.
     #[must_use]
     pub fn reachable(&self) -> Self {
         let Self::Tcp(listens) = self else {
@@ -86,7 +88,7 @@ impl AdminAddress {
         Self::Tcp(SocketAddr::new(ip, listens.port()))
     }
 
-    /// What a request calls the host.
+    /// The value of a request's `Host` header.
     #[must_use]
     pub fn host(&self) -> String {
         match self {
@@ -95,10 +97,10 @@ impl AdminAddress {
         }
     }
 
-    /// Connects, within `limit` where that is a matter of a network.
+    /// Connects; a TCP connect gives up after `limit`.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn connect(&self, limit: Duration) -> io::Result<AdminStream> {
         match self {
             Self::Tcp(address) => TcpStream::connect_timeout(address, limit).map(AdminStream::Tcp),
@@ -133,7 +135,9 @@ impl FromStr for AdminAddress {
 
     fn from_str(text: &str) -> Result<Self, NoAdminAddress> {
         let Some(path) = text.strip_prefix(UNIX) else {
-            return text.parse().map(Self::Tcp).map_err(|_| NoAdminAddress);
+            return parse_socket_address(text)
+                .map(Self::Tcp)
+                .ok_or(NoAdminAddress);
         };
         let fits = path.len() <= MOST_PATH && !path.contains('\0') && !path.ends_with('/');
         if fits && Path::new(path).is_absolute() {
@@ -144,20 +148,20 @@ impl FromStr for AdminAddress {
     }
 }
 
-/// A connection to an admin HTTP.
+/// A connection to an admin HTTP server.
 #[derive(Debug)]
 pub enum AdminStream {
-    /// Over the network.
+    /// Over TCP.
     Tcp(TcpStream),
-    /// By a unix socket.
+    /// Over a Unix socket.
     Unix(UnixStream),
 }
 
 impl AdminStream {
-    /// Bounds each read and each write.
+    /// Sets a timeout for each read and each write.
     ///
     /// # Errors
-    /// What the system says; a limit of zero is none.
+    /// The system's error; a limit of zero is refused.
     pub fn set_timeouts(&self, limit: Duration) -> io::Result<()> {
         let limit = Some(limit);
         match self {
@@ -204,7 +208,12 @@ mod tests {
 
     #[test]
     fn shown_as_it_is_written() {
-        for text in ["127.0.0.1:8404", "[::1]:1", "unix:/run/x/balancer.sock"] {
+        for text in [
+            "127.0.0.1:8404",
+            "[::1]:1",
+            "[::1%1]:1",
+            "unix:/run/x/balancer.sock",
+        ] {
             let address: AdminAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
         }

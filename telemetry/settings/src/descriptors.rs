@@ -1,9 +1,9 @@
-//! The limit on open descriptors of this process.
+//! The limit on open file descriptors of this process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit on descriptors to the hard one and returns what it is now; nothing where there is none. What
-/// the system gives by default (1024) is a limit for programs that use `select(2)`, which ours do not.
+/// Raises the soft limit on file descriptors to the hard limit and returns the new limit, or `None` if there is no limit.
+/// The system's default of 1024 protects programs that use `select(2)`; none of these do.
 ///
 /// # Examples
 ///
@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// use netsocket_settings::raise_descriptor_limit;
 ///
 /// let limit = raise_descriptor_limit();
-/// // There is no more to be had.
+/// // A second call cannot raise it any further.
 /// assert_eq!(raise_descriptor_limit(), limit);
 /// ```
 pub fn raise_descriptor_limit() -> Option<u64> {
@@ -23,7 +23,7 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => maximum,
         Err(error) => {
-            tracing::warn!(%error, "the limit on descriptors stays as it is");
+            tracing::warn!(%error, "cannot raise the limit on file descriptors");
             current
         }
     }

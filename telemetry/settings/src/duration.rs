@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why a text is no duration.
+/// The text is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a duration is a whole number and a unit: ms, s, m, h or d (500ms, 2s, 10m)")]
 pub struct DurationError;
@@ -21,7 +21,7 @@ pub struct DurationError;
 ///
 /// assert_eq!(parse_duration("10m"), Ok(Duration::from_secs(600)));
 /// assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
-/// // Seconds, or milliseconds? Nobody has to guess.
+/// // Without a unit it could mean seconds or milliseconds.
 /// assert_eq!(parse_duration("10"), Err(DurationError));
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {

@@ -1,19 +1,15 @@
-//! The layers and their order, and the check that turns raw entries into validated values.
+//! The layers of settings and the order in which they are merged.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, Environment, File, FileFormat, FileSourceString, Map};
 use serde::de::DeserializeOwned;
 
+use crate::check::Check;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
-use crate::scalar::Scalar;
-use crate::{parse_duration, parse_size};
 
 /// One setting of a program: its key in a file, and its names in the other layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +31,7 @@ pub enum Flag {
     Many(Vec<String>),
 }
 
-/// What the layers hold for one start of a program, before they are merged.
+/// The layers of one start of a program, before they are merged.
 #[derive(Debug, Default)]
 pub struct Layers<'a> {
     /// The TOML file of `--config`, if given.
@@ -56,11 +52,11 @@ pub struct Loaded<R> {
 /// Merges file, environment and flags into the raw struct `R`.
 ///
 /// `variable` reads an environment variable, so that tests need no process environment; a variable that is set to
-/// nothing counts as not set. Environment variables that are no [`Key`] of this program are left alone: other
-/// programs of the suite share the prefix.
+/// the empty string counts as not set. Environment variables that are not a [`Key`] of this program are ignored: the
+/// other programs share the prefix.
 ///
 /// # Errors
-/// Every unknown key of the file at once; or that the file cannot be read; or where it is no TOML.
+/// Every unknown key of the file at once; or that the file cannot be read or is not valid TOML.
 ///
 /// # Examples
 ///
@@ -200,145 +196,19 @@ fn one_line(text: &str) -> String {
 impl<R> Loaded<R> {
     /// Splits into the raw values and the check that judges them.
     pub fn into_check(self) -> (R, Check) {
-        (
-            self.raw,
-            Check {
-                origins: self.origins,
-                file: self.file,
-                problems: Vec::new(),
-            },
-        )
-    }
-}
-
-/// Judges raw entries one by one and keeps every problem, so that all are reported at once.
-#[derive(Debug)]
-pub struct Check {
-    origins: BTreeMap<&'static str, String>,
-    file: Option<String>,
-    problems: Vec<Problem>,
-}
-
-impl Check {
-    /// Notes that the entry under `key` is wrong. `key` may go on below a top-level key: `backends[1].address`.
-    pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
-        let top = key.split(['[', '.']).next().unwrap_or(key);
-        let origin = self
-            .origins
-            .get(top)
-            .or(self.file.as_ref())
-            .cloned()
-            .unwrap_or_else(|| "settings".to_owned());
-        self.problems.push(Problem {
-            origin,
-            key: key.to_owned(),
-            given: given.to_string(),
-            allowed: allowed.to_string(),
-        });
-    }
-
-    /// The entry read by `read`, or the default where there is none or it is wrong (then a problem is kept).
-    pub fn read_with<T>(
-        &mut self,
-        key: &str,
-        entry: Option<&Scalar>,
-        default: T,
-        allowed: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> T {
-        let Some(entry) = entry else { return default };
-        match read(entry.as_str()) {
-            Some(value) => value,
-            None => {
-                self.problem(key, entry.as_str(), allowed);
-                default
-            }
-        }
-    }
-
-    /// An entry of any type that reads itself from text.
-    pub fn parse<T: FromStr>(
-        &mut self,
-        key: &str,
-        entry: Option<&Scalar>,
-        default: T,
-        allowed: &str,
-    ) -> T {
-        self.read_with(key, entry, default, allowed, |text| text.parse().ok())
-    }
-
-    /// A duration such as `500ms` or `10m`, within the bounds given (both included).
-    pub fn duration(
-        &mut self,
-        key: &str,
-        entry: Option<&Scalar>,
-        default: Duration,
-        bounds: std::ops::RangeInclusive<Duration>,
-    ) -> Duration {
-        let allowed = format!(
-            "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
-            bounds.start(),
-            bounds.end()
-        );
-        self.read_with(key, entry, default, &allowed, |text| {
-            parse_duration(text)
-                .ok()
-                .filter(|value| bounds.contains(value))
-        })
-    }
-
-    /// A whole number within the bounds given (both included).
-    pub fn count(
-        &mut self,
-        key: &str,
-        entry: Option<&Scalar>,
-        default: u64,
-        bounds: std::ops::RangeInclusive<u64>,
-    ) -> u64 {
-        let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.read_with(key, entry, default, &allowed, |text| {
-            text.parse().ok().filter(|value| bounds.contains(value))
-        })
-    }
-
-    /// A size in bytes such as `64k` or `2G`, within the bounds given (both included).
-    pub fn size(
-        &mut self,
-        key: &str,
-        entry: Option<&Scalar>,
-        default: u64,
-        bounds: std::ops::RangeInclusive<u64>,
-    ) -> u64 {
-        let allowed = format!(
-            "a size from {} to {} bytes, such as 4096, 64k or 2G",
-            bounds.start(),
-            bounds.end()
-        );
-        self.read_with(key, entry, default, &allowed, |text| {
-            parse_size(text).ok().filter(|value| bounds.contains(value))
-        })
-    }
-
-    /// The validated settings, or every problem that was kept.
-    ///
-    /// # Errors
-    /// All problems, in the order in which they were found.
-    pub fn finish<T>(self, value: T) -> Result<T, Problems> {
-        if self.problems.is_empty() {
-            Ok(value)
-        } else {
-            Err(Problems(self.problems))
-        }
+        (self.raw, Check::new(self.origins, self.file))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::time::Duration;
 
     use serde::Deserialize;
 
     use super::*;
+    use crate::scalar::Scalar;
 
     const KEYS: [Key; 3] = [
         Key {

@@ -1,12 +1,13 @@
-//! Layered settings for every NetSocket program.
+//! What all four programs (balancer, file server, client, collector) share at start-up: layered settings first of all. It
+//! lives under `telemetry/` because the top-level folders are fixed and the telemetry crate is the lowest one that needs it.
 //!
 //! Owns: where a value comes from (a flag beats the environment beats the file beats the default), how unknown keys
-//! and wrong values are collected and reported all at once, the text form of durations, sizes and admin addresses, and what a process does
-//! first: start its log, raise its limit on descriptors, or a [`Chore`] instead. Does not own: any program's keys, which each program lists as
-//! [`Key`]s beside its own raw struct.
+//! and wrong values are collected and reported all at once, the text form of durations, sizes and admin addresses, the log,
+//! the descriptor limit, the supervision of long-lived tasks ([`Supervisor`]), and the subcommands that every server has ([`CommonCommand`]). Does not own: any program's keys,
+//! which each program lists as [`Key`]s beside its own raw struct.
 //!
-//! The way of a value: the program's command line and the [`Key`] table go to [`load`], which gives back the raw serde
-//! struct of the program; a [`Check`] then turns each raw entry into its validated type and keeps every problem.
+//! How a value is read: [`load`] takes the program's command line and its [`Key`] table and returns the program's raw serde
+//! struct; a [`Check`] then turns each raw entry into its validated type and collects every problem.
 //!
 //! # Examples
 //!
@@ -48,14 +49,14 @@
 //!     check.finish(settings)
 //! }
 //!
-//! // A flag beats the environment; what nobody sets has its default.
+//! // A flag beats the environment; a key that is not set keeps its default.
 //! let variable = |name: &str| (name == "NETSOCKET_LISTEN").then(|| "[::1]:1".to_owned());
 //! let flags = vec![("listen", Flag::One("127.0.0.1:2".to_owned()))];
 //! let given = settings(&Layers { file: None, flags }, variable)?;
 //! assert_eq!(given.listen.to_string(), "127.0.0.1:2");
 //! assert_eq!(given.idle, Duration::from_secs(60));
 //!
-//! // Everything that is wrong, at once.
+//! // Every problem is reported at once.
 //! let problems = settings(&Layers::default(), |_| Some("soon".to_owned())).unwrap_err();
 //! assert_eq!(
 //!     problems.to_string(),
@@ -66,25 +67,33 @@
 //! ```
 
 mod admin_address;
-mod chores;
+mod admin_target;
+mod check;
+mod common_commands;
 mod descriptors;
 mod duration;
 mod layers;
+mod load_only;
 mod log;
 mod problem;
 mod reason;
-mod salvage;
 mod scalar;
 mod size;
+mod socket_address;
+mod supervisor;
 
 pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
-pub use chores::{Chore, ChoreError};
+pub use admin_target::{AdminTarget, NoAdminTarget};
+pub use check::Check;
+pub use common_commands::{CommonCommand, CommonCommandError};
 pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, duration_text, parse_duration};
-pub use layers::{Check, Flag, Key, Layers, Loaded, load};
-pub use log::{LOG_KEYS, LogFormat, init_log};
+pub use layers::{Flag, Key, Layers, Loaded, load};
+pub use load_only::load_only;
+pub use log::{LOG_KEYS, LogFormat, LogGuard, complain, dropped_lines, flush_log, init_log};
 pub use problem::{Problem, Problems};
 pub use reason::reason;
-pub use salvage::load_only;
 pub use scalar::Scalar;
 pub use size::{SizeError, parse_size};
+pub use socket_address::parse_socket_address;
+pub use supervisor::Supervisor;

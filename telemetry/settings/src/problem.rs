@@ -1,8 +1,8 @@
-//! What is wrong with the settings, said so that a person can mend it.
+//! What is wrong with the settings, reported so that a person can fix it.
 
 use std::fmt;
 
-/// One wrong setting: where it stands, what was given, what is allowed.
+/// One wrong setting: where it was set, its value, and what is allowed.
 ///
 /// # Examples
 ///

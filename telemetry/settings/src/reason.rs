@@ -1,8 +1,8 @@
-//! How a system's error is said within a sentence of ours.
+//! The text of a system error inside one of our messages.
 
 use std::io;
 
-/// The system's sentence as the end of one of ours: without the number that Rust adds, beginning small.
+/// The system's text as the end of a sentence: without the number that Rust adds, starting in lower case.
 ///
 /// # Examples
 /// ```

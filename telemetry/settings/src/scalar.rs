@@ -1,4 +1,4 @@
-//! A setting before it is understood: any single value, kept as the text that was given.
+//! A setting before it is parsed: any single value, kept as the text that was given.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Sizes in bytes as people write them: a whole number and an optional suffix.
 
-/// Why a text is no size.
+/// The text is not a size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a size is a whole number of bytes, or of k, M, G or T (powers of 1024): 4096, 64k, 2G")]
 pub struct SizeError;

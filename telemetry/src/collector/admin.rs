@@ -1,36 +1,101 @@
-//! The collector's own HTTP: `/metrics` for Prometheus, `/healthz` for whoever watches over it.
+//! The collector's HTTP server: `/metrics` for Prometheus, `/healthz` for health checks.
 
 use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::serve::Listener;
+use netsocket_settings::{Supervisor, dropped_lines};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
 
 use super::reader::Collector;
 use super::status::{Health, Standing, Totals};
 use crate::names::metric;
 
-/// Serves until it is dropped.
-///
-/// # Errors
-/// Where the listener breaks.
-pub(super) async fn serve(listener: TcpListener, collector: Arc<Collector>) -> std::io::Result<()> {
-    let routes = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .with_state(collector);
-    axum::serve(listener, routes).await
+/// After a failed accept, which descriptors that run out make fail again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The server, and what it serves.
+pub(super) struct Admin {
+    listener: SharedListener,
+    source: Source,
 }
 
-async fn metrics(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
-    let status = collector.status();
-    let page = page(&status.totals(), &status.health(Instant::now()));
+/// What the pages are made from.
+#[derive(Clone)]
+struct Source {
+    collector: Arc<Collector>,
+    supervisor: Supervisor,
+}
+
+impl Admin {
+    /// On a listener that is already bound.
+    pub(super) fn new(
+        listener: TcpListener,
+        collector: Arc<Collector>,
+        supervisor: Supervisor,
+    ) -> Self {
+        Self {
+            listener: SharedListener(Arc::new(listener)),
+            source: Source {
+                collector,
+                supervisor,
+            },
+        }
+    }
+
+    /// Serves until it is dropped.
+    pub(super) async fn serve(&self) {
+        let routes = Router::new()
+            .route("/metrics", get(metrics))
+            .route("/healthz", get(healthz))
+            .with_state(self.source.clone());
+        // Ends only with its listener, which does not end.
+        let _ = axum::serve(self.listener.clone(), routes).await;
+    }
+}
+
+/// Serving may start again on the same listener.
+#[derive(Clone)]
+struct SharedListener(Arc<TcpListener>);
+
+impl Listener for SharedListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot accept a connection for metrics");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+async fn metrics(State(source): State<Source>) -> impl IntoResponse {
+    let status = source.collector.status();
+    let process = Process {
+        task_panics: source.supervisor.panics(),
+        log_lines_dropped: dropped_lines(),
+    };
+    let page = page(&status.totals(), &status.health(Instant::now()), &process);
     (
         [(
             header::CONTENT_TYPE,
@@ -40,9 +105,19 @@ async fn metrics(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
     )
 }
 
-/// 200 while it reads and writes, or has not failed to for long; 503 with the reason otherwise.
-async fn healthz(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
-    let health = collector.status().health(Instant::now());
+/// What the process counts besides its work.
+#[derive(Debug, Default)]
+struct Process {
+    task_panics: Vec<(&'static str, u64)>,
+    log_lines_dropped: u64,
+}
+
+/// 200 while reads and writes work or have failed only briefly; otherwise 503 with the reason.
+async fn healthz(State(source): State<Source>) -> impl IntoResponse {
+    let mut health = source.collector.status().health(Instant::now());
+    if let Some(task) = source.supervisor.failing().first() {
+        health.trouble = Some(format!("task {task} panics again and again"));
+    }
     let status = match health.trouble {
         None => StatusCode::OK,
         Some(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -64,7 +139,7 @@ async fn healthz(State(collector): State<Arc<Collector>>) -> impl IntoResponse {
 }
 
 /// The text format of Prometheus.
-fn page(totals: &Totals, health: &Health) -> String {
+fn page(totals: &Totals, health: &Health, process: &Process) -> String {
     let mut page = String::new();
     let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
         // Writing to a string cannot fail.
@@ -86,6 +161,10 @@ fn page(totals: &Totals, health: &Health) -> String {
     };
     let bad = totals.bad.iter();
     let bad: Vec<_> = bad.map(|(kind, n)| (labelled("kind", kind), *n)).collect();
+    let panics = process.task_panics.iter();
+    let panics: Vec<_> = panics
+        .map(|(task, n)| (labelled("task", task), *n))
+        .collect();
     let writes = [
         (labelled("result", &"ok"), totals.writes_ok),
         (labelled("result", &"failed"), totals.writes_failed),
@@ -93,34 +172,48 @@ fn page(totals: &Totals, health: &Health) -> String {
     for (name, help, samples) in [
         (
             metric::COLLECTOR_RECORDS,
-            "Records whose points InfluxDB has accepted.",
+            "Records stored in InfluxDB.",
             one(totals.records),
         ),
         (
             metric::COLLECTOR_POINTS,
-            "Points that InfluxDB has accepted.",
+            "Points stored in InfluxDB.",
             one(totals.points),
         ),
-        (metric::COLLECTOR_BAD, "Messages that were no records.", bad),
+        (
+            metric::COLLECTOR_BAD,
+            "Messages that were not valid records, by kind.",
+            bad,
+        ),
         (
             metric::COLLECTOR_REFUSED,
-            "Points that InfluxDB will never accept.",
+            "Points that InfluxDB rejected for good.",
             one(totals.refused),
         ),
         (
             metric::COLLECTOR_MISSED,
-            "Offsets that were gone before they were read.",
+            "Offsets that Kafka had deleted before they were read.",
             one(totals.missed),
         ),
         (
             metric::COLLECTOR_UNKNOWN_FIELDS,
-            "Fields of records that this version does not know.",
+            "Record fields unknown to this version.",
             one(totals.unknown_fields),
         ),
         (
             metric::COLLECTOR_WRITES,
-            "Writes to InfluxDB.",
+            "Writes to InfluxDB, by result.",
             writes.to_vec(),
+        ),
+        (
+            metric::COLLECTOR_TASK_PANICS,
+            "Panics of long-lived tasks, which are started again, by task.",
+            panics,
+        ),
+        (
+            metric::COLLECTOR_LOG_LINES_DROPPED,
+            "Log lines that could not be written.",
+            one(process.log_lines_dropped),
         ),
     ] {
         family(name, "counter", help, &samples);
@@ -128,22 +221,22 @@ fn page(totals: &Totals, health: &Health) -> String {
     for (name, help, samples) in [
         (
             metric::COLLECTOR_LAG,
-            "Messages that are not stored yet.",
+            "Messages not stored yet, by partition.",
             of_partitions(|standing| standing.lag),
         ),
         (
             metric::COLLECTOR_OFFSET,
-            "The next offset to be read.",
+            "Next offset to read, by partition.",
             of_partitions(|standing| u64::try_from(standing.next).unwrap_or_default()),
         ),
         (
             metric::COLLECTOR_KAFKA_UP,
-            "1 while Kafka can be read.",
+            "1 while Kafka can be read, else 0.",
             one(health.kafka_up.into()),
         ),
         (
             metric::COLLECTOR_INFLUX_UP,
-            "1 while InfluxDB takes points.",
+            "1 while InfluxDB accepts points, else 0.",
             one(health.influx_up.into()),
         ),
     ] {
@@ -177,7 +270,11 @@ mod tests {
             influx_up: false,
             trouble: None,
         };
-        let page = page(&totals, &health);
+        let process = Process {
+            task_panics: vec![("reader", 2)],
+            log_lines_dropped: 5,
+        };
+        let page = page(&totals, &health, &process);
         for line in [
             "# TYPE netsocket_collector_records_total counter",
             "netsocket_collector_records_total 7",
@@ -186,6 +283,8 @@ mod tests {
             "netsocket_collector_lag{partition=\"2\"} 3",
             "netsocket_collector_next_offset{partition=\"2\"} 10",
             "# TYPE netsocket_collector_influxdb_up gauge",
+            "netsocket_collector_task_panics_total{task=\"reader\"} 2",
+            "netsocket_collector_log_lines_dropped_total 5",
             "netsocket_collector_kafka_up 1",
             "netsocket_collector_influxdb_up 0",
         ] {

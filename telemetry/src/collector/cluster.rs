@@ -7,7 +7,7 @@ use rskafka::client::Client;
 use tokio::sync::Mutex;
 
 use super::config::Config;
-use super::log::KafkaPartition;
+use super::partition_log::KafkaPartition;
 use crate::kafka::{self, KafkaError, Security};
 
 /// For a TCP connect and Kafka's first exchange of versions and metadata.

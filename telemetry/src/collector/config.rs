@@ -1,14 +1,16 @@
-//! The settings of `netsocket-collector`: its keys, its defaults, and what is allowed.
+//! The settings of `netsocket-collector`: keys, defaults and allowed values.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use netsocket_settings::{Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{
+    Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
+};
 use serde::Deserialize;
 use url::Url;
 
-use crate::brokers::parse_brokers;
 use crate::kafka::Security;
+use crate::kafka::parse_brokers;
 use crate::names::{ENV_INFLUXDB_TOKEN, ENV_KAFKA, TOPIC};
 use crate::settings::{ACCESS_KEYS, RawAccess, TOPIC_RULE, access, topic_name};
 
@@ -23,7 +25,7 @@ const DEFAULT_BUCKET: &str = "root";
 /// Where `/metrics` and `/healthz` are served by default: beside the balancer's.
 const DEFAULT_ADMIN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8405);
-/// Our own lines from `info` on. rskafka tells every attempt to connect; we tell the first of a row.
+/// `info` and above. rskafka logs every connection attempt; the collector itself logs only the first failure in a row.
 const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// Every key, and its names in the environment and on the command line. The token has no flag: command lines are
@@ -96,7 +98,7 @@ struct Raw {
     log_format: Option<Scalar>,
 }
 
-/// An API token of InfluxDB, which no log line and no message shows.
+/// An InfluxDB API token, which is never logged or shown.
 ///
 /// # Examples
 ///
@@ -111,7 +113,7 @@ struct Raw {
 pub struct Token(String);
 
 impl Token {
-    /// A token of visible ASCII characters, as InfluxDB makes them; anything else could not be sent. None otherwise.
+    /// A token of visible ASCII characters, as InfluxDB creates them; anything else could not be sent and gives None.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -183,9 +185,9 @@ impl InfluxUrl {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `HOST:PORT` of the Kafka brokers to start from.
+    /// `HOST:PORT` of the Kafka bootstrap brokers.
     pub kafka: Vec<String>,
-    /// How connections to them are protected.
+    /// TLS and SASL to Kafka.
     pub security: Security,
     /// The topic to read.
     pub topic: String,
@@ -195,15 +197,15 @@ pub struct Config {
     pub org: String,
     /// InfluxDB's bucket.
     pub bucket: String,
-    /// The bucket that keeps the positions; None for the same one.
+    /// The bucket that stores the offsets; None for the same one.
     pub position_bucket: Option<String>,
     /// Where `/metrics` and `/healthz` are served.
     pub admin: SocketAddr,
-    /// None where it is not set, which is fine for a check of the settings only.
+    /// None if it is not set, which is fine when the settings are only checked.
     pub token: Option<Token>,
     /// Which log lines are written.
     pub log: String,
-    /// Their form.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
@@ -211,7 +213,7 @@ impl Config {
     /// Reads the settings from their layers; see [`netsocket_settings::load`].
     ///
     /// # Errors
-    /// Everything that is wrong with them, at once.
+    /// Every problem at once.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
@@ -222,7 +224,7 @@ impl Config {
             "kafka",
             raw.kafka.as_ref(),
             kafka,
-            "HOST:PORT, or several with commas between",
+            "HOST:PORT, or a comma-separated list of them",
             |text| parse_brokers(text).ok(),
         );
         let mut name = |key,
@@ -259,7 +261,13 @@ impl Config {
             org,
             bucket,
             position_bucket,
-            admin: check.parse("admin", raw.admin.as_ref(), DEFAULT_ADMIN, "IP:PORT"),
+            admin: check.read_with(
+                "admin",
+                raw.admin.as_ref(),
+                DEFAULT_ADMIN,
+                "IP:PORT",
+                parse_socket_address,
+            ),
             token: token(&mut check, raw.token.as_ref()),
             log,
             log_format: check.parse(
@@ -280,7 +288,7 @@ fn token(check: &mut Check, entry: Option<&Scalar>) -> Option<Token> {
         check.problem(
             "token",
             "",
-            "an API token of InfluxDB: visible ASCII characters",
+            "an InfluxDB API token: visible ASCII characters",
         );
     }
     token

@@ -1,4 +1,4 @@
-//! Lines to InfluxDB 2 and questions to it, with a deadline on every call, and what each refusal means.
+//! Writes to and queries of InfluxDB 2, with a deadline on every call, and the meaning of each error status.
 //!
 //! The write API is one POST, spoken here with the HTTP client that the crate `influxdb2` brings along: that crate shows
 //! neither `Retry-After` nor a body that broke off. Lines ([`super::points()`]) and the setting up of a database
@@ -19,17 +19,17 @@ const MAX_REASON_CHARS: usize = 300;
 /// A database that asks for more patience is asked again after this long.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Why a call failed.
+/// Why a call to InfluxDB failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InfluxError {
-    /// The settings make no client.
-    #[error("no client for InfluxDB: {0}")]
+    /// The client cannot be created from the settings.
+    #[error("cannot create the InfluxDB client: {0}")]
     Client(String),
     /// It did not answer in time.
     #[error("InfluxDB did not answer within {0:?}")]
     Timeout(Duration),
     /// The connection failed.
-    #[error("InfluxDB cannot be reached: {0}")]
+    #[error("cannot reach InfluxDB: {0}")]
     Unreachable(String),
     /// It answered with an error.
     #[error("InfluxDB answered {status}: {reason}")]
@@ -38,7 +38,7 @@ pub enum InfluxError {
         status: u16,
         /// The beginning of its explanation.
         reason: String,
-        /// How long it wants to be left alone.
+        /// Its `Retry-After`.
         retry_after: Option<Duration>,
     },
 }
@@ -46,10 +46,9 @@ pub enum InfluxError {
 /// What to do after a failed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The same again, later, but not before this has passed. Also where a token or bucket is missing: an operator can
-    /// mend that.
+    /// Retry after at least this long. Also if a token or bucket is missing: an operator can fix that.
     Retry(Duration),
-    /// Something in the batch is at fault, the rest is not stored: write smaller parts.
+    /// Something in the batch is at fault and nothing is stored: write smaller parts.
     Split,
     /// This many points were refused and the others are stored: go on.
     Partial(usize),
@@ -73,7 +72,7 @@ impl InfluxError {
         }
     }
 
-    /// The database is there and says that it will not do this for us: no token, no right, no such bucket.
+    /// The database denies access: wrong token, no permission, no such bucket.
     pub(super) fn is_denial(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! Up to which offset each partition is stored: in memory, and in the database itself, so that a collector needs no disk
-//! and any replica can take over.
+//! The offset up to which each partition is stored: in memory, and in the database itself, so that a collector needs no
+//! disk and any replica can take over.
 //!
 //! A position is saved after the points before it were accepted, never earlier; one that is lost or too old only means
 //! that points are written again, over themselves. It goes with the data: a database that is restored from a backup has

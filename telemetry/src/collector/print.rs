@@ -1,4 +1,4 @@
-//! Records on standard output instead of in a database, for people and scripts.
+//! Prints records on standard output instead of storing them, for people and scripts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,14 +6,15 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{SecondsFormat, Utc};
+use netsocket_settings::Supervisor;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::config::Config;
-use super::log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
+use super::partition_log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
+use super::partition_readers::{Consumer, PartitionReaders};
 use super::received::{Figure, Measured, Received};
 use super::status::Status;
-use super::supervisor::{Consumer, supervise};
 use crate::kafka::KafkaError;
 use crate::names::{MEASUREMENT_EVENT, MEASUREMENT_SYSTEM};
 
@@ -26,8 +27,8 @@ pub enum Format {
     Json,
 }
 
-/// Prints what comes until `shutdown`, from the oldest record on if `from_start`, else only what is new. Ends by itself when
-/// nobody reads the output any more.
+/// Prints records until `shutdown`, from the oldest on if `from_start`, otherwise only new ones. Ends on its own when the
+/// output is closed.
 ///
 /// # Errors
 /// Any other failure of the output.
@@ -50,7 +51,12 @@ pub async fn print(
         status: Status::default(),
         stop: stop.clone(),
     });
-    supervise(Arc::new(Cluster::new(config)), Arc::clone(&printer), &stop).await;
+    let readers = PartitionReaders {
+        cluster: Arc::new(Cluster::new(config)),
+        consumer: Arc::clone(&printer),
+        supervisor: Supervisor::default(),
+    };
+    readers.run(&stop).await;
     match printer.output().failed.take() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
@@ -177,7 +183,7 @@ fn words(record: &Received) -> String {
             };
         }
     }
-    // A terminal is not to be steered by a record.
+    // A record must not send control characters to a terminal.
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()

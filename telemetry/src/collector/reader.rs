@@ -1,4 +1,4 @@
-//! One partition on its way into the database: fetch, understand, write until accepted, only then go on.
+//! Copies one partition into the database: fetch, parse, write until accepted, only then continue.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::influx::Influx;
-use super::log::{Fetched, LogEntry, PartitionLog};
+use super::partition_log::{Fetched, LogEntry, PartitionLog};
 use super::points::points;
 use super::position::Positions;
 use super::received::{BadKind, BadRecord, Received};
@@ -35,7 +35,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Writes points to `bucket` and keeps its places in `positions`.
+    /// Writes points to `bucket` and keeps its offsets in `positions`.
     #[must_use]
     pub fn new(influx: Influx, bucket: &str, positions: Positions) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Collector {
         }
     }
 
-    /// What it has done, and how it is doing.
+    /// Its counters and health.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -83,7 +83,7 @@ impl Collector {
         };
         let read = reader.run().await;
         if shutdown.is_cancelled() {
-            // What is not saved is read again by whoever comes next, so a database that is down holds up nobody.
+            // If the save fails, the next collector reads these records again; a database that is down must not delay the end.
             let _ = timeout(SAVE_AT_END, reader.save()).await;
         }
         read
@@ -162,7 +162,7 @@ impl<L: PartitionLog> Reader<'_, L> {
                         partition = self.partition,
                         offset = next,
                         reason,
-                        "skipping what cannot be decoded"
+                        "skipping messages that cannot be decoded"
                     );
                 }
                 Ok(Some(next + 1))
@@ -194,7 +194,7 @@ impl<L: PartitionLog> Reader<'_, L> {
             wanted,
             earliest,
             missed,
-            "offset is not in the log; going on from its beginning"
+            "offset is not in the log; continuing from its beginning"
         );
         Ok(earliest)
     }
@@ -227,7 +227,7 @@ impl<L: PartitionLog> Reader<'_, L> {
         if let Some((offset, error)) = bad.first() {
             // One line for all of a fetch: a topic full of something else must not fill the log as well.
             let (number, kind) = (bad.len(), error.kind.label());
-            tracing::warn!(partition = self.partition, offset, number, kind, %error, "messages are no records and left out");
+            tracing::warn!(partition = self.partition, offset, number, kind, %error, "messages are not valid records; skipped");
         }
         let writer = Writer {
             influx: &self.collector.influx,
@@ -249,7 +249,7 @@ impl<L: PartitionLog> Reader<'_, L> {
             influx, positions, ..
         } = self.collector;
         if let Err(error) = positions.save(influx, self.partition, Utc::now()).await {
-            tracing::debug!(partition = self.partition, %error, "the position is not saved");
+            tracing::debug!(partition = self.partition, %error, "cannot save the offset");
         }
     }
 }

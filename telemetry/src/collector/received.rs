@@ -1,4 +1,4 @@
-//! A message of the topic, understood: strict about what a figure is, lenient about who sent it and what else it says.
+//! Parses a message of the topic: strict about the type of each figure, lenient about the sender and unknown fields.
 //!
 //! [`crate::schema::FIELDS`] decides which figures there are and of which type. The original producer sends six figures
 //! only: no time, no host. Its records get the time at which Kafka received them, and the host `unknown`.
@@ -38,20 +38,20 @@ const ENVELOPE: [&str; 7] = [
 /// What an event has besides its text.
 const EVENT_ENVELOPE: [&str; 7] = ["v", "ts", "host", "role", "instance", "event", "backend"];
 
-/// Why a message is no record; also the label of its counter.
+/// Why a message is not a valid record; also the label of its counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadKind {
     /// A message without a value, as a deletion is on a compacted topic.
     Empty,
-    /// Longer than any record of ours.
+    /// Longer than any record that NetSocket sends.
     TooLarge,
     /// Not JSON, or not UTF-8.
     NotJson,
-    /// JSON within JSON beyond all sense.
+    /// Nested too deeply.
     TooDeep,
-    /// Something is of another type than it should be, or out of its range.
+    /// A value has the wrong type or is out of range.
     WrongType,
-    /// A figure is missing that every record has.
+    /// A required figure is missing.
     MissingField,
     /// Before 2020 or in the future.
     AbsurdTime,
@@ -88,7 +88,7 @@ impl BadKind {
     }
 }
 
-/// A message that is no record. None is worth another attempt.
+/// A message that is not a valid record. Retrying is useless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", kind.label())]
 pub struct BadRecord {

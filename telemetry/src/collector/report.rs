@@ -1,4 +1,4 @@
-//! What a collector tells of itself, straight into the database: how far behind it is cannot come by way of Kafka.
+//! The collector's own figures, written straight into the database: its lag cannot be reported through Kafka.
 //!
 //! One point every ten seconds, best effort: a point that is lost is followed by the next one, and while InfluxDB takes
 //! nothing its silence says so.
@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::points::tag_value;
 use super::reader::Collector;
 use super::status::{Health, Totals};
+use crate::messages::host_name;
 use crate::names::{MEASUREMENT_COLLECTOR, UNKNOWN_HOST, field, tag};
-use crate::record::host_name;
 
 /// Between two points.
 const EVERY: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ impl Reporter {
             let line = self.line(&status.totals(), &status.health(Instant::now()), Utc::now());
             let write = collector.influx().write(&self.bucket, line);
             if let Some(Err(error)) = shutdown.run_until_cancelled(write).await {
-                tracing::debug!(%error, "the collector's own figures are not stored");
+                tracing::debug!(%error, "cannot store the collector's own figures");
             }
         }
     }

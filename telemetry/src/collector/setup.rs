@@ -1,8 +1,7 @@
-//! A new InfluxDB made ready: organisation, buckets, and two tokens that may do no more than they must. Spoken with the
-//! crate `influxdb2`.
+//! Sets up a new InfluxDB: organisation, buckets, and two tokens with minimal permissions. Uses the crate `influxdb2`.
 //!
-//! The collector's token writes into the bucket of the data, and keeps its place in a bucket of its own, so that the
-//! retention of the data does not take the positions along. Grafana's token reads the data.
+//! The collector's token writes into the data bucket and keeps its offsets in a separate bucket, so that the retention of
+//! the data does not delete the offsets. Grafana's token reads the data.
 //!
 //! # Examples
 //!
@@ -40,9 +39,9 @@ use influxdb2::{Client, ClientBuilder, RequestError};
 use super::config::{Config, InfluxUrl, Token};
 use crate::names::ENV_INFLUXDB_TOKEN;
 
-/// The environment variable with a token that may do everything, for a database that is set up already.
+/// The environment variable with an all-access token, for a database that is already set up.
 pub const ENV_ADMIN_TOKEN: &str = "NETSOCKET_INFLUX_ADMIN_TOKEN";
-/// The environment variable with the first user's password; one is made where it is not set.
+/// The environment variable with the first user's password; if it is not set, one is generated.
 pub const ENV_PASSWORD: &str = "NETSOCKET_INFLUX_PASSWORD";
 
 /// For one call, answer included.
@@ -57,13 +56,13 @@ pub struct Plan {
     pub user: String,
     /// Its password; None to make one.
     pub password: Option<String>,
-    /// A token that may do everything; None for a new database, which gives one.
+    /// An all-access token; None for a new database, which issues one.
     pub admin: Option<Token>,
-    /// How long the bucket keeps points; zero for ever. InfluxDB takes an hour or more.
+    /// How long the bucket keeps points; zero means forever. InfluxDB accepts an hour or more.
     pub retention: Duration,
 }
 
-/// What was made, as an operator needs it. Displays as text with what to put where.
+/// What was created. Displays as text that tells an operator what to configure where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
     url: String,
@@ -76,7 +75,7 @@ pub struct Ready {
     admin: Option<(String, String, String)>,
 }
 
-/// Why a database was not made ready.
+/// Why the setup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A call failed.
@@ -88,23 +87,21 @@ pub enum SetupError {
         reason: String,
     },
     /// It is set up, and we have no token for it.
-    #[error(
-        "InfluxDB at {url} is set up already: put a token that may do everything into {ENV_ADMIN_TOKEN}"
-    )]
+    #[error("InfluxDB at {url} is already set up: put an all-access token into {ENV_ADMIN_TOKEN}")]
     NotNew {
         /// The database.
         url: String,
     },
     /// It is set up, with other organisations only.
     #[error(
-        "InfluxDB has no organisation {org:?} that this token can see; `influx org create` makes one"
+        "this token sees no organisation {org:?} in InfluxDB; create it with `influx org create`"
     )]
     NoOrg {
         /// The organisation.
         org: String,
     },
     /// The retention does not fit.
-    #[error("retention: 0, or from 1 hour to 68 years")]
+    #[error("retention must be 0, or from 1 hour to 68 years")]
     Retention,
 }
 
@@ -115,10 +112,10 @@ fn call(step: &'static str) -> impl Fn(RequestError) -> SetupError {
     }
 }
 
-/// Makes everything that is not there yet, and two new tokens. May be run again.
+/// Creates everything that does not exist yet, and two new tokens. It may be run again.
 ///
 /// # Errors
-/// [`SetupError`] at the first step that fails; what was made before it stays.
+/// [`SetupError`] at the first step that fails; what was created before stays.
 pub async fn setup(config: &Config, plan: Plan) -> Result<Ready, SetupError> {
     let every_seconds =
         i32::try_from(plan.retention.as_secs()).map_err(|_| SetupError::Retention)?;
@@ -325,19 +322,19 @@ impl fmt::Display for Ready {
         } = self;
         writeln!(
             f,
-            "# InfluxDB is ready. The tokens are shown only now: keep them."
+            "# InfluxDB is set up. The tokens are shown only now: save them."
         )?;
         if let Some((user, password, token)) = admin {
             writeln!(
                 f,
-                "\n# For you: the first user, and the token that may do everything. Give it to no program."
+                "\n# For you: the first user and the all-access token. Do not give it to any program."
             )?;
             writeln!(f, "INFLUXDB_USER={user}\nINFLUXDB_PASSWORD={password}")?;
             writeln!(f, "{ENV_ADMIN_TOKEN}={token}")?;
         }
         writeln!(
             f,
-            "\n# For netsocket-collector, as its environment. The token writes into {bucket:?} and cannot read it."
+            "\n# For netsocket-collector, as its environment. The token can write to {bucket:?} but not read it."
         )?;
         writeln!(
             f,
@@ -349,7 +346,7 @@ impl fmt::Display for Ready {
         )?;
         writeln!(
             f,
-            "\n# For Grafana, data source InfluxDB, query language Flux. The token only reads {bucket:?}."
+            "\n# For Grafana, data source InfluxDB, query language Flux. The token can only read {bucket:?}."
         )?;
         writeln!(
             f,

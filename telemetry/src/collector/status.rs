@@ -1,4 +1,4 @@
-//! What a collector has done and how it is doing, for logs, metrics and `/healthz`.
+//! The collector's counters and health, for logs, metrics and `/healthz`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::received::BadKind;
 
-/// Trouble of less than this is nothing to act on: a broker or database that is restarted.
+/// A failure shorter than this needs no action: a broker or database is restarting.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shared by all partitions. Counters are for people and tests; nothing is decided by them.
@@ -41,7 +41,7 @@ struct Partition {
     kafka: Side,
 }
 
-/// One thing that we depend on.
+/// One dependency: Kafka or InfluxDB.
 #[derive(Debug, Clone, Default)]
 struct Side {
     worked: bool,
@@ -54,7 +54,7 @@ impl Side {
         self.failing = None;
     }
 
-    /// True for the first failure of a row.
+    /// True for the first failure in a row.
     fn fails(&mut self, now: Instant, error: String) -> bool {
         let first = self.failing.is_none();
         let since = self.failing.take().map_or(now, |(since, _)| since);
@@ -74,11 +74,11 @@ pub struct Totals {
     pub records: u64,
     /// Points that InfluxDB has accepted.
     pub points: u64,
-    /// Messages that were no records, by the labels of their kinds.
+    /// Messages that were not valid records, by kind.
     pub bad: Vec<(&'static str, u64)>,
-    /// Points that InfluxDB will never accept.
+    /// Points that InfluxDB rejected for good.
     pub refused: u64,
-    /// Offsets that were gone before they were read.
+    /// Offsets that Kafka had deleted before they were read.
     pub missed: u64,
     /// Fields that this version does not know.
     pub unknown_fields: u64,
@@ -89,14 +89,14 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Messages that were no records, of all kinds.
+    /// Messages that were not valid records, of all kinds.
     #[must_use]
     pub fn bad(&self) -> u64 {
         self.bad.iter().map(|(_, number)| number).sum()
     }
 }
 
-/// Where one partition stands.
+/// The progress of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Its index.
@@ -107,7 +107,7 @@ pub struct Standing {
     pub lag: u64,
 }
 
-/// How it goes.
+/// The current health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Every partition that was ever read.
@@ -116,7 +116,7 @@ pub struct Health {
     pub kafka_up: bool,
     /// InfluxDB took what it was last given.
     pub influx_up: bool,
-    /// What has been failing for longer than [`PATIENCE`], if anything.
+    /// The error that has lasted longer than [`PATIENCE`], if any.
     pub trouble: Option<String>,
 }
 
@@ -148,7 +148,7 @@ impl Status {
         }
     }
 
-    /// How it goes at `now`.
+    /// The health at `now`.
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
         let state = self.now();
@@ -182,7 +182,7 @@ impl Status {
         self.now().influx.works();
     }
 
-    /// True for the first failure of a row.
+    /// True for the first failure in a row.
     pub(super) fn write_failed(&self, error: String) -> bool {
         add(&self.writes_failed, 1);
         self.now().influx.fails(Instant::now(), error)
@@ -223,7 +223,7 @@ impl Status {
         partition.kafka.works();
     }
 
-    /// True for the first failure of a row.
+    /// True for the first failure in a row.
     pub(super) fn partition_failed(&self, partition: i32, error: String) -> bool {
         let mut state = self.now();
         let partition = state.partitions.entry(partition).or_default();
@@ -239,7 +239,7 @@ impl Status {
         self.now().topology.works();
     }
 
-    /// True for the first failure of a row.
+    /// True for the first failure in a row.
     pub(super) fn topology_failed(&self, error: String) -> bool {
         self.now().topology.fails(Instant::now(), error)
     }

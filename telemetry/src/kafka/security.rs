@@ -1,4 +1,4 @@
-//! How a connection to Kafka is protected: TLS, and who we say that we are (SASL), as far as rskafka offers them.
+//! Encryption (TLS) and authentication (SASL) of connections to Kafka, as far as rskafka supports them.
 
 use std::fmt;
 use std::path::Path;
@@ -8,21 +8,21 @@ use netsocket_credentials::{FileError, authorities, certificates, client_config,
 use rskafka::client::{ClientBuilder, Credentials, SaslConfig};
 use rustls::ClientConfig;
 
-/// Why a connection cannot be protected as the settings say.
+/// Why TLS cannot be configured.
 #[derive(Debug, thiserror::Error)]
 pub enum SecurityError {
-    /// A file does not hold what it should.
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The certificates do not fit together.
+    /// The certificates or the key do not match.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// The way in which a password is proved.
+/// The SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// The password itself: only over TLS.
+    /// The plain password: use it only over TLS.
     Plain,
     /// SCRAM with SHA-256.
     ScramSha256,
@@ -43,14 +43,14 @@ impl SaslMechanism {
     }
 }
 
-/// Who we say that we are.
+/// A user and password for SASL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sasl {
-    /// How the password is proved.
+    /// The mechanism.
     pub mechanism: SaslMechanism,
     /// The user.
     pub user: String,
-    /// The password, which no log line and no message shows.
+    /// The password, which is never logged or shown.
     pub password: String,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Sasl {
     }
 }
 
-/// How connections to Kafka are protected. The default is not at all, as inside a machine.
+/// TLS and SASL of connections to Kafka. The default is neither, which suits a broker on the same machine.
 ///
 /// # Examples
 ///
@@ -87,11 +87,11 @@ pub struct Security {
 }
 
 impl Security {
-    /// TLS that trusts the authorities of the PEM file `trusted`, and shows the certificate of `own` if the brokers
-    /// ask for one (a file with the chain, and one with its key).
+    /// TLS that trusts the authorities in the PEM file `trusted` and presents the certificate of `own` (a file with the
+    /// chain and one with its key) if the brokers ask for one.
     ///
     /// # Errors
-    /// [`SecurityError`] for a file that does not hold what it should.
+    /// [`SecurityError`] for a file that cannot be used.
     pub fn with_tls(
         self,
         trusted: &Path,
@@ -110,7 +110,7 @@ impl Security {
         })
     }
 
-    /// With a user and password.
+    /// Adds a user and password.
     #[must_use]
     pub fn with_sasl(self, sasl: Sasl) -> Self {
         Self {
@@ -119,13 +119,13 @@ impl Security {
         }
     }
 
-    /// Whether bytes are encrypted.
+    /// Whether connections are encrypted.
     #[must_use]
     pub fn has_tls(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// Whether we say who we are.
+    /// Whether connections authenticate.
     #[must_use]
     pub fn has_sasl(&self) -> bool {
         self.sasl.is_some()

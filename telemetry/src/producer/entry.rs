@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize as _;
 
 use super::queue::Weighed;
-use crate::event::Event;
-use crate::record::Record;
+use crate::messages::{Event, Record};
 
 /// What the topic carries.
 #[derive(Debug, Clone)]

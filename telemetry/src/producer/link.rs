@@ -1,4 +1,4 @@
-//! The background task of a producer: connect, send, and after any error start again from nothing.
+//! The background task of a producer: connect, send, and reconnect after any error.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,13 +7,14 @@ use rskafka::client::partition::{Compression as KafkaCompression, PartitionClien
 use rskafka::record::Record as KafkaRecord;
 use tokio::time::sleep;
 
+use super::config::{Compression, ProducerConfig};
 use super::entry::Entry;
 use super::queue::{Outcome, Queued};
-use super::{Compression, ProducerConfig, Shared};
+use super::shared::Shared;
 use crate::backoff::{Backoff, chance};
 use crate::kafka::{self, KafkaError};
 
-/// The largest answer a broker may send us: metadata of a large cluster. A peer that is no Kafka can announce any.
+/// The largest response accepted: metadata of a large cluster. A peer that is not Kafka can announce any size.
 const MAX_ANSWER: usize = 8 << 20;
 
 /// Where batches go: a partition in Kafka, or a test.
@@ -22,7 +23,7 @@ trait Destination {
     fn send(&self, batch: &[Queued<Entry>]) -> impl Future<Output = Result<(), KafkaError>> + Send;
 }
 
-/// The leader of the partition of our key.
+/// The leader of this process's partition.
 #[derive(Debug)]
 struct Leader<'a> {
     partition: PartitionClient,
@@ -42,7 +43,7 @@ impl Destination for Leader<'_> {
             }),
             Err(error) => {
                 // Cannot happen with these types; were they to change, one line tells.
-                tracing::error!(%error, "a record cannot be written as JSON");
+                tracing::error!(%error, "cannot serialise a record as JSON");
                 None
             }
         };
@@ -54,6 +55,9 @@ impl Destination for Leader<'_> {
 
 /// Runs until the queue is empty after `closing`.
 pub(super) async fn run(config: &ProducerConfig, key: &str, shared: &Shared) {
+    // After a panic: nothing is connected, and a batch that was being sent is gone.
+    shared.link().connected = false;
+    shared.queue().lose_batch();
     let mut backoff = Backoff::new(config.backoff_first, config.backoff_max);
     while !(shared.closing.is_cancelled() && shared.queue().is_empty()) {
         let error = match connect(config, key).await {
@@ -125,7 +129,7 @@ async fn send_all(
                 () = shared.closing.cancelled() => {}
             }
             if !shared.queue().fills_a_batch() {
-                // Shutdown does not wait for company.
+                // Shutdown does not wait for more records.
                 let _: Option<()> = shared.closing.run_until_cancelled(sleep(linger)).await;
             }
             continue;
@@ -137,12 +141,12 @@ async fn send_all(
                 most = usize::MAX;
             }
             Err(error) if error.refuses_batch() && batch.len() > 1 => {
-                // One record of it is at fault: smaller batches lead to it.
+                // One of its records is at fault: smaller batches isolate it.
                 most = batch.len() / 2;
                 shared.queue().put_back(batch, Outcome::NotStored);
             }
             Err(error) if error.refuses_batch() => {
-                tracing::warn!(%error, "a record is refused and dropped");
+                tracing::warn!(%error, "Kafka refused a record; it is dropped");
                 shared.link().last_error = Some(error.to_string());
                 shared.queue().refused();
             }
@@ -186,18 +190,18 @@ fn note_connected(shared: &Shared, partition: &PartitionClient) {
         partition = partition.partition(),
         queued = counts.queued,
         dropped = counts.drops.total(),
-        "telemetry goes to Kafka"
+        "connected to Kafka, sending telemetry"
     );
 }
 
-/// Only the first failure of a row is a warning: an outage of hours is one line, not thousands.
+/// Only the first failure in a row is a warning: an outage of hours is one line, not thousands.
 fn note_failure(shared: &Shared, error: &KafkaError) {
     let mut link = shared.link();
     let text = error.to_string();
     if link.connected || link.last_error.is_none() {
-        tracing::warn!(error = text, "telemetry does not reach Kafka; trying again");
+        tracing::warn!(error = text, "cannot send telemetry to Kafka; retrying");
     } else {
-        tracing::debug!(error = text, "telemetry does not reach Kafka");
+        tracing::debug!(error = text, "cannot send telemetry to Kafka");
     }
     link.connected = false;
     link.failures += 1;
@@ -213,10 +217,10 @@ mod tests {
     use chrono::DateTime;
     use rskafka::client::error::{Error as ClientError, ProtocolError, RequestContext};
 
-    use super::super::Queue;
     use super::*;
-    use crate::event::{Event, EventKind};
-    use crate::record::{Identity, Role};
+    use crate::messages::{Event, EventKind, Identity, Role};
+    use crate::producer::ProducerStats;
+    use crate::producer::queue::Queue;
 
     fn server_error(protocol_error: ProtocolError) -> KafkaError {
         let request = RequestContext::Topic("t".into());
@@ -260,7 +264,7 @@ mod tests {
     }
 
     /// What is kept of these one-letter records, with every failure followed by another try, and the counts.
-    async fn deliver(letters: &str) -> (String, usize, super::super::ProducerStats) {
+    async fn deliver(letters: &str) -> (String, usize, ProducerStats) {
         let limits = ProducerConfig::new(vec![]).limits;
         let shared = Shared::new(Queue::new(limits));
         for letter in letters.bytes() {

@@ -1,24 +1,24 @@
-//! The records between the callers and Kafka: bounded in number and in bytes, the oldest given up first.
+//! The queue between callers and Kafka: bounded in records and in bytes, dropping the oldest first.
 //!
 //! Plain state without clock or I/O. Every record ends exactly once, as sent or as dropped for one reason:
 //! `pushed = sent + dropped + waiting + in flight` at all times.
 
 use std::collections::VecDeque;
 
-/// The bounds of a queue and of what is taken from it at once.
+/// The bounds of a queue and of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// Records that may wait.
+    /// Records that may be queued.
     pub records: usize,
-    /// Bytes of memory that waiting records may have together, about.
+    /// Approximate bytes of memory that queued records may use together.
     pub bytes: usize,
-    /// Records that are sent at once.
+    /// Records per batch.
     pub batch_records: usize,
-    /// Bytes that are sent at once, about; a single record may have more.
+    /// Approximate bytes per batch; a single record may be larger.
     pub batch_bytes: usize,
 }
 
-/// Why records were given up. Only those of `unconfirmed` may be in Kafka all the same.
+/// Why records were dropped. Only those of `unconfirmed` may be in Kafka nevertheless.
 ///
 /// # Examples
 ///
@@ -31,20 +31,20 @@ pub struct QueueLimits {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drops {
-    /// The queue was full, and they were the oldest.
+    /// The queue was full and they were the oldest.
     pub overflow: u64,
-    /// One record alone was larger than the queue may be.
+    /// A single record was larger than the whole queue may be.
     pub too_large: u64,
-    /// Kafka will never take them.
+    /// Kafka will never accept them.
     pub refused: u64,
-    /// They were sent at least once, but no answer came before they had to give way.
+    /// They were sent at least once, but not acknowledged before they had to be dropped.
     pub unconfirmed: u64,
-    /// Left at the end, or offered after it.
+    /// Still queued at shutdown, or recorded after it.
     pub shutdown: u64,
 }
 
 impl Drops {
-    /// Each reason by a stable name for metrics.
+    /// Each reason under its stable name in metrics.
     #[must_use]
     pub fn by_reason(&self) -> [(&'static str, u64); 5] {
         [
@@ -63,7 +63,7 @@ impl Drops {
     }
 }
 
-/// What became of the records so far.
+/// The counts of all records so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     /// Wait, or are in flight.
@@ -84,16 +84,16 @@ pub(crate) trait Weighed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Queued<T> {
     pub(crate) record: T,
-    /// It has been sent before, and nobody knows what became of it.
+    /// It has been sent before, with an unknown outcome.
     attempted: bool,
 }
 
-/// Whether a batch that comes back may have been stored.
+/// Whether a batch that failed may have been stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Kafka said no.
+    /// Kafka refused it.
     NotStored,
-    /// No answer came.
+    /// There was no answer.
     Unknown,
 }
 
@@ -169,6 +169,11 @@ impl<T: Weighed> Queue<T> {
         self.drops.refused += std::mem::take(&mut self.in_flight) as u64;
     }
 
+    /// The batch in flight is gone, and nobody knows whether it arrived.
+    pub(crate) fn lose_batch(&mut self) {
+        self.drops.unconfirmed += std::mem::take(&mut self.in_flight) as u64;
+    }
+
     /// The batch in flight has not arrived: it goes back to the front, without those of it that are too old by now.
     pub(crate) fn put_back(&mut self, batch: Vec<Queued<T>>, outcome: Outcome) {
         self.in_flight = 0;
@@ -183,7 +188,7 @@ impl<T: Weighed> Queue<T> {
     /// Gives up all that is left, a batch in flight included, and whatever comes later.
     pub(crate) fn abandon(&mut self) {
         self.closed = true;
-        self.drops.unconfirmed += std::mem::take(&mut self.in_flight) as u64;
+        self.lose_batch();
         for queued in std::mem::take(&mut self.waiting) {
             if queued.attempted {
                 self.drops.unconfirmed += 1;

@@ -6,6 +6,8 @@
 )]
 
 mod collector;
+mod control_group;
 mod eventually;
 mod peers;
 mod producer;
+mod supervision;

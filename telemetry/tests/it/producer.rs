@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use netsocket_telemetry::{
     Figures, HostSample, Identity, Producer, ProducerConfig, QueueLimits, Record, Role, Sinks,
-    heartbeat,
+    Supervisor, heartbeat,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,7 @@ fn config(broker: &FakeBroker) -> ProducerConfig {
 /// Offers far more than the queue holds, and checks what every caller relies on, whatever the broker does.
 async fn flood(behaviour: Behaviour, said: &str) {
     let broker = FakeBroker::start(behaviour).await;
-    let producer = Producer::start(config(&broker), "key".into());
+    let producer = Producer::start(config(&broker), "key".into(), &Supervisor::default());
     let record = record();
     let began = Instant::now();
     for _ in 0..OFFERED {
@@ -118,7 +118,7 @@ async fn a_broker_that_babbles() {
 #[tokio::test]
 async fn a_broker_whose_name_does_not_resolve() {
     let config = ProducerConfig::new(vec!["no-such-host.invalid:9092".into()]);
-    let producer = Producer::start(config, "key".into());
+    let producer = Producer::start(config, "key".into(), &Supervisor::default());
     producer.record(&record());
     producer.shutdown(Duration::from_millis(10)).await;
     assert_eq!(producer.stats().dropped, 1);
@@ -132,7 +132,7 @@ async fn without_anything_to_send_a_shutdown_does_not_wait_for_a_connection_in_p
         connect_timeout: PATIENCE * 10,
         ..config(&broker)
     };
-    let producer = Producer::start(patient, "key".into());
+    let producer = Producer::start(patient, "key".into(), &Supervisor::default());
     eventually("it connects", || broker.accepted() == 1).await;
     let began = Instant::now();
     producer.shutdown(Duration::from_millis(50)).await;
@@ -147,7 +147,7 @@ async fn the_last_handle_ends_the_task() {
         connect_timeout: PATIENCE * 10,
         ..config(&broker)
     };
-    let producer = Producer::start(patient, "key".into());
+    let producer = Producer::start(patient, "key".into(), &Supervisor::default());
     let clone = producer.clone();
     eventually("it connects", || broker.accepted() == 1).await;
     drop(producer);
@@ -160,14 +160,16 @@ async fn the_last_handle_ends_the_task() {
 #[tokio::test]
 async fn a_heartbeat_has_its_last_word() {
     let broker = FakeBroker::start(Behaviour::Stalls).await;
-    let producer = Producer::start(config(&broker), "key".into());
+    let producer = Producer::start(config(&broker), "key".into(), &Supervisor::default());
     let end = CancellationToken::new();
     let sinks = Sinks {
         history: None,
         producer: Some(producer.clone()),
     };
     let identity = Identity::new(Role::Balancer, "lb");
-    let beat = tokio::spawn(heartbeat(identity, Figures::default, sinks, end.clone()));
+    let supervisor = Supervisor::default();
+    let beat = heartbeat(identity, Figures::default, sinks, supervisor, end.clone());
+    let beat = tokio::spawn(beat);
     eventually("the event of its start", || producer.stats().queued >= 1).await;
     let before = producer.stats().queued;
     end.cancel();

@@ -31,7 +31,7 @@ function age(ms) {
 const BACKEND = [
   ["State", b => "state " + b.state, b => b.state, stateDetail],
   ["Open", () => "n", b => b.active, b => b.max_connections === null ? "" : "of " + b.max_connections],
-  ["New", () => "n", b => rate(b.rates.sessions), b => b.total + " in all"],
+  ["New", () => "n", b => rate(b.rates.sessions), b => b.total + " total"],
   ["From clients", () => "n", b => byteRate(b.rates.bytes_up), b => bytes(b.bytes_up)],
   ["To clients", () => "n", b => byteRate(b.rates.bytes_down), b => bytes(b.bytes_down)],
   ["Connect p50", () => "n", b => millis(b.connect_p50_ms), b => "p99 " + millis(b.connect_p99_ms)],
@@ -49,7 +49,7 @@ const SESSION = [
 function stateDetail(b) {
   if (b.drain === null) return b.reason;
   const left = b.drain.sessions_left === 1 ? "1 session left" : b.drain.sessions_left + " sessions left";
-  const end = b.drain.done ? "" : b.drain.deadline_ms === null ? "" : ", the last closed in " + age(b.drain.deadline_ms);
+  const end = b.drain.done ? "" : b.drain.deadline_ms === null ? "" : ", all closed in " + age(b.drain.deadline_ms);
   return b.reason + "; " + left + end;
 }
 
@@ -90,7 +90,7 @@ class Table {
       return { td, main, small };
     });
     const svg = this.trend ? plotted() : null;
-    if (svg) tr.append(make("td", { role: "cell", "data-label": "Open, ten minutes" }, svg));
+    if (svg) tr.append(make("td", { role: "cell", "data-label": "Open, last 10 minutes" }, svg));
     const acts = make("td", { role: "cell", class: "actions", "data-label": "Actions" });
     tr.append(acts);
     return { tr, name, detail, cells, svg, acts, done: "" };
@@ -141,9 +141,9 @@ function backendActions(backend) {
   const set = (state, title, text) => b => ask(title + " " + b.name, text, title, state !== "ready",
     deadline => change("POST", "api/v1/backends/" + encodeURIComponent(b.name) + "/" + state, deadline ? { deadline } : undefined, b.name + ": " + title + " done"));
   const all = {
-    ready: ["Ready", set("ready", "Put back", "It takes new sessions again as its health allows.")],
-    drain: ["Drain", set("drain", "Drain", "It takes no new sessions; it is still checked.")],
-    maintenance: ["Maintenance", set("maintenance", "Take out", "It takes no new sessions and is not checked.")],
+    ready: ["Ready", set("ready", "Put back into service", "It takes new sessions again as soon as it is healthy.")],
+    drain: ["Drain", set("drain", "Drain", "It takes no new sessions, but health checks go on.")],
+    maintenance: ["Maintenance", set("maintenance", "Take out of service", "It takes no new sessions and health checks stop.")],
   };
   return backend.state === "leaving" ? [] : Object.keys(all).filter(state => state !== backend.admin).map(state => all[state]);
 }
@@ -174,9 +174,9 @@ function headers() { return token ? { Authorization: "Bearer " + token } : {}; }
 async function change(method, path, body, done) {
   try {
     const answer = await fetch(path, { method, headers: headers(), body: body && JSON.stringify(body) });
-    say(byId("news"), answer.ok ? done : "Not done: " + (await answer.text()).trim());
+    say(byId("news"), answer.ok ? done : "Failed: " + (await answer.text()).trim());
   } catch {
-    say(byId("news"), "Not done: no answer");
+    say(byId("news"), "Failed: no answer");
   }
 }
 
@@ -241,9 +241,10 @@ function headline(status) {
   const all = members(status);
   const up = all.filter(backend => backend.state === "up").length;
   const state = status.draining ? "draining" : status.ready ? "ready" :
-    status.pools.some(pool => pool.failing_open) ? "no backend is healthy, all in service are used" : "no backend is up";
+    status.pools.some(pool => pool.failing_open) ? "no backend is healthy, using all backends in service" : "no backend is up";
+  const lost = status.log_lines_dropped ? `; ${status.log_lines_dropped} log lines lost` : "";
   const shortages = Object.entries(status.sessions.shortages).map(([resource, count]) => `; out of ${resource.replaceAll("_", " ")} ${count} times`);
-  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}${shortages.join("")}`;
+  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}${lost}${shortages.join("")}`;
 }
 
 // For who cannot see the table: what has changed in it.
@@ -283,7 +284,7 @@ function showSessions(snapshot) {
   else top?.sort((a, b) => b.age_ms - a.age_ms);
   const shown = top ? top.slice(0, 50) : [];
   const open = snapshot.sessions.active;
-  say(byId("sessions-count"), !top ? `${open} open, too many to look at every second` :
+  say(byId("sessions-count"), !top ? `${open} open, too many to list every second` :
     shown.length < open ? `${shown.length} of ${open} open` : `${open} open`);
   sessions.show(shown);
 }
@@ -302,7 +303,7 @@ async function start() {
   events.addEventListener("error", () => {
     byId("headline").classList.add("stale");
     document.title = "no answer – NetSocket balancer";
-    say(byId("headline"), "No answer: the figures are old.");
+    say(byId("headline"), "No answer from the balancer: the figures are out of date.");
     // What the server has refused for good is asked for again, too.
     if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
   });

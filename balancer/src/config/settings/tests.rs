@@ -111,7 +111,7 @@ fn wrong_settings_are_named() {
         ("backends = ['a b=h:1']", "backends[0] = \"a b=h:1\""),
         (
             "backends = ['a=h:1', 'a=h:2']",
-            "backends = \"a\": a name may be used once only",
+            "backends = \"a\": a name may be used only once",
         ),
         ("backends = [[1]]", "backends[0]: NAME=HOST:PORT"),
         ("backends = 3", "backends[0] = \"3\""),
@@ -153,7 +153,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "backends = ['a=h:1']\ncheck_interval = '1s'\n[check]\ninterval = '2s'",
-            "check.interval = \"2s\": the same as check_interval",
+            "check.interval = \"2s\": duplicates check_interval",
         ),
         ("backends = ['a=h:1']\nflap = 3", "flap: a table with hold"),
         (
@@ -166,11 +166,11 @@ fn wrong_settings_are_named() {
         ),
         (
             "backends = ['a=h:1']\n[check]\nkind = 'exchange'",
-            "check_expect: is missing, or check_expect_pattern",
+            "check_expect: is missing (or set check_expect_pattern)",
         ),
         (
             "backends = ['a=h:1']\n[check]\nsend = 'x'",
-            "check.send = \"x\": only where the kind of check is exchange",
+            "check.send = \"x\": only with check kind exchange",
         ),
         (
             "backends = ['a=h:1']\n[check]\nkind = 'exchange'\nexpect_pattern = '('",
@@ -178,7 +178,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "backends = ['a=h:1']\n[check]\nkind = 'exchange'\nexpect = 'a'\nexpect_pattern = 'a'",
-            "either this or check_expect",
+            "set either this or check_expect",
         ),
         (
             "backends = ['a=h:1']\n[check]\nkind = 'exchange'\nexpect = '\\q'",

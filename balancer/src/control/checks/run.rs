@@ -8,11 +8,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connect::connect;
 use crate::core::health::{
-    CheckFailure, Checks, Close, Excerpt, Probe, Verdict, http_request, judge_http,
+    CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
 };
 
 /// The most of an answer that is looked at, in bytes.
-const MOST_ANSWER: usize = 16 * 1024;
+const MAX_ANSWER: usize = 16 * 1024;
 
 /// Makes one check.
 ///
@@ -25,7 +25,7 @@ pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<()
         // Where it cannot be set the close is a plain one, and the check has its result all the same.
         let _ = stream.set_zero_linger();
     }
-    if let Some(header) = checks.proxy.header_of_nobody() {
+    if let Some(header) = checks.proxy.header_without_client() {
         // Where it cannot be sent the connection is gone, which the exchange will tell.
         let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
     }
@@ -33,7 +33,7 @@ pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<()
         Probe::Connect => Ok(()),
         Probe::Exchange { send, expect } => {
             converse(&mut stream, send, deadline, |answer, ended| {
-                expect.judge(answer, ended)
+                expect.evaluate(answer, ended)
             })
             .await
         }
@@ -43,8 +43,8 @@ pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<()
             statuses,
         } => {
             let request = http_request(path, host.as_deref(), address);
-            let judge = |answer: &[u8], ended| judge_http(answer, ended, statuses);
-            converse(&mut stream, &request, deadline, judge).await
+            let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
+            converse(&mut stream, &request, deadline, evaluate).await
         }
     }
 }
@@ -54,7 +54,7 @@ async fn converse(
     stream: &mut TcpStream,
     send: &[u8],
     deadline: Instant,
-    judge: impl Fn(&[u8], bool) -> Verdict,
+    evaluate: impl Fn(&[u8], bool) -> Verdict,
 ) -> Result<(), CheckFailure> {
     let mut answer = Vec::new();
     let exchange = async {
@@ -65,7 +65,7 @@ async fn converse(
             let read = stream.read(&mut chunk).await;
             let count = *read.as_ref().unwrap_or(&0);
             answer.extend_from_slice(chunk.get(..count).unwrap_or_default());
-            match judge(&answer, count == 0 || answer.len() >= MOST_ANSWER) {
+            match evaluate(&answer, count == 0 || answer.len() >= MAX_ANSWER) {
                 Verdict::Pending => {}
                 Verdict::Passed => return Ok(()),
                 Verdict::Wrong if read.is_err() || (sent.is_err() && answer.is_empty()) => {

@@ -1,5 +1,5 @@
-//! The tasks that keep watch over the backends of a pool: one that checks each of them, and one that looks at what
-//! sessions have met and at what is due.
+//! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
+//! report and what is due.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::core::pool::Pool;
 use crate::core::shortage::Resource;
 use crate::core::side::Side;
 
-/// Where nothing is due, somebody looks all the same.
+/// Health is evaluated at least this often, even if nothing is due.
 const SELDOM: Duration = Duration::from_secs(60);
 /// Between two looks whether all first checks are over.
 const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(5);
@@ -67,8 +67,8 @@ fn follow(
     while tasks.try_join_next().is_some() {}
 }
 
-/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Who asks
-/// too early turns clients away.
+/// Waits until each backend has been checked once, or may not be, those behind so many names in DNS included. Serving
+/// too early would turn clients away.
 pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
     let found = || {
         let reports = pool.groups();
@@ -126,7 +126,7 @@ async fn check_in_time(
                 };
                 let noted = resource.map_or(Some(0), |it| pool.shortages.note(it, now));
                 if let Some(suppressed) = noted {
-                    warn!(backend = backend.name(), %failure, suppressed, "check not possible");
+                    warn!(backend = backend.name(), %failure, suppressed, "check could not run");
                 }
                 Pace::Normal
             }

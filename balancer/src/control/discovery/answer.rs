@@ -1,4 +1,4 @@
-//! What DNS said about a group, and the backends that follow from it.
+//! The answer of DNS for a group, and the backends that follow from it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,58 +6,58 @@ use std::time::Duration;
 use crate::config::{Group, Question};
 use crate::core::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
-/// The most members that a group has: an answer that names more is cut.
-pub(super) const MOST_MEMBERS: usize = 1000;
+/// Maximum number of servers in a group: a longer answer is cut.
+pub(super) const MAX_ENDPOINTS: usize = 1000;
 
-/// A server that an answer names.
+/// A server in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// Priority and weight of its SRV record, if that is how it was found.
+    /// Priority and weight, if it was found by an SRV record.
     pub service: Option<Service>,
 }
 
-/// The place of a server among others.
+/// Priority and weight of an SRV record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
-    /// Servers of the lowest number come first; the others are for when none of those is usable.
+    /// Servers with the lowest number are used first; the others serve as backups.
     pub priority: u16,
-    /// The share in relation to others of the same priority.
+    /// The share relative to others of the same priority.
     pub weight: u16,
 }
 
-/// An answer, which may name nobody.
+/// An answer, which may contain no server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The servers.
     pub found: Vec<Found>,
-    /// How long the answer holds.
+    /// How long the answer is valid.
     pub ttl: Duration,
-    /// Why some servers may be missing: a part of the question got no answer.
+    /// Why some servers may be missing: part of the query got no answer.
     pub missing: Option<AskError>,
 }
 
-/// Why there is no answer. Asking again may help.
+/// Why a query failed. A retry may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// Nobody answered in time.
+    /// No answer in time.
     #[error("no DNS server answered in time")]
     Timeout,
     /// A server could not or would not answer.
-    #[error("DNS server said {0}")]
+    #[error("DNS server answered {0}")]
     Refused(String),
-    /// It is not known which server to ask.
-    #[error("no DNS server is known: {0}")]
+    /// No DNS server is configured.
+    #[error("no DNS server is configured: {0}")]
     NoServer(String),
-    /// Anything else on the way.
+    /// Any other error.
     #[error("{0}")]
     Failed(String),
 }
 
 impl Answer {
     /// The servers that can be connected to, each once, in an order that does not depend on the order in the answer;
-    /// never more than [`MOST_MEMBERS`].
+    /// never more than [`MAX_ENDPOINTS`].
     #[must_use]
     pub(super) fn usable(&self) -> Vec<Found> {
         let mut found = self.found.clone();
@@ -71,12 +71,12 @@ impl Answer {
         });
         found.dedup_by_key(|found| found.address);
         found.sort_by_key(|found| (found.service.map(|service| service.priority), found.address));
-        found.truncate(MOST_MEMBERS);
+        found.truncate(MAX_ENDPOINTS);
         found
     }
 }
 
-/// An address of nobody in particular is what filtering servers say for "no"; a connection there would come back to
+/// Filtering DNS servers answer with an unspecified address to say "no"; a connection there would come back to
 /// this machine.
 fn can_be_server(address: SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
@@ -101,7 +101,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
             },
         };
         BackendSpec {
-            name: member_name(group, found.address),
+            name: endpoint_name(group, found.address),
             address: found.address,
             attributes,
         }
@@ -121,9 +121,9 @@ fn scaled(weight: u16, heaviest: u16) -> u32 {
     scaled.max(1)
 }
 
-/// `files-10-0-0-7`, `files-fd00--7`; with the port where members may differ in it: the same for an address, whoever
-/// else is there.
-fn member_name(group: &Group, address: SocketAddr) -> String {
+/// `files-10-0-0-7`, `files-fd00--7`; with the port if it may differ between servers. The name depends only on the
+/// address, not on the other servers.
+fn endpoint_name(group: &Group, address: SocketAddr) -> String {
     let ip = address.ip().to_string().replace([':', '.'], "-");
     match group.question {
         Question::Addresses { .. } => format!("{}-{ip}", group.name),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_nobody_are_no_members() {
+    fn unspecified_addresses_are_not_endpoints() {
         let found = [
             "0.0.0.0:9",
             "[::]:9",
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn great_weights_are_scaled_and_keep_their_relation() {
+    fn large_weights_are_scaled_and_keep_their_ratio() {
         let found = vec![
             service("10.0.0.1:1", 0, 60_000),
             service("10.0.0.2:1", 0, 30_000),
@@ -249,6 +249,6 @@ mod tests {
             address: (Ipv4Addr::from(0x0a00_0001 + n), 9).into(),
             service: None,
         });
-        assert_eq!(answer(found.collect()).usable().len(), MOST_MEMBERS);
+        assert_eq!(answer(found.collect()).usable().len(), MAX_ENDPOINTS);
     }
 }

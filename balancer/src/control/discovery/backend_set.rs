@@ -1,30 +1,30 @@
-//! All that is set together: fixed backends and the members of groups. Says whom to ask about and when, and who the
-//! backends of the pool are. Knows no clock and no network.
+//! All backends together: fixed ones and those of groups. Decides which groups to query when, and which backends the pool
+//! has. No clock and no network.
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::answer::{Answer, AskError, backends};
-use super::endpoints::{Members, Taken};
+use super::endpoints::{Endpoints, Taken};
 use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::{GroupReport, Outcome};
 
-/// Names a question that is on its way, so that the answer to one that nobody waits for any more is told from others.
+/// Identifies a pending query, so that an outdated answer can be told from the others.
 pub(super) type Ticket = u64;
 
-/// The backends from now on.
+/// The new backends of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// All of them, fixed ones first, then group by group.
+    /// All backends, fixed ones first, then group by group.
     pub backends: Vec<BackendSpec>,
-    /// Whether those that come are to be eased in: not those with which the balancer starts.
+    /// Whether new backends ramp up their weight: not those that the balancer starts with.
     pub eased: bool,
 }
 
-/// The fixed backends, and the groups with their members.
+/// The fixed backends, and the groups with their servers.
 #[derive(Debug)]
-pub struct Roll {
+pub struct BackendSet {
     fixed: Vec<BackendSpec>,
     groups: Vec<Entry>,
     rules: Rules,
@@ -34,30 +34,30 @@ pub struct Roll {
 #[derive(Debug)]
 struct Entry {
     group: Group,
-    members: Members,
+    endpoints: Endpoints,
     asked: Option<Ticket>,
     /// Whether it came to a running balancer, so that even its first members are to be eased in.
     late: bool,
 }
 
-impl Roll {
-    /// At the start of the balancer. Nobody was asked yet.
+impl BackendSet {
+    /// The state at the start of the balancer, before the first query.
     #[must_use]
     pub fn new(fixed: Vec<BackendSpec>, groups: Vec<Group>, rules: Rules, now: Instant) -> Self {
-        let mut roll = Self {
+        let mut backend_set = Self {
             fixed,
             groups: Vec::new(),
             rules,
             next_ticket: 0,
         };
-        roll.groups = groups
+        backend_set.groups = groups
             .into_iter()
             .map(|group| Entry::new(group, false, now))
             .collect();
-        roll
+        backend_set
     }
 
-    /// Takes on other settings. A group that stays, by name and question, keeps its members.
+    /// Applies new settings. A group that stays, by name and query, keeps its servers.
     pub fn set(
         &mut self,
         fixed: Vec<BackendSpec>,
@@ -83,11 +83,11 @@ impl Roll {
         self.change(true)
     }
 
-    /// The questions that are due now. Each is asked once, until its ticket is given back to [`Self::take`].
+    /// The queries that are due now. Each is returned once, until its ticket is passed to [`Self::take`].
     pub fn ask(&mut self, now: Instant) -> Vec<(Ticket, Question)> {
         let mut questions = Vec::new();
         for entry in &mut self.groups {
-            if entry.asked.is_none() && entry.members.next() <= now {
+            if entry.asked.is_none() && entry.endpoints.next() <= now {
                 entry.asked = Some(self.next_ticket);
                 questions.push((self.next_ticket, entry.group.question.clone()));
                 self.next_ticket += 1;
@@ -96,14 +96,14 @@ impl Roll {
         questions
     }
 
-    /// When a question is due the next time, answers that are still to come aside.
+    /// When the next query is due, not counting pending ones.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let waiting = self.groups.iter().filter(|entry| entry.asked.is_none());
-        waiting.map(|entry| entry.members.next()).min()
+        waiting.map(|entry| entry.endpoints.next()).min()
     }
 
-    /// Takes in what came of a question; the backends from now on, if they are others.
+    /// Processes the result of a query. Returns the new backends if they changed.
     pub fn take(
         &mut self,
         ticket: Ticket,
@@ -115,13 +115,13 @@ impl Roll {
             .iter_mut()
             .find(|entry| entry.asked == Some(ticket))?;
         entry.asked = None;
-        let taken = entry.members.take(answer, &self.rules, now);
+        let taken = entry.endpoints.take(answer, &self.rules, now);
         entry.announce(taken);
         let eased = !taken.first || entry.late;
         taken.changed.then(|| self.change(eased))
     }
 
-    /// The groups as they are.
+    /// The state of each group.
     #[must_use]
     pub fn reports(&self) -> Vec<GroupReport> {
         self.groups.iter().map(Entry::report).collect()
@@ -131,7 +131,7 @@ impl Roll {
         let members = self
             .groups
             .iter()
-            .flat_map(|entry| backends(&entry.group, &entry.members.found()));
+            .flat_map(|entry| backends(&entry.group, &entry.endpoints.found()));
         Change {
             backends: self.fixed.iter().cloned().chain(members).collect(),
             eased,
@@ -143,24 +143,24 @@ impl Entry {
     fn new(group: Group, late: bool, now: Instant) -> Self {
         Self {
             group,
-            members: Members::new(now),
+            endpoints: Endpoints::new(now),
             asked: None,
             late,
         }
     }
 
     fn report(&self) -> GroupReport {
-        let (group, members) = (&self.group, &self.members);
+        let (group, endpoints) = (&self.group, &self.endpoints);
         GroupReport {
             name: group.name.clone(),
             resolve: group.question.label(),
             question: group.question.to_string(),
-            members: members.found().len(),
-            last: members.last(),
-            named: members.named(),
-            failures: members.failures(),
-            problem: members.problem().map(str::to_owned),
-            outcomes: members.outcomes(),
+            members: endpoints.found().len(),
+            last: endpoints.last(),
+            named: endpoints.named(),
+            failures: endpoints.failures(),
+            problem: endpoints.problem().map(str::to_owned),
+            outcomes: endpoints.outcomes(),
         }
     }
 
@@ -168,19 +168,19 @@ impl Entry {
     fn announce(&self, taken: Taken) {
         let group = self.group.name.as_str();
         let question = &self.group.question;
-        let members = self.members.found().len();
-        let problem = self.members.problem().unwrap_or_default();
+        let members = self.endpoints.found().len();
+        let problem = self.endpoints.problem().unwrap_or_default();
         match taken.outcome {
-            _ if !taken.turned && !taken.changed => {}
+            _ if !taken.outcome_changed && !taken.changed => {}
             Outcome::Answered => info!(group, %question, members, "backends resolved"),
             Outcome::Partial => {
-                warn!(group, %question, members, problem, "backends resolved in part");
+                warn!(group, %question, members, problem, "backends partly resolved");
             }
             Outcome::Empty => {
-                warn!(group, %question, members, problem, "backends not named");
+                warn!(group, %question, members, problem, "no backends in DNS");
             }
             Outcome::Failed => {
-                warn!(group, %question, kept = members, problem, "backends not resolved");
+                warn!(group, %question, kept = members, problem, "DNS lookup of backends failed");
             }
         }
     }

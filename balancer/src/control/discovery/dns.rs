@@ -1,8 +1,8 @@
-//! Questions to DNS. Asks servers only, never the file of hosts, and keeps no answers: how long one holds is judged by
-//! who asked.
+//! DNS queries. Asks DNS servers only, never the hosts file, and caches nothing: the caller decides how long an answer is
+//! valid.
 //!
-//! A resolver is made for each question. That costs a file read and no more, and what the system says about its DNS
-//! servers is always what it says now.
+//! A resolver is created for each query. That costs one file read, and the DNS servers of the system are always the
+//! current ones.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use hickory_resolver::{Resolver, TokioResolver};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::answer::{Answer, AskError, Found, MOST_MEMBERS, Service};
+use super::answer::{Answer, AskError, Found, MAX_ENDPOINTS, Service};
 use super::watch::Ask;
 use crate::config::Question;
 
@@ -32,10 +32,10 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Questions at a time for the hosts that SRV records name.
 const AT_A_TIME: usize = 8;
 
-/// DNS as the system has it set, or servers of one's own.
+/// A DNS resolver that uses the servers of the system or given ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Who is asked; nobody: whom the system asks.
+    /// Servers to query; if empty, those of the system.
     servers: Vec<SocketAddr>,
 }
 
@@ -61,7 +61,7 @@ impl Ask for Dns {
 }
 
 impl Dns {
-    /// Asks `servers`; where there are none, those of the system (`/etc/resolv.conf`, read anew for each question).
+    /// Uses `servers`, or those of the system (`/etc/resolv.conf`, read again for each query) if empty.
     #[must_use]
     pub fn new(servers: Vec<SocketAddr>) -> Self {
         Self { servers }
@@ -133,7 +133,7 @@ impl Names {
             })
             .collect();
         services.sort_by_key(|service| service.priority);
-        services.truncate(MOST_MEMBERS);
+        services.truncate(MAX_ENDPOINTS);
         let mut answer = Answer {
             found: Vec::new(),
             ttl: records.ttl.unwrap_or_default(),
@@ -221,7 +221,7 @@ impl Names {
     /// As the system's resolver completes names: one that ends with a dot is complete; one with dots enough is tried
     /// as it is first, others last.
     fn completions(&self, name: &str) -> Result<Vec<Name>, AskError> {
-        let invalid = |_| AskError::Failed(format!("{name} is no name of DNS"));
+        let invalid = |_| AskError::Failed(format!("{name} is not a valid DNS name"));
         let given = Name::from_ascii(name).map_err(invalid)?;
         let mut complete = given.clone();
         complete.set_fqdn(true);

@@ -1,9 +1,9 @@
-//! Who is a member of a group after an answer, and when to ask again. Knows no clock and no network.
+//! The servers of a group after an answer, and when to query again. No clock and no network.
 //!
-//! - Whom a whole answer does not name leaves at once.
-//! - An answer that names nobody, or that lacks a part, takes nobody away at first: who is missing leaves when that
-//!   has lasted for [`Rules::hold`].
-//! - No answer changes nothing, however long it lasts.
+//! - A server that a complete answer does not contain is removed immediately.
+//! - An empty or incomplete answer removes nothing at first: a missing server is removed when it has been missing for
+//!   [`Rules::hold`].
+//! - A failed query changes nothing, however long it lasts.
 
 use std::time::Duration;
 
@@ -14,57 +14,57 @@ use crate::config::Rules;
 use crate::core::pool::Outcome;
 
 #[derive(Debug, Clone)]
-struct Member {
+struct Endpoint {
     found: Found,
-    /// Since when answers do not name it.
+    /// Since when answers do not contain it.
     missing: Option<Instant>,
 }
 
-/// The members of a group.
+/// The servers of a group.
 #[derive(Debug, Clone)]
-pub(super) struct Members {
-    members: Vec<Member>,
+pub(super) struct Endpoints {
+    endpoints: Vec<Endpoint>,
     next: Instant,
     last: Option<Outcome>,
     named: Instant,
     ever_named: bool,
     failures: u32,
-    /// Questions in a row that named nobody, for whatever reason: they space out.
-    vain: u32,
+    /// Consecutive queries without servers, for any reason: the interval grows with them.
+    fruitless: u32,
     problem: Option<String>,
     outcomes: [u64; Outcome::ALL.len()],
 }
 
-/// What an answer did.
+/// The effect of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
     /// What it was.
     pub(super) outcome: Outcome,
     /// Whether the outcome is another one than before.
-    pub(super) turned: bool,
+    pub(super) outcome_changed: bool,
     /// Whether the members, or their parts, are others now.
     pub(super) changed: bool,
     /// Whether these are the first servers that were named.
     pub(super) first: bool,
 }
 
-impl Members {
-    /// Nobody yet; to be asked for at once.
+impl Endpoints {
+    /// No servers yet; to be queried immediately.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            members: Vec::new(),
+            endpoints: Vec::new(),
             next: now,
             last: None,
             named: now,
             ever_named: false,
             failures: 0,
-            vain: 0,
+            fruitless: 0,
             problem: None,
             outcomes: [0; Outcome::ALL.len()],
         }
     }
 
-    /// Takes in what came of a question.
+    /// Processes the result of a query.
     pub(super) fn take(
         &mut self,
         answer: Result<Answer, AskError>,
@@ -101,21 +101,24 @@ impl Members {
             Ok(_) if outcome == Outcome::Empty => Some("the name has no addresses".to_owned()),
             Ok(_) => None,
         };
-        let turned = self.last.replace(outcome) != Some(outcome);
+        let outcome_changed = self.last.replace(outcome) != Some(outcome);
         Taken {
             outcome,
-            turned,
+            outcome_changed,
             changed: self.found() != before,
             first,
         }
     }
 
-    /// The present members, in their order.
+    /// The current servers, in order.
     pub(super) fn found(&self) -> Vec<Found> {
-        self.members.iter().map(|member| member.found).collect()
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.found)
+            .collect()
     }
 
-    /// When to ask the next time.
+    /// When to query next.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
@@ -141,27 +144,30 @@ impl Members {
     }
 
     fn merge(&mut self, found: Vec<Found>, outcome: Outcome, rules: &Rules, now: Instant) {
-        let mut merged: Vec<Member> = found
+        let mut merged: Vec<Endpoint> = found
             .into_iter()
-            .map(|found| Member {
+            .map(|found| Endpoint {
                 found,
                 missing: None,
             })
             .collect();
         if outcome != Outcome::Answered {
-            let named: Vec<_> = merged.iter().map(|member| member.found.address).collect();
-            let missing = self.members.drain(..).filter_map(|mut member| {
-                let since = *member.missing.get_or_insert(now);
-                let kept = !named.contains(&member.found.address) && now < since + rules.hold;
-                kept.then_some(member)
+            let named: Vec<_> = merged
+                .iter()
+                .map(|endpoint| endpoint.found.address)
+                .collect();
+            let missing = self.endpoints.drain(..).filter_map(|mut endpoint| {
+                let since = *endpoint.missing.get_or_insert(now);
+                let kept = !named.contains(&endpoint.found.address) && now < since + rules.hold;
+                kept.then_some(endpoint)
             });
             merged.extend(missing);
-            merged.sort_by_key(|member| {
-                let found = member.found;
+            merged.sort_by_key(|endpoint| {
+                let found = endpoint.found;
                 (found.service.map(|service| service.priority), found.address)
             });
         }
-        self.members = merged;
+        self.endpoints = merged;
     }
 
     fn count(&mut self, outcome: Outcome, now: Instant) {
@@ -173,22 +179,22 @@ impl Members {
             _ => 0,
         };
         match outcome {
-            Outcome::Failed | Outcome::Empty => self.vain = self.vain.saturating_add(1),
+            Outcome::Failed | Outcome::Empty => self.fruitless = self.fruitless.saturating_add(1),
             Outcome::Answered | Outcome::Partial => {
-                self.vain = 0;
+                self.fruitless = 0;
                 self.named = now;
                 self.ever_named = true;
             }
         }
     }
 
-    /// As long as the answer holds; without one the shortest time first, then twice as long each time.
+    /// As long as the answer is valid; without an answer the minimum interval first, then twice as long each time.
     fn pause(&self, outcome: Outcome, ttl: Duration, rules: &Rules) -> Duration {
         let wished = match outcome {
             Outcome::Answered => ttl,
             Outcome::Partial => rules.min_interval,
             Outcome::Empty | Outcome::Failed => {
-                let doublings = self.vain.saturating_sub(1).min(20);
+                let doublings = self.fruitless.saturating_sub(1).min(20);
                 rules.min_interval.saturating_mul(1 << doublings)
             }
         };
@@ -197,7 +203,10 @@ impl Members {
 
     /// When the first of those who are missing has been so for long enough.
     fn hold_ends(&self, rules: &Rules) -> Option<Instant> {
-        let since = self.members.iter().filter_map(|member| member.missing);
+        let since = self
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.missing);
         since.min().map(|since| since + rules.hold)
     }
 }

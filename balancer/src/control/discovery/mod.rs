@@ -1,17 +1,16 @@
-//! Backends that are names: a group of them stands behind a name in DNS, is asked for again and again, and comes and
-//! goes with the answers.
+//! Service discovery by DNS: a group of backends behind a name is looked up again and again, and backends are added and
+//! removed with the answers.
 //!
 //! | file | owns |
 //! | --- | --- |
-//! | `group` | what is set: the name, the question, the part of every member |
-//! | `answer` | what DNS said: the servers found, and how they become backends |
-//! | `members` | who is a member after an answer, and when to ask again; plain code |
-//! | `report` | what is told about a group |
-//! | `roll` | all groups and the fixed backends together; plain code |
-//! | `dns` | the questions on the network |
-//! | `watch` | the task that asks, and tells the pool |
+//! | `answer` | an answer: the servers found, and how they become backends |
+//! | `endpoints` | the servers of a group after an answer, and when to query again; plain code |
+//! | `backend_set` | all groups and the fixed backends together; plain code |
+//! | `dns` | the queries on the network |
+//! | `watch` | the task that queries and updates the pool |
 //!
-//! Does not own the health of members nor the sessions of those that have left: both belong to the pool.
+//! Does not own the settings of groups (`config`), nor the health of backends or the sessions of those that were removed:
+//! both belong to the pool.
 //!
 //! # Examples
 //!
@@ -20,7 +19,7 @@
 //!
 //! use netsocket_balancer::Config;
 //! use netsocket_balancer::backend::Attributes;
-//! use netsocket_balancer::discovery::{Answer, Found, Group, Question, Roll};
+//! use netsocket_balancer::discovery::{Answer, Found, Group, Question, BackendSet};
 //! use tokio::time::Instant;
 //!
 //! let group = Group {
@@ -29,20 +28,20 @@
 //!     attributes: Attributes::default(),
 //! };
 //! let now = Instant::now();
-//! let mut roll = Roll::new(Vec::new(), vec![group], Config::default().discovery, now);
+//! let mut backend_set = BackendSet::new(Vec::new(), vec![group], Config::default().discovery, now);
 //!
-//! let (ticket, question) = roll.ask(now).remove(0);
+//! let (ticket, question) = backend_set.ask(now).remove(0);
 //! assert_eq!(question.to_string(), "files.example:9000");
 //! let found = ["192.0.2.1:9000", "192.0.2.2:9000"].map(|address| Found {
 //!     address: address.parse().expect("an address"),
 //!     service: None,
 //! });
 //! let answer = Answer { found: found.to_vec(), ttl: Duration::from_secs(30), missing: None };
-//! let change = roll.take(ticket, Ok(answer), now).expect("two new ones");
+//! let change = backend_set.take(ticket, Ok(answer), now).expect("two new ones");
 //! assert_eq!(change.backends.len(), 2);
 //! assert!(change.backends[0].name.starts_with("files"));
-//! // The answer holds for a while.
-//! assert!(roll.ask(now).is_empty() && roll.due() > Some(now));
+//! // The answer is valid for a while.
+//! assert!(backend_set.ask(now).is_empty() && backend_set.due() > Some(now));
 //! ```
 
 pub use crate::config::{Group, Question, Rules};
@@ -55,6 +54,6 @@ mod endpoints;
 mod watch;
 
 pub use answer::{Answer, AskError, Found};
-pub use backend_set::Roll;
+pub use backend_set::BackendSet;
 pub use dns::Dns;
 pub use watch::{Ask, Setup, discover};

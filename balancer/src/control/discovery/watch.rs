@@ -1,4 +1,4 @@
-//! The task that asks about the groups, and tells the pool who its backends are.
+//! The task that queries DNS for the groups and updates the backends of the pool.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::error;
 
 use super::answer::{Answer, AskError};
-use super::backend_set::{Roll, Ticket};
+use super::backend_set::{BackendSet, Ticket};
 use crate::config::{Group, Question, Rules};
 use crate::core::backend::BackendSpec;
 use crate::core::pool::Pool;
 
-/// Who answers questions about groups.
+/// A resolver for the queries of groups.
 pub trait Ask: Send + Sync + 'static {
-    /// Asks once, within a bounded time.
+    /// Runs one query, within a bounded time.
     fn ask(&self, question: Question) -> impl Future<Output = Result<Answer, AskError>> + Send;
 }
 
-/// What is set: whom the pool has.
+/// The configured backends and groups.
 #[derive(Debug)]
 pub struct Setup<A> {
     /// Backends with a fixed address.
     pub fixed: Vec<BackendSpec>,
-    /// Backends that are asked for.
+    /// Groups of backends in DNS.
     pub groups: Vec<Group>,
-    /// How often.
+    /// How often to query.
     pub rules: Rules,
-    /// Who is asked.
+    /// The resolver.
     pub resolver: Arc<A>,
 }
 
@@ -46,8 +46,8 @@ impl<A> Clone for Setup<A> {
     }
 }
 
-/// Keeps the backends of `pool` what the settings and the answers say, for ever. The pool has the fixed ones already.
-/// Another value in `setups` takes on other settings (a reload); when its sender is gone the last ones stay.
+/// Keeps the backends of `pool` up to date with the settings and the answers of DNS, for ever. The pool has the fixed ones
+/// already. A new value in `setups` applies new settings (a reload); when its sender is dropped, the last ones stay.
 pub async fn discover<A: Ask>(pool: Arc<Pool>, mut setups: watch::Receiver<Setup<A>>) {
     let Setup {
         fixed,
@@ -55,25 +55,25 @@ pub async fn discover<A: Ask>(pool: Arc<Pool>, mut setups: watch::Receiver<Setup
         rules,
         mut resolver,
     } = setups.borrow_and_update().clone();
-    let mut roll = Roll::new(fixed, groups, rules, Instant::now());
+    let mut backend_set = BackendSet::new(fixed, groups, rules, Instant::now());
     let mut asking = JoinSet::new();
     let mut changeable = true;
     loop {
-        for (ticket, question) in roll.ask(Instant::now()) {
+        for (ticket, question) in backend_set.ask(Instant::now()) {
             asking.spawn(answered(Arc::clone(&resolver), ticket, question));
         }
-        pool.report_groups(roll.reports());
-        let due = roll.due();
+        pool.report_groups(backend_set.reports());
+        let due = backend_set.due();
         let change = select! {
             changed = setups.changed(), if changeable => {
                 changeable = changed.is_ok();
                 changeable.then(|| {
                     let setup = setups.borrow_and_update().clone();
                     resolver = setup.resolver;
-                    roll.set(setup.fixed, setup.groups, setup.rules, Instant::now())
+                    backend_set.set(setup.fixed, setup.groups, setup.rules, Instant::now())
                 })
             }
-            Some(Ok((ticket, answer))) = asking.join_next() => roll.take(ticket, answer, Instant::now()),
+            Some(Ok((ticket, answer))) = asking.join_next() => backend_set.take(ticket, answer, Instant::now()),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => None,
             // Nothing to wait for, and nothing will come.
             else => std::future::pending().await,
@@ -92,8 +92,10 @@ async fn answered<A: Ask>(
 ) -> (Ticket, Result<Answer, AskError>) {
     let task = tokio::spawn(async move { resolver.ask(question).await });
     let answer = AbortOnDropHandle::new(task).await.unwrap_or_else(|fault| {
-        error!(%fault, "a question to DNS met a fault");
-        Err(AskError::Failed("a fault of the balancer".to_owned()))
+        error!(%fault, "DNS query failed with an internal error");
+        Err(AskError::Failed(
+            "internal error of the balancer".to_owned(),
+        ))
     });
     (ticket, answer)
 }

@@ -127,7 +127,7 @@ impl FakeWorker {
         let until = self.start + Duration::from_millis(milliseconds);
         while Instant::now() < until {
             let shared = Arc::clone(&self.shared);
-            for mail in shared.crew.members()[0].mailbox.receive() {
+            for mail in shared.workers.workers()[0].mailbox.receive() {
                 match mail {
                     Mail::List(of, answer) => {
                         assert_eq!(of, Some(self.backend.id()));
@@ -175,7 +175,7 @@ async fn the_oldest_go_first_and_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_late_is_closed_at_the_deadline() {
+async fn a_late_session_is_closed_at_the_deadline() {
     let (mut worker, drains) = (FakeWorker::new(1), Drains::default());
     drains.begin(&worker.shared, &worker.backend, window(10, 0));
     worker.work_until(9_000).await;
@@ -190,7 +190,7 @@ async fn who_comes_late_is_closed_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_undone_drain_closes_nobody_and_a_second_one_replaces_the_first() {
+async fn an_undone_drain_closes_no_session_and_a_second_one_replaces_the_first() {
     let (mut worker, drains) = (FakeWorker::new(2), Drains::default());
     drains.begin(&worker.shared, &worker.backend, window(5, 0));
     drains.begin(&worker.shared, &worker.backend, window(20, 0));

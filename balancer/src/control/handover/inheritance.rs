@@ -1,4 +1,4 @@
-//! What a process was given at its start: by an old process whose work it takes over, or by the service manager.
+//! What a process inherits at its start: from an old process that it takes over from, or from the service manager.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,30 +11,30 @@ use std::os::unix::net::UnixListener;
 use netsocket_settings::AdminAddress;
 use socket2::{Domain, SockRef, Type};
 
-use super::manifest::{Heirloom, Letter, READY, VARIABLE};
+use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::inherited_fds::take;
 use crate::control::systemd::{ActivationError, Role, activated};
 use crate::core::health::AdminState;
 
-/// What this process was given. By default nothing.
+/// What this process inherited. By default, nothing.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    pub(crate) listen: Option<Claim>,
-    pub(crate) admin: Option<Claim>,
+    pub(crate) listen: Option<InheritedListener>,
+    pub(crate) admin: Option<InheritedListener>,
     pub(crate) predecessor: Option<Predecessor>,
 }
 
-/// Why what was given cannot be used. Trying again changes nothing.
+/// Why an inherited descriptor cannot be used. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum InheritError {
-    /// The text is none of ours.
+    /// The manifest cannot be parsed.
     #[error("{VARIABLE}: {0}")]
-    Letter(#[from] serde_json::Error),
-    /// The service manager's variables cannot be understood.
+    Manifest(#[from] serde_json::Error),
+    /// The variables of the service manager cannot be parsed.
     #[error(transparent)]
     Activation(#[from] ActivationError),
-    /// A number that stands for nothing.
+    /// The number is not an open descriptor.
     #[error("inherited descriptor {fd} ({name}): {error}")]
     Descriptor {
         /// What it should be.
@@ -44,9 +44,9 @@ pub enum InheritError {
         /// What the system said.
         error: io::Error,
     },
-    /// A descriptor that is something else.
+    /// The descriptor is something else.
     #[error(
-        "inherited descriptor {fd} ({name}): not a listening TCP socket, nor for admin a unix socket"
+        "inherited descriptor {fd} ({name}): not a listening TCP socket (or, for admin, a listening unix socket)"
     )]
     NotListening {
         /// What it should be.
@@ -57,16 +57,16 @@ pub enum InheritError {
 }
 
 impl Inherited {
-    /// Takes over what the environment names; `variable` reads it. To be called once, before anything is opened.
+    /// Takes over the descriptors that the environment names; `variable` reads it. Call it once, before opening anything.
     ///
     /// # Errors
-    /// What was named is not what it should be.
+    /// A descriptor is not what it should be.
     pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
         let Some(text) = variable(VARIABLE).filter(|text| !text.is_empty()) else {
             return Self::activated(variable);
         };
-        let letter = Letter::read(&text)?;
-        let ready = letter.ready;
+        let manifest = Manifest::read(&text)?;
+        let ready = manifest.ready;
         let answer = take(ready).map_err(|error| InheritError::Descriptor {
             name: "ready",
             fd: ready,
@@ -75,13 +75,13 @@ impl Inherited {
         let mut inherited = Self {
             predecessor: Some(Predecessor {
                 answer: answer.into(),
-                restarts: letter.restarts,
-                backends: admin_states(&letter.backends),
+                restarts: manifest.restarts,
+                backends: admin_states(&manifest.backends),
             }),
             ..Self::default()
         };
-        let sockets = claim(Role::Listen, letter.listen)
-            .and_then(|listen| Ok((listen, claim(Role::Admin, letter.admin)?)));
+        let sockets = listener(Role::Listen, manifest.listen)
+            .and_then(|listen| Ok((listen, listener(Role::Admin, manifest.admin)?)));
         match sockets {
             Ok((listen, admin)) => {
                 inherited.listen = Some(listen);
@@ -98,17 +98,17 @@ impl Inherited {
     fn activated(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
         let mut inherited = Self::default();
         for (role, fd) in activated(variable, std::process::id())? {
-            let heirloom = Heirloom { fd, managed: true };
-            let claim = claim(role, heirloom)?;
+            let socket = InheritedSocket { fd, managed: true };
+            let listener = listener(role, socket)?;
             match role {
-                Role::Listen => inherited.listen = Some(claim),
-                Role::Admin => inherited.admin = Some(claim),
+                Role::Listen => inherited.listen = Some(listener),
+                Role::Admin => inherited.admin = Some(listener),
             }
         }
         Ok(inherited)
     }
 
-    /// Tells the old process, if there is one, why it has to go on.
+    /// Tells the old process, if there is one, why this one cannot take over.
     pub fn refuse(&mut self, reason: &impl Display) {
         if let Some(predecessor) = self.predecessor.take() {
             predecessor.answer(&reason.to_string());
@@ -117,7 +117,9 @@ impl Inherited {
 
     /// Whether the socket for clients, and that of the admin HTTP, came from the service manager.
     pub(crate) fn managed(&self) -> (bool, bool) {
-        let managed = |claim: &Option<Claim>| claim.as_ref().is_some_and(|claim| claim.managed);
+        let managed = |listener: &Option<InheritedListener>| {
+            listener.as_ref().is_some_and(|listener| listener.managed)
+        };
         (managed(&self.listen), managed(&self.admin))
     }
 
@@ -137,25 +139,25 @@ fn admin_states(labels: &BTreeMap<String, String>) -> BTreeMap<String, AdminStat
         .collect()
 }
 
-fn claim(role: Role, heirloom: Heirloom) -> Result<Claim, InheritError> {
+fn listener(role: Role, socket: InheritedSocket) -> Result<InheritedListener, InheritError> {
     let name = match role {
         Role::Listen => "listen",
         Role::Admin => "admin",
     };
-    let Heirloom { fd, managed } = heirloom;
+    let InheritedSocket { fd, managed } = socket;
     let descriptor = take(fd).map_err(|error| InheritError::Descriptor { name, fd, error })?;
-    Claim::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
+    InheritedListener::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
 }
 
-/// A listening socket that somebody else has bound.
+/// A listening socket bound by another process.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct InheritedListener {
     socket: AdminListener,
     /// Whether it came from the service manager, whose word on addresses stands above the settings.
     managed: bool,
 }
 
-impl Claim {
+impl InheritedListener {
     fn new(descriptor: OwnedFd, role: Role, managed: bool) -> Option<Self> {
         let socket = SockRef::from(&descriptor);
         let listens =
@@ -177,7 +179,7 @@ impl Claim {
         }
     }
 
-    /// The same for the admin HTTP. One whose file is gone is nobody's any more.
+    /// The same for the admin HTTP. A unix socket whose file has been removed is not used.
     pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<AdminListener> {
         let fits = match (self.socket.address(), address) {
             (Some(AdminAddress::Tcp(bound)), AdminAddress::Tcp(address)) => {
@@ -206,7 +208,7 @@ pub(crate) struct Predecessor {
 impl Predecessor {
     /// One that hears nothing.
     #[cfg(test)]
-    pub(crate) fn deaf(backends: BTreeMap<String, AdminState>) -> Self {
+    pub(crate) fn without_pipe(backends: BTreeMap<String, AdminState>) -> Self {
         Self {
             answer: File::open("/dev/null").expect("a file"),
             restarts: 1,
@@ -237,8 +239,8 @@ mod tests {
         let own = listener.local_addr().unwrap();
         let fits = |managed, address: SocketAddr| {
             let copy = listener.try_clone().unwrap();
-            let claim = Claim::new(copy.into(), Role::Listen, managed).unwrap();
-            claim.for_address(address).is_some()
+            let listener = InheritedListener::new(copy.into(), Role::Listen, managed).unwrap();
+            listener.for_address(address).is_some()
         };
         let other_port = SocketAddr::new(own.ip(), own.port() ^ 1);
         let other_ip: SocketAddr = ([0, 0, 0, 0], own.port()).into();
@@ -251,19 +253,19 @@ mod tests {
 
     #[test]
     fn nothing_but_a_listening_tcp_socket_will_do() {
-        let claim = |descriptor: OwnedFd, role| Claim::new(descriptor, role, true);
+        let inherited = |descriptor: OwnedFd, role| InheritedListener::new(descriptor, role, true);
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(claim(udp.into(), Role::Admin).is_none());
+        assert!(inherited(udp.into(), Role::Admin).is_none());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(claim(client.into(), Role::Admin).is_none());
+        assert!(inherited(client.into(), Role::Admin).is_none());
         let null = File::open("/dev/null").unwrap();
-        assert!(claim(null.into(), Role::Admin).is_none());
+        assert!(inherited(null.into(), Role::Admin).is_none());
         let dir = tempfile::tempdir().unwrap();
         let unix = UnixListener::bind(dir.path().join("s")).unwrap();
         let copy = unix.try_clone().unwrap();
-        assert!(claim(copy.into(), Role::Listen).is_none());
-        assert!(claim(unix.into(), Role::Admin).is_some());
+        assert!(inherited(copy.into(), Role::Listen).is_none());
+        assert!(inherited(unix.into(), Role::Admin).is_some());
     }
 
     #[test]
@@ -273,8 +275,8 @@ mod tests {
         let listener = UnixListener::bind(&path).unwrap();
         let fits = |managed, address: AdminAddress| {
             let copy = listener.try_clone().unwrap();
-            let claim = Claim::new(copy.into(), Role::Admin, managed).unwrap();
-            claim.for_admin(&address).is_some()
+            let listener = InheritedListener::new(copy.into(), Role::Admin, managed).unwrap();
+            listener.for_admin(&address).is_some()
         };
         let (own, other) = (
             || AdminAddress::Unix(path.clone()),
@@ -292,15 +294,15 @@ mod tests {
     fn nothing_is_given_as_a_rule_and_nonsense_is_refused() {
         let inherited = Inherited::of_process(|_| None).unwrap();
         assert!(!inherited.has_clients() && inherited.predecessor.is_none());
-        let letter = |text: &str| {
+        let manifest = |text: &str| {
             let text = text.to_owned();
             Inherited::of_process(move |name| (name == VARIABLE).then(|| text.clone()))
         };
-        assert!(matches!(letter("x"), Err(InheritError::Letter(_))));
+        assert!(matches!(manifest("x"), Err(InheritError::Manifest(_))));
         // Standard output is nobody's to give.
         let taken = r#"{"listen":{"fd":3},"admin":{"fd":4},"ready":1}"#;
         assert!(matches!(
-            letter(taken),
+            manifest(taken),
             Err(InheritError::Descriptor { fd: 1, .. })
         ));
     }

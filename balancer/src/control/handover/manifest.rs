@@ -1,21 +1,22 @@
-//! What an old process tells the new one: which descriptor is what, and what operators have said since its start.
+//! The manifest that the old process passes to the new one: which descriptor is which socket, and the admin states of
+//! backends.
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
-/// The environment variable by which a successor learns what it inherits.
+/// The environment variable that contains the manifest.
 pub const VARIABLE: &str = "NETSOCKET_INHERITED";
-/// What a successor that serves writes. Anything else is the reason why it does not.
+/// What the new process writes once it serves. Anything else is the reason why it does not.
 pub(super) const READY: &str = "ready\n";
 
-/// The letter, as JSON. The two may be of different versions: what the reader does not know it leaves alone, and
-/// whatever is added later must have a default.
+/// The manifest, as JSON. The two processes may have different versions: unknown fields are ignored, and fields added
+/// later must have a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Letter {
-    pub(crate) listen: Heirloom,
-    pub(crate) admin: Heirloom,
+pub(crate) struct Manifest {
+    pub(crate) listen: InheritedSocket,
+    pub(crate) admin: InheritedSocket,
     /// The pipe for the answer.
     pub(crate) ready: RawFd,
     /// Restarts so far, this one included.
@@ -28,15 +29,15 @@ pub(crate) struct Letter {
 
 /// A listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Heirloom {
+pub(crate) struct InheritedSocket {
     /// Its number.
     pub(crate) fd: RawFd,
-    /// Whether it came from the service manager, whose word on addresses stands above the settings.
+    /// Whether it came from the service manager, whose address takes precedence over the settings.
     #[serde(default)]
     pub(crate) managed: bool,
 }
 
-impl Letter {
+impl Manifest {
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -51,13 +52,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_read_as_it_was_written() {
-        let letter = Letter {
-            listen: Heirloom {
+    fn a_manifest_is_read_as_it_was_written() {
+        let manifest = Manifest {
+            listen: InheritedSocket {
                 fd: 7,
                 managed: true,
             },
-            admin: Heirloom {
+            admin: InheritedSocket {
                 fd: 8,
                 managed: false,
             },
@@ -65,21 +66,21 @@ mod tests {
             restarts: 3,
             backends: [("mirror1".to_owned(), "drain".to_owned())].into(),
         };
-        assert_eq!(Letter::read(&letter.to_text()).unwrap(), letter);
+        assert_eq!(Manifest::read(&manifest.to_text()).unwrap(), manifest);
     }
 
     #[test]
     fn versions_may_differ_but_what_is_needed_is_there() {
         let text = r#"{"listen":{"fd":7,"of":"later"},"admin":{"fd":8},"ready":9,"later":[1]}"#;
-        let letter = Letter::read(text).unwrap();
-        assert_eq!((letter.listen.fd, letter.restarts), (7, 0));
+        let manifest = Manifest::read(text).unwrap();
+        assert_eq!((manifest.listen.fd, manifest.restarts), (7, 0));
         for wrong in [
             "",
             "{}",
             r#"{"listen":{"fd":7},"ready":9}"#,
             r#"{"listen":7,"admin":8,"ready":9}"#,
         ] {
-            assert!(Letter::read(wrong).is_err(), "{wrong}");
+            assert!(Manifest::read(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A restart without a lost connection: a new process inherits the listening sockets, and the old one drains.
+//! Restart without losing a connection: a new process inherits the listening sockets, and the old one drains.
 //!
 //! ```text
 //! old                                              new
@@ -8,11 +8,11 @@
 //!   stops accepting, drains  <-------------------    writes "ready" into a pipe
 //! ```
 //!
-//! Both have the same open sockets, so that at every moment somebody accepts, and a connection that waits in the queue
-//! waits for whichever comes first. Nothing is closed before somebody else holds it.
+//! Both processes have the same sockets open, so that one of them accepts at any moment, and a queued connection goes to
+//! whichever accepts first. No socket is closed before the other process holds it.
 //!
-//! Owns the text that goes from one to the other ([`manifest`]), the start of a successor ([`successor`]) and the answer
-//! of one ([`inheritance`]). Does not own when to stop: that is [`crate::run()`].
+//! Owns the manifest passed from one process to the other ([`manifest`]), the start of the new process ([`successor`]) and
+//! what it inherits and answers ([`inheritance`]). Does not own when to stop: that is [`crate::run()`].
 
 mod inheritance;
 mod manifest;
@@ -20,7 +20,7 @@ mod successor;
 
 pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
-pub(crate) use manifest::Letter;
+pub(crate) use manifest::Manifest;
 pub use manifest::VARIABLE;
-pub(crate) use successor::{Heirlooms, Successor};
+pub(crate) use successor::{InheritedSockets, Successor};
 pub use successor::{Program, RestartError};

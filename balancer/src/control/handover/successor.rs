@@ -1,4 +1,4 @@
-//! The start of a new process, and the wait until it serves.
+//! Starts the new process and waits until it serves.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,25 +14,25 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::manifest::{Heirloom, Letter, READY, VARIABLE};
+use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
 use crate::control::admin_listener::AdminListener;
 use crate::control::systemd::PERSONAL_VARIABLES;
 
 /// The most of an answer that is read, in bytes.
-const MOST_ANSWER: u64 = 16 << 10;
+const MAX_ANSWER: u64 = 16 << 10;
 
-/// What a successor is started by.
+/// The program that a restart starts.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// As this process was called, so that a new program at the same place is taken. Without a slash it is looked for
-    /// in `PATH`.
+    /// The path that this process was started with, so that a new program at the same path is used. Without a slash it is
+    /// looked up in `PATH`.
     pub path: OsString,
-    /// The arguments behind it.
+    /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
 impl Program {
-    /// The program and arguments of this process. `None` where it was started without a name.
+    /// The program and arguments of this process. `None` if it was started without a name.
     #[must_use]
     pub fn of_process() -> Option<Self> {
         let mut arguments = env::args_os();
@@ -44,28 +44,28 @@ impl Program {
     }
 }
 
-/// Why there is no successor and the old process goes on.
+/// Why a restart failed and the old process keeps serving.
 #[derive(Debug, thiserror::Error)]
 pub enum RestartError {
-    /// It is stopping.
+    /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,
-    /// Nobody has said which program this is.
-    #[error("it is not known which program to start")]
+    /// The program is not known.
+    #[error("cannot tell which program to start")]
     NoProgram,
-    /// No descriptor, or no such program.
-    #[error("the new process cannot be started: {0}")]
+    /// There is no descriptor left, or no such program.
+    #[error("cannot start the new process: {0}")]
     Start(#[from] io::Error),
-    /// It gave up, and said this.
+    /// It gave up with this message.
     #[error("the new process gave up: {0}")]
     GaveUp(String),
-    /// It was not ready in time, and was ended.
+    /// It was not ready in time and was terminated.
     #[error("the new process was not ready within {0:?}")]
     NotReady(Duration),
 }
 
-/// What a successor gets.
-pub(crate) struct Heirlooms {
+/// The sockets that the new process inherits.
+pub(crate) struct InheritedSockets {
     pub(crate) listen: TcpListener,
     pub(crate) admin: AdminListener,
     /// Whether they came from the service manager.
@@ -78,31 +78,31 @@ pub(crate) struct Successor {
 }
 
 impl Successor {
-    /// Starts `program` with the sockets and the rest of `letter`, whose numbers are filled in here; and the pipe for
+    /// Starts `program` with the sockets and the rest of `manifest`, whose descriptor numbers are filled in here; and the pipe for
     /// its answer.
     pub(crate) fn start(
         program: &Program,
-        heirlooms: &Heirlooms,
-        letter: impl FnOnce(Heirloom, Heirloom, i32) -> Letter,
+        sockets: &InheritedSockets,
+        manifest: impl FnOnce(InheritedSocket, InheritedSocket, i32) -> Manifest,
     ) -> io::Result<(Self, File)> {
         let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
         // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
         let keep = |socket: &dyn AsFd| dup(socket.as_fd());
-        let (listen, admin) = (keep(&heirlooms.listen)?, keep(&heirlooms.admin)?);
+        let (listen, admin) = (keep(&sockets.listen)?, keep(&sockets.admin)?);
         let ready: OwnedFd = keep(&ready)?;
-        let heirloom = |socket: &OwnedFd, managed| Heirloom {
+        let socket = |socket: &OwnedFd, managed| InheritedSocket {
             fd: socket.as_raw_fd(),
             managed,
         };
-        let letter = letter(
-            heirloom(&listen, heirlooms.managed.0),
-            heirloom(&admin, heirlooms.managed.1),
+        let manifest = manifest(
+            socket(&listen, sockets.managed.0),
+            socket(&admin, sockets.managed.1),
             ready.as_raw_fd(),
         );
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
-            .env(VARIABLE, letter.to_text())
+            .env(VARIABLE, manifest.to_text())
             .stdin(Stdio::null());
         for name in PERSONAL_VARIABLES {
             command.env_remove(name);
@@ -119,7 +119,7 @@ impl Successor {
     ) -> Result<u32, RestartError> {
         let read = spawn_blocking(move || {
             let mut text = String::new();
-            let mut lines = BufReader::new(answer.take(MOST_ANSWER));
+            let mut lines = BufReader::new(answer.take(MAX_ANSWER));
             // What cannot be read says as little as an end without a word.
             while text != READY && lines.read_line(&mut text).is_ok_and(|count| count > 0) {}
             text

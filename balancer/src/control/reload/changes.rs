@@ -1,4 +1,4 @@
-//! What a reload changes, and what it leaves to a restart. Plain code.
+//! What a reload changes, and what needs a restart. Plain code.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::core::backend::{Attributes, Backend};
 
-/// What a reload did.
+/// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Changes {
-    /// Keys with another value from now on; `backends` stands for names that are looked for in DNS only.
+    /// Keys whose values changed; `backends` only stands for DNS groups.
     pub changed: Vec<&'static str>,
-    /// Backends that came, went or changed, by name.
+    /// Backends that were added, removed or altered, by name.
     pub backends: BackendChanges,
-    /// Keys with another value that only a restart brings about.
+    /// Keys whose new values take effect only after a restart.
     pub needs_restart: Vec<&'static str>,
-    /// Sessions of backends that went, ended on purpose.
+    /// Number of sessions of removed backends that were closed.
     pub cut: usize,
 }
 
@@ -47,14 +47,14 @@ impl fmt::Display for Changes {
     }
 }
 
-/// Backends by what became of them. One whose address is another went and came.
+/// Backends by what changed. One whose address changed counts as removed and added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct BackendChanges {
-    /// Came.
+    /// Added backends.
     pub added: Vec<String>,
-    /// Went.
+    /// Removed backends.
     pub removed: Vec<String>,
-    /// Stayed, with other attributes.
+    /// Backends that stayed but have other attributes.
     pub altered: Vec<String>,
 }
 
@@ -99,9 +99,9 @@ pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
         instance: started.instance,
         log: started.log,
         log_format: started.log_format,
-        operations: crate::config::OperationRules {
-            pid_file: started.operations.pid_file,
-            ..asked.operations
+        lifecycle: crate::config::LifecycleRules {
+            pid_file: started.lifecycle.pid_file,
+            ..asked.lifecycle
         },
         ..asked.clone()
     }
@@ -138,7 +138,7 @@ mod tests {
         asked.access_log.target = None;
         asked.instance = Some("x".to_owned());
         asked.log = "warn".to_owned();
-        asked.operations.pid_file = Some("/p".into());
+        asked.lifecycle.pid_file = Some("/p".into());
         asked.timeouts.idle = Duration::from_secs(7);
         asked.balance = Policy::Maglev;
         asked.relay = RelayMode::Copy;

@@ -7,14 +7,14 @@ use crate::control::resolve::BindError;
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
-    /// The settings are wrong: every problem, a line for each. For the operator to mend.
+    /// The settings are invalid: all problems, one line each.
     #[error("{0}")]
     Invalid(String),
     /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,
-    /// There is nothing that could be read again.
-    #[error("this balancer was started without settings that can be read again")]
+    /// There is no source to read settings from again.
+    #[error("this balancer was started without settings that can be reloaded")]
     NoSource,
 }
 

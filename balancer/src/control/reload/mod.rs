@@ -1,7 +1,7 @@
-//! A change of the settings while sessions run: all of it or nothing.
+//! Reload: changes the settings while sessions run, completely or not at all.
 //!
-//! Owns the way of a reload: the layers are read anew and judged ([`Source`]), compared with what is in force
-//! ([`changes`]), and applied. Does not own who asks for it (see [`crate::control::lifecycle`]) nor the keys themselves.
+//! Owns the steps of a reload: the layers are read and validated ([`Source`]), compared with the settings in force
+//! ([`changes`]) and applied. Does not own who requests it (see [`crate::control::lifecycle`]) nor the keys.
 
 mod changes;
 mod error;
@@ -30,11 +30,11 @@ use crate::core::health::Checks;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
 
-/// Reads and judges the settings anew.
+/// Reads and validates the settings again.
 pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
 
 /// Settings that can be applied.
-struct Judged {
+struct Validated {
     config: Config,
     backends: Vec<BackendSpec>,
     admin_token: Option<String>,
@@ -58,9 +58,9 @@ impl Reloader {
     pub(crate) async fn reload(&self, shared: &Shared) -> Result<Changes, ReloadError> {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
-        let outcome = match self.judge().await {
-            Ok(judged) => {
-                let (config, changes) = self.apply(shared, &before.config, judged).await;
+        let outcome = match self.validate().await {
+            Ok(validated) => {
+                let (config, changes) = self.apply(shared, &before.config, validated).await;
                 settings.config = Arc::new(config);
                 settings.generation += 1;
                 Ok(changes)
@@ -80,37 +80,42 @@ impl Reloader {
         outcome
     }
 
-    async fn judge(&self) -> Result<Judged, ReloadError> {
+    async fn validate(&self) -> Result<Validated, ReloadError> {
         let source = self.source.clone().ok_or(ReloadError::NoSource)?;
-        let judge = move || {
+        let validate = move || {
             let config = source()?;
             let backends = resolve(&config.backends)?;
             let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
-            Ok(Judged {
+            Ok(Validated {
                 config,
                 backends,
                 admin_token,
             })
         };
         // Files and the resolver are waited for.
-        let judged = spawn_blocking(judge).await;
-        judged.unwrap_or_else(|fault| Err(ReloadError::Invalid(fault.to_string())))
+        let validated = spawn_blocking(validate).await;
+        validated.unwrap_or_else(|fault| Err(ReloadError::Invalid(fault.to_string())))
     }
 
     /// From here on nothing can fail. Returns what is in force now.
-    async fn apply(&self, shared: &Shared, before: &Config, judged: Judged) -> (Config, Changes) {
-        let Judged {
+    async fn apply(
+        &self,
+        shared: &Shared,
+        before: &Config,
+        validated: Validated,
+    ) -> (Config, Changes) {
+        let Validated {
             config: asked,
             backends,
             admin_token,
-        } = judged;
+        } = validated;
         let config = in_force(before, &asked);
         let changed = keys_changed(before, &config);
         let known = shared.pool.backends();
         let attributes: Vec<_> = known.iter().map(|backend| backend.attributes()).collect();
 
-        let live = shared.live.load().changed(&config, admin_token);
-        shared.live.store(Arc::new(live));
+        let rules = shared.rules.load().changed(&config, admin_token);
+        shared.rules.store(Arc::new(rules));
         self.set_backends(shared, before, &config, backends);
         shared.queue.limit(config.queue.length);
         shared.relay.set(config.relay);
@@ -121,12 +126,12 @@ impl Reloader {
             log.reopen();
         }
         // There may be more room now.
-        shared.hand_over();
+        shared.serve_queue();
 
         let present = shared.pool.backends();
         let gone = |backend: &&Arc<Backend>| present.iter().all(|stays| stays.id() != backend.id());
         let mut cut = 0;
-        if config.operations.removed == Removed::Cut {
+        if config.lifecycle.removed == Removed::Cut {
             for backend in known.iter().filter(gone) {
                 cut += session_directory::end_all(shared, backend.id()).await;
             }
@@ -188,7 +193,7 @@ fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
         Err(error) => {
             let said = error.to_string();
             for problem in said.lines() {
-                error!(generation, problem, "reload refused, nothing is changed");
+                error!(generation, problem, "reload refused, nothing changed");
             }
         }
     }

@@ -26,9 +26,9 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActivationError {
     /// Not a number.
-    #[error("LISTEN_FDS = {0:?}: a number of sockets")]
+    #[error("LISTEN_FDS = {0:?}: expected a number of sockets")]
     Count(String),
-    /// Which is which is not clear.
+    /// The purpose of each socket is unclear.
     #[error(
         "{0} sockets by the names {1:?}: one of each name at the most, FileDescriptorName=listen and =admin; one socket \
          alone may have any name and is for clients"

@@ -1,7 +1,7 @@
-//! The service manager: sockets that it hands over, and what it wants to be told. See sd_listen_fds(3), sd_notify(3) and
+//! The service manager: socket activation, readiness notification and the watchdog. See sd_listen_fds(3), sd_notify(3) and
 //! sd_watchdog_enabled(3), whose protocols are a few environment variables and datagrams of text.
 //!
-//! Owns both protocols. Does not own what is told when: that is [`crate::run()`].
+//! Owns these protocols. Does not own when something is reported: that is [`crate::run()`].
 
 mod activation;
 mod notify;

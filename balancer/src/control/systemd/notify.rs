@@ -1,4 +1,4 @@
-//! What the service manager is told, as datagrams to the socket that it names.
+//! Notifications to the service manager, as datagrams to the socket that it names.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -16,21 +16,21 @@ const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 /// The process that this is about; any, where it is not set.
 pub(super) const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
-/// The service manager, or nobody who wants to be told anything.
+/// The service manager, or none.
 #[derive(Debug, Default)]
 pub struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// The longest silence.
     watchdog: Option<Duration>,
     /// Whether the latest message did not arrive: the first of a row is a line in the log.
-    deaf: AtomicBool,
+    unreachable: AtomicBool,
 }
 
 impl Manager {
-    /// The manager that the environment names; `variable` reads it.
+    /// The service manager that the environment names; `variable` reads it.
     ///
     /// # Errors
-    /// A name that stands for no socket, or no descriptor to reach it.
+    /// The name is not that of a socket, or there is no descriptor left.
     pub fn of_process(variable: impl Fn(&str) -> Option<String>) -> io::Result<Self> {
         let Some(name) = variable(NOTIFY_SOCKET).filter(|name| !name.is_empty()) else {
             return Ok(Self::default());
@@ -48,7 +48,7 @@ impl Manager {
         Ok(Self {
             socket: Some((socket, address)),
             watchdog: silence.map(Duration::from_micros),
-            deaf: AtomicBool::new(false),
+            unreachable: AtomicBool::new(false),
         })
     }
 
@@ -99,9 +99,9 @@ impl Manager {
             return;
         };
         let sent = socket.send_to_addr(message.as_bytes(), address);
-        let was_deaf = self.deaf.swap(sent.is_err(), Relaxed);
-        if let (Err(error), false) = (sent, was_deaf) {
-            warn!(%error, "the service manager cannot be told");
+        let was_unreachable = self.unreachable.swap(sent.is_err(), Relaxed);
+        if let (Err(error), false) = (sent, was_unreachable) {
+            warn!(%error, "cannot notify the service manager");
         }
     }
 }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abstract_name_and_nobody_there() {
+    fn an_abstract_name_and_no_reader() {
         let name = format!("netsocket-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let all = heard(&format!("@{name}"), &address, |manager| manager.status("x"));

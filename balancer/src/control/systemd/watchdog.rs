@@ -27,7 +27,10 @@ pub(crate) async fn attend(manager: Arc<Manager>, shared: Arc<Shared>) {
             // An answer after that would be too late for the next sign.
             match silent_worker(&shared, period / 2).await {
                 None => manager.alive(),
-                Some(worker) => error!(worker, "a worker does not answer: no sign of life"),
+                Some(worker) => error!(
+                    worker,
+                    "worker does not answer, no watchdog notification sent"
+                ),
             }
         }
         let status = status(&shared);
@@ -39,11 +42,11 @@ pub(crate) async fn attend(manager: Arc<Manager>, shared: Arc<Shared>) {
 }
 
 /// The first worker that does not answer in time, if there is one. A worker that is over is none that hangs.
-async fn silent_worker(shared: &Shared, patience: Duration) -> Option<usize> {
+async fn silent_worker(shared: &Shared, limit: Duration) -> Option<usize> {
     let mut answers = Vec::new();
-    for (number, member) in shared.crew.members().iter().enumerate() {
+    for (number, handle) in shared.workers.workers().iter().enumerate() {
         let (ask, answer) = oneshot::channel();
-        if member.mailbox.send(Mail::Ping(ask)).is_ok() {
+        if handle.mailbox.send(Mail::Ping(ask)).is_ok() {
             answers.push((number, answer));
         }
     }
@@ -55,7 +58,7 @@ async fn silent_worker(shared: &Shared, patience: Duration) -> Option<usize> {
             let _ = answer.await;
         }
     };
-    timeout(patience, all).await.err().and(asked)
+    timeout(limit, all).await.err().and(asked)
 }
 
 /// One line for people.
@@ -74,18 +77,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_does_not_answer_is_found() {
         let shared = Shared::without_backends(None);
-        let member = shared.crew.member(0).unwrap();
-        let patience = Duration::from_secs(1);
-        assert_eq!(silent_worker(&shared, patience).await, Some(0));
+        let handle = shared.workers.worker(0).unwrap();
+        let limit = Duration::from_secs(1);
+        assert_eq!(silent_worker(&shared, limit).await, Some(0));
         // The question is in its mailbox; now somebody reads it.
-        let (found, ()) = tokio::join!(silent_worker(&shared, patience), async {
-            for mail in member.mailbox.receive() {
+        let (found, ()) = tokio::join!(silent_worker(&shared, limit), async {
+            for mail in handle.mailbox.receive() {
                 let Mail::Ping(answer) = mail else { panic!() };
                 let _ = answer.send(());
             }
         });
         assert_eq!(found, None);
-        drop(member.mailbox.close());
-        assert_eq!(silent_worker(&shared, patience).await, None);
+        drop(handle.mailbox.close());
+        assert_eq!(silent_worker(&shared, limit).await, None);
     }
 }

@@ -18,9 +18,9 @@ use super::cidr::v6_mask;
 use super::rate::{Rate, Ticks};
 use super::refusal::Refusal;
 
-/// Leading bits by which IPv6 clients are told apart: what one subscriber gets at the least.
+/// IPv6 clients are identified by this many leading bits: the smallest network that a subscriber gets.
 pub const DEFAULT_IPV6_PREFIX: u8 = 64;
-/// Addresses without a connection of which the rate is remembered.
+/// Number of addresses without a connection whose rate is remembered.
 pub const DEFAULT_REMEMBERED: usize = 100_000;
 
 /// So many locks, so that workers seldom meet at one. A power of two.
@@ -28,17 +28,17 @@ const SHARDS: usize = 64;
 /// Addresses that may be forgotten looked at with each new connection: more than one, or the table would not shrink.
 const SWEEP: usize = 2;
 
-/// The limits of each client address.
+/// Limits for each client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressLimits {
-    /// Open connections.
+    /// Maximum number of open connections.
     pub connections: Option<NonZeroU32>,
-    /// New connections.
+    /// Maximum rate of new connections.
     pub rate: Option<Rate>,
-    /// Leading bits of an IPv6 address that make it one client; 128 tells all addresses apart. IPv4 addresses always
-    /// are told apart.
+    /// Leading bits of an IPv6 address that identify a client; with 128 every address is its own client. Every IPv4
+    /// address is.
     pub ipv6_prefix: u8,
-    /// Addresses without a connection of which the rate is remembered, at most about as many.
+    /// Approximate maximum number of addresses without a connection whose rate is remembered.
     pub remembered: usize,
 }
 

@@ -19,27 +19,27 @@ pub struct Network {
     prefix: u8,
 }
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
     /// Not an address.
     #[error("an address or a network, such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")]
     Form,
-    /// A length that no network of this family has.
-    #[error("the length behind the slash is 0 to {0}")]
+    /// A prefix length that this address family does not have.
+    #[error("the prefix length must be 0 to {0}")]
     Length(u8),
-    /// An address from the middle. Taken as its network it would stand for more than may have been meant.
+    /// An address inside the network. Read as its network it could mean more than was intended.
     #[error(
-        "an address inside of the network {0}, not its first: write the network, or the address alone"
+        "an address inside the network {0}, not its first: write the network, or the address alone"
     )]
     Inside(Network),
 }
 
 impl Network {
-    /// The network of `prefix` bits that `address` is in.
+    /// The network of `prefix` bits that contains `address`.
     ///
     /// # Errors
-    /// The length is over 32 or 128.
+    /// The prefix is longer than 32 or 128 bits.
     pub fn of(address: IpAddr, prefix: u8) -> Result<Self, NetworkError> {
         let (address, prefix) = match address.to_canonical() {
             IpAddr::V4(v4) if address.is_ipv6() && (MAPPED_BITS..=V6_BITS).contains(&prefix) => {
@@ -58,7 +58,7 @@ impl Network {
         Ok(Self { first, prefix })
     }
 
-    /// Whether `address` is one of its addresses.
+    /// Whether the network contains `address`.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
@@ -118,7 +118,7 @@ pub(super) fn v6_mask(prefix: u8) -> u128 {
         .unwrap_or(0)
 }
 
-/// A set of networks. Asking it costs one binary search.
+/// A set of networks. A lookup is one binary search.
 ///
 /// # Examples
 ///
@@ -140,7 +140,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Whether one of the networks has this address.
+    /// Whether one of the networks contains this address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
@@ -149,14 +149,14 @@ impl Networks {
         }
     }
 
-    /// Whether there is no network in it.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.v4.0.is_empty() && self.v6.0.is_empty()
     }
 }
 
-/// Its networks with commas between, IPv4 first; those that are inside of another are left out.
+/// Its networks, separated by commas, IPv4 first. Networks inside another one are left out.
 impl fmt::Display for Networks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = |zeros: u32| u8::try_from(zeros).unwrap_or(V6_BITS);

@@ -10,27 +10,27 @@ use super::addresses::{AddressKey, AddressLimits, Addresses};
 use super::cidr::Networks;
 use super::rate::{Meter, Rate, Ticks};
 use super::refusal::Refusal;
-use crate::core::log_limiter::LogGate;
+use crate::core::log_limiter::LogLimiter;
 
-/// What is allowed at a listener. By default everything.
+/// What a listener allows. By default, everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Only clients of these networks, if there are any.
+    /// If not empty, only clients in these networks are admitted.
     pub allow: Networks,
-    /// No clients of these networks, not even where `allow` has them.
+    /// Clients in these networks are refused, even if `allow` contains them.
     pub deny: Networks,
-    /// Open connections.
+    /// Maximum number of open connections.
     pub connections: Option<NonZeroU32>,
-    /// New connections.
+    /// Maximum rate of new connections.
     pub rate: Option<Rate>,
     /// The limits of each client address.
     pub address: AddressLimits,
 }
 
-/// The door of one listener, for all workers.
+/// Admission control of one listener, shared by all workers.
 ///
-/// Without limits of addresses a verdict takes no lock: it costs one atomic operation for the count of connections, one
-/// for the permit's hold on it, and one more where there is a rate.
+/// Without per-address limits a decision takes no lock: it costs one atomic operation for the count of connections, one
+/// for the permit's hold on it, and one more if there is a rate.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
@@ -49,11 +49,11 @@ struct State {
 #[derive(Debug, Default)]
 struct RefusalCount {
     count: AtomicU64,
-    gate: LogGate,
+    limiter: LogLimiter,
 }
 
 impl Admission {
-    /// A door with nobody inside.
+    /// Admission control with no client admitted yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -62,8 +62,8 @@ impl Admission {
         }
     }
 
-    /// The same door with other limits: who is inside stays counted, and nobody is sent away. Connections that came
-    /// while there was no limit of addresses are not counted against one that is new.
+    /// The same with other limits: open connections stay counted, and none is closed. Connections that were opened while
+    /// there was no per-address limit do not count against a new one.
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         Self {
@@ -72,10 +72,10 @@ impl Admission {
         }
     }
 
-    /// Lets `client` in or says why not. `uptime` is the time since the start.
+    /// Admits `client`, or says why not. `uptime` is the time since the start.
     ///
     /// # Errors
-    /// The first reason in the order of [the checks](super) that speaks against it.
+    /// The first check that failed, in the order of [the checks](super).
     pub fn admit(&self, client: IpAddr, uptime: Duration) -> Result<Permit, Refusal> {
         let verdict = self.judge(client, Ticks::of(uptime));
         if let Err(refusal) = verdict
@@ -126,39 +126,44 @@ impl Admission {
         })
     }
 
-    /// What is allowed.
+    /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Connections that are open.
+    /// Number of open connections.
     #[must_use]
     pub fn open(&self) -> u32 {
         self.state.open.load(Relaxed)
     }
 
-    /// Clients refused for this reason since the start.
+    /// Number of clients refused for this reason since the start.
     #[must_use]
     pub fn refused(&self, refusal: Refusal) -> u64 {
         let of_this = self.state.refused.get(refusal.index());
         of_this.map_or(0, |of_this| of_this.count.load(Relaxed))
     }
 
-    /// Whether a refusal may be logged: once a second for each reason; then how many were not since the last one.
+    /// Whether a refusal may be logged now, at most once a second for each reason. If so, returns how many were suppressed
+    /// since the last one.
     #[must_use]
     pub fn log_due(&self, refusal: Refusal, uptime: Duration) -> Option<u64> {
-        self.state.refused.get(refusal.index())?.gate.pass(uptime)
+        self.state
+            .refused
+            .get(refusal.index())?
+            .limiter
+            .pass(uptime)
     }
 
-    /// Addresses in the table of limits, and how many have been forgotten for want of room.
+    /// Addresses in the per-address table, and how many were evicted because it was full.
     #[must_use]
     pub fn addresses(&self) -> (usize, u64) {
         (self.state.addresses.len(), self.state.addresses.forgotten())
     }
 }
 
-/// What a client holds while it is connected. Dropping it gives everything back.
+/// What a connected client occupies. Dropping it releases everything.
 #[derive(Debug)]
 #[must_use = "a client is counted as gone when this is dropped"]
 pub struct Permit {

@@ -1,17 +1,17 @@
-//! Who may come in, and who waits: everything that is decided about a client before a backend is touched.
+//! Decides whether a client is admitted and whether it queues, before any backend is involved.
 //!
-//! [`Admission`] holds the lists and limits of one listener and answers for each client with a [`Permit`] or a
-//! [`Refusal`]; [`SharedQueue`] is the line of those that were admitted while every backend was full. Plain code: the
-//! time is handed in, as the time since the start, and nothing here knows a socket.
+//! [`Admission`] holds the lists and limits of one listener and answers each client with a [`Permit`] or a [`Refusal`].
+//! [`SharedQueue`] holds clients that were admitted while every backend was full. Plain code: no sockets, and the time
+//! is passed in as the time since the start.
 //!
-//! The order of the checks, which is also the order in which a reason is named:
+//! Checks run in this order, and the first that fails is the reason given:
 //!
-//! 1. lists: with an allow list only its networks, and in any case none of the deny list;
+//! 1. the lists: if there is an allow list, only its networks; never a network on the deny list;
 //! 2. the listener's open connections;
 //! 3. the address's open connections, then its rate;
-//! 4. the rate of all.
+//! 4. the rate of all clients together.
 //!
-//! What is narrow comes before what is wide, so that one address that is held back takes nothing from the others.
+//! Narrow limits come before wide ones, so that an address over its limit does not use up the limit of the others.
 //!
 //! # Examples
 //!
@@ -21,17 +21,17 @@
 //!
 //! use netsocket_balancer::admission::{Admission, Limits, Refusal};
 //!
-//! let door = Admission::new(Limits {
+//! let admission = Admission::new(Limits {
 //!     deny: ["192.0.2.0/24".parse()?].into_iter().collect(),
 //!     connections: NonZeroU32::new(1),
 //!     ..Limits::default()
 //! });
-//! let verdict = |client: &str| door.admit(client.parse().expect("an address"), Duration::ZERO);
+//! let verdict = |client: &str| admission.admit(client.parse().expect("an address"), Duration::ZERO);
 //!
 //! assert_eq!(verdict("192.0.2.7").err(), Some(Refusal::Denied));
 //! let permit = verdict("198.51.100.1").expect("room for one");
 //! assert_eq!(verdict("198.51.100.2").err(), Some(Refusal::ListenerFull));
-//! // It is gone.
+//! // The first client has disconnected.
 //! drop(permit);
 //! assert!(verdict("198.51.100.2").is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,29 +1,29 @@
-//! The line in which clients wait while every backend is full: first come, first served, each with a deadline.
+//! The queue of clients for which every backend is full: first in, first out, each with a deadline.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-/// Who waits: the session in `slot` of the worker. Distinct among those that wait at the same time.
+/// A waiting session: its worker and its slot there. Unique among those that wait at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket {
     /// The worker's number.
     pub worker: u16,
-    /// Its name for the session.
+    /// The worker's identifier of the session.
     pub slot: u64,
 }
 
-/// Why a ticket was not taken in.
+/// Why a session was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EnqueueError {
-    /// As many wait as may.
+    /// The queue is at its limit.
     #[error("the queue is full")]
     Full,
-    /// It waits already. Its place is unchanged.
+    /// The session is queued already. Its position is unchanged.
     #[error("already in the queue")]
     Waiting,
 }
 
-/// The line. Every operation takes at most the logarithm of its length.
+/// The queue. Every operation is at most logarithmic in its length.
 ///
 /// # Examples
 ///
@@ -60,7 +60,7 @@ struct Waiting {
 }
 
 impl WaitQueue {
-    /// A line for at most `most`; 0 lets nobody wait.
+    /// A queue for at most `most` sessions; 0 disables queueing.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl WaitQueue {
         }
     }
 
-    /// Goes to the end of the line, to wait until `deadline` (since the start). Returns how many are before it.
+    /// Adds a session at the end, to wait until `deadline` (time since the start). Returns how many are ahead of it.
     ///
     /// # Errors
     /// See [`EnqueueError`].
@@ -92,7 +92,7 @@ impl WaitQueue {
         Ok(before)
     }
 
-    /// Takes the head of the line. One whose deadline has just passed and who was not told yet is still served.
+    /// Removes the session at the head. One whose deadline has just passed but was not reported yet is still served.
     pub fn serve(&mut self) -> Option<Ticket> {
         let (number, waiting) = self.line.pop_first()?;
         self.numbers.remove(&waiting.ticket);
@@ -100,7 +100,8 @@ impl WaitQueue {
         Some(waiting.ticket)
     }
 
-    /// Takes a client that is gone out of the line. Whether it was there; otherwise it was served, or its time was up.
+    /// Removes the session of a client that has disconnected. Returns whether it was queued; otherwise it was served or
+    /// had expired.
     pub fn cancel(&mut self, ticket: Ticket) -> bool {
         let Some(number) = self.numbers.remove(&ticket) else {
             return false;
@@ -111,7 +112,7 @@ impl WaitQueue {
         true
     }
 
-    /// Takes one whose time is up at `now` out of the line, the longest overdue first. Call until there is none.
+    /// Removes a session whose deadline has passed at `now`, the most overdue first. Call until it returns `None`.
     pub fn expire(&mut self, now: Duration) -> Option<Ticket> {
         let &(deadline, number) = self.deadlines.first()?;
         if deadline > now {
@@ -123,30 +124,30 @@ impl WaitQueue {
         Some(waiting.ticket)
     }
 
-    /// When somebody's time will be up.
+    /// The earliest deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Another limit. Those who wait stay, even where they are more.
+    /// Changes the limit. Sessions that wait stay queued, even if they exceed it.
     pub fn limit(&mut self, most: usize) {
         self.most = most;
     }
 
-    /// The most that may wait.
+    /// The limit.
     #[must_use]
     pub fn most(&self) -> usize {
         self.most
     }
 
-    /// How many wait.
+    /// Number of waiting sessions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.line.len()
     }
 
-    /// Whether nobody waits.
+    /// Whether no session waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.line.is_empty()

@@ -1,8 +1,8 @@
-//! So many in so much time: the generic cell rate algorithm, which is a token bucket kept in one number.
+//! Rate limits: the generic cell rate algorithm, a token bucket kept in one number.
 //!
-//! The number is the time at which the bucket is full again. One that is admitted moves it on by the time that one
-//! token takes to come back, and nobody is admitted who would move it further ahead than the whole bucket takes. All
-//! in whole sixteenths of a nanosecond, rounded so that the rate is never exceeded: 64 bits of them last for 36 years.
+//! The number is the time at which the bucket is full again. Each admission moves it forward by the time that one token
+//! takes to refill, and is refused if that would move it further ahead than the whole bucket takes. Times are whole
+//! sixteenths of a nanosecond, rounded so that the rate is never exceeded: 64 bits last for 36 years.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -28,10 +28,10 @@ impl Ticks {
     }
 }
 
-/// A limit: so many in so much time, and as many at once.
+/// A rate limit: a number of events per period, and bursts of up to the same number.
 ///
-/// Over any stretch of time at most `time * count / per + burst` get through. After a rest a whole burst may come at
-/// once, then they come evenly.
+/// Over any span of time at most `time * count / per + burst` events pass. After a quiet period a whole burst may pass at
+/// once; after that, events pass evenly.
 ///
 /// # Examples
 ///
@@ -53,16 +53,16 @@ pub struct Rate {
     per: Duration,
 }
 
-/// Why a text is no rate.
+/// A text that is not a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a number and a time of 1ms to 1d, such as 100/s, 20/10s or 600/1m")]
+#[error("a number and a period of 1ms to 1d, such as 100/s, 20/10s or 600/1m")]
 pub struct RateError;
 
 impl Rate {
-    /// `count` in `per`, with a burst of `count`.
+    /// `count` events per `per`, with bursts of up to `count`.
     ///
     /// # Errors
-    /// The time is not within a millisecond and a day.
+    /// The period is not between a millisecond and a day.
     pub fn new(count: NonZeroU32, per: Duration) -> Result<Self, RateError> {
         if !(SHORTEST..=LONGEST).contains(&per) {
             return Err(RateError);
@@ -79,7 +79,7 @@ impl Rate {
         Ok(rate.with_burst(count))
     }
 
-    /// The same rate with another burst: how many may come at once after a rest.
+    /// The same rate with another burst size.
     #[must_use]
     pub fn with_burst(self, burst: NonZeroU32) -> Self {
         let tolerance = u64::from(burst.get() - 1).saturating_mul(self.interval);
@@ -94,14 +94,14 @@ impl Rate {
     }
 }
 
-/// As it is set: `100/1s`.
+/// As in the settings: `100/1s`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.count, duration_text(self.per))
     }
 }
 
-/// `100/s`, `20/10s`: a number, a slash, and a time, of which the 1 may be left out.
+/// `100/s`, `20/10s`: a number, a slash and a period, whose leading 1 may be omitted.
 impl FromStr for Rate {
     type Err = RateError;
 

@@ -1,23 +1,23 @@
-//! Why a client was not let in.
+//! Why a client was refused.
 
 use crate::core::termination::Termination;
 
-/// The reason of a refusal. All of them are as configured; none is a fault.
+/// Why a client was refused. Each follows from the settings; none is a malfunction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
-    /// The address is on the deny list, or not on the allow list.
+    /// The address is on the deny list, or there is an allow list without it.
     #[error("address not allowed")]
     Denied,
-    /// The listener has as many connections as it may.
+    /// The listener is at its connection limit.
     #[error("listener full")]
     ListenerFull,
-    /// The address has as many connections as it may.
-    #[error("too many connections of this address")]
+    /// The address is at its connection limit.
+    #[error("too many connections from this address")]
     AddressFull,
-    /// The address connects too often.
-    #[error("too many new connections of this address")]
+    /// The address opens connections faster than its rate limit.
+    #[error("too many new connections from this address")]
     AddressRate,
-    /// All clients together connect too often.
+    /// All clients together open connections faster than the rate limit.
     #[error("too many new connections")]
     Rate,
 }
@@ -32,7 +32,7 @@ impl Refusal {
         Self::Rate,
     ];
 
-    /// A short stable word for logs, metrics and the API.
+    /// A short, stable label for logs, metrics and the API.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Refusal {
         }
     }
 
-    /// How a session that is refused for this ends.
+    /// The termination code of a session refused for this reason.
     #[must_use]
     pub fn termination(self) -> Termination {
         match self {

@@ -1,10 +1,10 @@
-//! The line behind one lock, for all workers, such that no client is left waiting beside a free place.
+//! The queue behind one lock, shared by all workers, such that no client keeps waiting while a backend has a free slot.
 //!
-//! The danger: a worker finds every backend full; before its client is in the line, another worker frees a place and
-//! sees nobody waiting. So both sides first do their part and then look at the other's: who frees a place calls
-//! [`SharedQueue::hand_over`] after it is free, who has enqueued a client calls it after that. Whichever comes later
-//! sees both the client and the place. Who finds the line [not empty](SharedQueue::is_empty) goes to its end, also where
-//! a backend has room, or it would overtake.
+//! The race to avoid: a worker finds every backend full; before it has queued its client, another worker frees a slot and
+//! sees an empty queue. So both sides act first and check afterwards: whoever frees a slot calls [`SharedQueue::serve`]
+//! after freeing it, and whoever queues a client calls it after queueing. Whichever comes later sees both the client and
+//! the slot. A client that finds the queue [not empty](SharedQueue::is_empty) joins its end even if a backend has room,
+//! or it would overtake the others.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::queue::{EnqueueError, Ticket, WaitQueue};
 
-/// A [`WaitQueue`] that workers share. While nobody waits it costs one read.
+/// A [`WaitQueue`] shared by the workers. While it is empty it costs one read.
 #[derive(Debug)]
 pub struct SharedQueue {
     queue: Mutex<WaitQueue>,
@@ -21,7 +21,7 @@ pub struct SharedQueue {
 }
 
 impl SharedQueue {
-    /// A line for at most `most`; 0 lets nobody wait.
+    /// A queue for at most `most` sessions; 0 disables queueing.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl SharedQueue {
         }
     }
 
-    /// See [`WaitQueue::enqueue`]. To be followed by [`Self::hand_over`] until that has nothing.
+    /// See [`WaitQueue::enqueue`]. Call [`Self::serve`] afterwards until it returns `None`.
     ///
     /// # Errors
     /// See [`EnqueueError`].
@@ -38,9 +38,9 @@ impl SharedQueue {
         self.with(|queue| queue.enqueue(ticket, deadline))
     }
 
-    /// Gives a free place to the head of the line. `reserve` takes a place, if there is one; it is called only while
-    /// somebody waits, under the lock: it must be short. The ticket's worker is to be told by the caller.
-    pub fn hand_over<P>(&self, reserve: impl FnOnce() -> Option<P>) -> Option<(Ticket, P)> {
+    /// Gives a free slot to the session at the head. `reserve` takes a slot if there is one; it is called under the lock and
+    /// only while a session waits, so it must be short. The caller notifies the ticket's worker.
+    pub fn serve<P>(&self, reserve: impl FnOnce() -> Option<P>) -> Option<(Ticket, P)> {
         if self.is_empty() {
             return None;
         }
@@ -53,7 +53,7 @@ impl SharedQueue {
         })
     }
 
-    /// See [`WaitQueue::cancel`]. Where this is false a place may be on its way to the ticket and has to be given back.
+    /// See [`WaitQueue::cancel`]. If it returns false, a slot may be on its way to the session and must be given back.
     pub fn cancel(&self, ticket: Ticket) -> bool {
         self.with(|queue| queue.cancel(ticket))
     }
@@ -80,19 +80,19 @@ impl SharedQueue {
         self.with(|queue| queue.limit(most));
     }
 
-    /// The most that may wait.
+    /// The limit.
     #[must_use]
     pub fn most(&self) -> usize {
         self.lock().most()
     }
 
-    /// How many wait.
+    /// Number of waiting sessions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len.load(Relaxed)
     }
 
-    /// Whether nobody waits. What the caller did before this is seen by whoever enqueues a client that this misses.
+    /// Whether no session waits. Whoever queues a session that this call misses sees what the caller did before it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         // Orders the caller's freed place before this read, as the fence of `with` orders a client in the line before
@@ -156,7 +156,7 @@ mod tests {
     /// More clients than places in each round, and nobody comes later who would by chance heal a lost wake-up: it
     /// leaves a worker waiting, which its patience turns into a failure.
     #[test]
-    fn nobody_is_left_beside_a_free_place() {
+    fn no_client_waits_while_a_slot_is_free() {
         let (queue, places) = (SharedQueue::new(WORKERS.into()), Places::default());
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..WORKERS).map(|_| mpsc::channel::<u64>()).unzip();
@@ -170,7 +170,7 @@ mod tests {
                 let (waited, round, lost, end) = (&waited, &round, &lost, &end);
                 scope.spawn(move || {
                     let tell = || {
-                        while let Some((ticket, ())) = queue.hand_over(|| places.reserve()) {
+                        while let Some((ticket, ())) = queue.serve(|| places.reserve()) {
                             let mailbox = &senders[usize::from(ticket.worker)];
                             mailbox.send(ticket.slot).unwrap();
                         }
@@ -216,7 +216,7 @@ mod tests {
 
     /// The same, with the one order of events that loses the client if it does not look again.
     #[test]
-    fn a_place_that_is_freed_before_the_client_is_in_the_line() {
+    fn a_slot_that_is_freed_before_the_client_is_queued() {
         let (queue, places) = (SharedQueue::new(1), Places::default());
         let ticket = Ticket { worker: 0, slot: 1 };
         assert_eq!(places.reserve(), Some(()));
@@ -224,28 +224,28 @@ mod tests {
         assert!(queue.is_empty() && places.reserve().is_none());
         // Another frees a place, and finds nobody.
         places.free();
-        assert_eq!(queue.hand_over(|| places.reserve()), None);
+        assert_eq!(queue.serve(|| places.reserve()), None);
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| places.reserve()), Some((ticket, ())));
+        assert_eq!(queue.serve(|| places.reserve()), Some((ticket, ())));
         // The other order: the client is in the line when the place is freed.
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| places.reserve()), None);
+        assert_eq!(queue.serve(|| places.reserve()), None);
         places.free();
-        assert_eq!(queue.hand_over(|| places.reserve()), Some((ticket, ())));
+        assert_eq!(queue.serve(|| places.reserve()), Some((ticket, ())));
     }
 
     #[test]
-    fn no_place_is_taken_for_nobody() {
+    fn no_slot_is_reserved_for_an_empty_queue() {
         let queue = SharedQueue::new(2);
         assert_eq!(
-            queue.hand_over(|| -> Option<()> { panic!("nobody waits") }),
+            queue.serve(|| -> Option<()> { panic!("nobody waits") }),
             None
         );
         let ticket = Ticket { worker: 0, slot: 1 };
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));
-        assert_eq!(queue.hand_over(|| None::<()>), None);
+        assert_eq!(queue.serve(|| None::<()>), None);
         assert_eq!((queue.len(), queue.next_deadline()), (1, Some(PATIENCE)));
-        assert_eq!(queue.hand_over(|| Some("place")), Some((ticket, "place")));
+        assert_eq!(queue.serve(|| Some("place")), Some((ticket, "place")));
         assert!(queue.is_empty() && !queue.cancel(ticket));
         assert_eq!(queue.next_deadline(), None);
         assert_eq!(queue.enqueue(ticket, PATIENCE), Ok(0));

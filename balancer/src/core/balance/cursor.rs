@@ -1,4 +1,4 @@
-//! The one thing that choosing changes: a counter that all threads share.
+//! The only state that choosing changes: a counter shared by all threads.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,13 +8,14 @@ use super::hash::mix;
 /// Lea and Flood 2014).
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Turns and random numbers, from one atomic, so that the turns are exact over all threads of the process.
+/// Positions in the schedule and random numbers, from one atomic, so that round robin is exact over all threads of the
+/// process.
 #[derive(Debug)]
 pub struct Cursor(AtomicU64);
 
 impl Cursor {
-    /// Begins at any turn. A random start keeps a fleet of balancers that were started together from sending all
-    /// their first sessions to the first backend.
+    /// Starts at a given position. A random one keeps a fleet of balancers that start together from sending all their first
+    /// sessions to the first backend.
     #[must_use]
     pub fn starting_at(turn: u64) -> Self {
         Self(AtomicU64::new(turn))

@@ -6,13 +6,13 @@ use std::net::IpAddr;
 const FNV_START: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
 
-/// The key of a backend, from its name: it keeps its clients when its address changes.
+/// The hash key of a backend, from its name: it keeps its clients when its address changes.
 #[must_use]
 pub fn name_key(name: &str) -> u64 {
     hash(name.as_bytes())
 }
 
-/// The key of a client, from its address without the port. An IPv4 address within IPv6 is the IPv4 address.
+/// The hash key of a client, from its address without the port. An IPv4-mapped IPv6 address is treated as IPv4.
 #[must_use]
 pub fn client_key(client: IpAddr) -> u64 {
     match client.to_canonical() {

@@ -1,7 +1,7 @@
 //! Maglev hashing (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
-//! section 3.4): a table of a prime length that every backend fills by a permutation of its own, in turns.
+//! section 3.4): a table of prime length that the backends fill in turn, each by its own permutation.
 
-use super::Turns;
+use super::WeightedSchedule;
 use super::hash::mix;
 
 /// The length of the table, a prime; the paper's choice for up to some hundred backends.
@@ -9,7 +9,7 @@ const TABLE_LENGTH: usize = 65_537;
 
 const FREE: u32 = u32::MAX;
 
-/// A table from the client's key to the candidate.
+/// A lookup table from the client's key to the candidate.
 #[derive(Debug)]
 pub struct Maglev {
     table: Box<[u32]>,
@@ -26,8 +26,8 @@ impl Maglev {
             .filter_map(|&index| candidates.get(index).copied())
             .collect();
         let weights: Vec<u32> = sorted.iter().map(|&(_, weight)| weight).collect();
-        let turns = Turns::new(&weights);
-        if turns.is_empty() {
+        let schedule = WeightedSchedule::new(&weights);
+        if schedule.is_empty() {
             return Self {
                 table: Box::default(),
             };
@@ -35,7 +35,7 @@ impl Maglev {
         let mut walks: Vec<Walk> = sorted.iter().map(|&(key, _)| Walk::new(key)).collect();
         let mut table = vec![FREE; TABLE_LENGTH].into_boxed_slice();
         for turn in 0..TABLE_LENGTH {
-            let place = turns.at(turn);
+            let place = schedule.at(turn);
             let (Some(walk), Some(&index)) = (walks.get_mut(place), order.get(place)) else {
                 continue;
             };
@@ -50,7 +50,7 @@ impl Maglev {
         Self { table }
     }
 
-    /// Whose client this is; `None` without candidates.
+    /// The candidate for this client; `None` without candidates.
     #[must_use]
     pub fn choice(&self, client: u64) -> Option<usize> {
         let slot = usize::try_from(client % TABLE_LENGTH as u64).ok()?;

@@ -1,10 +1,10 @@
-//! Which backend takes the next session.
+//! Load-balancing policies: which backend takes the next session.
 //!
-//! Owns the policies, as plain code without I/O or clock. Does not own who may be chosen: the caller hands in the
+//! Owns the policies, as plain code without I/O or clock. Does not own which backends are eligible: the caller passes the
 //! candidates, each with a weight above zero, and says which of them are open to this session.
 //!
-//! A policy is made ready once for a set of candidates ([`Policy::prepare`]); choosing then takes no lock and changes
-//! nothing but the [`Cursor`] that all threads share.
+//! A policy is prepared once for a set of candidates ([`Policy::prepare`]). Choosing then takes no lock and changes only
+//! the [`Cursor`] that all threads share.
 //!
 //! # Examples
 //!
@@ -15,7 +15,7 @@
 //!
 //! assert_eq!("two-choices".parse(), Ok(Policy::TwoChoices));
 //!
-//! // One of three goes: the clients of the others stay where they are, but for a few.
+//! // One of three backends is removed: nearly all clients of the others stay where they are.
 //! let backends = ["server", "mirror1", "mirror2"].map(|name| (name_key(name), 1));
 //! let (three, two) = (Maglev::new(&backends), Maglev::new(&backends[..2]));
 //! let clients = (0..1000).map(|number| client_key(Ipv4Addr::from_bits(number).into()));
@@ -43,39 +43,40 @@ pub use cursor::Cursor;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
 pub use source::Rendezvous;
-pub use weighted_schedule::Turns;
+pub use weighted_schedule::WeightedSchedule;
 
-/// A backend in its pool. Given once and never again in the life of the pool, also where a backend leaves it.
+/// Identifies a backend in its pool. Never reused in the life of the pool, even after the backend is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendId(pub usize);
 
 /// The candidates for one session, by their position in the set that the policy was prepared for.
 pub trait Candidates {
-    /// How many there are.
+    /// Number of candidates.
     fn count(&self) -> usize;
     /// The weight, above zero.
     fn weight(&self, index: usize) -> u32;
-    /// The sessions that it has now.
+    /// Open sessions.
     fn active(&self, index: usize) -> u64;
-    /// Whether this session may go there: not tried by it before, and not full.
+    /// Whether this session may use it: not tried before by this session, and not full.
     fn is_open(&self, index: usize) -> bool;
-    /// Takes a place there, unless it has become full meanwhile.
+    /// Takes a slot there. Returns false if it has become full in the meantime.
     fn acquire(&self, index: usize) -> bool;
 }
 
-/// How a pool chooses, the key `balance`.
+/// The load-balancing policy of a pool (key `balance`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Policy {
-    /// Every backend in turn, as often as its weight says.
+    /// Weighted round robin.
     #[default]
     RoundRobin,
-    /// The fewest sessions for its weight.
+    /// The backend with the fewest open sessions relative to its weight.
     LeastConnections,
-    /// Two at random, and of these the one with the fewer sessions for its weight.
+    /// Two random backends, and of these the one with fewer open sessions relative to its weight.
     TwoChoices,
-    /// By the client's address; others that come or go move nobody else (rendezvous hashing).
+    /// By the client's address, with rendezvous hashing: adding or removing a backend moves only the clients it gains or
+    /// loses.
     Source,
-    /// By the client's address through a table that all balancers with the same backends make alike.
+    /// By the client's address, through a Maglev table that is the same in every balancer with the same backends.
     Maglev,
 }
 
@@ -89,7 +90,7 @@ impl Policy {
         Self::Maglev,
     ];
 
-    /// As in the settings and the API.
+    /// Its name in the settings and the API.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -101,14 +102,14 @@ impl Policy {
         }
     }
 
-    /// Makes ready for candidates, each by its key (see [`name_key`]) and its weight, above zero.
+    /// Prepares the policy for candidates, each given by its key (see [`name_key`]) and its weight, above zero.
     #[must_use]
     pub fn prepare(self, candidates: &[(u64, u32)]) -> Chooser {
         let weights: Vec<u32> = candidates.iter().map(|&(_, weight)| weight).collect();
         match self {
-            Self::RoundRobin => Chooser::RoundRobin(Turns::new(&weights)),
+            Self::RoundRobin => Chooser::RoundRobin(WeightedSchedule::new(&weights)),
             Self::LeastConnections => Chooser::LeastConnections,
-            Self::TwoChoices => Chooser::TwoChoices(Turns::new(&weights)),
+            Self::TwoChoices => Chooser::TwoChoices(WeightedSchedule::new(&weights)),
             Self::Source => Chooser::Source(Rendezvous::new(candidates)),
             Self::Maglev => Chooser::Maglev(Maglev::new(candidates), Rendezvous::new(candidates)),
         }
@@ -121,7 +122,7 @@ impl fmt::Display for Policy {
     }
 }
 
-/// A text that names no policy.
+/// A text that is not the name of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such policy")]
 pub struct UnknownPolicy;
@@ -135,23 +136,23 @@ impl FromStr for Policy {
     }
 }
 
-/// A policy that is ready for a set of candidates.
+/// A policy prepared for a set of candidates.
 #[derive(Debug)]
 pub enum Chooser {
     /// See [`Policy::RoundRobin`].
-    RoundRobin(Turns),
+    RoundRobin(WeightedSchedule),
     /// See [`Policy::LeastConnections`].
     LeastConnections,
     /// See [`Policy::TwoChoices`].
-    TwoChoices(Turns),
+    TwoChoices(WeightedSchedule),
     /// See [`Policy::Source`].
     Source(Rendezvous),
-    /// See [`Policy::Maglev`]; where the table's choice is not open, rendezvous decides among the others.
+    /// See [`Policy::Maglev`]; if the table's choice is not open, rendezvous hashing decides among the others.
     Maglev(Maglev, Rendezvous),
 }
 
 impl Chooser {
-    /// Chooses for a session and takes the place; `None` where no candidate is open.
+    /// Chooses a backend for a session and takes a slot there; `None` if no candidate is open.
     pub fn choose<C: Candidates>(
         &self,
         candidates: &C,
@@ -159,9 +160,9 @@ impl Chooser {
         client: IpAddr,
     ) -> Option<usize> {
         match self {
-            Self::RoundRobin(turns) => round_robin::choose(turns, candidates, cursor),
+            Self::RoundRobin(schedule) => round_robin::choose(schedule, candidates, cursor),
             Self::LeastConnections => least_connections::choose(candidates, cursor),
-            Self::TwoChoices(turns) => two_choices::choose(turns, candidates, cursor),
+            Self::TwoChoices(schedule) => two_choices::choose(schedule, candidates, cursor),
             Self::Source(rendezvous) => rendezvous.choose(candidates, client_key(client)),
             Self::Maglev(table, others) => {
                 let key = client_key(client);

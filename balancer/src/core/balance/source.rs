@@ -1,5 +1,6 @@
-//! Rendezvous hashing (Thaler and Ravishankar 1998): every pair of client and backend has a score, the best backend
-//! takes the client. One that goes moves its own clients only, one that comes takes its share and moves nobody else.
+//! Rendezvous hashing (Thaler and Ravishankar 1998): every pair of client and backend has a score, and the client goes to
+//! the backend with the best one. Removing a backend moves only its own clients; adding one moves only the clients it
+//! takes.
 
 use super::Candidates;
 use super::hash::mix;

@@ -1,18 +1,19 @@
-//! Turns by weight: an order in which every backend stands as often as its weight says, spread as evenly as it goes.
+//! The schedule of weighted round robin: an order in which every backend appears as often as its weight says, spread as
+//! evenly as possible.
 
-/// The most turns in a round. Beyond it weights are scaled down, so that many backends with odd weights cannot make
+/// The maximum length of a round. Beyond it weights are scaled down, so that many backends with odd weights cannot make
 /// the table grow without bound.
-const MOST_TURNS: u64 = 1 << 16;
+const MAX_LENGTH: u64 = 1 << 16;
 
-/// One round of turns. With equal weights it is the candidates in order.
+/// One round of the schedule. With equal weights it is the candidates in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turns(Box<[u32]>);
+pub struct WeightedSchedule(Box<[u32]>);
 
-impl Turns {
+impl WeightedSchedule {
     /// The round for candidates with these weights, each above zero.
     ///
-    /// The turn `k` of a candidate of weight `w` has its place at `(k + 1/2) / w` of the round, so its turns lie evenly
-    /// apart and those of others in between.
+    /// Appearance `k` of a candidate of weight `w` is at `(k + 1/2) / w` of the round, so its appearances are evenly spaced
+    /// with those of the others in between.
     #[must_use]
     pub fn new(weights: &[u32]) -> Self {
         let weights = reduced(weights);
@@ -30,13 +31,13 @@ impl Turns {
         self.0.len()
     }
 
-    /// Whether there is nobody to have a turn.
+    /// Whether there are no candidates.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Who has this turn, counted from 0 and over and over again.
+    /// The candidate at this position, counted from 0; the schedule repeats.
     #[must_use]
     pub fn at(&self, turn: usize) -> usize {
         let turn = if turn < self.0.len() {
@@ -48,7 +49,7 @@ impl Turns {
     }
 }
 
-/// The weights in their smallest form, and within [`MOST_TURNS`] for all.
+/// The weights in their smallest form, and within [`MAX_LENGTH`] for all.
 fn reduced(weights: &[u32]) -> Vec<u64> {
     let common = weights
         .iter()
@@ -59,8 +60,8 @@ fn reduced(weights: &[u32]) -> Vec<u64> {
         .map(|&weight| u64::from(weight / common))
         .sum();
     let scaled = |weight: u64| match sum {
-        ..=MOST_TURNS => weight,
-        _ => (weight * MOST_TURNS / sum).max(1),
+        ..=MAX_LENGTH => weight,
+        _ => (weight * MAX_LENGTH / sum).max(1),
     };
     weights
         .iter()
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     fn order(weights: &[u32]) -> Vec<u32> {
-        Turns::new(weights).0.into_vec()
+        WeightedSchedule::new(weights).0.into_vec()
     }
 
     #[test]
@@ -93,23 +94,23 @@ mod tests {
     #[test]
     fn a_round_is_bounded() {
         let weights: Vec<u32> = (0..500).map(|n| 2560 - n).collect();
-        let turns = Turns::new(&weights);
+        let schedule = WeightedSchedule::new(&weights);
         assert!(
-            turns.len() as u64 <= MOST_TURNS && turns.len() > 60_000,
+            schedule.len() as u64 <= MAX_LENGTH && schedule.len() > 60_000,
             "{}",
-            turns.len()
+            schedule.len()
         );
     }
 
     proptest! {
         #[test]
         fn exact_and_evenly_apart(weights in prop::collection::vec(1u32..50, 1..9)) {
-            let turns = Turns::new(&weights);
+            let schedule = WeightedSchedule::new(&weights);
             let common = weights.iter().fold(0, |a, &b| gcd(a, b));
             let round: usize = weights.iter().map(|&w| (w / common) as usize).sum();
-            prop_assert_eq!(turns.len(), round);
+            prop_assert_eq!(schedule.len(), round);
             for (index, &weight) in weights.iter().enumerate() {
-                let mine: Vec<usize> = (0..2 * round).filter(|&turn| turns.at(turn) == index).collect();
+                let mine: Vec<usize> = (0..2 * round).filter(|&turn| schedule.at(turn) == index).collect();
                 prop_assert_eq!(mine.len(), 2 * (weight / common) as usize);
                 // Within the time between two turns nobody else has more than one above his share.
                 let most = round / (weight / common) as usize + weights.len();

@@ -1,4 +1,4 @@
-//! How a check failed.
+//! Why a check failed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::core::side::Side;
 /// The most of an answer that is shown.
 const EXCERPT_BYTES: usize = 48;
 
-/// Why a check did not pass.
+/// Why a check failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckFailure {
     /// Layer 4: no connection.
@@ -17,19 +17,19 @@ pub enum CheckFailure {
     /// Layer 4: the connection was lost before the answer.
     #[error("connection lost before the answer, got {0}")]
     Lost(Excerpt),
-    /// Layer 7: the expected answer did not come within the time limit.
+    /// Layer 7: the expected answer did not arrive within the timeout.
     #[error("no expected answer in time, got {0}")]
     NoAnswer(Excerpt),
-    /// Layer 7: it ended, or went on for too long, without the expected answer.
+    /// Layer 7: the answer ended, or became too long, without the expected content.
     #[error("wrong answer {0}")]
     WrongAnswer(Excerpt),
-    /// Layer 7: an HTTP answer with a status that is not expected.
+    /// Layer 7: an HTTP response with an unexpected status.
     #[error("HTTP status {0}")]
     WrongStatus(u16),
 }
 
 impl CheckFailure {
-    /// Whose fault it is.
+    /// Which side caused it.
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
@@ -38,7 +38,7 @@ impl CheckFailure {
         }
     }
 
-    /// A short stable word for the metrics and the API.
+    /// A short, stable label for the metrics and the API.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl From<ConnectFailure> for CheckFailure {
     }
 }
 
-/// The beginning of what a backend answered, escaped so that it can stand in a log line.
+/// The beginning of a backend's answer, escaped for a log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt(String);
 

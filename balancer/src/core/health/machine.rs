@@ -1,9 +1,9 @@
 //! The health of one backend as a state machine: signals and time in, transitions out, each with its reason.
 //!
-//! A backend begins down and is up after the first check that passes, so that a start is quick. Later it takes `fall`
-//! failures in a row to go down and `rise` successes in a row to come back, so that one lost packet or one lucky
-//! connect changes nothing. What checks say, what sessions say (ejection) and what an operator says are kept apart, and
-//! the state is the first of: the operator's, that of the checks, ejected, up.
+//! A backend starts down and is up after its first passed check, so that a start is quick. After that it takes `fall`
+//! consecutive failures to go down and `rise` consecutive successes to come back, so that one lost packet or one lucky
+//! connect changes nothing. The results of checks, of sessions (ejection) and the operator's setting are kept apart; the
+//! state is the first that applies of: set by the operator, down by checks, ejected, up.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Down, and nothing known. With `eased` it joins others that work: its first weight ramps, too.
+    /// Down, and not checked yet. With `eased` it joins a working pool, so that it ramps up its weight from the first time.
     #[must_use]
     pub fn new(eased: bool) -> Self {
         Self {
@@ -98,13 +98,13 @@ impl Health {
         }
     }
 
-    /// What the operator wants.
+    /// The state the operator has set.
     #[must_use]
     pub fn admin(&self) -> AdminState {
         self.admin
     }
 
-    /// Checks in a row that speak against what checks have found, and how many of them change it.
+    /// Consecutive checks that contradict the result so far, and how many of them change it.
     #[must_use]
     pub fn progress(&self, rules: &HealthRules) -> (u32, NonZeroU32) {
         let needed = match self.verdict {
@@ -115,12 +115,12 @@ impl Health {
         (self.against, needed)
     }
 
-    /// Whether checks have said anything yet.
-    pub(super) fn is_judged(&self) -> bool {
+    /// Whether it has been checked.
+    pub(super) fn is_known(&self) -> bool {
         self.verdict != Verdict::Unknown
     }
 
-    /// How soon to check again.
+    /// How soon to check it again.
     #[must_use]
     pub fn pace(&self) -> Pace {
         match (self.verdict, self.against) {
@@ -254,7 +254,7 @@ impl Health {
         self.changed(from)
     }
 
-    /// Ends an ejection because nobody else is left. At full weight: there is nobody to take the rest.
+    /// Ends an ejection because no other backend is left. At full weight: no other backend could take the rest.
     pub(super) fn readmit(&mut self, rules: &HealthRules, now: Instant) -> Option<Transition> {
         let from = self.state();
         self.ejection.take()?;

@@ -1,9 +1,9 @@
-//! Who is fit to take sessions, and why.
+//! Which backends are healthy, and why.
 //!
-//! Decided in plain code, without I/O and with the time handed in: [`Health`], the state machine of one backend, and
-//! [`Roster`], which knows all backends of a pool and keeps the last usable one from being taken out. The shell is
-//! [`Checks`], which says how one check is made, and the tasks that watch the backends of a pool. Does not own who is picked
-//! among the fit.
+//! Plain code without I/O; the time is passed in. [`Health`] is the state machine of one backend. [`HealthRegistry`] knows
+//! all backends of a pool and keeps the last usable one from being ejected. [`Checks`] says what an active check sends and
+//! which answer passes. Does not own the connections of checks (`control/checks`) nor which healthy backend is picked
+//! (`core/balance`).
 //!
 //! # Examples
 //!
@@ -13,28 +13,28 @@
 //! use netsocket_balancer::Config;
 //! use netsocket_balancer::balance::BackendId;
 //! use netsocket_balancer::ConnectFailure;
-//! use netsocket_balancer::health::{CheckFailure, Roster, Share, Signal, State};
+//! use netsocket_balancer::health::{CheckFailure, HealthRegistry, Share, Signal, State};
 //! use tokio::time::Instant;
 //!
 //! let (server, mirror) = (BackendId(0), BackendId(1));
 //! let share = Share { weight: 1, backup: false };
 //! let now = Instant::now();
-//! let mut roster = Roster::new(Config::default().health);
-//! roster.set_members(&[(server, share), (mirror, share)], false, now);
+//! let mut registry = HealthRegistry::new(Config::default().health);
+//! registry.set_backends(&[(server, share), (mirror, share)], false, now);
 //!
-//! // The first check that passes is enough; later several must fail in a row.
-//! roster.observe(server, Signal::CheckPassed, now);
-//! roster.observe(mirror, Signal::CheckPassed, now);
+//! // One passed check is enough at first; later, several must fail in a row.
+//! registry.observe(server, Signal::CheckPassed, now);
+//! registry.observe(mirror, Signal::CheckPassed, now);
 //! let failed = || Signal::CheckFailed(CheckFailure::Connect(ConnectFailure::Refused));
-//! assert_eq!(roster.observe(server, failed(), now), []);
+//! assert_eq!(registry.observe(server, failed(), now), []);
 //! let (_, transition) = (1..10)
 //!     .find_map(|second| {
-//!         roster.observe(server, failed(), now + Duration::from_secs(second)).pop()
+//!         registry.observe(server, failed(), now + Duration::from_secs(second)).pop()
 //!     })
 //!     .expect("a change of state");
 //! assert_eq!((transition.from, transition.to), (State::Up, State::Down));
 //! assert_eq!(transition.reason.to_string(), "3 checks failed: connection refused");
-//! assert_eq!(roster.slate(now).first, [(mirror, 10)]);
+//! assert_eq!(registry.eligible(now).first, [(mirror, 10)]);
 //! ```
 
 mod check;
@@ -50,12 +50,12 @@ mod signal;
 mod streak;
 
 pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, escape, unescape};
-pub(crate) use check::{Verdict, http_request, judge_http};
+pub(crate) use check::{Verdict, evaluate_http, http_request};
 pub use failure::{CheckFailure, Excerpt};
 pub use machine::Health;
 pub use penalty::Growth;
 pub use reason::{AdminState, Reason, State, Transition};
-pub use registry::{Changes, Roster, Share, Slate};
+pub use registry::{Changes, EligibleBackends, HealthRegistry, Share};
 pub use rules::{EjectionRules, HealthRules, Thresholds};
 pub use schedule::{Intervals, Pace, Schedule};
 pub use signal::{SessionSignal, Signal};

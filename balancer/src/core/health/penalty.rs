@@ -1,17 +1,17 @@
-//! Times that grow with each failure and shrink again with good conduct.
+//! Penalties that grow with each failure and shrink while the backend stays healthy.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How a penalty grows and is forgiven.
+/// How a penalty grows and shrinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Growth {
-    /// For each time that counts.
+    /// Added for each failure that counts.
     pub base: Duration,
-    /// At most.
+    /// The maximum.
     pub cap: Duration,
-    /// So long healthy, and one time less counts. Above zero.
+    /// After this long healthy, one failure less counts. Above zero.
     pub forgive: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Penalty {
 }
 
 impl Growth {
-    /// The penalty when it counts so many times.
+    /// The penalty for this many failures.
     #[must_use]
     pub fn of(&self, times: u32) -> Duration {
         self.base.saturating_mul(times).min(self.cap)

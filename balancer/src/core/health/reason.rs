@@ -1,4 +1,4 @@
-//! States, and why they are.
+//! The states of a backend, and the reasons for them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::failure::CheckFailure;
 use crate::core::connect_failure::ConnectFailure;
 
-/// What a backend is.
+/// The state of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// It takes sessions.
     Up,
     /// Its checks fail, or none has passed yet.
     Down,
-    /// Its checks pass, but sessions fared badly: it takes none for a time.
+    /// Its checks pass, but sessions failed: it takes none for a while.
     Ejected,
-    /// An operator lets its sessions end: it takes no new ones.
+    /// An operator drains it: it takes no new sessions, and open ones may end.
     Draining,
-    /// An operator has taken it out: it takes none and is not checked.
+    /// An operator has taken it out of service: no sessions, no checks.
     Maintenance,
-    /// The pool does not have it any more: it takes none, but those that it has go on.
+    /// It has been removed from the pool: no new sessions, but open ones go on.
     Leaving,
 }
 
@@ -35,7 +35,7 @@ impl State {
         Self::Leaving,
     ];
 
-    /// As in the API, the metrics and the log.
+    /// Its label in the API, the metrics and the log.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -49,20 +49,20 @@ impl State {
     }
 }
 
-/// What an operator wants of a backend.
+/// The state an operator has set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum AdminState {
-    /// To work as its health allows.
+    /// In service as its health allows.
     #[default]
     Ready,
-    /// To take no new sessions; checks go on.
+    /// No new sessions; checks go on.
     Drain,
-    /// To be left alone: no sessions, no checks.
+    /// Out of service: no sessions, no checks.
     Maintenance,
 }
 
 impl AdminState {
-    /// As in the API.
+    /// Its label in the API.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -76,34 +76,34 @@ impl AdminState {
 /// Why a backend is in its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// Nothing is known yet.
+    /// It has not been checked yet.
     NotChecked,
     /// No check has passed yet, and the latest one failed.
     NotUpYet(CheckFailure),
-    /// The first check that passed.
+    /// Its first check passed.
     FirstCheckPassed,
-    /// So many checks in a row passed.
+    /// This many consecutive checks passed.
     ChecksPassed(u32),
-    /// So many checks in a row failed, the last one in this way.
+    /// This many consecutive checks failed; the failure is that of the last one.
     ChecksFailed(u32, CheckFailure),
-    /// Checks pass again, but it went down so often of late that it stays down for so long.
+    /// Checks pass again, but it went down this often recently, so it is held down for this long.
     HeldDown(u32, Duration),
-    /// So many sessions in a row could not connect, the last one in this way; for so long.
+    /// This many consecutive sessions could not connect, the last with this failure; ejected for this long.
     ConnectsFailed(u32, ConnectFailure, Duration),
-    /// So many sessions in a row were reset early and unasked; for so long.
+    /// This many consecutive sessions were reset early and unprovoked; ejected for this long.
     EarlyResets(u32, Duration),
-    /// It was ejected for so long, and that is over.
+    /// Its ejection of this length has ended.
     EjectionOver(Duration),
-    /// It was ejected, but nobody else is usable any more.
+    /// It was ejected, but no other backend is usable any more.
     NobodyElse,
-    /// An operator set it, by this name or address.
+    /// An operator set this state, identified by this name or address.
     Set(AdminState, Arc<str>),
-    /// Neither the settings nor an answer of DNS name it any more.
+    /// It is no longer in the settings or in DNS.
     NotNamed,
 }
 
 impl Reason {
-    /// A short stable word for the metrics.
+    /// A short, stable label for the metrics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -141,17 +141,17 @@ impl fmt::Display for Reason {
                 let sessions = Counted(*count, "session");
                 write!(
                     f,
-                    "{sessions} could not connect: {failure}; out for {time:?}"
+                    "{sessions} could not connect: {failure}; ejected for {time:?}"
                 )
             }
             Self::EarlyResets(count, time) => {
                 let sessions = Counted(*count, "session");
-                write!(f, "{sessions} reset before an answer; out for {time:?}")
+                write!(f, "{sessions} reset before an answer; ejected for {time:?}")
             }
-            Self::EjectionOver(time) => write!(f, "{time:?} out of service are over"),
+            Self::EjectionOver(time) => write!(f, "ejection of {time:?} ended"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
             Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
-            Self::NotNamed => f.write_str("not named any more"),
+            Self::NotNamed => f.write_str("no longer in the settings or in DNS"),
         }
     }
 }
@@ -174,6 +174,6 @@ pub struct Transition {
     pub from: State,
     /// The state that begins.
     pub to: State,
-    /// What brought it about.
+    /// Why it changed.
     pub reason: Reason,
 }

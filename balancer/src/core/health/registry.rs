@@ -1,6 +1,6 @@
-//! The backends of a pool together: what one alone cannot decide. The last usable one is never ejected, nor more than
-//! a part of all; backups serve when no primary is usable; when nobody is healthy, everybody is used, and before that is
-//! known the unhealthy are the last resort of sessions that nobody healthy takes.
+//! The health of all backends of a pool: what one backend alone cannot decide. The last usable one is never ejected, nor
+//! more than a share of all. Backups serve when no primary is usable. When no backend is healthy, all are used (fail
+//! open); before that is known, unhealthy ones are the last resort for sessions that no healthy backend takes.
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::rules::HealthRules;
 use super::signal::Signal;
 use crate::core::balance::BackendId;
 
-/// The part of a backend in the work of its pool.
+/// The role of a backend in its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// Its weight; 0: no new sessions.
@@ -21,14 +21,14 @@ pub struct Share {
 }
 
 #[derive(Debug, Clone)]
-struct Member {
+struct Entry {
     id: BackendId,
     share: Share,
     health: Health,
 }
 
-impl Member {
-    /// Whether an operator has it in service, healthy or not.
+impl Entry {
+    /// Whether it is in service, healthy or not: not drained, not in maintenance and with a weight above zero.
     fn in_service(&self) -> bool {
         self.share.weight > 0 && self.health.admin() == AdminState::Ready
     }
@@ -37,9 +37,9 @@ impl Member {
         self.share.weight > 0 && self.health.state() == State::Up
     }
 
-    /// Whether it has been asked, was found unfit, and an operator would have it serve.
+    /// Whether it is in service but was checked and found unhealthy.
     fn is_last_resort(&self) -> bool {
-        self.in_service() && !self.is_usable() && self.health.is_judged()
+        self.in_service() && !self.is_usable() && self.health.is_known()
     }
 
     fn is_ejected(&self) -> bool {
@@ -47,58 +47,57 @@ impl Member {
     }
 }
 
-/// What changed, in order.
+/// State changes, in order.
 pub type Changes = Vec<(BackendId, Transition)>;
 
-/// Who may be picked.
+/// The backends that may be picked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Slate {
-    /// Candidates with their present weights, in tenths.
+pub struct EligibleBackends {
+    /// Candidates with their effective weights, in tenths.
     pub first: Vec<(BackendId, u32)>,
-    /// Backups, for sessions that have tried all of the above in vain.
-    pub reserve: Vec<(BackendId, u32)>,
-    /// Those in service that are down or ejected, for sessions that none of the above takes: of them it is known at
-    /// least that they were asked. Empty where the pool does not fail open.
-    pub last: Vec<(BackendId, u32)>,
-    /// How many backends are usable.
+    /// Backups, for sessions that have tried all of the above.
+    pub backups: Vec<(BackendId, u32)>,
+    /// Backends in service that are down or ejected, for sessions that none of the above takes. Each has been checked at
+    /// least once. Empty if the pool does not fail open.
+    pub last_resort: Vec<(BackendId, u32)>,
+    /// Number of usable backends.
     pub usable: usize,
-    /// Whether nobody is, so that the candidates are everybody in service.
+    /// Whether no backend is usable, so that all backends in service are candidates.
     pub failing_open: bool,
 }
 
 /// The health of all backends of a pool.
 #[derive(Debug)]
-pub struct Roster {
+pub struct HealthRegistry {
     rules: HealthRules,
-    members: Vec<Member>,
+    entries: Vec<Entry>,
     failing_open: bool,
 }
 
-impl Roster {
-    /// Without backends.
+impl HealthRegistry {
+    /// A registry without backends.
     #[must_use]
     pub fn new(rules: HealthRules) -> Self {
         Self {
             rules,
-            members: Vec::new(),
+            entries: Vec::new(),
             failing_open: false,
         }
     }
 
-    /// Makes these the backends, in this order. Those that stay keep their health; with `eased`, the weights of new
-    /// ones ramp.
-    pub fn set_members(
+    /// Replaces the backends, in this order. Those that stay keep their health; with `eased`, new ones ramp up their weight.
+    pub fn set_backends(
         &mut self,
-        members: &[(BackendId, Share)],
+        entries: &[(BackendId, Share)],
         eased: bool,
         now: Instant,
     ) -> Changes {
-        let mut before = std::mem::take(&mut self.members);
-        for &(id, share) in members {
-            let stays = before.iter().position(|member| member.id == id);
+        let mut before = std::mem::take(&mut self.entries);
+        for &(id, share) in entries {
+            let stays = before.iter().position(|entry| entry.id == id);
             let health =
                 stays.map_or_else(|| Health::new(eased), |at| before.swap_remove(at).health);
-            self.members.push(Member { id, share, health });
+            self.entries.push(Entry { id, share, health });
         }
         let mut changes = Changes::new();
         self.settle(&mut changes, now);
@@ -108,11 +107,11 @@ impl Roster {
     /// The health of a backend.
     #[must_use]
     pub fn health(&self, id: BackendId) -> Option<&Health> {
-        let member = self.members.iter().find(|member| member.id == id);
-        member.map(|member| &member.health)
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        entry.map(|entry| &entry.health)
     }
 
-    /// Goes by other rules from now on. To be followed by [`Self::set_members`].
+    /// Changes the rules. Call [`Self::set_backends`] afterwards.
     pub fn set_rules(&mut self, rules: HealthRules) {
         self.rules = rules;
     }
@@ -123,12 +122,12 @@ impl Roster {
         &self.rules
     }
 
-    /// Takes in a signal.
+    /// Processes a signal about a backend.
     pub fn observe(&mut self, id: BackendId, signal: Signal, now: Instant) -> Changes {
         let rules = self.rules;
-        self.change(id, now, |roster, at| {
-            let may_eject = roster.may_eject(at);
-            let health = &mut roster.members.get_mut(at)?.health;
+        self.change(id, now, |registry, at| {
+            let may_eject = registry.may_eject(at);
+            let health = &mut registry.entries.get_mut(at)?.health;
             match signal {
                 Signal::CheckPassed => health.check(Ok(()), &rules, now),
                 Signal::CheckFailed(failure) => health.check(Err(failure), &rules, now),
@@ -140,7 +139,7 @@ impl Roster {
         })
     }
 
-    /// What an operator wants of a backend from now on.
+    /// Sets the admin state of a backend.
     pub fn set_admin(
         &mut self,
         id: BackendId,
@@ -149,16 +148,16 @@ impl Roster {
         now: Instant,
     ) -> Changes {
         let rules = self.rules;
-        self.change(id, now, |roster, at| {
-            let health = &mut roster.members.get_mut(at)?.health;
+        self.change(id, now, |registry, at| {
+            let health = &mut registry.entries.get_mut(at)?.health;
             health.set_admin(state, who, &rules, now)
         })
     }
 
-    /// Lets time pass.
+    /// Applies the passing of time.
     pub fn tick(&mut self, now: Instant) -> Changes {
         let mut changes = Changes::new();
-        for Member { id, health, .. } in &mut self.members {
+        for Entry { id, health, .. } in &mut self.entries {
             changes.extend(
                 health
                     .tick(&self.rules, now)
@@ -169,62 +168,63 @@ impl Roster {
         changes
     }
 
-    /// When time alone will change something the next time.
+    /// When time alone will change something next.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<Instant> {
         let each = self
-            .members
+            .entries
             .iter()
-            .map(|member| member.health.due(&self.rules, now));
+            .map(|entry| entry.health.due(&self.rules, now));
         each.fold(None, earlier)
     }
 
-    /// Who may be picked now.
+    /// The backends that may be picked now.
     #[must_use]
-    pub fn slate(&self, now: Instant) -> Slate {
-        let candidates = |fits: &dyn Fn(&Member) -> bool| -> Vec<(BackendId, u32)> {
-            let fitting = self.members.iter().filter(|member| fits(member));
-            let weighed = fitting.map(|member| {
-                let tenths = member.health.share(&self.rules, now);
-                (member.id, member.share.weight.saturating_mul(tenths))
+    pub fn eligible(&self, now: Instant) -> EligibleBackends {
+        let candidates = |fits: &dyn Fn(&Entry) -> bool| -> Vec<(BackendId, u32)> {
+            let fitting = self.entries.iter().filter(|entry| fits(entry));
+            let weighed = fitting.map(|entry| {
+                let tenths = entry.health.share(&self.rules, now);
+                (entry.id, entry.share.weight.saturating_mul(tenths))
             });
             weighed.collect()
         };
-        let primaries = candidates(&|member| member.is_usable() && !member.share.backup);
-        let backups = candidates(&|member| member.is_usable() && member.share.backup);
+        let primaries = candidates(&|entry| entry.is_usable() && !entry.share.backup);
+        let backups = candidates(&|entry| entry.is_usable() && entry.share.backup);
         let usable = primaries.len() + backups.len();
-        let (first, reserve) = match (self.failing_open, primaries.is_empty()) {
-            (true, _) => (candidates(&|member| member.in_service()), Vec::new()),
+        let (first, backups) = match (self.failing_open, primaries.is_empty()) {
+            (true, _) => (candidates(&|entry| entry.in_service()), Vec::new()),
             (false, true) => (backups, Vec::new()),
             (false, false) => (primaries, backups),
         };
-        let last = match (self.rules.fail_open, self.failing_open) {
-            (true, false) => candidates(&|member| member.is_last_resort()),
+        let last_resort = match (self.rules.fail_open, self.failing_open) {
+            (true, false) => candidates(&|entry| entry.is_last_resort()),
             // Nobody; or everybody, who comes first already.
             _ => Vec::new(),
         };
-        Slate {
+        EligibleBackends {
             first,
-            reserve,
-            last,
+            backups,
+            last_resort,
             usable,
             failing_open: self.failing_open,
         }
     }
 
-    /// One more may be ejected if somebody else is usable, and it is the only one or within the limit.
+    /// Whether this backend may be ejected: another one is usable, and the ejection limit is not exceeded or nothing else is
+    /// ejected.
     fn may_eject(&self, at: usize) -> bool {
         let others = self
-            .members
+            .entries
             .iter()
             .enumerate()
             .filter(|&(index, _)| index != at);
-        let someone_else = others.clone().any(|(_, member)| member.is_usable());
-        let ejected = others.filter(|(_, member)| member.is_ejected()).count();
+        let someone_else = others.clone().any(|(_, entry)| entry.is_usable());
+        let ejected = others.filter(|(_, entry)| entry.is_ejected()).count();
         let in_service = self
-            .members
+            .entries
             .iter()
-            .filter(|member| member.in_service())
+            .filter(|entry| entry.in_service())
             .count();
         let limit = in_service * self.rules.ejection.max_percent as usize / 100;
         someone_else && ejected < limit.max(1)
@@ -236,7 +236,7 @@ impl Roster {
         now: Instant,
         act: impl FnOnce(&mut Self, usize) -> Option<Transition>,
     ) -> Changes {
-        let at = self.members.iter().position(|member| member.id == id);
+        let at = self.entries.iter().position(|entry| entry.id == id);
         let transition = at.and_then(|at| act(self, at));
         let mut changes: Changes = transition
             .map(|transition| (id, transition))
@@ -246,25 +246,25 @@ impl Roster {
         changes
     }
 
-    /// Readmits the ejected where nobody else is usable, and opens or closes the pool to the unhealthy.
+    /// Readmits ejected backends if no other is usable, and starts or ends fail-open.
     fn settle(&mut self, changes: &mut Changes, now: Instant) {
-        if !self.members.iter().any(Member::is_usable) {
-            for member in self.members.iter_mut().filter(|member| member.is_ejected()) {
-                let transition = member.health.readmit(&self.rules, now);
-                changes.extend(transition.map(|transition| (member.id, transition)));
+        if !self.entries.iter().any(Entry::is_usable) {
+            for entry in self.entries.iter_mut().filter(|entry| entry.is_ejected()) {
+                let transition = entry.health.readmit(&self.rules, now);
+                changes.extend(transition.map(|transition| (entry.id, transition)));
             }
         }
-        let usable = self.members.iter().any(Member::is_usable);
+        let usable = self.entries.iter().any(Entry::is_usable);
         let mut in_service = self
-            .members
+            .entries
             .iter()
-            .filter(|member| member.in_service())
+            .filter(|entry| entry.in_service())
             .peekable();
-        // At the start nobody is healthy for as long as nobody was asked: that is no reason to use them unseen.
+        // At the start no backend is healthy because none has been checked: that is no reason to use them unchecked.
         self.failing_open = self.rules.fail_open
             && !usable
             && in_service.peek().is_some()
-            && (self.failing_open || in_service.all(|member| member.health.is_judged()));
+            && (self.failing_open || in_service.all(|entry| entry.health.is_known()));
     }
 }
 

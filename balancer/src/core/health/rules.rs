@@ -1,29 +1,29 @@
-//! What the state machine goes by.
+//! The rules of the health state machine.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::penalty::Growth;
 
-/// How many checks in a row change the state.
+/// How many consecutive checks change the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Passed checks that bring a backend back.
+    /// Passed checks after which a backend is up again.
     pub rise: NonZeroU32,
-    /// Failed checks that take a backend out.
+    /// Failed checks after which a backend is down.
     pub fall: NonZeroU32,
 }
 
-/// When sessions, and not checks, take a backend out for a time.
+/// When sessions, rather than checks, take a backend out for a while (passive health checks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EjectionRules {
-    /// Failed connects of sessions in a row; `None`: never.
+    /// Consecutive failed connects of sessions; `None`: never.
     pub connects: Option<NonZeroU32>,
-    /// Sessions in a row that it reset early and unasked; `None`: never.
+    /// Consecutive sessions that it reset early and unprovoked; `None`: never.
     pub early_resets: Option<NonZeroU32>,
-    /// For how long: so much more each time.
+    /// How long: longer each time.
     pub time: Growth,
-    /// How many of a hundred backends may be ejected at a time; one always may while another is usable.
+    /// Maximum percentage of backends that may be ejected at the same time; one always may while another is usable.
     pub max_percent: u32,
 }
 
@@ -34,11 +34,10 @@ pub struct HealthRules {
     pub thresholds: Thresholds,
     /// For sessions.
     pub ejection: EjectionRules,
-    /// How long a backend that went down again soon has to stay down: nothing the first time, then so much more each
-    /// time.
+    /// How long a backend that goes down repeatedly must stay down: zero the first time, then longer each time.
     pub hold_down: Growth,
-    /// From the first session after a failure to the full weight; zero: at once.
+    /// Time from recovery to the full weight; zero: immediately.
     pub slow_start: Duration,
-    /// Whether all backends are used when none is healthy.
+    /// Whether to use all backends when none is healthy.
     pub fail_open: bool,
 }

@@ -1,23 +1,23 @@
-//! When a backend is checked: at once at the start, then evenly staggered among the backends of the pool, and sooner
-//! while its state is changing or its sessions meet trouble.
+//! When a backend is checked: immediately at the start, then staggered evenly among the backends of the pool, and sooner
+//! while its state is changing or its sessions fail.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The times between two checks of a backend.
+/// The intervals between checks of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intervals {
-    /// While nothing changes.
+    /// While its state is stable.
     pub normal: Duration,
-    /// While checks contradict the state; and after a failed session, the shortest time from the last check.
+    /// While checks contradict its state; also the minimum time between checks after a failed session.
     pub fast: Duration,
     /// While it is down.
     pub down: Duration,
 }
 
 impl Intervals {
-    /// The same time always.
+    /// The same interval in every situation.
     #[must_use]
     pub fn every(time: Duration) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Intervals {
 /// Which of the intervals applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// Nothing changes.
+    /// The state is stable.
     Normal,
     /// The latest check contradicts the state.
     Fast,
@@ -49,9 +49,9 @@ pub enum Pace {
 
 /// The check times of one backend.
 ///
-/// The first is the start itself, so that the balancer is ready as soon as anybody answers. Of the following ones,
-/// those at the normal pace lie on a grid of the interval, shifted by the backend's share of it, so that checks do not
-/// come in bursts; the others follow the last check, as what they wait for happened to one backend.
+/// The first check is at the start itself, so that the balancer is ready as soon as a backend answers. After that, checks
+/// at the normal pace lie on a grid of the interval, shifted for each backend so that they do not come in bursts. Checks
+/// at another pace follow the last check, because they concern a single backend.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     next: Instant,
@@ -84,13 +84,12 @@ impl Schedule {
         self.next
     }
 
-    /// Says that a check begins at `now`.
+    /// Records that a check begins at `now`.
     pub fn begin(&mut self, now: Instant) {
         self.began = now;
     }
 
-    /// Says that the check ended at `now`, and at which pace to go on. Times that passed meanwhile are skipped, not
-    /// made up.
+    /// Records that the check ended at `now`, and the pace to continue at. Check times missed in between are skipped.
     pub fn done(&mut self, now: Instant, pace: Pace) {
         let interval = self.intervals.at(pace).max(Duration::from_millis(1));
         self.next = match pace {
@@ -108,12 +107,12 @@ impl Schedule {
         };
     }
 
-    /// Wants the next check soon: a session met trouble. Not sooner after the last one than the fast interval.
+    /// Brings the next check forward because a session failed, but keeps the fast interval since the last one.
     pub fn hurry(&mut self, now: Instant) {
         self.next = self.next.min(now.max(self.began + self.intervals.fast));
     }
 
-    /// Wants the next check at once: what was known does not count any more.
+    /// Schedules the next check immediately: earlier results no longer count.
     pub fn anew(&mut self, now: Instant) {
         self.next = now;
     }

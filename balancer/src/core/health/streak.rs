@@ -1,4 +1,4 @@
-//! What sessions found in a row, counted by the workers without a lock where all is well.
+//! Consecutive failures of sessions, counted by the workers without a lock while the backend works.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -7,18 +7,18 @@ use super::signal::{SessionSignal, Signal};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::side::Side;
 
-/// Beyond so many in a row, every hundredth is worth a look: a backend that refuses thousands a second, and
-/// is the last one, must not keep the control side busy.
-const PATIENCE: u32 = 100;
+/// Beyond this many in a row, only every hundredth failure wakes the evaluation: a last backend that refuses thousands of
+/// connects a second must not keep the control side busy.
+const ALL_UP_TO: u32 = 100;
 
-/// Whom a signal concerns besides the count.
+/// Which task a signal wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// Nobody.
+    /// None.
     Nobody,
-    /// Whoever decides on health: the counts have grown.
-    Judge,
-    /// Only whoever checks: an early check would tell more.
+    /// The evaluation of health: the counts have grown.
+    Evaluator,
+    /// Only the check task: an early check would tell more.
     Checker,
 }
 
@@ -79,7 +79,7 @@ fn clear(count: &AtomicU32) -> Wake {
 
 fn one_more(count: &AtomicU32) -> Wake {
     match count.fetch_add(1, Relaxed).wrapping_add(1) {
-        in_a_row if in_a_row <= PATIENCE || in_a_row % PATIENCE == 0 => Wake::Judge,
+        in_a_row if in_a_row <= ALL_UP_TO || in_a_row % ALL_UP_TO == 0 => Wake::Evaluator,
         _ => Wake::Nobody,
     }
 }
@@ -99,7 +99,7 @@ mod tests {
         let streak = Streak::default();
         let reset = SessionSignal::EarlyReset { client_sent: false };
         for signal in [REFUSED, REFUSED, reset] {
-            assert_eq!(streak.count(signal), Wake::Judge);
+            assert_eq!(streak.count(signal), Wake::Evaluator);
         }
         let failed = Signal::ConnectsFailed(2, ConnectFailure::Refused);
         assert_eq!(signals(&streak), [failed.clone(), Signal::EarlyResets(1)]);
@@ -123,7 +123,7 @@ mod tests {
     fn a_long_row_wakes_seldom() {
         let streak = Streak::default();
         let woken = (0..1600)
-            .filter(|_| streak.count(REFUSED) == Wake::Judge)
+            .filter(|_| streak.count(REFUSED) == Wake::Evaluator)
             .count();
         assert_eq!(woken, 100 + 15);
     }

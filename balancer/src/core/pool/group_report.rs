@@ -1,15 +1,15 @@
-//! What is told about a group: in the API, the metrics and the log.
+//! The state of a DNS group as the API, the metrics and the log show it.
 
 use tokio::time::Instant;
 
-/// What came of asking.
+/// The outcome of a DNS lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Servers, and all of them.
+    /// The complete list of servers.
     Answered,
-    /// Servers, but a part of the question got no answer.
+    /// Some servers; part of the lookup got no answer.
     Partial,
-    /// That there are none.
+    /// The name has no servers.
     Empty,
     /// No answer.
     Failed,
@@ -19,7 +19,7 @@ impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 4] = [Self::Answered, Self::Partial, Self::Empty, Self::Failed];
 
-    /// As in the API and the metrics.
+    /// Its label in the API and the metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -31,25 +31,25 @@ impl Outcome {
     }
 }
 
-/// A group as it is now.
+/// The current state of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupReport {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// The label of the key `resolve`.
     pub resolve: &'static str,
-    /// The name that is asked for, with the port where that is fixed.
+    /// The name that is looked up, with the port if it is fixed.
     pub question: String,
-    /// How many members it has.
+    /// Number of backends in it.
     pub members: usize,
-    /// What came of asking the last time; `None`: not asked yet.
+    /// The outcome of the latest lookup; `None` before the first one.
     pub last: Option<Outcome>,
-    /// When servers were named the last time; the time that the group was set, where that has never happened.
+    /// When DNS last returned servers, or when the group was configured if it never has.
     pub named: Instant,
-    /// How often in a row asking has failed.
+    /// Number of consecutive failed lookups.
     pub failures: u32,
-    /// What was wrong the last time, if anything was.
+    /// What went wrong in the latest lookup, if anything.
     pub problem: Option<String>,
-    /// How often each of [`Outcome::ALL`] came, in that order.
+    /// How often each outcome occurred, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],
 }

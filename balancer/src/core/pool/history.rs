@@ -1,4 +1,4 @@
-//! The latest transitions of a pool, and how they are announced.
+//! The latest state changes of a pool, and how they are logged.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,18 +15,18 @@ use crate::core::health::{State, Transition};
 /// How many are kept.
 const KEPT: usize = 256;
 
-/// A transition of a backend, also of one that has left.
+/// A state change of a backend, possibly one that has been removed.
 #[derive(Debug, Clone)]
 pub struct PastTransition {
-    /// When.
+    /// When it happened.
     pub at: SystemTime,
-    /// Of whom.
+    /// The backend.
     pub id: BackendId,
-    /// What it is called.
+    /// Its name.
     pub backend: String,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
-    /// From what to what, and why.
+    /// The old and the new state, and the reason.
     pub transition: Transition,
 }
 
@@ -52,7 +52,7 @@ impl History {
         self.0.iter().cloned().collect()
     }
 
-    /// When a backend last changed, as far as is remembered.
+    /// When a backend last changed state, as far as it is still recorded.
     pub(super) fn last_change(&self, id: BackendId) -> Option<SystemTime> {
         let mut latest = self.0.iter().rev();
         latest.find(|past| past.id == id).map(|past| past.at)
@@ -74,7 +74,7 @@ fn announce(backend: &Backend, transition: &Transition) {
     }
 }
 
-/// Tells those transitions that change whether a backend takes sessions.
+/// Emits a telemetry event for a state change.
 pub(super) fn tell(events: &Events, backend: &Backend, transition: &Transition) {
     let kind = if transition.to == State::Up {
         EventKind::BackendUp
@@ -88,19 +88,19 @@ pub(super) fn tell(events: &Events, backend: &Backend, transition: &Transition) 
 pub(super) fn announce_fail_open(events: Option<&Events>, begins: bool, candidates: usize) {
     if let Some(events) = events {
         let (kind, text) = if begins {
-            let text = format!("no backend is healthy: {candidates} in service are used");
+            let text = format!("no backend is healthy, using {candidates} in service");
             (EventKind::FailOpen, text)
         } else {
-            (EventKind::FailOpenEnd, "fail-open is over".to_owned())
+            (EventKind::FailOpenEnd, "fail-open ended".to_owned())
         };
         events.emit(Utc::now(), kind, text);
     }
     if begins {
         warn!(
             backends = candidates,
-            "no backend is healthy: all in service are used"
+            "no backend is healthy, using all backends in service"
         );
     } else {
-        info!("fail-open is over");
+        info!("fail-open ended");
     }
 }

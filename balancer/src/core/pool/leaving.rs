@@ -1,4 +1,4 @@
-//! Backends that the pool does not have any more, as long as they have sessions. They are not picked and not checked.
+//! Backends removed from the pool that still have sessions. They are neither picked nor checked.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,23 +9,23 @@ use tracing::info;
 use crate::core::backend::{Backend, HealthReport};
 use crate::core::health::{Reason, State, Transition};
 
-/// A worker that had read the snapshot before may still pick a backend that has just left: it is kept for so long even
-/// without sessions. Also how often is looked whether the last session has ended.
+/// A worker with an older snapshot may still pick a backend that has just been removed, so it is kept for this long even
+/// without sessions. Also the interval at which the end of the last session is checked.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// A backend that the pool does not have any more.
+/// A backend removed from the pool.
 #[derive(Debug, Clone)]
 pub struct Leaving {
     /// The backend.
     pub backend: Arc<Backend>,
-    /// Since when.
+    /// When it was removed.
     pub since: Instant,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Leavers(Vec<Leaving>);
+pub(super) struct LeavingBackends(Vec<Leaving>);
 
-impl Leavers {
+impl LeavingBackends {
     pub(super) fn add(&mut self, backend: Arc<Backend>, now: Instant) {
         self.0.push(Leaving {
             backend,
@@ -33,7 +33,7 @@ impl Leavers {
         });
     }
 
-    /// One that comes back, with its counters and the sessions that it still has.
+    /// Takes back a backend, with its counters and the sessions it still has.
     pub(super) fn take_back(&mut self, is: impl Fn(&Backend) -> bool) -> Option<Arc<Backend>> {
         let at = self.0.iter().position(|leaving| is(&leaving.backend))?;
         Some(self.0.swap_remove(at).backend)
@@ -44,14 +44,14 @@ impl Leavers {
         self.0.iter().filter(active).cloned().collect()
     }
 
-    /// Lets go of those without sessions; when to look again.
+    /// Drops those without sessions. Returns when to look again.
     pub(super) fn look(&mut self, now: Instant) -> Option<Instant> {
         self.0.retain(|Leaving { backend, since }| {
             let stays = backend.active() > 0 || now < *since + SETTLE;
             if !stays {
                 let (name, address) = (backend.name(), backend.address());
                 let sessions = backend.figures().finished;
-                info!(backend = name, %address, sessions, "backend gone");
+                info!(backend = name, %address, sessions, "backend removed");
             }
             stays
         });
@@ -59,7 +59,7 @@ impl Leavers {
     }
 }
 
-/// The last one of a backend.
+/// The last transition of a backend.
 pub(super) fn transition(backend: &Backend) -> Transition {
     Transition {
         from: backend.report().state,
@@ -68,7 +68,7 @@ pub(super) fn transition(backend: &Backend) -> Transition {
     }
 }
 
-/// What is published of it from then on.
+/// The report that is published from then on.
 pub(super) fn report(backend: &Backend) -> HealthReport {
     HealthReport {
         state: State::Leaving,

@@ -1,8 +1,9 @@
-//! The backends of the balancer, who of them is fit, and who takes the next session.
+//! The pool: all backends, which of them are eligible, and which takes the next session.
 //!
-//! Workers read an immutable snapshot without a lock. The control side tells what it learns ([`Pool::observe_check`],
-//! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); whenever that changes who may
-//! be picked, it swaps in a new one. What is decided, is decided by [`Roster`] and [`Policy`]; the pool remembers, publishes and announces it.
+//! Workers read an immutable snapshot without a lock. The control side reports what it learns ([`Pool::observe_check`],
+//! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); when that changes which
+//! backends are eligible, the pool swaps in a new snapshot. Decisions are made by [`HealthRegistry`] and [`Policy`]; the
+//! pool stores, publishes and logs them.
 //!
 //! # Examples
 //!
@@ -29,7 +30,7 @@
 //!     pool.observe_check(&backend, passed, tokio::time::Instant::now());
 //! }
 //! let first = pool.pick(client, &[])?;
-//! // It could not be connected to: another one.
+//! // The connect failed: pick another one.
 //! let tried = [first.backend().id()];
 //! let second = pool.pick(client, &tried)?;
 //! assert_ne!(first.backend().name(), second.backend().name());
@@ -58,14 +59,16 @@ pub use leaving::Leaving;
 pub use snapshot::NoBackend;
 
 use self::history::History;
-use self::leaving::Leavers;
+use self::leaving::LeavingBackends;
 use self::snapshot::Snapshot;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
-use crate::core::health::{AdminState, Changes, HealthRules, Pace, Roster, Signal, Slate};
+use crate::core::health::{
+    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+};
 use crate::core::shortage::Shortages;
 
-/// The name of the only pool there is.
+/// The name of the pool; there is only one.
 pub const DEFAULT_POOL: &str = "default";
 
 /// A set of interchangeable backends.
@@ -74,36 +77,36 @@ pub struct Pool {
     cursor: Cursor,
     snapshot: ArcSwap<Snapshot>,
     core: Mutex<Core>,
-    /// What is told about the names behind which backends are looked for.
+    /// Reports of the DNS groups.
     groups: ArcSwap<Vec<GroupReport>>,
-    /// Something has happened that [`Self::attend`] is to look at.
-    judge: Arc<Notify>,
-    /// Others may be picked than before.
-    turned: Notify,
-    /// Where transitions are told besides the log.
+    /// Notified when [`Self::attend`] has something to evaluate.
+    evaluator: Arc<Notify>,
+    /// Notified when the eligible backends have changed.
+    eligible_changed: Notify,
+    /// Where transitions are reported besides the log.
     events: OnceLock<Events>,
     /// What the system had none left of, for connections to these backends and for their clients.
     pub(crate) shortages: Shortages,
 }
 
-/// What only the control side touches.
+/// State that only the control side uses.
 #[derive(Debug)]
 struct Core {
     policy: Policy,
-    roster: Roster,
-    slate: Slate,
+    registry: HealthRegistry,
+    eligible: EligibleBackends,
     history: History,
-    leavers: Leavers,
+    leaving: LeavingBackends,
     next_id: usize,
 }
 
-/// A backend that the pool does not have, or no longer.
+/// The pool has no such backend, or no longer has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no such backend")]
 pub struct UnknownBackend;
 
 impl Pool {
-    /// With these backends, of which nothing is known yet. The first turn is at `start`.
+    /// Creates a pool with these backends, whose health is not known yet. Round robin starts at position `start`.
     #[must_use]
     pub fn new(backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules, start: u64) -> Self {
         let pool = Self {
@@ -111,15 +114,15 @@ impl Pool {
             snapshot: ArcSwap::default(),
             core: Mutex::new(Core {
                 policy,
-                roster: Roster::new(rules),
-                slate: Slate::default(),
+                registry: HealthRegistry::new(rules),
+                eligible: EligibleBackends::default(),
                 history: History::default(),
-                leavers: Leavers::default(),
+                leaving: LeavingBackends::default(),
                 next_id: 0,
             }),
             groups: ArcSwap::default(),
-            judge: Arc::default(),
-            turned: Notify::new(),
+            evaluator: Arc::default(),
+            eligible_changed: Notify::new(),
             events: OnceLock::new(),
             shortages: Shortages::new(Instant::now()),
         };
@@ -141,46 +144,46 @@ impl Pool {
         self.snapshot.load().policy
     }
 
-    /// How many backends are healthy and take sessions.
+    /// Number of backends that are healthy and take sessions.
     #[must_use]
     pub fn up_count(&self) -> usize {
         self.snapshot.load().usable
     }
 
-    /// Whether nobody is healthy, so that every backend in service takes sessions.
+    /// Whether no backend is healthy, so that every backend in service takes sessions.
     #[must_use]
     pub fn is_failing_open(&self) -> bool {
         self.snapshot.load().failing_open
     }
 
-    /// The latest transitions, oldest first.
+    /// The latest state changes, oldest first.
     #[must_use]
     pub fn transitions(&self) -> Vec<PastTransition> {
         self.core().history.transitions()
     }
 
-    /// Chooses a backend for a session of `client` that has tried `tried` in vain, and takes a place there. Takes no
-    /// lock.
+    /// Picks a backend for a session of `client` that has already failed to connect to `tried`, and takes a slot there.
+    /// Takes no lock.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why no backend was picked.
     pub fn pick(&self, client: IpAddr, tried: &[BackendId]) -> Result<Assigned, NoBackend> {
         self.snapshot.load().pick(&self.cursor, client, tried)
     }
 
-    /// Makes these the backends from now on. One that stays, by name and address, keeps its health, counters and
-    /// sessions, and takes on the attributes given here; one that goes takes no new sessions and is [`Self::leaving`]
-    /// until its last one has ended; the weight of one that comes ramps where a slow start is set.
+    /// Replaces the backends. One that stays, by name and address, keeps its health, counters and sessions and takes on the
+    /// attributes given here. One that is removed takes no new sessions and is [`Self::leaving`] until its last session
+    /// has ended. A new one ramps up its weight if a slow start is set.
     pub fn replace(&self, backends: Vec<BackendSpec>) {
         self.replace_at(backends, Instant::now());
     }
 
-    /// The same at a given time.
+    /// Like [`Self::replace`], at a given time.
     pub fn replace_at(&self, backends: Vec<BackendSpec>, now: Instant) {
         self.follow(backends, true, now);
     }
 
-    /// The same, where those that come need not be `eased` in, as at the start of the balancer.
+    /// Like [`Self::replace_at`]; without `eased`, new backends start at their full weight, as at the start of the balancer.
     pub fn follow(&self, backends: Vec<BackendSpec>, eased: bool, now: Instant) {
         let mut core = self.core();
         let come = self.set_backends(&mut core, backends, eased, now);
@@ -188,11 +191,11 @@ impl Pool {
         self.welcome(&come);
     }
 
-    /// The same together with another policy and other rules, all at once for whoever picks.
+    /// Replaces the backends, the policy and the rules in one step.
     pub fn reconfigure(&self, backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules) {
         let mut core = self.core();
         core.policy = policy;
-        core.roster.set_rules(rules);
+        core.registry.set_rules(rules);
         let come = self.set_backends(&mut core, backends, true, Instant::now());
         drop(core);
         self.welcome(&come);
@@ -200,12 +203,12 @@ impl Pool {
 
     fn welcome(&self, come: &[Arc<Backend>]) {
         for backend in come {
-            info!(backend = backend.name(), address = %backend.address(), "backend joined");
+            info!(backend = backend.name(), address = %backend.address(), "backend added");
         }
-        self.judge.notify_one();
+        self.evaluator.notify_one();
     }
 
-    /// Returns those that have come.
+    /// Returns the new backends.
     fn set_backends(
         &self,
         core: &mut Core,
@@ -227,20 +230,20 @@ impl Pool {
                     backend
                 }
                 None => {
-                    let backend = core.enter(spec, &self.judge);
+                    let backend = core.enter(spec, &self.evaluator);
                     come.push(Arc::clone(&backend));
                     backend
                 }
             };
             backends.push(backend);
         }
-        let members: Vec<_> = backends
+        let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.roster.set_members(&members, eased, now);
-        let slate = core.roster.slate(now);
-        self.install(core, backends, slate);
+        let changes = core.registry.set_backends(&shares, eased, now);
+        let eligible = core.registry.eligible(now);
+        self.install(core, backends, eligible);
         for backend in &come {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
@@ -252,13 +255,13 @@ impl Pool {
         come
     }
 
-    /// The backends that the pool does not have any more, as long as they have sessions.
+    /// Backends removed from the pool that still have sessions.
     #[must_use]
     pub fn leaving(&self) -> Vec<Leaving> {
-        self.core().leavers.with_sessions()
+        self.core().leaving.with_sessions()
     }
 
-    /// Every backend, then those that are leaving and whose name no other has: as many as may be shown by name.
+    /// Every backend, then those that are leaving, each name once.
     #[must_use]
     pub fn shown(&self) -> Vec<Arc<Backend>> {
         let mut shown = self.backends();
@@ -270,18 +273,18 @@ impl Pool {
         shown
     }
 
-    /// What is known about the names behind which backends are looked for.
+    /// The state of each DNS group.
     #[must_use]
     pub fn groups(&self) -> Arc<Vec<GroupReport>> {
         self.groups.load_full()
     }
 
-    /// Tells what is known about those names.
+    /// Publishes the state of each DNS group.
     pub(crate) fn report_groups(&self, groups: Vec<GroupReport>) {
         self.groups.store(Arc::new(groups));
     }
 
-    /// What an operator, `who`, wants of a backend from now on.
+    /// Sets the admin state of a backend on behalf of `who`.
     ///
     /// # Errors
     /// The pool has no such backend.
@@ -294,7 +297,7 @@ impl Pool {
         self.set_admin_state_at(id, state, who, Instant::now())
     }
 
-    /// The same at a given time.
+    /// Like [`Self::set_admin_state`], at a given time.
     ///
     /// # Errors
     /// The pool has no such backend.
@@ -307,14 +310,14 @@ impl Pool {
     ) -> Result<(), UnknownBackend> {
         let backend = self.backend(id).ok_or(UnknownBackend)?;
         let mut core = self.core();
-        let changes = core.roster.set_admin(id, state, who, now);
+        let changes = core.registry.set_admin(id, state, who, now);
         self.apply(&mut core, changes, now);
         backend.checker.notify_one();
-        self.judge.notify_one();
+        self.evaluator.notify_one();
         Ok(())
     }
 
-    /// Changes the weight of a backend, until the configuration is read again.
+    /// Changes the weight of a backend until the next reload.
     ///
     /// # Errors
     /// The pool has no such backend.
@@ -327,19 +330,19 @@ impl Pool {
             ..backend.attributes()
         });
         let backends = self.backends();
-        let members: Vec<_> = backends
+        let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.roster.set_members(&members, true, now);
-        let slate = core.roster.slate(now);
-        self.install(&mut core, backends, slate);
+        let changes = core.registry.set_backends(&shares, true, now);
+        let eligible = core.registry.eligible(now);
+        self.install(&mut core, backends, eligible);
         self.apply(&mut core, changes, now);
-        self.judge.notify_one();
+        self.evaluator.notify_one();
         Ok(())
     }
 
-    /// Takes in a check of a backend; how soon to check it again.
+    /// Records the result of a check. Returns how soon to check the backend again.
     pub fn observe_check(&self, backend: &Backend, check: CheckReport, now: Instant) -> Pace {
         backend.count_check(&check);
         let signal = match &check.outcome {
@@ -347,50 +350,50 @@ impl Pool {
             Err(failure) => Signal::CheckFailed(failure.clone()),
         };
         let mut core = self.core();
-        let changes = core.roster.observe(backend.id(), signal, now);
+        let changes = core.registry.observe(backend.id(), signal, now);
         let changed = !changes.is_empty();
         self.apply(&mut core, changes, now);
         self.republish(&core, backend, Some(check));
         if changed {
             // There may be a time now at which something is due.
-            self.judge.notify_one();
+            self.evaluator.notify_one();
         }
-        core.roster
+        core.registry
             .health(backend.id())
             .map_or(Pace::Normal, |health| health.pace())
     }
 
-    /// Looks at what sessions have met and at what is due by `now`; when time alone will change something again.
+    /// Evaluates what sessions have reported and what is due by `now`. Returns when time alone will change something next.
     pub fn attend(&self, now: Instant) -> Option<Instant> {
         let mut core = self.core();
-        let changes = core.roster.tick(now);
+        let changes = core.registry.tick(now);
         self.apply(&mut core, changes, now);
         for backend in self.backends() {
             for signal in backend.streak().signals() {
-                let changes = core.roster.observe(backend.id(), signal, now);
+                let changes = core.registry.observe(backend.id(), signal, now);
                 self.apply(&mut core, changes, now);
             }
         }
-        let look = core.leavers.look(now);
-        core.roster.due(now).into_iter().chain(look).min()
+        let look = core.leaving.look(now);
+        core.registry.due(now).into_iter().chain(look).min()
     }
 
-    /// Waits until others may be picked than before: somebody who waits for a place may have one now. For one waiter.
-    pub(crate) async fn turned(&self) {
-        self.turned.notified().await;
+    /// Waits until the eligible backends change: a queued session may find a slot now. For a single waiter.
+    pub(crate) async fn eligible_changed(&self) {
+        self.eligible_changed.notified().await;
     }
 
-    /// Has transitions told as events, too. Only the first call counts.
+    /// Reports transitions as telemetry events too. Only the first call counts.
     pub(crate) fn tell_events(&self, events: Events) {
         let _ = self.events.set(events);
     }
 
-    /// Wakes when [`Self::attend`] has something to look at, the set of backends included.
+    /// Waits until [`Self::attend`] has something to evaluate, including a changed set of backends.
     pub(crate) async fn changed(&self) {
-        self.judge.notified().await;
+        self.evaluator.notified().await;
     }
 
-    /// Publishes, remembers and announces what changed, and swaps in who may be picked now.
+    /// Publishes, records and logs what changed, and swaps in the eligible backends.
     fn apply(&self, core: &mut Core, changes: Changes, now: Instant) {
         for (id, transition) in changes {
             if let Some(backend) = self.backend(id) {
@@ -404,27 +407,27 @@ impl Pool {
                 self.republish(core, &backend, None);
             }
         }
-        let slate = core.roster.slate(now);
-        if slate != core.slate {
-            self.install(core, self.backends(), slate);
+        let eligible = core.registry.eligible(now);
+        if eligible != core.eligible {
+            self.install(core, self.backends(), eligible);
         }
     }
 
-    /// Lets workers know who may be picked from now on.
-    fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, slate: Slate) {
-        if slate.failing_open != core.slate.failing_open {
+    /// Swaps in a snapshot with the eligible backends.
+    fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, eligible: EligibleBackends) {
+        if eligible.failing_open != core.eligible.failing_open {
             let events = self.events.get();
-            history::announce_fail_open(events, slate.failing_open, slate.first.len());
+            history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
         }
-        let snapshot = Snapshot::new(backends, &slate, core.policy);
+        let snapshot = Snapshot::new(backends, &eligible, core.policy);
         snapshot.publish_weights();
-        core.slate = slate;
+        core.eligible = eligible;
         self.snapshot.store(Arc::new(snapshot));
-        self.turned.notify_one();
+        self.eligible_changed.notify_one();
     }
 
     fn republish(&self, core: &Core, backend: &Backend, check: Option<CheckReport>) {
-        let Some(health) = core.roster.health(backend.id()) else {
+        let Some(health) = core.registry.health(backend.id()) else {
             return;
         };
         let before = backend.report();
@@ -436,7 +439,7 @@ impl Pool {
                 .last_change(backend.id())
                 .unwrap_or(before.since),
             admin: health.admin(),
-            progress: health.progress(core.roster.rules()),
+            progress: health.progress(core.registry.rules()),
             last_check: check.or_else(|| before.last_check.clone()),
         });
     }
@@ -450,18 +453,18 @@ impl Pool {
             .cloned()
     }
 
-    /// A panic while it was held leaves a state that is old, not wrong.
+    /// A panic while the lock was held leaves a state that is outdated but consistent.
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Core {
-    /// A new backend; or one that comes back before its last session has ended, which begins anew.
-    fn enter(&mut self, spec: BackendSpec, judge: &Arc<Notify>) -> Arc<Backend> {
+    /// A new backend, or one that returns before its last session has ended and starts afresh.
+    fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
         let same =
             |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
-        if let Some(backend) = self.leavers.take_back(same) {
+        if let Some(backend) = self.leaving.take_back(same) {
             backend.set_attributes(spec.attributes);
             backend.streak().clear();
             backend.checker.notify_one();
@@ -469,10 +472,10 @@ impl Core {
         }
         let id = BackendId(self.next_id);
         self.next_id += 1;
-        Arc::new(Backend::new(id, spec, Arc::clone(judge)))
+        Arc::new(Backend::new(id, spec, Arc::clone(evaluator)))
     }
 
-    /// From now on the backend is only there for the sessions that it has.
+    /// The backend takes no new sessions from now on.
     fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
         let transition = leaving::transition(&backend);
         backend.count_transition(&transition);
@@ -482,7 +485,7 @@ impl Core {
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
         backend.publish(leaving::report(&backend));
-        self.leavers.add(backend, now);
+        self.leaving.add(backend, now);
     }
 }
 

@@ -1,22 +1,22 @@
-//! Who may be picked, immutable: what workers read.
+//! The immutable snapshot of eligible backends that workers pick from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::core::backend::{Assigned, Backend};
 use crate::core::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
-use crate::core::health::Slate;
+use crate::core::health::EligibleBackends;
 
-/// Why no backend takes a session.
+/// Why no backend was picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoBackend {
-    /// Nobody is in service and healthy.
+    /// No backend is in service and healthy.
     #[error("no backend is up")]
     NoneUp,
-    /// Somebody would do, but all that this session has not tried have as many sessions as they may have.
+    /// Every eligible backend that this session has not tried is at its connection limit.
     #[error("every backend is full")]
     AllFull,
-    /// The session has tried all of them.
+    /// The session has tried every eligible backend.
     #[error("every backend was tried")]
     AllTried,
 }
@@ -28,19 +28,23 @@ pub(super) struct Snapshot {
     pub(super) usable: usize,
     pub(super) failing_open: bool,
     first: Selection,
-    reserve: Selection,
-    last: Selection,
+    backups: Selection,
+    last_resort: Selection,
 }
 
 impl Snapshot {
-    pub(super) fn new(backends: Vec<Arc<Backend>>, slate: &Slate, policy: Policy) -> Self {
+    pub(super) fn new(
+        backends: Vec<Arc<Backend>>,
+        eligible: &EligibleBackends,
+        policy: Policy,
+    ) -> Self {
         Self {
             policy,
-            first: Selection::new(&backends, &slate.first, policy),
-            reserve: Selection::new(&backends, &slate.reserve, policy),
-            last: Selection::new(&backends, &slate.last, policy),
-            usable: slate.usable,
-            failing_open: slate.failing_open,
+            first: Selection::new(&backends, &eligible.first, policy),
+            backups: Selection::new(&backends, &eligible.backups, policy),
+            last_resort: Selection::new(&backends, &eligible.last_resort, policy),
+            usable: eligible.usable,
+            failing_open: eligible.failing_open,
             backends,
         }
     }
@@ -57,8 +61,8 @@ impl Snapshot {
             .or_else(|why| self.pick_otherwise(why, cursor, client, tried))
     }
 
-    /// The backups; and where none of them can be had either, those that are not usable. Of full ones a place is waited
-    /// for: they are what limits say they are, and no reason to burden somebody unfit.
+    /// Picks a backup or, if none of them is available either, an unusable backend as a last resort. For backends that are
+    /// merely full the session queues instead: a limit is no reason to use an unhealthy backend.
     #[cold]
     fn pick_otherwise(
         &self,
@@ -67,8 +71,8 @@ impl Snapshot {
         client: IpAddr,
         tried: &[BackendId],
     ) -> Result<Assigned, NoBackend> {
-        if why == NoBackend::AllTried && !self.reserve.candidates.is_empty() {
-            match self.reserve.pick(cursor, client, tried) {
+        if why == NoBackend::AllTried && !self.backups.candidates.is_empty() {
+            match self.backups.pick(cursor, client, tried) {
                 Ok(backend) => return Ok(Assigned::acquired(backend)),
                 Err(error) => why = error,
             }
@@ -76,7 +80,7 @@ impl Snapshot {
         match why {
             NoBackend::AllFull => Err(why),
             NoBackend::NoneUp | NoBackend::AllTried => {
-                match self.last.pick(cursor, client, tried) {
+                match self.last_resort.pick(cursor, client, tried) {
                     Ok(backend) => Ok(Assigned::as_last_resort(backend)),
                     Err(_) => Err(why),
                 }
@@ -84,10 +88,10 @@ impl Snapshot {
         }
     }
 
-    /// Writes the weights that count from now on to the backends, for whoever shows them.
+    /// Publishes the effective weights to the backends, for display.
     pub(super) fn publish_weights(&self) {
         for backend in &self.backends {
-            let all = self.first.candidates.iter().chain(&self.reserve.candidates);
+            let all = self.first.candidates.iter().chain(&self.backups.candidates);
             let weight = all
                 .clone()
                 .find(|(candidate, _)| candidate.id() == backend.id());
@@ -97,7 +101,7 @@ impl Snapshot {
     }
 }
 
-/// Candidates, and a policy that is ready for them.
+/// Candidates, and a policy prepared for them.
 #[derive(Debug, Default)]
 struct Selection {
     candidates: Vec<(Arc<Backend>, u32)>,
@@ -124,7 +128,7 @@ impl Selection {
         }
     }
 
-    /// Chooses one and takes a place there.
+    /// Picks one and takes a slot there.
     fn pick(
         &self,
         cursor: &Cursor,

@@ -203,8 +203,8 @@ fn sessions_that_cannot_connect_eject_a_backend() {
     assert_eq!(
         told[2..],
         [
-            "3 sessions could not connect: connection refused; out for 5s",
-            "5s out of service are over"
+            "3 sessions could not connect: connection refused; ejected for 5s",
+            "ejection of 5s ended"
         ]
     );
     assert_eq!(bad.transitions()[&(State::Ejected, "connects-failed")], 1);
@@ -255,7 +255,7 @@ fn one_that_stays_keeps_health_counters_and_sessions() {
 }
 
 #[test]
-fn turns_are_exact_over_all_threads() {
+fn round_robin_is_exact_over_all_threads() {
     let pool = up(&["a", "b", "c"]);
     let mut heavy = spec("c", 3);
     heavy.attributes.weight = 4;
@@ -276,7 +276,7 @@ fn turns_are_exact_over_all_threads() {
 }
 
 #[test]
-fn who_has_left_is_there_until_its_last_session_has_ended() {
+fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     let pool = up(&["a", "b"]);
     let [a, b] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
     let hold = pool.pick(CLIENT, &[b.id()]).unwrap();
@@ -291,7 +291,10 @@ fn who_has_left_is_there_until_its_last_session_has_ended() {
     assert_eq!(pool.leaving().len(), 2);
     drop(late);
     assert_eq!(a.report().state, State::Leaving);
-    assert_eq!(a.report().reason.to_string(), "not named any more");
+    assert_eq!(
+        a.report().reason.to_string(),
+        "no longer in the settings or in DNS"
+    );
     assert_eq!(a.transitions()[&(State::Leaving, "not-named")], 1);
     assert_eq!(
         pool.transitions().last().unwrap().transition.from,
@@ -313,7 +316,7 @@ fn who_has_left_is_there_until_its_last_session_has_ended() {
 }
 
 #[test]
-fn who_comes_back_in_time_is_the_same_and_begins_anew() {
+fn a_backend_that_returns_in_time_is_the_same_one_and_starts_afresh() {
     let pool = up(&["a", "b"]);
     let a = Arc::clone(&pool.backends()[0]);
     let hold = pool.pick(CLIENT, &[pool.backends()[1].id()]).unwrap();

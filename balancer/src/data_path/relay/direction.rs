@@ -10,13 +10,13 @@ use rustix::io::Errno;
 
 use super::busy::Busyness;
 use super::pipe::Lease;
-use super::socket::{Reading, Wire, kind};
+use super::socket::{Reading, SessionSocket, kind};
 use crate::config::RelayMode;
 
-/// Reads of one turn, so that a busy session lets the others of its thread have theirs.
-const READS_PER_TURN: usize = 4;
-/// After so many bytes the turn is over all the same: about what a tenth of a millisecond moves.
-const BYTES_PER_TURN: usize = 256 << 10;
+/// Maximum number of reads in one step, so that a busy session does not starve the others of its thread.
+const READS_PER_STEP: usize = 4;
+/// Maximum number of bytes in one step: about what is moved in a tenth of a millisecond.
+const BYTES_PER_STEP: usize = 256 << 10;
 
 /// Why a direction cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub(super) enum Halt {
     SinkLost(io::ErrorKind),
 }
 
-/// How a turn ended.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// One of the two sides has to be waited for, or there is nothing left to do.
-    Waits,
-    /// There may be more: others come first.
-    Goes,
+pub(super) enum DirectionStep {
+    /// Wait for one of the two sides, or nothing is left to do.
+    Wait,
+    /// There may be more to do, but other sessions come first.
+    Yield,
 }
 
 /// The state of one direction.
@@ -52,34 +52,34 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    /// Moves bytes until one of the two sides has to be waited for, or until the turn is over. `closes` says that the
+    /// Moves bytes until one of the two sides has to be waited for, or until the step is over. `closes` says that the
     /// sink will be closed as soon as this direction is done, which tells it the end as well: a system call saved.
-    pub(super) fn turn(
+    pub(super) fn step(
         &mut self,
-        source: &mut Wire,
-        sink: &mut Wire,
+        source: &mut SessionSocket,
+        sink: &mut SessionSocket,
         mode: RelayMode,
         buffer: &mut [u8],
         closes: bool,
-    ) -> Result<Turn, Halt> {
+    ) -> Result<DirectionStep, Halt> {
         let mut moved = 0;
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..READS_PER_STEP {
             self.flush(sink)?;
             if self.done || self.is_pending() {
-                return Ok(Turn::Waits);
+                return Ok(DirectionStep::Wait);
             }
             if self.source_ended {
-                self.tell_end(sink, closes)?;
-                return Ok(Turn::Waits);
+                self.forward_end(sink, closes)?;
+                return Ok(DirectionStep::Wait);
             }
-            if moved >= BYTES_PER_TURN {
+            if moved >= BYTES_PER_STEP {
                 break;
             }
             let reading = self
                 .read(source, mode, buffer)
                 .map_err(|error| Halt::SourceLost(kind(error)))?;
             let count = match reading {
-                Reading::Nothing => return Ok(Turn::Waits),
+                Reading::Nothing => return Ok(DirectionStep::Wait),
                 Reading::End => 0,
                 Reading::Bytes(count) | Reading::Last(count) => count,
             };
@@ -93,13 +93,13 @@ impl Direction {
                 self.forward(sink, buffer.get(..count).unwrap_or_default(), last)?;
             }
         }
-        Ok(Turn::Goes)
+        Ok(DirectionStep::Yield)
     }
 
     /// Reads into a pipe, which is then pending, or into the buffer.
     fn read(
         &mut self,
-        source: &mut Wire,
+        source: &mut SessionSocket,
         mode: RelayMode,
         buffer: &mut [u8],
     ) -> Result<Reading, Errno> {
@@ -113,7 +113,7 @@ impl Direction {
             if pipe.held() > 0 {
                 self.pending = Pending::Pipe(pipe);
             }
-            // At an urgent mark splice(2) says what it says at the end. A read goes past it.
+            // At an urgent mark splice(2) returns the same as at the end. A read goes past it.
             if reading != Reading::End {
                 return Ok(reading);
             }
@@ -122,7 +122,12 @@ impl Direction {
     }
 
     /// Writes `bytes`, and keeps what the sink does not take now.
-    fn forward(&mut self, sink: &mut Wire, mut bytes: &[u8], last: bool) -> Result<(), Halt> {
+    fn forward(
+        &mut self,
+        sink: &mut SessionSocket,
+        mut bytes: &[u8],
+        last: bool,
+    ) -> Result<(), Halt> {
         while !bytes.is_empty() {
             let count = sink.write(bytes, last).map_err(sink_lost)?;
             self.written += count as u64;
@@ -150,7 +155,7 @@ impl Direction {
     }
 
     /// Writes what waits, and holds nothing when that is done.
-    fn flush(&mut self, sink: &mut Wire) -> Result<(), Halt> {
+    fn flush(&mut self, sink: &mut SessionSocket) -> Result<(), Halt> {
         while self.is_pending() {
             let count = match &mut self.pending {
                 Pending::Nothing => 0,
@@ -170,7 +175,7 @@ impl Direction {
         Ok(())
     }
 
-    fn tell_end(&mut self, sink: &mut Wire, closes: bool) -> Result<(), Halt> {
+    fn forward_end(&mut self, sink: &mut SessionSocket, closes: bool) -> Result<(), Halt> {
         if !self.withhold_end && !closes {
             // A socket that was reset cannot be shut down.
             sink.end().map_err(sink_lost)?;

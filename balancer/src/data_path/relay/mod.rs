@@ -24,7 +24,7 @@ use crate::config::IdleLimits;
 use crate::core::relay_end::End;
 use crate::core::side::Side;
 use crate::core::traffic::Traffic;
-use direction::{Direction, Halt, Turn};
+use direction::{Direction, DirectionStep, Halt};
 use idle::IdleClock;
 use socket::kind;
 
@@ -32,20 +32,20 @@ use crate::config::RelayMode;
 pub(crate) use busy::RelaySwitch;
 pub(crate) use pipe::{OnFailure, allow_pipes};
 pub(crate) use send_queue::Delivery;
-pub(crate) use socket::{Early, Wire};
+pub(crate) use socket::{Early, SessionSocket};
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;
 
-/// What a turn of a relay came to.
+/// The result of one step of a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Until the next event or the deadline.
-    Waits,
-    /// There may be more to do at once; other sessions come first.
-    Goes,
-    /// The session is over.
-    Over(End),
+    /// Wait for the next event or the deadline.
+    Wait,
+    /// There may be more to do immediately, but other sessions come first.
+    Yield,
+    /// The relay has ended.
+    Done(End),
 }
 
 /// The two directions of a session and what connects them.
@@ -84,74 +84,74 @@ impl Relay {
         }
     }
 
-    /// Moves what can be moved in both directions, within the bound of one turn.
-    pub(crate) fn turn(
+    /// Moves bytes in both directions, within the limit of one step.
+    pub(crate) fn step(
         &mut self,
-        client: &mut Wire,
-        backend: &mut Wire,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
         mode: RelayMode,
         buffer: &mut [u8],
         now: Instant,
     ) -> Progress {
         let before = self.moved();
-        let mut goes = self.turn_up(client, backend, mode, buffer);
-        goes |= self.turn_down(client, backend, mode, buffer);
+        let mut yields = self.step_up(client, backend, mode, buffer);
+        yields |= self.step_down(client, backend, mode, buffer);
         if self.moved() != before {
             self.clock.moved(now);
         }
         if self.up.is_done() && self.down.is_done() {
-            return Progress::Over(match self.lost {
+            return Progress::Done(match self.lost {
                 None => End::Closed,
                 Some((side, error)) => self.lost_end(side, error),
             });
         }
-        goes |= self.lost.is_none() && self.notice_loss(client, backend);
+        yields |= self.lost.is_none() && self.notice_loss(client, backend);
         if self.half_closed() {
             self.clock.half_closed();
         }
-        if goes {
-            Progress::Goes
+        if yields {
+            Progress::Yield
         } else {
-            Progress::Waits
+            Progress::Wait
         }
     }
 
-    fn turn_up(
+    fn step_up(
         &mut self,
-        client: &mut Wire,
-        backend: &mut Wire,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
         mode: RelayMode,
         buffer: &mut [u8],
     ) -> bool {
         let read = self.up.bytes_read();
         let closes = self.down.is_done();
-        let turn = self.up.turn(client, backend, mode, buffer, closes);
+        let step = self.up.step(client, backend, mode, buffer, closes);
         if self.up.bytes_read() != read {
             self.has_spoken = true;
         }
-        self.goes_on(turn, Side::Client)
+        self.may_continue(step, Side::Client)
     }
 
-    fn turn_down(
+    fn step_down(
         &mut self,
-        client: &mut Wire,
-        backend: &mut Wire,
+        client: &mut SessionSocket,
+        backend: &mut SessionSocket,
         mode: RelayMode,
         buffer: &mut [u8],
     ) -> bool {
         let read = self.down.bytes_read();
         let closes = self.up.is_done();
-        let turn = self.down.turn(backend, client, mode, buffer, closes);
+        let step = self.down.step(backend, client, mode, buffer, closes);
         if self.down.bytes_read() != read {
             self.has_spoken = true;
         }
-        self.goes_on(turn, Side::Backend)
+        self.may_continue(step, Side::Backend)
     }
 
     /// Whether there may be more to do. A loss may have freed the other direction from waiting, or ended it.
-    fn goes_on(&mut self, turn: Result<Turn, Halt>, source: Side) -> bool {
-        match turn {
-            Ok(turn) => turn == Turn::Goes,
+    fn may_continue(&mut self, step: Result<DirectionStep, Halt>, source: Side) -> bool {
+        match step {
+            Ok(step) => step == DirectionStep::Yield,
             Err(halt) => {
                 self.halted(halt, source);
                 true
@@ -161,16 +161,16 @@ impl Relay {
 
     /// Notices that a side is gone from which nothing is read for now: it has sent its end before, or what it sent
     /// waits for the other side.
-    fn notice_loss(&mut self, client: &mut Wire, backend: &mut Wire) -> bool {
+    fn notice_loss(&mut self, client: &mut SessionSocket, backend: &mut SessionSocket) -> bool {
         let is_mute = |from: &Direction| from.source_ended() || from.is_pending();
-        for (side, wire) in [(Side::Client, client), (Side::Backend, backend)] {
+        for (side, socket) in [(Side::Client, client), (Side::Backend, backend)] {
             let from = match side {
                 Side::Client => &self.up,
                 _ => &self.down,
             };
-            if wire.is_broken()
+            if socket.is_broken()
                 && is_mute(from)
-                && let Some(error) = wire.take_error()
+                && let Some(error) = socket.take_error()
             {
                 self.halted(Halt::SinkLost(kind(error)), side.opposite());
                 return true;
@@ -179,7 +179,7 @@ impl Relay {
         false
     }
 
-    /// When to have another turn if no event comes before.
+    /// When to run the next step if no event comes before.
     pub(crate) fn deadline(&self) -> Instant {
         self.clock.deadline()
     }
@@ -234,10 +234,8 @@ impl Relay {
         }
         let side = self.silent_side();
         // What the bytes mean is not known here: once one has moved, an answer may have stopped in its middle.
-        let owing = self.has_spoken
-            || self.half_closed()
-            || self.up.is_pending()
-            || self.down.is_pending();
+        let owing =
+            self.has_spoken || self.half_closed() || self.up.is_pending() || self.down.is_pending();
         End::Idle {
             side,
             last: self.is_last(side),
@@ -250,9 +248,9 @@ impl Relay {
         side == Side::Client && self.down.source_ended()
     }
 
-    /// Whose turn it is: the side that does not take what is there for it; else the one that has not ended yet. While
-    /// neither has ended it is the backend's, which was asked or may be in the middle of an answer; only where nobody
-    /// has said anything is it the client's.
+    /// The side that is waited for: the one that does not read what is pending for it; else the one that has not ended yet.
+    /// While neither has ended it is the backend, which was asked or may have stopped in the middle of an answer; only if
+    /// no byte was ever sent is it the client.
     fn silent_side(&self) -> Side {
         if self.down.is_pending() {
             Side::Client

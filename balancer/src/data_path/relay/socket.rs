@@ -1,7 +1,7 @@
-//! One socket of a session: what is known of its readiness, and reading and writing that keep it known.
+//! One socket of a session: its readiness, and reads and writes that keep it up to date.
 //!
-//! The poller tells changes only. So a wire remembers that there may be something to read or room to write until the
-//! system says otherwise, and asks for nothing that cannot be had.
+//! The poller reports changes only (edge-triggered). So a socket remembers that it may be readable or writable until the
+//! system says otherwise, and makes no call that would block.
 
 use std::io;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ pub(crate) enum Early<'a> {
     clippy::struct_excessive_bools,
     reason = "facts about a socket, each on its own"
 )]
-pub(crate) struct Wire {
+pub(crate) struct SessionSocket {
     socket: OwnedFd,
     readable: bool,
     writable: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Wire {
     used: bool,
 }
 
-impl Wire {
+impl SessionSocket {
     /// A socket accepted from our listener, whose options it has.
     pub(crate) fn accepted(socket: OwnedFd) -> Self {
         Self {
@@ -246,7 +246,7 @@ impl Wire {
     }
 }
 
-impl AsFd for Wire {
+impl AsFd for SessionSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -21,8 +21,8 @@ const SMALL: usize = 4096;
 struct Scene {
     client: TcpStream,
     backend: TcpStream,
-    near_client: Wire,
-    near_backend: Wire,
+    near_client: SessionSocket,
+    near_backend: SessionSocket,
     poller: Poller,
     relay: Relay,
     now: Instant,
@@ -59,8 +59,8 @@ impl Scene {
         let (client, near_client) = connection(buffers);
         let (backend, near_backend) = connection(buffers);
         let poller = Poller::new().unwrap();
-        let near_client = Wire::accepted(near_client.into());
-        let near_backend = Wire::opened(near_backend.into());
+        let near_client = SessionSocket::accepted(near_client.into());
+        let near_backend = SessionSocket::opened(near_backend.into());
         poller
             .watch_socket(&near_client, Subject::Client(0))
             .unwrap();
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     /// One turn with the events that are there.
-    fn turn(&mut self, mode: RelayMode) -> Progress {
+    fn step(&mut self, mode: RelayMode) -> Progress {
         let mut events = Events::new();
         let now = Instant::now();
         let until = Some(now + Duration::from_millis(1));
@@ -100,20 +100,20 @@ impl Scene {
         let (client, backend) = (&mut self.near_client, &mut self.near_backend);
         let progress = self
             .relay
-            .turn(client, backend, mode, &mut buffer, self.now);
-        if let Progress::Over(end) = progress {
+            .step(client, backend, mode, &mut buffer, self.now);
+        if let Progress::Done(end) = progress {
             self.end = Some(end);
         }
         progress
     }
 
-    /// Turns until `condition` holds.
+    /// Steps until `condition` holds.
     fn until(&mut self, mut condition: impl FnMut(&mut Self) -> bool) {
         let began = Instant::now();
         while !condition(self) {
             assert!(began.elapsed() < PATIENCE, "never");
             if self.end.is_none() {
-                self.turn(RelayMode::Auto);
+                self.step(RelayMode::Auto);
             }
         }
     }
@@ -123,7 +123,7 @@ impl Scene {
         self.until(|scene| scene.relay.traffic() == traffic);
     }
 
-    /// Turns until one brings nothing more.
+    /// Steps until one brings nothing more.
     fn settle(&mut self) {
         let mut before = None;
         self.until(|scene| {
@@ -175,7 +175,7 @@ fn flood(scene: &mut Scene, from: Side) -> u64 {
             taken += count as u64;
             quiet = 0;
         }
-        scene.turn(RelayMode::Auto);
+        scene.step(RelayMode::Auto);
     }
     taken
 }
@@ -235,7 +235,7 @@ fn silence_ends_it_and_any_byte_puts_that_off() {
 }
 
 #[test]
-fn whose_turn_it_was() {
+fn the_silent_side_is_named() {
     // The backend was asked and did not answer.
     let mut scene = Scene::new();
     scene.client.write_all(b"hello?").unwrap();
@@ -379,7 +379,7 @@ fn urgent_data_does_not_hide_what_follows_it() {
         scene.client.shutdown(Shutdown::Write).unwrap();
         let mut received = Vec::new();
         scene.until(|scene| {
-            scene.turn(mode);
+            scene.step(mode);
             let (bytes, open) = take(&mut scene.backend);
             received.extend(bytes);
             open.is_none()
@@ -390,7 +390,7 @@ fn urgent_data_does_not_hide_what_follows_it() {
 }
 
 #[test]
-fn a_turn_is_bounded() {
+fn a_step_is_bounded() {
     for mode in [RelayMode::Copy, RelayMode::Splice, RelayMode::Auto] {
         let mut scene = Scene::new();
         let chunk = vec![1; 1 << 20];
@@ -400,7 +400,7 @@ fn a_turn_is_bounded() {
             assert!(began.elapsed() < PATIENCE, "{mode:?}");
             while scene.client.write(&chunk).is_ok() {}
             let before = scene.relay.up.bytes_read();
-            went |= scene.turn(mode) == Progress::Goes;
+            went |= scene.step(mode) == Progress::Yield;
             let read = scene.relay.up.bytes_read() - before;
             // The last read may fill a pipe of 1 MiB.
             assert!(

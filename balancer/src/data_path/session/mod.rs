@@ -1,7 +1,7 @@
-//! The story of one session: admit, pick, connect, relay, close, one record.
+//! One session from start to end: admit, pick, connect, relay, close, one record.
 //!
-//! A session owns its sockets and its record, which [`Session::close`] gives out. Nothing in here waits: the worker
-//! calls when there is news or when a deadline has passed.
+//! A session owns its sockets and its record, which [`Session::close`] returns. Nothing here blocks: the worker calls it
+//! when there is an event or when a deadline has passed.
 
 mod proxy_header;
 mod view;
@@ -26,68 +26,68 @@ use crate::core::shortage::Resource;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
-use crate::data_path::connect::{DialOptions, dial, failure, is_its_own_peer};
-use crate::data_path::early_read::Eager;
+use crate::data_path::connect::{ConnectOptions, classify, is_self_connect, start_connect};
+use crate::data_path::early_read::EarlyRead;
 use crate::data_path::liveness::{LOST_AFTER, Looks, is_lost, keep_alive};
 use crate::data_path::poller::{Poller, Readiness, Subject};
-use crate::data_path::relay::{Delivery, Progress, Relay, Wire};
+use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::shared::Shared;
-use proxy_header::{Heard, Introduction};
+use proxy_header::{HeaderProgress, ProxyHeader};
 
-/// Of a client's first bytes, so many are looked for before its backend is dialled.
+/// Maximum size of an early read of a client's first bytes, before connecting to a backend.
 const EARLY_BYTES: usize = 16 << 10;
-/// Bytes that a session moves before they show in the counters while it lives.
+/// An open session updates the counters each time it has moved this many bytes.
 const TELL_BYTES: u64 = 1 << 20;
 
-/// What a session works with during one turn.
-pub(crate) struct Turn<'a> {
+/// What a session works with during one step.
+pub(crate) struct StepContext<'a> {
     pub(crate) poller: &'a Poller,
-    /// The thread's buffer; nothing stays in it between two turns.
+    /// The thread's buffer; nothing stays in it between two steps.
     pub(crate) buffer: &'a mut [u8],
-    pub(crate) eager: &'a mut Eager,
+    pub(crate) early_read: &'a mut EarlyRead,
     pub(crate) now: Instant,
 }
 
-/// What is to be done with a session next.
+/// What to do with a session next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Call again at the next event or deadline.
-    Waits,
-    /// Call again soon: others come first.
-    Goes,
+    /// Call it again at the next event or deadline.
+    Wait,
+    /// Call it again soon, after other sessions.
+    Yield,
     /// Close it.
-    Over,
+    Close,
 }
 
 /// One client, from the accept to the record.
 pub(crate) struct Session {
     shared: Arc<Shared>,
     id: SessionId,
-    client: Wire,
+    client: SessionSocket,
     /// What the client sent before a backend was connected, and what goes before that.
     early: Vec<u8>,
     permit: Option<Permit>,
-    backend: Option<(Assigned, Wire)>,
+    backend: Option<(Assigned, SessionSocket)>,
     stage: Stage,
     record: SessionRecord,
     accepted: Instant,
     looks: Looks,
-    /// Bytes that the counters know of.
+    /// Bytes that the counters include already.
     told: Traffic,
-    /// How the sockets are closed. By reset unless the session comes to an end that both sides can take for one.
+    /// Whether to close the sockets by reset: yes, unless the session ends in an orderly way.
     reset: bool,
 }
 
-/// Where it stands.
+/// The stage of a session.
 enum Stage {
-    /// A trusted peer is to say who the client is.
-    Introducing(Introduction),
-    /// Every backend is full; since when it waits.
+    /// Waiting for the PROXY header of a trusted peer.
+    ReadingHeader(ProxyHeader),
+    /// Queued since this time because every backend is full.
     Queued(Instant),
-    /// An attempt on a backend, begun at that time.
+    /// Connecting to a backend since this time.
     Connecting(Instant),
     Relaying(Relay),
-    /// One side is lost, and the other is left to take what was sent to it.
+    /// One side is lost; the other may still receive what was sent to it.
     Delivering(Side, Delivery),
 }
 
@@ -104,7 +104,7 @@ impl Session {
         Self {
             shared,
             id,
-            client: Wire::accepted(socket),
+            client: SessionSocket::accepted(socket),
             early: Vec::new(),
             permit: None,
             backend: None,
@@ -122,30 +122,30 @@ impl Session {
     }
 
     /// The first call.
-    pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) -> Step {
-        let live = self.shared.live.load();
-        let trusted = live.proxy.from.contains(self.record.client.ip());
-        drop(live);
+    pub(crate) fn begin(&mut self, context: &mut StepContext<'_>) -> Step {
+        let rules = self.shared.rules.load();
+        let trusted = rules.proxy.from.contains(self.record.client.ip());
+        drop(rules);
         if trusted {
-            self.stage = Stage::Introducing(Introduction::new(turn.now));
+            self.stage = Stage::ReadingHeader(ProxyHeader::new(context.now));
         } else {
             if let Err(termination) = self.admit() {
                 return self.end(termination);
             }
-            if turn.eager.looks() {
-                let buffer = turn.buffer.get_mut(..EARLY_BYTES).unwrap_or_default();
+            if context.early_read.should_try() {
+                let buffer = context.buffer.get_mut(..EARLY_BYTES).unwrap_or_default();
                 self.early = self.client.read_early(buffer).unwrap_or_default();
-                turn.eager.found(!self.early.is_empty());
+                context.early_read.record(!self.early.is_empty());
             }
             // The client after the backend: what it has sent by then is told together with the room at the backend.
-            if let Err(termination) = self.connect(None, None, turn) {
+            if let Err(termination) = self.connect(None, None, context) {
                 return self.end(termination);
             }
         }
         let subject = Subject::Client(self.id.index);
-        match turn.poller.watch_socket(&self.client, subject) {
-            Ok(()) => Step::Waits,
-            Err(error) => self.end(Termination::of_connect(Some(failure(error)))),
+        match context.poller.watch_socket(&self.client, subject) {
+            Ok(()) => Step::Wait,
+            Err(error) => self.end(Termination::of_connect(Some(classify(error)))),
         }
     }
 
@@ -156,29 +156,29 @@ impl Session {
 
     /// The same for the backend's.
     pub(crate) fn note_backend(&mut self, readiness: Readiness) {
-        if let Some((_, wire)) = &mut self.backend {
-            wire.note(readiness);
+        if let Some((_, socket)) = &mut self.backend {
+            socket.note(readiness);
         }
     }
 
     /// Does what can be done now.
-    pub(crate) fn advance(&mut self, turn: &mut Turn<'_>) -> Step {
+    pub(crate) fn advance(&mut self, context: &mut StepContext<'_>) -> Step {
         match self.stage {
-            Stage::Introducing(_) => self.introduce(turn),
+            Stage::ReadingHeader(_) => self.read_proxy_header(context),
             Stage::Queued(_) if self.client.is_broken() => self.end(Termination::ClientQueue),
-            Stage::Connecting(since) => self.advance_connect(since, turn),
-            Stage::Relaying(_) => self.relay(turn),
-            Stage::Queued(_) | Stage::Delivering(..) => Step::Waits,
+            Stage::Connecting(since) => self.advance_connect(since, context),
+            Stage::Relaying(_) => self.relay(context),
+            Stage::Queued(_) | Stage::Delivering(..) => Step::Wait,
         }
     }
 
     /// The time to look at it again if no event comes before.
     pub(crate) fn deadline(&self) -> Instant {
-        let live = self.shared.live.load();
+        let rules = self.shared.rules.load();
         match &self.stage {
-            Stage::Introducing(introduction) => introduction.since() + live.proxy.timeout,
-            Stage::Queued(since) => *since + live.queue_timeout,
-            Stage::Connecting(since) => *since + live.timeouts.connect,
+            Stage::ReadingHeader(header) => header.since() + rules.proxy.timeout,
+            Stage::Queued(since) => *since + rules.queue_timeout,
+            Stage::Connecting(since) => *since + rules.timeouts.connect,
             Stage::Relaying(relay) => relay.deadline().min(self.accepted + self.looks.due()),
             Stage::Delivering(_, delivery) => delivery.deadline(),
         }
@@ -186,21 +186,21 @@ impl Session {
 
     /// Looks whether the deadline has passed. To be called after all events: a new attempt must not get those of the
     /// one before.
-    pub(crate) fn expire(&mut self, turn: &mut Turn<'_>) -> Step {
-        let now = turn.now;
+    pub(crate) fn expire(&mut self, context: &mut StepContext<'_>) -> Step {
+        let now = context.now;
         self.tell_traffic();
         if now < self.deadline() {
-            return Step::Waits;
+            return Step::Wait;
         }
         match &mut self.stage {
-            Stage::Introducing(_) => self.end(Termination::ClientTimeoutHeader),
+            Stage::ReadingHeader(_) => self.end(Termination::ClientTimeoutHeader),
             Stage::Queued(_) => self.end(Termination::QueueTimeout),
-            Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, turn),
+            Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, context),
             Stage::Relaying(relay) => match relay.expired(now) {
                 Some(end) => self.relayed(end, now),
                 None => match self.look(now) {
                     Some(end) => self.relayed(end, now),
-                    None => Step::Waits,
+                    None => Step::Wait,
                 },
             },
             Stage::Delivering(lost, delivery) => {
@@ -209,15 +209,15 @@ impl Session {
                     _ => &self.client,
                 };
                 if delivery.is_over(left, now) {
-                    Step::Over
+                    Step::Close
                 } else {
-                    Step::Waits
+                    Step::Wait
                 }
             }
         }
     }
 
-    /// Ends it for a fault of ours.
+    /// Ends it because of an internal error.
     pub(crate) fn fault(&mut self) {
         self.record.termination = match self.record.backend {
             Some(_) => Termination::InternalData,
@@ -232,22 +232,22 @@ impl Session {
             (_, Some(_)) => Termination::KilledData,
             (_, None) => Termination::KilledConnect,
         };
-        Step::Over
+        Step::Close
     }
 
-    /// Reads on until it is clear who the client is, then goes the way of every client.
-    fn introduce(&mut self, turn: &mut Turn<'_>) -> Step {
-        let Stage::Introducing(introduction) = &mut self.stage else {
-            return Step::Waits;
+    /// Reads the PROXY header until it is complete, then proceeds as for any client.
+    fn read_proxy_header(&mut self, context: &mut StepContext<'_>) -> Step {
+        let Stage::ReadingHeader(header) = &mut self.stage else {
+            return Step::Wait;
         };
-        match introduction.listen(&mut self.client, turn.buffer) {
-            Heard::Nothing => Step::Waits,
-            Heard::Gone => self.end(Termination::ClientHeader),
-            Heard::Wrong(error) => {
+        match header.read(&mut self.client, context.buffer) {
+            HeaderProgress::Incomplete => Step::Wait,
+            HeaderProgress::Closed => self.end(Termination::ClientHeader),
+            HeaderProgress::Invalid(error) => {
                 debug!(peer = %self.record.client, %error, "no PROXY protocol header");
                 self.end(Termination::BadHeader)
             }
-            Heard::Client {
+            HeaderProgress::Complete {
                 address,
                 destination,
                 early,
@@ -255,26 +255,28 @@ impl Session {
                 self.early = early;
                 self.record.client = address.unwrap_or(self.record.client);
                 self.record.destination = destination;
-                let begun = self.admit().and_then(|()| self.connect(None, None, turn));
+                let begun = self
+                    .admit()
+                    .and_then(|()| self.connect(None, None, context));
                 match begun {
-                    Ok(()) => Step::Waits,
+                    Ok(()) => Step::Wait,
                     Err(termination) => self.end(termination),
                 }
             }
         }
     }
 
-    /// Asks whether the client may come in.
+    /// Asks admission control whether to admit the client.
     fn admit(&mut self) -> Result<(), Termination> {
-        let live = self.shared.live.load();
+        let rules = self.shared.rules.load();
         let uptime = self.shared.uptime();
-        match live.admission.admit(self.record.client.ip(), uptime) {
+        match rules.admission.admit(self.record.client.ip(), uptime) {
             Ok(permit) => {
                 self.permit = Some(permit);
                 Ok(())
             }
             Err(refusal) => {
-                if let Some(suppressed) = live.admission.log_due(refusal, uptime) {
+                if let Some(suppressed) = rules.admission.log_due(refusal, uptime) {
                     let client = self.record.client;
                     tracing::warn!(%client, reason = refusal.label(), suppressed, "client refused");
                 }
@@ -283,13 +285,13 @@ impl Session {
         }
     }
 
-    /// Tries backends, each at most once, until one can be dialled. `last` is the failure before, `place` a place that
+    /// Tries backends, each at most once, until a connect can be started. `last` is the previous failure, `slot` a slot that
     /// was taken for it already.
     fn connect(
         &mut self,
         mut last: Option<ConnectFailure>,
-        mut place: Option<Assigned>,
-        turn: &Turn<'_>,
+        mut slot: Option<Assigned>,
+        context: &StepContext<'_>,
     ) -> Result<(), Termination> {
         loop {
             if let Some(failure) = last
@@ -297,10 +299,10 @@ impl Session {
             {
                 return Err(Termination::of_connect(last));
             }
-            // Who comes while others wait goes to the end of the line.
-            let waits = last.is_none() && place.is_none() && !self.shared.queue.is_empty();
-            let picked = match place.take() {
-                Some(place) => Ok(place),
+            // A client that arrives while others wait joins the end of the queue.
+            let waits = last.is_none() && slot.is_none() && !self.shared.queue.is_empty();
+            let picked = match slot.take() {
+                Some(slot) => Ok(slot),
                 None if waits => Err(NoBackend::AllFull),
                 None => self
                     .shared
@@ -309,20 +311,20 @@ impl Session {
             };
             let assigned = match picked {
                 Ok(assigned) => assigned,
-                Err(NoBackend::AllFull) if last.is_none() => return self.enqueue(turn.now),
+                Err(NoBackend::AllFull) if last.is_none() => return self.enqueue(context.now),
                 Err(NoBackend::AllFull) => return Err(Termination::QueueFull),
                 Err(_) => return Err(Termination::of_connect(last)),
             };
             if self.record.queue.is_none() {
-                self.record.queue = Some(turn.now.saturating_duration_since(self.accepted));
+                self.record.queue = Some(context.now.saturating_duration_since(self.accepted));
             }
             if assigned.is_last_resort() {
                 self.note_last_resort(&assigned);
             }
-            match self.dial(&assigned, turn.poller) {
+            match self.start_connect(&assigned, context.poller) {
                 Ok(socket) => {
-                    self.backend = Some((assigned, Wire::opened(socket)));
-                    self.stage = Stage::Connecting(turn.now);
+                    self.backend = Some((assigned, SessionSocket::opened(socket)));
+                    self.stage = Stage::Connecting(context.now);
                     return Ok(());
                 }
                 Err(failure) => {
@@ -333,16 +335,20 @@ impl Session {
         }
     }
 
-    fn dial(&self, assigned: &Assigned, poller: &Poller) -> Result<OwnedFd, ConnectFailure> {
-        let options = DialOptions {
-            fast_open: self.shared.live.load().fast_open,
-            speaks_at_once: !self.early.is_empty(),
+    fn start_connect(
+        &self,
+        assigned: &Assigned,
+        poller: &Poller,
+    ) -> Result<OwnedFd, ConnectFailure> {
+        let options = ConnectOptions {
+            fast_open: self.shared.rules.load().fast_open,
+            has_early_data: !self.early.is_empty(),
         };
-        let socket = dial(assigned.backend().address(), options)?;
+        let socket = start_connect(assigned.backend().address(), options)?;
         let subject = Subject::Backend(self.id.index);
         match poller.watch_socket(&socket, subject) {
             Ok(()) => Ok(socket),
-            Err(error) => Err(failure(error)),
+            Err(error) => Err(classify(error)),
         }
     }
 
@@ -375,19 +381,19 @@ impl Session {
     #[cold]
     fn note_last_resort(&mut self, assigned: &Assigned) {
         self.record.last_resort = true;
-        if let Some(suppressed) = self.shared.last_resort_gate.pass(self.shared.uptime()) {
+        if let Some(suppressed) = self.shared.last_resort_limiter.pass(self.shared.uptime()) {
             let (client, backend) = (self.record.client, assigned.backend());
             let state = backend.report().state.label();
             tracing::warn!(
                 %client, backend = backend.name(), state, suppressed,
-                "no usable backend to be had, trying an unhealthy one"
+                "no usable backend, trying an unhealthy one"
             );
         }
     }
 
-    /// Goes to the end of the line.
+    /// Joins the end of the queue.
     fn enqueue(&mut self, now: Instant) -> Result<(), Termination> {
-        let limit = self.shared.live.load().queue_timeout;
+        let limit = self.shared.rules.load().queue_timeout;
         let ticket = self.ticket();
         match self
             .shared
@@ -399,7 +405,7 @@ impl Session {
                 self.record.waited = true;
                 self.stage = Stage::Queued(now);
                 // A place may have become free in between.
-                self.shared.hand_over();
+                self.shared.serve_queue();
                 Ok(())
             }
             Err(EnqueueError::Full | EnqueueError::Waiting) => Err(Termination::QueueFull),
@@ -413,60 +419,60 @@ impl Session {
         }
     }
 
-    /// Takes the place that it has waited for. Gives it back where it does not wait any more.
-    pub(crate) fn take_place(&mut self, place: Assigned, turn: &Turn<'_>) -> Step {
+    /// Takes the slot that it was queued for. Gives it back if it no longer waits.
+    pub(crate) fn take_slot(&mut self, slot: Assigned, context: &StepContext<'_>) -> Step {
         if !matches!(self.stage, Stage::Queued(_)) {
-            return Step::Waits;
+            return Step::Wait;
         }
-        match self.connect(None, Some(place), turn) {
-            Ok(()) => Step::Waits,
+        match self.connect(None, Some(slot), context) {
+            Ok(()) => Step::Wait,
             Err(termination) => self.end(termination),
         }
     }
 
     /// Looks what has become of the attempt. A client that only ended its own direction is not gone: it may wait for an
     /// answer.
-    fn advance_connect(&mut self, since: Instant, turn: &mut Turn<'_>) -> Step {
-        let Some((assigned, wire)) = &mut self.backend else {
-            return Step::Waits;
+    fn advance_connect(&mut self, since: Instant, context: &mut StepContext<'_>) -> Step {
+        let Some((assigned, socket)) = &mut self.backend else {
+            return Step::Wait;
         };
-        if wire.is_broken() {
-            let failure = wire.take_error().map_or(ConnectFailure::Reset, failure);
-            return self.attempt_failed(failure, turn);
+        if socket.is_broken() {
+            let failure = socket.take_error().map_or(ConnectFailure::Reset, classify);
+            return self.attempt_failed(failure, context);
         }
-        if wire.has_room() {
+        if socket.has_room() {
             let backend = assigned.backend();
-            if self.shared.local_ports.may_be_own(backend.address())
-                && is_its_own_peer(&*wire, backend.address())
+            if self.shared.local_ports.may_self_connect(backend.address())
+                && is_self_connect(&*socket, backend.address())
             {
-                return self.attempt_failed(ConnectFailure::Refused, turn);
+                return self.attempt_failed(ConnectFailure::Refused, context);
             }
             backend.observe_session(SessionSignal::Connected);
-            backend.count_connect(turn.now.saturating_duration_since(since));
+            backend.count_connect(context.now.saturating_duration_since(since));
             let queued = self.record.queue.unwrap_or_default();
-            let begun = turn.now.saturating_duration_since(self.accepted);
-            self.record.handshake = turn.now.saturating_duration_since(since);
+            let begun = context.now.saturating_duration_since(self.accepted);
+            self.record.handshake = context.now.saturating_duration_since(since);
             self.record.connect = Some(begun.saturating_sub(queued));
             self.record.backend = Some(Arc::clone(backend));
             self.record.termination = Termination::KilledData;
-            self.stage = Stage::Relaying(self.begin_relay(turn.now));
-            return self.relay(turn);
+            self.stage = Stage::Relaying(self.begin_relay(context.now));
+            return self.relay(context);
         }
         if self.client.is_broken() {
             return self.end(Termination::ClientConnect);
         }
-        Step::Waits
+        Step::Wait
     }
 
     fn begin_relay(&mut self, now: Instant) -> Relay {
-        let live = self.shared.live.load();
-        let mut relay = Relay::new(now, live.timeouts.idle_limits());
+        let rules = self.shared.rules.load();
+        let mut relay = Relay::new(now, rules.timeouts.idle_limits());
         let destination = self
             .record
             .destination
             .or_else(|| self.client.local_address());
         if let Some(destination) = destination
-            && let Some(header) = live.proxy.send.header(self.record.client, destination)
+            && let Some(header) = rules.proxy.send.header(self.record.client, destination)
         {
             relay.begin_with(header.as_bytes(), &self.early);
         } else if !self.early.is_empty() {
@@ -477,32 +483,32 @@ impl Session {
     }
 
     /// Another backend at once, as no byte was relayed.
-    fn attempt_failed(&mut self, failure: ConnectFailure, turn: &Turn<'_>) -> Step {
-        if let Some((assigned, wire)) = self.backend.take() {
-            drop(wire);
+    fn attempt_failed(&mut self, failure: ConnectFailure, context: &StepContext<'_>) -> Step {
+        if let Some((assigned, socket)) = self.backend.take() {
+            drop(socket);
             self.note_failure(&assigned, failure);
         }
-        match self.connect(Some(failure), None, turn) {
-            Ok(()) => Step::Waits,
+        match self.connect(Some(failure), None, context) {
+            Ok(()) => Step::Wait,
             Err(termination) => self.end(termination),
         }
     }
 
-    fn relay(&mut self, turn: &mut Turn<'_>) -> Step {
+    fn relay(&mut self, context: &mut StepContext<'_>) -> Step {
         let (Stage::Relaying(relay), Some((_, backend))) = (&mut self.stage, &mut self.backend)
         else {
-            return Step::Waits;
+            return Step::Wait;
         };
         let mode = self.shared.relay.get();
-        let progress = relay.turn(&mut self.client, backend, mode, turn.buffer, turn.now);
+        let progress = relay.step(&mut self.client, backend, mode, context.buffer, context.now);
         self.record.traffic = relay.traffic();
         if self.record.traffic.since(self.told).sum() >= TELL_BYTES {
             self.tell_traffic();
         }
         match progress {
-            Progress::Waits => Step::Waits,
-            Progress::Goes => Step::Goes,
-            Progress::Over(end) => self.relayed(end, turn.now),
+            Progress::Wait => Step::Wait,
+            Progress::Yield => Step::Yield,
+            Progress::Done(end) => self.relayed(end, context.now),
         }
     }
 
@@ -543,10 +549,9 @@ impl Session {
     fn relayed(&mut self, end: End, now: Instant) -> Step {
         self.record.termination = Termination::of_relay(end);
         match end {
-            End::Closed => self.reset = false,
-            End::Idle { owing: false, .. } => self.reset = false,
+            End::Closed | End::Idle { owing: false, .. } => self.reset = false,
             End::Idle { side, .. } | End::Lost { side, .. } => {
-                debug!(client = %self.record.client, ?end, "side lost");
+                debug!(client = %self.record.client, ?end, "connection lost");
                 // The side that is left is reset too, but not before it has what was sent to it.
                 let delivery = match (side, &self.backend) {
                     (Side::Client, Some((_, backend))) => Delivery::begin(backend, now),
@@ -554,17 +559,17 @@ impl Session {
                 };
                 if let Some(delivery) = delivery {
                     self.stage = Stage::Delivering(side, delivery);
-                    return Step::Waits;
+                    return Step::Wait;
                 }
             }
         }
-        Step::Over
+        Step::Close
     }
 
-    /// Closed by reset: whom nobody serves must not take that for an empty answer.
+    /// Closed by reset, so that a client that was not served does not mistake it for an empty answer.
     fn end(&mut self, termination: Termination) -> Step {
         self.record.termination = termination;
-        Step::Over
+        Step::Close
     }
 
     /// Closes the sockets, gives back what it held, and tells what there is to tell.
@@ -572,8 +577,8 @@ impl Session {
         self.tell_traffic();
         if self.reset {
             self.client.close_by_reset();
-            if let Some((_, wire)) = &self.backend {
-                wire.close_by_reset();
+            if let Some((_, socket)) = &self.backend {
+                socket.close_by_reset();
             }
         }
         // A place that is on its way to it comes back, as nobody has its name any more.
@@ -591,10 +596,10 @@ impl Session {
             ..
         } = self;
         drop((client, permit));
-        if let Some((assigned, wire)) = backend {
-            drop(wire);
+        if let Some((assigned, socket)) = backend {
+            drop(socket);
             drop(assigned);
-            shared.hand_over();
+            shared.serve_queue();
         }
         record
     }
@@ -605,12 +610,12 @@ mod tests {
     use super::*;
 
     /// What an idle session may cost beside its two sockets.
-    const MOST: usize = 704;
+    const MAX: usize = 704;
 
     #[test]
     fn an_idle_session_is_small() {
         assert!(
-            size_of::<Session>() <= MOST,
+            size_of::<Session>() <= MAX,
             "{} bytes",
             size_of::<Session>()
         );

@@ -22,7 +22,7 @@ impl Session {
             client: self.record.client,
             backend: backend.map(|(assigned, _)| Arc::clone(assigned.backend())),
             stage: match self.stage {
-                Stage::Introducing(_) => "introducing",
+                Stage::ReadingHeader(_) => "introducing",
                 Stage::Queued(_) => "queued",
                 Stage::Connecting(_) => "connecting",
                 Stage::Relaying(_) => "relaying",

@@ -1,11 +1,11 @@
-//! What a line says.
+//! The content of a line.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::core::termination::Termination;
 
-/// One session at its end, borrowed from whoever knows it.
+/// A finished session, borrowed from its record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line<'a> {
     /// The client: the real one where a PROXY header told it.

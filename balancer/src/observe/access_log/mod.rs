@@ -2,17 +2,17 @@
 //! thread of its own so that no worker ever waits for a disk or a reader.
 //!
 //! ```text
-//! worker 0 -> lane 0 \
-//! worker 1 -> lane 1  > writer thread -> file, stdout, stderr or syslog
-//! worker n -> lane n /
+//! worker 0 -> buffer 0 \
+//! worker 1 -> buffer 1  > writer thread -> file, stdout, stderr or syslog
+//! worker n -> buffer n /
 //! ```
 //!
-//! A [`Lane`] is a buffer that one worker appends whole lines to and the writer takes as a whole, so that the lock between
-//! the two is held for the length of one line, or of one swap. The first line after a rest wakes the writer; it then waits
-//! a little, so that one write carries what all workers had to say meanwhile. A lane that is full drops lines, which
-//! are counted, and told by [`AccessLog::tell`].
+//! A [`WorkerBuffer`] collects the lines of one worker until the writer takes them all at once, so that the lock between the
+//! two is held only for one line or one swap. The first line after a pause wakes the writer, which waits a little so that
+//! one write covers the lines of all workers. A full buffer drops lines; they are counted and reported by
+//! [`AccessLog::tell`].
 //!
-//! Owns the form of lines and their way out. Does not own what is true of a session: that is the caller's [`Line`].
+//! Owns the format of lines and how they are written. Does not own the facts about a session: they come from its record.
 //! `docs/access-log.md` has every field; a test compares it with this code.
 
 mod date;
@@ -33,7 +33,7 @@ pub(crate) use options::Options;
 pub(crate) use selection::{Scope, Selection};
 pub(crate) use session_line::write_session;
 pub(crate) use target::Target;
-pub(crate) use worker_buffer::Lane;
+pub(crate) use worker_buffer::WorkerBuffer;
 pub(crate) use writer::{AccessLog, Figures};
 
 #[cfg(test)]

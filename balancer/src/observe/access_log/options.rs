@@ -1,12 +1,12 @@
-//! How lines are made, as it is set.
+//! The settings of how lines are made.
 
 use super::date::Zone;
 use super::selection::Selection;
 
-/// Bytes of lines that one worker may leave before it drops: about 8,000 lines of text.
-pub(crate) const DEFAULT_LANE_CAPACITY: usize = 1 << 20;
+/// Bytes that a worker may buffer before it drops lines: about 8,000 lines of text.
+pub(crate) const DEFAULT_BUFFER_CAPACITY: usize = 1 << 20;
 
-/// The form of lines.
+/// The format of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// HAProxy's `tcplog`.
@@ -17,7 +17,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The word for it in settings.
+    /// Its value in the settings.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,14 +30,14 @@ impl Format {
 /// How lines are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Their form.
+    /// Their format.
     pub format: Format,
-    /// Which sessions have one.
+    /// Which sessions are logged.
     pub selection: Selection,
-    /// The clock of dates in text.
+    /// The time zone of dates in text lines.
     pub zone: Zone,
-    /// Bytes that one worker may leave before it drops lines.
-    pub lane_capacity: usize,
+    /// Bytes that a worker may buffer before it drops lines.
+    pub buffer_capacity: usize,
 }
 
 impl Default for Options {
@@ -47,7 +47,7 @@ impl Default for Options {
             format: Format::default(),
             selection: Selection::default(),
             zone: Zone::default(),
-            lane_capacity: DEFAULT_LANE_CAPACITY,
+            buffer_capacity: DEFAULT_BUFFER_CAPACITY,
         }
     }
 }

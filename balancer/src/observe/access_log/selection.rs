@@ -1,26 +1,26 @@
-//! Which sessions have a line.
+//! Which sessions are logged.
 
 use std::num::NonZeroU32;
 
 use super::line::Line;
 
-/// What is written at all.
+/// Which sessions are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scope {
     /// Every session.
     #[default]
     All,
-    /// Those that are not [normal](Line::is_normal).
+    /// Sessions that are not [normal](Line::is_normal).
     Errors,
 }
 
-/// What is written.
+/// Which sessions are logged, and how many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
-    /// What is written at all.
+    /// Which sessions are logged.
     pub scope: Scope,
-    /// Of sessions that went as they should, and of refusals, one in so many: these are the ones that come in masses.
-    /// Other errors are never left out. Each worker counts by itself.
+    /// Log one in this many normal sessions and refusals, which can be numerous. Other errors are always logged. Each worker
+    /// counts for itself.
     pub sample: NonZeroU32,
 }
 

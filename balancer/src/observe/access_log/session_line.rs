@@ -1,12 +1,17 @@
 //! From the record of a session to its line.
 
 use super::line::{Failure, Line, OpenConnections};
-use super::worker_buffer::Lane;
+use super::worker_buffer::WorkerBuffer;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::session_record::SessionRecord;
 
-/// Writes the line of a session into `lane`. `open` is how many sessions are open, itself included.
-pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &str, open: u64) {
+/// Writes the line of a session into `buffer`. `open` is how many sessions are open, itself included.
+pub(crate) fn write_session(
+    buffer: &mut WorkerBuffer,
+    record: &SessionRecord,
+    frontend: &str,
+    open: u64,
+) {
     let failures: Vec<Failure<'_>> = record
         .failures
         .iter()
@@ -18,7 +23,7 @@ pub(crate) fn write_session(lane: &mut Lane, record: &SessionRecord, frontend: &
     let tried = record.failures.last().map(|(backend, _)| backend);
     let backend = record.backend.as_ref().or(tried);
     let open = narrow(open);
-    lane.record(&Line {
+    buffer.record(&Line {
         client: record.client,
         accepted: record.started,
         frontend,

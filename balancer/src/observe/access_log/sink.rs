@@ -2,24 +2,24 @@
 
 use std::io;
 
-/// Takes lines. It runs on the writer's thread and may wait.
+/// A target that lines are written to. It runs on the writer's thread and may block.
 pub trait Sink: Send {
     /// Writes whole lines, each with its end.
     ///
     /// # Errors
-    /// [`WriteFailure`]: some of them are lost. The next may go well again.
+    /// [`WriteFailure`]: some lines are lost. The next write may succeed.
     fn write(&mut self, lines: &[u8]) -> Result<(), WriteFailure>;
 
-    /// Opens anew what may have been moved away.
+    /// Reopens the file after it was moved away.
     ///
     /// # Errors
-    /// It cannot be opened; what was open stays in use.
+    /// It cannot be opened; the old file stays in use.
     fn reopen(&mut self) -> io::Result<()>;
 }
 
 /// Lines that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{lost} lines of the access log are lost: {error}")]
+#[error("{lost} access log lines lost: {error}")]
 pub struct WriteFailure {
     /// How many.
     pub lost: u64,

@@ -13,7 +13,7 @@ use super::sink::{Sink, WriteFailure};
 const PRIORITY: u32 = 16 * 8 + 6;
 const TAG: &str = env!("CARGO_PKG_NAME");
 /// A syslog that takes nothing for so long loses what is on its way to it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Syslog {
     path: PathBuf,
@@ -47,7 +47,7 @@ impl Syslog {
 fn connect(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     Ok(socket)
 }
 

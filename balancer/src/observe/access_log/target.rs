@@ -16,25 +16,25 @@ const FILE_MODE: u32 = 0o640;
 /// The socket of the system's syslog.
 const DEFAULT_SYSLOG: &str = "/dev/log";
 
-/// A sink as an operator names it.
+/// The target of the access log in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// `stdout`
     Stdout,
     /// `stderr`
     Stderr,
-    /// A path. Created where it is missing, continued where it is not.
+    /// A file; created if it is missing, appended to otherwise.
     File(PathBuf),
     /// `syslog`, or `syslog:` and the path of a datagram socket.
     Syslog(PathBuf),
 }
 
-/// Why a text names no sink.
+/// A text that is not a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash")]
 pub struct TargetError;
 
-/// As it is set.
+/// As in the settings.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -69,7 +69,7 @@ impl Target {
     /// Opens it.
     ///
     /// # Errors
-    /// What the system says. Nobody at a syslog socket is an error, as a wrong path is.
+    /// The error of the system. A syslog socket without a reader is an error, like a wrong path.
     pub fn open(&self) -> io::Result<Box<dyn Sink>> {
         let stream = |file| FileSink {
             file: File::from(file),

@@ -1,4 +1,4 @@
-//! One worker's way to the writer.
+//! The buffer between one worker and the writer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,24 +10,24 @@ use super::options::{Format, Options};
 use super::selection::Sampler;
 use super::text::TextForm;
 
-/// What workers and writer share.
+/// The buffers of all workers, shared with the writer.
 #[derive(Debug)]
-pub(super) struct Lanes {
-    lanes: Box<[Mutex<Vec<u8>>]>,
-    /// Bytes above which a lane drops.
+pub(super) struct WorkerBuffers {
+    buffers: Box<[Mutex<Vec<u8>>]>,
+    /// Bytes above which a buffer drops.
     capacity: usize,
     /// Whether the writer knows that there are lines.
     pub(super) awake: AtomicBool,
-    /// Whether a lane fills up.
+    /// Whether a buffer fills up.
     pub(super) urgent: AtomicBool,
     pub(super) writer: OnceLock<Thread>,
     pub(super) dropped: AtomicU64,
 }
 
-impl Lanes {
+impl WorkerBuffers {
     pub(super) fn new(count: usize, capacity: usize) -> Self {
         Self {
-            lanes: (0..count).map(|_| Mutex::default()).collect(),
+            buffers: (0..count).map(|_| Mutex::default()).collect(),
             capacity,
             awake: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
@@ -36,11 +36,11 @@ impl Lanes {
         }
     }
 
-    /// Exchanges each lane's lines for an empty buffer and hands them to `write`.
+    /// Exchanges each buffer's lines for an empty buffer and hands them to `write`.
     pub(super) fn take_each(&self, spare: &mut Vec<u8>, mut write: impl FnMut(&[u8])) {
-        for lane in &self.lanes {
+        for buffer in &self.buffers {
             spare.clear();
-            std::mem::swap(spare, &mut lock(lane));
+            std::mem::swap(spare, &mut lock(buffer));
             if !spare.is_empty() {
                 write(spare);
             }
@@ -56,8 +56,8 @@ impl Lanes {
 
 /// A line that is half written is never seen: the lock is held by code that does not panic, and if it did the bytes
 /// would still be bytes.
-fn lock(lane: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
-    lane.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(buffer: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    buffer.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
@@ -66,19 +66,19 @@ enum Form {
     Json(JsonForm),
 }
 
-/// Where one worker leaves its lines. Costs no system call but for the first line after a rest.
+/// The buffer of one worker. Costs no system call except for the first line after a pause.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    lanes: Arc<Lanes>,
+pub(crate) struct WorkerBuffer {
+    buffers: Arc<WorkerBuffers>,
     index: usize,
     sampler: Sampler,
     form: Form,
 }
 
-impl Lane {
-    pub(super) fn new(lanes: Arc<Lanes>, index: usize, options: &Options) -> Self {
+impl WorkerBuffer {
+    pub(super) fn new(buffers: Arc<WorkerBuffers>, index: usize, options: &Options) -> Self {
         Self {
-            lanes,
+            buffers,
             index,
             sampler: Sampler::new(options.selection),
             form: match options.format {
@@ -88,39 +88,39 @@ impl Lane {
         }
     }
 
-    /// Leaves the line, if it is one that is wanted. Never waits for the writer's output: where that cannot keep up the
-    /// line is dropped and counted.
+    /// Adds the line if it is selected. Never waits for the writer: if that cannot keep up, the line is dropped and
+    /// counted.
     pub(crate) fn record(&mut self, line: &Line<'_>) {
         if !self.sampler.wants(line) {
             return;
         }
-        let lanes = &*self.lanes;
-        // A number without a lane has nobody to write for it.
-        let Some(lane) = lanes.lanes.get(self.index) else {
+        let buffers = &*self.buffers;
+        // A number without a buffer has nobody to write for it.
+        let Some(buffer) = buffers.buffers.get(self.index) else {
             return;
         };
-        let mut lines = lock(lane);
+        let mut lines = lock(buffer);
         let before = lines.len();
-        if before >= lanes.capacity {
+        if before >= buffers.capacity {
             drop(lines);
-            lanes.dropped.fetch_add(1, Relaxed);
+            buffers.dropped.fetch_add(1, Relaxed);
             return;
         }
         match &mut self.form {
             Form::Text(form) => form.write(&mut lines, line),
             Form::Json(form) => form.write(&mut lines, line),
         }
-        let half = lanes.capacity / 2;
+        let half = buffers.capacity / 2;
         let filling = before < half && lines.len() >= half;
         drop(lines);
-        // The writer says that it sleeps before it looks into the lanes: one that it has emptied before this line came
+        // The writer says that it sleeps before it looks into the buffers: one that it has emptied before this line came
         // is seen to sleep here.
         if filling {
-            lanes.urgent.store(true, Relaxed);
+            buffers.urgent.store(true, Relaxed);
         }
-        let asleep = !lanes.awake.load(Relaxed) && !lanes.awake.swap(true, Relaxed);
+        let asleep = !buffers.awake.load(Relaxed) && !buffers.awake.swap(true, Relaxed);
         if asleep || filling {
-            lanes.wake();
+            buffers.wake();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that writes, and the handle to it.
+//! The writer thread, and the handle to it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
@@ -12,18 +12,18 @@ use tracing::warn;
 
 use super::options::Options;
 use super::sink::{Sink, WriteFailure, count_lines};
-use super::worker_buffer::{Lane, Lanes};
+use super::worker_buffer::{WorkerBuffer, WorkerBuffers};
 
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
-/// What became of lines since the start.
+/// Counts of lines since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Figures {
     /// Written.
     pub(crate) written: u64,
     /// Dropped because the writer could not keep up.
     pub(crate) dropped: u64,
-    /// Taken by the writer but not by the file or socket.
+    /// Failed to be written to the file or socket.
     pub(crate) failed: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct AccessLog {
 
 #[derive(Debug)]
 struct Shared {
-    lanes: Arc<Lanes>,
+    buffers: Arc<WorkerBuffers>,
     written: AtomicU64,
     failed: AtomicU64,
     /// Lines lost, one way or the other, that the log has been told of.
@@ -48,13 +48,13 @@ struct Shared {
 }
 
 impl AccessLog {
-    /// Starts the writer for the lanes of so many workers.
+    /// Starts the writer for the buffers of so many workers.
     ///
     /// # Errors
     /// The system gives no thread.
     pub(crate) fn start(options: Options, workers: usize, sink: Box<dyn Sink>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
-            lanes: Arc::new(Lanes::new(workers, options.lane_capacity)),
+            buffers: Arc::new(WorkerBuffers::new(workers, options.buffer_capacity)),
             written: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             told: AtomicU64::new(0),
@@ -70,8 +70,8 @@ impl AccessLog {
         };
         let thread = thread::Builder::new().name("access-log".to_owned());
         let handle = thread.spawn(move || writer.run(&end))?;
-        // Set before any lane exists that could wake it.
-        let _ = shared.lanes.writer.set(handle.thread().clone());
+        // Set before any buffer exists that could wake it.
+        let _ = shared.buffers.writer.set(handle.thread().clone());
         Ok(Self {
             shared,
             options,
@@ -79,25 +79,25 @@ impl AccessLog {
         })
     }
 
-    /// The lane of a worker, by its number from 0. To be asked for once for each worker: two of one number share it.
+    /// The buffer of a worker, by its number from 0. To be asked for once for each worker: two of one number share it.
     #[must_use]
-    pub(crate) fn lane(&self, worker: usize) -> Lane {
-        Lane::new(Arc::clone(&self.shared.lanes), worker, &self.options)
+    pub(crate) fn buffer(&self, worker: usize) -> WorkerBuffer {
+        WorkerBuffer::new(Arc::clone(&self.shared.buffers), worker, &self.options)
     }
 
-    /// Opens the file anew, after it was moved away: lines that were left before go to the old one. Where that fails
-    /// the old one goes on being used, and a line in the log says why.
+    /// Reopens the file after it was moved away: lines buffered before go to the old one. If that fails, the old file stays
+    /// in use and the log says why.
     pub(crate) fn reopen(&self) {
         self.shared.reopen.store(true, SeqCst);
-        self.shared.lanes.wake();
+        self.shared.buffers.wake();
     }
 
-    /// What became of lines since the start.
+    /// Counts of lines since the start.
     #[must_use]
     pub(crate) fn figures(&self) -> Figures {
         Figures {
             written: self.shared.written.load(Relaxed),
-            dropped: self.shared.lanes.dropped.load(Relaxed),
+            dropped: self.shared.buffers.dropped.load(Relaxed),
             failed: self.shared.failed.load(Relaxed),
         }
     }
@@ -112,20 +112,20 @@ impl AccessLog {
         let lines = lost.saturating_sub(self.shared.told.swap(lost, Relaxed));
         if lines > 0 {
             match self.shared.last_error().take() {
-                Some(error) => warn!(lines, %error, "access log lines are missing"),
-                None => warn!(lines, "access log lines are missing: written too slowly"),
+                Some(error) => warn!(lines, %error, "access log lines lost"),
+                None => warn!(lines, "access log lines lost: the writer cannot keep up"),
             }
         }
         lines
     }
 
-    /// Writes what the lanes hold and ends the writer. Waits for that no longer than `patience`; returns whether it was
+    /// Writes what the buffers hold and ends the writer. Waits for that no longer than `limit`; returns whether it was
     /// done by then. Lines that are recorded later are lost.
     #[must_use]
-    pub(crate) fn close(&self, patience: Duration) -> bool {
+    pub(crate) fn close(&self, limit: Duration) -> bool {
         self.end();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = ended.recv_timeout(patience).is_ok();
+        let done = ended.recv_timeout(limit).is_ok();
         drop(ended);
         self.tell();
         done
@@ -133,7 +133,7 @@ impl AccessLog {
 
     fn end(&self) {
         self.shared.stop.store(true, SeqCst);
-        self.shared.lanes.wake();
+        self.shared.buffers.wake();
     }
 }
 
@@ -161,7 +161,7 @@ impl Writer {
         loop {
             let stop = self.rest();
             // From here on a line that comes wakes the writer again.
-            self.shared.lanes.awake.store(false, SeqCst);
+            self.shared.buffers.awake.store(false, SeqCst);
             self.write();
             if self.shared.reopen.swap(false, SeqCst) {
                 self.reopen();
@@ -178,13 +178,13 @@ impl Writer {
     fn rest(&self) -> bool {
         let shared = &*self.shared;
         let called = || shared.stop.load(SeqCst) || shared.reopen.load(SeqCst);
-        while !shared.lanes.awake.load(SeqCst) && !called() {
+        while !shared.buffers.awake.load(SeqCst) && !called() {
             thread::park();
         }
-        // A wake-up may be left over from a line that has been written meanwhile, so only the clock ends this; or a lane
+        // A wake-up may be left over from a line that has been written meanwhile, so only the clock ends this; or a buffer
         // that fills up, or a call.
         let until = Instant::now() + LINGER;
-        while !called() && !shared.lanes.urgent.swap(false, Relaxed) {
+        while !called() && !shared.buffers.urgent.swap(false, Relaxed) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -200,7 +200,7 @@ impl Writer {
             sink,
             spare,
         } = self;
-        shared.lanes.take_each(spare, |lines| {
+        shared.buffers.take_each(spare, |lines| {
             let lost = match sink.write(lines) {
                 Ok(()) => 0,
                 Err(WriteFailure { lost, error }) => {
@@ -216,7 +216,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let Err(error) = self.sink.reopen() {
-            warn!(%error, "the access log cannot be reopened and goes on as it was");
+            warn!(%error, "cannot reopen the access log, still writing to the old file");
         }
     }
 }

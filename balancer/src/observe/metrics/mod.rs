@@ -1,10 +1,10 @@
-//! Counters of the process and their form for Prometheus.
+//! The counters of the process, and their output for Prometheus.
 //!
-//! Owns the totals; a backend keeps its own. Everything about sessions is counted from their records.
+//! Owns the totals; each backend has its own counters. Everything about sessions is counted from their records.
 //!
 //! # Examples
 //!
-//! What Prometheus expects of names:
+//! Names follow the conventions of Prometheus:
 //!
 //! ```
 //! use netsocket_balancer::metrics::names::{ALL, Kind};
@@ -25,7 +25,7 @@ use crate::core::traffic::Traffic;
 
 pub(crate) use prometheus::{ChangeKey, SettingsState, render};
 
-/// The counters of the process. Workers share them.
+/// The counters of the process, shared by the workers.
 #[derive(Debug)]
 pub struct Counters {
     active: AtomicU64,
@@ -99,13 +99,13 @@ impl Counters {
         self.accept_errors.fetch_add(1, Relaxed);
     }
 
-    /// Sessions open now.
+    /// Open sessions.
     #[must_use]
     pub fn active(&self) -> u64 {
         self.active.load(Relaxed)
     }
 
-    /// Sessions since the start, the open ones included.
+    /// Sessions since the start, including open ones.
     #[must_use]
     pub fn total(&self) -> u64 {
         Termination::ALL
@@ -115,7 +115,7 @@ impl Counters {
             + self.active()
     }
 
-    /// Sessions that ended in this way.
+    /// Sessions that ended with this code.
     #[must_use]
     pub fn finished(&self, end: Termination) -> u64 {
         self.finished
@@ -123,37 +123,37 @@ impl Counters {
             .map_or(0, |count| count.load(Relaxed))
     }
 
-    /// Bytes from clients to backends; those of open sessions some seconds late.
+    /// Bytes from clients to backends; bytes of open sessions are counted some seconds late.
     #[must_use]
     pub fn bytes_up(&self) -> u64 {
         self.bytes_up.load(Relaxed)
     }
 
-    /// Bytes from backends to clients, likewise.
+    /// Bytes from backends to clients, counted in the same way.
     #[must_use]
     pub fn bytes_down(&self) -> u64 {
         self.bytes_down.load(Relaxed)
     }
 
-    /// Attempts on another backend after one that failed.
+    /// Connect attempts to another backend after a failed one.
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
     }
 
-    /// Sessions that a backend took that is down or ejected, because no usable one could be had.
+    /// Sessions served by a backend that is down or ejected, because no usable one was available.
     #[must_use]
     pub fn last_resort_served(&self) -> u64 {
         self.last_resort_served.load(Relaxed)
     }
 
-    /// Sessions that not even such a backend took.
+    /// Sessions that not even such a backend accepted.
     #[must_use]
     pub fn last_resort_refused(&self) -> u64 {
         self.last_resort_refused.load(Relaxed)
     }
 
-    /// Connections that the system could not hand over.
+    /// Connections that could not be accepted.
     #[must_use]
     pub fn accept_errors(&self) -> u64 {
         self.accept_errors.load(Relaxed)

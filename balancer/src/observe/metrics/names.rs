@@ -1,5 +1,5 @@
-//! The metrics of the balancer: every name once, with its type and its help. Those of the telemetry producer are
-//! named by the telemetry crate, for all programs alike.
+//! The metrics of the balancer: each name once, with its type and help text. The telemetry crate names those of the
+//! telemetry producer, for all programs alike.
 //!
 //! # Examples
 //!
@@ -12,7 +12,7 @@
 
 use netsocket_telemetry::names::metric;
 
-/// How Prometheus treats a metric.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -30,7 +30,7 @@ pub struct Family {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// What it says.
+    /// Its help text.
     pub help: &'static str,
 }
 
@@ -66,15 +66,15 @@ pub const LABEL_GROUP: &str = "group";
 pub const LABEL_POOL: &str = "pool";
 /// The label with `up` (from clients) or `down` (to clients).
 pub const LABEL_DIRECTION: &str = "direction";
-/// The label with HAProxy's two letters.
+/// The label with the two-letter termination code.
 pub const LABEL_TERMINATION: &str = "termination";
 /// The number of a worker.
 pub const LABEL_WORKER: &str = "worker";
 /// The label with a state of a backend.
 pub const LABEL_STATE: &str = "state";
-/// The label with what brought a state about.
+/// The label with the reason for a state.
 pub const LABEL_REASON: &str = "reason";
-/// The label with what came of a check or a question.
+/// The label with the result of a check or a query.
 pub const LABEL_RESULT: &str = "result";
 /// The label with the upper bound of a bucket.
 pub const LABEL_BOUND: &str = "le";
@@ -82,7 +82,7 @@ pub const LABEL_BOUND: &str = "le";
 pub const LABEL_RESOURCE: &str = "resource";
 /// The label with an HTTP method.
 pub const LABEL_METHOD: &str = "method";
-/// The label with a path of the admin HTTP, names in it left open.
+/// The label with a route of the admin HTTP, with placeholders for names.
 pub const LABEL_PATH: &str = "path";
 /// The label with the program's version.
 pub const LABEL_VERSION: &str = "version";
@@ -90,61 +90,58 @@ pub const LABEL_VERSION: &str = "version";
 /// The program.
 pub const BUILD_INFO: Family = gauge(
     "netsocket_build_info",
-    "Always 1; the label has the version.",
+    "Always 1; the version is in the label.",
 );
 /// Age of the process.
 pub const UPTIME: Family = gauge("netsocket_uptime_seconds", "Seconds since the start.");
-/// Whether it is stopping.
+/// Whether it is draining.
 pub const DRAINING: Family = gauge(
     "netsocket_draining",
-    "1 while stopping: nothing new is accepted.",
+    "1 while the balancer drains and accepts no new clients.",
 );
-/// How often the settings have come into force.
+/// Generation of the settings.
 pub const CONFIG_GENERATION: Family = gauge(
     "netsocket_config_generation",
-    "1 after the start, and one more after each reload that was not refused.",
+    "Starts at 1 and increases with each successful reload.",
 );
-/// Whether the latest reload went well.
+/// Whether the latest reload succeeded.
 pub const RELOAD_SUCCESS: Family = gauge(
     "netsocket_reload_success",
-    "0 after a reload that was refused, until one is not.",
+    "0 if the latest reload was refused, otherwise 1.",
 );
 /// Open sessions.
-pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Sessions that are open.");
-/// How many may be open.
+pub const SESSIONS_ACTIVE: Family = gauge("netsocket_sessions_active", "Open sessions.");
+/// Limit of open sessions.
 pub const SESSIONS_LIMIT: Family = gauge(
     "netsocket_sessions_limit",
-    "Sessions that may be open at a time.",
+    "Maximum number of open sessions.",
 );
 /// Open sessions of a worker.
-pub const WORKER_SESSIONS: Family = gauge(
-    "netsocket_worker_sessions",
-    "Sessions that are open, by worker.",
-);
-/// Sessions that are over.
+pub const WORKER_SESSIONS: Family = gauge("netsocket_worker_sessions", "Open sessions, by worker.");
+/// Finished sessions.
 pub const SESSIONS: Family = counter(
     "netsocket_sessions_total",
-    "Sessions that are over, by termination code.",
+    "Finished sessions, by termination code.",
 );
 /// Bytes relayed.
 pub const BYTES: Family = counter(
     "netsocket_bytes_total",
-    "Bytes relayed in sessions that are over.",
+    "Bytes relayed; those of open sessions are counted some seconds late.",
 );
-/// Redispatches.
+/// Connect retries.
 pub const RETRIES: Family = counter(
     "netsocket_connect_retries_total",
-    "Attempts on another backend after a failed one.",
+    "Connect attempts to another backend after a failed one.",
 );
 /// Last resorts.
 pub const LAST_RESORTS: Family = counter(
     "netsocket_last_resort_sessions_total",
-    "Sessions for which no usable backend could be had, tried on those that are down or ejected: served, or refused after all.",
+    "Sessions that found no usable backend and tried those that are down or ejected, by result: served or refused.",
 );
 /// Accept errors.
 pub const ACCEPT_ERRORS: Family = counter(
     "netsocket_accept_errors_total",
-    "Connections that the system could not hand over.",
+    "Connections that could not be accepted.",
 );
 /// Resources that ran out.
 pub const SHORTAGES: Family = counter(
@@ -154,54 +151,59 @@ pub const SHORTAGES: Family = counter(
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
     "netsocket_pool_fail_open",
-    "1 while no backend of the pool is healthy and all in service are used.",
+    "1 while no backend of the pool is healthy and all backends in service are used.",
 );
 /// Refused clients.
-pub const REFUSED: Family = counter(
-    "netsocket_refused_total",
-    "Clients that were not let in, by reason.",
-);
+pub const REFUSED: Family = counter("netsocket_refused_total", "Refused clients, by reason.");
 /// Clients in the queue.
 pub const QUEUED: Family = gauge(
     "netsocket_queued",
-    "Clients that wait for a place at a backend.",
+    "Clients waiting in the queue for a backend.",
 );
-/// How many may wait.
-pub const QUEUE_LIMIT: Family = gauge("netsocket_queue_limit", "Clients that may wait at a time.");
+/// Limit of the queue.
+pub const QUEUE_LIMIT: Family = gauge(
+    "netsocket_queue_limit",
+    "Maximum number of waiting clients.",
+);
 /// Lines of the access log.
 pub const ACCESS_LOG_LINES: Family = counter(
     "netsocket_access_log_lines_total",
-    "Lines of the access log: written, dropped for want of room, or not taken by its target.",
+    "Access log lines, by result: written, dropped because the buffer was full, or failed to write.",
 );
-/// Backends that have left.
+/// Lines of the log.
+pub const LOG_LINES_DROPPED: Family = counter(
+    "netsocket_log_lines_dropped_total",
+    "Log lines that could not be written.",
+);
+/// Backends removed from the pool.
 pub const POOL_LEAVING: Family = gauge(
     "netsocket_pool_leaving_backends",
-    "Backends that the pool does not have any more, but which still have sessions.",
+    "Backends removed from the pool that still have sessions.",
 );
 /// Their sessions.
 pub const POOL_LEAVING_SESSIONS: Family = gauge(
     "netsocket_pool_leaving_sessions_active",
-    "Sessions of backends that the pool does not have any more.",
+    "Open sessions of backends removed from the pool.",
 );
-/// Members of a group.
+/// Backends of a group.
 pub const DISCOVERY_MEMBERS: Family = gauge(
     "netsocket_discovery_members",
-    "Backends that were found behind the name of the group.",
+    "Backends found in DNS for the group.",
 );
-/// Age of what is known about a group.
+/// Age of the latest answer for a group.
 pub const DISCOVERY_AGE: Family = gauge(
     "netsocket_discovery_age_seconds",
-    "Seconds since DNS named servers of the group; since the start, where it never has.",
+    "Seconds since DNS last returned servers of the group, or since the start if it never has.",
 );
-/// Questions in vain.
+/// Failed DNS queries.
 pub const DISCOVERY_FAILURES: Family = gauge(
     "netsocket_discovery_failures",
-    "How often in a row there was no answer about the group.",
+    "Failed DNS lookups of the group in a row.",
 );
-/// Questions.
+/// DNS queries.
 pub const DISCOVERY_QUESTIONS: Family = counter(
     "netsocket_discovery_questions_total",
-    "Questions about the group, by what came of them.",
+    "DNS lookups of the group, by result.",
 );
 /// State of a backend.
 pub const BACKEND_UP: Family = gauge(
@@ -216,42 +218,42 @@ pub const BACKEND_STATE: Family = gauge(
 /// Transitions of a backend.
 pub const BACKEND_TRANSITIONS: Family = counter(
     "netsocket_backend_transitions_total",
-    "How often the backend came into a state, by the reason.",
+    "State changes of the backend, by new state and reason.",
 );
 /// Weight of a backend.
 pub const BACKEND_WEIGHT: Family = gauge(
     "netsocket_backend_weight",
-    "The weight that counts now: 0 while it takes no sessions, less than what is set in a slow start.",
+    "The effective weight: 0 while the backend takes no sessions, less than the configured weight during a slow start.",
 );
 /// Open sessions of a backend.
 pub const BACKEND_ACTIVE: Family = gauge(
     "netsocket_backend_sessions_active",
-    "Sessions that the backend has now.",
+    "Open sessions of the backend.",
 );
-/// Sessions of a backend that are over.
+/// Finished sessions of a backend.
 pub const BACKEND_SESSIONS: Family = counter(
     "netsocket_backend_sessions_total",
-    "Sessions of the backend that are over.",
+    "Finished sessions of the backend.",
 );
 /// Errors of a backend.
 pub const BACKEND_ERRORS: Family = counter(
     "netsocket_backend_errors_total",
-    "Failed connects to the backend, and sessions that it broke or left waiting.",
+    "Failed connects to the backend, and sessions that it broke or left without an answer.",
 );
 /// Bytes of a backend.
 pub const BACKEND_BYTES: Family = counter(
     "netsocket_backend_bytes_total",
-    "Bytes relayed in sessions of the backend that are over.",
+    "Bytes relayed in sessions of the backend; those of open sessions are counted some seconds late.",
 );
 /// Latest connect of a backend.
 pub const BACKEND_CONNECT: Family = gauge(
     "netsocket_backend_connect_seconds",
-    "How long the latest connect of a session took.",
+    "Duration of the latest connect of a session.",
 );
 /// All connects of a backend.
 pub const BACKEND_CONNECTS: Family = histogram(
     "netsocket_backend_connect_duration_seconds",
-    "How long connects of sessions took.",
+    "Duration of connects of sessions.",
 );
 /// Checks of a backend.
 pub const BACKEND_CHECKS: Family = counter(
@@ -261,7 +263,7 @@ pub const BACKEND_CHECKS: Family = counter(
 /// Changes through the admin HTTP.
 pub const ADMIN_CHANGES: Family = counter(
     "netsocket_admin_changes_total",
-    "Changes asked for through the admin HTTP: done, wrong (nothing was changed), or denied.",
+    "Changes requested through the admin HTTP, by result: done, wrong (nothing changed) or denied.",
 );
 /// The telemetry producer's connection.
 pub const TELEMETRY_CONNECTED: Family =
@@ -276,7 +278,7 @@ pub const TELEMETRY_SENT: Family = counter(
     metric::PRODUCER_SENT,
     "Telemetry records that Kafka has acknowledged.",
 );
-/// Telemetry records given up.
+/// Dropped telemetry records.
 pub const TELEMETRY_DROPPED: Family = counter(
     metric::PRODUCER_DROPPED,
     "Telemetry records that were given up.",
@@ -302,6 +304,7 @@ pub const ALL: &[Family] = &[
     QUEUED,
     QUEUE_LIMIT,
     ACCESS_LOG_LINES,
+    LOG_LINES_DROPPED,
     POOL_FAIL_OPEN,
     POOL_LEAVING,
     POOL_LEAVING_SESSIONS,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
+use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 
 use super::names::{self, Family, Kind};
@@ -95,7 +96,7 @@ pub(crate) fn render(
         names::SHORTAGES,
         shortages.map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
     );
-    doors(&mut page, process);
+    admission(&mut page, process);
     backends(&mut page, process);
     page.family(
         names::ADMIN_CHANGES,
@@ -124,7 +125,7 @@ pub(crate) fn render(
     page.text
 }
 
-fn doors(page: &mut Page, process: &ProcessView<'_>) {
+fn admission(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::REFUSED,
         Refusal::ALL
@@ -144,6 +145,7 @@ fn doors(page: &mut Page, process: &ProcessView<'_>) {
         ]
         .map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
+    page.family(names::LOG_LINES_DROPPED, [([], dropped_lines())]);
 }
 
 fn backends(page: &mut Page, process: &ProcessView<'_>) {

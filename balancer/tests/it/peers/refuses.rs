@@ -20,13 +20,13 @@ impl Refuses {
     /// Follows a listener that has been dropped. Its socket may live on for a moment in a child process that another
     /// test is just starting.
     pub async fn at(address: SocketAddr) -> Self {
-        let mut bound = None;
+        let mut startup = None;
         eventually("address free", || {
-            bound = Self::bind(address).ok();
-            bound.is_some()
+            startup = Self::bind(address).ok();
+            startup.is_some()
         })
         .await;
-        bound.unwrap()
+        startup.unwrap()
     }
 
     fn bind(address: SocketAddr) -> io::Result<Self> {

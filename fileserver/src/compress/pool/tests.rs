@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use tokio::time::timeout;
 
 use super::*;
-use crate::compress::{BLOCK_BYTES, Filled, OWN_BLOCKS};
+use crate::compress::{BLOCK_BYTES, Fill, OWN_BLOCKS};
 
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const GOOD: Numbers = Numbers {
 };
 
 impl Source for Numbers {
-    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Filled, Errno> {
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, Errno> {
         assert_eq!(buffer.len(), BLOCK_BYTES);
         if self.panics_at == Some(block) {
             panic!("as asked");
@@ -38,7 +38,7 @@ impl Source for Numbers {
             return Err(errno);
         }
         buffer[..8].copy_from_slice(&block.to_be_bytes());
-        Ok(Filled::Bytes(8))
+        Ok(Fill::Bytes(8))
     }
 }
 
@@ -49,10 +49,10 @@ struct Gated {
 }
 
 impl Source for Gated {
-    fn read(&self, block: u64, _: &mut [u8]) -> Result<Filled, Errno> {
+    fn read(&self, block: u64, _: &mut [u8]) -> Result<Fill, Errno> {
         let _ = self.begun.send(block);
         let _ = self.gate.lock().unwrap().recv();
-        Ok(Filled::Bytes(1))
+        Ok(Fill::Bytes(1))
     }
 }
 
@@ -80,7 +80,7 @@ async fn blocks_come_in_order_from_any_number_of_threads() {
             assert_eq!(all(stream).await, (first * 10..100).collect::<Vec<_>>());
         }
         drop(streams);
-        let figures = pool.figures();
+        let figures = pool.stats();
         assert_eq!((figures.archives, figures.blocks_held), (0, 0));
         assert_eq!((figures.blocks_made, figures.bytes_made), (340, 340 * 8));
     }
@@ -114,7 +114,7 @@ async fn a_failure_ends_the_archive_that_has_it_and_no_other() {
 #[tokio::test]
 async fn clients_that_take_nothing_leave_room_for_one_that_does() {
     let pool = Pool::start(2, 1).unwrap();
-    let mut stalled: Vec<(Stream, Made)> = Vec::new();
+    let mut stalled: Vec<(Stream, CompressedBlock)> = Vec::new();
     for _ in 0..10 {
         let mut stream = pool.stream(Arc::new(GOOD), plain(), 0, 1_000_000);
         // On its way to a client that does not take it.
@@ -123,11 +123,11 @@ async fn clients_that_take_nothing_leave_room_for_one_that_does() {
     }
     let mut fast = pool.stream(Arc::new(GOOD), plain(), 0, 500);
     assert_eq!(all(&mut fast).await.len(), 500);
-    assert!(pool.figures().blocks_held <= 10 * OWN_BLOCKS as u64 + 1);
-    assert_eq!(pool.figures().archives, 11);
+    assert!(pool.stats().blocks_held <= 10 * OWN_BLOCKS as u64 + 1);
+    assert_eq!(pool.stats().archives, 11);
     drop(stalled);
     drop(fast);
-    assert_eq!(pool.figures().archives, 0);
+    assert_eq!(pool.stats().archives, 0);
 }
 
 #[tokio::test]

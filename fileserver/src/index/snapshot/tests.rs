@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::metadata::Timestamp;
+use crate::tree::metadata::Timestamp;
 
 fn stored(size: u64) -> Stored {
     let time = Timestamp {
@@ -22,11 +22,11 @@ fn stored(size: u64) -> Stored {
 type Model = BTreeMap<Path, Stored>;
 
 fn snapshot(model: &Model) -> Snapshot {
-    let mut run = Run::default();
+    let mut builder = SegmentBuilder::default();
     for (path, stored) in model {
-        put(&mut run, path, Some(*stored));
+        put(&mut builder, path, Some(*stored));
     }
-    Snapshot::new(run.finish())
+    Snapshot::new(builder.finish())
 }
 
 fn check(snapshot: &Snapshot, model: &Model) {
@@ -104,8 +104,8 @@ fn a_change_leaves_other_segments_as_they_are() {
     let tree = snapshot(&large());
     let edits = Edits::from([(Path(b"d3/e1/new".to_vec()), Some(stored(3)))]);
     let changed = tree.edited(&edits);
-    let kept = |a: &Arc<Segment>| changed.segments().iter().any(|b| Arc::ptr_eq(a, b));
-    let others = tree.segments().iter().filter(|a| !kept(a)).count();
+    let selected = |a: &Arc<Segment>| changed.segments().iter().any(|b| Arc::ptr_eq(a, b));
+    let others = tree.segments().iter().filter(|a| !selected(a)).count();
     assert_eq!(others, 1);
 }
 
@@ -125,13 +125,13 @@ fn a_thousand_small_changes_leave_no_small_segments() {
 #[test]
 fn a_chain_of_directories_costs_no_square() {
     let mut path = Vec::new();
-    let mut run = Run::default();
+    let mut builder = SegmentBuilder::default();
     for depth in 0..5_000 {
-        run.push(&path, b"z", stored(depth));
+        builder.push(&path, b"z", stored(depth));
         path = path_order::join(&path, b"d");
     }
     // They come from the deepest up: `d` is before `z`.
-    let tree = Snapshot::new(run.finish());
+    let tree = Snapshot::new(builder.finish());
     let (rest, names) = tree.memory();
     assert!(rest + names < 5_000 * 150, "{rest} {names}");
 }

@@ -8,18 +8,22 @@ use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use netsocket_protocol::query::Query;
 use rustix::fs::inotify::ReadFlags;
 
-use super::watcher::{Report, Watch};
+use super::dirty_set::ScanCause;
+use super::snapshot::Snapshot;
+use super::watcher::{Event, Watch};
 use super::*;
-use crate::matcher::Matcher;
-use crate::search::{FoundFile, Sweep};
+use crate::query::matcher::Matcher;
+use crate::query::search::{FoundFile, WalkSearch};
 
 /// Longer than anything takes here, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// No survey but those that are asked for.
 const SETTINGS: Settings = Settings {
@@ -76,7 +80,7 @@ impl Bench {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, waiting)
+        timeout(TEST_TIMEOUT, waiting)
             .await
             .unwrap_or_else(|_| panic!("never: {what}"));
     }
@@ -90,22 +94,22 @@ impl Bench {
 
     /// What the index says when it has taken in all that was reported.
     async fn indexed(&self) -> Vec<FoundFile> {
-        self.until("settled", async |bench| {
+        self.until("synced", async |bench| {
             bench.index.current().await.is_some() && !bench.index.has_changes()
         })
         .await;
         let current = self.index.current().await.expect("an index");
-        crate::listing::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
+        select::from_index(&current, &matcher(&Query::default()), None, usize::MAX).files
     }
 
     fn walked(&self) -> Vec<FoundFile> {
-        let sweep = Sweep {
+        let search = WalkSearch {
             matcher: &matcher(&Query::default()),
             after: None,
             limit: usize::MAX,
             check_readable: false,
         };
-        sweep
+        search
             .run(&self.root, &CancellationToken::new())
             .unwrap()
             .files
@@ -137,7 +141,7 @@ struct Scripted {
     deaf: AtomicBool,
     /// While something else holds it, too, whoever has read reports does not get them.
     held: Arc<()>,
-    invented: Mutex<Vec<Report>>,
+    injected: Mutex<Vec<Event>>,
     /// Watches that may still be made.
     left: std::sync::atomic::AtomicI64,
 }
@@ -148,45 +152,45 @@ impl Default for Scripted {
             real: Inotify::new().unwrap(),
             deaf: AtomicBool::new(false),
             held: Arc::new(()),
-            invented: Mutex::default(),
+            injected: Mutex::default(),
             left: i64::MAX.into(),
         }
     }
 }
 
 impl Watcher for Scripted {
-    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, Unwatchable> {
+    fn watch(&self, directory: BorrowedFd<'_>) -> Result<Watch, WatchError> {
         if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(Unwatchable::Limit);
+            return Err(WatchError::Limit);
         }
         self.real.watch(directory)
     }
 
-    fn forget(&self, watch: Watch) {
-        self.real.forget(watch);
+    fn unwatch(&self, watch: Watch) {
+        self.real.unwatch(watch);
     }
 
-    fn read(&self, reports: &mut Vec<Report>) -> io::Result<()> {
-        let invented = std::mem::take(&mut *self.invented.lock().unwrap());
+    fn read(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        let injected = std::mem::take(&mut *self.injected.lock().unwrap());
         let mut real = Vec::new();
         self.real.read(&mut real)?;
         while Arc::strong_count(&self.held) > 1 {
             std::thread::yield_now();
         }
         if !self.deaf.load(Ordering::SeqCst) {
-            reports.append(&mut real);
+            events.append(&mut real);
         }
-        reports.extend(invented);
+        events.extend(injected);
         Ok(())
     }
 
-    fn has_reports(&self) -> bool {
-        !self.invented.lock().unwrap().is_empty() || self.real.has_reports()
+    fn has_events(&self) -> bool {
+        !self.injected.lock().unwrap().is_empty() || self.real.has_events()
     }
 }
 
-fn overflow() -> Report {
-    Report {
+fn overflow() -> Event {
+    Event {
         watch: -1,
         what: ReadFlags::QUEUE_OVERFLOW,
         name: None,

@@ -3,9 +3,9 @@
 use netsocket_protocol::query::Sort;
 
 use super::*;
-use crate::index::select::{Teller, sorted};
-use crate::listing::from_index;
-use crate::search::sort;
+use crate::index::select::from_index;
+use crate::index::select::{FileReader, sorted};
+use crate::query::search::sort;
 
 fn fill(root: &Path) {
     let names = [
@@ -118,17 +118,18 @@ async fn the_index_says_what_a_walk_says() {
         let matcher = matcher(&query);
         for after in [None, Some(&b"a/b/x"[..]), Some(b"many/16/zz"), Some(b"zzz")] {
             for limit in [1, 7, usize::MAX] {
-                let sweep = Sweep {
+                let search = WalkSearch {
                     matcher: &matcher,
-                    after: after.filter(|after| crate::path_order::is_below(after, &matcher.below)),
+                    after: after
+                        .filter(|after| crate::tree::path_order::is_below(after, &matcher.below)),
                     limit,
                     check_readable: false,
                 };
-                let walked = sweep
+                let walked = search
                     .run(&bench.root, &CancellationToken::new())
                     .unwrap()
                     .files;
-                let indexed = from_index(&current, &matcher, sweep.after, limit).files;
+                let indexed = from_index(&current, &matcher, search.after, limit).files;
                 assert_eq!(indexed, walked, "{query:?} {after:?} {limit}");
                 hits += walked.len();
             }
@@ -153,8 +154,8 @@ async fn lists_are_sorted_alike() {
                     reverse,
                     limit,
                 );
-                let mut teller = Teller::new(&current.snapshot);
-                let indexed: Vec<_> = places.iter().map(|at| teller.tell(*at)).collect();
+                let mut reader = FileReader::new(&current.snapshot);
+                let indexed: Vec<_> = places.iter().map(|at| reader.read(*at)).collect();
                 let mut walked = everything.clone();
                 sort(&mut walked, by, reverse);
                 walked.truncate(limit);

@@ -23,8 +23,8 @@ impl Dice {
         usize::try_from(self.0 % end as u64).unwrap()
     }
 
-    /// Few names, so that they meet. Only the last may be hidden: what is written through a name in a hidden directory to
-    /// a file that has others is not reported, and left to the next survey.
+    /// Few names, so that they meet. Only the last may be hidden: what is written through a name in a hidden directory
+    /// to a file that has others is not reported, and left to the next survey.
     fn path(&mut self, depth: usize) -> PathBuf {
         let names = ["a", "b", "a.txt", "b-", "c", "a b", "ü", ".h"];
         let parts = 1 + self.below(depth);
@@ -123,8 +123,8 @@ async fn after_any_changes_the_index_is_what_a_walk_finds() {
     }
     // Few are impossible, or this tests nothing.
     assert!(done > BATCHES, "{done}");
-    assert_eq!(bench.index.gauges().surveys(Cause::Start), 1);
-    assert_eq!(bench.index.gauges().surveys(Cause::Overflow), 0);
+    assert_eq!(bench.index.gauges().scans(ScanCause::Start), 1);
+    assert_eq!(bench.index.gauges().scans(ScanCause::Overflow), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,5 +145,5 @@ async fn changes_while_the_tree_is_surveyed_are_not_lost() {
         bench.ready().await;
         bench.compare(&format!("round {round}")).await;
     }
-    assert!(bench.index.gauges().surveys(Cause::Due) > 1);
+    assert!(bench.index.gauges().scans(ScanCause::Due) > 1);
 }

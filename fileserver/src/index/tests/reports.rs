@@ -41,7 +41,7 @@ async fn a_report_that_has_been_read_and_not_taken_in_is_not_forgotten() {
     let held = Arc::clone(&bench.watcher.held);
     bench.write("new", "x");
     bench
-        .until("read", async |bench| !bench.watcher.has_reports())
+        .until("read", async |bench| !bench.watcher.has_events())
         .await;
     assert!(bench.index.has_changes());
     // Nobody waits for ever: the answer lags, and when it lags too much, the tree is walked.
@@ -67,10 +67,10 @@ async fn lost_reports_make_everything_be_read_again() {
         bench.write(&format!("d{n}/new"), "content");
     }
     fs::remove_file(bench.path("before")).unwrap();
-    bench.watcher.invented.lock().unwrap().push(overflow());
+    bench.watcher.injected.lock().unwrap().push(overflow());
     bench
         .until("surveyed", async |bench| {
-            bench.index.gauges().surveys(Cause::Overflow) > 0
+            bench.index.gauges().scans(ScanCause::Overflow) > 0
         })
         .await;
     bench.watcher.deaf.store(false, Ordering::SeqCst);
@@ -93,7 +93,7 @@ async fn what_nobody_reported_is_healed_by_the_next_survey() {
         .until("healed", async |bench| bench.indexed().await.len() == 1)
         .await;
     bench.compare("healed").await;
-    assert!(bench.index.gauges().surveys(Cause::Due) > 0);
+    assert!(bench.index.gauges().scans(ScanCause::Due) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -223,7 +223,7 @@ async fn all_names_of_a_file_change_together() {
 #[test]
 fn a_file_costs_at_most_120_bytes_beyond_the_names() {
     use super::directories::{Directories, Identity, ROOT};
-    use super::segment::{Run, Stored};
+    use super::segment::{SegmentBuilder, Stored};
 
     let file = Stored {
         size: 1,
@@ -235,7 +235,7 @@ fn a_file_costs_at_most_120_bytes_beyond_the_names() {
         linked: false,
     };
     // Ten files to a directory, as in trees of sources, where directories weigh most.
-    let (mut run, mut table) = (Run::default(), Directories::new());
+    let (mut builder, mut table) = (SegmentBuilder::default(), Directories::new());
     let (mut files, mut watch) = (0, 0);
     for a in 0..100 {
         let top = format!("{a:03}");
@@ -246,7 +246,7 @@ fn a_file_costs_at_most_120_bytes_beyond_the_names() {
             watch += 1;
             table.opened(id, Identity::default(), true, watch);
             for c in 0..10 {
-                run.push(
+                builder.push(
                     format!("{top}/{name}").as_bytes(),
                     format!("file-{c}").as_bytes(),
                     file,
@@ -255,7 +255,7 @@ fn a_file_costs_at_most_120_bytes_beyond_the_names() {
             }
         }
     }
-    let snapshot = Snapshot::new(run.finish());
+    let snapshot = Snapshot::new(builder.finish());
     let (segments, table) = (snapshot.memory().0, table.memory().0);
     let each = (segments + table) as f64 / f64::from(files);
     eprintln!(

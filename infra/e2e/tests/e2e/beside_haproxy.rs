@@ -52,7 +52,18 @@ struct Fields {
 impl Fields {
     fn of(line: &str) -> Self {
         let words: Vec<&str> = line.split(' ').collect();
-        let [_, _, _, server, timers, bytes, termination, connections, queues] = words[..] else {
+        let [
+            _,
+            _,
+            _,
+            server,
+            timers,
+            bytes,
+            termination,
+            connections,
+            queues,
+        ] = words[..]
+        else {
             panic!("{line}");
         };
         let timers: Vec<&str> = timers.split('/').collect();
@@ -126,7 +137,9 @@ impl Site {
             queue: Queue::Ours(admin),
         };
         drop(site.accept()); // the first check
-        eventually(PATIENCE, "the backend up", || (admin.up() == 1).then_some(()));
+        eventually(PATIENCE, "the backend up", || {
+            (admin.up() == 1).then_some(())
+        });
         site
     }
 
@@ -203,7 +216,9 @@ impl Site {
         let start = format!("127.0.0.1:{port} [");
         eventually(PATIENCE, "the line of a session", || {
             let log = self.process.log();
-            log.lines().find(|line| line.starts_with(&start)).map(str::to_owned)
+            log.lines()
+                .find(|line| line.starts_with(&start))
+                .map(str::to_owned)
         })
     }
 }
@@ -234,7 +249,9 @@ fn read_out(stream: &mut TcpStream) {
 
 /// Writes until the proxy takes no more.
 fn flood(mut stream: &TcpStream) {
-    stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
     while stream.write(&[7; 1 << 16]).is_ok() {}
 }
 
@@ -251,12 +268,28 @@ const SCRIPTS: [(&str, Script, Option<[&str; 2]>); 14] = [
     ("the backend does not read", backend_does_not_read, None),
     ("the client ends, the backend is silent", client_ends, None),
     ("waits, then is served", waits_and_is_served, None),
-    ("waits behind another, then is served", waits_behind_another, None),
+    (
+        "waits behind another, then is served",
+        waits_behind_another,
+        None,
+    ),
     ("waits for too long", waits_too_long, None),
     ("waits and resets", waits_and_resets, Some(["CD", "CQ"])),
-    ("asked, the backend is silent", asked_in_vain, Some(["cD", "sD"])),
-    ("the backend stops in its answer", half_an_answer, Some(["cD", "sD"])),
-    ("the backend ends, the client does not", backend_ends, Some(["cD", "cL"])),
+    (
+        "asked, the backend is silent",
+        asked_in_vain,
+        Some(["cD", "sD"]),
+    ),
+    (
+        "the backend stops in its answer",
+        half_an_answer,
+        Some(["cD", "sD"]),
+    ),
+    (
+        "the backend ends, the client does not",
+        backend_ends,
+        Some(["cD", "cL"]),
+    ),
 ];
 
 fn both_close(site: &Site) -> u16 {
@@ -394,7 +427,11 @@ fn the_same_sessions_have_the_same_fields(_: &World) {
         println!("beside: {what}\nbeside:   {haproxy}\nbeside:   {ours}");
         let (mut haproxy, mut ours) = (Fields::of(&haproxy), Fields::of(&ours));
         if let Some([theirs, own]) = differs {
-            assert_eq!((haproxy.termination.as_str(), ours.termination.as_str()), (*theirs, *own), "{what}");
+            assert_eq!(
+                (haproxy.termination.as_str(), ours.termination.as_str()),
+                (*theirs, *own),
+                "{what}"
+            );
             haproxy.termination.clear();
             ours.termination.clear();
         }

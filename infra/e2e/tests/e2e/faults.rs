@@ -60,7 +60,9 @@ impl Pair {
         };
         drop(pair.accept()); // the first check
         pair.front.inside(|| {
-            eventually(PATIENCE, "the backend up", || (admin.up() == 1).then_some(()));
+            eventually(PATIENCE, "the backend up", || {
+                (admin.up() == 1).then_some(())
+            });
         });
         pair
     }
@@ -78,7 +80,9 @@ impl Pair {
 
     /// A session: both sides have heard from the other.
     fn session(&self) -> (TcpStream, TcpStream) {
-        let mut client = self.front.inside(|| TcpStream::connect(self.address()).unwrap());
+        let mut client = self
+            .front
+            .inside(|| TcpStream::connect(self.address()).unwrap());
         let mut backend = self.accept();
         client.set_read_timeout(Some(NOTICED)).unwrap();
         backend.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -129,7 +133,9 @@ fn local_ports_that_run_out_are_told(_: &World) {
     let mut refused = 0;
     for _ in 0..CLIENTS {
         // From the other machine, whose ports are its own.
-        let mut client = pair.back.inside(|| TcpStream::connect(pair.address()).unwrap());
+        let mut client = pair
+            .back
+            .inside(|| TcpStream::connect(pair.address()).unwrap());
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.write_all(b"x").unwrap();
         // Either the backend gets it, or the client is reset.
@@ -150,19 +156,38 @@ fn local_ports_that_run_out_are_told(_: &World) {
         }
     }
     // The port of the first check may still be taken.
-    assert!(served.len() <= PORTS && served.len() + 2 > PORTS, "{}", served.len());
+    assert!(
+        served.len() <= PORTS && served.len() + 2 > PORTS,
+        "{}",
+        served.len()
+    );
     let sessions = pair.sessions(refused);
-    assert!(sessions.iter().all(|it| it["termination"] == "RC"), "{sessions:?}");
+    assert!(
+        sessions.iter().all(|it| it["termination"] == "RC"),
+        "{sessions:?}"
+    );
     let metrics = pair.front.inside(|| pair.admin.metrics());
     let ports = "resource=\"local_ports\"";
     let counted = metrics.sum("netsocket_resource_shortages_total", &[ports]);
-    assert!((counted - refused as f64).abs() < 0.5, "{counted} of {refused}");
+    assert!(
+        (counted - refused as f64).abs() < 0.5,
+        "{counted} of {refused}"
+    );
     let page = pair.front.inside(|| pair.admin.page("/").body);
-    assert!(page.contains(&format!("out of local ports {refused} times")), "{page}");
+    assert!(
+        page.contains(&format!("out of local ports {refused} times")),
+        "{page}"
+    );
     let lines = access_log::events(&pair.balancer.log(), "connection to a backend not possible");
     // One a second at most, and each tells how many were not logged before it.
-    let suppressed: u64 = lines.iter().map(|line| line["suppressed"].as_u64().unwrap()).sum();
-    assert!(suppressed + lines.len() as u64 <= refused as u64, "{lines:?}");
+    let suppressed: u64 = lines
+        .iter()
+        .map(|line| line["suppressed"].as_u64().unwrap())
+        .sum();
+    assert!(
+        suppressed + lines.len() as u64 <= refused as u64,
+        "{lines:?}"
+    );
     assert!(lines.len() < refused, "{lines:?}");
     assert_eq!(lines[0]["backend"], "back");
     assert_eq!(lines[0]["resource"], "local_ports");

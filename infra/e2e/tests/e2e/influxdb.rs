@@ -119,7 +119,7 @@ fn a_database_made_ready(_: &World) {
 
     let again = setup(None);
     assert_eq!(again.code, Some(1));
-    assert!(again.stderr.contains("set up already"), "{}", again.stderr);
+    assert!(again.stderr.contains("already set up"), "{}", again.stderr);
     let again = setup(Some(&admin));
     assert_eq!(again.code, Some(0), "{}", again.stderr);
 

@@ -43,6 +43,7 @@ mod tls;
 mod transfer;
 mod two_balancers;
 mod typed;
+mod unwritable_log;
 mod world;
 
 use std::process::ExitCode;
@@ -150,6 +151,7 @@ fn all() -> Vec<Test> {
         transfer::tests(),
         two_balancers::tests(),
         typed::tests(),
+        unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()
 }

@@ -11,7 +11,7 @@ use e2e::scratch::Scratch;
 use e2e::{PATIENCE, eventually};
 use netsocket_telemetry::{
     Compression, Figures, HostSample, Identity, NewTopic, Producer, ProducerConfig, ProducerStats,
-    Record, Role, Sasl, SaslMechanism, Security,
+    Record, Role, Sasl, SaslMechanism, Security, Supervisor,
 };
 
 use crate::world::World;
@@ -72,7 +72,7 @@ fn tls_and_passwords(world: &World) {
             },
             ..ProducerConfig::new(vec![secured.address.to_string()])
         };
-        let producer = Producer::start(config, identity.key());
+        let producer = Producer::start(config, identity.key(), &Supervisor::default());
         let now: DateTime<Utc> = Utc::now();
         let record = Record::new(&identity, now, HostSample::default(), Figures::default());
         producer.record(&Arc::new(record));

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Event, EventKind};
-use crate::figures::{BackendRecord, CommandRecord, Figures, FileserverFigures};
-use crate::record::{Identity, Record, Role};
+use crate::messages::{
+    BackendRecord, CommandRecord, Event, EventKind, Figures, FileserverFigures, Identity, Record,
+    Role,
+};
 use crate::sampler::HostSample;
 
 /// As original.md gives it.
@@ -82,7 +83,9 @@ fn our_own_records_are_understood_whole() {
         (Role::Fileserver, fileserver, MEASUREMENT_COMMAND),
     ] {
         let record = Record::new(&identity(role), ts, HostSample::default(), figures);
-        let record = record.with_telemetry(Default::default(), Some(&Default::default()));
+        let record = record
+            .with_telemetry(Default::default(), Some(Default::default()))
+            .with_log_lines_dropped(0);
         let received = parse(&serde_json::to_string(&record).unwrap()).unwrap();
         assert_eq!((received.ts, received.unknown_fields), (ts, 0));
         assert_eq!(

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::core::connect_failure::ConnectFailure;
-use crate::core::health::{Expect, Intervals, Statuses};
+use crate::core::health::{Expect, Intervals};
 use crate::core::proxy_protocol::ProxySend;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -153,7 +153,7 @@ async fn http_by_its_status() {
         host: Some("h".into()),
         statuses: "204".parse().unwrap(),
     };
-    let length = http::request("/up", Some("h"), ([0, 0, 0, 0], 1).into()).len();
+    let length = http_request("/up", Some("h"), ([0, 0, 0, 0], 1).into()).len();
     for (line, result) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", Ok(())),
         (
@@ -171,7 +171,7 @@ async fn http_by_its_status() {
 }
 
 #[tokio::test]
-async fn a_check_stands_for_nobody_where_backends_want_to_be_told() {
+async fn a_check_sends_a_proxy_header_without_a_client() {
     for (proxy, header) in [
         (ProxySend::V1, &b"PROXY UNKNOWN\r\n"[..]),
         (ProxySend::V2, &b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..]),

@@ -50,20 +50,20 @@ fn names(change: &Change) -> Vec<&str> {
 fn each_group_is_asked_once_at_a_time_and_fixed_backends_come_first() {
     let now = Instant::now();
     let groups = vec![group("a"), group("b")];
-    let mut roll = Roll::new(vec![fixed("x")], groups, RULES, now);
-    let questions = roll.ask(now);
+    let mut backend_set = BackendSet::new(vec![fixed("x")], groups, RULES, now);
+    let questions = backend_set.ask(now);
     assert_eq!(questions.len(), 2);
     assert!(
-        roll.ask(now).is_empty() && roll.due().is_none(),
+        backend_set.ask(now).is_empty() && backend_set.due().is_none(),
         "on their way"
     );
-    let change = roll.take(questions[1].0, named(&[2]), now).unwrap();
+    let change = backend_set.take(questions[1].0, named(&[2]), now).unwrap();
     assert_eq!(names(&change), ["x", "b-10-0-0-2"]);
-    assert_eq!(roll.due(), Some(now + Duration::from_secs(5)));
-    let change = roll.take(questions[0].0, named(&[1]), now).unwrap();
+    assert_eq!(backend_set.due(), Some(now + Duration::from_secs(5)));
+    let change = backend_set.take(questions[0].0, named(&[1]), now).unwrap();
     assert_eq!(names(&change), ["x", "a-10-0-0-1", "b-10-0-0-2"]);
     assert_eq!(
-        roll.take(questions[0].0, named(&[7]), now),
+        backend_set.take(questions[0].0, named(&[7]), now),
         None,
         "answered"
     );
@@ -72,36 +72,37 @@ fn each_group_is_asked_once_at_a_time_and_fixed_backends_come_first() {
 #[test]
 fn those_of_the_start_are_not_eased_in_and_all_later_ones_are() {
     let now = Instant::now();
-    let mut roll = Roll::new(vec![], vec![group("a")], RULES, now);
-    let take = |roll: &mut Roll, answer, seconds| {
+    let mut backend_set = BackendSet::new(vec![], vec![group("a")], RULES, now);
+    let take = |backend_set: &mut BackendSet, answer, seconds| {
         let now = now + Duration::from_secs(seconds);
-        let ticket = roll.ask(now)[0].0;
-        roll.take(ticket, answer, now)
+        let ticket = backend_set.ask(now)[0].0;
+        backend_set.take(ticket, answer, now)
     };
-    assert_eq!(take(&mut roll, Err(AskError::Timeout), 0), None);
-    let change = take(&mut roll, named(&[1]), 1).unwrap();
+    assert_eq!(take(&mut backend_set, Err(AskError::Timeout), 0), None);
+    let change = take(&mut backend_set, named(&[1]), 1).unwrap();
     assert!(!change.eased);
-    assert_eq!(take(&mut roll, named(&[1]), 6), None);
-    let change = take(&mut roll, named(&[1, 2]), 11).unwrap();
+    assert_eq!(take(&mut backend_set, named(&[1]), 6), None);
+    let change = take(&mut backend_set, named(&[1, 2]), 11).unwrap();
     assert!(change.eased);
     // A group that a reload brings.
     let now = now + Duration::from_secs(11);
-    roll.set(vec![], vec![group("b")], RULES, now);
-    let ticket = roll.ask(now)[0].0;
-    assert!(roll.take(ticket, named(&[1]), now).unwrap().eased);
+    backend_set.set(vec![], vec![group("b")], RULES, now);
+    let ticket = backend_set.ask(now)[0].0;
+    assert!(backend_set.take(ticket, named(&[1]), now).unwrap().eased);
 }
 
 #[test]
 fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
     let now = Instant::now();
-    let mut roll = Roll::new(vec![fixed("x")], vec![group("a"), group("b")], RULES, now);
-    for (ticket, question) in roll.ask(now) {
+    let mut backend_set =
+        BackendSet::new(vec![fixed("x")], vec![group("a"), group("b")], RULES, now);
+    for (ticket, question) in backend_set.ask(now) {
         let last = if question.to_string().starts_with('a') {
             1
         } else {
             2
         };
-        roll.take(ticket, named(&[last]), now);
+        backend_set.take(ticket, named(&[last]), now);
     }
     let heavier = Group {
         attributes: Attributes {
@@ -117,21 +118,21 @@ fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
         },
         ..group("b")
     };
-    let change = roll.set(vec![fixed("y")], vec![moved, heavier], RULES, now);
+    let change = backend_set.set(vec![fixed("y")], vec![moved, heavier], RULES, now);
     assert_eq!(names(&change), ["y", "a-10-0-0-1"]);
     assert_eq!(change.backends[1].attributes.weight, 3);
     // The group with another question is asked for anew.
-    let questions = roll.ask(now);
+    let questions = backend_set.ask(now);
     assert_eq!(questions.len(), 1);
     assert_eq!(questions[0].1.to_string(), "elsewhere:9");
 }
 
 #[test]
-fn an_answer_that_is_late_for_a_group_that_has_gone_is_nobodys() {
+fn a_late_answer_for_a_removed_group_is_ignored() {
     let now = Instant::now();
-    let mut roll = Roll::new(vec![], vec![group("a")], RULES, now);
-    let ticket = roll.ask(now)[0].0;
-    roll.set(vec![], vec![group("b")], RULES, now);
-    assert_eq!(roll.take(ticket, named(&[1]), now), None);
-    assert_eq!(roll.reports()[0].members, 0);
+    let mut backend_set = BackendSet::new(vec![], vec![group("a")], RULES, now);
+    let ticket = backend_set.ask(now)[0].0;
+    backend_set.set(vec![], vec![group("b")], RULES, now);
+    assert_eq!(backend_set.take(ticket, named(&[1]), now), None);
+    assert_eq!(backend_set.reports()[0].members, 0);
 }

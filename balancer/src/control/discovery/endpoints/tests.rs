@@ -1,5 +1,5 @@
 use super::*;
-use crate::control::discovery::answer::MOST_MEMBERS;
+use crate::control::discovery::answer::MAX_ENDPOINTS;
 
 const RULES: Rules = Rules {
     min_interval: Duration::from_secs(1),
@@ -31,7 +31,7 @@ fn partly(lasts: &[u8]) -> Result<Answer, AskError> {
 
 /// Members, and a clock that goes from question to question.
 struct Asked {
-    members: Members,
+    endpoints: Endpoints,
     now: Instant,
     began: Instant,
 }
@@ -40,7 +40,7 @@ impl Asked {
     fn new() -> Self {
         let now = Instant::now();
         Self {
-            members: Members::new(now),
+            endpoints: Endpoints::new(now),
             now,
             began: now,
         }
@@ -48,9 +48,9 @@ impl Asked {
 
     /// Answers the question that is due; the seconds to the next one.
     fn answer(&mut self, answer: Result<Answer, AskError>) -> (Taken, u64) {
-        self.now = self.members.next();
-        let taken = self.members.take(answer, &RULES, self.now);
-        (taken, (self.members.next() - self.now).as_secs())
+        self.now = self.endpoints.next();
+        let taken = self.endpoints.take(answer, &RULES, self.now);
+        (taken, (self.endpoints.next() - self.now).as_secs())
     }
 
     fn pause(&mut self, answer: Result<Answer, AskError>) -> u64 {
@@ -62,7 +62,7 @@ impl Asked {
             std::net::IpAddr::V4(ip) => ip.octets()[3],
             std::net::IpAddr::V6(_) => 0,
         };
-        self.members.found().into_iter().map(last).collect()
+        self.endpoints.found().into_iter().map(last).collect()
     }
 
     fn seconds(&self) -> u64 {
@@ -73,7 +73,7 @@ impl Asked {
 #[test]
 fn the_next_question_comes_when_the_answer_ends_within_the_bounds() {
     let mut asked = Asked::new();
-    assert_eq!(asked.members.next(), asked.now, "at once");
+    assert_eq!(asked.endpoints.next(), asked.now, "at once");
     let pauses = [0, 1, 7, 10, 600].map(|ttl| asked.pause(named(&[1], ttl)));
     assert_eq!(pauses, [1, 1, 7, 10, 10]);
 }
@@ -83,9 +83,9 @@ fn questions_in_vain_space_out_and_the_first_answer_ends_that() {
     let mut asked = Asked::new();
     let pauses = [(); 6].map(|()| asked.pause(Err(AskError::Timeout)));
     assert_eq!(pauses, [1, 2, 4, 8, 10, 10]);
-    assert_eq!(asked.members.failures(), 6);
+    assert_eq!(asked.endpoints.failures(), 6);
     assert_eq!(asked.pause(named(&[1], 5)), 5);
-    assert_eq!(asked.members.failures(), 0);
+    assert_eq!(asked.endpoints.failures(), 0);
     assert_eq!(asked.pause(Err(AskError::Timeout)), 1);
     // However long it lasts, the pause is a time.
     let pauses: Vec<u64> = (0..100)
@@ -98,10 +98,10 @@ fn questions_in_vain_space_out_and_the_first_answer_ends_that() {
 fn whom_a_whole_answer_does_not_name_leaves_at_once() {
     let mut asked = Asked::new();
     let (taken, _) = asked.answer(named(&[1, 2, 3], 5));
-    assert!(taken.first && taken.changed && taken.turned);
+    assert!(taken.first && taken.changed && taken.outcome_changed);
     // Servers turn the order of their answers: that changes nothing.
     let (taken, _) = asked.answer(named(&[3, 1, 2], 5));
-    assert!(!taken.first && !taken.changed && !taken.turned);
+    assert!(!taken.first && !taken.changed && !taken.outcome_changed);
     let (taken, _) = asked.answer(named(&[4, 2], 5));
     assert!(taken.changed);
     assert_eq!(asked.lasts(), [2, 4]);
@@ -114,15 +114,15 @@ fn no_answer_changes_nothing_however_long_it_lasts() {
     for attempt in 0..100 {
         let (taken, _) = asked.answer(Err(AskError::Refused("Server Failure".into())));
         assert!(!taken.changed);
-        assert_eq!(taken.turned, attempt == 0, "told once");
+        assert_eq!(taken.outcome_changed, attempt == 0, "told once");
     }
     assert!(asked.seconds() > 900);
     assert_eq!(asked.lasts(), [1, 2]);
     assert_eq!(
-        asked.members.problem(),
-        Some("DNS server said Server Failure")
+        asked.endpoints.problem(),
+        Some("DNS server answered Server Failure")
     );
-    assert_eq!(asked.members.outcomes(), [1, 0, 0, 100]);
+    assert_eq!(asked.endpoints.outcomes(), [1, 0, 0, 100]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_partial_answer_adds_and_takes_away_after_the_hold_only() {
     assert_eq!((taken.outcome, pause), (Outcome::Partial, 1));
     assert_eq!(asked.lasts(), [1, 2, 3]);
     assert_eq!(
-        asked.members.problem(),
+        asked.endpoints.problem(),
         Some("no DNS server answered in time")
     );
     while asked.seconds() < 34 {
@@ -193,12 +193,12 @@ fn a_partial_answer_adds_and_takes_away_after_the_hold_only() {
 fn the_age_is_that_of_the_last_answer_with_servers() {
     let mut asked = Asked::new();
     asked.answer(Err(AskError::Timeout));
-    assert_eq!(asked.members.named(), asked.began);
+    assert_eq!(asked.endpoints.named(), asked.began);
     asked.answer(named(&[1], 5));
     let named_at = asked.now;
     asked.answer(named(&[], 5));
     asked.answer(Err(AskError::Timeout));
-    assert_eq!(asked.members.named(), named_at);
+    assert_eq!(asked.endpoints.named(), named_at);
 }
 
 mod properties {
@@ -233,12 +233,12 @@ mod properties {
         fn always(answers in prop::collection::vec(any_answer(), 1..60)) {
             let mut asked = Asked::new();
             for answer in answers {
-                let before = asked.members.found();
+                let before = asked.endpoints.found();
                 let (taken, _) = asked.answer(answer.clone());
-                let pause = asked.members.next() - asked.now;
+                let pause = asked.endpoints.next() - asked.now;
                 prop_assert!(pause >= RULES.min_interval && pause <= RULES.max_interval);
-                let after = asked.members.found();
-                prop_assert!(after.len() <= MOST_MEMBERS);
+                let after = asked.endpoints.found();
+                prop_assert!(after.len() <= MAX_ENDPOINTS);
                 for (index, found) in after.iter().enumerate() {
                     prop_assert!(after[..index].iter().all(|other| other.address != found.address));
                 }

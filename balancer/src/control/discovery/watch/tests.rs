@@ -205,7 +205,7 @@ async fn a_fault_in_asking_is_a_failed_question() {
     let groups = discovering.pool.groups();
     assert_eq!(
         groups[0].problem.as_deref(),
-        Some("a fault of the balancer")
+        Some("internal error of the balancer")
     );
     assert_eq!(groups[0].failures, 3, "at 0 s, 1 s and 3 s");
 }

@@ -1,4 +1,4 @@
-//! Whether an answer, or what there is of it so far, is the expected one.
+//! Whether an answer, complete or partial, is the expected one.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use regex::bytes::{Regex, RegexBuilder};
 /// The most memory for a compiled pattern, in bytes.
 const PATTERN_LIMIT: usize = 256 * 1024;
 
-/// What an answer must hold.
+/// What an answer must contain.
 #[derive(Clone)]
 pub enum Expect {
-    /// These bytes, anywhere; none at all: any byte.
+    /// These bytes, anywhere; if empty, any byte.
     Bytes(Vec<u8>),
     /// A match of this pattern, anywhere.
     Pattern(Regex),
-    /// A beginning that a function knows: right, wrong, or `None` while more is needed.
+    /// A beginning that a function recognises: right, wrong, or `None` if more bytes are needed.
     Opening(fn(&[u8]) -> Option<bool>),
 }
 
@@ -28,12 +28,12 @@ impl fmt::Debug for Expect {
     }
 }
 
-/// A pattern that is none, with the reason in one line.
+/// An invalid pattern, with the reason in one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidPattern(String);
 
-/// What is thought of an answer so far.
+/// The verdict on an answer so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Pending,
@@ -43,10 +43,10 @@ pub(crate) enum Verdict {
 }
 
 impl Expect {
-    /// Reads a pattern. It looks at bytes: `.` and `\xff` mean any byte and that byte, also where no UTF-8 is.
+    /// Parses a pattern. It matches bytes: `.` is any byte and `\xff` that byte, whether or not the answer is UTF-8.
     ///
     /// # Errors
-    /// Why it is none.
+    /// Why the pattern is invalid.
     pub fn pattern(text: &str) -> Result<Self, InvalidPattern> {
         RegexBuilder::new(text)
             .unicode(false)
@@ -63,7 +63,7 @@ impl Expect {
     }
 
     /// `ended`: no more will come.
-    pub(crate) fn judge(&self, answer: &[u8], ended: bool) -> Verdict {
+    pub(crate) fn evaluate(&self, answer: &[u8], ended: bool) -> Verdict {
         let decided = match self {
             Self::Bytes(bytes) if bytes.is_empty() => (!answer.is_empty()).then_some(true),
             Self::Bytes(bytes) => answer
@@ -89,12 +89,12 @@ mod tests {
     #[test]
     fn bytes_anywhere() {
         let expect = Expect::Bytes(b"PONG".to_vec());
-        assert_eq!(expect.judge(b"+PO", false), Verdict::Pending);
-        assert_eq!(expect.judge(b"+PONG\r\n", false), Verdict::Passed);
-        assert_eq!(expect.judge(b"-ERR", true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"+PO", false), Verdict::Pending);
+        assert_eq!(expect.evaluate(b"+PONG\r\n", false), Verdict::Passed);
+        assert_eq!(expect.evaluate(b"-ERR", true), Verdict::Wrong);
         let any = Expect::Bytes(vec![]);
         assert_eq!(
-            (any.judge(b"", false), any.judge(b"x", false)),
+            (any.evaluate(b"", false), any.evaluate(b"x", false)),
             (Verdict::Pending, Verdict::Passed)
         );
     }
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn patterns_see_bytes() {
         let expect = Expect::pattern(r"^220[ -].*\xff$").unwrap();
-        assert_eq!(expect.judge(b"220 hi\n\xff", false), Verdict::Passed);
-        assert_eq!(expect.judge(b"421 no\n\xff", true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"220 hi\n\xff", false), Verdict::Passed);
+        assert_eq!(expect.evaluate(b"421 no\n\xff", true), Verdict::Wrong);
         let said = Expect::pattern("(a").map(|_| ()).unwrap_err().to_string();
         assert_eq!(said, "unclosed group");
     }

@@ -6,7 +6,7 @@ use super::answer::Verdict;
 use super::status::Statuses;
 
 /// Longer than any status line; where none has ended by then, it is something else.
-const MOST_STATUS_LINE: usize = 1024;
+const MAX_STATUS_LINE: usize = 1024;
 
 /// The bytes of the request.
 pub(crate) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Vec<u8> {
@@ -18,7 +18,7 @@ pub(crate) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Ve
 }
 
 /// What is thought of an answer so far; `ended`: no more will come.
-pub(crate) fn judge(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict {
+pub(crate) fn evaluate(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict {
     let line = answer
         .split(|&byte| byte == b'\n')
         .next()
@@ -27,7 +27,7 @@ pub(crate) fn judge(answer: &[u8], ended: bool, statuses: &Statuses) -> Verdict 
         (true, Some(status)) if statuses.contains(status) => Verdict::Passed,
         (true, Some(status)) => Verdict::WrongStatus(status),
         (true, None) => Verdict::Wrong,
-        (false, _) if ended || line.len() > MOST_STATUS_LINE => Verdict::Wrong,
+        (false, _) if ended || line.len() > MAX_STATUS_LINE => Verdict::Wrong,
         (false, _) => Verdict::Pending,
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn said(answer: &str, ended: bool) -> Verdict {
-        judge(answer.as_bytes(), ended, &Statuses::default())
+        evaluate(answer.as_bytes(), ended, &Statuses::default())
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_answer_is_judged(answer in prop::collection::vec(any::<u8>(), 0..2000), ended: bool) {
-            let verdict = judge(&answer, ended, &Statuses::default());
+            let verdict = evaluate(&answer, ended, &Statuses::default());
             prop_assert!(verdict != Verdict::Pending || !ended);
         }
     }

@@ -1,4 +1,5 @@
-//! What an active check sends, and which answer passes. How it is sent and how long it is waited for is `control/checks`.
+//! What an active check sends and which answer passes. Does not own the connection and its timeout: that is
+//! `control/checks`.
 
 mod answer;
 mod escape;
@@ -14,31 +15,31 @@ pub use probe::Probe;
 pub use status::Statuses;
 
 pub(crate) use self::answer::Verdict;
-pub(crate) use self::http::{judge as judge_http, request as http_request};
+pub(crate) use self::http::{evaluate as evaluate_http, request as http_request};
 use super::schedule::Intervals;
 use crate::core::proxy_protocol::ProxySend;
 
-/// How the backends of a pool are checked.
+/// Settings of active health checks.
 #[derive(Debug, Clone)]
 pub struct Checks {
-    /// How often.
+    /// How often to check.
     pub intervals: Intervals,
-    /// For one check, connect and answer together.
+    /// Timeout for one check, including the connect.
     pub timeout: Duration,
-    /// What is asked.
+    /// What to send and expect.
     pub probe: Probe,
-    /// How the connection ends.
+    /// How to close the connection.
     pub close: Close,
-    /// The form of the PROXY protocol in which a check says that it stands for nobody.
+    /// The PROXY protocol version in which a check announces a connection without a client.
     pub proxy: ProxySend,
 }
 
-/// How the connection of a check ends.
+/// How to close the connection of a check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Close {
-    /// By reset: leaves no TIME_WAIT behind, of which a backend would hold dozens for every balancer that checks it.
+    /// By reset: leaves no TIME_WAIT sockets, of which a backend would hold dozens for every balancer that checks it.
     #[default]
     Reset,
-    /// In order: for servers that write a line about every reset.
+    /// In order: for servers that log every reset.
     Fin,
 }

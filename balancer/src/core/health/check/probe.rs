@@ -1,27 +1,27 @@
-//! What a check asks.
+//! What a check sends and expects.
 
 use super::answer::Expect;
 use super::status::Statuses;
 
-/// What a check asks of a backend.
+/// What a check sends to a backend and expects from it.
 #[derive(Debug, Clone)]
 pub enum Probe {
-    /// To accept a connection.
+    /// The backend must accept a connection.
     Connect,
-    /// To answer some bytes with others.
+    /// The backend must answer some bytes with others.
     Exchange {
-        /// What is sent, which may be nothing.
+        /// The bytes to send; may be empty.
         send: Vec<u8>,
-        /// What must come.
+        /// The expected answer.
         expect: Expect,
     },
-    /// To answer a GET with one of these statuses.
+    /// The backend must answer a GET with one of these statuses.
     Http {
         /// The request's target, beginning with `/`.
         path: String,
-        /// The request's host; `None`: the address that is checked.
+        /// The request's host; `None`: the checked address.
         host: Option<String>,
-        /// The statuses that are well.
+        /// The statuses that pass.
         statuses: Statuses,
     },
 }
@@ -36,8 +36,8 @@ const NETSOCKET_HELLO: &str = concat!(
 );
 
 impl Probe {
-    /// The preset for our file server: it must answer the opening of a session with its own. The balancer knows
-    /// nothing of this wire but these bytes, so it is an exchange like any other.
+    /// The preset for the NetSocket file server: it must answer the opening of a session with its own. The balancer knows
+    /// nothing else about that protocol, so this is an exchange like any other.
     #[must_use]
     pub fn netsocket() -> Self {
         let mut send = NETSOCKET_MAGIC.to_vec();
@@ -100,11 +100,11 @@ mod tests {
         assert_eq!(send, [magic.clone(), frame(1, &hello)].concat());
 
         let good = [magic.clone(), frame(1, &example("hello-server"))].concat();
-        assert_eq!(expect.judge(&good, false), Verdict::Passed);
-        assert!((0..14).all(|cut| expect.judge(&good[..cut], false) == Verdict::Pending));
-        assert_eq!(expect.judge(&good[..13], true), Verdict::Wrong);
+        assert_eq!(expect.evaluate(&good, false), Verdict::Passed);
+        assert!((0..14).all(|cut| expect.evaluate(&good[..cut], false) == Verdict::Pending));
+        assert_eq!(expect.evaluate(&good[..13], true), Verdict::Wrong);
         let error = [magic, frame(7, &example("error"))].concat();
-        assert_eq!(expect.judge(&error, false), Verdict::Wrong);
-        assert_eq!(expect.judge(b"HTTP", false), Verdict::Wrong);
+        assert_eq!(expect.evaluate(&error, false), Verdict::Wrong);
+        assert_eq!(expect.evaluate(b"HTTP", false), Verdict::Wrong);
     }
 }

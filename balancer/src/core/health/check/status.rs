@@ -8,13 +8,13 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(Vec<RangeInclusive<u16>>);
 
-/// A text that is no set of statuses.
+/// A text that is not a set of statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a set of statuses")]
 pub struct StatusError;
 
 impl Statuses {
-    /// Whether it holds a status.
+    /// Whether the set contains a status.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(&status))
@@ -22,7 +22,7 @@ impl Statuses {
 }
 
 impl Default for Statuses {
-    /// 200 to 399, as HAProxy takes for well.
+    /// 200 to 399, which also pass in HAProxy.
     fn default() -> Self {
         Self(vec![200..=399])
     }

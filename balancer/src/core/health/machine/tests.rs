@@ -157,7 +157,7 @@ fn an_ejection_ends_by_itself_and_the_next_one_is_longer() {
         assert_eq!(state, State::Ejected);
         assert_eq!(
             reason,
-            format!("3 sessions could not connect: no answer in time; out for {time}s")
+            format!("3 sessions could not connect: no answer in time; ejected for {time}s")
         );
         assert!(
             !watched.health.asks_ejection(&CONNECTS, &watched.rules),
@@ -172,16 +172,16 @@ fn an_ejection_ends_by_itself_and_the_next_one_is_longer() {
         watched.pass_time(1);
         assert_eq!(
             watched.tick(),
-            Some((State::Up, format!("{time}s out of service are over")))
+            Some((State::Up, format!("ejection of {time}s ended")))
         );
     }
     // Two of four are forgiven.
     watched.pass_time(125);
-    assert!(watched.eject().unwrap().1.ends_with("out for 12s"));
+    assert!(watched.eject().unwrap().1.ends_with("ejected for 12s"));
     watched.pass_time(12);
     watched.tick();
     watched.pass_time(10 * 60);
-    assert!(watched.eject().unwrap().1.ends_with("out for 5s"));
+    assert!(watched.eject().unwrap().1.ends_with("ejected for 5s"));
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn drain_and_back_keeps_what_is_known() {
 }
 
 #[test]
-fn after_maintenance_it_is_checked_anew_and_eased_in() {
+fn after_maintenance_it_is_checked_again_and_ramps_up() {
     let mut watched = Watched::up();
     assert_eq!(
         watched.set(AdminState::Maintenance).unwrap().0,

@@ -9,7 +9,7 @@ const CONNECTS: Signal = Signal::ConnectsFailed(3, ConnectFailure::Refused);
 const FAILED: Signal = Signal::CheckFailed(CheckFailure::Connect(ConnectFailure::Refused));
 
 struct Watched {
-    roster: Roster,
+    registry: HealthRegistry,
     now: Instant,
 }
 
@@ -23,22 +23,22 @@ impl Watched {
 
     fn unknown(weights: &[i32]) -> Self {
         let now = Instant::now();
-        let mut roster = Roster::new(Config::default().health);
+        let mut registry = HealthRegistry::new(Config::default().health);
         let share = |&weight: &i32| Share {
             weight: weight.unsigned_abs(),
             backup: weight < 0,
         };
-        let members: Vec<_> = weights
+        let entries: Vec<_> = weights
             .iter()
             .enumerate()
             .map(|(id, weight)| (BackendId(id), share(weight)))
             .collect();
-        assert_eq!(roster.set_members(&members, false, now), []);
-        Self { roster, now }
+        assert_eq!(registry.set_backends(&entries, false, now), []);
+        Self { registry, now }
     }
 
     fn tell(&mut self, id: usize, signal: Signal) -> Vec<(usize, State)> {
-        states(self.roster.observe(BackendId(id), signal, self.now))
+        states(self.registry.observe(BackendId(id), signal, self.now))
     }
 
     fn fall(&mut self, id: usize) -> Vec<(usize, State)> {
@@ -46,8 +46,8 @@ impl Watched {
     }
 
     fn first(&self) -> Vec<usize> {
-        self.roster
-            .slate(self.now)
+        self.registry
+            .eligible(self.now)
             .first
             .iter()
             .map(|&(id, _)| id.0)
@@ -55,12 +55,12 @@ impl Watched {
     }
 
     fn last(&self) -> Vec<usize> {
-        let last = self.roster.slate(self.now).last;
+        let last = self.registry.eligible(self.now).last_resort;
         last.iter().map(|&(id, _)| id.0).collect()
     }
 
     fn fails_open(&self) -> bool {
-        self.roster.slate(self.now).failing_open
+        self.registry.eligible(self.now).failing_open
     }
 }
 
@@ -89,7 +89,7 @@ fn never_the_last_one() {
     assert_eq!(watched.tell(0, CONNECTS), []);
     // One of two may, though it is more than the part.
     let mut watched = Watched::up(&[1, 1]);
-    watched.roster.rules.ejection.max_percent = 10;
+    watched.registry.rules.ejection.max_percent = 10;
     assert_eq!(watched.tell(0, CONNECTS), [(0, State::Ejected)]);
     assert_eq!(watched.tell(1, CONNECTS), []);
 }
@@ -103,7 +103,7 @@ fn the_ejected_come_back_when_nobody_else_is_left() {
     let mut watched = Watched::up(&[1, 1]);
     watched.tell(0, CONNECTS);
     let drained = watched
-        .roster
+        .registry
         .set_admin(BackendId(1), AdminState::Drain, "x", watched.now);
     assert_eq!(states(drained), [(1, State::Draining), (0, State::Up)]);
 }
@@ -111,23 +111,23 @@ fn the_ejected_come_back_when_nobody_else_is_left() {
 #[test]
 fn backups_serve_when_no_primary_does() {
     let mut watched = Watched::up(&[1, 1, -1]);
-    let slate = watched.roster.slate(watched.now);
+    let eligible = watched.registry.eligible(watched.now);
     assert_eq!(
-        (slate.first.len(), slate.reserve.as_slice()),
+        (eligible.first.len(), eligible.backups.as_slice()),
         (2, [(BackendId(2), 10)].as_slice())
     );
     watched.fall(0);
     watched.fall(1);
     assert_eq!(watched.first(), [2]);
-    assert_eq!(watched.roster.slate(watched.now).usable, 1);
+    assert_eq!(watched.registry.eligible(watched.now).usable, 1);
     assert!(!watched.fails_open());
 }
 
 #[test]
-fn with_nobody_healthy_everybody_in_service_is_used() {
+fn with_no_healthy_backend_all_in_service_are_used() {
     let mut watched = Watched::up(&[1, 1, 1, -1, 0]);
     watched
-        .roster
+        .registry
         .set_admin(BackendId(0), AdminState::Maintenance, "x", watched.now);
     // The last one is up, but has no weight to serve with.
     for id in 1..4 {
@@ -138,7 +138,7 @@ fn with_nobody_healthy_everybody_in_service_is_used() {
         (watched.first(), watched.fails_open()),
         (vec![1, 2, 3], true)
     );
-    assert_eq!(watched.roster.slate(watched.now).usable, 0);
+    assert_eq!(watched.registry.eligible(watched.now).usable, 0);
     watched.tell(2, Signal::CheckPassed);
     watched.tell(2, Signal::CheckPassed);
     assert_eq!((watched.first(), watched.fails_open()), (vec![2], false));
@@ -151,7 +151,7 @@ fn not_before_everybody_was_asked_and_not_against_the_settings() {
     assert_eq!((watched.first(), watched.fails_open()), (vec![], false));
     watched.tell(1, FAILED);
     assert!(watched.fails_open());
-    watched.roster.rules.fail_open = false;
+    watched.registry.rules.fail_open = false;
     watched.tell(1, FAILED);
     assert_eq!((watched.first(), watched.fails_open()), (vec![], false));
 }
@@ -166,7 +166,7 @@ fn the_unhealthy_in_service_are_the_last_resort() {
     for (id, state) in [(4, AdminState::Drain), (5, AdminState::Maintenance)] {
         watched.fall(id);
         watched
-            .roster
+            .registry
             .set_admin(BackendId(id), state, "x", watched.now);
     }
     watched.fall(6);
@@ -197,26 +197,29 @@ fn a_backend_held_down_is_a_last_resort_one_never_asked_is_not() {
     for _ in 0..4 {
         assert_eq!(watched.tell(1, Signal::CheckPassed), []);
     }
-    let health = watched.roster.health(BackendId(1)).unwrap();
+    let health = watched.registry.health(BackendId(1)).unwrap();
     assert_eq!(health.reason().label(), "held-down");
     assert_eq!((watched.first(), watched.last()), (vec![0], vec![1]));
-    watched.roster.rules.fail_open = false;
+    watched.registry.rules.fail_open = false;
     assert_eq!((watched.first(), watched.last()), (vec![0], vec![]));
 }
 
 #[test]
-fn one_that_stays_keeps_its_health_and_a_newcomer_is_eased_in() {
+fn a_backend_that_stays_keeps_its_health_and_a_new_one_ramps_up() {
     let mut watched = Watched::up(&[1, 1]);
-    watched.roster.rules.slow_start = Duration::from_secs(10);
+    watched.registry.rules.slow_start = Duration::from_secs(10);
     let share = |weight| Share {
         weight,
         backup: false,
     };
-    let members = [(BackendId(1), share(5)), (BackendId(7), share(1))];
-    assert_eq!(watched.roster.set_members(&members, true, watched.now), []);
+    let entries = [(BackendId(1), share(5)), (BackendId(7), share(1))];
+    assert_eq!(
+        watched.registry.set_backends(&entries, true, watched.now),
+        []
+    );
     assert_eq!(watched.first(), [1]);
     watched.tell(7, Signal::CheckPassed);
-    let weights = watched.roster.slate(watched.now).first;
+    let weights = watched.registry.eligible(watched.now).first;
     assert_eq!(weights, [(BackendId(1), 50), (BackendId(7), 1)]);
     assert_eq!(watched.tell(0, FAILED), []);
 }

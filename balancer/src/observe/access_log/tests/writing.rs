@@ -1,4 +1,4 @@
-//! Lanes and writer, with a sink that the test holds up.
+//! WorkerBuffers and writer, with a sink that the test holds up.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -39,11 +39,11 @@ struct Test {
 }
 
 impl Test {
-    fn start(workers: usize, lane_capacity: usize) -> Self {
+    fn start(workers: usize, buffer_capacity: usize) -> Self {
         let (give, given) = mpsc::channel();
         let (go_on, held) = mpsc::channel();
         let options = Options {
-            lane_capacity,
+            buffer_capacity,
             zone: Zone::Utc,
             ..Options::default()
         };
@@ -77,12 +77,12 @@ fn numbers(lines: &str) -> Vec<u64> {
 fn a_stuck_output_holds_up_nobody_and_loses_only_what_has_no_room() {
     const CAPACITY: usize = 2_000;
     let test = Test::start(1, CAPACITY);
-    let mut lane = test.log.lane(0);
-    lane.record(&numbered(0));
+    let mut buffer = test.log.buffer(0);
+    buffer.record(&numbered(0));
     assert_eq!(numbers(&test.given()), [0]);
     // The output is stuck from here on. A worker that waited for it would never get to the end of this.
     for number in 1..=1_000 {
-        lane.record(&numbered(number));
+        buffer.record(&numbered(number));
     }
     let dropped = test.log.figures().dropped;
     let kept = 1_000 - dropped;
@@ -96,7 +96,7 @@ fn a_stuck_output_holds_up_nobody_and_loses_only_what_has_no_room() {
     assert_eq!(numbers(&lines), (1..=kept).collect::<Vec<_>>());
     test.go_on.send(Ok(())).unwrap();
     // There is room again.
-    lane.record(&numbered(2_000));
+    buffer.record(&numbered(2_000));
     assert_eq!(numbers(&test.given()), [2_000]);
     test.go_on.send(Ok(())).unwrap();
     let Test { log, .. } = test;
@@ -115,10 +115,10 @@ fn lines_of_all_workers_come_through_in_the_order_of_each() {
     drop(test.go_on);
     thread::scope(|scope| {
         for worker in 0..WORKERS {
-            let mut lane = test.log.lane(worker);
+            let mut buffer = test.log.buffer(worker);
             scope.spawn(move || {
                 for n in 0..LINES {
-                    lane.record(&numbered(n * 10 + worker as u64));
+                    buffer.record(&numbered(n * 10 + worker as u64));
                 }
             });
         }
@@ -145,11 +145,11 @@ fn lines_of_all_workers_come_through_in_the_order_of_each() {
 fn lines_gather() {
     let test = Test::start(1, 1 << 20);
     drop(test.go_on);
-    let mut lane = test.log.lane(0);
+    let mut buffer = test.log.buffer(0);
     // As many writes as there were times to gather, whatever the pace of this machine; two more at the ends.
     let begun = Instant::now();
     for number in 0..100_000 {
-        lane.record(&numbered(number));
+        buffer.record(&numbered(number));
         if number % 16 == 0 {
             thread::yield_now();
         }
@@ -163,11 +163,11 @@ fn lines_gather() {
 #[test]
 fn a_line_after_a_rest_wakes_the_writer() {
     let test = Test::start(2, 1 << 20);
-    let mut lanes = [test.log.lane(0), test.log.lane(1)];
+    let mut buffers = [test.log.buffer(0), test.log.buffer(1)];
     // Each time the writer may be about to sleep, or asleep.
     for number in 0..10_u64 {
-        let lane = &mut lanes[usize::from(number % 2 == 0)];
-        lane.record(&numbered(number));
+        let buffer = &mut buffers[usize::from(number % 2 == 0)];
+        buffer.record(&numbered(number));
         assert_eq!(numbers(&test.given()), [number]);
         test.go_on.send(Ok(())).unwrap();
     }
@@ -177,11 +177,11 @@ fn a_line_after_a_rest_wakes_the_writer() {
 #[test]
 fn failed_lines_are_counted_and_the_next_are_tried() {
     let test = Test::start(1, 1 << 20);
-    let mut lane = test.log.lane(0);
-    lane.record(&numbered(0));
+    let mut buffer = test.log.buffer(0);
+    buffer.record(&numbered(0));
     test.given();
     for number in 1..=5 {
-        lane.record(&numbered(number));
+        buffer.record(&numbered(number));
     }
     let failure = |lost| {
         let error = io::ErrorKind::StorageFull.into();
@@ -191,7 +191,7 @@ fn failed_lines_are_counted_and_the_next_are_tried() {
     assert_eq!(numbers(&test.given()), [1, 2, 3, 4, 5]);
     test.go_on.send(failure(2)).unwrap();
     // The writer has counted those before it hands over the next.
-    lane.record(&numbered(6));
+    buffer.record(&numbered(6));
     assert_eq!(numbers(&test.given()), [6]);
     let figures = test.log.figures();
     assert_eq!(
@@ -205,9 +205,9 @@ fn failed_lines_are_counted_and_the_next_are_tried() {
 #[test]
 fn reopening_comes_after_the_lines_that_were_left_before() {
     let test = Test::start(1, 1 << 20);
-    let mut lane = test.log.lane(0);
+    let mut buffer = test.log.buffer(0);
     drop(test.go_on);
-    lane.record(&numbered(1));
+    buffer.record(&numbered(1));
     test.log.reopen();
     assert_eq!(numbers(&test.given.recv_timeout(PATIENCE).unwrap()), [1]);
     assert_eq!(test.given.recv_timeout(PATIENCE).unwrap(), "reopened");
@@ -217,7 +217,7 @@ fn reopening_comes_after_the_lines_that_were_left_before() {
 #[test]
 fn closing_waits_no_longer_than_it_may() {
     let test = Test::start(1, 1 << 20);
-    test.log.lane(0).record(&numbered(1));
+    test.log.buffer(0).record(&numbered(1));
     test.given();
     assert!(
         !test.log.close(Duration::from_millis(1)),
@@ -229,7 +229,7 @@ fn closing_waits_no_longer_than_it_may() {
 fn a_lane_that_does_not_exist_takes_nothing() {
     let test = Test::start(1, 1 << 20);
     drop(test.go_on);
-    test.log.lane(1).record(&numbered(1));
+    test.log.buffer(1).record(&numbered(1));
     assert!(test.log.close(PATIENCE));
     assert_eq!(test.given.try_iter().count(), 0);
 }

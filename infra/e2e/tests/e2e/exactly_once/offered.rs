@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use e2e::{PATIENCE, eventually};
 use netsocket_telemetry::{
-    Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, parse_brokers,
+    Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, Supervisor,
+    parse_brokers,
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -67,7 +68,7 @@ impl Offered {
                 false => RECORDS,
             };
             config.limits.bytes = 256 << 20;
-            let producer = Producer::start(config, identity.key());
+            let producer = Producer::start(config, identity.key(), &Supervisor::default());
             let pace = Duration::from_secs(1) / plan.per_second;
             let (number, stop) = (Arc::clone(&number), Arc::clone(&stop));
             let offer = offer(identity.clone(), producer.clone(), pace, number, stop);

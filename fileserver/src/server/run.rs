@@ -1,0 +1,302 @@
+//! Start and stop of a file server: bind, sandbox, serve, drain.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use netsocket_telemetry::{Identity, Producer, Role, Sinks, Supervisor, heartbeat};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::observe::admin;
+use crate::observe::telemetry::figures;
+use crate::security::credential_store::CredentialStore;
+use crate::security::credentials::CredentialsError;
+use crate::security::sandbox::{Places, SandboxError, apply};
+use crate::server::acceptor::Acceptor;
+use crate::service::file_service::Service;
+use crate::tree::root::{Root, RootError};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// How long the last telemetry records may take to reach Kafka at shutdown.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// Why a file server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory to share cannot be opened.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The address cannot be bound.
+    #[error("{what} {address}: {source}")]
+    Listen {
+        /// The setting it comes from.
+        what: &'static str,
+        /// The configured address.
+        address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// A certificate, key or token file is invalid.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The sandbox is required and cannot be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+/// A file server that has opened its ports and its root but does not serve yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    admin: Option<(std::net::TcpListener, SocketAddr)>,
+    root: Root,
+    credential_store: CredentialStore,
+    config: Config,
+}
+
+impl Bound {
+    /// Opens the root, reads certificates and tokens, and binds the ports.
+    ///
+    /// # Errors
+    /// [`StartError`] says which of them failed.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let root = Root::open(&config.root)?;
+        let credential_store = CredentialStore::open(config.credentials.clone())?;
+        let failed = |what, address| {
+            move |source| StartError::Listen {
+                what,
+                address,
+                source,
+            }
+        };
+        let (listener, address) = listen(config.listen).map_err(failed("listen", config.listen))?;
+        let admin = config
+            .admin
+            .map(|address| listen(address).map_err(failed("admin", address)))
+            .transpose()?;
+        Ok(Self {
+            listener,
+            address,
+            admin,
+            root,
+            credential_store,
+            config,
+        })
+    }
+
+    /// The certificates and tokens in use; reloads them.
+    #[must_use]
+    pub fn credential_store(&self) -> CredentialStore {
+        self.credential_store.clone()
+    }
+
+    /// Enters the sandbox that the settings ask for. It applies to the calling thread and to threads started
+    /// afterwards, so call it before the runtime starts.
+    ///
+    /// # Errors
+    /// [`StartError::Sandbox`] if the sandbox is required and cannot be set up.
+    pub fn sandbox(&self) -> Result<(), StartError> {
+        let Config {
+            confinement,
+            spool_dir,
+            kafka,
+            credentials,
+            ..
+        } = &self.config;
+        let places = Places {
+            spool_dir,
+            credentials: &credentials.directories(),
+            asks_for_names: kafka.is_some(),
+        };
+        Ok(apply(*confinement, &self.root, &places)?)
+    }
+
+    /// The address it listens on, with the port the system chose for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the admin HTTP server, if it is enabled.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    // A restart must not fail because old connections are still in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves until `shutdown`; then stops accepting, ends idle sessions at once, and lets running answers finish until the
+/// drain timeout.
+///
+/// # Errors
+/// If the listener cannot be registered with the runtime, or no thread can be started.
+pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
+    let Bound {
+        listener,
+        address,
+        admin,
+        root,
+        credential_store,
+        config,
+    } = bound;
+    let listener = TcpListener::from_std(listener)?;
+    tracing::info!(
+        %address,
+        name = config.name,
+        root = %root.path().display(),
+        "listening"
+    );
+    log_exposure(address, &credential_store);
+    let service = Arc::new(Service::new(
+        root,
+        &config,
+        credential_store,
+        shutdown.clone(),
+    )?);
+    let mut admin_task = JoinSet::new();
+    if let Some((listener, address)) = admin {
+        let listener = TcpListener::from_std(listener)?;
+        tracing::info!(%address, "admin");
+        // It runs until this function returns, so that it reports the drain.
+        admin_task.spawn(admin::serve(listener, Arc::clone(&service)));
+    }
+    let beat_end = CancellationToken::new();
+    let producer = start_heartbeat(&config, &service, beat_end.clone());
+    let sessions = TaskTracker::new();
+
+    let acceptor = Acceptor::new(&service, &sessions, config.proxy_protocol);
+    // Returns only on cancellation: failed accepts are retried.
+    let _: Option<()> = shutdown.run_until_cancelled(acceptor.run(listener)).await;
+
+    drain(&service, &sessions, config.drain_timeout).await;
+    beat_end.cancel();
+    if let Some(producer) = producer {
+        producer.shutdown(FLUSH).await;
+    }
+    Ok(())
+}
+
+/// Logs TLS and tokens, if enabled, and warns if others can reach the address without them.
+fn log_exposure(address: SocketAddr, credential_store: &CredentialStore) {
+    let credentials = credential_store.current();
+    let (tls, tokens) = (credentials.tls.is_some(), credentials.tokens.is_some());
+    if tls || tokens {
+        credential_store.log_state("credentials");
+    }
+    if let Some(exposed) = exposed(address.ip(), tls, tokens) {
+        tracing::warn!(%address, "{exposed}");
+    }
+}
+
+/// Why the address is exposed to other machines; nothing if it is protected or on loopback.
+fn exposed(address: IpAddr, tls: bool, tokens: bool) -> Option<&'static str> {
+    match (address.to_canonical().is_loopback(), tls, tokens) {
+        (true, ..) | (_, true, _) => None,
+        (false, false, true) => Some(
+            "tokens and files cross the network unencrypted: set tls_certificate, or listen on loopback",
+        ),
+        (false, false, false) => Some(
+            "anyone who can reach this address can read all files, and files cross the network unencrypted: set \
+             tls_certificate and tls_client_ca or token_file, or listen on loopback",
+        ),
+    }
+}
+
+/// Waits for the sessions to end, and closes those still open at the deadline.
+async fn drain(service: &Service, sessions: &TaskTracker, deadline: Duration) {
+    sessions.close();
+    tracing::info!(sessions = sessions.len(), "stopping");
+    if timeout(deadline, sessions.wait()).await.is_err() {
+        tracing::warn!(
+            sessions = sessions.len(),
+            "drain timeout: closing the remaining sessions"
+        );
+        service.abort.cancel();
+        sessions.wait().await;
+    }
+    tracing::info!(
+        sessions_since_start = service.sessions.since_start(),
+        "stopped"
+    );
+}
+
+/// Starts sending telemetry to Kafka, if configured.
+fn start_heartbeat(
+    config: &Config,
+    service: &Arc<Service>,
+    end: CancellationToken,
+) -> Option<Producer> {
+    let identity = Identity::new(Role::Fileserver, config.name.as_str());
+    let supervisor = Supervisor::default();
+    let producer = Producer::start(config.kafka.clone()?, identity.key(), &supervisor);
+    let service = Arc::clone(service);
+    let sinks = Sinks {
+        history: None,
+        producer: Some(producer.clone()),
+    };
+    let figures = move || figures(&service);
+    tokio::spawn(heartbeat(identity, figures, sinks, supervisor, end));
+    Some(producer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_others_can_reach_is_exposed() {
+        let said = |address: &str, tls, tokens| exposed(address.parse().unwrap(), tls, tokens);
+        for loopback in ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(said(loopback, false, false), None);
+        }
+        for reachable in ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"] {
+            assert!(said(reachable, false, false).is_some_and(|said| said.contains("all files")));
+            assert!(said(reachable, false, true).is_some_and(|said| said.contains("tokens")));
+            assert_eq!(said(reachable, true, false), None);
+            assert_eq!(said(reachable, true, true), None);
+        }
+    }
+
+    #[test]
+    fn an_address_in_use_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..Config::new(root.path())
+        };
+        let first = Bound::bind(config.clone()).unwrap();
+        let config = Config {
+            listen: first.address(),
+            ..config
+        };
+        let said = Bound::bind(config).unwrap_err().to_string();
+        assert!(
+            said.starts_with(&format!("listen {}: ", first.address())) && said.contains("in use"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Counters of requests, answers and refusals.
+//!
+//! Requests are counted where their log line is written (`session::access_log`), so the two always agree.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The result of a successful request; a failed one has the label of its error.
+pub(crate) const OK: &str = "ok";
+
+/// The commands with a label of their own: first words of requests in the access log.
+const COMMANDS: [&str; 14] = [
+    "archive",
+    "directories",
+    "dirlist",
+    "find",
+    "get",
+    "list",
+    "port",
+    "quitc",
+    "resume",
+    "w24fda",
+    "w24fdb",
+    "w24fn",
+    "w24ft",
+    "w24fz",
+];
+
+/// The label for all other commands: a client can send any word, and must not be able to create labels.
+const OTHER: &str = "other";
+
+/// Finished requests.
+#[derive(Debug, Default)]
+pub(crate) struct Requests(Mutex<BTreeMap<(&'static str, &'static str), Tally>>);
+
+/// Totals of the requests with one command and one result.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) requests: u64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+}
+
+impl Requests {
+    /// Counts a request; `told` is its description in the access log.
+    pub(crate) fn count(
+        &self,
+        told: &str,
+        result: &'static str,
+        files: u64,
+        bytes: u64,
+        seconds: f64,
+    ) {
+        let word = told.split([' ', '\\']).next().unwrap_or_default();
+        let command = COMMANDS.into_iter().find(|command| *command == word);
+        let key = (command.unwrap_or(OTHER), result);
+        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = tallies.entry(key).or_default();
+        tally.requests += 1;
+        tally.files += files;
+        tally.bytes += bytes;
+        tally.seconds += seconds;
+    }
+
+    /// All totals, by command and result.
+    pub(crate) fn all(&self) -> Vec<((&'static str, &'static str), Tally)> {
+        let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().map(|(key, tally)| (*key, *tally)).collect()
+    }
+}
+
+/// Where answers came from.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    index: AtomicU64,
+    walk: AtomicU64,
+}
+
+impl Answers {
+    /// Counts one.
+    pub(crate) fn count(&self, from_index: bool) {
+        let count = if from_index { &self.index } else { &self.walk };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// From the index, from walks.
+    pub(crate) fn both(&self) -> [(&'static str, u64); 2] {
+        [
+            ("index", self.index.load(Ordering::Relaxed)),
+            ("walk", self.walk.load(Ordering::Relaxed)),
+        ]
+    }
+}
+
+/// Counts events by a fixed set of reasons.
+#[derive(Debug)]
+pub(crate) struct Reasons<const N: usize> {
+    words: [&'static str; N],
+    counts: [AtomicU64; N],
+}
+
+impl<const N: usize> Reasons<N> {
+    pub(crate) fn new(words: [&'static str; N]) -> Self {
+        Self {
+            words,
+            counts: [const { AtomicU64::new(0) }; N],
+        }
+    }
+
+    /// Counts one.
+    pub(crate) fn count(&self, word: &str) {
+        let mut counts = self.words.iter().zip(&self.counts);
+        if let Some((_, count)) = counts.find(|(known, _)| **known == word) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The count of each reason.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self
+            .counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed));
+        self.words.into_iter().zip(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_make_labels() {
+        let requests = Requests::default();
+        for told in [
+            "find name=x limit=1",
+            "find",
+            "finder",
+            "",
+            "w24fn a b",
+            "x\\n",
+        ] {
+            requests.count(told, OK, 1, 10, 0.5);
+        }
+        requests.count("find", "busy", 0, 0, 0.0);
+        let counts: Vec<_> = requests
+            .all()
+            .iter()
+            .map(|(key, t)| (*key, t.requests))
+            .collect();
+        assert_eq!(
+            counts,
+            [
+                (("find", "busy"), 1),
+                (("find", "ok"), 2),
+                (("other", "ok"), 3),
+                (("w24fn", "ok"), 1)
+            ]
+        );
+    }
+}

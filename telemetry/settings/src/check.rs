@@ -1,0 +1,141 @@
+//! The check that turns raw entries into validated values.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::duration::parse_duration;
+use crate::problem::{Problem, Problems};
+use crate::scalar::Scalar;
+use crate::size::parse_size;
+
+/// Validates raw entries one by one and collects every problem, so that all are reported at once.
+#[derive(Debug)]
+pub struct Check {
+    origins: BTreeMap<&'static str, String>,
+    file: Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    /// Without a problem so far.
+    pub(crate) fn new(origins: BTreeMap<&'static str, String>, file: Option<String>) -> Self {
+        Self {
+            origins,
+            file,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
+    pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
+        let top = key.split(['[', '.']).next().unwrap_or(key);
+        let origin = self
+            .origins
+            .get(top)
+            .or(self.file.as_ref())
+            .cloned()
+            .unwrap_or_else(|| "settings".to_owned());
+        self.problems.push(Problem {
+            origin,
+            key: key.to_owned(),
+            given: given.to_string(),
+            allowed: allowed.to_string(),
+        });
+    }
+
+    /// The entry as parsed by `read`, or the default if it is absent or wrong (a wrong one is recorded as a problem).
+    pub fn read_with<T>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(entry) = entry else { return default };
+        match read(entry.as_str()) {
+            Some(value) => value,
+            None => {
+                self.problem(key, entry.as_str(), allowed);
+                default
+            }
+        }
+    }
+
+    /// An entry of any type that parses itself from text.
+    pub fn parse<T: FromStr>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+    ) -> T {
+        self.read_with(key, entry, default, allowed, |text| text.parse().ok())
+    }
+
+    /// A duration such as `500ms` or `10m`, within the bounds given (both included).
+    pub fn duration(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: Duration,
+        bounds: std::ops::RangeInclusive<Duration>,
+    ) -> Duration {
+        let allowed = format!(
+            "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
+            bounds.start(),
+            bounds.end()
+        );
+        self.read_with(key, entry, default, &allowed, |text| {
+            parse_duration(text)
+                .ok()
+                .filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// A whole number within the bounds given (both included).
+    pub fn count(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: u64,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.read_with(key, entry, default, &allowed, |text| {
+            text.parse().ok().filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// A size in bytes such as `64k` or `2G`, within the bounds given (both included).
+    pub fn size(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: u64,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> u64 {
+        let allowed = format!(
+            "a size from {} to {} bytes, such as 4096, 64k or 2G",
+            bounds.start(),
+            bounds.end()
+        );
+        self.read_with(key, entry, default, &allowed, |text| {
+            parse_size(text).ok().filter(|value| bounds.contains(value))
+        })
+    }
+
+    /// The validated settings, or every problem found.
+    ///
+    /// # Errors
+    /// All problems, in the order in which they were found.
+    pub fn finish<T>(self, value: T) -> Result<T, Problems> {
+        if self.problems.is_empty() {
+            Ok(value)
+        } else {
+            Err(Problems(self.problems))
+        }
+    }
+}

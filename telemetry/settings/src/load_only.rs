@@ -1,0 +1,121 @@
+//! Reads a few keys from a file even if the rest of it is wrong.
+
+use config::Config;
+use serde::de::DeserializeOwned;
+
+use crate::layers::{Key, Layers, Loaded, merged, read, values, whole};
+use crate::problem::Problems;
+
+/// Like [`crate::load`], but only for these keys, whatever else is wrong with the file: other keys are ignored, and if the
+/// file is not valid TOML, only the top-level lines that set one of the keys are read. For commands that talk to a running
+/// program and must not fail because of settings that they do not need.
+///
+/// # Errors
+/// The file cannot be read; or it sets one of the keys in a way that cannot be understood.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, Layers, Scalar, load_only};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Raw {
+///     admin: Option<Scalar>,
+/// }
+/// const ADMIN: [Key; 1] = [Key { name: "admin", env: None, flag: Some("--admin") }];
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "admin = \"[::1]:9\"\nworkers = three")?;
+/// let layers = Layers { file: Some(file.path()), ..Layers::default() };
+/// let loaded = load_only::<Raw>(&ADMIN, &layers, |_| None)?;
+/// assert_eq!(loaded.raw.admin, Some("[::1]:9".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn load_only<R: DeserializeOwned>(
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<R>, Problems> {
+    let mut text = String::new();
+    let mut name = String::new();
+    if let Some(path) = layers.file {
+        name = path.display().to_string();
+        text = read(path, &name)?;
+    }
+    let found = match values(&name, &text) {
+        Ok(found) => found,
+        Err(_) => values(&name, &lines_of(keys, &text))?,
+    };
+    let wanted = found
+        .into_iter()
+        .filter(|(name, _)| keys.iter().any(|key| key.name == *name));
+    let mut builder = Config::builder();
+    for (key, value) in wanted {
+        builder = builder
+            .set_default(&key, value)
+            .map_err(|error| whole(&name, error.to_string()))?;
+    }
+    merged(builder, keys, layers, variable)
+}
+
+/// The lines before the first table that set one of the keys.
+fn lines_of(keys: &[Key], text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let top = lines.take_while(|line| !line.starts_with('['));
+    let sets = |line: &&str| {
+        let key = line.split('=').next().unwrap_or_default().trim_end();
+        line.contains('=') && keys.iter().any(|wanted| wanted.name == key)
+    };
+    top.filter(sets).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::scalar::Scalar;
+
+    const KEYS: [Key; 1] = [Key {
+        name: "listen",
+        env: Some("NETSOCKET_LISTEN"),
+        flag: Some("--listen"),
+    }];
+
+    #[test]
+    fn some_keys_can_be_read_whatever_the_rest_is() {
+        #[derive(Debug, Deserialize)]
+        struct Some {
+            listen: Option<Scalar>,
+        }
+        let only = |text: &str, env: Option<&str>| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let layers = Layers {
+                file: Some(file.path()),
+                flags: vec![],
+            };
+            let loaded = load_only::<Some>(&KEYS, &layers, |name| {
+                env.filter(|_| name == "NETSOCKET_LISTEN")
+                    .map(str::to_owned)
+            });
+            loaded.map(|loaded| loaded.raw.listen.map(|value| value.0))
+        };
+        let found = |value: &str| Ok(Some(value.to_owned()));
+        // Keys that nobody knows, values of a wrong type.
+        assert_eq!(
+            only("lissten = 1\nlisten = 'a'\nnames = { x = 1 }", None),
+            found("a")
+        );
+        assert_eq!(only("listen = 'a'", Some("b")), found("b"));
+        // No TOML at all but for the line.
+        let broken = "timeout = \n listen = 'a' # where\nnames = [[\n";
+        assert_eq!(only(broken, None), found("a"));
+        assert_eq!(only("timeout = \n# listen = 'a'\n", None), Ok(None));
+        assert_eq!(only("timeout = \n[table]\nlisten = 'a'\n", None), Ok(None));
+        let error = only("timeout = \nlisten = 'a\n", None).unwrap_err();
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
+}

@@ -1,0 +1,202 @@
+//! The thread that writes log lines. It alone waits for whatever standard error is (a pipe that nobody reads, a full disk, a
+//! closed terminal); a line that cannot be written is dropped, and the next one is tried.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, write};
+
+use super::queue::Queue;
+
+/// Writes the lines of `queue` to `output` until it is closed. `report` is told the number of lines dropped since it was
+/// last told, once writing works again.
+pub(super) fn run(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
+    let mut output = Output {
+        fd: output,
+        torn: false,
+    };
+    let mut reported = queue.dropped();
+    while let Some(line) = queue.next() {
+        if output.line(&line).is_err() {
+            queue.lost();
+            continue;
+        }
+        queue.written();
+        let dropped = queue.dropped();
+        // Only while nothing else waits: a report in the middle of a burst would cost another line.
+        if dropped != reported && queue.is_empty() {
+            report(dropped - reported);
+            reported = dropped;
+        }
+    }
+}
+
+struct Output<'a> {
+    fd: BorrowedFd<'a>,
+    /// The line before broke off in its middle.
+    torn: bool,
+}
+
+impl Output<'_> {
+    fn line(&mut self, line: &[u8]) -> Result<(), Errno> {
+        if self.torn {
+            self.all(b"\n")?;
+            self.torn = false;
+        }
+        self.all(line)
+    }
+
+    fn all(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = match write(self.fd, rest) {
+                Err(Errno::INTR) => continue,
+                // Somebody else has made the pipe non-blocking; this thread may wait all the same.
+                Err(Errno::AGAIN) => {
+                    let mut ready = [PollFd::new(&self.fd, PollFlags::OUT)];
+                    match poll(&mut ready, None) {
+                        Ok(_) | Err(Errno::INTR) => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+                Ok(0) => Err(Errno::IO),
+                other => other,
+            };
+            match written {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) => {
+                    self.torn |= rest.len() < bytes.len();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::io::Read as _;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use rustix::pipe::{PipeFlags, pipe, pipe_with};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    struct Writer {
+        queue: Arc<Queue>,
+        reported: Arc<AtomicU64>,
+        thread: thread::JoinHandle<()>,
+    }
+
+    impl Writer {
+        fn to(output: impl Into<OwnedFd>) -> Self {
+            let (queue, output) = (Arc::new(Queue::new()), output.into());
+            let reported = Arc::new(AtomicU64::new(0));
+            let thread = thread::spawn({
+                let (queue, reported) = (Arc::clone(&queue), Arc::clone(&reported));
+                move || {
+                    let report = |lines| {
+                        reported.fetch_add(lines, Ordering::Relaxed);
+                    };
+                    run(&queue, output.as_fd(), report);
+                }
+            });
+            Self {
+                queue,
+                reported,
+                thread,
+            }
+        }
+
+        /// Ends the thread; every line is settled then.
+        fn end(self) -> (u64, u64) {
+            self.queue.close();
+            self.thread.join().unwrap();
+            (self.queue.dropped(), self.reported.load(Ordering::Relaxed))
+        }
+    }
+
+    fn push_numbered(queue: &Queue, numbers: std::ops::Range<usize>) {
+        for number in numbers {
+            queue.push(format!("{number:>1000}\n").as_bytes());
+        }
+    }
+
+    /// Everything of a pipe: each line whole, their numbers ascending.
+    fn numbers(reader: OwnedFd) -> Vec<usize> {
+        let mut text = String::new();
+        File::from(reader).read_to_string(&mut text).unwrap();
+        let numbers: Vec<usize> = text
+            .lines()
+            .map(|line| {
+                assert_eq!(line.len(), 1_000);
+                line.trim().parse().unwrap()
+            })
+            .collect();
+        assert!(numbers.is_sorted());
+        numbers
+    }
+
+    #[test]
+    fn a_reader_that_stalls_costs_lines_and_nothing_else() {
+        for flags in [PipeFlags::empty(), PipeFlags::NONBLOCK] {
+            let (reader, output) = pipe_with(flags).unwrap();
+            rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::empty()).unwrap();
+            let writer = Writer::to(output);
+            // More than pipe and queue hold. That this returns is the point.
+            push_numbered(&writer.queue, 0..5_000);
+            let dropped = writer.queue.dropped();
+            assert!(dropped > 3_000, "{dropped}");
+            assert!(!writer.queue.flush(Duration::from_millis(10)));
+            let read = thread::spawn(move || numbers(reader));
+            assert!(writer.queue.flush(LONG), "it reads again");
+            push_numbered(&writer.queue, 5_000..5_001);
+            assert!(writer.queue.flush(LONG));
+            let (dropped, reported) = writer.end();
+            let numbers = read.join().unwrap();
+            assert_eq!(numbers.len() as u64 + dropped, 5_001);
+            assert_eq!(numbers.last(), Some(&5_000), "writing has resumed");
+            assert_eq!(reported, dropped);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_costs_every_line() {
+        let (reader, output) = pipe().unwrap();
+        drop(reader);
+        let writer = Writer::to(output);
+        push_numbered(&writer.queue, 0..10);
+        assert_eq!(writer.end(), (10, 0));
+    }
+
+    #[test]
+    fn a_full_device_costs_every_line() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let writer = Writer::to(full);
+        push_numbered(&writer.queue, 0..10);
+        assert_eq!(writer.end(), (10, 0));
+    }
+
+    #[test]
+    fn a_torn_line_ends_before_the_next_one() {
+        let (reader, fd) = pipe().unwrap();
+        let mut output = Output {
+            fd: fd.as_fd(),
+            torn: true,
+        };
+        output.line(b"next\n").unwrap();
+        output.line(b"last\n").unwrap();
+        drop(fd);
+        let mut text = String::new();
+        File::from(reader).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "\nnext\nlast\n");
+    }
+}
