@@ -93,7 +93,8 @@ impl From<&io::Error> for ConnectFailure {
             Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Self::Reset,
             Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Self::NoLocalPort,
             Some(Errno::MFILE | Errno::NFILE) => Self::NoDescriptor,
-            Some(Errno::NOBUFS | Errno::NOMEM) => Self::NoMemory,
+            // The last is what a user gets who watches too many sockets.
+            Some(Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => Self::NoMemory,
             _ => Self::Other,
         }
     }

@@ -145,7 +145,13 @@ impl Session {
         let subject = Subject::Client(self.id.index);
         match context.poller.watch_socket(&self.client, subject) {
             Ok(()) => Step::Wait,
-            Err(error) => self.end(Termination::of_connect(Some(classify(error)))),
+            Err(error) => {
+                let failure = classify(error);
+                if let Some(resource) = Resource::of_connect(failure) {
+                    self.note_shortage(None, resource, failure);
+                }
+                self.end(Termination::of_connect(Some(failure)))
+            }
         }
     }
 
@@ -362,17 +368,22 @@ impl Session {
         debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
         backend.observe_session(SessionSignal::ConnectFailed(failure));
         if let Some(resource) = Resource::of_connect(failure) {
-            self.note_shortage(backend, resource, failure);
+            self.note_shortage(Some(backend), resource, failure);
         }
         self.record.failures.push((Arc::clone(backend), failure));
     }
 
     #[cold]
-    fn note_shortage(&self, backend: &Backend, resource: Resource, failure: ConnectFailure) {
+    fn note_shortage(
+        &self,
+        backend: Option<&Backend>,
+        resource: Resource,
+        failure: ConnectFailure,
+    ) {
         let noted = self.shared.pool.shortages.note(resource, Instant::now());
         if let Some(suppressed) = noted {
             tracing::warn!(
-                backend = backend.name(), resource = resource.label(), %failure, suppressed,
+                backend = backend.map(Backend::name), resource = resource.label(), %failure, suppressed,
                 "connection to a backend not possible"
             );
         }
