@@ -130,7 +130,7 @@ fn local_ports_that_run_out_are_told(_: &World) {
         front.inside(|| std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", range).unwrap());
     });
     let mut served = Vec::new();
-    let mut refused = 0;
+    let mut refused = 0_u32;
     for _ in 0..CLIENTS {
         // From the other machine, whose ports are its own.
         let mut client = pair
@@ -161,7 +161,7 @@ fn local_ports_that_run_out_are_told(_: &World) {
         "{}",
         served.len()
     );
-    let sessions = pair.sessions(refused);
+    let sessions = pair.sessions(refused.try_into().unwrap());
     assert!(
         sessions.iter().all(|it| it["termination"] == "RC"),
         "{sessions:?}"
@@ -170,7 +170,7 @@ fn local_ports_that_run_out_are_told(_: &World) {
     let ports = "resource=\"local_ports\"";
     let counted = metrics.sum("netsocket_resource_shortages_total", &[ports]);
     assert!(
-        (counted - refused as f64).abs() < 0.5,
+        (counted - f64::from(refused)).abs() < 0.5,
         "{counted} of {refused}"
     );
     let page = pair.front.inside(|| pair.admin.page("/").body);
@@ -185,10 +185,10 @@ fn local_ports_that_run_out_are_told(_: &World) {
         .map(|line| line["suppressed"].as_u64().unwrap())
         .sum();
     assert!(
-        suppressed + lines.len() as u64 <= refused as u64,
+        suppressed + lines.len() as u64 <= refused.into(),
         "{lines:?}"
     );
-    assert!(lines.len() < refused, "{lines:?}");
+    assert!((lines.len() as u64) < refused.into(), "{lines:?}");
     assert_eq!(lines[0]["backend"], "back");
     assert_eq!(lines[0]["resource"], "local_ports");
 }
