@@ -66,9 +66,9 @@ pub use header::{Addresses, Command, Header, Parsed, Version};
 pub use tlv::{Tlv, Tlvs, kind};
 pub use v1::MAX_LEN as V1_MAX_LEN;
 
-/// The longest header of version 2 that [`parse`] accepts, in bytes. Addresses need at most 232; the rest is for TLVs,
-/// and the longest ones in use (the names in a client certificate) stay far below it.
-pub const DEFAULT_MAX_LEN: usize = 2048;
+/// The longest header of version 2 that [`parse`] takes, in bytes: the fixed part of 16, and 16 KiB for addresses and
+/// TLVs. A client's certificate with its chain gets there; HAProxy takes as much.
+pub const DEFAULT_MAX_LEN: usize = 16 + (16 << 10);
 
 /// Reads a header from the first bytes of a connection, of at most [`DEFAULT_MAX_LEN`] bytes.
 ///

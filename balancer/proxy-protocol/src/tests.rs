@@ -196,13 +196,29 @@ fn v2_refuses_what_it_does_not_know() {
 
 #[test]
 fn v2_is_refused_by_its_announced_length() {
-    let bytes = v2(0x21, 0x11, &[0; 2033]);
-    let too_long = Err(Error::TooLong { max: 2048 });
+    let bytes = v2(0x21, 0x11, &[0; 16_385]);
+    let too_long = Err(Error::TooLong { max: 16_400 });
     // Before a byte of the body is waited for.
     assert_eq!(parse(&bytes[..16]), too_long);
     assert_eq!(parse(&bytes), too_long);
-    let incomplete = Ok(Parsed::Incomplete { need: 2049 });
+    let incomplete = Ok(Parsed::Incomplete { need: 16_401 });
     assert_eq!(parse_within(&bytes[..16], 65_551), incomplete);
+}
+
+/// What a certificate chain in a TLV needs.
+#[test]
+fn v2_of_the_greatest_length() {
+    let value = vec![7; DEFAULT_MAX_LEN - 16 - 12 - 3];
+    let chain = Tlv {
+        kind: kind::SSL,
+        value: &value,
+    };
+    let (source, destination) = (address("192.0.2.7:5"), address("192.0.2.8:6"));
+    let bytes = encode_v2_with_tlvs(source, destination, &[chain], Checksum::None).unwrap();
+    assert_eq!(bytes.len(), DEFAULT_MAX_LEN);
+    let header = complete(&bytes);
+    assert_eq!(header.source(), Some(source));
+    assert_eq!(header.tlvs.find(kind::SSL), Some(&value[..]));
 }
 
 #[test]

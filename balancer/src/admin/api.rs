@@ -72,6 +72,8 @@ pub(super) struct Sessions {
     pub(super) bytes_down: u64,
     pub(super) retries: u64,
     pub(super) accept_errors: u64,
+    /// How often the system had none left of which resource; those of which it ever had none.
+    pub(super) shortages: BTreeMap<&'static str, u64>,
     /// Codes that have occurred.
     pub(super) by_termination: BTreeMap<&'static str, u64>,
 }
@@ -218,6 +220,8 @@ impl Status {
 impl Sessions {
     fn new(shared: &Shared) -> Self {
         let counters = &shared.counters;
+        let shortages = shared.pool.shortages.counts().into_iter();
+        let shortages = shortages.map(|(resource, count)| (resource.label(), count));
         let ends = Termination::ALL
             .iter()
             .map(|&end| (end.code(), counters.finished(end)));
@@ -228,6 +232,7 @@ impl Sessions {
             bytes_down: counters.bytes_down(),
             retries: counters.retries(),
             accept_errors: counters.accept_errors(),
+            shortages: shortages.filter(|&(_, count)| count > 0).collect(),
             by_termination: ends.filter(|&(_, count)| count > 0).collect(),
         }
     }

@@ -144,8 +144,13 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
         0 => String::new(),
         lines => format!("; {lines} log lines lost"),
     };
+    let shortages: String = sessions
+        .shortages
+        .iter()
+        .map(|(resource, count)| format!("; out of {} {count} times", resource.replace('_', " ")))
+        .collect();
     format!(
-        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{lost}",
+        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{lost}{shortages}",
         up.count(),
         members.count(),
         sessions.active,

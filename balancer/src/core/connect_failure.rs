@@ -38,9 +38,12 @@ pub enum ConnectFailure {
     /// All local ports towards this backend are in use.
     #[error("no local port left")]
     NoLocalPort,
-    /// This process or machine has no descriptor or memory for another socket.
+    /// This process or machine has no descriptor for another socket.
     #[error("no descriptor left")]
     NoDescriptor,
+    /// The system has no memory for another socket.
+    #[error("no memory for a socket")]
+    NoMemory,
     /// Any other error of the system.
     #[error("connect failed")]
     Other,
@@ -51,16 +54,16 @@ impl ConnectFailure {
     #[must_use]
     pub fn side(self) -> Side {
         match self {
-            Self::NoLocalPort | Self::NoDescriptor => Side::Internal,
+            Self::NoLocalPort | Self::NoDescriptor | Self::NoMemory => Side::Internal,
             _ => Side::Backend,
         }
     }
 
     /// Whether another backend may succeed. Local ports are counted per destination, so running out of them is worth a
-    /// retry elsewhere; descriptors are not.
+    /// retry elsewhere; descriptors and memory are not.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        self != Self::NoDescriptor
+        !matches!(self, Self::NoDescriptor | Self::NoMemory)
     }
 
     /// A short, stable label for logs, metrics and the API.
@@ -73,6 +76,7 @@ impl ConnectFailure {
             Self::Reset => "reset",
             Self::NoLocalPort => "no-local-port",
             Self::NoDescriptor => "no-descriptor",
+            Self::NoMemory => "no-memory",
             Self::Other => "other",
         }
     }
@@ -88,7 +92,9 @@ impl From<&io::Error> for ConnectFailure {
             }
             Some(Errno::CONNRESET | Errno::CONNABORTED | Errno::PIPE) => Self::Reset,
             Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Self::NoLocalPort,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Self::NoDescriptor,
+            Some(Errno::MFILE | Errno::NFILE) => Self::NoDescriptor,
+            // The last is what a user gets who watches too many sockets.
+            Some(Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => Self::NoMemory,
             _ => Self::Other,
         }
     }
@@ -129,6 +135,12 @@ mod tests {
             (
                 Errno::MFILE,
                 ConnectFailure::NoDescriptor,
+                Side::Internal,
+                false,
+            ),
+            (
+                Errno::NOBUFS,
+                ConnectFailure::NoMemory,
                 Side::Internal,
                 false,
             ),

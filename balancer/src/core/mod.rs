@@ -9,6 +9,7 @@
 //! | [`health`] | the state machine of a backend, ejection, and what a check expects |
 //! | [`admission`] | limits, lists and the queue |
 //! | [`session_record`], [`termination`] | a session at its end, and how it ended |
+//! | [`shortage`] | resources of the system that ran out |
 //!
 //! Nothing in here opens a socket or a file, or needs a runtime. The only exceptions are types: `tokio::time::Instant` for
 //! times, so that tests can pause the clock, and `tokio::sync::Notify` to wake whoever acts. Imports no other folder.
@@ -25,6 +26,7 @@ pub(crate) mod proxy_protocol;
 pub(crate) mod relay_end;
 pub(crate) mod session_id;
 pub(crate) mod session_record;
+pub(crate) mod shortage;
 pub(crate) mod side;
 pub(crate) mod termination;
 pub(crate) mod traffic;

@@ -15,7 +15,7 @@ pub(crate) enum End {
         side: Side,
         /// The backend had ended before.
         last: bool,
-        /// Somebody still waits for bytes or for an end, so that a plain close would look like a complete answer.
+        /// A plain close could be taken for the end of a complete answer: bytes have moved, or somebody still waits for some.
         owing: bool,
     },
     /// A side is gone: it reset the connection, or the network lost it. What it had sent before was handed on.

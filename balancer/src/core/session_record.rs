@@ -24,10 +24,13 @@ pub struct SessionRecord {
     pub destination: Option<SocketAddr>,
     /// When the session was accepted.
     pub started: SystemTime,
-    /// Time from the accept to the first pick of a backend; `None` if no backend was picked.
+    /// Time from the accept to the first pick of a backend, or to the end of a session that ended in the queue; `None` if
+    /// neither happened.
     pub queue: Option<Duration>,
     /// Number of sessions ahead of it when it was queued.
     pub queued_behind: u32,
+    /// Whether it waited in the queue.
+    pub waited: bool,
     /// Time from the first pick until a backend was connected, including failed attempts; `None` if none was connected.
     pub connect: Option<Duration>,
     /// Duration of the successful attempt alone.
@@ -54,6 +57,7 @@ impl SessionRecord {
             started: SystemTime::now(),
             queue: None,
             queued_behind: 0,
+            waited: false,
             connect: None,
             handshake: Duration::ZERO,
             total: Duration::ZERO,

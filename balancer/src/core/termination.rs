@@ -19,15 +19,15 @@
 //! | `sQ` | every backend was full, and the client reached the queue timeout |
 //! | `KQ` | closed by the balancer at the drain deadline while waiting in the queue |
 //! | `CC` | the client reset the connection before a backend was connected |
-//! | `CD` | the client reset the connection, or vanished, while bytes were relayed |
+//! | `CD` | the client reset the connection while bytes were relayed |
 //! | `CL` | the same, after the backend had closed: only the last bytes or the client's own close were missing |
 //! | `SC` | no backend was up, or none of those tried accepted the connection |
-//! | `SD` | the backend reset the connection, or vanished, while bytes were relayed |
-//! | `cD` | idle timeout, waiting for the client to send or to receive data |
+//! | `SD` | the backend reset the connection while bytes were relayed |
+//! | `cD` | idle timeout, waiting for the client to send or to receive data; or the client vanished: nothing answers there |
 //! | `cL` | the same, after the backend had closed: the client did not close in time |
 //! | `sC` | no backend accepted the connection, and the last one tried did not answer in time |
-//! | `sD` | idle timeout, waiting for the backend |
-//! | `RC` | the balancer had no file descriptor or local port left for a connection to a backend |
+//! | `sD` | idle timeout, waiting for the backend; or the backend vanished: nothing answers there |
+//! | `RC` | the balancer had no file descriptor, local port or memory left for a connection to a backend |
 //! | `KC` | closed by the balancer at the drain deadline before a backend was connected |
 //! | `KD` | closed by the balancer at the drain deadline while bytes were relayed |
 //! | `IC` | internal error of the balancer before a backend was connected |
@@ -39,6 +39,8 @@
 //! last data (`L`), done (`-`). HAProxy refuses most connections without a line, so that it has no codes for all of
 //! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
 //! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
+
+use std::io;
 
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::relay_end::End;
@@ -112,7 +114,7 @@ table! {
     ServerTimeoutConnect = "sC",
     /// Backend idle.
     ServerTimeoutData = "sD",
-    /// Out of descriptors or ports.
+    /// Out of descriptors, ports or memory.
     ResourceConnect = "RC",
     /// Drain deadline while connecting.
     KilledConnect = "KC",
@@ -163,6 +165,8 @@ impl Termination {
     pub(crate) fn of_relay(end: End) -> Self {
         match end {
             End::Closed => Self::Normal,
+            End::Lost { side, last, error } if is_silence(error) => Self::of_timeout(side, last),
+            End::Idle { side, last, .. } => Self::of_timeout(side, last),
             End::Lost {
                 side: Side::Client,
                 last: true,
@@ -175,36 +179,39 @@ impl Termination {
                 side: Side::Backend,
                 ..
             } => Self::ServerData,
-            End::Idle {
-                side: Side::Client,
-                last: true,
-                ..
-            } => Self::ClientTimeoutLast,
-            End::Idle {
-                side: Side::Client, ..
-            } => Self::ClientTimeoutData,
-            End::Idle {
-                side: Side::Backend,
-                ..
-            } => Self::ServerTimeoutData,
             End::Lost {
-                side: Side::Internal,
-                ..
-            }
-            | End::Idle {
                 side: Side::Internal,
                 ..
             } => Self::InternalData,
         }
     }
+
+    /// The end of a session of which one side was silent for too long.
+    fn of_timeout(side: Side, last: bool) -> Self {
+        match side {
+            Side::Client if last => Self::ClientTimeoutLast,
+            Side::Client => Self::ClientTimeoutData,
+            Side::Backend => Self::ServerTimeoutData,
+            Side::Internal => Self::InternalData,
+        }
+    }
+}
+
+/// Whether the system gave a connection up because nobody answered. On a network of its own a machine that is gone is
+/// unreachable, beyond a router it is silent.
+fn is_silence(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::io;
-
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_documented_table_is_the_code() {
@@ -244,6 +251,7 @@ mod tests {
             (Some(ConnectFailure::TimedOut), "sC"),
             (Some(ConnectFailure::NoDescriptor), "RC"),
             (Some(ConnectFailure::NoLocalPort), "RC"),
+            (Some(ConnectFailure::NoMemory), "RC"),
         ];
         for (last, code) in cases {
             assert_eq!(Termination::of_connect(last).code(), code, "{last:?}");
@@ -256,6 +264,11 @@ mod tests {
             side,
             last,
             error: io::ErrorKind::ConnectionReset,
+        };
+        let vanished = |side, last| End::Lost {
+            side,
+            last,
+            error: io::ErrorKind::TimedOut,
         };
         let idle = |side, last| End::Idle {
             side,
@@ -270,6 +283,9 @@ mod tests {
             (idle(Side::Client, false), "cD"),
             (idle(Side::Client, true), "cL"),
             (idle(Side::Backend, false), "sD"),
+            (vanished(Side::Client, false), "cD"),
+            (vanished(Side::Client, true), "cL"),
+            (vanished(Side::Backend, false), "sD"),
         ];
         for (end, code) in cases {
             assert_eq!(Termination::of_relay(end).code(), code, "{end:?}");

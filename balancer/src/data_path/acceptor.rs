@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::core::log_limiter::LogLimiter;
+use crate::core::shortage::Resource;
 use crate::data_path::listener::BACKLOG;
 use crate::data_path::poller::Poller;
 use crate::data_path::shared::Shared;
@@ -108,6 +109,10 @@ impl Acceptor {
 
     fn lost(&self, error: Errno) {
         self.shared.counters.count_accept_error();
+        if let Some(resource) = Resource::of_accept(error) {
+            // The line below tells it.
+            let _ = self.shared.pool.shortages.note(resource, Instant::now());
+        }
         if let Some(suppressed) = self.log.pass(self.shared.uptime()) {
             let active = self.shared.counters.active();
             warn!(%error, active, suppressed, "accept failed");

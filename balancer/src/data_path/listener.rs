@@ -5,24 +5,17 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::ListenOptions;
+use crate::data_path::liveness::keepalive;
 use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 
 /// Connections that the system queues until a worker accepts them; capped by `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// Idle time after which the system sends keepalive probes to a client.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-/// Interval between probes.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Unanswered probes after which the connection is lost.
-const KEEPALIVE_PROBES: u32 = 3;
-
-/// Binds the socket that clients connect to. Backends need no keepalive: checks watch them.
+/// Binds the socket that clients connect to.
 pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -48,11 +41,7 @@ pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result
 
 fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
-    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_keepalive(&keepalive())?;
     socket.set_nonblocking(true)?;
     set_defer_accept(socket, options.defer_accept)?;
     if options.fast_open || socket.is_listener()? {
@@ -68,6 +57,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
+    use crate::data_path::liveness::KEEPALIVE_IDLE;
 
     #[test]
     fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {

@@ -56,8 +56,7 @@ impl Shared {
     pub(crate) fn record(&self, record: &SessionRecord, buffer: Option<&mut WorkerBuffer>) {
         self.counters.count(record);
         if let Some(buffer) = buffer {
-            let others = self.counters.active().saturating_sub(1);
-            write_session(buffer, record, &self.frontend, others);
+            write_session(buffer, record, &self.frontend, self.counters.active());
         }
         if let Some(hook) = &self.on_record {
             hook(record);

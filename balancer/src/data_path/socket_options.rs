@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _};
+use std::time::Duration;
 
 /// Bytes of a client that may wait with its first packet, over all clients: the queue of TCP fast open.
 const FAST_OPEN_QUEUE: libc::c_int = 4096;
@@ -31,6 +32,44 @@ pub(crate) fn set_fast_open_listen(listener: impl AsFd, on: bool) -> io::Result<
 /// Sends the first bytes with the first packet, where this peer has been connected to before.
 pub(crate) fn set_fast_open_connect(socket: impl AsFd) -> io::Result<()> {
     set(socket, libc::TCP_FASTOPEN_CONNECT, 1)
+}
+
+/// What a connection waits for its peer to acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    /// Segments that were sent and not acknowledged.
+    pub(crate) unacknowledged: u32,
+    /// Probes of a closed window, or of a silent connection, that were not answered.
+    pub(crate) window_probes: u8,
+    /// Since the peer acknowledged anything.
+    pub(crate) since_acknowledged: Duration,
+}
+
+/// Asks the system for it: `TCP_INFO`.
+pub(crate) fn in_flight(socket: impl AsFd) -> io::Result<InFlight> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or_default();
+    // SAFETY: the descriptor is open for the length of the call, which writes at most `size` bytes to `info` and to
+    // `size` how many those were.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all its fields are integers, for which the zeros that it was filled with are values.
+    let info = unsafe { info.assume_init() };
+    Ok(InFlight {
+        unacknowledged: info.tcpi_unacked,
+        window_probes: info.tcpi_probes,
+        since_acknowledged: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+    })
 }
 
 fn set(socket: impl AsFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {

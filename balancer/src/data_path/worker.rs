@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::core::log_limiter::LogLimiter;
+use crate::core::shortage::Resource;
 use crate::data_path::acceptor::Acceptor;
 use crate::data_path::event_loop::{Action, EventLoop};
 use crate::data_path::mailbox::Mail;
 use crate::data_path::poller::Events;
-use crate::data_path::relay::allow_pipes;
+use crate::data_path::relay::{OnFailure, allow_pipes};
 use crate::data_path::shared::Shared;
 use crate::data_path::worker_registry::WorkerHandle;
 
@@ -85,8 +87,8 @@ impl Worker {
     /// # Errors
     /// The system takes back what it gave: events cannot be waited for, or the socket not be watched any more.
     pub(crate) fn run(mut self) -> io::Result<WorkerSummary> {
-        allow_pipes(self.shared.budget.pipes);
         let shared = Arc::clone(&self.shared);
+        allow_pipes(shared.budget.pipes, no_pipe(Arc::clone(&shared)));
         let handle = shared.workers.worker(self.number);
         let mut events = Events::new();
         loop {
@@ -211,6 +213,16 @@ impl Worker {
             self.acceptor = None;
         }
     }
+}
+
+/// Tells that the system gave no pipe.
+fn no_pipe(shared: Arc<Shared>) -> OnFailure {
+    Box::new(move |error| {
+        let noted = shared.pool.shortages.note(Resource::Pipes, Instant::now());
+        if let Some(suppressed) = noted {
+            warn!(%error, suppressed, "no pipe for splicing, bytes are copied");
+        }
+    })
 }
 
 #[cfg(test)]

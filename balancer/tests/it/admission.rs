@@ -179,11 +179,14 @@ async fn clients_without_a_free_backend_wait_in_order() {
         queued(&balancer, 4 - usize::from(number)).await;
     }
     drop((served, backend));
-    let behind: Vec<u32> = {
-        let records = balancer.records_of(6).await;
-        records.iter().map(|record| record.queued_behind).collect()
-    };
-    assert_eq!(behind, [0, 0, 1, 2, 3, 4]);
+    let records = balancer.records_of(6).await;
+    let behind = records.iter().map(|record| record.queued_behind);
+    assert_eq!(behind.collect::<Vec<_>>(), [0, 0, 1, 2, 3, 4]);
+    let waited = records.iter().map(|record| record.waited);
+    assert_eq!(
+        waited.collect::<Vec<_>>(),
+        [false, true, true, true, true, true]
+    );
 }
 
 #[tokio::test]
@@ -201,7 +204,15 @@ async fn the_wait_has_a_limit_and_so_has_the_queue() {
     assert_eq!(codes(&balancer.records_of(1).await), ["SQ"]);
     let (bytes, reset) = read_to_end(&mut waits).await;
     assert!(bytes.is_empty() && reset);
-    assert_eq!(codes(&balancer.records_of(2).await), ["SQ", "sQ"]);
+    let records = balancer.records_of(2).await;
+    assert_eq!(codes(&records), ["SQ", "sQ"]);
+    // The time in the queue is known also where it led to nothing.
+    assert!(records[0].queue.is_none() && !records[0].waited);
+    let queue = records[1].queue.unwrap();
+    assert!(
+        queue >= Duration::from_secs(2) && queue <= records[1].total,
+        "{queue:?}"
+    );
     queued(&balancer, 0).await;
 }
 
@@ -255,6 +266,73 @@ async fn a_trusted_peer_says_who_the_client_is() {
         assert_eq!(record.client, "192.0.2.7:51234".parse().unwrap());
         assert_eq!(record.traffic.up, 1, "the header is no traffic");
     }
+}
+
+/// A header of that length, with the chain of a client's certificate in it.
+fn long_header(len: usize) -> Vec<u8> {
+    // The fixed part, the addresses, this field's prefix, and the checksum's field.
+    let value = vec![7; len - 16 - 12 - 3 - 7];
+    let chain = netsocket_proxy_protocol::Tlv {
+        kind: netsocket_proxy_protocol::kind::SSL,
+        value: &value,
+    };
+    let client = "192.0.2.7:51234".parse().unwrap();
+    let listener = "198.51.100.1:8081".parse().unwrap();
+    let checksum = netsocket_proxy_protocol::Checksum::Crc32c;
+    netsocket_proxy_protocol::encode_v2_with_tlvs(client, listener, &[chain], checksum).unwrap()
+}
+
+#[tokio::test]
+async fn a_header_with_a_certificate_chain_is_taken_however_it_is_split() {
+    const LONGEST: usize = netsocket_proxy_protocol::DEFAULT_MAX_LEN;
+    let (_echo, balancer) = echo(trusting).await;
+    let header = long_header(LONGEST);
+    assert_eq!(header.len(), LONGEST);
+    let splits = [1, 16, 17, 2049, LONGEST - 1, LONGEST];
+    for split in splits {
+        let mut client = balancer.connect().await;
+        client.set_nodelay(true).unwrap();
+        let (first, rest) = header.split_at(split);
+        client.write_all(first).await.unwrap();
+        tokio::task::yield_now().await;
+        client.write_all(&[rest, b"x"].concat()).await.unwrap();
+        let mut said = [0; 6];
+        soon(client.read_exact(&mut said)).await.unwrap();
+        assert_eq!(&said, b"echo\nx", "split at {split}");
+    }
+    for record in balancer.records_of(splits.len()).await {
+        assert_eq!(record.client, "192.0.2.7:51234".parse().unwrap());
+        assert_eq!(record.traffic.up, 1, "the header is no traffic");
+    }
+    balancer.forget_records();
+    let mut client = introduced(&balancer, &long_header(LONGEST + 1)[..16]).await;
+    assert!(read_to_end(&mut client).await.1);
+    assert_eq!(codes(&balancer.records_of(1).await), ["PH"]);
+}
+
+/// A byte now and then does not put the limit off.
+#[tokio::test]
+async fn a_long_header_that_trickles_in_has_an_end() {
+    let (_echo, balancer) = echo(|config| {
+        trusting(config);
+        config.proxy.timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = balancer.connect().await;
+    let header = long_header(16_000);
+    let mut bytes = header.iter();
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let end = soon(async {
+        loop {
+            pace.tick().await;
+            if let Err(error) = client.write_all(&[*bytes.next().unwrap()]).await {
+                return error.kind();
+            }
+        }
+    })
+    .await;
+    assert_eq!(end, std::io::ErrorKind::ConnectionReset);
+    assert_eq!(codes(&balancer.records_of(1).await), ["cR"]);
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use netsocket_balancer::metrics::names;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::peers::{Echo, converse};
-use crate::process::Program;
+use crate::peers::{Echo, Puppet, converse};
+use crate::process::{Program, program};
 use crate::running::soon;
 
 /// The hard limit, which a process cannot raise.
@@ -53,10 +54,50 @@ async fn clients_beyond_the_limit_wait_for_one_that_leaves() {
     assert_eq!(program.metric(names::SESSIONS_ACTIVE.name).await, SESSIONS);
     // It is told once, and nothing spins: the socket is not even looked at meanwhile.
     assert_eq!(program.metric(names::ACCEPT_ERRORS.name).await, 1);
+    assert_eq!(program.metric(&shortages("descriptors")).await, 1);
 
     drop(served_now.pop());
     soon(next.read_u8()).await.unwrap();
     drop((served_now, next));
     let last = TcpStream::connect(program.address).await.unwrap();
     assert_eq!(converse(last).await, "echo");
+}
+
+/// The counter of that resource.
+fn shortages(resource: &str) -> String {
+    format!("{}{{resource=\"{resource}\"}}", names::SHORTAGES.name)
+}
+
+#[tokio::test]
+async fn where_there_is_no_pipe_bytes_are_copied_and_it_is_told() {
+    let puppet = Puppet::start().await;
+    let mut command = program();
+    command.env("NETSOCKET_WORKERS", "1");
+    command.env("NETSOCKET_CHECK_INTERVAL", "1h");
+    let program = Program::start_as(command, puppet.address);
+    drop(puppet.accept().await); // the first check
+    program.ready().await;
+    let mut client = TcpStream::connect(program.address).await.unwrap();
+    let mut backend = puppet.accept().await;
+
+    // What it has open stays open, and nothing can be added.
+    let pid = Pid::from_raw(program.child.id().cast_signed());
+    let few = Rlimit {
+        current: Some(3),
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    let before = prlimit(pid, Resource::Nofile, few).unwrap();
+    // Enough to be worth a pipe.
+    let data = vec![7; 8 << 20];
+    let sent = data.clone();
+    let sending = tokio::spawn(async move { backend.write_all(&sent).await.unwrap() });
+    let mut received = vec![0; data.len()];
+    soon(client.read_exact(&mut received)).await.unwrap();
+    sending.await.unwrap();
+    assert!(received == data);
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    assert!(program.metric(&shortages("pipes")).await > 0);
+    program
+        .said(&["no pipe for splicing, bytes are copied"])
+        .await;
 }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, interval};
 
 use crate::peers::Puppet;
-use crate::running::{NEVER, read_to_end, soon};
+use crate::running::{NEVER, eventually, read_to_end, soon};
 
 const LIMIT: Duration = Duration::from_secs(2);
 /// Of a peer that sends a byte now and then, so many of them: for longer than the limit.
@@ -41,11 +41,12 @@ async fn bytes_in_one_direction_keep_it_alive() {
         backend.write_all(b"x").await.unwrap();
         assert_eq!(soon(client.read_u8()).await.unwrap(), b'x');
     }
-    assert_eq!(read_to_end(&mut client).await, (vec![], false));
+    // Whether that was the whole answer nobody here can tell: a plain close would say so.
+    assert_eq!(read_to_end(&mut client).await, (vec![], true));
     let record = balancer.record().await;
     assert_eq!(
         (record.termination.code(), record.traffic.down),
-        ("cD", BYTES.into())
+        ("sD", BYTES.into())
     );
     assert!(record.total >= (BYTES - 1) * PACE + LIMIT);
 }
@@ -70,4 +71,66 @@ async fn after_one_end_the_shorter_limit_holds_and_bytes_put_it_off() {
         (b"x".repeat(BYTES as usize), true)
     );
     assert_eq!(balancer.record().await.termination.code(), "sD");
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_in_its_middle_ends_in_a_reset() {
+    let (balancer, mut client, mut backend) = Puppet::session(|config| {
+        config.timeouts.idle = LIMIT;
+        config.timeouts.half_close = NEVER;
+    })
+    .await;
+    client.write_all(b"get").await.unwrap();
+    let mut asked = [0; 3];
+    soon(backend.read_exact(&mut asked)).await.unwrap();
+    let part = vec![7; 3 << 20];
+    let sent = part.clone();
+    // A backend that is still there, and says nothing more.
+    let sending = tokio::spawn(async move {
+        backend.write_all(&sent).await.unwrap();
+        backend
+    });
+    let (received, was_reset) = read_to_end(&mut client).await;
+    assert!(received == part, "{} bytes", received.len());
+    assert!(was_reset, "half an answer must not look like a whole one");
+    let record = balancer.record().await;
+    assert_eq!(record.termination.code(), "sD");
+    assert_eq!(balancer.pool.backends()[0].figures().errors, 1);
+    drop(sending.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_the_one_that_timed_out() {
+    let (balancer, client, mut backend) = Puppet::session(|config| {
+        config.timeouts.idle = LIMIT;
+        config.timeouts.half_close = NEVER;
+    })
+    .await;
+    let flood = tokio::spawn(async move {
+        let chunk = vec![7; 1 << 20];
+        while backend.write_all(&chunk).await.is_ok() {}
+    });
+    assert_eq!(balancer.record().await.termination.code(), "cD");
+    soon(flood).await.unwrap();
+    drop(client);
+}
+
+#[tokio::test]
+async fn the_connection_to_a_backend_is_kept_alive_once_the_session_lives_on() {
+    let (_balancer, _client, backend) = Puppet::session(|_| {}).await;
+    let (ours, theirs) = (backend.peer_addr().unwrap(), backend.local_addr().unwrap());
+    eventually("a keepalive timer", || {
+        has_keepalive_timer(ours.port(), theirs.port())
+    })
+    .await;
+}
+
+/// Whether the kernel's table of sockets shows this connection with a keepalive timer (`tr` is 2).
+fn has_keepalive_timer(local: u16, peer: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let is = |address: &str, port: u16| address.ends_with(&format!(":{port:04X}"));
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        is(fields[1], local) && is(fields[2], peer) && fields[5].starts_with("02:")
+    })
 }

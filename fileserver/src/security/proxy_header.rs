@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// How long the whole header may take. A proxy sends it at once, so this leaves time for a retransmission.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Room for a header grows by so much at a time, as its bytes come: one that only announces a great length holds no more.
+const STEP: usize = 2 << 10;
+
 /// Why there is no valid PROXY header.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyHeaderError {
@@ -81,7 +84,7 @@ async fn read(stream: &TcpStream, peer: SocketAddr) -> Result<SocketAddr, ProxyH
             Parsed::Incomplete { need } => need,
         };
         let had = received.len();
-        received.resize(need, 0);
+        received.resize(need.min(had + STEP), 0);
         let count = receive(stream, &mut received[had..]).await;
         match count {
             Ok(0) | Err(_) if had == 0 => return Err(ProxyHeaderError::Left),
@@ -103,7 +106,10 @@ async fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use netsocket_proxy_protocol::{encode_v1, encode_v1_unknown, encode_v2, encode_v2_local};
+    use netsocket_proxy_protocol::{
+        Checksum, DEFAULT_MAX_LEN, Tlv, encode_v1, encode_v1_unknown, encode_v2, encode_v2_local,
+        encode_v2_with_tlvs, kind,
+    };
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
@@ -141,6 +147,45 @@ mod tests {
             server.read_to_end(&mut session).await.unwrap();
             assert_eq!(session, b"1");
         }
+    }
+
+    /// A header of that length, the chain of a client's certificate in it.
+    fn long_header(source: SocketAddr, len: usize) -> Vec<u8> {
+        let value = vec![7; len - 16 - 12 - 3];
+        let chain = Tlv {
+            kind: kind::SSL,
+            value: &value,
+        };
+        let listener = "198.51.100.1:8081".parse().unwrap();
+        encode_v2_with_tlvs(source, listener, &[chain], Checksum::None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_header_of_sixteen_kibibytes_is_read_however_it_is_split() {
+        let source = "192.0.2.7:51234".parse().unwrap();
+        let header = long_header(source, DEFAULT_MAX_LEN);
+        for split in [1, 15, 16, 17, 2063, 2064, 2065, 9000, header.len() - 1] {
+            let (mut client, mut server, peer) = pair().await;
+            let (first, rest) = header.split_at(split);
+            let rest = [rest, b"1"].concat();
+            let send = async {
+                client.write_all(first).await.unwrap();
+                tokio::task::yield_now().await;
+                client.write_all(&rest).await.unwrap();
+                client
+            };
+            let (found, client) = tokio::join!(read_proxy_header(&server, peer), send);
+            assert_eq!(found.unwrap(), source, "split at {split}");
+            drop(client);
+            let mut session = Vec::new();
+            server.read_to_end(&mut session).await.unwrap();
+            assert_eq!(session, b"1", "split at {split}");
+        }
+        let (mut client, server, peer) = pair().await;
+        let longer = long_header(source, DEFAULT_MAX_LEN + 1);
+        client.write_all(&longer[..16]).await.unwrap();
+        let error = read_proxy_header(&server, peer).await.unwrap_err();
+        assert_eq!(error.label(), Some("too_long"), "{error}");
     }
 
     /// The paused clock advances when all tasks wait, so the test does not wait for the timeout.

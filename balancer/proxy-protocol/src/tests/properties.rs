@@ -70,6 +70,33 @@ proptest! {
         prop_assert_eq!(header.tlvs.find(kind::CRC32C).is_some(), with_checksum);
     }
 
+    /// However the network splits a header, each part asks for more within it, and the last one completes it.
+    #[test]
+    fn a_header_may_come_in_any_pieces(
+        ends in (any_address(), any_address()),
+        len in 0..=16_384_usize - 39,
+        splits in vec(any::<prop::sample::Index>(), 0..12),
+        behind in vec(any::<u8>(), 0..20),
+    ) {
+        let value = vec![0xa5; len];
+        let tlv = Tlv { kind: kind::SSL, value: &value };
+        let bytes = encode_v2_with_tlvs(ends.0, ends.1, &[tlv], Checksum::None).unwrap();
+        prop_assert!(bytes.len() <= DEFAULT_MAX_LEN);
+        let mut splits: Vec<usize> = splits.iter().map(|at| at.index(bytes.len())).collect();
+        splits.sort_unstable();
+        for at in splits {
+            match parse(&bytes[..at]) {
+                Ok(Parsed::Incomplete { need }) => prop_assert!(need > at && need <= bytes.len()),
+                other => prop_assert!(false, "{other:?} at {at}"),
+            }
+        }
+        let received = [&bytes[..], &behind[..]].concat();
+        let header = complete(&received);
+        prop_assert_eq!(header.len, bytes.len());
+        prop_assert_eq!(header.source(), Some(canonical(ends.0)));
+        prop_assert_eq!(header.tlvs.find(kind::SSL), Some(&value[..]));
+    }
+
     #[test]
     fn no_bytes_are_too_strange(bytes in nearly_a_header(), max_len in 0..4096_usize) {
         match parse_within(&bytes, max_len) {

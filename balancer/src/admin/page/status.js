@@ -243,7 +243,8 @@ function headline(status) {
   const state = status.draining ? "draining" : status.ready ? "ready" :
     status.pools.some(pool => pool.failing_open) ? "no backend is healthy, using all backends in service" : "no backend is up";
   const lost = status.log_lines_dropped ? `; ${status.log_lines_dropped} log lines lost` : "";
-  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}${lost}`;
+  const shortages = Object.entries(status.sessions.shortages).map(([resource, count]) => `; out of ${resource.replaceAll("_", " ")} ${count} times`);
+  return `${state}; ${up} of ${all.length} backends up; sessions: ${status.sessions.active} open, ${status.sessions.total} since the start; up ${age(status.uptime_seconds * 1000)}${lost}${shortages.join("")}`;
 }
 
 // For who cannot see the table: what has changed in it.

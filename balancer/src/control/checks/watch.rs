@@ -14,8 +14,9 @@ use tracing::warn;
 use super::run::run_check;
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::balance::BackendId;
-use crate::core::health::{AdminState, Checks, Pace, Schedule};
+use crate::core::health::{AdminState, CheckFailure, Checks, Pace, Schedule};
 use crate::core::pool::Pool;
+use crate::core::shortage::Resource;
 use crate::core::side::Side;
 
 /// Health is evaluated at least this often, even if nothing is due.
@@ -119,7 +120,14 @@ async fn check_in_time(
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.
             Err(failure) if failure.side() == Side::Internal => {
-                warn!(backend = backend.name(), %failure, "check could not run");
+                let resource = match failure {
+                    CheckFailure::Connect(failure) => Resource::of_connect(*failure),
+                    _ => None,
+                };
+                let noted = resource.map_or(Some(0), |it| pool.shortages.note(it, now));
+                if let Some(suppressed) = noted {
+                    warn!(backend = backend.name(), %failure, suppressed, "check could not run");
+                }
                 Pace::Normal
             }
             _ => pool.observe_check(&backend, CheckReport::new(outcome, now - began), now),

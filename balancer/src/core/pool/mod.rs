@@ -66,6 +66,7 @@ use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
     AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
 };
+use crate::core::shortage::Shortages;
 
 /// The name of the pool; there is only one.
 pub const DEFAULT_POOL: &str = "default";
@@ -84,6 +85,8 @@ pub struct Pool {
     eligible_changed: Notify,
     /// Where transitions are reported besides the log.
     events: OnceLock<Events>,
+    /// What the system had none left of, for connections to these backends and for their clients.
+    pub(crate) shortages: Shortages,
 }
 
 /// State that only the control side uses.
@@ -121,6 +124,7 @@ impl Pool {
             evaluator: Arc::default(),
             eligible_changed: Notify::new(),
             events: OnceLock::new(),
+            shortages: Shortages::new(Instant::now()),
         };
         let mut core = pool.core();
         pool.set_backends(&mut core, backends, false, Instant::now());

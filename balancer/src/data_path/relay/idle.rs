@@ -39,6 +39,11 @@ impl IdleClock {
         self.latest + self.limit
     }
 
+    /// How long nothing has moved.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.latest)
+    }
+
     pub(super) fn expired(&self, now: Instant) -> bool {
         now >= self.deadline()
     }

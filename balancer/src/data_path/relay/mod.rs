@@ -16,6 +16,7 @@ mod send_queue;
 mod socket;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -29,7 +30,7 @@ use socket::kind;
 
 use crate::config::RelayMode;
 pub(crate) use busy::RelaySwitch;
-pub(crate) use pipe::allow_pipes;
+pub(crate) use pipe::{OnFailure, allow_pipes};
 pub(crate) use send_queue::Delivery;
 pub(crate) use socket::{Early, SessionSocket};
 
@@ -57,8 +58,8 @@ pub(crate) struct Relay {
     preface: u64,
     /// The side that is gone, once one is.
     lost: Option<(Side, io::ErrorKind)>,
-    /// Who sent the latest byte.
-    spoke_last: Option<Side>,
+    /// Whether any byte was sent.
+    has_spoken: bool,
 }
 
 impl Relay {
@@ -69,7 +70,7 @@ impl Relay {
             clock: IdleClock::new(now, limits),
             preface: 0,
             lost: None,
-            spoke_last: None,
+            has_spoken: false,
         }
     }
 
@@ -79,7 +80,7 @@ impl Relay {
         self.preface = preface.len() as u64;
         self.up.begin_with(&[preface, early].concat());
         if !early.is_empty() {
-            self.spoke_last = Some(Side::Client);
+            self.has_spoken = true;
         }
     }
 
@@ -126,7 +127,7 @@ impl Relay {
         let closes = self.down.is_done();
         let step = self.up.step(client, backend, mode, buffer, closes);
         if self.up.bytes_read() != read {
-            self.spoke_last = Some(Side::Client);
+            self.has_spoken = true;
         }
         self.may_continue(step, Side::Client)
     }
@@ -142,7 +143,7 @@ impl Relay {
         let closes = self.up.is_done();
         let step = self.down.step(backend, client, mode, buffer, closes);
         if self.down.bytes_read() != read {
-            self.spoke_last = Some(Side::Backend);
+            self.has_spoken = true;
         }
         self.may_continue(step, Side::Backend)
     }
@@ -188,6 +189,17 @@ impl Relay {
         self.clock.expired(now).then(|| self.idle_end())
     }
 
+    /// How long no byte has moved.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        self.clock.silence(now)
+    }
+
+    /// The end of a session of which one side has vanished without a word.
+    pub(crate) fn vanished(&self, side: Side) -> End {
+        let (side, error) = self.lost.unwrap_or((side, io::ErrorKind::TimedOut));
+        self.lost_end(side, error)
+    }
+
     /// A direction with this source cannot go on.
     fn halted(&mut self, halt: Halt, source: Side) {
         let (side, error) = match halt {
@@ -221,7 +233,9 @@ impl Relay {
             return self.lost_end(side, error);
         }
         let side = self.silent_side();
-        let owing = self.half_closed() || self.up.is_pending() || self.down.is_pending();
+        // What the bytes mean is not known here: once one has moved, an answer may have stopped in its middle.
+        let owing =
+            self.has_spoken || self.half_closed() || self.up.is_pending() || self.down.is_pending();
         End::Idle {
             side,
             last: self.is_last(side),
@@ -234,8 +248,9 @@ impl Relay {
         side == Side::Client && self.down.source_ended()
     }
 
-    /// The side that is waited for: the one that does not read what is pending for it; else the one that has not ended yet;
-    /// else the one that did not send last.
+    /// The side that is waited for: the one that does not read what is pending for it; else the one that has not ended yet.
+    /// While neither has ended it is the backend, which was asked or may have stopped in the middle of an answer; only if
+    /// no byte was ever sent is it the client.
     fn silent_side(&self) -> Side {
         if self.down.is_pending() {
             Side::Client
@@ -243,8 +258,10 @@ impl Relay {
             Side::Backend
         } else if self.down.source_ended() {
             Side::Client
+        } else if self.has_spoken {
+            Side::Backend
         } else {
-            self.spoke_last.map_or(Side::Client, Side::opposite)
+            Side::Client
         }
     }
 

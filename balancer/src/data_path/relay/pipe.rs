@@ -19,7 +19,8 @@ const LEAST: usize = 64 << 10;
 /// Pipes that a thread keeps for the next busy flow.
 const SPARE: usize = 16;
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { spare: Vec::new(), leased: 0, most: 0 }) };
+    static POOL: RefCell<Pool> =
+        const { RefCell::new(Pool { spare: Vec::new(), leased: 0, most: 0, on_failure: None }) };
 }
 
 /// The pipes of one thread.
@@ -32,11 +33,19 @@ struct Pool {
     leased: usize,
     /// How many may be leased at a time.
     most: usize,
+    on_failure: Option<OnFailure>,
 }
 
-/// Allows the flows of this thread so many pipes at a time; none where nothing is said.
-pub(crate) fn allow_pipes(most: usize) {
-    POOL.with_borrow_mut(|pool| pool.most = most);
+/// What is to be done when the system gives no pipe.
+pub(crate) type OnFailure = Box<dyn Fn(Errno)>;
+
+/// Allows the flows of this thread so many pipes at a time; none where nothing is said. A flow for which the system has
+/// none copies, and `on_failure` is told.
+pub(crate) fn allow_pipes(most: usize, on_failure: OnFailure) {
+    POOL.with_borrow_mut(|pool| {
+        pool.most = most;
+        pool.on_failure = Some(on_failure);
+    });
 }
 
 /// A pipe and the number of bytes in it.
@@ -79,7 +88,15 @@ impl Lease {
             }
             let pipe = match pool.spare.pop() {
                 Some(pipe) => pipe,
-                None => Box::new(Pipe::new().ok()?),
+                None => match Pipe::new() {
+                    Ok(pipe) => Box::new(pipe),
+                    Err(error) => {
+                        if let Some(on_failure) = &pool.on_failure {
+                            on_failure(error);
+                        }
+                        return None;
+                    }
+                },
             };
             pool.leased += 1;
             Some(Self(Some(pipe)))
@@ -146,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_pipe_goes_round_and_one_with_bytes_in_it_does_not() {
-        allow_pipes(LEASED);
+        allow_pipes(LEASED, Box::new(drop));
         let (mut near, far) = UnixStream::pair().unwrap();
         far.set_nonblocking(true).unwrap();
         near.write_all(b"some bytes").unwrap();
@@ -175,7 +192,7 @@ mod tests {
 
     #[test]
     fn leases_are_bounded() {
-        allow_pipes(LEASED);
+        allow_pipes(LEASED, Box::new(drop));
         let leases: Vec<Lease> = std::iter::from_fn(Lease::take).collect();
         assert!(leases.len() == LEASED);
         assert!(Lease::take().is_none());

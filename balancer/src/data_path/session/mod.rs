@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::core::admission::{EnqueueError, Permit, Refusal, Ticket};
-use crate::core::backend::Assigned;
+use crate::core::backend::{Assigned, Backend};
 use crate::core::balance::BackendId;
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::SessionSignal;
@@ -22,11 +22,13 @@ use crate::core::pool::NoBackend;
 use crate::core::relay_end::End;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
+use crate::core::shortage::Resource;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
 use crate::data_path::connect::{ConnectOptions, classify, is_self_connect, start_connect};
 use crate::data_path::early_read::EarlyRead;
+use crate::data_path::liveness::{LOST_AFTER, Looks, is_lost, keep_alive};
 use crate::data_path::poller::{Poller, Readiness, Subject};
 use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::shared::Shared;
@@ -69,6 +71,7 @@ pub(crate) struct Session {
     stage: Stage,
     record: SessionRecord,
     accepted: Instant,
+    looks: Looks,
     /// Bytes that the counters include already.
     told: Traffic,
     /// Whether to close the sockets by reset: yes, unless the session ends in an orderly way.
@@ -108,6 +111,7 @@ impl Session {
             stage: Stage::Connecting(now),
             record: SessionRecord::new(address),
             accepted: now,
+            looks: Looks::default(),
             told: Traffic::default(),
             reset: true,
         }
@@ -141,7 +145,13 @@ impl Session {
         let subject = Subject::Client(self.id.index);
         match context.poller.watch_socket(&self.client, subject) {
             Ok(()) => Step::Wait,
-            Err(error) => self.end(Termination::of_connect(Some(classify(error)))),
+            Err(error) => {
+                let failure = classify(error);
+                if let Some(resource) = Resource::of_connect(failure) {
+                    self.note_shortage(None, resource, failure);
+                }
+                self.end(Termination::of_connect(Some(failure)))
+            }
         }
     }
 
@@ -175,7 +185,7 @@ impl Session {
             Stage::ReadingHeader(header) => header.since() + rules.proxy.timeout,
             Stage::Queued(since) => *since + rules.queue_timeout,
             Stage::Connecting(since) => *since + rules.timeouts.connect,
-            Stage::Relaying(relay) => relay.deadline(),
+            Stage::Relaying(relay) => relay.deadline().min(self.accepted + self.looks.due()),
             Stage::Delivering(_, delivery) => delivery.deadline(),
         }
     }
@@ -194,7 +204,10 @@ impl Session {
             Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, context),
             Stage::Relaying(relay) => match relay.expired(now) {
                 Some(end) => self.relayed(end, now),
-                None => Step::Wait,
+                None => match self.look(now) {
+                    Some(end) => self.relayed(end, now),
+                    None => Step::Wait,
+                },
             },
             Stage::Delivering(lost, delivery) => {
                 let left = match (lost, &self.backend) {
@@ -354,7 +367,26 @@ impl Session {
         let backend = assigned.backend();
         debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
         backend.observe_session(SessionSignal::ConnectFailed(failure));
+        if let Some(resource) = Resource::of_connect(failure) {
+            self.note_shortage(Some(backend), resource, failure);
+        }
         self.record.failures.push((Arc::clone(backend), failure));
+    }
+
+    #[cold]
+    fn note_shortage(
+        &self,
+        backend: Option<&Backend>,
+        resource: Resource,
+        failure: ConnectFailure,
+    ) {
+        let noted = self.shared.pool.shortages.note(resource, Instant::now());
+        if let Some(suppressed) = noted {
+            tracing::warn!(
+                backend = backend.map(Backend::name), resource = resource.label(), %failure, suppressed,
+                "connection to a backend not possible"
+            );
+        }
     }
 
     #[cold]
@@ -381,6 +413,7 @@ impl Session {
         {
             Ok(before) => {
                 self.record.queued_behind = u32::try_from(before).unwrap_or(u32::MAX);
+                self.record.waited = true;
                 self.stage = Stage::Queued(now);
                 // A place may have become free in between.
                 self.shared.serve_queue();
@@ -490,6 +523,28 @@ impl Session {
         }
     }
 
+    /// Looks after the connections of a session that lives on, if it is time to; the end, if one side has vanished.
+    fn look(&mut self, now: Instant) -> Option<End> {
+        let age = now.saturating_duration_since(self.accepted);
+        let (Stage::Relaying(relay), Some((_, backend))) = (&self.stage, &self.backend) else {
+            return None;
+        };
+        if age < self.looks.due() {
+            return None;
+        }
+        if self.looks.is_first() {
+            // The client's connection has it from the listener.
+            keep_alive(backend);
+        }
+        self.looks.taken(age);
+        if relay.silence(now) < LOST_AFTER {
+            return None;
+        }
+        let sides = [(Side::Backend, backend), (Side::Client, &self.client)];
+        let (side, _) = sides.into_iter().find(|(_, wire)| is_lost(wire))?;
+        Some(relay.vanished(side))
+    }
+
     /// Lets the counters know what has moved since the last time.
     fn tell_traffic(&mut self) {
         let traffic = self.record.traffic.since(self.told);
@@ -505,10 +560,9 @@ impl Session {
     fn relayed(&mut self, end: End, now: Instant) -> Step {
         self.record.termination = Termination::of_relay(end);
         match end {
-            End::Closed => self.reset = false,
-            End::Idle { owing, .. } => self.reset = owing,
-            End::Lost { side, error, .. } => {
-                debug!(client = %self.record.client, ?side, ?error, "connection lost");
+            End::Closed | End::Idle { owing: false, .. } => self.reset = false,
+            End::Idle { side, .. } | End::Lost { side, .. } => {
+                debug!(client = %self.record.client, ?end, "connection lost");
                 // The side that is left is reset too, but not before it has what was sent to it.
                 let delivery = match (side, &self.backend) {
                     (Side::Client, Some((_, backend))) => Delivery::begin(backend, now),
@@ -541,6 +595,7 @@ impl Session {
         // A place that is on its way to it comes back, as nobody has its name any more.
         if matches!(self.stage, Stage::Queued(_)) {
             self.shared.queue.cancel(self.ticket());
+            self.record.queue = Some(self.accepted.elapsed());
         }
         self.record.total = self.accepted.elapsed();
         let Self {

@@ -18,7 +18,7 @@ pub(crate) struct Line<'a> {
     pub(crate) pool: &'a str,
     /// Name and address of the backend that took it, or of the last that was tried.
     pub(crate) backend: Option<(&'a str, SocketAddr)>,
-    /// From the accept to the first pick of a backend; `None` where it did not come to that.
+    /// From the accept to the first pick of a backend, or to the end in the queue; `None` where it came to neither.
     pub(crate) queue: Option<Duration>,
     /// From the first pick until a backend was connected, failed attempts included; `None` where none was.
     pub(crate) connect: Option<Duration>,
@@ -38,6 +38,8 @@ pub(crate) struct Line<'a> {
     pub(crate) open: OpenConnections,
     /// How many were before it in the queue when it came; 0 also where it did not have to wait.
     pub(crate) queued_behind: u32,
+    /// Whether it has waited in the queue.
+    pub(crate) waited: bool,
 }
 
 /// An attempt that failed.
@@ -49,7 +51,8 @@ pub(crate) struct Failure<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// Open connections at the end of a session, itself not counted.
+/// Open connections at the end of a session. As in HAProxy it is still one of the process and of the listener, and has
+/// left pool and backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OpenConnections {
     /// Of the process.

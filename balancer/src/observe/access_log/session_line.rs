@@ -5,12 +5,12 @@ use super::worker_buffer::WorkerBuffer;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::session_record::SessionRecord;
 
-/// Writes the line of a session into `buffer`. `others` is how many sessions are open beside it.
+/// Writes the line of a session into `buffer`. `open` is how many sessions are open, itself included.
 pub(crate) fn write_session(
     buffer: &mut WorkerBuffer,
     record: &SessionRecord,
     frontend: &str,
-    others: u64,
+    open: u64,
 ) {
     let failures: Vec<Failure<'_>> = record
         .failures
@@ -22,7 +22,7 @@ pub(crate) fn write_session(
         .collect();
     let tried = record.failures.last().map(|(backend, _)| backend);
     let backend = record.backend.as_ref().or(tried);
-    let others = narrow(others);
+    let open = narrow(open);
     buffer.record(&Line {
         client: record.client,
         accepted: record.started,
@@ -38,12 +38,13 @@ pub(crate) fn write_session(
         retries: u32::try_from(record.retries()).unwrap_or(u32::MAX),
         failures: &failures,
         open: OpenConnections {
-            process: others,
-            frontend: others,
-            pool: others,
+            process: open,
+            frontend: open,
+            pool: open.saturating_sub(1),
             backend: backend.map_or(0, |backend| narrow(backend.figures().active)),
         },
         queued_behind: record.queued_behind,
+        waited: record.waited,
     });
 }
 

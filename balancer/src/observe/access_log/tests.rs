@@ -35,6 +35,7 @@ fn normal() -> Line<'static> {
             backend: 3,
         },
         queued_behind: 0,
+        waited: false,
     }
 }
 
@@ -60,7 +61,11 @@ fn refused() -> Line<'static> {
                 reason: "refused",
             },
         ],
-        open: OpenConnections::default(),
+        open: OpenConnections {
+            process: 1,
+            frontend: 1,
+            ..OpenConnections::default()
+        },
         ..normal()
     }
 }

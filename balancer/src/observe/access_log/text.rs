@@ -71,9 +71,10 @@ impl TextForm {
         // A plus where the retry went to another backend, which ours always do.
         out.extend_from_slice(if line.retries > 0 { b"/+" } else { b"/" });
         number(out, line.retries);
-        // Clients wait for the pool, not for one backend of it.
+        // Clients wait for the pool, not for one backend of it. The next to be served is the first.
         out.extend_from_slice(b" 0/");
-        number(out, line.queued_behind);
+        let position = line.queued_behind.saturating_add(1);
+        number(out, if line.waited { position } else { 0 });
         out.push(b'\n');
     }
 }

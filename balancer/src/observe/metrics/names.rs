@@ -78,6 +78,8 @@ pub const LABEL_REASON: &str = "reason";
 pub const LABEL_RESULT: &str = "result";
 /// The label with the upper bound of a bucket.
 pub const LABEL_BOUND: &str = "le";
+/// The label with a resource of the system.
+pub const LABEL_RESOURCE: &str = "resource";
 /// The label with an HTTP method.
 pub const LABEL_METHOD: &str = "method";
 /// The label with a route of the admin HTTP, with placeholders for names.
@@ -140,6 +142,11 @@ pub const LAST_RESORTS: Family = counter(
 pub const ACCEPT_ERRORS: Family = counter(
     "netsocket_accept_errors_total",
     "Connections that could not be accepted.",
+);
+/// Resources that ran out.
+pub const SHORTAGES: Family = counter(
+    "netsocket_resource_shortages_total",
+    "How often the system had none left of a resource, by resource.",
 );
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
@@ -292,6 +299,7 @@ pub const ALL: &[Family] = &[
     RETRIES,
     LAST_RESORTS,
     ACCEPT_ERRORS,
+    SHORTAGES,
     REFUSED,
     QUEUED,
     QUEUE_LIMIT,

@@ -91,6 +91,11 @@ pub(crate) fn render(
         last_resorts.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
+    let shortages = process.pool.shortages.counts();
+    page.family(
+        names::SHORTAGES,
+        shortages.map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
+    );
     admission(&mut page, process);
     backends(&mut page, process);
     page.family(

@@ -13,6 +13,7 @@
 mod anycast;
 mod bad_input;
 mod balance;
+mod beside_haproxy;
 mod commands;
 mod compose;
 mod containers;
@@ -22,6 +23,7 @@ mod documented_commands;
 mod documents;
 mod exactly_once;
 mod failover;
+mod faults;
 mod grafana;
 mod harness;
 mod influxdb;
@@ -119,6 +121,7 @@ fn all() -> Vec<Test> {
         anycast::tests(),
         bad_input::tests(),
         balance::tests(),
+        beside_haproxy::tests(),
         commands::tests(),
         compose::tests(),
         containers::tests(),
@@ -127,6 +130,7 @@ fn all() -> Vec<Test> {
         documents::tests(),
         exactly_once::tests(),
         failover::tests(),
+        faults::tests(),
         grafana::tests(),
         harness::tests(),
         influxdb::tests(),

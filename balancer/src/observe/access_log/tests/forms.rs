@@ -89,6 +89,22 @@ fn what_did_not_come_to_be() {
 }
 
 #[test]
+fn a_client_that_waited_can_be_told_from_one_that_did_not() {
+    let line = |waited, queued_behind| Line {
+        waited,
+        queued_behind,
+        ..normal()
+    };
+    for (line, queues) in [
+        (line(false, 0), " 0/0\n"),
+        (line(true, 0), " 0/1\n"),
+        (line(true, 4), " 0/5\n"),
+    ] {
+        assert!(text(&line).ends_with(queues), "{}", text(&line));
+    }
+}
+
+#[test]
 fn numbers_at_their_ends() {
     let line = Line {
         client: address("0.0.0.0:0"),
@@ -192,6 +208,7 @@ proptest! {
             bytes_down: figures.1,
             retries: figures.2,
             queued_behind: figures.3,
+            waited: true,
             termination: Termination::ALL[kind],
             failures: &failures,
             ..normal()
