@@ -311,10 +311,7 @@ fn dead_past_the_deadline(_: &World) {
     assert_eq!(process.wait(PATIENCE).code(), Some(4), "{}", process.log());
     let said = process.log();
     assert!(said.contains("gave up after "), "{said}");
-    assert!(
-        said.contains("; repeat the command to resume"),
-        "{said}"
-    );
+    assert!(said.contains("; repeat the command to resume"), "{said}");
     assert!(!target.exists(), "never a file that is not whole");
 
     (0..4).for_each(|victim| service.restart(victim));
