@@ -27,6 +27,8 @@ struct Site {
     backend: TcpListener,
     process: Process,
     queue: Queue,
+    /// What health checks connect to, so that they are not taken for sessions.
+    _checks: Option<TcpListener>,
 }
 
 /// Where the number of waiting clients can be asked.
@@ -111,17 +113,21 @@ impl Site {
             backend,
             process,
             queue: Queue::Haproxy(stats),
+            _checks: None,
         }
     }
 
     fn ours() -> Self {
-        let backend = listener();
+        // The system accepts there, which is enough for a check.
+        let (backend, checks) = (listener(), listener());
         let dir = Scratch::new("balancer");
         let text = format!(
             "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\nidle_timeout = '1500ms'\n\
              half_close_timeout = '1500ms'\nqueue_timeout = '1s'\ncheck_interval = '1h'\n\
-             [[backends]]\nname = 'm1'\naddress = '{}'\nmax_connections = 1\n",
-            backend.local_addr().unwrap()
+             [[backends]]\nname = 'm1'\naddress = '{}'\nmax_connections = 1\n\
+             check_port = {}\n",
+            backend.local_addr().unwrap(),
+            checks.local_addr().unwrap().port(),
         );
         let config = dir.write("balancer.toml", text);
         let mut command = clean_command(Program::Balancer.path());
@@ -135,8 +141,8 @@ impl Site {
             backend,
             process,
             queue: Queue::Ours(admin),
+            _checks: Some(checks),
         };
-        drop(site.accept()); // the first check
         eventually(PATIENCE, "the backend up", || {
             (admin.up() == 1).then_some(())
         });

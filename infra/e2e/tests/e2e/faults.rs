@@ -137,7 +137,6 @@ fn local_ports_that_run_out_are_told(_: &World) {
             .back
             .inside(|| TcpStream::connect(pair.address()).unwrap());
         client.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.write_all(b"x").unwrap();
         // Either the backend gets it, or the client is reset.
         client.set_nonblocking(true).unwrap();
         let end = eventually(PATIENCE, "a backend or an end", || {
