@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::access_log::Figures as AccessLogFigures;
-use super::metrics::Counters;
+use super::metrics::counters::Counters;
 use crate::core::admission::Refusal;
 use crate::core::pool::Pool;
 

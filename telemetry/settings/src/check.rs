@@ -11,6 +11,30 @@ use crate::scalar::Scalar;
 use crate::size::parse_size;
 
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, Layers, Scalar, load};
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Raw {
+///     port: Option<Scalar>,
+///     size: Option<Scalar>,
+/// }
+/// const KEYS: [Key; 2] = [
+///     Key { name: "port", env: Some("PORT"), flag: None },
+///     Key { name: "size", env: Some("SIZE"), flag: None },
+/// ];
+///
+/// let wrong = |_: &str| Some("many".to_owned());
+/// let (raw, mut check) = load::<Raw>(&KEYS, &Layers::default(), wrong)?.into_check();
+/// // A wrong value is a problem, and the default stands in for it until the end.
+/// assert_eq!(check.parse("port", raw.port.as_ref(), 80_u16, "a port"), 80);
+/// check.problem("size", "many", "a size");
+/// assert_eq!(check.finish(()).unwrap_err().0.len(), 2);
+/// # Ok::<(), netsocket_settings::Problems>(())
+/// ```
 #[derive(Debug)]
 pub struct Check {
     origins: BTreeMap<&'static str, String>,

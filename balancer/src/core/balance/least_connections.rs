@@ -1,6 +1,7 @@
 //! Least connections: the backend that would be the least loaded for its weight, this session included.
 
-use super::{Candidates, Cursor};
+use super::candidates::Candidates;
+use super::cursor::Cursor;
 
 /// Looks at every candidate, and again where the best one became full in between. Among equals the turn decides.
 pub(super) fn choose<C: Candidates>(candidates: &C, cursor: &Cursor) -> Option<usize> {

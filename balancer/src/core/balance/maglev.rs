@@ -1,8 +1,8 @@
 //! Maglev hashing (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
 //! section 3.4): a table of prime length that the backends fill in turn, each by its own permutation.
 
-use super::WeightedSchedule;
 use super::hash::mix;
+use super::weighted_schedule::WeightedSchedule;
 
 /// The length of the table, a prime; the paper's choice for up to some hundred backends.
 const TABLE_LENGTH: usize = 65_537;

@@ -24,6 +24,7 @@
 //! assert!(staying.len() > 600 && moved.count() < 60);
 //! ```
 
+mod candidates;
 mod cursor;
 mod hash;
 mod least_connections;
@@ -39,6 +40,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+pub use candidates::Candidates;
 pub use cursor::Cursor;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
@@ -48,20 +50,6 @@ pub use weighted_schedule::WeightedSchedule;
 /// Identifies a backend in its pool. Never reused in the life of the pool, even after the backend is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendId(pub usize);
-
-/// The candidates for one session, by their position in the set that the policy was prepared for.
-pub trait Candidates {
-    /// Number of candidates.
-    fn count(&self) -> usize;
-    /// The weight, above zero.
-    fn weight(&self, index: usize) -> u32;
-    /// Open sessions.
-    fn active(&self, index: usize) -> u64;
-    /// Whether this session may use it: not tried before by this session, and not full.
-    fn is_open(&self, index: usize) -> bool;
-    /// Takes a slot there. Returns false if it has become full in the meantime.
-    fn acquire(&self, index: usize) -> bool;
-}
 
 /// The load-balancing policy of a pool (key `balance`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -1,6 +1,8 @@
 //! Weighted round robin: every backend in turn, as often as its weight says.
 
-use super::{Candidates, Cursor, WeightedSchedule};
+use super::candidates::Candidates;
+use super::cursor::Cursor;
+use super::weighted_schedule::WeightedSchedule;
 
 /// How many positions of the schedule are tried, for each candidate, before the candidates are tried in order. Only a round
 /// with very uneven weights is longer.

@@ -2,7 +2,7 @@
 //! the backend with the best one. Removing a backend moves only its own clients; adding one moves only the clients it
 //! takes.
 
-use super::Candidates;
+use super::candidates::Candidates;
 use super::hash::mix;
 
 /// Candidates by key and weight.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::Candidates;
+use super::candidates::Candidates;
 
 #[derive(Debug, Clone, Copy)]
 struct Row {

@@ -1,8 +1,10 @@
 //! Power of two choices: two at random by weight, and of these the less loaded one (Mitzenmacher 2001). Nearly as even
 //! as least connections at the cost of two lookups, and without all balancers sending to the same backend at once.
 
+use super::candidates::Candidates;
+use super::cursor::Cursor;
 use super::least_connections::{self, Load};
-use super::{Candidates, Cursor, WeightedSchedule};
+use super::weighted_schedule::WeightedSchedule;
 
 /// Draws two from the round, where everybody stands by weight. Where neither is open all are looked at.
 pub(super) fn choose<C: Candidates>(
