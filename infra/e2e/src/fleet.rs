@@ -108,11 +108,19 @@ pub struct FileServer {
 
 impl FileServer {
     fn start(plan: &Plan<'_>, name: &'static str) -> Self {
-        let own = SocketAddr::from((crate::loopback::own_address(), 0));
+        Self::start_at(plan, name, (crate::loopback::own_address(), 0).into())
+    }
+
+    /// Starts one of a plan at an address.
+    ///
+    /// # Panics
+    /// Where it does not listen.
+    #[must_use]
+    pub fn start_at(plan: &Plan<'_>, name: &'static str, address: SocketAddr) -> Self {
         let mut server = Self {
             name,
-            address: own,
-            process: launch(plan, name, own),
+            address,
+            process: launch(plan, name, address),
             root: plan.root.to_path_buf(),
             settings: plan.server_settings.to_owned(),
             time_zone: plan.time_zone.to_owned(),

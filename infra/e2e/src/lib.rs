@@ -37,6 +37,7 @@ pub mod kafka;
 pub mod kubernetes;
 pub mod lan;
 pub mod loopback;
+pub mod lying_dns;
 pub mod markdown;
 pub mod metrics;
 pub mod netns;

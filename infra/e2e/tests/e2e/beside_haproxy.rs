@@ -265,8 +265,9 @@ fn flood(mut stream: &TcpStream) {
 /// Plays a session and gives back the port of its client, once the session is over.
 type Script = fn(&Site) -> u16;
 
-/// What is played, and the codes of HAProxy and of ours where these are not the same.
-const SCRIPTS: [(&str, Script, Option<[&str; 2]>); 14] = [
+/// What is played, and where the codes are not the same: those that HAProxy may give, and ours. Its timeouts of both sides
+/// run out within a millisecond of each other where they are equal.
+const SCRIPTS: [(&str, Script, Option<(&[&str], &str)>); 14] = [
     ("both sides close", both_close, None),
     ("the client resets", client_resets, None),
     ("the backend resets", backend_resets, None),
@@ -281,21 +282,21 @@ const SCRIPTS: [(&str, Script, Option<[&str; 2]>); 14] = [
         None,
     ),
     ("waits for too long", waits_too_long, None),
-    ("waits and resets", waits_and_resets, Some(["CD", "CQ"])),
+    ("waits and resets", waits_and_resets, Some((&["CD"], "CQ"))),
     (
         "asked, the backend is silent",
         asked_in_vain,
-        Some(["cD", "sD"]),
+        Some((&["cD", "sD"], "sD")),
     ),
     (
         "the backend stops in its answer",
         half_an_answer,
-        Some(["cD", "sD"]),
+        Some((&["cD", "sD"], "sD")),
     ),
     (
         "the backend ends, the client does not",
         backend_ends,
-        Some(["cD", "cL"]),
+        Some((&["cD"], "cL")),
     ),
 ];
 
@@ -433,12 +434,9 @@ fn the_same_sessions_have_the_same_fields(_: &World) {
     for (((what, _, differs), haproxy), ours) in SCRIPTS.iter().zip(haproxys).zip(ours) {
         println!("beside: {what}\nbeside:   {haproxy}\nbeside:   {ours}");
         let (mut haproxy, mut ours) = (Fields::of(&haproxy), Fields::of(&ours));
-        if let Some([theirs, own]) = differs {
-            assert_eq!(
-                (haproxy.termination.as_str(), ours.termination.as_str()),
-                (*theirs, *own),
-                "{what}"
-            );
+        if let Some((theirs, own)) = differs {
+            assert!(theirs.contains(&haproxy.termination.as_str()), "{what}");
+            assert_eq!(ours.termination, *own, "{what}");
             haproxy.termination.clear();
             ours.termination.clear();
         }

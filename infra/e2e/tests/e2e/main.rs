@@ -36,6 +36,7 @@ mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
+mod soak;
 mod survival;
 mod systemd;
 mod telemetry;
@@ -145,6 +146,7 @@ fn all() -> Vec<Test> {
         settings::tests(),
         walkthroughs::tests(),
         systemd::tests(),
+        soak::tests(),
         survival::tests(),
         telemetry::tests(),
         tls::tests(),
