@@ -265,9 +265,12 @@ fn flood(mut stream: &TcpStream) {
 /// Plays a session and gives back the port of its client, once the session is over.
 type Script = fn(&Site) -> u16;
 
-/// What is played, and where the codes are not the same: those that HAProxy may give, and ours. Its timeouts of both sides
-/// run out within a millisecond of each other where they are equal.
-const SCRIPTS: [(&str, Script, Option<(&[&str], &str)>); 14] = [
+/// The codes that HAProxy may give, and ours, where they are not the same.
+type Difference = Option<(&'static [&'static str], &'static str)>;
+
+/// What is played, and where the codes differ. HAProxy's timeouts of both sides run out within a millisecond of each other
+/// where they are equal.
+const SCRIPTS: [(&str, Script, Difference); 14] = [
     ("both sides close", both_close, None),
     ("the client resets", client_resets, None),
     ("the backend resets", backend_resets, None),
