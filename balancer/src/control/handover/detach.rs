@@ -107,6 +107,8 @@ fn wait_for(program: libc::pid_t, tell: RawFd) -> ! {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_end_is_ended() {
-        let started = Detached::spawn(&mut Command::new("cat").stdin(std::process::Stdio::piped()));
+        let started = Detached::spawn(Command::new("cat").stdin(Stdio::piped()));
         let started = started.unwrap();
         let program = started.program;
         let status = started.end().unwrap();
