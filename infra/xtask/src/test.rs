@@ -94,7 +94,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let package = PARTS.iter().find(|(name, _)| *name == part);
     let package = package.map_or(part, |(_, package)| package);
     let names: Vec<&str> = options.names.iter().map(String::as_str).collect();
-    let filter = [&["--"], &names[..]].concat();
     if part == END_TO_END {
         run(
             "Step 1 of 2: build the programs.",
@@ -105,12 +104,18 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut words = vec!["test", "--package", package];
     words.extend(ALL_FEATURES);
     if part == END_TO_END {
-        words.extend(["--test", END_TO_END]);
-        words.extend(filter);
-        return run("Step 2 of 2: test the programs end to end.", &words);
+        words.extend(["--test", END_TO_END, "--"]);
+        let what = "Step 2 of 2: test the programs end to end.";
+        if names.is_empty() {
+            return run(what, &words);
+        }
+        // This test takes one name at a time.
+        let each = |name: &&str| run(what, &[&words[..], &[*name]].concat());
+        return names.iter().try_for_each(each);
     }
     if !names.is_empty() {
-        words.extend(filter);
+        words.push("--");
+        words.extend(&names);
     }
     run(&format!("Build and test {package}."), &words)
 }

@@ -32,7 +32,7 @@ crate::tests![
 const BALANCER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8404);
 /// How long a demo may take to start.
-pub(crate) const START: Duration = Duration::from_secs(2 * 60);
+pub(crate) const START: Duration = Duration::from_secs(5 * 60);
 /// Marks the processes of one demo.
 const MARKER: &str = "E2E_DEMO";
 
