@@ -146,9 +146,12 @@ pub(crate) fn linked_statically() -> Outcome<Linked> {
     Ok(Linked { path })
 }
 
-/// Whether this process was started by cargo in the place of the compiler.
+/// Whether this process was started by cargo in the place of the compiler. The variable alone does not say so: tests inherit
+/// it, and start tasks of their own.
 pub(crate) fn is_compiler() -> bool {
-    std::env::var_os(STATIC).is_some()
+    let own = std::env::args_os().next().map(PathBuf::from);
+    let named = own.is_some_and(|own| own.file_name() == Some(LINKER.as_ref()));
+    named && std::env::var_os(STATIC).is_some()
 }
 
 /// Compiles as it was asked to, and links programs statically.

@@ -114,7 +114,7 @@ fn prompt_goes_on_with_another_server(world: &World) {
     let again = prompt
         .log()
         .lines()
-        .filter(|line| line.contains("again"))
+        .filter(|line| line.contains("reconnecting to"))
         .count();
     assert_eq!(
         again,

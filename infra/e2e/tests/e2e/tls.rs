@@ -106,7 +106,7 @@ fn archives_and_lists_within_tls(world: &World) {
         (&["--ca-file", &ca], "requires a token"),
         (
             &["--ca-file", &ca, "--token-file", &other],
-            "does not accept the token",
+            "rejects the token",
         ),
         (
             &["--ca-file", &strangers, "--token-file", &tokens],
