@@ -17,7 +17,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 /// A program behind a process that waits for it.
 #[derive(Debug)]
@@ -63,10 +63,13 @@ impl Detached {
 
     /// Ends the program if it has not ended, and returns how it ended.
     pub(super) fn end(mut self) -> Option<ExitStatus> {
-        if let Some(pidfd) = &self.pidfd {
-            // It may have ended by itself.
-            let _ = pidfd_send_signal(pidfd, Signal::KILL);
-        }
+        // It may have ended by itself.
+        let _ = match (&self.pidfd, Pid::from_raw(self.program.cast_signed())) {
+            (Some(pidfd), _) => pidfd_send_signal(pidfd, Signal::KILL),
+            // Where the system gives no pidfd; without a kill the wait below would not end.
+            (None, Some(pid)) => kill_process(pid, Signal::KILL),
+            (None, None) => Ok(()),
+        };
         self.waiter.wait().ok()
     }
 }
