@@ -10,8 +10,10 @@ use serde_json::Value;
 /// Where there is nothing.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
-    let root: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect();
-    let path = root.join(name);
+    // Cargo says at run time which checkout it runs: two that share a target directory share what was compiled as well.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let path = package.join("../..").join(name);
     path.canonicalize()
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

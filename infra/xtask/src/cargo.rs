@@ -52,7 +52,10 @@ pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
 
 /// The root of the workspace.
 pub(crate) fn workspace() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", ".."].iter().collect()
+    // Cargo says at run time which checkout it runs: two that share a target directory share what was compiled as well.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    package.join("../..")
 }
 
 /// The cargo that runs us.

@@ -17,12 +17,15 @@ use crate::layout::Package;
 /// Where cargo finds the targets of a package; nothing else of it is looked at.
 const SOURCES: [&str; 4] = ["src", "tests", "benches", "examples"];
 
+/// What only tests need, in any manifest.
+const TEST_SECTIONS: [&str; 1] = ["dev-dependencies"];
+
 /// Makes the mirror of the workspace.
 pub(crate) fn mirror(mirror: &Path) -> Outcome {
     let top = cargo::workspace();
     let top = fs::canonicalize(&top).map_err(Failure::at(&top))?;
     for file in ["Cargo.toml", "Cargo.lock"] {
-        copy(&top.join(file), &mirror.join(file))?;
+        copy(&top.join(file), &mirror.join(file), &TEST_SECTIONS)?;
     }
     let mut tree = cargo::command();
     tree.current_dir(&top)
@@ -33,7 +36,17 @@ pub(crate) fn mirror(mirror: &Path) -> Outcome {
             Ok(below) => mirror.join(below),
             Err(_) => continue,
         };
-        copy(&member.join("Cargo.toml"), &own.join("Cargo.toml"))?;
+        // This one asks for what all tests need, in a section that counts for programs elsewhere.
+        let left_out: &[&str] = if member.ends_with("infra/workspace-hack") {
+            &["dependencies"]
+        } else {
+            &TEST_SECTIONS
+        };
+        copy(
+            &member.join("Cargo.toml"),
+            &own.join("Cargo.toml"),
+            left_out,
+        )?;
         for folder in SOURCES {
             let (source, link) = (member.join(folder), own.join(folder));
             if source.is_dir() {
@@ -72,17 +85,18 @@ fn members(tree: &str) -> Vec<PathBuf> {
     places.collect()
 }
 
-/// Copies a file of cargo, a manifest without what only tests need.
-fn copy(from: &Path, to: &Path) -> Outcome {
+/// Copies a file of cargo, a manifest without some of its sections.
+fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Outcome {
     let text = fs::read_to_string(from).map_err(Failure::at(from))?;
-    write(to, without_tests(&text).as_bytes())
+    write(to, without_sections(&text, left_out).as_bytes())
 }
 
-fn without_tests(manifest: &str) -> String {
+/// A manifest without the sections that have one of these in their names.
+fn without_sections(manifest: &str, left_out: &[&str]) -> String {
     let mut kept = true;
     let lines = manifest.lines().filter(|line| {
         if line.starts_with('[') {
-            kept = !line.contains("dev-dependencies");
+            kept = !left_out.iter().any(|name| line.contains(name));
         }
         kept
     });
@@ -116,7 +130,7 @@ mod tests {
         let manifest =
             "[dependencies]\na = \"1\"\n\n[dev-dependencies]\nb = \"1\"\n\n[[bin]]\nname = \"x\"\n";
         assert_eq!(
-            without_tests(manifest),
+            without_sections(manifest, &TEST_SECTIONS),
             "[dependencies]\na = \"1\"\n\n[[bin]]\nname = \"x\"\n"
         );
     }
