@@ -12,15 +12,18 @@ use netsocket_balancer::{
     Command, Config, Flags, Inherited, LifecycleHandle, Manager, Program, Startup, ctl, run,
 };
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Problems, flush_log, init_log, raise_descriptor_limit,
+    AdminTarget, CommonCommand, Problems, Supervisor, flush_log, init_log, raise_descriptor_limit,
 };
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Exit code for settings or addresses that cannot be used.
 const EXIT_BAD_START: u8 = 2;
+/// The name of the tasks that obey signals.
+const SIGNALS_TASK: &str = "signals";
 /// A second signal: what a shell reports for a process that a signal ended.
 const EXIT_SIGNALLED: i32 = 128;
 
@@ -132,7 +135,7 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
             Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
         }
         let shutdown = CancellationToken::new();
-        signals.obey(&shutdown, &startup.lifecycle());
+        signals.obey(&shutdown, &startup.lifecycle(), &startup.tasks());
         for backend in startup.pool().backends() {
             info!(name = backend.name(), address = %backend.address(), "backend");
         }
@@ -164,28 +167,43 @@ impl Signals {
         })
     }
 
-    fn obey(self, shutdown: &CancellationToken, lifecycle: &LifecycleHandle) {
+    fn obey(self, shutdown: &CancellationToken, lifecycle: &LifecycleHandle, tasks: &Supervisor) {
         let Self {
             terminate,
             interrupt,
-            mut hangup,
-            mut user2,
+            hangup,
+            user2,
         } = self;
-        tokio::spawn(stop(terminate, interrupt, shutdown.clone()));
+        let (shutdown, supervisor) = (shutdown.clone(), tasks.clone());
+        tokio::spawn(async move {
+            let signals = Mutex::new((terminate, interrupt));
+            let stop = || stop(&signals, &shutdown);
+            supervisor.run(SIGNALS_TASK, stop).await;
+        });
         let reloading = lifecycle.clone();
-        tokio::spawn(async move {
-            while hangup.recv().await.is_some() {
-                // What came of it is in the log.
-                let _ = reloading.reload().await;
-            }
-        });
+        tokio::spawn(on_each(hangup, tasks.clone(), move || {
+            let reloading = reloading.clone();
+            // What came of it is in the log.
+            async move { drop(reloading.reload().await) }
+        }));
         let restarting = lifecycle.clone();
-        tokio::spawn(async move {
-            while user2.recv().await.is_some() {
-                let _ = restarting.restart().await;
-            }
-        });
+        tokio::spawn(on_each(user2, tasks.clone(), move || {
+            let restarting = restarting.clone();
+            async move { drop(restarting.restart().await) }
+        }));
     }
+}
+
+/// Acts on each signal, for ever; also on one that arrives while this begins anew.
+async fn on_each<F: Future>(signal: Signal, tasks: Supervisor, act: impl Fn() -> F) {
+    let signal = Mutex::new(signal);
+    let obey = || async {
+        let mut signal = signal.lock().await;
+        while signal.recv().await.is_some() {
+            act().await;
+        }
+    };
+    tasks.run(SIGNALS_TASK, obey).await;
 }
 
 /// `3 backends`, and the groups of them that are looked for, if there are any.
@@ -199,15 +217,19 @@ fn counted(config: &Config) -> String {
 }
 
 /// The first signal begins the drain, the second ends the process at once.
-async fn stop(mut terminate: Signal, mut interrupt: Signal, shutdown: CancellationToken) {
+async fn stop(signals: &Mutex<(Signal, Signal)>, shutdown: &CancellationToken) {
+    let mut signals = signals.lock().await;
+    let (terminate, interrupt) = &mut *signals;
     let mut next = async || {
         tokio::select! {
             _ = terminate.recv() => SignalKind::terminate(),
             _ = interrupt.recv() => SignalKind::interrupt(),
         }
     };
-    next().await;
-    shutdown.cancel();
+    if !shutdown.is_cancelled() {
+        next().await;
+        shutdown.cancel();
+    }
     let second = next().await;
     warn!("second signal, exiting immediately");
     flush_log();
@@ -227,4 +249,70 @@ fn warning(said: &str) {
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
     netsocket_settings::complain("netsocket-balancer", problem);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use rustix::process::{Signal as Number, getpid, kill_process};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    async fn eventually(mut condition: impl FnMut() -> bool) {
+        let wait = async {
+            while !condition() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), wait).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn signals_are_obeyed_also_after_a_panic() {
+        let signal = signal(SignalKind::user_defined1()).unwrap();
+        let (tasks, obeyed) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&obeyed);
+        let task = tokio::spawn(on_each(signal, tasks.clone(), move || {
+            count.fetch_add(1, SeqCst);
+            std::future::ready(())
+        }));
+        let send = || kill_process(getpid(), Number::USR1).unwrap();
+        send();
+        eventually(|| obeyed.load(SeqCst) == 1).await;
+        tasks.make_panic(SIGNALS_TASK);
+        eventually(|| tasks.panics() == [(SIGNALS_TASK, 1)]).await;
+        // It comes before the restart.
+        send();
+        eventually(|| obeyed.load(SeqCst) == 2).await;
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn a_stop_goes_on_where_it_was() {
+        let signals = [SignalKind::terminate(), SignalKind::interrupt()];
+        let [terminate, interrupt] = signals.map(|kind| signal(kind).unwrap());
+        let (tasks, shutdown) = (Supervisor::default(), CancellationToken::new());
+        let supervisor = tasks.clone();
+        let task = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move {
+                let signals = Mutex::new((terminate, interrupt));
+                let stop = || stop(&signals, &shutdown);
+                supervisor.run(SIGNALS_TASK, stop).await;
+            }
+        });
+        eventually(|| tasks.panics() == [(SIGNALS_TASK, 0)]).await;
+        tasks.make_panic(SIGNALS_TASK);
+        eventually(|| tasks.panics() == [(SIGNALS_TASK, 1)]).await;
+        kill_process(getpid(), Number::TERM).unwrap();
+        timeout(Duration::from_secs(60), shutdown.cancelled())
+            .await
+            .unwrap();
+        // A second one would end this process.
+        task.abort();
+    }
 }

@@ -69,3 +69,6 @@ pub use netsocket_settings::Supervisor;
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};
 pub use sampler::{HostSample, MIN_SAMPLE_INTERVAL, Sampler};
 pub use sinks::{Events, Sinks};
+
+/// The tasks of telemetry, as [`Supervisor::panics`] names them: a process does its work without them.
+pub const TASKS: [&str; 2] = [heartbeat::TASK, producer::TASK];

@@ -175,14 +175,14 @@ pub(super) struct HistoryView<'a> {
     pub(super) events: Vec<&'a Event>,
 }
 
-/// Why the balancer is not ready for clients, if it is not.
-pub(super) fn unready(shared: &Shared) -> Option<&'static str> {
+/// Why the balancer is not ready for clients, if it is not. (Whether its workers answer is not known here.)
+pub(super) fn unready(shared: &Shared) -> Option<String> {
     if shared.is_draining() {
-        Some("draining")
+        Some("draining".to_owned())
     } else if shared.pool.up_count() == 0 {
-        Some("no backend is up")
+        Some("no backend is up".to_owned())
     } else {
-        None
+        shared.tasks.trouble(&[])
     }
 }
 

@@ -149,6 +149,7 @@ pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Response {
         Err(error) => {
             let status = match error {
                 ReloadError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
                 ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,
                 ReloadError::NoSource => StatusCode::NOT_IMPLEMENTED,
             };

@@ -40,9 +40,9 @@ struct Snapshot {
 }
 
 /// Ends all streams and drains when it is dropped: connections that are still open keep the rest alive.
-struct End(Arc<Admin>);
+pub(super) struct End<'a>(pub(super) &'a Admin);
 
-impl Drop for End {
+impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.subscribers.lock().take();
         self.0.drains.undo_all();
@@ -50,9 +50,7 @@ impl Drop for End {
 }
 
 /// Once a second, for ever: remembers the counters and tells those who listen.
-pub(super) async fn tick(admin: Arc<Admin>) {
-    let end = End(admin);
-    let admin = &end.0;
+pub(super) async fn tick(admin: &Admin) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Traffics::default();

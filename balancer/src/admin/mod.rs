@@ -37,39 +37,57 @@ use self::peer::Peer;
 use self::routes::{Routes, Verb};
 use self::state::{Admin, fresh};
 use crate::control::admin_listener::AdminAcceptor;
+use crate::control::process_health::trouble;
 use crate::control::services::AdminAccess;
 use crate::observe::metrics::{self, SettingsState};
 
 /// The content type of Prometheus' text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The names of tasks.
+const HTTP_TASK: &str = "admin";
+const EVENTS_TASK: &str = "events";
+
+/// For a worker to answer a probe: one that takes longer serves nobody well.
+const WORKER_ANSWER: Duration = Duration::from_secs(1);
+
 /// For the requests of those who are connected when a successor takes over.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
-/// Serves until `retire`, which closes `acceptor` too: then event streams end, and pending requests are answered.
+/// Serves until `retire`, which closes `acceptor` too: then event streams end, and pending requests are answered. A panic
+/// costs the connections that are just being accepted, or one snapshot.
 pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: CancellationToken) {
     let admin = Arc::new(Admin::new(access));
-    let router = routes().into_router(Arc::clone(&admin));
+    let tasks = &admin.shared.tasks;
+    let events = async {
+        let _end = events::End(&admin);
+        let tick = tasks.run(EVENTS_TASK, || events::tick(&admin));
+        let _: Option<()> = retire.run_until_cancelled(tick).await;
+    };
+    let http = tasks.run(HTTP_TASK, || {
+        http(acceptor.clone(), Arc::clone(&admin), retire.clone())
+    });
+    tokio::join!(events, http);
+}
+
+async fn http(acceptor: AdminAcceptor, admin: Arc<Admin>, retire: CancellationToken) {
+    let router = routes().into_router(admin);
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let token = retire.clone();
     let retired = async move {
-        token.cancelled().await;
+        retire.cancelled().await;
         // Whoever has just come in has not asked yet, and would be turned away.
         sleep(LAST_REQUESTS).await;
     };
-    let http = async {
-        match acceptor {
-            AdminAcceptor::Tcp(listener) => {
-                let http = axum::serve(listener, service);
-                http.with_graceful_shutdown(retired).await
-            }
-            AdminAcceptor::Unix(listener) => {
-                let http = axum::serve(listener, service);
-                http.with_graceful_shutdown(retired).await
-            }
+    let result = match acceptor {
+        AdminAcceptor::Tcp(listener) => {
+            let http = axum::serve(listener, service);
+            http.with_graceful_shutdown(retired).await
+        }
+        AdminAcceptor::Unix(listener) => {
+            let http = axum::serve(listener, service);
+            http.with_graceful_shutdown(retired).await
         }
     };
-    let (_, result) = tokio::join!(retire.run_until_cancelled(events::tick(admin)), http);
     if let Err(error) = result {
         error!(%error, "admin HTTP stopped");
     }
@@ -78,7 +96,7 @@ pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: 
 fn routes() -> Routes {
     Routes::new()
         .read("/", status_page)
-        .read("/healthz", async || "ok\n")
+        .read("/healthz", alive)
         .read("/readyz", ready)
         .read("/metrics", prometheus)
         .read("/api/v1/whoami", guard::whoami)
@@ -108,11 +126,25 @@ fn routes() -> Routes {
         .change(Verb::Put, "/api/v1/relay", relay::change)
 }
 
+async fn alive(State(admin): State<Arc<Admin>>) -> Response {
+    probed("ok", trouble(&admin.shared, WORKER_ANSWER).await)
+}
+
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
-    match api::unready(&admin.shared) {
-        None => "ready\n".into_response(),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    let mut reason = api::unready(&admin.shared);
+    if reason.is_none() {
+        reason = trouble(&admin.shared, WORKER_ANSWER).await;
     }
+    probed("ready", reason)
+}
+
+/// The answer to a probe: all is well, or why not.
+fn probed(well: &str, reason: Option<String>) -> Response {
+    let status = match reason {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, format!("{}\n", reason.as_deref().unwrap_or(well))).into_response()
 }
 
 async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {

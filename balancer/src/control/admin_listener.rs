@@ -4,13 +4,15 @@
 //! if nothing listens on it. At the end the file is removed, unless a new process listens on it by then.
 
 use std::fs::{self, Permissions};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
@@ -19,6 +21,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpStream, UnixStream, unix};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -29,6 +32,8 @@ use crate::data_path::listener::{BACKLOG, adopt, listen};
 const MODE: u32 = 0o660;
 /// A TCP client that reads nothing of what it is sent for this long is cut off.
 const STALLED: Duration = Duration::from_secs(30);
+/// The pause after an accept that failed for lack of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A listening socket for the admin HTTP.
 #[derive(Debug)]
@@ -37,7 +42,8 @@ pub(crate) enum AdminListener {
     Unix(UnixListener),
 }
 
-/// The same, for a runtime.
+/// The same, for a runtime. Clones accept from the same socket.
+#[derive(Clone)]
 pub(crate) enum AdminAcceptor {
     Tcp(ClosableListener<tokio::net::TcpListener>),
     Unix(ClosableListener<tokio::net::UnixListener>),
@@ -45,18 +51,53 @@ pub(crate) enum AdminAcceptor {
 
 /// A listener that stops accepting once it is closed; connections after that go to the new process.
 pub(crate) struct ClosableListener<L> {
-    listener: L,
+    listener: Arc<L>,
     closed: CancellationToken,
 }
 
-impl<L: Listener> ClosableListener<L> {
-    async fn enter(&mut self) -> (L::Io, L::Addr) {
-        let entered = self.closed.run_until_cancelled(self.listener.accept());
-        match entered.await {
+impl<L> Clone for ClosableListener<L> {
+    fn clone(&self) -> Self {
+        Self {
+            listener: Arc::clone(&self.listener),
+            closed: self.closed.clone(),
+        }
+    }
+}
+
+impl<L> ClosableListener<L> {
+    fn new(listener: L, closed: CancellationToken) -> Self {
+        Self {
+            listener: Arc::new(listener),
+            closed,
+        }
+    }
+
+    async fn enter<T>(&self, accept: impl Fn(&L, &mut Context<'_>) -> Poll<io::Result<T>>) -> T {
+        let entered = async {
+            loop {
+                match poll_fn(|context| accept(&self.listener, context)).await {
+                    Ok(entered) => return entered,
+                    Err(error) if is_connection_error(&error) => {}
+                    Err(error) => {
+                        warn!(%error, "cannot accept at the admin address");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        match self.closed.run_until_cancelled(entered).await {
             Some(entered) => entered,
             None => pending().await,
         }
     }
+}
+
+/// Whether an error is that of a connection that has gone meanwhile, and not of the listener.
+fn is_connection_error(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
+    )
 }
 
 impl Listener for ClosableListener<tokio::net::TcpListener> {
@@ -66,7 +107,7 @@ impl Listener for ClosableListener<tokio::net::TcpListener> {
     /// A client that reads nothing for long is cut off: a stalled reader of events only costs memory. A client on a unix
     /// socket is on this machine and needs no such limit.
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (socket, peer) = self.enter().await;
+        let (socket, peer) = self.enter(tokio::net::TcpListener::poll_accept).await;
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
         let _ = set_tcp_user_timeout(&socket, limit);
         (socket, peer)
@@ -82,7 +123,7 @@ impl Listener for ClosableListener<tokio::net::UnixListener> {
     type Addr = unix::SocketAddr;
 
     async fn accept(&mut self) -> (UnixStream, unix::SocketAddr) {
-        self.enter().await
+        self.enter(tokio::net::UnixListener::poll_accept).await
     }
 
     fn local_addr(&self) -> io::Result<unix::SocketAddr> {
@@ -126,11 +167,11 @@ impl AdminListener {
         match self {
             Self::Tcp(listener) => {
                 let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Tcp(ClosableListener { listener, closed }))
+                Ok(AdminAcceptor::Tcp(ClosableListener::new(listener, closed)))
             }
             Self::Unix(listener) => {
                 let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-                Ok(AdminAcceptor::Unix(ClosableListener { listener, closed }))
+                Ok(AdminAcceptor::Unix(ClosableListener::new(listener, closed)))
             }
         }
     }

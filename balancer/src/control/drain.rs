@@ -18,6 +18,8 @@ use crate::core::session_id::SessionId;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
 
+/// The name of the tasks.
+const TASK: &str = "drain";
 /// Between two looks at the least. Where sessions must be closed faster than that, some are closed together.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -97,12 +99,14 @@ impl Drains {
     /// Closes the sessions of `backend` by this window, in place of one that it had. Must be called within a runtime.
     pub(crate) fn begin(&self, shared: &Arc<Shared>, backend: &Arc<Backend>, window: Window) {
         let closed = Arc::new(AtomicU64::new(0));
-        let work = drain(
-            Arc::clone(shared),
-            Arc::clone(backend),
-            window,
-            Arc::clone(&closed),
-        );
+        let work = {
+            let (shared, backend) = (Arc::clone(shared), Arc::clone(backend));
+            let closed = Arc::clone(&closed);
+            async move {
+                let drain = || drain(&shared, &backend, window, &closed);
+                shared.tasks.run(TASK, drain).await;
+            }
+        };
         let running = Running {
             window,
             closed,
@@ -136,7 +140,7 @@ impl Drains {
 }
 
 /// Works through the window until no session is left behind its deadline.
-async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, closed: Arc<AtomicU64>) {
+async fn drain(shared: &Shared, backend: &Backend, window: Window, closed: &AtomicU64) {
     let mut queue: Vec<SessionId> = Vec::new();
     loop {
         let now = Instant::now();
@@ -149,11 +153,11 @@ async fn drain(shared: Arc<Shared>, backend: Arc<Backend>, window: Window, close
         let mut lists = 0;
         while close > 0 && lists < 2 {
             if queue.is_empty() {
-                queue = oldest_last(&shared, &backend).await;
+                queue = oldest_last(shared, backend).await;
                 lists += 1;
             }
             let batch = queue.split_off(queue.len().saturating_sub(close));
-            let ended = session_directory::end(&shared, &batch, Some(backend.id())).await;
+            let ended = session_directory::end(shared, &batch, Some(backend.id())).await;
             closed.fetch_add(ended as u64, Relaxed);
             close -= ended.min(close);
         }

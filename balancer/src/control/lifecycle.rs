@@ -34,9 +34,15 @@ impl LifecycleHandle {
     /// Why nothing was changed.
     pub async fn reload(&self) -> Result<Changes, ReloadError> {
         let (ask, answer) = oneshot::channel();
-        // Who does not take the order, or drops it, is stopping.
+        // Who does not take the order is stopping.
         let _ = self.requests.send(LifecycleRequest::Reload(ask)).await;
-        answer.await.unwrap_or(Err(ReloadError::Draining))
+        answer.await.unwrap_or_else(|_| {
+            Err(if self.requests.is_closed() {
+                ReloadError::Draining
+            } else {
+                ReloadError::Panicked
+            })
+        })
     }
 
     /// Starts a new process that takes over, and drains this one. Returns the number of the new process.
@@ -46,6 +52,12 @@ impl LifecycleHandle {
     pub async fn restart(&self) -> Result<u32, RestartError> {
         let (ask, answer) = oneshot::channel();
         let _ = self.requests.send(LifecycleRequest::Restart(ask)).await;
-        answer.await.unwrap_or(Err(RestartError::Draining))
+        answer.await.unwrap_or_else(|_| {
+            Err(if self.requests.is_closed() {
+                RestartError::Draining
+            } else {
+                RestartError::Panicked
+            })
+        })
     }
 }

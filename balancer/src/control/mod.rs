@@ -5,6 +5,7 @@
 //! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
 //! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
 //! | [`services`] | the tasks that run all the time |
+//! | [`process_health`] | whether they do their work, for the watchdog and the probes |
 //! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`checks`] | active health checks on the network |
 //! | [`discovery`] | backends behind names in DNS |
@@ -24,6 +25,7 @@ pub(crate) mod handover;
 pub(crate) mod inherited_fds;
 pub(crate) mod lifecycle;
 pub(crate) mod pid_file;
+pub(crate) mod process_health;
 pub(crate) mod reload;
 pub(crate) mod resolve;
 pub(crate) mod run;

@@ -3,11 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -29,11 +27,13 @@ use crate::data_path::descriptors::Budget;
 use crate::data_path::relay::RelaySwitch;
 use crate::data_path::runtime_rules::RuntimeRules;
 use crate::data_path::shared::Shared;
-use crate::data_path::worker::{Worker, WorkerSummary};
 use crate::data_path::worker_registry::WorkerRegistry;
+use crate::data_path::worker_thread::{self, WorkerEnd};
 use crate::observe::access_log::AccessLog;
 use crate::observe::metrics::Counters;
 
+/// The name of the task that executes requests of operators.
+const LIFECYCLE_TASK: &str = "lifecycle";
 /// For the last lines of the access log to be written.
 const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
 /// For a check beside its own time limit.
@@ -87,7 +87,10 @@ where
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let supervisor = Supervisor::new(startup, &shared, settings, &services);
-    match supervisor.work(&stop).await {
+    let exit = shared.tasks.run(LIFECYCLE_TASK, || supervisor.work(&stop));
+    let exit = exit.await;
+    drop(supervisor);
+    match exit {
         Exit::Stopped => manager.stopping(),
         Exit::HandedOver(pid) => {
             services.retire().await;
@@ -139,6 +142,7 @@ fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError>
         frontend: startup.listen_address().to_string(),
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
+        tasks: startup.tasks.clone(),
         last_resort_limiter: LogLimiter::default(),
         budget,
         on_record: startup.on_record.clone(),
@@ -202,9 +206,9 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
     let ends = async {
         for worker in workers {
             match worker.await {
-                Ok(Ok(summary)) => killed += summary.killed as u64,
-                Ok(Err(error)) => error!(%error, "worker failed"),
-                Err(_) => error!("worker panicked"),
+                Ok(summary) => killed += summary.killed as u64,
+                // Its own panics are dealt with by the worker's thread.
+                Err(_) => error!("a worker's thread has ended early"),
             }
         }
     };
@@ -222,8 +226,6 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
     }
     killed
 }
-
-type WorkerEnd = oneshot::Receiver<io::Result<WorkerSummary>>;
 
 /// Writes the last lines, within a time limit.
 async fn close_access_log(shared: Arc<Shared>) {
@@ -249,7 +251,7 @@ fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
     };
     let sink = target.open().map_err(failed)?;
     let workers = startup.config.workers.get();
-    let log = AccessLog::start(rules.options, workers, sink);
+    let log = AccessLog::start(rules.options, workers, sink, startup.tasks.clone());
     log.map(Some).map_err(failed)
 }
 
@@ -264,20 +266,9 @@ impl Drop for StopWorkers {
 
 fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEnd>, RunError> {
     let limiter = Arc::new(LogLimiter::default());
-    let start = |index: usize| {
-        let listeners = startup.listeners.iter();
-        let listeners = listeners
-            .map(|listener| Ok(listener.try_clone()?.into()))
-            .collect::<io::Result<Vec<_>>>()?;
+    let start = |number| {
         let (shared, limiter) = (Arc::clone(shared), Arc::clone(&limiter));
-        let worker = Worker::new(shared, index, listeners, limiter)?;
-        let (sender, receiver) = oneshot::channel();
-        // A receiver that is gone only means that nobody waits any more.
-        let body = move || drop(sender.send(worker.run()));
-        thread::Builder::new()
-            .name(format!("worker-{index}"))
-            .spawn(body)?;
-        Ok(receiver)
+        worker_thread::start(shared, number, &startup.listeners, limiter)
     };
     (0..startup.config.workers.get())
         .map(start)

@@ -1,14 +1,12 @@
 //! The background services of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
-//! notifications. They run on the runtime that polls [`crate::run()`].
+//! notifications. They run on the runtime that polls [`crate::run()`], each kept running by the supervisor of the process.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netsocket_telemetry::{
-    Events, History, Identity, Producer, Role, Sinks, Supervisor, heartbeat,
-};
+use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
 use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinSet;
@@ -27,6 +25,10 @@ use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
 
+/// The names of tasks.
+const QUEUE_TASK: &str = "queue";
+const SYSTEMD_TASK: &str = "systemd";
+
 /// Length of the embedded telemetry history.
 pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 
@@ -37,10 +39,14 @@ const LAST_ANSWERS: Duration = Duration::from_millis(700);
 
 /// Serves the queue when the eligible backends change; when a session ends, its worker does.
 async fn serve_queue(shared: Arc<Shared>) {
-    loop {
-        shared.pool.eligible_changed().await;
-        shared.serve_queue();
-    }
+    let serve = || async {
+        loop {
+            // First, as the start before this one may have ended in the middle.
+            shared.serve_queue();
+            shared.pool.eligible_changed().await;
+        }
+    };
+    shared.tasks.run(QUEUE_TASK, serve).await
 }
 
 /// The configured backends and groups.
@@ -87,15 +93,18 @@ impl Services {
     pub(crate) fn start(startup: &Startup, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
         let (checks, told) = watch::channel(Arc::new(startup.config.checks.clone()));
-        tasks.spawn(watch_backends(startup.pool(), told));
+        let supervisor = shared.tasks.clone();
+        tasks.spawn(watch_backends(startup.pool(), told, supervisor.clone()));
         tasks.spawn(serve_queue(Arc::clone(shared)));
         let (setups, told) = watch::channel(setup(startup));
-        tasks.spawn(discover(startup.pool(), told));
+        tasks.spawn(discover(startup.pool(), told, supervisor.clone()));
         let closed = CancellationToken::new();
         if startup.manager.is_there() {
-            let attend = attend(Arc::clone(&startup.manager), Arc::clone(shared));
+            let (manager, shared) = (Arc::clone(&startup.manager), Arc::clone(shared));
             let closed = closed.clone();
             tasks.spawn(async move {
+                let attend = || attend(&manager, &shared);
+                let attend = shared.tasks.run(SYSTEMD_TASK, attend);
                 // A successor gives the signs of life itself.
                 closed.run_until_cancelled(attend).await;
             });
@@ -105,7 +114,6 @@ impl Services {
         let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
         let identity = Identity::new(Role::Balancer, instance);
         let config = startup.config.producer.clone();
-        let supervisor = Supervisor::default();
         let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
         let history = Arc::new(History::new(HISTORY_SPAN));
         let sinks = Sinks {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
-use netsocket_settings::{AdminAddress, Problems};
+use netsocket_settings::{AdminAddress, Problems, Supervisor};
 use tokio::sync::mpsc::Receiver;
 
 use crate::config::Config;
@@ -27,7 +27,7 @@ use crate::data_path::shared::RecordHook;
 pub struct Startup {
     pub(crate) config: Config,
     /// One at least.
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Arc<Vec<TcpListener>>,
     pub(crate) admin: AdminListener,
     /// Of `admin`, behind which it goes.
     pub(crate) socket_file: Option<SocketFile>,
@@ -42,6 +42,7 @@ pub struct Startup {
     /// What to start for a restart.
     pub(crate) program: Option<Program>,
     pub(crate) manager: Arc<Manager>,
+    pub(crate) tasks: Supervisor,
     listen_address: SocketAddr,
     admin_address: AdminAddress,
 }
@@ -117,10 +118,11 @@ impl Startup {
             source: None,
             program: None,
             manager: Arc::default(),
+            tasks: Supervisor::default(),
             listen_address: first.unwrap_or(config.listen),
             admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
             config,
-            listeners,
+            listeners: Arc::new(listeners),
             admin,
             socket_file,
             pool,
@@ -158,6 +160,12 @@ impl Startup {
     #[must_use]
     pub fn lifecycle(&self) -> LifecycleHandle {
         self.requests.0.clone()
+    }
+
+    /// The supervisor of all long-lived tasks of the process, also of those beside the balancer.
+    #[must_use]
+    pub fn tasks(&self) -> Supervisor {
+        self.tasks.clone()
     }
 
     /// Sets the function that a reload reads the settings with.

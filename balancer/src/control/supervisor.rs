@@ -1,9 +1,11 @@
-//! Executes lifecycle requests of operators, reload and restart, one after the other.
+//! Executes lifecycle requests of operators, reload and restart, one after the other. One that meets a fault of ours fails;
+//! the next one is executed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -32,7 +34,7 @@ pub(crate) enum Exit {
 pub(crate) struct Supervisor {
     shared: Arc<Shared>,
     settings: Arc<ArcSwap<Settings>>,
-    requests: Receiver<LifecycleRequest>,
+    requests: Mutex<Receiver<LifecycleRequest>>,
     reloader: Reloader,
     sockets: InheritedSockets,
     program: Option<Program>,
@@ -50,7 +52,7 @@ impl Supervisor {
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
-            requests: startup.requests.1,
+            requests: Mutex::new(startup.requests.1),
             reloader: Reloader {
                 source: startup.source,
                 settings: Arc::clone(&settings),
@@ -73,11 +75,12 @@ impl Supervisor {
 
 impl Supervisor {
     /// Takes requests until `stop`, or until a successor serves.
-    pub(crate) async fn work(mut self, stop: &CancellationToken) -> Exit {
+    pub(crate) async fn work(&self, stop: &CancellationToken) -> Exit {
+        let mut requests = self.requests.lock().await;
         loop {
             let request = tokio::select! {
                 () = stop.cancelled() => return Exit::Stopped,
-                Some(request) = self.requests.recv() => request,
+                Some(request) = requests.recv() => request,
             };
             // Who has asked may have given up.
             match request {
@@ -99,10 +102,10 @@ impl Supervisor {
 
     async fn reload(&self) -> Result<Changes, ReloadError> {
         self.manager.reloading();
+        let _over = ReloadOver(self);
         let outcome = self.reloader.reload(&self.shared).await;
         let refusal = outcome.as_ref().err().map(ToString::to_string);
         self.manager.refused(refusal);
-        self.manager.ready(&status(&self.shared));
         outcome
     }
 
@@ -126,6 +129,15 @@ impl Supervisor {
             ready = successor.ready(answer, limit) => ready,
             () = stop.cancelled() => Err(RestartError::Draining),
         }
+    }
+}
+
+/// Tells the service manager that a reload is over, however it ends: the manager waits for that.
+struct ReloadOver<'a>(&'a Supervisor);
+
+impl Drop for ReloadOver<'_> {
+    fn drop(&mut self) {
+        self.0.manager.ready(&status(&self.0.shared));
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct EventLoop {
     /// The number of the worker.
     worker: u16,
     /// Sessions begun, to tell one from the next at its place.
-    begun: u16,
+    pub(crate) begun: u16,
     log_buffer: Option<WorkerBuffer>,
     pub(crate) poller: Poller,
     timers: TimerWheel,
@@ -174,6 +174,16 @@ impl EventLoop {
         all.len()
     }
 
+    /// Ends all that is left because of an internal error.
+    pub(crate) fn fault_all(&mut self) {
+        for index in self.sessions.indices() {
+            self.step(index, |session, _| {
+                session.fault();
+                Step::Close
+            });
+        }
+    }
+
     fn has(&mut self, id: SessionId) -> bool {
         let session = self.sessions.get(id.index);
         session.is_some_and(|session| session.id() == id)
@@ -244,14 +254,7 @@ impl EventLoop {
             Step::Close
         });
         match step {
-            Step::Close => {
-                self.timers.disarm(index);
-                if let Some(session) = self.sessions.remove(index) {
-                    let record = session.close();
-                    self.shared.record(&record, self.log_buffer.as_mut());
-                    self.shared.counters.close();
-                }
-            }
+            Step::Close => self.close(index),
             Step::Wait => self.timers.arm(index, session.deadline()),
             Step::Yield => {
                 self.timers.arm(index, session.deadline());
@@ -260,5 +263,20 @@ impl EventLoop {
                 }
             }
         }
+    }
+
+    fn close(&mut self, index: Index) {
+        self.timers.disarm(index);
+        let Some(session) = self.sessions.remove(index) else {
+            return;
+        };
+        let record = || {
+            let record = session.close();
+            self.shared.record(&record, self.log_buffer.as_mut());
+        };
+        if catch_unwind(AssertUnwindSafe(record)).is_err() {
+            error!("a session left no record because of an internal error");
+        }
+        self.shared.counters.close();
     }
 }

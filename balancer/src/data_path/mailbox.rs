@@ -29,6 +29,9 @@ pub(crate) enum Mail {
     KillBackend(BackendId, oneshot::Sender<usize>),
     /// Answer, to show that the worker is alive.
     Ping(oneshot::Sender<()>),
+    /// Panic.
+    #[cfg(test)]
+    Panic,
     /// List all sessions, or those of this backend.
     List(Option<BackendId>, oneshot::Sender<Vec<SessionView>>),
 }

@@ -3,7 +3,8 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`listener`], [`acceptor`] | the listening socket, and taking clients from it |
-//! | [`worker`], [`event_loop`] | one thread: waits for events and deadlines, and drives its sessions |
+//! | [`worker`], [`event_loop`] | the work of one thread: waits for events and deadlines, and drives its sessions |
+//! | [`worker_thread`] | the thread, which has the work go on after a panic |
 //! | [`poller`], [`timer_wheel`] | epoll, and the deadlines |
 //! | [`session`], [`session_table`] | one session from admit to close; all of a worker |
 //! | [`early_read`], [`connect`] | a client's first bytes; the non-blocking connect to a backend |
@@ -36,3 +37,4 @@ pub(crate) mod socket_options;
 pub(crate) mod timer_wheel;
 pub(crate) mod worker;
 pub(crate) mod worker_registry;
+pub(crate) mod worker_thread;

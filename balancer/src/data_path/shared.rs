@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use netsocket_settings::Supervisor;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) on_record: Option<RecordHook>,
     /// Cancelled when the balancer stops accepting.
     pub(crate) stop: CancellationToken,
+    /// Keeps the long-lived tasks running, the workers included.
+    pub(crate) tasks: Supervisor,
     pub(crate) started: Instant,
 }
 
@@ -98,6 +101,7 @@ impl Shared {
         ProcessView {
             uptime: self.uptime(),
             draining: self.is_draining(),
+            task_panics: self.tasks.panics(),
             counters: &self.counters,
             pool: &self.pool,
             session_limit: self.session_limit(),
@@ -137,6 +141,7 @@ impl Shared {
             budget: Budget::of_process(std::num::NonZeroUsize::MIN),
             on_record,
             stop: CancellationToken::new(),
+            tasks: Supervisor::default(),
             started: Instant::now(),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ impl Worker {
         listeners: Vec<OwnedFd>,
         accept_errors: Arc<LogLimiter>,
     ) -> io::Result<Self> {
-        let event_loop = EventLoop::new(Arc::clone(&shared), number)?;
+        let mut event_loop = EventLoop::new(Arc::clone(&shared), number)?;
         let acceptor = Acceptor::new(
             Arc::clone(&shared),
             listeners,
@@ -70,6 +71,7 @@ impl Worker {
             &event_loop.poller,
         )?;
         if let Some(handle) = shared.workers.worker(number) {
+            event_loop.begun = handle.resume();
             event_loop.poller.watch_mailbox(&handle.mailbox)?;
         }
         Ok(Self {
@@ -82,11 +84,31 @@ impl Worker {
         })
     }
 
-    /// Accepts until the stop, then works until all sessions are over or the drain deadline.
+    /// Accepts until the stop, then works until all sessions are over or the drain deadline. If that ends in an error or a
+    /// panic, its sessions have ended, too.
     ///
     /// # Errors
     /// The system takes back what it gave: events cannot be waited for, or the socket not be watched any more.
     pub(crate) fn run(mut self) -> io::Result<WorkerSummary> {
+        // What is half done in the middle of a round is used for the end of the sessions only.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.work()));
+        if !matches!(outcome, Ok(Ok(_))) {
+            self.give_up();
+        }
+        outcome.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Ends all sessions, and gets no more from the other workers.
+    fn give_up(&mut self) {
+        let handle = self.shared.workers.worker(self.number);
+        if let Some(handle) = handle {
+            handle.fail(self.event_loop.begun);
+        }
+        // Where even this panics, the sessions end without a record.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.event_loop.fault_all()));
+    }
+
+    fn work(&mut self) -> io::Result<WorkerSummary> {
         let shared = Arc::clone(&self.shared);
         allow_pipes(shared.budget.pipes, no_pipe(Arc::clone(&shared)));
         let handle = shared.workers.worker(self.number);
@@ -189,6 +211,8 @@ impl Worker {
                     let _ = answer.send(self.event_loop.kill_backend(id));
                 }
                 Mail::Ping(answer) => drop(answer.send(())),
+                #[cfg(test)]
+                Mail::Panic => panic!("asked to by a test"),
                 Mail::List(of, answer) => drop(answer.send(self.event_loop.list(of))),
             }
         }

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering::Relaxed};
 
 use rustix::io::Result;
 
@@ -25,12 +25,29 @@ pub(crate) struct WorkerRegistry {
 pub(crate) struct WorkerHandle {
     pub(crate) mailbox: Mailbox,
     load: AtomicUsize,
+    /// It has failed and does not work again yet.
+    failed: AtomicBool,
+    /// Sessions begun when it failed.
+    begun: AtomicU16,
 }
 
 impl WorkerHandle {
     /// Publishes the number of its sessions.
     pub(crate) fn set_load(&self, sessions: usize) {
         self.load.store(sessions, Relaxed);
+    }
+
+    /// It has failed, after so many sessions.
+    pub(crate) fn fail(&self, begun: u16) {
+        self.begun.store(begun, Relaxed);
+        self.failed.store(true, Relaxed);
+        self.set_load(0);
+    }
+
+    /// It works. Returns how many sessions it had begun when it failed, so that the next ones are not taken for those.
+    pub(crate) fn resume(&self) -> u16 {
+        self.failed.store(false, Relaxed);
+        self.begun.load(Relaxed)
     }
 }
 
@@ -42,6 +59,8 @@ impl WorkerRegistry {
             Ok(WorkerHandle {
                 mailbox: Mailbox::new()?,
                 load: AtomicUsize::new(0),
+                failed: AtomicBool::new(false),
+                begun: AtomicU16::new(0),
             })
         };
         Ok(Self {
@@ -88,7 +107,7 @@ impl WorkerRegistry {
             return Some(client);
         };
         let theirs = worker.load.load(Relaxed);
-        if load < theirs + SLACK + theirs / 8 {
+        if load < theirs + SLACK + theirs / 8 || worker.failed.load(Relaxed) {
             return Some(client);
         }
         // Counted at once, so that the next client finds it so.
@@ -136,6 +155,10 @@ mod tests {
                 .is_some()
         );
         let registry = WorkerRegistry::new(2).unwrap();
+        registry.workers[1].fail(0);
+        assert!(registry.hand_off(0, 100, 0, client()).is_some());
+        registry.workers[1].resume();
+        assert!(registry.hand_off(0, 100, 0, client()).is_none());
         drop(registry.workers[1].mailbox.close());
         assert!(registry.hand_off(0, 100, 0, client()).is_some());
     }

@@ -11,6 +11,8 @@ use crate::core::pool::Pool;
 pub(crate) struct ProcessView<'a> {
     pub(crate) uptime: Duration,
     pub(crate) draining: bool,
+    /// Of each long-lived task.
+    pub(crate) task_panics: Vec<(&'static str, u64)>,
     pub(crate) counters: &'a Counters,
     pub(crate) pool: &'a Pool,
     /// Sessions that settings and descriptors allow.

@@ -21,7 +21,7 @@ use crate::running::{Balancer, NEVER, eventually, soon};
 const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
 /// Servers at 127.0.0.11 and on, all at the same port.
-async fn fleet() -> (Vec<Echo>, Vec<Ipv4Addr>, u16) {
+pub async fn fleet() -> (Vec<Echo>, Vec<Ipv4Addr>, u16) {
     let ips: Vec<Ipv4Addr> = (11..17)
         .map(|last| Ipv4Addr::new(127, 0, 0, last))
         .collect();
@@ -40,7 +40,7 @@ async fn fleet() -> (Vec<Echo>, Vec<Ipv4Addr>, u16) {
     }
 }
 
-fn by_dns(config: &mut Config, server: SocketAddr, question: Question) {
+pub fn by_dns(config: &mut Config, server: SocketAddr, question: Question) {
     config.dns_servers = vec![server];
     config.discovery = Rules {
         min_interval: Duration::from_millis(20),
@@ -54,14 +54,14 @@ fn by_dns(config: &mut Config, server: SocketAddr, question: Question) {
     }];
 }
 
-fn files(port: u16) -> Question {
+pub fn files(port: u16) -> Question {
     Question::Addresses {
         host: "files.test".into(),
         port,
     }
 }
 
-fn members(balancer: &Balancer) -> Vec<String> {
+pub fn members(balancer: &Balancer) -> Vec<String> {
     let backends = balancer.pool.backends();
     backends
         .iter()

@@ -8,7 +8,7 @@ use crate::peers::{Echo, Puppet, converse};
 use crate::running::{Balancer, eventually, read_to_end, soon};
 
 /// A balancer before a puppet with so many sessions, and an echo.
-async fn busy(count: usize) -> (Balancer, Echo, Puppet, Vec<(TcpStream, TcpStream)>) {
+pub async fn busy(count: usize) -> (Balancer, Echo, Puppet, Vec<(TcpStream, TcpStream)>) {
     let (echo, puppet) = (Echo::start("echo").await, Puppet::start().await);
     let backends = [("puppet", puppet.address), ("echo", echo.address)];
     let balancer = Balancer::start(&backends).await;

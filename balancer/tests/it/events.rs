@@ -10,10 +10,10 @@ use crate::running::{Balancer, NEVER, soon};
 /// As many as the balancer serves.
 const MOST: usize = 32;
 
-struct Listener(BufReader<TcpStream>);
+pub struct Listener(BufReader<TcpStream>);
 
 impl Listener {
-    async fn start(balancer: &Balancer) -> Self {
+    pub async fn start(balancer: &Balancer) -> Self {
         let mut stream = TcpStream::connect(balancer.admin).await.unwrap();
         let request = "GET /api/v1/events HTTP/1.0\r\nHost: localhost\r\n\r\n";
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -28,7 +28,7 @@ impl Listener {
         }
     }
 
-    async fn next(&mut self) -> Option<Value> {
+    pub async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(data) = self.line().await?.strip_prefix("data: ") {
                 return Some(serde_json::from_str(data).unwrap());

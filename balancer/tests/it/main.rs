@@ -41,4 +41,5 @@ mod round_robin;
 mod running;
 mod sessions;
 mod simulation;
+mod supervision;
 mod systemd;

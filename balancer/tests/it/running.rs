@@ -11,6 +11,7 @@ use netsocket_balancer::pool::Pool;
 use netsocket_balancer::{
     BackendAddress, Config, LifecycleHandle, SessionRecord, Startup, Summary, run,
 };
+use netsocket_settings::Supervisor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -45,6 +46,7 @@ pub struct Balancer {
     pub pool: Arc<Pool>,
     pub shutdown: CancellationToken,
     pub lifecycle: LifecycleHandle,
+    pub tasks: Supervisor,
     /// What a reload reads.
     pub settings: Arc<Mutex<Config>>,
     records: Arc<Mutex<Vec<SessionRecord>>>,
@@ -75,6 +77,15 @@ impl Balancer {
         backends: &[(&str, SocketAddr)],
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::start_prepared(backends, change, |_| {})
+    }
+
+    /// The same with what else is set before it runs.
+    pub fn start_prepared(
+        backends: &[(&str, SocketAddr)],
+        change: impl FnOnce(&mut Config),
+        prepare: impl FnOnce(&mut Startup),
+    ) -> Self {
         let backend = |&(name, address): &(&str, SocketAddr)| BackendAddress {
             name: name.to_owned(),
             host: address.ip().to_string(),
@@ -99,6 +110,8 @@ impl Balancer {
         let records = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&records);
         startup.on_record(move |record| sink.lock().unwrap().push(record.clone()));
+        prepare(&mut startup);
+        let tasks = startup.tasks();
         let admin = startup.admin_address().tcp().unwrap();
         let (address, pool) = (startup.listen_address(), startup.pool());
         let shutdown = CancellationToken::new();
@@ -110,6 +123,7 @@ impl Balancer {
             pool,
             shutdown,
             lifecycle,
+            tasks,
             settings,
             records,
             task,

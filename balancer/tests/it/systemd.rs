@@ -114,14 +114,14 @@ async fn sockets_that_cannot_be_told_apart_are_refused() {
     assert!(said.contains("2 sockets by the names \"a:b\""), "{said}");
 }
 
-struct Manager {
+pub struct Manager {
     socket: UnixDatagram,
     /// Messages that nobody has asked for yet.
     heard: Vec<String>,
 }
 
 impl Manager {
-    fn at(path: &Path) -> Self {
+    pub fn at(path: &Path) -> Self {
         let socket = UnixDatagram::bind(path).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
@@ -131,9 +131,8 @@ impl Manager {
     }
 
     /// Waits for a message that begins so, whatever comes before it.
-    fn hears(&mut self, beginning: &str) -> String {
+    pub fn hears(&mut self, beginning: &str) -> String {
         let end = Instant::now() + PATIENCE;
-        let mut buffer = [0; 512];
         loop {
             let at = self
                 .heard
@@ -142,14 +141,27 @@ impl Manager {
             if let Some(at) = at {
                 return self.heard.remove(at);
             }
-            let received = self.socket.recv(&mut buffer);
-            let in_time = received.as_ref().ok().filter(|_| Instant::now() < end);
-            let Some(&count) = in_time else {
+            let message = self.next().filter(|_| Instant::now() < end);
+            let Some(message) = message else {
                 panic!("never: {beginning}, but {:?}", self.heard);
             };
-            let message = String::from_utf8(buffer[..count].to_vec()).unwrap();
             self.heard.push(message);
         }
+    }
+
+    /// Leaves out what has arrived so far.
+    pub fn forget(&mut self) {
+        self.heard.clear();
+        self.socket.set_nonblocking(true).unwrap();
+        while self.next().is_some() {}
+        self.socket.set_nonblocking(false).unwrap();
+    }
+
+    /// The next message, whatever it is.
+    pub fn next(&mut self) -> Option<String> {
+        let mut buffer = [0; 512];
+        let count = self.socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8(buffer[..count].to_vec()).unwrap())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use netsocket_settings::Supervisor;
+
 use crate::command_line::shell_words;
 use crate::outcome::exit::Exit;
 use crate::output::listener::Listener as _;
@@ -25,7 +27,8 @@ impl Program {
     pub async fn prompt(&mut self, interrupts: &mut Interrupts) -> Exit {
         let context = &mut self.context;
         context.console.prefix = "";
-        let names = RemoteCompleter::over(Session::new(context.session.service().clone()));
+        let session = Session::new(context.session.service().clone());
+        let names = RemoteCompleter::over(session, Supervisor::default());
         let has_colours = context.console.colours.is_some();
         let history = context.directories.history_file();
         let mut prompt = match Prompt::open(history, names, has_colours) {

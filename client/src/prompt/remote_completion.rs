@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
-use tokio::sync::mpsc;
+use netsocket_settings::Supervisor;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::time::{Instant, timeout};
 
 use crate::output::colours::is_directory;
@@ -18,6 +19,9 @@ use crate::output::progress::Progress;
 use crate::prompt::completion::MAX_CANDIDATES;
 use crate::session::Session;
 use crate::session::remote_path;
+
+/// The name of the task.
+const TASK: &str = "completion";
 
 /// Time limit for a key press.
 pub(crate) const KEY_TIMEOUT: Duration = Duration::from_millis(150);
@@ -50,12 +54,22 @@ struct Answer {
 }
 
 impl RemoteCompleter {
-    /// Starts a task on the current runtime that requests names through `session`.
+    /// Starts a task on the current runtime that requests names through `session`. A panic costs the answer to one key press:
+    /// `supervisor` starts the task again.
     #[must_use]
-    pub(crate) fn over(session: Session) -> Self {
+    pub(crate) fn over(session: Session, supervisor: Supervisor) -> Self {
         let (questions, asked) = mpsc::unbounded_channel();
         let known = Arc::default();
-        tokio::spawn(answer(session, asked, Arc::clone(&known)));
+        let names = Arc::clone(&known);
+        tokio::spawn(async move {
+            let state = AsyncMutex::new((session, asked));
+            let answer = || async {
+                let mut state = state.lock().await;
+                let (session, asked) = &mut *state;
+                answer(session, asked, &names).await;
+            };
+            supervisor.run(TASK, answer).await;
+        });
         Self { questions, known }
     }
 
@@ -99,9 +113,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Answers requests until the sender is dropped.
 async fn answer(
-    mut session: Session,
-    mut asked: mpsc::UnboundedReceiver<(Question, blocking::Sender<Vec<String>>)>,
-    known: Arc<Mutex<HashMap<Question, Answer>>>,
+    session: &mut Session,
+    asked: &mut mpsc::UnboundedReceiver<(Question, blocking::Sender<Vec<String>>)>,
+    known: &Mutex<HashMap<Question, Answer>>,
 ) {
     while let Some(mut next) = asked.recv().await {
         // Skip requests that further typing has outdated.
@@ -127,7 +141,7 @@ async fn answer(
             is_whole,
             came: Instant::now(),
         };
-        let mut known = lock(&known);
+        let mut known = lock(known);
         if known.len() >= CACHE_SIZE {
             known.clear();
         }
@@ -153,4 +167,45 @@ impl Listener for Silent {
     }
 
     fn notice(&mut self, _: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::connection::dial::Service;
+    use crate::connection::framed::Timeouts;
+    use crate::connection::tls::Security;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn names_are_asked_for_again_after_a_panic() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let service = Service {
+            servers: server.local_addr().unwrap().to_string().parse().unwrap(),
+            timeouts: Timeouts {
+                connect: ANSWER_TIMEOUT,
+                answer: ANSWER_TIMEOUT,
+                stall: ANSWER_TIMEOUT,
+            },
+            retry_deadline: ANSWER_TIMEOUT,
+            security: Security::default(),
+        };
+        let supervisor = Supervisor::default();
+        let names = RemoteCompleter::over(Session::new(service), supervisor.clone());
+        for panics in 0..3 {
+            let names = names.clone();
+            let asked = tokio::task::spawn_blocking(move || names.names(b"", "a"));
+            assert!(asked.await.unwrap().is_empty(), "nobody answers");
+            // The question has come to a task that runs.
+            let came = tokio::task::spawn_blocking({
+                let server = server.try_clone().unwrap();
+                move || server.accept()
+            });
+            let came = timeout(2 * ANSWER_TIMEOUT, came).await;
+            let _connection = came.unwrap().unwrap().unwrap();
+            assert_eq!(supervisor.panics(), [(TASK, panics)]);
+            supervisor.make_panic(TASK);
+        }
+    }
 }

@@ -19,6 +19,7 @@
 //! use netsocket_fileserver::query::Search;
 //! use netsocket_protocol::query::Query;
 //! use netsocket_protocol::transfer::{Compression, EntryNames};
+//! use netsocket_settings::Supervisor;
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -34,7 +35,7 @@
 //! assert_eq!((plan.entries()[0].name(), plan.blocks()), (&b"large.bin"[..], 4));
 //!
 //! // From the third block on, as for a client that already has the first two from another server.
-//! let pool = Pool::start(2, 4)?;
+//! let pool = Pool::start(2, 4, &Supervisor::default())?;
 //! let mut blocks = Blocks::start(&pool, root, plan, 2);
 //! let mut made = 0;
 //! while let Some(block) = blocks.next().await? {

@@ -14,6 +14,7 @@
 //!
 //! use netsocket_fileserver::compress::{Codec, Fill, Pool, Source};
 //! use netsocket_protocol::transfer::Compression;
+//! use netsocket_settings::Supervisor;
 //!
 //! /// Each block contains its own number.
 //! struct Numbers;
@@ -27,7 +28,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pool = Pool::start(2, 4)?;
+//! let pool = Pool::start(2, 4, &Supervisor::default())?;
 //! let plain = Codec::new(Compression::None, None).expect("no level");
 //! let mut blocks = pool.stream(Arc::new(Numbers), plain, 3, 5);
 //! // In order, whichever thread finishes first.

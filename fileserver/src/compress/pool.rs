@@ -1,6 +1,7 @@
 //! The threads that compress blocks, and the streams that return them in order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,11 +10,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
+use netsocket_settings::Supervisor;
 use tokio::sync::Notify;
 
 use super::block::{Source, WorkerFailed};
 use super::codec::{BlockCompressor, Codec};
 use super::fair_schedule::{FairSchedule, Id, Job};
+
+/// The name of the work of all threads.
+const TASK: &str = "archive";
 
 /// The compression threads. Dropping it stops them after their current block.
 #[derive(Debug)]
@@ -100,11 +105,16 @@ impl Drop for Held {
 }
 
 impl Pool {
-    /// Starts `threads` threads, for archives that share `shared_blocks` blocks beyond their own.
+    /// Starts `threads` threads, for archives that share `shared_blocks` blocks beyond their own. `supervisor` has a thread go
+    /// on after a panic; one while a block is made ends only the archive that the block belongs to.
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start(threads: usize, shared_blocks: usize) -> io::Result<Self> {
+    pub fn start(
+        threads: usize,
+        shared_blocks: usize,
+        supervisor: &Supervisor,
+    ) -> io::Result<Self> {
         let threads = threads.max(1);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -118,10 +128,17 @@ impl Pool {
         });
         let pool = Self { shared };
         for number in 0..threads {
-            let shared = Arc::clone(&pool.shared);
+            let (shared, supervisor) = (Arc::clone(&pool.shared), supervisor.clone());
             thread::Builder::new()
                 .name(format!("archive-{number}"))
-                .spawn(move || work(&shared))?;
+                .spawn(move || {
+                    let is_over = || shared.state().ending;
+                    let work = || {
+                        work(&shared);
+                        Ok::<_, Infallible>(())
+                    };
+                    supervisor.run_blocking(TASK, is_over, work);
+                })?;
         }
         Ok(pool)
     }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -56,14 +57,20 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Starts to scan the tree, and keeps the index current until `end`.
-    pub(crate) fn start(root: Arc<Root>, settings: Settings, end: CancellationToken) -> Self {
+    /// Starts to scan the tree, and keeps the index current until `end`. If that panics, requests walk the tree until
+    /// `supervisor` has started it again and a scan is done.
+    pub(crate) fn start(
+        root: Arc<Root>,
+        settings: Settings,
+        end: CancellationToken,
+        supervisor: Supervisor,
+    ) -> Self {
         let watcher = if settings.enabled {
             Inotify::new().map(|watcher| Arc::new(watcher) as Arc<dyn Watcher>)
         } else {
             Err(WatchError::Off)
         };
-        Self::with(root, settings, watcher, end)
+        Self::with(root, settings, watcher, end, supervisor)
     }
 
     /// The same with another source of events.
@@ -72,6 +79,7 @@ impl Index {
         settings: Settings,
         watcher: Result<Arc<dyn Watcher>, WatchError>,
         end: CancellationToken,
+        supervisor: Supervisor,
     ) -> Self {
         let gauges = Arc::new(Gauges::default());
         let (sync_requests, requests) = mpsc::channel(SYNC_QUEUE);
@@ -85,7 +93,7 @@ impl Index {
                     Arc::clone(&gauges),
                     modes,
                 );
-                tokio::spawn(updater.run(requests, end));
+                tokio::spawn(updater.run(requests, end, supervisor));
                 Some(watcher)
             }
             Err(reason) => {
@@ -123,7 +131,9 @@ impl Index {
             answered.await.ok()
         });
         match synced.await {
-            Ok(_) => self.snapshot(),
+            Ok(Some(())) => self.snapshot(),
+            // It has ended halfway.
+            Ok(None) => None,
             Err(_) if self.gauges.lag() <= MAX_LAG => self.snapshot(),
             Err(_) => None,
         }

@@ -1,17 +1,20 @@
 //! The task that keeps the index current.
 //!
 //! Owns: the sequence: scan the tree, then collect events in batches, apply them, publish; a full scan again when
-//! events were lost or the rescan interval is over. The work itself blocks, so it runs on blocking threads.
+//! events were lost or the rescan interval is over. The work itself blocks, so it runs on blocking threads. After a panic
+//! the sequence begins with a scan.
 
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use rustix::fs::{fstat, stat};
 use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +24,9 @@ use super::scan::{ScanError, Scanner};
 use super::state::{Gauges, Mode, Settings};
 use super::watcher::Watcher;
 use crate::tree::root::Root;
+
+/// The name of the task.
+const TASK: &str = "index";
 
 /// How often the progress of a scan is logged.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
@@ -85,7 +91,12 @@ impl Updater {
     }
 
     /// Keeps the index current until `end`.
-    pub(super) async fn run(self, mut sync_requests: SyncRequests, end: CancellationToken) {
+    pub(super) async fn run(
+        self,
+        sync_requests: SyncRequests,
+        end: CancellationToken,
+        supervisor: Supervisor,
+    ) {
         let Self {
             root,
             settings,
@@ -101,14 +112,39 @@ impl Updater {
             tree: Mutex::new(IndexedTree::new()),
             end: end.clone(),
         });
-        let mut task = UpdateTask {
+        let task = UpdateTask {
             shared,
             modes,
             dirty: DirtySet::default(),
         };
+        let task = tokio::sync::Mutex::new((task, sync_requests));
+        let update = || async {
+            let mut task = task.lock().await;
+            let (task, sync_requests) = &mut *task;
+            let _out_of_date = OutOfDate(task.modes.clone());
+            task.run(sync_requests).await;
+        };
         // The blocking work checks the token, too; here it ends the waits.
-        let _: Option<()> = end.run_until_cancelled(task.run(&mut sync_requests)).await;
+        let update = supervisor.run(TASK, update);
+        let _: Option<()> = end.run_until_cancelled(update).await;
     }
+}
+
+/// Has requests walk the tree once nothing keeps the index current any more.
+struct OutOfDate(watch::Sender<Mode>);
+
+impl Drop for OutOfDate {
+    fn drop(&mut self) {
+        self.0.send_replace(Mode::Scanning);
+    }
+}
+
+/// The result of blocking work. A panic in it is one of the task.
+fn joined<T>(outcome: Result<T, JoinError>) -> Result<T, ScanError> {
+    outcome.map_err(|error| match error.try_into_panic() {
+        Ok(payload) => resume_unwind(payload),
+        Err(cancelled) => ScanError::Io(io::Error::other(cancelled)),
+    })
 }
 
 /// The state of the task.
@@ -179,7 +215,7 @@ impl UpdateTask {
                 }
             }
         };
-        outcome.unwrap_or_else(|error| Err(ScanError::Io(io::Error::other(error))))?;
+        joined(outcome)??;
         if let Some(count) = gauges.scan_count(cause) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -241,12 +277,9 @@ impl UpdateTask {
         self.shared.gauges.mark_behind();
         let shared = Arc::clone(&self.shared);
         let dirty = std::mem::take(&mut self.dirty);
-        let (taken, dirty) = spawn_blocking(move || shared.apply_events(dirty))
-            .await
-            .unwrap_or_else(|error| {
-                let error = ScanError::Io(io::Error::other(error));
-                (Err(error), DirtySet::default())
-            });
+        let applied = spawn_blocking(move || shared.apply_events(dirty)).await;
+        let (taken, dirty) =
+            joined(applied).unwrap_or_else(|error| (Err(error), DirtySet::default()));
         if dirty.root {
             self.check_root().await;
         }

@@ -44,6 +44,8 @@ pub(crate) const LABEL_COMMAND: &str = "command";
 pub(crate) const LABEL_RESULT: &str = "result";
 /// The label with the reason why a connection was closed or a client refused.
 pub(crate) const LABEL_REASON: &str = "reason";
+/// The label with the name of a long-lived task.
+pub(crate) const LABEL_TASK: &str = "task";
 /// The label with `index` or `walk`.
 pub(crate) const LABEL_SOURCE: &str = "source";
 /// The label with `surveying`, `index` or `walking`.
@@ -197,6 +199,11 @@ pub(crate) const ROOT_REPLACED: Family = gauge(
     "1 while the path of the root is gone or leads to another directory.",
 );
 
+/// Panics of long-lived tasks.
+pub(crate) const TASK_PANICS: Family = counter(
+    "netsocket_fileserver_task_panics_total",
+    "Panics of long-lived tasks, which are started again, by task.",
+);
 /// Lines of the log.
 pub(crate) const LOG_LINES_DROPPED: Family = counter(
     "netsocket_fileserver_log_lines_dropped_total",
@@ -236,6 +243,7 @@ pub(crate) const ALL: &[Family] = &[
     INDEX_BATCHES,
     INDEX_SURVEYS,
     ROOT_REPLACED,
+    TASK_PANICS,
     LOG_LINES_DROPPED,
 ];
 

@@ -37,6 +37,11 @@ pub(crate) fn render(service: &Service, uptime: f64) -> String {
         answers.map(|(source, count)| ([(names::LABEL_SOURCE, source)], count)),
     );
     index(&mut page, service);
+    let panics = service.tasks.panics().into_iter();
+    page.family(
+        names::TASK_PANICS,
+        panics.map(|(task, count)| ([(names::LABEL_TASK, task)], count)),
+    );
     page.single(names::LOG_LINES_DROPPED, dropped_lines());
     page.text
 }

@@ -73,6 +73,7 @@ mod tests {
     use std::time::Duration;
 
     use netsocket_protocol::query::Query;
+    use netsocket_settings::Supervisor;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::{sleep, timeout};
@@ -101,8 +102,14 @@ mod tests {
         let root = Root::open(dir.path()).unwrap();
         let config = Config::new(dir.path());
         let credential_store = CredentialStore::open(config.credentials.clone()).unwrap();
-        let service =
-            Service::new(root, &config, credential_store, CancellationToken::new()).unwrap();
+        let service = Service::new(
+            root,
+            &config,
+            credential_store,
+            CancellationToken::new(),
+            Supervisor::default(),
+        )
+        .unwrap();
         let indexed = async {
             while of_server(&service).index_entries.is_none() {
                 sleep(Duration::from_millis(10)).await;

@@ -71,7 +71,7 @@ impl<'a> Acceptor<'a> {
     }
 
     /// Accepts connections until the task is dropped.
-    pub(crate) async fn run(&self, listener: TcpListener) {
+    pub(crate) async fn run(&self, listener: &TcpListener) {
         let (first_pause, longest_pause) = PAUSES;
         let mut pause = first_pause;
         let failed = LogThrottle::default();

@@ -5,16 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_telemetry::{Identity, Producer, Role, Sinks, Supervisor, heartbeat};
+use netsocket_settings::Supervisor;
+use netsocket_telemetry::{Identity, Producer, Role, Sinks, heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::observe::admin;
+use crate::observe::admin::{self, SharedListener};
 use crate::observe::telemetry::figures;
 use crate::security::credential_store::CredentialStore;
 use crate::security::credentials::CredentialsError;
@@ -22,6 +23,10 @@ use crate::security::sandbox::{Places, SandboxError, apply};
 use crate::server::acceptor::Acceptor;
 use crate::service::file_service::Service;
 use crate::tree::root::{Root, RootError};
+
+/// The names of tasks.
+const ADMIN_TASK: &str = "admin";
+const ACCEPTOR_TASK: &str = "acceptor";
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -62,6 +67,7 @@ pub struct Bound {
     root: Root,
     credential_store: CredentialStore,
     config: Config,
+    tasks: Supervisor,
 }
 
 impl Bound {
@@ -91,6 +97,7 @@ impl Bound {
             root,
             credential_store,
             config,
+            tasks: Supervisor::default(),
         })
     }
 
@@ -98,6 +105,12 @@ impl Bound {
     #[must_use]
     pub fn credential_store(&self) -> CredentialStore {
         self.credential_store.clone()
+    }
+
+    /// The supervisor of all long-lived tasks of the process, also of those beside the server.
+    #[must_use]
+    pub fn tasks(&self) -> Supervisor {
+        self.tasks.clone()
     }
 
     /// Enters the sandbox that the settings ask for. It applies to the calling thread and to threads started
@@ -162,6 +175,7 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         root,
         credential_store,
         config,
+        tasks,
     } = bound;
     let listener = TcpListener::from_std(listener)?;
     tracing::info!(
@@ -176,13 +190,19 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
         &config,
         credential_store,
         shutdown.clone(),
+        tasks.clone(),
     )?);
     let mut admin_task = JoinSet::new();
     if let Some((listener, address)) = admin {
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(%address, "admin");
         // It runs until this function returns, so that it reports the drain.
-        admin_task.spawn(admin::serve(listener, Arc::clone(&service)));
+        let (service, listener) = (Arc::clone(&service), SharedListener::new(listener));
+        let began = Instant::now();
+        admin_task.spawn(async move {
+            let serve = || admin::serve(listener.clone(), Arc::clone(&service), began);
+            service.tasks.run(ADMIN_TASK, serve).await;
+        });
     }
     let beat_end = CancellationToken::new();
     let producer = start_heartbeat(&config, &service, beat_end.clone());
@@ -190,7 +210,9 @@ pub async fn run(bound: Bound, shutdown: CancellationToken) -> io::Result<()> {
 
     let acceptor = Acceptor::new(&service, &sessions, config.proxy_protocol);
     // Returns only on cancellation: failed accepts are retried.
-    let _: Option<()> = shutdown.run_until_cancelled(acceptor.run(listener)).await;
+    let accept = tasks.run(ACCEPTOR_TASK, || acceptor.run(&listener));
+    let _: Option<()> = shutdown.run_until_cancelled(accept).await;
+    drop(listener);
 
     drain(&service, &sessions, config.drain_timeout).await;
     beat_end.cancel();
@@ -251,7 +273,7 @@ fn start_heartbeat(
     end: CancellationToken,
 ) -> Option<Producer> {
     let identity = Identity::new(Role::Fileserver, config.name.as_str());
-    let supervisor = Supervisor::default();
+    let supervisor = service.tasks.clone();
     let producer = Producer::start(config.kafka.clone()?, identity.key(), &supervisor);
     let service = Arc::clone(service);
     let sinks = Sinks {

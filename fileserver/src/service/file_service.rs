@@ -9,6 +9,7 @@ use std::time::Duration;
 use netsocket_protocol::message::Order;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
+use netsocket_settings::Supervisor;
 use rustix::io::Errno;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -82,6 +83,8 @@ pub(crate) struct Service {
     pub(crate) stop: CancellationToken,
     /// Sessions end immediately.
     pub(crate) abort: CancellationToken,
+    /// Keeps the long-lived tasks running, the compression threads included.
+    pub(crate) tasks: Supervisor,
 }
 
 impl Service {
@@ -94,6 +97,7 @@ impl Service {
         config: &Config,
         credential_store: CredentialStore,
         stop: CancellationToken,
+        tasks: Supervisor,
     ) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let root = Arc::new(root);
@@ -102,6 +106,7 @@ impl Service {
             Arc::clone(&root),
             config.index_settings(),
             index_end.clone(),
+            tasks.clone(),
         );
         Ok(Self {
             root,
@@ -133,10 +138,11 @@ impl Service {
             old_wire: config.old_wire && !credential_store.files().exclude_old_wire(),
             credential_store,
             spool_reserve: config.spool_reserve,
-            pool: Pool::start(config.archive_threads, config.archive_blocks)?,
+            pool: Pool::start(config.archive_threads, config.archive_blocks, &tasks)?,
             sessions: SessionCounts::default(),
             stop,
             abort: CancellationToken::new(),
+            tasks,
         })
     }
 

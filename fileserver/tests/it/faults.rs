@@ -9,6 +9,7 @@ use netsocket_fileserver::query::{FoundFile, Search};
 use netsocket_fileserver::{Root, Timestamp};
 use netsocket_protocol::message::{self, Problem, Warning};
 use netsocket_protocol::query::Query;
+use netsocket_settings::Supervisor;
 use tokio_util::sync::CancellationToken;
 
 use crate::new_client::NewClient;
@@ -31,7 +32,7 @@ fn plan(tree: &Tree) -> (Arc<Root>, Arc<Plan>) {
 }
 
 async fn stream(root: &Arc<Root>, plan: &Arc<Plan>) -> (Vec<u8>, Vec<Warning>) {
-    let pool = Pool::start(2, 4).unwrap();
+    let pool = Pool::start(2, 4, &Supervisor::default()).unwrap();
     let mut blocks = Blocks::start(&pool, Arc::clone(root), Arc::clone(plan), 0);
     let mut bytes = Vec::new();
     while let Some(block) = patiently(blocks.next()).await.unwrap() {

@@ -25,6 +25,7 @@ mod races;
 mod resume;
 mod server;
 mod stopping;
+mod supervision;
 mod tar_round_trip;
 mod telemetry;
 mod tls;

@@ -12,6 +12,7 @@ use netsocket_protocol::message::{
     self, ChangeKind, Compression, EntryNames, ErrorKind, Problem, Request, Resume, Trailer,
 };
 use netsocket_protocol::query::Query;
+use netsocket_settings::Supervisor;
 use tokio_util::sync::CancellationToken;
 
 use crate::new_client::NewClient;
@@ -59,7 +60,7 @@ async fn made(
     };
     let found = search.run(&root, &CancellationToken::new()).unwrap();
     let plan = Arc::new(Plan::new(found.files, form).unwrap());
-    let pool = Pool::start(threads, 3).unwrap();
+    let pool = Pool::start(threads, 3, &Supervisor::default()).unwrap();
     let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), first);
     let mut all = Vec::new();
     while let Some(block) = patiently(blocks.next()).await.unwrap() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use netsocket_fileserver::{Bound, Config, CredentialStore, run};
+use netsocket_settings::Supervisor;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ pub(crate) struct TestServer {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) credential_store: CredentialStore,
+    pub(crate) tasks: Supervisor,
     task: JoinHandle<std::io::Result<()>>,
 }
 
@@ -33,13 +35,14 @@ impl TestServer {
         let bound = Bound::bind(config).unwrap();
         let (address, admin) = (bound.address(), bound.admin_address());
         let shutdown = CancellationToken::new();
-        let credential_store = bound.credential_store();
+        let (credential_store, tasks) = (bound.credential_store(), bound.tasks());
         let task = tokio::spawn(run(bound, shutdown.clone()));
         Self {
             address,
             admin,
             shutdown,
             credential_store,
+            tasks,
             task,
         }
     }

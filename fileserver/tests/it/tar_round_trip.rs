@@ -13,6 +13,7 @@ use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan};
 use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::query::Search;
 use netsocket_protocol::query::Query;
+use netsocket_settings::Supervisor;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +80,7 @@ async fn archive(root: &std::path::Path) -> (Vec<u8>, u64) {
     };
     let found = search.run(&root, &CancellationToken::new()).unwrap();
     let plan = Arc::new(Plan::new(found.files, ArchiveOptions::default()).unwrap());
-    let pool = Pool::start(2, 4).unwrap();
+    let pool = Pool::start(2, 4, &Supervisor::default()).unwrap();
     let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), 0);
     let mut bytes = Vec::new();
     while let Some(block) = blocks.next().await.unwrap() {

@@ -1,15 +1,18 @@
-//! Keeps the long-lived tasks of a process running: a task that panics is logged, counted and started again.
+//! Keeps the long-lived tasks of a process running: a task that panics is logged, counted and started again. So is the work
+//! of a thread.
 //!
 //! Owns: the restart and its backoff, the number of panics of each task, and whether a task cannot be kept up. Does not
 //! own: what a task does, when it should end (a task that returns is not started again), or what readiness makes of it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,6 +26,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 const STEADY: Duration = Duration::from_secs(10);
 /// Panics in a row from which on a task counts as one that cannot be kept up.
 const TOO_MANY: u32 = 3;
+/// How long a thread that waits for its restart may overlook that it is not needed any more.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs named tasks and knows how they are. Clones share it; a process has one.
 ///
@@ -120,8 +125,41 @@ impl Supervisor {
                 Err(payload) => message(&*payload).to_owned(),
             };
             let wait = entry.panicked();
-            tracing::error!(task = name, reason, restart_in = ?wait, "a task panicked; it is started again");
+            tracing::error!(task = name, reason, restart_in = ?wait, "a task failed; it is started again");
             sleep(wait).await;
+        }
+    }
+
+    /// The same for work that blocks the thread that calls this: `start` is called until it returns a value. An error counts
+    /// as a panic does. `is_over` tells while the thread waits for a restart that none is wanted; then there is no value.
+    pub fn run_blocking<T, E: Display>(
+        &self,
+        name: &'static str,
+        is_over: impl Fn() -> bool,
+        mut start: impl FnMut() -> Result<T, E>,
+    ) -> Option<T> {
+        let (entry, _) = self.register(name);
+        loop {
+            entry.streak(|streak| streak.started(Instant::now()));
+            // What was left half done is `start`'s to clear away.
+            let reason = match catch_unwind(AssertUnwindSafe(&mut start)) {
+                Ok(Ok(value)) => return Some(value),
+                Ok(Err(error)) => error.to_string(),
+                Err(payload) => message(&*payload).to_owned(),
+            };
+            let wait = entry.panicked();
+            tracing::error!(task = name, reason, restart_in = ?wait, "a task failed; it is started again");
+            let until = Instant::now() + wait;
+            while !is_over() {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                thread::sleep(left.min(LOOK));
+            }
+            if is_over() {
+                return None;
+            }
         }
     }
 
@@ -145,7 +183,19 @@ impl Supervisor {
         named.map(|(name, _)| *name).collect()
     }
 
-    /// Makes the running tasks of that name panic, once. For tests.
+    /// The same in words, without the tasks `beside`: why a process is not well, if it is not.
+    #[must_use]
+    pub fn trouble(&self, beside: &[&str]) -> Option<String> {
+        let mut failing = self.failing();
+        failing.retain(|name| !beside.contains(name));
+        match failing.as_slice() {
+            [] => None,
+            [one] => Some(format!("task {one} keeps failing")),
+            many => Some(format!("tasks {} keep failing", many.join(", "))),
+        }
+    }
+
+    /// Makes the running tasks of that name panic, once. For tests. It does not reach threads.
     #[doc(hidden)]
     pub fn make_panic(&self, name: &str) {
         if let Some(task) = self.tasks().get(name) {
@@ -304,6 +354,45 @@ mod tests {
         assert_eq!(supervisor.panics(), [(TASK, 5)]);
         assert_eq!(supervisor.failing(), [""; 0]);
         task.abort();
+    }
+
+    #[test]
+    fn the_work_of_a_thread_is_started_again_until_it_is_over() {
+        let (supervisor, mut starts) = (Supervisor::default(), 0);
+        let done = supervisor.run_blocking(
+            TASK,
+            || false,
+            || {
+                starts += 1;
+                assert_ne!(starts, 1, "the first time");
+                if starts == 2 {
+                    Err("the second time")
+                } else {
+                    Ok(starts)
+                }
+            },
+        );
+        assert_eq!((done, supervisor.panics()), (Some(3), vec![(TASK, 2)]));
+        let stopped = supervisor.run_blocking(TASK, || true, || Err::<(), _>("and no more"));
+        assert_eq!((stopped, supervisor.panics()), (None, vec![(TASK, 3)]));
+    }
+
+    #[test]
+    fn trouble_names_every_task_that_keeps_failing() {
+        let supervisor = Supervisor::default();
+        let (first, _) = supervisor.register("a");
+        let (second, _) = supervisor.register("b");
+        assert_eq!(supervisor.trouble(&[]), None);
+        for _ in 0..TOO_MANY {
+            first.panicked();
+        }
+        assert_eq!(supervisor.trouble(&[]).unwrap(), "task a keeps failing");
+        assert_eq!(supervisor.trouble(&["a"]), None);
+        for _ in 0..TOO_MANY {
+            second.panicked();
+        }
+        let both = "tasks a, b keep failing";
+        assert_eq!(supervisor.trouble(&["c"]).unwrap(), both);
     }
 
     #[tokio::test(start_paused = true)]

@@ -115,9 +115,7 @@ struct Process {
 /// 200 while reads and writes work or have failed only briefly; otherwise 503 with the reason.
 async fn healthz(State(source): State<Source>) -> impl IntoResponse {
     let mut health = source.collector.status().health(Instant::now());
-    if let Some(task) = source.supervisor.failing().first() {
-        health.trouble = Some(format!("task {task} panics again and again"));
-    }
+    health.trouble = source.supervisor.trouble(&[]).or(health.trouble);
     let status = match health.trouble {
         None => StatusCode::OK,
         Some(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -16,7 +16,7 @@ use crate::sinks::Sinks;
 use wall_clock::{WallClock, next_second, second_of_tick};
 
 /// The name of the task, for [`Supervisor::panics`].
-const TASK: &str = "heartbeat";
+pub(crate) const TASK: &str = "heartbeat";
 
 /// Samples on every whole second of the wall clock until `shutdown`, and passes each record to every sink. Seconds that
 /// pass while the process is stalled are skipped; the next record says how many, and how late it is itself.

@@ -29,7 +29,7 @@ use queue::Queue;
 use shared::Shared;
 
 /// The name of the background task, for [`Supervisor::panics`].
-const TASK: &str = "producer";
+pub(crate) const TASK: &str = "producer";
 
 /// A handle to the one background task that talks with Kafka. Clones share it; when the last one is gone the task ends.
 ///

@@ -1,10 +1,11 @@
 //! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
-//! report and what is due.
+//! report and what is due. Each begins anew after a panic; the backends keep the health that they have.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::select;
 use tokio::sync::watch::Receiver;
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,6 +20,10 @@ use crate::core::pool::Pool;
 use crate::core::shortage::Resource;
 use crate::core::side::Side;
 
+/// The name of the task that evaluates health.
+const HEALTH_TASK: &str = "health";
+/// The name of the tasks that check one backend each.
+const CHECK_TASK: &str = "check";
 /// Health is evaluated at least this often, even if nothing is due.
 const SELDOM: Duration = Duration::from_secs(60);
 /// Between two looks whether all first checks are over.
@@ -26,11 +31,17 @@ const FIRST_CHECKS_LOOK: Duration = Duration::from_millis(5);
 
 /// Watches the backends of `pool` for ever, also those that come later. When the checks become others, every backend is
 /// checked by them at once.
-pub(crate) async fn watch(pool: Arc<Pool>, checks: Receiver<Arc<Checks>>) {
+pub(crate) async fn watch(pool: Arc<Pool>, checks: Receiver<Arc<Checks>>, supervisor: Supervisor) {
+    let evaluate = || evaluate(&pool, &checks, &supervisor);
+    supervisor.run(HEALTH_TASK, evaluate).await;
+}
+
+/// The checks of the backends end with this.
+async fn evaluate(pool: &Arc<Pool>, checks: &Receiver<Arc<Checks>>, supervisor: &Supervisor) {
     let mut tasks = JoinSet::new();
     let mut watched = BTreeMap::new();
     loop {
-        follow(&pool, &checks, &mut tasks, &mut watched);
+        follow(pool, checks, supervisor, &mut tasks, &mut watched);
         let due = pool.attend(Instant::now());
         let seldom = Instant::now() + SELDOM;
         select! {
@@ -44,6 +55,7 @@ pub(crate) async fn watch(pool: Arc<Pool>, checks: Receiver<Arc<Checks>>) {
 fn follow(
     pool: &Arc<Pool>,
     checks: &Receiver<Arc<Checks>>,
+    supervisor: &Supervisor,
     tasks: &mut JoinSet<()>,
     watched: &mut BTreeMap<BackendId, AbortHandle>,
 ) {
@@ -53,17 +65,20 @@ fn follow(
         if !stays {
             task.abort();
         }
-        // One that has ended met a fault of ours, and is begun again.
-        stays && !task.is_finished()
+        stays
     });
-    let start = Instant::now();
     for (index, backend) in backends.iter().enumerate() {
         watched.entry(backend.id()).or_insert_with(|| {
             let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
             let place = (index, backends.len());
-            tasks.spawn(check_in_time(pool, backend, place, start, checks.clone()))
+            let (checks, supervisor) = (checks.clone(), supervisor.clone());
+            tasks.spawn(async move {
+                let check = || check_in_time(&pool, &backend, place, checks.clone());
+                supervisor.run(CHECK_TASK, check).await;
+            })
         });
     }
+    // Those of backends that have gone.
     while tasks.try_join_next().is_some() {}
 }
 
@@ -85,14 +100,13 @@ pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
 
 /// Checks one backend, which is at this place of so many, for ever, except in maintenance.
 async fn check_in_time(
-    pool: Arc<Pool>,
-    backend: Arc<Backend>,
+    pool: &Pool,
+    backend: &Backend,
     (index, count): (usize, usize),
-    start: Instant,
     mut told: Receiver<Arc<Checks>>,
 ) {
     let mut checks = Arc::clone(&told.borrow_and_update());
-    let mut schedule = Schedule::new(start, checks.intervals, index, count);
+    let mut schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
     loop {
         if backend.report().admin == AdminState::Maintenance {
             backend.checker.notified().await;
@@ -130,7 +144,7 @@ async fn check_in_time(
                 }
                 Pace::Normal
             }
-            _ => pool.observe_check(&backend, CheckReport::new(outcome, now - began), now),
+            _ => pool.observe_check(backend, CheckReport::new(outcome, now - began), now),
         };
         schedule.done(now, pace);
     }

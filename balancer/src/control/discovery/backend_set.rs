@@ -96,6 +96,15 @@ impl BackendSet {
         questions
     }
 
+    /// Begins anew, with the servers that are known: pending queries are returned by [`Self::ask`] again, because their
+    /// answers will not come. Returns the backends, of which the pool may have missed the latest change.
+    pub fn resume(&mut self) -> Change {
+        for entry in &mut self.groups {
+            entry.asked = None;
+        }
+        self.change(true)
+    }
+
     /// When the next query is due, not counting pending ones.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {

@@ -56,4 +56,5 @@ mod watch;
 pub use answer::{Answer, AskError, Found};
 pub use backend_set::BackendSet;
 pub use dns::Dns;
-pub use watch::{Ask, Setup, discover};
+pub(crate) use watch::discover;
+pub use watch::{Ask, Setup};

@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::dup;
@@ -51,6 +52,9 @@ pub enum RestartError {
     /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,
+    /// A fault of the balancer ended the restart.
+    #[error("internal error of the balancer: see its log")]
+    Panicked,
     /// The program is not known.
     #[error("cannot tell which program to start")]
     NoProgram,
@@ -68,7 +72,7 @@ pub enum RestartError {
 /// The sockets that the new process inherits.
 pub(crate) struct InheritedSockets {
     /// One at least.
-    pub(crate) listen: Vec<TcpListener>,
+    pub(crate) listen: Arc<Vec<TcpListener>>,
     pub(crate) admin: AdminListener,
     /// Whether they came from the service manager.
     pub(crate) managed: (bool, bool),

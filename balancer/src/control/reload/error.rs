@@ -13,6 +13,9 @@ pub enum ReloadError {
     /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,
+    /// A fault of the balancer ended the reload; some of the settings may be in force.
+    #[error("internal error of the balancer: see its log")]
+    Panicked,
     /// There is no source to read settings from again.
     #[error("this balancer was started without settings that can be reloaded")]
     NoSource,

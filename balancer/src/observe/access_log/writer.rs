@@ -1,12 +1,14 @@
 //! The writer thread, and the handle to it.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use netsocket_settings::Supervisor;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -14,6 +16,8 @@ use super::options::Options;
 use super::sink::{Sink, WriteFailure, count_lines};
 use super::worker_buffer::{WorkerBuffer, WorkerBuffers};
 
+/// The name of the writer's work.
+const TASK: &str = "access_log";
 /// How long the writer lets lines gather: the delay that a reader sees, and the rest that the disk has.
 pub(crate) const LINGER: Duration = Duration::from_millis(100);
 /// Counts of lines since the start.
@@ -49,11 +53,17 @@ struct Shared {
 }
 
 impl AccessLog {
-    /// Starts the writer for the buffers of so many workers.
+    /// Starts the writer for the buffers of so many workers. `supervisor` has it go on after a panic, which costs the lines
+    /// that were just being written.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(options: Options, workers: usize, sink: Box<dyn Sink>) -> io::Result<Self> {
+    pub(crate) fn start(
+        options: Options,
+        workers: usize,
+        sink: Box<dyn Sink>,
+        supervisor: Supervisor,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             buffers: Arc::new(WorkerBuffers::new(workers, options.buffer_capacity)),
             written: AtomicU64::new(0),
@@ -65,13 +75,26 @@ impl AccessLog {
             stop: AtomicBool::new(false),
         });
         let (end, ended) = mpsc::channel();
-        let writer = Writer {
+        let mut writer = Writer {
             shared: Arc::clone(&shared),
             sink,
             spare: Vec::new(),
         };
         let thread = thread::Builder::new().name("access-log".to_owned());
-        let handle = thread.spawn(move || writer.run(&end))?;
+        let is_over = {
+            let shared = Arc::clone(&shared);
+            move || shared.stop.load(SeqCst)
+        };
+        let handle = thread.spawn(move || {
+            let run = || {
+                writer.run();
+                Ok::<_, Infallible>(())
+            };
+            if supervisor.run_blocking(TASK, is_over, run).is_some() {
+                // Whoever waited may have given up.
+                let _ = end.send(());
+            }
+        })?;
         // Set before any buffer exists that could wake it.
         let _ = shared.buffers.writer.set(handle.thread().clone());
         Ok(Self {
@@ -165,7 +188,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, end: &Sender<()>) {
+    /// Writes until the stop.
+    fn run(&mut self) {
+        // There are lines where a start before this one has ended without having written them.
+        self.shared.buffers.awake.store(true, SeqCst);
         loop {
             let stop = self.rest();
             // From here on a line that comes wakes the writer again.
@@ -180,8 +206,6 @@ impl Writer {
                 self.reopen();
             }
             if stop {
-                // Whoever waited may have given up.
-                let _ = end.send(());
                 return;
             }
         }
@@ -214,16 +238,21 @@ impl Writer {
             spare,
         } = self;
         shared.buffers.take_each(spare, |lines| {
-            let lost = match sink.write(lines) {
+            let count = count_lines(lines);
+            // All of them, should this panic.
+            let mut failed = Failed {
+                counter: &shared.failed,
+                lines: count,
+            };
+            failed.lines = match sink.write(lines) {
                 Ok(()) => 0,
                 Err(WriteFailure { lost, error }) => {
                     *shared.last_error() = Some(error);
                     lost
                 }
             };
-            let written = count_lines(lines).saturating_sub(lost);
+            let written = count.saturating_sub(failed.lines);
             shared.written.fetch_add(written, Relaxed);
-            shared.failed.fetch_add(lost, Relaxed);
         });
     }
 
@@ -231,6 +260,18 @@ impl Writer {
         if let Err(error) = self.sink.reopen() {
             warn_not_reopened(&error);
         }
+    }
+}
+
+/// Counts lines that could not be written, when it is dropped.
+struct Failed<'a> {
+    counter: &'a AtomicU64,
+    lines: u64,
+}
+
+impl Drop for Failed<'_> {
+    fn drop(&mut self) {
+        self.counter.fetch_add(self.lines, Relaxed);
     }
 }
 

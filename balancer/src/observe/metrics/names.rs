@@ -84,6 +84,8 @@ pub const LABEL_RESOURCE: &str = "resource";
 pub const LABEL_METHOD: &str = "method";
 /// The label with a route of the admin HTTP, with placeholders for names.
 pub const LABEL_PATH: &str = "path";
+/// The label with the name of a long-lived task.
+pub const LABEL_TASK: &str = "task";
 /// The label with the program's version.
 pub const LABEL_VERSION: &str = "version";
 
@@ -265,6 +267,11 @@ pub const ADMIN_CHANGES: Family = counter(
     "netsocket_admin_changes_total",
     "Changes requested through the admin HTTP, by result: done, wrong (nothing changed) or denied.",
 );
+/// Panics of long-lived tasks.
+pub const TASK_PANICS: Family = counter(
+    "netsocket_balancer_task_panics_total",
+    "Panics of long-lived tasks, which are started again, by task.",
+);
 /// The telemetry producer's connection.
 pub const TELEMETRY_CONNECTED: Family =
     gauge(metric::PRODUCER_CONNECTED, "1 while connected to Kafka.");
@@ -324,6 +331,7 @@ pub const ALL: &[Family] = &[
     BACKEND_CONNECTS,
     BACKEND_CHECKS,
     ADMIN_CHANGES,
+    TASK_PANICS,
     TELEMETRY_CONNECTED,
     TELEMETRY_QUEUED,
     TELEMETRY_SENT,

@@ -109,6 +109,11 @@ pub(crate) fn render(
             (labels, count)
         }),
     );
+    let panics = process.task_panics.iter();
+    page.family(
+        names::TASK_PANICS,
+        panics.map(|(task, count)| ([(names::LABEL_TASK, *task)], count)),
+    );
     if let Some(stats) = telemetry {
         page.family(
             names::TELEMETRY_CONNECTED,

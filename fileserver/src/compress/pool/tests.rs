@@ -2,6 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use netsocket_protocol::message::Compression;
+use netsocket_settings::Supervisor;
 use rustix::io::Errno;
 use tokio::time::timeout;
 
@@ -72,7 +73,7 @@ async fn all(stream: &mut Stream) -> Vec<u64> {
 #[tokio::test]
 async fn blocks_come_in_order_from_any_number_of_threads() {
     for threads in [1, 2, 5] {
-        let pool = Pool::start(threads, 3).unwrap();
+        let pool = Pool::start(threads, 3, &Supervisor::default()).unwrap();
         let mut streams: Vec<Stream> = (0..4)
             .map(|first| pool.stream(Arc::new(GOOD), plain(), first * 10, 100))
             .collect();
@@ -88,7 +89,7 @@ async fn blocks_come_in_order_from_any_number_of_threads() {
 
 #[tokio::test]
 async fn a_failure_ends_the_archive_that_has_it_and_no_other() {
-    let pool = Pool::start(2, 4).unwrap();
+    let pool = Pool::start(2, 4, &Supervisor::default()).unwrap();
     let panics = Numbers {
         panics_at: Some(3),
         ..GOOD
@@ -113,7 +114,7 @@ async fn a_failure_ends_the_archive_that_has_it_and_no_other() {
 
 #[tokio::test]
 async fn clients_that_take_nothing_leave_room_for_one_that_does() {
-    let pool = Pool::start(2, 1).unwrap();
+    let pool = Pool::start(2, 1, &Supervisor::default()).unwrap();
     let mut stalled: Vec<(Stream, CompressedBlock)> = Vec::new();
     for _ in 0..10 {
         let mut stream = pool.stream(Arc::new(GOOD), plain(), 0, 1_000_000);
@@ -132,7 +133,7 @@ async fn clients_that_take_nothing_leave_room_for_one_that_does() {
 
 #[tokio::test]
 async fn an_archive_that_is_given_up_makes_no_further_block() {
-    let pool = Pool::start(1, 8).unwrap();
+    let pool = Pool::start(1, 8, &Supervisor::default()).unwrap();
     let ((begun, begins), (open, gate)) = (mpsc::channel(), mpsc::channel());
     let source = Gated {
         begun,
@@ -151,7 +152,7 @@ async fn an_archive_that_is_given_up_makes_no_further_block() {
 
 #[tokio::test]
 async fn a_small_archive_does_not_wait_for_the_end_of_large_ones() {
-    let pool = Pool::start(1, 64).unwrap();
+    let pool = Pool::start(1, 64, &Supervisor::default()).unwrap();
     let ((begun, begins), (open, gate)) = (mpsc::channel(), mpsc::channel());
     let source = Gated {
         begun,
@@ -169,4 +170,40 @@ async fn a_small_archive_does_not_wait_for_the_end_of_large_ones() {
     assert_eq!(all(&mut small).await, [0, 1, 2]);
     reader.abort();
     drop(open);
+}
+
+/// Panics in the thread that lets go of it last, which is beyond the making of a block.
+struct Explosive(Gated);
+
+impl Source for Explosive {
+    fn read(&self, block: u64, buffer: &mut [u8]) -> Result<Fill, Errno> {
+        self.0.read(block, buffer)
+    }
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_panics_goes_on() {
+    let supervisor = Supervisor::default();
+    let pool = Pool::start(1, 4, &supervisor).unwrap();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel();
+    let source = Explosive(Gated {
+        begun,
+        gate: Mutex::new(gate),
+    });
+    let stream = pool.stream(Arc::new(source), plain(), 0, 1);
+    begins.recv_timeout(PATIENCE).unwrap();
+    drop(stream);
+    go_on.send(()).unwrap();
+    let mut good = pool.stream(Arc::new(GOOD), plain(), 0, 20);
+    assert_eq!(all(&mut good).await, (0..20).collect::<Vec<_>>());
+    assert_eq!(supervisor.panics(), [("archive", 1)]);
+    drop(good);
+    assert_eq!((pool.stats().archives, pool.stats().blocks_held), (0, 0));
 }

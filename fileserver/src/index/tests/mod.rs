@@ -38,6 +38,7 @@ struct Bench {
     outer: tempfile::TempDir,
     root: Arc<Root>,
     index: Index,
+    supervisor: Supervisor,
     watcher: Arc<Scripted>,
     _end: tokio_util::sync::DropGuard,
 }
@@ -53,11 +54,19 @@ impl Bench {
         let watcher = Arc::new(Scripted::default());
         let end = CancellationToken::new();
         let source = Arc::clone(&watcher) as Arc<dyn Watcher>;
-        let index = Index::with(Arc::clone(&root), settings, Ok(source), end.clone());
+        let supervisor = Supervisor::default();
+        let index = Index::with(
+            Arc::clone(&root),
+            settings,
+            Ok(source),
+            end.clone(),
+            supervisor.clone(),
+        );
         Self {
             outer,
             root,
             index,
+            supervisor,
             watcher,
             _end: end.drop_guard(),
         }
@@ -139,6 +148,8 @@ fn matcher(query: &Query) -> Matcher {
 struct Scripted {
     real: Inotify,
     deaf: AtomicBool,
+    /// The next read panics.
+    panics: AtomicBool,
     /// While something else holds it, too, whoever has read reports does not get them.
     held: Arc<()>,
     injected: Mutex<Vec<Event>>,
@@ -151,6 +162,7 @@ impl Default for Scripted {
         Self {
             real: Inotify::new().unwrap(),
             deaf: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             held: Arc::new(()),
             injected: Mutex::default(),
             left: i64::MAX.into(),
@@ -171,6 +183,7 @@ impl Watcher for Scripted {
     }
 
     fn read(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "on purpose");
         let injected = std::mem::take(&mut *self.injected.lock().unwrap());
         let mut real = Vec::new();
         self.real.read(&mut real)?;

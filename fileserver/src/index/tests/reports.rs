@@ -264,3 +264,36 @@ fn a_file_costs_at_most_120_bytes_beyond_the_names() {
     );
     assert!(each <= 120.0, "{each}");
 }
+
+/// Whether the task itself panics, or the work that it has done elsewhere.
+#[tokio::test]
+async fn after_a_panic_nothing_old_is_answered_and_the_tree_is_scanned_again() {
+    let bench = Bench::new(SETTINGS, |root| fs::write(root.join("0"), "x").unwrap());
+    for panics in 1..=2 {
+        bench.ready().await;
+        if panics == 1 {
+            bench.supervisor.make_panic("index");
+        } else {
+            bench.watcher.panics.store(true, Ordering::SeqCst);
+        }
+        let path = format!("directory/{panics}");
+        bench.write(&path, "x");
+        bench
+            .until("a panic", async |bench| {
+                bench.supervisor.panics() == [("index", panics)]
+            })
+            .await;
+        // It may have begun again already; while it has not, requests walk.
+        if let Some(current) = bench.index.current().await {
+            let all = matcher(&Query::default());
+            let found = select::from_index(&current, &all, None, usize::MAX).files;
+            assert!(found.iter().any(|file| *file.path == *path.as_bytes()));
+        }
+        bench.ready().await;
+        bench.compare("what came in the meantime").await;
+        bench.write(&format!("directory/later/{panics}"), "x");
+        bench.compare("and what comes later").await;
+        let scans = bench.index.gauges().scans(ScanCause::Start);
+        assert_eq!(scans, 1 + panics);
+    }
+}

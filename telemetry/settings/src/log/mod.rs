@@ -162,7 +162,7 @@ pub fn complain(program: &str, problem: &(impl Display + ?Sized)) {
 
 fn start_writer() {
     WRITER.call_once(|| {
-        let write = || writer::run(&QUEUE, io::stderr().as_fd(), report_dropped);
+        let write = || writer::keep_running(&QUEUE, io::stderr().as_fd(), report_dropped);
         let thread = thread::Builder::new().name("log".to_owned()).spawn(write);
         if thread.is_err() {
             // Without a thread there is no log, but there is still a service.

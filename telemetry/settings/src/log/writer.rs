@@ -2,15 +2,30 @@
 //! closed terminal); a line that cannot be written is dropped, and the next one is tried.
 
 use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, write};
 
 use super::queue::Queue;
 
-/// Writes the lines of `queue` to `output` until it is closed. `report` is told the number of lines dropped since it was
-/// last told, once writing works again.
-pub(super) fn run(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
+/// The wait after a panic.
+const RESTART: Duration = Duration::from_millis(100);
+
+/// Writes the lines of `queue` to `output` until it is closed, also after a panic, which costs one line. `report` is told
+/// the number of lines dropped since it was last told, once writing works again.
+pub(super) fn keep_running(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
+    let write = || run(queue, output, &report);
+    while catch_unwind(AssertUnwindSafe(write)).is_err() {
+        // The panic itself is a line, and whoever flushes the log waits for the one that was under way.
+        queue.lost();
+        thread::sleep(RESTART);
+    }
+}
+
+fn run(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
     let mut output = Output {
         fd: output,
         torn: false,
@@ -81,8 +96,6 @@ mod tests {
     use std::os::fd::{AsFd, OwnedFd};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::thread;
-    use std::time::Duration;
 
     use rustix::pipe::{PipeFlags, pipe, pipe_with};
 
@@ -183,6 +196,27 @@ mod tests {
         let writer = Writer::to(full);
         push_numbered(&writer.queue, 0..10);
         assert_eq!(writer.end(), (10, 0));
+    }
+
+    #[test]
+    fn a_panic_ends_neither_the_thread_nor_the_log() {
+        let (reader, fd) = pipe().unwrap();
+        let queue = Arc::new(Queue::new());
+        let thread = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || keep_running(&queue, fd.as_fd(), |_| panic!("on purpose"))
+        });
+        push_numbered(&queue, 0..3);
+        assert!(queue.flush(LONG));
+        // A line that has no room is dropped, which is to be reported behind the next one.
+        queue.push(&vec![b'x'; 2 << 20]);
+        push_numbered(&queue, 3..4);
+        assert!(queue.flush(LONG));
+        push_numbered(&queue, 4..6);
+        queue.close();
+        thread.join().unwrap();
+        assert_eq!(numbers(reader), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(queue.dropped(), 2, "the line without room, and the report");
     }
 
     #[test]

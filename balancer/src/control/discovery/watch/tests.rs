@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{advance, timeout};
 
 use super::*;
@@ -28,6 +29,16 @@ impl Ask for Script {
         self.asked.lock().unwrap().push(Instant::now());
         let answer = self.answers.lock().unwrap().pop_front();
         answer.unwrap_or(Err(AskError::Timeout))
+    }
+}
+
+/// Answers as it was told to, when it may.
+struct Held(Script, Arc<Semaphore>);
+
+impl Ask for Held {
+    async fn ask(&self, question: Question) -> Result<Answer, AskError> {
+        self.1.acquire().await.unwrap().forget();
+        self.0.ask(question).await
     }
 }
 
@@ -75,6 +86,7 @@ fn setup<A: Ask>(resolver: A) -> Setup<A> {
 struct Discovering<A> {
     pool: Arc<Pool>,
     setups: watch::Sender<Setup<A>>,
+    supervisor: Supervisor,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -84,10 +96,12 @@ impl<A: Ask> Discovering<A> {
         let pool = Pool::new(setup.fixed.clone(), Policy::RoundRobin, rules, 0);
         let pool = Arc::new(pool);
         let (setups, receiver) = watch::channel(setup);
-        let task = tokio::spawn(discover(Arc::clone(&pool), receiver));
+        let supervisor = Supervisor::default();
+        let task = tokio::spawn(discover(Arc::clone(&pool), receiver, supervisor.clone()));
         Self {
             pool,
             setups,
+            supervisor,
             _task: AbortOnDropHandle::new(task),
         }
     }
@@ -174,6 +188,7 @@ async fn other_settings_are_taken_on_and_a_sender_that_is_gone_is_no_fault() {
     let Discovering {
         pool,
         setups,
+        supervisor: _,
         _task,
     } = discovering;
     drop(setups);
@@ -196,6 +211,32 @@ async fn without_groups_nothing_is_asked_and_the_pool_stays_as_it_is() {
     discovering.after(100).await;
     assert_eq!(discovering.names(), ["x"]);
     assert!(script.asked.lock().unwrap().is_empty());
+}
+
+/// Also where it ends while a question is open: the answer to that one does not come any more.
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_no_backend_and_it_follows_again() {
+    let script = Script::default();
+    *script.answers.lock().unwrap() = [named(&[1, 2], 5), named(&[2, 3], 5)].into();
+    let held = Arc::new(Semaphore::new(1));
+    let discovering = Discovering::start(setup(Held(script, Arc::clone(&held))));
+    discovering.settle().await;
+    let names = ["x", "a-10-0-0-1", "a-10-0-0-2"];
+    assert_eq!(discovering.names(), names);
+    let kept = discovering.pool.backends()[2].id();
+
+    discovering.after(6).await;
+    assert_eq!(held.available_permits(), 0);
+    discovering.supervisor.make_panic(TASK);
+    discovering.settle().await;
+    assert_eq!(discovering.supervisor.panics(), [(TASK, 1)]);
+    // The settings change before it has begun again.
+    discovering.setups.send_modify(|setup| setup.fixed.clear());
+    assert_eq!(discovering.names(), names);
+    held.add_permits(10);
+    discovering.after(1).await;
+    assert_eq!(discovering.names(), ["a-10-0-0-2", "a-10-0-0-3"]);
+    assert_eq!(discovering.pool.backends()[0].id(), kept);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use netsocket_settings::Supervisor;
 use tokio::time::Instant;
 
 use super::*;
@@ -12,6 +13,13 @@ use crate::observe::access_log::sink::{Sink, WriteFailure};
 use crate::observe::access_log::writer::LINGER;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A failure with so many lost lines is a panic instead.
+const PANICS: u64 = u64::MAX;
+
+fn failure(lost: u64) -> Result<(), WriteFailure> {
+    let error = io::ErrorKind::StorageFull.into();
+    Err(WriteFailure { lost, error })
+}
 
 /// Passes on what it is given, and goes on when it may.
 struct Held {
@@ -23,7 +31,10 @@ impl Sink for Held {
     fn write(&mut self, lines: &[u8]) -> Result<(), WriteFailure> {
         // The test may be over.
         let _ = self.given.send(String::from_utf8(lines.to_vec()).unwrap());
-        self.go_on.recv().unwrap_or(Ok(()))
+        let outcome = self.go_on.recv().unwrap_or(Ok(()));
+        let panics = matches!(&outcome, Err(failure) if failure.lost == PANICS);
+        assert!(!panics, "on purpose");
+        outcome
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -39,6 +50,7 @@ impl Sink for Held {
 
 struct Test {
     log: AccessLog,
+    supervisor: Supervisor,
     given: Receiver<String>,
     go_on: Sender<Result<(), WriteFailure>>,
 }
@@ -56,8 +68,14 @@ impl Test {
             given: give,
             go_on: held,
         };
-        let log = AccessLog::start(options, workers, Box::new(sink)).unwrap();
-        Self { log, given, go_on }
+        let supervisor = Supervisor::default();
+        let log = AccessLog::start(options, workers, Box::new(sink), supervisor.clone()).unwrap();
+        Self {
+            log,
+            supervisor,
+            given,
+            go_on,
+        }
     }
 
     fn given(&self) -> String {
@@ -188,10 +206,6 @@ fn failed_lines_are_counted_and_the_next_are_tried() {
     for number in 1..=5 {
         buffer.record(&numbered(number));
     }
-    let failure = |lost| {
-        let error = io::ErrorKind::StorageFull.into();
-        Err(WriteFailure { lost, error })
-    };
     test.go_on.send(failure(1)).unwrap();
     assert_eq!(numbers(&test.given()), [1, 2, 3, 4, 5]);
     test.go_on.send(failure(2)).unwrap();
@@ -205,6 +219,27 @@ fn failed_lines_are_counted_and_the_next_are_tried() {
     );
     test.go_on.send(Ok(())).unwrap();
     assert!(test.log.close(PATIENCE));
+}
+
+/// Also those of another worker that were already there when it panicked.
+#[test]
+fn a_writer_that_panics_loses_the_lines_in_its_hand_and_writes_the_next() {
+    let test = Test::start(2, 1 << 20);
+    let mut buffers = [test.log.buffer(0), test.log.buffer(1)];
+    buffers[0].record(&numbered(1));
+    assert_eq!(numbers(&test.given()), [1]);
+    buffers[0].record(&numbered(2));
+    buffers[1].record(&numbered(3));
+    test.go_on.send(failure(PANICS)).unwrap();
+    // Nothing else wakes it.
+    assert_eq!(numbers(&test.given()), [2]);
+    test.go_on.send(failure(PANICS)).unwrap();
+    assert_eq!(numbers(&test.given()), [3]);
+    test.go_on.send(Ok(())).unwrap();
+    assert_eq!(test.supervisor.panics(), [("access_log", 2)]);
+    assert!(test.log.close(PATIENCE));
+    let figures = test.log.figures();
+    assert_eq!((figures.written, figures.failed), (1, 2));
 }
 
 #[test]
