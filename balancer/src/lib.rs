@@ -104,6 +104,7 @@ pub use crate::control::resolve::BindError;
 pub use crate::control::run::Summary;
 pub use crate::control::run_error::RunError;
 pub use crate::control::services::HISTORY_SPAN;
+pub use crate::control::signals::Signals;
 pub use crate::control::startup::Startup;
 pub use crate::control::systemd::{ActivationError, Manager};
 pub use crate::core::connect_failure::ConnectFailure;

@@ -1,31 +1,23 @@
-//! The program `netsocket-balancer`: flags, settings, log, sockets, signals, exit code. Everything else is in the library.
+//! The program `netsocket-balancer`: flags, settings, log, sockets, exit code. Everything else is in the library.
 
 use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::AdminSettings;
 use netsocket_balancer::{
-    Command, Config, Flags, Inherited, LifecycleHandle, Manager, Program, Startup, ctl, run,
+    Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
 };
-use netsocket_settings::{
-    AdminTarget, CommonCommand, Problems, Supervisor, flush_log, init_log, raise_descriptor_limit,
-};
+use netsocket_settings::{AdminTarget, CommonCommand, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Exit code for settings or addresses that cannot be used.
 const EXIT_BAD_START: u8 = 2;
-/// The name of the tasks that obey signals.
-const SIGNALS_TASK: &str = "signals";
-/// A second signal: what a shell reports for a process that a signal ended.
-const EXIT_SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
@@ -121,7 +113,7 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
         .build()?;
     runtime.block_on(async {
         // Before the sockets: from the first moment a signal means what the documentation says.
-        let signals = Signals::watch()?;
+        let signals = Signals::watch().context("cannot watch for signals")?;
         let mut startup = match Startup::bind_with(config, inherited) {
             Ok(startup) => startup,
             Err(error) => return Ok(bad_start(&error)),
@@ -149,63 +141,6 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
     })
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    user2: Signal,
-}
-
-impl Signals {
-    fn watch() -> anyhow::Result<Self> {
-        let watch = |kind, name| signal(kind).with_context(|| format!("cannot watch for {name}"));
-        Ok(Self {
-            terminate: watch(SignalKind::terminate(), "SIGTERM")?,
-            interrupt: watch(SignalKind::interrupt(), "SIGINT")?,
-            hangup: watch(SignalKind::hangup(), "SIGHUP")?,
-            user2: watch(SignalKind::user_defined2(), "SIGUSR2")?,
-        })
-    }
-
-    fn obey(self, shutdown: &CancellationToken, lifecycle: &LifecycleHandle, tasks: &Supervisor) {
-        let Self {
-            terminate,
-            interrupt,
-            hangup,
-            user2,
-        } = self;
-        let (shutdown, supervisor) = (shutdown.clone(), tasks.clone());
-        tokio::spawn(async move {
-            let signals = Mutex::new((terminate, interrupt));
-            let stop = || stop(&signals, &shutdown);
-            supervisor.run(SIGNALS_TASK, stop).await;
-        });
-        let reloading = lifecycle.clone();
-        tokio::spawn(on_each(hangup, tasks.clone(), move || {
-            let reloading = reloading.clone();
-            // What came of it is in the log.
-            async move { drop(reloading.reload().await) }
-        }));
-        let restarting = lifecycle.clone();
-        tokio::spawn(on_each(user2, tasks.clone(), move || {
-            let restarting = restarting.clone();
-            async move { drop(restarting.restart().await) }
-        }));
-    }
-}
-
-/// Acts on each signal, for ever; also on one that arrives while this begins anew.
-async fn on_each<F: Future>(signal: Signal, tasks: Supervisor, act: impl Fn() -> F) {
-    let signal = Mutex::new(signal);
-    let obey = || async {
-        let mut signal = signal.lock().await;
-        while signal.recv().await.is_some() {
-            act().await;
-        }
-    };
-    tasks.run(SIGNALS_TASK, obey).await;
-}
-
 /// `3 backends`, and the groups of them that are looked for, if there are any.
 fn counted(config: &Config) -> String {
     let backends = config.backends.len();
@@ -214,26 +149,6 @@ fn counted(config: &Config) -> String {
         1 => format!("{backends} backends, 1 name to resolve"),
         groups => format!("{backends} backends, {groups} names to resolve"),
     }
-}
-
-/// The first signal begins the drain, the second ends the process at once.
-async fn stop(signals: &Mutex<(Signal, Signal)>, shutdown: &CancellationToken) {
-    let mut signals = signals.lock().await;
-    let (terminate, interrupt) = &mut *signals;
-    let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => SignalKind::terminate(),
-            _ = interrupt.recv() => SignalKind::interrupt(),
-        }
-    };
-    if !shutdown.is_cancelled() {
-        next().await;
-        shutdown.cancel();
-    }
-    let second = next().await;
-    warn!("second signal, exiting immediately");
-    flush_log();
-    process::exit(EXIT_SIGNALLED + second.as_raw_value());
 }
 
 fn bad_start(problem: &impl Display) -> ExitCode {
@@ -249,70 +164,4 @@ fn warning(said: &str) {
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
     netsocket_settings::complain("netsocket-balancer", problem);
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::time::Duration;
-
-    use rustix::process::{Signal as Number, getpid, kill_process};
-    use tokio::time::{sleep, timeout};
-
-    use super::*;
-
-    async fn eventually(mut condition: impl FnMut() -> bool) {
-        let wait = async {
-            while !condition() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(Duration::from_secs(60), wait).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn signals_are_obeyed_also_after_a_panic() {
-        let signal = signal(SignalKind::user_defined1()).unwrap();
-        let (tasks, obeyed) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
-        let count = Arc::clone(&obeyed);
-        let task = tokio::spawn(on_each(signal, tasks.clone(), move || {
-            count.fetch_add(1, SeqCst);
-            std::future::ready(())
-        }));
-        let send = || kill_process(getpid(), Number::USR1).unwrap();
-        send();
-        eventually(|| obeyed.load(SeqCst) == 1).await;
-        tasks.make_panic(SIGNALS_TASK);
-        eventually(|| tasks.panics() == [(SIGNALS_TASK, 1)]).await;
-        // It comes before the restart.
-        send();
-        eventually(|| obeyed.load(SeqCst) == 2).await;
-        task.abort();
-    }
-
-    #[tokio::test]
-    async fn a_stop_goes_on_where_it_was() {
-        let signals = [SignalKind::terminate(), SignalKind::interrupt()];
-        let [terminate, interrupt] = signals.map(|kind| signal(kind).unwrap());
-        let (tasks, shutdown) = (Supervisor::default(), CancellationToken::new());
-        let supervisor = tasks.clone();
-        let task = tokio::spawn({
-            let shutdown = shutdown.clone();
-            async move {
-                let signals = Mutex::new((terminate, interrupt));
-                let stop = || stop(&signals, &shutdown);
-                supervisor.run(SIGNALS_TASK, stop).await;
-            }
-        });
-        eventually(|| tasks.panics() == [(SIGNALS_TASK, 0)]).await;
-        tasks.make_panic(SIGNALS_TASK);
-        eventually(|| tasks.panics() == [(SIGNALS_TASK, 1)]).await;
-        kill_process(getpid(), Number::TERM).unwrap();
-        timeout(Duration::from_secs(60), shutdown.cancelled())
-            .await
-            .unwrap();
-        // A second one would end this process.
-        task.abort();
-    }
 }

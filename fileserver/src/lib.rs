@@ -73,7 +73,7 @@ pub use config::Config;
 pub use security::credential_store::CredentialStore;
 pub use security::credentials::{CredentialFiles, CredentialsError};
 pub use security::sandbox::{SandboxError, SandboxMode};
-pub use server::{Bound, StartError, run};
+pub use server::{Bound, Signals, StartError, run};
 pub use tree::metadata::Timestamp;
 pub use tree::root::{Root, RootError};
 pub use tree::walk::WalkError;

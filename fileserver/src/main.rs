@@ -1,27 +1,18 @@
-//! The program `netsocket-fileserver`: flags, log, signals, exit code. Everything else is in the library.
+//! The program `netsocket-fileserver`: flags, log, exit code. Everything else is in the library.
 
 use std::fmt::Display;
 use std::io::{Write as _, stdout};
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use netsocket_fileserver::{Bound, Config, CredentialStore, run};
+use netsocket_fileserver::{Bound, Config, Signals, run};
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Flag, Layers, Problems, Supervisor, init_log,
-    raise_descriptor_limit,
+    AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Mutex;
-use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
-
-/// The names of the tasks that obey signals: SIGHUP, and those that stop the program.
-const RELOAD_TASK: &str = "reload";
-const SIGNALS_TASK: &str = "signals";
 
 /// Exit code if the settings are wrong or the server cannot start.
 const EXIT_START: u8 = 2;
@@ -170,19 +161,13 @@ fn complain(problem: &(impl Display + ?Sized)) {
 
 /// The first signal drains, the second stops at once. SIGHUP reloads certificates and tokens.
 async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
-    let tasks = bound.tasks();
-    let hangup = signal(SignalKind::hangup()).context("cannot wait for signals")?;
-    let credential_store = bound.credential_store();
-    let reload = move || reload(credential_store.clone());
-    let hangups = tokio::spawn(on_each(hangup, tasks.clone(), reload));
-    let terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
-    let interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let stops = Mutex::new((terminate, interrupt));
+    let signals = Signals::watch().context("cannot wait for signals")?;
+    let (tasks, credential_store) = (bound.tasks(), bound.credential_store());
     let shutdown = CancellationToken::new();
     if let Some(limit) = raise_descriptor_limit() {
         tracing::info!(limit, "descriptors");
     }
-    let signals = tasks.run(SIGNALS_TASK, || stop_twice(&stops, &shutdown));
+    let signals = signals.obey(&shutdown, credential_store, &tasks);
     let code = tokio::select! {
         ended = run(bound, shutdown.clone()) => {
             ended.context("cannot listen")?;
@@ -190,111 +175,5 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
         }
         () = signals => ExitCode::from(EXIT_CUT),
     };
-    hangups.abort();
     Ok(code)
-}
-
-/// Returns at the second signal; the first one begins the shutdown.
-async fn stop_twice(signals: &Mutex<(Signal, Signal)>, shutdown: &CancellationToken) {
-    let mut signals = signals.lock().await;
-    let (terminate, interrupt) = &mut *signals;
-    let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    // It may begin anew between the two.
-    if !shutdown.is_cancelled() {
-        next().await;
-        shutdown.cancel();
-    }
-    next().await;
-    tracing::warn!("second signal: closing all sessions now");
-}
-
-/// Acts on each signal, for ever; also on one that arrives while this begins anew.
-async fn on_each<F: Future>(signal: Signal, tasks: Supervisor, act: impl Fn() -> F) {
-    let signal = Mutex::new(signal);
-    let obey = || async {
-        let mut signal = signal.lock().await;
-        while signal.recv().await.is_some() {
-            act().await;
-        }
-    };
-    tasks.run(RELOAD_TASK, obey).await;
-}
-
-/// Reloads the credentials. One that panics leaves the current ones in place.
-async fn reload(credential_store: CredentialStore) {
-    let reload = tokio::task::spawn_blocking(move || credential_store.reload());
-    if let Some(Ok(payload)) = reload.await.err().map(JoinError::try_into_panic) {
-        // It is counted and logged with the others.
-        resume_unwind(payload);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use rustix::process::{Signal as Number, getpid, kill_process};
-    use tokio::time::{sleep, timeout};
-
-    use super::*;
-
-    async fn eventually(mut condition: impl FnMut() -> bool) {
-        let wait = async {
-            while !condition() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(Duration::from_secs(60), wait).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn every_hangup_is_obeyed_also_after_a_panic() {
-        let hangup = signal(SignalKind::hangup()).unwrap();
-        let (tasks, obeyed) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
-        let count = Arc::clone(&obeyed);
-        let task = tokio::spawn(on_each(hangup, tasks.clone(), move || {
-            count.fetch_add(1, Ordering::SeqCst);
-            std::future::ready(())
-        }));
-        let send = || kill_process(getpid(), Number::HUP).unwrap();
-        send();
-        eventually(|| obeyed.load(Ordering::SeqCst) == 1).await;
-        tasks.make_panic(RELOAD_TASK);
-        eventually(|| tasks.panics() == [(RELOAD_TASK, 1)]).await;
-        // It comes before the restart.
-        send();
-        eventually(|| obeyed.load(Ordering::SeqCst) == 2).await;
-        task.abort();
-    }
-
-    #[tokio::test]
-    async fn the_second_signal_is_the_second_also_after_a_panic() {
-        let (tasks, shutdown) = (Supervisor::default(), CancellationToken::new());
-        let signals = [SignalKind::terminate(), SignalKind::interrupt()];
-        let [terminate, interrupt] = signals.map(|kind| signal(kind).unwrap());
-        let task = tokio::spawn({
-            let (tasks, shutdown) = (tasks.clone(), shutdown.clone());
-            async move {
-                let stops = Mutex::new((terminate, interrupt));
-                tasks
-                    .run(SIGNALS_TASK, || stop_twice(&stops, &shutdown))
-                    .await;
-            }
-        });
-        kill_process(getpid(), Number::TERM).unwrap();
-        eventually(|| shutdown.is_cancelled()).await;
-        tasks.make_panic(SIGNALS_TASK);
-        eventually(|| tasks.panics() == [(SIGNALS_TASK, 1)]).await;
-        kill_process(getpid(), Number::INT).unwrap();
-        timeout(Duration::from_secs(60), task)
-            .await
-            .unwrap()
-            .unwrap();
-    }
 }

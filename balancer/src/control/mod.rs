@@ -7,6 +7,7 @@
 //! | [`services`] | the tasks that run all the time |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
 //! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
+//! | [`signals`] | what asks for these from outside |
 //! | [`checks`] | active health checks on the network |
 //! | [`discovery`] | backends behind names in DNS |
 //! | [`reload`] | new settings in a running balancer |
@@ -31,6 +32,7 @@ pub(crate) mod resolve;
 pub(crate) mod run;
 pub(crate) mod run_error;
 pub(crate) mod services;
+pub(crate) mod signals;
 pub(crate) mod startup;
 pub(crate) mod supervisor;
 pub(crate) mod systemd;
