@@ -89,7 +89,9 @@ mod tests {
     use std::io::Read as _;
     use std::net::{SocketAddr, TcpStream};
     use std::sync::Mutex;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+
+    use tokio::time::Instant;
 
     use super::*;
     use crate::config::{Config, ListenOptions};
@@ -105,7 +107,7 @@ mod tests {
         let end = Instant::now() + PATIENCE;
         while !condition() {
             assert!(Instant::now() < end, "never: {what}");
-            thread::sleep(Duration::from_millis(1));
+            thread::park_timeout(Duration::from_millis(1));
         }
     }
 

@@ -155,7 +155,7 @@ impl Supervisor {
                 if left.is_zero() {
                     break;
                 }
-                thread::sleep(left.min(LOOK));
+                thread::park_timeout(left.min(LOOK));
             }
             if is_over() {
                 return None;

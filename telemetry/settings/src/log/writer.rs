@@ -21,7 +21,7 @@ pub(super) fn keep_running(queue: &Queue, output: BorrowedFd<'_>, report: impl F
     while catch_unwind(AssertUnwindSafe(write)).is_err() {
         // The panic itself is a line, and whoever flushes the log waits for the one that was under way.
         queue.lost();
-        thread::sleep(RESTART);
+        thread::park_timeout(RESTART);
     }
 }
 
