@@ -80,8 +80,8 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || {
-        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
-            return Ok(Some(named));
+        if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
+            return Ok(Some(given));
         }
         let settings = AdminSettings::load(&flags.layers(), variable);
         let settings = settings.map_err(|problems| problems.to_string())?;

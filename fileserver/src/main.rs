@@ -139,8 +139,8 @@ fn run_common_command(
     load: impl FnOnce() -> Result<Config, Problems>,
 ) -> ExitCode {
     let admin = || {
-        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
-            return Ok(Some(named));
+        if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
+            return Ok(Some(given));
         }
         let config = load().map_err(|problems| problems.to_string())?;
         Ok(config.admin.map(AdminTarget::from))

@@ -149,8 +149,8 @@ fn main() -> ExitCode {
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || {
-        if let Some(named) = AdminTarget::by_name(flags.admin.as_deref()) {
-            return Ok(Some(named));
+        if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
+            return Ok(Some(given));
         }
         let config = Config::load(&flags.layers(), variable);
         let config = config.map_err(|problems| problems.to_string())?;

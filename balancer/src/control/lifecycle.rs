@@ -2,6 +2,9 @@
 //!
 //! They are executed one at a time, in order.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::handover::RestartError;
@@ -20,12 +23,30 @@ pub(crate) enum LifecycleRequest {
 #[derive(Debug, Clone)]
 pub struct LifecycleHandle {
     requests: mpsc::Sender<LifecycleRequest>,
+    handed_over: Arc<AtomicBool>,
 }
 
 impl LifecycleHandle {
     pub(crate) fn new() -> (Self, mpsc::Receiver<LifecycleRequest>) {
         let (requests, receiver) = mpsc::channel(WAITING);
-        (Self { requests }, receiver)
+        let handed_over = Arc::default();
+        (
+            Self {
+                requests,
+                handed_over,
+            },
+            receiver,
+        )
+    }
+
+    /// A new process has taken over.
+    pub(crate) fn hand_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a new process has taken over, and this one drains.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed)
     }
 
     /// Reloads the settings and returns what changed.

@@ -74,7 +74,8 @@ where
     let mut services = Services::start(&startup, &shared)?;
     let stop_workers = StopWorkers(Arc::clone(&shared));
     inherit_states(&startup);
-    if startup.origin.has_clients {
+    // A service manager starts what depends on this one as soon as it is ready.
+    if startup.origin.has_clients || startup.manager.is_there() {
         wait_for_checks(&startup, &stop).await;
         // Backends that had to be looked for are known by now, too.
         inherit_states(&startup);
@@ -86,6 +87,7 @@ where
     announce(&mut startup, &shared, pid_file.as_ref());
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
+    let lifecycle = startup.lifecycle();
     let supervisor = Supervisor::new(startup, &shared, settings, &services);
     let exit = shared.tasks.run(LIFECYCLE_TASK, || supervisor.work(&stop));
     let exit = exit.await;
@@ -93,6 +95,7 @@ where
     match exit {
         Exit::Stopped => manager.stopping(),
         Exit::HandedOver(pid) => {
+            lifecycle.hand_over();
             services.retire().await;
             if let Some(log) = &shared.access_log {
                 log.follow();

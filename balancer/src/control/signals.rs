@@ -55,9 +55,10 @@ impl Signals {
             user2,
         } = self;
         let (shutdown, supervisor) = (shutdown.clone(), tasks.clone());
+        let stopping = lifecycle.clone();
         tokio::spawn(async move {
             let signals = Mutex::new((terminate, interrupt));
-            let stop = || stop(&signals, &shutdown);
+            let stop = || stop(&signals, &shutdown, &stopping);
             supervisor.run(TASK, stop).await;
         });
         let reloading = lifecycle.clone();
@@ -87,7 +88,14 @@ async fn on_each<F: Future>(signal: Signal, tasks: Supervisor, act: impl Fn() ->
 }
 
 /// The first signal begins the drain, the second ends the process at once.
-async fn stop(signals: &Mutex<(Signal, Signal)>, shutdown: &CancellationToken) {
+///
+/// Not so a second SIGTERM once a new process has taken over: at a stop, systemd sends it to all processes of the service, and
+/// once more to those that are left when the main one has ended. This one still has sessions then, and a deadline for them.
+async fn stop(
+    signals: &Mutex<(Signal, Signal)>,
+    shutdown: &CancellationToken,
+    lifecycle: &LifecycleHandle,
+) {
     let mut signals = signals.lock().await;
     let (terminate, interrupt) = &mut *signals;
     let mut next = async || {
@@ -100,7 +108,12 @@ async fn stop(signals: &Mutex<(Signal, Signal)>, shutdown: &CancellationToken) {
         next().await;
         shutdown.cancel();
     }
-    let second = next().await;
+    let second = loop {
+        let signal = next().await;
+        if signal == SignalKind::interrupt() || !lifecycle.is_handed_over() {
+            break signal;
+        }
+    };
     warn!("second signal, exiting immediately");
     flush_log();
     exit(EXIT_SIGNALLED + second.as_raw_value());
@@ -152,11 +165,12 @@ mod tests {
         let [terminate, interrupt] = signals.map(|kind| signal(kind).unwrap());
         let (tasks, shutdown) = (Supervisor::default(), CancellationToken::new());
         let supervisor = tasks.clone();
+        let (lifecycle, _) = LifecycleHandle::new();
         let task = tokio::spawn({
-            let shutdown = shutdown.clone();
+            let (shutdown, lifecycle) = (shutdown.clone(), lifecycle.clone());
             async move {
                 let signals = Mutex::new((terminate, interrupt));
-                let stop = || stop(&signals, &shutdown);
+                let stop = || stop(&signals, &shutdown, &lifecycle);
                 supervisor.run(TASK, stop).await;
             }
         });
@@ -167,7 +181,14 @@ mod tests {
         timeout(Duration::from_secs(60), shutdown.cancelled())
             .await
             .unwrap();
-        // A second one would end this process.
+        // A second one would end this process, but does not after a hand-over.
+        lifecycle.hand_over();
+        let mut seen = signal(SignalKind::terminate()).unwrap();
+        kill_process(getpid(), Number::TERM).unwrap();
+        seen.recv().await.unwrap();
+        // What the task has received with this one, it has also looked at by its next panic.
+        tasks.make_panic(TASK);
+        eventually(|| tasks.panics() == [(TASK, 2)]).await;
         task.abort();
     }
 }

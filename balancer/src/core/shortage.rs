@@ -50,7 +50,7 @@ impl Resource {
         }
     }
 
-    /// What an accept found missing, if that is why it failed.
+    /// What an accept found missing, if that is why it failed: the next accept will fail as well.
     pub(crate) fn of_accept(error: Errno) -> Option<Self> {
         match error {
             Errno::MFILE | Errno::NFILE => Some(Self::Descriptors),
@@ -126,12 +126,15 @@ mod tests {
 
     #[test]
     fn errors_of_the_system_name_their_resource() {
-        assert_eq!(
-            Resource::of_accept(Errno::NFILE),
-            Some(Resource::Descriptors)
-        );
-        assert_eq!(Resource::of_accept(Errno::NOBUFS), Some(Resource::Memory));
-        assert_eq!(Resource::of_accept(Errno::CONNABORTED), None);
+        for (error, resource) in [
+            (Errno::MFILE, Some(Resource::Descriptors)),
+            (Errno::NFILE, Some(Resource::Descriptors)),
+            (Errno::NOBUFS, Some(Resource::Memory)),
+            (Errno::NOMEM, Some(Resource::Memory)),
+            (Errno::CONNABORTED, None),
+        ] {
+            assert_eq!(Resource::of_accept(error), resource);
+        }
         let of = |error: Errno| Resource::of_connect(ConnectFailure::from(&error.into()));
         assert_eq!(of(Errno::ADDRNOTAVAIL), Some(Resource::LocalPorts));
         assert_eq!(of(Errno::MFILE), Some(Resource::Descriptors));

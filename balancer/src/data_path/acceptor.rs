@@ -74,7 +74,7 @@ impl Acceptor {
                     self.row = (self.row / 2).max(1);
                     return Ok(());
                 }
-                Err(error) if is_exhaustion(error) => return Err(error),
+                Err(error) if Resource::of_accept(error).is_some() => return Err(error),
                 // Only that one connection was lost.
                 Err(error) => self.lost(error),
             }
@@ -152,7 +152,7 @@ impl Acceptor {
             match self.next() {
                 Ok(Some((socket, address))) => admit(socket, address),
                 Ok(None) => return true,
-                Err(error) if is_exhaustion(error) => return false,
+                Err(error) if Resource::of_accept(error).is_some() => return false,
                 Err(error) => self.lost(error),
             }
         }
@@ -187,28 +187,4 @@ fn client_address(address: Option<rustix::net::SocketAddrAny>) -> SocketAddr {
     // The system knows the peer of every TCP connection.
     let address = address.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// Whether the next accept will fail as well, for want of something.
-fn is_exhaustion(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_lack_of_something_is_waited_for() {
-        for (errno, lack) in [
-            (Errno::MFILE, true),
-            (Errno::NOMEM, true),
-            (Errno::CONNABORTED, false),
-        ] {
-            assert_eq!(is_exhaustion(errno), lack);
-        }
-    }
 }

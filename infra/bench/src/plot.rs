@@ -137,7 +137,12 @@ fn class(peer: Peer) -> &'static str {
         | Peer::NetsocketFastOpen
         | Peer::NetsocketKafka
         | Peer::NetsocketBlackHole => "ours",
-        Peer::Floor | Peer::Copy | Peer::Nginx | Peer::Haproxy | Peer::HaproxySplice => "bar",
+        Peer::Floor
+        | Peer::Copy
+        | Peer::Nginx
+        | Peer::Haproxy
+        | Peer::HaproxySplice
+        | Peer::NetsocketBefore => "bar",
     }
 }
 

@@ -8,6 +8,8 @@ use crate::process::said_by;
 
 /// The environment variable that names the directory of the project's programs.
 pub const BIN_DIR: &str = "NETSOCKET_BIN_DIR";
+/// The environment variable that names the directory of an earlier build, to be measured beside this one.
+pub const BEFORE_DIR: &str = "NETSOCKET_BEFORE_DIR";
 /// The balancer's program.
 const BALANCER: &str = "netsocket-balancer";
 /// Servers often stand where the search path of a user does not lead.
@@ -27,6 +29,8 @@ pub struct Tool {
 pub struct Tools {
     /// The program under test.
     pub balancer: Option<Tool>,
+    /// An earlier build of it.
+    pub balancer_before: Option<Tool>,
     /// HAProxy.
     pub haproxy: Option<Tool>,
     /// nginx.
@@ -54,17 +58,20 @@ impl Tools {
     /// Looks for all of them. The balancer is in the directory of [`BIN_DIR`], else in that of `bench`.
     #[must_use]
     pub fn find(bench: &Path) -> Self {
-        let bin_dir = env::var_os(BIN_DIR).map(PathBuf::from);
-        let beside = bin_dir.or_else(|| bench.parent().map(Path::to_path_buf));
-        let balancer = beside
-            .map(|dir| dir.join(BALANCER))
-            .filter(|path| path.is_file());
+        let named = |variable| env::var_os(variable).map(PathBuf::from);
+        let balancer_in = |dir: Option<PathBuf>| {
+            dir.map(|dir| dir.join(BALANCER))
+                .filter(|path| path.is_file())
+                .map(|path| Tool::at(path, "--version"))
+        };
+        let beside = || bench.parent().map(Path::to_path_buf);
         let nginx = in_path("nginx");
         let nginx_stream = nginx
             .as_deref()
             .map_or(StreamModule::Missing, find_stream_module);
         Self {
-            balancer: balancer.map(|path| Tool::at(path, "--version")),
+            balancer: balancer_in(named(BIN_DIR).or_else(beside)),
+            balancer_before: balancer_in(named(BEFORE_DIR)),
             haproxy: in_path("haproxy").map(|path| Tool::at(path, "-v")),
             nginx: nginx.map(|path| Tool::at(path, "-v")),
             nginx_stream,

@@ -19,6 +19,7 @@
 pub mod access_log;
 pub mod admin;
 pub mod archive;
+pub mod booted_systemd;
 pub mod browser;
 pub mod client;
 pub mod compose;

@@ -2,7 +2,7 @@
 
 use crate::kafka::Release;
 use crate::tool::in_path;
-use crate::{browser, docker, grafana, influx, kafka, kubernetes, release, tool};
+use crate::{booted_systemd, browser, docker, grafana, influx, kafka, kubernetes, release, tool};
 
 /// The environment variable that turns a skipped test into a failed one, as in CI.
 pub const REQUIRE_STACK: &str = "NETSOCKET_REQUIRE_STACK";
@@ -50,6 +50,8 @@ pub enum Requirement {
     DockerNetworks,
     /// `systemd-analyze` and `strace`.
     Systemd,
+    /// Rights and programs to boot a systemd in namespaces.
+    BootedSystemd,
     /// kustomize, and the schemas of Kubernetes.
     Kubernetes,
     /// What a release is made with.
@@ -101,6 +103,11 @@ impl Requirement {
                 all_in_path(&["docker-compose", "iptables"])
             }
             Self::Systemd => all_in_path(&["systemd-analyze", "strace"]),
+            Self::BootedSystemd => {
+                root()?;
+                booted_systemd::program().ok_or("systemd is not installed")?;
+                all_in_path(&["systemctl", "nsenter"])
+            }
             Self::Kubernetes => {
                 kubernetes::renderer()?;
                 all_in_path(&["kubernetes-validate"])
@@ -138,6 +145,7 @@ impl Requirement {
             Self::Docker => "docker",
             Self::DockerNetworks => "docker-networks",
             Self::Systemd => "systemd",
+            Self::BootedSystemd => "booted-systemd",
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",
         }

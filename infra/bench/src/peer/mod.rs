@@ -23,6 +23,7 @@ use crate::port::listening;
 use crate::process::Process;
 use crate::tool::StreamModule;
 use haproxy::Forward;
+use netsocket::Build;
 pub use route::Closing;
 use route::Route;
 
@@ -46,6 +47,8 @@ pub enum Peer {
     HaproxySplice,
     /// The balancer as it is shipped
     Netsocket,
+    /// An earlier build of the balancer, in the directory that NETSOCKET_BEFORE_DIR names
+    NetsocketBefore,
     /// The balancer, told to copy only
     NetsocketCopy,
     /// The balancer, told to splice only
@@ -81,6 +84,7 @@ impl Peer {
             Self::Haproxy => "haproxy",
             Self::HaproxySplice => "haproxy-splice",
             Self::Netsocket => "netsocket",
+            Self::NetsocketBefore => "netsocket-before",
             Self::NetsocketCopy => "netsocket-copy",
             Self::NetsocketSplice => "netsocket-splice",
             Self::NetsocketFastOpen => "netsocket-fast-open",
@@ -101,14 +105,17 @@ impl Peer {
             Self::Nginx if host.tools.nginx_stream == StreamModule::Missing => {
                 absent("the stream module of nginx")
             }
-            Self::Netsocket => netsocket::missing(host, ""),
-            Self::NetsocketCopy => netsocket::missing(host, netsocket::COPY),
-            Self::NetsocketSplice => netsocket::missing(host, netsocket::SPLICE),
-            Self::NetsocketFastOpen => netsocket::missing(host, netsocket::FAST_OPEN),
+            Self::Netsocket => netsocket::missing(host, Build::This, ""),
+            Self::NetsocketBefore => netsocket::missing(host, Build::Before, ""),
+            Self::NetsocketCopy => netsocket::missing(host, Build::This, netsocket::COPY),
+            Self::NetsocketSplice => netsocket::missing(host, Build::This, netsocket::SPLICE),
+            Self::NetsocketFastOpen => netsocket::missing(host, Build::This, netsocket::FAST_OPEN),
             Self::NetsocketKafka if host.kafka.is_none() => {
                 Some("no Kafka: name one by --kafka HOST:PORT".to_owned())
             }
-            Self::NetsocketKafka | Self::NetsocketBlackHole => netsocket::missing(host, ""),
+            Self::NetsocketKafka | Self::NetsocketBlackHole => {
+                netsocket::missing(host, Build::This, "")
+            }
             Self::Direct
             | Self::Floor
             | Self::Copy
@@ -148,18 +155,26 @@ impl Peer {
             Self::Nginx => nginx::start(host, &route),
             Self::Haproxy => haproxy::start(host, &route, Forward::Copy),
             Self::HaproxySplice => haproxy::start(host, &route, Forward::Splice),
-            Self::Netsocket => netsocket::start(host, &route, "").await,
-            Self::NetsocketCopy => netsocket::start(host, &route, netsocket::COPY).await,
-            Self::NetsocketSplice => netsocket::start(host, &route, netsocket::SPLICE).await,
-            Self::NetsocketFastOpen => netsocket::start(host, &route, netsocket::FAST_OPEN).await,
+            Self::Netsocket => netsocket::start(host, Build::This, &route, "").await,
+            Self::NetsocketBefore => netsocket::start(host, Build::Before, &route, "").await,
+            Self::NetsocketCopy => {
+                netsocket::start(host, Build::This, &route, netsocket::COPY).await
+            }
+            Self::NetsocketSplice => {
+                netsocket::start(host, Build::This, &route, netsocket::SPLICE).await
+            }
+            Self::NetsocketFastOpen => {
+                netsocket::start(host, Build::This, &route, netsocket::FAST_OPEN).await
+            }
             Self::NetsocketKafka => {
                 let kafka = host.kafka.as_deref().unwrap_or_default();
-                netsocket::start(host, &route, &netsocket::kafka(kafka)).await
+                netsocket::start(host, Build::This, &route, &netsocket::kafka(kafka)).await
             }
             Self::NetsocketBlackHole => {
                 let hole = TcpListener::bind(("127.0.0.1", 0)).explain("a black hole")?;
                 let address = hole.local_addr().explain("a black hole")?.to_string();
-                let process = netsocket::start(host, &route, &netsocket::kafka(&address)).await;
+                let process =
+                    netsocket::start(host, Build::This, &route, &netsocket::kafka(&address)).await;
                 black_hole = Some(hole);
                 process
             }

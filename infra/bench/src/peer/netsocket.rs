@@ -12,7 +12,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::host::Host;
 use crate::port::listening;
 use crate::process::{Process, said_by};
-use crate::tool::need;
+use crate::tool::{Tool, need};
 
 /// Bytes are copied only.
 pub(super) const COPY: &str = "relay = \"copy\"\n";
@@ -20,6 +20,34 @@ pub(super) const COPY: &str = "relay = \"copy\"\n";
 pub(super) const SPLICE: &str = "relay = \"splice\"\n";
 /// First bytes travel with first packets, where client, backend and system have it too.
 pub(super) const FAST_OPEN: &str = "defer_accept = true\nfast_open = true\n";
+
+/// Which build of the balancer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Build {
+    /// The one under test.
+    This,
+    /// An earlier one, to compare with.
+    Before,
+}
+
+impl Build {
+    fn of(self, host: &Host) -> Option<&Tool> {
+        match self {
+            Self::This => host.tools.balancer.as_ref(),
+            Self::Before => host.tools.balancer_before.as_ref(),
+        }
+    }
+
+    /// What makes it be there.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::This => {
+                "not built: cargo build --release -p netsocket-balancer, or name its directory in NETSOCKET_BIN_DIR"
+            }
+            Self::Before => "no earlier build: name its directory in NETSOCKET_BEFORE_DIR",
+        }
+    }
+}
 
 /// Telemetry goes to this Kafka.
 pub(super) fn kafka(address: &str) -> String {
@@ -32,11 +60,9 @@ const READY_LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Why it cannot be measured: it is not built, or knows nothing of one of `settings`.
-pub(super) fn missing(host: &Host, settings: &str) -> Option<String> {
-    let Some(tool) = &host.tools.balancer else {
-        return Some(
-            "not built: cargo build --release -p netsocket-balancer, or name its directory in NETSOCKET_BIN_DIR".into(),
-        );
+pub(super) fn missing(host: &Host, build: Build, settings: &str) -> Option<String> {
+    let Some(tool) = build.of(host) else {
+        return Some(build.hint().to_owned());
     };
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let checked = host
@@ -63,8 +89,13 @@ pub(super) fn missing(host: &Host, settings: &str) -> Option<String> {
 ///
 /// Its check of the backend is a connection, which `iperf3` would take for a client. So something that expects it stands
 /// in for the backend meanwhile; no further check comes while a case runs.
-pub(super) async fn start(host: &Host, route: &Route, settings: &str) -> Outcome<Process> {
-    let program = need(host.tools.balancer.as_ref(), "netsocket-balancer")?;
+pub(super) async fn start(
+    host: &Host,
+    build: Build,
+    route: &Route,
+    settings: &str,
+) -> Outcome<Process> {
+    let program = need(build.of(host), "netsocket-balancer")?;
     let admin = host.ports.free()?;
     let file = host.write(
         "balancer.toml",

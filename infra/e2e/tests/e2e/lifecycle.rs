@@ -12,7 +12,7 @@ use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::raw_backend::RawBackend;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, archive, eventually, loopback, tree};
+use e2e::{PATIENCE, access_log, archive, eventually, loopback, tree};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -28,6 +28,7 @@ crate::tests![
     balancer_comes_back_on_its_port,
     too_many_sessions,
     backend_by_host_name,
+    admin_address_by_host_name_and_zone,
     address_in_use,
     root_that_is_no_directory,
 ];
@@ -257,6 +258,35 @@ fn backend_by_host_name(_: &World) {
         balancer.admin.backend("local")["address"],
         format!("127.0.0.1:{port}")
     );
+}
+
+/// `health` and `ctl` read an address as everything else does.
+fn admin_address_by_host_name_and_zone(world: &World) {
+    let ran = |program: Program, words: &[&str], admin: &str| {
+        let mut command = clean_command(program.path());
+        command.args(words).args(["--admin", admin]);
+        Ran::of(command, PATIENCE)
+    };
+    let balancer = Balancer::start(CHECKS, &[("server", nobody())], None);
+    let by_name = format!("localhost:{}", balancer.admin.0.port());
+    for words in [&["health"][..], &["ctl", "backends"]] {
+        let ran = ran(Program::Balancer, words, &by_name);
+        assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.stderr);
+    }
+
+    let mut server = clean_command(Program::Fileserver.path());
+    server.env(access_log::JSON_FORMAT.0, access_log::JSON_FORMAT.1);
+    server.args(["--listen", "127.0.0.1:0", "--admin", "[::1]:0", "--root"]);
+    server.arg(world.few_files());
+    let mut server = Process::start("server", server, Scratch::new("server"));
+    server.logs("\"message\":\"admin\"");
+    let admin = &access_log::events(&server.log(), "admin")[0]["address"];
+    let admin: SocketAddr = admin.as_str().unwrap().parse().unwrap();
+    for host in ["[::1]", "[::1%lo]", "[::1%1]"] {
+        let admin = format!("{host}:{}", admin.port());
+        let ran = ran(Program::Fileserver, &["health"], &admin);
+        assert_eq!(ran.code, Some(0), "{admin}: {}", ran.stderr);
+    }
 }
 
 fn address_in_use(world: &World) {

@@ -14,6 +14,7 @@ mod anycast;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
+mod booted_systemd;
 mod commands;
 mod compose;
 mod containers;
@@ -123,6 +124,7 @@ fn all() -> Vec<Test> {
         bad_input::tests(),
         balance::tests(),
         beside_haproxy::tests(),
+        booted_systemd::tests(),
         commands::tests(),
         compose::tests(),
         containers::tests(),

@@ -1,9 +1,11 @@
 //! A log that cannot be written to: its reader has gone or stands still, its disk is full. Nothing but log lines is lost.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,13 +19,16 @@ use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::{PATIENCE, access_log, eventually, http, loopback, tool};
 use rustix::fs::OFlags;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::world::World;
 
 crate::tests![
     balancer_outlives_the_reader_of_its_log,
+    balancer_outlives_its_terminal,
     balancer_does_not_wait_for_a_reader_that_stalls,
+    balancer_hands_over_whatever_became_of_its_log,
     file_server_outlives_the_reader_of_its_log,
     collector_outlives_the_reader_of_its_log,
     programs_run_with_a_full_log,
@@ -40,17 +45,22 @@ const SOON: Duration = Duration::from_secs(10);
 /// A program whose log the test reads itself, or does not.
 struct Piped {
     process: Process,
-    log: PipeReader,
+    log: File,
     text: String,
 }
 
 impl Piped {
-    fn start(command: Command, dir: Scratch) -> (Self, PipeWriter) {
+    fn start(command: Command, dir: Scratch) -> Self {
         let (log, writer) = io::pipe().unwrap();
-        let copy = writer.try_clone().unwrap();
-        let process = Process::start_with_log("piped", command, dir, copy.into());
+        let log = OwnedFd::from(log).into();
+        Self::start_on(log, writer.into(), command, dir)
+    }
+
+    /// The same with the ends of something else than a pipe.
+    fn start_on(log: File, end: Stdio, command: Command, dir: Scratch) -> Self {
+        let process = Process::start_with_log("piped", command, dir, end);
         let text = String::new();
-        (Self { process, log, text }, writer)
+        Self { process, log, text }
     }
 
     /// Reads its log up to a line with that message, and gives an address of it.
@@ -140,8 +150,7 @@ fn works(
 fn balancer_outlives_the_reader_of_its_log(_: &World) {
     let backend = listener();
     let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
-    let (mut piped, writer) = Piped::start(command, dir);
-    drop(writer);
+    let mut piped = Piped::start(command, dir);
     let address = piped.address("listening", "address");
     let admin = piped.address("listening", "admin");
     let Piped {
@@ -152,11 +161,92 @@ fn balancer_outlives_the_reader_of_its_log(_: &World) {
     let _backend = works(address, Admin(admin), &process, backend);
     // Reload, down, up at the least.
     assert!(dropped(admin, "netsocket_log_lines_dropped_total") >= 3.0);
+    let status = Admin(admin).json("/api/v1/pools");
+    assert!(
+        status["log_lines_dropped"].as_u64().unwrap() >= 3,
+        "{status}"
+    );
+    let page = Admin(admin).page("/").body;
+    assert!(page.contains(" log lines lost"), "{page}");
     assert_eq!(process.terminate(), Some(0));
 }
 
+/// What the terminal sends to those who run in it is another matter; here its window goes.
+fn balancer_outlives_its_terminal(_: &World) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let end = OpenOptions::new()
+        .write(true)
+        .custom_flags(i32::try_from(OFlags::NOCTTY.bits()).unwrap())
+        .open(OsStr::from_bytes(name.to_bytes()))
+        .unwrap();
+    let backend = listener();
+    let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
+    let mut piped = Piped::start_on(terminal.into(), end.into(), command, dir);
+    let address = piped.address("listening", "address");
+    let admin = piped.address("listening", "admin");
+    let Piped {
+        mut process, log, ..
+    } = piped;
+    up(Admin(admin), 1);
+    drop(log);
+    let _backend = works(address, Admin(admin), &process, backend);
+    assert!(dropped(admin, "netsocket_log_lines_dropped_total") >= 3.0);
+    assert_eq!(process.terminate(), Some(0));
+}
+
+/// The process that took over. It is no child of this test.
+struct Successor(Pid);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        // An error says that it has ended.
+        let _ = kill_process(self.0, Signal::KILL);
+    }
+}
+
+fn balancer_hands_over_whatever_became_of_its_log(_: &World) {
+    for stalls in [false, true] {
+        let backend = listener();
+        let pid_dir = Scratch::new("pid");
+        let pid_file = pid_dir.path().join("pid");
+        let settings = format!("{SETTINGS}pid_file = '{}'\n", pid_file.display());
+        let (command, dir) = balancer(&settings, backend.local_addr().unwrap());
+        let mut piped = Piped::start(command, dir);
+        let address = piped.address("listening", "address");
+        let admin = piped.address("listening", "admin");
+        let Piped {
+            mut process, log, ..
+        } = piped;
+        up(Admin(admin), 1);
+        let log = match stalls {
+            true => {
+                fill(&log);
+                Some(log)
+            }
+            false => None,
+        };
+        process.signal(Signal::USR2);
+        // The old one ends once it has no session left.
+        assert_eq!(process.wait(PATIENCE).code(), Some(0));
+        let pid = fs::read_to_string(&pid_file).unwrap();
+        assert_ne!(pid.trim(), process.id().to_string());
+        let successor = Successor(Pid::from_raw(pid.trim().parse().unwrap()).unwrap());
+        up(Admin(admin), 1);
+        exchange(address, &backend);
+        kill_process(successor.0, Signal::TERM).unwrap();
+        eventually(SOON, "the end of the successor", || {
+            http::get(admin, "/healthz").is_err().then_some(())
+        });
+        drop(log);
+    }
+}
+
 /// Until nothing more goes in. It is opened anew: the program's end stays one that waits.
-fn fill(pipe: &PipeReader) {
+fn fill(pipe: &File) {
     let mut end = OpenOptions::new()
         .write(true)
         .custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap())
@@ -171,8 +261,7 @@ fn balancer_does_not_wait_for_a_reader_that_stalls(_: &World) {
     for reads_again in [false, true] {
         let backend = listener();
         let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
-        let (mut piped, writer) = Piped::start(command, dir);
-        drop(writer);
+        let mut piped = Piped::start(command, dir);
         let address = piped.address("listening", "address");
         let admin = piped.address("listening", "admin");
         let Piped {
@@ -212,8 +301,7 @@ fn file_server_outlives_the_reader_of_its_log(world: &World) {
         .arg("--root")
         .arg(world.few_files());
     tool::as_server_user(&mut command);
-    let (mut piped, writer) = Piped::start(command, Scratch::new("fileserver"));
-    drop(writer);
+    let mut piped = Piped::start(command, Scratch::new("fileserver"));
     let address = piped.address("listening", "address");
     let admin = piped.address("admin", "address");
     let Piped {
@@ -238,8 +326,7 @@ fn collector_outlives_the_reader_of_its_log(_: &World) {
         .args(["--admin", "127.0.0.1:0"])
         .args(["--kafka", &nobody().to_string()])
         .args(["--influx-url", &format!("http://{}", nobody())]);
-    let (mut piped, writer) = Piped::start(command, Scratch::new("collector"));
-    drop(writer);
+    let mut piped = Piped::start(command, Scratch::new("collector"));
     let admin = piped.address("collecting", "admin");
     let Piped {
         mut process, log, ..

@@ -37,11 +37,11 @@ pub enum AdminTarget {
 pub struct NoAdminTarget;
 
 impl AdminTarget {
-    /// What the flag `--admin` says, if that is a name: a program cannot listen on it, so its settings would refuse it.
+    /// What the flag `--admin` says, if it can be understood. Nothing else of the settings is needed then, so none of it can
+    /// be wrong; and it may be a name, on which no program listens.
     #[must_use]
-    pub fn by_name(flag: Option<&str>) -> Option<Self> {
-        let target = flag?.parse().ok()?;
-        matches!(target, Self::Named(_)).then_some(target)
+    pub fn given(flag: Option<&str>) -> Option<Self> {
+        flag?.parse().ok()
     }
 
     /// Whether it is certainly on this machine.
