@@ -58,7 +58,35 @@ pub(crate) fn workspace() -> PathBuf {
     package.join("../..")
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, without what it has told us about our own package: build scripts that look at these variables
+/// (ring's does) would run anew whenever one typed `cargo build` after `cargo xtask`, and everything on top of them too.
 pub(crate) fn command() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let own = std::env::vars_os().map(|(name, _)| name);
+    for name in own.filter(|name| is_of_a_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Whether cargo sets this variable for the package that it runs.
+fn is_of_a_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cargo_that_we_run_does_not_hear_of_our_package() {
+        // Cargo has set it for this test.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let command = command();
+        let removed = command.get_envs().filter(|(_, value)| value.is_none());
+        let removed: Vec<_> = removed.map(|(name, _)| name.to_string_lossy()).collect();
+        assert!(removed.iter().any(|name| name == "CARGO_MANIFEST_DIR"));
+        assert!(removed.iter().any(|name| name == "CARGO_PKG_NAME"));
+        assert!(removed.iter().all(|name| is_of_a_package(name)));
+    }
 }
