@@ -9,7 +9,7 @@ use netsocket_settings::reason;
 use tokio::task::spawn_blocking;
 
 use crate::outcome::error::Error;
-use crate::transfer::extract::directory::ExtractRoot;
+use crate::transfer::extract::directory::{ExtractOptions, ExtractRoot};
 use crate::transfer::extract::tar::{TarError, TarReader};
 use crate::transfer::state::Source;
 use crate::transfer::verify::VerifiedBlock;
@@ -39,7 +39,7 @@ impl Extractor {
     pub(crate) async fn open(
         path: &Path,
         source: &Source,
-        overwrites: bool,
+        options: ExtractOptions,
     ) -> Result<Self, Error> {
         let Source::Archive {
             compression,
@@ -65,8 +65,7 @@ impl Extractor {
                 Error::Unpack(format!("its blocks are too large: {block_bytes} bytes"))
             })?;
         let path = path.to_owned();
-        let open =
-            move || BlockExtractor::new(ExtractRoot::open(&path, overwrites)?, is_zstd, block);
+        let open = move || BlockExtractor::new(ExtractRoot::open(&path, options)?, is_zstd, block);
         Ok(Self {
             unpacking: Some(Box::new(on_thread(open).await?)),
             busy: None,
@@ -89,18 +88,18 @@ impl Extractor {
         }
     }
 
-    /// Completes the archive.
+    /// Completes the archive. Returns the bytes of all files in it.
     ///
     /// # Errors
     /// Those of [`BlockExtractor::finish`].
-    pub(crate) async fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) async fn finish(&mut self) -> Result<u64, Error> {
         self.run(BlockExtractor::finish).await
     }
 
-    async fn run(
+    async fn run<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut BlockExtractor) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
+        work: impl FnOnce(&mut BlockExtractor) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let Some(mut unpacking) = self.unpacking.take() else {
             return Err(Error::Unpack("an earlier block failed".to_owned()));
         };
@@ -133,7 +132,8 @@ pub(crate) struct BlockExtractor {
     untar: TarReader,
     /// `None` if blocks are not compressed.
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
-    block_bytes: usize,
+    /// A decompressed block; its capacity is the largest size accepted.
+    plain: Vec<u8>,
 }
 
 impl BlockExtractor {
@@ -147,7 +147,7 @@ impl BlockExtractor {
             tree,
             untar: TarReader::default(),
             decompressor: decompressor.map_err(|error| Error::Unpack(reason(&error)))?,
-            block_bytes,
+            plain: Vec::with_capacity(if is_zstd { block_bytes } else { 0 }),
         })
     }
 
@@ -159,10 +159,10 @@ impl BlockExtractor {
         match &mut self.decompressor {
             None => self.untar.feed(bytes, &mut self.tree),
             Some(decompressor) => {
-                let plain = decompressor
-                    .decompress(bytes, self.block_bytes)
+                decompressor
+                    .decompress_to_buffer(bytes, &mut self.plain)
                     .map_err(|error| Error::Unpack(reason(&error)))?;
-                self.untar.feed(&plain, &mut self.tree)
+                self.untar.feed(&self.plain, &mut self.tree)
             }
         }
     }
@@ -173,11 +173,11 @@ impl BlockExtractor {
         self.untar = TarReader::default();
     }
 
-    /// All blocks were received.
+    /// All blocks were received. Returns the bytes of all files in the archive.
     ///
     /// # Errors
     /// [`Error::Unpack`] if the archive does not end here, [`Error::Exists`] if existing files were not overwritten.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
         self.untar.finish()?;
         self.tree.finish()
     }

@@ -30,6 +30,7 @@ mod influxdb;
 mod kubernetes;
 mod lifecycle;
 mod old_wire;
+mod output_files;
 mod page;
 mod prometheus;
 mod relay;
@@ -43,6 +44,8 @@ mod telemetry;
 mod tls;
 mod transfer;
 mod two_balancers;
+mod unpacking;
+mod unreadable;
 mod unwritable_log;
 mod walkthroughs;
 mod world;
@@ -138,6 +141,7 @@ fn all() -> Vec<Test> {
         kubernetes::tests(),
         lifecycle::tests(),
         old_wire::tests(),
+        output_files::tests(),
         page::tests(),
         prometheus::tests(),
         relay::tests(),
@@ -153,6 +157,8 @@ fn all() -> Vec<Test> {
         transfer::tests(),
         two_balancers::tests(),
         documented_commands::tests(),
+        unpacking::tests(),
+        unreadable::tests(),
         unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()
