@@ -231,7 +231,7 @@ fn a_reader_that_leaves_is_no_error(_: &World) {
         ("archive --format tar -o /proc/self/fd/1", 4),
     ] {
         let ran = service.shell(&format!(
-            "netsocket {command} | head -c 5; echo; echo ${{PIPESTATUS[0]}}"
+            "netsocket {command} | head -c 5; code=${{PIPESTATUS[0]}}; echo; echo $code"
         ));
         let said = String::from_utf8_lossy(&ran.stdout).into_owned();
         assert!(said.ends_with(&format!("\n{code}\n")), "{command}: {said}");
