@@ -88,7 +88,10 @@ pub(crate) async fn transfer<L: Listener>(
     }
 }
 
-/// The request to send: an archive to be unpacked uses the cheapest compression.
+/// The level of zstd for an archive to be unpacked: half of what the default costs, for a tenth more bytes.
+const CHEAPEST_LEVEL: u8 = 1;
+
+/// The request to send: an archive to be unpacked uses the cheapest compression, unless another one is requested.
 fn cheapest(job: &Job<'_>) -> Request {
     let mut request = job.request.clone();
     if let (
@@ -97,9 +100,13 @@ fn cheapest(job: &Job<'_>) -> Request {
             compression, level, ..
         },
     ) = (job.target, &mut request)
-        && *compression == Compression::Gzip
     {
-        (*compression, *level) = (Compression::Zstd, None);
+        match (*compression, *level) {
+            (Compression::Gzip, _) | (Compression::Zstd, None) => {
+                (*compression, *level) = (Compression::Zstd, Some(CHEAPEST_LEVEL));
+            }
+            _ => {}
+        }
     }
     request
 }

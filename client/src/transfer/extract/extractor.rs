@@ -1,4 +1,4 @@
-//! Decompresses blocks and unpacks the tar stream, one block at a time, on blocking threads.
+//! Decompresses blocks and unpacks the tar stream, one block at a time, on blocking threads, while the next one arrives.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use netsocket_protocol::message::Compression;
 use netsocket_settings::reason;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::outcome::error::Error;
 use crate::transfer::extract::directory::{ExtractOptions, ExtractRoot};
@@ -26,8 +26,12 @@ const LAST_BLOCK: Duration = Duration::from_millis(500);
 pub(crate) struct Extractor {
     /// `None` while a thread uses it.
     unpacking: Option<Box<BlockExtractor>>,
+    /// The thread that unpacks a block.
+    running: Option<JoinHandle<(Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>)>>,
     /// Closed when the thread is done with it.
     busy: Option<mpsc::Receiver<()>>,
+    /// Whether the next block is the first of another archive.
+    has_restarted: bool,
 }
 
 impl Extractor {
@@ -68,52 +72,59 @@ impl Extractor {
         let open = move || BlockExtractor::new(ExtractRoot::open(&path, options)?, is_zstd, block);
         Ok(Self {
             unpacking: Some(Box::new(on_thread(open).await?)),
+            running: None,
             busy: None,
+            has_restarted: false,
         })
     }
 
-    /// Unpacks the next block.
+    /// Starts to unpack the next block, once the one before is unpacked.
     ///
     /// # Errors
-    /// Those of [`BlockExtractor::block`].
+    /// Those of [`BlockExtractor::block`], of the block before.
     pub(crate) async fn block(&mut self, block: VerifiedBlock) -> Result<(), Error> {
-        self.run(move |unpacking| unpacking.block(&block.bytes))
-            .await
+        let mut unpacking = self.unpacked().await?;
+        let (let_go, busy) = mpsc::channel();
+        self.busy = Some(busy);
+        self.running = Some(spawn_blocking(move || {
+            let result = unpacking.block(&block.bytes);
+            // Dropped in this order: the channel closes after the extractor is dropped.
+            (unpacking, let_go, result)
+        }));
+        Ok(())
     }
 
     /// Restarts: files created so far may be overwritten.
     pub(crate) fn restart(&mut self) {
-        if let Some(unpacking) = &mut self.unpacking {
-            unpacking.restart();
-        }
+        self.has_restarted = true;
     }
 
     /// Completes the archive. Returns the bytes of all files in it.
     ///
     /// # Errors
-    /// Those of [`BlockExtractor::finish`].
+    /// Those of [`BlockExtractor::block`] and [`BlockExtractor::finish`].
     pub(crate) async fn finish(&mut self) -> Result<u64, Error> {
-        self.run(BlockExtractor::finish).await
+        let mut unpacking = self.unpacked().await?;
+        on_thread(move || unpacking.finish()).await
     }
 
-    async fn run<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut BlockExtractor) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    /// Waits until the last block is unpacked.
+    async fn unpacked(&mut self) -> Result<Box<BlockExtractor>, Error> {
+        if let Some(running) = self.running.take() {
+            let (unpacking, _, result) = running
+                .await
+                .map_err(|error| Error::Unpack(error.to_string()))?;
+            self.busy = None;
+            result?;
+            self.unpacking = Some(unpacking);
+        }
         let Some(mut unpacking) = self.unpacking.take() else {
             return Err(Error::Unpack("an earlier block failed".to_owned()));
         };
-        let (let_go, busy) = mpsc::channel();
-        self.busy = Some(busy);
-        let thread = move || {
-            let result = work(&mut unpacking);
-            // Dropped in this order: the channel closes after the extractor is dropped.
-            Ok((unpacking, let_go, result))
-        };
-        let (unpacking, _, result) = on_thread(thread).await?;
-        self.unpacking = Some(unpacking);
-        self.busy = None;
-        result
+        if std::mem::take(&mut self.has_restarted) {
+            unpacking.restart();
+        }
+        Ok(unpacking)
     }
 }
 

@@ -66,7 +66,7 @@ impl Service {
     }
 
     /// Runs a command whose standard output is a pipe without a reader, and returns what it says about that.
-    fn into_closed_pipe(&self, words: &str) -> (Option<i32>, String) {
+    fn with_closed_pipe(&self, words: &str) -> (Option<i32>, String) {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let mut command = self.client.command();
@@ -256,7 +256,7 @@ fn a_reader_that_leaves_is_no_error(_: &World) {
         "--json help",
         "get small.txt -o saved",
     ] {
-        let (code, said) = service.into_closed_pipe(words);
+        let (code, said) = service.with_closed_pipe(words);
         assert_eq!((code, said.as_str()), (Some(0), ""), "{words}");
     }
 }

@@ -225,7 +225,7 @@ fn what_becomes_readable_is_no_longer_lacking(_: &World) {
     eventually(PATIENCE, "every file", || {
         (json_of(&client, &["find"]).1 == all).then_some(())
     });
-    fs::set_permissions(tree.path().join("open"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(tree.path().join("open"), Permissions::from_mode(0o000)).unwrap();
     eventually(PATIENCE, "a warning about the other directory", || {
         let lines = json_of(&client, &["find"]).1;
         (lines.last() == Some(&unreadable(&["open/"]))).then_some(())
