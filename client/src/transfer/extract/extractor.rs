@@ -21,13 +21,16 @@ pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
 /// program ends.
 const LAST_BLOCK: Duration = Duration::from_millis(500);
 
+/// What a thread gives back: the extractor, the end of the channel that closes after it is dropped, and the result.
+type Unpacked = (Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>);
+
 /// Unpacks an archive on blocking threads.
 #[derive(Debug)]
 pub(crate) struct Extractor {
     /// `None` while a thread uses it.
     unpacking: Option<Box<BlockExtractor>>,
     /// The thread that unpacks a block.
-    running: Option<JoinHandle<(Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>)>>,
+    running: Option<JoinHandle<Unpacked>>,
     /// Closed when the thread is done with it.
     busy: Option<mpsc::Receiver<()>>,
     /// Whether the next block is the first of another archive.
@@ -88,7 +91,6 @@ impl Extractor {
         self.busy = Some(busy);
         self.running = Some(spawn_blocking(move || {
             let result = unpacking.block(&block.bytes);
-            // Dropped in this order: the channel closes after the extractor is dropped.
             (unpacking, let_go, result)
         }));
         Ok(())
