@@ -9,7 +9,6 @@ use crate::command_line::command::Archive;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::transfer::destination::{Destination, OutputOptions};
-use crate::transfer::target::STDOUT;
 
 impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
@@ -34,6 +33,7 @@ impl Context {
         let options = OutputOptions {
             resume: archive.save.resume,
             force: archive.save.force,
+            preserve_permissions: archive.preserve_permissions,
             ..OutputOptions::to(destination)
         };
         let performed = self
@@ -45,26 +45,14 @@ impl Context {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
                 self.console.unpacked(word, &answer, saved)
             }
+            (Answer::Archive(None), _) => {
+                let lacking = std::mem::take(&mut self.session.lacking);
+                self.console.nothing_archived(word, &lacking, stdout)
+            }
             _ => self.console.answer(word, &answer, stdout),
         }
         .map_err(|error| Failure { error, stdout })?;
         Ok(answer.exit())
-    }
-
-    /// Interprets `-o`. Refuses to write an archive to a terminal.
-    pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
-        if output.as_os_str().is_empty() {
-            return Err(Error::Usage("-o needs a file name".to_owned()));
-        }
-        if output != Path::new(STDOUT) {
-            return Ok(Destination::File(self.local_path(output)));
-        }
-        if self.console.out_is_terminal {
-            return Err(Error::Usage(
-                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
-            ));
-        }
-        Ok(Destination::Stdout)
     }
 }
 

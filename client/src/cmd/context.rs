@@ -82,6 +82,12 @@ impl Context {
         (!path.is_empty()).then_some(Name(path))
     }
 
+    /// Warns of what the latest answer lacks because the server may not read it.
+    pub(super) fn tell_lacking(&mut self, word: &str) -> Result<(), Error> {
+        let lacking = std::mem::take(&mut self.session.lacking);
+        self.console.lacking(word, &lacking)
+    }
+
     /// Requests a list and collects all its entries.
     pub(super) async fn entries(&mut self, request: &Request) -> Result<Vec<FileEntry>, Error> {
         self.session.entries(request, &mut self.console).await

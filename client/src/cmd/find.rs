@@ -33,6 +33,7 @@ impl Context {
             broken += self.console.entries(word, &entries, find.format, false)?;
         }
         self.console.warn_of_newlines(broken);
+        self.tell_lacking(word)?;
         if !found {
             self.console.notice_line(NO_FILE_FOUND);
             return Ok(Exit::NothingFound);

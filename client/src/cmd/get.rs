@@ -19,7 +19,6 @@ use crate::output::console::Stdout;
 use crate::session::remote_path;
 use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
-use crate::transfer::target::STDOUT;
 
 impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
@@ -32,7 +31,9 @@ impl Context {
             }
             [one] => {
                 let destination = match output {
-                    Some(output) if output == Path::new(STDOUT) => self.destination(&output)?,
+                    Some(output) if self.descriptor(&output).is_some() => {
+                        self.destination(&output)?
+                    }
                     output => {
                         let targets = targets(&files, self.place(output.as_deref()))?;
                         let only = targets.into_iter().next().unwrap_or_default();
@@ -42,7 +43,10 @@ impl Context {
                 self.get_one(word, one, destination, &get.save).await
             }
             many => {
-                if output.as_deref() == Some(Path::new(STDOUT)) {
+                if output
+                    .as_deref()
+                    .is_some_and(|output| self.descriptor(output).is_some())
+                {
                     let count = many.len();
                     return Err(Error::Usage(format!(
                         "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
@@ -63,6 +67,14 @@ impl Context {
                 files.push(self.remote_path(word));
                 continue;
             };
+            let (directory, _) = remote_path::pattern(word).unwrap_or_default();
+            let directory = self.remote_path(directory);
+            let mut lacking = std::mem::take(&mut self.session.lacking);
+            // Directories that match are skipped anyway.
+            lacking
+                .warnings
+                .retain(|warning| warning.path.as_bytes() == [&directory, &b"/"[..]].concat());
+            self.console.warn_of_lacking(&lacking);
             for entry in entries {
                 if is_directory(&entry) {
                     let text = format!("skipping {}: it is a directory", entry.path);
@@ -138,10 +150,10 @@ impl Context {
             .map(|path| Name::from(path.as_slice()))
             .zip(targets)
             .collect();
-        let SaveOptions { resume, force, .. } = get.save;
+        let resume = get.save.resume;
         let fetched = self
             .session
-            .fetch(files, get.parallel, resume, force, &mut self.console)
+            .fetch(files, get.parallel, resume, &mut self.console)
             .await;
         let mut exit = Exit::Done;
         for (path, result) in fetched {

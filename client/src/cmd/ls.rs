@@ -42,8 +42,10 @@ impl Context {
                 }
                 Err(error) => return Err(error.into()),
             };
+            let lacking = std::mem::take(&mut self.session.lacking);
             if listed.entries.is_empty() && !listed.is_inside {
                 self.console.notice_line(NO_FILE_FOUND);
+                self.console.lacking(word, &lacking)?;
                 exit = Exit::NothingFound;
                 continue;
             }
@@ -56,6 +58,7 @@ impl Context {
             broken += self
                 .console
                 .entries(word, &listed.entries, list.format, true)?;
+            self.console.lacking(word, &lacking)?;
         }
         self.console.warn_of_newlines(broken);
         Ok(exit)

@@ -22,6 +22,7 @@ mod help;
 mod local_directory;
 mod ls;
 mod original;
+mod output_option;
 mod shell;
 mod stat;
 mod status;

@@ -23,17 +23,24 @@ impl Context {
             // Their answers are printed, not saved.
             _ => OutputOptions::to(Destination::Stdout),
         };
-        let stdout = match (request, &options.destination) {
-            (Request::Archive { .. }, Destination::Stdout) => Stdout::Data,
+        let stdout = match request {
+            Request::Archive { .. } => options.destination.stdout(),
             _ => Stdout::Free,
         };
         let performed = self
             .session
             .perform(request, &options, &mut self.console)
             .await;
+        let lacking = std::mem::take(&mut self.session.lacking);
         let answered = performed.and_then(|answer| {
-            self.console.answer(word, &answer, stdout)?;
-            Ok(Answer::exit(&answer))
+            match answer {
+                Answer::Archive(None) => self.console.nothing_archived(word, &lacking, stdout)?,
+                _ => {
+                    self.console.answer(word, &answer, stdout)?;
+                    self.console.lacking(word, &lacking)?;
+                }
+            }
+            Ok(answer.exit())
         });
         answered.map_err(|error| Failure { error, stdout })
     }

@@ -144,6 +144,8 @@ pub(crate) struct Archive {
     pub(crate) names: EntryNames,
     /// The directory to unpack into.
     pub(crate) extract: Option<PathBuf>,
+    /// Whether unpacked files keep their permissions in spite of the umask.
+    pub(crate) preserve_permissions: bool,
     /// How it is saved.
     pub(crate) save: SaveOptions,
 }

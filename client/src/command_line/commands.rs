@@ -169,12 +169,17 @@ static TRANSFER: [OptionSpec; 2] = [
     flag("force", Some('f'), "overwrite existing files"),
 ];
 
-static ARCHIVE: [OptionSpec; 4] = [
+static ARCHIVE: [OptionSpec; 5] = [
     value(
         "extract",
         Some('x'),
         "DIR",
         "unpack into this directory while downloading",
+    ),
+    flag(
+        "preserve-permissions",
+        Some('p'),
+        "keep the server's permissions, whatever the umask",
     ),
     value(
         "format",

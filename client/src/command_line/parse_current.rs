@@ -229,6 +229,10 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
     if extract.is_some() && save.output.is_some() {
         return Err("--extract unpacks the archive, -o keeps it: use only one of them".to_owned());
     }
+    let preserve_permissions = parsed.has("preserve-permissions");
+    if preserve_permissions && extract.is_none() {
+        return Err("--preserve-permissions works only with --extract".to_owned());
+    }
     let format = match parsed.value("format") {
         None => None,
         Some(word) => Some(compression(word).ok_or_else(|| {
@@ -255,6 +259,7 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
             EntryNames::Path
         },
         extract,
+        preserve_permissions,
         save,
     })
 }

@@ -40,6 +40,8 @@ pub struct Saved {
     pub files: u64,
     /// Its size in bytes; for an unpacked archive, the size of the archive as received.
     pub bytes: u64,
+    /// For an unpacked archive, the bytes of the files in it.
+    pub file_bytes: Option<u64>,
     /// BLAKE3 of these bytes, 64 hexadecimal digits.
     pub digest: String,
     /// Problems that the server reported with single files.

@@ -146,11 +146,13 @@ pub enum Error {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(String),
-    /// The reader of standard output closed it. Not reported, as with other programs in a pipe.
-    #[error("standard output was closed")]
+    /// The reader of a pipe closed it. Not reported, as with other programs in a pipe.
+    #[error("the reader closed the pipe")]
     ReaderGone {
         /// Whether an archive was truncated.
         archive: bool,
+        /// Whether standard output leads there: nothing can be printed any more.
+        stdout: bool,
     },
     /// A signal ended the command.
     #[error("interrupted")]
@@ -258,8 +260,8 @@ impl Error {
             | Self::ClosedAtOnce(_)
             | Self::Tls(_)
             | Self::Token(_) => Exit::CannotConnect,
-            // A list cut off by `head` is complete enough; a truncated archive is not.
-            Self::ReaderGone { archive: false } => Exit::Done,
+            // A list or a file cut off by `head` is complete enough; a truncated archive is not.
+            Self::ReaderGone { archive: false, .. } => Exit::Done,
             Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
             Self::Interrupted => Exit::Interrupted,
             _ => Exit::TransferFailed,
@@ -300,11 +302,14 @@ impl Error {
         }
     }
 
-    /// An error of writing to standard output; `archive` is true for archive data, false for text.
+    /// An error of printing to standard output.
     #[must_use]
-    pub fn output(error: &io::Error, archive: bool) -> Self {
+    pub fn output(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            Self::ReaderGone { archive }
+            Self::ReaderGone {
+                archive: false,
+                stdout: true,
+            }
         } else {
             Self::Output(reason(error))
         }
@@ -413,9 +418,19 @@ mod tests {
             (server(ErrorKind::Busy), Exit::TransferFailed, "busy"),
             (server(ErrorKind::Denied), Exit::TransferFailed, "denied"),
             (Error::Interrupted, Exit::Interrupted, "interrupted"),
-            (Error::ReaderGone { archive: false }, Exit::Done, "output"),
             (
-                Error::ReaderGone { archive: true },
+                Error::ReaderGone {
+                    archive: false,
+                    stdout: true,
+                },
+                Exit::Done,
+                "output",
+            ),
+            (
+                Error::ReaderGone {
+                    archive: true,
+                    stdout: true,
+                },
                 Exit::TransferFailed,
                 "output",
             ),

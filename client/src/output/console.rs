@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
-use netsocket_protocol::message::Warning;
+use netsocket_protocol::message::{Lacking, Warning};
 use netsocket_protocol::name::Name;
 use rustix::termios::tcgetwinsize;
 
@@ -135,7 +135,7 @@ impl Console {
         self.out
             .write_all(bytes)
             .and_then(|()| self.out.flush())
-            .map_err(|error| Error::output(&error, false))
+            .map_err(|error| Error::output(&error))
     }
 
     /// Prints entries as the answer to the command `word`, in columns if `in_columns` is set and standard output is a
@@ -265,8 +265,66 @@ impl Console {
     /// Prints the warnings about a saved file as text; the JSON line contains them already.
     fn warnings(&mut self, saved: &Saved, sentence: fn(&Warning) -> String) {
         if self.form == Form::Text {
-            for sentence in messages::warning_sentences(saved, sentence) {
-                self.say(format!("{sentence}\n").as_bytes());
+            self.warning_lines(&saved.warnings, saved.unlisted, sentence);
+        }
+    }
+
+    fn warning_lines(
+        &mut self,
+        warnings: &[Warning],
+        unlisted: u64,
+        sentence: fn(&Warning) -> String,
+    ) {
+        for sentence in messages::warning_sentences(warnings, unlisted, sentence) {
+            self.say(format!("{sentence}\n").as_bytes());
+        }
+    }
+
+    /// Warns of what the answer to the command `word` lacks.
+    ///
+    /// # Errors
+    /// As [`Self::print_message`].
+    pub fn lacking(&mut self, word: &str, lacking: &Lacking) -> Result<(), Error> {
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        match self.form {
+            Form::Json => self.print(&json::lacking_line(word, lacking)),
+            Form::Text => {
+                self.warn_of_lacking(lacking);
+                Ok(())
+            }
+        }
+    }
+
+    /// Warns of what a list lacks, on standard error.
+    pub fn warn_of_lacking(&mut self, lacking: &Lacking) {
+        let Lacking { warnings, unlisted } = lacking;
+        self.warning_lines(warnings, *unlisted, messages::list_warning);
+    }
+
+    /// Prints that there is nothing to archive, and what is there perhaps.
+    ///
+    /// # Errors
+    /// As [`Self::print_message`].
+    pub fn nothing_archived(
+        &mut self,
+        word: &str,
+        lacking: &Lacking,
+        stdout: Stdout,
+    ) -> Result<(), Error> {
+        let Lacking { warnings, unlisted } = lacking;
+        if self.form == Form::Text {
+            self.answer(word, &Answer::Archive(None), stdout)?;
+            self.warning_lines(warnings, *unlisted, messages::archive_warning);
+            return Ok(());
+        }
+        let line = json::nothing_line(word, lacking);
+        match stdout {
+            Stdout::Free => self.print(&line),
+            Stdout::Data => {
+                self.say(&line);
+                Ok(())
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use netsocket_protocol::message::{FileEntry, Hello, Warning};
+use netsocket_protocol::message::{FileEntry, Hello, Lacking, Warning};
 use netsocket_protocol::name::Name;
 use serde::Serialize;
 
@@ -35,6 +35,9 @@ enum Object<'a> {
         saved: Option<Name>,
         files: u64,
         bytes: u64,
+        /// Of the files; unpacked archives only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file_bytes: Option<u64>,
         digest: Option<&'a str>,
         warnings: &'a [Warning],
         unlisted: u64,
@@ -43,6 +46,11 @@ enum Object<'a> {
     Entry {
         command: &'a str,
         entry: EntryObject<'a>,
+    },
+    Lacking {
+        command: &'a str,
+        warnings: &'a [Warning],
+        unlisted: u64,
     },
     Status {
         command: &'a str,
@@ -160,15 +168,41 @@ pub(crate) fn answer_line(word: &str, answer: &Answer) -> Vec<u8> {
 /// The line for a saved file or archive; `path` is the path of a plain file on the server.
 #[must_use]
 pub(crate) fn saved_line(word: &str, path: Option<&Name>, saved: Option<&Saved>) -> Vec<u8> {
+    saved_or_nothing(word, path, saved, &Lacking::default())
+}
+
+/// The line for an archive of nothing; `lacking` is what would perhaps be in it.
+#[must_use]
+pub(crate) fn nothing_line(word: &str, lacking: &Lacking) -> Vec<u8> {
+    saved_or_nothing(word, None, None, lacking)
+}
+
+/// The line for what the answer to the command `word` lacks.
+#[must_use]
+pub(crate) fn lacking_line(word: &str, lacking: &Lacking) -> Vec<u8> {
+    line(&Object::Lacking {
+        command: word,
+        warnings: &lacking.warnings,
+        unlisted: lacking.unlisted,
+    })
+}
+
+fn saved_or_nothing(
+    word: &str,
+    path: Option<&Name>,
+    saved: Option<&Saved>,
+    lacking: &Lacking,
+) -> Vec<u8> {
     line(&Object::Saved {
         command: word,
         path,
         saved: saved.map(|saved| Name::from(saved.path.as_os_str().as_bytes())),
         files: saved.map_or(0, |saved| saved.files),
         bytes: saved.map_or(0, |saved| saved.bytes),
+        file_bytes: saved.and_then(|saved| saved.file_bytes),
         digest: saved.map(|saved| saved.digest.as_str()),
-        warnings: saved.map_or(&[], |saved| &saved.warnings),
-        unlisted: saved.map_or(0, |saved| saved.unlisted),
+        warnings: saved.map_or(&lacking.warnings, |saved| &saved.warnings),
+        unlisted: saved.map_or(lacking.unlisted, |saved| saved.unlisted),
         journey: saved
             .map_or_else(TransferStats::default, |saved| saved.stats)
             .into(),

@@ -80,21 +80,46 @@ fn fetched_sentence(saved: &Saved) -> String {
     )
 }
 
-/// The warnings about a download, one sentence each, worded by `sentence`.
+/// Warnings, one sentence each, worded by `sentence`.
 #[must_use]
-pub(crate) fn warning_sentences(saved: &Saved, sentence: fn(&Warning) -> String) -> Vec<String> {
-    let mut sentences: Vec<String> = saved.warnings.iter().map(sentence).collect();
-    if saved.unlisted > 0 {
-        let more = saved.unlisted;
-        sentences.push(format!("warning: {more} more, not listed by the server"));
+pub(crate) fn warning_sentences(
+    warnings: &[Warning],
+    unlisted: u64,
+    sentence: fn(&Warning) -> String,
+) -> Vec<String> {
+    let mut sentences: Vec<String> = warnings.iter().map(sentence).collect();
+    if unlisted > 0 {
+        sentences.push(format!(
+            "warning: {unlisted} more, not listed by the server"
+        ));
     }
     sentences
 }
 
-/// A warning about one file in an archive.
+/// A warning about what a list lacks.
+pub(crate) fn list_warning(warning: &Warning) -> String {
+    let path = &warning.path;
+    if is_about_directory(warning) {
+        format!("warning: the server cannot read {path}; what is below it is missing from the list")
+    } else {
+        format!("warning: the server cannot read {path}")
+    }
+}
+
+/// Whether a warning is about a directory and everything below it.
+fn is_about_directory(warning: &Warning) -> bool {
+    warning.path.as_bytes().ends_with(b"/")
+}
+
+/// A warning about one file, or about one directory, in an archive.
 pub(crate) fn archive_warning(warning: &Warning) -> String {
     let path = &warning.path;
     match warning.problem {
+        Problem::Unreadable if is_about_directory(warning) => {
+            format!(
+                "warning: the server cannot read {path}; what is below it is missing from the archive"
+            )
+        }
         Problem::Unreadable => {
             format!(
                 "warning: the server cannot read {path}; its content is missing from the archive"
@@ -182,7 +207,7 @@ pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
         "unpacked into {}: {}, {}{}",
         shown(&saved.path),
         files(saved.files),
-        size(saved.bytes),
+        size(saved.file_bytes.unwrap_or(saved.bytes)),
         stats_text(&saved.stats)
     )
 }
@@ -294,6 +319,11 @@ mod tests {
             unpacked_sentence(&saved),
             format!("unpacked into x: 1 file, 4.0 KiB{way}")
         );
+        let sparse = Saved {
+            file_bytes: Some(1 << 30),
+            ..saved
+        };
+        assert!(unpacked_sentence(&sparse).contains(": 1 file, 1.0 GiB, "));
         assert_eq!(stats_text(&TransferStats::default()), "");
     }
 

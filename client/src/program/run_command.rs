@@ -15,7 +15,6 @@ use crate::output::console::{Form, Stdout};
 use crate::output::listener::Listener as _;
 use crate::program::signals::{Interrupt, Interrupts};
 use crate::text::{shown, size};
-use crate::transfer::target::STDOUT;
 
 /// The first character of a line for the local shell.
 const SHELL_MARK: u8 = b'!';
@@ -173,18 +172,14 @@ impl Program {
             _ => return Stdout::Free,
         };
         let output = output.as_deref().or(self.context.output.as_deref());
-        if output == Some(STDOUT.as_ref()) {
-            Stdout::Data
-        } else {
-            Stdout::Free
-        }
+        output.map_or(Stdout::Free, |output| self.context.stdout_beside(output))
     }
 
     fn failed(&mut self, error: &Error, stdout: Stdout) -> Outcome {
         self.context.console.error(error, stdout);
         Outcome {
             exit: error.exit(),
-            is_end: matches!(error, Error::ReaderGone { .. }),
+            is_end: matches!(error, Error::ReaderGone { stdout: true, .. }),
         }
     }
 

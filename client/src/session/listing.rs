@@ -69,7 +69,12 @@ impl Listing<'_> {
             Some(first) => first,
             None => connection.frame(&|_| ()).await?,
         };
-        let Reply::Files { files, more } = Reply::from_frame(&frame)? else {
+        let Reply::Files {
+            files,
+            more,
+            lacking,
+        } = Reply::from_frame(&frame)?
+        else {
             return Err(Error::Protocol("the list has the wrong type".to_owned()));
         };
         // Otherwise a server could keep the client busy forever.
@@ -81,6 +86,7 @@ impl Listing<'_> {
         if more {
             self.connection = Some(connection);
         } else {
+            self.session.lacking = lacking;
             self.session.dialer.keep(connection);
         }
         Ok(Some(files))

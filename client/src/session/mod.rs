@@ -10,7 +10,9 @@ pub(crate) mod remote_path;
 pub mod working_directories;
 
 use netsocket_protocol::frame::Frame;
-use netsocket_protocol::message::{ErrorKind, FileEntry, Hello, Message as _, Reply, Request};
+use netsocket_protocol::message::{
+    ErrorKind, FileEntry, Hello, Lacking, Message as _, Reply, Request,
+};
 use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,6 +23,7 @@ use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::transfer::destination::OutputOptions;
+use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::partial_file::{Kept, kept};
 use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
@@ -48,6 +51,8 @@ pub struct Session {
     pub(crate) dialer: Dialer,
     /// The targets of the latest transfers.
     pub(crate) targets: Vec<Target>,
+    /// What the latest answer lacks because the server may not read it.
+    pub(crate) lacking: Lacking,
 }
 
 impl Session {
@@ -57,6 +62,7 @@ impl Session {
         Self {
             dialer: Dialer::new(service, 0),
             targets: Vec::new(),
+            lacking: Lacking::default(),
         }
     }
 
@@ -123,12 +129,15 @@ impl Session {
             }
         };
         match performed {
-            Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => Ok(match request {
-                Request::Directories { .. } => Answer::Names(Vec::new()),
-                Request::Find { .. } | Request::List { .. } => Answer::File(None),
-                Request::Archive { .. } => Answer::Archive(None),
-                Request::Get { .. } => Answer::Saved(None),
-            }),
+            Err(Error::Server(reply)) if reply.kind == ErrorKind::NotFound => {
+                self.lacking = reply.lacking;
+                Ok(match request {
+                    Request::Directories { .. } => Answer::Names(Vec::new()),
+                    Request::Find { .. } | Request::List { .. } => Answer::File(None),
+                    Request::Archive { .. } => Answer::Archive(None),
+                    Request::Get { .. } => Answer::Saved(None),
+                })
+            }
             performed => performed,
         }
     }
@@ -140,13 +149,17 @@ impl Session {
         listener: &mut impl Listener,
     ) -> Result<crate::outcome::answer::Saved, Error> {
         self.targets.clear();
+        self.lacking = Lacking::default();
         let target = Target::of(options)?;
         self.targets.push(target.clone());
         let job = Job {
             request,
             target: &target,
             resume: options.resume,
-            force: options.force,
+            extract: ExtractOptions {
+                overwrites: options.force,
+                preserves_permissions: options.preserve_permissions,
+            },
             name: "",
         };
         transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await
@@ -159,6 +172,7 @@ impl Session {
         listener: &mut impl Listener,
     ) -> Result<(Connection<Stream>, Frame), Error> {
         self.targets.clear();
+        self.lacking = Lacking::default();
         let closed = |servers: &Servers| {
             listener.notice(&format!(
                 "the connection was closed, reconnecting to {servers}"
@@ -173,7 +187,8 @@ impl Session {
         listener: &mut impl Listener,
     ) -> Result<Answer, Error> {
         let (mut connection, first) = self.begin(request, listener).await?;
-        let answer = receive(&mut connection, request, first).await?;
+        let (answer, lacking) = receive(&mut connection, request, first).await?;
+        self.lacking = lacking;
         // After a failure, data may still be in flight, so the connection is dropped.
         self.dialer.keep(connection);
         Ok(answer)
@@ -184,12 +199,16 @@ async fn receive(
     connection: &mut Connection<Stream>,
     request: &Request,
     first: Frame,
-) -> Result<Answer, Error> {
+) -> Result<(Answer, Lacking), Error> {
     match request {
-        Request::Find { .. } | Request::List { .. } => receive_files(connection, first)
-            .await
-            .map(|files| Answer::File(files.into_iter().next())),
-        _ => receive_names(connection, first).await.map(Answer::Names),
+        Request::Find { .. } | Request::List { .. } => {
+            let (files, lacking) = receive_files(connection, first).await?;
+            Ok((Answer::File(files.into_iter().next()), lacking))
+        }
+        _ => {
+            let names = receive_names(connection, first).await?;
+            Ok((Answer::Names(names), Lacking::default()))
+        }
     }
 }
 
@@ -207,19 +226,28 @@ async fn receive_names<S: AsyncRead + AsyncWrite + Unpin>(
 async fn receive_files<S: AsyncRead + AsyncWrite + Unpin>(
     connection: &mut Connection<S>,
     first: Frame,
-) -> Result<Vec<FileEntry>, Error> {
-    receive_list(connection, first, |reply| match reply {
-        Reply::Files { files, more } => Some((files, more)),
+) -> Result<(Vec<FileEntry>, Lacking), Error> {
+    let mut lacks = Lacking::default();
+    let files = receive_list(connection, first, |reply| match reply {
+        Reply::Files {
+            files,
+            more,
+            lacking,
+        } => {
+            lacks = lacking;
+            Some((files, more))
+        }
         Reply::Directories { .. } => None,
     })
-    .await
+    .await?;
+    Ok((files, lacks))
 }
 
 /// Collects the parts of a list.
 async fn receive_list<S: AsyncRead + AsyncWrite + Unpin, T>(
     connection: &mut Connection<S>,
     first: Frame,
-    part_of: impl Fn(Reply) -> Option<(Vec<T>, bool)>,
+    mut part_of: impl FnMut(Reply) -> Option<(Vec<T>, bool)>,
 ) -> Result<Vec<T>, Error> {
     let (mut list, mut frame) = (Vec::new(), first);
     loop {

@@ -15,6 +15,7 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::session::Session;
 use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
 
@@ -30,10 +31,9 @@ impl Session {
         files: Vec<(Name, PathBuf)>,
         parallel: NonZeroUsize,
         resume: bool,
-        force: bool,
         listener: &mut impl Listener,
     ) -> Fetched {
-        let queue = Queue::new(files, resume, force);
+        let queue = Queue::new(files, resume);
         let targets = queue.targets.iter().flatten();
         self.targets = targets.cloned().collect();
         let listener = SharedListener::new(listener);
@@ -59,11 +59,10 @@ struct Queue {
     /// Set when no server can be reached; no further file is started then.
     unreachable: RefCell<Option<Error>>,
     resume: bool,
-    force: bool,
 }
 
 impl Queue {
-    fn new(files: Vec<(Name, PathBuf)>, resume: bool, force: bool) -> Self {
+    fn new(files: Vec<(Name, PathBuf)>, resume: bool) -> Self {
         let mut taken = HashSet::new();
         let judged = files.iter().map(|(_, path)| {
             let target = Target::of(&OutputOptions::to(Destination::File(path.clone())))?;
@@ -90,7 +89,6 @@ impl Queue {
             next: Cell::new(0),
             unreachable: RefCell::new(None),
             resume,
-            force,
         }
     }
 
@@ -115,7 +113,7 @@ impl Queue {
                 request: &request,
                 target,
                 resume: self.resume,
-                force: self.force,
+                extract: ExtractOptions::default(),
                 name: &name,
             };
             let result = transfer(dialer, &job, listener).await;

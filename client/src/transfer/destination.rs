@@ -1,8 +1,10 @@
 //! Where a download is saved, and the options for saving it.
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use crate::output::console::Stdout;
+use crate::transfer::descriptor;
 
 /// Where a download is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,13 @@ pub enum Destination {
     File(PathBuf),
     /// Standard output, which then carries nothing else.
     Stdout,
+    /// Another descriptor that the program was started with, as in `-o /dev/fd/3`.
+    Descriptor {
+        /// Its number.
+        number: RawFd,
+        /// The path as given.
+        path: PathBuf,
+    },
     /// A directory into which an archive is unpacked while it arrives; created if missing.
     Extract(PathBuf),
 }
@@ -22,7 +31,9 @@ impl Destination {
     pub fn stdout(&self) -> Stdout {
         match self {
             Self::Stdout => Stdout::Data,
-            Self::File(_) | Self::Extract(_) => Stdout::Free,
+            // As after `3>&1`.
+            Self::Descriptor { number, .. } if descriptor::is_stdout(*number) => Stdout::Data,
+            Self::Descriptor { .. } | Self::File(_) | Self::Extract(_) => Stdout::Free,
         }
     }
 }
@@ -48,18 +59,21 @@ pub struct OutputOptions {
     /// Whether unpacking overwrites existing files. A `File` is always
     /// replaced.
     pub force: bool,
+    /// Whether unpacked files get the permissions in the archive, whatever the umask is.
+    pub preserve_permissions: bool,
     /// Whether to create the directory of a `File` if it is missing.
     pub make_directory: bool,
 }
 
 impl OutputOptions {
-    /// Saves to `destination`, resumes, overwrites no unpacked file, and creates no directory.
+    /// Saves to `destination`, resumes, overwrites no unpacked file, honours the umask, and creates no directory.
     #[must_use]
     pub fn to(destination: Destination) -> Self {
         Self {
             destination,
             resume: true,
             force: false,
+            preserve_permissions: false,
             make_directory: false,
         }
     }

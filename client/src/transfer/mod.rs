@@ -12,10 +12,12 @@
 //! assert!(options.resume && !options.force);
 //! ```
 
+pub(crate) mod descriptor;
 pub mod destination;
 pub(crate) mod extract;
 pub(crate) mod journal;
 pub(crate) mod last_block;
+pub(crate) mod output_path;
 pub mod partial_file;
 pub(crate) mod retry;
 pub(crate) mod run;

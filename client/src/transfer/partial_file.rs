@@ -17,8 +17,8 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES, VERSION};
+use crate::transfer::output_path::directory_of;
 use crate::transfer::state::{Position, Source};
-use crate::transfer::target::directory_of;
 use crate::transfer::verify::VerifiedBlock;
 
 /// Permissions of a new file, before the umask.

@@ -18,6 +18,7 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::output::progress::{Progress, Total, Verified};
 use crate::text::{shown, size};
+use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::last_block::LastBlock;
 use crate::transfer::partial_file::{Existing, PartialFile};
 use crate::transfer::retry::{Decision, Retry};
@@ -48,8 +49,8 @@ pub(crate) struct Job<'a> {
     pub(crate) target: &'a Target,
     /// Whether to resume a partial file.
     pub(crate) resume: bool,
-    /// Whether unpacking overwrites existing files.
-    pub(crate) force: bool,
+    /// How an archive is unpacked.
+    pub(crate) extract: ExtractOptions,
     /// Distinguishes parallel transfers; otherwise empty.
     pub(crate) name: &'a str,
 }
@@ -87,7 +88,10 @@ pub(crate) async fn transfer<L: Listener>(
     }
 }
 
-/// The request to send: an archive to be unpacked uses the cheapest compression.
+/// The level of zstd for an archive to be unpacked: half of what the default costs, for a tenth more bytes.
+const CHEAPEST_LEVEL: u8 = 1;
+
+/// The request to send: an archive to be unpacked uses the cheapest compression, unless another one is requested.
 fn cheapest(job: &Job<'_>) -> Request {
     let mut request = job.request.clone();
     if let (
@@ -96,9 +100,13 @@ fn cheapest(job: &Job<'_>) -> Request {
             compression, level, ..
         },
     ) = (job.target, &mut request)
-        && *compression == Compression::Gzip
     {
-        (*compression, *level) = (Compression::Zstd, None);
+        match (*compression, *level) {
+            (Compression::Gzip, _) | (Compression::Zstd, None) => {
+                (*compression, *level) = (Compression::Zstd, Some(CHEAPEST_LEVEL));
+            }
+            _ => {}
+        }
     }
     request
 }
@@ -277,7 +285,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             Some(writer) => writer.answer_begins(),
             None => {
                 let (target, request) = (self.job.target, self.state.base_request());
-                self.writer = Some(Writer::open(target, request, source, self.job.force).await?);
+                self.writer = Some(Writer::open(target, request, source, self.job.extract).await?);
             }
         }
         let position = self.state.position();
@@ -315,13 +323,15 @@ impl<L: Listener> Transfer<'_, '_, L> {
         if let Some(Source::File { .. }) = self.state.source() {
             check_complete(&trailer)?;
         }
-        if let Some(writer) = self.writer.take() {
-            writer.commit().await?;
-        }
+        let file_bytes = match self.writer.take() {
+            Some(writer) => writer.commit().await?,
+            None => None,
+        };
         Ok(Saved {
             path: self.job.target.name().to_owned(),
             files: self.state.source().map_or(0, Source::files),
             bytes: self.state.position().bytes,
+            file_bytes,
             digest: self.state.digest(),
             warnings: trailer.warnings,
             unlisted: trailer.unlisted,

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::outcome::error::Error;
+use crate::transfer::descriptor;
 use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::output_path::{OutputPath, directory_of, follow};
 
 /// The file name for standard output.
 pub(crate) const STDOUT: &str = "-";
@@ -16,6 +19,13 @@ pub(crate) const STDOUT: &str = "-";
 pub(crate) enum Target {
     /// Standard output, which then carries nothing else.
     Stdout,
+    /// Another descriptor that the program was started with.
+    Descriptor {
+        /// Its number.
+        number: RawFd,
+        /// The path as given.
+        given: PathBuf,
+    },
     /// A regular file, existing or not: replaced once the download is verified.
     File {
         /// The file to replace, with symlinks resolved.
@@ -40,6 +50,17 @@ impl Target {
     pub(crate) fn of(options: &OutputOptions) -> Result<Self, Error> {
         match &options.destination {
             Destination::Stdout => Ok(Self::Stdout),
+            Destination::Descriptor { number, path } => {
+                let refused = |reason: &str| Error::Target {
+                    path: path.clone(),
+                    reason: reason.to_owned(),
+                };
+                descriptor::check(*number).map_err(refused)?;
+                Ok(Self::Descriptor {
+                    number: *number,
+                    given: path.clone(),
+                })
+            }
             Destination::File(path) | Destination::Extract(path) if path.as_os_str().is_empty() => {
                 Err(Error::Usage("-o needs a file name".to_owned()))
             }
@@ -72,23 +93,30 @@ impl Target {
             path: given.to_owned(),
             reason: reason.to_owned(),
         };
-        match fs::metadata(given) {
+        let path = match follow(given).map_err(|error| Error::target(given, &error))? {
+            OutputPath::File(path) => Some(path),
+            OutputPath::Proc => None,
+            // Nobody has asked for it: those who do have their own destination.
+            OutputPath::Descriptor(_) => return Err(refused("it is no file")),
+        };
+        match fs::metadata(path.as_deref().unwrap_or(given)) {
             Ok(there) if there.is_dir() => Err(refused("it is a directory")),
-            Ok(there) if there.is_file() => Ok(Self::File {
+            Ok(there) if there.is_file() && path.is_some() => Ok(Self::File {
                 path: fs::canonicalize(given).map_err(|error| Error::target(given, &error))?,
                 given: given.to_owned(),
                 make_directory,
             }),
             Ok(_) => Ok(Self::Stream(given.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if given.as_os_str().as_bytes().ends_with(b"/") {
+                let path = path.unwrap_or_else(|| given.to_owned());
+                if path.as_os_str().as_bytes().ends_with(b"/") {
                     return Err(refused("it is a directory"));
                 }
-                if !make_directory && !directory_of(given).is_dir() {
+                if !make_directory && !directory_of(&path).is_dir() {
                     return Err(refused("there is no such directory"));
                 }
                 Ok(Self::File {
-                    path: given.to_owned(),
+                    path,
                     given: given.to_owned(),
                     make_directory,
                 })
@@ -102,18 +130,9 @@ impl Target {
     pub(crate) fn name(&self) -> &Path {
         match self {
             Self::Stdout => Path::new(STDOUT),
-            Self::File { given, .. } => given,
+            Self::Descriptor { given, .. } | Self::File { given, .. } => given,
             Self::Stream(path) | Self::Directory(path) => path,
         }
-    }
-}
-
-/// The directory of a file; `.` for a bare name.
-#[must_use]
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 
@@ -159,6 +178,39 @@ mod tests {
             make_directory: false,
         };
         assert_eq!(file(&link).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_link_to_nothing_means_the_file_that_it_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().canonicalize().unwrap();
+        let link = place.join("link");
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        let expected = Target::File {
+            path: place.join("file"),
+            given: link.clone(),
+            make_directory: false,
+        };
+        assert_eq!(file(&link).unwrap(), expected);
+        let astray = place.join("astray");
+        std::os::unix::fs::symlink("no/where", &astray).unwrap();
+        assert!(reason(file(&astray)).ends_with("astray: there is no such directory"));
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_written_or_refused() {
+        assert!(reason(file(Path::new("/dev/stdout"))).ends_with("it is no file"));
+        let own = Path::new("/proc/self/comm");
+        assert_eq!(file(own).unwrap(), Target::Stream(own.to_owned()));
+        let options = OutputOptions::to(Destination::Descriptor {
+            number: 12_345,
+            path: "/dev/fd/12345".into(),
+        });
+        let said = Target::of(&options).unwrap_err().to_string();
+        assert!(
+            said.ends_with("/dev/fd/12345: there is no such descriptor"),
+            "{said}"
+        );
     }
 
     #[test]

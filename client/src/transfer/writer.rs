@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,10 +13,13 @@ use netsocket_protocol::message::Request;
 use tokio::task::spawn_blocking;
 
 use crate::outcome::error::Error;
+use crate::transfer::descriptor;
+use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::extract::extractor::Extractor;
+use crate::transfer::output_path::directory_of;
 use crate::transfer::partial_file::PartialFile;
 use crate::transfer::state::Source;
-use crate::transfer::target::{Target, directory_of};
+use crate::transfer::target::Target;
 use crate::transfer::verify::VerifiedBlock;
 
 /// Where received data is written.
@@ -45,12 +48,17 @@ impl Writer {
         target: &Target,
         request: &Request,
         source: &Source,
-        overwrites: bool,
+        options: ExtractOptions,
     ) -> Result<Self, Error> {
         match target {
-            Target::Stdout => Stream::stdout().map(Self::Stream),
-            Target::Stream(path) => Stream::open(path).await.map(Self::Stream),
-            Target::Directory(path) => Extractor::open(path, source, overwrites)
+            Target::Stdout => {
+                Stream::descriptor(descriptor::STDOUT, None, request).map(Self::Stream)
+            }
+            Target::Descriptor { number, given } => {
+                Stream::descriptor(*number, Some(given), request).map(Self::Stream)
+            }
+            Target::Stream(path) => Stream::open(path, request).await.map(Self::Stream),
+            Target::Directory(path) => Extractor::open(path, source, options)
                 .await
                 .map(Self::Directory),
             Target::File {
@@ -85,8 +93,8 @@ impl Writer {
     /// Writes the next block.
     ///
     /// # Errors
-    /// [`Error::Target`] or [`Error::Output`] if it cannot be written, [`Error::ReaderGone`] if the reader of
-    /// standard output closed it, [`Error::Unpack`] if the block cannot be unpacked.
+    /// [`Error::Target`] or [`Error::Output`] if it cannot be written, [`Error::ReaderGone`] if the reader of a
+    /// pipe closed it, [`Error::Unpack`] if the block cannot be unpacked.
     pub(crate) async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         match self {
             Self::PartialFile { part, given } => {
@@ -133,18 +141,19 @@ impl Writer {
         }
     }
 
-    /// Completes the download.
+    /// Completes the download. Returns the bytes of the files in an unpacked archive.
     ///
     /// # Errors
     /// [`Error::Target`] if the target cannot be replaced; the partial file is kept then. [`Error::Exists`] if existing
     /// files were not overwritten.
-    pub(crate) async fn commit(self) -> Result<(), Error> {
+    pub(crate) async fn commit(self) -> Result<Option<u64>, Error> {
         match self {
             Self::PartialFile { part, given } => blocking(move || part.commit())
                 .await
+                .map(|()| None)
                 .map_err(|error| Error::target(given, &error)),
-            Self::Stream(_) => Ok(()),
-            Self::Directory(mut unpacker) => unpacker.finish().await,
+            Self::Stream(_) => Ok(None),
+            Self::Directory(mut unpacker) => unpacker.finish().await.map(Some),
         }
     }
 }
@@ -154,31 +163,61 @@ impl Writer {
 pub(crate) struct Stream {
     // Shared with a write that may still run when the command is dropped.
     file: Arc<File>,
-    /// `None` for standard output.
-    path: Option<PathBuf>,
+    destination: StreamDestination,
     is_begun: bool,
 }
 
+/// What errors say about a stream.
+#[derive(Debug)]
+struct StreamDestination {
+    /// `None` for standard output.
+    path: Option<PathBuf>,
+    /// Whether text is printed to the same place.
+    is_stdout: bool,
+    is_archive: bool,
+}
+
+impl StreamDestination {
+    fn failed(&self, error: &io::Error) -> Error {
+        match &self.path {
+            _ if error.kind() == io::ErrorKind::BrokenPipe => Error::ReaderGone {
+                archive: self.is_archive,
+                stdout: self.is_stdout,
+            },
+            None => Error::output(error),
+            Some(path) => Error::target(path, error),
+        }
+    }
+}
+
 impl Stream {
-    fn stdout() -> Result<Self, Error> {
-        let stdout = io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| Error::output(&error, true))?;
+    fn descriptor(number: RawFd, path: Option<&Path>, request: &Request) -> Result<Self, Error> {
+        let destination = StreamDestination {
+            path: path.map(Path::to_owned),
+            is_stdout: descriptor::is_stdout(number),
+            is_archive: matches!(request, Request::Archive { .. }),
+        };
+        let file = descriptor::open(number).map_err(|error| destination.failed(&error))?;
         Ok(Self {
-            file: Arc::new(File::from(stdout)),
-            path: None,
+            file: Arc::new(file),
+            destination,
             is_begun: false,
         })
     }
 
-    async fn open(path: &Path) -> Result<Self, Error> {
+    async fn open(path: &Path, request: &Request) -> Result<Self, Error> {
         let opened = path.to_owned();
-        // Opening a FIFO blocks until it has a reader.
-        let file = blocking(move || OpenOptions::new().write(true).open(opened)).await;
-        Ok(Self {
-            file: Arc::new(file.map_err(|error| Error::target(path, &error))?),
+        let destination = StreamDestination {
             path: Some(path.to_owned()),
+            is_stdout: false,
+            is_archive: matches!(request, Request::Archive { .. }),
+        };
+        // Opening a FIFO blocks until it has a reader. The file of another program is emptied, as by a shell.
+        let open = move || OpenOptions::new().write(true).truncate(true).open(opened);
+        let file = blocking(open).await;
+        Ok(Self {
+            file: Arc::new(file.map_err(|error| destination.failed(&error))?),
+            destination,
             is_begun: false,
         })
     }
@@ -188,10 +227,7 @@ impl Stream {
         let file = Arc::clone(&self.file);
         blocking(move || (&*file).write_all(&block.bytes))
             .await
-            .map_err(|error| match &self.path {
-                None => Error::output(&error, true),
-                Some(path) => Error::target(path, &error),
-            })
+            .map_err(|error| self.destination.failed(&error))
     }
 }
 
@@ -233,7 +269,8 @@ mod tests {
 
     async fn open(destination: Destination, source: &Source) -> Result<Writer, Error> {
         let target = Target::of(&OutputOptions::to(destination)).unwrap();
-        Writer::open(&target, &Request::archive(Query::default()), source, false).await
+        let request = Request::archive(Query::default());
+        Writer::open(&target, &request, source, ExtractOptions::default()).await
     }
 
     #[tokio::test]

@@ -99,7 +99,7 @@ impl Fault {
             Self::ClosesBeforeAnswer => return,
             Self::ListInsteadOfPlan | Self::FilesInsteadOfNames => {
                 let (files, more) = (vec![], false);
-                return peer.send(&Reply::Files { files, more }).await;
+                return peer.send(&Reply::files(files, more)).await;
             }
             Self::EndlessNothing => {
                 let (names, more) = (vec![], true);

@@ -28,7 +28,7 @@ async fn fetch(
     let context = &mut client.program.context;
     let fetching = context
         .session
-        .fetch(files, parallel, true, false, &mut context.console);
+        .fetch(files, parallel, true, &mut context.console);
     tokio::time::timeout(PATIENCE, fetching).await.unwrap()
 }
 

@@ -158,7 +158,7 @@ impl Peer {
             } => {
                 let found = query.name == Some(file().path.as_bytes()[2..].into());
                 let files = if found { vec![file()] } else { vec![] };
-                self.send(&Reply::Files { files, more: false }).await;
+                self.send(&Reply::files(files, false)).await;
             }
             Request::Archive { query, resume, .. } => match resume {
                 _ if query.extensions == ["none".into()] || query.name == Some("none".into()) => {

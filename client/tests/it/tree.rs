@@ -86,10 +86,8 @@ fn is_found(file: &FileEntry, query: &Query) -> bool {
 
 /// A whole list of files with these names.
 pub(crate) fn answering(names: &[&str]) -> Reply {
-    Reply::Files {
-        files: names.iter().map(|name| entry(name, 1, 0o100_644)).collect(),
-        more: false,
-    }
+    let entries = names.iter().map(|name| entry(name, 1, 0o100_644));
+    Reply::files(entries.collect(), false)
 }
 
 impl Peer {
@@ -99,7 +97,7 @@ impl Peer {
             Request::Find { query, .. } => {
                 let files = all().into_iter().filter(|file| is_found(file, query));
                 let files = files.collect();
-                self.send(&Reply::Files { files, more: false }).await;
+                self.send(&Reply::files(files, false)).await;
             }
             Request::List {
                 path, glob, itself, ..
@@ -119,7 +117,7 @@ impl Peer {
                     });
                     inside.collect()
                 };
-                self.send(&Reply::Files { files, more: false }).await;
+                self.send(&Reply::files(files, false)).await;
             }
             Request::Get { path, offset, .. } => self.send_file(text(path), *offset).await,
             other => panic!("{other:?}"),

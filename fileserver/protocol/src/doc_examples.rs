@@ -9,7 +9,8 @@ use crate::block::Block;
 use crate::frame::{Frame, FrameCodec, FrameType};
 use crate::message::{
     Change, ChangeKind, Compression, EntryNames, ErrorKind, ErrorReply, FileEntry, FileStart,
-    Hello, Message, Order, Plan, Problem, Reply, Request, Resume, Token, Trailer, Verify, Warning,
+    Hello, Lacking, Message, Order, Plan, Problem, Reply, Request, Resume, Token, Trailer, Verify,
+    Warning,
 };
 use crate::name::{Name, from_hex};
 use crate::query::{Query, Sort};
@@ -243,24 +244,30 @@ fn answers(page: &mut Page) {
         "reply-directories",
         &Reply::Directories { names, more: false },
     );
-    page.message(
-        "reply-files",
-        &Reply::Files {
-            files: vec![report()],
-            more: false,
-        },
-    );
+    page.message("reply-files", &Reply::files(vec![report()], false));
     let mut archive = report();
     archive.path = "documents/archive".into();
     archive.size = 0;
     archive.mode = 0o040_755;
+    page.message("reply-list", &Reply::files(vec![archive, report()], false));
+    let lacking = Lacking {
+        warnings: vec![Warning::of_directory(b"locked")],
+        unlisted: 0,
+    };
     page.message(
-        "reply-list",
+        "reply-lacking",
         &Reply::Files {
-            files: vec![archive, report()],
+            files: Vec::new(),
             more: false,
+            lacking: lacking.clone(),
         },
     );
+    let mut nothing = ErrorReply::new(
+        ErrorKind::NotFound,
+        "No file found that the server may read",
+    );
+    nothing.lacking = lacking;
+    page.message("error-lacking", &nothing);
     page.message(
         "plan",
         &Plan {

@@ -48,6 +48,7 @@ pub mod security;
 pub mod text;
 pub mod time_point;
 pub mod transfer;
+pub mod warning;
 
 /// The version of the new wire that this code speaks.
 pub const VERSION: u16 = 1;

@@ -12,6 +12,7 @@ use crate::name::Name;
 use crate::query::{Query, Sort};
 pub use crate::security::Token;
 pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
+pub use crate::warning::{Lacking, Problem, Warning};
 
 /// Introduces the sender and its features. Each side sends it first, after [`crate::MAGIC`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +163,22 @@ pub enum Reply {
         files: Vec<FileEntry>,
         /// Whether another part follows.
         more: bool,
+        /// What the whole list lacks; only in the last part.
+        #[serde(default, skip_serializing_if = "Lacking::is_empty")]
+        lacking: Lacking,
     },
+}
+
+impl Reply {
+    /// A part of a list that lacks nothing.
+    #[must_use]
+    pub fn files(files: Vec<FileEntry>, more: bool) -> Self {
+        Self::Files {
+            files,
+            more,
+            lacking: Lacking::default(),
+        }
+    }
 }
 
 /// The metadata of one file.
@@ -233,33 +249,6 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A warning about one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// The path below the root.
-    pub path: Name,
-    /// What happened.
-    pub problem: Problem,
-}
-
-/// What can happen to a file in an archive, or to a plain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Problem {
-    /// It may not be read, so it is not in the archive; or reading failed, and the missing bytes are zeros.
-    Unreadable,
-    /// It was deleted after the archive was planned: its entry contains zeros.
-    Vanished,
-    /// It became shorter while it was read: its entry is filled with zeros.
-    Shrank,
-    /// It became longer while it was read: its entry is cut at the planned size.
-    Grew,
-    /// It was modified without a change of size: its entry may mix old and new content.
-    Changed,
-    /// Another file has the same base name: its entry has a number before the extension.
-    Renamed,
-}
-
 /// Why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -303,6 +292,9 @@ pub struct ErrorReply {
     /// With [`ErrorKind::Changed`]: some of the files that differ, if known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// With [`ErrorKind::NotFound`] in place of an archive: what would perhaps be in it.
+    #[serde(default, skip_serializing_if = "Lacking::is_empty")]
+    pub lacking: Lacking,
 }
 
 impl ErrorReply {
@@ -312,6 +304,7 @@ impl ErrorReply {
             kind,
             message: message.into(),
             changes: Vec::new(),
+            lacking: Lacking::default(),
         }
     }
 }

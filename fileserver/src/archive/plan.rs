@@ -40,16 +40,16 @@ pub struct Plan {
 }
 
 /// Why an archive would be empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmptyArchive {
     /// No file matches.
     NoneFound,
     /// None of the matching files may be read.
-    NoneReadable,
+    NoneReadable(Vec<Warning>),
 }
 
 /// Why there is no plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// It would be empty.
     #[error("there is no file to archive")]
@@ -91,7 +91,7 @@ impl Plan {
             return Err(PlanError::Nothing(if found == 0 {
                 EmptyArchive::NoneFound
             } else {
-                EmptyArchive::NoneReadable
+                EmptyArchive::NoneReadable(warnings)
             }));
         }
         if options.names == EntryNames::Base {
@@ -326,7 +326,12 @@ mod tests {
         );
         assert_eq!(
             planned(vec![secret]),
-            Err(PlanError::Nothing(EmptyArchive::NoneReadable))
+            Err(PlanError::Nothing(EmptyArchive::NoneReadable(vec![
+                Warning {
+                    path: "b".into(),
+                    problem: Problem::Unreadable,
+                }
+            ])))
         );
         assert_eq!(
             planned(vec![]),

@@ -1,15 +1,9 @@
 //! The trailer: the message after the last block.
 
-use netsocket_protocol::message::{Problem, Trailer, Warning};
+use netsocket_protocol::message::{Lacking, Problem, Trailer, Warning};
 
 /// The most bytes of warnings in a trailer, so that it fits into a frame with a margin.
 const WARNINGS_BYTES: usize = netsocket_protocol::MAX_FRAME / 2;
-
-/// The most bytes of JSON for one byte of a path: a control character becomes `\u0001`.
-const JSON_GROWTH: usize = 6;
-
-/// Bytes of JSON around the path of a warning, with a margin.
-const JSON_AROUND: usize = 64;
 
 /// The trailer of an archive: faults found while streaming first, then the warnings of the plan; those that do not fit
 /// are counted.
@@ -25,19 +19,8 @@ pub fn trailer(
         .iter()
         .partition(|warning| warning.problem != Problem::Renamed);
     let planned = unreadable.into_iter().chain(renamed).cloned();
-    let mut room = WARNINGS_BYTES;
-    let mut unlisted = 0;
-    let mut warnings = Vec::new();
-    for warning in faults.into_iter().chain(planned) {
-        let length = JSON_AROUND + JSON_GROWTH * warning.path.as_bytes().len();
-        match room.checked_sub(length) {
-            Some(left) if unlisted == 0 => {
-                room = left;
-                warnings.push(warning);
-            }
-            _ => unlisted += 1,
-        }
-    }
+    let Lacking { warnings, unlisted } =
+        Lacking::fitting(faults.into_iter().chain(planned), WARNINGS_BYTES);
     Trailer {
         blocks,
         bytes,

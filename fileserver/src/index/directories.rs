@@ -2,9 +2,11 @@
 //!
 //! Owns: where each directory is, and which watch belongs to it. Does not own: the files ([`super::snapshot`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::watcher::Watch;
+use crate::tree::unreadable::UnreadableDirectories;
 
 /// The id of a directory in the table.
 pub(crate) type Id = u32;
@@ -40,7 +42,9 @@ pub(crate) struct Directories {
     places: Vec<Option<Directory>>,
     free: Vec<Id>,
     by_watch: HashMap<Watch, Id>,
-    unreadable: u64,
+    unreadable: HashSet<Id>,
+    /// The paths of `unreadable`; `None` if that has changed since. A directory that moves gets a new id.
+    unreadable_paths: Option<Arc<UnreadableDirectories>>,
 }
 
 impl Directories {
@@ -50,7 +54,8 @@ impl Directories {
             places: vec![Some(root)],
             free: Vec::new(),
             by_watch: HashMap::new(),
-            unreadable: 0,
+            unreadable: HashSet::new(),
+            unreadable_paths: None,
         }
     }
 
@@ -64,8 +69,12 @@ impl Directories {
     }
 
     /// Directories that could not be read.
-    pub(crate) fn unreadable(&self) -> u64 {
-        self.unreadable
+    pub(crate) fn unreadable(&mut self) -> Arc<UnreadableDirectories> {
+        let paths = self.unreadable_paths.take().unwrap_or_else(|| {
+            let paths = self.unreadable.iter().filter_map(|id| self.path(*id));
+            Arc::new(UnreadableDirectories::new(paths.collect()))
+        });
+        Arc::clone(self.unreadable_paths.insert(paths))
     }
 
     /// The directory of a watch.
@@ -177,13 +186,21 @@ impl Directories {
         let Some(directory) = self.get_mut(id) else {
             return;
         };
-        match (directory.readable, readable) {
-            (true, false) => self.unreadable += 1,
-            (false, true) => self.unreadable -= 1,
-            _ => return,
+        directory.readable = readable;
+        let is_changed = if readable {
+            self.unreadable.remove(&id)
+        } else {
+            self.unreadable.insert(id)
+        };
+        if is_changed {
+            self.unreadable_paths = None;
         }
-        if let Some(directory) = self.get_mut(id) {
-            directory.readable = readable;
+    }
+
+    /// Records that an entry of a directory could not be read. Its other entries are followed all the same.
+    pub(crate) fn set_incomplete(&mut self, id: Id) {
+        if self.contains(id) && self.unreadable.insert(id) {
+            self.unreadable_paths = None;
         }
     }
 
@@ -287,10 +304,10 @@ mod tests {
         assert_eq!((table.of_watch(7), table.len()), (Some(c), 4));
         table.set_readable(c, false);
         table.set_readable(c, false);
-        assert_eq!(table.unreadable(), 1);
+        assert_eq!(table.unreadable().paths(), [b"b/c"]);
         assert_eq!(table.remove(b), [7]);
         assert_eq!(
-            (table.len(), table.unreadable(), table.path(c)),
+            (table.len(), table.unreadable().len(), table.path(c)),
             (2, 0, None)
         );
         assert_eq!(table.of_watch(7), None);

@@ -146,7 +146,7 @@ impl Index {
                 unreadable,
             } => Some(Current {
                 snapshot: Arc::clone(snapshot),
-                unreadable: *unreadable,
+                unreadable: Arc::clone(unreadable),
             }),
             Mode::Scanning | Mode::Walking => None,
         }

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use crate::query::search::{Found, FoundFile, is_readable};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order;
 use crate::tree::root::Root;
+use crate::tree::unreadable::{UnreadableDirectories, is_unreadable};
 use crate::tree::walk::WalkError;
 
 /// Number of files that justifies another thread.
@@ -48,32 +50,41 @@ pub(crate) fn recheck(
         |places: &[Position]| recheck_part(root, matcher, &current.snapshot, places, cancel);
     let (first, others) = places.split_at(places.len() / threads);
     let each = others.len().div_ceil(threads.max(2) - 1).max(1);
-    let files = std::thread::scope(|scope| {
+    let (files, unreadable) = std::thread::scope(|scope| {
         let others: Vec<_> = others
             .chunks(each)
             .map(|places| scope.spawn(move || recheck_all(places)))
             .collect();
-        let mut files = recheck_all(first)?;
+        let (mut files, mut unreadable) = recheck_all(first)?;
         for other in others {
             let found = other.join();
-            files.extend(found.map_err(|_| WalkError::Io(io::Error::other("a thread panicked")))??);
+            let panicked = |_| WalkError::Io(io::Error::other("a thread panicked"));
+            let (more_files, more_unreadable) = found.map_err(panicked)??;
+            files.extend(more_files);
+            unreadable.extend(more_unreadable);
         }
-        Ok::<_, WalkError>(files)
+        Ok::<_, WalkError>((files, unreadable))
     })?;
+    let mut known = Arc::clone(&current.unreadable);
+    if !unreadable.is_empty() {
+        known = Arc::new(UnreadableDirectories::clone(&known).with(unreadable));
+    }
     Ok(Found {
         files,
-        unreadable_directories: current.unreadable,
+        unreadable: known,
     })
 }
 
+/// The files at these positions, and the directories that have become unreadable since.
 fn recheck_part(
     root: &Root,
     matcher: &Matcher,
     snapshot: &Snapshot,
     places: &[Position],
     cancel: &CancellationToken,
-) -> Result<Vec<FoundFile>, WalkError> {
+) -> Result<(Vec<FoundFile>, Vec<Vec<u8>>), WalkError> {
     let mut files = Vec::with_capacity(places.len());
+    let mut unreadable = Vec::new();
     let mut reader = FileReader::new(snapshot);
     // Files of one directory are consecutive.
     let mut open: Option<(Vec<u8>, Option<OwnedFd>)> = None;
@@ -89,7 +100,12 @@ fn recheck_part(
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
                     return Err(WalkError::Io(error.into()));
                 }
-                Err(_) => None,
+                Err(error) => {
+                    if is_unreadable(error) {
+                        unreadable.push(directory.to_vec());
+                    }
+                    None
+                }
             };
             open = Some((directory.to_vec(), fd));
         }
@@ -97,12 +113,15 @@ fn recheck_part(
         let (Some((_, Some(fd))), Ok(name)) = (&open, CString::new(name)) else {
             continue;
         };
-        if let Ok(metadata) = Metadata::of(fd.as_fd(), &name)
-            && matcher.accepts(&metadata)
-        {
-            let readable = is_readable(fd.as_fd(), &name);
-            files.push(FoundFile::new(&path, &metadata, readable));
+        match Metadata::of(fd.as_fd(), &name) {
+            Ok(metadata) if matcher.accepts(&metadata) => {
+                let readable = is_readable(fd.as_fd(), &name);
+                files.push(FoundFile::new(&path, &metadata, readable));
+            }
+            Err(error) if is_unreadable(error) => unreadable.push(directory.to_vec()),
+            // It does not match any more, or has vanished.
+            _ => {}
         }
     }
-    Ok(files)
+    Ok((files, unreadable))
 }

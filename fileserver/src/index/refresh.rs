@@ -18,6 +18,7 @@ use super::segment::{Cursor, Stored};
 use super::snapshot::{Edits, Snapshot};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order::{self, Path};
+use crate::tree::unreadable::is_unreadable;
 
 /// Changes to collect before making a new snapshot.
 const EDITS: usize = 50_000;
@@ -173,7 +174,11 @@ impl Refresh<'_> {
         let Ok(c_name) = CString::new(name) else {
             return Ok(false);
         };
-        let metadata = Metadata::of(fd.as_fd(), &c_name).ok();
+        let metadata = Metadata::of(fd.as_fd(), &c_name);
+        if metadata.as_ref().is_err_and(|error| is_unreadable(*error)) {
+            self.tree.directories.set_incomplete(id);
+        }
+        let metadata = metadata.ok();
         let kind = metadata.as_ref().map(|file| file.kind);
         let file = metadata.filter(|file| file.kind == FileType::RegularFile);
         let linked = file.as_ref().filter(|file| file.links > 1);

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{Access, AtFlags, FileType, accessat, fstat};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,8 @@ use super::watcher::{WatchError, Watcher, remote_kind};
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order::join;
 use crate::tree::root::Root;
-use crate::tree::walk::list;
+use crate::tree::unreadable::is_unreadable;
+use crate::tree::walk::{is_searchable, list};
 
 /// Buffer size for reading directory entries, in bytes.
 const LISTING: usize = 32 * 1024;
@@ -199,6 +200,11 @@ impl Scanner<'_> {
         let watch = self.watcher.watch(fd.as_fd())?;
         lock(&shared.directories).opened(job.id, identity, searchable, watch);
 
+        if !searchable {
+            // As in a walk: its names are no use where nothing can be learnt about them.
+            self.skipped(shared, job.id, Errno::ACCESS)?;
+            return Ok(Vec::new());
+        }
         let (mut entries, end) = list(fd.as_fd(), buffer, false, |_| true);
         entries.sort_unstable();
         if let Err(error) = end {
@@ -217,9 +223,13 @@ impl Scanner<'_> {
                 });
                 Content::Directory(id)
             } else {
-                // Without metadata the entry has vanished, or may not be read.
                 match Metadata::of(fd.as_fd(), &entry.name) {
                     Ok(file) if file.kind == FileType::RegularFile => Content::File((&file).into()),
+                    Err(error) if is_unreadable(error) => {
+                        lock(&shared.directories).set_incomplete(job.id);
+                        continue;
+                    }
+                    // It is something else by now, or has vanished.
                     _ => continue,
                 }
             };
@@ -242,12 +252,12 @@ impl Scanner<'_> {
         match error {
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => Err(ScanError::Io(error.into())),
             error if id == ROOT => Err(ScanError::Io(error.into())),
-            // Vanished, or replaced by something else.
-            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Ok(()),
-            _ => {
+            error if is_unreadable(error) => {
                 lock(&shared.directories).set_readable(id, false);
                 Ok(())
             }
+            // Vanished, or replaced by something else.
+            _ => Ok(()),
         }
     }
 }
@@ -259,11 +269,7 @@ pub(crate) fn identify(directory: BorrowedFd<'_>) -> Result<(Identity, bool), Sc
         device: stat.st_dev,
         inode: stat.st_ino,
     };
-    let access = accessat(directory, c".", Access::EXEC_OK, AtFlags::EACCESS);
-    Ok((
-        identity,
-        !matches!(access, Err(Errno::ACCESS | Errno::PERM)),
-    ))
+    Ok((identity, is_searchable(directory)))
 }
 
 /// The next job; `None` when the scan is finished.

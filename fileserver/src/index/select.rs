@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 use netsocket_protocol::query::Sort;
@@ -321,7 +322,7 @@ pub(crate) fn from_index(
     }
     Found {
         files,
-        unreadable_directories: current.unreadable,
+        unreadable: Arc::clone(&current.unreadable),
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::dirty_set::ScanCause;
 use super::scan::Progress;
 use super::snapshot::Snapshot;
+use crate::tree::unreadable::UnreadableDirectories;
 
 /// The settings of the index.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub(crate) enum Mode {
     Index {
         snapshot: Arc<Snapshot>,
         /// Directories that could not be read.
-        unreadable: u64,
+        unreadable: Arc<UnreadableDirectories>,
     },
     /// The tree cannot be watched or scanned; requests walk it.
     Walking,
@@ -137,5 +138,5 @@ impl Gauges {
 pub(crate) struct Current {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Directories of the tree that could not be read.
-    pub(crate) unreadable: u64,
+    pub(crate) unreadable: Arc<UnreadableDirectories>,
 }

@@ -399,7 +399,7 @@ impl Shared {
     }
 
     fn published(&self) -> Mode {
-        let tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         self.count(&tree);
         Mode::Index {
             snapshot: Arc::clone(&tree.snapshot),

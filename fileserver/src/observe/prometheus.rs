@@ -94,7 +94,7 @@ fn index(page: &mut Page, service: &Service) {
         Mode::Index {
             snapshot,
             unreadable,
-        } => (snapshot.files(), *unreadable),
+        } => (snapshot.files(), unreadable.len() as u64),
         Mode::Scanning => (gauges.progress.files.load(Ordering::Relaxed), 0),
         Mode::Walking => (0, 0),
     };

@@ -3,12 +3,12 @@
 //! Owns: what a list shows, read from the file system: a single directory is quick to read, and the index does not keep
 //! the times of directories. Does not own: searching below a directory ([`crate::query::search`]).
 
-use std::ffi::CString;
-use std::os::fd::AsFd as _;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
-use rustix::fs::FileType;
+use rustix::fs::{Access, AtFlags, FileType, accessat};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use crate::query::search::FoundFile;
 use crate::tree::metadata::Metadata;
 use crate::tree::path_order;
 use crate::tree::root::Root;
+use crate::tree::unreadable::is_unreadable;
 use crate::tree::walk::{WalkError, list};
 
 /// Buffer size for reading directory entries, in bytes.
@@ -54,6 +55,15 @@ pub(crate) struct ListRequest {
     pub(crate) limit: Option<u64>,
 }
 
+/// The entries of a list.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// Sorted by name.
+    pub(crate) files: Vec<FoundFile>,
+    /// The directories among them that may not be read, or the listed one if not all of its entries are known.
+    pub(crate) unreadable: Vec<Vec<u8>>,
+}
+
 /// A checked request, ready to run.
 #[derive(Debug)]
 pub(crate) struct DirectoryListing {
@@ -84,7 +94,7 @@ impl DirectoryListing {
         &self,
         root: &Root,
         cancel: &CancellationToken,
-    ) -> Result<Result<Vec<FoundFile>, QueryError>, WalkError> {
+    ) -> Result<Result<Listed, QueryError>, WalkError> {
         let path = &self.wanted.path;
         if !self.may_be_shown() {
             return Ok(Err(self.missing()));
@@ -95,7 +105,10 @@ impl DirectoryListing {
         };
         match metadata.kind {
             FileType::Directory if !self.wanted.itself => self.inside(root, cancel),
-            FileType::Directory | FileType::RegularFile => Ok(Ok(vec![entry_of(path, &metadata)])),
+            FileType::Directory | FileType::RegularFile => Ok(Ok(Listed {
+                files: vec![entry_of(path, &metadata)],
+                unreadable: Vec::new(),
+            })),
             _ => Ok(Err(self.missing())),
         }
     }
@@ -116,7 +129,7 @@ impl DirectoryListing {
         &self,
         root: &Root,
         cancel: &CancellationToken,
-    ) -> Result<Result<Vec<FoundFile>, QueryError>, WalkError> {
+    ) -> Result<Result<Listed, QueryError>, WalkError> {
         let path = &self.wanted.path;
         let fd = match root.directory(path) {
             Ok(fd) => fd,
@@ -140,20 +153,33 @@ impl DirectoryListing {
             }
             None => {}
         }
-        let mut found = Vec::with_capacity(entries.len());
+        let mut files = Vec::with_capacity(entries.len());
+        let mut unreadable = Vec::new();
         for entry in entries {
             if cancel.is_cancelled() {
                 return Err(WalkError::Cancelled);
             }
-            // If there is no metadata, the entry has vanished since the directory was listed.
-            if let Ok(metadata) = Metadata::of(fd.as_fd(), &entry.name)
-                && matches!(metadata.kind, FileType::Directory | FileType::RegularFile)
-            {
-                let path = path_order::join(path, entry.name.to_bytes());
-                found.push(entry_of(&path, &metadata));
+            let metadata = match Metadata::of(fd.as_fd(), &entry.name) {
+                Ok(metadata) => metadata,
+                Err(error) if is_unreadable(error) => {
+                    unreadable.push(path.clone());
+                    continue;
+                }
+                // It has vanished since the directory was listed.
+                Err(_) => continue,
+            };
+            let path = path_order::join(path, entry.name.to_bytes());
+            match metadata.kind {
+                FileType::Directory if !may_list(fd.as_fd(), &entry.name) => {
+                    unreadable.push(path.clone());
+                }
+                FileType::Directory | FileType::RegularFile => {}
+                _ => continue,
             }
+            files.push(entry_of(&path, &metadata));
         }
-        Ok(Ok(found))
+        unreadable.dedup();
+        Ok(Ok(Listed { files, unreadable }))
     }
 
     fn missing(&self) -> QueryError {
@@ -176,6 +202,14 @@ impl DirectoryListing {
             error => Err(WalkError::Io(error.into())),
         }
     }
+}
+
+/// Whether this process may list a directory and look up its entries.
+fn may_list(parent: BorrowedFd<'_>, name: &CStr) -> bool {
+    let flags = AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW;
+    let access = accessat(parent, name, Access::READ_OK | Access::EXEC_OK, flags);
+    // Old kernels do not support these flags; then listing it shows it.
+    !matches!(access, Err(Errno::ACCESS | Errno::PERM))
 }
 
 /// The metadata of the entry at a path.

@@ -8,6 +8,7 @@ use std::ffi::CStr;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
 
 use netsocket_protocol::message::{FileEntry, Order};
 use netsocket_protocol::name::Name;
@@ -20,6 +21,7 @@ use crate::query::matcher::Matcher;
 use crate::tree::metadata::{Metadata, Timestamp};
 use crate::tree::path_order;
 use crate::tree::root::Root;
+use crate::tree::unreadable::{UnreadableDirectories, is_unreadable};
 use crate::tree::walk::{Subtree, WalkError, WalkedFile, list, walk};
 
 /// Buffer size for reading directory entries, in bytes.
@@ -76,8 +78,8 @@ impl FoundFile {
 pub struct Found {
     /// The files.
     pub files: Vec<FoundFile>,
-    /// Directories that could not be read; everything below them is missing.
-    pub unreadable_directories: u64,
+    /// Directories that could not be read; everything below them is missing. From the index, those of the whole tree.
+    pub unreadable: Arc<UnreadableDirectories>,
 }
 
 /// A search of a tree without a running server.
@@ -127,20 +129,24 @@ impl WalkSearch<'_> {
     /// # Errors
     /// [`WalkError`] where the tree cannot be read at all, or the search was cancelled.
     pub(crate) fn run(&self, root: &Root, cancel: &CancellationToken) -> Result<Found, WalkError> {
-        let mut files = Vec::new();
+        let (mut files, mut unreadable) = (Vec::new(), Vec::new());
         if self.limit == 0 || self.matcher.matches_nothing {
             return Ok(Found::default());
         }
         let visit = |file: WalkedFile<'_>| {
-            // If there is no metadata, the file has vanished since its directory was listed.
-            if let Ok(metadata) = Metadata::of(file.directory, file.name)
-                && self.matcher.accepts(&metadata)
-            {
-                let readable = !self.check_readable || is_readable(file.directory, file.name);
-                files.push(FoundFile::new(file.path, &metadata, readable));
-                if files.len() >= self.limit {
-                    return ControlFlow::Break(());
+            match Metadata::of(file.directory, file.name) {
+                Ok(metadata) if self.matcher.accepts(&metadata) => {
+                    let readable = !self.check_readable || is_readable(file.directory, file.name);
+                    files.push(FoundFile::new(file.path, &metadata, readable));
+                    if files.len() >= self.limit {
+                        return ControlFlow::Break(());
+                    }
                 }
+                Err(error) if is_unreadable(error) => {
+                    unreadable.push(path_order::split(file.path).0.to_vec());
+                }
+                // It does not match, or has vanished since its directory was listed.
+                _ => {}
             }
             ControlFlow::Continue(())
         };
@@ -150,10 +156,10 @@ impl WalkSearch<'_> {
             hidden: self.matcher.hidden,
         };
         let wanted = |name: &[u8]| self.matcher.accepts_name(name);
-        let unreadable_directories = walk(root, cancel, part, wanted, visit)?;
+        let walked = walk(root, cancel, part, wanted, visit)?;
         Ok(Found {
             files,
-            unreadable_directories,
+            unreadable: Arc::new(walked.with(unreadable)),
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::compress::Pool;
 use crate::config::Config;
 use crate::index::select::from_index;
 use crate::index::{Current, Index, recheck};
-use crate::query::directory::{DirectoryListing, ListRequest};
+use crate::query::directory::{DirectoryListing, ListRequest, Listed};
 use crate::query::matcher::Matcher;
 use crate::query::search::{Found, FoundFile, WalkSearch, directories};
 use crate::security::credential_store::CredentialStore;
@@ -28,8 +28,9 @@ use crate::security::credentials::TOKEN_REFUSALS;
 use crate::security::proxy_header::ProxyHeaderError;
 use crate::security::tls_handshake::HandshakeError;
 use crate::service::counters::{Answers, Reasons, Requests};
-use crate::service::request_error::RequestError;
+use crate::service::request_error::{LACKING_BYTES, RequestError};
 use crate::tree::root::Root;
+use crate::tree::unreadable::UnreadableReport;
 use crate::tree::walk::WalkError;
 
 /// Concurrent walks per core; further ones wait, because they would only slow each other down.
@@ -175,6 +176,8 @@ impl Service {
             true => None,
             false => self.index.current().await,
         };
+        // Below a directory that may be passed but not listed, only a walk that starts there sees anything.
+        let current = current.filter(|current| !current.unreadable.covers(&matcher.below));
         self.answers.count(current.is_some());
         current.map_or(Source::Walk, Source::Index)
     }
@@ -208,7 +211,7 @@ impl Service {
     }
 
     /// The contents of one directory.
-    pub(crate) async fn list(&self, wanted: ListRequest) -> Result<Vec<FoundFile>, RequestError> {
+    pub(crate) async fn list(&self, wanted: ListRequest) -> Result<Listed, RequestError> {
         let listing = DirectoryListing::new(wanted, self.allow_hidden)?;
         let listed = self
             .run_walk(move |root, cancel| listing.run(root, cancel))
@@ -235,7 +238,7 @@ impl Service {
         let source = self.source(&matcher).await;
         let most = self.max_planned_files;
         let room = Arc::clone(&self.planned_files);
-        let (plan, unreadable_directories) = self
+        let (plan, unreadable) = self
             .run_walk(move |root, cancel| {
                 // One more than allowed shows that there are too many.
                 let limit = most as usize + 1;
@@ -251,14 +254,20 @@ impl Service {
                         search.run(root, cancel)?
                     }
                 };
-                let unreadable = found.unreadable_directories;
+                let unreadable = found.unreadable.within(&matcher.below, None, None);
+                let unreadable = UnreadableReport::of(unreadable);
                 Ok((planned(found.files, options, room, most), unreadable))
             })
             .await?;
-        let (plan, files) = plan?;
+        let (plan, files) = match plan {
+            Err(RequestError::Nothing(files)) => {
+                return Err(RequestError::Nothing(unreadable.and(files, LACKING_BYTES)));
+            }
+            plan => plan?,
+        };
         Ok(Planned {
             plan: Arc::new(plan),
-            unreadable_directories,
+            unreadable,
             _files: files,
         })
     }
@@ -348,7 +357,7 @@ fn planned(
 pub(crate) struct Planned {
     pub(crate) plan: Arc<Plan>,
     /// Directories that could not be read.
-    pub(crate) unreadable_directories: u64,
+    pub(crate) unreadable: UnreadableReport,
     _files: OwnedSemaphorePermit,
 }
 

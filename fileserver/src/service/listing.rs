@@ -15,6 +15,7 @@ use crate::query::search::{Found, FoundFile, WalkSearch, sort};
 use crate::service::file_service::{Service, Source};
 use crate::service::request_error::RequestError;
 use crate::tree::root::Root;
+use crate::tree::unreadable::{UnreadableDirectories, UnreadableReport};
 use crate::tree::walk::WalkError;
 
 /// Files per page from the index.
@@ -54,7 +55,7 @@ pub(crate) struct Listing<'a> {
     /// Files left within the limit.
     left: u64,
     state: State,
-    unreadable: u64,
+    unreadable: UnreadableReport,
 }
 
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl<'a> Listing<'a> {
             matcher,
             left: limit,
             state: State::Behind(None),
-            unreadable: 0,
+            unreadable: UnreadableReport::default(),
         };
         if order != FileOrder::default() {
             listing.sort(order, limit).await?;
@@ -89,9 +90,9 @@ impl<'a> Listing<'a> {
         Ok(listing)
     }
 
-    /// Directories that could not be read.
-    pub(crate) fn unreadable(&self) -> u64 {
-        self.unreadable
+    /// Directories that could not be read, in the part of the tree that the pages so far are about.
+    pub(crate) fn unreadable(&self) -> &UnreadableReport {
+        &self.unreadable
     }
 
     /// The next page.
@@ -131,6 +132,7 @@ impl<'a> Listing<'a> {
         let left = usize::try_from(self.left).unwrap_or(usize::MAX);
         let matcher = Arc::clone(&self.matcher);
         // One more than the page holds, to know whether another page follows.
+        let begins = after.clone();
         let (found, page) = match self.service.source(&self.matcher).await {
             Source::Index(current) => {
                 let page = left.min(PAGE);
@@ -153,12 +155,16 @@ impl<'a> Listing<'a> {
         };
         let Found {
             mut files,
-            unreadable_directories,
+            unreadable,
         } = found;
-        self.unreadable = self.unreadable.max(unreadable_directories);
         let more = files.len() > page;
         files.truncate(page);
-        self.state = State::Behind(files.last().map(|file| file.path.clone()));
+        let last = files.last().map(|file| file.path.clone());
+        let end = last.as_deref().filter(|_| more);
+        let below = &self.matcher.below;
+        self.unreadable
+            .add(unreadable.within(below, begins.as_deref(), end));
+        self.state = State::Behind(last);
         Ok(Page { files, more })
     }
 
@@ -170,7 +176,8 @@ impl<'a> Listing<'a> {
         let FileOrder { sort, reverse } = order;
         let (state, count) = match self.service.source(&self.matcher).await {
             Source::Index(current) => {
-                self.unreadable = current.unreadable;
+                let unreadable = current.unreadable.within(&self.matcher.below, None, None);
+                self.unreadable.add(unreadable);
                 let snapshot = Arc::clone(&current.snapshot);
                 let work = move || sorted(&current.snapshot, &matcher, sort, reverse, most);
                 let places = self.service.run_scan(work).await?;
@@ -182,7 +189,8 @@ impl<'a> Listing<'a> {
                     walk_sorted(root, cancel, &matcher, order, most)
                 };
                 let found = self.service.run_walk(work).await?;
-                self.unreadable = found.unreadable_directories;
+                let unreadable = found.unreadable.within(&self.matcher.below, None, None);
+                self.unreadable.add(unreadable);
                 let count = found.files.len();
                 (State::Files(found.files.into_iter()), count)
             }
@@ -205,7 +213,7 @@ fn walk_sorted(
     order: FileOrder,
     limit: usize,
 ) -> Result<Found, WalkError> {
-    let mut all = Found::default();
+    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
     let mut after: Option<Vec<u8>> = None;
     loop {
         let search = WalkSearch {
@@ -215,16 +223,22 @@ fn walk_sorted(
             check_readable: false,
         };
         let found = search.run(root, cancel)?;
-        all.unreadable_directories = all.unreadable_directories.max(found.unreadable_directories);
         let is_last = found.files.len() < WALKED_PAGE;
-        after = found.files.last().map(|file| file.path.clone());
-        all.files.extend(found.files);
-        if is_last || all.files.len() > limit.saturating_add(COLLECTED) {
-            sort(&mut all.files, order.sort, order.reverse);
-            all.files.truncate(limit);
+        let last = found.files.last().map(|file| file.path.clone());
+        let end = last.as_deref().filter(|_| !is_last);
+        let lacking = found
+            .unreadable
+            .within(&matcher.below, after.as_deref(), end);
+        unreadable.extend_from_slice(lacking);
+        after = last;
+        files.extend(found.files);
+        if is_last || files.len() > limit.saturating_add(COLLECTED) {
+            sort(&mut files, order.sort, order.reverse);
+            files.truncate(limit);
         }
         if is_last {
-            return Ok(all);
+            let unreadable = Arc::new(UnreadableDirectories::new(unreadable));
+            return Ok(Found { files, unreadable });
         }
     }
 }

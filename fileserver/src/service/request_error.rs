@@ -3,13 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use netsocket_protocol::message::{ErrorKind, ErrorReply, MessageError};
+use netsocket_protocol::MAX_FRAME;
+use netsocket_protocol::message::{ErrorKind, ErrorReply, Lacking, MessageError};
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use crate::archive::spool::SpoolError;
 use crate::archive::{EmptyArchive, PlanChanged, PlanError, WorkerFailed};
 use crate::query::error::QueryError;
 use crate::tree::walk::WalkError;
+
+/// The most bytes of JSON for what an answer lacks, so that it fits into a frame beside the rest.
+pub(crate) const LACKING_BYTES: usize = MAX_FRAME / 4;
 
 /// Who can fix an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +43,11 @@ pub(crate) enum RequestError {
     #[error("{0}")]
     FileChanged(String),
     /// There is nothing to archive.
-    #[error("{}", match .0 {
-        EmptyArchive::NoneFound => NO_FILE_FOUND,
-        EmptyArchive::NoneReadable => "No file found that the server may read",
+    #[error("{}", match .0.is_empty() {
+        true => NO_FILE_FOUND,
+        false => "No file found that the server may read",
     })]
-    Nothing(EmptyArchive),
+    Nothing(Lacking),
     /// The directory to search does not exist.
     #[error("there is no directory '{0}'")]
     NoDirectory(String),
@@ -153,8 +157,10 @@ impl RequestError {
             Self::Internal { .. } | Self::Gone(_) | Self::Stalled(_) => ErrorKind::Internal,
         };
         let mut reply = ErrorReply::new(kind, self.to_string());
-        if let Self::PlanChanged(PlanChanged { changes, .. }) = self {
-            reply.changes.clone_from(changes);
+        match self {
+            Self::PlanChanged(PlanChanged { changes, .. }) => reply.changes.clone_from(changes),
+            Self::Nothing(lacking) => reply.lacking.clone_from(lacking),
+            _ => {}
         }
         reply
     }
@@ -163,7 +169,10 @@ impl RequestError {
 impl From<PlanError> for RequestError {
     fn from(error: PlanError) -> Self {
         match error {
-            PlanError::Nothing(nothing) => Self::Nothing(nothing),
+            PlanError::Nothing(EmptyArchive::NoneFound) => Self::Nothing(Lacking::default()),
+            PlanError::Nothing(EmptyArchive::NoneReadable(files)) => {
+                Self::Nothing(Lacking::fitting(files, LACKING_BYTES))
+            }
             PlanError::TooLarge => Self::TooLarge(error.to_string()),
         }
     }

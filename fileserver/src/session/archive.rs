@@ -80,11 +80,13 @@ pub(super) async fn send(
     log_faults(peer, &faults);
     let served = Served {
         files: plan.entries().len() as u64,
-        unreadable: planned.unreadable_directories,
+        unreadable: planned.unreadable.count(),
         warnings: (faults.len() + plan.warnings().len()) as u64,
     };
     let digest = digest.finalize();
-    let trailer = trailer(index - first_block, sent, &digest, faults, plan.warnings());
+    let lacking = [planned.unreadable.warnings(), plan.warnings()].concat();
+    let mut trailer = trailer(index - first_block, sent, &digest, faults, &lacking);
+    trailer.unlisted += planned.unreadable.unlisted();
     // Release the limits first: a client that has the trailer may start the next archive at once.
     drop((permit, planned));
     send_message(connection, &trailer).await?;

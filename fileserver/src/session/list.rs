@@ -1,14 +1,15 @@
 //! Lists one directory on the new wire.
 
-use netsocket_protocol::message::{FileEntry, Reply};
+use netsocket_protocol::message::{FileEntry, Lacking, Reply};
 
 use super::access_log::Served;
 use super::connection::Connection;
 use super::messages::send_list;
-use crate::query::directory::ListRequest;
+use crate::query::directory::{ListRequest, Listed};
 use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
-use crate::service::request_error::RequestError;
+use crate::service::request_error::{LACKING_BYTES, RequestError};
+use crate::tree::unreadable::UnreadableReport;
 
 /// Sends the contents of a directory, or one entry.
 pub(super) async fn send(
@@ -17,13 +18,23 @@ pub(super) async fn send(
     wanted: ListRequest,
 ) -> Result<Served, RequestError> {
     let found = connection.while_connected(service.list(wanted)).await?;
-    let files = found.len() as u64;
-    let entries = found.iter().map(FoundFile::entry).collect();
+    let Listed { files, unreadable } = found;
+    let count = files.len() as u64;
+    let entries = files.iter().map(FoundFile::entry).collect();
     let weight = |entry: &FileEntry| entry.path.as_bytes().len();
-    let reply = |files, more| Reply::Files { files, more };
+    let unreadable = UnreadableReport::of(&unreadable);
+    let reply = |files, more| Reply::Files {
+        files,
+        more,
+        lacking: match more {
+            true => Lacking::default(),
+            false => unreadable.lacking(LACKING_BYTES),
+        },
+    };
     send_list(connection, entries, weight, reply).await?;
     Ok(Served {
-        files,
+        files: count,
+        unreadable: unreadable.count(),
         ..Served::default()
     })
 }

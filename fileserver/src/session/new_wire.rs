@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use netsocket_protocol::frame::{Frame, FrameCodec};
 use netsocket_protocol::message::{
-    ErrorKind, ErrorReply, FileEntry, Message as _, Order, Reply, Request,
+    ErrorKind, ErrorReply, FileEntry, Lacking, Message as _, Order, Reply, Request,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
@@ -19,7 +19,7 @@ use crate::query::directory::ListRequest;
 use crate::query::search::FoundFile;
 use crate::service::file_service::Service;
 use crate::service::listing::{FileOrder, Listing};
-use crate::service::request_error::RequestError;
+use crate::service::request_error::{LACKING_BYTES, RequestError};
 
 pub(super) async fn serve(mut connection: Connection, peer: SocketAddr, service: &Service) {
     let _open = service.sessions.begin();
@@ -189,16 +189,24 @@ async fn find(
         let page = connection.while_connected(listing.next()).await?;
         files += page.files.len() as u64;
         let entries = page.files.iter().map(FoundFile::entry).collect();
-        let reply = |files, rest| Reply::Files {
-            files,
-            more: rest || page.more,
+        let reply = |files, rest| {
+            let more = rest || page.more;
+            let lacking = match more {
+                true => Lacking::default(),
+                false => listing.unreadable().lacking(LACKING_BYTES),
+            };
+            Reply::Files {
+                files,
+                more,
+                lacking,
+            }
         };
         let weight = |file: &FileEntry| file.path.as_bytes().len();
         send_list(connection, entries, weight, reply).await?;
         if !page.more {
             return Ok(Served {
                 files,
-                unreadable: listing.unreadable(),
+                unreadable: listing.unreadable().count(),
                 ..Served::default()
             });
         }

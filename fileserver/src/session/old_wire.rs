@@ -142,7 +142,7 @@ async fn find(
     connection.send(&frame(&text)).await?;
     Ok(Served {
         files: found.files.len() as u64,
-        unreadable: found.unreadable_directories,
+        unreadable: found.unreadable.len() as u64,
         ..Served::default()
     })
 }
@@ -169,7 +169,7 @@ async fn spool(
         log_faults(peer, &faults);
         let served = Served {
             files: plan.entries().len() as u64,
-            unreadable: planned.unreadable_directories,
+            unreadable: planned.unreadable.count(),
             warnings: (faults.len() + plan.warnings().len()) as u64,
         };
         Ok((spool, permit, served))

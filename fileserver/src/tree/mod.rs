@@ -6,4 +6,5 @@
 pub(crate) mod metadata;
 pub(crate) mod path_order;
 pub(crate) mod root;
+pub(crate) mod unreadable;
 pub(crate) mod walk;

@@ -13,12 +13,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, RawDir, openat};
+use rustix::fs::{Access, AtFlags, FileType, Mode, RawDir, accessat, openat};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::tree::metadata::Metadata;
 use crate::tree::root::{LIST, Root};
+use crate::tree::unreadable::{UnreadableDirectories, is_unreadable};
 
 /// The most directories a walk keeps open; those further up are opened again on the way back.
 const MAX_OPEN: usize = 32;
@@ -76,15 +77,15 @@ pub(crate) struct Subtree<'a> {
     pub(crate) hidden: bool,
 }
 
-/// Calls `visit` with each regular file whose name is `wanted`, in order, until it breaks. Returns the number of
-/// directories that could not be read. What vanishes during the walk is skipped.
+/// Calls `visit` with each regular file whose name is `wanted`, in order, until it breaks. Returns the directories that
+/// could not be read. What vanishes during the walk is skipped.
 pub(crate) fn walk(
     root: &Root,
     cancel: &CancellationToken,
     part: Subtree<'_>,
     wanted: impl Fn(&[u8]) -> bool,
     mut visit: impl FnMut(WalkedFile<'_>) -> ControlFlow<()>,
-) -> Result<u64, WalkError> {
+) -> Result<UnreadableDirectories, WalkError> {
     let mut walk = Walk {
         root,
         wanted,
@@ -93,12 +94,12 @@ pub(crate) fn walk(
         listing: Vec::with_capacity(LISTING),
         path: part.below.to_vec(),
         levels: Vec::new(),
-        unreadable: 0,
+        unreadable: Vec::new(),
     };
     match root.directory(part.below) {
         Ok(fd) => walk.enter(fd, part.below.len(), Some(0))?,
         Err(error) if part.below.is_empty() => return Err(WalkError::Io(error.into())),
-        Err(error) => walk.skipped(error)?,
+        Err(error) => walk.skipped(part.below.len(), error)?,
     }
     loop {
         if cancel.is_cancelled() {
@@ -106,7 +107,7 @@ pub(crate) fn walk(
         }
         match walk.step(&mut visit)? {
             ControlFlow::Continue(()) => {}
-            ControlFlow::Break(()) => return Ok(walk.unreadable),
+            ControlFlow::Break(()) => return Ok(UnreadableDirectories::new(walk.unreadable)),
         }
     }
 }
@@ -141,7 +142,8 @@ struct Walk<'a, W> {
     /// The path of the current entry.
     path: Vec<u8>,
     levels: Vec<Level>,
-    unreadable: u64,
+    /// The paths of directories that could not be read.
+    unreadable: Vec<Vec<u8>>,
 }
 
 impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
@@ -163,7 +165,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         {
             // The rest of the directory cannot be reached any more.
             self.levels.pop();
-            self.skipped(error)?;
+            self.skipped(self.path.len(), error)?;
             return Ok(ControlFlow::Continue(()));
         }
         let Some(directory) = self.levels.last().and_then(|level| level.fd.as_ref()) else {
@@ -190,7 +192,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
             .map(|at| at + 1);
         match openat(directory, &entry.name, LIST, Mode::empty()) {
             Ok(fd) => self.enter(fd, self.path.len(), component)?,
-            Err(error) => self.skipped(error)?,
+            Err(error) => self.skipped(self.path.len(), error)?,
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -202,6 +204,10 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         path_length: usize,
         component: Option<usize>,
     ) -> Result<(), WalkError> {
+        // Its names are no use where nothing can be learnt about them.
+        if !is_searchable(fd.as_fd()) {
+            return self.skipped(path_length, Errno::ACCESS);
+        }
         let (mut entries, end) = list(fd.as_fd(), &mut self.listing, self.hidden, &self.wanted);
         if let Some(name) = component.and_then(|at| self.behind.get(at)) {
             // A file of that name is the start path itself, or comes before it.
@@ -213,7 +219,7 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         }
         entries.sort_unstable();
         if let Err(error) = end {
-            self.skipped(error)?;
+            self.skipped(path_length, error)?;
         }
         self.levels.push(Level {
             entries: entries.into_iter(),
@@ -246,16 +252,26 @@ impl<W: Fn(&[u8]) -> bool> Walk<'_, W> {
         Ok(())
     }
 
-    /// Classifies the error of a directory that cannot be read.
-    fn skipped(&mut self, error: Errno) -> Result<(), WalkError> {
+    /// Classifies the error of a directory that cannot be read, whose path is that much of the current one.
+    fn skipped(&mut self, path_length: usize, error: Errno) -> Result<(), WalkError> {
         match error {
-            // Vanished, or replaced by something else.
-            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => return Err(WalkError::Io(error.into())),
-            _ => self.unreadable += 1,
+            Errno::ACCESS if path_length == 0 => return Err(WalkError::Io(error.into())),
+            error if is_unreadable(error) => {
+                self.unreadable.push(self.path[..path_length].to_vec());
+            }
+            // Vanished, or replaced by something else.
+            _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether the entries of a directory can be looked up.
+pub(crate) fn is_searchable(directory: BorrowedFd<'_>) -> bool {
+    let access = accessat(directory, c".", Access::EXEC_OK, AtFlags::EACCESS);
+    // Old kernels do not support the flag; then looking up an entry shows it.
+    !matches!(access, Err(Errno::ACCESS | Errno::PERM))
 }
 
 /// The subdirectories and the wanted regular files in a directory, unsorted, as far as it can be read, and how the

@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
         let mut all = Vec::new();
         loop {
             match self.message().await {
-                Reply::Files { files, more } => {
+                Reply::Files { files, more, .. } => {
                     all.extend(files);
                     if !more {
                         return all;
@@ -177,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
         let (mut all, mut parts) = (Vec::new(), 0);
         loop {
             match self.message().await {
-                Reply::Files { files, more } => {
+                Reply::Files { files, more, .. } => {
                     all.extend(files);
                     parts += 1;
                     if !more {

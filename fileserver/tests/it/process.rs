@@ -390,6 +390,7 @@ async fn what_may_not_be_read_is_left_out_and_named() {
     assert_eq!(
         warnings,
         [
+            unreadable("locked/"),
             unreadable("open/secret.txt"),
             unreadable("secrets/only.key")
         ]

@@ -108,6 +108,26 @@ fn archive_saved() -> Vec<u8> {
     answer_line("archive", &Answer::Archive(Some(saved)))
 }
 
+fn archive_unpacked() -> Vec<u8> {
+    let saved = Saved {
+        path: "copy".into(),
+        files: 3,
+        bytes: 249,
+        file_bytes: Some(80_080),
+        digest: DIGEST.to_owned(),
+        warnings: vec![Warning::of_directory(b"locked")],
+        ..Saved::default()
+    };
+    answer_line("archive", &Answer::Archive(Some(saved)))
+}
+
+fn lacks() -> Lacking {
+    Lacking {
+        warnings: vec![Warning::of_directory(b"locked")],
+        unlisted: 0,
+    }
+}
+
 fn who_answers() -> Vec<u8> {
     let status = Status {
         server: "127.0.0.1:8081".to_owned(),
@@ -143,7 +163,9 @@ fn the_page_shows_what_is_printed() {
             unfetched_line("get", &"none".into(), &Error::Server(missing)),
         ),
         ("archive", archive_saved()),
-        ("nothing", answer_line("archive", &Answer::Archive(None))),
+        ("extract", archive_unpacked()),
+        ("nothing", nothing_line("archive", &lacks())),
+        ("lacking", lacking_line("find", &lacks())),
         ("names", answer_line("dirlist", &names)),
         ("file", answer_line("w24fn", &Answer::File(Some(report())))),
         ("no-file", answer_line("w24fn", &Answer::File(None))),

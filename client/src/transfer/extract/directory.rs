@@ -1,42 +1,52 @@
 //! Creates the files of an archive below a directory.
 //!
 //! Owns: nothing outside the directory is touched, nothing is overwritten unless requested, and no incomplete file
-//! appears under its final name. Each component of a path is opened relative to the one before, never through a link,
-//! so replacing a directory by a link has no effect. All functions of [`ExtractRoot`] block the thread.
+//! appears under its final name. Permissions and holes are those that `tar` leaves. Does not own: the directories on the
+//! way to a file ([`super::open_directories`]). All functions of [`ExtractRoot`] block the thread.
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, fchmod,
-    futimens, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    futimens, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
 use crate::outcome::error::Error;
+use crate::transfer::extract::open_directories::{Directory, OpenDirectories};
+use crate::transfer::extract::sparse_file::SparseFile;
 use crate::transfer::extract::tar::{Entry, EntryHandler};
 
 /// How many existing files an error names.
 const NAMED: usize = 5;
-/// Permissions of a new directory, before the umask.
-const NEW_DIRECTORY_MODE: u32 = 0o777;
-/// The permissions restored from the archive: no setuid or setgid.
+/// The permissions restored from the archive: no setuid or setgid, as the archive does not say whose files they are.
 const PERMISSIONS: u32 = 0o777;
+
+/// How files are unpacked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ExtractOptions {
+    /// Whether existing files are overwritten.
+    pub(crate) overwrites: bool,
+    /// Whether files get the permissions in the archive, whatever the umask is.
+    pub(crate) preserves_permissions: bool,
+}
 
 /// The directory that an archive is unpacked into.
 #[derive(Debug)]
 pub(crate) struct ExtractRoot {
-    base: OwnedFd,
+    directories: OpenDirectories,
     given: PathBuf,
-    overwrites: bool,
-    /// The last directory written to: neighbours in an archive usually share it.
-    last: Option<(Vec<u8>, OwnedFd)>,
+    options: ExtractOptions,
     open: Option<Open>,
+    /// Bytes of the files in the archive so far.
+    bytes: u64,
     /// Files created by this run; it may overwrite them if it restarts.
     made: HashSet<Vec<u8>>,
     in_the_way: (u64, Vec<Name>),
@@ -53,9 +63,9 @@ struct Open {
 
 #[derive(Debug)]
 struct Writing {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     name: Vec<u8>,
-    file: File,
+    file: SparseFile,
 }
 
 impl ExtractRoot {
@@ -63,23 +73,23 @@ impl ExtractRoot {
     ///
     /// # Errors
     /// [`Error::Target`] if the directory cannot be opened or created.
-    pub(crate) fn open(path: &Path, overwrites: bool) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, options: ExtractOptions) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::target(path, &error);
-        match std::fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed(error));
-            }
-            _ => {}
-        }
+        let is_new = match std::fs::create_dir(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(failed(error)),
+        };
         // A link to a directory given by the user is followed.
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         let base = rustix::fs::open(path, flags, Mode::empty());
+        let base = base.map_err(|error| failed(error.into()))?;
         Ok(Self {
-            base: base.map_err(|error| failed(error.into()))?,
+            directories: OpenDirectories::new(base, is_new),
             given: path.to_owned(),
-            overwrites,
-            last: None,
+            options,
             open: None,
+            bytes: 0,
             made: HashSet::new(),
             in_the_way: (0, Vec::new()),
             temporary: format!(".netsocket-unpack.{}", std::process::id()),
@@ -90,16 +100,17 @@ impl ExtractRoot {
     pub(crate) fn restart(&mut self) {
         self.abandon();
         self.in_the_way = (0, Vec::new());
+        self.bytes = 0;
     }
 
-    /// Reports files that were not written.
+    /// Returns the bytes of all files in the archive.
     ///
     /// # Errors
     /// [`Error::Exists`] if existing files were not overwritten.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
         let (count, some) = std::mem::take(&mut self.in_the_way);
         if count == 0 {
-            return Ok(());
+            return Ok(self.bytes);
         }
         Err(Error::Exists {
             directory: self.given.clone(),
@@ -116,36 +127,13 @@ impl ExtractRoot {
         }
     }
 
-    /// Opens the directory of a file, creating it if missing.
-    fn directory(&mut self, path: &[u8]) -> io::Result<OwnedFd> {
-        if let Some((known, directory)) = &self.last
-            && known == path
-        {
-            return directory.try_clone();
-        }
-        let mut directory = self.base.try_clone()?;
-        for step in path
-            .split(|byte| *byte == b'/')
-            .filter(|step| !step.is_empty())
-        {
-            directory = match below(&directory, step) {
-                Err(Errno::NOENT) => {
-                    match mkdirat(&directory, step, Mode::from_raw_mode(NEW_DIRECTORY_MODE)) {
-                        Ok(()) | Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                    below(&directory, step)?
-                }
-                opened => opened?,
-            };
-        }
-        self.last = Some((path.to_vec(), directory.try_clone()?));
-        Ok(directory)
-    }
-
     /// Whether to write the content of an entry.
-    fn is_wanted(&mut self, directory: &OwnedFd, name: &[u8], entry: &Entry) -> io::Result<bool> {
-        let there = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+    fn is_wanted(&mut self, directory: &Directory, name: &[u8], entry: &Entry) -> io::Result<bool> {
+        if directory.is_new {
+            // If a file has appeared there since, the rename finds it.
+            return Ok(true);
+        }
+        let there = match statat(&directory.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(true),
             there => there?,
         };
@@ -153,7 +141,7 @@ impl ExtractRoot {
         if kind == FileType::Directory {
             return Err(Errno::ISDIR.into());
         }
-        if self.overwrites || self.made.contains(&entry.path) {
+        if self.may_replace(entry) {
             return Ok(true);
         }
         // Same size and time: it was written by an earlier run.
@@ -164,6 +152,10 @@ impl ExtractRoot {
             self.note(&entry.path);
         }
         Ok(false)
+    }
+
+    fn may_replace(&self, entry: &Entry) -> bool {
+        self.options.overwrites || self.made.contains(&entry.path)
     }
 
     fn note(&mut self, path: &[u8]) {
@@ -180,43 +172,45 @@ impl ExtractRoot {
             None => (&[][..], entry.path.as_slice()),
         };
         let name = name.strip_prefix(b"/").unwrap_or(name);
-        let directory = self.directory(parent)?;
+        let directory = self.directories.enter(parent)?;
         if !self.is_wanted(&directory, name, entry)? {
             return Ok(None);
         }
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || {
-            openat(
-                &directory,
-                self.temporary.as_str(),
-                flags,
-                Mode::RUSR | Mode::WUSR,
-            )
+        // The umask applies to the mode given here, and not to one that is set later.
+        let mode = match self.options.preserves_permissions {
+            true => Mode::RUSR | Mode::WUSR,
+            false => Mode::from_raw_mode(entry.mode & PERMISSIONS),
         };
+        let directory = directory.fd;
+        let create = || openat(&*directory, self.temporary.as_str(), flags, mode);
         let file = match create() {
             // Left by a killed process with the same id.
             Err(Errno::EXIST) => {
-                unlinkat(&directory, self.temporary.as_str(), AtFlags::empty())?;
+                unlinkat(&*directory, self.temporary.as_str(), AtFlags::empty())?;
                 create()?
             }
             created => created?,
         };
         Ok(Some(Writing {
-            file: File::from(file),
+            file: SparseFile::new(File::from(file)),
             directory,
             name: name.to_vec(),
         }))
     }
 
     /// Renames a complete file to its final name. Returns false if one exists by now.
-    fn put(&self, entry: &Entry, writing: &Writing) -> io::Result<bool> {
+    fn put(&self, entry: &Entry, writing: &mut Writing) -> io::Result<bool> {
         let Writing {
             directory,
             name,
             file,
         } = writing;
-        fchmod(file, Mode::from_raw_mode(entry.mode & PERMISSIONS))?;
+        let (directory, file) = (&**directory, file.finish()?);
+        if self.options.preserves_permissions {
+            fchmod(file, Mode::from_raw_mode(entry.mode & PERMISSIONS))?;
+        }
         let omitted = Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_OMIT,
@@ -233,7 +227,7 @@ impl ExtractRoot {
             },
         )?;
         let (from, to) = (self.temporary.as_str(), name.as_slice());
-        if self.overwrites || self.made.contains(&entry.path) {
+        if self.may_replace(entry) {
             renameat(directory, from, directory, to)?;
             return Ok(true);
         }
@@ -253,11 +247,8 @@ impl ExtractRoot {
     fn abandon(&mut self) {
         if let Some(writing) = self.open.take().and_then(|open| open.writing) {
             // There is nowhere to report a failure.
-            let _ = unlinkat(
-                &writing.directory,
-                self.temporary.as_str(),
-                AtFlags::empty(),
-            );
+            let (directory, name) = (&*writing.directory, self.temporary.as_str());
+            let _ = unlinkat(directory, name, AtFlags::empty());
         }
     }
 }
@@ -281,62 +272,55 @@ impl EntryHandler for ExtractRoot {
         let writing = self
             .create(&entry)
             .map_err(|error| self.failed(&entry.path, &error))?;
+        self.bytes = self.bytes.saturating_add(entry.size);
         self.open = Some(Open { entry, writing });
         Ok(())
     }
 
     fn content(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let written = match &self.open {
-            Some(Open {
-                writing: Some(writing),
-                entry,
-            }) => (&writing.file)
-                .write_all(bytes)
-                .map_err(|error| self.failed(&entry.path, &error)),
-            _ => Ok(()),
+        let Some(Open {
+            writing: Some(writing),
+            entry,
+        }) = &mut self.open
+        else {
+            return Ok(());
         };
-        if written.is_err() {
-            self.abandon();
-        }
-        written
+        let Err(error) = writing.file.append(bytes) else {
+            return Ok(());
+        };
+        let path = entry.path.clone();
+        self.abandon();
+        Err(self.failed(&path, &error))
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        let put = match &self.open {
-            Some(Open {
-                writing: Some(writing),
-                entry,
-            }) => self
-                .put(entry, writing)
-                .map_err(|error| self.failed(&entry.path, &error)),
-            _ => {
-                self.open = None;
-                return Ok(());
-            }
+        let Some(Open {
+            writing: Some(mut writing),
+            entry,
+        }) = self.open.take()
+        else {
+            return Ok(());
         };
-        match put {
-            Ok(is_put) => {
-                if let Some(open) = self.open.take() {
-                    if is_put {
-                        self.made.insert(open.entry.path);
-                    } else {
-                        self.note(&open.entry.path);
-                    }
-                }
+        match self.put(&entry, &mut writing) {
+            Ok(true) => {
+                self.made.insert(entry.path);
+                Ok(())
+            }
+            Ok(false) => {
+                self.note(&entry.path);
                 Ok(())
             }
             Err(error) => {
+                let failed = self.failed(&entry.path, &error);
+                self.open = Some(Open {
+                    entry,
+                    writing: Some(writing),
+                });
                 self.abandon();
-                Err(error)
+                Err(failed)
             }
         }
     }
-}
-
-/// Opens a directory below another one, without following links.
-fn below(directory: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(directory, name, flags, Mode::empty())
 }
 
 /// Whether a path stays below the directory it is relative to.

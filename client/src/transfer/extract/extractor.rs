@@ -1,4 +1,4 @@
-//! Decompresses blocks and unpacks the tar stream, one block at a time, on blocking threads.
+//! Decompresses blocks and unpacks the tar stream, one block at a time, on blocking threads, while the next one arrives.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use netsocket_protocol::message::Compression;
 use netsocket_settings::reason;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::outcome::error::Error;
-use crate::transfer::extract::directory::ExtractRoot;
+use crate::transfer::extract::directory::{ExtractOptions, ExtractRoot};
 use crate::transfer::extract::tar::{TarError, TarReader};
 use crate::transfer::state::Source;
 use crate::transfer::verify::VerifiedBlock;
@@ -21,13 +21,20 @@ pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
 /// program ends.
 const LAST_BLOCK: Duration = Duration::from_millis(500);
 
+/// What a thread gives back: the extractor, the end of the channel that closes after it is dropped, and the result.
+type Unpacked = (Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>);
+
 /// Unpacks an archive on blocking threads.
 #[derive(Debug)]
 pub(crate) struct Extractor {
     /// `None` while a thread uses it.
     unpacking: Option<Box<BlockExtractor>>,
+    /// The thread that unpacks a block.
+    running: Option<JoinHandle<Unpacked>>,
     /// Closed when the thread is done with it.
     busy: Option<mpsc::Receiver<()>>,
+    /// Whether the next block is the first of another archive.
+    has_restarted: bool,
 }
 
 impl Extractor {
@@ -39,7 +46,7 @@ impl Extractor {
     pub(crate) async fn open(
         path: &Path,
         source: &Source,
-        overwrites: bool,
+        options: ExtractOptions,
     ) -> Result<Self, Error> {
         let Source::Archive {
             compression,
@@ -65,56 +72,61 @@ impl Extractor {
                 Error::Unpack(format!("its blocks are too large: {block_bytes} bytes"))
             })?;
         let path = path.to_owned();
-        let open =
-            move || BlockExtractor::new(ExtractRoot::open(&path, overwrites)?, is_zstd, block);
+        let open = move || BlockExtractor::new(ExtractRoot::open(&path, options)?, is_zstd, block);
         Ok(Self {
             unpacking: Some(Box::new(on_thread(open).await?)),
+            running: None,
             busy: None,
+            has_restarted: false,
         })
     }
 
-    /// Unpacks the next block.
+    /// Starts to unpack the next block, once the one before is unpacked.
     ///
     /// # Errors
-    /// Those of [`BlockExtractor::block`].
+    /// Those of [`BlockExtractor::block`], of the block before.
     pub(crate) async fn block(&mut self, block: VerifiedBlock) -> Result<(), Error> {
-        self.run(move |unpacking| unpacking.block(&block.bytes))
-            .await
+        let mut unpacking = self.unpacked().await?;
+        let (let_go, busy) = mpsc::channel();
+        self.busy = Some(busy);
+        self.running = Some(spawn_blocking(move || {
+            let result = unpacking.block(&block.bytes);
+            (unpacking, let_go, result)
+        }));
+        Ok(())
     }
 
     /// Restarts: files created so far may be overwritten.
     pub(crate) fn restart(&mut self) {
-        if let Some(unpacking) = &mut self.unpacking {
-            unpacking.restart();
-        }
+        self.has_restarted = true;
     }
 
-    /// Completes the archive.
+    /// Completes the archive. Returns the bytes of all files in it.
     ///
     /// # Errors
-    /// Those of [`BlockExtractor::finish`].
-    pub(crate) async fn finish(&mut self) -> Result<(), Error> {
-        self.run(BlockExtractor::finish).await
+    /// Those of [`BlockExtractor::block`] and [`BlockExtractor::finish`].
+    pub(crate) async fn finish(&mut self) -> Result<u64, Error> {
+        let mut unpacking = self.unpacked().await?;
+        on_thread(move || unpacking.finish()).await
     }
 
-    async fn run(
-        &mut self,
-        work: impl FnOnce(&mut BlockExtractor) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
+    /// Waits until the last block is unpacked.
+    async fn unpacked(&mut self) -> Result<Box<BlockExtractor>, Error> {
+        if let Some(running) = self.running.take() {
+            let (unpacking, _, result) = running
+                .await
+                .map_err(|error| Error::Unpack(error.to_string()))?;
+            self.busy = None;
+            result?;
+            self.unpacking = Some(unpacking);
+        }
         let Some(mut unpacking) = self.unpacking.take() else {
             return Err(Error::Unpack("an earlier block failed".to_owned()));
         };
-        let (let_go, busy) = mpsc::channel();
-        self.busy = Some(busy);
-        let thread = move || {
-            let result = work(&mut unpacking);
-            // Dropped in this order: the channel closes after the extractor is dropped.
-            Ok((unpacking, let_go, result))
-        };
-        let (unpacking, _, result) = on_thread(thread).await?;
-        self.unpacking = Some(unpacking);
-        self.busy = None;
-        result
+        if std::mem::take(&mut self.has_restarted) {
+            unpacking.restart();
+        }
+        Ok(unpacking)
     }
 }
 
@@ -133,7 +145,8 @@ pub(crate) struct BlockExtractor {
     untar: TarReader,
     /// `None` if blocks are not compressed.
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
-    block_bytes: usize,
+    /// A decompressed block; its capacity is the largest size accepted.
+    plain: Vec<u8>,
 }
 
 impl BlockExtractor {
@@ -147,7 +160,7 @@ impl BlockExtractor {
             tree,
             untar: TarReader::default(),
             decompressor: decompressor.map_err(|error| Error::Unpack(reason(&error)))?,
-            block_bytes,
+            plain: Vec::with_capacity(if is_zstd { block_bytes } else { 0 }),
         })
     }
 
@@ -159,10 +172,10 @@ impl BlockExtractor {
         match &mut self.decompressor {
             None => self.untar.feed(bytes, &mut self.tree),
             Some(decompressor) => {
-                let plain = decompressor
-                    .decompress(bytes, self.block_bytes)
+                decompressor
+                    .decompress_to_buffer(bytes, &mut self.plain)
                     .map_err(|error| Error::Unpack(reason(&error)))?;
-                self.untar.feed(&plain, &mut self.tree)
+                self.untar.feed(&self.plain, &mut self.tree)
             }
         }
     }
@@ -173,11 +186,11 @@ impl BlockExtractor {
         self.untar = TarReader::default();
     }
 
-    /// All blocks were received.
+    /// All blocks were received. Returns the bytes of all files in the archive.
     ///
     /// # Errors
     /// [`Error::Unpack`] if the archive does not end here, [`Error::Exists`] if existing files were not overwritten.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
         self.untar.finish()?;
         self.tree.finish()
     }

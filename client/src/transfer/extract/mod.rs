@@ -5,4 +5,6 @@
 
 pub(crate) mod directory;
 pub(crate) mod extractor;
+mod open_directories;
+mod sparse_file;
 pub(crate) mod tar;

@@ -481,7 +481,7 @@ impl Client {
                 return Err(Failure::new(format!("the file server says: {said}")));
             }
             match Reply::from_frame(&frame).explain("a reply")? {
-                Reply::Files { files, more } => {
+                Reply::Files { files, more, .. } => {
                     paths.extend(files.into_iter().map(|file| file.path.0));
                     if !more {
                         return Ok(paths);

@@ -31,6 +31,7 @@ mod influxdb;
 mod kubernetes;
 mod lifecycle;
 mod old_wire;
+mod output_files;
 mod page;
 mod prometheus;
 mod relay;
@@ -44,6 +45,8 @@ mod telemetry;
 mod tls;
 mod transfer;
 mod two_balancers;
+mod unpacking;
+mod unreadable;
 mod unwritable_log;
 mod walkthroughs;
 mod world;
@@ -140,6 +143,7 @@ fn all() -> Vec<Test> {
         kubernetes::tests(),
         lifecycle::tests(),
         old_wire::tests(),
+        output_files::tests(),
         page::tests(),
         prometheus::tests(),
         relay::tests(),
@@ -155,6 +159,8 @@ fn all() -> Vec<Test> {
         transfer::tests(),
         two_balancers::tests(),
         documented_commands::tests(),
+        unpacking::tests(),
+        unreadable::tests(),
         unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()

@@ -13,6 +13,14 @@ fn entry(path: &str, content: &[u8]) -> Entry {
     }
 }
 
+fn open(path: &Path, overwrites: bool) -> Result<ExtractRoot, Error> {
+    let options = ExtractOptions {
+        overwrites,
+        ..ExtractOptions::default()
+    };
+    ExtractRoot::open(path, options)
+}
+
 fn put(tree: &mut ExtractRoot, path: &str, content: &[u8]) -> Result<(), Error> {
     tree.begin(entry(path, content))?;
     for piece in content.chunks(3) {
@@ -34,12 +42,14 @@ fn names(dir: &Path) -> Vec<String> {
 fn files_get_their_directories_permissions_and_times() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("new");
-    let mut tree = ExtractRoot::open(&into, false).unwrap();
+    let mut tree = open(&into, false).unwrap();
     put(&mut tree, "a", b"").unwrap();
     put(&mut tree, "d/e/b", b"content").unwrap();
     put(&mut tree, "d/e/c", b"more").unwrap();
+    put(&mut tree, "d/f", b"back").unwrap();
     tree.finish().unwrap();
     assert_eq!(names(&into), ["a", "d"]);
+    assert_eq!(names(&into.join("d")), ["e", "f"]);
     assert_eq!(names(&into.join("d/e")), ["b", "c"]);
     let there = fs::metadata(into.join("d/e/b")).unwrap();
     assert_eq!(fs::read(into.join("d/e/b")).unwrap(), b"content");
@@ -55,7 +65,7 @@ fn files_get_their_directories_permissions_and_times() {
 fn nothing_leads_out_of_the_directory() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("in");
-    let mut tree = ExtractRoot::open(&into, true).unwrap();
+    let mut tree = open(&into, true).unwrap();
     for path in [
         "/x",
         "../x",
@@ -95,7 +105,7 @@ fn what_is_there_stays_unless_it_is_forced() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("b"), "mine").unwrap();
     symlink("nowhere", dir.path().join("c")).unwrap();
-    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
     for name in ["a", "b", "c"] {
         put(&mut tree, name, b"theirs").unwrap();
     }
@@ -108,11 +118,11 @@ fn what_is_there_stays_unless_it_is_forced() {
     assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"mine");
 
     // Of the same size and time it is what an earlier run has made.
-    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
     put(&mut tree, "a", b"theirs").unwrap();
     tree.finish().unwrap();
 
-    let mut tree = ExtractRoot::open(dir.path(), true).unwrap();
+    let mut tree = open(dir.path(), true).unwrap();
     for name in ["a", "b", "c"] {
         put(&mut tree, name, b"forced").unwrap();
         assert_eq!(fs::read(dir.path().join(name)).unwrap(), b"forced");
@@ -124,7 +134,7 @@ fn what_is_there_stays_unless_it_is_forced() {
 #[test]
 fn what_this_run_has_made_it_may_make_again() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
     put(&mut tree, "a", b"before").unwrap();
     tree.restart();
     put(&mut tree, "a", b"afterwards").unwrap();
@@ -137,19 +147,19 @@ fn a_directory_in_the_way_is_said() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("a")).unwrap();
     fs::write(dir.path().join("f"), "").unwrap();
-    let mut tree = ExtractRoot::open(dir.path(), true).unwrap();
+    let mut tree = open(dir.path(), true).unwrap();
     let said = put(&mut tree, "a", b"x").unwrap_err().to_string();
     assert!(said.ends_with("a: is a directory"), "{said}");
     let said = put(&mut tree, "f/x", b"x").unwrap_err().to_string();
     assert!(said.ends_with("f/x: not a directory"), "{said}");
-    assert!(ExtractRoot::open(&dir.path().join("f"), false).is_err());
-    assert!(ExtractRoot::open(&dir.path().join("no/where"), false).is_err());
+    assert!(open(&dir.path().join("f"), false).is_err());
+    assert!(open(&dir.path().join("no/where"), false).is_err());
 }
 
 #[test]
 fn half_a_file_is_never_left() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
     tree.begin(entry("a", b"abcdef")).unwrap();
     tree.content(b"abc").unwrap();
     assert_eq!(names(dir.path()).len(), 1);
@@ -161,16 +171,51 @@ fn half_a_file_is_never_left() {
 fn blocks_are_decompressed_to_no_more_than_was_announced() {
     let dir = tempfile::tempdir().unwrap();
     let bomb = zstd::bulk::compress(&vec![0; 4 << 20], 3).unwrap();
-    let tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let tree = open(dir.path(), false).unwrap();
     let mut unpacking = BlockExtractor::new(tree, true, 1 << 20).unwrap();
     assert!(matches!(unpacking.block(&bomb), Err(Error::Unpack(_))));
     assert!(matches!(unpacking.block(b"garbage"), Err(Error::Unpack(_))));
 }
 
 #[test]
+fn permissions_are_those_that_the_umask_leaves_unless_they_are_preserved() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let umask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+    let umask = u32::from_str_radix(umask.unwrap().trim(), 8).unwrap();
+    for (preserves_permissions, expected) in [(false, 0o777 & !umask), (true, 0o777)] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = ExtractOptions {
+            preserves_permissions,
+            ..ExtractOptions::default()
+        };
+        let mut tree = ExtractRoot::open(dir.path(), options).unwrap();
+        let open_to_all = Entry {
+            mode: 0o107_777,
+            ..entry("a", b"x")
+        };
+        tree.begin(open_to_all).unwrap();
+        tree.content(b"x").unwrap();
+        tree.end().unwrap();
+        let mode = fs::metadata(dir.path().join("a")).unwrap().mode();
+        assert_eq!(mode & 0o7777, expected, "{umask:o}");
+    }
+}
+
+#[test]
+fn the_bytes_of_the_files_are_counted_from_the_last_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
+    put(&mut tree, "a", b"123").unwrap();
+    tree.restart();
+    put(&mut tree, "a", b"1234").unwrap();
+    put(&mut tree, "d/b", b"12345").unwrap();
+    assert_eq!(tree.finish().unwrap(), 9);
+}
+
+#[test]
 fn permissions_of_a_private_directory_are_those_of_the_umask() {
     let dir = tempfile::tempdir().unwrap();
-    let mut tree = ExtractRoot::open(dir.path(), false).unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
     put(&mut tree, "d/a", b"x").unwrap();
     let mode = fs::metadata(dir.path().join("d"))
         .unwrap()

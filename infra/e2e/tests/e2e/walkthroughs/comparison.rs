@@ -34,10 +34,7 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         ),
         (r"127\.0\.0\.1:[0-9]{5}", "ADDRESS"),
         (r"[0-9.]+ (ms|s)(?-u:\b)", "DURATION"),
-        (
-            r"^((saved|unpacked into) .*files?, )[0-9.]+ [KM]?i?B",
-            "${1}SIZE",
-        ),
+        (r"^(saved .*files?, )[0-9.]+ [KM]?i?B", "${1}SIZE"),
         (r"netsocket-demo-[0-9]+", "netsocket-demo-N"),
         (r"^( +Name: ).*", "${1}NAME"),
         (r" +", " "),
