@@ -207,7 +207,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use netsocket_protocol::message::Compression;
+    use netsocket_protocol::message::{Compression, Layout};
     use netsocket_protocol::query::Query;
 
     use super::*;
@@ -217,6 +217,7 @@ mod tests {
         VerifiedBlock {
             bytes: Bytes::from_static(bytes),
             checksum: crc32fast::hash(bytes),
+            state: None,
         }
     }
 
@@ -227,6 +228,7 @@ mod tests {
             blocks: 1,
             block_bytes,
             compression,
+            layout: Layout::Blocks,
             sketch: String::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! The plan of an archive: everything that determines its bytes, fixed before the first is sent.
 
-use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
+use netsocket_protocol::message::{self, EntryNames, Layout, Problem, Warning};
 use netsocket_protocol::name::Name;
 
 use super::entry::{ArchivedName, Entry, base_name};
@@ -12,6 +12,9 @@ use crate::query::search::FoundFile;
 
 /// Increase it whenever the same plan produces other bytes, for example with a new release of a compressor.
 const FORMAT: u32 = 2;
+
+/// The same for what only [`Layout::Stream`] makes.
+const STREAM_FORMAT: u32 = 1;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
@@ -194,6 +197,7 @@ impl Plan {
             blocks: self.blocks(),
             first_block: 0,
             compression: self.options.codec.compression(),
+            layout: self.options.codec.layout(),
             sketch: self.table.text(),
         }
     }
@@ -222,6 +226,10 @@ fn id(entries: &[Entry], options: ArchiveOptions) -> String {
         entries.len()
     );
     hash.update(header.as_bytes());
+    // Servers of an earlier release make archives of blocks, and their plans have the ids that they have here.
+    if options.codec.layout() == Layout::Stream {
+        hash.update(format!("stream {STREAM_FORMAT}\n").as_bytes());
+    }
     for entry in entries {
         for text in [entry.path.as_slice(), entry.name()] {
             hash.update(&(text.len() as u64).to_le_bytes());

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use netsocket_protocol::frame::FrameCodec;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, Hello, Message as _, Token};
 use netsocket_protocol::security::{TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_WANTED};
+use netsocket_protocol::transfer::STREAM_LAYOUT;
 use netsocket_protocol::{MAGIC, VERSION};
 use tokio::time::{Instant, timeout_at};
 
@@ -165,7 +166,11 @@ fn greeting(service: &Service, features: &[&str]) -> BytesMut {
         version: VERSION,
         software: concat!("netsocket-fileserver/", env!("CARGO_PKG_VERSION")).to_owned(),
         name: service.name.clone(),
-        features: features.iter().map(|&feature| feature.to_owned()).collect(),
+        features: [STREAM_LAYOUT]
+            .iter()
+            .chain(features)
+            .map(|&feature| feature.to_owned())
+            .collect(),
         token: None,
     };
     put_message(&mut bytes, &hello);

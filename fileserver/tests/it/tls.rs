@@ -9,7 +9,7 @@ use netsocket_credentials::authority::{Authority, IssuedFiles};
 use netsocket_fileserver::Config;
 use netsocket_protocol::VERSION;
 use netsocket_protocol::message::{
-    Compression, EntryNames, ErrorKind, Hello, Plan, Request, Resume, Verify,
+    Compression, EntryNames, ErrorKind, Hello, Layout, Plan, Request, Resume, Verify,
 };
 use netsocket_protocol::query::Query;
 use netsocket_proxy_protocol::encode_v2;
@@ -137,10 +137,12 @@ async fn an_archive_goes_on_within_tls_on_another_server() {
             compression: Compression::Gzip,
             level: None,
             names: EntryNames::Base,
+            layout: Layout::Blocks,
             resume: Some(Resume {
                 plan: plan.plan,
                 block: 10,
                 sketch: None,
+                state: None,
             }),
         })
         .await;
