@@ -64,8 +64,8 @@ async fn block(peer: &mut Peer, index: usize, bytes: &'static [u8], state: Strea
 /// The blocks from `first` up to, but excluding, `end`.
 async fn blocks(peer: &mut Peer, first: usize, end: usize) {
     peer.send(&stream_plan(first as u64)).await;
-    for index in first..end {
-        block(peer, index, STREAM[index], state(index)).await;
+    for (index, bytes) in STREAM.into_iter().enumerate().take(end).skip(first) {
+        block(peer, index, bytes, state(index)).await;
     }
 }
 

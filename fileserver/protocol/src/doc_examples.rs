@@ -148,9 +148,7 @@ fn opening(page: &mut Page) {
         features: vec![feature.to_owned()],
         ..server.clone()
     };
-    let mut token_wanted = greeting;
-    token_wanted.features.push(TOKEN_WANTED.to_owned());
-    page.message("hello-token-wanted", &token_wanted);
+    page.message("hello-token-wanted", &wants(TOKEN_WANTED));
     page.message("hello-tls-wanted", &wants(TLS_WANTED));
     page.message(
         "error-tls",

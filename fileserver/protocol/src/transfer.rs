@@ -43,13 +43,13 @@ impl Compression {
         }
     }
 
-    /// The default level. For gzip in [`Layout::Stream`] it is the one whose archives have about the size of those of
-    /// `gzip -6`; in [`Layout::Blocks`] it stays what it was in earlier releases.
+    /// The default level. For gzip in [`Layout::Stream`] it is the fastest one whose archives of source code are within 3 % of
+    /// those of `gzip -6`; in [`Layout::Blocks`] it stays what it was in earlier releases.
     #[must_use]
     pub fn default_level(self, layout: Layout) -> u8 {
         match (self, layout) {
             (Self::Gzip, Layout::Blocks) => 6,
-            (Self::Gzip, Layout::Stream) => 5,
+            (Self::Gzip, Layout::Stream) => 4,
             (Self::Zstd, _) => 3,
             (Self::None, _) => 0,
         }

@@ -247,6 +247,8 @@ fn id(entries: &[Entry], options: ArchiveOptions) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netsocket_protocol::message::Compression;
+
     use super::*;
     use crate::tree::metadata::Timestamp;
 
@@ -311,6 +313,20 @@ mod tests {
         for (at, change) in changes.into_iter().enumerate() {
             assert_ne!(plan(change), same, "{at}");
         }
+    }
+
+    /// Servers of the release before make the same archives of blocks, and clients resume them here.
+    #[test]
+    fn the_id_of_an_archive_of_blocks_is_that_of_the_release_before() {
+        let plan = |layout| {
+            let codec = Codec::new(Compression::Gzip, None, layout).unwrap();
+            let names = EntryNames::Base;
+            Plan::new(vec![file("a/x", 1)], ArchiveOptions { codec, names }).unwrap()
+        };
+        let blocks = plan(Layout::Blocks);
+        assert_eq!(blocks.id(), "f7ead3f97758a86dd3189202760cb4f1");
+        assert_ne!(plan(Layout::Stream).id(), blocks.id());
+        assert_eq!(plan(Layout::Stream).message().layout, Layout::Stream);
     }
 
     #[test]

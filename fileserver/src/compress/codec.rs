@@ -268,7 +268,7 @@ mod tests {
             (Compression::Gzip, Layout::Blocks, "6132f788fddfdc0e"),
             (Compression::Zstd, Layout::Blocks, "052ef599d7995a92"),
             (Compression::None, Layout::Blocks, "098979c949c0fc5f"),
-            (Compression::Gzip, Layout::Stream, "8dbaf2d13dd714d8"),
+            (Compression::Gzip, Layout::Stream, "8b3eb3defc03c950"),
             (Compression::Zstd, Layout::Stream, "542e69e35262b4de"),
             (Compression::None, Layout::Stream, "098979c949c0fc5f"),
         ] {

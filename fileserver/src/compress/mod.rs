@@ -3,7 +3,7 @@
 //! Belongs here: which archive gets a thread next (`fair_schedule`), how many blocks are in memory, how a block is
 //! compressed (`codec`), also as a part of one stream (`deflate`, `zstd_blocks`). Does not belong here: what a block contains; a [`Source`] provides that.
 //!
-//! Memory is bounded: a thread has its buffers and compressor (about 4 MiB), each archive may always hold
+//! Memory is bounded: a thread has its buffers and compressor (about 4 MiB, some more for zstd), each archive may always hold
 //! [`OWN_BLOCKS`], and all archives share a fixed number of further blocks. A block counts until it has been sent, so a
 //! client that reads nothing keeps its own blocks and soon none of the shared ones.
 //!

@@ -6,7 +6,8 @@
 //! multithreaded mode of libzstd makes from its second job on: without overlap, a job uses none of all this. So each
 //! piece is the second job of a frame whose first one is a single byte, and what the first job made is dropped.
 //!
-//! libzstd passes jobs to a thread of its own. The caller waits for it, so there is never more than one busy.
+//! libzstd passes jobs to threads of its own, and the caller waits until they are done: one works at a time. There are two,
+//! because one that has delivered a job is not free at once, and libzstd polls while there is no free one.
 
 use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective;
 use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, compress_bound};
@@ -19,6 +20,9 @@ const WINDOW_LOG: u32 = BLOCK_BYTES.trailing_zeros();
 /// The same as a frame header has it: the exponent above 2^10 in its upper five bits.
 pub(crate) const WINDOW_DESCRIPTOR: u8 = 10 << 3;
 const _: () = assert!(1 << (10 + (WINDOW_DESCRIPTOR >> 3)) == BLOCK_BYTES);
+
+/// Threads of a compressor.
+const WORKERS: u32 = 2;
 
 /// No overlap between jobs.
 const NO_OVERLAP: u32 = 1;
@@ -41,8 +45,8 @@ impl ZstdBlocks {
         for parameter in [
             CParameter::CompressionLevel(i32::from(level)),
             CParameter::WindowLog(WINDOW_LOG),
-            CParameter::NbWorkers(1),
-            CParameter::JobSize(BLOCK_BYTES as u32),
+            CParameter::NbWorkers(WORKERS),
+            CParameter::JobSize(1 << WINDOW_LOG),
             CParameter::OverlapSizeLog(NO_OVERLAP),
         ] {
             context.set_parameter(parameter).map_err(|_| Failed)?;
@@ -60,9 +64,6 @@ impl ZstdBlocks {
         let mut out = OutBuffer::around(packed);
         self.flush(&[0], &mut out)?;
         let first = out.pos();
-        // The thread of libzstd has delivered the first job, but takes the second only once it is idle again. Until then
-        // libzstd would poll it, which is long if it has lost its core.
-        std::thread::yield_now();
         self.flush(piece, &mut out)?;
         packed.drain(..first);
         Ok(())

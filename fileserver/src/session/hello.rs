@@ -97,7 +97,7 @@ pub(super) async fn open(
     let greeting = greeting(
         service,
         match admission {
-            Admission::Granted => &[],
+            Admission::Granted => &[STREAM_LAYOUT],
             Admission::TokenMissing => &[TOKEN_WANTED],
         },
     );
@@ -166,11 +166,7 @@ fn greeting(service: &Service, features: &[&str]) -> BytesMut {
         version: VERSION,
         software: concat!("netsocket-fileserver/", env!("CARGO_PKG_VERSION")).to_owned(),
         name: service.name.clone(),
-        features: [STREAM_LAYOUT]
-            .iter()
-            .chain(features)
-            .map(|&feature| feature.to_owned())
-            .collect(),
+        features: features.iter().map(|&feature| feature.to_owned()).collect(),
         token: None,
     };
     put_message(&mut bytes, &hello);

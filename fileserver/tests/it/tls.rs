@@ -454,5 +454,5 @@ async fn is_accepted(address: SocketAddr, keys: &Keys, token: &str) -> bool {
     let opening = NewClient::opening_with(VERSION, Some(token));
     let mut client = NewClient::over(stream, &opening).await;
     let hello: Hello = client.message().await;
-    hello.features.is_empty()
+    !hello.features.iter().any(|feature| feature == "token")
 }

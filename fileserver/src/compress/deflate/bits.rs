@@ -13,7 +13,8 @@ pub(super) const REFILLED: u32 = 56;
 pub(in crate::compress) struct Malformed;
 
 /// A position in a stream, and the bits behind it.
-#[derive(Debug)]
+// Copied, not borrowed, by what is not inlined, so that the rest keeps it in registers.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     /// The next byte that is not in the buffer.
@@ -55,12 +56,16 @@ impl<'a> Bits<'a> {
                 self.count |= REFILLED;
                 Ok(())
             }
-            None => self.refill_at_end(),
+            None => {
+                *self = self.refilled_at_end()?;
+                Ok(())
+            }
         }
     }
 
     #[cold]
-    fn refill_at_end(&mut self) -> Result<(), Malformed> {
+    #[inline(never)]
+    fn refilled_at_end(mut self) -> Result<Self, Malformed> {
         if self.position() > self.bytes.len() * 8 {
             return Err(Malformed);
         }
@@ -70,7 +75,7 @@ impl<'a> Bits<'a> {
             self.next += 1;
             self.count += 8;
         }
-        Ok(())
+        Ok(self)
     }
 
     /// The next bits, not taken: as many as the buffer has.

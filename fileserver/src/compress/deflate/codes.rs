@@ -143,7 +143,8 @@ impl Codes {
     ///
     /// # Errors
     /// If the stream ends before, or has a bit sequence that is no code.
-    pub(super) fn skip_block(&self, bits: &mut Bits<'_>) -> Result<(), Malformed> {
+    pub(super) fn skip_block(&self, position: &mut Bits<'_>) -> Result<(), Malformed> {
+        let mut bits = *position;
         loop {
             // A length takes up to 20 bits with all behind it, a distance up to 28.
             bits.refill()?;
@@ -153,6 +154,7 @@ impl Codes {
             }
             bits.skip(entry.bits());
             if entry.meaning() == END {
+                *position = bits;
                 return Ok(());
             }
             // Looked up also where no distance follows: whether one does cannot be predicted, and a branch costs more.
