@@ -23,7 +23,7 @@ fn bytes(seed: u64, kinds: u8, length: usize) -> Vec<u8> {
             }
         } else {
             for shift in 0..(random >> 8) % 8 {
-                bytes.push(((random >> (8 * shift)) % u64::from(kinds)) as u8);
+                bytes.push((random >> (8 * shift)).to_le_bytes()[0] % kinds);
             }
         }
     }

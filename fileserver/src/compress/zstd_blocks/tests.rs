@@ -20,8 +20,9 @@ fn text(seed: u32, length: usize) -> Vec<u8> {
     while text.len() < length {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         match state >> 30 {
-            0 => text.extend_from_slice(&[(state >> 16) as u8; 9]),
-            1 => text.extend_from_slice(&[b'a', b'b', b'c', (state >> 20) as u8].repeat(5)),
+            0 => text.extend_from_slice(&[state.to_le_bytes()[2]; 9]),
+            1 => text
+                .extend_from_slice(&[b'a', b'b', b'c', (state >> 20).to_le_bytes()[0]].repeat(5)),
             2 => text.extend_from_slice(b"abcdefghabcdefgh"),
             _ => text
                 .extend_from_slice(format!("let x{} = {};", state >> 22, state >> 27).as_bytes()),
