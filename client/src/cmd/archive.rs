@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::{Compression, Request};
+use netsocket_protocol::message::{Compression, Layout, Request};
 
 use super::context::{Context, Done, Failure};
 use crate::command_line::command::Archive;
@@ -28,6 +28,7 @@ impl Context {
             compression,
             level,
             names: archive.names,
+            layout: Layout::default(),
             resume: None,
         };
         let options = OutputOptions {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
 use crate::connection::address::ServerAddress;
+use crate::connection::features::understood;
 use crate::connection::tls::failure;
 use crate::outcome::error::Error;
 
@@ -178,6 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Error::Server`] if the answer is an error; [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
+        let features = self.peer.as_ref().map_or(&[][..], |peer| &peer.features);
+        let request = understood(request, features)?;
         self.answered = false;
         self.read_timeout = self.answer_timeout;
         let mut bytes = BytesMut::new();

@@ -15,5 +15,6 @@
 
 pub mod address;
 pub mod dial;
+pub(crate) mod features;
 pub mod framed;
 pub mod tls;

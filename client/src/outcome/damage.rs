@@ -53,6 +53,25 @@ pub enum Damage {
         /// Bytes received.
         got: u64,
     },
+    /// So many bytes do not make so many blocks.
+    #[error("{bytes} bytes do not make {blocks} blocks of {block_bytes} bytes")]
+    Plan {
+        /// Blocks announced.
+        blocks: u64,
+        /// Bytes of the tar stream.
+        bytes: u64,
+        /// Bytes in each block but the last.
+        block_bytes: u64,
+    },
+    /// A block came with a state that belongs to another archive or block.
+    #[error("the state behind block {block} is not one of this archive")]
+    State {
+        /// The number of the block.
+        block: u64,
+    },
+    /// The checksum or the length at the end of the archive is wrong, or the end is missing.
+    #[error("its end has another checksum or length than its blocks")]
+    End,
     /// The digest of all bytes does not match the trailer.
     #[error("its digest does not match the server's")]
     Digest,

@@ -22,6 +22,7 @@ pub mod partial_file;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod state;
+pub(crate) mod stream_check;
 pub(crate) mod target;
 pub(crate) mod verify;
 pub(crate) mod writer;

@@ -16,7 +16,7 @@ use netsocket_protocol::message::Request;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES, VERSION};
+use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES};
 use crate::transfer::output_path::directory_of;
 use crate::transfer::state::{Position, Source};
 use crate::transfer::verify::VerifiedBlock;
@@ -233,11 +233,7 @@ impl PartialFile {
             part.file
                 .set_permissions(Permissions::from_mode(there.mode() & 0o777))?;
         }
-        let head = Head {
-            version: VERSION,
-            request: request.clone(),
-            source: source.clone(),
-        };
+        let head = Head::new(request.clone(), source.clone());
         let line = head.line();
         part.state.write_all_at(&line, 0)?;
         part.state_length = line.len() as u64;
@@ -263,6 +259,7 @@ impl PartialFile {
             let record = BlockRecord {
                 end: bytes + block.bytes.len() as u64,
                 checksum: block.checksum,
+                state: block.state,
             };
             let line = record.line();
             state.write_all_at(&line, state_length)?;
@@ -443,6 +440,7 @@ fn verify(
             return Ok(None);
         }
         position.blocks += 1;
+        position.state = record.state;
         last.state_length = *line_end;
     }
     Ok(Some((last, before_last)))

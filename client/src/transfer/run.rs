@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use netsocket_protocol::frame::{Frame, FrameType};
-use netsocket_protocol::message::{Compression, Problem, Request, Trailer};
+use netsocket_protocol::message::{Compression, Layout, Problem, Request, Trailer};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::dial::{Dialer, Stream};
@@ -67,7 +67,7 @@ pub(crate) async fn transfer<L: Listener>(
     let mut running = Transfer {
         job,
         listener,
-        state: TransferState::new(&cheapest(job))?,
+        state: TransferState::new(&as_needed(job))?,
         writer: None,
         retry: Retry::new(Instant::now(), dialer.service().retry_deadline),
         deadline: dialer.service().retry_deadline,
@@ -91,21 +91,24 @@ pub(crate) async fn transfer<L: Listener>(
 /// The level of zstd for an archive to be unpacked: half of what the default costs, for a tenth more bytes.
 const CHEAPEST_LEVEL: u8 = 1;
 
-/// The request to send: an archive to be unpacked uses the cheapest compression, unless another one is requested.
-fn cheapest(job: &Job<'_>) -> Request {
+/// The request to send. An archive to be unpacked uses the cheapest compression, and blocks that each have a checksum;
+/// one that stays a file is one stream, as that is what every program reads.
+fn as_needed(job: &Job<'_>) -> Request {
     let mut request = job.request.clone();
-    if let (
-        Target::Directory(_),
-        Request::Archive {
-            compression, level, ..
-        },
-    ) = (job.target, &mut request)
+    if let Request::Archive {
+        compression,
+        level,
+        layout,
+        ..
+    } = &mut request
     {
-        match (*compression, *level) {
-            (Compression::Gzip, _) | (Compression::Zstd, None) => {
+        match (job.target, *compression, *level) {
+            (Target::Directory(_), Compression::Gzip, _)
+            | (Target::Directory(_), Compression::Zstd, None) => {
                 (*compression, *level) = (Compression::Zstd, Some(CHEAPEST_LEVEL));
             }
-            _ => {}
+            (Target::Directory(_), ..) | (_, Compression::None, _) => {}
+            _ => *layout = Layout::Stream,
         }
     }
     request
@@ -450,7 +453,7 @@ fn total(source: &Source) -> Total {
 }
 
 fn verified(position: Position) -> Verified {
-    let Position { blocks, bytes } = position;
+    let Position { blocks, bytes, .. } = position;
     Verified { blocks, bytes }
 }
 

@@ -5,12 +5,14 @@
 
 use netsocket_protocol::frame::{Frame, FrameType};
 use netsocket_protocol::message::{
-    Compression, FileStart, Message as _, MessageError, Plan, Request, Resume, Trailer, Verify,
+    Compression, FileStart, Layout, Message as _, MessageError, Plan, Request, Resume, StreamState,
+    Trailer, Verify,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
+use crate::transfer::stream_check::StreamCheck;
 use crate::transfer::verify::{Announced, VerifiedBlock, Verifier};
 
 /// What the server announces about a source; identical in every answer that continues it.
@@ -29,6 +31,9 @@ pub enum Source {
         block_bytes: u64,
         /// How each block is compressed.
         compression: Compression,
+        /// Whether each block is a member or frame, or all of them are one.
+        #[serde(default, skip_serializing_if = "is_default")]
+        layout: Layout,
         /// Lets another server name the files that differ.
         sketch: String,
     },
@@ -39,6 +44,10 @@ pub enum Source {
         /// Its size in bytes.
         size: u64,
     },
+}
+
+fn is_default(layout: &Layout) -> bool {
+    *layout == Layout::default()
 }
 
 impl Source {
@@ -59,12 +68,17 @@ pub struct Position {
     pub blocks: u64,
     /// Bytes of these.
     pub bytes: u64,
+    /// What another server needs to go on behind the last of them, in an archive of one stream.
+    pub state: Option<StreamState>,
 }
 
 /// The state of a transfer.
 #[derive(Debug)]
 pub(crate) struct TransferState {
+    /// In the default layout: which one is asked for is not what makes two downloads different.
     base_request: Request,
+    /// The layout to ask for as long as no archive has begun.
+    layout: Layout,
     source: Option<Source>,
     position: Position,
     /// The digest state over all bytes up to `position`. During an answer that began at the first byte, the verifier has
@@ -82,8 +96,12 @@ impl TransferState {
     /// [`Error::Usage`] for a request whose answer is a list.
     pub(crate) fn new(request: &Request) -> Result<Self, Error> {
         let mut base_request = request.clone();
+        let mut wanted = Layout::default();
         match &mut base_request {
-            Request::Archive { resume, .. } => *resume = None,
+            Request::Archive { resume, layout, .. } => {
+                *resume = None;
+                wanted = std::mem::take(layout);
+            }
             Request::Get {
                 offset,
                 length,
@@ -100,6 +118,7 @@ impl TransferState {
         }
         Ok(Self {
             base_request,
+            layout: wanted,
             source: None,
             position: Position::default(),
             hasher: blake3::Hasher::new(),
@@ -161,13 +180,24 @@ impl TransferState {
     pub(crate) fn request(&self) -> Request {
         let mut request = self.base_request.clone();
         match (&mut request, &self.source) {
-            (Request::Archive { resume, .. }, Some(Source::Archive { plan, sketch, .. })) => {
+            (
+                Request::Archive { resume, layout, .. },
+                Some(Source::Archive {
+                    plan,
+                    sketch,
+                    layout: begun,
+                    ..
+                }),
+            ) => {
+                *layout = *begun;
                 *resume = Some(Resume {
                     plan: plan.clone(),
                     block: self.position.blocks,
                     sketch: Some(sketch.clone()).filter(|sketch| !sketch.is_empty()),
+                    state: self.position.state,
                 });
             }
+            (Request::Archive { layout, .. }, None) => *layout = self.layout,
             (
                 Request::Get {
                     offset, identity, ..
@@ -215,15 +245,20 @@ impl TransferState {
         }
         // A plan with fewer blocks than were received is a different one, which the comparison detects.
         let due = Announced::Blocks(plan.blocks.saturating_sub(expected));
+        let mut verifier = Verifier::new(expected, due);
+        if plan.layout == Layout::Stream {
+            verifier = verifier.with_stream(StreamCheck::new(&plan)?);
+        }
         let source = Source::Archive {
             plan: plan.plan,
             files: plan.files,
             blocks: plan.blocks,
             block_bytes: plan.block_bytes,
             compression: plan.compression,
+            layout: plan.layout,
             sketch: plan.sketch,
         };
-        Ok((source, Verifier::new(expected, due)))
+        Ok((source, verifier))
     }
 
     fn begin_file(&self, start: &FileStart) -> Result<(Source, Verifier), Damage> {
@@ -267,6 +302,7 @@ impl TransferState {
                 }
                 self.position.blocks += 1;
                 self.position.bytes += block.bytes.len() as u64;
+                self.position.state = block.state;
                 Ok(Step::Block(block))
             }
             FrameType::Trailer => {

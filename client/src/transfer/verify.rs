@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use netsocket_protocol::block::{Block, BlockError};
-use netsocket_protocol::message::Trailer;
+use netsocket_protocol::message::{StreamState, Trailer};
 
 use crate::outcome::damage::Damage;
+use crate::transfer::stream_check::StreamCheck;
 
 /// What an answer announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct VerifiedBlock {
     pub bytes: Bytes,
     /// Their CRC-32.
     pub checksum: u32,
+    /// The state of an archive of one stream behind this block.
+    pub state: Option<StreamState>,
 }
 
 /// Verifies one answer, block by block, and its trailer.
@@ -33,6 +36,8 @@ pub(crate) struct Verifier {
     blocks: u64,
     bytes: u64,
     hasher: blake3::Hasher,
+    /// For an archive of one stream.
+    stream: Option<StreamCheck>,
 }
 
 impl Verifier {
@@ -45,7 +50,15 @@ impl Verifier {
             blocks: 0,
             bytes: 0,
             hasher: blake3::Hasher::new(),
+            stream: None,
         }
+    }
+
+    /// The same for the blocks of an archive of one stream.
+    #[must_use]
+    pub(crate) fn with_stream(self, stream: StreamCheck) -> Self {
+        let stream = Some(stream);
+        Self { stream, ..self }
     }
 
     /// Verifies the payload of the next data frame.
@@ -58,7 +71,13 @@ impl Verifier {
             .get(8..12)
             .and_then(|four| four.try_into().ok())
             .map_or(0, u32::from_be_bytes);
-        let Block { index, bytes } = Block::from_payload(payload)?;
+        let (Block { index, bytes }, state) = match &self.stream {
+            None => (Block::from_payload(payload)?, None),
+            Some(_) => {
+                let (block, state) = Block::from_stream_payload(payload)?;
+                (block, Some(state))
+            }
+        };
         let expected = self.first.saturating_add(self.blocks);
         if index != expected {
             return Err(Damage::Order {
@@ -79,9 +98,16 @@ impl Verifier {
             Announced::Bytes(_) if bytes.is_empty() => return Err(BlockError::CutShort.into()),
             Announced::Blocks(_) | Announced::Bytes(_) => {}
         }
+        if let (Some(stream), Some(state)) = (&self.stream, state) {
+            stream.block(index, &bytes, state)?;
+        }
         (self.blocks, self.bytes) = (blocks, sum);
         self.hasher.update(&bytes);
-        Ok(VerifiedBlock { bytes, checksum })
+        Ok(VerifiedBlock {
+            bytes,
+            checksum,
+            state,
+        })
     }
 
     /// The digest state over this answer.

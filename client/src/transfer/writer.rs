@@ -243,7 +243,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use netsocket_protocol::message::Compression;
+    use netsocket_protocol::message::{Compression, Layout};
     use netsocket_protocol::query::Query;
 
     use super::*;
@@ -253,6 +253,7 @@ mod tests {
         VerifiedBlock {
             bytes: Bytes::from_static(bytes),
             checksum: crc32fast::hash(bytes),
+            state: None,
         }
     }
 
@@ -263,6 +264,7 @@ mod tests {
             blocks: 1,
             block_bytes,
             compression,
+            layout: Layout::Blocks,
             sketch: String::new(),
         }
     }

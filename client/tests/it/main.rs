@@ -21,6 +21,7 @@ mod prompt;
 mod reconnect;
 mod resume;
 mod scripts;
+mod stream;
 mod survival;
 mod tls;
 mod tree;

@@ -8,8 +8,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameError};
 use netsocket_protocol::message::{
-    Compression, ErrorKind, ErrorReply, FileEntry, FileStart, Hello, Message, Order, Plan, Problem,
-    Reply, Request, Trailer, Warning,
+    Compression, ErrorKind, ErrorReply, FileEntry, FileStart, Hello, Layout, Message, Order, Plan,
+    Problem, Reply, Request, Trailer, Warning,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::{MAGIC, MAX_REQUEST, VERSION};
@@ -233,6 +233,7 @@ pub(crate) fn plan() -> Plan {
         blocks: 3,
         first_block: 0,
         compression: Compression::Gzip,
+        layout: Layout::Blocks,
         sketch: String::new(),
     }
 }

@@ -1,14 +1,19 @@
 //! A block of data with its number and its checksum.
 //!
 //! This is the payload of a [`Data`](crate::frame::FrameType::Data) frame: the block number (eight bytes) and the
-//! CRC-32 (IEEE, as in gzip) of the data (four bytes), both big-endian; then the data.
+//! CRC-32 (IEEE, as in gzip) of the data (four bytes), both big-endian; then the data. A block of an archive in the
+//! layout `stream` has the state of the stream behind it ([`StreamState`], eight bytes) before the data.
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use crate::frame::{FrameError, FrameType, HEADER, header};
+use crate::stream_state::{STATE_BYTES, StreamState};
 
 /// Bytes before the data of a block.
 pub const BLOCK_HEADER: usize = 12;
+
+/// Bytes before the data of a block of an archive in [`Layout::Stream`](crate::transfer::Layout::Stream).
+pub const STREAM_BLOCK_HEADER: usize = BLOCK_HEADER + STATE_BYTES;
 
 /// A block with a verified checksum.
 ///
@@ -79,6 +84,40 @@ impl Block {
         Ok(before)
     }
 
+    /// The same with the state behind the block, for an archive in [`Layout::Stream`](crate::transfer::Layout::Stream).
+    ///
+    /// # Errors
+    /// [`FrameError::TooLong`] if the block does not fit into a frame.
+    pub fn before_with_state(
+        &self,
+        checksum: u32,
+        state: StreamState,
+    ) -> Result<[u8; HEADER + STREAM_BLOCK_HEADER], FrameError> {
+        let mut before = [0; HEADER + STREAM_BLOCK_HEADER];
+        let length = STREAM_BLOCK_HEADER + self.bytes.len();
+        before[..HEADER].copy_from_slice(&header(FrameType::Data, length)?);
+        before[HEADER..HEADER + 8].copy_from_slice(&self.index.to_be_bytes());
+        before[HEADER + 8..HEADER + 12].copy_from_slice(&checksum.to_be_bytes());
+        before[HEADER + BLOCK_HEADER..].copy_from_slice(&state.to_bytes());
+        Ok(before)
+    }
+
+    /// Reads the payload of a data frame of an archive in [`Layout::Stream`](crate::transfer::Layout::Stream) and verifies
+    /// its checksum, but not its state.
+    ///
+    /// # Errors
+    /// [`BlockError`] if it is cut short or damaged.
+    pub fn from_stream_payload(mut payload: Bytes) -> Result<(Self, StreamState), BlockError> {
+        if payload.len() < STREAM_BLOCK_HEADER {
+            return Err(BlockError::CutShort);
+        }
+        let (index, checksum) = (payload.get_u64(), payload.get_u32());
+        let mut state = [0; STATE_BYTES];
+        payload.copy_to_slice(&mut state);
+        let state = StreamState::from_bytes(state);
+        Ok((Self::checked(index, checksum, payload)?, state))
+    }
+
     /// Reads the payload of a data frame and verifies its checksum.
     ///
     /// # Errors
@@ -88,13 +127,14 @@ impl Block {
             return Err(BlockError::CutShort);
         }
         let (index, checksum) = (payload.get_u64(), payload.get_u32());
-        if crc32fast::hash(&payload) != checksum {
+        Self::checked(index, checksum, payload)
+    }
+
+    fn checked(index: u64, checksum: u32, bytes: Bytes) -> Result<Self, BlockError> {
+        if crc32fast::hash(&bytes) != checksum {
             return Err(BlockError::Checksum { index });
         }
-        Ok(Self {
-            index,
-            bytes: payload,
-        })
+        Ok(Self { index, bytes })
     }
 }
 

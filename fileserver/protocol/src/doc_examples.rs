@@ -9,12 +9,13 @@ use crate::block::Block;
 use crate::frame::{Frame, FrameCodec, FrameType};
 use crate::message::{
     Change, ChangeKind, Compression, EntryNames, ErrorKind, ErrorReply, FileEntry, FileStart,
-    Hello, Lacking, Message, Order, Plan, Problem, Reply, Request, Resume, Token, Trailer, Verify,
-    Warning,
+    Hello, Lacking, Layout, Message, Order, Plan, Problem, Reply, Request, Resume, StreamState,
+    Token, Trailer, Verify, Warning,
 };
 use crate::name::{Name, from_hex};
 use crate::query::{Query, Sort};
 use crate::security::{TLS_MISSING, TLS_WANTED, TOKEN_MISSING, TOKEN_WANTED};
+use crate::transfer::STREAM_LAYOUT;
 use crate::{MAGIC, MAX_FRAME, MAX_REQUEST, VERSION, old, text};
 
 const PAGE: &str = include_str!("../../../docs/protocol.md");
@@ -110,6 +111,15 @@ fn frames(page: &mut Page) {
     .put_frame(&mut bytes)
     .unwrap();
     page.bytes("data", &bytes);
+    let block = Block {
+        index: 7,
+        bytes: Bytes::from_static(b"some bytes"),
+    };
+    let state = StreamState::new(PLAN, 8, CRC);
+    let before = block
+        .before_with_state(crc32fast::hash(&block.bytes), state)
+        .unwrap();
+    page.bytes("data-stream", &[&before[..], &block.bytes].concat());
 }
 
 fn opening(page: &mut Page) {
@@ -123,7 +133,11 @@ fn opening(page: &mut Page) {
     let client = hello("netsocket/0.1.0", "");
     page.message("hello-client", &client);
     let server = hello("netsocket-fileserver/0.1.0", "mirror1");
-    page.message("hello-server", &server);
+    let greeting = Hello {
+        features: vec![STREAM_LAYOUT.to_owned()],
+        ..server.clone()
+    };
+    page.message("hello-server", &greeting);
     let secret = Some(Token("correct-horse-battery-staple".to_owned()));
     let with_token = Hello {
         token: secret,
@@ -201,10 +215,12 @@ fn requests(page: &mut Page) {
         compression: Compression::Zstd,
         level: Some(9),
         names: EntryNames::Path,
+        layout: Layout::Stream,
         resume: Some(Resume {
             plan: PLAN.to_owned(),
             block: 17,
             sketch: Some("SKETCH".to_owned()),
+            state: Some(StreamState::new(PLAN, 17, CRC)),
         }),
     };
     page.message("request-resume", &rest);
@@ -235,6 +251,8 @@ fn lists(page: &mut Page) {
     page.message("request-list-itself", &list("music", None, true, None));
 }
 
+/// The CRC-32 of some tar stream.
+const CRC: u32 = 0x1234_5678;
 const PLAN: &str = "0123456789abcdef0123456789abcdef";
 const IDENTITY: &str = "76000-1700000000.000000001";
 
@@ -279,6 +297,7 @@ fn answers(page: &mut Page) {
             blocks: 1,
             first_block: 0,
             compression: Compression::Gzip,
+            layout: Layout::Stream,
             sketch: "SKETCH".to_owned(),
         },
     );
@@ -375,11 +394,20 @@ fn the_tables_of_the_page_are_complete() {
     for compression in ["gzip", "zstd", "none"] {
         let compression: Compression = serde_json::from_str(&format!("\"{compression}\"")).unwrap();
         if let Some(levels) = compression.levels() {
-            let (most, usual) = (levels.end(), compression.default_level());
-            let said =
-                format!("1 to {most} for {compression:?} (by default {usual})").to_lowercase();
-            assert!(PAGE.contains(&said), "{said}");
+            let usual = |layout| compression.default_level(layout);
+            let (blocks, stream) = (usual(Layout::Blocks), usual(Layout::Stream));
+            let other = match blocks == stream {
+                true => String::new(),
+                false => format!(", in layout `stream` {stream}"),
+            };
+            let most = levels.end();
+            let said = format!("1 to {most} for {compression:?} (by default {blocks}{other})");
+            assert!(PAGE.contains(&said.to_lowercase()), "{said}");
         }
+    }
+    for layout in ["blocks", "stream"] {
+        serde_json::from_str::<Layout>(&format!("\"{layout}\"")).unwrap();
+        assert!(PAGE.contains(&format!("| `{layout}` |")), "{layout}");
     }
     for change in ["appeared", "altered"] {
         serde_json::from_str::<ChangeKind>(&format!("\"{change}\"")).unwrap();

@@ -11,7 +11,10 @@ use crate::frame::{Frame, FrameType};
 use crate::name::Name;
 use crate::query::{Query, Sort};
 pub use crate::security::Token;
-pub use crate::transfer::{Change, ChangeKind, Compression, EntryNames, FileStart, Resume, Verify};
+pub use crate::stream_state::StreamState;
+pub use crate::transfer::{
+    Change, ChangeKind, Compression, EntryNames, FileStart, Layout, Resume, Verify,
+};
 pub use crate::warning::{Lacking, Problem, Warning};
 
 /// Introduces the sender and its features. Each side sends it first, after [`crate::MAGIC`].
@@ -77,6 +80,10 @@ pub enum Request {
         /// The names of the entries.
         #[serde(default, skip_serializing_if = "EntryNames::is_default")]
         names: EntryNames,
+        /// Whether each block is a gzip member or zstd frame, or all of them are one. Only a server with the feature
+        /// [`STREAM_LAYOUT`](crate::transfer::STREAM_LAYOUT) understands anything but the default.
+        #[serde(default, skip_serializing_if = "Layout::is_default")]
+        layout: Layout,
         /// The block to start with, if not the first. All other fields must equal those of the interrupted request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<Resume>,
@@ -141,8 +148,18 @@ impl Request {
             compression: Compression::default(),
             level: None,
             names: EntryNames::default(),
+            layout: Layout::default(),
             resume: None,
         }
+    }
+
+    /// The same request for an archive in that layout; any other request is returned as it is.
+    #[must_use]
+    pub fn with_layout(mut self, wanted: Layout) -> Self {
+        if let Self::Archive { layout, .. } = &mut self {
+            *layout = wanted;
+        }
+        self
     }
 }
 
@@ -219,6 +236,9 @@ pub struct Plan {
     pub first_block: u64,
     /// How each block is compressed.
     pub compression: Compression,
+    /// What the blocks are to that format.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
     /// A summary of the files, for [`Resume::sketch`]; opaque to clients.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sketch: String,

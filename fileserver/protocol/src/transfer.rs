@@ -3,16 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::name::Name;
+use crate::stream_state::StreamState;
 
-/// How the blocks of an archive are compressed. The concatenated blocks are one valid file in each format.
+/// How the blocks of an archive are compressed. The concatenated blocks are one valid file in each format, of one part or
+/// of many: see [`Layout`].
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_protocol::transfer::Compression;
+/// use netsocket_protocol::transfer::{Compression, Layout};
 ///
 /// let levels = Compression::Zstd.levels().expect("a choice");
-/// assert!(levels.contains(&Compression::Zstd.default_level()));
+/// assert!(levels.contains(&Compression::Zstd.default_level(Layout::Stream)));
 /// assert!(!levels.contains(&20));
 /// assert_eq!(Compression::None.levels(), None);
 /// ```
@@ -21,12 +23,12 @@ use crate::name::Name;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// Each block is one gzip member; the concatenated members are one .tar.gz.
+    /// The concatenated blocks are a .tar.gz.
     #[default]
     Gzip,
-    /// Each block is one zstd frame with a checksum; the concatenated frames are one .tar.zst.
+    /// The concatenated blocks are a .tar.zst.
     Zstd,
-    /// Each block is a piece of the .tar itself.
+    /// The concatenated blocks are the .tar itself.
     None,
 }
 
@@ -41,14 +43,51 @@ impl Compression {
         }
     }
 
-    /// The default level, as in gzip and zstd.
+    /// The default level. For gzip in [`Layout::Stream`] it is the fastest one whose archives of source code are within 3 % of
+    /// those of `gzip -6`; in [`Layout::Blocks`] it stays what it was in earlier releases.
     #[must_use]
-    pub fn default_level(self) -> u8 {
-        match self {
-            Self::Gzip => 6,
-            Self::Zstd => 3,
-            Self::None => 0,
+    pub fn default_level(self, layout: Layout) -> u8 {
+        match (self, layout) {
+            (Self::Gzip, Layout::Blocks) => 6,
+            (Self::Gzip, Layout::Stream) => 4,
+            (Self::Zstd, _) => 3,
+            (Self::None, _) => 0,
         }
+    }
+}
+
+/// Feature in a server's hello: archives can be requested in [`Layout::Stream`].
+pub const STREAM_LAYOUT: &str = "stream";
+
+/// What the blocks of an archive are to the format that they are compressed in.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_protocol::message::Request;
+/// use netsocket_protocol::query::Query;
+/// use netsocket_protocol::transfer::Layout;
+///
+/// // What a server without the feature `stream` understands has no field for it.
+/// let request = Request::archive(Query::default());
+/// assert!(serde_json::to_value(&request)?.get("layout").is_none());
+/// let stream = request.with_layout(Layout::Stream);
+/// assert_eq!(serde_json::to_value(&stream)?["layout"], "stream");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Each block is a gzip member or a zstd frame by itself, with a checksum.
+    #[default]
+    Blocks,
+    /// All blocks together are one gzip member or one zstd frame. Each is still compressed without those before it.
+    Stream,
+}
+
+impl Layout {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -81,7 +120,7 @@ impl EntryNames {
 /// // The connection was lost after 12 blocks: repeat the request from the 13th block on.
 /// let mut request = Request::archive(Query::default());
 /// let Request::Archive { resume, .. } = &mut request else { unreachable!() };
-/// *resume = Some(Resume { plan: "5e0c".to_owned(), block: 12, sketch: None });
+/// *resume = Some(Resume { plan: "5e0c".to_owned(), block: 12, sketch: None, state: None });
 /// let json = serde_json::to_value(&request)?;
 /// assert_eq!(json["resume"], serde_json::json!({ "plan": "5e0c", "block": 12 }));
 /// # Ok::<(), serde_json::Error>(())
@@ -96,6 +135,9 @@ pub struct Resume {
     /// The `sketch` of that answer. With it, a server whose files differ can say which ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sketch: Option<String>,
+    /// In [`Layout::Stream`]: the state that came with the last block before `block`; none before block 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StreamState>,
 }
 
 /// How the bytes of a plain file are sent.
@@ -208,7 +250,9 @@ mod tests {
     fn a_default_level_may_be_asked_for() {
         for compression in [Compression::Gzip, Compression::Zstd] {
             let levels = compression.levels().unwrap();
-            assert!(levels.contains(&compression.default_level()));
+            for layout in [Layout::Blocks, Layout::Stream] {
+                assert!(levels.contains(&compression.default_level(layout)));
+            }
         }
         assert_eq!(Compression::None.levels(), None);
     }

@@ -1,6 +1,6 @@
 //! The plan of an archive: everything that determines its bytes, fixed before the first is sent.
 
-use netsocket_protocol::message::{self, EntryNames, Problem, Warning};
+use netsocket_protocol::message::{self, EntryNames, Layout, Problem, Warning};
 use netsocket_protocol::name::Name;
 
 use super::entry::{ArchivedName, Entry, base_name};
@@ -12,6 +12,9 @@ use crate::query::search::FoundFile;
 
 /// Increase it whenever the same plan produces other bytes, for example with a new release of a compressor.
 const FORMAT: u32 = 2;
+
+/// The same for what only [`Layout::Stream`] makes.
+const STREAM_FORMAT: u32 = 1;
 
 /// Hexadecimal digits of a plan's id: 128 bits of BLAKE3.
 const ID_DIGITS: usize = 32;
@@ -194,6 +197,7 @@ impl Plan {
             blocks: self.blocks(),
             first_block: 0,
             compression: self.options.codec.compression(),
+            layout: self.options.codec.layout(),
             sketch: self.table.text(),
         }
     }
@@ -222,6 +226,10 @@ fn id(entries: &[Entry], options: ArchiveOptions) -> String {
         entries.len()
     );
     hash.update(header.as_bytes());
+    // Servers of an earlier release make archives of blocks, and their plans have the ids that they have here.
+    if options.codec.layout() == Layout::Stream {
+        hash.update(format!("stream {STREAM_FORMAT}\n").as_bytes());
+    }
     for entry in entries {
         for text in [entry.path.as_slice(), entry.name()] {
             hash.update(&(text.len() as u64).to_le_bytes());
@@ -239,6 +247,8 @@ fn id(entries: &[Entry], options: ArchiveOptions) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netsocket_protocol::message::Compression;
+
     use super::*;
     use crate::tree::metadata::Timestamp;
 
@@ -303,6 +313,20 @@ mod tests {
         for (at, change) in changes.into_iter().enumerate() {
             assert_ne!(plan(change), same, "{at}");
         }
+    }
+
+    /// Servers of the release before make the same archives of blocks, and clients resume them here.
+    #[test]
+    fn the_id_of_an_archive_of_blocks_is_that_of_the_release_before() {
+        let plan = |layout| {
+            let codec = Codec::new(Compression::Gzip, None, layout).unwrap();
+            let names = EntryNames::Base;
+            Plan::new(vec![file("a/x", 1)], ArchiveOptions { codec, names }).unwrap()
+        };
+        let blocks = plan(Layout::Blocks);
+        assert_eq!(blocks.id(), "f7ead3f97758a86dd3189202760cb4f1");
+        assert_ne!(plan(Layout::Stream).id(), blocks.id());
+        assert_eq!(plan(Layout::Stream).message().layout, Layout::Stream);
     }
 
     #[test]

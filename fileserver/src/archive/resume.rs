@@ -1,8 +1,9 @@
 //! Whether an archive that another server started can be resumed here, and the explanation if not.
 
-use netsocket_protocol::message::{Change, ChangeKind, Resume};
+use netsocket_protocol::message::{Change, ChangeKind, Layout, Resume};
 use netsocket_protocol::name::Name;
 
+use super::assembly::Start;
 use super::entry::Entry;
 use super::invertible_bloom_table::{InvertibleBloomTable, path_hash};
 use super::plan::Plan;
@@ -11,18 +12,30 @@ use super::plan::Plan;
 const CHANGES: usize = 10;
 
 impl Plan {
-    /// The block to start with. If the plans differ, it compares all files, which takes some CPU time.
+    /// Where to start. If the plans differ, it compares all files, which takes some CPU time.
     ///
     /// # Errors
-    /// [`PlanChanged`] if the other server's plan differs from this one, or the block does not exist.
-    pub fn begin(&self, resume: &Resume) -> Result<u64, PlanChanged> {
+    /// [`PlanChanged`] if the other server's plan differs from this one, the block does not exist, or the state is not the
+    /// one before this block.
+    pub fn begin(&self, resume: &Resume) -> Result<Start, PlanChanged> {
         let Resume {
             plan,
             block,
             sketch,
+            state,
         } = resume;
         if *plan == self.id() && *block <= self.blocks() {
-            return Ok(*block);
+            if *block == 0 || self.options().codec.layout() == Layout::Blocks {
+                return Ok(Start::at(*block, 0));
+            }
+            let crc = state.and_then(|state| state.crc(plan, *block));
+            return match crc {
+                Some(crc) => Ok(Start::at(*block, crc)),
+                None => Err(PlanChanged {
+                    foreign_state: Some(*block),
+                    ..PlanChanged::default()
+                }),
+            };
         }
         let there = sketch.as_deref().and_then(InvertibleBloomTable::read);
         let found = there.and_then(|there| self.table().differences(&there));
@@ -54,11 +67,12 @@ impl Plan {
                 .collect(),
             differ: Some(found.appeared.len() + found.altered.len()),
             vanished: found.vanished,
+            foreign_state: None,
         })
     }
 }
 
-/// Why an archive cannot be resumed here: the files differ, or the options do.
+/// Why an archive cannot be resumed here: the files differ, or the options do, or the client mixed up two archives.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanChanged {
     /// Some of the files that are new or changed.
@@ -67,11 +81,19 @@ pub struct PlanChanged {
     pub differ: Option<usize>,
     /// How many planned files are missing.
     pub vanished: usize,
+    /// The block that the client wanted, if the state that it sent is not the one before that block.
+    pub foreign_state: Option<u64>,
 }
 
 impl std::fmt::Display for PlanChanged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the archive cannot be resumed here, start over: ")?;
+        if let Some(block) = self.foreign_state {
+            return write!(
+                f,
+                "the state is not that of this archive before block {block}"
+            );
+        }
         let Some(differ) = self.differ else {
             return f.write_str("the files have changed since it was started");
         };

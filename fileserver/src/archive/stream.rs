@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use netsocket_protocol::message::Warning;
 
+use super::assembly::{ArchiveBlock, Assembly, Start};
 use super::content::Content;
 use super::plan::Plan;
-use crate::compress::{CompressedBlock, Pool, Source, Stream, WorkerFailed};
+use crate::compress::{Pool, Source, Stream, WorkerFailed};
 use crate::tree::root::Root;
 
 /// The compressed blocks of an archive, in order. Dropping it stops the work on them.
 pub struct Blocks {
     stream: Stream,
     content: Arc<Content>,
+    assembly: Assembly,
 }
 
 impl std::fmt::Debug for Blocks {
@@ -24,15 +26,17 @@ impl std::fmt::Debug for Blocks {
 }
 
 impl Blocks {
-    /// Starts to make the archive from block `first` on; earlier blocks cost nothing.
+    /// Starts to make the archive from a block on; earlier blocks cost nothing.
     #[must_use]
-    pub fn start(pool: &Pool, root: Arc<Root>, plan: Arc<Plan>, first: u64) -> Self {
+    pub fn start(pool: &Pool, root: Arc<Root>, plan: Arc<Plan>, start: Start) -> Self {
         let (codec, end) = (plan.options().codec, plan.blocks());
+        let assembly = Assembly::new(&plan, start);
         let content = Arc::new(Content::new(root, plan));
         let source: Arc<dyn Source> = Arc::clone(&content) as _;
         Self {
-            stream: pool.stream(source, codec, first.min(end), end),
+            stream: pool.stream(source, codec, start.block().min(end), end),
             content,
+            assembly,
         }
     }
 
@@ -40,8 +44,9 @@ impl Blocks {
     ///
     /// # Errors
     /// [`WorkerFailed`] if the process lacks a resource; never because of a file.
-    pub async fn next(&mut self) -> Result<Option<CompressedBlock>, WorkerFailed> {
-        self.stream.next().await
+    pub async fn next(&mut self) -> Result<Option<ArchiveBlock>, WorkerFailed> {
+        let made = self.stream.next().await?;
+        Ok(made.map(|made| self.assembly.put(made)))
     }
 
     /// Once all blocks were returned: the files that differed from the plan, in archive order.

@@ -1,9 +1,9 @@
 //! The thread pool that compresses the blocks of all archives.
 //!
 //! Belongs here: which archive gets a thread next (`fair_schedule`), how many blocks are in memory, how a block is
-//! compressed (`codec`). Does not belong here: what a block contains; a [`Source`] provides that.
+//! compressed (`codec`), also as a part of one stream (`deflate`, `zstd_blocks`). Does not belong here: what a block contains; a [`Source`] provides that.
 //!
-//! Memory is bounded: a thread has its buffers and compressor (about 4 MiB), each archive may always hold
+//! Memory is bounded: a thread has its buffers and compressor (about 4 MiB, some more for zstd), each archive may always hold
 //! [`OWN_BLOCKS`], and all archives share a fixed number of further blocks. A block counts until it has been sent, so a
 //! client that reads nothing keeps its own blocks and soon none of the shared ones.
 //!
@@ -13,7 +13,7 @@
 //! use std::sync::Arc;
 //!
 //! use netsocket_fileserver::compress::{Codec, Fill, Pool, Source};
-//! use netsocket_protocol::transfer::Compression;
+//! use netsocket_protocol::transfer::{Compression, Layout};
 //! use netsocket_settings::Supervisor;
 //!
 //! /// Each block contains its own number.
@@ -29,7 +29,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = Pool::start(2, 4, &Supervisor::default())?;
-//! let plain = Codec::new(Compression::None, None).expect("no level");
+//! let plain = Codec::new(Compression::None, None, Layout::Blocks).expect("no level");
 //! let mut blocks = pool.stream(Arc::new(Numbers), plain, 3, 5);
 //! // In order, whichever thread finishes first.
 //! for number in 3..5_u64 {
@@ -43,9 +43,12 @@
 
 mod block;
 mod codec;
+mod deflate;
 mod fair_schedule;
 mod pool;
+mod zstd_blocks;
 
 pub use block::{BLOCK_BYTES, Fill, OWN_BLOCKS, Source, WorkerFailed};
 pub use codec::Codec;
 pub use pool::{CompressedBlock, Pool, PoolStats, Stream};
+pub(crate) use zstd_blocks::WINDOW_DESCRIPTOR;

@@ -88,6 +88,10 @@ pub struct CompressedBlock {
     pub bytes: Bytes,
     /// Their CRC-32.
     pub checksum: u32,
+    /// In [`Layout::Stream`](netsocket_protocol::transfer::Layout::Stream), the CRC-32 of the block before compression.
+    pub plain_crc: u32,
+    /// The length of the block before compression.
+    pub plain_length: usize,
     _held: Held,
 }
 
@@ -265,9 +269,11 @@ fn work(shared: &Arc<Shared>) {
             compressor = None;
             Err(WorkerFailed::Panicked)
         });
-        let made = made.map(|bytes| CompressedBlock {
-            checksum: crc32fast::hash(&bytes),
-            bytes,
+        let made = made.map(|packed| CompressedBlock {
+            checksum: crc32fast::hash(&packed.bytes),
+            bytes: packed.bytes,
+            plain_crc: packed.plain_crc,
+            plain_length: packed.plain_length,
             _held: held,
         });
         if let Ok(made) = &made {

@@ -80,7 +80,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::archive::ArchiveOptions;
+    use crate::archive::{ArchiveOptions, Start};
     use crate::config::Config;
     use crate::security::credential_store::CredentialStore;
     use crate::service::counters::Requests;
@@ -159,7 +159,7 @@ mod tests {
             .plan(Query::default(), ArchiveOptions::default())
             .await;
         assert_eq!(of_server(&service).archives, 0);
-        let blocks = service.blocks(&Arc::clone(&planned.unwrap().plan), 0);
+        let blocks = service.blocks(&Arc::clone(&planned.unwrap().plan), Start::default());
         assert_eq!(of_server(&service).archives, 1);
         drop(blocks);
     }

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::archive::{ArchiveOptions, Blocks, Plan};
+use crate::archive::{ArchiveOptions, Blocks, Plan, Start};
 use crate::compress::Pool;
 use crate::config::Config;
 use crate::index::select::from_index;
@@ -283,11 +283,11 @@ impl Service {
         self.archives_begun.load(Ordering::Relaxed)
     }
 
-    /// Starts to make the blocks of an archive, beginning with block `first`.
-    pub(crate) fn blocks(&self, plan: &Arc<Plan>, first: u64) -> Blocks {
+    /// Starts to make the blocks of an archive.
+    pub(crate) fn blocks(&self, plan: &Arc<Plan>, start: Start) -> Blocks {
         self.archives_begun.fetch_add(1, Ordering::Relaxed);
         let (root, plan) = (Arc::clone(&self.root), Arc::clone(plan));
-        Blocks::start(&self.pool, root, plan, first)
+        Blocks::start(&self.pool, root, plan, start)
     }
 
     /// Runs a walk on a blocking thread. Dropping the future cancels the walk.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use netsocket_protocol::block::Block;
-use netsocket_protocol::message::{self, Compression, EntryNames, Resume};
+use netsocket_protocol::message::{self, Compression, EntryNames, Layout, Resume};
 use netsocket_protocol::query::Query;
 use tokio::task::spawn_blocking;
 
 use super::access_log::{Served, log_faults};
 use super::connection::Connection;
 use super::messages::{send_message, too_long};
-use crate::archive::{ArchiveOptions, Codec, trailer};
+use crate::archive::{ArchiveOptions, Codec, Start, trailer};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
@@ -20,8 +20,9 @@ pub(super) fn options(
     compression: Compression,
     level: Option<u8>,
     names: EntryNames,
+    layout: Layout,
 ) -> Result<ArchiveOptions, RequestError> {
-    let codec = Codec::new(compression, level).ok_or_else(|| {
+    let codec = Codec::new(compression, level, layout).ok_or_else(|| {
         RequestError::BadRequest(match compression.levels() {
             Some(levels) => format!(
                 "this compression supports levels {} to {}",
@@ -48,8 +49,8 @@ pub(super) async fn send(
         .while_connected(service.plan(query, options))
         .await?;
     let plan = &planned.plan;
-    let first_block = match resume {
-        None => 0,
+    let start = match resume {
+        None => Start::default(),
         Some(resume) => {
             let plan = Arc::clone(plan);
             spawn_blocking(move || plan.begin(&resume))
@@ -57,12 +58,13 @@ pub(super) async fn send(
                 .map_err(|error| RequestError::internal("planning an archive", error))??
         }
     };
+    let first_block = start.block();
     let message = message::Plan {
         first_block,
         ..plan.message()
     };
     send_message(connection, &message).await?;
-    let mut blocks = service.blocks(plan, first_block);
+    let mut blocks = service.blocks(plan, start);
     let mut digest = blake3::Hasher::new();
     let (mut index, mut sent) = (first_block, 0);
     while let Some(made) = blocks.next().await? {
@@ -72,8 +74,17 @@ pub(super) async fn send(
             index,
             bytes: made.bytes.clone(),
         };
-        let before = block.before(made.checksum).map_err(too_long)?;
-        connection.send_both(&before, &block.bytes).await?;
+        match made.state {
+            None => {
+                let before = block.before(made.checksum).map_err(too_long)?;
+                connection.send_both(&before, &block.bytes).await?;
+            }
+            Some(state) => {
+                let before = block.before_with_state(made.checksum, state);
+                let before = before.map_err(too_long)?;
+                connection.send_both(&before, &block.bytes).await?;
+            }
+        }
         index += 1;
     }
     let faults = blocks.finish();

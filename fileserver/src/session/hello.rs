@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use netsocket_protocol::frame::FrameCodec;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, Hello, Message as _, Token};
 use netsocket_protocol::security::{TOKEN_MISSING, TOKEN_UNKNOWN, TOKEN_WANTED};
+use netsocket_protocol::transfer::STREAM_LAYOUT;
 use netsocket_protocol::{MAGIC, VERSION};
 use tokio::time::{Instant, timeout_at};
 
@@ -96,7 +97,7 @@ pub(super) async fn open(
     let greeting = greeting(
         service,
         match admission {
-            Admission::Granted => &[],
+            Admission::Granted => &[STREAM_LAYOUT],
             Admission::TokenMissing => &[TOKEN_WANTED],
         },
     );

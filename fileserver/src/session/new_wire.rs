@@ -104,8 +104,9 @@ async fn answer(
             compression,
             level,
             names,
+            layout,
             resume,
-        }) => match archive::options(compression, level, names) {
+        }) => match archive::options(compression, level, names, layout) {
             Ok(options) => archive::send(connection, peer, service, query, options, resume).await,
             Err(error) => Err(error),
         },

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use netsocket_protocol::command::Command;
-use netsocket_protocol::message::Order;
+use netsocket_protocol::message::{EntryNames, Layout, Order};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::old::{MAX_ARCHIVE, NO, OldFrames, YES, frame, length_digits};
 use netsocket_protocol::query::Query;
@@ -13,8 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::access_log::{RequestLog, Served, Wire, describe_line, log_faults};
 use super::connection::{Connection, Next};
-use crate::archive::ArchiveOptions;
 use crate::archive::spool::Spool;
+use crate::archive::{ArchiveOptions, Codec, Start};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 
@@ -147,6 +147,14 @@ async fn find(
     })
 }
 
+/// Old clients save what they get for people to open with any program, so it is one gzip member.
+fn options() -> ArchiveOptions {
+    ArchiveOptions {
+        codec: Codec::default_in(Layout::Stream),
+        names: EntryNames::Base,
+    }
+}
+
 /// Makes an archive in a spool, because its length must be sent first. The permit is kept as long as the spool, so that
 /// there are never more spools than concurrent archives.
 async fn spool(
@@ -157,11 +165,11 @@ async fn spool(
 ) -> Result<(Spool, OwnedSemaphorePermit, Served), RequestError> {
     let permit = service.archive_permit()?;
     let work = async {
-        let planned = service.plan(query, ArchiveOptions::default()).await?;
+        let planned = service.plan(query, options()).await?;
         let plan = &planned.plan;
         let limit = service.spool_limit.min(MAX_ARCHIVE);
         let mut spool = Spool::create(&service.spool_dir, limit, service.spool_reserve)?;
-        let mut blocks = service.blocks(plan, 0);
+        let mut blocks = service.blocks(plan, Start::default());
         while let Some(block) = blocks.next().await? {
             spool.append(block.bytes.clone()).await?;
         }

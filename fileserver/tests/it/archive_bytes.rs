@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::message::{Compression, EntryNames, Layout, Request};
 use netsocket_protocol::query::Query;
 
 use crate::new_client::NewClient;
@@ -30,12 +30,12 @@ async fn two_runs_two_roots_and_both_wires_give_the_same_bytes() {
     let (first, second) = (TestServer::start(&tree.root), TestServer::start(&copy));
     let archive = NewClient::connect(first.address)
         .await
-        .archive(Query::default())
+        .stream_archive(Query::default())
         .await;
     for server in [&first, &second] {
         let again = NewClient::connect(server.address)
             .await
-            .archive(Query::default())
+            .stream_archive(Query::default())
             .await;
         assert!(again == archive);
     }
@@ -51,7 +51,7 @@ async fn two_runs_two_roots_and_both_wires_give_the_same_bytes() {
     touched.set_modified(std::time::UNIX_EPOCH).unwrap();
     let changed = NewClient::connect(second.address)
         .await
-        .archive(Query::default())
+        .stream_archive(Query::default())
         .await;
     assert_ne!(changed.plan.plan, archive.plan.plan);
     assert_eq!(changed.plan.tar_bytes, archive.plan.tar_bytes);
@@ -63,7 +63,7 @@ async fn gzip_tar_bsdtar_and_python_read_an_archive_alike() {
     let server = TestServer::start(&tree.root);
     let archive = NewClient::connect(server.address)
         .await
-        .archive(Query::default())
+        .stream_archive(Query::default())
         .await;
     let work = tempfile::tempdir().unwrap();
     let file = work.path().join("a.tar.gz");
@@ -102,6 +102,7 @@ async fn archive_as(
     server: &TestServer,
     compression: Compression,
     names: EntryNames,
+    layout: Layout,
 ) -> crate::new_client::Archive {
     let mut client = NewClient::connect(server.address).await;
     client
@@ -110,6 +111,7 @@ async fn archive_as(
             compression,
             level: None,
             names,
+            layout,
             resume: None,
         })
         .await;
@@ -123,12 +125,15 @@ async fn every_compression_gives_the_same_tar_to_every_tool() {
     let server = TestServer::start(&tree.root);
     let work = tempfile::tempdir().unwrap();
     let mut tars = Vec::new();
-    for (compression, ending, tool) in [
-        (Compression::None, "tar", None),
-        (Compression::Gzip, "tar.gz", Some("gzip")),
-        (Compression::Zstd, "tar.zst", Some("zstd")),
+    for (compression, layout, ending, tool) in [
+        (Compression::None, Layout::Blocks, "tar", None),
+        (Compression::None, Layout::Stream, "tar", None),
+        (Compression::Gzip, Layout::Blocks, "tar.gz", Some("gzip")),
+        (Compression::Gzip, Layout::Stream, "tar.gz", Some("gzip")),
+        (Compression::Zstd, Layout::Blocks, "tar.zst", Some("zstd")),
+        (Compression::Zstd, Layout::Stream, "tar.zst", Some("zstd")),
     ] {
-        let archive = archive_as(&server, compression, EntryNames::Base).await;
+        let archive = archive_as(&server, compression, EntryNames::Base, layout).await;
         let file = work.path().join(format!("a.{ending}"));
         fs::write(&file, &archive.bytes).unwrap();
         match tool {
@@ -152,7 +157,7 @@ async fn every_compression_gives_the_same_tar_to_every_tool() {
 async fn paths_on_request_give_the_tree_back() {
     let tree = Tree::hostile();
     let server = TestServer::start(&tree.root);
-    let archive = archive_as(&server, Compression::Gzip, EntryNames::Path).await;
+    let archive = archive_as(&server, Compression::Gzip, EntryNames::Path, Layout::Stream).await;
     assert_eq!(archive.trailer.warnings, []);
     let work = tempfile::tempdir().unwrap();
     let file = work.path().join("a.tar.gz");
@@ -202,7 +207,7 @@ async fn a_file_over_8_gib_is_archived_and_read_by_tools() {
     large.set_len((8 << 30) + 5).unwrap();
     tree.write(b"small", b"behind it");
     let server = TestServer::start(&tree.root);
-    let archive = archive_as(&server, Compression::Zstd, EntryNames::Base).await;
+    let archive = archive_as(&server, Compression::Zstd, EntryNames::Base, Layout::Stream).await;
     assert!(archive.bytes.len() < 2 << 20, "{}", archive.bytes.len());
     if !is_there("zstd") {
         return;
@@ -252,4 +257,38 @@ async fn mode_and_time_are_kept_and_owners_are_nobody_in_particular() {
         words,
         ["-rw-r-----", "0/0", "1", "2009-02-13", "23:31:30", "file"]
     );
+}
+
+/// Programs that stop at the end of the first member or frame, and say nothing: they must get everything.
+#[tokio::test]
+async fn readers_that_take_the_first_member_or_frame_get_the_whole_archive() {
+    let tree = Tree::hostile();
+    tree.write(b"words", &b"some words, again and again. ".repeat(200_000));
+    let server = TestServer::start(&tree.root);
+    let tar = archive_as(&server, Compression::None, EntryNames::Path, Layout::Blocks).await;
+    assert!(tar.plan.blocks > 3);
+    let gzip = archive_as(&server, Compression::Gzip, EntryNames::Path, Layout::Stream).await;
+    let mut plain = vec![0; tar.bytes.len()];
+    let mut reader = libdeflater::Decompressor::new();
+    let read = reader.gzip_decompress(&gzip.bytes, &mut plain).unwrap();
+    assert!(read == tar.bytes.len() && plain == tar.bytes);
+    let zstd = archive_as(&server, Compression::Zstd, EntryNames::Path, Layout::Stream).await;
+    let frame = zstd::zstd_safe::find_frame_compressed_size(&zstd.bytes).unwrap();
+    assert_eq!(frame, zstd.bytes.len(), "one frame");
+    let size = zstd::zstd_safe::get_frame_content_size(&zstd.bytes).unwrap();
+    assert_eq!(size, Some(tar.plan.tar_bytes));
+    assert!(zstd::bulk::decompress(&zstd.bytes, tar.bytes.len()).unwrap() == tar.bytes);
+    if !is_there("python3") {
+        return;
+    }
+    let work = tempfile::tempdir().unwrap();
+    let file = work.path().join("a.tar.gz");
+    fs::write(&file, &gzip.bytes).unwrap();
+    let script = "import sys, tarfile, zlib
+data = open(sys.argv[1], 'rb').read()
+names = [entry.name for entry in tarfile.open(sys.argv[1], 'r|gz')]
+print(len(zlib.decompress(data, 31)), len(names))";
+    let said = run("python3", &["-c".as_ref(), script.as_ref(), file.as_ref()]);
+    let expected = format!("{} {}\n", tar.bytes.len(), tar.plan.files);
+    assert_eq!(String::from_utf8(said).unwrap(), expected);
 }

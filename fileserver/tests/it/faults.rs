@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan, Start};
 use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::query::{FoundFile, Search};
 use netsocket_fileserver::{Root, Timestamp};
@@ -33,7 +33,7 @@ fn plan(tree: &Tree) -> (Arc<Root>, Arc<Plan>) {
 
 async fn stream(root: &Arc<Root>, plan: &Arc<Plan>) -> (Vec<u8>, Vec<Warning>) {
     let pool = Pool::start(2, 4, &Supervisor::default()).unwrap();
-    let mut blocks = Blocks::start(&pool, Arc::clone(root), Arc::clone(plan), 0);
+    let mut blocks = Blocks::start(&pool, Arc::clone(root), Arc::clone(plan), Start::default());
     let mut bytes = Vec::new();
     while let Some(block) = patiently(blocks.next()).await.unwrap() {
         bytes.extend_from_slice(&block.bytes);

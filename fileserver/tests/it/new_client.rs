@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{Frame, FrameCodec, FrameType};
 use netsocket_protocol::message::{
-    ErrorReply, FileEntry, FileStart, Hello, Message, Plan, Reply, Request, Trailer,
+    ErrorReply, FileEntry, FileStart, Hello, Layout, Message, Plan, Reply, Request, StreamState,
+    Trailer,
 };
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
@@ -28,6 +29,8 @@ pub(crate) struct NewClient<S = TcpStream> {
 pub(crate) struct Archive {
     pub(crate) plan: Plan,
     pub(crate) bytes: Vec<u8>,
+    /// The states behind the blocks of an archive of one stream.
+    pub(crate) states: Vec<StreamState>,
     pub(crate) trailer: Trailer,
 }
 
@@ -229,9 +232,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
     }
 
     pub(crate) async fn rest_of_archive(&mut self, plan: Plan) -> Archive {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut states) = (Vec::new(), Vec::new());
         for index in plan.first_block..plan.blocks {
-            let block = self.block().await;
+            let block = match plan.layout {
+                Layout::Blocks => self.block().await,
+                Layout::Stream => {
+                    let (block, state) = self.stream_block().await;
+                    assert!(state.crc(&plan.plan, index + 1).is_some());
+                    states.push(state);
+                    block
+                }
+            };
             assert_eq!(block.index, index);
             bytes.extend_from_slice(&block.bytes);
         }
@@ -245,8 +256,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> NewClient<S> {
         Archive {
             plan,
             bytes,
+            states,
             trailer,
         }
+    }
+
+    /// A whole archive of one stream, all its numbers checked.
+    pub(crate) async fn stream_archive(&mut self, query: Query) -> Archive {
+        self.send(&Request::archive(query).with_layout(Layout::Stream))
+            .await;
+        let plan: Plan = self.message().await;
+        assert_eq!(plan.layout, Layout::Stream);
+        self.rest_of_archive(plan).await
+    }
+
+    pub(crate) async fn stream_block(&mut self) -> (Block, StreamState) {
+        let frame = self.frame().await.expect("a block");
+        assert_eq!(frame.kind, FrameType::Data);
+        Block::from_stream_payload(frame.payload).unwrap()
     }
 
     pub(crate) async fn block(&mut self) -> Block {

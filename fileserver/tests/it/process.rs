@@ -9,7 +9,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fs, thread};
 
-use netsocket_protocol::message::{Compression, EntryNames, Plan, Problem, Request, Resume};
+use netsocket_protocol::message::{
+    Compression, EntryNames, Layout, Plan, Problem, Request, Resume,
+};
 use netsocket_protocol::query::Query;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -284,10 +286,12 @@ async fn an_archive_of_2_gb_survives_the_kill_of_its_server() {
             compression: Compression::Gzip,
             level: None,
             names: EntryNames::Base,
+            layout: Layout::Blocks,
             resume: Some(Resume {
                 plan: plan.plan,
                 block: next,
                 sketch: None,
+                state: None,
             }),
         })
         .await;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use netsocket_protocol::frame::FrameType;
-use netsocket_protocol::message::{Compression, EntryNames, Message as _, Plan, Request, Verify};
+use netsocket_protocol::message::{
+    Compression, EntryNames, Layout, Message as _, Plan, Request, Verify,
+};
 use netsocket_protocol::query::Query;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -95,6 +97,7 @@ async fn a_racing_writer_gets_nothing_from_outside_sent() {
             compression: Compression::None,
             level: None,
             names: [EntryNames::Path, EntryNames::Base][round % 2],
+            layout: Layout::Blocks,
             resume: None,
         };
         client.send(&request).await;

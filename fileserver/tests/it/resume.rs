@@ -5,17 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Codec, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Codec, Plan, Start};
 use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::query::Search;
 use netsocket_protocol::message::{
-    self, ChangeKind, Compression, EntryNames, ErrorKind, Problem, Request, Resume, Trailer,
+    self, ChangeKind, Compression, EntryNames, ErrorKind, Layout, Problem, Request, Resume,
+    StreamState, Trailer,
 };
 use netsocket_protocol::query::Query;
 use netsocket_settings::Supervisor;
 use tokio_util::sync::CancellationToken;
 
-use crate::new_client::NewClient;
+use crate::new_client::{Archive, NewClient};
 use crate::server::{TestServer, patiently};
 use crate::tree::{Tree, random};
 
@@ -32,26 +33,33 @@ fn tree() -> Tree {
     tree
 }
 
-fn forms() -> [ArchiveOptions; 4] {
+fn forms() -> [ArchiveOptions; 7] {
     [
-        (Compression::Gzip, None, EntryNames::Base),
-        (Compression::Gzip, Some(1), EntryNames::Path),
-        (Compression::Zstd, None, EntryNames::Base),
-        (Compression::None, None, EntryNames::Path),
+        (Compression::Gzip, None, EntryNames::Base, Layout::Blocks),
+        (Compression::Gzip, Some(1), EntryNames::Path, Layout::Blocks),
+        (Compression::Zstd, None, EntryNames::Base, Layout::Blocks),
+        (Compression::None, None, EntryNames::Path, Layout::Blocks),
+        (Compression::Gzip, Some(6), EntryNames::Base, Layout::Stream),
+        (Compression::Gzip, Some(1), EntryNames::Path, Layout::Stream),
+        (Compression::Zstd, None, EntryNames::Base, Layout::Stream),
     ]
-    .map(|(compression, level, names)| ArchiveOptions {
-        codec: Codec::new(compression, level).unwrap(),
+    .map(|(compression, level, names, layout)| ArchiveOptions {
+        codec: Codec::new(compression, level, layout).unwrap(),
         names,
     })
 }
 
-/// The id of a plan and its blocks from one on, made by so many threads.
+/// A block, and the state behind it.
+type Made = (Vec<u8>, Option<StreamState>);
+
+/// The id of a plan and its blocks from one on, made by so many threads; `before` is the state before that block.
 async fn made(
     root: &Path,
     form: ArchiveOptions,
     threads: usize,
     first: u64,
-) -> (String, Vec<Vec<u8>>) {
+    before: Option<StreamState>,
+) -> (String, Vec<Made>) {
     let root = Arc::new(Root::open(root).unwrap());
     let search = Search {
         query: Query::default(),
@@ -61,10 +69,13 @@ async fn made(
     let found = search.run(&root, &CancellationToken::new()).unwrap();
     let plan = Arc::new(Plan::new(found.files, form).unwrap());
     let pool = Pool::start(threads, 3, &Supervisor::default()).unwrap();
-    let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), first);
+    let crc = before.map_or(0, |before| before.crc(plan.id(), first).unwrap());
+    let start = Start::at(first, crc);
+    let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), start);
     let mut all = Vec::new();
     while let Some(block) = patiently(blocks.next()).await.unwrap() {
-        all.push(block.bytes.to_vec());
+        assert_eq!(block.checksum, crc32fast::hash(&block.bytes));
+        all.push((block.bytes.to_vec(), block.state));
     }
     assert_eq!(blocks.finish(), []);
     assert_eq!(all.len() as u64, plan.blocks() - first);
@@ -77,11 +88,12 @@ async fn plan_and_bytes_are_the_same_on_a_copy_with_any_number_of_threads_from_a
     let copy = tree.copy();
     let mut ids = Vec::new();
     for form in forms() {
-        let (id, whole) = made(&tree.root, form, 1, 0).await;
+        let (id, whole) = made(&tree.root, form, 1, 0, None).await;
         for (threads, first) in [(2, 0), (5, 0), (1, 1), (2, 7), (5, whole.len() as u64)] {
-            let (same, rest) = made(&copy, form, threads, first).await;
-            assert_eq!(same, id);
             let skipped = usize::try_from(first).unwrap();
+            let before = skipped.checked_sub(1).and_then(|last| whole[last].1);
+            let (same, rest) = made(&copy, form, threads, first, before).await;
+            assert_eq!(same, id);
             assert!(rest == whole[skipped..], "{form:?} {threads} {first}");
         }
         ids.push(id);
@@ -97,6 +109,7 @@ fn request(compression: Compression, names: EntryNames, resume: Option<Resume>) 
         compression,
         level: None,
         names,
+        layout: Layout::Blocks,
         resume,
     }
 }
@@ -106,6 +119,7 @@ fn resume(plan: &message::Plan, block: u64) -> Option<Resume> {
         plan: plan.plan.clone(),
         block,
         sketch: Some(plan.sketch.clone()),
+        state: None,
     })
 }
 
@@ -191,6 +205,7 @@ async fn another_tree_says_what_is_different_and_begins_anew_on_request() {
             plan: plan.to_owned(),
             block,
             sketch: sketch.map(str::to_owned),
+            state: None,
         })
     };
     for resume in [
@@ -272,11 +287,100 @@ async fn a_level_that_there_is_not_is_a_bad_request() {
                 compression,
                 level: Some(level),
                 names: EntryNames::Base,
+                layout: Layout::Blocks,
                 resume: None,
             })
             .await;
         let error = client.error().await;
         assert_eq!(error.kind, ErrorKind::BadRequest);
         assert!(error.message.contains(said), "{}", error.message);
+    }
+}
+
+/// A request for the rest of an archive of one stream.
+fn rest(
+    compression: Compression,
+    plan: &message::Plan,
+    block: u64,
+    state: Option<StreamState>,
+) -> Request {
+    let resume = resume(plan, block).map(|resume| Resume { state, ..resume });
+    request(compression, EntryNames::Path, resume).with_layout(Layout::Stream)
+}
+
+async fn whole_stream(server: &TestServer, compression: Compression) -> Archive {
+    let mut client = NewClient::connect(server.address).await;
+    let whole = request(compression, EntryNames::Path, None).with_layout(Layout::Stream);
+    client.send(&whole).await;
+    let plan: message::Plan = client.message().await;
+    client.rest_of_archive(plan).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_stream_goes_on_at_any_block_on_another_server() {
+    let tree = tree();
+    let copy = tree.copy();
+    let (first, second) = (TestServer::start(&tree.root), TestServer::start(&copy));
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
+        let whole = whole_stream(&first, compression).await;
+        let mut client = NewClient::connect(second.address).await;
+        for block in 0..=whole.plan.blocks {
+            let last = usize::try_from(block).unwrap().checked_sub(1);
+            let state = last.map(|last| whole.states[last]);
+            client
+                .send(&rest(compression, &whole.plan, block, state))
+                .await;
+            let plan: message::Plan = client.message().await;
+            assert_eq!((plan.first_block, &plan.plan), (block, &whole.plan.plan));
+            let rest = client.rest_of_archive(plan).await;
+            assert!(
+                whole.bytes.ends_with(&rest.bytes),
+                "{compression:?} {block}"
+            );
+            let skipped = usize::try_from(block).unwrap();
+            assert_eq!(
+                rest.states,
+                whole.states[skipped..],
+                "{compression:?} {block}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_another_archive_or_block_is_refused_and_so_is_the_other_layout() {
+    let tree = tree();
+    let server = TestServer::start(&tree.root);
+    let gzip = whole_stream(&server, Compression::Gzip).await;
+    let zstd = whole_stream(&server, Compression::Zstd).await;
+    assert_ne!(gzip.plan.plan, zstd.plan.plan);
+    let mut client = NewClient::connect(server.address).await;
+    for (block, state) in [
+        (3, None),
+        (3, Some(gzip.states[1])),
+        (3, Some(zstd.states[2])),
+        (gzip.plan.blocks, Some(gzip.states[2])),
+    ] {
+        client
+            .send(&rest(Compression::Gzip, &gzip.plan, block, state))
+            .await;
+        let error = client.error().await;
+        assert_eq!(error.kind, ErrorKind::Changed);
+        let said = format!(
+            "the archive cannot be resumed here, start over: the state is not that of this archive before block {block}"
+        );
+        assert_eq!(error.message, said);
+    }
+    // What was begun as one stream cannot become many members, nor the other way round.
+    let members = client.archive(Query::default()).await;
+    for (plan, layout) in [
+        (&gzip.plan, Layout::Blocks),
+        (&members.plan, Layout::Stream),
+    ] {
+        let request = rest(Compression::Gzip, plan, 1, Some(gzip.states[0]));
+        client.send(&request.with_layout(layout)).await;
+        let error = client.error().await;
+        assert_eq!(error.kind, ErrorKind::Changed, "{layout:?}");
+        assert!(error.message.contains("other options"), "{}", error.message);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use netsocket_fileserver::Root;
-use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan};
+use netsocket_fileserver::archive::{ArchiveOptions, Blocks, Plan, Start};
 use netsocket_fileserver::compress::Pool;
 use netsocket_fileserver::query::Search;
 use netsocket_protocol::query::Query;
@@ -81,7 +81,7 @@ async fn archive(root: &std::path::Path) -> (Vec<u8>, u64) {
     let found = search.run(&root, &CancellationToken::new()).unwrap();
     let plan = Arc::new(Plan::new(found.files, ArchiveOptions::default()).unwrap());
     let pool = Pool::start(2, 4, &Supervisor::default()).unwrap();
-    let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), 0);
+    let mut blocks = Blocks::start(&pool, root, Arc::clone(&plan), Start::default());
     let mut bytes = Vec::new();
     while let Some(block) = blocks.next().await.unwrap() {
         bytes.extend_from_slice(&block.bytes);

@@ -9,7 +9,7 @@ use netsocket_credentials::authority::{Authority, IssuedFiles};
 use netsocket_fileserver::Config;
 use netsocket_protocol::VERSION;
 use netsocket_protocol::message::{
-    Compression, EntryNames, ErrorKind, Hello, Plan, Request, Resume, Verify,
+    Compression, EntryNames, ErrorKind, Hello, Layout, Plan, Request, Resume, Verify,
 };
 use netsocket_protocol::query::Query;
 use netsocket_proxy_protocol::encode_v2;
@@ -137,10 +137,12 @@ async fn an_archive_goes_on_within_tls_on_another_server() {
             compression: Compression::Gzip,
             level: None,
             names: EntryNames::Base,
+            layout: Layout::Blocks,
             resume: Some(Resume {
                 plan: plan.plan,
                 block: 10,
                 sketch: None,
+                state: None,
             }),
         })
         .await;
@@ -452,5 +454,5 @@ async fn is_accepted(address: SocketAddr, keys: &Keys, token: &str) -> bool {
     let opening = NewClient::opening_with(VERSION, Some(token));
     let mut client = NewClient::over(stream, &opening).await;
     let hello: Hello = client.message().await;
-    hello.features.is_empty()
+    !hello.features.iter().any(|feature| feature == "token")
 }

@@ -110,6 +110,6 @@ pub(crate) async fn connect(address: SocketAddr, config: ClientConfig) -> TlsCli
     let stream = handshake(stream, config).await.unwrap();
     let mut client = NewClient::over(stream, &NewClient::opening(VERSION)).await;
     let hello: Hello = client.message().await;
-    assert_eq!(hello.features, Vec::<String>::new());
+    assert_eq!(hello.features, ["stream"]);
     client
 }

@@ -53,7 +53,7 @@ async fn each_token_of_the_file_is_as_good_as_another() {
     let server = with_tokens(&tree, &file);
     for token in [ALICE, BOB] {
         let (hello, mut client) = greeted(server.address, Some(token)).await;
-        assert_eq!(hello.features, Vec::<String>::new());
+        assert_eq!(hello.features, ["stream"]);
         assert_eq!(client.find(Query::default(), 1).await.0, []);
         assert_eq!(client.find(Query::default(), 1).await.0, []);
     }
@@ -119,7 +119,7 @@ async fn a_token_that_nobody_wants_is_no_fault() {
     let tree = Tree::empty();
     let server = TestServer::start(&tree.root);
     let (hello, mut client) = greeted(server.address, Some(ALICE)).await;
-    assert_eq!(hello.features, Vec::<String>::new());
+    assert_eq!(hello.features, ["stream"]);
     assert_eq!(client.find(Query::default(), 1).await.0, []);
 }
 
@@ -133,6 +133,6 @@ async fn a_reload_takes_tokens_away_from_new_sessions_only() {
     let (hello, _) = greeted(server.address, Some(ALICE)).await;
     assert_eq!(hello.features, ["token"]);
     let (hello, _) = greeted(server.address, Some(BOB)).await;
-    assert_eq!(hello.features, Vec::<String>::new());
+    assert_eq!(hello.features, ["stream"]);
     assert_eq!(open.find(Query::default(), 1).await.0, []);
 }

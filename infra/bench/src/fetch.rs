@@ -4,9 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use netsocket_protocol::block::BLOCK_HEADER;
+use netsocket_protocol::block::{BLOCK_HEADER, STREAM_BLOCK_HEADER};
 use netsocket_protocol::frame::{Frame, FrameType, HEADER, header};
-use netsocket_protocol::message::{Hello, Message as _, Request};
+use netsocket_protocol::message::{Hello, Layout, Message as _, Request};
 use netsocket_protocol::{MAGIC, MAX_FRAME, VERSION};
 use tokio::time::Instant;
 
@@ -49,6 +49,13 @@ pub fn fetch(address: SocketAddr, request: &Request) -> Outcome<Fetched> {
     let mut buffer = vec![0; MAX_FRAME];
     next(&mut stream, &mut buffer)?;
 
+    let block_header = match request {
+        Request::Archive {
+            layout: Layout::Stream,
+            ..
+        } => STREAM_BLOCK_HEADER,
+        _ => BLOCK_HEADER,
+    };
     let request = request.to_frame().explain("a request")?;
     let began = Instant::now();
     stream.write_all(&encoded(&request)?).explain("a request")?;
@@ -56,7 +63,7 @@ pub fn fetch(address: SocketAddr, request: &Request) -> Outcome<Fetched> {
     loop {
         let (kind, length) = next(&mut stream, &mut buffer)?;
         let payload = match kind {
-            FrameType::Data => length.saturating_sub(BLOCK_HEADER),
+            FrameType::Data => length.saturating_sub(block_header),
             FrameType::Raw => length,
             FrameType::Plan | FrameType::File => continue,
             FrameType::Trailer => break,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use netsocket_protocol::message::Compression;
+use netsocket_protocol::message::{Compression, Layout};
 use netsocket_settings::reason;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -50,12 +50,18 @@ impl Extractor {
     ) -> Result<Self, Error> {
         let Source::Archive {
             compression,
+            layout,
             block_bytes,
             ..
         } = source
         else {
             return Err(Error::Unpack("a plain file is not an archive".to_owned()));
         };
+        if *layout != Layout::Blocks {
+            return Err(Error::Unpack(
+                "the server sent one stream, which was not requested".to_owned(),
+            ));
+        }
         let is_zstd = match compression {
             Compression::Zstd => true,
             Compression::None => false,

@@ -18,6 +18,7 @@ fn block(bytes: &'static [u8]) -> VerifiedBlock {
     VerifiedBlock {
         bytes: Bytes::from_static(bytes),
         checksum: crc32fast::hash(bytes),
+        state: None,
     }
 }
 
@@ -66,7 +67,8 @@ fn what_was_left_is_gone_on_with_and_becomes_the_target() {
         found.position,
         Position {
             blocks: 2,
-            bytes: 7
+            bytes: 7,
+            state: None
         }
     );
     assert_eq!(found.hasher.finalize(), blake3::hash(b"abcdefg"));

@@ -17,6 +17,7 @@ fn plan(first_block: u64) -> Plan {
         blocks: 2,
         first_block,
         compression: Compression::Gzip,
+        layout: Layout::Blocks,
         sketch: "s".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use netsocket_protocol::message::Compression;
+use netsocket_protocol::message::{Compression, Layout};
 use netsocket_settings::Supervisor;
 use rustix::io::Errno;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use crate::compress::{BLOCK_BYTES, Fill, OWN_BLOCKS};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn plain() -> Codec {
-    Codec::new(Compression::None, None).unwrap()
+    Codec::new(Compression::None, None, Layout::Blocks).unwrap()
 }
 
 /// Blocks that hold their own number, or fail.

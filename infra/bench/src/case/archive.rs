@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::message::{Compression, EntryNames, Layout, Request};
 use netsocket_protocol::query::Query;
 use tokio::time::Instant;
 
@@ -61,6 +61,7 @@ async fn ask(server: &mut Server, compression: Compression) -> Outcome<Lap> {
         compression,
         level: None,
         names: EntryNames::Path,
+        layout: Layout::Stream,
         resume: None,
     };
     let (before, began, address) = (server.cpu()?, Instant::now(), server.address);
