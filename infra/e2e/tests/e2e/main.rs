@@ -32,6 +32,7 @@ mod lifecycle;
 mod old_wire;
 mod page;
 mod prometheus;
+mod readers;
 mod relay;
 mod release;
 mod secured_kafka;
@@ -140,6 +141,7 @@ fn all() -> Vec<Test> {
         old_wire::tests(),
         page::tests(),
         prometheus::tests(),
+        readers::tests(),
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
