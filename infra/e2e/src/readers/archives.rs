@@ -39,8 +39,8 @@ impl Archives {
     #[must_use]
     pub fn make(sample: &Sample) -> Self {
         let archives = Self {
-            ours: Scratch::new("archives"),
-            gnu: Scratch::new("archives"),
+            ours: Scratch::in_memory("archives"),
+            gnu: Scratch::in_memory("archives"),
         };
         let root = sample.root();
         let any = (crate::loopback::own_address(), 0).into();

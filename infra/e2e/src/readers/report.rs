@@ -37,14 +37,14 @@ impl Line {
         let archive = archives.path(Maker::Ours, format);
         Self {
             reader,
-            version: run::version(reader, toolbox),
+            version: String::new(),
             format,
             ours: run::verdict(reader, &archive, sample, toolbox),
             ordinary: None,
         }
     }
 
-    /// Lets it read the one of GNU tar as well.
+    /// Lets it read the one of GNU tar as well, and tell its version.
     ///
     /// # Panics
     /// Where it cannot be started.
@@ -55,6 +55,7 @@ impl Line {
         toolbox: &Toolbox,
     ) -> Self {
         let archive = archives.path(Maker::GnuTar, self.format);
+        self.version = run::version(self.reader, toolbox);
         self.ordinary = Some(run::verdict(self.reader, &archive, sample, toolbox));
         self
     }

@@ -68,7 +68,7 @@ fn number(text: &str) -> String {
 }
 
 fn read(reader: &Reader, archive: &Path, toolbox: &Toolbox) -> Came {
-    let dir = Scratch::new("reader");
+    let dir = Scratch::in_memory("reader");
     let unpacked = dir.path().join("unpacked");
     fs::create_dir(&unpacked).expect("a folder to unpack into");
     let mut command = toolbox.command(reader.command);

@@ -47,7 +47,7 @@ impl Sample {
     /// Where the file system refuses, or keeps another time.
     #[must_use]
     pub fn plant() -> Self {
-        let dir = Scratch::new("sample");
+        let dir = Scratch::in_memory("sample");
         let root = dir.path().join("root");
         fs::create_dir(&root).expect("the root");
         let mut kinds: Vec<(Vec<u8>, Kind)> = special_names();

@@ -61,16 +61,14 @@ pub(super) const READERS: &[Reader] = &[
         Gives::Tar,
         r#"busybox gunzip -c "$ARCHIVE""#,
     )
-    .of(BUSYBOX, "busybox")
-    .quick(),
+    .of(BUSYBOX, "busybox"),
     Reader::new(
         "7-Zip",
         TAR,
         Gives::Files,
         r#"7zz x -bd -bso0 -o"$DIR" "$ARCHIVE""#,
     )
-    .of(SEVEN_ZIP, "7zz")
-    .quick(),
+    .of(SEVEN_ZIP, "7zz"),
     Reader::new(
         "7-Zip",
         GZ_ZST,
