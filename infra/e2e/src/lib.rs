@@ -4,7 +4,7 @@
 //! Owns: processes and their logs ([`process`], `reaper`), the set-up of file servers behind a balancer ([`fleet`]),
 //! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
 //! written from the description of the old system alone ([`old_client`]), what Grafana makes of our files ([`grafana`]), what
-//! documents tell people to type ([`markdown`], [`console`], [`shell`]), and the peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
+//! documents tell people to type ([`markdown`], [`console`], [`shell`]), the world's readers of archives ([`readers`]), and the peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
 //! `tests/e2e`. Nothing in here uses the code under test.
 //!
 //! Every server binds port 0 and tells its address in its log. [`eventually()`] is the only place that waits.
@@ -49,6 +49,7 @@ pub mod oracle;
 pub mod process;
 pub mod program;
 pub mod raw_backend;
+pub mod readers;
 mod reaper;
 pub mod release;
 pub mod requirement;

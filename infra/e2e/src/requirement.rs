@@ -1,6 +1,8 @@
 //! What some tests need of the machine, and how its absence is said.
 
 use crate::kafka::Release;
+use crate::readers::catalogue;
+use crate::readers::reader::Need;
 use crate::tool::in_path;
 use crate::{booted_systemd, browser, docker, grafana, influx, kafka, kubernetes, release, tool};
 
@@ -56,6 +58,8 @@ pub enum Requirement {
     Kubernetes,
     /// What a release is made with.
     Release,
+    /// Programs and languages that read archives.
+    Readers,
 }
 
 impl Requirement {
@@ -118,6 +122,7 @@ impl Requirement {
                 all_in_path(&["objcopy", "nm", "addr2line"])?;
                 release::static_programs().map(drop)
             }
+            Self::Readers => readers(),
         }
     }
 
@@ -148,6 +153,7 @@ impl Requirement {
             Self::BootedSystemd => "booted-systemd",
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",
+            Self::Readers => "readers",
         }
     }
 }
@@ -168,6 +174,20 @@ fn root() -> Result<(), String> {
         return Err("a network namespace needs root".to_owned());
     }
     all_in_path(&["unshare", "ip"])
+}
+
+/// Those that every test run has a look at; the browser is a requirement of its own.
+fn readers() -> Result<(), String> {
+    let quick = catalogue::all().filter(|reader| reader.quick);
+    let needs = quick.flat_map(|reader| reader.needs);
+    for need in needs {
+        if let Need::Program(program, _) = need
+            && *program != "chromium"
+        {
+            all_in_path(&[program])?;
+        }
+    }
+    Ok(())
 }
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {

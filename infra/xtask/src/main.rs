@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo | test | bench | lint | ci | programs | dist`.
+//! The project's tasks: `cargo xtask demo | test | readers | bench | lint | ci | programs | dist`.
 //!
 //! Owns: how the programs are built, started together, checked and tested on one machine. Does not own: any program's
 //! own behaviour, nor the tests themselves.
@@ -18,6 +18,7 @@ mod lint;
 mod metrics;
 mod process;
 mod programs;
+mod readers;
 mod sample;
 mod sbom;
 mod signals;
@@ -44,6 +45,12 @@ Tasks of the project:
                         credentials, settings, bench, xtask or e2e (the programs end to end)
       NAME…             run only tests whose name contains one of these
 
+  cargo xtask readers [NAME… | --table]
+      Let other people's tar, gzip and zstd readers read archives from a file server of this build, and compare what comes.
+      Libraries are brought into ~/.cache/netsocket-readers; programs that are not installed are listed as skipped
+      NAME…             only readers whose name contains one of these
+      --table           only print the rows of docs/archives.md
+
   cargo xtask lint
       Check format, imports between files, clippy, rustdoc and its examples, dependencies, and every shipped configuration
 
@@ -69,6 +76,7 @@ enum Task {
     Programs(programs::Options),
     Dist(dist::Options),
     Test(test::Options),
+    Readers(Vec<String>),
     Lint,
     Ci,
 }
@@ -77,7 +85,12 @@ impl Task {
     fn parse(words: &[&str]) -> Outcome<Self> {
         match words {
             ["demo", rest @ ..] => demo::Options::parse(rest).map(Self::Demo),
-            ["bench", rest @ ..] => Ok(Self::Bench(rest.iter().map(ToString::to_string).collect())),
+            ["bench", rest @ ..] => Ok(Self::Bench(owned(rest))),
+            ["readers", "--table"] => Ok(Self::Readers(owned(&words[1..]))),
+            ["readers", rest @ ..] => match rest.iter().find(|word| word.starts_with('-')) {
+                Some(flag) => Err(Failure::usage(format!("readers: unknown flag '{flag}'"))),
+                None => Ok(Self::Readers(owned(rest))),
+            },
             ["programs", rest @ ..] => programs::Options::parse(rest).map(Self::Programs),
             ["dist", rest @ ..] => dist::Options::parse(rest).map(Self::Dist),
             ["test", rest @ ..] => test::Options::parse(rest).map(Self::Test),
@@ -98,12 +111,17 @@ impl Task {
             Self::Programs(options) => programs::run(&options).map(done),
             Self::Dist(options) => dist::run(&options).map(done),
             Self::Test(options) => test::run(&options).map(done),
+            Self::Readers(names) => readers::run(&names),
             Self::Lint => lint::run().map(done),
             Self::Ci => lint::run()
                 .and_then(|()| test::run(&test::Options::default()))
                 .map(done),
         }
     }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
 }
 
 /// Whether the usage lists that task.
@@ -151,7 +169,7 @@ mod tests {
         let tasks: Vec<&str> = lines
             .filter_map(|line| line.strip_prefix("  cargo xtask ")?.split(' ').next())
             .collect();
-        assert_eq!(tasks.len(), 7, "{tasks:?}");
+        assert_eq!(tasks.len(), 8, "{tasks:?}");
         for task in tasks {
             let words = match task {
                 "programs" => vec![task, "--out", "x"],
@@ -159,7 +177,7 @@ mod tests {
             };
             assert!(Task::parse(&words).is_ok(), "{task}");
         }
-        for wrong in [&[][..], &["tests"], &["lint", "x"]] {
+        for wrong in [&[][..], &["tests"], &["lint", "x"], &["readers", "-x"]] {
             assert_eq!(Task::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
         }
     }

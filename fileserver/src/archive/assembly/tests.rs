@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use netsocket_settings::Supervisor;
 use proptest::prelude::*;
 use rustix::io::Errno;
 

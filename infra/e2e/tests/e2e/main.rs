@@ -34,6 +34,7 @@ mod old_wire;
 mod output_files;
 mod page;
 mod prometheus;
+mod readers;
 mod relay;
 mod release;
 mod secured_kafka;
@@ -146,6 +147,7 @@ fn all() -> Vec<Test> {
         output_files::tests(),
         page::tests(),
         prometheus::tests(),
+        readers::tests(),
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
