@@ -67,7 +67,7 @@ fn a_reader_that_stops_early_is_noticed(_: &World) {
     let tar = fs::read(archives.path(Maker::Ours, Format::Tar)).unwrap();
     let dir = Scratch::new("members");
     let (first, rest) = tar.split_at(CUT);
-    let members = [first, rest].map(|part| gzip(part));
+    let members = [first, rest].map(gzip);
     let archive = dir.write("tree.tar.gz", members.concat());
     let said = |name: &str| {
         let mut readers = catalogue::all();
