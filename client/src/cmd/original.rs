@@ -37,7 +37,8 @@ impl Context {
                 Answer::Archive(None) => self.console.nothing_archived(word, &lacking, stdout)?,
                 _ => {
                     self.console.answer(word, &answer, stdout)?;
-                    self.console.lacking(word, &lacking)?;
+                    // Scripts of before expect one line, also with --json.
+                    self.console.warn_of_lacking(&lacking);
                 }
             }
             Ok(answer.exit())
