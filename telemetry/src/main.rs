@@ -10,13 +10,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, Supervisor, init_log,
+    AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, StopSignals, Supervisor, init_log,
     parse_duration,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code for invalid settings.
@@ -266,21 +265,14 @@ async fn until_signalled(
     running: impl Future<Output = anyhow::Result<()>>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut signalled = async || {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
+    let signals = StopSignals::watch().context("cannot watch for signals")?;
     let mut running = pin!(running);
     tokio::select! {
         done = &mut running => return done,
-        () = signalled() => shutdown.cancel(),
+        _ = signals.next() => shutdown.cancel(),
     }
     tokio::select! {
         done = &mut running => done,
-        () = signalled() => anyhow::bail!("second signal: stopped in the middle of a write"),
+        _ = signals.next() => anyhow::bail!("second signal: stopped in the middle of a write"),
     }
 }

@@ -77,6 +77,7 @@ mod log;
 mod problem;
 mod reason;
 mod scalar;
+mod signals;
 mod size;
 mod supervisor;
 
@@ -93,5 +94,6 @@ pub use log::{LOG_KEYS, LogFormat, LogGuard, complain, dropped_lines, flush_log,
 pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;
+pub use signals::{StopSignals, on_each_signal};
 pub use size::{SizeError, parse_size};
 pub use supervisor::Supervisor;
