@@ -4,13 +4,9 @@
 //! be one of this archive, and the end must be the one that the states and the plan announce.
 
 use netsocket_protocol::message::{Compression, Plan, StreamState};
+use netsocket_protocol::stream_end::stream_end;
 
 use crate::outcome::damage::Damage;
-
-/// The last block of a deflate stream, empty.
-const DEFLATE_END: [u8; 2] = [0x03, 0x00];
-/// The last block of a zstd frame, empty.
-const ZSTD_END: [u8; 3] = [0x01, 0x00, 0x00];
 
 /// What the blocks of an archive of one stream are checked against.
 #[derive(Debug)]
@@ -54,22 +50,12 @@ impl StreamCheck {
         let next = index.saturating_add(1);
         let crc = state.crc(&self.plan, next);
         let crc = crc.ok_or(Damage::State { block: index })?;
-        if next == self.blocks && !bytes.ends_with(&self.end(crc)) {
+        if next == self.blocks
+            && !bytes.ends_with(&stream_end(self.compression, self.tar_bytes, crc))
+        {
             return Err(Damage::End);
         }
         Ok(())
-    }
-
-    /// The end of an archive whose tar stream has this CRC-32.
-    fn end(&self, crc: u32) -> Vec<u8> {
-        match self.compression {
-            Compression::Gzip => {
-                let [a, b, c, d, ..] = self.tar_bytes.to_le_bytes();
-                [&DEFLATE_END[..], &crc.to_le_bytes(), &[a, b, c, d]].concat()
-            }
-            Compression::Zstd => ZSTD_END.to_vec(),
-            Compression::None => Vec::new(),
-        }
     }
 }
 

@@ -45,6 +45,7 @@ pub mod name;
 pub mod old;
 pub mod query;
 pub mod security;
+pub mod stream_end;
 pub mod stream_state;
 pub mod text;
 pub mod time_point;

@@ -2,20 +2,17 @@
 
 use bytes::Bytes;
 use netsocket_protocol::message::{Compression, Layout, StreamState};
+use netsocket_protocol::stream_end::stream_end;
 
 use super::plan::Plan;
 use crate::compress::{CompressedBlock, WINDOW_DESCRIPTOR};
 
 /// A gzip header (RFC 1952) without name and time, from an unknown system: the same everywhere.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// The last block of a deflate stream (RFC 1951): of fixed codes, and empty.
-const DEFLATE_END: [u8; 2] = [0x03, 0x00];
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// A frame header descriptor (RFC 8878): eight bytes of content size, a window descriptor, no checksum, no dictionary.
 const ZSTD_DESCRIPTOR: u8 = 0b1100_0000;
-/// The last block of a zstd frame: uncompressed, and empty.
-const ZSTD_END: [u8; 3] = [0x01, 0x00, 0x00];
 
 /// Where the blocks of an archive start to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,7 +96,7 @@ impl Assembly {
         let crc = self.crc.clone().finalize();
         let header = if is_first { self.header() } else { Vec::new() };
         let end = if self.next == self.blocks {
-            self.end(crc)
+            stream_end(self.compression, self.tar_bytes, crc)
         } else {
             Vec::new()
         };
@@ -127,19 +124,6 @@ impl Assembly {
                 ]
                 .concat()
             }
-            Compression::None => Vec::new(),
-        }
-    }
-
-    /// The end of an archive whose tar stream has this CRC-32.
-    fn end(&self, crc: u32) -> Vec<u8> {
-        match self.compression {
-            Compression::Gzip => {
-                // The length modulo 2^32, as the format has it.
-                let [a, b, c, d, ..] = self.tar_bytes.to_le_bytes();
-                [&DEFLATE_END[..], &crc.to_le_bytes(), &[a, b, c, d]].concat()
-            }
-            Compression::Zstd => ZSTD_END.to_vec(),
             Compression::None => Vec::new(),
         }
     }
