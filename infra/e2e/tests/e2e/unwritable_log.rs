@@ -78,6 +78,29 @@ impl Piped {
     }
 }
 
+/// A balancer whose backend is up.
+struct Serving {
+    process: Process,
+    log: File,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl From<Piped> for Serving {
+    fn from(mut piped: Piped) -> Self {
+        let address = piped.address("listening", "address");
+        let admin = piped.address("listening", "admin");
+        up(Admin(admin), 1);
+        let Piped { process, log, .. } = piped;
+        Self {
+            process,
+            log,
+            address,
+            admin,
+        }
+    }
+}
+
 fn balancer(settings: &str, backend: SocketAddr) -> (Command, Scratch) {
     let dir = Scratch::new("balancer");
     let config = dir.write("balancer.toml", settings);
@@ -150,13 +173,12 @@ fn works(
 fn balancer_outlives_the_reader_of_its_log(_: &World) {
     let backend = listener();
     let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
-    let mut piped = Piped::start(command, dir);
-    let address = piped.address("listening", "address");
-    let admin = piped.address("listening", "admin");
-    let Piped {
-        mut process, log, ..
-    } = piped;
-    up(Admin(admin), 1);
+    let Serving {
+        mut process,
+        log,
+        address,
+        admin,
+    } = Piped::start(command, dir).into();
     drop(log);
     let _backend = works(address, Admin(admin), &process, backend);
     // Reload, down, up at the least.
@@ -185,13 +207,12 @@ fn balancer_outlives_its_terminal(_: &World) {
         .unwrap();
     let backend = listener();
     let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
-    let mut piped = Piped::start_on(terminal.into(), end.into(), command, dir);
-    let address = piped.address("listening", "address");
-    let admin = piped.address("listening", "admin");
-    let Piped {
-        mut process, log, ..
-    } = piped;
-    up(Admin(admin), 1);
+    let Serving {
+        mut process,
+        log,
+        address,
+        admin,
+    } = Piped::start_on(terminal.into(), end.into(), command, dir).into();
     drop(log);
     let _backend = works(address, Admin(admin), &process, backend);
     assert!(dropped(admin, "netsocket_log_lines_dropped_total") >= 3.0);
@@ -215,13 +236,12 @@ fn balancer_hands_over_whatever_became_of_its_log(_: &World) {
         let pid_file = pid_dir.path().join("pid");
         let settings = format!("{SETTINGS}pid_file = '{}'\n", pid_file.display());
         let (command, dir) = balancer(&settings, backend.local_addr().unwrap());
-        let mut piped = Piped::start(command, dir);
-        let address = piped.address("listening", "address");
-        let admin = piped.address("listening", "admin");
-        let Piped {
-            mut process, log, ..
-        } = piped;
-        up(Admin(admin), 1);
+        let Serving {
+            mut process,
+            log,
+            address,
+            admin,
+        } = Piped::start(command, dir).into();
         let log = match stalls {
             true => {
                 fill(&log);
@@ -261,15 +281,12 @@ fn balancer_does_not_wait_for_a_reader_that_stalls(_: &World) {
     for reads_again in [false, true] {
         let backend = listener();
         let (command, dir) = balancer(SETTINGS, backend.local_addr().unwrap());
-        let mut piped = Piped::start(command, dir);
-        let address = piped.address("listening", "address");
-        let admin = piped.address("listening", "admin");
-        let Piped {
+        let Serving {
             mut process,
             mut log,
-            ..
-        } = piped;
-        up(Admin(admin), 1);
+            address,
+            admin,
+        } = Piped::start(command, dir).into();
         fill(&log);
         let _backend = works(address, Admin(admin), &process, backend);
         let text = match reads_again {
