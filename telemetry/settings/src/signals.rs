@@ -2,6 +2,20 @@
 //!
 //! Owns: waiting for signals so that none is lost where the task that obeys them panics and starts again. Does not own: what
 //! they mean.
+//!
+//! ```
+//! use netsocket_settings::signals::StopSignals;
+//! use rustix::process::{Signal, getpid, kill_process};
+//! use tokio::signal::unix::SignalKind;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let signals = StopSignals::watch()?;
+//! kill_process(getpid(), Signal::TERM)?;
+//! assert_eq!(signals.next().await, SignalKind::terminate());
+//! # Ok(())
+//! # }
+//! ```
 
 use std::io;
 
