@@ -41,6 +41,8 @@ pub struct Tools {
     pub iperf3: Option<Tool>,
     /// The load of the request cases.
     pub wrk: Option<Tool>,
+    /// What copies a tree in the group `files`.
+    pub rsync: Option<Tool>,
 }
 
 /// Where nginx has its module `stream`.
@@ -77,6 +79,7 @@ impl Tools {
             nginx_stream,
             iperf3: in_path("iperf3").map(|path| Tool::at(path, "--version")),
             wrk: in_path("wrk").map(|path| Tool::at(path, "-v")),
+            rsync: in_path("rsync").map(|path| Tool::at(path, "--version")),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod query;
 mod requests;
 mod round;
 mod trickle;
+pub mod unpack;
 
 use clap::ValueEnum;
 
