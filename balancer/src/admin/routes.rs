@@ -7,7 +7,7 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on};
 
-use super::guard;
+use super::authorization;
 use super::state::Admin;
 
 /// One of them.
@@ -92,7 +92,7 @@ impl Routes {
 
     /// What serves them. Requests must know their peer's address.
     pub(super) fn into_router(self, admin: Arc<Admin>) -> Router {
-        let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
+        let guarded = from_fn_with_state(Arc::clone(&admin), authorization::guard);
         let changes = self.changes.route_layer(guarded);
         self.reads.merge(changes).with_state(admin)
     }

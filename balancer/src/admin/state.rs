@@ -11,9 +11,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::api;
-use super::changes::Changes;
+use super::audit::Changes;
 use super::drain_view::DrainView;
-use super::recent::{CounterSample, RecentCounters};
+use super::rates::{CounterSample, RecentCounters};
 use super::subscribers::Subscribers;
 use crate::control::drain::Drains;
 use crate::control::lifecycle::LifecycleHandle;

@@ -27,6 +27,7 @@ mod admin;
 mod backends;
 mod bounds;
 mod discovery;
+mod dump;
 mod group;
 mod health;
 mod kafka;
@@ -37,12 +38,12 @@ mod listen;
 mod raw;
 mod relay;
 mod settings;
-mod shown;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
 pub use backends::{BACKEND_KEYS, BackendAddress};
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL, Rules};
+pub use dump::SECRET_KEYS;
 pub use group::{Group, Question};
 pub use health::{
     DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
@@ -60,4 +61,3 @@ pub use settings::{
     Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,
     DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, DEFAULT_LOG, Timeouts,
 };
-pub use shown::SECRET_KEYS;

@@ -6,7 +6,7 @@
 //! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
 //! | [`services`] | the tasks that run all the time |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
-//! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
+//! | [`lifecycle_executor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`signals`] | what asks for these from outside |
 //! | [`checks`] | active health checks on the network |
 //! | [`discovery`] | backends behind names in DNS |
@@ -25,6 +25,7 @@ pub(crate) mod drain;
 pub(crate) mod handover;
 pub(crate) mod inherited_fds;
 pub(crate) mod lifecycle;
+pub(crate) mod lifecycle_executor;
 pub(crate) mod pid_file;
 pub(crate) mod process_health;
 pub(crate) mod reload;
@@ -34,5 +35,4 @@ pub(crate) mod run_error;
 pub(crate) mod services;
 pub(crate) mod signals;
 pub(crate) mod startup;
-pub(crate) mod supervisor;
 pub(crate) mod systemd;

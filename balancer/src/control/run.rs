@@ -13,12 +13,12 @@ use tracing::{error, info, warn};
 
 use crate::control::admin_listener::AdminAcceptor;
 use crate::control::checks::all_checked;
+use crate::control::lifecycle_executor::{Exit, LifecycleExecutor};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
 use crate::control::services::{AdminAccess, Services};
 use crate::control::startup::Startup;
-use crate::control::supervisor::{Exit, Supervisor};
 use crate::control::systemd::status;
 use crate::core::admission::SharedQueue;
 use crate::core::log_limiter::LogLimiter;
@@ -88,10 +88,10 @@ where
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let lifecycle = startup.lifecycle();
-    let supervisor = Supervisor::new(startup, &shared, settings, &services);
-    let exit = shared.tasks.run(LIFECYCLE_TASK, || supervisor.work(&stop));
+    let executor = LifecycleExecutor::new(startup, &shared, settings, &services);
+    let exit = shared.tasks.run(LIFECYCLE_TASK, || executor.work(&stop));
     let exit = exit.await;
-    drop(supervisor);
+    drop(executor);
     match exit {
         Exit::Stopped => manager.stopping(),
         Exit::HandedOver(pid) => {
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use crate::config::{BackendAddress, Config};
     use crate::control::handover::Predecessor;
-    use crate::control::supervisor::admin_states;
+    use crate::control::lifecycle_executor::admin_states;
     use crate::core::backend::Attributes;
     use crate::core::health::AdminState;
 
