@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
-use netsocket_settings::{Check, Scalar};
+use netsocket_settings::{Check, Scalar, unknown_key};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -177,7 +177,7 @@ fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) ->
         check.problem(
             &format!("{key}.{unknown}"),
             "",
-            format!("unknown key; known are {}", BACKEND_KEYS.join(", ")),
+            unknown_key(unknown, &BACKEND_KEYS),
         );
     }
     let mut entry = |name: &str| {

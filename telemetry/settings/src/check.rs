@@ -1,11 +1,11 @@
 //! The check that turns raw entries into validated values.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
+use crate::layers::Sources;
 use crate::problem::{Problem, Problems};
 use crate::scalar::Scalar;
 use crate::size::parse_size;
@@ -37,32 +37,20 @@ use crate::size::parse_size;
 /// ```
 #[derive(Debug)]
 pub struct Check {
-    origins: BTreeMap<&'static str, String>,
-    file: Option<String>,
+    sources: Sources,
     problems: Vec<Problem>,
 }
 
 impl Check {
-    /// Without a problem so far.
-    pub(crate) fn new(origins: BTreeMap<&'static str, String>, file: Option<String>) -> Self {
-        Self {
-            origins,
-            file,
-            problems: Vec::new(),
-        }
+    /// With the problems that there are so far.
+    pub(crate) fn new(sources: Sources, problems: Vec<Problem>) -> Self {
+        Self { sources, problems }
     }
 
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
-        let top = key.split(['[', '.']).next().unwrap_or(key);
-        let origin = self
-            .origins
-            .get(top)
-            .or(self.file.as_ref())
-            .cloned()
-            .unwrap_or_else(|| "settings".to_owned());
         self.problems.push(Problem {
-            origin,
+            origin: self.sources.origin(key),
             key: key.to_owned(),
             given: given.to_string(),
             allowed: allowed.to_string(),
