@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
-use crate::layers::Sources;
 use crate::problem::{Problem, Problems};
 use crate::scalar::Scalar;
 use crate::size::parse_size;
+use crate::sources::Sources;
 
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
 ///
