@@ -28,6 +28,7 @@ mod faults;
 mod grafana;
 mod harness;
 mod influxdb;
+mod kafka_kinds;
 mod kubernetes;
 mod lifecycle;
 mod old_wire;
@@ -39,6 +40,7 @@ mod relay;
 mod release;
 mod secured_kafka;
 mod settings;
+mod shared_kafka;
 mod soak;
 mod survival;
 mod systemd;
@@ -141,6 +143,7 @@ fn all() -> Vec<Test> {
         grafana::tests(),
         harness::tests(),
         influxdb::tests(),
+        kafka_kinds::tests(),
         kubernetes::tests(),
         lifecycle::tests(),
         old_wire::tests(),
@@ -152,6 +155,7 @@ fn all() -> Vec<Test> {
         release::tests(),
         secured_kafka::tests(),
         settings::tests(),
+        shared_kafka::tests(),
         walkthroughs::tests(),
         systemd::tests(),
         soak::tests(),
