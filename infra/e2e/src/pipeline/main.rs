@@ -52,13 +52,6 @@ fn main() -> ExitCode {
         eprintln!("{RECORDS} is no number");
         return ExitCode::from(2);
     };
-    let telegraf = match telegraf::program() {
-        Ok(program) => program,
-        Err(reason) => {
-            eprintln!("{reason}");
-            return ExitCode::FAILURE;
-        }
-    };
     let kafka = Kafka::start_configured(Release::V4, 1, "");
     kafka.create_topic_with(PARTITIONS, &[]);
     let records = records(number);
@@ -76,6 +69,13 @@ fn main() -> ExitCode {
         Process::start("collector", command, Scratch::new("collector"))
     });
     print("netsocket-collector", number, &ours);
+    let telegraf = match telegraf::program() {
+        Ok(program) => program,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return ExitCode::FAILURE;
+        }
+    };
     let theirs = measure(number, |influx| {
         let dir = Scratch::new("telegraf");
         let config = telegraf::config(&kafka.brokers(), influx);

@@ -67,6 +67,8 @@ pub(crate) fn config(brokers: &str, influx: SocketAddr) -> String {
   brokers = ["{brokers}"]
   topics = ["{TOPIC}"]
   consumer_group = "telegraf"
+  # Its default asks brokers of the fourth generation for requests that they have not got any more.
+  version = "3.6.0"
   offset = "oldest"
   max_undelivered_messages = 20000
   data_format = "json"

@@ -251,22 +251,7 @@ fn beside_transactions_of_others(_: &World) {
     let sent = offered.finish(CATCH_UP);
     let others = others.finish();
     println!("{sent}; {others:?}; {missed} offsets deleted before they were read");
-    let ours = |stored: &BTreeMap<String, String>| {
-        let mut ours = stored.clone();
-        ours.retain(|key, _| !key.contains(others::INSTANCE));
-        ours
-    };
-    let stored = eventually(CATCH_UP, "every record that was sent", || {
-        let stored = points(&stage.influx, "system_stats", "client_count");
-        let is_there = |instance: &str| stored.keys().filter(|key| key.ends_with(instance)).count();
-        let whole =
-            sent.missing(&ours(&stored)) == 0 && is_there(others::HEADERS) == others.headers;
-        whole.then_some(stored)
-    });
-    sent.assert_no_more_than(&ours(&stored));
-    let left = stored.keys().filter(|key| key.ends_with(others::LEFT));
-    assert_eq!(left.count(), 0, "what was never committed");
-    assert!(others.left > 0 && others.headers > 0, "{others:?}");
+    judge_beside(&stage.influx, &sent, others);
     assert_eq!(
         missed, 0.0,
         "nothing was away for longer than Kafka keeps it"
@@ -345,6 +330,26 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     assert!(new > 0.5, "nothing was read from the new partitions");
     assert_eq!(collector.terminate(), Some(0));
     printed(&kafka, &sent);
+}
+
+/// The same beside another program: what it has sent is stored, and nothing of the transactions that it left.
+fn judge_beside(influx: &Influx, sent: &offered::Account, others: others::Done) {
+    let ours = |stored: &BTreeMap<String, String>| {
+        let mut ours = stored.clone();
+        ours.retain(|key, _| !key.contains(others::INSTANCE));
+        ours
+    };
+    let stored = eventually(CATCH_UP, "every record that was sent", || {
+        let stored = points(influx, "system_stats", "client_count");
+        let is_there = |instance: &str| stored.keys().filter(|key| key.ends_with(instance)).count();
+        let whole =
+            sent.missing(&ours(&stored)) == 0 && is_there(others::HEADERS) == others.headers;
+        whole.then_some(stored)
+    });
+    sent.assert_no_more_than(&ours(&stored));
+    let left = stored.keys().filter(|key| key.ends_with(others::LEFT));
+    assert_eq!(left.count(), 0, "what was never committed");
+    assert!(others.left > 0 && others.headers > 0, "{others:?}");
 }
 
 /// A broker of the third generation is stopped and comes back as the newest, with its log, while records are offered.

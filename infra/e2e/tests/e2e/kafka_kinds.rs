@@ -61,76 +61,92 @@ fn settings_of_a_topic(_: &World) {
         "delete.retention.ms=100",
     ];
     kafka.create_topic_with(1, &compaction);
-    let now = DateTime::from_timestamp_millis(Utc::now().timestamp_millis()).unwrap();
-    let times = |from: DateTime<Utc>, number: i64| -> Vec<DateTime<Utc>> {
-        let time = |number| from + TimeDelta::milliseconds(number);
-        (0..number).map(time).collect()
-    };
-
-    // All of one key: compaction leaves the last ones, and reading finds gaps that are no loss of Kafka's.
-    for round in 0..3 {
-        let stats = offer(
-            &kafka,
-            "compacted",
-            &times(now + TimeDelta::seconds(round), 10),
-        );
-        assert_eq!(stats.sent, 10);
-    }
-    eventually(PATIENCE, "compaction", || {
-        offer(&kafka, "rolling", &[now]);
-        (kafka.records().len() < 25).then_some(())
-    });
+    compacted(&kafka);
     let mut collector = collect(&kafka, &influx);
     let admin = admin_of(&mut collector);
     eventually(PATIENCE, "the end of the log", || {
-        let next = crate::exactly_once::metrics(admin);
-        let next = next.sum("netsocket_collector_records_total", &[]);
-        (next > 0.0 && count(admin, "lag") == 0.0).then_some(())
+        let stored = count(admin, "records_total");
+        (stored > 0.0 && count(admin, "lag") == 0.0).then_some(())
     });
     assert_eq!(
         (count(admin, "missed_total"), count(admin, "bad_total")),
         (0.0, 0.0)
     );
-
-    // Times ahead of Kafka's clock: refused by the broker, one by one, and counted by the producer.
-    let mixed = [
-        now,
-        now + TimeDelta::hours(2),
-        now + TimeDelta::milliseconds(1),
-    ];
-    let stats = offer(&kafka, "ahead", &mixed);
-    assert_eq!((stats.sent, stats.drops.refused), (2, 1), "{stats:?}");
-    all_stored(&influx, "ahead", 2);
-    kafka.configure_topic("message.timestamp.type=LogAppendTime,cleanup.policy=delete");
-    let stats = offer(&kafka, "appended", &mixed);
-    assert_eq!((stats.sent, stats.drops.refused), (3, 0), "{stats:?}");
-    // The record's own time is what counts; the last one is two hours ahead, which is stored as well.
-    eventually(PATIENCE, "records on a topic with times of its own", || {
-        (crate::shared_kafka::stored(&influx, "appended") >= 2).then_some(())
-    });
-
-    // Batches that are too large are sent in parts.
-    kafka.configure_topic("max.message.bytes=2000");
-    let stats = offer(&kafka, "small", &times(now, 100));
-    assert_eq!((stats.sent, stats.dropped), (100, 0), "{stats:?}");
-    all_stored(&influx, "small", 100);
-
-    // A reader that is throttled is slow and not broken.
-    kafka.configure_topic("max.message.bytes=1000000");
-    kafka.limit_readers(20_000);
-    let mut neighbour = Neighbour::start(&kafka);
-    for number in 0..300 {
-        let text = record("throttled", now, number);
-        let text = text.replace('}', &format!(r#","note":"{}"}}"#, "x".repeat(1_000)));
-        neighbour.send("-", 0, &text).unwrap();
-    }
-    all_stored(&influx, "throttled", 300);
+    times_ahead(&kafka, &influx);
+    sizes_and_quotas(&kafka, &influx);
     assert!(
         !collector.log().contains("cannot read the partition"),
         "{}",
         collector.log()
     );
     assert_eq!(collector.terminate(), Some(0));
+}
+
+/// A whole millisecond.
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(Utc::now().timestamp_millis()).unwrap()
+}
+
+/// So many times, a millisecond apart.
+fn times(from: DateTime<Utc>, number: i64) -> Vec<DateTime<Utc>> {
+    let time = |number| from + TimeDelta::milliseconds(number);
+    (0..number).map(time).collect()
+}
+
+/// All of one key: compaction leaves the last ones, and reading finds gaps that are no loss of Kafka's.
+fn compacted(kafka: &Kafka) {
+    let now = now();
+    for round in 0..3 {
+        let stats = offer(
+            kafka,
+            "compacted",
+            &times(now + TimeDelta::seconds(round), 10),
+        );
+        assert_eq!(stats.sent, 10);
+    }
+    eventually(PATIENCE, "compaction", || {
+        offer(kafka, "rolling", &[now]);
+        (kafka.records().len() < 25).then_some(())
+    });
+}
+
+/// Times ahead of Kafka's clock: refused by the broker, one by one, and counted by the producer.
+fn times_ahead(kafka: &Kafka, influx: &Influx) {
+    let now = now();
+    let mixed = [
+        now,
+        now + TimeDelta::hours(2),
+        now + TimeDelta::milliseconds(1),
+    ];
+    let stats = offer(kafka, "ahead", &mixed);
+    assert_eq!((stats.sent, stats.drops.refused), (2, 1), "{stats:?}");
+    all_stored(influx, "ahead", 2);
+    kafka.configure_topic("message.timestamp.type=LogAppendTime,cleanup.policy=delete");
+    let stats = offer(kafka, "appended", &mixed);
+    assert_eq!((stats.sent, stats.drops.refused), (3, 0), "{stats:?}");
+    // The record's own time is what counts; the last one is two hours ahead, which is stored as well.
+    eventually(PATIENCE, "records on a topic with times of its own", || {
+        (crate::shared_kafka::stored(influx, "appended") >= 2).then_some(())
+    });
+}
+
+/// Batches that are too large are sent in parts, and a reader that is throttled is slow and not broken.
+fn sizes_and_quotas(kafka: &Kafka, influx: &Influx) {
+    let now = now();
+    kafka.configure_topic("max.message.bytes=2000");
+    let stats = offer(kafka, "small", &times(now, 100));
+    assert_eq!((stats.sent, stats.dropped), (100, 0), "{stats:?}");
+    all_stored(influx, "small", 100);
+
+    kafka.configure_topic("max.message.bytes=1000000");
+    kafka.limit_readers(20_000);
+    let mut neighbour = Neighbour::start(kafka);
+    for number in 0..300 {
+        let text = record("throttled", now, number);
+        let text = text.replace('}', &format!(r#","note":"{}"}}"#, "x".repeat(1_000)));
+        neighbour.send("-", 0, &text).unwrap();
+    }
+    all_stored(influx, "throttled", 300);
 }
 
 /// A leader that had not seen everything takes over and the log grows beyond where the collector was: its offsets have other

@@ -68,11 +68,29 @@ fn transactions_and_null_headers(_: &World) {
     let kafka = Kafka::start_configured(Release::V4, 1, "");
     kafka.create_topic();
     let mut collector = collect(&kafka, &influx);
-    let admin = admin_of(&mut collector);
     let mut neighbour = Neighbour::start(&kafka);
-    let now = Utc::now();
+    an_open_one(&influx, &mut collector, &mut neighbour);
+    // What follows is all in one answer.
+    assert_eq!(collector.terminate(), Some(0));
+    ended_ones_and_headers(&mut neighbour);
+    let mut collector = collect(&kafka, &influx);
+    let admin = admin_of(&mut collector);
+    for (instance, number) in [("around", 200), ("kept", 3), ("headers", 41), ("lost", 0)] {
+        all_stored(&influx, instance, number);
+    }
+    eventually(PATIENCE, "no lag", || {
+        (count(admin, "lag") == 0.0).then_some(())
+    });
+    assert_eq!(count(admin, "aborted_total"), 3.0);
+    assert_eq!(count(admin, "records_total"), 244.0);
+    for name in ["bad_total", "missed_total", "uncommitted", "refused_total"] {
+        assert_eq!(count(admin, name), 0.0, "{name}");
+    }
+}
 
-    // Open for as long as it takes until the collector says that it waits.
+/// A transaction that is open for as long as it takes until the collector says that it waits.
+fn an_open_one(influx: &Influx, collector: &mut Process, neighbour: &mut Neighbour) {
+    let (admin, now) = (admin_of(collector), Utc::now());
     neighbour.begin("slow").unwrap();
     neighbour.send("slow", 0, &record("slow", now, 0)).unwrap();
     for number in 0..25 {
@@ -81,7 +99,7 @@ fn transactions_and_null_headers(_: &World) {
             .unwrap();
     }
     eventually(WAITING, "a line about the transaction", || {
-        assert_eq!(stored(&influx, "behind"), 0);
+        assert_eq!(stored(influx, "behind"), 0);
         collector
             .log()
             .contains("transaction is open")
@@ -91,12 +109,15 @@ fn transactions_and_null_headers(_: &World) {
         (count(admin, "uncommitted") >= 26.0).then_some(())
     });
     neighbour.commit("slow").unwrap();
-    all_stored(&influx, "behind", 25);
-    all_stored(&influx, "slow", 1);
+    all_stored(influx, "behind", 25);
+    all_stored(influx, "slow", 1);
     collector.logs("the transaction has ended");
+}
 
-    // Aborted, between records that are not; each in a batch of its own, all in one answer.
-    assert_eq!(collector.terminate(), Some(0));
+/// Records of a committed transaction and of an aborted one between others, each in a batch of its own; and a header without
+/// a value, which is valid, among 41 records.
+fn ended_ones_and_headers(neighbour: &mut Neighbour) {
+    let now = Utc::now();
     for number in 0..100 {
         neighbour
             .send("-", 1, &record("around", now, number))
@@ -117,7 +138,6 @@ fn transactions_and_null_headers(_: &World) {
             .send("-", 1, &record("around", now, number))
             .unwrap();
     }
-    // A header without a value, which is valid; among 41 records.
     for number in 0..40 {
         neighbour
             .send("-", 2, &record("headers", now, number))
@@ -126,19 +146,6 @@ fn transactions_and_null_headers(_: &World) {
     neighbour
         .send_null_header(2, &record("headers", now, 40))
         .unwrap();
-    let mut collector = collect(&kafka, &influx);
-    let admin = admin_of(&mut collector);
-    for (instance, number) in [("around", 200), ("kept", 3), ("headers", 41), ("lost", 0)] {
-        all_stored(&influx, instance, number);
-    }
-    eventually(PATIENCE, "no lag", || {
-        (count(admin, "lag") == 0.0).then_some(())
-    });
-    assert_eq!(count(admin, "aborted_total"), 3.0);
-    assert_eq!(count(admin, "records_total"), 244.0);
-    for name in ["bad_total", "missed_total", "uncommitted", "refused_total"] {
-        assert_eq!(count(admin, name), 0.0, "{name}");
-    }
 }
 
 /// Brokers that create a topic for whoever asks about it: neither a reader nor a producer that may not create it does so.
