@@ -27,6 +27,9 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_downloads;
+mod http_page;
+mod http_tls;
 mod influxdb;
 mod kafka_kinds;
 mod kubernetes;
@@ -142,6 +145,9 @@ fn all() -> Vec<Test> {
         faults::tests(),
         grafana::tests(),
         harness::tests(),
+        http_downloads::tests(),
+        http_page::tests(),
+        http_tls::tests(),
         influxdb::tests(),
         kafka_kinds::tests(),
         kubernetes::tests(),
