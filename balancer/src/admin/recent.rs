@@ -41,9 +41,7 @@ impl CounterSample {
             ..Counts::default()
         };
         let mut backends = HashMap::new();
-        let leaving = shared.pool.leaving().into_iter();
-        let leaving = leaving.map(|leaving| leaving.backend);
-        for backend in shared.pool.backends().into_iter().chain(leaving) {
+        for (_, backend) in shared.backends() {
             let figures = backend.figures();
             all.errors += figures.errors;
             let counts = Counts {

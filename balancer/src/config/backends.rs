@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::group::{Group, Question};
+use super::keys::Entries;
+use super::own_rules as own;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
@@ -24,7 +26,7 @@ const NAME_LENGTH: usize = 64;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
 /// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 7] = [
+pub const BACKEND_KEYS: [&str; 11] = [
     "name",
     "address",
     "resolve",
@@ -32,6 +34,26 @@ pub const BACKEND_KEYS: [&str; 7] = [
     "backup",
     "max_connections",
     "check_port",
+    "check_address",
+    "proxy_send",
+    "source",
+    "on_down",
+];
+
+/// Keys of checks at the top that a backend may have as well.
+pub const BACKEND_CHECK_KEYS: [&str; 12] = [
+    "check_kind",
+    "check_interval",
+    "check_fast_interval",
+    "check_down_interval",
+    "check_timeout",
+    "check_send",
+    "check_expect",
+    "check_expect_pattern",
+    "check_path",
+    "check_host",
+    "check_status",
+    "check_close",
 ];
 
 /// A backend in the settings; its host may be a name that is not resolved yet.
@@ -94,7 +116,9 @@ enum Entry {
 }
 
 /// Judges the key `backends`.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
+///
+/// `common` are the settings of the pool.
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entries) -> Validated {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -114,7 +138,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
                 let key = format!("backends[{index}]");
                 found.extend(match entry {
                     RawBackend::Text(text) => read_text(check, &key, text.as_str()),
-                    RawBackend::Table(table) => read_table(check, &key, table),
+                    RawBackend::Table(table) => read_table(check, &key, table, common),
                     RawBackend::Other(_) => {
                         check.problem(&key, "", FORM);
                         None
@@ -169,15 +193,22 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
     backend.map(Entry::Fixed)
 }
 
-fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Option<Entry> {
-    for unknown in table
-        .keys()
-        .filter(|entry| !BACKEND_KEYS.contains(&entry.as_str()))
-    {
+fn read_table(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+    common: &Entries,
+) -> Option<Entry> {
+    let is_known = |key: &str| BACKEND_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
+    for unknown in table.keys().filter(|entry| !is_known(entry)) {
         check.problem(
             &format!("{key}.{unknown}"),
             "",
-            format!("unknown key; known are {}", BACKEND_KEYS.join(", ")),
+            format!(
+                "unknown key; known are {}, {}",
+                BACKEND_KEYS.join(", "),
+                BACKEND_CHECK_KEYS.join(", ")
+            ),
         );
     }
     let mut entry = |name: &str| {
@@ -193,7 +224,11 @@ fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) ->
     {
         check.problem(&format!("{key}.name"), name, NAME_FORM);
     }
-    let attributes = read_attributes(check, key, table);
+    let own = check.within(key, |check| own::read(check, table, common));
+    let attributes = Attributes {
+        own,
+        ..read_attributes(check, key, table)
+    };
     let target = read_target(check, key, table, address?);
     let name = name.filter(|name| is_name(name))?.to_owned();
     Some(match target? {
@@ -275,6 +310,7 @@ fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar
         ),
         max_connections: u32::try_from(most).ok().and_then(NonZeroU32::new),
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
+        own: None,
     }
 }
 

@@ -3,38 +3,43 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{
-    AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
-};
+use netsocket_settings::{AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load};
 use netsocket_telemetry::ProducerConfig;
+use serde_json::{Map, Value};
 
 use super::access_log::{self, AccessLogRules};
 use super::admin::DEFAULT_ADMIN;
 use super::backends::{self, BackendAddress, RawBackends};
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::discovery::{self, Rules};
+use super::document::Document;
 use super::group::Group;
 use super::health;
 use super::kafka::{self, KafkaGiven};
 use super::keys::{Entries, Entry};
 use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
-use super::listen::ListenOptions;
+use super::listen::{self, Listen, ListenOptions, RawListen};
 use super::raw::{Raw, all_keys};
 use super::relay::{IdleLimits, RelayMode};
+use super::services::{self, NamedPool, RawLists, Service};
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
+use crate::core::routing::RouteRule;
 
 /// Address that clients connect to.
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
 /// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of the first bytes of a client that rules ask for.
+pub const DEFAULT_ROUTE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Idle timeout of a session.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Idle timeout after one direction has ended.
@@ -44,19 +49,29 @@ pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
-/// What an address is.
-const ADDRESS: &str = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
 const MAX_WORKERS: u64 = 1024;
 
 /// The validated settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address that clients connect to; port 0 lets the system choose.
-    pub listen: SocketAddr,
+    /// Addresses that clients connect to; port 0 lets the system choose.
+    pub listen: Listen,
+    /// What the settings are made of; empty for those that were made by a program.
+    pub document: Document,
+    /// Whether `listen` is set beside `services`, so that the top is a service as well.
+    pub listens_at_top: bool,
+    /// The rules of the default service, which send clients to other pools.
+    pub routes: Vec<RouteRule>,
+    /// Services beside the default one.
+    pub services: Vec<Service>,
+    /// Pools beside the default one.
+    pub pools: Vec<NamedPool>,
     /// Address of the admin HTTP; port 0 lets the system choose.
     pub admin: AdminAddress,
     /// File whose first line is the token that allows changes from other machines.
     pub admin_token_file: Option<PathBuf>,
+    /// File whose first line is the secret for reading, or its hash; `None`: everybody may read.
+    pub admin_read_token_file: Option<PathBuf>,
     /// Where telemetry is sent; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
     /// The Kafka settings as given, as text.
@@ -106,6 +121,8 @@ pub struct Config {
 pub struct Timeouts {
     /// For one connect attempt.
     pub connect: Duration,
+    /// For the first bytes of a client that rules ask for.
+    pub route: Duration,
     /// For an idle session.
     pub idle: Duration,
     /// For an idle session of which one direction has ended.
@@ -127,9 +144,15 @@ impl Default for Config {
     /// The defaults; no backends.
     fn default() -> Self {
         Self {
-            listen: DEFAULT_LISTEN,
+            listen: DEFAULT_LISTEN.into(),
+            document: Document::default(),
+            listens_at_top: false,
+            routes: Vec::new(),
+            services: Vec::new(),
+            pools: Vec::new(),
             admin: DEFAULT_ADMIN,
             admin_token_file: None,
+            admin_read_token_file: None,
             producer: None,
             kafka_given: KafkaGiven::default(),
             backends: Vec::new(),
@@ -141,6 +164,7 @@ impl Default for Config {
             listen_options: ListenOptions::default(),
             timeouts: Timeouts {
                 connect: DEFAULT_CONNECT_TIMEOUT,
+                route: DEFAULT_ROUTE_TIMEOUT,
                 idle: DEFAULT_IDLE_TIMEOUT,
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
@@ -169,13 +193,38 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let (raw, mut check) = load::<Raw>(&all_keys(), layers, &variable)?.into_check();
+        let loaded = load::<Map<String, Value>>(&all_keys(), layers, &variable)?;
+        let (document, check) = loaded.into_check();
         let beaten = |key: &Key| {
             let set = key
                 .env
                 .and_then(&variable)
                 .is_some_and(|value| !value.is_empty());
             set || layers.flags.iter().any(|(name, _)| *name == key.name)
+        };
+        Self::judge_document(Document(Arc::new(document)), check, beaten)
+    }
+
+    /// The settings that a document says.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
+        Self::judge_document(document.clone(), Check::default(), |_| false)
+    }
+
+    fn judge_document(
+        document: Document,
+        mut check: Check,
+        beaten: impl Fn(&Key) -> bool,
+    ) -> Result<Self, Problems> {
+        let raw = Value::Object(Map::clone(&document.0));
+        let raw: Raw = match serde_json::from_value(raw) {
+            Ok(raw) => raw,
+            Err(error) => {
+                check.problem("", "", error);
+                return check.finish(Self::default());
+            }
         };
         let tables = [
             raw.check,
@@ -188,28 +237,50 @@ impl Config {
             raw.access_log,
         ];
         let entries = Entries::new(&mut check, raw.single, tables, beaten);
-        let config = Self::validate(&mut check, &entries, raw.backends.as_ref());
+        // Services may bring backends of their own.
+        let is_service = raw.services.is_none() || raw.listen.is_some();
+        let needs_backends = is_service && raw.routes.is_none();
+        let backends = (needs_backends || raw.backends.is_some()).then_some(raw.backends.as_ref());
+        let mut config = Self::judged(&mut check, &entries, raw.listen.as_ref(), backends);
+        config.listens_at_top = raw.listen.is_some() && raw.services.is_some();
+        if config.listen.addresses().is_empty() {
+            config.listen = DEFAULT_LISTEN.into();
+        }
+        let lists = RawLists {
+            routes: raw.routes,
+            services: raw.services,
+            pools: raw.pools,
+        };
+        services::read(&mut check, lists, &entries, &mut config);
+        config.document = document;
         check.finish(config)
     }
 
-    fn validate(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
+    /// Judges the keys of the top, or those of a service or pool. `backends` is the key of that name, where it is of
+    /// importance.
+    pub(super) fn judged(
+        check: &mut Check,
+        entries: &Entries,
+        listen: Option<&RawListen>,
+        backends: Option<Option<&RawBackends>>,
+    ) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
-        let listen = value("listen");
-        let listen = check.read_with(
-            "listen",
-            listen,
-            defaults.listen,
-            ADDRESS,
-            parse_socket_address,
-        );
-        let backends = backends::read(check, backends);
+        let listen = listen::read(check, listen).unwrap_or_default();
+        let backends = backends.map(|backends| backends::read(check, backends, entries));
+        let backends = backends.unwrap_or_default();
         Self {
             listen,
+            document: Document::default(),
+            listens_at_top: false,
+            routes: Vec::new(),
+            services: Vec::new(),
+            pools: Vec::new(),
             admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
             admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
+            admin_read_token_file: value("admin_read_token_file").map(|it| it.as_str().into()),
             producer: kafka::kafka(check, entries),
             kafka_given: KafkaGiven::new(entries),
             backends: backends.fixed,
@@ -274,6 +345,7 @@ fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeout
     };
     Timeouts {
         connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
+        route: time("route_timeout", defaults.route, SHORTEST..=HOUR),
         idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
         half_close: time(
             "half_close_timeout",

@@ -19,19 +19,22 @@
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
 pub(crate) mod admin_listener;
+pub(crate) mod background;
+pub(crate) mod binding;
 pub(crate) mod checks;
 pub mod discovery;
 pub(crate) mod drain;
 pub(crate) mod handover;
 pub(crate) mod inherited_fds;
+pub(crate) mod layout;
 pub(crate) mod lifecycle;
 pub(crate) mod pid_file;
+pub(crate) mod pool_tasks;
 pub(crate) mod process_health;
 pub(crate) mod reload;
 pub(crate) mod resolve;
 pub(crate) mod run;
 pub(crate) mod run_error;
-pub(crate) mod services;
 pub(crate) mod signals;
 pub(crate) mod startup;
 pub(crate) mod supervisor;

@@ -18,16 +18,19 @@
 //! `control`, which this folder never imports.
 
 pub(crate) mod acceptor;
+pub(crate) mod client;
 pub(crate) mod connect;
 pub(crate) mod descriptors;
 pub(crate) mod early_read;
 pub(crate) mod event_loop;
+pub(crate) mod listen_socket;
 pub(crate) mod listener;
 pub(crate) mod liveness;
 pub(crate) mod mailbox;
 pub(crate) mod poller;
+pub(crate) mod process_rules;
 pub(crate) mod relay;
-pub(crate) mod runtime_rules;
+pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod session_directory;
 pub(crate) mod session_table;
@@ -35,6 +38,8 @@ pub(crate) mod session_view;
 pub(crate) mod shared;
 pub(crate) mod socket_options;
 pub(crate) mod timer_wheel;
+pub(crate) mod unix_listener;
+pub(crate) mod upstream;
 pub(crate) mod worker;
 pub(crate) mod worker_registry;
 pub(crate) mod worker_thread;

@@ -13,10 +13,10 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
         active_clients: process.counters.active(),
         session_limit: process.session_limit,
         backends: process
-            .pool
-            .shown()
+            .pools
             .iter()
-            .map(|backend| backend_record(backend))
+            .flat_map(|pool| pool.shown())
+            .map(|backend| backend_record(&backend))
             .collect(),
         balancer: Some(BalancerFigures {
             bytes_up: process.counters.bytes_up(),
@@ -26,7 +26,11 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
             refused: process.refused.iter().sum(),
             queued: process.queued as u64,
             queue_limit: process.queue_limit as u64,
-            backends_up: process.pool.up_count() as u64,
+            backends_up: process
+                .pools
+                .iter()
+                .map(|pool| pool.up_count() as u64)
+                .sum(),
         }),
         fileserver: None,
     }
@@ -35,7 +39,7 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
 fn backend_record(backend: &Backend) -> BackendRecord {
     let figures = backend.figures();
     BackendRecord {
-        name: backend.name().to_owned(),
+        name: backend.full_name(),
         address: backend.address().to_string(),
         state: backend.report().state.label().to_owned(),
         active: figures.active,

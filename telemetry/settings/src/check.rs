@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
+use crate::lines::Lines;
 use crate::problem::{Problem, Problems};
 use crate::scalar::Scalar;
 use crate::size::parse_size;
@@ -35,35 +36,71 @@ use crate::size::parse_size;
 /// assert_eq!(check.finish(()).unwrap_err().0.len(), 2);
 /// # Ok::<(), netsocket_settings::Problems>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Check {
     origins: BTreeMap<&'static str, String>,
     file: Option<String>,
+    lines: Lines,
+    /// What stands before every key, see [`Self::within`].
+    prefix: String,
     problems: Vec<Problem>,
 }
 
 impl Check {
     /// Without a problem so far.
-    pub(crate) fn new(origins: BTreeMap<&'static str, String>, file: Option<String>) -> Self {
+    pub(crate) fn new(
+        origins: BTreeMap<&'static str, String>,
+        file: Option<String>,
+        lines: Lines,
+    ) -> Self {
         Self {
             origins,
             file,
+            lines,
+            prefix: String::new(),
             problems: Vec::new(),
         }
     }
 
+    /// Reads an entry of a list of tables, which is called `entry`, such as `services[1]`: every key in `read` is one below
+    /// it. An entry may inherit values from the top of the file: a value that was wrong there is not reported again here.
+    pub fn within<T>(&mut self, entry: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.problems.len();
+        let prefix = format!("{}{entry}.", self.prefix);
+        let outer = std::mem::replace(&mut self.prefix, prefix);
+        let value = read(self);
+        let prefix = std::mem::replace(&mut self.prefix, outer);
+        for problem in self.problems.split_off(before) {
+            let bare = problem.key.strip_prefix(&prefix);
+            let is_known = |known: &Problem| {
+                Some(known.key.as_str()) == bare
+                    && !known.given.is_empty()
+                    && known.given == problem.given
+            };
+            if !self.problems.iter().any(is_known) {
+                self.problems.push(problem);
+            }
+        }
+        value
+    }
+
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
-        let top = key.split(['[', '.']).next().unwrap_or(key);
-        let origin = self
-            .origins
-            .get(top)
-            .or(self.file.as_ref())
-            .cloned()
-            .unwrap_or_else(|| "settings".to_owned());
+        let key = format!("{}{key}", self.prefix);
+        let top = key.split(['[', '.']).next().unwrap_or(&key);
+        let origin = match (self.origins.get(top), &self.file) {
+            (Some(origin), _) => origin.clone(),
+            // The number of an entry is no help to find it in a long file.
+            (None, Some(file)) if key.contains('[') => match self.lines.of(&key) {
+                Some(line) => format!("{file}:{line}"),
+                None => file.clone(),
+            },
+            (None, Some(file)) => file.clone(),
+            (None, None) => "settings".to_owned(),
+        };
         self.problems.push(Problem {
             origin,
-            key: key.to_owned(),
+            key,
             given: given.to_string(),
             allowed: allowed.to_string(),
         });

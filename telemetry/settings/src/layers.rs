@@ -8,6 +8,7 @@ use config::{Config, ConfigBuilder, Environment, File, FileFormat, FileSourceStr
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
+use crate::lines::Lines;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
 
@@ -47,6 +48,7 @@ pub struct Loaded<R> {
     pub raw: R,
     origins: BTreeMap<&'static str, String>,
     file: Option<String>,
+    lines: Lines,
 }
 
 /// Merges file, environment and flags into the raw struct `R`.
@@ -87,12 +89,15 @@ pub fn load<R: DeserializeOwned>(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
     let mut builder = Config::builder();
+    let mut lines = Lines::default();
     if let Some(path) = layers.file {
         let name = path.display().to_string();
         let text = read(path, &name)?;
         builder = builder.add_source(known(keys, &name, &text)?);
+        lines = Lines::of_file(&text);
     }
-    merged(builder, keys, layers, variable)
+    let loaded = merged(builder, keys, layers, variable)?;
+    Ok(Loaded { lines, ..loaded })
 }
 
 /// The file's values, those of the environment above them, and the flags on top.
@@ -133,7 +138,12 @@ pub(crate) fn merged<R: DeserializeOwned>(
     let raw = merged
         .try_deserialize()
         .map_err(|error| whole(&origin, error.to_string()))?;
-    Ok(Loaded { raw, origins, file })
+    Ok(Loaded {
+        raw,
+        origins,
+        file,
+        lines: Lines::default(),
+    })
 }
 
 pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
@@ -196,7 +206,7 @@ fn one_line(text: &str) -> String {
 impl<R> Loaded<R> {
     /// Splits into the raw values and the check that judges them.
     pub fn into_check(self) -> (R, Check) {
-        (self.raw, Check::new(self.origins, self.file))
+        (self.raw, Check::new(self.origins, self.file, self.lines))
     }
 }
 

@@ -72,6 +72,7 @@ mod common_commands;
 mod descriptors;
 mod duration;
 mod layers;
+mod lines;
 mod load_only;
 mod log;
 mod problem;

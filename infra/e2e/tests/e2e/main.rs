@@ -38,6 +38,7 @@ mod readers;
 mod relay;
 mod release;
 mod secured_kafka;
+mod services;
 mod settings;
 mod soak;
 mod survival;
@@ -151,6 +152,7 @@ fn all() -> Vec<Test> {
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
+        services::tests(),
         settings::tests(),
         walkthroughs::tests(),
         systemd::tests(),
