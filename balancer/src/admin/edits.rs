@@ -15,6 +15,9 @@ use super::config::reloaded;
 use super::state::{Admin, fresh};
 use crate::config::Edit;
 
+/// A body that is no table.
+type Wrong = (StatusCode, String);
+
 /// Key of a backend's table that says that it takes no sessions from the beginning.
 const DRAINED: &str = "drained";
 
@@ -25,7 +28,7 @@ pub(super) async fn set_backend(
 ) -> Response {
     let mut table = match table(&body) {
         Ok(table) => table,
-        Err(wrong) => return wrong,
+        Err(wrong) => return wrong.into_response(),
     };
     let drained = table.remove(DRAINED) == Some(Value::Bool(true));
     done(&admin, Edit::SetBackend(pool, name, table), drained).await
@@ -45,7 +48,7 @@ pub(super) async fn set_pool(
 ) -> Response {
     match table(&body) {
         Ok(table) => done(&admin, Edit::SetPool(name, table), false).await,
-        Err(wrong) => wrong,
+        Err(wrong) => wrong.into_response(),
     }
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn set_service(
 ) -> Response {
     match table(&body) {
         Ok(table) => done(&admin, Edit::SetService(name, table), false).await,
-        Err(wrong) => wrong,
+        Err(wrong) => wrong.into_response(),
     }
 }
 
@@ -110,9 +113,9 @@ async fn done(admin: &Admin, edit: Edit, drained: bool) -> Response {
 }
 
 /// The body: an object, whose keys are those of the settings file.
-fn table(body: &[u8]) -> Result<Map<String, Value>, Response> {
+fn table(body: &[u8]) -> Result<Map<String, Value>, Wrong> {
     serde_json::from_slice(body).map_err(|error| {
         let said = format!("{error}; the body must be an object with keys of the settings file\n");
-        (StatusCode::BAD_REQUEST, said).into_response()
+        (StatusCode::BAD_REQUEST, said)
     })
 }

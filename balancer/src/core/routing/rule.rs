@@ -128,7 +128,7 @@ impl RouteRule {
 
     fn verdict(&self, client: IpAddr, opening: &Opening) -> Verdict {
         let conditions = [
-            self.from_verdict(client),
+            self.network_verdict(client),
             self.protocol_verdict(opening),
             self.hello_verdict(opening),
         ];
@@ -141,7 +141,7 @@ impl RouteRule {
             .unwrap_or(Verdict::Yes)
     }
 
-    fn from_verdict(&self, client: IpAddr) -> Verdict {
+    fn network_verdict(&self, client: IpAddr) -> Verdict {
         Verdict::of(self.from.is_empty() || self.from.contains(client))
     }
 

@@ -205,25 +205,20 @@ fn every_mark_tells_its_protocol_from_single_bytes() {
 
 #[test]
 fn protocols_that_are_offered() {
-    let h2 = RouteRule {
+    let h2 = [RouteRule {
         alpn: vec!["h2".to_owned()],
         ..rule("h2")
-    };
+    }];
     assert_eq!(
-        decided(
-            &[h2.clone()],
-            &hello("a.test", &["http/1.1", "h2"]),
-            99,
-            false
-        ),
+        decided(&h2, &hello("a.test", &["http/1.1", "h2"]), 99, false),
         Decision::Rule(0)
     );
     assert_eq!(
-        decided(&[h2.clone()], &hello("a.test", &["http/1.1"]), 99, false),
+        decided(&h2, &hello("a.test", &["http/1.1"]), 99, false),
         Decision::NoRule
     );
     assert_eq!(
-        decided(&[h2], &hello("a.test", &[]), 99, false),
+        decided(&h2, &hello("a.test", &[]), 99, false),
         Decision::NoRule
     );
 }
