@@ -15,6 +15,7 @@ mod events;
 mod guard;
 mod page;
 mod peer;
+mod reader_secret;
 mod readers;
 mod recent;
 mod relay;

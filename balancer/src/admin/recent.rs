@@ -51,7 +51,10 @@ impl CounterSample {
                 bytes_down: figures.bytes_down,
                 connects: backend.connect_times().counts(),
             };
-            backends.insert(backend.id(), counts);
+            // One that is not in here has counted nothing: of thousands, few are worth the room of a minute.
+            if counts != Counts::default() {
+                backends.insert(backend.id(), counts);
+            }
         }
         Self { all, backends }
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::api;
 use super::changes::Changes;
 use super::drain_view::DrainView;
-use super::readers::Known;
+use super::reader_secret::Known;
 use super::recent::{CounterSample, RecentCounters};
 use super::subscribers::Subscribers;
 use crate::control::background::AdminAccess;

@@ -10,8 +10,10 @@ use netsocket_settings::{Check, Scalar};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, Question};
 use super::keys::Entries;
+use super::name::is_name;
 use super::own_rules as own;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
@@ -22,39 +24,7 @@ const RESOLVE_FORM: &str = "once, dns or srv";
 const HOST_FORM: &str =
     "NAME:PORT, such as files.example:9000; an IP address has nothing to resolve";
 const SERVICE_FORM: &str = "the name of a service without a port, such as _files._tcp.example; its SRV records contain the ports";
-const NAME_LENGTH: usize = 64;
 const MAX_CONNECTIONS: u64 = 1_000_000;
-
-/// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 11] = [
-    "name",
-    "address",
-    "resolve",
-    "weight",
-    "backup",
-    "max_connections",
-    "check_port",
-    "check_address",
-    "proxy_send",
-    "source",
-    "on_down",
-];
-
-/// Keys of checks at the top that a backend may have as well.
-pub const BACKEND_CHECK_KEYS: [&str; 12] = [
-    "check_kind",
-    "check_interval",
-    "check_fast_interval",
-    "check_down_interval",
-    "check_timeout",
-    "check_send",
-    "check_expect",
-    "check_expect_pattern",
-    "check_path",
-    "check_host",
-    "check_status",
-    "check_close",
-];
 
 /// A backend in the settings; its host may be a name that is not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -312,12 +282,6 @@ fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
         own: None,
     }
-}
-
-/// Names go into log lines, metric labels and pages: what would have to be quoted there is refused here.
-pub(super) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_LENGTH).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Splits `HOST:PORT`; an IPv6 address stands in brackets.

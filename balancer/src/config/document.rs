@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::settings::DEFAULT_LISTEN;
+use super::entry_keys::DEFAULT_NAME;
+use super::listen::DEFAULT_LISTEN;
 
 /// The settings of a process as they were given; what is not given is not in it.
 #[derive(Clone, Default)]
@@ -111,7 +112,7 @@ fn backends<'a>(
     document: &'a mut Map<String, Value>,
     pool: &str,
 ) -> Result<&'a mut Vec<Value>, EditError> {
-    if pool == super::DEFAULT_NAME && document.contains_key("backends") {
+    if pool == DEFAULT_NAME && document.contains_key("backends") {
         return Ok(list(document, "backends"));
     }
     for key in ["pools", "services"] {

@@ -7,7 +7,7 @@ use netsocket_telemetry::names::ENV_KAFKA;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::services::{POOL_KEYS, SERVICE_KEYS};
+use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.

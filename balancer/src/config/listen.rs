@@ -1,7 +1,7 @@
 //! Addresses that clients connect to, and options of their sockets.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,9 +9,14 @@ use netsocket_settings::{AdminAddress, Check, Scalar, parse_socket_address};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::name::is_name;
+
 const FORM: &str =
     "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081; unix:/PATH; or fd:NAME, a socket from systemd";
 
+/// Address that clients connect to.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
 /// Options of the listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenOptions {
@@ -37,7 +42,7 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, ListenError> {
         if let Some(name) = text.strip_prefix("fd:") {
-            return if super::backends::is_name(name) {
+            return if is_name(name) {
                 Ok(Self::Named(name.to_owned()))
             } else {
                 Err(ListenError)

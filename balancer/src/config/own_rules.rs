@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use netsocket_settings::{Check, Scalar};
 
-use super::backends::BACKEND_CHECK_KEYS;
+use super::entry_keys::BACKEND_CHECK_KEYS;
 use super::keys::Entries;
 use super::{health, limits};
 use crate::core::backend::{OnDown, OwnRules};

@@ -2,7 +2,7 @@
 
 use netsocket_settings::Check;
 
-use super::backends::is_name;
+use super::name::is_name;
 use super::raw_value::{RawMap, RawValue};
 use crate::core::admission::Networks;
 use crate::core::routing::{NamePattern, Protocol, RouteAction, RouteRule};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netsocket_settings::Check;
 
+use super::entry_keys::DEFAULT_NAME;
 use super::listen::{ListenAddress, is_any_port};
-use super::services::DEFAULT_NAME;
 use super::settings::Config;
 use crate::core::routing::{RouteAction, RouteRule};
 

@@ -7,104 +7,18 @@ use std::collections::BTreeMap;
 
 use netsocket_settings::{Check, Scalar};
 
-use super::backends::{RawBackends, is_name};
+use super::backends::RawBackends;
+use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
 use super::keys::{Entries, KEYS, RawTable, TABLES};
 use super::listen::RawListen;
+use super::name::is_name;
 use super::raw_value::{RawMap, RawTables, RawValue};
-use super::settings::Config;
+use super::settings::{Config, NamedPool, Service};
 use super::{routes, service_names};
 use crate::core::routing::RouteRule;
 
-/// The name of the service and of the pool that the top of the file describes.
-pub const DEFAULT_NAME: &str = "default";
-
 const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const LIST_FORM: &str = "a list of tables";
-
-/// Keys at the top that a service may have as well.
-pub const SERVICE_KEYS: [&str; 15] = [
-    "route_timeout",
-    "defer_accept",
-    "fast_open",
-    "allow",
-    "deny",
-    "max_connections",
-    "rate",
-    "address_connections",
-    "address_rate",
-    "address_ipv6_prefix",
-    "proxy_from",
-    "proxy_timeout",
-    "idle_timeout",
-    "half_close_timeout",
-    "listen",
-];
-
-/// Keys at the top that a pool may have as well; and a service with backends of its own.
-pub const POOL_KEYS: [&str; 35] = [
-    "backends",
-    "dns_server",
-    "dns_min_interval",
-    "dns_max_interval",
-    "dns_hold",
-    "balance",
-    "slow_start",
-    "fail_open",
-    "queue_length",
-    "queue_timeout",
-    "proxy_send",
-    "connect_timeout",
-    "check_kind",
-    "check_interval",
-    "check_fast_interval",
-    "check_down_interval",
-    "check_timeout",
-    "check_rise",
-    "check_fall",
-    "check_send",
-    "check_expect",
-    "check_expect_pattern",
-    "check_path",
-    "check_host",
-    "check_status",
-    "check_close",
-    "ejection_connects",
-    "ejection_early_resets",
-    "ejection_time",
-    "ejection_max_time",
-    "ejection_forgive",
-    "ejection_max_percent",
-    "flap_hold",
-    "flap_max_hold",
-    "flap_forgive",
-];
-
-/// Keys of an entry of `services` that nothing at the top has.
-pub const OWN_KEYS: [&str; 3] = ["name", "pool", "routes"];
-
-/// A service beside the default one: where clients connect, who may, and the pool that serves them.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Its name in logs, metrics and the API.
-    pub name: String,
-    /// The name of its pool; `None`: clients that no rule is about are refused.
-    pub pool: Option<String>,
-    /// Rules that send clients to other pools; the first that holds decides.
-    pub routes: Vec<RouteRule>,
-    /// Whether that pool is made of what this service says.
-    pub own_pool: bool,
-    /// Its settings: those of the top with its own over them.
-    pub settings: Config,
-}
-
-/// A pool beside the default one.
-#[derive(Debug, Clone)]
-pub struct NamedPool {
-    /// Its name in logs, metrics and the API.
-    pub name: String,
-    /// Its settings: those of the top with its own over them.
-    pub settings: Config,
-}
 
 /// A service as it runs.
 #[derive(Debug, Clone, Copy)]

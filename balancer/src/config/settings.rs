@@ -1,41 +1,32 @@
-//! The validated settings as a whole: their defaults, and how they are read.
+//! The validated settings as a whole, and their defaults. How they are read is `load`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load};
+use netsocket_settings::{AdminAddress, LogFormat};
 use netsocket_telemetry::ProducerConfig;
-use serde_json::{Map, Value};
 
 use super::access_log::{self, AccessLogRules};
 use super::admin::DEFAULT_ADMIN;
-use super::backends::{self, BackendAddress, RawBackends};
-use super::bounds::{DAY, HOUR, SHORTEST};
+use super::backends::BackendAddress;
 use super::discovery::{self, Rules};
 use super::document::Document;
 use super::group::Group;
 use super::health;
-use super::kafka::{self, KafkaGiven};
-use super::keys::{Entries, Entry};
+use super::kafka::KafkaGiven;
 use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
-use super::listen::{self, Listen, ListenOptions, RawListen};
-use super::raw::{Raw, all_keys};
+use super::listen::{DEFAULT_LISTEN, Listen, ListenOptions};
 use super::relay::{IdleLimits, RelayMode};
-use super::services::{self, NamedPool, RawLists, Service};
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
 
-/// Address that clients connect to.
-pub const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
 /// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout of the first bytes of a client that rules ask for.
@@ -48,8 +39,6 @@ pub const DEFAULT_HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
-
-const MAX_WORKERS: u64 = 1024;
 
 /// The validated settings.
 #[derive(Debug, Clone)]
@@ -184,177 +173,26 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    /// Merges the layers and validates every value. `variable` reads an environment variable.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn load(
-        layers: &Layers<'_>,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Problems> {
-        let loaded = load::<Map<String, Value>>(&all_keys(), layers, &variable)?;
-        let (document, check) = loaded.into_check();
-        let beaten = |key: &Key| {
-            let set = key
-                .env
-                .and_then(&variable)
-                .is_some_and(|value| !value.is_empty());
-            set || layers.flags.iter().any(|(name, _)| *name == key.name)
-        };
-        Self::judge_document(Document(Arc::new(document)), check, beaten)
-    }
-
-    /// The settings that a document says.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
-        Self::judge_document(document.clone(), Check::default(), |_| false)
-    }
-
-    fn judge_document(
-        document: Document,
-        mut check: Check,
-        beaten: impl Fn(&Key) -> bool,
-    ) -> Result<Self, Problems> {
-        let raw = Value::Object(Map::clone(&document.0));
-        let raw: Raw = match serde_json::from_value(raw) {
-            Ok(raw) => raw,
-            Err(error) => {
-                check.problem("", "", error);
-                return check.finish(Self::default());
-            }
-        };
-        let tables = [
-            raw.check,
-            raw.dns,
-            raw.ejection,
-            raw.flap,
-            raw.address,
-            raw.queue,
-            raw.proxy,
-            raw.access_log,
-        ];
-        let entries = Entries::new(&mut check, raw.single, tables, beaten);
-        // Services may bring backends of their own.
-        let is_service = raw.services.is_none() || raw.listen.is_some();
-        let needs_backends = is_service && raw.routes.is_none();
-        let backends = (needs_backends || raw.backends.is_some()).then_some(raw.backends.as_ref());
-        let mut config = Self::judged(&mut check, &entries, raw.listen.as_ref(), backends);
-        config.listens_at_top = raw.listen.is_some() && raw.services.is_some();
-        if config.listen.addresses().is_empty() {
-            config.listen = DEFAULT_LISTEN.into();
-        }
-        let lists = RawLists {
-            routes: raw.routes,
-            services: raw.services,
-            pools: raw.pools,
-        };
-        services::read(&mut check, lists, &entries, &mut config);
-        config.document = document;
-        check.finish(config)
-    }
-
-    /// Judges the keys of the top, or those of a service or pool. `backends` is the key of that name, where it is of
-    /// importance.
-    pub(super) fn judged(
-        check: &mut Check,
-        entries: &Entries,
-        listen: Option<&RawListen>,
-        backends: Option<Option<&RawBackends>>,
-    ) -> Self {
-        let defaults = Self::default();
-        let value = |key| entries.get(key).value;
-        let policies = Policy::ALL.map(Policy::label).join(", ");
-        let proxy = limits::proxy(check, entries);
-        let listen = listen::read(check, listen).unwrap_or_default();
-        let backends = backends.map(|backends| backends::read(check, backends, entries));
-        let backends = backends.unwrap_or_default();
-        Self {
-            listen,
-            document: Document::default(),
-            listens_at_top: false,
-            routes: Vec::new(),
-            services: Vec::new(),
-            pools: Vec::new(),
-            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
-            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
-            admin_read_token_file: value("admin_read_token_file").map(|it| it.as_str().into()),
-            producer: kafka::kafka(check, entries),
-            kafka_given: KafkaGiven::new(entries),
-            backends: backends.fixed,
-            groups: backends.groups,
-            discovery: discovery::rules(check, entries),
-            dns_servers: discovery::servers(check, entries),
-            workers: workers(check, value("workers"), defaults.workers),
-            relay: check.parse(
-                "relay",
-                value("relay"),
-                defaults.relay,
-                "auto, copy or splice",
-            ),
-            listen_options: ListenOptions {
-                defer_accept: switch(check, "defer_accept", value("defer_accept")),
-                fast_open: switch(check, "fast_open", value("fast_open")),
-            },
-            timeouts: timeouts(check, entries, defaults.timeouts),
-            lifecycle: lifecycle::lifecycle(check, entries),
-            limits: limits::limits(check, entries),
-            queue: limits::queue(check, entries),
-            proxy: proxy.clone(),
-            access_log: access_log::access_log(check, entries),
-            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
-            checks: health::checks(check, entries, proxy.send),
-            health: health::rules(check, entries),
-            instance: check.read_with(
-                "instance",
-                value("instance"),
-                None,
-                "a name without spaces",
-                |text| backends::is_name(text).then(|| Some(text.to_owned())),
-            ),
-            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
-            log_format: check.parse(
-                "log_format",
-                value("log_format"),
-                defaults.log_format,
-                "text or json",
-            ),
-        }
-    }
+/// A service beside the default one: where clients connect, who may, and the pool that serves them.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name in logs, metrics and the API.
+    pub name: String,
+    /// The name of its pool; `None`: clients that no rule is about are refused.
+    pub pool: Option<String>,
+    /// Rules that send clients to other pools; the first that holds decides.
+    pub routes: Vec<RouteRule>,
+    /// Whether that pool is made of what this service says.
+    pub own_pool: bool,
+    /// Its settings: those of the top with its own over them.
+    pub settings: Config,
 }
 
-/// A thing that is off where nothing is said.
-fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>) -> bool {
-    check.parse(key, entry, false, "true or false")
+/// A pool beside the default one.
+#[derive(Debug, Clone)]
+pub struct NamedPool {
+    /// Its name in logs, metrics and the API.
+    pub name: String,
+    /// Its settings: those of the top with its own over them.
+    pub settings: Config,
 }
-
-fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> NonZeroUsize {
-    let count = check.count("workers", entry, default.get() as u64, 1..=MAX_WORKERS);
-    usize::try_from(count)
-        .ok()
-        .and_then(NonZeroUsize::new)
-        .unwrap_or(default)
-}
-
-fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeouts {
-    let mut time = |key, default, bounds| {
-        let Entry { key, value } = entries.get(key);
-        check.duration(&key, value, default, bounds)
-    };
-    Timeouts {
-        connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
-        route: time("route_timeout", defaults.route, SHORTEST..=HOUR),
-        idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
-        half_close: time(
-            "half_close_timeout",
-            defaults.half_close,
-            SHORTEST..=30 * DAY,
-        ),
-        drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use netsocket_settings::duration_text;
 
-use super::services::{NamedPool, POOL_KEYS, SERVICE_KEYS, Service};
-use super::settings::Config;
+use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
+use super::settings::{Config, NamedPool, Service};
 use crate::core::admission::Networks;
 use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::core::proxy_protocol::ProxySend;

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
 //! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
-//! | [`services`] | the tasks that run all the time |
+//! | [`background`], [`pool_tasks`] | the tasks that run all the time, of the process and of each pool |
+//! | [`binding`], [`layout`] | the sockets of services, and which service uses which pool |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
 //! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`signals`] | what asks for these from outside |

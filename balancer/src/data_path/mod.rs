@@ -11,7 +11,8 @@
 //! | [`relay`] | bytes both ways, copied or spliced |
 //! | [`liveness`] | keepalive, and peers that vanish while bytes are in flight |
 //! | [`worker_registry`], [`mailbox`] | how other threads reach a worker, and workers each other |
-//! | [`shared`], [`runtime_rules`] | what all threads of a balancer share; the settings that sessions read |
+//! | [`shared`], [`process_rules`] | what all threads of a balancer share |
+//! | [`service`], [`upstream`] | services and pools as sessions use them, with the settings that sessions read |
 //! | [`session_directory`] | the open sessions of all workers, asked by mail |
 //!
 //! Nothing in here blocks but the wait for events. What is decided is decided in `core`, checks and reloads are made in

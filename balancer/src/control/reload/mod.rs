@@ -5,9 +5,11 @@
 
 mod changes;
 mod error;
+mod known_backends;
 mod pools;
 mod services;
 mod settings;
+mod sockets;
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -22,9 +24,9 @@ use tracing::{error, info};
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
 pub use self::error::ReloadError;
-use self::pools::KnownBackend;
-use self::services::NewSocket;
+use self::known_backends::KnownBackend;
 pub(crate) use self::settings::{LatestReload, Settings};
+use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed};
 use crate::control::pool_tasks::PoolTasks;
 use crate::control::resolve::{resolve, secrets};
@@ -155,7 +157,7 @@ impl Reloader {
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
             let backends = backends.collect::<Result<_, _>>()?;
             let secrets = secrets(&config)?;
-            let sockets = services::bind_new(&shared, &config)?;
+            let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
                 asked,
                 config,
@@ -185,13 +187,13 @@ impl Reloader {
             sockets,
         } = validated;
         let changed = keys_changed(before, &config);
-        let known = pools::known(shared);
+        let known = known_backends::known(shared);
 
         let rules = ProcessRules::new(&config, secrets);
         shared.rules.store(Arc::new(rules));
         self.set_pools(shared, before, &config, backends);
         if let Some((pool, name)) = drain {
-            pools::drain(shared, &pool, &name);
+            known_backends::drain(shared, &pool, &name);
         }
         self.set_services(shared, &config, sockets);
         shared.relay.set(config.relay);
@@ -201,7 +203,7 @@ impl Reloader {
         // There may be more room now.
         shared.serve_queues();
 
-        let present = pools::known(shared);
+        let present = known_backends::known(shared);
         let stays = |known: &KnownBackend| {
             let mut present = present.iter();
             present.any(|stays| stays.backend.id() == known.backend.id())
@@ -214,7 +216,7 @@ impl Reloader {
         }
         let changes = Changes {
             changed,
-            backends: pools::changes(&known, &present),
+            backends: known_backends::changes(&known, &present),
             services: service_changes(before, &config),
             needs_restart: keys_changed(&config, &asked),
             cut,

@@ -1,7 +1,7 @@
 //! The first bytes of a client, as far as they have arrived.
 
 use super::hello::{Hello, Reader};
-use super::rule::Protocol;
+use super::protocol::Protocol;
 
 /// The most bytes that are looked at. A hello with the key shares of today takes two thousand, cut into many small records
 /// three times as much.

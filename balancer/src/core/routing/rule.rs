@@ -5,39 +5,8 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::opening::{Known, Opening};
+use super::protocol::Protocol;
 use crate::core::admission::Networks;
-
-/// A protocol that is told by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// A TLS handshake.
-    Tls,
-    /// An HTTP request in the clear.
-    Http,
-    /// SSH.
-    Ssh,
-    /// A PROXY protocol header.
-    Proxy,
-    /// Anything at all.
-    Any,
-}
-
-impl Protocol {
-    /// Each of them.
-    pub const ALL: [Self; 5] = [Self::Tls, Self::Http, Self::Ssh, Self::Proxy, Self::Any];
-
-    /// Its name in the settings.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Tls => "tls",
-            Self::Http => "http",
-            Self::Ssh => "ssh",
-            Self::Proxy => "proxy",
-            Self::Any => "any",
-        }
-    }
-}
 
 /// A server name, or all names below one: `*.example.com` is `a.example.com` and `a.b.example.com`, not `example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod connecting;
 mod opening;
+mod pending_route;
 mod proxy_header;
 mod routing;
 mod view;
@@ -32,8 +33,8 @@ use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::service::Service;
 use crate::data_path::shared::Shared;
 use crate::data_path::upstream::Target;
+use pending_route::PendingRoute;
 use proxy_header::ProxyHeader;
-use routing::Routing;
 
 /// An open session updates the counters each time it has moved this many bytes.
 const TELL_BYTES: u64 = 1 << 20;
@@ -85,7 +86,7 @@ enum Stage {
     /// Waiting for the PROXY header of a trusted peer.
     ReadingHeader(ProxyHeader),
     /// Waiting for the first bytes, by which the pool is chosen.
-    Routing(Box<Routing>),
+    Routing(Box<PendingRoute>),
     /// Queued since this time because every backend is full.
     Queued(Instant),
     /// Connecting to a backend since this time.

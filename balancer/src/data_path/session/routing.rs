@@ -5,25 +5,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::pending_route::PendingRoute;
 use super::{Session, Stage, Step, StepContext};
 use crate::core::routing::{Decision, Opening, decide};
 use crate::core::termination::Termination;
 use crate::data_path::relay::Early;
-use crate::data_path::service::ServiceRules;
-
-/// First bytes being received.
-pub(super) struct Routing {
-    opening: Opening,
-    since: Instant,
-    /// Those of the beginning, whatever is reloaded meanwhile.
-    rules: Arc<ServiceRules>,
-}
-
-impl Routing {
-    pub(super) fn deadline(&self) -> Instant {
-        self.since + self.rules.timeouts.route
-    }
-}
 
 impl Session {
     /// Whether it is known which pool the session is for. If not, more bytes are needed, and this is its stage.
@@ -32,7 +18,7 @@ impl Session {
             return Ok(true);
         }
         let rules = self.service.rules.load_full();
-        let mut routing = Box::new(Routing {
+        let mut routing = Box::new(PendingRoute {
             opening: Opening::new(rules.routes.need_hello()),
             since: now,
             rules,
@@ -103,7 +89,7 @@ impl Session {
     }
 
     /// Whether the rules can say now where the session goes; if so, they have.
-    fn decide(&mut self, routing: &Routing) -> Result<bool, Termination> {
+    fn decide(&mut self, routing: &PendingRoute) -> Result<bool, Termination> {
         let routes = &routing.rules.routes;
         let client = self.record.client;
         let rules = routes.rules.iter().map(|route| &route.rule);

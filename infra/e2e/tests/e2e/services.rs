@@ -189,15 +189,17 @@ fn two_listeners_and_names_are_served_as_by_haproxy(_: &World) {
         second: teller(),
     };
     let sites = [Site::haproxy(&backends), Site::ours(&backends)];
-    let long = ["-alpn", &["x".repeat(200); 8].join(",")];
+    let alpn = vec!["x".repeat(200); 8].join(",");
+    let long = ["-alpn", alpn.as_str()];
     let told = sites.each_ref().map(|site| {
-        let mut told = Vec::new();
-        told.push(subject(site.door, "a.example", &[]));
-        told.push(subject(site.door, "A.Example", &["-tls1_2"]));
-        told.push(subject(site.door, "x.b.example", &[]));
-        // Larger than a segment.
-        told.push(subject(site.door, "a.example", &long));
-        told.push(subject(site.door, "c.example", &[]));
+        let mut told = vec![
+            subject(site.door, "a.example", &[]),
+            subject(site.door, "A.Example", &["-tls1_2"]),
+            subject(site.door, "x.b.example", &[]),
+            // Larger than a segment.
+            subject(site.door, "a.example", &long),
+            subject(site.door, "c.example", &[]),
+        ];
         // The header has the address of the client, whose port differs.
         for address in [site.plain, site.door] {
             let said = exchange(address, b"hello");

@@ -1,8 +1,11 @@
 use std::io::Write as _;
 
+use netsocket_settings::LogFormat;
+
+use super::super::backends::BackendAddress;
 use super::*;
 use crate::core::backend::Attributes;
-use crate::core::health::{Close, Growth, Probe};
+use crate::core::health::{Close, Growth, HealthRules, Probe};
 
 fn load_text(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
