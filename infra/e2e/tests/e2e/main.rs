@@ -42,6 +42,7 @@ mod readers;
 mod relay;
 mod release;
 mod secured_kafka;
+mod services;
 mod settings;
 mod shared_kafka;
 mod soak;
@@ -160,6 +161,7 @@ fn all() -> Vec<Test> {
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
+        services::tests(),
         settings::tests(),
         shared_kafka::tests(),
         walkthroughs::tests(),
