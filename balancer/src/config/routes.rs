@@ -1,6 +1,6 @@
 //! The rules of a service: `[[services.routes]]`, and `[[routes]]` for the default service.
 
-use netsocket_settings::Check;
+use netsocket_settings::{Check, unknown_key};
 
 use super::name::is_name;
 use super::raw_value::{RawMap, RawValue};
@@ -41,8 +41,7 @@ fn rule(check: &mut Check, mut table: RawMap, index: usize) -> RouteRule {
         .keys()
         .filter(|key| !ROUTE_KEYS.contains(&key.as_str()))
     {
-        let known = format!("unknown key; known are {}", ROUTE_KEYS.join(", "));
-        check.problem(unknown, "", known);
+        check.problem(unknown, "", unknown_key(unknown, &ROUTE_KEYS));
     }
     let mut texts = |check: &mut Check, key: &str| texts(check, key, table.remove(key));
     let (name, pool) = (texts(check, "name"), texts(check, "pool"));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Check, Scalar};
+use netsocket_settings::{Check, Scalar, unknown_key};
 
 use super::backends::RawBackends;
 use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
@@ -196,7 +196,7 @@ fn unknown(key: &str, known: &[&str]) -> String {
         }
         return "only at the top of the file".to_owned();
     }
-    format!("unknown key; known are {}", known.join(", "))
+    unknown_key(key, known)
 }
 
 struct Reader<'a> {

@@ -137,7 +137,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nwait = 3",
-            "backends[0].wait: unknown key; known are name, address, resolve, weight",
+            "backends[0].wait: unknown key; docs/configuration.md lists all",
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nweight = 257",
