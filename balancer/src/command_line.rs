@@ -17,7 +17,7 @@ pub struct Flags {
     /// Check the settings, print OK or every problem, and exit
     #[arg(long)]
     pub check_config: bool,
-    /// Address that clients connect to [default: 0.0.0.0:8081]
+    /// Address that clients connect to; several with commas between [default: 0.0.0.0:8081]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
     /// A backend; repeat for more
@@ -39,6 +39,8 @@ pub struct Flags {
 pub enum Command {
     /// Query or change a running balancer through its admin HTTP
     Ctl(ctl::Arguments),
+    /// Read a secret from standard input and print its hash, for admin_read_token_file
+    HashSecret,
     /// Commands that every server has.
     #[command(flatten)]
     Common(CommonCommand),

@@ -92,8 +92,9 @@ mod data_path;
 mod observe;
 
 pub use crate::command_line::{Command, Flags};
-pub use crate::config::ListenOptions;
 pub use crate::config::{BackendAddress, Config};
+pub use crate::config::{Listen, ListenAddress, ListenError, ListenOptions};
+pub use crate::control::background::HISTORY_SPAN;
 pub use crate::control::discovery;
 pub use crate::control::handover::{
     InheritError, Inherited, Program, RestartError, VARIABLE as INHERITED_VARIABLE,
@@ -103,7 +104,6 @@ pub use crate::control::reload::{BackendChanges, Changes, ReloadError};
 pub use crate::control::resolve::BindError;
 pub use crate::control::run::Summary;
 pub use crate::control::run_error::RunError;
-pub use crate::control::services::HISTORY_SPAN;
 pub use crate::control::signals::Signals;
 pub use crate::control::startup::Startup;
 pub use crate::control::systemd::{ActivationError, Manager};
@@ -111,8 +111,21 @@ pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
-pub use crate::core::{admission, backend, balance, health, pool};
+pub use crate::core::{admission, backend, balance, health, pool, routing};
 pub use crate::observe::metrics;
+
+/// The hash of a secret, as a line for the file of `admin_read_token_file`.
+///
+/// # Errors
+/// The secret is empty, or the system has no random numbers.
+pub fn hash_secret(secret: &str) -> std::io::Result<String> {
+    if secret.is_empty() {
+        return Err(std::io::Error::other("no secret on standard input"));
+    }
+    let mut salt = [0_u8; 16];
+    rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())?;
+    Ok(core::secret::hashed(secret.as_bytes(), &salt))
+}
 
 /// Serves until `shutdown` is cancelled or a restart has handed over to a new process. Then it stops accepting, lets
 /// sessions end until the drain deadline and closes the rest. Must be polled within a tokio runtime with I/O and time.

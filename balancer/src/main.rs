@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use netsocket_balancer::config::AdminSettings;
+use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME};
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
 };
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
+        Some(Command::HashSecret) => return hash_secret(),
         Some(Command::Common(command)) => return run_common_command(&flags, command),
         None => {}
     }
@@ -78,6 +79,20 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
     }
 }
 
+fn hash_secret() -> ExitCode {
+    let mut line = String::new();
+    let hash = io::stdin()
+        .read_line(&mut line)
+        .and_then(|_| netsocket_balancer::hash_secret(line.trim_end_matches(['\r', '\n'])));
+    match hash.and_then(|hash| writeln!(io::stdout(), "{hash}")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || {
         if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
@@ -128,12 +143,16 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
         }
         let shutdown = CancellationToken::new();
         signals.obey(&shutdown, &startup.lifecycle(), &startup.tasks());
-        for backend in startup.pool().backends() {
-            info!(name = backend.name(), address = %backend.address(), "backend");
+        for backend in startup.pools().iter().flat_map(|pool| pool.backends()) {
+            info!(name = backend.full_name(), address = %backend.address(), "backend");
         }
         raise_descriptor_limit();
-        for address in startup.listen_addresses().iter().skip(1) {
-            info!(%address, "additional listener");
+        for (service, address) in startup.listen_addresses().iter().skip(1) {
+            if service == DEFAULT_NAME {
+                info!(%address, "additional listener");
+            } else {
+                info!(service, %address, "additional listener");
+            }
         }
         info!(address = %startup.listen_address(), admin = %startup.admin_address(), "listening");
         run(startup, shutdown).await?;
@@ -143,8 +162,25 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
 
 /// `3 backends`, and the groups of them that are looked for, if there are any.
 fn counted(config: &Config) -> String {
-    let backends = config.backends.len();
-    match config.groups.len() {
+    let pools = || {
+        config
+            .pools
+            .iter()
+            .map(|pool| &pool.settings)
+            .chain([config])
+    };
+    let backends: usize = pools().map(|settings| settings.backends.len()).sum();
+    let groups: usize = pools().map(|settings| settings.groups.len()).sum();
+    let counted = counted_backends(backends, groups);
+    match config.services.len() + usize::from(config.listens_at_top) {
+        0 => counted,
+        1 => format!("1 service, {counted}"),
+        services => format!("{services} services, {counted}"),
+    }
+}
+
+fn counted_backends(backends: usize, groups: usize) -> String {
+    match groups {
         0 => format!("{backends} backends"),
         1 => format!("{backends} backends, 1 name to resolve"),
         groups => format!("{backends} backends, {groups} names to resolve"),

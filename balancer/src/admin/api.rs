@@ -12,10 +12,10 @@ use super::drain_view::DrainView;
 use super::rates::Activity;
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport};
-use crate::core::pool::{DEFAULT_POOL, PastTransition};
-use crate::core::pool::{GroupReport, Outcome};
+use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, PastTransition, Pool};
 use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
+use crate::observe::process_view as observe;
 use crate::observe::units::in_millis;
 
 /// `/api/v1/pools`.
@@ -35,6 +35,24 @@ pub(super) struct Status {
     /// Log lines that could not be written.
     pub(super) log_lines_dropped: u64,
     pub(super) pools: Vec<PoolView>,
+    /// Where there is anything but the default one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) services: Vec<ServiceView>,
+}
+
+/// A service.
+#[derive(Debug, Serialize)]
+pub(super) struct ServiceView {
+    pub(super) name: String,
+    /// The addresses that clients connect to.
+    pub(super) listen: Vec<String>,
+    pub(super) pool: String,
+    pub(super) active: u64,
+    pub(super) total: u64,
+    pub(super) bytes_up: u64,
+    pub(super) bytes_down: u64,
+    /// Codes that have occurred.
+    pub(super) by_termination: BTreeMap<&'static str, u64>,
 }
 
 /// The machine.
@@ -90,7 +108,7 @@ pub(super) struct Telemetry {
 
 #[derive(Debug, Serialize)]
 pub(super) struct PoolView {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) balance: &'static str,
     /// Whether no backend is healthy, so that all in service are used.
     pub(super) failing_open: bool,
@@ -119,6 +137,9 @@ pub(super) struct GroupView {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct BackendView {
     pub(super) name: String,
+    /// Its pool, where that is not the default one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) pool: String,
     pub(super) address: String,
     pub(super) state: &'static str,
     pub(super) reason: String,
@@ -179,7 +200,7 @@ pub(super) struct HistoryView<'a> {
 pub(super) fn unready(shared: &Shared) -> Option<String> {
     if shared.is_draining() {
         Some("draining".to_owned())
-    } else if shared.pool.up_count() == 0 {
+    } else if shared.up_count() == 0 {
         Some("no backend is up".to_owned())
     } else {
         shared.tasks.trouble(&[])
@@ -192,9 +213,8 @@ impl Status {
         host: Option<Host>,
         all: Activity,
         stats: Option<ProducerStats>,
-        backends: Vec<BackendView>,
+        pools: Vec<PoolView>,
     ) -> Self {
-        let pool = &shared.pool;
         Self {
             version: env!("CARGO_PKG_VERSION"),
             time: rfc3339(SystemTime::now()),
@@ -206,13 +226,53 @@ impl Status {
             rates: all.into(),
             telemetry: Telemetry::new(stats),
             log_lines_dropped: dropped_lines(),
-            pools: vec![PoolView {
-                name: DEFAULT_POOL,
-                balance: pool.policy().label(),
-                failing_open: pool.is_failing_open(),
-                backends,
-                groups: pool.groups().iter().map(GroupView::from).collect(),
-            }],
+            pools,
+            services: services(shared),
+        }
+    }
+}
+
+/// The services, where there is anything but the default one.
+fn services(shared: &Shared) -> Vec<ServiceView> {
+    let process = shared.view();
+    if !process.has_services() {
+        return Vec::new();
+    }
+    let listeners = shared.listeners.all();
+    let addresses = |name: &str| {
+        let own = listeners
+            .iter()
+            .filter(|listener| *listener.service.name == *name);
+        let own = own.filter_map(|listener| listener.bound.socket.address());
+        own.map(|address| address.to_string()).collect()
+    };
+    let view = |service: observe::ServiceView| {
+        let finished = service.finished.iter().map(|(_, count)| count);
+        ServiceView {
+            name: service.name.to_string(),
+            listen: addresses(&service.name),
+            active: service.active,
+            total: service.active + finished.sum::<u64>(),
+            pool: service.pool,
+            bytes_up: service.bytes_up,
+            bytes_down: service.bytes_down,
+            by_termination: {
+                let ends = service.finished.into_iter();
+                ends.filter(|&(_, count)| count > 0).collect()
+            },
+        }
+    };
+    process.services.into_iter().map(view).collect()
+}
+
+impl PoolView {
+    pub(super) fn new(pool: &Pool, backends: Vec<BackendView>) -> Self {
+        Self {
+            name: pool.name().to_owned(),
+            balance: pool.policy().label(),
+            failing_open: pool.is_failing_open(),
+            backends,
+            groups: pool.groups().iter().map(GroupView::from).collect(),
         }
     }
 }
@@ -220,7 +280,7 @@ impl Status {
 impl Sessions {
     fn new(shared: &Shared) -> Self {
         let counters = &shared.counters;
-        let shortages = shared.pool.shortages.counts().into_iter();
+        let shortages = shared.shortages.counts().into_iter();
         let shortages = shortages.map(|(resource, count)| (resource.label(), count));
         let ends = Termination::ALL
             .iter()
@@ -266,6 +326,10 @@ impl BackendView {
         let attributes = backend.attributes();
         Self {
             name: backend.name().to_owned(),
+            pool: Some(backend.pool())
+                .filter(|pool| *pool != DEFAULT_POOL)
+                .unwrap_or_default()
+                .to_owned(),
             address: backend.address().to_string(),
             state: report.state.label(),
             reason: report.reason.to_string(),
@@ -319,7 +383,7 @@ pub(super) struct TransitionsView {
 
 #[derive(Debug, Serialize)]
 pub(super) struct TransitionView {
-    pub(super) pool: &'static str,
+    pub(super) pool: String,
     pub(super) backend: String,
     pub(super) address: String,
     pub(super) at: String,
@@ -331,7 +395,7 @@ pub(super) struct TransitionView {
 impl From<PastTransition> for TransitionView {
     fn from(past: PastTransition) -> Self {
         Self {
-            pool: DEFAULT_POOL,
+            pool: past.pool,
             backend: past.backend,
             address: past.address.to_string(),
             at: rfc3339(past.at),

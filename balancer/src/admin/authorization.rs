@@ -1,4 +1,4 @@
-//! Who may change something through the admin HTTP. Reading needs no permission; see docs/admin.md.
+//! Who may change something through the admin HTTP; who may read is `readers`. See docs/admin.md.
 //!
 //! A unix socket counts as this machine: its file mode decides who can connect. A browser that reaches it through a tunnel
 //! is in the same danger as over the network.
@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::peer::Peer;
 use super::state::{Admin, fresh};
+use crate::core::secret::same;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -108,7 +109,11 @@ pub(super) async fn whoami(
 }
 
 /// Whether a request from `peer` with such headers may change something.
-fn authorize(peer: Peer, headers: &HeaderMap, token: Option<&str>) -> Result<(), Denied> {
+pub(super) fn authorize(
+    peer: Peer,
+    headers: &HeaderMap,
+    token: Option<&str>,
+) -> Result<(), Denied> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(&HOST).unwrap_or_default();
     if text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
@@ -141,11 +146,6 @@ fn is_plain_host(host: &str) -> bool {
     let name = uri.host().unwrap_or_default();
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-}
-
-/// Takes as long however much of it is right.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| all | (x ^ y)) == 0
 }
 
 #[cfg(test)]

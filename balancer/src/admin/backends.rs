@@ -17,6 +17,7 @@ use super::state::{Admin, fresh};
 use crate::control::drain::Window;
 use crate::core::backend::{Backend, MAX_WEIGHT};
 use crate::core::health::AdminState;
+use crate::core::pool::Pool;
 
 /// The longest deadline of a drain.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -90,7 +91,7 @@ fn set(
     peer: Peer,
     body: &[u8],
 ) -> Result<Response, Wrong> {
-    let backend = find(admin, name)?;
+    let (pool, backend) = find_in_pool(admin, name)?;
     let allowed = r#"nothing, or {"deadline":"30s","spread":"10s"}"#;
     let ask: Ask = read(body, allowed)?.unwrap_or_default();
     let times = times(&ask)?;
@@ -98,10 +99,7 @@ fn set(
         return Err(unprocessable("ready takes no deadline"));
     }
     let who = peer.name();
-    admin
-        .shared
-        .pool
-        .set_admin_state(backend.id(), state, &who)
+    pool.set_admin_state(backend.id(), state, &who)
         .map_err(|_| gone(name))?;
     match times {
         Some((deadline, spread)) => {
@@ -139,14 +137,13 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
 }
 
 fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong> {
-    let backend = find(admin, name)?;
+    let (pool, backend) = find_in_pool(admin, name)?;
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
     let weight = asked
         .and_then(|asked| u32::try_from(asked.weight).ok())
         .filter(|weight| *weight <= MAX_WEIGHT)
         .ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
-    let pool = &admin.shared.pool;
     pool.set_weight(backend.id(), weight)
         .map_err(|_| gone(name))?;
     Ok(shown(admin, &backend))
@@ -164,14 +161,38 @@ fn read<T: DeserializeOwned>(body: &[u8], allowed: &str) -> Result<Option<T>, Wr
 }
 
 pub(super) fn find(admin: &Admin, name: &str) -> Result<Arc<Backend>, Wrong> {
-    let backends = admin.shared.pool.shown();
-    let found = backends.into_iter().find(|backend| backend.name() == name);
-    found.ok_or_else(|| unknown(admin, name))
+    find_in_pool(admin, name).map(|(_, backend)| backend)
+}
+
+/// A backend by its name or, where several pools have one of that name, by `POOL/NAME`.
+fn find_in_pool(admin: &Admin, name: &str) -> Result<(Arc<Pool>, Arc<Backend>), Wrong> {
+    let named = |(pool, backend): &(Arc<Pool>, Arc<Backend>)| match name.split_once('/') {
+        Some((of, name)) => pool.name() == of && backend.name() == name,
+        None => backend.name() == name,
+    };
+    let shown = admin.shared.pools().into_iter().flat_map(|pool| {
+        let shown = pool.shown().into_iter();
+        shown.map(move |backend| (Arc::clone(&pool), backend))
+    });
+    let mut found: Vec<_> = shown.filter(named).collect();
+    match found.len() {
+        0 => Err(unknown(admin, name)),
+        1 => Ok(found.remove(0)),
+        _ => {
+            let names = found
+                .iter()
+                .map(|(pool, _)| format!("{}/{name}", pool.name()));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let said = format!("several pools have a backend {name:?}: say which of {names}\n");
+            Err((StatusCode::CONFLICT, said))
+        }
+    }
 }
 
 fn unknown(admin: &Admin, name: &str) -> Wrong {
-    let backends = admin.shared.pool.shown();
-    let known: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
+    let pools = admin.shared.pools().into_iter();
+    let known = pools.flat_map(|pool| pool.shown());
+    let known: Vec<String> = known.map(|backend| backend.full_name()).collect();
     let said = format!(
         "no backend {name:?}; known backends: {}\n",
         known.join(", ")

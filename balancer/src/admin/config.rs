@@ -57,6 +57,9 @@ struct Backend {
     backup: bool,
     max_connections: u32,
     check_port: Option<u16>,
+    /// What it has for itself and not from its pool.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    own: BTreeMap<String, String>,
 }
 
 pub(super) async fn read(State(admin): State<Arc<Admin>>) -> Response {
@@ -80,6 +83,16 @@ fn settings(config: &Config) -> BTreeMap<&'static str, Option<String>> {
         )
     };
     config.shown().into_iter().map(hide).collect()
+}
+
+/// Without secrets.
+fn without_secrets(given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let hide = |(key, value): (&String, &String)| {
+        let hidden = SECRET_KEYS.contains(&key.as_str());
+        let value = if hidden { HIDDEN } else { value };
+        (key.clone(), value.to_owned())
+    };
+    given.iter().map(hide).collect()
 }
 
 impl<'a> From<&'a LatestReload> for Latest<'a> {
@@ -116,7 +129,7 @@ impl From<&BackendAddress> for Backend {
     fn from(backend: &BackendAddress) -> Self {
         let shown = backend.to_string();
         let address = shown.split_once('=').map_or("", |(_, address)| address);
-        let attributes = backend.attributes;
+        let attributes = &backend.attributes;
         Self {
             name: backend.name.clone(),
             address: address.to_owned(),
@@ -124,36 +137,45 @@ impl From<&BackendAddress> for Backend {
             backup: attributes.backup,
             max_connections: attributes.max_connections.map_or(0, |most| most.get()),
             check_port: attributes.check_port.map(|port| port.get()),
+            own: attributes
+                .own
+                .as_ref()
+                .map(|own| without_secrets(&own.given))
+                .unwrap_or_default(),
         }
     }
 }
 
 #[derive(Debug, Serialize)]
-struct Reloaded {
+pub(super) struct Reloaded {
     generation: u64,
     #[serde(flatten)]
     changes: Changes,
 }
 
+/// What has changed, with the settings that are in force now.
+pub(super) fn reloaded(admin: &Admin, changes: Changes) -> Reloaded {
+    Reloaded {
+        generation: admin.settings.load().generation,
+        changes,
+    }
+}
+
+/// Why nothing has.
+pub(super) fn refused(error: &ReloadError) -> Response {
+    let status = match error {
+        ReloadError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        ReloadError::NoSource => StatusCode::NOT_IMPLEMENTED,
+    };
+    (status, format!("{error}\n")).into_response()
+}
+
 /// Has the settings read anew: what changed, or every problem.
 pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Response {
     match admin.lifecycle.reload().await {
-        Ok(changes) => {
-            let generation = admin.settings.load().generation;
-            Json(Reloaded {
-                generation,
-                changes,
-            })
-            .into_response()
-        }
-        Err(error) => {
-            let status = match error {
-                ReloadError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-                ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,
-                ReloadError::NoSource => StatusCode::NOT_IMPLEMENTED,
-            };
-            (status, format!("{error}\n")).into_response()
-        }
+        Ok(changes) => Json(reloaded(&admin, changes)).into_response(),
+        Err(error) => refused(&error),
     }
 }

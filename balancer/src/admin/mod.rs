@@ -11,9 +11,12 @@ mod authorization;
 mod backends;
 mod config;
 mod drain_view;
+mod edits;
 mod page;
 mod peer;
 mod rates;
+mod reader_secret;
+mod readers;
 mod relay;
 mod routes;
 mod sessions;
@@ -37,8 +40,8 @@ use self::peer::Peer;
 use self::routes::{Routes, Verb};
 use self::state::{Admin, fresh};
 use crate::control::admin_listener::AdminAcceptor;
+use crate::control::background::AdminAccess;
 use crate::control::process_health::trouble;
-use crate::control::services::AdminAccess;
 use crate::observe::metrics::{self, SettingsState};
 
 /// The content type of Prometheus' text format.
@@ -50,6 +53,9 @@ const EVENTS_TASK: &str = "events";
 
 /// For a worker to answer a probe: one that takes longer serves nobody well.
 const WORKER_ANSWER: Duration = Duration::from_secs(1);
+
+/// Addresses in the name of a balancer.
+const MAX_ADDRESSES: usize = 4;
 
 /// For the requests of those who are connected when a successor takes over.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
@@ -96,8 +102,8 @@ async fn http(acceptor: AdminAcceptor, admin: Arc<Admin>, retire: CancellationTo
 fn routes() -> Routes {
     Routes::new()
         .read("/", status_page)
-        .read("/healthz", alive)
-        .read("/readyz", ready)
+        .probe("/healthz", alive)
+        .probe("/readyz", ready)
         .read("/metrics", prometheus)
         .read("/api/v1/whoami", authorization::whoami)
         .read("/api/v1/pools", pools)
@@ -122,6 +128,26 @@ fn routes() -> Routes {
         .read("/api/v1/events", snapshot_stream::stream)
         .read("/api/v1/config", config::read)
         .change(Verb::Post, "/api/v1/reload", config::reload)
+        .change(
+            Verb::Put,
+            "/api/v1/pools/{pool}/backends/{name}",
+            edits::set_backend,
+        )
+        .change(
+            Verb::Delete,
+            "/api/v1/pools/{pool}/backends/{name}",
+            edits::remove_backend,
+        )
+        .change(Verb::Put, "/api/v1/pools/{pool}", edits::set_pool)
+        .change(Verb::Delete, "/api/v1/pools/{pool}", edits::remove_pool)
+        .change(Verb::Put, "/api/v1/services/{name}", edits::set_service)
+        .change(
+            Verb::Delete,
+            "/api/v1/services/{name}",
+            edits::remove_service,
+        )
+        .read("/api/v1/config/differences", edits::diff)
+        .change(Verb::Post, "/api/v1/config/file", edits::save)
         .read("/api/v1/relay", relay::read)
         .change(Verb::Put, "/api/v1/relay", relay::change)
 }
@@ -164,7 +190,9 @@ async fn pools(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
-    let latest = admin.shared.pool.transitions();
+    let pools = admin.shared.pools().into_iter();
+    let mut latest: Vec<_> = pools.flat_map(|pool| pool.transitions()).collect();
+    latest.sort_by_key(|past| past.at);
     let body = api::TransitionsView {
         transitions: latest.into_iter().map(api::TransitionView::from).collect(),
     };
@@ -182,7 +210,23 @@ async fn history(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn status_page(State(admin): State<Arc<Admin>>) -> Response {
     let sessions = snapshot_stream::first_view(&admin).await;
-    page::response(&admin.status(), sessions.as_deref())
+    page::response(&admin.status(), sessions.as_deref(), &name(&admin))
+}
+
+/// Which balancer this is, so that two pages side by side are told apart: its name if it has one, and its addresses.
+fn name(admin: &Admin) -> String {
+    let listeners = admin.shared.listeners.all();
+    let addresses = listeners
+        .iter()
+        .filter_map(|listener| listener.bound.socket.address());
+    let mut addresses: Vec<String> = addresses.map(|address| address.to_string()).collect();
+    if let Some(more @ 1..) = addresses.len().checked_sub(MAX_ADDRESSES) {
+        addresses.truncate(MAX_ADDRESSES);
+        addresses.push(format!("{more} more"));
+    }
+    let settings = admin.settings.load();
+    let instance = settings.config.instance.iter().cloned();
+    instance.chain(addresses).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -213,6 +257,7 @@ mod tests {
         let routes = super::routes();
         let known = routes.table().iter().map(|route| {
             let path = route.path.replace("{name}", "NAME").replace("{id}", "ID");
+            let path = path.replace("{pool}", "POOL");
             (route.method.to_owned(), path, route.changes)
         });
         assert_eq!(known.collect::<BTreeSet<_>>(), documented());

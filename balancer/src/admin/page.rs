@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::api::{BackendView, Status};
+use super::api::{BackendView, ServiceView, Status};
 use super::sessions::Entry;
 use crate::observe::units;
 
@@ -20,7 +20,7 @@ const SCRIPT: &str = include_str!("page/status.js");
 /// A cell: its label, its class, what it says, and what stands small below.
 type Cell = (&'static str, String, String, String);
 
-pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response {
+pub(super) fn response(status: &Status, sessions: Option<&[Entry]>, name: &str) -> Response {
     let nonce = match nonce() {
         Ok(nonce) => nonce,
         Err(error) => {
@@ -35,7 +35,7 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>) -> Response 
         (header::REFERRER_POLICY, "no-referrer".to_owned()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    (headers, render(status, sessions, &nonce)).into_response()
+    (headers, render(status, sessions, name, &nonce)).into_response()
 }
 
 /// The page loads nothing from elsewhere, talks to this server only, and cannot be framed.
@@ -56,7 +56,7 @@ fn nonce() -> io::Result<String> {
     }))
 }
 
-fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
+fn render(status: &Status, sessions: Option<&[Entry]>, name: &str, nonce: &str) -> String {
     let backends: Vec<&BackendView> = status
         .pools
         .iter()
@@ -76,6 +76,11 @@ fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
     let version = format!("netsocket-balancer {}", escaped(status.version));
     let values = [
         ("nonce", nonce.to_owned()),
+        ("name", escaped(name)),
+        (
+            "services",
+            rows(status.services.iter().map(service).collect()),
+        ),
         ("style", STYLE.to_owned()),
         ("script", SCRIPT.to_owned()),
         ("headline", escaped(&headline(status, &backends))),
@@ -95,7 +100,13 @@ fn render(status: &Status, sessions: Option<&[Entry]>, nonce: &str) -> String {
             rows(
                 backends
                     .iter()
-                    .map(|backend| row(&backend.name, &backend.address, &backend_cells(backend)))
+                    .map(|backend| {
+                        row(
+                            &full_name(backend),
+                            &backend.address,
+                            &backend_cells(backend),
+                        )
+                    })
                     .collect(),
             ),
         ),
@@ -157,6 +168,32 @@ fn headline(status: &Status, backends: &[&BackendView]) -> String {
         sessions.total,
         units::age(Duration::from_secs(status.uptime_seconds)),
     )
+}
+
+/// A service in one line, as the script writes it.
+fn service(service: &ServiceView) -> String {
+    let pool = if service.pool.is_empty() {
+        "pool by rule".to_owned()
+    } else {
+        format!("pool {}", service.pool)
+    };
+    let line = format!(
+        "{} at {}: {pool}, {} open, {} total",
+        service.name,
+        service.listen.join(" "),
+        service.active,
+        service.total
+    );
+    format!("<li>{}</li>", escaped(&line))
+}
+
+/// What tells it from the backends of other pools.
+fn full_name(backend: &BackendView) -> String {
+    if backend.pool.is_empty() {
+        backend.name.clone()
+    } else {
+        format!("{}/{}", backend.pool, backend.name)
+    }
 }
 
 fn count(open: u64, sessions: Option<&[Entry]>) -> String {
@@ -303,7 +340,7 @@ mod tests {
 
     #[test]
     fn every_place_is_filled_and_nothing_comes_from_outside() {
-        let page = render(&Status::default(), Some(&[Entry::default()]), "n0nce");
+        let page = render(&Status::default(), Some(&[Entry::default()]), "lb", "n0nce");
         assert!(!page.contains("<!--"));
         assert_eq!(page.matches("nonce=\"n0nce\"").count(), 2);
         for outside in [
@@ -344,8 +381,9 @@ mod tests {
             backend: Some("<b>&\"'".to_owned()),
             ..Entry::default()
         };
-        let page = render(&Status::default(), Some(&[entry]), "n");
+        let page = render(&Status::default(), Some(&[entry]), "<i>", "n");
         assert!(page.contains("<span>&lt;b&gt;&amp;&quot;&#39;</span>"));
+        assert!(page.contains("&lt;i&gt;") && !page.contains("<i>"));
     }
 
     #[test]

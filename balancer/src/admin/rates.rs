@@ -41,9 +41,7 @@ impl CounterSample {
             ..Counts::default()
         };
         let mut backends = HashMap::new();
-        let leaving = shared.pool.leaving().into_iter();
-        let leaving = leaving.map(|leaving| leaving.backend);
-        for backend in shared.pool.backends().into_iter().chain(leaving) {
+        for (_, backend) in shared.backends() {
             let figures = backend.figures();
             all.errors += figures.errors;
             let counts = Counts {
@@ -53,7 +51,10 @@ impl CounterSample {
                 bytes_down: figures.bytes_down,
                 connects: backend.connect_times().counts(),
             };
-            backends.insert(backend.id(), counts);
+            // One that is not in here has counted nothing: of thousands, few are worth the room of a minute.
+            if counts != Counts::default() {
+                backends.insert(backend.id(), counts);
+            }
         }
         Self { all, backends }
     }

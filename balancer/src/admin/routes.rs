@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on};
 
 use super::authorization;
+use super::readers;
 use super::state::Admin;
 
 /// One of them.
@@ -21,6 +22,7 @@ pub(super) struct Route {
 
 /// All of them, as they are added.
 pub(super) struct Routes {
+    probes: Router<Arc<Admin>>,
     reads: Router<Arc<Admin>>,
     changes: Router<Arc<Admin>>,
     table: Vec<Route>,
@@ -47,13 +49,29 @@ impl Verb {
 impl Routes {
     pub(super) fn new() -> Self {
         Self {
+            probes: Router::new(),
             reads: Router::new(),
             changes: Router::new(),
             table: Vec::new(),
         }
     }
 
-    /// Something to read, for everybody.
+    /// A probe, for everybody.
+    pub(super) fn probe<H, T>(mut self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Admin>>,
+        T: 'static,
+    {
+        self.probes = self.probes.route(path, get(handler));
+        self.table.push(Route {
+            method: "GET",
+            path,
+            changes: false,
+        });
+        self
+    }
+
+    /// Something to read, for everybody who may read.
     pub(super) fn read<H, T>(mut self, path: &'static str, handler: H) -> Self
     where
         H: Handler<T, Arc<Admin>>,
@@ -94,6 +112,9 @@ impl Routes {
     pub(super) fn into_router(self, admin: Arc<Admin>) -> Router {
         let guarded = from_fn_with_state(Arc::clone(&admin), authorization::guard);
         let changes = self.changes.route_layer(guarded);
-        self.reads.merge(changes).with_state(admin)
+        let readers = from_fn_with_state(Arc::clone(&admin), readers::guard);
+        let reads = self.reads.route_layer(readers);
+        let all = self.probes.merge(reads).merge(changes);
+        all.with_state(admin)
     }
 }

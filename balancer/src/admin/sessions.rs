@@ -26,6 +26,9 @@ struct List {
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) client: String,
+    /// The service, where that is not the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<String>,
     pub(super) backend: Option<String>,
     pub(super) stage: &'static str,
     pub(super) age_ms: f64,
@@ -41,7 +44,8 @@ impl Entry {
         Self {
             id: view.id.to_string(),
             client: view.client.to_string(),
-            backend: view.backend.map(|backend| backend.name().to_owned()),
+            service: view.service.map(|name| name.to_string()),
+            backend: view.backend.map(|backend| backend.full_name()),
             stage: view.stage,
             age_ms: in_millis(view.age),
             bytes_up: view.traffic.up,

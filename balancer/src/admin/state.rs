@@ -14,11 +14,12 @@ use super::api;
 use super::audit::Changes;
 use super::drain_view::DrainView;
 use super::rates::{CounterSample, RecentCounters};
+use super::reader_secret::Known;
 use super::subscribers::Subscribers;
+use crate::control::background::AdminAccess;
 use crate::control::drain::Drains;
 use crate::control::lifecycle::LifecycleHandle;
 use crate::control::reload::Settings;
-use crate::control::services::AdminAccess;
 use crate::core::backend::Backend;
 use crate::data_path::shared::Shared;
 
@@ -33,6 +34,7 @@ pub(super) struct Admin {
     pub(super) drains: Drains,
     pub(super) subscribers: Subscribers,
     pub(super) changes: Changes,
+    pub(super) readers: Known,
     pub(super) lifecycle: LifecycleHandle,
 }
 
@@ -54,6 +56,7 @@ impl Admin {
             drains: Drains::default(),
             subscribers: Subscribers::default(),
             changes: Changes::default(),
+            readers: Known::default(),
             lifecycle,
         }
     }
@@ -62,13 +65,14 @@ impl Admin {
         let stats = self.producer.as_ref().map(Producer::stats);
         let (now, sample) = (Instant::now(), CounterSample::of(&self.shared));
         let all = self.recent().all(now, &sample.all);
-        let pool = &self.shared.pool;
-        let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-        let backends = pool.backends().into_iter().chain(leaving);
-        let backends = backends
-            .map(|backend| self.view(&backend, now, &sample))
-            .collect();
-        api::Status::new(&self.shared, self.host(), all, stats, backends)
+        let pools = self.shared.pools().into_iter();
+        let pools = pools.map(|pool| {
+            let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
+            let backends = pool.backends().into_iter().chain(leaving);
+            let backends = backends.map(|backend| self.view(&backend, now, &sample));
+            api::PoolView::new(&pool, backends.collect())
+        });
+        api::Status::new(&self.shared, self.host(), all, stats, pools.collect())
     }
 
     pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {

@@ -10,7 +10,11 @@ use netsocket_settings::{Check, Scalar, unknown_key};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, Question};
+use super::keys::Entries;
+use super::name::is_name;
+use super::own_rules as own;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
@@ -20,19 +24,7 @@ const RESOLVE_FORM: &str = "once, dns or srv";
 const HOST_FORM: &str =
     "NAME:PORT, such as files.example:9000; an IP address has nothing to resolve";
 const SERVICE_FORM: &str = "the name of a service without a port, such as _files._tcp.example; its SRV records contain the ports";
-const NAME_LENGTH: usize = 64;
 const MAX_CONNECTIONS: u64 = 1_000_000;
-
-/// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 7] = [
-    "name",
-    "address",
-    "resolve",
-    "weight",
-    "backup",
-    "max_connections",
-    "check_port",
-];
 
 /// A backend in the settings; its host may be a name that is not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +86,9 @@ enum Entry {
 }
 
 /// Judges the key `backends`.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
+///
+/// `common` are the settings of the pool.
+pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entries) -> Validated {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -114,7 +108,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>) -> Validated {
                 let key = format!("backends[{index}]");
                 found.extend(match entry {
                     RawBackend::Text(text) => read_text(check, &key, text.as_str()),
-                    RawBackend::Table(table) => read_table(check, &key, table),
+                    RawBackend::Table(table) => read_table(check, &key, table, common),
                     RawBackend::Other(_) => {
                         check.problem(&key, "", FORM);
                         None
@@ -169,15 +163,21 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
     backend.map(Entry::Fixed)
 }
 
-fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Option<Entry> {
-    for unknown in table
-        .keys()
-        .filter(|entry| !BACKEND_KEYS.contains(&entry.as_str()))
-    {
+fn read_table(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+    common: &Entries,
+) -> Option<Entry> {
+    let is_known = |key: &str| BACKEND_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
+    for unknown in table.keys().filter(|entry| !is_known(entry)) {
         check.problem(
             &format!("{key}.{unknown}"),
             "",
-            unknown_key(unknown, &BACKEND_KEYS),
+            unknown_key(
+                unknown,
+                &[&BACKEND_KEYS[..], &BACKEND_CHECK_KEYS[..]].concat(),
+            ),
         );
     }
     let mut entry = |name: &str| {
@@ -193,7 +193,11 @@ fn read_table(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) ->
     {
         check.problem(&format!("{key}.name"), name, NAME_FORM);
     }
-    let attributes = read_attributes(check, key, table);
+    let own = check.within(key, |check| own::read(check, table, common));
+    let attributes = Attributes {
+        own,
+        ..read_attributes(check, key, table)
+    };
     let target = read_target(check, key, table, address?);
     let name = name.filter(|name| is_name(name))?.to_owned();
     Some(match target? {
@@ -275,13 +279,8 @@ fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar
         ),
         max_connections: u32::try_from(most).ok().and_then(NonZeroU32::new),
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
+        own: None,
     }
-}
-
-/// Names go into log lines, metric labels and pages: what would have to be quoted there is refused here.
-pub(super) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_LENGTH).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Splits `HOST:PORT`; an IPv6 address stands in brackets.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use netsocket_settings::duration_text;
 
-use super::settings::Config;
+use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
+use super::settings::{Config, NamedPool, Service};
 use crate::core::admission::Networks;
 use crate::core::health::{Close, Expect, Growth, Probe, escape};
 use crate::core::proxy_protocol::ProxySend;
@@ -34,6 +35,11 @@ impl Config {
         groups.concat()
     }
 
+    /// Whether backends are checked in another way.
+    pub(crate) fn checks_differ(&self, other: &Self) -> bool {
+        self.shown_check() != other.shown_check() || self.checks.proxy != other.checks.proxy
+    }
+
     fn shown_process(&self) -> Vec<Entry> {
         let Self {
             listen_options,
@@ -50,9 +56,15 @@ impl Config {
         let target = access_log.target.as_ref();
         let target = target.map_or("off".to_owned(), Target::to_string);
         vec![
-            some("listen", self.listen),
+            some("listen", &self.listen),
             some("admin", &self.admin),
             option("admin_token_file", token.map(|path| path.display())),
+            option(
+                "admin_read_token_file",
+                self.admin_read_token_file
+                    .as_ref()
+                    .map(|path| path.display()),
+            ),
             option("instance", self.instance.as_ref()),
             some("workers", self.workers),
             some("relay", self.relay.as_str()),
@@ -113,6 +125,7 @@ impl Config {
     fn shown_times(&self) -> Vec<Entry> {
         vec![
             time("connect_timeout", self.timeouts.connect),
+            time("route_timeout", self.timeouts.route),
             time("idle_timeout", self.timeouts.idle),
             time("half_close_timeout", self.timeouts.half_close),
             time("drain_timeout", self.timeouts.drain),
@@ -190,6 +203,29 @@ impl Config {
     }
 }
 
+impl Service {
+    /// Its keys.
+    pub(crate) fn shown(&self) -> Vec<Entry> {
+        let pool = option("pool", self.pool.as_ref());
+        let routes = self.routes.iter().map(|rule| format!("{rule:?}"));
+        let routes = some("routes", routes.collect::<Vec<_>>().join(" "));
+        let settings = only(&self.settings, &SERVICE_KEYS).into_iter();
+        [pool, routes].into_iter().chain(settings).collect()
+    }
+}
+
+impl NamedPool {
+    /// Its keys but its backends, which are shown by themselves.
+    pub(crate) fn shown(&self) -> Vec<Entry> {
+        only(&self.settings, &POOL_KEYS)
+    }
+}
+
+fn only(config: &Config, keys: &[&str]) -> Vec<Entry> {
+    let shown = config.shown().into_iter();
+    shown.filter(|(key, _)| keys.contains(key)).collect()
+}
+
 fn some(key: &'static str, value: impl Display) -> Entry {
     (key, Some(value.to_string()))
 }
@@ -227,7 +263,7 @@ mod tests {
 
     /// Every key with a value that is not its default.
     const OTHERS: [&str; 6] = [
-        "listen=[::1]:1 admin=127.0.0.1:2 admin_token_file=/t kafka=k:1,l:2 instance=lb workers=3 relay=copy \
+        "listen=[::1]:1 admin=127.0.0.1:2 admin_token_file=/t admin_read_token_file=/r kafka=k:1,l:2 instance=lb workers=3 relay=copy \
          defer_accept=true fast_open=true balance=maglev reload_removed=cut restart_timeout=7s pid_file=/p \
          access_log_target=syslog:/s access_log_format=json access_log_scope=errors access_log_sample=9 log=warn \
          log_format=json dns_server=10.0.0.2:53 dns_min_interval=2s dns_max_interval=3s dns_hold=4s \
@@ -235,7 +271,7 @@ mod tests {
          kafka_compression=none kafka_linger=1s kafka_queue=10",
         "allow=10.0.0.0/8,::1/128 deny=10.1.0.0/16 max_connections=5 rate=100/s address_connections=6 \
          address_rate=20/10s address_ipv6_prefix=56 queue_length=7 queue_timeout=1500ms proxy_from=192.0.2.1 \
-         proxy_timeout=2s proxy_send=v2 connect_timeout=2s idle_timeout=3s half_close_timeout=4s drain_timeout=0 \
+         proxy_timeout=2s proxy_send=v2 connect_timeout=2s route_timeout=8s idle_timeout=3s half_close_timeout=4s drain_timeout=0 \
          slow_start=30s fail_open=false check_interval=6s check_fast_interval=5s check_down_interval=7s \
          check_timeout=4s check_rise=7 check_fall=8 check_close=fin ejection_connects=0 ejection_early_resets=9 \
          ejection_max_percent=20 ejection_time=6s ejection_max_time=7m ejection_forgive=8h flap_hold=0 \

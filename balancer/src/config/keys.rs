@@ -7,12 +7,19 @@ use netsocket_telemetry::names::ENV_KAFKA;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
+
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 63] = [
+pub const KEYS: [Key; 65] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
+    key(
+        "admin_read_token_file",
+        "NETSOCKET_ADMIN_READ_TOKEN_FILE",
+        None,
+    ),
     key("kafka", ENV_KAFKA, Some("--kafka")),
     key("backends", "NETSOCKET_BACKENDS", Some("--backend")),
     key("dns_server", "NETSOCKET_DNS_SERVER", None),
@@ -43,6 +50,7 @@ pub const KEYS: [Key; 63] = [
     key("access_log_scope", "NETSOCKET_ACCESS_LOG_SCOPE", None),
     key("access_log_sample", "NETSOCKET_ACCESS_LOG_SAMPLE", None),
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
+    key("route_timeout", "NETSOCKET_ROUTE_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
     key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
@@ -98,6 +106,9 @@ pub const TABLES: [Key; 8] = [
     table("proxy"),
     table("access_log"),
 ];
+
+/// The lists of tables of the settings file.
+pub const LISTS: [Key; 3] = [table("services"), table("pools"), table("routes")];
 
 const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
     Key {
@@ -188,6 +199,37 @@ impl Entries {
             tables.insert(table, found);
         }
         Self { single, tables }
+    }
+
+    /// Those of one entry, without tables.
+    pub(super) fn of(single: BTreeMap<String, Scalar>) -> Self {
+        Self {
+            single,
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// These with what they do not say of the keys that a service or a pool may have, taken from `top`.
+    pub(super) fn over(mut self, top: &Self) -> Self {
+        let keys = SERVICE_KEYS.into_iter().chain(POOL_KEYS);
+        let unsaid = keys.filter(|key| self.get(key).value.is_none() && !self.replaces(key));
+        let inherited =
+            unsaid.filter_map(|key| Some((key.to_owned(), top.get(key).value?.clone())));
+        let inherited: Vec<_> = inherited.collect();
+        self.single.extend(inherited);
+        self
+    }
+
+    /// Whether what is said makes another key meaningless, which then is not inherited.
+    fn replaces(&self, key: &str) -> bool {
+        let says = |key| self.get(key).value.is_some();
+        match key {
+            "check_expect" | "check_expect_pattern" => {
+                says("check_kind") || says("check_expect") || says("check_expect_pattern")
+            }
+            "check_send" | "check_path" | "check_host" | "check_status" => says("check_kind"),
+            _ => false,
+        }
     }
 
     pub(super) fn get(&self, key: &'static str) -> Entry<'_> {

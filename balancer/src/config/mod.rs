@@ -27,7 +27,9 @@ mod admin;
 mod backends;
 mod bounds;
 mod discovery;
+mod document;
 mod dump;
+mod entry_keys;
 mod group;
 mod health;
 mod kafka;
@@ -35,15 +37,27 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod listen;
+mod load;
+mod name;
+mod own_rules;
 mod raw;
+mod raw_value;
 mod relay;
+mod routes;
+mod service_names;
+mod services;
 mod settings;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
-pub use backends::{BACKEND_KEYS, BackendAddress};
+pub use backends::BackendAddress;
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL, Rules};
+pub use document::Document;
+pub(crate) use document::Edit;
 pub use dump::SECRET_KEYS;
+pub use entry_keys::{
+    BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS,
+};
 pub use group::{Group, Question};
 pub use health::{
     DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
@@ -52,12 +66,14 @@ pub use health::{
     DEFAULT_FAIL_OPEN, DEFAULT_FLAP_HOLD, DEFAULT_SLOW_START,
 };
 pub use kafka::KafkaGiven;
-pub use keys::{KEYS, TABLES, in_table};
+pub use keys::{KEYS, LISTS, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
-pub use listen::ListenOptions;
+pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptions};
 pub use relay::{IdleLimits, RelayMode};
+pub use routes::ROUTE_KEYS;
+pub(crate) use services::{PoolPlan, ServicePlan};
 pub use settings::{
     Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, DEFAULT_LISTEN, DEFAULT_LOG, Timeouts,
+    DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT, NamedPool, Service, Timeouts,
 };

@@ -7,12 +7,18 @@ use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde::Deserialize;
 
 use super::backends::RawBackends;
-use super::keys::{KEYS, RawTable, TABLES};
+use super::keys::{KEYS, LISTS, RawTable, TABLES};
+use super::listen::RawListen;
+use super::raw_value::RawTables;
 
 /// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
 #[derive(Debug, Deserialize)]
 pub(super) struct Raw {
+    pub(super) listen: Option<RawListen>,
     pub(super) backends: Option<RawBackends>,
+    pub(super) routes: Option<RawTables>,
+    pub(super) services: Option<RawTables>,
+    pub(super) pools: Option<RawTables>,
     pub(super) check: Option<RawTable>,
     pub(super) dns: Option<RawTable>,
     pub(super) ejection: Option<RawTable>,
@@ -28,6 +34,6 @@ pub(super) struct Raw {
 /// Every key that may be set, tables included.
 pub(super) fn all_keys() -> Vec<Key> {
     let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
-    let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES);
+    let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES).chain(LISTS);
     own.chain(telemetry).collect()
 }

@@ -1,40 +1,36 @@
-//! The validated settings as a whole: their defaults, and how they are read.
+//! The validated settings as a whole, and their defaults. How they are read is `load`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{
-    AdminAddress, Check, Key, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
-};
+use netsocket_settings::{AdminAddress, LogFormat};
 use netsocket_telemetry::ProducerConfig;
 
 use super::access_log::{self, AccessLogRules};
 use super::admin::DEFAULT_ADMIN;
-use super::backends::{self, BackendAddress, RawBackends};
-use super::bounds::{DAY, HOUR, SHORTEST};
+use super::backends::BackendAddress;
 use super::discovery::{self, Rules};
+use super::document::Document;
 use super::group::Group;
 use super::health;
-use super::kafka::{self, KafkaGiven};
-use super::keys::{Entries, Entry};
+use super::kafka::KafkaGiven;
 use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
-use super::listen::ListenOptions;
-use super::raw::{Raw, all_keys};
+use super::listen::{DEFAULT_LISTEN, Listen, ListenOptions};
 use super::relay::{IdleLimits, RelayMode};
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
+use crate::core::routing::RouteRule;
 
-/// Address that clients connect to.
-pub const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8081);
 /// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of the first bytes of a client that rules ask for.
+pub const DEFAULT_ROUTE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Idle timeout of a session.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Idle timeout after one direction has ended.
@@ -44,19 +40,27 @@ pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
 
-/// What an address is.
-const ADDRESS: &str = "IP:PORT, such as 127.0.0.1:8081 or [::1]:8081";
-const MAX_WORKERS: u64 = 1024;
-
 /// The validated settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address that clients connect to; port 0 lets the system choose.
-    pub listen: SocketAddr,
+    /// Addresses that clients connect to; port 0 lets the system choose.
+    pub listen: Listen,
+    /// What the settings are made of; empty for those that were made by a program.
+    pub document: Document,
+    /// Whether `listen` is set beside `services`, so that the top is a service as well.
+    pub listens_at_top: bool,
+    /// The rules of the default service, which send clients to other pools.
+    pub routes: Vec<RouteRule>,
+    /// Services beside the default one.
+    pub services: Vec<Service>,
+    /// Pools beside the default one.
+    pub pools: Vec<NamedPool>,
     /// Address of the admin HTTP; port 0 lets the system choose.
     pub admin: AdminAddress,
     /// File whose first line is the token that allows changes from other machines.
     pub admin_token_file: Option<PathBuf>,
+    /// File whose first line is the secret for reading, or its hash; `None`: everybody may read.
+    pub admin_read_token_file: Option<PathBuf>,
     /// Where telemetry is sent; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
     /// The Kafka settings as given, as text.
@@ -106,6 +110,8 @@ pub struct Config {
 pub struct Timeouts {
     /// For one connect attempt.
     pub connect: Duration,
+    /// For the first bytes of a client that rules ask for.
+    pub route: Duration,
     /// For an idle session.
     pub idle: Duration,
     /// For an idle session of which one direction has ended.
@@ -127,9 +133,15 @@ impl Default for Config {
     /// The defaults; no backends.
     fn default() -> Self {
         Self {
-            listen: DEFAULT_LISTEN,
+            listen: DEFAULT_LISTEN.into(),
+            document: Document::default(),
+            listens_at_top: false,
+            routes: Vec::new(),
+            services: Vec::new(),
+            pools: Vec::new(),
             admin: DEFAULT_ADMIN,
             admin_token_file: None,
+            admin_read_token_file: None,
             producer: None,
             kafka_given: KafkaGiven::default(),
             backends: Vec::new(),
@@ -141,6 +153,7 @@ impl Default for Config {
             listen_options: ListenOptions::default(),
             timeouts: Timeouts {
                 connect: DEFAULT_CONNECT_TIMEOUT,
+                route: DEFAULT_ROUTE_TIMEOUT,
                 idle: DEFAULT_IDLE_TIMEOUT,
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
                 drain: DEFAULT_DRAIN_TIMEOUT,
@@ -160,129 +173,26 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    /// Merges the layers and validates every value. `variable` reads an environment variable.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn load(
-        layers: &Layers<'_>,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Problems> {
-        let (raw, mut check) = load::<Raw>(&all_keys(), layers, &variable)?.into_check();
-        let beaten = |key: &Key| {
-            let set = key
-                .env
-                .and_then(&variable)
-                .is_some_and(|value| !value.is_empty());
-            set || layers.flags.iter().any(|(name, _)| *name == key.name)
-        };
-        let tables = [
-            raw.check,
-            raw.dns,
-            raw.ejection,
-            raw.flap,
-            raw.address,
-            raw.queue,
-            raw.proxy,
-            raw.access_log,
-        ];
-        let entries = Entries::new(&mut check, raw.single, tables, beaten);
-        let config = Self::validate(&mut check, &entries, raw.backends.as_ref());
-        check.finish(config)
-    }
-
-    fn validate(check: &mut Check, entries: &Entries, backends: Option<&RawBackends>) -> Self {
-        let defaults = Self::default();
-        let value = |key| entries.get(key).value;
-        let policies = Policy::ALL.map(Policy::label).join(", ");
-        let proxy = limits::proxy(check, entries);
-        let listen = value("listen");
-        let listen = check.read_with(
-            "listen",
-            listen,
-            defaults.listen,
-            ADDRESS,
-            parse_socket_address,
-        );
-        let backends = backends::read(check, backends);
-        Self {
-            listen,
-            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
-            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
-            producer: kafka::kafka(check, entries),
-            kafka_given: KafkaGiven::new(entries),
-            backends: backends.fixed,
-            groups: backends.groups,
-            discovery: discovery::rules(check, entries),
-            dns_servers: discovery::servers(check, entries),
-            workers: workers(check, value("workers"), defaults.workers),
-            relay: check.parse(
-                "relay",
-                value("relay"),
-                defaults.relay,
-                "auto, copy or splice",
-            ),
-            listen_options: ListenOptions {
-                defer_accept: switch(check, "defer_accept", value("defer_accept")),
-                fast_open: switch(check, "fast_open", value("fast_open")),
-            },
-            timeouts: timeouts(check, entries, defaults.timeouts),
-            lifecycle: lifecycle::lifecycle(check, entries),
-            limits: limits::limits(check, entries),
-            queue: limits::queue(check, entries),
-            proxy: proxy.clone(),
-            access_log: access_log::access_log(check, entries),
-            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
-            checks: health::checks(check, entries, proxy.send),
-            health: health::rules(check, entries),
-            instance: check.read_with(
-                "instance",
-                value("instance"),
-                None,
-                "a name without spaces",
-                |text| backends::is_name(text).then(|| Some(text.to_owned())),
-            ),
-            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
-            log_format: check.parse(
-                "log_format",
-                value("log_format"),
-                defaults.log_format,
-                "text or json",
-            ),
-        }
-    }
+/// A service beside the default one: where clients connect, who may, and the pool that serves them.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name in logs, metrics and the API.
+    pub name: String,
+    /// The name of its pool; `None`: clients that no rule is about are refused.
+    pub pool: Option<String>,
+    /// Rules that send clients to other pools; the first that holds decides.
+    pub routes: Vec<RouteRule>,
+    /// Whether that pool is made of what this service says.
+    pub own_pool: bool,
+    /// Its settings: those of the top with its own over them.
+    pub settings: Config,
 }
 
-/// A thing that is off where nothing is said.
-fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>) -> bool {
-    check.parse(key, entry, false, "true or false")
+/// A pool beside the default one.
+#[derive(Debug, Clone)]
+pub struct NamedPool {
+    /// Its name in logs, metrics and the API.
+    pub name: String,
+    /// Its settings: those of the top with its own over them.
+    pub settings: Config,
 }
-
-fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> NonZeroUsize {
-    let count = check.count("workers", entry, default.get() as u64, 1..=MAX_WORKERS);
-    usize::try_from(count)
-        .ok()
-        .and_then(NonZeroUsize::new)
-        .unwrap_or(default)
-}
-
-fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeouts {
-    let mut time = |key, default, bounds| {
-        let Entry { key, value } = entries.get(key);
-        check.duration(&key, value, default, bounds)
-    };
-    Timeouts {
-        connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
-        idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
-        half_close: time(
-            "half_close_timeout",
-            defaults.half_close,
-            SHORTEST..=30 * DAY,
-        ),
-        drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::config::Edit;
 use crate::control::handover::RestartError;
 use crate::control::reload::{Changes, ReloadError};
 
@@ -16,6 +17,8 @@ const WAITING: usize = 8;
 /// A request, with the channel for its answer.
 pub(crate) enum LifecycleRequest {
     Reload(oneshot::Sender<Result<Changes, ReloadError>>),
+    Edit(Edit, bool, oneshot::Sender<Result<Changes, ReloadError>>),
+    Differences(oneshot::Sender<Result<Vec<String>, ReloadError>>),
     Restart(oneshot::Sender<Result<u32, RestartError>>),
 }
 
@@ -54,9 +57,27 @@ impl LifecycleHandle {
     /// # Errors
     /// Why nothing was changed.
     pub async fn reload(&self) -> Result<Changes, ReloadError> {
+        self.settings(LifecycleRequest::Reload).await
+    }
+
+    /// Changes the settings until the next reload or restart. A backend that comes may be `drained` from the beginning.
+    pub(crate) async fn edit(&self, edit: Edit, drained: bool) -> Result<Changes, ReloadError> {
+        self.settings(|ask| LifecycleRequest::Edit(edit, drained, ask))
+            .await
+    }
+
+    /// How the settings in force differ from those that a reload would read.
+    pub(crate) async fn differences(&self) -> Result<Vec<String>, ReloadError> {
+        self.settings(LifecycleRequest::Differences).await
+    }
+
+    async fn settings<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, ReloadError>>) -> LifecycleRequest,
+    ) -> Result<T, ReloadError> {
         let (ask, answer) = oneshot::channel();
         // Who does not take the order is stopping.
-        let _ = self.requests.send(LifecycleRequest::Reload(ask)).await;
+        let _ = self.requests.send(request(ask)).await;
         answer.await.unwrap_or_else(|_| {
             Err(if self.requests.is_closed() {
                 ReloadError::Draining

@@ -10,16 +10,17 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::control::background::Background;
 use crate::control::handover::{
     InheritedSockets, Manifest, PassedSockets, Program, RestartError, Successor,
 };
 use crate::control::lifecycle::LifecycleRequest;
 use crate::control::reload::{Changes, ReloadError, Reloader, Settings};
-use crate::control::services::Services;
 use crate::control::startup::Startup;
 use crate::control::systemd::{Manager, status};
 use crate::core::health::AdminState;
 use crate::core::pool::Pool;
+use crate::data_path::listen_socket::ListenSocket;
 use crate::data_path::shared::Shared;
 
 /// Why it ended.
@@ -30,13 +31,14 @@ pub(crate) enum Exit {
     HandedOver(u32),
 }
 
-/// Who takes the requests. It holds the listening sockets, which a successor gets.
+/// Who takes the requests. A successor gets the listening sockets.
 pub(crate) struct LifecycleExecutor {
     shared: Arc<Shared>,
     settings: Arc<ArcSwap<Settings>>,
     requests: Mutex<Receiver<LifecycleRequest>>,
     reloader: Reloader,
-    sockets: InheritedSockets,
+    admin: Arc<ListenSocket>,
+    admin_is_managed: bool,
     program: Option<Program>,
     manager: Arc<Manager>,
     /// Restarts before this process.
@@ -48,7 +50,7 @@ impl LifecycleExecutor {
         startup: Startup,
         shared: &Arc<Shared>,
         settings: Arc<ArcSwap<Settings>>,
-        services: &Services,
+        background: &Background,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -56,15 +58,13 @@ impl LifecycleExecutor {
             reloader: Reloader {
                 source: startup.source,
                 settings: Arc::clone(&settings),
-                checks: Arc::clone(&services.checks),
-                setups: Arc::clone(&services.setups),
-                events: services.events.clone(),
+                pools: Arc::clone(&background.pools),
+                events: background.events.clone(),
+                first_address: startup.first_address,
+                retired: std::sync::Mutex::default(),
             },
-            sockets: InheritedSockets {
-                listen: startup.listeners,
-                admin: startup.admin,
-                managed: startup.origin.managed,
-            },
+            admin: startup.admin,
+            admin_is_managed: startup.origin.admin_is_managed,
             program: startup.program,
             manager: startup.manager,
             restarts: startup.origin.restarts,
@@ -85,6 +85,13 @@ impl LifecycleExecutor {
             // Who has asked may have given up.
             match request {
                 LifecycleRequest::Reload(answer) => drop(answer.send(self.reload().await)),
+                LifecycleRequest::Edit(edit, drained, answer) => {
+                    let done = self.reloader.edit(&self.shared, &edit, drained).await;
+                    drop(answer.send(done));
+                }
+                LifecycleRequest::Differences(answer) => {
+                    drop(answer.send(self.reloader.differences().await));
+                }
                 LifecycleRequest::Restart(answer) => match self.restart(stop).await {
                     Ok(pid) => {
                         drop(answer.send(Ok(pid)));
@@ -119,9 +126,14 @@ impl LifecycleExecutor {
             admin: sockets.admin,
             ready: sockets.ready,
             restarts: self.restarts.saturating_add(1),
-            backends: admin_states(&self.shared.pool),
+            backends: admin_states(&self.shared.pools()),
         };
-        let (successor, answer) = Successor::start(program, &self.sockets, manifest)?;
+        let sockets = InheritedSockets {
+            listen: self.shared.listeners.all(),
+            admin: Arc::clone(&self.admin),
+            admin_is_managed: self.admin_is_managed,
+        };
+        let (successor, answer) = Successor::start(program, &sockets, manifest)?;
         let limit = self.settings.load().config.lifecycle.restart_timeout;
         tokio::select! {
             // One that serves already must not be ended.
@@ -142,11 +154,13 @@ impl Drop for ReloadOver<'_> {
 }
 
 /// What operators want of backends, where that is not `ready`.
-pub(crate) fn admin_states(pool: &Pool) -> BTreeMap<String, String> {
-    let backends = pool.backends();
-    let wanted = backends
-        .iter()
-        .map(|backend| (backend.name().to_owned(), backend.report().admin));
+pub(crate) fn admin_states(pools: &[Arc<Pool>]) -> BTreeMap<String, String> {
+    let of = |pool: &Arc<Pool>| {
+        let backends = pool.backends().into_iter();
+        let wanted = backends.map(|backend| (backend.full_name(), backend.report().admin));
+        wanted.collect::<Vec<_>>()
+    };
+    let wanted = pools.iter().flat_map(of);
     wanted
         .filter(|(_, state)| *state != AdminState::Ready)
         .map(|(name, state)| (name, state.label().to_owned()))

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
 //! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
-//! | [`services`] | the tasks that run all the time |
+//! | [`background`], [`pool_tasks`] | the tasks that run all the time, of the process and of each pool |
+//! | [`binding`], [`layout`] | the sockets of services, and which service uses which pool |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
 //! | [`lifecycle_executor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`signals`] | what asks for these from outside |
@@ -19,20 +20,23 @@
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
 pub(crate) mod admin_listener;
+pub(crate) mod background;
+pub(crate) mod binding;
 pub(crate) mod checks;
 pub mod discovery;
 pub(crate) mod drain;
 pub(crate) mod handover;
 pub(crate) mod inherited_fds;
+pub(crate) mod layout;
 pub(crate) mod lifecycle;
 pub(crate) mod lifecycle_executor;
 pub(crate) mod pid_file;
+pub(crate) mod pool_tasks;
 pub(crate) mod process_health;
 pub(crate) mod reload;
 pub(crate) mod resolve;
 pub(crate) mod run;
 pub(crate) mod run_error;
-pub(crate) mod services;
 pub(crate) mod signals;
 pub(crate) mod startup;
 pub(crate) mod systemd;

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use netsocket_settings::reason;
 
-use crate::config::BackendAddress;
+use crate::config::{BackendAddress, Config};
 use crate::core::backend::BackendSpec;
+use crate::core::secret::Secret;
+use crate::data_path::process_rules::Secrets;
 
 /// Why the balancer cannot start. The operator has to fix it; retrying does not help.
 #[derive(Debug, thiserror::Error)]
@@ -16,16 +18,18 @@ pub enum BindError {
     /// An address cannot be bound.
     #[error("{key} {address}: {}", reason(error))]
     Listen {
-        /// The setting, `listen` or `admin`.
-        key: &'static str,
+        /// The setting: `listen`, `admin`, or `service NAME: listen`.
+        key: String,
         /// The address.
         address: String,
         /// The error of the system.
         error: io::Error,
     },
     /// The token file cannot be read or is empty.
-    #[error("admin_token_file {}: {problem}", path.display())]
+    #[error("{key} {}: {problem}", path.display())]
     Token {
+        /// The setting, `admin_token_file` or `admin_read_token_file`.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -39,14 +43,39 @@ pub enum BindError {
         /// The error of the system.
         error: io::Error,
     },
+    /// Sockets that the service manager did not pass, or that nothing refers to, one line each.
+    #[error("{}", .0.join("\n"))]
+    Sockets(Vec<String>),
     /// Backends whose hosts have no address, one line each.
     #[error("{}", .0.join("\n"))]
     Resolve(Vec<String>),
 }
 
+/// The secrets of the admin HTTP, from their files.
+pub(crate) fn secrets(config: &Config) -> Result<Secrets, BindError> {
+    let change = config.admin_token_file.as_deref();
+    let change = change.map(|path| token("admin_token_file", path));
+    let read = config.admin_read_token_file.as_deref().map(read_secret);
+    Ok(Secrets {
+        change: change.transpose()?,
+        read: read.transpose()?,
+    })
+}
+
+fn read_secret(path: &Path) -> Result<Secret, BindError> {
+    let key = "admin_read_token_file";
+    let line = token(key, path)?;
+    Secret::read(&line).ok_or_else(|| BindError::Token {
+        key,
+        path: path.to_owned(),
+        problem: "not a hash as hash-secret makes it".to_owned(),
+    })
+}
+
 /// The first line of the file, which holds nothing else.
-pub(crate) fn token(path: &Path) -> Result<String, BindError> {
+fn token(key: &'static str, path: &Path) -> Result<String, BindError> {
     let failed = |problem: String| BindError::Token {
+        key,
         path: path.to_owned(),
         problem,
     };
@@ -78,7 +107,7 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
                 Some(&address) => resolved.push(BackendSpec {
                     name: name.clone(),
                     address,
-                    attributes: *attributes,
+                    attributes: attributes.clone(),
                 }),
                 None => problems.push(format!("backend {backend}: host has no address")),
             },

@@ -12,20 +12,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::control::admin_listener::AdminAcceptor;
+use crate::control::background::{AdminAccess, Background};
+use crate::control::binding::Bound;
 use crate::control::checks::all_checked;
+use crate::control::layout::{services, upstreams};
 use crate::control::lifecycle_executor::{Exit, LifecycleExecutor};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
-use crate::control::services::{AdminAccess, Services};
 use crate::control::startup::Startup;
 use crate::control::systemd::status;
-use crate::core::admission::SharedQueue;
 use crate::core::log_limiter::LogLimiter;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
+use crate::data_path::listener::Listeners;
+use crate::data_path::process_rules::ProcessRules;
 use crate::data_path::relay::RelaySwitch;
-use crate::data_path::runtime_rules::RuntimeRules;
 use crate::data_path::shared::Shared;
 use crate::data_path::worker_registry::WorkerRegistry;
 use crate::data_path::worker_thread::{self, WorkerEnd};
@@ -68,10 +70,10 @@ where
 {
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
-    let shared = Arc::new(share(&startup, stop.clone())?);
+    let shared = Arc::new(share(&mut startup, stop.clone())?);
     let settings = Settings::first(startup.config.clone());
     let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let mut services = Services::start(&startup, &shared)?;
+    let mut background = Background::start(&startup, &shared)?;
     let stop_workers = StopWorkers(Arc::clone(&shared));
     inherit_states(&startup);
     // A service manager starts what depends on this one as soon as it is ready.
@@ -81,22 +83,23 @@ where
         inherit_states(&startup);
     }
     let workers = start_workers(&startup, &shared)?;
-    services.open_admin(&startup, &shared, &settings, serve_admin)?;
+    background.open_admin(&startup, &shared, &settings, serve_admin)?;
     let manager = Arc::clone(&startup.manager);
     let (pid_file, socket_file) = (startup.pid_file.take(), startup.socket_file.take());
     announce(&mut startup, &shared, pid_file.as_ref());
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let lifecycle = startup.lifecycle();
-    let executor = LifecycleExecutor::new(startup, &shared, settings, &services);
+    let executor = LifecycleExecutor::new(startup, &shared, settings, &background);
     let exit = shared.tasks.run(LIFECYCLE_TASK, || executor.work(&stop));
     let exit = exit.await;
     drop(executor);
+    shared.listeners.close();
     match exit {
         Exit::Stopped => manager.stopping(),
         Exit::HandedOver(pid) => {
             lifecycle.hand_over();
-            services.retire().await;
+            background.retire().await;
             if let Some(log) = &shared.access_log {
                 log.follow();
             }
@@ -105,10 +108,10 @@ where
         }
     }
     drop(stop_workers);
-    let drain = shared.rules.load().timeouts.drain;
+    let drain = shared.rules.load().drain_timeout;
     info!(active = shared.counters.active(), deadline = ?drain, "draining");
     let killed = drained(workers, &shared).await;
-    services.stop().await;
+    background.stop().await;
     close_access_log(shared.clone()).await;
     // Nothing of this process listens there any more.
     drop((pid_file, socket_file));
@@ -123,26 +126,36 @@ where
     Ok(summary)
 }
 
-fn share(startup: &Startup, stop: CancellationToken) -> Result<Shared, RunError> {
+fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunError> {
+    let bound = std::mem::take(&mut startup.listeners);
     let config = &startup.config;
     let workers = WorkerRegistry::new(config.workers.get()).map_err(|error| RunError {
         what: "cannot start the workers",
         error: error.into(),
     })?;
-    let budget = Budget::of_process(config.workers);
+    let budget = Budget::of_process(config.workers, bound.len());
     info!(
         limit = budget.limit,
         sessions = budget.sessions,
         "descriptors"
     );
+    let upstreams = upstreams(config, &startup.pools);
+    let services = services(config, &upstreams, &[], &startup.first_address);
+    let listeners = Listeners::default();
+    for Bound { service, socket } in bound {
+        if let Some(service) = services.iter().find(|known| *known.name == *service) {
+            listeners.add(Arc::clone(service), socket);
+        }
+    }
     Ok(Shared {
-        pool: startup.pool(),
+        shortages: Arc::clone(&startup.pool().shortages),
+        services: ArcSwap::from_pointee(services),
+        upstreams: ArcSwap::from_pointee(upstreams),
         counters: Arc::new(Counters::default()),
         workers,
-        rules: ArcSwap::from_pointee(RuntimeRules::new(config, startup.admin_token.clone())),
-        queue: SharedQueue::new(config.queue.length),
+        listeners,
+        rules: ArcSwap::from_pointee(ProcessRules::new(config, startup.secrets.clone())),
         access_log: start_access_log(startup)?,
-        frontend: startup.listen_address().to_string(),
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
         tasks: startup.tasks.clone(),
@@ -159,28 +172,35 @@ fn inherit_states(startup: &Startup) {
     let Some(predecessor) = &startup.origin.predecessor else {
         return;
     };
-    for backend in startup.pool.backends() {
-        if let Some(&state) = predecessor.backends.get(backend.name()) {
-            // It is one of the pool's.
-            let _ = startup
-                .pool
-                .set_admin_state(backend.id(), state, "the previous process");
+    for pool in &startup.pools {
+        for backend in pool.backends() {
+            let name = backend.full_name();
+            if let Some(&state) = predecessor.backends.get(&name) {
+                // It is one of the pool's.
+                let _ = pool.set_admin_state(backend.id(), state, "the previous process");
+            }
         }
     }
 }
 
 /// Waits until it is known which backends can serve the clients that are waiting already. One check of each is enough.
 async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
-    let groups = startup.config.groups.len();
-    let search = if groups == 0 {
+    let plans = startup.config.pool_plans();
+    let search = if plans.iter().all(|plan| plan.settings.groups.is_empty()) {
         CHECK_SLACK
     } else {
         FIRST_SEARCH
     };
-    let limit = startup.config.checks.timeout + search;
+    let slowest = plans.iter().map(|plan| plan.settings.checks.timeout).max();
+    let limit = slowest.unwrap_or_default() + search;
+    let all_checked = async {
+        for (plan, pool) in plans.iter().zip(&startup.pools) {
+            all_checked(pool, plan.settings.groups.len()).await;
+        }
+    };
     tokio::select! {
         () = stop.cancelled() => {}
-        checked = timeout(limit, all_checked(&startup.pool, groups)) => {
+        checked = timeout(limit, all_checked) => {
             if checked.is_err() {
                 warn!("not every backend has been checked yet, serving anyway");
             }
@@ -271,7 +291,7 @@ fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEn
     let limiter = Arc::new(LogLimiter::default());
     let start = |number| {
         let (shared, limiter) = (Arc::clone(shared), Arc::clone(&limiter));
-        worker_thread::start(shared, number, &startup.listeners, limiter)
+        worker_thread::start(shared, number, limiter)
     };
     (0..startup.config.workers.get())
         .map(start)
@@ -314,7 +334,7 @@ mod tests {
         let told = told.map(|(name, state)| (name.to_owned(), state));
         startup.origin.predecessor = Some(Predecessor::without_pipe(told.into()));
         inherit_states(&startup);
-        let next = admin_states(&startup.pool);
+        let next = admin_states(startup.pools());
         let expected = [("b", "drain"), ("c", "maintenance")];
         let expected = expected.map(|(name, state)| (name.to_owned(), state.to_owned()));
         assert_eq!(next, expected.into());

@@ -1,39 +1,42 @@
 //! Startup: resolves host names and binds the sockets, so that their addresses are known. Nothing runs yet.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use netsocket_settings::{AdminAddress, Problems, Supervisor};
 use tokio::sync::mpsc::Receiver;
 
-use crate::config::Config;
-use crate::control::admin_listener::{AdminListener, SocketFile};
+use crate::config::{Config, ListenOptions};
+use crate::control::admin_listener;
+use crate::control::binding::{Bound, bind_all};
 use crate::control::handover::{Inherited, Predecessor, Program};
 use crate::control::lifecycle::{LifecycleHandle, LifecycleRequest};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Source;
-use crate::control::resolve::{BindError, resolve, token};
+use crate::control::resolve::{BindError, resolve, secrets};
 use crate::control::systemd::Manager;
-use crate::core::pool::Pool;
+use crate::core::pool::{Pool, PoolIdentity};
 use crate::core::session_record::SessionRecord;
-use crate::data_path::listener::{adopt, listen};
+use crate::data_path::listen_socket::ListenSocket;
+use crate::data_path::process_rules::Secrets;
 use crate::data_path::shared::RecordHook;
+use crate::data_path::unix_listener::SocketFile;
 
 /// A balancer that is ready to run: names are resolved and sockets are bound, so that any problem on this machine has been
 /// found.
 pub struct Startup {
     pub(crate) config: Config,
     /// One at least.
-    pub(crate) listeners: Arc<Vec<TcpListener>>,
-    pub(crate) admin: AdminListener,
+    pub(crate) listeners: Vec<Bound>,
+    pub(crate) admin: Arc<ListenSocket>,
     /// Of `admin`, behind which it goes.
     pub(crate) socket_file: Option<SocketFile>,
-    pub(crate) pool: Arc<Pool>,
+    /// In the order of the settings; one at least.
+    pub(crate) pools: Vec<Arc<Pool>>,
     pub(crate) on_record: Option<RecordHook>,
-    pub(crate) admin_token: Option<String>,
+    pub(crate) secrets: Secrets,
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) origin: Origin,
     pub(crate) requests: (LifecycleHandle, Receiver<LifecycleRequest>),
@@ -43,6 +46,8 @@ pub struct Startup {
     pub(crate) program: Option<Program>,
     pub(crate) manager: Arc<Manager>,
     pub(crate) tasks: Supervisor,
+    /// Of the first socket: what stands for the balancer where it has no name.
+    pub(crate) first_address: String,
     listen_address: SocketAddr,
     admin_address: AdminAddress,
 }
@@ -50,8 +55,8 @@ pub struct Startup {
 /// Where the sockets come from.
 #[derive(Debug, Default)]
 pub(crate) struct Origin {
-    /// Whether `listen` and `admin` came from the service manager.
-    pub(crate) managed: (bool, bool),
+    /// Whether `admin` came from the service manager.
+    pub(crate) admin_is_managed: bool,
     /// Whether clients may have been waiting before the start.
     pub(crate) has_clients: bool,
     /// Restarts before this start.
@@ -82,34 +87,24 @@ impl Startup {
     }
 
     fn assemble(config: Config, inherited: &mut Inherited) -> Result<Self, BindError> {
-        let backends = resolve(&config.backends)?;
-        let pool = Arc::new(Pool::new(
-            backends,
-            config.balance,
-            config.health,
-            random_position(),
-        ));
-        let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
-        let managed = inherited.managed();
+        let pools = pools(&config)?;
+        let secrets = secrets(&config)?;
+        let admin_is_managed = inherited.admin_is_managed();
         let has_clients = inherited.has_clients();
         let predecessor = inherited.predecessor.as_ref();
         let restarts = predecessor.map_or(0, |predecessor| predecessor.restarts);
         let pid_file = config.lifecycle.pid_file.as_deref().map(pid_file);
         let pid_file = pid_file.transpose()?;
-        let listeners = bind_listen(&config, inherited)?;
-        let first = listeners.first().and_then(|first| first.local_addr().ok());
+        let listeners = bind_all(&config, inherited)?;
         // The last thing that can fail: what is bound by then would leave its file behind.
         let admin = bind_admin(&config, inherited)?;
         // The file of a socket of the service manager is the service manager's.
-        let socket_file = if managed.1 {
-            None
-        } else {
-            SocketFile::of(&admin)
-        };
+        let path = admin.address().filter(|_| !admin_is_managed);
+        let socket_file = path.and_then(|address| SocketFile::of(address.path()?));
         Ok(Self {
             pid_file,
             origin: Origin {
-                managed,
+                admin_is_managed,
                 has_clients,
                 restarts,
                 predecessor: inherited.predecessor.take(),
@@ -119,29 +114,31 @@ impl Startup {
             program: None,
             manager: Arc::default(),
             tasks: Supervisor::default(),
-            listen_address: first.unwrap_or(config.listen),
+            first_address: first_address(&listeners),
+            listen_address: first_tcp(&listeners),
             admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
             config,
-            listeners: Arc::new(listeners),
-            admin,
+            listeners,
+            admin: Arc::new(admin),
             socket_file,
-            pool,
-            admin_token,
+            pools,
+            secrets,
             on_record: None,
         })
     }
 
-    /// The address that clients connect to; the first of several.
+    /// The address that clients connect to; the first TCP address of several.
     #[must_use]
     pub fn listen_address(&self) -> SocketAddr {
         self.listen_address
     }
 
-    /// All addresses that clients connect to: a service manager may pass several sockets.
+    /// All addresses that clients connect to, each with its service.
     #[must_use]
-    pub fn listen_addresses(&self) -> Vec<SocketAddr> {
-        let addresses = self.listeners.iter().map(TcpListener::local_addr);
-        addresses.filter_map(Result::ok).collect()
+    pub fn listen_addresses(&self) -> Vec<(String, AdminAddress)> {
+        let each = self.listeners.iter();
+        each.filter_map(|bound| Some((bound.service.clone(), bound.socket.socket.address()?)))
+            .collect()
     }
 
     /// The address of the admin HTTP.
@@ -150,10 +147,24 @@ impl Startup {
         &self.admin_address
     }
 
-    /// The pool, which stays accessible while the balancer runs.
+    /// The default pool, which stays accessible while the balancer runs; without one, the first of the settings.
     #[must_use]
     pub fn pool(&self) -> Arc<Pool> {
-        Arc::clone(&self.pool)
+        let first = self.pools.first().map(Arc::clone);
+        first.unwrap_or_else(|| {
+            Arc::new(Pool::new(
+                Vec::new(),
+                self.config.balance,
+                self.config.health,
+                0,
+            ))
+        })
+    }
+
+    /// All pools, in the order of the settings.
+    #[must_use]
+    pub fn pools(&self) -> &[Arc<Pool>] {
+        &self.pools
     }
 
     /// The handle to reload and restart the running balancer.
@@ -192,31 +203,58 @@ impl Startup {
     }
 }
 
-fn bind_listen(config: &Config, inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
-    let (address, options) = (config.listen, config.listen_options);
-    let given = std::mem::take(&mut inherited.listen).into_iter();
-    let given: Vec<_> = given
-        .filter_map(|listener| listener.for_address(address))
-        .collect();
-    let sockets: io::Result<_> = if given.is_empty() {
-        listen(address, options).map(|socket| vec![socket])
+/// The pools of the settings, with every host resolved; or all hosts without an address.
+fn pools(config: &Config) -> Result<Vec<Arc<Pool>>, BindError> {
+    let mut pools = Vec::new();
+    let mut problems = Vec::new();
+    let shortages = PoolIdentity::default().shortages;
+    for (number, plan) in config.pool_plans().into_iter().enumerate() {
+        match resolve(&plan.settings.backends) {
+            Ok(backends) => {
+                let identity = PoolIdentity {
+                    name: plan.name.into(),
+                    number,
+                    shortages: Arc::clone(&shortages),
+                };
+                let (balance, health) = (plan.settings.balance, plan.settings.health);
+                let start = random_position();
+                let pool = Pool::identified(identity, backends, balance, health, start);
+                pools.push(Arc::new(pool));
+            }
+            Err(BindError::Resolve(more)) => problems.extend(more),
+            Err(other) => return Err(other),
+        }
+    }
+    if problems.is_empty() {
+        Ok(pools)
     } else {
-        given.into_iter().map(|own| adopt(own, options)).collect()
-    };
-    sockets.map_err(|error| BindError::Listen {
-        key: "listen",
-        address: address.to_string(),
-        error,
-    })
+        Err(BindError::Resolve(problems))
+    }
 }
 
-fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<AdminListener, BindError> {
+fn first_address(listeners: &[Bound]) -> String {
+    let first = listeners.first();
+    let address = first.and_then(|bound| bound.socket.socket.address());
+    address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+}
+
+fn first_tcp(listeners: &[Bound]) -> SocketAddr {
+    let addresses = listeners.iter().map(|bound| bound.socket.socket.address());
+    let mut tcp = addresses.flatten().filter_map(|address| address.tcp());
+    tcp.next()
+        .unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
+}
+
+fn bind_admin(config: &Config, inherited: &mut Inherited) -> Result<ListenSocket, BindError> {
     let address = &config.admin;
     let given = inherited.admin.take();
     let given = given.and_then(|listener| listener.for_admin(address));
-    let socket = given.map_or_else(|| AdminListener::bind(address), AdminListener::adopt);
+    let socket = given.map_or_else(
+        || admin_listener::bind(address),
+        |socket| socket.adopt(ListenOptions::default()),
+    );
     socket.map_err(|error| BindError::Listen {
-        key: "admin",
+        key: "admin".to_owned(),
         address: address.to_string(),
         error,
     })
@@ -229,13 +267,15 @@ fn pid_file(path: &Path) -> Result<PidFile, BindError> {
     })
 }
 
-/// Every hasher of the standard library has keys of its own.
-fn random_position() -> u64 {
+/// Where round robin begins. Every hasher of the standard library has keys of its own.
+pub(crate) fn random_position() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
     use crate::config::BackendAddress;
 
@@ -281,7 +321,7 @@ mod tests {
         let failed = |config| Startup::bind(config).err().map(|error| error.to_string());
         let base = config(&[("a", "127.0.0.1")]);
         let listen = Config {
-            listen: address,
+            listen: address.into(),
             ..base.clone()
         };
         assert_eq!(

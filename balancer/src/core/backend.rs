@@ -1,9 +1,9 @@
 //! One backend: its settings, its published health and its counters.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +15,8 @@ use crate::core::connect_times::ConnectTimes;
 use crate::core::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
 };
+pub use crate::core::own_rules::{OnDown, OwnRules};
+use crate::core::proxy_protocol::ProxySend;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
 
@@ -22,6 +24,8 @@ use crate::core::traffic::Traffic;
 pub const DEFAULT_WEIGHT: u32 = 1;
 /// The largest weight, the same as HAProxy's.
 pub const MAX_WEIGHT: u32 = 256;
+/// The name of the pool that the top of the settings describes.
+pub const DEFAULT_POOL: &str = "default";
 /// For backends that take any number of sessions.
 const UNLIMITED: u64 = u64::MAX;
 
@@ -37,7 +41,7 @@ pub struct BackendSpec {
 }
 
 /// The role of a backend in its pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {
     /// Its share of sessions relative to the other backends; 0: no new sessions.
     pub weight: u32,
@@ -47,6 +51,8 @@ pub struct Attributes {
     pub max_connections: Option<NonZeroU32>,
     /// The port that health checks use; `None`: the port it serves on.
     pub check_port: Option<NonZeroU16>,
+    /// What it has for itself and not from its pool; `None`: nothing.
+    pub own: Option<Arc<OwnRules>>,
 }
 
 impl Default for Attributes {
@@ -56,6 +62,7 @@ impl Default for Attributes {
             backup: false,
             max_connections: None,
             check_port: None,
+            own: None,
         }
     }
 }
@@ -93,6 +100,8 @@ impl Default for Attributes {
 #[derive(Debug)]
 pub struct Backend {
     id: BackendId,
+    /// The name of its pool.
+    pool: Arc<str>,
     name: String,
     address: SocketAddr,
     attributes: ArcSwap<Attributes>,
@@ -115,6 +124,9 @@ pub struct Backend {
     connect_times: ConnectTimes,
     checks_passed: AtomicU64,
     checks_failed: AtomicU64,
+    /// Which of its sources is next.
+    source_turn: AtomicUsize,
+    no_ports: AtomicU64,
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
 }
 
@@ -182,7 +194,12 @@ pub struct BackendFigures {
 }
 
 impl Backend {
-    pub(crate) fn new(id: BackendId, spec: BackendSpec, evaluator: Arc<Notify>) -> Self {
+    pub(crate) fn new(
+        id: BackendId,
+        pool: Arc<str>,
+        spec: BackendSpec,
+        evaluator: Arc<Notify>,
+    ) -> Self {
         let report = HealthReport {
             state: State::Down,
             reason: Reason::NotChecked,
@@ -193,9 +210,10 @@ impl Backend {
         };
         let backend = Self {
             id,
+            pool,
             name: spec.name,
             address: spec.address,
-            attributes: ArcSwap::from_pointee(spec.attributes),
+            attributes: ArcSwap::from_pointee(spec.attributes.clone()),
             report: ArcSwap::from_pointee(report),
             tenths: AtomicU32::new(0),
             streak: Streak::default(),
@@ -211,6 +229,8 @@ impl Backend {
             connect_times: ConnectTimes::default(),
             checks_passed: AtomicU64::new(0),
             checks_failed: AtomicU64::new(0),
+            source_turn: AtomicUsize::new(0),
+            no_ports: AtomicU64::new(0),
             transitions: Mutex::default(),
         };
         backend.set_attributes(spec.attributes);
@@ -229,6 +249,22 @@ impl Backend {
         &self.name
     }
 
+    /// The name of its pool.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    /// What tells it from the backends of all pools: its name, after that of its pool where it is not the default one.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if *self.pool == *DEFAULT_POOL {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.pool, self.name)
+        }
+    }
+
     /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -238,7 +274,45 @@ impl Backend {
     /// Its role in the pool.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
-        **self.attributes.load()
+        Attributes::clone(&self.attributes.load())
+    }
+
+    /// What it has for itself.
+    pub(crate) fn own(&self) -> Option<Arc<OwnRules>> {
+        self.attributes.load().own.clone()
+    }
+
+    /// The header that it gets, where it has one of its own.
+    pub(crate) fn proxy_send(&self) -> Option<ProxySend> {
+        self.attributes.load().own.as_ref()?.proxy_send
+    }
+
+    /// The address of this machine to connect from, the next in turn; `None`: any. `again`: how many have had no port left.
+    pub(crate) fn source(&self, again: usize) -> Option<IpAddr> {
+        let attributes = self.attributes.load();
+        let sources = &attributes.own.as_ref()?.sources;
+        let turn = match again {
+            0 => self.source_turn.fetch_add(1, Relaxed),
+            _ => self.source_turn.load(Relaxed).wrapping_add(again - 1),
+        };
+        sources.get(turn % sources.len().max(1)).copied()
+    }
+
+    /// How many addresses there are to connect from.
+    pub(crate) fn source_count(&self) -> usize {
+        let attributes = self.attributes.load();
+        attributes.own.as_ref().map_or(0, |own| own.sources.len())
+    }
+
+    /// Counts a connect for which no local port was left.
+    pub(crate) fn count_no_port(&self) {
+        self.no_ports.fetch_add(1, Relaxed);
+    }
+
+    /// How often no local port was left for it.
+    #[must_use]
+    pub fn no_ports(&self) -> u64 {
+        self.no_ports.load(Relaxed)
     }
 
     /// Its settings.
@@ -328,11 +402,13 @@ impl Backend {
 
     /// Where it is checked.
     pub(crate) fn check_address(&self) -> SocketAddr {
-        let port = self
-            .attributes()
+        let attributes = self.attributes.load();
+        let port = attributes
             .check_port
             .map_or(self.address.port(), NonZeroU16::get);
-        SocketAddr::new(self.address.ip(), port)
+        let own = attributes.own.as_ref();
+        let ip = own.and_then(|own| own.check_address);
+        SocketAddr::new(ip.unwrap_or(self.address.ip()), port)
     }
 
     pub(crate) fn publish(&self, report: HealthReport) {

@@ -18,6 +18,10 @@ const EARLY: Duration = Duration::from_secs(1);
 pub struct SessionRecord {
     /// The client's address.
     pub client: SocketAddr,
+    /// The service that the client connected to; `None`: the default one.
+    pub service: Option<Arc<str>>,
+    /// The pool that the session was meant for; `None`: the default one.
+    pub pool: Option<Arc<str>>,
     /// The backend that accepted the session, if any.
     pub backend: Option<Arc<Backend>>,
     /// The address that the client connected to, if a PROXY header says so.
@@ -52,6 +56,8 @@ impl SessionRecord {
     pub(crate) fn new(client: SocketAddr) -> Self {
         Self {
             client,
+            service: None,
+            pool: None,
             backend: None,
             destination: None,
             started: SystemTime::now(),

@@ -12,6 +12,10 @@
 //! | `PT` | refused: the client's address exceeded its rate of new connections |
 //! | `RT` | refused: all clients together exceeded the rate of new connections |
 //! | `PH` | refused: the connection did not begin with a valid PROXY protocol header |
+//! | `PQ` | refused: by a rule, or because no rule is about this client and its service has no pool for the others |
+//! | `PD` | refused: a rule asks what its TLS hello says, but its first bytes are no valid one, or too long |
+//! | `CH` | the client disconnected before its first bytes told which pool it is for |
+//! | `cH` | the TLS hello by which its pool is chosen was not complete in time |
 //! | `CR` | the client disconnected before its PROXY protocol header was complete |
 //! | `cR` | the PROXY protocol header was not complete in time |
 //! | `CQ` | the client disconnected while it waited in the queue |
@@ -35,7 +39,7 @@
 //!
 //! First letter: `C`/`S` the client or server ended it, `c`/`s` their timeout did, `P` the balancer refused it, `R` a
 //! resource ran out, `I` an internal fault, `D` the server was found dead, `U` a better server came up, `K` killed on
-//! purpose. Second: before the client was let in (`R`), in the queue (`Q`), connecting (`C`), relaying data (`D`), the
+//! purpose. Second: before the client was let in (`R`), its first bytes (`H`), in the queue (`Q`), connecting (`C`), relaying data (`D`), the
 //! last data (`L`), done (`-`). HAProxy refuses most connections without a line, so that it has no codes for all of
 //! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
 //! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
@@ -84,6 +88,14 @@ table! {
     Rate = "RT",
     /// Refused: no valid PROXY header.
     BadHeader = "PH",
+    /// Refused by the rules.
+    NoRoute = "PQ",
+    /// Refused: no TLS hello.
+    BadOpening = "PD",
+    /// Client gone within its first bytes.
+    ClientOpening = "CH",
+    /// First bytes late.
+    ClientTimeoutOpening = "cH",
     /// Client gone within its PROXY header.
     ClientHeader = "CR",
     /// PROXY header late.

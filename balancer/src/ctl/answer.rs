@@ -17,6 +17,7 @@ pub(super) struct Status {
     pub(super) rates: Rates,
     pub(super) telemetry: Telemetry,
     pub(super) pools: Vec<Pool>,
+    pub(super) services: Vec<Service>,
     /// Only in events.
     pub(super) top_sessions: Option<Vec<Session>>,
 }
@@ -70,6 +71,8 @@ pub(super) struct Pool {
 #[serde(default)]
 pub(super) struct Backend {
     pub(super) name: String,
+    /// Empty for the default one.
+    pub(super) pool: String,
     pub(super) address: String,
     pub(super) state: String,
     pub(super) reason: String,
@@ -81,6 +84,28 @@ pub(super) struct Backend {
     pub(super) connect_p99_ms: Option<f64>,
     pub(super) rates: Rates,
     pub(super) drain: Option<Drain>,
+}
+
+impl Backend {
+    /// What tells it from the backends of other pools.
+    pub(super) fn full_name(&self) -> String {
+        if self.pool.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.pool, self.name)
+        }
+    }
+}
+
+/// A service, where there is anything but the default one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) listen: Vec<String>,
+    pub(super) pool: String,
+    pub(super) active: u64,
+    pub(super) total: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -129,6 +154,13 @@ pub(super) struct Transition {
     pub(super) reason: String,
 }
 
+/// `/api/v1/config/differences`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Differences {
+    pub(super) differences: Vec<String>,
+}
+
 /// `/api/v1/reload`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -136,6 +168,7 @@ pub(super) struct Reloaded {
     pub(super) generation: u64,
     pub(super) changed: Vec<String>,
     pub(super) backends: ReloadedBackends,
+    pub(super) services: Vec<String>,
     pub(super) needs_restart: Vec<String>,
     pub(super) cut: u64,
 }

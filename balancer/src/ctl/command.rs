@@ -56,6 +56,58 @@ pub enum Action {
         /// 0 to 256; 0: no new sessions
         weight: u32,
     },
+    /// Add a backend to a pool, or give one other settings, until the next reload or restart
+    Add {
+        /// The pool [default: the default one]
+        #[arg(value_names = ["POOL", "NAME=HOST:PORT"], num_args = 1..=2, required = true)]
+        place: Vec<String>,
+        /// Its weight
+        #[arg(long)]
+        weight: Option<u32>,
+        /// Use it only while no other is usable
+        #[arg(long)]
+        backup: bool,
+        /// No new sessions until `ctl ready`
+        #[arg(long)]
+        drained: bool,
+        /// Another key of the backend's table
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        keys: Vec<String>,
+    },
+    /// Remove a backend of a pool, until the next reload or restart
+    Remove {
+        /// The pool [default: the default one]
+        #[arg(value_names = ["POOL", "NAME"], num_args = 1..=2, required = true)]
+        place: Vec<String>,
+    },
+    /// Add or change a pool, until the next reload or restart
+    SetPool {
+        /// The pool
+        name: String,
+        /// Its table, as JSON
+        table: String,
+    },
+    /// Remove a pool
+    RemovePool {
+        /// The pool
+        name: String,
+    },
+    /// Add or change a service, until the next reload or restart
+    SetService {
+        /// The service
+        name: String,
+        /// Its table, as JSON
+        table: String,
+    },
+    /// Remove a service
+    RemoveService {
+        /// The service
+        name: String,
+    },
+    /// Show how the running settings differ from the file
+    Diff,
+    /// Print the running settings as a file
+    Save,
     /// List open sessions, oldest first
     Sessions {
         /// Only sessions of this backend

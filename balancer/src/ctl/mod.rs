@@ -27,6 +27,7 @@
 
 mod answer;
 mod command;
+mod edit;
 mod error;
 mod http;
 mod table;
@@ -40,7 +41,7 @@ use std::path::Path;
 use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
-use self::answer::{Backend, Reloaded, Sessions, Status, Transitions};
+use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
 pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
@@ -217,6 +218,23 @@ impl Console {
             Action::Reload => {
                 let said = self.client.ask("POST", "/api/v1/reload", "")?;
                 self.show(out, &said, |done: &Reloaded| view::reloaded(done))
+            }
+            Action::Add { .. }
+            | Action::Remove { .. }
+            | Action::SetPool { .. }
+            | Action::RemovePool { .. }
+            | Action::SetService { .. }
+            | Action::RemoveService { .. } => {
+                let (method, path, body) = edit::request(action)?;
+                let said = self.client.ask(method, &path, &body)?;
+                self.show(out, &said, |done: &Reloaded| view::reloaded(done))
+            }
+            Action::Diff => self.read(out, "/api/v1/config/differences", |it: &Differences| {
+                view::differences(it)
+            }),
+            Action::Save => {
+                let text = self.client.ask("POST", "/api/v1/config/file", "")?;
+                Ok(out.write_all(text.as_bytes())?)
             }
             Action::Top { count } => top::top(&self.client, out, self.json, live, *count),
         }

@@ -63,7 +63,7 @@ pub(super) fn wait(
     for event in client.events()? {
         let status: Status = parsed(&event?)?;
         let mut backends = status.pools.iter().flat_map(|pool| &pool.backends);
-        let Some(backend) = backends.find(|backend| backend.name == name) else {
+        let Some(backend) = backends.find(|it| it.full_name() == name || it.name == name) else {
             return Err(CtlError::Refused(format!("{name} is gone")));
         };
         let Some(drain) = &backend.drain else {

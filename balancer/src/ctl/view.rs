@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Backend, Reloaded, Session, Status, Transition};
+use super::answer::{Backend, Differences, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
 use crate::observe::units;
 
@@ -20,6 +20,9 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> String {
         ("needs restart", &reloaded.needs_restart),
     ];
     let mut text = format!("reloaded, generation {}\n", reloaded.generation);
+    for service in &reloaded.services {
+        let _ = writeln!(text, "{}", printable(service));
+    }
     for (what, names) in kinds.iter().filter(|(_, names)| !names.is_empty()) {
         let _ = writeln!(text, "{what:<14}{}", printable(&names.join(", ")));
     }
@@ -27,6 +30,15 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> String {
         let _ = writeln!(text, "{:<14}{}", "sessions cut", reloaded.cut);
     }
     text
+}
+
+/// How the running settings differ from the file: a line each.
+pub(super) fn differences(it: &Differences) -> String {
+    if it.differences.is_empty() {
+        return "the running settings are those of the file\n".to_owned();
+    }
+    let lines = it.differences.iter();
+    lines.map(|line| printable(line) + "\n").collect()
 }
 
 /// The balancer in a few lines.
@@ -54,6 +66,18 @@ pub(super) fn status(status: &Status) -> String {
         "balancer",
         format!("{state}, {}, up {uptime}", status.version),
     );
+    for service in &status.services {
+        let pool = Some(service.pool.as_str()).filter(|pool| !pool.is_empty());
+        let said = format!(
+            "{} at {}, pool {}, {} open, {} since the start",
+            service.name,
+            service.listen.join(" "),
+            pool.unwrap_or("by rule"),
+            service.active,
+            service.total
+        );
+        line("service", said);
+    }
     for pool in &status.pools {
         let open = if pool.failing_open {
             ", failing open"
@@ -144,7 +168,7 @@ pub(super) fn backends(status: &Status) -> String {
     ]);
     for backend in status.pools.iter().flat_map(|pool| &pool.backends) {
         table.row([
-            backend.name.clone(),
+            backend.full_name(),
             backend.address.clone(),
             backend.state.clone(),
             backend.weight.to_string(),
@@ -166,7 +190,7 @@ pub(super) fn backends(status: &Status) -> String {
 pub(super) fn backend(backend: &Backend) -> String {
     let line = format!(
         "{}: {}, weight {}; {}",
-        backend.name,
+        backend.full_name(),
         backend.state,
         backend.weight,
         reason(backend)

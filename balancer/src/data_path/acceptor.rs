@@ -4,7 +4,7 @@
 //! in the meantime, so that the loop does not spin.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,11 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::core::log_limiter::LogLimiter;
+use crate::core::session_id::Index;
 use crate::core::shortage::Resource;
-use crate::data_path::listener::BACKLOG;
+use crate::data_path::client::Client;
+use crate::data_path::listen_socket::{BACKLOG, ListenSocket};
+use crate::data_path::listener::Listener;
 use crate::data_path::poller::Poller;
 use crate::data_path::shared::Shared;
 
@@ -30,48 +33,97 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The listening sockets of one worker.
 pub(crate) struct Acceptor {
     shared: Arc<Shared>,
-    listeners: Vec<OwnedFd>,
-    /// The one that is asked first, so that a busy one cannot starve the others.
-    first: usize,
+    /// By their places. One that is gone leaves its place to the next.
+    listeners: Vec<Option<Watched>>,
     /// Until when nothing is accepted.
     paused: Option<Instant>,
-    /// Connections to take in a row: more after a row was full, fewer when it was not.
-    row: usize,
     log: Arc<LogLimiter>,
 }
 
+/// A socket that this worker accepts from.
+struct Watched {
+    listener: Arc<Listener>,
+    /// Connections to take in a row: more after a row was full, fewer when it was not.
+    row: usize,
+}
+
 impl Acceptor {
-    /// # Errors
-    /// A socket cannot be watched.
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        listeners: Vec<OwnedFd>,
-        log: Arc<LogLimiter>,
-        poller: &Poller,
-    ) -> Result<Self> {
-        for listener in &listeners {
-            poller.watch_listener(listener)?;
-        }
-        Ok(Self {
+    pub(crate) fn new(shared: Arc<Shared>, log: Arc<LogLimiter>) -> Self {
+        Self {
             shared,
-            listeners,
-            first: 0,
+            listeners: Vec::new(),
             paused: None,
-            row: 1,
             log,
-        })
+        }
     }
 
-    /// Accepts the pending connections, up to the limit of a row, and passes each to `admit`.
+    /// Accepts from this one as well. One that it has already is no news.
+    ///
+    /// # Errors
+    /// The socket cannot be watched.
+    pub(crate) fn add(&mut self, listener: Arc<Listener>, poller: &Poller) -> Result<()> {
+        let known = self.listeners.iter().flatten();
+        if known
+            .into_iter()
+            .any(|known| known.listener.id == listener.id)
+        {
+            return Ok(());
+        }
+        let free = self.listeners.iter().position(Option::is_none);
+        let place = free.unwrap_or(self.listeners.len());
+        if self.paused.is_none() {
+            poller.watch_listener(&listener.bound.socket, index(place))?;
+        }
+        let watched = Some(Watched { listener, row: 1 });
+        match self.listeners.get_mut(place) {
+            Some(free) => *free = watched,
+            None => self.listeners.push(watched),
+        }
+        Ok(())
+    }
+
+    /// Accepts from this one no more. Those that wait in its queue are accepted first.
+    pub(crate) fn remove(&mut self, id: u64, poller: &Poller, mut admit: impl FnMut(Client)) {
+        for place in 0..self.listeners.len() {
+            let has = |place: &Option<Watched>| {
+                place
+                    .as_ref()
+                    .is_some_and(|watched| watched.listener.id == id)
+            };
+            if !self.listeners.get(place).is_some_and(has) {
+                continue;
+            }
+            for _ in 0..MAX_BACKLOG {
+                match self.next(place) {
+                    Ok(Some(client)) => admit(client),
+                    Ok(None) => break,
+                    Err(error) if Resource::of_accept(error).is_some() => break,
+                    Err(error) => self.lost(error),
+                }
+            }
+            if let Some(watched) = self.listeners.get_mut(place).and_then(Option::take) {
+                // It fails only for a socket that is not watched.
+                let _ = poller.forget(&watched.listener.bound.socket);
+            }
+        }
+    }
+
+    /// Accepts the pending connections of the socket at `place`, up to the limit of a row, and passes each to `admit`.
     ///
     /// # Errors
     /// There is no descriptor or memory for another: [`Self::pause`].
-    pub(crate) fn accept(&mut self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> Result<()> {
-        for _ in 0..self.row {
-            match self.next() {
-                Ok(Some((socket, address))) => admit(socket, address),
+    pub(crate) fn accept(&mut self, place: Index, mut admit: impl FnMut(Client)) -> Result<()> {
+        let place = place as usize;
+        let Some(row) = self.row(place).map(|row| *row) else {
+            return Ok(());
+        };
+        for _ in 0..row {
+            match self.next(place) {
+                Ok(Some(client)) => admit(client),
                 Ok(None) => {
-                    self.row = (self.row / 2).max(1);
+                    self.row(place)
+                        .into_iter()
+                        .for_each(|row| *row = (*row / 2).max(1));
                     return Ok(());
                 }
                 Err(error) if Resource::of_accept(error).is_some() => return Err(error),
@@ -79,23 +131,31 @@ impl Acceptor {
                 Err(error) => self.lost(error),
             }
         }
-        self.row = (self.row * 2).min(MAX_IN_A_ROW);
+        self.row(place)
+            .into_iter()
+            .for_each(|row| *row = (*row * 2).min(MAX_IN_A_ROW));
         Ok(())
     }
 
-    /// The next connection, if there is one.
-    fn next(&mut self) -> Result<Option<(OwnedFd, SocketAddr)>> {
+    fn row(&mut self, place: usize) -> Option<&mut usize> {
+        let watched = self.listeners.get_mut(place)?.as_mut()?;
+        Some(&mut watched.row)
+    }
+
+    /// The next connection of a socket, if there is one.
+    fn next(&self, place: usize) -> Result<Option<Client>> {
         if self.shared.is_full() {
             return Err(Errno::MFILE);
         }
-        let (before, from) = self.listeners.split_at(self.first);
-        for listener in from.iter().chain(before) {
-            if let Some(connection) = take(listener)? {
-                self.first = (self.first + 1) % self.listeners.len();
-                return Ok(Some(connection));
-            }
-        }
-        Ok(None)
+        let Some(Some(Watched { listener, .. })) = self.listeners.get(place) else {
+            return Ok(None);
+        };
+        let taken = take(&listener.bound.socket)?;
+        Ok(taken.map(|(socket, address)| Client {
+            socket,
+            address,
+            service: Arc::clone(&listener.service),
+        }))
     }
 
     /// Accepts nothing for a while.
@@ -111,7 +171,7 @@ impl Acceptor {
         self.shared.counters.count_accept_error();
         if let Some(resource) = Resource::of_accept(error) {
             // The line below tells it.
-            let _ = self.shared.pool.shortages.note(resource, Instant::now());
+            let _ = self.shared.shortages.note(resource, Instant::now());
         }
         if let Some(suppressed) = self.log.pass(self.shared.uptime()) {
             let active = self.shared.counters.active();
@@ -138,38 +198,45 @@ impl Acceptor {
         }
         self.paused = None;
         info!(active = self.shared.counters.active(), "accepting again");
-        for listener in &self.listeners {
-            poller.watch_listener(listener)?;
+        for (place, watched) in self.listeners.iter().enumerate() {
+            if let Some(Watched { listener, .. }) = watched {
+                poller.watch_listener(&listener.bound.socket, index(place))?;
+            }
         }
         Ok(())
     }
 
     /// Takes the connections that were complete before the stop, as their clients have been told, as many as there are
     /// descriptors for. Whether that was all.
-    pub(crate) fn accept_rest(&mut self, mut admit: impl FnMut(OwnedFd, SocketAddr)) -> bool {
-        let most = self.listeners.len() * MAX_BACKLOG;
-        for _ in 0..most {
-            match self.next() {
-                Ok(Some((socket, address))) => admit(socket, address),
-                Ok(None) => return true,
-                Err(error) if Resource::of_accept(error).is_some() => return false,
-                Err(error) => self.lost(error),
+    pub(crate) fn accept_rest(&mut self, mut admit: impl FnMut(Client)) -> bool {
+        for place in 0..self.listeners.len() {
+            for _ in 0..MAX_BACKLOG {
+                match self.next(place) {
+                    Ok(Some(client)) => admit(client),
+                    Ok(None) => break,
+                    Err(error) if Resource::of_accept(error).is_some() => return false,
+                    Err(error) => self.lost(error),
+                }
             }
         }
         true
     }
 
-    /// Stops to watch the socket, which other workers may still hold open.
+    /// Stops to watch the sockets, which other workers may still hold open.
     pub(crate) fn stop(&self, poller: &Poller) {
-        for listener in &self.listeners {
+        for watched in self.listeners.iter().flatten() {
             // It fails only for a socket that is not watched.
-            let _ = poller.forget(listener.as_fd());
+            let _ = poller.forget(&watched.listener.bound.socket);
         }
     }
 }
 
+fn index(place: usize) -> Index {
+    Index::try_from(place).unwrap_or(Index::MAX)
+}
+
 /// The next connection of one socket, if there is one.
-fn take(listener: &OwnedFd) -> Result<Option<(OwnedFd, SocketAddr)>> {
+fn take(listener: &ListenSocket) -> Result<Option<(OwnedFd, SocketAddr)>> {
     loop {
         return match acceptfrom_with(listener, NONBLOCKING) {
             Ok((socket, address)) => Ok(Some((socket, client_address(address)))),
@@ -181,10 +248,10 @@ fn take(listener: &OwnedFd) -> Result<Option<(OwnedFd, SocketAddr)>> {
     }
 }
 
-/// The client as it is shown: an IPv4 client of an IPv6 socket with its IPv4 address.
+/// The client as it is shown: an IPv4 client of an IPv6 socket with its IPv4 address. A client of a unix socket has none,
+/// and is on this machine.
 fn client_address(address: Option<rustix::net::SocketAddrAny>) -> SocketAddr {
     let address = address.and_then(|address| SocketAddr::try_from(address).ok());
-    // The system knows the peer of every TCP connection.
-    let address = address.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+    let address = address.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -5,16 +5,18 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_quickack;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getsockname, socket_with};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, socket_with,
+};
 
 use crate::core::connect_failure::ConnectFailure;
-use crate::data_path::socket_options::set_fast_open_connect;
+use crate::data_path::socket_options::{set_bind_address_no_port, set_fast_open_connect};
 
 const NONBLOCKING: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
@@ -35,12 +37,19 @@ pub(crate) struct ConnectOptions {
 pub(crate) fn start_connect(
     address: SocketAddr,
     options: ConnectOptions,
+    source: Option<IpAddr>,
 ) -> Result<OwnedFd, ConnectFailure> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let socket = socket_with(family, SocketType::STREAM, NONBLOCKING, None).map_err(classify)?;
+    if let Some(source) = source {
+        // The port is chosen by the connect, so that one port serves several peers.
+        let _ = set_bind_address_no_port(&socket);
+        let source = SocketAddr::new(source, 0);
+        bind(&socket, &source).map_err(classify)?;
+    }
     // Where the system does not know one of these the connection is an ordinary one.
     if options.fast_open {
         let _ = set_fast_open_connect(&socket);

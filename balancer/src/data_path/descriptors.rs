@@ -6,10 +6,12 @@ use rustix::process::{Resource, getrlimit};
 
 /// Kept for everything that is no session: log, admin HTTP, checks, telemetry.
 const RESERVE: u64 = 64;
-/// What each worker needs for itself: its poller, alarm, mailbox and listening socket, and one to spare.
+/// What each worker needs for itself: its poller, alarm and mailbox, and two to spare.
 const PER_WORKER: u64 = 5;
 /// A socket to the client and one to the backend.
 const PER_SESSION: u64 = 2;
+/// Listening sockets that [`RESERVE`] is large enough for.
+const FEW_LISTENERS: u64 = 8;
 /// The two ends of a pipe.
 const PER_PIPE: u64 = 2;
 /// The part of all descriptors that pipes may take.
@@ -30,9 +32,12 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// The budget under the present limit of the process.
-    pub(crate) fn of_process(workers: NonZeroUsize) -> Self {
-        let limit = getrlimit(Resource::Nofile).current;
-        Self::new(limit.unwrap_or(u64::MAX), workers.get() as u64)
+    pub(crate) fn of_process(workers: NonZeroUsize, listeners: usize) -> Self {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        // The reserve has room for a few.
+        let more = (listeners as u64).saturating_sub(FEW_LISTENERS);
+        let budget = Self::new(limit.saturating_sub(more), workers.get() as u64);
+        Self { limit, ..budget }
     }
 
     fn new(limit: u64, workers: u64) -> Self {

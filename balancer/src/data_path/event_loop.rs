@@ -2,8 +2,6 @@
 
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -14,6 +12,7 @@ use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::Index;
 use crate::core::session_id::SessionId;
+use crate::data_path::client::Client;
 use crate::data_path::early_read::EarlyRead;
 use crate::data_path::poller::{Events, Poller, Readiness, Subject};
 use crate::data_path::relay::BUFFER_SIZE;
@@ -22,12 +21,13 @@ use crate::data_path::session_table::SessionTable;
 use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
 use crate::data_path::timer_wheel::TimerWheel;
+use crate::data_path::upstream::Upstream;
 use crate::observe::access_log::WorkerBuffer;
 
 /// What the worker has to do for an event.
 pub(crate) enum Action {
-    /// Accept.
-    Accept,
+    /// Accept from the listener at this place.
+    Accept(Index),
     /// Read the mail.
     Receive,
     /// Nothing: it was a session's, and is done.
@@ -105,7 +105,7 @@ impl EventLoop {
     }
 
     /// Makes a session of a client.
-    pub(crate) fn admit(&mut self, socket: OwnedFd, address: SocketAddr) {
+    pub(crate) fn admit(&mut self, client: Client) {
         let index = self.sessions.allocate();
         self.begun = self.begun.wrapping_add(1);
         let id = SessionId {
@@ -114,13 +114,13 @@ impl EventLoop {
             serial: self.begun,
         };
         let shared = Arc::clone(&self.shared);
-        let session = Session::new(shared, id, socket, address, self.now);
+        let session = Session::new(shared, id, client, self.now);
         self.sessions.insert(index, Box::new(session));
         self.step(index, Session::begin);
     }
 
     /// Gives a session the slot that it was queued for.
-    pub(crate) fn give_slot(&mut self, id: SessionId, slot: Assigned) {
+    pub(crate) fn give_slot(&mut self, id: SessionId, slot: Assigned, upstream: &Arc<Upstream>) {
         if self.has(id) {
             self.step(id.index, |session, context| {
                 session.take_slot(slot, context)
@@ -129,7 +129,7 @@ impl EventLoop {
             drop(slot);
         }
         // It may not have been taken.
-        self.shared.serve_queue();
+        self.shared.serve_queue(upstream);
     }
 
     /// Ends a session on purpose; with `of`, only if it is that backend's. Whether there was such a one.
@@ -192,7 +192,7 @@ impl EventLoop {
     /// Handles an event.
     pub(crate) fn event(&mut self, subject: Subject, readiness: Readiness) -> Action {
         match subject {
-            Subject::Listener => return Action::Accept,
+            Subject::Listener(place) => return Action::Accept(place),
             Subject::Mailbox => return Action::Receive,
             // What is due is looked at in every round.
             Subject::Alarm => {}
@@ -270,13 +270,16 @@ impl EventLoop {
         let Some(session) = self.sessions.remove(index) else {
             return;
         };
+        let service = Arc::clone(session.service());
         let record = || {
             let record = session.close();
-            self.shared.record(&record, self.log_buffer.as_mut());
+            self.shared
+                .record(&record, &service, self.log_buffer.as_mut());
         };
         if catch_unwind(AssertUnwindSafe(record)).is_err() {
             error!("a session left no record because of an internal error");
         }
         self.shared.counters.close();
+        service.counters.close();
     }
 }

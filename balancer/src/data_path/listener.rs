@@ -1,89 +1,86 @@
-//! Listening sockets and their options.
-//!
-//! On Linux every accepted connection inherits the options of its listening socket, so options set here cost nothing per
-//! client.
+//! The sockets that clients connect to: which service each belongs to, and the list that all workers accept from.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use crate::config::ListenAddress;
+use crate::data_path::listen_socket::ListenSocket;
+use crate::data_path::service::Service;
+use crate::data_path::unix_listener::SocketFile;
 
-use crate::config::ListenOptions;
-use crate::data_path::dead_peer::keepalive;
-use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
-
-/// Connections that the system queues until a worker accepts them; capped by `net.core.somaxconn`.
-pub(crate) const BACKLOG: i32 = 4096;
-
-/// Binds the socket that clients connect to.
-pub(crate) fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    set_options(&socket, options)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+/// A listening socket of a service.
+pub(crate) struct Listener {
+    /// Unique among those that the process has or had.
+    pub(crate) id: u64,
+    pub(crate) service: Arc<Service>,
+    pub(crate) bound: BoundSocket,
 }
 
-/// Adopts a listening socket bound by another process. Clients that wait in its queue already have the options of that
-/// process.
-pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result<TcpListener> {
-    let socket = Socket::from(listener);
-    set_options(&socket, options)?;
-    // Also for a socket that listens: its queue becomes as long as ours.
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+/// A socket that was bound for an address of the settings.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    pub(crate) socket: ListenSocket,
+    /// The address as it is set.
+    pub(crate) address: ListenAddress,
+    /// The name that the service manager gave the socket, if it comes from there.
+    pub(crate) managed: Option<String>,
+    /// Goes behind the socket.
+    pub(crate) _file: Option<SocketFile>,
 }
 
-fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
-    socket.set_nonblocking(true)?;
-    set_defer_accept(socket, options.defer_accept)?;
-    if options.fast_open || socket.is_listener()? {
-        set_fast_open_listen(socket, options.fast_open)?;
-    }
-    Ok(())
+/// All of them. Workers hold them as long as they accept, so that a socket closes with the last of them.
+#[derive(Default)]
+pub(crate) struct Listeners(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    open: Vec<Arc<Listener>>,
+    begun: u64,
+    closed: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::{Ipv4Addr, TcpStream};
-
-    use socket2::SockRef;
-
-    use super::*;
-    use crate::data_path::dead_peer::KEEPALIVE_IDLE;
-
-    #[test]
-    fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {
-        let foreign = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = foreign.local_addr().unwrap();
-        let both = ListenOptions {
-            defer_accept: true,
-            fast_open: true,
-        };
-        let listener = adopt(adopt(foreign, both).unwrap(), ListenOptions::default()).unwrap();
-        let _client = TcpStream::connect(address).unwrap();
-        listener.set_nonblocking(false).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        assert_eq!(accepted.local_addr().unwrap(), address);
-        assert!(accepted.nodelay().unwrap());
+impl Listeners {
+    /// One more, which the workers do not know yet; nothing once they are closed.
+    pub(crate) fn add(&self, service: Arc<Service>, bound: BoundSocket) -> Option<Arc<Listener>> {
+        let mut state = self.state();
+        if state.closed {
+            return None;
+        }
+        state.begun += 1;
+        let listener = Arc::new(Listener {
+            id: state.begun,
+            service,
+            bound,
+        });
+        state.open.push(Arc::clone(&listener));
+        Some(listener)
     }
 
-    #[test]
-    fn a_connection_has_the_options_of_its_listener() {
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), ListenOptions::default()).unwrap();
-        listener.set_nonblocking(false).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        assert!(accepted.nodelay().unwrap());
-        let socket = SockRef::from(&accepted);
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+    /// Those that are open.
+    pub(crate) fn all(&self) -> Vec<Arc<Listener>> {
+        self.state().open.clone()
+    }
+
+    /// Drops some; the workers let go of them on their own.
+    pub(crate) fn remove(&self, ids: &[u64]) {
+        self.state()
+            .open
+            .retain(|listener| !ids.contains(&listener.id));
+    }
+
+    /// Drops all, and takes no more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.open.clear();
+        state.closed = true;
+    }
+
+    /// Whether [`Self::close`] was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The list is whole whatever its last user did.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

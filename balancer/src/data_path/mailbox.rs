@@ -1,9 +1,8 @@
 //! Messages from other threads to a worker: a queue, and a descriptor that wakes the worker.
 
 use std::mem;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{Result, read, write};
@@ -12,17 +11,23 @@ use tokio::sync::oneshot;
 use crate::core::backend::Assigned;
 use crate::core::balance::BackendId;
 use crate::core::session_id::SessionId;
+use crate::data_path::client::Client;
+use crate::data_path::listener::Listener;
 use crate::data_path::session_view::SessionView;
+use crate::data_path::upstream::Upstream;
 
 /// A message to a worker.
-#[derive(Debug)]
 pub(crate) enum Mail {
     /// Stop accepting, and end when all sessions have ended.
     Stop,
     /// A client that another worker accepted.
-    Client(OwnedFd, SocketAddr),
-    /// A slot at a backend, for a queued session.
-    Slot(SessionId, Assigned),
+    Client(Client),
+    /// Accept from this socket, too.
+    Listen(Arc<Listener>),
+    /// Accept from this one no more.
+    Unlisten(u64),
+    /// A slot at a backend of this pool, for a queued session.
+    Slot(SessionId, Assigned, Arc<Upstream>),
     /// Close a session, optionally only if it is of this backend. The answer is whether there was one.
     Kill(SessionId, Option<BackendId>, oneshot::Sender<bool>),
     /// Close all sessions of a backend. The answer is their number.
@@ -37,13 +42,12 @@ pub(crate) enum Mail {
 }
 
 /// The mailbox of one worker.
-#[derive(Debug)]
 pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
     wake: OwnedFd,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     mail: Vec<Mail>,
     closed: bool,
@@ -106,11 +110,11 @@ mod tests {
     #[test]
     fn mail_arrives_once_and_a_closed_mailbox_returns_it() {
         let mailbox = Mailbox::new().unwrap();
-        mailbox.send(Mail::Stop).unwrap();
-        mailbox.send(Mail::Stop).unwrap();
+        assert!(mailbox.send(Mail::Stop).is_ok());
+        assert!(mailbox.send(Mail::Stop).is_ok());
         assert_eq!(mailbox.receive().len(), 2);
         assert!(mailbox.receive().is_empty());
-        mailbox.send(Mail::Stop).unwrap();
+        assert!(mailbox.send(Mail::Stop).is_ok());
         assert_eq!(mailbox.close().len(), 1);
         assert!(matches!(mailbox.send(Mail::Stop), Err(Mail::Stop)));
     }

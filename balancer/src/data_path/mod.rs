@@ -11,23 +11,27 @@
 //! | [`relay`] | bytes both ways, copied or spliced |
 //! | [`dead_peer`] | keepalive, and peers that vanish while bytes are in flight |
 //! | [`worker_registry`], [`mailbox`] | how other threads reach a worker, and workers each other |
-//! | [`shared`], [`runtime_rules`] | what all threads of a balancer share; the settings that sessions read |
+//! | [`shared`], [`process_rules`] | what all threads of a balancer share |
+//! | [`service`], [`upstream`] | services and pools as sessions use them, with the settings that sessions read |
 //! | [`session_directory`] | the open sessions of all workers, asked by mail |
 //!
 //! Nothing in here blocks but the wait for events. What is decided is decided in `core`, checks and reloads are made in
 //! `control`, which this folder never imports.
 
 pub(crate) mod acceptor;
+pub(crate) mod client;
 pub(crate) mod connect;
 pub(crate) mod dead_peer;
 pub(crate) mod descriptors;
 pub(crate) mod early_read;
 pub(crate) mod event_loop;
+pub(crate) mod listen_socket;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod poller;
+pub(crate) mod process_rules;
 pub(crate) mod relay;
-pub(crate) mod runtime_rules;
+pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod session_directory;
 pub(crate) mod session_table;
@@ -35,6 +39,8 @@ pub(crate) mod session_view;
 pub(crate) mod shared;
 pub(crate) mod socket_options;
 pub(crate) mod timer_wheel;
+pub(crate) mod unix_listener;
+pub(crate) mod upstream;
 pub(crate) mod worker;
 pub(crate) mod worker_registry;
 pub(crate) mod worker_thread;

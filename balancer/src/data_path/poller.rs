@@ -19,9 +19,10 @@ use crate::core::session_id::Index;
 
 /// Events taken at a time.
 const BATCH: usize = 256;
-const LISTENER: u64 = u64::MAX;
-const MAILBOX: u64 = u64::MAX - 1;
-const ALARM: u64 = u64::MAX - 2;
+const MAILBOX: u64 = u64::MAX;
+const ALARM: u64 = u64::MAX - 1;
+/// Together with the place of the listener.
+const LISTENER: u64 = 1 << 62;
 
 /// Told once for each change. Urgent data is asked for because reads stop at it, see [`crate::data_path::relay::SessionSocket`].
 const EDGES: EventFlags = EventFlags::IN
@@ -33,8 +34,8 @@ const EDGES: EventFlags = EventFlags::IN
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// There are connections to accept.
-    Listener,
+    /// There are connections to accept at the listener at this place.
+    Listener(Index),
     /// There is mail.
     Mailbox,
     /// The time that the wait was for has come.
@@ -48,7 +49,7 @@ pub(crate) enum Subject {
 impl Subject {
     fn data(self) -> EventData {
         EventData::new_u64(match self {
-            Self::Listener => LISTENER,
+            Self::Listener(place) => LISTENER | u64::from(place),
             Self::Mailbox => MAILBOX,
             Self::Alarm => ALARM,
             Self::Client(index) => u64::from(index) << 1,
@@ -59,9 +60,11 @@ impl Subject {
     fn of(data: u64) -> Self {
         let index = Index::try_from(data >> 1).unwrap_or(Index::MAX);
         match data {
-            LISTENER => Self::Listener,
             MAILBOX => Self::Mailbox,
             ALARM => Self::Alarm,
+            _ if data & LISTENER != 0 => {
+                Self::Listener(Index::try_from(data ^ LISTENER).unwrap_or(Index::MAX))
+            }
             _ if data & 1 == 0 => Self::Client(index),
             _ => Self::Backend(index),
         }
@@ -152,9 +155,10 @@ impl Poller {
     }
 
     /// Watches a listening socket that other workers watch as well: an event wakes one of them, not all.
-    pub(crate) fn watch_listener(&self, listener: impl AsFd) -> Result<()> {
+    pub(crate) fn watch_listener(&self, listener: impl AsFd, place: Index) -> Result<()> {
         let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
-        epoll::add(&self.epoll, listener, Subject::Listener.data(), flags)
+        let data = Subject::Listener(place).data();
+        epoll::add(&self.epoll, listener, data, flags)
     }
 
     /// Watches the mailbox.
@@ -215,7 +219,8 @@ mod tests {
     #[test]
     fn a_subject_survives_the_kernel() {
         for subject in [
-            Subject::Listener,
+            Subject::Listener(0),
+            Subject::Listener(Index::MAX),
             Subject::Mailbox,
             Subject::Alarm,
             Subject::Client(0),

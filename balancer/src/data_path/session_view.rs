@@ -13,6 +13,8 @@ use crate::core::traffic::Traffic;
 pub(crate) struct SessionView {
     pub(crate) id: SessionId,
     pub(crate) client: SocketAddr,
+    /// The service that it belongs to; `None`: the default one.
+    pub(crate) service: Option<Arc<str>>,
     /// The backend that it has, or tries.
     pub(crate) backend: Option<Arc<Backend>>,
     pub(crate) stage: &'static str,

@@ -1,6 +1,5 @@
 //! What the workers and the control side of one running balancer share.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,36 +9,43 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::admission::{Refusal, SharedQueue};
+use crate::core::backend::Backend;
 use crate::core::log_limiter::LogLimiter;
 use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
+use crate::core::shortage::Shortages;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
+use crate::data_path::listener::Listeners;
 use crate::data_path::mailbox::Mail;
+use crate::data_path::process_rules::ProcessRules;
 use crate::data_path::relay::RelaySwitch;
-use crate::data_path::runtime_rules::RuntimeRules;
+use crate::data_path::service::{Routes, Service};
+use crate::data_path::upstream::Upstream;
 use crate::data_path::worker_registry::WorkerRegistry;
-use crate::observe::access_log::{AccessLog, WorkerBuffer, write_session};
+use crate::observe::access_log::{AccessLog, Frontend, WorkerBuffer, write_session};
 use crate::observe::metrics::Counters;
-use crate::observe::process_view::ProcessView;
+use crate::observe::process_view::{ProcessView, ServiceView};
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
 
 /// One running balancer.
 pub(crate) struct Shared {
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) services: ArcSwap<Vec<Arc<Service>>>,
+    /// The pools of all services, each once.
+    pub(crate) upstreams: ArcSwap<Vec<Arc<Upstream>>>,
+    /// Of all services together.
     pub(crate) counters: Arc<Counters>,
     pub(crate) workers: WorkerRegistry,
-    /// The settings that sessions use.
-    pub(crate) rules: ArcSwap<RuntimeRules>,
-    /// Sessions for which every backend is full.
-    pub(crate) queue: SharedQueue,
+    pub(crate) listeners: Listeners,
+    /// The settings of the whole process.
+    pub(crate) rules: ArcSwap<ProcessRules>,
     /// `None` if it is off.
     pub(crate) access_log: Option<AccessLog>,
-    /// The listener's name in the access log.
-    pub(crate) frontend: String,
+    /// What the system had none left of.
+    pub(crate) shortages: Arc<Shortages>,
     pub(crate) relay: RelaySwitch,
     pub(crate) local_ports: LocalPorts,
     /// Limits the log line about sessions without a usable backend.
@@ -56,26 +62,71 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Passes a record to the counters, the access log and the hook.
-    pub(crate) fn record(&self, record: &SessionRecord, buffer: Option<&mut WorkerBuffer>) {
+    pub(crate) fn record(
+        &self,
+        record: &SessionRecord,
+        service: &Service,
+        buffer: Option<&mut WorkerBuffer>,
+    ) {
         self.counters.count(record);
+        service.counters.count_of_service(record);
         if let Some(buffer) = buffer {
-            write_session(buffer, record, &self.frontend, self.counters.active());
+            let frontend = Frontend {
+                name: &service.frontend,
+                open: service.counters.active(),
+                open_all: self.counters.active(),
+            };
+            write_session(buffer, record, &frontend);
         }
         if let Some(hook) = &self.on_record {
             hook(record);
         }
     }
 
-    /// Gives free slots to queued sessions. Call it whenever a slot may have become free, and after queueing a session.
-    pub(crate) fn serve_queue(&self) {
-        // The client that will get the slot is not known yet, so the slot does not depend on its address.
-        let reserve = || self.pool.pick(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]).ok();
-        while let Some((ticket, slot)) = self.queue.serve(reserve) {
-            let mail = Mail::Slot(SessionId::from_bits(ticket.slot), slot);
+    /// Gives free slots of a pool to queued sessions. Call it whenever a slot may have become free, and after queueing a
+    /// session.
+    pub(crate) fn serve_queue(&self, upstream: &Arc<Upstream>) {
+        while let Some((ticket, slot)) = upstream.next_queued() {
+            let id = SessionId::from_bits(ticket.slot);
+            let mail = Mail::Slot(id, slot, Arc::clone(upstream));
             let handle = self.workers.worker(ticket.worker.into());
             // A worker that is over gives the place back by dropping it.
             drop(handle.map(|handle| handle.mailbox.send(mail)));
         }
+    }
+
+    /// The same for all pools.
+    pub(crate) fn serve_queues(&self) {
+        for upstream in self.upstreams.load().iter() {
+            self.serve_queue(upstream);
+        }
+    }
+
+    /// All pools.
+    pub(crate) fn pools(&self) -> Vec<Arc<Pool>> {
+        let upstreams = self.upstreams.load();
+        let pools = upstreams.iter().map(|upstream| Arc::clone(&upstream.pool));
+        pools.collect()
+    }
+
+    /// Backends of all pools, each with its own, those that are leaving included.
+    pub(crate) fn backends(&self) -> Vec<(Arc<Pool>, Arc<Backend>)> {
+        let of = |pool: Arc<Pool>| {
+            let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
+            let all: Vec<_> = pool.backends().into_iter().chain(leaving).collect();
+            all.into_iter()
+                .map(move |backend| (Arc::clone(&pool), backend))
+        };
+        self.pools().into_iter().flat_map(of).collect()
+    }
+
+    /// Backends that are healthy and take sessions.
+    pub(crate) fn up_count(&self) -> usize {
+        let upstreams = self.upstreams.load();
+        upstreams
+            .iter()
+            .map(|upstream| upstream.pool.up_count())
+            .sum()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -89,26 +140,43 @@ impl Shared {
 
     /// Sessions that settings and descriptors allow.
     pub(crate) fn session_limit(&self) -> u64 {
-        let set = self.rules.load().admission.limits().connections;
-        set.map_or(self.budget.sessions, |most| {
-            self.budget.sessions.min(most.get().into())
-        })
+        let services = self.services.load();
+        let limits = services.iter().map(|service| {
+            let rules = service.rules.load();
+            rules
+                .admission
+                .limits()
+                .connections
+                .map(|most| u64::from(most.get()))
+        });
+        // One without a limit may take all that there are.
+        let set: Option<u64> = limits.sum();
+        set.map_or(self.budget.sessions, |most| self.budget.sessions.min(most))
     }
 
     /// What metrics and telemetry are made of.
     pub(crate) fn view(&self) -> ProcessView<'_> {
-        let rules = self.rules.load();
+        let services = self.services.load();
+        let refused = |refusal| {
+            let each = services.iter();
+            each.map(|service| service.rules.load().admission.refused(refusal))
+                .sum()
+        };
+        let upstreams = self.upstreams.load();
+        let queues = || upstreams.iter().map(|upstream| &upstream.queue);
         ProcessView {
             uptime: self.uptime(),
             draining: self.is_draining(),
             task_panics: self.tasks.panics(),
             counters: &self.counters,
-            pool: &self.pool,
+            pools: self.pools(),
+            services: services.iter().map(|service| view(service)).collect(),
+            shortages: self.shortages.counts(),
             session_limit: self.session_limit(),
             worker_sessions: self.workers.loads().collect(),
-            refused: Refusal::ALL.map(|refusal| rules.admission.refused(refusal)),
-            queued: self.queue.len(),
-            queue_limit: self.queue.most(),
+            refused: Refusal::ALL.map(refused),
+            queued: queues().map(SharedQueue::len).sum(),
+            queue_limit: queues().map(SharedQueue::most).sum(),
             access_log: self
                 .access_log
                 .as_ref()
@@ -122,27 +190,78 @@ impl Shared {
     }
 }
 
+/// The pool for clients that no rule is about; empty where they are refused.
+fn pool_of(routes: &Routes) -> String {
+    let pool = routes
+        .serves_others
+        .then(|| routes.target.upstream.pool.name());
+    pool.unwrap_or_default().to_owned()
+}
+
+fn view(service: &Service) -> ServiceView {
+    let rules = service.rules.load();
+    ServiceView {
+        name: Arc::clone(&service.name),
+        pool: pool_of(&rules.routes),
+        routes: rules.routes.counts(),
+        active: service.counters.active(),
+        finished: service.counters.by_termination(),
+        bytes_up: service.counters.bytes_up(),
+        bytes_down: service.counters.bytes_down(),
+    }
+}
+
 #[cfg(test)]
 impl Shared {
-    /// A balancer without backends.
+    /// A balancer whose only service has no backends.
     pub(crate) fn without_backends(on_record: Option<RecordHook>) -> Self {
-        let config = crate::config::Config::default();
+        let service = Service::without_backends();
+        let upstream = Arc::clone(&service.rules.load().routes.target.upstream);
         Self {
-            pool: Arc::new(Pool::new(Vec::new(), config.balance, config.health, 0)),
+            shortages: Arc::clone(&upstream.pool.shortages),
+            services: ArcSwap::from_pointee(vec![Arc::new(service)]),
+            upstreams: ArcSwap::from_pointee(vec![upstream]),
             counters: Arc::new(Counters::default()),
             workers: WorkerRegistry::new(1).expect("descriptors for one worker"),
-            rules: ArcSwap::from_pointee(RuntimeRules::new(&config, None)),
-            queue: SharedQueue::new(config.queue.length),
+            listeners: Listeners::default(),
+            rules: ArcSwap::from_pointee(ProcessRules::new(
+                &crate::config::Config::default(),
+                crate::data_path::process_rules::Secrets::default(),
+            )),
             access_log: None,
-            frontend: config.listen.to_string(),
             relay: RelaySwitch::default(),
             local_ports: LocalPorts::of_system(),
             last_resort_limiter: LogLimiter::default(),
-            budget: Budget::of_process(std::num::NonZeroUsize::MIN),
+            budget: Budget::of_process(std::num::NonZeroUsize::MIN, 1),
             on_record,
             stop: CancellationToken::new(),
             tasks: Supervisor::default(),
             started: Instant::now(),
         }
+    }
+
+    /// Its service.
+    pub(crate) fn only_service(&self) -> Arc<Service> {
+        Arc::clone(&self.services.load()[0])
+    }
+
+    /// Has its service listen at a port of the system's choice; where that is.
+    pub(crate) fn listen(&self) -> std::net::SocketAddr {
+        use crate::config::{ListenAddress, ListenOptions};
+        use crate::data_path::listen_socket::{ListenSocket, listen};
+        use crate::data_path::listener::BoundSocket;
+
+        let any = ([127, 0, 0, 1], 0).into();
+        let listener = listen(any, ListenOptions::default()).expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let bound = BoundSocket {
+            socket: ListenSocket::Tcp(listener),
+            address: ListenAddress::Tcp(any),
+            managed: None,
+            _file: None,
+        };
+        let added = self.listeners.add(self.only_service(), bound);
+        assert!(added.is_some(), "it is not closed");
+        address
     }
 }

@@ -34,6 +34,11 @@ pub(crate) fn set_fast_open_connect(socket: impl AsFd) -> io::Result<()> {
     set(socket, libc::TCP_FASTOPEN_CONNECT, 1)
 }
 
+/// Has a bind to an address leave the choice of the port to the connect.
+pub(crate) fn set_bind_address_no_port(socket: impl AsFd) -> io::Result<()> {
+    set_at(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
 /// What a connection waits for its peer to acknowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InFlight {
@@ -73,12 +78,21 @@ pub(crate) fn in_flight(socket: impl AsFd) -> io::Result<InFlight> {
 }
 
 fn set(socket: impl AsFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    set_at(socket, libc::IPPROTO_TCP, option, value)
+}
+
+fn set_at(
+    socket: impl AsFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
     // SAFETY: the descriptor is open for the length of the call, and the option's value is an int that is only read.
     let result = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
+            level,
             option,
             (&raw const value).cast(),
             size,

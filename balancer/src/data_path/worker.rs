@@ -1,10 +1,9 @@
-//! One worker: a thread that accepts from the shared socket and runs its sessions.
+//! One worker: a thread that accepts from the shared sockets of all services and runs its sessions.
 //!
 //! A session never leaves the thread that admitted it, so the data path takes no lock that another thread wants. The
 //! loop is our own, not an async runtime's: decision 10 says why.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,11 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::core::log_limiter::LogLimiter;
+use crate::core::session_id::Index;
 use crate::core::shortage::Resource;
 use crate::data_path::acceptor::Acceptor;
 use crate::data_path::event_loop::{Action, EventLoop};
+use crate::data_path::listener::Listener;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::poller::Events;
 use crate::data_path::relay::{OnFailure, allow_pipes};
@@ -60,16 +61,14 @@ impl Worker {
     pub(crate) fn new(
         shared: Arc<Shared>,
         number: usize,
-        listeners: Vec<OwnedFd>,
+        listeners: Vec<Arc<Listener>>,
         accept_errors: Arc<LogLimiter>,
     ) -> io::Result<Self> {
         let mut event_loop = EventLoop::new(Arc::clone(&shared), number)?;
-        let acceptor = Acceptor::new(
-            Arc::clone(&shared),
-            listeners,
-            accept_errors,
-            &event_loop.poller,
-        )?;
+        let mut acceptor = Acceptor::new(Arc::clone(&shared), accept_errors);
+        for listener in listeners {
+            acceptor.add(listener, &event_loop.poller)?;
+        }
         if let Some(handle) = shared.workers.worker(number) {
             event_loop.begun = handle.resume();
             event_loop.poller.watch_mailbox(&handle.mailbox)?;
@@ -153,7 +152,7 @@ impl Worker {
     fn round(&mut self, events: &Events, handle: Option<&WorkerHandle>) -> io::Result<()> {
         for (subject, readiness) in events.iter() {
             match self.event_loop.event(subject, readiness) {
-                Action::Accept => self.accept(),
+                Action::Accept(place) => self.accept(place),
                 Action::Receive => self.receive(handle),
                 Action::Done => {}
             }
@@ -173,20 +172,19 @@ impl Worker {
         Ok(())
     }
 
-    fn accept(&mut self) {
+    fn accept(&mut self, place: Index) {
         let Some(acceptor) = &mut self.acceptor else {
             return;
         };
         let event_loop = &mut self.event_loop;
-        let full = acceptor.accept(|socket, address| {
+        let full = acceptor.accept(place, |client| {
             self.accepted = self.accepted.wrapping_add(1);
-            let client = (socket, address);
             let own =
                 self.shared
                     .workers
                     .hand_off(self.number, event_loop.len(), self.accepted, client);
-            if let Some((socket, address)) = own {
-                event_loop.admit(socket, address);
+            if let Some(client) = own {
+                event_loop.admit(client);
             }
         });
         if let Err(error) = full {
@@ -202,9 +200,11 @@ impl Worker {
     fn read(&mut self, mail: Vec<Mail>) {
         for mail in mail {
             match mail {
-                Mail::Client(socket, address) => self.event_loop.admit(socket, address),
+                Mail::Client(client) => self.event_loop.admit(client),
+                Mail::Listen(listener) => self.listen(listener),
+                Mail::Unlisten(id) => self.unlisten(id),
                 Mail::Stop => self.stop(),
-                Mail::Slot(id, slot) => self.event_loop.give_slot(id, slot),
+                Mail::Slot(id, slot, upstream) => self.event_loop.give_slot(id, slot, &upstream),
                 // Whoever asked may have given up.
                 Mail::Kill(id, of, answer) => drop(answer.send(self.event_loop.kill(id, of))),
                 Mail::KillBackend(id, answer) => {
@@ -218,10 +218,31 @@ impl Worker {
         }
     }
 
+    fn listen(&mut self, listener: Arc<Listener>) {
+        let (Phase::Serving, Some(acceptor)) = (&self.phase, &mut self.acceptor) else {
+            return;
+        };
+        let address = listener.bound.address.to_string();
+        if let Err(error) = acceptor.add(listener, &self.event_loop.poller) {
+            warn!(%error, address, "a worker cannot watch a listening socket");
+        }
+    }
+
+    fn unlisten(&mut self, id: u64) {
+        let event_loop = &mut self.event_loop;
+        if let Some(acceptor) = &mut self.acceptor {
+            let mut rest = Vec::new();
+            acceptor.remove(id, &event_loop.poller, |client| rest.push(client));
+            for client in rest {
+                event_loop.admit(client);
+            }
+        }
+    }
+
     fn stop(&mut self) {
         if let (Phase::Serving, Some(acceptor)) = (&self.phase, &self.acceptor) {
             acceptor.stop(&self.event_loop.poller);
-            let until = self.event_loop.now() + self.shared.rules.load().timeouts.drain;
+            let until = self.event_loop.now() + self.shared.rules.load().drain_timeout;
             self.phase = Phase::Draining { until };
         }
     }
@@ -230,9 +251,10 @@ impl Worker {
     /// sessions that end.
     fn accept_rest(&mut self) {
         let event_loop = &mut self.event_loop;
-        let rest = self.acceptor.as_mut().is_some_and(|acceptor| {
-            !acceptor.accept_rest(|socket, address| event_loop.admit(socket, address))
-        });
+        let rest = self
+            .acceptor
+            .as_mut()
+            .is_some_and(|acceptor| !acceptor.accept_rest(|client| event_loop.admit(client)));
         if !rest {
             self.acceptor = None;
         }
@@ -242,7 +264,7 @@ impl Worker {
 /// Tells that the system gave no pipe.
 fn no_pipe(shared: Arc<Shared>) -> OnFailure {
     Box::new(move |error| {
-        let noted = shared.pool.shortages.note(Resource::Pipes, Instant::now());
+        let noted = shared.shortages.note(Resource::Pipes, Instant::now());
         if let Some(suppressed) = noted {
             warn!(%error, suppressed, "no pipe for splicing, bytes are copied");
         }
@@ -257,23 +279,22 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     use super::*;
-    use crate::config::ListenOptions;
-    use crate::data_path::listener::listen;
+    use crate::data_path::client::Client;
 
     #[test]
     fn clients_that_are_queued_at_the_stop_are_not_lost() {
-        let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let clients: Vec<StdStream> = (0..50)
-            .map(|_| StdStream::connect(address).unwrap())
-            .collect();
         let ends = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&ends);
         let shared = Shared::without_backends(Some(Arc::new(move |record| {
             sink.lock().unwrap().push(record.termination);
         })));
+        let address = shared.listen();
+        let clients: Vec<StdStream> = (0..50)
+            .map(|_| StdStream::connect(address).unwrap())
+            .collect();
         shared.workers.stop();
-        let worker = Worker::new(Arc::new(shared), 0, vec![listener.into()], Arc::default());
+        let listeners = shared.listeners.all();
+        let worker = Worker::new(Arc::new(shared), 0, listeners, Arc::default());
         let summary = worker.unwrap().run().unwrap();
         assert_eq!(summary.killed, 0);
         // Nobody is there to serve them, and that is what each of them has on record.
@@ -291,25 +312,21 @@ mod tests {
             let shared = Arc::new(Shared::without_backends(Some(Arc::new(move |_| {
                 count.fetch_add(1, SeqCst);
             }))));
-            let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
-            let worker = Worker::new(
-                Arc::clone(&shared),
-                0,
-                vec![listener.into()],
-                Arc::default(),
-            );
+            shared.listen();
+            let listeners = shared.listeners.all();
+            let worker = Worker::new(Arc::clone(&shared), 0, listeners, Arc::default());
             shared.workers.stop();
             let end = std::thread::spawn(move || worker.unwrap().run().unwrap());
             let mut dealt = 0;
             loop {
                 let (client, _) = UnixStream::pair().unwrap();
-                let address = ([127, 0, 0, 1], 1).into();
+                let client = Client {
+                    socket: client.into(),
+                    address: ([127, 0, 0, 1], 1).into(),
+                    service: shared.only_service(),
+                };
                 let handle = shared.workers.worker(0).unwrap();
-                if handle
-                    .mailbox
-                    .send(Mail::Client(client.into(), address))
-                    .is_err()
-                {
+                if handle.mailbox.send(Mail::Client(client)).is_err() {
                     break;
                 }
                 dealt += 1;

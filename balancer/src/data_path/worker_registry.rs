@@ -3,25 +3,24 @@
 //! All workers watch one listening socket, and the system wakes any of them, often the same one. So a worker with clearly
 //! more sessions than another hands a new client off to it, which costs something only when it is needed.
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering::Relaxed};
 
 use rustix::io::Result;
 
+use crate::data_path::client::Client;
+use crate::data_path::listener::Listener;
 use crate::data_path::mailbox::{Mail, Mailbox};
 
 /// How many more sessions than another a worker may have.
 const SLACK: usize = 2;
 
 /// All workers of a balancer.
-#[derive(Debug)]
 pub(crate) struct WorkerRegistry {
     workers: Vec<WorkerHandle>,
 }
 
 /// One worker.
-#[derive(Debug)]
 pub(crate) struct WorkerHandle {
     pub(crate) mailbox: Mailbox,
     load: AtomicUsize,
@@ -81,6 +80,21 @@ impl WorkerRegistry {
         &self.workers
     }
 
+    /// Has all workers accept from this socket, too.
+    pub(crate) fn listen(&self, listener: &Arc<Listener>) {
+        for worker in &self.workers {
+            // A worker that is over accepts nothing any more.
+            let _ = worker.mailbox.send(Mail::Listen(Arc::clone(listener)));
+        }
+    }
+
+    /// Has all workers accept from this one no more.
+    pub(crate) fn unlisten(&self, id: u64) {
+        for worker in &self.workers {
+            let _ = worker.mailbox.send(Mail::Unlisten(id));
+        }
+    }
+
     /// Stops all workers, each after its sessions have ended.
     pub(crate) fn stop(&self) {
         for worker in &self.workers {
@@ -96,8 +110,8 @@ impl WorkerRegistry {
         from: usize,
         load: usize,
         sequence: usize,
-        client: (OwnedFd, SocketAddr),
-    ) -> Option<(OwnedFd, SocketAddr)> {
+        client: Client,
+    ) -> Option<Client> {
         let others = self.workers.len().saturating_sub(1);
         if others == 0 {
             return Some(client);
@@ -112,10 +126,9 @@ impl WorkerRegistry {
         }
         // Counted at once, so that the next client finds it so.
         worker.load.fetch_add(1, Relaxed);
-        match worker.mailbox.send(Mail::Client(client.0, client.1)) {
-            Ok(()) => None,
-            Err(Mail::Client(socket, address)) => Some((socket, address)),
-            Err(_) => None,
+        match worker.mailbox.send(Mail::Client(client)) {
+            Err(Mail::Client(client)) => Some(client),
+            _ => None,
         }
     }
 }
@@ -125,11 +138,16 @@ mod tests {
     use std::net::{Ipv4Addr, UdpSocket};
 
     use super::*;
+    use crate::data_path::service::Service;
 
-    fn client() -> (OwnedFd, SocketAddr) {
+    fn client() -> Client {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
-        (socket.into(), address)
+        Client {
+            socket: socket.into(),
+            address,
+            service: Arc::new(Service::without_backends()),
+        }
     }
 
     #[test]

@@ -3,9 +3,7 @@
 //! A panic within a session ends that session only, see [`crate::data_path::event_loop`].
 
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -20,20 +18,18 @@ const TASK: &str = "worker";
 /// Tells how a worker has ended.
 pub(crate) type WorkerEnd = oneshot::Receiver<WorkerSummary>;
 
-/// Starts the thread of worker `number`, which accepts from `listeners`. They are its own only while it works: once the
-/// caller has let go of them, the last worker closes the sockets.
+/// Starts the thread of worker `number`, which accepts from all listeners.
 ///
 /// # Errors
 /// No descriptors for it, or no thread.
 pub(crate) fn start(
     shared: Arc<Shared>,
     number: usize,
-    listeners: &Arc<Vec<TcpListener>>,
     accept_errors: Arc<LogLimiter>,
 ) -> io::Result<WorkerEnd> {
     let make = {
-        let (shared, listeners) = (Arc::clone(&shared), Arc::downgrade(listeners));
-        move || worker(&shared, number, &listeners, &accept_errors)
+        let shared = Arc::clone(&shared);
+        move || worker(&shared, number, &accept_errors)
     };
     let first = make()?;
     let (sender, receiver) = oneshot::channel();
@@ -50,17 +46,14 @@ pub(crate) fn start(
 fn worker(
     shared: &Arc<Shared>,
     number: usize,
-    listeners: &Weak<Vec<TcpListener>>,
     accept_errors: &Arc<LogLimiter>,
 ) -> io::Result<Worker> {
-    let gone = || io::Error::other("the balancer is stopping");
-    let listeners = listeners.upgrade().ok_or_else(gone)?;
-    let copies: io::Result<Vec<OwnedFd>> = listeners
-        .iter()
-        .map(|listener| Ok(listener.try_clone()?.into()))
-        .collect();
+    if shared.listeners.is_closed() {
+        return Err(io::Error::other("the balancer is stopping"));
+    }
+    let listeners = shared.listeners.all();
     let (shared, accept_errors) = (Arc::clone(shared), Arc::clone(accept_errors));
-    Worker::new(shared, number, copies?, accept_errors)
+    Worker::new(shared, number, listeners, accept_errors)
 }
 
 /// Runs workers, one after the other where one fails, until the stop.
@@ -94,12 +87,11 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::config::{Config, ListenOptions};
+    use crate::config::Config;
     use crate::core::admission::Network;
     use crate::core::termination::Termination;
-    use crate::data_path::listener::listen;
     use crate::data_path::mailbox::Mail;
-    use crate::data_path::runtime_rules::RuntimeRules;
+    use crate::data_path::service::Routes;
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -114,7 +106,6 @@ mod tests {
     /// A worker whose sessions wait for the header of a proxy, and how they have ended.
     struct Test {
         shared: Arc<Shared>,
-        listeners: Arc<Vec<TcpListener>>,
         address: SocketAddr,
         ends: Arc<Mutex<Vec<Termination>>>,
         end: WorkerEnd,
@@ -131,16 +122,14 @@ mod tests {
             let network: Network = "127.0.0.0/8".parse().unwrap();
             config.proxy.from = [network].into_iter().collect();
             config.proxy.timeout = 10 * PATIENCE;
-            let rules = RuntimeRules::new(&config, None);
-            shared.rules.store(Arc::new(rules));
+            let service = shared.only_service();
+            let target = Arc::clone(&service.rules.load().routes.target);
+            service.set_rules(&config, Routes::to(target));
             let shared = Arc::new(shared);
-            let listener = listen(([127, 0, 0, 1], 0).into(), ListenOptions::default()).unwrap();
-            let address = listener.local_addr().unwrap();
-            let listeners = Arc::new(vec![listener]);
-            let end = start(Arc::clone(&shared), 0, &listeners, Arc::default()).unwrap();
+            let address = shared.listen();
+            let end = start(Arc::clone(&shared), 0, Arc::default()).unwrap();
             Self {
                 shared,
-                listeners,
                 address,
                 ends,
                 end,
@@ -206,7 +195,6 @@ mod tests {
         test.send(Mail::Panic);
         let Test {
             shared,
-            listeners,
             address,
             end,
             ..
@@ -216,7 +204,7 @@ mod tests {
         assert!(handle.mailbox.send(Mail::Stop).is_err());
         assert_eq!(shared.counters.active(), 0);
         // Nothing of it listens any more.
-        drop(listeners);
+        shared.listeners.close();
         assert!(TcpStream::connect(address).is_err());
     }
 }

@@ -1,11 +1,13 @@
 //! The running process as metrics and telemetry see it: what they render, without the way there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access_log::Figures as AccessLogFigures;
 use super::metrics::counters::Counters;
 use crate::core::admission::Refusal;
-use crate::core::pool::Pool;
+use crate::core::pool::{DEFAULT_POOL, Pool};
+use crate::core::shortage::Resource;
 
 /// One process at one moment.
 pub(crate) struct ProcessView<'a> {
@@ -14,7 +16,9 @@ pub(crate) struct ProcessView<'a> {
     /// Of each long-lived task.
     pub(crate) task_panics: Vec<(&'static str, u64)>,
     pub(crate) counters: &'a Counters,
-    pub(crate) pool: &'a Pool,
+    pub(crate) pools: Vec<Arc<Pool>>,
+    pub(crate) services: Vec<ServiceView>,
+    pub(crate) shortages: [(Resource, u64); Resource::ALL.len()],
     /// Sessions that settings and descriptors allow.
     pub(crate) session_limit: u64,
     /// Open sessions of each worker.
@@ -24,4 +28,27 @@ pub(crate) struct ProcessView<'a> {
     pub(crate) queued: usize,
     pub(crate) queue_limit: usize,
     pub(crate) access_log: AccessLogFigures,
+}
+
+/// One service at one moment.
+pub(crate) struct ServiceView {
+    pub(crate) name: Arc<str>,
+    /// The pool that serves it; empty where only its rules have pools.
+    pub(crate) pool: String,
+    /// Clients by the rule that was about them.
+    pub(crate) routes: Vec<(String, u64)>,
+    /// Open sessions.
+    pub(crate) active: u64,
+    /// Finished sessions by their end.
+    pub(crate) finished: Vec<(&'static str, u64)>,
+    pub(crate) bytes_up: u64,
+    pub(crate) bytes_down: u64,
+}
+
+impl ProcessView<'_> {
+    /// Whether there is anything but the default service, so that services are told apart.
+    pub(crate) fn has_services(&self) -> bool {
+        let is_default = |service: &ServiceView| *service.name == *DEFAULT_POOL;
+        !matches!(self.services.as_slice(), [only] if is_default(only))
+    }
 }

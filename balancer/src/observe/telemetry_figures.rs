@@ -1,10 +1,15 @@
 //! What the balancer reports to telemetry, once a second.
 
+use std::sync::Arc;
+
 use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
 
 use crate::core::backend::Backend;
 use crate::observe::process_view::ProcessView;
 use crate::observe::units::in_millis;
+
+/// Backends in one record: ten minutes of records are held in memory, and Kafka takes messages up to a megabyte.
+const MOST_BACKENDS: usize = 256;
 
 /// Copies the counters.
 pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
@@ -12,12 +17,7 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
         client_count: process.counters.total(),
         active_clients: process.counters.active(),
         session_limit: process.session_limit,
-        backends: process
-            .pool
-            .shown()
-            .iter()
-            .map(|backend| backend_record(backend))
-            .collect(),
+        backends: shown(process).iter().map(|it| backend_record(it)).collect(),
         balancer: Some(BalancerFigures {
             bytes_up: process.counters.bytes_up(),
             bytes_down: process.counters.bytes_down(),
@@ -26,16 +26,32 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
             refused: process.refused.iter().sum(),
             queued: process.queued as u64,
             queue_limit: process.queue_limit as u64,
-            backends_up: process.pool.up_count() as u64,
+            backends_up: process
+                .pools
+                .iter()
+                .map(|pool| pool.up_count() as u64)
+                .sum(),
         }),
         fileserver: None,
     }
 }
 
+/// The backends; with services, the busiest of so many as one record has room for.
+fn shown(process: &ProcessView<'_>) -> Vec<Arc<Backend>> {
+    let shown = process.pools.iter().flat_map(|pool| pool.shown());
+    let mut shown: Vec<_> = shown.collect();
+    if process.has_services() && shown.len() > MOST_BACKENDS {
+        // Stable: those that are alike stay in the order of the settings, and the same from record to record.
+        shown.sort_by_key(|backend| std::cmp::Reverse(backend.active()));
+        shown.truncate(MOST_BACKENDS);
+    }
+    shown
+}
+
 fn backend_record(backend: &Backend) -> BackendRecord {
     let figures = backend.figures();
     BackendRecord {
-        name: backend.name().to_owned(),
+        name: backend.full_name(),
         address: backend.address().to_string(),
         state: backend.report().state.label().to_owned(),
         active: figures.active,

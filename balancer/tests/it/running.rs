@@ -11,7 +11,7 @@ use netsocket_balancer::pool::Pool;
 use netsocket_balancer::{
     BackendAddress, Config, LifecycleHandle, SessionRecord, Startup, Summary, run,
 };
-use netsocket_settings::Supervisor;
+use netsocket_settings::{AdminAddress, Supervisor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -43,6 +43,9 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
 pub struct Balancer {
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    /// Where each service listens.
+    pub listens: Vec<(String, AdminAddress)>,
+    pub pools: Vec<Arc<Pool>>,
     pub pool: Arc<Pool>,
     pub shutdown: CancellationToken,
     pub lifecycle: LifecycleHandle,
@@ -61,9 +64,8 @@ impl Balancer {
     ) -> Self {
         let balancer = Self::start_unready(backends, change);
         let checked = || {
-            let all = balancer.pool.backends();
-            all.iter()
-                .all(|backend| backend.report().last_check.is_some())
+            let mut all = balancer.pools.iter().flat_map(|pool| pool.backends());
+            all.all(|backend| backend.report().last_check.is_some())
         };
         eventually("all backends checked", checked).await;
         balancer
@@ -114,12 +116,15 @@ impl Balancer {
         let tasks = startup.tasks();
         let admin = startup.admin_address().tcp().unwrap();
         let (address, pool) = (startup.listen_address(), startup.pool());
+        let (listens, pools) = (startup.listen_addresses(), startup.pools().to_vec());
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let task = tokio::spawn(async move { run(startup, token).await.unwrap() });
         Self {
             address,
             admin,
+            listens,
+            pools,
             pool,
             shutdown,
             lifecycle,
@@ -128,6 +133,13 @@ impl Balancer {
             records,
             task,
         }
+    }
+
+    /// A client of a service.
+    pub async fn connect_to(&self, service: &str) -> TcpStream {
+        let mut own = self.listens.iter().filter(|(name, _)| name == service);
+        let address = own.find_map(|(_, address)| address.tcp()).unwrap();
+        soon(TcpStream::connect(address)).await.unwrap()
     }
 
     pub async fn connect(&self) -> TcpStream {

@@ -18,7 +18,7 @@ use crate::running::{PATIENCE, eventually};
 
 /// The program with these sockets from descriptor 3 on, as a manager starts it: a shell stands between, which knows
 /// the number of the process.
-fn activated(listen: &TcpListener, admin: &impl AsFd, names: &str) -> Command {
+pub fn activated(listen: &TcpListener, admin: &impl AsFd, names: &str) -> Command {
     let script = "export LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 4<&1 </dev/null >/dev/null";
     let copy = |socket: &dyn AsFd| Stdio::from(socket.as_fd().try_clone_to_owned().unwrap());
     let mut command = Command::new("/bin/sh");

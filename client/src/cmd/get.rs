@@ -151,7 +151,7 @@ impl Context {
             if is_directory(&entry) {
                 self.get_directory(word, &path, &place, save).await?;
             } else {
-                let targets = targets(&[path.clone()], self.place(Some(&place)))?;
+                let targets = targets(std::slice::from_ref(&path), self.place(Some(&place)))?;
                 let only = targets.into_iter().next().unwrap_or_default();
                 self.may_replace(&only, save.force).await?;
                 self.get_one(word, &path, Destination::File(only), save)

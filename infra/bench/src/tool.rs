@@ -118,7 +118,7 @@ pub fn need<'a>(tool: Option<&'a Tool>, name: &str) -> Outcome<&'a Path> {
         .ok_or_else(|| Failure::new(format!("{name} is not installed")))
 }
 
-fn in_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(SERVER_DIRS.map(PathBuf::from))

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
-use crate::layers::Sources;
 use crate::problem::{Problem, Problems};
 use crate::scalar::Scalar;
 use crate::size::parse_size;
+use crate::sources::Sources;
 
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
 ///
@@ -35,23 +35,52 @@ use crate::size::parse_size;
 /// assert_eq!(check.finish(()).unwrap_err().0.len(), 2);
 /// # Ok::<(), netsocket_settings::Problems>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Check {
     sources: Sources,
+    /// What stands before every key, see [`Self::within`].
+    prefix: String,
     problems: Vec<Problem>,
 }
 
 impl Check {
     /// With the problems that there are so far.
     pub(crate) fn new(sources: Sources, problems: Vec<Problem>) -> Self {
-        Self { sources, problems }
+        Self {
+            sources,
+            prefix: String::new(),
+            problems,
+        }
+    }
+
+    /// Reads an entry of a list of tables, which is called `entry`, such as `services[1]`: every key in `read` is one below
+    /// it. An entry may inherit values from the top of the file: a value that was wrong there is not reported again here.
+    pub fn within<T>(&mut self, entry: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.problems.len();
+        let prefix = format!("{}{entry}.", self.prefix);
+        let outer = std::mem::replace(&mut self.prefix, prefix);
+        let value = read(self);
+        let prefix = std::mem::replace(&mut self.prefix, outer);
+        for problem in self.problems.split_off(before) {
+            let bare = problem.key.strip_prefix(&prefix);
+            let is_known = |known: &Problem| {
+                Some(known.key.as_str()) == bare
+                    && !known.given.is_empty()
+                    && known.given == problem.given
+            };
+            if !self.problems.iter().any(is_known) {
+                self.problems.push(problem);
+            }
+        }
+        value
     }
 
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
+        let key = format!("{}{key}", self.prefix);
         self.problems.push(Problem {
-            origin: self.sources.origin(key),
-            key: key.to_owned(),
+            origin: self.sources.origin(&key),
+            key,
             given: given.to_string(),
             allowed: allowed.to_string(),
         });

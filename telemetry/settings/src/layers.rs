@@ -11,6 +11,7 @@ use crate::check::Check;
 use crate::places::{Places, position};
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
+use crate::sources::Sources;
 use crate::unknown_key::unknown_key;
 use crate::wrong_type;
 
@@ -50,31 +51,6 @@ pub struct Loaded<R> {
     pub raw: R,
     sources: Sources,
     problems: Vec<Problem>,
-}
-
-/// Where values came from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sources {
-    /// Environment variables and flags, by key.
-    above: BTreeMap<&'static str, String>,
-    file: Option<String>,
-    places: Places,
-}
-
-impl Sources {
-    /// The flag, environment variable, or file with line and column (`FILE:LINE:COLUMN`) that says what is wrong with a
-    /// key.
-    pub(crate) fn origin(&self, key: &str) -> String {
-        let top = key.split(['[', '.']).next().unwrap_or(key);
-        if let Some(above) = self.above.get(top) {
-            return above.clone();
-        }
-        match (&self.file, self.places.position(key)) {
-            (Some(file), Some((line, column))) => format!("{file}:{line}:{column}"),
-            (Some(file), None) => file.clone(),
-            (None, _) => "settings".to_owned(),
-        }
-    }
 }
 
 /// Merges file, environment and flags into the raw struct `R`.

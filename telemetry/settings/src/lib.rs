@@ -80,6 +80,7 @@ mod reason;
 mod scalar;
 mod signals;
 mod size;
+mod sources;
 mod supervisor;
 mod unknown_key;
 mod wrong_type;

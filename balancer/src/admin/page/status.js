@@ -46,6 +46,9 @@ const SESSION = [
   ["Rate", () => "n", s => s.rate === undefined ? "–" : byteRate(s.rate), () => ""],
 ];
 
+// What tells a backend from those of other pools.
+const fullName = b => b.pool ? b.pool + "/" + b.name : b.name;
+
 function stateDetail(b) {
   if (b.drain === null) return b.reason;
   const left = b.drain.sessions_left === 1 ? "1 session left" : b.drain.sessions_left + " sessions left";
@@ -134,12 +137,12 @@ class Table {
   }
 }
 
-const backends = new Table(byId("backends"), BACKEND, b => [b.name, b.address], backendActions, true);
+const backends = new Table(byId("backends"), BACKEND, b => [fullName(b), b.address], backendActions, true);
 const sessions = new Table(byId("sessions"), SESSION, s => [s.client, s.id], s => [["End", askEnd]], false);
 
 function backendActions(backend) {
-  const set = (state, title, text) => b => ask(title + " " + b.name, text, title, state !== "ready",
-    deadline => change("POST", "api/v1/backends/" + encodeURIComponent(b.name) + "/" + state, deadline ? { deadline } : undefined, b.name + ": " + title + " done"));
+  const set = (state, title, text) => b => ask(title + " " + fullName(b), text, title, state !== "ready",
+    deadline => change("POST", "api/v1/backends/" + encodeURIComponent(fullName(b)) + "/" + state, deadline ? { deadline } : undefined, fullName(b) + ": " + title + " done"));
   const all = {
     ready: ["Ready", set("ready", "Put back into service", "It takes new sessions again as soon as it is healthy.")],
     drain: ["Drain", set("drain", "Drain", "It takes no new sessions, but health checks go on.")],
@@ -218,7 +221,7 @@ function pointOf(time, active, total, list, host) {
   const sum = key => list.reduce((all, backend) => all + backend[key], 0);
   return { time: Date.parse(time) / 1000, active, total, up: sum("bytes_up"), down: sum("bytes_down"),
     cpu: host?.cpu_percent ?? 0, memory: host?.memory_percent ?? 0,
-    backends: Object.fromEntries(list.map(backend => [backend.name, backend.active])) };
+    backends: Object.fromEntries(list.map(backend => [fullName(backend), backend.active])) };
 }
 
 function plots() {
@@ -249,7 +252,7 @@ function headline(status) {
 
 // For who cannot see the table: what has changed in it.
 function announce(before, now) {
-  const states = status => new Map(status.pools.flatMap(pool => pool.backends).map(backend => [backend.name, backend]));
+  const states = status => new Map(status.pools.flatMap(pool => pool.backends).map(backend => [fullName(backend), backend]));
   const old = states(before);
   const news = [];
   for (const [name, backend] of states(now)) {
@@ -263,7 +266,7 @@ function show(snapshot) {
   latest = snapshot;
   const list = snapshot.pools.flatMap(pool => pool.backends);
   const up = list.filter(backend => backend.state === "up").length;
-  document.title = `${up}/${members(snapshot).length} up, ${snapshot.sessions.active} open – NetSocket balancer`;
+  document.title = `${up}/${members(snapshot).length} up, ${snapshot.sessions.active} open – ${byId("name").textContent || "NetSocket balancer"}`;
   addPoint(pointOf(snapshot.time, snapshot.sessions.active, snapshot.sessions.total, list, snapshot.host));
   byId("headline").classList.remove("stale");
   say(byId("headline"), headline(snapshot));
@@ -274,6 +277,9 @@ function show(snapshot) {
   say(byId("now-cpu"), snapshot.host ? percent(snapshot.host.cpu_percent) : "–");
   say(byId("now-memory"), snapshot.host ? percent(snapshot.host.memory_percent) : "–");
   backends.show(list);
+  const services = (snapshot.services ?? []).map(s => make("li", {},
+    `${s.name} at ${s.listen.join(" ")}: ${s.pool ? "pool " + s.pool : "pool by rule"}, ${s.active} open, ${s.total} total`));
+  byId("services").replaceChildren(...services);
   showSessions(snapshot);
   plots();
 }

@@ -1,9 +1,9 @@
 //! The connect of a check: one connection to a backend within a time limit.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::core::connect_failure::ConnectFailure;
@@ -14,9 +14,21 @@ use crate::core::connect_failure::ConnectFailure;
 /// [`ConnectFailure`], [`ConnectFailure::TimedOut`] after `limit`.
 pub(super) async fn connect(
     address: SocketAddr,
+    source: Option<IpAddr>,
     limit: Duration,
 ) -> Result<TcpStream, ConnectFailure> {
-    let stream = match timeout(limit, TcpStream::connect(address)).await {
+    let connect = async {
+        let Some(source) = source else {
+            return TcpStream::connect(address).await;
+        };
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.bind(SocketAddr::new(source, 0))?;
+        socket.connect(address).await
+    };
+    let stream = match timeout(limit, connect).await {
         Ok(connected) => connected.map_err(|error| ConnectFailure::from(&error))?,
         Err(_elapsed) => return Err(ConnectFailure::TimedOut),
     };
@@ -39,7 +51,9 @@ mod tests {
         let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let failure = connect(address, Duration::from_secs(5)).await.unwrap_err();
+        let failure = connect(address, None, Duration::from_secs(5))
+            .await
+            .unwrap_err();
         assert_eq!(failure, ConnectFailure::Refused);
     }
 
@@ -54,7 +68,7 @@ mod tests {
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         let mut filling = Vec::new();
         let failure = loop {
-            match connect(address, Duration::from_millis(100)).await {
+            match connect(address, None, Duration::from_millis(100)).await {
                 Ok(stream) => filling.push(stream),
                 Err(failure) => break failure,
             }

@@ -1,6 +1,6 @@
 //! One active check: connect, and where a probe asks for it, send something and look at the answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,9 +18,13 @@ const MAX_ANSWER: usize = 16 * 1024;
 ///
 /// # Errors
 /// Why it did not pass.
-pub(crate) async fn run_check(checks: &Checks, address: SocketAddr) -> Result<(), CheckFailure> {
+pub(crate) async fn run_check(
+    checks: &Checks,
+    address: SocketAddr,
+    source: Option<IpAddr>,
+) -> Result<(), CheckFailure> {
     let deadline = Instant::now() + checks.timeout;
-    let mut stream = connect(address, checks.timeout).await?;
+    let mut stream = connect(address, source, checks.timeout).await?;
     if checks.close == Close::Reset {
         // Where it cannot be set the close is a plain one, and the check has its result all the same.
         let _ = stream.set_zero_linger();

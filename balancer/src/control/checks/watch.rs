@@ -98,6 +98,12 @@ pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
     }
 }
 
+/// How a backend is checked: its own way, or that of its pool.
+fn own_or(backend: &Backend, common: &Arc<Checks>) -> Arc<Checks> {
+    let own = backend.own().and_then(|own| own.checks.clone());
+    own.map_or_else(|| Arc::clone(common), Arc::new)
+}
+
 /// Checks one backend, which is at this place of so many, for ever, except in maintenance.
 async fn check_in_time(
     pool: &Pool,
@@ -105,9 +111,15 @@ async fn check_in_time(
     (index, count): (usize, usize),
     mut told: Receiver<Arc<Checks>>,
 ) {
-    let mut checks = Arc::clone(&told.borrow_and_update());
+    let mut common = Arc::clone(&told.borrow_and_update());
+    let mut checks = own_or(backend, &common);
     let mut schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
     loop {
+        let now = own_or(backend, &common);
+        if now.intervals != checks.intervals {
+            schedule = Schedule::new(Instant::now(), now.intervals, index, count);
+        }
+        checks = now;
         if backend.report().admin == AdminState::Maintenance {
             backend.checker.notified().await;
             schedule.anew(Instant::now());
@@ -122,14 +134,15 @@ async fn check_in_time(
             }
             // Who tells is there as long as this task is.
             Ok(()) = told.changed() => {
-                checks = Arc::clone(&told.borrow_and_update());
+                common = Arc::clone(&told.borrow_and_update());
+                checks = own_or(backend, &common);
                 schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
                 continue;
             }
         }
         let began = Instant::now();
         schedule.begin(began);
-        let outcome = run_check(&checks, backend.check_address()).await;
+        let outcome = run_check(&checks, backend.check_address(), backend.source(0)).await;
         let now = Instant::now();
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.

@@ -106,7 +106,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
     let first = heaviest.keys().next().copied();
     let spec = |found: &Found| {
         let attributes = match found.service {
-            None => group.attributes,
+            None => group.attributes.clone(),
             Some(service) => Attributes {
                 weight: scaled(
                     service.weight,
@@ -116,7 +116,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
                         .unwrap_or(service.weight),
                 ),
                 backup: group.attributes.backup || Some(service.priority) != first,
-                ..group.attributes
+                ..group.attributes.clone()
             },
         };
         BackendSpec {

@@ -89,7 +89,12 @@ impl FakeWorker {
             address: ([127, 0, 0, 1], 9).into(),
             attributes: Attributes::default(),
         };
-        let backend = Arc::new(Backend::new(BackendId(3), spec, Arc::default()));
+        let backend = Arc::new(Backend::new(
+            BackendId(3),
+            "default".into(),
+            spec,
+            Arc::default(),
+        ));
         let session = |serial| {
             assert!(backend.acquire());
             (serial, Assigned::acquired(&backend))
@@ -113,6 +118,7 @@ impl FakeWorker {
 
     fn view(&self, serial: u16) -> SessionView {
         SessionView {
+            service: None,
             id: Self::id(serial),
             client: ([127, 0, 0, 1], serial).into(),
             backend: Some(Arc::clone(&self.backend)),
@@ -143,7 +149,7 @@ impl FakeWorker {
                         }
                         answer.send(known).unwrap();
                     }
-                    other => panic!("{other:?}"),
+                    _ => panic!("another kind of mail"),
                 }
             }
             tokio::time::sleep(Duration::from_millis(1)).await;

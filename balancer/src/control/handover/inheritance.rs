@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 
@@ -12,10 +12,11 @@ use netsocket_settings::AdminAddress;
 use socket2::{Domain, SockRef, Type};
 
 use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
-use crate::control::admin_listener::AdminListener;
+use crate::config::{DEFAULT_NAME, ListenAddress};
 use crate::control::inherited_fds::take;
-use crate::control::systemd::{ActivationError, Role, activated};
+use crate::control::systemd::{Activated, ActivationError, Role, activated};
 use crate::core::health::AdminState;
+use crate::data_path::listen_socket::ListenSocket;
 
 /// What this process inherited. By default, nothing.
 #[derive(Debug, Default)]
@@ -46,9 +47,7 @@ pub enum InheritError {
         error: io::Error,
     },
     /// The descriptor is something else.
-    #[error(
-        "inherited descriptor {fd} ({name}): not a listening TCP socket (or, for admin, a listening unix socket)"
-    )]
+    #[error("inherited descriptor {fd} ({name}): not a listening TCP or unix socket")]
     NotListening {
         /// What it should be.
         name: &'static str,
@@ -82,8 +81,12 @@ impl Inherited {
             ..Self::default()
         };
         let listen = std::iter::once(manifest.listen).chain(manifest.more_listen);
+        let role = |socket: &InheritedSocket| match &socket.service {
+            Some(service) if socket.managed && service != DEFAULT_NAME => Role::Named,
+            _ => Role::Listen,
+        };
         let listen: Result<Vec<_>, _> = listen
-            .map(|socket| listener(Role::Listen, socket))
+            .map(|socket| listener(role(&socket), socket))
             .collect();
         let sockets =
             listen.and_then(|listen| Ok((listen, listener(Role::Admin, manifest.admin)?)));
@@ -102,11 +105,16 @@ impl Inherited {
 
     fn activated(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InheritError> {
         let mut inherited = Self::default();
-        for (role, fd) in activated(variable, std::process::id())? {
-            let socket = InheritedSocket { fd, managed: true };
+        for Activated { role, name, fd } in activated(variable, std::process::id())? {
+            let socket = InheritedSocket {
+                fd,
+                managed: true,
+                name: Some(name),
+                service: None,
+            };
             let listener = listener(role, socket)?;
             match role {
-                Role::Listen => inherited.listen.push(listener),
+                Role::Listen | Role::Named => inherited.listen.push(listener),
                 Role::Admin => inherited.admin = Some(listener),
             }
         }
@@ -120,11 +128,50 @@ impl Inherited {
         }
     }
 
-    /// Whether the socket for clients, and that of the admin HTTP, came from the service manager.
-    pub(crate) fn managed(&self) -> (bool, bool) {
-        let managed = |listener: &InheritedListener| listener.managed;
-        let listen = self.listen.iter().any(managed);
-        (listen, self.admin.as_ref().is_some_and(managed))
+    /// Whether the socket of the admin HTTP came from the service manager.
+    pub(crate) fn admin_is_managed(&self) -> bool {
+        self.admin.as_ref().is_some_and(|admin| admin.managed)
+    }
+
+    /// Takes the sockets that stand in place of what the top of the settings says: those that the service manager means for
+    /// clients, without any other name.
+    pub(crate) fn take_unnamed(&mut self) -> Vec<InheritedListener> {
+        let is_it = |socket: &mut InheritedListener| socket.managed && socket.role == Role::Listen;
+        self.listen.extract_if(.., is_it).collect()
+    }
+
+    /// Takes the sockets for an address of a service: those of that name, or the one that is bound there.
+    pub(crate) fn take_for(
+        &mut self,
+        service: &str,
+        address: &ListenAddress,
+    ) -> Vec<InheritedListener> {
+        let place = match address {
+            ListenAddress::Named(name) => {
+                let is_it = |socket: &mut InheritedListener| {
+                    socket.managed && socket.name.as_ref() == Some(name)
+                };
+                return self.listen.extract_if(.., is_it).collect();
+            }
+            ListenAddress::Tcp(address) => AdminAddress::Tcp(*address),
+            ListenAddress::Unix(path) => AdminAddress::Unix(path.clone()),
+        };
+        // Where the system chooses ports, only the service tells one from the other.
+        let is_it = |socket: &InheritedListener| {
+            let of_service = socket.service.as_deref().is_none_or(|of| of == service);
+            !socket.managed && of_service && socket.is_at(&place)
+        };
+        let found = self.listen.iter().position(is_it);
+        let found = found.map(|found| self.listen.remove(found));
+        found.into_iter().collect()
+    }
+
+    /// The names of the service manager's sockets that nothing has taken.
+    pub(crate) fn names_left(&self) -> Vec<&str> {
+        let managed = self.listen.iter().filter(|socket| socket.managed);
+        managed
+            .map(|socket| socket.name.as_deref().unwrap_or("listen"))
+            .collect()
     }
 
     /// Whether clients may be waiting already.
@@ -145,20 +192,31 @@ fn admin_states(labels: &BTreeMap<String, String>) -> BTreeMap<String, AdminStat
 
 fn listener(role: Role, socket: InheritedSocket) -> Result<InheritedListener, InheritError> {
     let name = match role {
-        Role::Listen => "listen",
+        Role::Listen | Role::Named => "listen",
         Role::Admin => "admin",
     };
-    let InheritedSocket { fd, managed } = socket;
+    let fd = socket.fd;
     let descriptor = take(fd).map_err(|error| InheritError::Descriptor { name, fd, error })?;
-    InheritedListener::new(descriptor, role, managed).ok_or(InheritError::NotListening { name, fd })
+    let listener = InheritedListener::new(descriptor, role, socket.managed);
+    let listener = listener.ok_or(InheritError::NotListening { name, fd })?;
+    Ok(InheritedListener {
+        name: socket.name,
+        service: socket.service,
+        ..listener
+    })
 }
 
 /// A listening socket bound by another process.
 #[derive(Debug)]
 pub(crate) struct InheritedListener {
-    socket: AdminListener,
+    socket: ListenSocket,
+    role: Role,
     /// Whether it came from the service manager, whose word on addresses stands above the settings.
     managed: bool,
+    /// The name that the service manager gave it.
+    name: Option<String>,
+    /// The service that had it in the old process.
+    service: Option<String>,
 }
 
 impl InheritedListener {
@@ -167,25 +225,36 @@ impl InheritedListener {
         let listens =
             socket.is_listener().unwrap_or(false) && socket.r#type().ok() == Some(Type::STREAM);
         let domain = socket.domain().ok().filter(|_| listens)?;
-        let socket = match (role, domain) {
-            (_, Domain::IPV4 | Domain::IPV6) => AdminListener::Tcp(TcpListener::from(descriptor)),
-            (Role::Admin, Domain::UNIX) => AdminListener::Unix(UnixListener::from(descriptor)),
+        let socket = match domain {
+            Domain::IPV4 | Domain::IPV6 => ListenSocket::Tcp(TcpListener::from(descriptor)),
+            Domain::UNIX => ListenSocket::Unix(UnixListener::from(descriptor)),
             _ => return None,
         };
-        Some(Self { socket, managed })
+        Some(Self {
+            socket,
+            role,
+            managed,
+            name: None,
+            service: None,
+        })
     }
 
-    /// The socket, if it is the one for `address`; with port 0 in the settings, any port is.
-    pub(crate) fn for_address(self, address: SocketAddr) -> Option<TcpListener> {
-        match self.for_admin(&address.into())? {
-            AdminListener::Tcp(listener) => Some(listener),
-            AdminListener::Unix(_) => None,
-        }
+    /// The socket, and the name that the service manager gave it.
+    pub(crate) fn into_parts(self) -> (ListenSocket, Option<String>) {
+        let name = self
+            .managed
+            .then(|| self.name.unwrap_or("listen".to_owned()));
+        (self.socket, name)
     }
 
-    /// The same for the admin HTTP. A unix socket whose file has been removed is not used.
-    pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<AdminListener> {
-        let fits = match (self.socket.address(), address) {
+    /// The socket, if it is the one for `address`; with port 0 in the settings, any port is. The service manager's always is.
+    /// A unix socket whose file has been removed is not used.
+    pub(crate) fn for_admin(self, address: &AdminAddress) -> Option<ListenSocket> {
+        (self.managed || self.is_at(address)).then_some(self.socket)
+    }
+
+    fn is_at(&self, address: &AdminAddress) -> bool {
+        match (self.socket.address(), address) {
             (Some(AdminAddress::Tcp(bound)), AdminAddress::Tcp(address)) => {
                 let port = address.port() == 0 || address.port() == bound.port();
                 bound.ip() == address.ip() && port
@@ -194,8 +263,7 @@ impl InheritedListener {
                 bound == *path && path.exists()
             }
             _ => false,
-        };
-        (fits || self.managed).then_some(self.socket)
+        }
     }
 }
 
@@ -233,7 +301,7 @@ impl Predecessor {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{SocketAddr, UdpSocket};
 
     use super::*;
 
@@ -244,7 +312,7 @@ mod tests {
         let fits = |managed, address: SocketAddr| {
             let copy = listener.try_clone().unwrap();
             let listener = InheritedListener::new(copy.into(), Role::Listen, managed).unwrap();
-            listener.for_address(address).is_some()
+            listener.for_admin(&address.into()).is_some()
         };
         let other_port = SocketAddr::new(own.ip(), own.port() ^ 1);
         let other_ip: SocketAddr = ([0, 0, 0, 0], own.port()).into();
@@ -256,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_listening_tcp_socket_will_do() {
+    fn nothing_but_a_listening_socket_will_do() {
         let inherited = |descriptor: OwnedFd, role| InheritedListener::new(descriptor, role, true);
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(inherited(udp.into(), Role::Admin).is_none());
@@ -268,7 +336,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let unix = UnixListener::bind(dir.path().join("s")).unwrap();
         let copy = unix.try_clone().unwrap();
-        assert!(inherited(copy.into(), Role::Listen).is_none());
+        assert!(inherited(copy.into(), Role::Listen).is_some());
         assert!(inherited(unix.into(), Role::Admin).is_some());
     }
 

@@ -25,19 +25,25 @@ pub(crate) struct Manifest {
     /// Restarts so far, this one included.
     #[serde(default)]
     pub(crate) restarts: u32,
-    /// What operators want of backends, by name, where that is not `ready`.
+    /// What operators want of backends, by name or `POOL/NAME`, where that is not `ready`.
     #[serde(default)]
     pub(crate) backends: BTreeMap<String, String>,
 }
 
 /// A listening socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InheritedSocket {
     /// Its number.
     pub(crate) fd: RawFd,
     /// Whether it came from the service manager, whose address takes precedence over the settings.
     #[serde(default)]
     pub(crate) managed: bool,
+    /// The name that the service manager gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// The service that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<String>,
 }
 
 impl Manifest {
@@ -60,14 +66,17 @@ mod tests {
             listen: InheritedSocket {
                 fd: 7,
                 managed: true,
+                name: Some("listen".to_owned()),
+                service: Some("default".to_owned()),
             },
             more_listen: vec![InheritedSocket {
                 fd: 10,
                 managed: true,
+                ..InheritedSocket::default()
             }],
             admin: InheritedSocket {
                 fd: 8,
-                managed: false,
+                ..InheritedSocket::default()
             },
             ready: 9,
             restarts: 3,

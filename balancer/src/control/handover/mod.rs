@@ -19,8 +19,8 @@ mod inheritance;
 mod manifest;
 mod successor;
 
-pub(crate) use inheritance::Predecessor;
 pub use inheritance::{InheritError, Inherited};
+pub(crate) use inheritance::{InheritedListener, Predecessor};
 pub(crate) use manifest::Manifest;
 pub use manifest::VARIABLE;
 pub(crate) use successor::{InheritedSockets, PassedSockets, Successor};

@@ -4,7 +4,6 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -17,8 +16,9 @@ use tokio::time::timeout;
 
 use super::detach::Detached;
 use super::manifest::{InheritedSocket, Manifest, READY, VARIABLE};
-use crate::control::admin_listener::AdminListener;
 use crate::control::systemd::PERSONAL_VARIABLES;
+use crate::data_path::listen_socket::ListenSocket;
+use crate::data_path::listener::Listener;
 
 /// The most of an answer that is read, in bytes.
 const MAX_ANSWER: u64 = 16 << 10;
@@ -72,10 +72,10 @@ pub enum RestartError {
 /// The sockets that the new process inherits.
 pub(crate) struct InheritedSockets {
     /// One at least.
-    pub(crate) listen: Arc<Vec<TcpListener>>,
-    pub(crate) admin: AdminListener,
-    /// Whether they came from the service manager.
-    pub(crate) managed: (bool, bool),
+    pub(crate) listen: Vec<Arc<Listener>>,
+    pub(crate) admin: Arc<ListenSocket>,
+    /// Whether the latter came from the service manager.
+    pub(crate) admin_is_managed: bool,
 }
 
 /// The descriptors under which the new process has them.
@@ -103,20 +103,25 @@ impl Successor {
         let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
         // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
         let keep = |socket: &dyn AsFd| dup(socket.as_fd());
-        let listen = sockets.listen.iter().map(|socket| keep(socket));
+        let listen = sockets.listen.iter();
+        let listen = listen.map(|listener| keep(&listener.bound.socket));
         let listen: Vec<OwnedFd> = listen.collect::<Result<_, _>>()?;
-        let (admin, ready) = (keep(&sockets.admin)?, keep(&ready)?);
-        let socket = |socket: &OwnedFd, managed| InheritedSocket {
+        let (admin, ready) = (keep(&*sockets.admin)?, keep(&ready)?);
+        let clients = listen.iter().zip(&sockets.listen);
+        let mut clients = clients.map(|(socket, listener)| InheritedSocket {
             fd: socket.as_raw_fd(),
-            managed,
-        };
-        let mut clients = listen
-            .iter()
-            .map(|listen| socket(listen, sockets.managed.0));
+            managed: listener.bound.managed.is_some(),
+            name: listener.bound.managed.clone(),
+            service: Some(listener.service.name.to_string()),
+        });
         let manifest = manifest(PassedSockets {
             listen: clients.next().ok_or(io::ErrorKind::InvalidInput)?,
             more_listen: clients.collect(),
-            admin: socket(&admin, sockets.managed.1),
+            admin: InheritedSocket {
+                fd: admin.as_raw_fd(),
+                managed: sockets.admin_is_managed,
+                ..InheritedSocket::default()
+            },
             ready: ready.as_raw_fd(),
         });
         let mut command = Command::new(&program.path);

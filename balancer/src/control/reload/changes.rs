@@ -1,12 +1,11 @@
 //! What a reload changes, and what needs a restart. Plain code.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::core::backend::{Attributes, Backend};
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +14,9 @@ pub struct Changes {
     pub changed: Vec<&'static str>,
     /// Backends that were added, removed or altered, by name.
     pub backends: BackendChanges,
+    /// Services and pools beside the default ones that came, went or changed, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// Keys whose new values take effect only after a restart.
     pub needs_restart: Vec<&'static str>,
     /// Number of sessions of removed backends that were closed.
@@ -34,6 +36,7 @@ impl fmt::Display for Changes {
             ("added", added.join(", ")),
             ("removed", removed.join(", ")),
             ("altered", altered.join(", ")),
+            ("services:", self.services.join(", ")),
             ("needs restart", self.needs_restart.join(", ")),
         ];
         let told = parts.iter().filter(|(_, names)| !names.is_empty());
@@ -58,38 +61,17 @@ pub struct BackendChanges {
     pub altered: Vec<String>,
 }
 
-impl BackendChanges {
-    /// `attributes` are those that the backends had `before`.
-    pub(super) fn between(
-        before: &[Arc<Backend>],
-        attributes: &[Attributes],
-        after: &[Arc<Backend>],
-    ) -> Self {
-        let names = |list: &[Arc<Backend>], others: &[Arc<Backend>]| {
-            let only = |backend: &&Arc<Backend>| others.iter().all(|o| o.id() != backend.id());
-            let names = list.iter().filter(only);
-            names.map(|backend| backend.name().to_owned()).collect()
-        };
-        let altered = before.iter().zip(attributes).filter(|(backend, had)| {
-            let stays = after.iter().any(|stays| stays.id() == backend.id());
-            stays && backend.attributes() != **had
-        });
-        Self {
-            added: names(after, before),
-            removed: names(before, after),
-            altered: altered
-                .map(|(backend, _)| backend.name().to_owned())
-                .collect(),
-        }
-    }
-}
-
 /// What is in force when `asked` is applied to a process that was started with `started`: sockets, threads, the
 /// telemetry producer and both logs are as they were.
 pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
+    let has_socket = started.has_default_service();
     let started = started.clone();
     Config {
-        listen: started.listen,
+        listen: if has_socket {
+            started.listen
+        } else {
+            asked.listen.clone()
+        },
         admin: started.admin,
         producer: started.producer,
         kafka_given: started.kafka_given,
@@ -118,6 +100,80 @@ pub(super) fn keys_changed(before: &Config, after: &Config) -> Vec<&'static str>
     single.chain(groups).collect()
 }
 
+/// What has become of services and pools beside the default ones, in words.
+pub(super) fn service_changes(before: &Config, after: &Config) -> Vec<String> {
+    let services = |config: &Config| {
+        let each = config.services.iter();
+        let own = each.map(|it| (it.name.clone(), it.shown()));
+        own.collect::<BTreeMap<_, _>>()
+    };
+    let pools = |config: &Config| {
+        let each = config.pools.iter();
+        let own = each.map(|it| (it.name.clone(), it.shown()));
+        own.collect::<BTreeMap<_, _>>()
+    };
+    let mut told = told("service", &services(before), &services(after));
+    told.extend(self::told("pool", &pools(before), &pools(after)));
+    told
+}
+
+/// How the settings in force differ from those of the file, in words.
+pub(super) fn differences(file: &Config, running: &Config) -> Vec<String> {
+    let mut told: Vec<String> = keys_changed(file, running)
+        .into_iter()
+        .map(|key| format!("{key} differs"))
+        .collect();
+    told.extend(service_changes(file, running));
+    let backends = |config: &Config| {
+        let pools = config.pool_plans().into_iter();
+        let each = pools.flat_map(|plan| {
+            let backends = plan.settings.backends.iter();
+            let shown = backends.map(move |backend| {
+                let name = format!("{}/{}", plan.name, backend.name);
+                (name, (backend.to_string(), backend.attributes.clone()))
+            });
+            shown.collect::<Vec<_>>()
+        });
+        each.collect::<BTreeMap<_, _>>()
+    };
+    let (file, running) = (backends(file), backends(running));
+    for (name, backend) in &running {
+        match file.get(name) {
+            None => told.push(format!("backend {name} added")),
+            Some(other) if other != backend => told.push(format!("backend {name} changed")),
+            Some(_) => {}
+        }
+    }
+    let gone = file.keys().filter(|name| !running.contains_key(*name));
+    told.extend(gone.map(|name| format!("backend {name} removed")));
+    told
+}
+
+/// Settings by key.
+type Shown = Vec<(&'static str, Option<String>)>;
+
+fn told(
+    what: &str,
+    before: &BTreeMap<String, Shown>,
+    after: &BTreeMap<String, Shown>,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    for (name, shown) in after {
+        let Some(old) = before.get(name) else {
+            told.push(format!("{what} {name} added"));
+            continue;
+        };
+        let pairs = old.iter().zip(shown).filter(|(old, new)| old != new);
+        let keys: Vec<&str> = pairs.map(|(_, (key, _))| *key).collect();
+        if !keys.is_empty() {
+            told.push(format!("{what} {name} changed: {}", keys.join(" ")));
+        }
+    }
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    told.extend(gone.map(|name| format!("{what} {name} removed")));
+    told
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -130,7 +186,7 @@ mod tests {
     fn what_a_process_is_made_of_stays_until_it_is_started_anew() {
         let started = Config::default();
         let mut asked = started.clone();
-        asked.listen.set_port(1);
+        asked.listen = ([0, 0, 0, 0], 1).into();
         asked.admin = ([127, 0, 0, 1], 2).into();
         asked.workers = started.workers.saturating_add(1);
         asked.kafka_given.set("kafka", "k:1");

@@ -5,28 +5,34 @@
 
 mod changes;
 mod error;
+mod known_backends;
+mod pools;
+mod services;
 mod settings;
+mod sockets;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use chrono::Utc;
 use netsocket_settings::Problems;
 use netsocket_telemetry::{EventKind, Events};
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
 pub use self::changes::{BackendChanges, Changes};
-use self::changes::{in_force, keys_changed};
+use self::changes::{differences, in_force, keys_changed, service_changes};
 pub use self::error::ReloadError;
+use self::known_backends::KnownBackend;
 pub(crate) use self::settings::{LatestReload, Settings};
-use crate::config::{Config, Removed};
-use crate::control::discovery::{Dns, Group, Setup};
-use crate::control::resolve::{resolve, token};
-use crate::core::backend::{Backend, BackendSpec};
-use crate::core::health::Checks;
+use self::sockets::NewSocket;
+use crate::config::{Config, Edit, Removed};
+use crate::control::pool_tasks::PoolTasks;
+use crate::control::resolve::{resolve, secrets};
+use crate::core::backend::BackendSpec;
+use crate::data_path::process_rules::{ProcessRules, Secrets};
+use crate::data_path::service::Service;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
 
@@ -35,9 +41,15 @@ pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>
 
 /// Settings that can be applied.
 struct Validated {
+    /// As they were read.
+    asked: Config,
+    /// What of them can be in force.
     config: Config,
-    backends: Vec<BackendSpec>,
-    admin_token: Option<String>,
+    /// The backends of each pool, in the order of the settings.
+    backends: Vec<Vec<BackendSpec>>,
+    secrets: Secrets,
+    /// Sockets of services that are new, or listen somewhere else.
+    sockets: Vec<NewSocket>,
 }
 
 /// Applies settings to a running balancer.
@@ -45,9 +57,12 @@ pub(crate) struct Reloader {
     pub(crate) source: Option<Source>,
     /// The settings in force.
     pub(crate) settings: Arc<ArcSwap<Settings>>,
-    pub(crate) checks: Arc<watch::Sender<Arc<Checks>>>,
-    pub(crate) setups: Arc<watch::Sender<Setup<Dns>>>,
+    pub(crate) pools: Arc<PoolTasks>,
     pub(crate) events: Events,
+    /// What the access log calls the default service.
+    pub(crate) first_address: String,
+    /// Services that are gone: one that comes back goes on counting.
+    pub(crate) retired: Mutex<Vec<Arc<Service>>>,
 }
 
 impl Reloader {
@@ -55,22 +70,70 @@ impl Reloader {
     ///
     /// # Errors
     /// Why nothing was changed.
-    pub(crate) async fn reload(&self, shared: &Shared) -> Result<Changes, ReloadError> {
+    pub(crate) async fn reload(&self, shared: &Arc<Shared>) -> Result<Changes, ReloadError> {
+        let outcome = match self.source.clone() {
+            Some(source) => self.take_on(shared, move || source(), None).await,
+            None => Err(ReloadError::NoSource),
+        };
+        let mut settings = Settings::clone(&self.settings.load());
+        settings.latest = Some(Arc::new(LatestReload {
+            at: SystemTime::now(),
+            outcome: outcome.clone(),
+        }));
+        self.settings.store(Arc::new(settings));
+        outcome
+    }
+
+    /// How the settings in force differ from those that a reload would read.
+    ///
+    /// # Errors
+    /// Those cannot be read.
+    pub(crate) async fn differences(&self) -> Result<Vec<String>, ReloadError> {
+        let source = self.source.clone().ok_or(ReloadError::NoSource)?;
+        let read = spawn_blocking(move || source()).await;
+        let read = read.map_err(|fault| ReloadError::Invalid(fault.to_string()))??;
+        Ok(differences(&read, &self.settings.load().config))
+    }
+
+    /// Changes the settings in force, until they are read anew.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    pub(crate) async fn edit(
+        &self,
+        shared: &Arc<Shared>,
+        edit: &Edit,
+        drained: bool,
+    ) -> Result<Changes, ReloadError> {
+        let document = self.settings.load().config.document.changed(edit);
+        let document = document.map_err(|error| ReloadError::Invalid(error.to_string()))?;
+        let drain = match edit {
+            Edit::SetBackend(pool, name, _) if drained => Some((pool.clone(), name.clone())),
+            _ => None,
+        };
+        let source = move || Config::of_document(&document);
+        self.take_on(shared, source, drain).await
+    }
+
+    /// Takes on the settings of `source`. `drain`: the pool and name of a backend that takes no sessions from the beginning.
+    async fn take_on(
+        &self,
+        shared: &Arc<Shared>,
+        source: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
+        drain: Option<(String, String)>,
+    ) -> Result<Changes, ReloadError> {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
-        let outcome = match self.validate().await {
+        let outcome = match self.validate(shared, &before.config, source).await {
             Ok(validated) => {
-                let (config, changes) = self.apply(shared, &before.config, validated).await;
+                let done = self.apply(shared, &before.config, validated, drain).await;
+                let (config, changes) = done;
                 settings.config = Arc::new(config);
                 settings.generation += 1;
                 Ok(changes)
             }
             Err(error) => Err(error),
         };
-        settings.latest = Some(Arc::new(LatestReload {
-            at: SystemTime::now(),
-            outcome: outcome.clone(),
-        }));
         announce(settings.generation, &outcome);
         if let Ok(changes) = &outcome {
             let text = format!("generation {}: {changes}", settings.generation);
@@ -80,16 +143,27 @@ impl Reloader {
         outcome
     }
 
-    async fn validate(&self) -> Result<Validated, ReloadError> {
-        let source = self.source.clone().ok_or(ReloadError::NoSource)?;
+    async fn validate(
+        &self,
+        shared: &Arc<Shared>,
+        before: &Arc<Config>,
+        source: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
+    ) -> Result<Validated, ReloadError> {
+        let (shared, before) = (Arc::clone(shared), Arc::clone(before));
         let validate = move || {
-            let config = source()?;
-            let backends = resolve(&config.backends)?;
-            let admin_token = config.admin_token_file.as_deref().map(token).transpose()?;
+            let asked = source()?;
+            let config = in_force(&before, &asked);
+            let plans = config.pool_plans();
+            let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
+            let backends = backends.collect::<Result<_, _>>()?;
+            let secrets = secrets(&config)?;
+            let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
+                asked,
                 config,
                 backends,
-                admin_token,
+                secrets,
+                sockets,
             })
         };
         // Files and the resolver are waited for.
@@ -100,81 +174,54 @@ impl Reloader {
     /// From here on nothing can fail. Returns what is in force now.
     async fn apply(
         &self,
-        shared: &Shared,
+        shared: &Arc<Shared>,
         before: &Config,
         validated: Validated,
+        drain: Option<(String, String)>,
     ) -> (Config, Changes) {
         let Validated {
-            config: asked,
+            asked,
+            config,
             backends,
-            admin_token,
+            secrets,
+            sockets,
         } = validated;
-        let config = in_force(before, &asked);
         let changed = keys_changed(before, &config);
-        let known = shared.pool.backends();
-        let attributes: Vec<_> = known.iter().map(|backend| backend.attributes()).collect();
+        let known = known_backends::known(shared);
 
-        let rules = shared.rules.load().changed(&config, admin_token);
+        let rules = ProcessRules::new(&config, secrets);
         shared.rules.store(Arc::new(rules));
-        self.set_backends(shared, before, &config, backends);
-        shared.queue.limit(config.queue.length);
-        shared.relay.set(config.relay);
-        if changed.iter().any(|key| key.starts_with("check_")) {
-            self.checks.send_replace(Arc::new(config.checks.clone()));
+        self.set_pools(shared, before, &config, backends);
+        if let Some((pool, name)) = drain {
+            known_backends::drain(shared, &pool, &name);
         }
+        self.set_services(shared, &config, sockets);
+        shared.relay.set(config.relay);
         if let Some(log) = &shared.access_log {
             log.reopen();
         }
         // There may be more room now.
-        shared.serve_queue();
+        shared.serve_queues();
 
-        let present = shared.pool.backends();
-        let gone = |backend: &&Arc<Backend>| present.iter().all(|stays| stays.id() != backend.id());
+        let present = known_backends::known(shared);
+        let stays = |known: &KnownBackend| {
+            let mut present = present.iter();
+            present.any(|stays| stays.backend.id() == known.backend.id())
+        };
         let mut cut = 0;
         if config.lifecycle.removed == Removed::Cut {
-            for backend in known.iter().filter(gone) {
-                cut += session_directory::end_all(shared, backend.id()).await;
+            for known in known.iter().filter(|known| !stays(known)) {
+                cut += session_directory::end_all(shared, known.backend.id()).await;
             }
         }
         let changes = Changes {
             changed,
-            backends: BackendChanges::between(&known, &attributes, &present),
+            backends: known_backends::changes(&known, &present),
+            services: service_changes(before, &config),
             needs_restart: keys_changed(&config, &asked),
             cut,
         };
         (config, changes)
-    }
-
-    /// Those with an address are the pool's at once. Of those that were looked for, the ones whose group stays do; the
-    /// rest is discovery's, which follows.
-    fn set_backends(
-        &self,
-        shared: &Shared,
-        before: &Config,
-        config: &Config,
-        fixed: Vec<BackendSpec>,
-    ) {
-        let same =
-            |old: &&Group, group: &Group| group.name == old.name && group.question == old.question;
-        let stay = |old: &&Group| config.groups.iter().any(|group| same(old, group));
-        let groups: Vec<&Group> = before.groups.iter().filter(stay).collect();
-        let found = shared.pool.backends();
-        let found = found
-            .iter()
-            .filter(|backend| groups.iter().any(|group| group.could_have(backend.name())));
-        let mut backends = fixed.clone();
-        backends.extend(found.map(|backend| backend.spec()));
-        shared
-            .pool
-            .reconfigure(backends, config.balance, config.health);
-        self.setups.send_modify(|setup| {
-            setup.fixed = fixed;
-            setup.groups.clone_from(&config.groups);
-            setup.rules = config.discovery;
-            if before.dns_servers != config.dns_servers {
-                setup.resolver = Arc::new(Dns::new(config.dns_servers.clone()));
-            }
-        });
     }
 }
 
@@ -186,6 +233,7 @@ fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
             added = changes.backends.added.join(","),
             removed = changes.backends.removed.join(","),
             altered = changes.backends.altered.join(","),
+            services = changes.services.join("; "),
             cut = changes.cut,
             needs_restart = changes.needs_restart.join(","),
             "settings reloaded"

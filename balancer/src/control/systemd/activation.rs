@@ -1,4 +1,5 @@
-//! Sockets that the service manager has bound, by their names: `listen` and `admin`. Plain code.
+//! Sockets that the service manager has bound, by their names: `listen`, `admin`, and those that settings refer to. Plain
+//! code.
 
 use std::os::fd::RawFd;
 
@@ -20,6 +21,17 @@ pub(crate) enum Role {
     Listen,
     /// The admin HTTP.
     Admin,
+    /// Clients of the service that refers to it by its name.
+    Named,
+}
+
+/// A socket that the service manager passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Activated {
+    pub(crate) role: Role,
+    /// Its `FileDescriptorName`; the name of its unit, where it has none of its own.
+    pub(crate) name: String,
+    pub(crate) fd: RawFd,
 }
 
 /// Why the sockets of the service manager cannot be used.
@@ -30,8 +42,8 @@ pub enum ActivationError {
     Count(String),
     /// The purpose of each socket is unclear.
     #[error(
-        "{0} sockets by the names {1:?}: FileDescriptorName=listen for each socket for clients, =admin for one at most; \
-         if they all have one other name, they are for clients"
+        "{0} sockets by the names {1:?}: FileDescriptorName=listen for each socket for clients, =admin for one at most, \
+         =NAME for listen = \"fd:NAME\"; if they all have one other name, they are for clients"
     )]
     Names(usize, String),
 }
@@ -40,7 +52,7 @@ pub enum ActivationError {
 pub(crate) fn activated(
     variable: impl Fn(&str) -> Option<String>,
     pid: u32,
-) -> Result<Vec<(Role, RawFd)>, ActivationError> {
+) -> Result<Vec<Activated>, ActivationError> {
     // For another process: the variables were left over on the way.
     if variable(LISTEN_PID).and_then(|text| text.parse().ok()) != Some(pid) {
         return Ok(Vec::new());
@@ -50,28 +62,30 @@ pub(crate) fn activated(
     };
     let count: usize = text.parse().map_err(|_| ActivationError::Count(text))?;
     let names = variable(LISTEN_FDNAMES).unwrap_or_default();
-    let roles: Vec<Option<Role>> = names.split(':').map(role).collect();
-    // Sockets without a name of their own have that of their unit.
-    let mut all = names.split(':');
-    let first = all.next();
-    let one_unit = all.all(|name| Some(name) == first);
-    let roles: Vec<Role> = match roles.as_slice() {
-        [None, ..] if one_unit && roles.len() == count => vec![Role::Listen; count],
-        named if named.len() == count => named.iter().copied().flatten().collect(),
-        _ => Vec::new(),
-    };
-    let admins = roles.iter().filter(|role| **role == Role::Admin).count();
-    if roles.len() != count || admins > 1 {
+    let each: Vec<&str> = names.split(':').collect();
+    // Sockets without a name of their own have that of their unit; and one may have no name at all.
+    let one_unit = each.iter().all(|name| Some(name) == each.first());
+    let sockets = each.iter().zip(FIRST..).map(|(name, fd)| Activated {
+        role: match role(name) {
+            Role::Named if one_unit => Role::Listen,
+            role => role,
+        },
+        name: (*name).to_owned(),
+        fd,
+    });
+    let sockets: Vec<Activated> = sockets.take(count).collect();
+    let is_admin = |socket: &&Activated| socket.role == Role::Admin;
+    if each.len() != count || sockets.iter().filter(is_admin).count() > 1 {
         return Err(ActivationError::Names(count, names));
     }
-    Ok(roles.into_iter().zip(FIRST..).collect())
+    Ok(sockets)
 }
 
-fn role(name: &str) -> Option<Role> {
+fn role(name: &str) -> Role {
     match name {
-        "listen" => Some(Role::Listen),
-        "admin" => Some(Role::Admin),
-        _ => None,
+        "listen" => Role::Listen,
+        "admin" => Role::Admin,
+        _ => Role::Named,
     }
 }
 
@@ -79,12 +93,18 @@ fn role(name: &str) -> Option<Role> {
 mod tests {
     use super::*;
 
-    fn ask(given: &[(&str, &str)]) -> Result<Vec<(Role, RawFd)>, ActivationError> {
+    type Roles = Result<Vec<(Role, RawFd)>, ActivationError>;
+
+    fn ask(given: &[(&str, &str)]) -> Roles {
         let value = |name: &str| {
             let found = given.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        activated(value, 7)
+        let sockets = activated(value, 7)?;
+        Ok(sockets
+            .iter()
+            .map(|socket| (socket.role, socket.fd))
+            .collect())
     }
 
     #[test]
@@ -104,6 +124,9 @@ mod tests {
         assert_eq!(of("2", "lb.socket:lb.socket"), Ok(two));
         let three = vec![(Role::Listen, 3), (Role::Admin, 4), (Role::Listen, 5)];
         assert_eq!(of("3", "listen:admin:listen"), Ok(three));
+        // Those that settings refer to by their names.
+        let named = vec![(Role::Listen, 3), (Role::Named, 4), (Role::Named, 5)];
+        assert_eq!(of("3", "listen:web:web"), Ok(named));
     }
 
     #[test]
@@ -117,8 +140,7 @@ mod tests {
         assert_eq!(no_number, Err(ActivationError::Count("x".to_owned())));
         for (count, names) in [
             ("2", "listen"),
-            ("2", "a:b"),
-            ("2", "listen:other"),
+            ("1", "listen:other"),
             ("3", "listen:admin:admin"),
             ("1", "listen:admin"),
         ] {

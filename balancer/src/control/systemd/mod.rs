@@ -8,7 +8,7 @@ mod notify;
 mod watchdog;
 
 pub use activation::ActivationError;
-pub(crate) use activation::{Role, activated};
+pub(crate) use activation::{Activated, Role, activated};
 pub use notify::Manager;
 pub(crate) use watchdog::{attend, status};
 

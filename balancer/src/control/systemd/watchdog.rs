@@ -36,7 +36,12 @@ pub(crate) async fn attend(manager: &Manager, shared: &Shared) {
 
 /// One line for people.
 pub(crate) fn status(shared: &Shared) -> String {
-    let (up, all) = (shared.pool.up_count(), shared.pool.backends().len());
+    let all: usize = shared
+        .pools()
+        .iter()
+        .map(|pool| pool.backends().len())
+        .sum();
+    let up = shared.up_count();
     format!(
         "{up} of {all} backends up, {} sessions",
         shared.counters.active()

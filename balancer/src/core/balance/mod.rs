@@ -47,7 +47,7 @@ pub use maglev::Maglev;
 pub use rendezvous::Rendezvous;
 pub use weighted_schedule::WeightedSchedule;
 
-/// Identifies a backend in its pool. Never reused in the life of the pool, even after the backend is removed.
+/// Identifies a backend among those of all pools of a balancer. Never reused, even after the backend is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendId(pub usize);
 

@@ -20,6 +20,8 @@ const KEPT: usize = 256;
 pub struct PastTransition {
     /// When it happened.
     pub at: SystemTime,
+    /// The name of its pool.
+    pub pool: String,
     /// The backend.
     pub id: BackendId,
     /// Its name.
@@ -41,6 +43,7 @@ impl History {
         }
         self.0.push_back(PastTransition {
             at: SystemTime::now(),
+            pool: backend.pool().to_owned(),
             id: backend.id(),
             backend: backend.name().to_owned(),
             address: backend.address(),

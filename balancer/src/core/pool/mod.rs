@@ -61,6 +61,7 @@ pub use snapshot::NoBackend;
 use self::history::History;
 use self::leaving::LeavingBackends;
 use self::snapshot::Snapshot;
+pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
@@ -68,12 +69,13 @@ use crate::core::health::{
 };
 use crate::core::shortage::Shortages;
 
-/// The name of the pool; there is only one.
-pub const DEFAULT_POOL: &str = "default";
+/// How many backends a pool may have in its life: the ID of a backend begins with the number of its pool.
+const IDS_PER_POOL: usize = 1 << 32;
 
 /// A set of interchangeable backends.
 #[derive(Debug)]
 pub struct Pool {
+    name: Arc<str>,
     cursor: Cursor,
     snapshot: ArcSwap<Snapshot>,
     core: Mutex<Core>,
@@ -85,8 +87,28 @@ pub struct Pool {
     eligible_changed: Notify,
     /// Where transitions are reported besides the log.
     events: OnceLock<Events>,
-    /// What the system had none left of, for connections to these backends and for their clients.
-    pub(crate) shortages: Shortages,
+    /// What the system had none left of, for connections to backends and for clients. All pools share it.
+    pub(crate) shortages: Arc<Shortages>,
+}
+
+/// What tells a pool from the others of a balancer.
+#[derive(Debug, Clone)]
+pub(crate) struct PoolIdentity {
+    pub(crate) name: Arc<str>,
+    /// Unique among the pools that the balancer has or had.
+    pub(crate) number: usize,
+    pub(crate) shortages: Arc<Shortages>,
+}
+
+impl Default for PoolIdentity {
+    /// That of the only pool.
+    fn default() -> Self {
+        Self {
+            name: DEFAULT_POOL.into(),
+            number: 0,
+            shortages: Arc::new(Shortages::new(Instant::now())),
+        }
+    }
 }
 
 /// State that only the control side uses.
@@ -97,6 +119,8 @@ struct Core {
     eligible: EligibleBackends,
     history: History,
     leaving: LeavingBackends,
+    /// Of the pool.
+    name: Arc<str>,
     next_id: usize,
 }
 
@@ -109,7 +133,19 @@ impl Pool {
     /// Creates a pool with these backends, whose health is not known yet. Round robin starts at position `start`.
     #[must_use]
     pub fn new(backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules, start: u64) -> Self {
+        Self::identified(PoolIdentity::default(), backends, policy, rules, start)
+    }
+
+    /// One of several.
+    pub(crate) fn identified(
+        identity: PoolIdentity,
+        backends: Vec<BackendSpec>,
+        policy: Policy,
+        rules: HealthRules,
+        start: u64,
+    ) -> Self {
         let pool = Self {
+            name: Arc::clone(&identity.name),
             cursor: Cursor::starting_at(start),
             snapshot: ArcSwap::default(),
             core: Mutex::new(Core {
@@ -118,18 +154,25 @@ impl Pool {
                 eligible: EligibleBackends::default(),
                 history: History::default(),
                 leaving: LeavingBackends::default(),
-                next_id: 0,
+                name: identity.name,
+                next_id: identity.number * IDS_PER_POOL,
             }),
             groups: ArcSwap::default(),
             evaluator: Arc::default(),
             eligible_changed: Notify::new(),
             events: OnceLock::new(),
-            shortages: Shortages::new(Instant::now()),
+            shortages: identity.shortages,
         };
         let mut core = pool.core();
         pool.set_backends(&mut core, backends, false, Instant::now());
         drop(core);
         pool
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Every backend, in the order of the configuration.
@@ -169,6 +212,16 @@ impl Pool {
     /// Why no backend was picked.
     pub fn pick(&self, client: IpAddr, tried: &[BackendId]) -> Result<Assigned, NoBackend> {
         self.snapshot.load().pick(&self.cursor, client, tried)
+    }
+
+    /// The same for one of several users of the pool, each of which has its own turn.
+    pub(crate) fn pick_for(
+        &self,
+        cursor: &Cursor,
+        client: IpAddr,
+        tried: &[BackendId],
+    ) -> Result<Assigned, NoBackend> {
+        self.snapshot.load().pick(cursor, client, tried)
     }
 
     /// Replaces the backends. One that stays, by name and address, keeps its health, counters and sessions and takes on the
@@ -226,7 +279,11 @@ impl Pool {
             let backend = match before.iter().position(same) {
                 Some(at) => {
                     let backend = before.swap_remove(at);
+                    let differs = backend.own() != spec.attributes.own;
                     backend.set_attributes(spec.attributes);
+                    if differs {
+                        backend.checker.notify_one();
+                    }
                     backend
                 }
                 None => {
@@ -472,7 +529,8 @@ impl Core {
         }
         let id = BackendId(self.next_id);
         self.next_id += 1;
-        Arc::new(Backend::new(id, spec, Arc::clone(evaluator)))
+        let pool = Arc::clone(&self.name);
+        Arc::new(Backend::new(id, pool, spec, Arc::clone(evaluator)))
     }
 
     /// The backend takes no new sessions from now on.

@@ -3,39 +3,39 @@
 //! A session owns its sockets and its record, which [`Session::close`] returns. Nothing here blocks: the worker calls it
 //! when there is an event or when a deadline has passed.
 
+mod connecting;
+mod opening;
+mod pending_route;
 mod proxy_header;
+mod routing;
 mod view;
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::core::admission::{EnqueueError, Permit, Refusal, Ticket};
-use crate::core::backend::{Assigned, Backend};
-use crate::core::balance::BackendId;
+use crate::core::admission::Permit;
+use crate::core::backend::Assigned;
 use crate::core::connect_failure::ConnectFailure;
-use crate::core::health::SessionSignal;
-use crate::core::pool::NoBackend;
+use crate::core::pool::DEFAULT_POOL;
 use crate::core::relay_end::End;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
-use crate::core::shortage::Resource;
 use crate::core::side::Side;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
-use crate::data_path::connect::{ConnectOptions, classify, is_self_connect, start_connect};
+use crate::data_path::client::Client;
 use crate::data_path::dead_peer::{LOST_AFTER, Looks, is_lost, keep_alive};
 use crate::data_path::early_read::EarlyRead;
-use crate::data_path::poller::{Poller, Readiness, Subject};
+use crate::data_path::poller::{Poller, Readiness};
 use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
+use crate::data_path::service::Service;
 use crate::data_path::shared::Shared;
-use proxy_header::{HeaderProgress, ProxyHeader};
+use crate::data_path::upstream::Target;
+use pending_route::PendingRoute;
+use proxy_header::ProxyHeader;
 
-/// Maximum size of an early read of a client's first bytes, before connecting to a backend.
-const EARLY_BYTES: usize = 16 << 10;
 /// An open session updates the counters each time it has moved this many bytes.
 const TELL_BYTES: u64 = 1 << 20;
 
@@ -62,6 +62,9 @@ pub(crate) enum Step {
 /// One client, from the accept to the record.
 pub(crate) struct Session {
     shared: Arc<Shared>,
+    service: Arc<Service>,
+    /// The pool that serves it.
+    target: Arc<Target>,
     id: SessionId,
     client: SessionSocket,
     /// What the client sent before a backend was connected, and what goes before that.
@@ -82,6 +85,8 @@ pub(crate) struct Session {
 enum Stage {
     /// Waiting for the PROXY header of a trusted peer.
     ReadingHeader(ProxyHeader),
+    /// Waiting for the first bytes, by which the pool is chosen.
+    Routing(Box<PendingRoute>),
     /// Queued since this time because every backend is full.
     Queued(Instant),
     /// Connecting to a backend since this time.
@@ -92,17 +97,20 @@ enum Stage {
 }
 
 impl Session {
-    /// Takes a client. Its socket has the listener's options, see [`crate::data_path::listener`].
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        id: SessionId,
-        socket: OwnedFd,
-        address: SocketAddr,
-        now: Instant,
-    ) -> Self {
+    /// Takes a client. Its socket has the listener's options, see [`crate::data_path::listen_socket`].
+    pub(crate) fn new(shared: Arc<Shared>, id: SessionId, client: Client, now: Instant) -> Self {
+        let Client {
+            socket,
+            address,
+            service,
+        } = client;
         shared.counters.open();
+        service.counters.open();
+        let target = Arc::clone(&service.rules.load().routes.target);
         Self {
             shared,
+            service,
+            target,
             id,
             client: SessionSocket::accepted(socket),
             early: Vec::new(),
@@ -121,38 +129,8 @@ impl Session {
         self.id
     }
 
-    /// The first call.
-    pub(crate) fn begin(&mut self, context: &mut StepContext<'_>) -> Step {
-        let rules = self.shared.rules.load();
-        let trusted = rules.proxy.from.contains(self.record.client.ip());
-        drop(rules);
-        if trusted {
-            self.stage = Stage::ReadingHeader(ProxyHeader::new(context.now));
-        } else {
-            if let Err(termination) = self.admit() {
-                return self.end(termination);
-            }
-            if context.early_read.should_try() {
-                let buffer = context.buffer.get_mut(..EARLY_BYTES).unwrap_or_default();
-                self.early = self.client.read_early(buffer).unwrap_or_default();
-                context.early_read.record(!self.early.is_empty());
-            }
-            // The client after the backend: what it has sent by then is told together with the room at the backend.
-            if let Err(termination) = self.connect(None, None, context) {
-                return self.end(termination);
-            }
-        }
-        let subject = Subject::Client(self.id.index);
-        match context.poller.watch_socket(&self.client, subject) {
-            Ok(()) => Step::Wait,
-            Err(error) => {
-                let failure = classify(error);
-                if let Some(resource) = Resource::of_connect(failure) {
-                    self.note_shortage(None, resource, failure);
-                }
-                self.end(Termination::of_connect(Some(failure)))
-            }
-        }
+    pub(crate) fn service(&self) -> &Arc<Service> {
+        &self.service
     }
 
     /// Takes in an event of the client's socket; [`Self::advance`] follows.
@@ -171,6 +149,7 @@ impl Session {
     pub(crate) fn advance(&mut self, context: &mut StepContext<'_>) -> Step {
         match self.stage {
             Stage::ReadingHeader(_) => self.read_proxy_header(context),
+            Stage::Routing(_) => self.read_opening(context),
             Stage::Queued(_) if self.client.is_broken() => self.end(Termination::ClientQueue),
             Stage::Connecting(since) => self.advance_connect(since, context),
             Stage::Relaying(_) => self.relay(context),
@@ -180,11 +159,14 @@ impl Session {
 
     /// The time to look at it again if no event comes before.
     pub(crate) fn deadline(&self) -> Instant {
-        let rules = self.shared.rules.load();
+        let upstream = || self.target.upstream.rules.load();
         match &self.stage {
-            Stage::ReadingHeader(header) => header.since() + rules.proxy.timeout,
-            Stage::Queued(since) => *since + rules.queue_timeout,
-            Stage::Connecting(since) => *since + rules.timeouts.connect,
+            Stage::ReadingHeader(header) => {
+                header.since() + self.service.rules.load().proxy.timeout
+            }
+            Stage::Routing(routing) => routing.deadline(),
+            Stage::Queued(since) => *since + upstream().queue_timeout,
+            Stage::Connecting(since) => *since + upstream().connect_timeout,
             Stage::Relaying(relay) => relay.deadline().min(self.accepted + self.looks.due()),
             Stage::Delivering(_, delivery) => delivery.deadline(),
         }
@@ -200,6 +182,7 @@ impl Session {
         }
         match &mut self.stage {
             Stage::ReadingHeader(_) => self.end(Termination::ClientTimeoutHeader),
+            Stage::Routing(_) => self.opening_expired(context),
             Stage::Queued(_) => self.end(Termination::QueueTimeout),
             Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, context),
             Stage::Relaying(relay) => match relay.expired(now) {
@@ -239,270 +222,6 @@ impl Session {
             (_, None) => Termination::KilledConnect,
         };
         Step::Close
-    }
-
-    /// Reads the PROXY header until it is complete, then proceeds as for any client.
-    fn read_proxy_header(&mut self, context: &mut StepContext<'_>) -> Step {
-        let Stage::ReadingHeader(header) = &mut self.stage else {
-            return Step::Wait;
-        };
-        match header.read(&mut self.client, context.buffer) {
-            HeaderProgress::Incomplete => Step::Wait,
-            HeaderProgress::Closed => self.end(Termination::ClientHeader),
-            HeaderProgress::Invalid(error) => {
-                debug!(peer = %self.record.client, %error, "no PROXY protocol header");
-                self.end(Termination::BadHeader)
-            }
-            HeaderProgress::Complete {
-                address,
-                destination,
-                early,
-            } => {
-                self.early = early;
-                self.record.client = address.unwrap_or(self.record.client);
-                self.record.destination = destination;
-                let begun = self
-                    .admit()
-                    .and_then(|()| self.connect(None, None, context));
-                match begun {
-                    Ok(()) => Step::Wait,
-                    Err(termination) => self.end(termination),
-                }
-            }
-        }
-    }
-
-    /// Asks admission control whether to admit the client.
-    fn admit(&mut self) -> Result<(), Termination> {
-        let rules = self.shared.rules.load();
-        let uptime = self.shared.uptime();
-        match rules.admission.admit(self.record.client.ip(), uptime) {
-            Ok(permit) => {
-                self.permit = Some(permit);
-                Ok(())
-            }
-            Err(refusal) => {
-                if let Some(suppressed) = rules.admission.log_due(refusal, uptime) {
-                    let client = self.record.client;
-                    tracing::warn!(%client, reason = refusal.label(), suppressed, "client refused");
-                }
-                Err(Refusal::termination(refusal))
-            }
-        }
-    }
-
-    /// Tries backends, each at most once, until a connect can be started. `last` is the previous failure, `slot` a slot that
-    /// was taken for it already.
-    fn connect(
-        &mut self,
-        mut last: Option<ConnectFailure>,
-        mut slot: Option<Assigned>,
-        context: &StepContext<'_>,
-    ) -> Result<(), Termination> {
-        loop {
-            if let Some(failure) = last
-                && !failure.is_retryable()
-            {
-                return Err(Termination::of_connect(last));
-            }
-            // A client that arrives while others wait joins the end of the queue.
-            let waits = last.is_none() && slot.is_none() && !self.shared.queue.is_empty();
-            let picked = match slot.take() {
-                Some(slot) => Ok(slot),
-                None if waits => Err(NoBackend::AllFull),
-                None => self
-                    .shared
-                    .pool
-                    .pick(self.record.client.ip(), &self.tried()),
-            };
-            let assigned = match picked {
-                Ok(assigned) => assigned,
-                Err(NoBackend::AllFull) if last.is_none() => return self.enqueue(context.now),
-                Err(NoBackend::AllFull) => return Err(Termination::QueueFull),
-                Err(_) => return Err(Termination::of_connect(last)),
-            };
-            if self.record.queue.is_none() {
-                self.record.queue = Some(context.now.saturating_duration_since(self.accepted));
-            }
-            if assigned.is_last_resort() {
-                self.note_last_resort(&assigned);
-            }
-            match self.start_connect(&assigned, context.poller) {
-                Ok(socket) => {
-                    self.backend = Some((assigned, SessionSocket::opened(socket)));
-                    self.stage = Stage::Connecting(context.now);
-                    return Ok(());
-                }
-                Err(failure) => {
-                    self.note_failure(&assigned, failure);
-                    last = Some(failure);
-                }
-            }
-        }
-    }
-
-    fn start_connect(
-        &self,
-        assigned: &Assigned,
-        poller: &Poller,
-    ) -> Result<OwnedFd, ConnectFailure> {
-        let options = ConnectOptions {
-            fast_open: self.shared.rules.load().fast_open,
-            has_early_data: !self.early.is_empty(),
-        };
-        let socket = start_connect(assigned.backend().address(), options)?;
-        let subject = Subject::Backend(self.id.index);
-        match poller.watch_socket(&socket, subject) {
-            Ok(()) => Ok(socket),
-            Err(error) => Err(classify(error)),
-        }
-    }
-
-    fn tried(&self) -> Vec<BackendId> {
-        let failures = self.record.failures.iter();
-        failures.map(|(backend, _)| backend.id()).collect()
-    }
-
-    fn note_failure(&mut self, assigned: &Assigned, failure: ConnectFailure) {
-        let backend = assigned.backend();
-        debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
-        backend.observe_session(SessionSignal::ConnectFailed(failure));
-        if let Some(resource) = Resource::of_connect(failure) {
-            self.note_shortage(Some(backend), resource, failure);
-        }
-        self.record.failures.push((Arc::clone(backend), failure));
-    }
-
-    #[cold]
-    fn note_shortage(
-        &self,
-        backend: Option<&Backend>,
-        resource: Resource,
-        failure: ConnectFailure,
-    ) {
-        let noted = self.shared.pool.shortages.note(resource, Instant::now());
-        if let Some(suppressed) = noted {
-            tracing::warn!(
-                backend = backend.map(Backend::name), resource = resource.label(), %failure, suppressed,
-                "connection to a backend not possible"
-            );
-        }
-    }
-
-    #[cold]
-    fn note_last_resort(&mut self, assigned: &Assigned) {
-        self.record.last_resort = true;
-        if let Some(suppressed) = self.shared.last_resort_limiter.pass(self.shared.uptime()) {
-            let (client, backend) = (self.record.client, assigned.backend());
-            let state = backend.report().state.label();
-            tracing::warn!(
-                %client, backend = backend.name(), state, suppressed,
-                "no usable backend, trying an unhealthy one"
-            );
-        }
-    }
-
-    /// Joins the end of the queue.
-    fn enqueue(&mut self, now: Instant) -> Result<(), Termination> {
-        let limit = self.shared.rules.load().queue_timeout;
-        let ticket = self.ticket();
-        match self
-            .shared
-            .queue
-            .enqueue(ticket, self.shared.uptime() + limit)
-        {
-            Ok(before) => {
-                self.record.queued_behind = u32::try_from(before).unwrap_or(u32::MAX);
-                self.record.waited = true;
-                self.stage = Stage::Queued(now);
-                // A place may have become free in between.
-                self.shared.serve_queue();
-                Ok(())
-            }
-            Err(EnqueueError::Full | EnqueueError::Waiting) => Err(Termination::QueueFull),
-        }
-    }
-
-    fn ticket(&self) -> Ticket {
-        Ticket {
-            worker: self.id.worker,
-            slot: self.id.to_bits(),
-        }
-    }
-
-    /// Takes the slot that it was queued for. Gives it back if it no longer waits.
-    pub(crate) fn take_slot(&mut self, slot: Assigned, context: &StepContext<'_>) -> Step {
-        if !matches!(self.stage, Stage::Queued(_)) {
-            return Step::Wait;
-        }
-        match self.connect(None, Some(slot), context) {
-            Ok(()) => Step::Wait,
-            Err(termination) => self.end(termination),
-        }
-    }
-
-    /// Looks what has become of the attempt. A client that only ended its own direction is not gone: it may wait for an
-    /// answer.
-    fn advance_connect(&mut self, since: Instant, context: &mut StepContext<'_>) -> Step {
-        let Some((assigned, socket)) = &mut self.backend else {
-            return Step::Wait;
-        };
-        if socket.is_broken() {
-            let failure = socket.take_error().map_or(ConnectFailure::Reset, classify);
-            return self.attempt_failed(failure, context);
-        }
-        if socket.has_room() {
-            let backend = assigned.backend();
-            if self.shared.local_ports.may_self_connect(backend.address())
-                && is_self_connect(&*socket, backend.address())
-            {
-                return self.attempt_failed(ConnectFailure::Refused, context);
-            }
-            backend.observe_session(SessionSignal::Connected);
-            backend.count_connect(context.now.saturating_duration_since(since));
-            let queued = self.record.queue.unwrap_or_default();
-            let begun = context.now.saturating_duration_since(self.accepted);
-            self.record.handshake = context.now.saturating_duration_since(since);
-            self.record.connect = Some(begun.saturating_sub(queued));
-            self.record.backend = Some(Arc::clone(backend));
-            self.record.termination = Termination::KilledData;
-            self.stage = Stage::Relaying(self.begin_relay(context.now));
-            return self.relay(context);
-        }
-        if self.client.is_broken() {
-            return self.end(Termination::ClientConnect);
-        }
-        Step::Wait
-    }
-
-    fn begin_relay(&mut self, now: Instant) -> Relay {
-        let rules = self.shared.rules.load();
-        let mut relay = Relay::new(now, rules.timeouts.idle_limits());
-        let destination = self
-            .record
-            .destination
-            .or_else(|| self.client.local_address());
-        if let Some(destination) = destination
-            && let Some(header) = rules.proxy.send.header(self.record.client, destination)
-        {
-            relay.begin_with(header.as_bytes(), &self.early);
-        } else if !self.early.is_empty() {
-            relay.begin_with(&[], &self.early);
-        }
-        self.early = Vec::new();
-        relay
-    }
-
-    /// Another backend at once, as no byte was relayed.
-    fn attempt_failed(&mut self, failure: ConnectFailure, context: &StepContext<'_>) -> Step {
-        if let Some((assigned, socket)) = self.backend.take() {
-            drop(socket);
-            self.note_failure(&assigned, failure);
-        }
-        match self.connect(Some(failure), None, context) {
-            Ok(()) => Step::Wait,
-            Err(termination) => self.end(termination),
-        }
     }
 
     fn relay(&mut self, context: &mut StepContext<'_>) -> Step {
@@ -551,6 +270,7 @@ impl Session {
         if traffic.sum() > 0 {
             self.told = self.record.traffic;
             self.shared.counters.count_traffic(traffic);
+            self.service.counters.count_traffic(traffic);
             if let Some(backend) = &self.record.backend {
                 backend.count_traffic(traffic);
             }
@@ -594,12 +314,16 @@ impl Session {
         }
         // A place that is on its way to it comes back, as nobody has its name any more.
         if matches!(self.stage, Stage::Queued(_)) {
-            self.shared.queue.cancel(self.ticket());
+            self.target.upstream.queue.cancel(self.ticket());
             self.record.queue = Some(self.accepted.elapsed());
         }
         self.record.total = self.accepted.elapsed();
+        let named = |name: &str| (name != DEFAULT_POOL).then(|| Arc::from(name));
+        self.record.service = named(&self.service.name);
+        self.record.pool = named(self.target.upstream.pool.name());
         let Self {
             shared,
+            target,
             client,
             backend,
             permit,
@@ -610,7 +334,7 @@ impl Session {
         if let Some((assigned, socket)) = backend {
             drop(socket);
             drop(assigned);
-            shared.serve_queue();
+            shared.serve_queue(&target.upstream);
         }
         record
     }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{Session, Stage};
 use crate::core::balance::BackendId;
+use crate::core::pool::DEFAULT_POOL;
 use crate::data_path::session_view::SessionView;
 
 impl Session {
@@ -20,9 +21,13 @@ impl Session {
         SessionView {
             id: self.id,
             client: self.record.client,
+            service: Some(&self.service.name)
+                .filter(|name| ***name != *DEFAULT_POOL)
+                .cloned(),
             backend: backend.map(|(assigned, _)| Arc::clone(assigned.backend())),
             stage: match self.stage {
                 Stage::ReadingHeader(_) => "introducing",
+                Stage::Routing(_) => "routing",
                 Stage::Queued(_) => "queued",
                 Stage::Connecting(_) => "connecting",
                 Stage::Relaying(_) => "relaying",

@@ -5,12 +5,20 @@ use super::worker_buffer::WorkerBuffer;
 use crate::core::pool::DEFAULT_POOL;
 use crate::core::session_record::SessionRecord;
 
-/// Writes the line of a session into `buffer`. `open` is how many sessions are open, itself included.
+/// The service of a session, as lines show it.
+pub(crate) struct Frontend<'a> {
+    pub(crate) name: &'a str,
+    /// Its open sessions, the one that ends included.
+    pub(crate) open: u64,
+    /// Those of all services.
+    pub(crate) open_all: u64,
+}
+
+/// Writes the line of a session into `buffer`.
 pub(crate) fn write_session(
     buffer: &mut WorkerBuffer,
     record: &SessionRecord,
-    frontend: &str,
-    open: u64,
+    frontend: &Frontend<'_>,
 ) {
     let failures: Vec<Failure<'_>> = record
         .failures
@@ -22,12 +30,12 @@ pub(crate) fn write_session(
         .collect();
     let tried = record.failures.last().map(|(backend, _)| backend);
     let backend = record.backend.as_ref().or(tried);
-    let open = narrow(open);
+    let open = narrow(frontend.open);
     buffer.record(&Line {
         client: record.client,
         accepted: record.started,
-        frontend,
-        pool: DEFAULT_POOL,
+        frontend: frontend.name,
+        pool: record.pool.as_deref().unwrap_or(DEFAULT_POOL),
         backend: backend.map(|backend| (backend.name(), backend.address())),
         queue: record.queue,
         connect: record.connect,
@@ -38,7 +46,7 @@ pub(crate) fn write_session(
         retries: u32::try_from(record.retries()).unwrap_or(u32::MAX),
         failures: &failures,
         open: OpenConnections {
-            process: open,
+            process: narrow(frontend.open_all),
             frontend: open,
             pool: open.saturating_sub(1),
             backend: backend.map_or(0, |backend| narrow(backend.figures().active)),

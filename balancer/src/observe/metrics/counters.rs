@@ -37,6 +37,17 @@ impl Default for Counters {
 impl Counters {
     /// Counts a session, for the process and for its backends.
     pub(crate) fn count(&self, record: &SessionRecord) {
+        self.count_of_service(record);
+        for (backend, _) in &record.failures {
+            backend.count_error();
+        }
+        if let Some(backend) = &record.backend {
+            backend.count_session(record.termination, record.signal());
+        }
+    }
+
+    /// Counts a session, for its service.
+    pub(crate) fn count_of_service(&self, record: &SessionRecord) {
         if let Some(finished) = self.finished.get(record.termination.index()) {
             finished.fetch_add(1, Relaxed);
         }
@@ -50,12 +61,6 @@ impl Counters {
                 None => &self.last_resort_refused,
             };
             count.fetch_add(1, Relaxed);
-        }
-        for (backend, _) in &record.failures {
-            backend.count_error();
-        }
-        if let Some(backend) = &record.backend {
-            backend.count_session(record.termination, record.signal());
         }
     }
 
@@ -102,6 +107,12 @@ impl Counters {
         self.finished
             .get(end.index())
             .map_or(0, |count| count.load(Relaxed))
+    }
+
+    /// The same for every code.
+    pub(crate) fn by_termination(&self) -> Vec<(&'static str, u64)> {
+        let all = Termination::ALL.iter();
+        all.map(|&end| (end.code(), self.finished(end))).collect()
     }
 
     /// Bytes from clients to backends; bytes of open sessions are counted some seconds late.

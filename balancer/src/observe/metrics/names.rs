@@ -62,6 +62,10 @@ const fn histogram(name: &'static str, help: &'static str) -> Family {
 pub const LABEL_BACKEND: &str = "backend";
 /// The label that names a group of backends.
 pub const LABEL_GROUP: &str = "group";
+/// The label that names a service, where there is anything but the default one.
+pub const LABEL_SERVICE: &str = "service";
+/// The label that names a rule of a service.
+pub const LABEL_RULE: &str = "rule";
 /// The label that names a pool.
 pub const LABEL_POOL: &str = "pool";
 /// The label with `up` (from clients) or `down` (to clients).
@@ -149,6 +153,11 @@ pub const ACCEPT_ERRORS: Family = counter(
 pub const SHORTAGES: Family = counter(
     "netsocket_resource_shortages_total",
     "How often the system had none left of a resource, by resource.",
+);
+/// Clients by the rule that chose their pool.
+pub const ROUTED: Family = counter(
+    "netsocket_routed_total",
+    "Clients by the rule that was about them, `none` for those that no rule was about.",
 );
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
@@ -257,6 +266,11 @@ pub const BACKEND_CONNECTS: Family = histogram(
     "netsocket_backend_connect_duration_seconds",
     "Duration of connects of sessions.",
 );
+/// Connects without a local port.
+pub const BACKEND_NO_PORTS: Family = counter(
+    "netsocket_backend_local_port_shortages_total",
+    "Connects to the backend for which no local port was left.",
+);
 /// Checks of a backend.
 pub const BACKEND_CHECKS: Family = counter(
     "netsocket_backend_checks_total",
@@ -307,6 +321,7 @@ pub const ALL: &[Family] = &[
     LAST_RESORTS,
     ACCEPT_ERRORS,
     SHORTAGES,
+    ROUTED,
     REFUSED,
     QUEUED,
     QUEUE_LIMIT,
@@ -329,6 +344,7 @@ pub const ALL: &[Family] = &[
     BACKEND_BYTES,
     BACKEND_CONNECT,
     BACKEND_CONNECTS,
+    BACKEND_NO_PORTS,
     BACKEND_CHECKS,
     ADMIN_CHANGES,
     TASK_PANICS,

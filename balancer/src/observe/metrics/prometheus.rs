@@ -11,8 +11,7 @@ use crate::core::admission::Refusal;
 use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
-use crate::core::pool::DEFAULT_POOL;
-use crate::core::pool::{GroupReport, Outcome};
+use crate::core::pool::Outcome;
 use crate::core::termination::Termination;
 use crate::observe::process_view::ProcessView;
 
@@ -54,7 +53,13 @@ pub(crate) fn render(
         names::RELOAD_SUCCESS,
         [([], u8::from(settings.reload_succeeded))],
     );
-    page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
+    if process.has_services() {
+        let each = process.services.iter();
+        let active = each.map(|it| ([(names::LABEL_SERVICE, &*it.name)], it.active));
+        page.family(names::SESSIONS_ACTIVE, active);
+    } else {
+        page.family(names::SESSIONS_ACTIVE, [([], counters.active())]);
+    }
     page.family(names::SESSIONS_LIMIT, [([], process.session_limit)]);
     let loads: Vec<(String, usize)> = process
         .worker_sessions
@@ -68,19 +73,7 @@ pub(crate) fn render(
             .iter()
             .map(|(worker, load)| ([(names::LABEL_WORKER, worker.as_str())], load)),
     );
-    page.family(
-        names::SESSIONS,
-        Termination::ALL.iter().map(|&end| {
-            (
-                [(names::LABEL_TERMINATION, end.code())],
-                counters.finished(end),
-            )
-        }),
-    );
-    page.family(
-        names::BYTES,
-        directions([], counters.bytes_up(), counters.bytes_down()),
-    );
+    sessions(&mut page, process);
     page.family(names::RETRIES, [([], counters.retries())]);
     let last_resorts = [
         ("served", counters.last_resort_served()),
@@ -91,11 +84,13 @@ pub(crate) fn render(
         last_resorts.map(|(result, count)| ([(names::LABEL_RESULT, result)], count)),
     );
     page.family(names::ACCEPT_ERRORS, [([], counters.accept_errors())]);
-    let shortages = process.pool.shortages.counts();
     page.family(
         names::SHORTAGES,
-        shortages.map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
+        process
+            .shortages
+            .map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
     );
+    routes(&mut page, process);
     admission(&mut page, process);
     backends(&mut page, process);
     page.family(
@@ -153,13 +148,68 @@ fn admission(page: &mut Page, process: &ProcessView<'_>) {
     page.family(names::LOG_LINES_DROPPED, [([], dropped_lines())]);
 }
 
+/// Where services have rules.
+fn routes(page: &mut Page, process: &ProcessView<'_>) {
+    let all = process.services.iter().flat_map(|service| {
+        let rules = service.routes.iter();
+        rules.map(|(rule, count)| {
+            let service = (names::LABEL_SERVICE, &*service.name);
+            ([service, (names::LABEL_RULE, rule.as_str())], count)
+        })
+    });
+    page.family(names::ROUTED, all);
+}
+
+/// By service where there is anything but the default one.
+fn sessions(page: &mut Page, process: &ProcessView<'_>) {
+    let counters = process.counters;
+    if process.has_services() {
+        let all = || {
+            process
+                .services
+                .iter()
+                .map(|it| (it, (names::LABEL_SERVICE, &*it.name)))
+        };
+        page.family(
+            names::SESSIONS,
+            all().flat_map(|(service, label)| {
+                let ends = service.finished.iter();
+                ends.map(move |&(code, count)| ([label, (names::LABEL_TERMINATION, code)], count))
+            }),
+        );
+        page.family(
+            names::BYTES,
+            all().flat_map(|(service, label)| {
+                directions([label], service.bytes_up, service.bytes_down)
+            }),
+        );
+        return;
+    }
+    page.family(
+        names::SESSIONS,
+        Termination::ALL.iter().map(|&end| {
+            (
+                [(names::LABEL_TERMINATION, end.code())],
+                counters.finished(end),
+            )
+        }),
+    );
+    page.family(
+        names::BYTES,
+        directions([], counters.bytes_up(), counters.bytes_down()),
+    );
+}
+
 fn backends(page: &mut Page, process: &ProcessView<'_>) {
-    let backends = process.pool.shown();
+    let shown = process.pools.iter().flat_map(|pool| pool.shown());
+    let backends: Vec<_> = shown.collect();
     let all = || backends.iter().map(|backend| (labels(backend), &**backend));
-    let failing_open = u8::from(process.pool.is_failing_open());
     page.family(
         names::POOL_FAIL_OPEN,
-        [([(names::LABEL_POOL, DEFAULT_POOL)], failing_open)],
+        process.pools.iter().map(|pool| {
+            let failing_open = u8::from(pool.is_failing_open());
+            ([(names::LABEL_POOL, pool.name())], failing_open)
+        }),
     );
     leaving(page, process);
     groups(page, process);
@@ -196,6 +246,10 @@ fn backends(page: &mut Page, process: &ProcessView<'_>) {
         all().map(|(labels, backend)| (labels, backend.connect_times().counts())),
     );
     page.family(
+        names::BACKEND_NO_PORTS,
+        all().map(|(labels, backend)| (labels, backend.no_ports())),
+    );
+    page.family(
         names::BACKEND_CHECKS,
         all().flat_map(|([pool, name], backend)| {
             let figures = backend.figures();
@@ -209,23 +263,27 @@ fn backends(page: &mut Page, process: &ProcessView<'_>) {
 }
 
 fn leaving(page: &mut Page, process: &ProcessView<'_>) {
-    let leaving = process.pool.leaving();
-    let sessions: u64 = leaving
-        .iter()
-        .map(|leaving| leaving.backend.figures().active)
-        .sum();
-    let pool = [(names::LABEL_POOL, DEFAULT_POOL)];
-    page.family(names::POOL_LEAVING, [(pool, leaving.len())]);
-    page.family(names::POOL_LEAVING_SESSIONS, [(pool, sessions)]);
+    let leaving = process.pools.iter().map(|pool| {
+        let leaving = pool.leaving();
+        let sessions = leaving.iter().map(|it| it.backend.figures().active).sum();
+        ([(names::LABEL_POOL, pool.name())], leaving.len(), sessions)
+    });
+    let all: Vec<(_, usize, u64)> = leaving.collect();
+    let counts = all.iter().map(|(pool, count, _)| (*pool, *count));
+    page.family(names::POOL_LEAVING, counts);
+    let sessions = all.iter().map(|(pool, _, sessions)| (*pool, *sessions));
+    page.family(names::POOL_LEAVING_SESSIONS, sessions);
 }
 
 fn groups(page: &mut Page, process: &ProcessView<'_>) {
-    let groups = process.pool.groups();
-    let pool = (names::LABEL_POOL, DEFAULT_POOL);
+    let pools = process.pools.iter();
+    let reports: Vec<_> = pools.map(|pool| (pool.name(), pool.groups())).collect();
     let all = || {
-        groups.iter().map(|group: &GroupReport| {
-            let name = (names::LABEL_GROUP, group.name.as_str());
-            ([pool, name], group)
+        reports.iter().flat_map(|(pool, groups)| {
+            groups.iter().map(|group| {
+                let name = (names::LABEL_GROUP, group.name.as_str());
+                ([(names::LABEL_POOL, *pool), name], group)
+            })
         })
     };
     page.family(
@@ -286,7 +344,7 @@ where
 
 fn labels(backend: &Backend) -> [(&'static str, &str); 2] {
     [
-        (names::LABEL_POOL, DEFAULT_POOL),
+        (names::LABEL_POOL, backend.pool()),
         (names::LABEL_BACKEND, backend.name()),
     ]
 }

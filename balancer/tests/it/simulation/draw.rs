@@ -55,5 +55,6 @@ pub fn attributes(random: &mut Random) -> Attributes {
             None
         },
         check_port: None,
+        own: None,
     }
 }

@@ -3,6 +3,7 @@
 pub mod archive;
 mod bulk;
 pub mod download;
+pub mod http;
 mod idle;
 pub mod integrity;
 pub mod query;

@@ -27,6 +27,9 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_downloads;
+mod http_page;
+mod http_tls;
 mod influxdb;
 mod kafka_kinds;
 mod kubernetes;
@@ -39,6 +42,7 @@ mod readers;
 mod relay;
 mod release;
 mod secured_kafka;
+mod services;
 mod settings;
 mod shared_kafka;
 mod soak;
@@ -142,6 +146,9 @@ fn all() -> Vec<Test> {
         faults::tests(),
         grafana::tests(),
         harness::tests(),
+        http_downloads::tests(),
+        http_page::tests(),
+        http_tls::tests(),
         influxdb::tests(),
         kafka_kinds::tests(),
         kubernetes::tests(),
@@ -154,6 +161,7 @@ fn all() -> Vec<Test> {
         relay::tests(),
         release::tests(),
         secured_kafka::tests(),
+        services::tests(),
         settings::tests(),
         shared_kafka::tests(),
         walkthroughs::tests(),

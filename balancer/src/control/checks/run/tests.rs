@@ -37,7 +37,7 @@ async fn meet<T>(
         let (stream, _) = listener.accept().await.unwrap();
         backend(stream).await
     };
-    tokio::join!(run_check(checks, address), serve)
+    tokio::join!(run_check(checks, address, None), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -72,7 +72,7 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = run_check(&checks(exchange(b"x", b"y")), gone)
+    let failure = run_check(&checks(exchange(b"x", b"y")), gone, None)
         .await
         .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));

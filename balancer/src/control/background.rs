@@ -1,4 +1,4 @@
-//! The background services of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
+//! The background tasks of a running balancer: checks, discovery, telemetry, the admin HTTP and service-manager
 //! notifications. They run on the runtime that polls [`crate::run()`], each kept running by the supervisor of the process.
 
 use std::future::Future;
@@ -8,25 +8,21 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
-use tokio::sync::watch::{self, Sender};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::admin_listener::AdminAcceptor;
-use crate::control::checks::watch as watch_backends;
-use crate::control::discovery::{Dns, Setup, discover};
+use crate::control::admin_listener::{AdminAcceptor, acceptor};
 use crate::control::lifecycle::LifecycleHandle;
+use crate::control::pool_tasks::PoolTasks;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
 use crate::control::startup::Startup;
 use crate::control::systemd::attend;
-use crate::core::health::Checks;
 use crate::data_path::shared::Shared;
 use crate::observe::telemetry_figures::figures;
 
-/// The names of tasks.
-const QUEUE_TASK: &str = "queue";
+/// The name of a task.
 const SYSTEMD_TASK: &str = "systemd";
 
 /// Length of the embedded telemetry history.
@@ -36,29 +32,6 @@ pub const HISTORY_SPAN: Duration = Duration::from_secs(10 * 60);
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(2);
 /// For requests and answers at the admin address that are under way when a successor takes over.
 const LAST_ANSWERS: Duration = Duration::from_millis(700);
-
-/// Serves the queue when the eligible backends change; when a session ends, its worker does.
-async fn serve_queue(shared: Arc<Shared>) {
-    let serve = || async {
-        loop {
-            // First, as the start before this one may have ended in the middle.
-            shared.serve_queue();
-            shared.pool.eligible_changed().await;
-        }
-    };
-    shared.tasks.run(QUEUE_TASK, serve).await
-}
-
-/// The configured backends and groups.
-fn setup(startup: &Startup) -> Setup<Dns> {
-    let fixed = startup.pool.backends();
-    Setup {
-        fixed: fixed.iter().map(|backend| backend.spec()).collect(),
-        groups: startup.config.groups.clone(),
-        rules: startup.config.discovery,
-        resolver: Arc::new(Dns::new(startup.config.dns_servers.clone())),
-    }
-}
 
 /// What the admin HTTP can see and do.
 pub(crate) struct AdminAccess {
@@ -71,7 +44,7 @@ pub(crate) struct AdminAccess {
 }
 
 /// Checks, discovery, admin HTTP and telemetry.
-pub(crate) struct Services {
+pub(crate) struct Background {
     tasks: JoinSet<()>,
     history: Arc<History>,
     producer: Option<Producer>,
@@ -83,21 +56,19 @@ pub(crate) struct Services {
     closed: CancellationToken,
     /// Told when the admin HTTP has ended.
     admin_over: Option<oneshot::Receiver<()>>,
-    /// Changes how backends are checked.
-    pub(crate) checks: Arc<Sender<Arc<Checks>>>,
-    /// Changes the configured backends and groups.
-    pub(crate) setups: Arc<Sender<Setup<Dns>>>,
+    /// Those of each pool.
+    pub(crate) pools: Arc<PoolTasks>,
 }
 
-impl Services {
+impl Background {
     pub(crate) fn start(startup: &Startup, shared: &Arc<Shared>) -> Result<Self, RunError> {
         let mut tasks = JoinSet::new();
-        let (checks, told) = watch::channel(Arc::new(startup.config.checks.clone()));
         let supervisor = shared.tasks.clone();
-        tasks.spawn(watch_backends(startup.pool(), told, supervisor.clone()));
-        tasks.spawn(serve_queue(Arc::clone(shared)));
-        let (setups, told) = watch::channel(setup(startup));
-        tasks.spawn(discover(startup.pool(), told, supervisor.clone()));
+        let pools = Arc::new(PoolTasks::default());
+        let plans = startup.config.pool_plans();
+        for (plan, upstream) in plans.iter().zip(shared.upstreams.load().iter()) {
+            pools.begin(shared, upstream, plan.settings);
+        }
         let closed = CancellationToken::new();
         if startup.manager.is_there() {
             let (manager, shared) = (Arc::clone(&startup.manager), Arc::clone(shared));
@@ -111,7 +82,7 @@ impl Services {
         }
 
         let instance = startup.config.instance.clone();
-        let instance = instance.unwrap_or_else(|| startup.listen_address().to_string());
+        let instance = instance.unwrap_or_else(|| startup.first_address.clone());
         let identity = Identity::new(Role::Balancer, instance);
         let config = startup.config.producer.clone();
         let producer = config.map(|config| Producer::start(config, identity.key(), &supervisor));
@@ -121,7 +92,9 @@ impl Services {
             producer: producer.clone(),
         };
         let events = Events::new(identity.clone(), sinks.clone());
-        shared.pool.tell_events(events.clone());
+        for pool in shared.pools() {
+            pool.tell_events(events.clone());
+        }
         let finished = CancellationToken::new();
         let source = Arc::clone(shared);
         tasks.spawn(heartbeat(
@@ -145,8 +118,7 @@ impl Services {
             finished,
             closed,
             admin_over: None,
-            checks: Arc::new(checks),
-            setups: Arc::new(setups),
+            pools,
         })
     }
 
@@ -168,13 +140,11 @@ impl Services {
             producer: self.producer.clone(),
             lifecycle: startup.lifecycle(),
         };
-        let acceptor = startup
-            .admin
-            .acceptor(self.closed.clone())
-            .map_err(|error| RunError {
-                what: "cannot start the admin HTTP",
-                error,
-            })?;
+        let acceptor = acceptor(&startup.admin, self.closed.clone());
+        let acceptor = acceptor.map_err(|error| RunError {
+            what: "cannot start the admin HTTP",
+            error,
+        })?;
         let (over, admin_over) = oneshot::channel();
         let serving = serve(acceptor, access, self.closed.clone());
         self.tasks.spawn(async move {
@@ -204,6 +174,7 @@ impl Services {
         if let Some(producer) = self.producer {
             producer.shutdown(TELEMETRY_FLUSH).await;
         }
+        self.pools.end();
         self.tasks.shutdown().await;
     }
 }

@@ -1,8 +1,11 @@
 use std::io::Write as _;
 
+use netsocket_settings::LogFormat;
+
+use super::super::backends::BackendAddress;
 use super::*;
 use crate::core::backend::Attributes;
-use crate::core::health::{Close, Growth, Probe};
+use crate::core::health::{Close, Growth, HealthRules, Probe};
 
 fn load_text(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -51,11 +54,11 @@ fn every_key_is_read() {
     let seconds = Duration::from_secs;
     assert_eq!(
         (
-            config.listen.port(),
+            config.listen.to_string().as_str(),
             config.admin.tcp().unwrap().port(),
             config.workers.get()
         ),
-        (1, 2, 3)
+        ("[::1]:1", 2, 3)
     );
     assert_eq!(config.producer.unwrap().brokers, ["k:9092", "l:9092"]);
     assert_eq!(
@@ -64,6 +67,7 @@ fn every_key_is_read() {
     );
     let Timeouts {
         connect,
+        route: _,
         idle,
         half_close,
         drain,
@@ -353,7 +357,9 @@ fn a_backend_has_attributes() {
         backup,
         max_connections,
         check_port,
-    } = config.backends[0].attributes;
+        own,
+    } = config.backends[0].attributes.clone();
+    assert_eq!(own, None);
     assert_eq!((weight, backup), (7, true));
     assert_eq!(
         (

@@ -1,0 +1,121 @@
+//! Adds, changes and removes backends, pools and services of a running balancer; shows how the running settings differ from
+//! those in the file, and gives them as a file. All of it is lost at a reload or restart unless it is saved.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::config::reloaded;
+use super::state::{Admin, fresh};
+use crate::config::Edit;
+
+/// A body that is no table.
+type Wrong = (StatusCode, String);
+
+/// Key of a backend's table that says that it takes no sessions from the beginning.
+const DRAINED: &str = "drained";
+
+pub(super) async fn set_backend(
+    State(admin): State<Arc<Admin>>,
+    Path((pool, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let mut table = match table(&body) {
+        Ok(table) => table,
+        Err(wrong) => return wrong.into_response(),
+    };
+    let drained = table.remove(DRAINED) == Some(Value::Bool(true));
+    done(&admin, Edit::SetBackend(pool, name, table), drained).await
+}
+
+pub(super) async fn remove_backend(
+    State(admin): State<Arc<Admin>>,
+    Path((pool, name)): Path<(String, String)>,
+) -> Response {
+    done(&admin, Edit::RemoveBackend(pool, name), false).await
+}
+
+pub(super) async fn set_pool(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    match table(&body) {
+        Ok(table) => done(&admin, Edit::SetPool(name, table), false).await,
+        Err(wrong) => wrong.into_response(),
+    }
+}
+
+pub(super) async fn remove_pool(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+) -> Response {
+    done(&admin, Edit::RemovePool(name), false).await
+}
+
+pub(super) async fn set_service(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    match table(&body) {
+        Ok(table) => done(&admin, Edit::SetService(name, table), false).await,
+        Err(wrong) => wrong.into_response(),
+    }
+}
+
+pub(super) async fn remove_service(
+    State(admin): State<Arc<Admin>>,
+    Path(name): Path<String>,
+) -> Response {
+    done(&admin, Edit::RemoveService(name), false).await
+}
+
+/// How the running settings differ from the file.
+#[derive(Debug, Serialize)]
+struct Differences {
+    /// None: a reload would change nothing.
+    differences: Vec<String>,
+}
+
+pub(super) async fn diff(State(admin): State<Arc<Admin>>) -> Response {
+    match admin.lifecycle.differences().await {
+        Ok(differences) => fresh(Differences { differences }),
+        Err(error) => super::config::refused(&error),
+    }
+}
+
+/// The running settings as a file. They may hold passwords, so that only those who may change things get them.
+pub(super) async fn save(State(admin): State<Arc<Admin>>) -> Response {
+    let text = admin.settings.load().config.document.to_toml();
+    if text.is_empty() {
+        let said = "this balancer was started without settings that can be saved\n";
+        return (StatusCode::NOT_IMPLEMENTED, said).into_response();
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "application/toml"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text).into_response()
+}
+
+async fn done(admin: &Admin, edit: Edit, drained: bool) -> Response {
+    match admin.lifecycle.edit(edit, drained).await {
+        Ok(changes) => Json(reloaded(admin, changes)).into_response(),
+        Err(error) => super::config::refused(&error),
+    }
+}
+
+/// The body: an object, whose keys are those of the settings file.
+fn table(body: &[u8]) -> Result<Map<String, Value>, Wrong> {
+    serde_json::from_slice(body).map_err(|error| {
+        let said = format!("{error}; the body must be an object with keys of the settings file\n");
+        (StatusCode::BAD_REQUEST, said)
+    })
+}

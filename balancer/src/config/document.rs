@@ -1,0 +1,319 @@
+//! The settings as a document: what all layers say together, before it is judged. A change at run time changes the document,
+//! which then is judged like a file.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::entry_keys::DEFAULT_NAME;
+use super::listen::DEFAULT_LISTEN;
+
+/// The settings of a process as they were given; what is not given is not in it.
+#[derive(Clone, Default)]
+pub struct Document(pub(super) Arc<Map<String, Value>>);
+
+impl fmt::Debug for Document {
+    /// Nothing: two documents may say the same in different words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Document")
+    }
+}
+
+/// A change at run time. The tables are those of the settings file, without the name.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Edit {
+    /// Adds a backend to a pool, or gives one other settings.
+    SetBackend(String, String, Map<String, Value>),
+    /// Removes a backend of a pool.
+    RemoveBackend(String, String),
+    /// Adds a pool, or replaces what is said of it.
+    SetPool(String, Map<String, Value>),
+    /// Removes a pool.
+    RemovePool(String),
+    /// Adds a service, or replaces what is said of it.
+    SetService(String, Map<String, Value>),
+    /// Removes a service.
+    RemoveService(String),
+}
+
+/// Why a change does not fit the document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct EditError(String);
+
+impl Document {
+    /// The document with a change in it.
+    pub(crate) fn changed(&self, edit: &Edit) -> Result<Self, EditError> {
+        if self.0.is_empty() {
+            let said = "this balancer was started without settings that can be changed";
+            return Err(EditError(said.to_owned()));
+        }
+        let mut document = Map::clone(&self.0);
+        match edit {
+            Edit::SetBackend(pool, name, table) => {
+                let list = backends(&mut document, pool)?;
+                set(list, name, table);
+            }
+            Edit::RemoveBackend(pool, name) => {
+                remove(backends(&mut document, pool)?, "backend", name)?;
+            }
+            Edit::SetPool(name, table) => set(list(&mut document, "pools"), name, table),
+            Edit::RemovePool(name) => remove(list(&mut document, "pools"), "pool", name)?,
+            Edit::SetService(name, table) => {
+                // The first service besides the default one, which goes on.
+                let is_first = !document.contains_key("services");
+                if is_first && document.contains_key("backends") && !document.contains_key("listen")
+                {
+                    document.insert("listen".to_owned(), DEFAULT_LISTEN.to_string().into());
+                }
+                set(list(&mut document, "services"), name, table);
+            }
+            Edit::RemoveService(name) => {
+                remove(list(&mut document, "services"), "service", name)?;
+            }
+        }
+        document.retain(|key, value| {
+            let is_list = ["pools", "services"].contains(&key.as_str());
+            !is_list || value.as_array().is_none_or(|list| !list.is_empty())
+        });
+        Ok(Self(Arc::new(document)))
+    }
+
+    /// As a settings file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        table(&mut text, "", &self.0);
+        text.trim_start().to_owned()
+    }
+}
+
+/// The list of tables under a key.
+fn list<'a>(table: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value> {
+    let value = table.entry(key).or_insert_with(|| Value::Array(Vec::new()));
+    // From the environment: entries with commas between.
+    if let Value::String(text) = value {
+        let entries = text.split(',').map(|entry| entry.trim().into());
+        *value = Value::Array(entries.collect());
+    }
+    if !value.is_array() {
+        *value = Value::Array(Vec::new());
+    }
+    let Value::Array(list) = value else {
+        // It is one by now; a list of nobody is no harm.
+        return Box::leak(Box::default());
+    };
+    list
+}
+
+/// The backends of a pool: those at the top, of an entry of `pools`, or of a service with its own.
+fn backends<'a>(
+    document: &'a mut Map<String, Value>,
+    pool: &str,
+) -> Result<&'a mut Vec<Value>, EditError> {
+    if pool == DEFAULT_NAME && document.contains_key("backends") {
+        return Ok(list(document, "backends"));
+    }
+    for key in ["pools", "services"] {
+        let entries = document.get_mut(key).and_then(Value::as_array_mut);
+        let is_it = |entry: &&mut Value| {
+            let is_named = name(entry) == Some(pool);
+            is_named && (key == "pools" || entry.get("backends").is_some())
+        };
+        // Looked for by its place, as it is given back.
+        let place =
+            entries.and_then(|entries| entries.iter_mut().position(|mut entry| is_it(&mut entry)));
+        if let Some(place) = place {
+            let entry = document.get_mut(key).and_then(|list| list.get_mut(place));
+            if let Some(Value::Object(entry)) = entry {
+                return Ok(list(entry, "backends"));
+            }
+            break;
+        }
+    }
+    Err(EditError(format!(
+        "no pool {pool:?} with backends of its own"
+    )))
+}
+
+/// The name of an entry: `NAME=HOST:PORT`, or a table with one.
+fn name(entry: &Value) -> Option<&str> {
+    match entry {
+        Value::String(text) => text.split('=').next(),
+        entry => entry.get("name")?.as_str(),
+    }
+}
+
+fn set(list: &mut Vec<Value>, called: &str, table: &Map<String, Value>) {
+    let mut entry = table.clone();
+    entry.insert("name".to_owned(), called.into());
+    let place = list.iter().position(|entry| name(entry) == Some(called));
+    match place.and_then(|place| list.get_mut(place)) {
+        Some(place) => *place = Value::Object(entry),
+        None => list.push(Value::Object(entry)),
+    }
+}
+
+fn remove(list: &mut Vec<Value>, what: &str, called: &str) -> Result<(), EditError> {
+    let before = list.len();
+    list.retain(|entry| name(entry) != Some(called));
+    if list.len() == before {
+        return Err(EditError(format!("no {what} {called:?}")));
+    }
+    Ok(())
+}
+
+/// A table: its values, then the tables in it.
+fn table(text: &mut String, path: &str, table_: &Map<String, Value>) {
+    let is_list = |value: &Value| {
+        let list = value.as_array();
+        list.is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object))
+    };
+    for (key, value) in table_ {
+        if !(value.is_object() || value.is_null() || is_list(value)) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{key} = {}", inline(value));
+        }
+    }
+    let below = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    for (key, value) in table_ {
+        if let Value::Object(inner) = value {
+            let _ = writeln!(text, "\n[{}]", below(key));
+            table(text, &below(key), inner);
+        }
+    }
+    for (key, value) in table_.iter().filter(|(_, value)| is_list(value)) {
+        for entry in value.as_array().into_iter().flatten() {
+            let _ = writeln!(text, "\n[[{}]]", below(key));
+            if let Value::Object(inner) = entry {
+                table(text, &below(key), inner);
+            }
+        }
+    }
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(list) => {
+            let entries: Vec<String> = list.iter().map(inline).collect();
+            format!("[{}]", entries.join(", "))
+        }
+        Value::Object(inner) => {
+            let entries = inner
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", inline(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        // JSON escapes a string as TOML does, but for one character.
+        Value::String(text) => Value::from(text.as_str())
+            .to_string()
+            .replace('\u{7f}', "\\u007F"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn document(json: &str) -> Document {
+        let Value::Object(map) = serde_json::from_str(json).unwrap() else {
+            panic!("a table");
+        };
+        Document(Arc::new(map))
+    }
+
+    fn object(json: &str) -> Map<String, Value> {
+        Map::clone(&document(json).0)
+    }
+
+    #[test]
+    fn backends_come_change_and_go_in_every_kind_of_pool() {
+        let start = document(
+            r#"{"backends":"a=h:1,b=h:2","pools":[{"name":"p","backends":["x=h:1"]}],
+                "services":[{"name":"s","listen":"127.0.0.1:1","backends":[{"name":"y","address":"h:1"}]}]}"#,
+        );
+        let mut now = start.clone();
+        for (pool, name) in [("default", "c"), ("p", "z"), ("s", "y")] {
+            let table = object(r#"{"address":"h:9","weight":2}"#);
+            let edit = Edit::SetBackend(pool.into(), name.into(), table);
+            now = now.changed(&edit).unwrap();
+        }
+        for (pool, name) in [("default", "a"), ("p", "x")] {
+            let edit = Edit::RemoveBackend(pool.into(), name.into());
+            now = now.changed(&edit).unwrap();
+            assert!(now.changed(&edit).is_err(), "gone already");
+        }
+        let config = Config::of_document(&now).unwrap();
+        let names = |config: &Config| -> Vec<String> {
+            let all = config
+                .pool_plans()
+                .into_iter()
+                .flat_map(|plan| plan.settings.backends.clone());
+            all.map(|backend| backend.to_string()).collect()
+        };
+        assert_eq!(names(&config), ["b=h:2", "c=h:9", "z=h:9", "y=h:9"]);
+        let none = Edit::SetBackend("q".into(), "a".into(), Map::new());
+        assert_eq!(
+            now.changed(&none).unwrap_err().to_string(),
+            "no pool \"q\" with backends of its own"
+        );
+        assert!(Document::default().changed(&none).is_err());
+    }
+
+    #[test]
+    fn pools_and_services_come_and_go() {
+        let start = document(r#"{"listen":"127.0.0.1:9","backends":["a=h:1"]}"#);
+        let pool = Edit::SetPool(
+            "p".into(),
+            object(r#"{"backends":["b=h:2"],"balance":"source"}"#),
+        );
+        let service =
+            Edit::SetService("s".into(), object(r#"{"listen":"127.0.0.1:1","pool":"p"}"#));
+        let now = start.changed(&pool).unwrap().changed(&service).unwrap();
+        let config = Config::of_document(&now).unwrap();
+        assert_eq!((config.services.len(), config.pools.len()), (1, 1));
+        // The default service goes on, also where its address was not said.
+        assert!(config.has_default_service());
+        let unsaid = document(r#"{"backends":["a=h:1"]}"#);
+        let unsaid = unsaid.changed(&pool).unwrap().changed(&service).unwrap();
+        assert!(Config::of_document(&unsaid).unwrap().has_default_service());
+        // The pool is in use: the document says so when it is judged.
+        let without = now.changed(&Edit::RemovePool("p".into())).unwrap();
+        let problems = Config::of_document(&without).unwrap_err().to_string();
+        assert!(problems.contains("services[0].pool = \"p\""), "{problems}");
+        let now = now.changed(&Edit::RemoveService("s".into())).unwrap();
+        let now = now.changed(&Edit::RemovePool("p".into())).unwrap();
+        assert_eq!(now.0, start.0);
+    }
+
+    #[test]
+    fn what_is_saved_is_read_as_the_same() {
+        let start = document(
+            r#"{"listen":["127.0.0.1:1","[::1]:1"],"idle_timeout":"7s","check":{"kind":"exchange","expect":"a\"\\\\\\n"},
+                "backends":["a=h:1",{"name":"b","address":"h:2","weight":2,"backup":true}],
+                "pools":[{"name":"p","backends":[{"name":"b","address":"h:2"}],"check":{"kind":"tcp"}}],
+                "services":[{"name":"s","listen":"127.0.0.1:2","routes":[{"server_name":["a.test"],"pool":"p"}]}]}"#,
+        );
+        let text = start.to_toml();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        let layers = netsocket_settings::Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let read =
+            Config::load(&layers, |_| None).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        assert_eq!(read.document.0, start.0, "{text}");
+        let judged = Config::of_document(&start).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{judged:?}"));
+    }
+}

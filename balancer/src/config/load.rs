@@ -1,0 +1,197 @@
+//! Reads the settings: merges the layers and judges every value.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netsocket_settings::{AdminAddress, Check, Key, Layers, Problems, Scalar, load};
+use serde_json::{Map, Value};
+
+use super::backends::{self, RawBackends};
+use super::bounds::{DAY, HOUR, SHORTEST};
+use super::document::Document;
+use super::kafka::{self, KafkaGiven};
+use super::keys::{Entries, Entry};
+use super::listen::{self, DEFAULT_LISTEN, ListenOptions, RawListen};
+use super::name::is_name;
+use super::raw::{Raw, all_keys};
+use super::services::{self, RawLists};
+use super::settings::{Config, Timeouts};
+use super::{access_log, discovery, health, lifecycle, limits};
+use crate::core::balance::Policy;
+
+const MAX_WORKERS: u64 = 1024;
+impl Config {
+    /// Merges the layers and validates every value. `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        let loaded = load::<Map<String, Value>>(&all_keys(), layers, &variable)?;
+        let (document, check) = loaded.into_check();
+        let beaten = |key: &Key| {
+            let set = key
+                .env
+                .and_then(&variable)
+                .is_some_and(|value| !value.is_empty());
+            set || layers.flags.iter().any(|(name, _)| *name == key.name)
+        };
+        Self::judge_document(Document(Arc::new(document)), check, beaten)
+    }
+
+    /// The settings that a document says.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
+        Self::judge_document(document.clone(), Check::default(), |_| false)
+    }
+
+    fn judge_document(
+        document: Document,
+        mut check: Check,
+        beaten: impl Fn(&Key) -> bool,
+    ) -> Result<Self, Problems> {
+        let raw = Value::Object(Map::clone(&document.0));
+        let raw: Raw = match serde_json::from_value(raw) {
+            Ok(raw) => raw,
+            Err(error) => {
+                check.problem("", "", error);
+                return check.finish(Self::default());
+            }
+        };
+        let tables = [
+            raw.check,
+            raw.dns,
+            raw.ejection,
+            raw.flap,
+            raw.address,
+            raw.queue,
+            raw.proxy,
+            raw.access_log,
+        ];
+        let entries = Entries::new(&mut check, raw.single, tables, beaten);
+        // Services may bring backends of their own.
+        let is_service = raw.services.is_none() || raw.listen.is_some();
+        let needs_backends = is_service && raw.routes.is_none();
+        let backends = (needs_backends || raw.backends.is_some()).then_some(raw.backends.as_ref());
+        let mut config = Self::judged(&mut check, &entries, raw.listen.as_ref(), backends);
+        config.listens_at_top = raw.listen.is_some() && raw.services.is_some();
+        if config.listen.addresses().is_empty() {
+            config.listen = DEFAULT_LISTEN.into();
+        }
+        let lists = RawLists {
+            routes: raw.routes,
+            services: raw.services,
+            pools: raw.pools,
+        };
+        services::read(&mut check, lists, &entries, &mut config);
+        config.document = document;
+        check.finish(config)
+    }
+
+    /// Judges the keys of the top, or those of a service or pool. `backends` is the key of that name, where it is of
+    /// importance.
+    pub(super) fn judged(
+        check: &mut Check,
+        entries: &Entries,
+        listen: Option<&RawListen>,
+        backends: Option<Option<&RawBackends>>,
+    ) -> Self {
+        let defaults = Self::default();
+        let value = |key| entries.get(key).value;
+        let policies = Policy::ALL.map(Policy::label).join(", ");
+        let proxy = limits::proxy(check, entries);
+        let listen = listen::read(check, listen).unwrap_or_default();
+        let backends = backends.map(|backends| backends::read(check, backends, entries));
+        let backends = backends.unwrap_or_default();
+        Self {
+            listen,
+            document: Document::default(),
+            listens_at_top: false,
+            routes: Vec::new(),
+            services: Vec::new(),
+            pools: Vec::new(),
+            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
+            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
+            admin_read_token_file: value("admin_read_token_file").map(|it| it.as_str().into()),
+            producer: kafka::kafka(check, entries),
+            kafka_given: KafkaGiven::new(entries),
+            backends: backends.fixed,
+            groups: backends.groups,
+            discovery: discovery::rules(check, entries),
+            dns_servers: discovery::servers(check, entries),
+            workers: workers(check, value("workers"), defaults.workers),
+            relay: check.parse(
+                "relay",
+                value("relay"),
+                defaults.relay,
+                "auto, copy or splice",
+            ),
+            listen_options: ListenOptions {
+                defer_accept: switch(check, "defer_accept", value("defer_accept")),
+                fast_open: switch(check, "fast_open", value("fast_open")),
+            },
+            timeouts: timeouts(check, entries, defaults.timeouts),
+            lifecycle: lifecycle::lifecycle(check, entries),
+            limits: limits::limits(check, entries),
+            queue: limits::queue(check, entries),
+            proxy: proxy.clone(),
+            access_log: access_log::access_log(check, entries),
+            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
+            checks: health::checks(check, entries, proxy.send),
+            health: health::rules(check, entries),
+            instance: check.read_with(
+                "instance",
+                value("instance"),
+                None,
+                "a name without spaces",
+                |text| is_name(text).then(|| Some(text.to_owned())),
+            ),
+            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
+            log_format: check.parse(
+                "log_format",
+                value("log_format"),
+                defaults.log_format,
+                "text or json",
+            ),
+        }
+    }
+}
+
+/// A thing that is off where nothing is said.
+fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>) -> bool {
+    check.parse(key, entry, false, "true or false")
+}
+
+fn workers(check: &mut Check, entry: Option<&Scalar>, default: NonZeroUsize) -> NonZeroUsize {
+    let count = check.count("workers", entry, default.get() as u64, 1..=MAX_WORKERS);
+    usize::try_from(count)
+        .ok()
+        .and_then(NonZeroUsize::new)
+        .unwrap_or(default)
+}
+
+fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeouts {
+    let mut time = |key, default, bounds| {
+        let Entry { key, value } = entries.get(key);
+        check.duration(&key, value, default, bounds)
+    };
+    Timeouts {
+        connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
+        route: time("route_timeout", defaults.route, SHORTEST..=HOUR),
+        idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
+        half_close: time(
+            "half_close_timeout",
+            defaults.half_close,
+            SHORTEST..=30 * DAY,
+        ),
+        drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests;

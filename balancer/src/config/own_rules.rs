@@ -1,0 +1,84 @@
+//! What a backend says for itself: how it is checked, where connections to it come from, and what becomes of its sessions.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use netsocket_settings::{Check, Scalar};
+
+use super::entry_keys::BACKEND_CHECK_KEYS;
+use super::keys::Entries;
+use super::{health, limits};
+use crate::core::backend::{OnDown, OwnRules};
+
+/// Keys that are for nobody but one backend.
+const OWN_KEYS: [&str; 4] = ["check_address", "proxy_send", "source", "on_down"];
+
+/// Judges them. `common` are the settings of its pool, from which checks inherit what is not said.
+pub(super) fn read(
+    check: &mut Check,
+    table: &BTreeMap<String, Scalar>,
+    common: &Entries,
+) -> Option<Arc<OwnRules>> {
+    let is_own = |key: &str| OWN_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
+    let given = table.iter().filter(|(key, _)| is_own(key));
+    let given: BTreeMap<String, Scalar> = given
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    if given.is_empty() {
+        return None;
+    }
+    let value = |key: &str| given.get(key);
+    let on_down = check.read_with(
+        "on_down",
+        value("on_down"),
+        OnDown::Keep,
+        "keep or close",
+        |text| match text {
+            "keep" => Some(OnDown::Keep),
+            "close" => Some(OnDown::Close),
+            _ => None,
+        },
+    );
+    let check_address = check.read_with(
+        "check_address",
+        value("check_address"),
+        None,
+        "an IP address",
+        |text| text.parse().ok().map(Some),
+    );
+    let sources = check.read_with(
+        "source",
+        value("source"),
+        Vec::new(),
+        "addresses of this machine, separated by commas",
+        |text| {
+            let each = text.split(',').map(|one| one.trim().parse::<IpAddr>().ok());
+            each.collect()
+        },
+    );
+    let is_default = given.keys().all(|key| key == "on_down") && on_down == OnDown::Keep;
+    if is_default {
+        return None;
+    }
+    let keys = |key: &String| key == "proxy_send" || BACKEND_CHECK_KEYS.contains(&key.as_str());
+    let has_checks = given.keys().any(keys);
+    let single = given.iter().filter(|(key, _)| keys(key));
+    let single = single
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let entries = Entries::of(single).over(common);
+    let send = limits::proxy(check, &entries).send;
+    let checks = has_checks.then(|| health::checks(check, &entries, send));
+    Some(Arc::new(OwnRules {
+        checks,
+        check_address,
+        proxy_send: value("proxy_send").map(|_| send),
+        sources,
+        on_down,
+        given: given
+            .into_iter()
+            .map(|(key, value)| (key, value.0))
+            .collect(),
+    }))
+}

@@ -1,0 +1,285 @@
+//! Services and pools in the settings: `[[services]]` and `[[pools]]`, which inherit what they do not say from the top.
+//!
+//! Each entry is read as if its keys stood at the top of a file of their own, over the keys of the real top: so every key
+//! has one meaning, one default and one check. Does not own what the keys mean.
+
+use std::collections::BTreeMap;
+
+use netsocket_settings::{Check, Scalar};
+
+use super::backends::RawBackends;
+use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
+use super::keys::{Entries, KEYS, RawTable, TABLES};
+use super::listen::RawListen;
+use super::name::is_name;
+use super::raw_value::{RawMap, RawTables, RawValue};
+use super::settings::{Config, NamedPool, Service};
+use super::{routes, service_names};
+use crate::core::routing::RouteRule;
+
+const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
+const LIST_FORM: &str = "a list of tables";
+
+/// A service as it runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServicePlan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) pool: Option<&'a str>,
+    pub(crate) routes: &'a [RouteRule],
+    pub(crate) settings: &'a Config,
+}
+
+/// A pool as it runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolPlan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) settings: &'a Config,
+}
+
+impl Config {
+    /// Every service, the default one first if there is one.
+    pub(crate) fn service_plans(&self) -> Vec<ServicePlan<'_>> {
+        let default = ServicePlan {
+            name: DEFAULT_NAME,
+            pool: Some(DEFAULT_NAME).filter(|_| self.has_default_pool()),
+            routes: &self.routes,
+            settings: self,
+        };
+        let default = Some(default).filter(|_| self.has_default_service());
+        let others = self.services.iter().map(|service| ServicePlan {
+            name: &service.name,
+            pool: service.pool.as_deref(),
+            routes: &service.routes,
+            settings: &service.settings,
+        });
+        default.into_iter().chain(others).collect()
+    }
+
+    /// Every pool, the default one first if there is one.
+    pub(crate) fn pool_plans(&self) -> Vec<PoolPlan<'_>> {
+        let default = PoolPlan {
+            name: DEFAULT_NAME,
+            settings: self,
+        };
+        let others = self.pools.iter().map(|pool| PoolPlan {
+            name: &pool.name,
+            settings: &pool.settings,
+        });
+        let default = Some(default).filter(|_| self.has_default_pool());
+        default.into_iter().chain(others).collect()
+    }
+
+    pub(super) fn has_default_pool(&self) -> bool {
+        let has_backends = !(self.backends.is_empty() && self.groups.is_empty());
+        has_backends || (self.services.is_empty() && self.routes.is_empty())
+    }
+
+    /// Whether the top of the file is a service of its own, and not only what the others inherit.
+    pub(crate) fn has_default_service(&self) -> bool {
+        self.services.is_empty() || self.listens_at_top
+    }
+}
+
+/// What the file says of services and pools.
+pub(super) struct RawLists {
+    pub(super) routes: Option<RawTables>,
+    pub(super) services: Option<RawTables>,
+    pub(super) pools: Option<RawTables>,
+}
+
+/// Judges both lists. `top` is what they inherit; `config` is the same, judged.
+pub(super) fn read(check: &mut Check, raw: RawLists, top: &Entries, config: &mut Config) {
+    let routes = tables(check, "routes", raw.routes);
+    config.routes = routes::read(check, routes);
+    let mut reader = Reader {
+        top,
+        pools: Vec::new(),
+        services: Vec::new(),
+    };
+    for (index, table) in tables(check, "pools", raw.pools).into_iter().enumerate() {
+        check.within(&format!("pools[{index}]"), |check| {
+            reader.pool(check, table)
+        });
+    }
+    let listed = reader.pools.len();
+    for (index, table) in tables(check, "services", raw.services)
+        .into_iter()
+        .enumerate()
+    {
+        check.within(&format!("services[{index}]"), |check| {
+            reader.service(check, table, config);
+        });
+    }
+    (config.services, config.pools) = (reader.services, reader.pools);
+    service_names::check_all(check, config, listed);
+}
+
+fn tables(check: &mut Check, key: &str, raw: Option<RawTables>) -> Vec<RawMap> {
+    match raw {
+        None => Vec::new(),
+        Some(RawTables::List(list)) => list,
+        Some(RawTables::Other(_)) => {
+            check.problem(key, "", LIST_FORM);
+            Vec::new()
+        }
+    }
+}
+
+/// An entry of either list, taken apart.
+struct Parts {
+    single: BTreeMap<String, Scalar>,
+    tables: BTreeMap<String, RawTable>,
+    backends: Option<RawBackends>,
+    listen: Option<RawListen>,
+    routes: Vec<RawMap>,
+}
+
+impl Parts {
+    /// `known` are the keys that it may have.
+    fn of(check: &mut Check, table: RawMap, known: &[&str]) -> Self {
+        let mut parts = Self {
+            single: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            backends: None,
+            listen: None,
+            routes: Vec::new(),
+        };
+        for (key, value) in table {
+            let is_table = TABLES.iter().any(|table| table.name == key);
+            if is_table
+                && known
+                    .iter()
+                    .any(|known| known.starts_with(&format!("{key}_")))
+            {
+                parts.tables.insert(key, value.into_table());
+            } else if !known.contains(&key.as_str()) {
+                check.problem(&key, "", unknown(&key, known));
+            } else if key == "backends" {
+                parts.backends = Some(value.into_backends());
+            } else if key == "listen" {
+                parts.listen = Some(value.into_listen());
+            } else if key == "routes" {
+                parts.routes = value.into_tables().unwrap_or_else(|| {
+                    check.problem(&key, "", LIST_FORM);
+                    Vec::new()
+                });
+            } else if let RawValue::Single(value) = value {
+                parts.single.insert(key, value);
+            } else {
+                check.problem(&key, "", "a single value");
+            }
+        }
+        parts
+    }
+
+    fn name(&mut self, check: &mut Check) -> String {
+        match self.single.remove("name") {
+            None => check.problem("name", "", "is missing"),
+            Some(name) if is_name(name.as_str()) => return name.0,
+            Some(name) => check.problem("name", name.as_str(), NAME_FORM),
+        }
+        String::new()
+    }
+
+    /// Its keys over those of the top.
+    fn entries(&mut self, check: &mut Check, top: &Entries) -> Entries {
+        let single = std::mem::take(&mut self.single);
+        let tables = TABLES.map(|table| self.tables.remove(table.name));
+        Entries::new(check, single, tables, |_| false).over(top)
+    }
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    if KEYS.iter().any(|other| other.name == key) {
+        if POOL_KEYS.contains(&key) {
+            return "belongs to the pool: set it in [[pools]]".to_owned();
+        }
+        return "only at the top of the file".to_owned();
+    }
+    format!("unknown key; known are {}", known.join(", "))
+}
+
+struct Reader<'a> {
+    top: &'a Entries,
+    pools: Vec<NamedPool>,
+    services: Vec<Service>,
+}
+
+impl Reader<'_> {
+    fn pool(&mut self, check: &mut Check, table: RawMap) {
+        let known: Vec<&str> = ["name"].into_iter().chain(POOL_KEYS).collect();
+        let mut parts = Parts::of(check, table, &known);
+        let name = parts.name(check);
+        let entries = parts.entries(check, self.top);
+        let settings = Config::judged(check, &entries, None, Some(parts.backends.as_ref()));
+        self.pools.push(NamedPool { name, settings });
+    }
+
+    fn service(&mut self, check: &mut Check, table: RawMap, top: &Config) {
+        let own_pool = table.contains_key("backends");
+        let mut known: Vec<&str> = OWN_KEYS.iter().chain(&SERVICE_KEYS).copied().collect();
+        if own_pool || !table.contains_key("pool") {
+            known.extend(POOL_KEYS);
+        }
+        let has_pool_keys = table.keys().any(|key| is_pool_key(key));
+        let mut parts = Parts::of(check, table, &known);
+        let name = parts.name(check);
+        let pool = parts.single.remove("pool");
+        if parts.listen.is_none() {
+            check.problem("listen", "", "is missing");
+        }
+        let entries = parts.entries(check, self.top);
+        let backends = own_pool.then_some(parts.backends.as_ref());
+        let settings = Config::judged(check, &entries, parts.listen.as_ref(), backends);
+        let top_has_backends = !(top.backends.is_empty() && top.groups.is_empty());
+        let routes = routes::read(check, parts.routes);
+        let pool = match pool {
+            Some(pool) if own_pool => {
+                check.problem("pool", pool.as_str(), "set either this or backends");
+                return;
+            }
+            Some(pool) => Some(pool.0),
+            None if own_pool => Some(name.clone()),
+            None if !top_has_backends && !routes.is_empty() => None,
+            None if !top_has_backends => {
+                check.problem(
+                    "backends",
+                    "",
+                    "is missing: backends here or at the top, or pool",
+                );
+                return;
+            }
+            // The backends of the top with other checks, or another algorithm.
+            None if has_pool_keys => Some(name.clone()),
+            None => Some(DEFAULT_NAME.to_owned()),
+        };
+        let own_pool = pool.as_ref() == Some(&name) && (own_pool || has_pool_keys);
+        if own_pool {
+            let mut settings = settings.clone();
+            if backends.is_none() {
+                settings.backends.clone_from(&top.backends);
+                settings.groups.clone_from(&top.groups);
+            }
+            let name = name.clone();
+            self.pools.push(NamedPool { name, settings });
+        }
+        self.services.push(Service {
+            name,
+            pool,
+            own_pool,
+            routes,
+            settings,
+        });
+    }
+}
+
+/// Whether a service that has this key needs a pool of its own.
+fn is_pool_key(key: &str) -> bool {
+    let is_table = |known: &str| known.starts_with(&format!("{key}_"));
+    let table = TABLES.iter().any(|table| table.name == key);
+    // `[proxy]` is the clients' side; only its key `send` is not, which stands alone where it matters.
+    POOL_KEYS.contains(&key) || table && key != "proxy" && POOL_KEYS.into_iter().any(is_table)
+}
+
+#[cfg(test)]
+mod tests;

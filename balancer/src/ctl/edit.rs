@@ -1,0 +1,116 @@
+//! The requests that change the settings of a running balancer.
+
+use serde_json::{Map, Value};
+
+use super::command::Action;
+use super::error::CtlError;
+use super::http::encoded;
+
+/// The name of the default pool.
+const DEFAULT: &str = "default";
+
+/// Method, path and body of a change.
+pub(super) fn request(action: &Action) -> Result<(&'static str, String, String), CtlError> {
+    Ok(match action {
+        Action::Add {
+            place,
+            weight,
+            backup,
+            drained,
+            keys,
+        } => {
+            let (pool, backend) = in_pool(place);
+            let (name, address) = backend.split_once('=').ok_or_else(|| {
+                CtlError::Usage(format!("{backend}: NAME=HOST:PORT of the backend"))
+            })?;
+            let mut table = Map::new();
+            table.insert("address".to_owned(), address.into());
+            for key in keys {
+                let (key, value) = key
+                    .split_once('=')
+                    .ok_or_else(|| CtlError::Usage(format!("--set {key}: KEY=VALUE")))?;
+                table.insert(key.to_owned(), value.into());
+            }
+            table.extend(weight.map(|weight| ("weight".to_owned(), weight.into())));
+            for (key, set) in [("backup", *backup), ("drained", *drained)] {
+                table.extend(set.then(|| (key.to_owned(), Value::Bool(true))));
+            }
+            (
+                "PUT",
+                backend_path(pool, name),
+                Value::Object(table).to_string(),
+            )
+        }
+        Action::Remove { place } => {
+            let (pool, name) = in_pool(place);
+            ("DELETE", backend_path(pool, name), String::new())
+        }
+        Action::SetPool { name, table } => ("PUT", path("pools", name), table.clone()),
+        Action::RemovePool { name } => ("DELETE", path("pools", name), String::new()),
+        Action::SetService { name, table } => ("PUT", path("services", name), table.clone()),
+        Action::RemoveService { name } => ("DELETE", path("services", name), String::new()),
+        _ => return Err(CtlError::Usage("no change".to_owned())),
+    })
+}
+
+/// The pool, where it is said, and what follows.
+fn in_pool(place: &[String]) -> (&str, &str) {
+    match place {
+        [pool, backend] => (pool, backend),
+        [backend] => backend
+            .split_once('/')
+            .filter(|(pool, _)| !pool.contains('='))
+            .unwrap_or((DEFAULT, backend)),
+        _ => (DEFAULT, ""),
+    }
+}
+
+fn path(kind: &str, name: &str) -> String {
+    format!("/api/v1/{kind}/{}", encoded(name))
+}
+
+fn backend_path(pool: &str, name: &str) -> String {
+    format!("{}/backends/{}", path("pools", pool), encoded(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::command::Arguments;
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn backends_are_named_with_or_without_their_pool() {
+        let asked = |line: &str| {
+            let words = line.split(' ');
+            request(&Line::parse_from(words).arguments.action).unwrap()
+        };
+        let (method, path, body) =
+            asked("ctl add files a=10.0.0.9:9000 --weight 2 --drained --set check_port=9");
+        assert_eq!(
+            (method, path.as_str()),
+            ("PUT", "/api/v1/pools/files/backends/a")
+        );
+        assert_eq!(
+            body,
+            r#"{"address":"10.0.0.9:9000","check_port":"9","drained":true,"weight":2}"#
+        );
+        assert_eq!(asked("ctl add a=h:1").1, "/api/v1/pools/default/backends/a");
+        assert_eq!(
+            asked("ctl remove files/a").1,
+            "/api/v1/pools/files/backends/a"
+        );
+        assert_eq!(asked("ctl remove-service s").1, "/api/v1/services/s");
+        let wrong = Line::parse_from(["ctl", "add", "files", "a"])
+            .arguments
+            .action;
+        assert_eq!(request(&wrong).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,35 @@
+//! Settings of the whole process that a reload may change: swapped as a whole, read without a lock.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::core::secret::Secret;
+
+/// What the files of secrets hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secrets {
+    /// The token for changes.
+    pub(crate) change: Option<String>,
+    /// The secret for reading.
+    pub(crate) read: Option<Secret>,
+}
+
+/// The rules that no service has for itself.
+pub(crate) struct ProcessRules {
+    /// The token for changes through the admin HTTP from other machines.
+    pub(crate) admin_token: Option<String>,
+    /// The secret for reading there, where it is not for everybody.
+    pub(crate) read_secret: Option<Secret>,
+    /// For sessions to end by themselves when the balancer stops.
+    pub(crate) drain_timeout: Duration,
+}
+
+impl ProcessRules {
+    pub(crate) fn new(config: &Config, secrets: Secrets) -> Self {
+        Self {
+            admin_token: secrets.change,
+            read_secret: secrets.read,
+            drain_timeout: config.timeouts.drain,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Backends, pools and services that come, change and go by the API while clients are served.
+
+use serde_json::Value;
+
+use crate::peers::{Echo, converse};
+use crate::running::{Balancer, eventually, soon};
+use crate::services::{settings, start};
+
+async fn put(balancer: &Balancer, path: &str, body: &str) -> Value {
+    let (status, answer) = balancer.put(path, "", body).await;
+    assert_eq!(status, 200, "{answer}");
+    serde_json::from_str(&answer).unwrap()
+}
+
+async fn remove(balancer: &Balancer, path: &str) {
+    let (status, answer) = balancer.delete(path, "").await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+async fn differences(balancer: &Balancer) -> Vec<String> {
+    let (_, answer) = balancer.get("/api/v1/config/differences").await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let list = answer["differences"].as_array().unwrap();
+    list.iter()
+        .map(|it| it.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_backend_comes_with_its_state_and_goes_and_the_file_is_saved() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let balancer = start(&format!(
+        "listen = '127.0.0.1:0'\nbackends = ['a={}']\n",
+        a.address
+    ))
+    .await;
+    balancer.up(1).await;
+    assert!(differences(&balancer).await.is_empty());
+    let path = "/api/v1/pools/default/backends/b";
+    let body = format!(r#"{{"address":"{}","weight":3,"drained":true}}"#, b.address);
+    let changes = put(&balancer, path, &body).await;
+    assert_eq!(changes["backends"]["added"], serde_json::json!(["b"]));
+    // Checked, weighted and drained by one request.
+    eventually("it is checked", || {
+        let backends = balancer.pool.backends();
+        backends[1].report().last_check.is_some()
+    })
+    .await;
+    let backend = &balancer.pool.backends()[1];
+    assert_eq!(
+        (backend.report().state.label(), backend.attributes().weight),
+        ("draining", 3)
+    );
+    for _ in 0..4 {
+        assert_eq!(converse(balancer.connect().await).await, "a");
+    }
+    assert_eq!(balancer.post("/api/v1/backends/b/ready", "").await.0, 200);
+    balancer.up(2).await;
+    remove(&balancer, "/api/v1/pools/default/backends/a").await;
+    assert_eq!(converse(balancer.connect().await).await, "b");
+    assert_eq!(
+        differences(&balancer).await,
+        ["backend default/b added", "backend default/a removed"]
+    );
+
+    // What is saved is accepted, and is what runs.
+    let (status, text) = balancer.post("/api/v1/config/file", "").await;
+    assert_eq!(status, 200);
+    let saved = settings(&text);
+    assert_eq!(
+        (saved.backends.len(), saved.backends[0].attributes.weight),
+        (1, 3)
+    );
+    *balancer.settings.lock().unwrap() = saved;
+    assert!(differences(&balancer).await.is_empty());
+    // A reload takes back what was not saved.
+    put(
+        &balancer,
+        "/api/v1/pools/default/backends/c",
+        r#"{"address":"127.0.0.1:9"}"#,
+    )
+    .await;
+    assert_eq!(balancer.post("/api/v1/reload", "").await.0, 200);
+    assert_eq!(balancer.pool.backends().len(), 1);
+}
+
+#[tokio::test]
+async fn pools_and_services_come_and_go_and_what_is_wrong_changes_nothing() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let balancer = start(&format!(
+        "listen = '127.0.0.1:0'\nbackends = ['a={}']\n",
+        a.address
+    ))
+    .await;
+    balancer.up(1).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    put(
+        &balancer,
+        "/api/v1/pools/p",
+        &format!(r#"{{"backends":["b={}"]}}"#, b.address),
+    )
+    .await;
+    let service = format!(
+        r#"{{"listen":"unix:{}","pool":"p","idle_timeout":"9s"}}"#,
+        path.display()
+    );
+    let changes = put(&balancer, "/api/v1/services/s", &service).await;
+    assert_eq!(changes["services"], serde_json::json!(["service s added"]));
+    // The default one goes on, though the first service has come.
+    assert_eq!(converse(balancer.connect().await).await, "a");
+    let said = soon(async {
+        loop {
+            use tokio::io::AsyncReadExt as _;
+            let mut client = tokio::net::UnixStream::connect(&path).await.unwrap();
+            let mut said = [0; 2];
+            if client.read_exact(&mut said).await.is_ok() {
+                break said;
+            }
+        }
+    })
+    .await;
+    assert_eq!(&said, b"b\n");
+
+    for (method, path, body, expected) in [
+        (
+            "PUT",
+            "/api/v1/services/t",
+            r#"{"listen":"127.0.0.1:0","pool":"q"}"#,
+            "services[1].pool = \"q\"",
+        ),
+        (
+            "PUT",
+            "/api/v1/services/s",
+            r#"{"listen":"x"}"#,
+            "services[0].listen = \"x\"",
+        ),
+        ("DELETE", "/api/v1/pools/p", "", "services[0].pool = \"p\""),
+        ("DELETE", "/api/v1/services/t", "", "no service \"t\""),
+        (
+            "PUT",
+            "/api/v1/pools/q/backends/a",
+            r#"{"address":"h:1"}"#,
+            "no pool \"q\"",
+        ),
+        (
+            "PUT",
+            "/api/v1/pools/default/backends/x",
+            r#"{"address":"nowhere"}"#,
+            "backends[1].address = \"nowhere\"",
+        ),
+    ] {
+        let (status, said) = match method {
+            "PUT" => balancer.put(path, "", body).await,
+            _ => balancer.delete(path, "").await,
+        };
+        assert!(
+            status == 422 && said.contains(expected),
+            "{method} {path}: {status} {said}"
+        );
+    }
+    assert_eq!(balancer.put("/api/v1/pools/p", "", "[]").await.0, 400);
+    assert_eq!(
+        balancer
+            .put("/api/v1/pools/p", "Origin: http://evil.example\r\n", "{}")
+            .await
+            .0,
+        403
+    );
+    remove(&balancer, "/api/v1/services/s").await;
+    eventually("its socket is closed", || !path.exists()).await;
+    remove(&balancer, "/api/v1/pools/p").await;
+    assert!(differences(&balancer).await.is_empty());
+    assert_eq!(converse(balancer.connect().await).await, "a");
+}
+
+#[tokio::test]
+async fn reading_takes_a_secret_where_one_is_set() {
+    let echo = Echo::start("a").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secret");
+    std::fs::write(&file, "open sesame\n").unwrap();
+    let text = format!(
+        "listen = '127.0.0.1:0'\nbackends = ['a={}']\nadmin_read_token_file = '{}'\n",
+        echo.address,
+        file.display()
+    );
+    let balancer = start(&text).await;
+    // This machine is trusted, unless a browser asks for another site.
+    assert_eq!(balancer.get("/metrics").await.0, 200);
+    let foreign = "Origin: http://other.example\r\n";
+    for path in ["/", "/metrics", "/api/v1/pools"] {
+        assert_eq!(balancer.get_with(path, foreign).await.0, 401, "{path}");
+        // "x:open sesame"
+        for secret in ["Bearer open sesame", "Basic eDpvcGVuIHNlc2FtZQ=="] {
+            let head = format!("{foreign}Authorization: {secret}\r\n");
+            assert_eq!(
+                balancer.get_with(path, &head).await.0,
+                200,
+                "{path} {secret}"
+            );
+        }
+        let wrong = format!("{foreign}Authorization: Bearer closed\r\n");
+        assert_eq!(balancer.get_with(path, &wrong).await.0, 401, "{path}");
+    }
+    assert_eq!(balancer.get_with("/healthz", foreign).await.0, 200);
+    // Reading is not changing.
+    let head = format!("{foreign}Authorization: Bearer open sesame\r\n");
+    assert_eq!(balancer.post_with("/api/v1/reload", &head, "").await.0, 403);
+    // A hash in its place, by a reload.
+    std::fs::write(&file, netsocket_balancer::hash_secret("other").unwrap()).unwrap();
+    assert_eq!(balancer.post("/api/v1/reload", "").await.0, 200);
+    let head = format!("{foreign}Authorization: Bearer other\r\n");
+    assert_eq!(balancer.get_with("/metrics", &head).await.0, 200);
+}
