@@ -58,7 +58,8 @@ Tasks of the project:
       Run lint, then test
 
   cargo xtask bench [CASE…] [OPTIONS]
-      Measure the balancer next to other proxies; `cargo xtask bench --help` lists cases and options
+      Measure the balancer next to other proxies; `cargo xtask bench --help` lists cases and options; the case
+      `pipeline` measures the collector next to Telegraf, with a real Kafka and InfluxDB
 
   cargo xtask programs [--release] --out DIR
       Build the four programs as static files: into DIR/bin, and their line tables into DIR/debug

@@ -23,6 +23,7 @@ pub(super) fn judge(typed: &Typed) -> Verdict {
 fn task(words: &[String]) -> Verdict {
     let (program, words) = match words {
         // The task would first build it for release.
+        [bench, case, ..] if bench == "bench" && case == "pipeline" => (release::xtask(), words),
         [bench, words @ ..] if bench == "bench" => {
             (Program::Client.path().with_file_name("bench"), words)
         }
