@@ -13,6 +13,7 @@ mod faults;
 mod finding;
 mod get;
 mod http_archives;
+mod http_bounds;
 mod http_client;
 mod http_files;
 mod http_fuzz;

@@ -27,9 +27,6 @@ crate::tests![
     file_managers_read_it_as_webdav,
     #[needs(Downloaders)]
     what_is_complete_is_not_loaded_again,
-    #[needs(HttpLibraries)]
-    libraries_of_languages_get_files_and_ranges,
-    the_balancer_checks_by_http,
 ];
 
 const LARGE: usize = 48 << 20;
@@ -37,14 +34,15 @@ const LONG: Duration = Duration::from_secs(120);
 /// Slow enough to be met in the middle.
 const RATE: &str = "12M";
 
-struct Site {
+/// A fleet over a tree with a large file and awkward names, and a place for downloads.
+pub(crate) struct Site {
     fleet: Fleet,
     root: Scratch,
-    place: Scratch,
+    pub(crate) place: Scratch,
 }
 
 impl Site {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let root = Scratch::new("site");
         tree::put(root.path(), b"large.bin", &tree::noise(b"large", LARGE));
         tree::put(root.path(), b"docs/a b.txt", b"a b\n");
@@ -63,7 +61,7 @@ impl Site {
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.fleet.address())
     }
 
@@ -80,7 +78,7 @@ impl Site {
         command
     }
 
-    fn run(&self, program: &str, words: &[&str]) -> Ran {
+    pub(crate) fn run(&self, program: &str, words: &[&str]) -> Ran {
         Ran::of(self.command(program, words), LONG)
     }
 
@@ -378,84 +376,4 @@ fn sent(fleet: &Fleet) -> u64 {
     requests
         .map(|request| request["bytes"].as_u64().unwrap_or_default())
         .sum()
-}
-
-const PYTHON: &str = r#"
-import sys, requests, httpx
-url = sys.argv[1]
-for get in (requests.get, httpx.get):
-    whole = get(url + "large.bin")
-    assert whole.status_code == 200 and len(whole.content) == int(whole.headers["content-length"])
-    part = get(url + "large.bin", headers={"Range": "bytes=1000000-2000000", "If-Range": whole.headers["etag"]})
-    assert part.status_code == 206 and part.content == whole.content[1000000:2000001]
-    assert get(url + "large.bin", headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
-    names = [entry["name"] for entry in get(url + "docs/", headers={"Accept": "application/json"}).json()]
-    assert names == ["deep", "a b.txt", "n\u00e9w: 100%.txt"], names
-    for name in names[1:]:
-        from urllib.parse import quote
-        assert get(url + "docs/" + quote(name)).status_code == 200
-    lines = get(url + "?find=*.txt&format=jsonl").text.splitlines()
-    assert len(lines) == 2, lines
-with requests.Session() as session:
-    for _ in range(20):
-        assert session.get(url + "docs/a%20b.txt").text == "a b\n"
-"#;
-
-const GO: &str = r#"package main
-
-import (
-	"io"
-	"net/http"
-	"os"
-)
-
-func main() {
-	for i := 0; i < 20; i++ {
-		response, err := http.Get(os.Args[1] + "docs/a%20b.txt")
-		if err != nil {
-			panic(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		if err != nil || string(body) != "a b\n" {
-			panic(string(body))
-		}
-		response.Body.Close()
-	}
-	response, err := http.Get(os.Args[1] + "docs/?archive=tar.gz")
-	if err != nil {
-		panic(err)
-	}
-	body, err := io.ReadAll(response.Body)
-	// Not unpacked on the way: it is a file, not the coding of one.
-	if err != nil || response.Uncompressed || body[0] != 0x1f {
-		panic("not the archive")
-	}
-}
-"#;
-
-fn libraries_of_languages_get_files_and_ranges(_: &World) {
-    let site = Site::start();
-    let ran = site.run("python-http", &["-c", PYTHON, &site.url("")]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let program = site.place.write("main.go", GO).display().to_string();
-    let ran = site.run("go", &["run", &program, &site.url("")]);
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-}
-
-fn the_balancer_checks_by_http(world: &World) {
-    let root = world.few_files();
-    let plan = Plan {
-        balancer_settings: "[check]\nkind = \"http\"\npath = \"/.netsocket/healthz\"\n",
-        ..Plan::over(&root)
-    };
-    let fleet = plan.start();
-    let answer = e2e::http::get(fleet.address(), "/apples/one.txt").unwrap();
-    assert_eq!((answer.status, answer.body.as_str()), (200, "one\n"));
-    // They are no requests of anybody.
-    let asked = fleet
-        .servers
-        .iter()
-        .flat_map(|server| server.requests())
-        .count();
-    assert_eq!(asked, 1);
 }

@@ -28,6 +28,7 @@ mod faults;
 mod grafana;
 mod harness;
 mod http_downloads;
+mod http_libraries;
 mod http_page;
 mod http_tls;
 mod influxdb;
@@ -147,6 +148,7 @@ fn all() -> Vec<Test> {
         grafana::tests(),
         harness::tests(),
         http_downloads::tests(),
+        http_libraries::tests(),
         http_page::tests(),
         http_tls::tests(),
         influxdb::tests(),
