@@ -10,8 +10,9 @@
 //! | --- | --- |
 //! | `server` | bind, accept, drain |
 //! | `observe` | metrics, admin HTTP, telemetry |
-//! | `session` | both protocols on one connection, the access log |
-//! | `service` | answers, limits and counters that all sessions share |
+//! | `session` | both protocols on one connection |
+//! | `http` | the same tree for browsers and download tools |
+//! | `service` | answers, limits, counters and the access log that all sessions share |
 //! | `config` | keys, defaults, checks |
 //! | `index` | the tree in memory |
 //! | `archive`, `compress` | plan and stream of archives, the compression threads |
@@ -60,6 +61,7 @@
 pub mod archive;
 pub mod compress;
 mod config;
+mod http;
 mod index;
 mod observe;
 pub mod query;
@@ -69,7 +71,7 @@ mod service;
 mod session;
 mod tree;
 
-pub use config::Config;
+pub use config::{Config, Wires};
 pub use security::credential_store::CredentialStore;
 pub use security::credentials::{CredentialFiles, CredentialsError};
 pub use security::sandbox::{SandboxError, SandboxMode};

@@ -204,6 +204,10 @@ pub mod metric {
     pub const COLLECTOR_REFUSED: &str = "netsocket_collector_refused_total";
     /// Counter: offsets that were gone before they were read.
     pub const COLLECTOR_MISSED: &str = "netsocket_collector_missed_total";
+    /// Counter: partitions that had become shorter than what was read of them.
+    pub const COLLECTOR_REWOUND: &str = "netsocket_collector_rewound_total";
+    /// Counter: messages of transactions that were aborted.
+    pub const COLLECTOR_ABORTED: &str = "netsocket_collector_aborted_total";
     /// Counter: fields of records that this version does not know.
     pub const COLLECTOR_UNKNOWN_FIELDS: &str = "netsocket_collector_unknown_fields_total";
     /// Counter by `result`: writes to InfluxDB.
@@ -214,6 +218,8 @@ pub mod metric {
     pub const COLLECTOR_LOG_LINES_DROPPED: &str = "netsocket_collector_log_lines_dropped_total";
     /// Gauge by `partition`: messages that are not stored yet.
     pub const COLLECTOR_LAG: &str = "netsocket_collector_lag";
+    /// Gauge by `partition`: messages that wait for the end of another program's transaction.
+    pub const COLLECTOR_UNCOMMITTED: &str = "netsocket_collector_uncommitted";
     /// Gauge by `partition`: the next offset to be read.
     pub const COLLECTOR_OFFSET: &str = "netsocket_collector_next_offset";
     /// Gauge: 1 while Kafka can be read, else 0.

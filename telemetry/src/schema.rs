@@ -84,7 +84,10 @@ pub const TAGS: [(&str, &[&str]); 6] = [
             tag::BACKEND,
         ],
     ),
-    (MEASUREMENT_COLLECTOR, &[tag::HOST, tag::TOPIC]),
+    (
+        MEASUREMENT_COLLECTOR,
+        &[tag::HOST, tag::INSTANCE, tag::TOPIC],
+    ),
     (MEASUREMENT_POSITION, &[tag::TOPIC, tag::PARTITION]),
 ];
 
@@ -396,11 +399,14 @@ mod tests {
             metric::COLLECTOR_BAD,
             metric::COLLECTOR_REFUSED,
             metric::COLLECTOR_MISSED,
+            metric::COLLECTOR_REWOUND,
+            metric::COLLECTOR_ABORTED,
             metric::COLLECTOR_UNKNOWN_FIELDS,
             metric::COLLECTOR_WRITES,
             metric::COLLECTOR_TASK_PANICS,
             metric::COLLECTOR_LOG_LINES_DROPPED,
             metric::COLLECTOR_LAG,
+            metric::COLLECTOR_UNCOMMITTED,
             metric::COLLECTOR_OFFSET,
             metric::COLLECTOR_KAFKA_UP,
             metric::COLLECTOR_INFLUX_UP,

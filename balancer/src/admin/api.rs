@@ -9,7 +9,7 @@ use netsocket_telemetry::{Event, ProducerStats, Record};
 use serde::Serialize;
 
 use super::drain_view::DrainView;
-use super::recent::Activity;
+use super::rates::Activity;
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, PastTransition, Pool};

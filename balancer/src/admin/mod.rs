@@ -1,26 +1,26 @@
 //! Admin HTTP: liveness, readiness, metrics, the API and the status page.
 //!
 //! `docs/admin.md` describes each path; a test compares it with [`routes()`]. Requests that change something pass the
-//! [`guard`].
+//! [`authorization`].
 //!
 //! Does not own what is changed: that is done by `core/pool`, `data_path/session_directory` and `control`.
 
 mod api;
+mod audit;
+mod authorization;
 mod backends;
-mod changes;
 mod config;
 mod drain_view;
 mod edits;
-mod events;
-mod guard;
 mod page;
 mod peer;
+mod rates;
 mod reader_secret;
 mod readers;
-mod recent;
 mod relay;
 mod routes;
 mod sessions;
+mod snapshot_stream;
 mod state;
 mod subscribers;
 mod time;
@@ -66,8 +66,8 @@ pub(crate) async fn serve(acceptor: AdminAcceptor, access: AdminAccess, retire: 
     let admin = Arc::new(Admin::new(access));
     let tasks = &admin.shared.tasks;
     let events = async {
-        let _end = events::End(&admin);
-        let tick = tasks.run(EVENTS_TASK, || events::tick(&admin));
+        let _end = snapshot_stream::End(&admin);
+        let tick = tasks.run(EVENTS_TASK, || snapshot_stream::tick(&admin));
         let _: Option<()> = retire.run_until_cancelled(tick).await;
     };
     let http = tasks.run(HTTP_TASK, || {
@@ -105,7 +105,7 @@ fn routes() -> Routes {
         .probe("/healthz", alive)
         .probe("/readyz", ready)
         .read("/metrics", prometheus)
-        .read("/api/v1/whoami", guard::whoami)
+        .read("/api/v1/whoami", authorization::whoami)
         .read("/api/v1/pools", pools)
         .read("/api/v1/backends/{name}", backends::one)
         .change(Verb::Post, "/api/v1/backends/{name}/drain", backends::drain)
@@ -125,7 +125,7 @@ fn routes() -> Routes {
         .change(Verb::Delete, "/api/v1/sessions/{id}", sessions::kill)
         .read("/api/v1/transitions", transitions)
         .read("/api/v1/history", history)
-        .read("/api/v1/events", events::stream)
+        .read("/api/v1/events", snapshot_stream::stream)
         .read("/api/v1/config", config::read)
         .change(Verb::Post, "/api/v1/reload", config::reload)
         .change(
@@ -209,7 +209,7 @@ async fn history(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn status_page(State(admin): State<Arc<Admin>>) -> Response {
-    let sessions = events::first_view(&admin).await;
+    let sessions = snapshot_stream::first_view(&admin).await;
     page::response(&admin.status(), sessions.as_deref(), &name(&admin))
 }
 

@@ -9,7 +9,7 @@ use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::guard::authorize;
+use super::authorization::authorize;
 use super::peer::Peer;
 use super::state::Admin;
 

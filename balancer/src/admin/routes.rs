@@ -7,8 +7,9 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on};
 
+use super::authorization;
+use super::readers;
 use super::state::Admin;
-use super::{guard, readers};
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +110,7 @@ impl Routes {
 
     /// What serves them. Requests must know their peer's address.
     pub(super) fn into_router(self, admin: Arc<Admin>) -> Router {
-        let guarded = from_fn_with_state(Arc::clone(&admin), guard::guard);
+        let guarded = from_fn_with_state(Arc::clone(&admin), authorization::guard);
         let changes = self.changes.route_layer(guarded);
         let readers = from_fn_with_state(Arc::clone(&admin), readers::guard);
         let reads = self.reads.route_layer(readers);

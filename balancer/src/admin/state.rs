@@ -11,10 +11,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::api;
-use super::changes::Changes;
+use super::audit::Changes;
 use super::drain_view::DrainView;
+use super::rates::{CounterSample, RecentCounters};
 use super::reader_secret::Known;
-use super::recent::{CounterSample, RecentCounters};
 use super::subscribers::Subscribers;
 use crate::control::background::AdminAccess;
 use crate::control::drain::Drains;

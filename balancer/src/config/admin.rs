@@ -42,9 +42,13 @@ impl fmt::Display for Ignored {
         let Problems(problems) = &self.0;
         let first = problems.first().map(Problem::to_string);
         let first = first.unwrap_or_default();
-        // The list of all keys that are known says little here.
-        let first = first.split("; known are").next().unwrap_or_default();
-        f.write_str(first)?;
+        let first = first.lines().next().unwrap_or_default();
+        // Which keys are known, or which was meant, says little here.
+        let known = first.split_once("unknown key;");
+        match known {
+            Some((place, _)) => write!(f, "{place}unknown key")?,
+            None => f.write_str(first)?,
+        }
         if let Some(more @ 1..) = problems.len().checked_sub(1) {
             write!(f, ", and {more} more")?;
         }
@@ -75,7 +79,10 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let ignored = load::<Raw>(&all_keys(), layers, &variable).err();
+        let loaded = load::<Raw>(&all_keys(), layers, &variable);
+        let ignored = loaded
+            .and_then(|loaded| loaded.into_check().1.finish(()))
+            .err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
@@ -169,9 +176,12 @@ mod tests {
         settings.map_err(|problems| problems.to_string().replace(&path, "FILE"))
     }
 
+    /// Without the directory and name of the file.
     fn ignored(settings: &AdminSettings) -> String {
         let said = settings.ignored.as_ref().map(Ignored::to_string);
-        said.unwrap_or_default()
+        let said = said.unwrap_or_default();
+        let (_, place) = said.split_once(':').unwrap();
+        format!("FILE:{place}")
     }
 
     #[test]
@@ -187,9 +197,12 @@ mod tests {
                 "lissten = 'x'\nzeal = 1\n",
                 "lissten: unknown key, and 1 more;",
             ),
-            ("workers = [1]\n", "--check-config"),
-            ("listen = \n", "TOML"),
-            ("backends = [ 'a=b:1'\n", "TOML"),
+            (
+                "workers = [1]\n",
+                "FILE:3:1: workers: a single value, not a list; run --check-config",
+            ),
+            ("listen = \n", "FILE:3:10: "),
+            ("backends = [ 'a=b:1'\n", "FILE:3:21: "),
         ] {
             let text = format!("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n{wrong}");
             let settings = load(&text, None).unwrap();
@@ -206,9 +219,12 @@ mod tests {
     #[test]
     fn where_it_cannot_be_known_admin_is_asked_for() {
         for (wrong, told) in [
-            ("admin = 'nowhere'\n", "FILE: admin = \"nowhere\": IP:PORT"),
-            ("admin = [1]\n", "FILE: admin: IP:PORT"),
-            ("admin = 127.0.0.1:1\n", "FILE: "),
+            (
+                "admin = 'nowhere'\n",
+                "FILE:1:1: admin = \"nowhere\": IP:PORT",
+            ),
+            ("admin = [1]\n", "FILE:1:1: admin: IP:PORT"),
+            ("admin = 127.0.0.1:1\n", "FILE:1:14: "),
         ] {
             let said = load(wrong, None).unwrap_err();
             assert!(said.starts_with(told), "{said}");

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
-use netsocket_settings::{Check, Scalar};
+use netsocket_settings::{Check, Scalar, unknown_key};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -174,10 +174,9 @@ fn read_table(
         check.problem(
             &format!("{key}.{unknown}"),
             "",
-            format!(
-                "unknown key; known are {}, {}",
-                BACKEND_KEYS.join(", "),
-                BACKEND_CHECK_KEYS.join(", ")
+            unknown_key(
+                unknown,
+                &[&BACKEND_KEYS[..], &BACKEND_CHECK_KEYS[..]].concat(),
             ),
         );
     }

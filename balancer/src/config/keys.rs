@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Check, Key, Scalar};
+use netsocket_settings::{Check, Key, Scalar, unknown_key};
 use netsocket_telemetry::names::ENV_KAFKA;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -186,8 +186,7 @@ impl Entries {
                 Some(RawTable::Table(found)) => found,
             };
             for name in found.keys().filter(|name| !names.contains(&name.as_str())) {
-                let known = format!("unknown key; known are {}", names.join(", "));
-                check.problem(&format!("{table}.{name}"), "", known);
+                check.problem(&format!("{table}.{name}"), "", unknown_key(name, &names));
             }
             for (key, name) in known.iter().zip(&names) {
                 if let (Some(value), true, false) =

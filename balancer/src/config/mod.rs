@@ -28,6 +28,7 @@ mod backends;
 mod bounds;
 mod discovery;
 mod document;
+mod dump;
 mod entry_keys;
 mod group;
 mod health;
@@ -46,7 +47,6 @@ mod routes;
 mod service_names;
 mod services;
 mod settings;
-mod shown;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
@@ -54,6 +54,7 @@ pub use backends::BackendAddress;
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL, Rules};
 pub use document::Document;
 pub(crate) use document::Edit;
+pub use dump::SECRET_KEYS;
 pub use entry_keys::{
     BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS,
 };
@@ -76,4 +77,3 @@ pub use settings::{
     Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,
     DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT, NamedPool, Service, Timeouts,
 };
-pub use shown::SECRET_KEYS;

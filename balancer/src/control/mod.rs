@@ -7,7 +7,7 @@
 //! | [`background`], [`pool_tasks`] | the tasks that run all the time, of the process and of each pool |
 //! | [`binding`], [`layout`] | the sockets of services, and which service uses which pool |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
-//! | [`supervisor`], [`lifecycle`] | reload and restart, one request after the other |
+//! | [`lifecycle_executor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`signals`] | what asks for these from outside |
 //! | [`checks`] | active health checks on the network |
 //! | [`discovery`] | backends behind names in DNS |
@@ -29,6 +29,7 @@ pub(crate) mod handover;
 pub(crate) mod inherited_fds;
 pub(crate) mod layout;
 pub(crate) mod lifecycle;
+pub(crate) mod lifecycle_executor;
 pub(crate) mod pid_file;
 pub(crate) mod pool_tasks;
 pub(crate) mod process_health;
@@ -38,5 +39,4 @@ pub(crate) mod run;
 pub(crate) mod run_error;
 pub(crate) mod signals;
 pub(crate) mod startup;
-pub(crate) mod supervisor;
 pub(crate) mod systemd;

@@ -16,11 +16,11 @@ use crate::control::background::{AdminAccess, Background};
 use crate::control::binding::Bound;
 use crate::control::checks::all_checked;
 use crate::control::layout::{services, upstreams};
+use crate::control::lifecycle_executor::{Exit, LifecycleExecutor};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
 use crate::control::startup::Startup;
-use crate::control::supervisor::{Exit, Supervisor};
 use crate::control::systemd::status;
 use crate::core::log_limiter::LogLimiter;
 use crate::data_path::connect::LocalPorts;
@@ -90,10 +90,10 @@ where
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let lifecycle = startup.lifecycle();
-    let supervisor = Supervisor::new(startup, &shared, settings, &background);
-    let exit = shared.tasks.run(LIFECYCLE_TASK, || supervisor.work(&stop));
+    let executor = LifecycleExecutor::new(startup, &shared, settings, &background);
+    let exit = shared.tasks.run(LIFECYCLE_TASK, || executor.work(&stop));
     let exit = exit.await;
-    drop(supervisor);
+    drop(executor);
     shared.listeners.close();
     match exit {
         Exit::Stopped => manager.stopping(),
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
     use crate::config::{BackendAddress, Config};
     use crate::control::handover::Predecessor;
-    use crate::control::supervisor::admin_states;
+    use crate::control::lifecycle_executor::admin_states;
     use crate::core::backend::Attributes;
     use crate::core::health::AdminState;
 

@@ -8,7 +8,11 @@
 //! | [`balance`] | the policies |
 //! | [`health`] | the state machine of a backend, ejection, and what a check expects |
 //! | [`admission`] | limits, lists and the queue |
-//! | [`session_record`], [`termination`] | a session at its end, and how it ended |
+//! | [`session_id`], [`side`], [`traffic`] | a session: its number, its two sides, what it moved |
+//! | [`relay_end`], [`session_record`], [`termination`] | why a relay is over, a session at its end, how it ended |
+//! | [`connect_failure`], [`connect_times`] | why a connect failed, how long connects take |
+//! | [`proxy_protocol`] | from whom a PROXY header is expected and to whom one is sent |
+//! | [`log_limiter`] | which log lines are left out |
 //! | [`shortage`] | resources of the system that ran out |
 //!
 //! Nothing in here opens a socket or a file, or needs a runtime. The only exceptions are types: `tokio::time::Instant` for

@@ -12,7 +12,7 @@ use netsocket_settings::AdminAddress;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::ListenOptions;
-use crate::data_path::liveness::keepalive;
+use crate::data_path::dead_peer::keepalive;
 use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 use crate::data_path::unix_listener;
 
@@ -122,7 +122,7 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::data_path::liveness::KEEPALIVE_IDLE;
+    use crate::data_path::dead_peer::KEEPALIVE_IDLE;
 
     #[test]
     fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {

@@ -9,7 +9,7 @@
 //! | [`session`], [`session_table`] | one session from admit to close; all of a worker |
 //! | [`early_read`], [`connect`] | a client's first bytes; the non-blocking connect to a backend |
 //! | [`relay`] | bytes both ways, copied or spliced |
-//! | [`liveness`] | keepalive, and peers that vanish while bytes are in flight |
+//! | [`dead_peer`] | keepalive, and peers that vanish while bytes are in flight |
 //! | [`worker_registry`], [`mailbox`] | how other threads reach a worker, and workers each other |
 //! | [`shared`], [`process_rules`] | what all threads of a balancer share |
 //! | [`service`], [`upstream`] | services and pools as sessions use them, with the settings that sessions read |
@@ -21,12 +21,12 @@
 pub(crate) mod acceptor;
 pub(crate) mod client;
 pub(crate) mod connect;
+pub(crate) mod dead_peer;
 pub(crate) mod descriptors;
 pub(crate) mod early_read;
 pub(crate) mod event_loop;
 pub(crate) mod listen_socket;
 pub(crate) mod listener;
-pub(crate) mod liveness;
 pub(crate) mod mailbox;
 pub(crate) mod poller;
 pub(crate) mod process_rules;

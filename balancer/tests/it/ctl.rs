@@ -276,7 +276,10 @@ async fn an_invalid_file_does_not_prevent_queries() {
             "lissten = 'x'\nzeal = 1\n",
             "lissten: unknown key, and 1 more; run --check-config to see all problems",
         ),
-        ("workers = [1]\n", "run --check-config to see all problems"),
+        (
+            "workers = [1]\n",
+            ":1:1: workers: a single value, not a list; run --check-config to see all problems",
+        ),
         (
             "connect_timeout = \n",
             "run --check-config to see all problems",
@@ -287,7 +290,7 @@ async fn an_invalid_file_does_not_prevent_queries() {
             let (code, out, error) = said(&output);
             assert_eq!(code, Some(0), "{words}, {wrong}: {error}");
             assert!(out.starts_with("echo: ") || out == "ok\n", "{out}");
-            let expected = format!("netsocket-balancer: warning: {}: ", file.display());
+            let expected = format!("netsocket-balancer: warning: {}:1:", file.display());
             assert!(
                 error.starts_with(&expected) && error.contains(told),
                 "{error}"

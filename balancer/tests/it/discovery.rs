@@ -404,6 +404,34 @@ async fn a_name_that_cannot_be_resolved_does_not_stop_the_start() {
     .await;
 }
 
+/// dnsmasq answers so for a name of which `address=` gives it IPv4 only, unless `local=` says that nobody else knows more.
+#[tokio::test]
+async fn which_of_two_queries_was_refused_is_told() {
+    let test = "which_of_two_queries_was_refused_is_told";
+    for (more, problem) in [
+        (
+            "--address=/other.lan/127.0.0.1",
+            Some("AAAA query: DNS server answered Query Refused"),
+        ),
+        ("--local=/half.lan/", None),
+    ] {
+        let options = ["--address=/half.lan/127.0.0.1", more];
+        let Some(dns) = Dnsmasq::start(test, &options).await else {
+            return;
+        };
+        let echo = Echo::start("half").await;
+        let question = Question::Addresses {
+            host: "half.lan".to_owned(),
+            port: echo.address.port(),
+        };
+        let balancer =
+            Balancer::start_with(&[], |config| by_dns(config, dns.address, question)).await;
+        balancer.up(1).await;
+        let group = balancer.pool.groups()[0].clone();
+        assert_eq!(group.problem.as_deref(), problem);
+    }
+}
+
 /// Their answer does not go into one datagram.
 #[tokio::test]
 async fn many_addresses_are_all_found() {

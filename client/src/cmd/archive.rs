@@ -18,7 +18,11 @@ impl Context {
         let destination = match (&archive.extract, output) {
             (Some(directory), _) => Destination::Extract(self.local_path(directory)),
             (None, Some(output)) => self.destination(&output)?,
-            (None, None) => Destination::File(self.local_path(&default_name(compression))),
+            (None, None) => {
+                let path = self.local_path(&default_name(compression));
+                self.may_replace(&path, archive.save.force).await?;
+                Destination::File(path)
+            }
         };
         let stdout = destination.stdout();
         let mut query = archive.query;

@@ -146,6 +146,11 @@ pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Server(reply) if reply.kind == ErrorKind::NotFound)
 }
 
+/// Whether the server refuses what was requested.
+pub(super) fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Server(reply) if reply.kind == ErrorKind::Denied)
+}
+
 /// A not-found error for that path, worded by the client.
 pub(super) fn missing(path: &[u8]) -> Error {
     use netsocket_protocol::message::ErrorReply;

@@ -1,6 +1,7 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
+use netsocket_protocol::query::Query;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done};
@@ -12,6 +13,7 @@ use crate::session::remote_path;
 impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
         let mut query = find.query;
+        let hint = part_of_a_name(&query);
         query.below = self.below(find.below.as_deref());
         let request = Request::Find {
             query,
@@ -36,8 +38,18 @@ impl Context {
         self.tell_lacking(word)?;
         if !found {
             self.console.notice_line(NO_FILE_FOUND);
+            if let Some(hint) = hint {
+                self.console.notice_line(&hint);
+            }
             return Ok(Exit::NothingFound);
         }
         Ok(Exit::Done)
     }
+}
+
+/// What to type where the name was meant to be a part of one.
+fn part_of_a_name(query: &Query) -> Option<String> {
+    let name = query.name.as_ref()?.to_string();
+    let can_be_quoted = !name.contains(['\'', '\\', '*', '?', '[', '{']);
+    can_be_quoted.then(|| format!("find '*{name}*' finds names that contain it"))
 }

@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::Request;
+use netsocket_protocol::message::{Compression, EntryNames, Layout, Request};
 use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Query;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
@@ -22,8 +23,16 @@ use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
-        let files = self.meant(&get.paths).await?;
-        let output = get.save.output.clone().or_else(|| self.output.clone());
+        let mut typed = get.paths.clone();
+        let mut output = get.save.output.clone().or_else(|| self.output.clone());
+        if output.is_none() {
+            output = self.local_operand(&mut typed).await?;
+        }
+        if get.recursive {
+            return self.get_recursively(word, &typed, output, &get.save).await;
+        }
+        let given = output.is_some();
+        let files = self.meant(&typed).await?;
         match &files[..] {
             [] => {
                 self.console.notice_line(NO_FILE_FOUND);
@@ -37,6 +46,9 @@ impl Context {
                     output => {
                         let targets = targets(&files, self.place(output.as_deref()))?;
                         let only = targets.into_iter().next().unwrap_or_default();
+                        if !given {
+                            self.may_replace(&only, get.save.force).await?;
+                        }
                         Destination::File(only)
                     }
                 };
@@ -54,9 +66,148 @@ impl Context {
                     .into());
                 }
                 let targets = targets(many, self.place(output.as_deref()))?;
-                self.get_many(word, many, targets, get).await
+                let mut files = Vec::with_capacity(many.len());
+                let mut exit = Exit::Done;
+                for (path, target) in many
+                    .iter()
+                    .map(|path| Name::from(path.as_slice()))
+                    .zip(targets)
+                {
+                    let keeps = !given && !get.save.force;
+                    match self.may_replace(&target, !keeps).await {
+                        Ok(()) => files.push((path, target)),
+                        Err(error) => {
+                            exit = exit.worse(error.exit());
+                            self.console.unfetched(word, &path, &error)?;
+                        }
+                    }
+                }
+                let fetched = self.get_many(word, files, get).await?;
+                Ok(exit.worse(fetched))
             }
         }
+    }
+
+    /// The last of two paths where it is a local one: as in `sftp`, `get REMOTE LOCAL`. It is not where the server has it.
+    async fn local_operand(&mut self, typed: &mut Vec<Vec<u8>>) -> Result<Option<PathBuf>, Error> {
+        let [_, last] = &typed[..] else {
+            return Ok(None);
+        };
+        if remote_path::pattern(last).is_some()
+            || self.entry(&self.remote_path(last)).await?.is_some()
+        {
+            return Ok(None);
+        }
+        let local = Path::new(OsStr::from_bytes(last));
+        let local = self.directories.expand_tilde(local);
+        // A name that is neither here nor there is more likely a mistake than a new name, unless it says that it is local.
+        let place = self.local_path(&local);
+        let is_place = place
+            .parent()
+            .is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
+        if is_place {
+            typed.pop();
+            return Ok(Some(local));
+        }
+        Ok(None)
+    }
+
+    /// Prints files, one after the other.
+    pub(crate) async fn cat(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
+        let files = self.meant(typed).await?;
+        if files.is_empty() {
+            self.console.notice_line(NO_FILE_FOUND);
+            return Ok(Exit::NothingFound);
+        }
+        let save = SaveOptions {
+            output: None,
+            resume: false,
+            force: false,
+        };
+        let quiet = std::mem::replace(&mut self.console.quiet, true);
+        let mut done = Ok(Exit::Done);
+        for file in &files {
+            done = self.get_one(word, file, Destination::Stdout, &save).await;
+            if done.is_err() {
+                break;
+            }
+        }
+        self.console.quiet = quiet;
+        done
+    }
+
+    /// Downloads directories with all they hold, and files: as `archive --below DIR --extract` does.
+    async fn get_recursively(
+        &mut self,
+        word: &str,
+        typed: &[Vec<u8>],
+        output: Option<PathBuf>,
+        save: &SaveOptions,
+    ) -> Done {
+        let place = output.unwrap_or_default();
+        for path in typed {
+            let path = self.remote_path(path);
+            let entry = self.entry(&path).await?.ok_or_else(|| missing(&path))?;
+            if is_directory(&entry) {
+                self.get_directory(word, &path, &place, save).await?;
+            } else {
+                let targets = targets(std::slice::from_ref(&path), self.place(Some(&place)))?;
+                let only = targets.into_iter().next().unwrap_or_default();
+                self.may_replace(&only, save.force).await?;
+                self.get_one(word, &path, Destination::File(only), save)
+                    .await?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Downloads a directory into `place`, under its own name.
+    async fn get_directory(
+        &mut self,
+        word: &str,
+        path: &[u8],
+        place: &Path,
+        save: &SaveOptions,
+    ) -> Done {
+        let request = Request::Archive {
+            query: Query {
+                below: (!path.is_empty()).then(|| Name::from(path)),
+                ..Query::default()
+            },
+            compression: Compression::Zstd,
+            level: None,
+            names: EntryNames::Path,
+            layout: Layout::default(),
+            resume: None,
+        };
+        let place = self.local_path(if place.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            place
+        });
+        let (parent, _) = remote_path::split(path);
+        let options = OutputOptions {
+            resume: save.resume,
+            force: save.force,
+            strip: if parent.is_empty() {
+                0
+            } else {
+                parent.len() + 1
+            },
+            ..OutputOptions::to(Destination::Extract(place))
+        };
+        let answer = self
+            .session
+            .perform(&request, &options, &mut self.console)
+            .await?;
+        if let Answer::Archive(Some(saved)) = &answer {
+            self.console.unpacked(word, &answer, saved)?;
+            return Ok(Exit::Done);
+        }
+        let lacking = std::mem::take(&mut self.session.lacking);
+        self.console
+            .nothing_archived(word, &lacking, Stdout::Free)?;
+        Ok(answer.exit())
     }
 
     /// The typed files, with patterns expanded.
@@ -138,18 +289,7 @@ impl Context {
         Ok(Exit::Done)
     }
 
-    async fn get_many(
-        &mut self,
-        word: &str,
-        paths: &[Vec<u8>],
-        targets: Vec<PathBuf>,
-        get: &Get,
-    ) -> Done {
-        let files = paths
-            .iter()
-            .map(|path| Name::from(path.as_slice()))
-            .zip(targets)
-            .collect();
+    async fn get_many(&mut self, word: &str, files: Vec<(Name, PathBuf)>, get: &Get) -> Done {
         let resume = get.save.resume;
         let fetched = self
             .session
@@ -177,7 +317,7 @@ impl Context {
             Ok(Some(entry)) if is_directory(&entry) => {
                 let path = remote_path::from_root(path);
                 Error::Usage(format!(
-                    "{path} is a directory: use archive --below {path} --extract DIR to download all of it"
+                    "{path} is a directory: get -r {path} downloads all of it"
                 ))
             }
             Ok(_) => missing(path),
@@ -213,7 +353,7 @@ fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
         let (_, name) = remote_path::split(path);
         if name.is_empty() {
             return Err(Error::Usage(
-                "/ is a directory: use archive --extract DIR to download all of it".to_owned(),
+                "/ is a directory: get -r / downloads all of it".to_owned(),
             ));
         }
         if let Some(other) = owners.insert(name, path) {

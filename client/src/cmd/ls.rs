@@ -5,7 +5,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::context::{Context, Done, is_hidden, is_missing, missing};
+use super::context::{Context, Done, is_denied, is_hidden, is_missing, missing};
 use crate::command_line::command::List;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -79,7 +79,21 @@ impl Context {
             hidden: list.hidden || is_hidden(&path),
             limit: None,
         };
-        let entries = match self.entries(&request).await {
+        let mut answer = self.entries(&request).await;
+        if list.hidden && answer.as_ref().is_err_and(is_denied) {
+            // As from habit, `ls -la`: what can be seen is more use than an error.
+            let visible = Request::List {
+                path: Name::from(path.as_slice()),
+                glob: None,
+                itself: false,
+                hidden: is_hidden(&path),
+                limit: None,
+            };
+            answer = self.entries(&visible).await;
+            self.console
+                .notice_line("this server does not show hidden files");
+        }
+        let entries = match answer {
             Err(error) if is_missing(&error) => return Err(missing(&path)),
             entries => entries?,
         };

@@ -20,9 +20,11 @@ mod find;
 mod get;
 mod help;
 mod local_directory;
+mod local_files;
 mod ls;
 mod original;
 mod output_option;
+mod overwrite;
 mod shell;
 mod stat;
 mod status;
@@ -47,6 +49,7 @@ impl Context {
             Command::Find(find) => self.find(word, find).await,
             Command::Stat(paths) => self.stat(word, &paths).await,
             Command::Get(get) => self.get(word, &get).await,
+            Command::Cat(paths) => self.cat(word, &paths).await,
             Command::Archive(archive) => self.archive(word, archive).await,
             Command::Status => self.status(word).await,
             Command::ChangeDirectory(directory) => self.change_directory(word, directory).await,
@@ -54,6 +57,8 @@ impl Context {
             Command::ChangeLocalDirectory(directory) => {
                 self.change_local_directory(word, directory.as_deref())
             }
+            Command::ListLocal(arguments) => self.list_local(&arguments).await,
+            Command::MakeLocalDirectory(path) => self.make_local_directory(&path),
             Command::PrintLocalDirectory => self.print_local_directory(word),
             Command::Completions(shell) => self.print(&manual::completions(shell)),
             Command::Man => self.print(&manual::page()),

@@ -3,6 +3,7 @@
 //! Owns: the commands and their arguments. Does not own: how they are parsed ([`crate::command_line::parse`]), nor what
 //! they do (`cmd`).
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Stat(Vec<Vec<u8>>),
     /// `get`
     Get(Get),
+    /// `cat`, with the paths as typed.
+    Cat(Vec<Vec<u8>>),
     /// `archive`
     Archive(Archive),
     /// `status`
@@ -58,6 +61,10 @@ pub(crate) enum Command {
     ChangeLocalDirectory(Option<PathBuf>),
     /// `lpwd`
     PrintLocalDirectory,
+    /// `lls`, with the arguments for `ls`.
+    ListLocal(Vec<OsString>),
+    /// `lmkdir`
+    MakeLocalDirectory(PathBuf),
     /// `completions`, for one of [`crate::command_line::commands::SHELLS`].
     Completions(&'static str),
     /// `man`
@@ -125,6 +132,8 @@ pub(crate) struct Get {
     pub(crate) paths: Vec<Vec<u8>>,
     /// How many downloads run in parallel.
     pub(crate) parallel: NonZeroUsize,
+    /// Whether a directory is downloaded with all it holds.
+    pub(crate) recursive: bool,
     /// How they are saved.
     pub(crate) save: SaveOptions,
 }
@@ -176,6 +185,7 @@ impl Command {
                 [save.output.as_mut(), extract.as_mut()]
             }
             Self::ChangeLocalDirectory(directory) => [directory.as_mut(), None],
+            Self::MakeLocalDirectory(directory) => [Some(directory), None],
             _ => [None, None],
         };
         for path in paths.into_iter().flatten() {

@@ -160,6 +160,12 @@ static OUTPUTS: [OptionSpec; 2] = [
     ),
 ];
 
+static RECURSIVE: [OptionSpec; 1] = [flag(
+    "recursive",
+    Some('r'),
+    "download directories with all they hold",
+)];
+
 static TRANSFER: [OptionSpec; 2] = [
     flag(
         "no-resume",
@@ -229,7 +235,7 @@ const LOCAL: CommandSpec = CommandSpec {
 };
 
 /// All commands except the original ones, in the order of help.
-pub(crate) static CURRENT: [CommandSpec; 15] = [
+pub(crate) static CURRENT: [CommandSpec; 18] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
@@ -267,12 +273,22 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
     },
     CommandSpec {
         name: "get",
-        arguments: "PATH... [-o FILE|DIR|-] [-P N] [--no-resume] [--force]",
-        about: "download files",
+        aliases: &["mget"],
+        arguments: "PATH... [LOCAL] [-o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
+        about: "download files, or directories with -r",
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
                   saved in the local directory under its own name. It appears there only once it is\n\
-                  complete and verified.",
-        options: &[&OUTPUTS, &TRANSFER, &GENERAL, &HELP],
+                  complete and verified. A file that is there already is kept, unless you agree or\n\
+                  use --force. LOCAL means the same as -o LOCAL: get report.pdf mine.pdf.",
+        options: &[&OUTPUTS, &RECURSIVE, &TRANSFER, &GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "cat",
+        arguments: "FILE...",
+        about: "print files",
+        options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
     },
@@ -324,6 +340,22 @@ pub(crate) static CURRENT: [CommandSpec; 15] = [
         name: "lpwd",
         about: "print the local directory",
         options: &[&GENERAL, &HELP],
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "lls",
+        arguments: "[DIR]...",
+        about: "list the local directory",
+        options: &[&HELP],
+        operand: Operand::LocalDirectory,
+        ..LOCAL
+    },
+    CommandSpec {
+        name: "lmkdir",
+        arguments: "DIR",
+        about: "make a local directory",
+        options: &[&HELP],
+        operand: Operand::LocalDirectory,
         ..LOCAL
     },
     CommandSpec {

@@ -37,8 +37,17 @@ impl Invocation {
     }
 }
 
+/// Commands of other file transfer programs that change something on the server.
+const CHANGES: [&str; 12] = [
+    "put", "mput", "reput", "rm", "mkdir", "rmdir", "rename", "mv", "ln", "symlink", "chmod",
+    "chown",
+];
+
 fn unknown(name: &[u8]) -> String {
     let shown = Name::from(name).to_string();
+    if CHANGES.contains(&shown.as_str()) {
+        return format!("No command '{shown}': this service is read-only");
+    }
     let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
     match suggestions::nearest(&shown, words) {
         Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),

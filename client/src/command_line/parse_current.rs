@@ -61,9 +61,22 @@ fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Comm
         "find" => Command::Find(find(parsed)?),
         "stat" => Command::Stat(some(typed, "path", parsed)?),
         "get" => Command::Get(get(typed, parsed)?),
+        "cat" => Command::Cat(some(typed, "path", parsed)?),
         "archive" => Command::Archive(archive(parsed)?),
         "cd" => Command::ChangeDirectory(at_most_one(typed, "directory", parsed)?),
         "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
+        "lls" => Command::ListLocal(
+            parsed
+                .operands
+                .iter()
+                .cloned()
+                .map(OsString::from_vec)
+                .collect(),
+        ),
+        "lmkdir" => match &parsed.operands[..] {
+            [one] => Command::MakeLocalDirectory(path(one.clone())),
+            _ => return Err(format!("{typed} needs one directory")),
+        },
         "help" => Command::Help(help(typed, parsed)?),
         "completions" => Command::Completions(shell(parsed)?),
         "!" => return Err("! works only at the prompt or in a batch".to_owned()),
@@ -211,6 +224,7 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
     Ok(Get {
         paths: some(typed, "path", parsed)?,
         parallel,
+        recursive: parsed.has("recursive"),
         save: save(parsed),
     })
 }

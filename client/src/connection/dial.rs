@@ -112,8 +112,8 @@ impl Dialer {
     }
 
     /// Sends a request on the kept connection, or on a new one, and waits for the first frame of the answer. If the
-    /// server answers with an error, the connection is kept for the next request. Calls `closed` if the kept connection
-    /// the server has closed it.
+    /// server answers with an error, the connection is kept for the next request. Calls `closed` if the server
+    /// has closed the kept connection.
     ///
     /// # Errors
     /// Those of [`Connection::open`] and [`Connection::ask`]; [`Error::Unreachable`] if there are several addresses.

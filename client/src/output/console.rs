@@ -65,6 +65,8 @@ pub struct Console {
     pub quiet: bool,
     /// Whether standard output is a terminal: names are escaped then.
     pub out_is_terminal: bool,
+    /// Whether a person can be asked something: standard input and standard error are terminals.
+    pub can_ask: bool,
     /// Where progress is shown.
     pub progress_display: ProgressDisplay,
     /// The prefix of lines on standard error.
@@ -101,6 +103,7 @@ impl Console {
             form,
             quiet,
             out_is_terminal: io::stdout().is_terminal(),
+            can_ask: !quiet && io::stdin().is_terminal() && io::stderr().is_terminal(),
             prefix: "netsocket: ",
             colours: Colours::new(|name| std::env::var(name).ok()),
         }
@@ -334,6 +337,13 @@ impl Console {
         if !self.quiet && self.form == Form::Text {
             self.line(text);
         }
+    }
+
+    /// Prints a question, after which an answer is typed.
+    pub(crate) fn ask(&mut self, question: &str) {
+        // Nobody answers what nobody can read.
+        let _ = write!(self.err, "{question}");
+        let _ = self.err.flush();
     }
 
     /// Warns about names with newlines.

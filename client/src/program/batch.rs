@@ -2,6 +2,7 @@
 
 use std::io;
 
+use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
 use crate::outcome::exit::Exit;
@@ -12,6 +13,7 @@ use crate::program::signals::Interrupts;
 impl Program {
     /// Runs commands from standard input until it ends or a command fails.
     pub async fn batch(&mut self, interrupts: &mut Interrupts) -> Exit {
+        let mut number = 0;
         loop {
             let reading =
                 tokio::task::spawn_blocking(|| batch_line::next_line(&mut io::stdin().lock()));
@@ -22,12 +24,22 @@ impl Program {
             };
             let line = read.unwrap_or_else(|error| Err(io::Error::other(error)));
             let line = match line {
-                Ok(Some(line)) => line,
+                Ok(Some((line, read))) => {
+                    number += read;
+                    line
+                }
                 Ok(None) => return Exit::Done,
                 Err(error) => return self.unreadable(&reason(&error)),
             };
             let outcome = self.run_line(&line.text, false, interrupts).await;
             let forgiven = line.may_fail && outcome.exit != Exit::Interrupted;
+            let is_fault = outcome.exit > Exit::NothingFound && outcome.exit != Exit::Interrupted;
+            if is_fault && !forgiven {
+                let text = Name::from(line.text.as_slice());
+                self.context
+                    .console
+                    .notice_line(&format!("in line {number}: {text}"));
+            }
             if outcome.is_end || (outcome.exit != Exit::Done && !forgiven) {
                 return outcome.exit;
             }

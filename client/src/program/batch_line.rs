@@ -36,11 +36,12 @@ impl Line {
     }
 }
 
-/// The next line with a command; `None` at the end. Blocks.
+/// The next line with a command, and how many lines were read; `None` at the end. Blocks.
 ///
 /// # Errors
 /// An I/O error, or a line that is too long.
-pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<(Line, u64)>> {
+    let mut lines = 0;
     loop {
         let mut line = Vec::new();
         let read = io::Read::take(&mut *input, MAX_LINE).read_until(b'\n', &mut line)?;
@@ -52,8 +53,9 @@ pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<Line>> {
                 "a line is longer than {MAX_LINE} bytes"
             )));
         }
+        lines += 1;
         if let Some(line) = Line::parse(&line) {
-            return Ok(Some(line));
+            return Ok(Some((line, lines)));
         }
     }
 }
@@ -64,7 +66,7 @@ mod tests {
 
     fn all(mut input: &[u8]) -> Vec<(String, bool)> {
         let mut lines = Vec::new();
-        while let Some(line) = next_line(&mut input).unwrap() {
+        while let Some((line, _)) = next_line(&mut input).unwrap() {
             lines.push((String::from_utf8(line.text).unwrap(), line.may_fail));
         }
         lines

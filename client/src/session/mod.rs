@@ -159,6 +159,7 @@ impl Session {
             extract: ExtractOptions {
                 overwrites: options.force,
                 preserves_permissions: options.preserve_permissions,
+                strip: options.strip,
             },
             name: "",
         };

@@ -61,6 +61,8 @@ pub struct OutputOptions {
     pub force: bool,
     /// Whether unpacked files get the permissions in the archive, whatever the umask is.
     pub preserve_permissions: bool,
+    /// How many bytes at the beginning of each path in the archive unpacking leaves out: those of a directory and its slash.
+    pub strip: usize,
     /// Whether to create the directory of a `File` if it is missing.
     pub make_directory: bool,
 }
@@ -74,6 +76,7 @@ impl OutputOptions {
             resume: true,
             force: false,
             preserve_permissions: false,
+            strip: 0,
             make_directory: false,
         }
     }

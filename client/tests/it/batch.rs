@@ -45,7 +45,10 @@ async fn the_first_failure_ends_it() {
     let ended = batch(Home::new().against(server.address, &[]), lines).await;
     assert_eq!(
         (ended.code, ended.err.as_str()),
-        (Some(2), "netsocket: Unclosed quote (')\n")
+        (
+            Some(2),
+            "netsocket: Unclosed quote (')\nnetsocket: in line 1: w24fn 'open\n"
+        )
     );
 }
 
@@ -74,7 +77,8 @@ async fn the_shell_gets_its_line_and_not_the_rest_of_the_batch() {
     assert_eq!(ended.code, Some(4));
     assert_eq!(
         ended.err,
-        "netsocket: the command exited with 3\nnetsocket: the command exited with 1\n"
+        "netsocket: the command exited with 3\nnetsocket: the command exited with 1\n\
+         netsocket: in line 5: !false\n"
     );
 }
 

@@ -291,7 +291,9 @@ async fn settings_come_from_flags_environment_and_file() {
     let ended = run(home.netsocket(&["dirlist", "-a"])).await;
     assert_eq!(ended.code, Some(2));
     assert!(
-        ended.err.contains("client.toml: sever: unknown key"),
+        ended
+            .err
+            .contains("client.toml:1:1: sever: unknown key; did you mean server?"),
         "{}",
         ended.err
     );
@@ -375,7 +377,53 @@ async fn a_pipe_gets_names_one_a_line_without_colours() {
     let ended = run(Home::new().against(server.address, &["find", "nothing", "-q"])).await;
     assert_eq!((ended.code, ended.err.as_str()), (Some(1), ""));
     let ended = run(Home::new().against(server.address, &["find", "nothing"])).await;
-    assert_eq!(ended.err, "netsocket: No file found\n");
+    assert_eq!(
+        ended.err,
+        "netsocket: No file found\nnetsocket: find '*nothing*' finds names that contain it\n"
+    );
+}
+
+#[tokio::test]
+async fn files_are_printed_one_after_the_other() {
+    let server = Fake::good().await;
+    let words = ["cat", "with space.txt", "notes.txt"];
+    let ended = run(Home::new().against(server.address, &words)).await;
+    let both = [contents_of("with space.txt"), contents_of("notes.txt")].concat();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out == both);
+    assert_eq!(ended.err, "");
+}
+
+/// As at the prompt of sftp.
+#[tokio::test]
+async fn the_local_directory_is_listed_and_gets_directories() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    for (words, code, out, err) in [
+        (&["lmkdir", "new"][..], 0, "", ""),
+        (&["lls"], 0, "new\n", ""),
+        (&["lls", "-d", "new"], 2, "", "no option -d"),
+        (&["lls", "none"], 4, "", "none"),
+        (&["lmkdir", "new"], 4, "", "new: file exists"),
+        (
+            &["put", "a"],
+            2,
+            "",
+            "No command 'put': this service is read-only",
+        ),
+    ] {
+        let mut command = home.against(server.address, words);
+        command.current_dir(home.path());
+        let ended = run(command).await;
+        assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.err);
+        assert_eq!(String::from_utf8(ended.out).unwrap(), out, "{words:?}");
+        let said = ended.err.to_lowercase();
+        assert!(
+            said.contains(&err.to_lowercase()),
+            "{words:?}: {}",
+            ended.err
+        );
+    }
 }
 
 #[tokio::test]

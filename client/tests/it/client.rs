@@ -99,6 +99,7 @@ impl Client {
         let program = Program::new(Context {
             session: Session::new(service),
             console: Console {
+                can_ask: false,
                 out: Box::new(out.clone()),
                 err: Box::new(err.clone()),
                 form: Form::Text,

@@ -62,7 +62,10 @@ async fn what_is_not_there_is_said_and_is_exit_code_1() {
             "the server says: there is no file or directory /none\n",
         ),
         ("ls 'x*'", "No file found\n"),
-        ("find nothing", "No file found\n"),
+        (
+            "find nothing",
+            "No file found\nfind '*nothing*' finds names that contain it\n",
+        ),
         (
             "get none",
             "the server says: there is no file or directory /none\n",
@@ -274,8 +277,31 @@ async fn get_brings_files_to_where_they_are_wanted() {
         );
     }
     client.out.take();
+    // What is there already is kept, unless somebody says otherwise.
+    std::fs::write(home.join("notes.txt"), "mine").unwrap();
+    assert_eq!(client.run("get notes.txt").await, Exit::TransferFailed);
+    let said = client.err.text();
+    assert!(
+        said.ends_with("notes.txt: it is there already: --force overwrites it\n"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(home.join("notes.txt")).unwrap(), b"mine");
+    assert_eq!(
+        client.run("get notes.txt 'with space.txt'").await,
+        Exit::TransferFailed
+    );
+    assert!(home.join("with space.txt").is_file(), "the others come");
+    assert_eq!(std::fs::read(home.join("notes.txt")).unwrap(), b"mine");
+    // As in sftp, the second name is a local one where the server has no such file.
+    assert_eq!(client.run("get notes.txt mine.txt").await, Exit::Done);
+    assert_eq!(client.run("get notes.txt d").await, Exit::Done);
+    for name in ["mine.txt", "d/notes.txt"] {
+        let got = std::fs::read(home.join(name)).unwrap();
+        assert_eq!(got, contents_of("notes.txt"), "{name}");
+    }
+    client.out.take();
     let mut client = client.json();
-    assert_eq!(client.run("get notes.txt").await, Exit::Done);
+    assert_eq!(client.run("get notes.txt --force").await, Exit::Done);
     let object: serde_json::Value = serde_json::from_str(&client.out.text()).unwrap();
     assert_eq!(
         (&object["path"], &object["bytes"]),
@@ -295,12 +321,12 @@ async fn get_says_what_cannot_be_fetched() {
         (
             "get music",
             Exit::Usage,
-            "/music is a directory: use archive --below /music --extract DIR to download all of it\n",
+            "/music is a directory: get -r /music downloads all of it\n",
         ),
         (
             "get /",
             Exit::Usage,
-            "/ is a directory: use archive --extract DIR to download all of it\n",
+            "/ is a directory: get -r / downloads all of it\n",
         ),
         (
             "get notes.txt music/song.mp3 -o -",
@@ -434,7 +460,7 @@ async fn help_of_one_command_names_its_options() {
     assert!(
         object["commands"]
             .as_array()
-            .is_some_and(|list| list.len() == 22)
+            .is_some_and(|list| list.len() == 25)
     );
     assert_eq!(server.accepted(), 0);
 }

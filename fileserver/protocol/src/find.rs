@@ -289,17 +289,18 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
 /// use netsocket_protocol::find::size;
 ///
 /// assert_eq!(size("10k"), Some(10 * 1024));
+/// assert_eq!(size("10KB"), size("10KiB"));
 /// assert_eq!(size("ten"), None);
 /// ```
 #[must_use]
 pub fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match &text[digits.len()..] {
-        "" | "b" | "B" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        "g" | "G" => 30,
-        "t" | "T" => 40,
+    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
         _ => return None,
     };
     number(digits)?.checked_mul(1 << shift)

@@ -75,7 +75,8 @@ pub const MAX_FRAME: usize = 4 * 1024 * 1024;
 /// assert_eq!(Opening::of(b'N'), Opening::New);
 /// assert_eq!(Opening::of(b'1'), Opening::OldSession);
 /// // A browser: `GET / HTTP/1.1`.
-/// assert_eq!(Opening::of(b'G'), Opening::Unknown);
+/// assert_eq!(Opening::of(b'G'), Opening::Http);
+/// assert_eq!(Opening::of(b'\n'), Opening::Unknown);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
@@ -85,6 +86,8 @@ pub enum Opening {
     OldSession,
     /// The first byte of [`MAGIC`].
     New,
+    /// Any other capital letter: the first of an HTTP method. No registered method begins with that of [`MAGIC`].
+    Http,
     /// No protocol begins with this byte.
     Unknown,
 }
@@ -97,6 +100,7 @@ impl Opening {
             b'0' => Self::OldQuestionOrFrame,
             b'1' => Self::OldSession,
             byte if byte == MAGIC[0] => Self::New,
+            b'A'..=b'Z' => Self::Http,
             _ => Self::Unknown,
         }
     }
@@ -104,3 +108,30 @@ impl Opening {
 
 #[cfg(test)]
 mod doc_examples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_begins_two_protocols() {
+        for first in u8::MIN..=u8::MAX {
+            let expected = match first {
+                b'0' => Opening::OldQuestionOrFrame,
+                b'1' => Opening::OldSession,
+                b'N' => Opening::New,
+                b'A'..=b'Z' => Opening::Http,
+                _ => Opening::Unknown,
+            };
+            assert_eq!(Opening::of(first), expected, "{first}");
+        }
+        // The methods that IANA lists, as of 2025, and the preface of HTTP/2.
+        let methods = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE \
+            MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND \
+            PROPPATCH PUT REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF \
+            VERSION-CONTROL";
+        for method in methods.split_whitespace() {
+            assert_eq!(Opening::of(method.as_bytes()[0]), Opening::Http, "{method}");
+        }
+    }
+}

@@ -49,6 +49,12 @@ impl Blocks {
         Ok(made.map(|made| self.assembly.put(made)))
     }
 
+    /// The files that differed from the plan in what was read so far, blocks ahead of the last one included.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Warning> {
+        self.content.faults()
+    }
+
     /// Once all blocks were returned: the files that differed from the plan, in archive order.
     #[must_use]
     pub fn finish(self) -> Vec<Warning> {

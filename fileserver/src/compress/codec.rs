@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kit_makes_the_same_whatever_it_made_before() {
+    fn a_compressor_makes_the_same_whatever_it_made_before() {
         let sample = sample();
         let mut used = BlockCompressor::new();
         for (compression, level, layout) in [

@@ -7,7 +7,7 @@ use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use crate::security::credentials::{CERTIFICATE, CLIENT_CA, KEY, TOKENS};
 
 /// Every setting, in the order of the documentation.
-pub(crate) const KEYS: [Key; 46] = [
+pub(crate) const KEYS: [Key; 50] = [
     key("listen", Some("NETSOCKET_LISTEN"), Some("--listen")),
     key(
         "proxy_protocol",
@@ -25,6 +25,7 @@ pub(crate) const KEYS: [Key; 46] = [
         Some("NETSOCKET_TLS_CLIENT_CA"),
         Some("--tls-client-ca"),
     ),
+    key("tls_required", Some("NETSOCKET_TLS_REQUIRED"), None),
     key(TOKENS, Some("NETSOCKET_TOKEN_FILE"), Some("--token-file")),
     key("root", Some("NETSOCKET_ROOT"), Some("--root")),
     key("name", Some("NETSOCKET_NAME"), Some("--name")),
@@ -64,7 +65,10 @@ pub(crate) const KEYS: [Key; 46] = [
     ),
     key("archive_threads", Some("NETSOCKET_ARCHIVE_THREADS"), None),
     key("archive_blocks", Some("NETSOCKET_ARCHIVE_BLOCKS"), None),
+    key("wires", Some("NETSOCKET_WIRES"), None),
     key("old_wire", Some("NETSOCKET_OLD_WIRE"), None),
+    key("cors_origins", Some("NETSOCKET_CORS_ORIGINS"), None),
+    key("index_html", Some("NETSOCKET_INDEX_HTML"), None),
     key("spool_dir", Some("NETSOCKET_SPOOL_DIR"), None),
     key("spool_limit", Some("NETSOCKET_SPOOL_LIMIT"), None),
     key("spool_reserve", Some("NETSOCKET_SPOOL_RESERVE"), None),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::credentials::{self, RawCredentials};
 use super::kafka;
 use super::keys::KEYS;
-use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS};
+use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS, Wires};
 
 /// The most archives at a time: each may hold two blocks of 1 MiB.
 const MAX_MAX_ARCHIVES: usize = 256;
@@ -67,7 +67,11 @@ struct Raw {
     max_planned_files: Option<Scalar>,
     archive_threads: Option<Scalar>,
     archive_blocks: Option<Scalar>,
+    tls_required: Option<Scalar>,
+    wires: Option<Scalar>,
     old_wire: Option<Scalar>,
+    cors_origins: Option<Scalar>,
+    index_html: Option<Scalar>,
     spool_dir: Option<Scalar>,
     spool_limit: Option<Scalar>,
     spool_reserve: Option<Scalar>,
@@ -115,6 +119,12 @@ impl Raw {
                 default.proxy_protocol,
             ),
             credentials: credentials::credentials(check, &self.credentials),
+            tls_required: switch(
+                check,
+                "tls_required",
+                self.tls_required.as_ref(),
+                default.tls_required,
+            ),
             root: path(check, "root", self.root.as_ref(), default.root),
             name: check.read_with(
                 "name",
@@ -240,7 +250,39 @@ impl Raw {
             old_wire: config.old_wire && !excluded,
             ..config
         };
+        if config.credentials.client_ca.is_some() && !config.tls_required {
+            let allowed = "true with tls_client_ca: without TLS a client shows no certificate";
+            check.problem("tls_required", false, allowed);
+        }
+        let config = self.judged_http(check, config);
         self.judged_index(check, config)
+    }
+
+    /// The settings of the wires together, and of HTTP.
+    fn judged_http(&self, check: &mut Check, default: Config) -> Config {
+        Config {
+            wires: check.read_with(
+                "wires",
+                self.wires.as_ref(),
+                default.wires,
+                "one or more of old, new and http, separated by commas",
+                Wires::parse,
+            ),
+            cors_origins: check.read_with(
+                "cors_origins",
+                self.cors_origins.as_ref(),
+                default.cors_origins,
+                "origins such as https://example.com, separated by commas, or *",
+                origins,
+            ),
+            index_html: switch(
+                check,
+                "index_html",
+                self.index_html.as_ref(),
+                default.index_html,
+            ),
+            ..default
+        }
     }
 
     /// The settings of the index and of the admin HTTP server.
@@ -282,6 +324,25 @@ impl Raw {
             ..default
         }
     }
+}
+
+/// Origins as browsers send them: a scheme and a host, nothing behind them.
+fn origins(text: &str) -> Option<Vec<String>> {
+    let is_origin = |origin: &str| {
+        let host = origin
+            .strip_prefix("https://")
+            .or(origin.strip_prefix("http://"));
+        origin == "*"
+            || host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*']))
+    };
+    let origins: Vec<String> = text
+        .split(',')
+        .map(|origin| origin.trim().to_owned())
+        .collect();
+    origins
+        .iter()
+        .all(|origin| is_origin(origin))
+        .then_some(origins)
 }
 
 fn is_name(text: &str) -> bool {

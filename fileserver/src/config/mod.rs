@@ -8,7 +8,7 @@ mod keys;
 mod load;
 mod settings;
 
-pub use settings::Config;
+pub use settings::{Config, Wires};
 
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,44 @@ pub(super) const MAX_ARCHIVE_THREADS: usize = 256;
 /// The most blocks that all archives share.
 pub(super) const MAX_ARCHIVE_BLOCKS: usize = 4096;
 
+/// The wires that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wires {
+    /// That of the C system.
+    pub old: bool,
+    /// Our own.
+    pub new: bool,
+    /// HTTP, for browsers and download tools.
+    pub http: bool,
+}
+
+impl Wires {
+    /// All of them.
+    pub const ALL: Self = Self {
+        old: true,
+        new: true,
+        http: true,
+    };
+
+    /// Parses names that are separated by commas; nothing if one of them is unknown, or there is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut wires = Self {
+            old: false,
+            new: false,
+            http: false,
+        };
+        for name in text.split(',') {
+            match name.trim() {
+                "old" => wires.old = true,
+                "new" => wires.new = true,
+                "http" => wires.http = true,
+                _ => return None,
+            }
+        }
+        Some(wires)
+    }
+}
+
 /// Checked settings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -64,6 +102,8 @@ pub struct Config {
     pub proxy_protocol: bool,
     /// The files with certificate, key, client CAs and tokens, if set.
     pub credentials: CredentialFiles,
+    /// Whether clients must use TLS, if there is a certificate.
+    pub tls_required: bool,
     /// The directory to share.
     pub root: PathBuf,
     /// The name of the server.
@@ -103,6 +143,12 @@ pub struct Config {
     pub archive_threads: usize,
     /// Blocks of 1 MiB that all archives share, beyond the two each archive has.
     pub archive_blocks: usize,
+    /// The wires to serve.
+    pub wires: Wires,
+    /// The origins whose pages may read answers over HTTP; `*` stands for all.
+    pub cors_origins: Vec<String>,
+    /// Whether a directory over HTTP is its `index.html`, if it has one.
+    pub index_html: bool,
     /// Whether to serve the old wire; always off with TLS or tokens.
     pub old_wire: bool,
     /// The directory where archives for the old wire are spooled.
@@ -130,6 +176,7 @@ impl Config {
             listen: DEFAULT_LISTEN,
             proxy_protocol: false,
             credentials: CredentialFiles::default(),
+            tls_required: true,
             root: root.into(),
             name: Identity::new(Role::Fileserver, "").host,
             advertise_port: DEFAULT_ADVERTISE_PORT,
@@ -150,6 +197,9 @@ impl Config {
             archive_threads: cores.min(MAX_ARCHIVE_THREADS),
             archive_blocks: (cores * DEFAULT_BLOCKS_PER_THREAD)
                 .clamp(LEAST_ARCHIVE_BLOCKS, MAX_ARCHIVE_BLOCKS),
+            wires: Wires::ALL,
+            cors_origins: Vec::new(),
+            index_html: false,
             old_wire: true,
             spool_dir: std::env::temp_dir(),
             spool_limit: DEFAULT_SPOOL_LIMIT,

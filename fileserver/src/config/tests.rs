@@ -8,7 +8,7 @@ use netsocket_telemetry::{Compression, NewTopic, ProducerConfig, Sasl, SaslMecha
 
 use super::keys::KEYS;
 use super::load::ENV_HOME;
-use super::settings::Config;
+use super::settings::{Config, Wires};
 use crate::security::credentials::CredentialFiles;
 use crate::security::sandbox::SandboxMode;
 
@@ -61,7 +61,8 @@ fn every_key_of_a_file_is_taken() {
          kafka_sasl = 'plain'\nkafka_user = 'u'\nkafka_password = 'p'\nadmin = '127.0.0.1:0'\nindex = false\nindex_batch = '1s'\n\
          rescan_interval = '1m'\nmax_watches = 7\nallow_hidden = true\nidle_timeout = '1m'\nprogress_timeout = '500ms'\n\
          max_sessions = 3\nmax_sessions_per_address = 2\nmax_request = '4K'\nmax_archives = 2\n\
-         max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\n\
+         max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\nwires = 'new, http'\n\
+         cors_origins = 'https://a, http://b:1'\nindex_html = true\ntls_required = true\n\
          spool_dir = '/var/tmp'\nspool_limit = '1G'\nspool_reserve = '1M'\nconfinement = 'off'\n\
          drain_timeout = '0'\nlog = 'warn'\nlog_format = 'json'\n",
     ));
@@ -110,6 +111,13 @@ fn every_key_of_a_file_is_taken() {
         max_planned_files: 7,
         archive_threads: 5,
         archive_blocks: 6,
+        wires: Wires {
+            old: false,
+            ..Wires::ALL
+        },
+        cors_origins: vec!["https://a".into(), "http://b:1".into()],
+        index_html: true,
+        tls_required: true,
         old_wire: false,
         spool_dir: "/var/tmp".into(),
         spool_limit: 1 << 30,
@@ -159,6 +167,39 @@ fn the_old_wire_goes_where_tls_or_tokens_come() {
 }
 
 #[test]
+fn a_client_that_must_show_a_certificate_must_use_tls() {
+    let place = tempfile::tempdir().unwrap();
+    let CredentialFiles {
+        certificate,
+        key,
+        client_ca,
+        ..
+    } = credentials_in(place.path());
+    let load = |settings: &str| {
+        let (certificate, key) = (certificate.as_ref().unwrap(), key.as_ref().unwrap());
+        let file = file(&format!(
+            "tls_certificate = {certificate:?}\ntls_key = {key:?}\n{settings}"
+        ));
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        Config::load(&layers, home)
+    };
+    assert!(!load("tls_required = false\n").unwrap().tls_required);
+    let both = format!(
+        "tls_required = false\ntls_client_ca = {:?}\n",
+        client_ca.unwrap()
+    );
+    assert!(
+        load(&both)
+            .unwrap_err()
+            .to_string()
+            .contains("true with tls_client_ca")
+    );
+}
+
+#[test]
 fn every_wrong_value_is_named_at_once() {
     let file = file(
         "listen = 'here'\nproxy_protocol = 'v2'\nroot = ''\nname = \"a\\nb\"\nadvertise_port = 0\nkafka = 'x'\n\
@@ -167,7 +208,7 @@ fn every_wrong_value_is_named_at_once() {
          kafka_tls_key = '/nonexistent/key'\nkafka_sasl = 'magic'\nkafka_password = 'secret'\n\
          idle_timeout = '5'\nprogress_timeout = '0'\nmax_sessions = 0\nmax_archives = 257\n\
          max_sessions_per_address = 0\nmax_request = 1\nmax_planned_files = 0\narchive_threads = 0\n\
-         archive_blocks = 0\nold_wire = 'maybe'\nspool_reserve = 'much'\nconfinement = 'some'\n\
+         archive_blocks = 0\nold_wire = 'maybe'\nwires = 'all'\ncors_origins = 'here'\nindex_html = 'maybe'\ntls_required = 'maybe'\nspool_reserve = 'much'\nconfinement = 'some'\n\
          spool_dir = ''\nspool_limit = '2G'\ndrain_timeout = 'soon'\nlog_format = 'xml'\n\
          tls_certificate = '/nonexistent/cert'\ntls_key = '/nonexistent/key'\ntls_client_ca = '/nonexistent/ca'\n\
          token_file = '/nonexistent/tokens'\nadmin = 'here'\nindex = 'maybe'\nindex_batch = '2s'\nrescan_interval = '0'\n\

@@ -139,6 +139,16 @@ impl Index {
         }
     }
 
+    /// Stands for the state of the tree: it differs after every reported change. Nothing while changes wait to be read, or
+    /// where there is no index.
+    pub(crate) fn revision(&self) -> Option<u64> {
+        let is_index = matches!(&*self.mode.borrow(), Mode::Index { .. });
+        if !is_index || self.has_changes() {
+            return None;
+        }
+        Some(self.gauges.events.load(Ordering::SeqCst))
+    }
+
     fn snapshot(&self) -> Option<Current> {
         match &*self.mode.borrow() {
             Mode::Index {

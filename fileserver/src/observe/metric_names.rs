@@ -42,6 +42,10 @@ pub(crate) const LABEL_VERSION: &str = "version";
 pub(crate) const LABEL_COMMAND: &str = "command";
 /// The label with the result of a request: `ok`, or the label of its error.
 pub(crate) const LABEL_RESULT: &str = "result";
+/// The label with the wire of a request.
+pub(crate) const LABEL_WIRE: &str = "wire";
+/// The label with the status of an answer over HTTP; empty on the other wires.
+pub(crate) const LABEL_STATUS: &str = "status";
 /// The label with the reason why a connection was closed or a client refused.
 pub(crate) const LABEL_REASON: &str = "reason";
 /// The label with the name of a long-lived task.
@@ -127,6 +131,11 @@ pub(crate) const SENT_BYTES: Family = counter(
 pub(crate) const FILES: Family = counter(
     "netsocket_fileserver_files_total",
     "Files and directories listed or archived in answers.",
+);
+/// Requests by wire.
+pub(crate) const WIRE_REQUESTS: Family = counter(
+    "netsocket_fileserver_wire_requests_total",
+    "Finished requests by wire (old, new, http), and over HTTP by the status of the answer.",
 );
 /// Archives under way.
 pub(crate) const ARCHIVES_ACTIVE: Family = gauge(
@@ -229,6 +238,7 @@ pub(crate) const ALL: &[Family] = &[
     REQUEST_SECONDS,
     SENT_BYTES,
     FILES,
+    WIRE_REQUESTS,
     ARCHIVES_ACTIVE,
     ANSWERS,
     INDEX_MODE,

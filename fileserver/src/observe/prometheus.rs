@@ -51,7 +51,7 @@ fn credentials(page: &mut Page, credential_store: &CredentialStore) {
     let expiry = tls.and_then(|tls| tls.expires);
     page.family(
         names::CERTIFICATE_EXPIRY,
-        expiry.map(|Moment(seconds)| ([], seconds)),
+        expiry.map(|Moment(seconds)| ([] as [(&str, &str); 0], seconds)),
     );
     let reloads = credential_store.reloads();
     page.family(
@@ -79,6 +79,16 @@ fn requests(page: &mut Page, service: &Service) {
     page.family(names::REQUEST_SECONDS, labelled(|tally| tally.seconds));
     page.family(names::SENT_BYTES, labelled(|tally| tally.bytes as f64));
     page.family(names::FILES, labelled(|tally| tally.files as f64));
+    let by_wire = service.requests.by_wire();
+    let by_wire = by_wire.iter().map(|((wire, status), count)| {
+        let status = status.map_or_else(String::new, |status| status.to_string());
+        let labels = [
+            (names::LABEL_WIRE, (*wire).to_owned()),
+            (names::LABEL_STATUS, status),
+        ];
+        (labels, *count)
+    });
+    page.family(names::WIRE_REQUESTS, by_wire);
 }
 
 fn index(page: &mut Page, service: &Service) {
@@ -122,14 +132,14 @@ struct Page {
 
 impl Page {
     fn single(&mut self, family: Family, value: impl Display) {
-        self.family(family, [([], value)]);
+        self.family(family, [([] as [(&str, &str); 0], value)]);
     }
 
-    /// Label values are fixed words of this program, so they need no escaping.
-    fn family<const N: usize, V: Display>(
+    /// Label values are numbers and fixed words of this program, so they need no escaping.
+    fn family<const N: usize, L: Display, V: Display>(
         &mut self,
         family: Family,
-        samples: impl IntoIterator<Item = ([(&'static str, &'static str); N], V)>,
+        samples: impl IntoIterator<Item = ([(&'static str, L); N], V)>,
     ) {
         let Family { name, kind, help } = family;
         let kind = match kind {

@@ -108,8 +108,8 @@ mod tests {
             credential_store,
             CancellationToken::new(),
             Supervisor::default(),
-        )
-        .unwrap();
+        );
+        let service = Arc::new(service.unwrap());
         let indexed = async {
             while of_server(&service).index_entries.is_none() {
                 sleep(Duration::from_millis(10)).await;

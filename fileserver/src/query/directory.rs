@@ -62,6 +62,8 @@ pub(crate) struct Listed {
     pub(crate) files: Vec<FoundFile>,
     /// The directories among them that may not be read, or the listed one if not all of its entries are known.
     pub(crate) unreadable: Vec<Vec<u8>>,
+    /// Whether a file has another name, under which it may change unseen by who watches this one.
+    pub(crate) has_linked: bool,
 }
 
 /// A checked request, ready to run.
@@ -108,6 +110,7 @@ impl DirectoryListing {
             FileType::Directory | FileType::RegularFile => Ok(Ok(Listed {
                 files: vec![entry_of(path, &metadata)],
                 unreadable: Vec::new(),
+                has_linked: true,
             })),
             _ => Ok(Err(self.missing())),
         }
@@ -155,6 +158,7 @@ impl DirectoryListing {
         }
         let mut files = Vec::with_capacity(entries.len());
         let mut unreadable = Vec::new();
+        let mut has_linked = false;
         for entry in entries {
             if cancel.is_cancelled() {
                 return Err(WalkError::Cancelled);
@@ -176,10 +180,15 @@ impl DirectoryListing {
                 FileType::Directory | FileType::RegularFile => {}
                 _ => continue,
             }
+            has_linked |= metadata.kind == FileType::RegularFile && metadata.links > 1;
             files.push(entry_of(&path, &metadata));
         }
         unreadable.dedup();
-        Ok(Ok(Listed { files, unreadable }))
+        Ok(Ok(Listed {
+            files,
+            unreadable,
+            has_linked,
+        }))
     }
 
     fn missing(&self) -> QueryError {

@@ -15,6 +15,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
+use super::stream::{HTTP1, HTTP2};
+
 /// The key for the server's certificate file.
 pub(crate) const CERTIFICATE: &str = "tls_certificate";
 /// The key for the private key file.
@@ -218,7 +220,9 @@ fn tls(files: &CredentialFiles, faults: &mut Faults) -> Option<Tls> {
     let config = builder.and_then(|builder| builder.with_single_cert(chain, private));
     let key_path = own_key.as_deref()?;
     let config = config.map_err(|error| FileError::unusable(key_path, unfit(&error)));
-    let config: ServerConfig = faults.keep(KEY, config)?;
+    let mut config: ServerConfig = faults.keep(KEY, config)?;
+    // Clients of the new wire name no protocol, which is fine as well.
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     Some(Tls {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         expires,

@@ -12,4 +12,5 @@ pub(crate) mod credential_store;
 pub(crate) mod credentials;
 pub(crate) mod proxy_header;
 pub(crate) mod sandbox;
+pub(crate) mod stream;
 pub(crate) mod tls_handshake;

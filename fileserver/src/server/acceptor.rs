@@ -15,9 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::security::address_limit::AddressLimit;
 use crate::security::proxy_header::{ProxyHeaderError, read_proxy_header};
+use crate::security::stream::Stream;
 use crate::security::tls_handshake::{HandshakeError, handshake};
 use crate::service::file_service::Service;
-use crate::session::{self, LimitReached, NoSession, REFUSAL_TIMEOUT, Stream};
+use crate::session::{self, LimitReached, NoSession, REFUSAL_TIMEOUT};
 
 /// Connections at a time that are refused with an error message; further ones are just closed.
 const REFUSALS: usize = 32;
@@ -161,6 +162,7 @@ impl ConnectionHandler {
         };
         match start_tls {
             Ok(stream) => Some(stream.into()),
+            Err(HandshakeError::NoTls(stream)) if !self.service.tls_required => Some(stream.into()),
             Err(error) => {
                 self.log_handshake_error(client, &error);
                 if let HandshakeError::NoTls(stream) = error {

@@ -1,6 +1,6 @@
 //! Counters of requests, answers and refusals.
 //!
-//! Requests are counted where their log line is written (`session::access_log`), so the two always agree.
+//! Requests are counted where their log line is written (`service::access_log`), so the two always agree.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +10,17 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) const OK: &str = "ok";
 
 /// The commands with a label of their own: first words of requests in the access log.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 17] = [
     "archive",
     "directories",
     "dirlist",
     "find",
     "get",
+    "head",
     "list",
+    "options",
     "port",
+    "propfind",
     "quitc",
     "resume",
     "w24fda",
@@ -32,7 +35,11 @@ const OTHER: &str = "other";
 
 /// Finished requests.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<BTreeMap<(&'static str, &'static str), Tally>>);
+pub(crate) struct Requests {
+    tallies: Mutex<BTreeMap<(&'static str, &'static str), Tally>>,
+    /// By wire, and by the status of an answer over HTTP.
+    wires: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
+}
 
 /// Totals of the requests with one command and one result.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -56,7 +63,7 @@ impl Requests {
         let word = told.split([' ', '\\']).next().unwrap_or_default();
         let command = COMMANDS.into_iter().find(|command| *command == word);
         let key = (command.unwrap_or(OTHER), result);
-        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(key).or_default();
         tally.requests += 1;
         tally.files += files;
@@ -64,9 +71,21 @@ impl Requests {
         tally.seconds += seconds;
     }
 
+    /// Counts a request by its wire, and by the status of its answer, if that is HTTP.
+    pub(crate) fn count_wire(&self, wire: &'static str, status: Option<u16>) {
+        let mut wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
+        *wires.entry((wire, status)).or_default() += 1;
+    }
+
+    /// Requests by wire and status.
+    pub(crate) fn by_wire(&self) -> Vec<((&'static str, Option<u16>), u64)> {
+        let wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
+        wires.iter().map(|(key, count)| (*key, *count)).collect()
+    }
+
     /// All totals, by command and result.
     pub(crate) fn all(&self) -> Vec<((&'static str, &'static str), Tally)> {
-        let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter().map(|(key, tally)| (*key, *tally)).collect()
     }
 }

@@ -27,6 +27,7 @@ use crate::security::credential_store::CredentialStore;
 use crate::security::credentials::TOKEN_REFUSALS;
 use crate::security::proxy_header::ProxyHeaderError;
 use crate::security::tls_handshake::HandshakeError;
+use crate::service::answer_cache::AnswerCache;
 use crate::service::counters::{Answers, Reasons, Requests};
 use crate::service::request_error::{LACKING_BYTES, RequestError};
 use crate::tree::root::Root;
@@ -67,6 +68,8 @@ pub(crate) struct Service {
     pub(crate) proxy_faults: Reasons<{ ProxyHeaderError::LABELS.len() }>,
     /// The current certificates and tokens.
     pub(crate) credential_store: CredentialStore,
+    /// Whether clients must use TLS, if there is a certificate.
+    pub(crate) tls_required: bool,
     pub(crate) tls_faults: Reasons<{ HandshakeError::LABELS.len() }>,
     pub(crate) token_refusals: Reasons<{ TOKEN_REFUSALS.len() }>,
     /// Bytes sent on all connections since the start, including running answers.
@@ -76,6 +79,14 @@ pub(crate) struct Service {
     max_planned_files: u32,
     pub(crate) max_request: usize,
     pub(crate) old_wire: bool,
+    pub(crate) new_wire: bool,
+    pub(crate) http: bool,
+    /// The origins whose pages may read answers over HTTP.
+    pub(crate) cors_origins: Vec<String>,
+    /// What was answered over HTTP.
+    pub(crate) answer_cache: AnswerCache,
+    /// Whether a directory over HTTP is its `index.html`, if it has one.
+    pub(crate) index_html: bool,
     pub(crate) spool_reserve: u64,
     /// The compression threads of all archives.
     pub(crate) pool: Pool,
@@ -129,6 +140,7 @@ impl Service {
             requests: Requests::default(),
             answers: Answers::default(),
             proxy_faults: Reasons::new(ProxyHeaderError::LABELS),
+            tls_required: config.tls_required,
             tls_faults: Reasons::new(HandshakeError::LABELS),
             token_refusals: Reasons::new(TOKEN_REFUSALS),
             sent: Arc::default(),
@@ -136,7 +148,14 @@ impl Service {
             planned_files: Arc::new(Semaphore::new(config.max_planned_files as usize)),
             max_planned_files: config.max_planned_files,
             max_request: config.max_request,
-            old_wire: config.old_wire && !credential_store.files().exclude_old_wire(),
+            old_wire: config.wires.old
+                && config.old_wire
+                && !credential_store.files().exclude_old_wire(),
+            new_wire: config.wires.new,
+            http: config.wires.http,
+            cors_origins: config.cors_origins.clone(),
+            answer_cache: AnswerCache::default(),
+            index_html: config.index_html,
             credential_store,
             spool_reserve: config.spool_reserve,
             pool: Pool::start(config.archive_threads, config.archive_blocks, &tasks)?,

@@ -8,10 +8,10 @@ use netsocket_protocol::message::{self, Compression, EntryNames, Layout, Resume}
 use netsocket_protocol::query::Query;
 use tokio::task::spawn_blocking;
 
-use super::access_log::{Served, log_faults};
 use super::connection::Connection;
 use super::messages::{send_message, too_long};
 use crate::archive::{ArchiveOptions, Codec, Start, trailer};
+use crate::service::access_log::{Served, log_faults};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 

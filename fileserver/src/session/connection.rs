@@ -21,7 +21,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
 use super::outgoing::Outgoing;
-use super::stream::Stream;
+use crate::security::stream::Stream;
 use crate::service::request_error::RequestError;
 
 /// Bytes to read at once; requests are small.
@@ -82,6 +82,11 @@ impl Connection {
     /// Consumes received bytes.
     pub(super) fn take(&mut self, count: usize) {
         self.buffer.advance(count.min(self.buffer.len()));
+    }
+
+    /// The stream and the received bytes, for a wire with a connection of its own.
+    pub(super) fn into_parts(self) -> (Stream, BytesMut) {
+        (self.stream, self.buffer)
     }
 
     /// Bytes sent since the connection opened.
@@ -304,12 +309,6 @@ impl Connection {
         };
         // However it ends, the connection is over.
         let _ = timeout(LINGER, reading).await;
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.stream.send_close_notify();
     }
 }
 

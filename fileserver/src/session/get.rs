@@ -16,10 +16,10 @@ use netsocket_protocol::name::Name;
 use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
-use super::access_log::Served;
 use super::connection::Connection;
 use super::messages::{send_message, too_long};
 use crate::query::directory::check_path;
+use crate::service::access_log::Served;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 use crate::tree::metadata::Timestamp;

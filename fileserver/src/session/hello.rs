@@ -11,10 +11,10 @@ use netsocket_protocol::transfer::STREAM_LAYOUT;
 use netsocket_protocol::{MAGIC, VERSION};
 use tokio::time::{Instant, timeout_at};
 
-use super::access_log::Wire;
 use super::connection::{Connection, Next};
 use super::messages::{put_message, send_message};
 use crate::security::credentials::TOKEN_REFUSALS;
+use crate::service::access_log::Wire;
 use crate::service::file_service::Service;
 
 /// How long a client may take for magic and hello, and one without a token for its first request.

@@ -2,11 +2,11 @@
 
 use netsocket_protocol::message::{FileEntry, Lacking, Reply};
 
-use super::access_log::Served;
 use super::connection::Connection;
 use super::messages::send_list;
 use crate::query::directory::{ListRequest, Listed};
 use crate::query::search::FoundFile;
+use crate::service::access_log::Served;
 use crate::service::file_service::Service;
 use crate::service::request_error::{LACKING_BYTES, RequestError};
 use crate::tree::unreadable::UnreadableReport;
@@ -18,7 +18,9 @@ pub(super) async fn send(
     wanted: ListRequest,
 ) -> Result<Served, RequestError> {
     let found = connection.while_connected(service.list(wanted)).await?;
-    let Listed { files, unreadable } = found;
+    let Listed {
+        files, unreadable, ..
+    } = found;
     let count = files.len() as u64;
     let entries = files.iter().map(FoundFile::entry).collect();
     let weight = |entry: &FileEntry| entry.path.as_bytes().len();

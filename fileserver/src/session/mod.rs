@@ -1,12 +1,12 @@
 //! One client connection from its first byte to its end.
 //!
-//! The first byte tells which wire the client speaks; from then on [`old_wire`] or [`new_wire`] runs the session. This
+//! The first byte tells which wire the client speaks; from then on [`old_wire`], [`new_wire`] or
+//! [`http`] runs the session. This
 //! module owns that decision, and the port question of the old wire.
 //!
 //! Belongs here: reading requests, sending answers, timeouts, the access log. Does not belong here: finding files
 //! (`service`), accepting connections and TLS handshakes (`server`, `security`).
 
-pub(crate) mod access_log;
 mod archive;
 mod connection;
 mod get;
@@ -18,7 +18,6 @@ mod old_wire;
 mod outgoing;
 mod refuse;
 mod send_queue;
-mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,18 +27,22 @@ use netsocket_protocol::Opening;
 use netsocket_protocol::old::frame;
 use tokio::time::timeout;
 
+use crate::http;
+use crate::security::stream::Stream;
+use crate::service::access_log::{RequestLog, Served, Wire};
 use crate::service::file_service::Service;
-use access_log::{RequestLog, Served, Wire};
 use connection::Connection;
 pub(crate) use refuse::{LimitReached, NoSession, REFUSAL_TIMEOUT, refuse};
-pub(crate) use stream::Stream;
 
 /// How long to wait after a lone `0` for the rest of a frame: an old client writes byte by byte, so the rest of its
 /// first frame arrives after a delayed acknowledgement (40 ms) and a round trip.
 const QUESTION_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How a PROXY header of version 1 begins.
+const PROXY_HEADER: &[u8] = b"PROXY ";
+
 /// Serves a connection until it ends, or the service stops or is aborted.
-pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
+pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Arc<Service>) {
     tokio::select! {
         biased;
         () = service.abort.cancelled() => {
@@ -49,7 +52,7 @@ pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Service) {
     }
 }
 
-async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
+async fn open(stream: Stream, peer: SocketAddr, service: &Arc<Service>) {
     // Answers are small or written in large pieces: Nagle's algorithm would only delay them.
     if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::debug!(%peer, %error, "connection lost");
@@ -82,7 +85,21 @@ async fn open(stream: Stream, peer: SocketAddr, service: &Service) {
             connection.take(1);
             old_wire::serve(connection, peer, service).await;
         }
+        Opening::New if !service.new_wire => {
+            tracing::info!(%peer, wire = %Wire::New, "closed: the new wire is disabled");
+        }
         Opening::New => new_wire::serve(connection, peer, service).await,
+        // A balancer that sends one is set up for servers that expect it.
+        Opening::Http if connection.received().starts_with(PROXY_HEADER) => {
+            tracing::info!(%peer, first, "closed: unknown protocol: a PROXY header is not expected");
+        }
+        Opening::Http if !service.http => {
+            tracing::info!(%peer, wire = %Wire::Http, "closed: HTTP is disabled");
+        }
+        Opening::Http => {
+            let (stream, received) = connection.into_parts();
+            http::serve(stream, received, peer, service).await;
+        }
         Opening::Unknown => {
             tracing::info!(%peer, first, "closed: unknown protocol");
         }

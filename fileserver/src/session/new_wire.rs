@@ -10,13 +10,13 @@ use netsocket_protocol::message::{
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
-use super::access_log::{RequestLog, Served, Wire, describe_request};
 use super::connection::{Connection, Next};
 use super::hello::{Admission, Refusal, open, refusal, refuse_without_token};
 use super::messages::{send_list, send_message};
 use super::{archive, get, list};
 use crate::query::directory::ListRequest;
 use crate::query::search::FoundFile;
+use crate::service::access_log::{RequestLog, Served, Wire, describe_request};
 use crate::service::file_service::Service;
 use crate::service::listing::{FileOrder, Listing};
 use crate::service::request_error::{LACKING_BYTES, RequestError};

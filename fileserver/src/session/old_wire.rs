@@ -11,10 +11,10 @@ use netsocket_protocol::query::Query;
 use netsocket_protocol::text::{FILE_NOT_FOUND, file_lines};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::access_log::{RequestLog, Served, Wire, describe_line, log_faults};
 use super::connection::{Connection, Next};
 use crate::archive::spool::Spool;
 use crate::archive::{ArchiveOptions, Codec, Start};
+use crate::service::access_log::{RequestLog, Served, Wire, describe_line, log_faults};
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
 

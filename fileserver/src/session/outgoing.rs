@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use super::send_queue::acknowledged;
-use super::stream::NonBlockingWriter;
+use crate::security::stream::NonBlockingWriter;
 use crate::service::request_error::RequestError;
 
 /// Counts the bytes sent on a connection, and limits how long the client may read nothing.

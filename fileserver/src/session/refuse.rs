@@ -1,4 +1,4 @@
-//! Refuses a connection: with an error on the new wire, by closing it on the old wire, which has no error message.
+//! Refuses a connection: with an error on the new wire and over HTTP, by closing it on the old wire, which has no error message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::hello::refusal;
-use super::stream::Stream;
+use crate::http;
+use crate::security::stream::Stream;
 use crate::service::file_service::Service;
 
 /// How long a refusal may take, from the client's first byte to our last.
@@ -36,7 +37,7 @@ pub(crate) enum NoSession {
     NoTls,
 }
 
-/// Refuses a connection, with an error if the client speaks the new wire.
+/// Refuses a connection, with an error if the client speaks the new wire or HTTP.
 pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
     let attempt = async {
         let mut connection = Connection::new(stream, REFUSAL_TIMEOUT, Arc::clone(&service.sent));
@@ -44,24 +45,36 @@ pub(crate) async fn refuse(stream: Stream, service: &Service, why: NoSession) {
             Ok(1..) => connection.received().first().copied(),
             _ => None,
         };
-        if first.map(Opening::of) != Some(Opening::New) {
-            return;
-        }
-        let (features, error) = match why {
-            NoSession::LimitReached(full) => {
-                let sentence = format!("{full}; try again later");
-                (&[][..], ErrorReply::new(ErrorKind::Busy, sentence))
-            }
-            NoSession::NoTls => {
-                let error = ErrorReply::new(ErrorKind::Denied, TLS_MISSING);
-                (&[TLS_WANTED][..], error)
-            }
+        let refusal = match first.map(Opening::of) {
+            Some(Opening::New) => on_new_wire(service, why),
+            Some(Opening::Http) if service.http => over_http(why),
+            _ => return,
         };
-        let refusal = refusal(service, features, &error);
         if connection.send(&refusal).await.is_ok() {
             connection.close().await;
         }
     };
     // A slower client just sees the connection close.
     let _ = timeout(REFUSAL_TIMEOUT, attempt).await;
+}
+
+fn over_http(why: NoSession) -> Vec<u8> {
+    match why {
+        NoSession::LimitReached(full) => http::refusal(true, &format!("{full}; try again later")),
+        NoSession::NoTls => http::refusal(false, "this server requires TLS: use https://"),
+    }
+}
+
+fn on_new_wire(service: &Service, why: NoSession) -> Vec<u8> {
+    let (features, error) = match why {
+        NoSession::LimitReached(full) => {
+            let sentence = format!("{full}; try again later");
+            (&[][..], ErrorReply::new(ErrorKind::Busy, sentence))
+        }
+        NoSession::NoTls => {
+            let error = ErrorReply::new(ErrorKind::Denied, TLS_MISSING);
+            (&[TLS_WANTED][..], error)
+        }
+    };
+    refusal(service, features, &error).to_vec()
 }

@@ -129,18 +129,29 @@ impl Root {
     /// # Errors
     /// The error of the system; `InvalidInput` if the path is not a regular file.
     pub fn file(&self, relative: &[u8]) -> io::Result<(File, u64)> {
-        let fd = self.open_below(relative, READ)?;
-        let stat = fstat(&fd)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
+        regular(self.open_below(relative, READ)?)
+    }
+
+    /// Opens what the path names, whatever it is, if the kernel has the whole path in memory: the thread waits for no disk.
+    ///
+    /// # Errors
+    /// `WouldBlock` where it has not, or is too old to say so.
+    pub(crate) fn file_if_cached(&self, relative: &[u8]) -> io::Result<File> {
+        if self.resolver != Resolver::Kernel || relative.len() > PIECE {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok((
-            File::from(fd),
-            u64::try_from(stat.st_size).unwrap_or_default(),
-        ))
+        let cached = BENEATH.union(ResolveFlags::CACHED);
+        match openat2(&self.fd, relative, READ, Mode::empty(), cached) {
+            Ok(fd) => Ok(File::from(fd)),
+            // Before Linux 5.12 the flag is unknown.
+            Err(Errno::AGAIN | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a path is a directory. Blocks the thread.
+    pub(crate) fn is_directory(&self, relative: &[u8]) -> bool {
+        self.open_below(relative, PASS).is_ok()
     }
 
     /// Whether a client may request this path: it must be relative, without `..`, and not hidden.
@@ -192,6 +203,21 @@ impl Root {
             Resolver::Components => openat(at, piece, flags, Mode::empty()),
         }
     }
+}
+
+/// An open file and its size, if it is a regular one.
+fn regular(fd: OwnedFd) -> io::Result<(File, u64)> {
+    let stat = fstat(&fd)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    Ok((
+        File::from(fd),
+        u64::try_from(stat.st_size).unwrap_or_default(),
+    ))
 }
 
 impl AsFd for Root {

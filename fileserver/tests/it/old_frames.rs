@@ -142,7 +142,7 @@ async fn idle_connections_and_strangers_are_closed_without_a_word() {
     for opening in [
         &b""[..],
         b"1",
-        b"GET / HTTP/1.1\r\n\r\n",
+        b"get / HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01",
         b"NICK x\n",
         b"NET",

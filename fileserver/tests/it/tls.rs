@@ -168,11 +168,16 @@ async fn who_speaks_without_tls_is_told_so_or_closed() {
         )
     );
     assert!(client.frame().await.is_none());
-    for begun in [&b"1"[..], b"0", b"GET / HTTP/1.1\r\n"] {
+    for begun in [&b"1"[..], b"0"] {
         let mut client = OldClient::connect_silently(server.address).await;
         client.stream.write_all(begun).await.unwrap();
         assert!(client.is_closed().await);
     }
+    let told = crate::http_client::get(server.address, "/").await;
+    assert_eq!(
+        (told.status, told.text().as_str()),
+        (400, "this server requires TLS: use https://\n")
+    );
     faults(&server, "no_tls", 4.0).await;
     // Who only looks whether a port is open has done nothing wrong.
     drop(TcpStream::connect(server.address).await.unwrap());

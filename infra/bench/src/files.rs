@@ -1,13 +1,14 @@
 //! The group `files`: what file servers and file tools do on the same trees, in rounds that take turns.
 //!
 //! Owns: the rounds, the table. Does not own: the work ([`crate::case::archive`], [`crate::case::download`],
-//! [`crate::case::query`]), the server under test ([`crate::file_server`]) and the trees ([`crate::sources`], [`crate::million`]).
+//! [`crate::case::unpack`], [`crate::case::query`]), the server under test ([`crate::file_server`]) and the trees ([`crate::sources`], [`crate::million`]).
 
 use clap::ValueEnum;
 
 use crate::case::archive::{MAKERS, Maker};
 use crate::case::download::SENDERS;
-use crate::case::{archive, download, query};
+use crate::case::unpack::COPIERS;
+use crate::case::{archive, download, query, unpack};
 use crate::failure::{Failure, Outcome};
 use crate::file_server::Lap;
 use crate::host::Host;
@@ -27,6 +28,8 @@ pub enum Part {
     Archives,
     /// One plain file
     Downloads,
+    /// A tree of 10,000 files, unpacked as it arrives
+    Unpacking,
     /// The memory that an archive of 20 GB takes
     Large,
 }
@@ -53,6 +56,7 @@ pub async fn run(host: &Host, rounds: usize, parts: &[Part]) -> Outcome<(String,
     let sources = Sources::prepare(host.launcher.bench())?;
     let mut archives = Contest::new("archive of source code", MAKERS.map(|(name, _)| name));
     let mut downloads = Contest::new("plain file, 4 times 1 GiB", SENDERS.map(|(name, _)| name));
+    let mut copies = Contest::new("10,000 files unpacked", COPIERS.map(|(name, _)| name));
     for round in 0..rounds {
         for at in archives.in_turn(round).filter(|_| wanted(Part::Archives)) {
             let lap = archive::run(host, &sources.code, MAKERS[at].1).await;
@@ -61,6 +65,10 @@ pub async fn run(host: &Host, rounds: usize, parts: &[Part]) -> Outcome<(String,
         for at in downloads.in_turn(round).filter(|_| wanted(Part::Downloads)) {
             let lap = download::run(host, &sources.plain, SENDERS[at].1).await;
             downloads.record(at, lap);
+        }
+        for at in copies.in_turn(round).filter(|_| wanted(Part::Unpacking)) {
+            let lap = unpack::run(host, &sources.code, COPIERS[at].1).await;
+            copies.record(at, lap);
         }
     }
     let mut large = Contest::new("archive of 20 GB of holes", ["netsocket gzip"]);
@@ -71,6 +79,7 @@ pub async fn run(host: &Host, rounds: usize, parts: &[Part]) -> Outcome<(String,
     for (part, contest) in [
         (Part::Archives, archives),
         (Part::Downloads, downloads),
+        (Part::Unpacking, copies),
         (Part::Large, large),
     ] {
         if wanted(part) {

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use bench::case::Case;
+use bench::case::{Case, http};
 use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
@@ -31,7 +31,12 @@ fn main() -> ExitCode {
 
 fn take(role: &Role) -> Outcome<ExitCode> {
     match role {
-        Role::Files { parts, rounds } => return measure_files(parts, *rounds),
+        Role::Files { parts, rounds } => {
+            return measure_group(*rounds, async |host, rounds| {
+                files::run(host, rounds, parts).await
+            });
+        }
+        Role::Http { rounds } => return measure_group(*rounds, http::run),
         Role::Tether {
             parent,
             program,
@@ -43,7 +48,11 @@ fn take(role: &Role) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure_files(parts: &[files::Part], rounds: u32) -> Outcome<ExitCode> {
+/// Measures a group of cases that has no peers.
+fn measure_group(
+    rounds: u32,
+    group: impl AsyncFn(&Host, usize) -> Outcome<(String, bool)>,
+) -> Outcome<ExitCode> {
     let bench = env::current_exe().explain("the path of this program")?;
     let host = Host::new(bench)?;
     let runtime = runtime::Builder::new_multi_thread()
@@ -54,7 +63,7 @@ fn measure_files(parts: &[files::Part], rounds: u32) -> Outcome<ExitCode> {
     let measured = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).explain("SIGINT")?;
         tokio::select! {
-            measured = files::run(&host, rounds, parts) => measured.map(Some),
+            measured = group(&host, rounds) => measured.map(Some),
             _ = interrupt.recv() => Ok(None),
         }
     })?;

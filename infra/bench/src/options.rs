@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::Case;
+use crate::case::{Case, http};
 use crate::files;
 use crate::peer::{Peer, copy, floor};
 use crate::tether;
@@ -72,6 +72,13 @@ pub enum Role {
         /// What to measure [default: everything]
         #[arg(value_name = "PART")]
         parts: Vec<files::Part>,
+        /// Rounds in which everyone has a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measures the file server over HTTP beside nginx, and miniserve and dufs where they are installed
+    #[command(name = http::SUBCOMMAND)]
+    Http {
         /// Rounds in which everyone has a turn
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,

@@ -41,6 +41,8 @@ pub struct Tools {
     pub iperf3: Option<Tool>,
     /// The load of the request cases.
     pub wrk: Option<Tool>,
+    /// What copies a tree in the group `files`.
+    pub rsync: Option<Tool>,
 }
 
 /// Where nginx has its module `stream`.
@@ -77,6 +79,7 @@ impl Tools {
             nginx_stream,
             iperf3: in_path("iperf3").map(|path| Tool::at(path, "--version")),
             wrk: in_path("wrk").map(|path| Tool::at(path, "-v")),
+            rsync: in_path("rsync").map(|path| Tool::at(path, "--version")),
         }
     }
 
@@ -115,7 +118,7 @@ pub fn need<'a>(tool: Option<&'a Tool>, name: &str) -> Outcome<&'a Path> {
         .ok_or_else(|| Failure::new(format!("{name} is not installed")))
 }
 
-fn in_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(SERVER_DIRS.map(PathBuf::from))

@@ -53,6 +53,19 @@ pub(crate) struct Answered {
 /// # Errors
 /// Where one of them fails.
 pub(crate) async fn run(host: &Host, address: SocketAddr, load: Load) -> Outcome<Answered> {
+    run_at(host, address, "/", load).await
+}
+
+/// The same for a path.
+///
+/// # Errors
+/// Where one of them fails.
+pub(crate) async fn run_at(
+    host: &Host,
+    address: SocketAddr,
+    path: &str,
+    load: Load,
+) -> Outcome<Answered> {
     let program = need(host.tools.wrk.as_ref(), "wrk")?;
     let script = host.write("report.lua", SCRIPT)?;
     // The peer and the backend need cores, too.
@@ -67,7 +80,7 @@ pub(crate) async fn run(host: &Host, address: SocketAddr, load: Load) -> Outcome
     if load.close {
         arguments.push("-HConnection: close".to_owned());
     }
-    arguments.push(format!("http://{address}/"));
+    arguments.push(format!("http://{address}{path}"));
     let mut wrk = host.launcher.start("wrk", program, arguments)?;
     wrk.end(Duration::from_secs(load.seconds) + SLACK).await?;
     let output = wrk.output();

@@ -132,6 +132,57 @@ impl Influx {
         assert_eq!(answer.status, 204, "{}", answer.body);
     }
 
+    /// Lets bucket `root` keep points for so many seconds; an hour is the least.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub fn keep(&self, seconds: u32) {
+        let rule =
+            json!({"type": "expire", "everySeconds": seconds, "shardGroupDurationSeconds": 3_600});
+        let rules = json!({"retentionRules": [rule]});
+        let path = format!("/api/v2/buckets/{}", self.bucket());
+        self.administer("PATCH", &path, &rules.to_string());
+    }
+
+    /// Deletes bucket `root` with everything in it.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub fn delete_bucket(&self) {
+        let path = format!("/api/v2/buckets/{}", self.bucket());
+        self.administer("DELETE", &path, "");
+    }
+
+    /// Makes bucket `root` again.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub fn create_bucket(&self) {
+        let orgs = self.administer("GET", &format!("/api/v2/orgs?org={ROOT}"), "");
+        let bucket = json!({"orgID": orgs["orgs"][0]["id"], "name": ROOT, "retentionRules": []});
+        self.administer("POST", "/api/v2/buckets", &bucket.to_string());
+    }
+
+    /// The id of bucket `root`.
+    fn bucket(&self) -> String {
+        let found = self.administer("GET", &format!("/api/v2/buckets?name={ROOT}"), "");
+        let id = found["buckets"][0]["id"].as_str();
+        id.expect("the bucket").to_owned()
+    }
+
+    fn administer(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
+        let token = format!("Token {TOKEN}");
+        let headers = [
+            ("Authorization", token.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        let answer = http::request(self.address, method, path, &headers, body.as_bytes());
+        let answer = answer.expect("an answer");
+        let good = (200..300).contains(&answer.status);
+        assert!(good, "{method} {path}: {} {}", answer.status, answer.body);
+        serde_json::from_str(&answer.body).unwrap_or_default()
+    }
+
     /// The answer to a Flux query with this token, whatever it is.
     ///
     /// # Panics

@@ -1,20 +1,21 @@
 //! A real Apache Kafka on loopback: one node that is broker and controller, or that and further brokers, or one with a secured
 //! listener.
 
+mod commands;
+pub mod neighbour;
+mod node;
 mod release;
 mod secured;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use rustix::process::Signal;
 
-use crate::process::{Process, Ran, clean_command};
+use crate::eventually;
 use crate::scratch::Scratch;
-use crate::tool::in_path;
-use crate::{eventually, loopback, tool};
+use node::{HEAP, Node, free_addresses, launch, properties, storage};
 
 pub use release::{Release, jars};
 pub use secured::{PASSWORD, USER};
@@ -25,9 +26,6 @@ pub const TOPIC: &str = "system_stats";
 /// Kafka needs seconds for its start, more where other tests run.
 const START: Duration = Duration::from_secs(90);
 
-/// The memory that one broker may have.
-const HEAP: &str = "-Xmx512m";
-
 /// A running cluster.
 #[derive(Debug)]
 pub struct Kafka {
@@ -35,14 +33,6 @@ pub struct Kafka {
     pub broker: SocketAddr,
     nodes: Vec<Node>,
     jars: PathBuf,
-}
-
-/// One of its processes.
-#[derive(Debug)]
-struct Node {
-    broker: SocketAddr,
-    process: Process,
-    dir: Scratch,
 }
 
 impl Kafka {
@@ -62,11 +52,25 @@ impl Kafka {
     /// Where they do not come up.
     #[must_use]
     pub fn start_cluster(release: Release, brokers: usize) -> Self {
-        Self::start_with(release, brokers, None)
+        Self::start_with(release, brokers, "", None)
+    }
+
+    /// The same with further settings of every broker, one a line, which win over those that all tests have.
+    ///
+    /// # Panics
+    /// Where they do not come up.
+    #[must_use]
+    pub fn start_configured(release: Release, brokers: usize, settings: &str) -> Self {
+        Self::start_with(release, brokers, settings, None)
     }
 
     /// With a second, secured listener at that address if there is one.
-    fn start_with(release: Release, brokers: usize, secured: Option<SocketAddr>) -> Self {
+    fn start_with(
+        release: Release,
+        brokers: usize,
+        more: &str,
+        secured: Option<SocketAddr>,
+    ) -> Self {
         let jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
         let [_, controller] = free_addresses();
         let cluster = storage(&jars, &["random-uuid"]);
@@ -86,6 +90,7 @@ impl Kafka {
                     text = format!("{text}\n{settings}");
                     words = users;
                 }
+                let text = format!("{text}\n{more}\n");
                 let config = dir.write("server.properties", text);
                 let config = config.to_str().expect("a temporary path is UTF-8");
                 let mut format = vec!["format", "-t", &cluster, "-c", config];
@@ -144,110 +149,25 @@ impl Kafka {
         self.wait_until_up(index);
     }
 
-    /// Creates [`TOPIC`] with the cluster's defaults.
-    pub fn create_topic(&self) {
-        self.topic(&["--create"]);
-    }
-
-    /// Gives [`TOPIC`] more partitions.
-    pub fn extend_topic(&self, partitions: u32) {
-        self.topic(&["--alter", "--partitions", &partitions.to_string()]);
-    }
-
-    fn topic(&self, words: &[&str]) {
-        let mut command = java(&self.jars);
-        command
-            .arg("org.apache.kafka.tools.TopicCommand")
-            .args(["--bootstrap-server", &self.brokers(), "--topic", TOPIC])
-            .args(words);
-        tool::output(&mut command);
-    }
-
-    /// Every record of [`TOPIC`] as a consumer other than ours reads it; none while the topic is not there.
+    /// Stops a broker in an orderly way and starts another release on its address and its log.
     ///
     /// # Panics
-    /// Where a record is no JSON.
-    #[must_use]
-    pub fn records(&self) -> Vec<Value> {
-        let ran = Ran::of(self.consumer(), START);
-        let text = String::from_utf8(ran.stdout).expect("records are UTF-8");
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-            .collect()
+    /// Where it does not stop or the other one does not come up.
+    pub fn upgrade_node(&mut self, index: usize, release: Release) {
+        self.jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
+        self.nodes[index].process.signal(Signal::TERM);
+        self.nodes[index].process.wait(START);
+        self.restart_node(index);
     }
 
-    /// The same without events.
-    #[must_use]
-    pub fn samples(&self) -> Vec<Value> {
-        let mut records = self.records();
-        records.retain(|record| record.get("event").is_none());
-        records
+    /// Lets a broker do nothing until [`Kafka::thaw_node`].
+    pub fn freeze_node(&self, index: usize) {
+        self.nodes[index].process.signal(Signal::STOP);
     }
 
-    /// Waits until a record is there that `wanted` accepts.
-    pub fn record(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
-        eventually(START, what, || {
-            self.samples().into_iter().find(|record| wanted(record))
-        })
-    }
-
-    /// Writes one record as a producer other than ours.
-    ///
-    /// # Panics
-    /// Where the broker does not take it.
-    pub fn produce(&self, record: &str) {
-        self.produce_compressed("none", &[record]);
-    }
-
-    /// Writes records as a producer other than ours, in a batch that is compressed by `codec`.
-    ///
-    /// # Panics
-    /// Where the broker does not take them.
-    pub fn produce_compressed(&self, codec: &str, records: &[&str]) {
-        let brokers = self.brokers();
-        let command = match in_path("kcat") {
-            Some(kcat) => {
-                let mut command = clean_command(kcat);
-                command.args(["-P", "-t", TOPIC, "-b", &brokers, "-z", codec]);
-                command
-            }
-            None => {
-                let mut command = java(&self.jars);
-                command
-                    .arg("org.apache.kafka.tools.ConsoleProducer")
-                    .args(["--topic", TOPIC, "--bootstrap-server", &brokers])
-                    .args(["--compression-codec", codec]);
-                command
-            }
-        };
-        let input = format!("{}\n", records.join("\n"));
-        let ran = Ran::with_input(command, input.as_bytes(), START);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    }
-
-    fn consumer(&self) -> Command {
-        let brokers = self.brokers();
-        if let Some(kcat) = in_path("kcat") {
-            let mut command = clean_command("timeout");
-            command.arg("30").arg(kcat).args([
-                "-C",
-                "-q",
-                "-e",
-                "-o",
-                "beginning",
-                "-t",
-                TOPIC,
-                "-b",
-                &brokers,
-            ]);
-            return command;
-        }
-        let mut command = java(&self.jars);
-        command
-            .arg("org.apache.kafka.tools.consumer.ConsoleConsumer")
-            .args(["--topic", TOPIC, "--bootstrap-server", &brokers])
-            .args(["--from-beginning", "--timeout-ms", "4000"]);
-        command
+    /// Lets it go on.
+    pub fn thaw_node(&self, index: usize) {
+        self.nodes[index].process.signal(Signal::CONT);
     }
 
     fn wait_until_up(&mut self, index: usize) {
@@ -259,15 +179,6 @@ impl Kafka {
     }
 }
 
-fn java(jars: &Path) -> Command {
-    let mut command = clean_command("java");
-    command
-        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-        .args([HEAP, "-cp"])
-        .arg(jars.join("*"));
-    command
-}
-
 /// A script that starts one of Kafka's programs, as those in a release do.
 ///
 /// # Panics
@@ -277,76 +188,6 @@ pub fn script(release: Release, class: &str) -> String {
     let jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
     let jars = jars.display();
     format!("#!/bin/sh\nexec java {HEAP} -cp '{jars}/*' {class} \"$@\"\n")
-}
-
-fn storage(jars: &Path, words: &[&str]) -> String {
-    let mut command = java(jars);
-    command.arg("kafka.tools.StorageTool").args(words);
-    let said = tool::output(&mut command);
-    String::from_utf8_lossy(&said).trim().to_owned()
-}
-
-fn launch(jars: &Path, dir: &Path) -> Process {
-    let mut command = java(jars);
-    // A broker that is killed leaves its unpacked libraries behind: in its own directory, not in everybody's.
-    let temporary = format!("-Djava.io.tmpdir={}", dir.display());
-    command
-        .env("JDK_JAVA_OPTIONS", temporary)
-        .arg("kafka.Kafka")
-        .arg(dir.join("server.properties"));
-    Process::start("kafka", command, Scratch::new("kafka-log"))
-}
-
-/// Two ports that nobody has, on a loopback address that nobody else uses: Kafka cannot tell a port that it chose.
-fn free_addresses() -> [SocketAddr; 2] {
-    let host = loopback::own_address();
-    let listeners = [0, 0].map(|port| TcpListener::bind((host, port)).expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("its address"))
-}
-
-fn properties(
-    id: usize,
-    broker: SocketAddr,
-    controller: SocketAddr,
-    brokers: usize,
-    dir: &Path,
-) -> String {
-    let data = dir.join("data");
-    let replicas = brokers.min(2);
-    // The first node alone decides who leads: the others may come and go.
-    let (roles, listeners) = match id {
-        1 => (
-            "broker,controller",
-            format!("PLAINTEXT://{broker},CONTROLLER://{controller}"),
-        ),
-        _ => ("broker", format!("PLAINTEXT://{broker}")),
-    };
-    [
-        format!("process.roles={roles}"),
-        format!("node.id={id}"),
-        format!("controller.quorum.voters=1@{controller}"),
-        format!("listeners={listeners}"),
-        format!("advertised.listeners=PLAINTEXT://{broker}"),
-        "controller.listener.names=CONTROLLER".to_owned(),
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-        "inter.broker.listener.name=PLAINTEXT".to_owned(),
-        format!("log.dirs={}", data.display()),
-        // More than one, so that readers and writers must look at every partition.
-        "num.partitions=3".to_owned(),
-        format!("default.replication.factor={replicas}"),
-        "offsets.topic.replication.factor=1".to_owned(),
-        "transaction.state.log.replication.factor=1".to_owned(),
-        "transaction.state.log.min.isr=1".to_owned(),
-        // A broker that comes back leads again after seconds, not minutes: leaders move both ways in a test.
-        "leader.imbalance.check.interval.seconds=2".to_owned(),
-        "leader.imbalance.per.broker.percentage=0".to_owned(),
-        // A broker that was killed is missed soon.
-        "broker.session.timeout.ms=4000".to_owned(),
-        "broker.heartbeat.interval.ms=1000".to_owned(),
-        // Our producer creates its topic itself.
-        "auto.create.topics.enable=false".to_owned(),
-    ]
-    .join("\n")
 }
 
 /// A broker with a second listener, over TLS and for [`USER`] only.
@@ -366,7 +207,7 @@ impl Secured {
     #[must_use]
     pub fn start() -> Self {
         let [address, _] = free_addresses();
-        let kafka = Kafka::start_with(Release::V4, 1, Some(address));
+        let kafka = Kafka::start_with(Release::V4, 1, "", Some(address));
         Self { kafka, address }
     }
 

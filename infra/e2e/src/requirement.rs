@@ -20,6 +20,12 @@ pub enum Requirement {
     FollowedWithStack,
     /// Chromium.
     Browser,
+    /// Tools that download over HTTP.
+    Downloaders,
+    /// The same, and what pages are followed with.
+    FollowedDownloads,
+    /// Languages with their libraries for HTTP.
+    HttpLibraries,
     /// HAProxy and nginx.
     Peers,
     /// Java and the jars of Apache Kafka.
@@ -75,6 +81,11 @@ impl Requirement {
                 .check()
                 .and_then(|()| Self::KafkaAndInflux.check()),
             Self::Browser => browser::program().map(drop),
+            Self::Downloaders => all_in_path(&["curl", "wget", "aria2c", "rclone", "lftp"]),
+            Self::FollowedDownloads => Self::Followed
+                .check()
+                .and_then(|()| Self::Downloaders.check()),
+            Self::HttpLibraries => all_in_path(&["python-http", "go"]),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
@@ -134,6 +145,9 @@ impl Requirement {
             Self::Followed => "followed",
             Self::FollowedWithStack => "followed+kafka+influxdb",
             Self::Browser => "browser",
+            Self::Downloaders => "downloaders",
+            Self::FollowedDownloads => "followed+downloaders",
+            Self::HttpLibraries => "http-libraries",
             Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",

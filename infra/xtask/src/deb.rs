@@ -14,8 +14,8 @@ pub(crate) fn stage(work: &Path, package: &Package) -> PathBuf {
     work.join("release/staged").join(package.name)
 }
 
-/// Builds the package of what is staged below `work` into `out`. Both must be absolute.
-pub(crate) fn build(package: &Package, work: &Path, out: &Path, date: u64) -> Outcome {
+/// Builds the package of what is staged below `work` into `out`; both must be absolute. A `fast` one is larger.
+pub(crate) fn build(package: &Package, work: &Path, out: &Path, date: u64, fast: bool) -> Outcome {
     let mut command = cargo::command();
     command
         .env("CARGO_TARGET_DIR", work)
@@ -24,6 +24,9 @@ pub(crate) fn build(package: &Package, work: &Path, out: &Path, date: u64) -> Ou
         .arg(package.manifest())
         .arg("--output")
         .arg(out);
+    if fast {
+        command.arg("--fast");
+    }
     succeed(command)
 }
 

@@ -37,16 +37,22 @@ pub(crate) struct Options {
     out: PathBuf,
     /// Where `cargo xtask programs` has put programs and line tables.
     programs: Option<PathBuf>,
+    /// Whether packages and tarballs may be larger, to be there sooner.
+    fast: bool,
 }
 
 impl Options {
     pub(crate) fn parse(words: &[&str]) -> Outcome<Self> {
-        let (mut out, mut programs) = (None, None);
+        let (mut out, mut programs, mut fast) = (None, None, false);
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let place = match *word {
                 "--out" => &mut out,
                 "--programs" => &mut programs,
+                "--fast" => {
+                    fast = true;
+                    continue;
+                }
                 other => return Err(Failure::usage(format!("dist: unknown word '{other}'"))),
             };
             let value = words.next();
@@ -59,6 +65,7 @@ impl Options {
         Ok(Self {
             out,
             programs: programs.map(PathBuf::from),
+            fast,
         })
     }
 }
@@ -92,11 +99,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let own = deb::stage(&work, package);
         let list = sbom::of(&mirror, package, date)?;
         stage(package, &programs.join("bin"), &list, &own)?;
-        deb::build(package, &work, &out, date)?;
+        deb::build(package, &work, &out, date, options.fast)?;
         merge(&own, &tree)?;
     }
     checksums(&tree)?;
-    pack(&work, &name, &out.join(format!("{name}.tar.gz")), date)?;
+    let level = if options.fast { "-1" } else { "-6" };
+    let tarball = out.join(format!("{name}.tar.gz"));
+    pack(&work, &name, &tarball, date, level)?;
     let debug = format!("{name}-debug");
     for package in &PACKAGES {
         let file = format!("{}.debug", package.name);
@@ -104,7 +113,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
         install(&programs.join("debug").join(file), &target, 0o644)?;
     }
     // Not `.tar.gz`: the documents unpack the release by `netsocket-*.tar.gz`.
-    pack(&work, &debug, &out.join(format!("{debug}.tgz")), date)?;
+    let tarball = out.join(format!("{debug}.tgz"));
+    pack(&work, &debug, &tarball, date, level)?;
     remove(&work)?;
     sum(&out)
 }
@@ -200,8 +210,8 @@ fn sum(out: &Path) -> Outcome {
     succeed(command)
 }
 
-/// A tarball that says nothing of who made it and when.
-fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
+/// A tarball that says nothing of who made it and when, compressed at that level of gzip(1).
+fn pack(folder: &Path, name: &str, tarball: &Path, date: u64, level: &str) -> Outcome {
     let partial = tarball.with_extension("partial");
     let file = fs::File::create(&partial).map_err(Failure::at(&partial))?;
     let mut tar = Command::new("tar");
@@ -216,7 +226,7 @@ fn pack(folder: &Path, name: &str, tarball: &Path, date: u64) -> Outcome {
         .map_err(|error| Failure::new(format!("tar: {error}")))?;
     let stream = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
     let mut gzip = Command::new("gzip");
-    gzip.args(["--no-name"]).stdin(stream).stdout(file);
+    gzip.args(["--no-name", level]).stdin(stream).stdout(file);
     succeed(gzip)?;
     let status = tar
         .wait()
@@ -250,12 +260,13 @@ mod tests {
 
     #[test]
     fn options_name_places() {
-        let options = Options::parse(&["--programs", "b", "--out", "o"]).unwrap();
+        let options = Options::parse(&["--programs", "b", "--fast", "--out", "o"]).unwrap();
         assert_eq!(
-            (options.out, options.programs),
-            ("o".into(), Some("b".into()))
+            (options.out, options.programs, options.fast),
+            ("o".into(), Some("b".into()), true)
         );
-        assert!(Options::parse(&[]).unwrap().out.ends_with("dist"));
+        let options = Options::parse(&[]).unwrap();
+        assert!(options.out.ends_with("dist") && !options.fast);
         for wrong in [&["--out"][..], &["here"]] {
             assert_eq!(Options::parse(wrong).unwrap_err().code, 2, "{wrong:?}");
         }

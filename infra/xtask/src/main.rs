@@ -63,8 +63,9 @@ Tasks of the project:
   cargo xtask programs [--release] --out DIR
       Build the four programs as static files: into DIR/bin, and their line tables into DIR/debug
 
-  cargo xtask dist [--out DIR] [--programs DIR]
+  cargo xtask dist [--fast] [--out DIR] [--programs DIR]
       Make a release in DIR (default: target/dist): tarballs, Debian packages, checksums
+      --fast            compress less, to try it sooner
       --programs DIR    build nothing; use the programs that `cargo xtask programs` put into DIR
 ";
 

@@ -1,15 +1,14 @@
 //! The check that turns raw entries into validated values.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
-use crate::lines::Lines;
 use crate::problem::{Problem, Problems};
 use crate::scalar::Scalar;
 use crate::size::parse_size;
+use crate::sources::Sources;
 
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
 ///
@@ -38,27 +37,19 @@ use crate::size::parse_size;
 /// ```
 #[derive(Debug, Default)]
 pub struct Check {
-    origins: BTreeMap<&'static str, String>,
-    file: Option<String>,
-    lines: Lines,
+    sources: Sources,
     /// What stands before every key, see [`Self::within`].
     prefix: String,
     problems: Vec<Problem>,
 }
 
 impl Check {
-    /// Without a problem so far.
-    pub(crate) fn new(
-        origins: BTreeMap<&'static str, String>,
-        file: Option<String>,
-        lines: Lines,
-    ) -> Self {
+    /// With the problems that there are so far.
+    pub(crate) fn new(sources: Sources, problems: Vec<Problem>) -> Self {
         Self {
-            origins,
-            file,
-            lines,
+            sources,
             prefix: String::new(),
-            problems: Vec::new(),
+            problems,
         }
     }
 
@@ -87,19 +78,8 @@ impl Check {
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = format!("{}{key}", self.prefix);
-        let top = key.split(['[', '.']).next().unwrap_or(&key);
-        let origin = match (self.origins.get(top), &self.file) {
-            (Some(origin), _) => origin.clone(),
-            // The number of an entry is no help to find it in a long file.
-            (None, Some(file)) if key.contains('[') => match self.lines.of(&key) {
-                Some(line) => format!("{file}:{line}"),
-                None => file.clone(),
-            },
-            (None, Some(file)) => file.clone(),
-            (None, None) => "settings".to_owned(),
-        };
         self.problems.push(Problem {
-            origin,
+            origin: self.sources.origin(&key),
             key,
             given: given.to_string(),
             allowed: allowed.to_string(),

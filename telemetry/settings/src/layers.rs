@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, FileSourceString, Map};
+use config::{Config, ConfigBuilder, Environment, File, FileFormat, Map};
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
-use crate::lines::Lines;
+use crate::places::{Places, position};
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
+use crate::sources::Sources;
+use crate::unknown_key::unknown_key;
+use crate::wrong_type;
 
 /// One setting of a program: its key in a file, and its names in the other layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +49,8 @@ pub struct Layers<'a> {
 pub struct Loaded<R> {
     /// The merged, unjudged values.
     pub raw: R,
-    origins: BTreeMap<&'static str, String>,
-    file: Option<String>,
-    lines: Lines,
+    sources: Sources,
+    problems: Vec<Problem>,
 }
 
 /// Merges file, environment and flags into the raw struct `R`.
@@ -58,7 +60,8 @@ pub struct Loaded<R> {
 /// other programs share the prefix.
 ///
 /// # Errors
-/// Every unknown key of the file at once; or that the file cannot be read or is not valid TOML.
+/// The file cannot be read or is not valid TOML. Unknown keys and values of a wrong type are left out, and are among the
+/// problems of [`Loaded::into_check`].
 ///
 /// # Examples
 ///
@@ -77,10 +80,12 @@ pub struct Loaded<R> {
 /// let loaded = load::<Raw>(&KEYS, &layers, |_| None)?;
 /// assert_eq!(loaded.raw.listen, Some("[::1]:9".into()));
 ///
-/// std::fs::write(file.path(), "lisen = 1\nport = 2")?;
-/// let problems = load::<Raw>(&KEYS, &layers, |_| None).unwrap_err();
+/// std::fs::write(file.path(), "listen = [1]\nlisen = 2")?;
+/// let (_, check) = load::<Raw>(&KEYS, &layers, |_| None)?.into_check();
+/// let problems = check.finish(()).unwrap_err();
 /// assert_eq!(problems.0.len(), 2);
-/// assert_eq!(problems.0[0].allowed, "unknown key; known are listen");
+/// assert!(problems.0[0].to_string().ends_with(":2:1: lisen: unknown key; did you mean listen?"));
+/// assert!(problems.0[1].to_string().ends_with(":1:1: listen: a single value, not a list"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn load<R: DeserializeOwned>(
@@ -89,15 +94,35 @@ pub fn load<R: DeserializeOwned>(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
     let mut builder = Config::builder();
-    let mut lines = Lines::default();
+    let (mut places, mut unknown) = (Places::default(), Vec::new());
     if let Some(path) = layers.file {
         let name = path.display().to_string();
         let text = read(path, &name)?;
-        builder = builder.add_source(known(keys, &name, &text)?);
-        lines = Lines::of_file(&text);
+        places = Places::of(&text).map_err(|errors| syntax(&name, &text, &errors))?;
+        let mut table = values(&name, &text)?;
+        let is_known = |name: &str| keys.iter().any(|key| key.name == name);
+        unknown = table
+            .keys()
+            .filter(|name| !is_known(name))
+            .cloned()
+            .collect();
+        table.retain(|name, _| is_known(name));
+        for (key, value) in table {
+            let set = builder.set_default(&key, value);
+            builder = set.map_err(|error| whole(&name, error.to_string()))?;
+        }
     }
-    let loaded = merged(builder, keys, layers, variable)?;
-    Ok(Loaded { lines, ..loaded })
+    let mut loaded: Loaded<R> = merged(builder, keys, layers, places, variable)?;
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    unknown.sort_unstable_by_key(|name| loaded.sources.places.position(name));
+    let unknown = unknown.into_iter().map(|name| Problem {
+        origin: loaded.sources.origin(&name),
+        given: String::new(),
+        allowed: unknown_key(&name, &known),
+        key: name,
+    });
+    loaded.problems.splice(..0, unknown.collect::<Vec<_>>());
+    Ok(loaded)
 }
 
 /// The file's values, those of the environment above them, and the flags on top.
@@ -105,16 +130,17 @@ pub(crate) fn merged<R: DeserializeOwned>(
     mut builder: ConfigBuilder<DefaultState>,
     keys: &[Key],
     layers: &Layers<'_>,
+    places: Places,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
-    let mut origins = BTreeMap::new();
+    let mut above = BTreeMap::new();
     let file = layers.file.map(|path| path.display().to_string());
     let mut environment = Map::new();
     for key in keys {
         let Some(env) = key.env else { continue };
         if let Some(value) = variable(env).filter(|value| !value.is_empty()) {
             environment.insert(key.name.to_owned(), value);
-            origins.insert(key.name, env.to_owned());
+            above.insert(key.name, env.to_owned());
         }
     }
     builder = builder.add_source(Environment::default().source(Some(environment)));
@@ -129,20 +155,33 @@ pub(crate) fn merged<R: DeserializeOwned>(
             .find(|key| key.name == *name)
             .and_then(|key| key.flag)
             .unwrap_or(name);
-        origins.insert(name, shown.to_owned());
+        above.insert(name, shown.to_owned());
     }
     let origin = file.clone().unwrap_or_else(|| "settings".to_owned());
     let merged = builder
         .build()
         .map_err(|error| whole(&origin, error.to_string()))?;
-    let raw = merged
+    let table = merged
         .try_deserialize()
         .map_err(|error| whole(&origin, error.to_string()))?;
+    let (raw, wrong) =
+        wrong_type::deserialize(table).map_err(|error| whole(&origin, error.to_string()))?;
+    let sources = Sources {
+        above,
+        file,
+        places,
+    };
+    let problems = wrong.into_iter().map(|wrong| Problem {
+        origin: sources.origin(&wrong.key),
+        // It may be a list of passwords: the place says where to look.
+        given: String::new(),
+        allowed: format!("{}, not {}", wrong.expected, wrong.found),
+        key: wrong.key,
+    });
     Ok(Loaded {
         raw,
-        origins,
-        file,
-        lines: Lines::default(),
+        problems: problems.collect(),
+        sources,
     })
 }
 
@@ -159,34 +198,25 @@ pub(crate) fn values(file: &str, text: &str) -> Result<Map<String, config::Value
         .map_err(|error| whole(file, one_line(&error.to_string())))
 }
 
-/// The values of the file; or every key of it that the program does not know, all at once.
-fn known(
-    keys: &[Key],
-    file: &str,
-    text: &str,
-) -> Result<File<FileSourceString, FileFormat>, Problems> {
-    let table = values(file, text)?;
-    let mut unknown: Vec<&String> = table
-        .keys()
-        .filter(|name| !keys.iter().any(|key| key.name == *name))
-        .collect();
-    unknown.sort();
-    if unknown.is_empty() {
-        return Ok(File::from_str(text, FileFormat::Toml));
-    }
-    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-    let allowed = format!("unknown key; known are {}", known.join(", "));
-    Err(Problems(
-        unknown
-            .into_iter()
-            .map(|name| Problem {
-                origin: file.to_owned(),
-                key: name.clone(),
-                given: String::new(),
-                allowed: allowed.clone(),
-            })
-            .collect(),
-    ))
+/// What is wrong where a file is not valid TOML: with line and column, and the line below.
+pub(crate) fn syntax(file: &str, text: &str, errors: &[toml::de::Error]) -> Problems {
+    let problem = |error: &toml::de::Error| {
+        let at = error.span().map(|span| position(text, span.start));
+        let place = at.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let shown = error.to_string();
+        let excerpt = shown.lines().filter(|line| line.contains(" | "));
+        let message = one_line(error.message());
+        let lines = std::iter::once(message.as_str()).chain(excerpt);
+        Problem {
+            origin: format!("{file}{place}"),
+            key: String::new(),
+            given: String::new(),
+            allowed: lines.collect::<Vec<_>>().join("\n"),
+        }
+    };
+    let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    Problems(errors.into_iter().map(problem).collect())
 }
 
 pub(crate) fn whole(origin: &str, said: String) -> Problems {
@@ -204,9 +234,9 @@ fn one_line(text: &str) -> String {
 }
 
 impl<R> Loaded<R> {
-    /// Splits into the raw values and the check that judges them.
+    /// Splits into the raw values and the check that judges them. It holds what was wrong so far.
     pub fn into_check(self) -> (R, Check) {
-        (self.raw, Check::new(self.origins, self.file, self.lines))
+        (self.raw, Check::new(self.sources, self.problems))
     }
 }
 
@@ -290,14 +320,18 @@ mod tests {
             file: Some(file.path()),
             flags: vec![],
         };
-        let problems = load::<Raw>(&KEYS, &layers, |_| None).unwrap_err();
+        let (_, check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        let problems = check.finish(()).unwrap_err();
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["lisen", "zeal"]);
+        let said = problems.to_string();
         assert!(
-            problems
-                .to_string()
-                .contains("known are listen, timeout, names"),
-            "{problems}"
+            said.contains(":1:1: lisen: unknown key; did you mean listen?"),
+            "{said}"
+        );
+        assert!(
+            said.contains(":3:1: zeal: unknown key; known are listen, timeout, names"),
+            "{said}"
         );
     }
 
@@ -330,11 +364,40 @@ mod tests {
                 "timeout = \"soon\": a duration from 1s to 60s, such as 500ms, 2s or 10m"
             )
         );
-        assert!(lines[1].starts_with(&file.path().display().to_string()));
+        let place = format!("{}:1:1: ", file.path().display());
+        assert!(lines[1].starts_with(&place), "{}", lines[1]);
     }
 
     #[test]
-    fn a_file_that_is_missing_or_no_toml_is_one_line() {
+    fn a_wrong_type_hides_no_other_problem() {
+        let file = file(
+            "listen = ['a', 'b']\ntimeout = { s = 1 }\nnames = ['a', ['b'], 'c']\nzeal = [1]\n",
+        );
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let (raw, check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        assert_eq!((raw.listen, raw.timeout), (None, None));
+        let said = check.finish(()).unwrap_err().to_string();
+        let name = format!("{}:", file.path().display());
+        let lines: Vec<_> = said
+            .lines()
+            .map(|line| line.strip_prefix(&name).unwrap())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "4:1: zeal: unknown key; known are listen, timeout, names",
+                "1:1: listen: a single value, not a list",
+                "3:15: names[1]: a string, not a list",
+                "2:1: timeout: a single value, not a table",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_no_toml_is_said_with_its_place() {
         let missing = Layers {
             file: Some(Path::new("/nonexistent/x.toml")),
             flags: vec![],
@@ -346,7 +409,7 @@ mod tests {
             said,
             "/nonexistent/x.toml: cannot be read: no such file or directory"
         );
-        let broken = file("listen = \n");
+        let broken = file("timeout = '1s'\nlisten = 'a\nnames = [\n");
         let said = load::<Raw>(
             &KEYS,
             &Layers {
@@ -357,6 +420,17 @@ mod tests {
         )
         .unwrap_err()
         .to_string();
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let name = broken.path().display();
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(
+            lines[0].starts_with(&format!("{name}:2:12: invalid literal string")),
+            "{said}"
+        );
+        assert_eq!(
+            lines[1..3],
+            ["2 | listen = 'a", "  |            ^"],
+            "{said}"
+        );
+        assert!(lines[3].starts_with(&format!("{name}:3:10: ")), "{said}");
     }
 }

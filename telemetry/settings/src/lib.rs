@@ -72,15 +72,18 @@ mod common_commands;
 mod descriptors;
 mod duration;
 mod layers;
-mod lines;
 mod load_only;
 mod log;
+mod places;
 mod problem;
 mod reason;
 mod scalar;
 mod signals;
 mod size;
+mod sources;
 mod supervisor;
+mod unknown_key;
+mod wrong_type;
 
 pub use address::{
     AdminAddress, AdminStream, AdminTarget, NoAdminAddress, NoAdminTarget, parse_socket_address,
@@ -98,3 +101,4 @@ pub use scalar::Scalar;
 pub use signals::{StopSignals, on_each_signal};
 pub use size::{SizeError, parse_size};
 pub use supervisor::Supervisor;
+pub use unknown_key::unknown_key;

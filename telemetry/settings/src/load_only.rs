@@ -3,7 +3,8 @@
 use config::Config;
 use serde::de::DeserializeOwned;
 
-use crate::layers::{Key, Layers, Loaded, merged, read, values, whole};
+use crate::layers::{Key, Layers, Loaded, merged, read, syntax, values, whole};
+use crate::places::Places;
 use crate::problem::Problems;
 
 /// Like [`crate::load`], but only for these keys, whatever else is wrong with the file: other keys are ignored, and if the
@@ -44,7 +45,10 @@ pub fn load_only<R: DeserializeOwned>(
     }
     let found = match values(&name, &text) {
         Ok(found) => found,
-        Err(_) => values(&name, &lines_of(keys, &text))?,
+        Err(_) => values(&name, &lines_of(keys, &text)).map_err(|error| {
+            let errors = Places::of(&text).err();
+            errors.map_or(error, |errors| syntax(&name, &text, &errors))
+        })?,
     };
     let wanted = found
         .into_iter()
@@ -55,7 +59,8 @@ pub fn load_only<R: DeserializeOwned>(
             .set_default(&key, value)
             .map_err(|error| whole(&name, error.to_string()))?;
     }
-    merged(builder, keys, layers, variable)
+    let places = Places::of(&text).unwrap_or_default();
+    merged(builder, keys, layers, places, variable)
 }
 
 /// The lines before the first table that set one of the keys.
@@ -116,6 +121,6 @@ mod tests {
         assert_eq!(only("timeout = \n# listen = 'a'\n", None), Ok(None));
         assert_eq!(only("timeout = \n[table]\nlisten = 'a'\n", None), Ok(None));
         let error = only("timeout = \nlisten = 'a\n", None).unwrap_err();
-        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+        assert!(error.to_string().contains(":1:11: "), "{error}");
     }
 }

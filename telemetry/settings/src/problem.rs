@@ -20,7 +20,7 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, environment variable or flag that the value came from.
+    /// The environment variable, the flag, or the file with line and column that the value came from.
     pub origin: String,
     /// The key as it is written in a file, for example `connect_timeout` or `backends[1].address`.
     pub key: String,

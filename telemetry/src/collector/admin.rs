@@ -120,7 +120,7 @@ async fn healthz(State(source): State<Source>) -> impl IntoResponse {
         None => StatusCode::OK,
         Some(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let partition = |standing: &Standing| json!({"partition": standing.partition, "next_offset": standing.next, "lag": standing.lag});
+    let partition = |standing: &Standing| json!({"partition": standing.partition, "next_offset": standing.next, "lag": standing.lag, "uncommitted": standing.uncommitted});
     let body = json!({
         "status": if health.trouble.is_none() { "ok" } else { "failing" },
         "reason": health.trouble,
@@ -194,6 +194,16 @@ fn page(totals: &Totals, health: &Health, process: &Process) -> String {
             one(totals.missed),
         ),
         (
+            metric::COLLECTOR_REWOUND,
+            "Partitions that had become shorter than what was read of them.",
+            one(totals.rewound),
+        ),
+        (
+            metric::COLLECTOR_ABORTED,
+            "Messages of aborted transactions, which are not stored.",
+            one(totals.aborted),
+        ),
+        (
             metric::COLLECTOR_UNKNOWN_FIELDS,
             "Record fields unknown to this version.",
             one(totals.unknown_fields),
@@ -221,6 +231,11 @@ fn page(totals: &Totals, health: &Health, process: &Process) -> String {
             metric::COLLECTOR_LAG,
             "Messages not stored yet, by partition.",
             of_partitions(|standing| standing.lag),
+        ),
+        (
+            metric::COLLECTOR_UNCOMMITTED,
+            "Messages that wait for the end of a transaction, by partition.",
+            of_partitions(|standing| standing.uncommitted),
         ),
         (
             metric::COLLECTOR_OFFSET,
@@ -263,6 +278,7 @@ mod tests {
                 partition: 2,
                 next: 10,
                 lag: 3,
+                uncommitted: 2,
             }],
             kafka_up: true,
             influx_up: false,
@@ -279,6 +295,7 @@ mod tests {
             "netsocket_collector_bad_total{kind=\"not_json\"} 2",
             "netsocket_collector_writes_total{result=\"failed\"} 0",
             "netsocket_collector_lag{partition=\"2\"} 3",
+            "netsocket_collector_uncommitted{partition=\"2\"} 2",
             "netsocket_collector_next_offset{partition=\"2\"} 10",
             "# TYPE netsocket_collector_influxdb_up gauge",
             "netsocket_collector_task_panics_total{task=\"reader\"} 2",

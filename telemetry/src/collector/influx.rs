@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response};
@@ -38,9 +39,20 @@ pub enum InfluxError {
         status: u16,
         /// The beginning of its explanation.
         reason: String,
+        /// How many points of a batch it left out, where it says so.
+        dropped: Option<Dropped>,
         /// Its `Retry-After`.
         retry_after: Option<Duration>,
     },
+}
+
+/// Points that were left out of a batch; the others are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// They are older than the bucket keeps anything. All such points of the batch are counted.
+    TooOld(usize),
+    /// A field has another type. Those of one shard are counted, and not those that are too old as well.
+    Other(usize),
 }
 
 /// What to do after a failed write.
@@ -50,7 +62,9 @@ pub(super) enum Verdict {
     Retry(Duration),
     /// Something in the batch is at fault and nothing is stored: write smaller parts.
     Split,
-    /// This many points were refused and the others are stored: go on.
+    /// So many points, the oldest, were refused and the others are stored: go on.
+    TooOld(usize),
+    /// At least so many points were refused and the others are stored.
     Partial(usize),
 }
 
@@ -64,9 +78,13 @@ impl InfluxError {
             } => Verdict::Split,
             Self::Status {
                 status: 422,
-                reason,
+                dropped,
                 ..
-            } => Verdict::Partial(dropped(reason)),
+            } => match dropped {
+                Some(Dropped::TooOld(points)) => Verdict::TooOld(*points),
+                Some(Dropped::Other(points)) => Verdict::Partial(*points),
+                None => Verdict::Partial(1),
+            },
             Self::Status { retry_after, .. } => Verdict::Retry(retry_after.unwrap_or_default()),
             _ => Verdict::Retry(Duration::ZERO),
         }
@@ -84,13 +102,17 @@ impl InfluxError {
     }
 }
 
-/// The number in `… dropped=3 …`; 1 where it does not say.
-fn dropped(reason: &str) -> usize {
-    let after = reason.split("dropped=").nth(1).unwrap_or_default();
-    let digits = after
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(after.len());
-    after[..digits].parse().unwrap_or(1)
+/// What the whole explanation says about points left out: `partial write: REASON dropped=3`, where the reason may repeat
+/// points, and so any text.
+fn dropped(explanation: &str) -> Option<Dropped> {
+    let (reason, number) = explanation.rsplit_once("dropped=")?;
+    let end = number.find(|c: char| !c.is_ascii_digit());
+    let points = number.get(..end.unwrap_or(number.len()))?.parse().ok()?;
+    let (_, reason) = reason.split_once("partial write: ")?;
+    match reason.starts_with("dropped ") && reason.contains(" points outside retention policy ") {
+        true => Some(Dropped::TooOld(points)),
+        false => Some(Dropped::Other(points)),
+    }
 }
 
 /// A database of InfluxDB 2, as one organisation and one token see it.
@@ -134,9 +156,9 @@ impl Influx {
     ///
     /// # Errors
     /// Any [`InfluxError`]; whether the lines are stored then is known only for those of kind [`InfluxError::Status`].
-    pub async fn write(&self, bucket: &str, lines: Vec<u8>) -> Result<(), InfluxError> {
+    pub async fn write(&self, bucket: &str, lines: impl Into<Bytes>) -> Result<(), InfluxError> {
         let query = [("bucket", bucket), ("org", &self.org), ("precision", "ms")];
-        self.post("write", &query, "text/plain; charset=utf-8", lines)
+        self.post("write", &query, "text/plain; charset=utf-8", lines.into())
             .await
             .map(drop)
     }
@@ -147,7 +169,7 @@ impl Influx {
     /// Any [`InfluxError`].
     pub async fn query(&self, flux: String) -> Result<String, InfluxError> {
         let query = [("org", self.org.as_str())];
-        self.post("query", &query, "application/vnd.flux", flux.into_bytes())
+        self.post("query", &query, "application/vnd.flux", flux.into())
             .await
     }
 
@@ -156,7 +178,7 @@ impl Influx {
         call: &str,
         query: &[(&str, &str)],
         content: &str,
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<String, InfluxError> {
         let answer = async {
             let request = self
@@ -174,6 +196,7 @@ impl Influx {
             Ok(Ok((status, retry_after, text))) => Err(InfluxError::Status {
                 status: status.as_u16(),
                 reason: text.trim().chars().take(MAX_REASON_CHARS).collect(),
+                dropped: dropped(&text),
                 retry_after,
             }),
             Ok(Err(error)) => Err(InfluxError::Unreachable(innermost(&error))),
@@ -216,6 +239,7 @@ mod tests {
         InfluxError::Status {
             status,
             reason: reason.into(),
+            dropped: dropped(reason),
             retry_after,
         }
     }
@@ -239,8 +263,21 @@ mod tests {
         let patient = status(429, "", Some(Duration::from_secs(7)));
         assert_eq!(patient.verdict(), Verdict::Retry(Duration::from_secs(7)));
         // As InfluxDB 2.7 words it.
-        let conflict = r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: field type conflict: input field \"x\" is type float, already exists as type integer dropped=12"}"#;
-        assert_eq!(status(422, conflict, None).verdict(), Verdict::Partial(12));
+        let partial = |reason: &str| {
+            let text = format!(
+                r#"{{"code":"unprocessable entity","message":"failure writing points to database: partial write: {reason}"}}"#
+            );
+            status(422, &text, None).verdict()
+        };
+        let conflict = r#"field type conflict: input field \"x\" on measurement \"m\" is type float, already exists as type integer dropped=12"#;
+        assert_eq!(partial(conflict), Verdict::Partial(12));
+        let point = format!("system_stats,host={} dropped=7", "h".repeat(400));
+        let old = format!(
+            "dropped 5 points outside retention policy of duration 24h0m0s - oldest point {point} at … dropped because it \
+             violates a Retention Policy Lower Bound at …, newest point {point} at … dropped=5"
+        );
+        assert_eq!(partial(&old), Verdict::TooOld(5));
+        assert_eq!(partial("something new"), Verdict::Partial(1));
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod admin;
 mod cluster;
 mod config;
 mod influx;
+mod lines;
 mod partition_log;
 mod partition_readers;
 mod points;
@@ -73,8 +74,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, InfluxUrl, Token};
-pub use influx::{Influx, InfluxError};
-pub use partition_log::{Fetched, LogEntry, PartitionLog};
+pub use influx::{Dropped, Influx, InfluxError};
+pub use partition_log::{Decoded, Fetched, LogEntry, PartitionLog};
 pub use points::points;
 pub use position::Positions;
 pub use print::{Format, print};
@@ -109,6 +110,10 @@ pub async fn run(
     let bucket = config.position_bucket.as_ref().unwrap_or(&config.bucket);
     let positions = Positions::new(&config.topic, bucket);
     let collector = Arc::new(Collector::new(influx, &config.bucket, positions));
+    // Collectors on one machine differ in where they tell of themselves.
+    let instance = admin
+        .local_addr()
+        .map_or_else(|_| config.admin.to_string(), |address| address.to_string());
     let stop_admin = CancellationToken::new();
     let _stop_admin = stop_admin.clone().drop_guard();
     tokio::spawn({
@@ -119,7 +124,7 @@ pub async fn run(
             stop_admin.run_until_cancelled(serve).await;
         }
     });
-    let reporter = Reporter::new(&config.topic, &config.bucket);
+    let reporter = Reporter::new(&instance, &config.topic, &config.bucket);
     let reporting = tokio::spawn({
         let (collector, shutdown) = (Arc::clone(&collector), shutdown.clone());
         let supervisor = supervisor.clone();

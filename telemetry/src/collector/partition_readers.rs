@@ -92,7 +92,9 @@ impl<C: Consumer> PartitionReaders<C> {
             let wait = match found {
                 Ok(indexes) => {
                     backoff.reset();
-                    consumer.status().topology_works();
+                    if consumer.status().topology_works() {
+                        tracing::info!("the partitions can be listed again");
+                    }
                     known.retain(|index, reader| {
                         let stays = indexes.contains(index);
                         if !stays {
@@ -155,6 +157,7 @@ async fn keep_reading(
         if began.elapsed() > BACKOFF_MAX {
             backoff.reset();
         }
+        cluster.doubt().await;
         if !shutdown.is_cancelled() && consumer.status().partition_failed(index, error.to_string())
         {
             tracing::warn!(partition = index, %error, "cannot read the partition; retrying");

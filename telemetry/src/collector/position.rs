@@ -29,6 +29,8 @@ pub struct Positions {
 struct Place {
     next: i64,
     saved: Option<i64>,
+    /// The leader that wrote what is before `next`, counted from the first one; known only to who has read it.
+    epoch: Option<i32>,
 }
 
 impl Positions {
@@ -47,12 +49,15 @@ impl Positions {
         self.places().get(&partition).map(|place| place.next)
     }
 
-    pub(super) fn advance(&self, partition: i32, next: i64) {
+    /// The leader that wrote what is before the next offset, where it is known.
+    pub(super) fn epoch(&self, partition: i32) -> Option<i32> {
+        self.places().get(&partition)?.epoch
+    }
+
+    pub(super) fn advance(&self, partition: i32, next: i64, epoch: Option<i32>) {
         let mut places = self.places();
-        let place = places.entry(partition);
-        place
-            .and_modify(|place| place.next = next)
-            .or_insert(Place { next, saved: None });
+        let saved = places.get(&partition).and_then(|place| place.saved);
+        places.insert(partition, Place { next, saved, epoch });
     }
 
     /// The topic has no such partition any more.
@@ -71,7 +76,10 @@ impl Positions {
         let number = found.len();
         for (partition, next) in found {
             let saved = Some(next);
-            places.entry(partition).or_insert(Place { next, saved });
+            let epoch = None;
+            places
+                .entry(partition)
+                .or_insert(Place { next, saved, epoch });
         }
         Ok(number)
     }
@@ -201,8 +209,8 @@ mod tests {
     fn what_is_known_is_not_taken_back() {
         let positions = Positions::new("t", "b");
         assert_eq!(positions.next(0), None);
-        positions.advance(0, 5);
-        positions.advance(0, 9);
-        assert_eq!(positions.next(0), Some(9));
+        positions.advance(0, 5, None);
+        positions.advance(0, 9, Some(2));
+        assert_eq!((positions.next(0), positions.epoch(0)), (Some(9), Some(2)));
     }
 }

@@ -14,7 +14,7 @@ use super::config::Config;
 use super::partition_log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
 use super::partition_readers::{Consumer, PartitionReaders};
 use super::received::{Figure, Measured, Received};
-use super::status::Status;
+use super::status::{Progress, Status};
 use crate::kafka::KafkaError;
 use crate::names::{MEASUREMENT_EVENT, MEASUREMENT_SYSTEM};
 
@@ -111,7 +111,7 @@ impl Consumer for Printer {
         let mut next = match known {
             Some(next) => next,
             None if self.from_start => log.earliest().await?,
-            None => log.end().await?,
+            None => log.latest().await?,
         };
         loop {
             self.next().insert(partition, next);
@@ -119,13 +119,29 @@ impl Consumer for Printer {
                 return Ok(());
             };
             next = match fetched? {
-                Fetched::Entries { entries, end } => {
-                    self.status.at(partition, next, Some(end));
-                    self.print(&entries);
-                    entries.last().map_or(next, |last| last.offset + 1)
+                Fetched::Records {
+                    decoded,
+                    end,
+                    stable,
+                } => {
+                    let progress = Progress { next, end, stable };
+                    if self.status.at(partition, progress) {
+                        tracing::info!(partition, "the partition can be read again");
+                    }
+                    self.print(&decoded.entries);
+                    if let Some((offset, reason)) = decoded.first_undecodable {
+                        let undecodable = decoded.undecodable;
+                        tracing::warn!(
+                            partition,
+                            offset,
+                            undecodable,
+                            reason,
+                            "skipping messages that cannot be decoded"
+                        );
+                    }
+                    decoded.next
                 }
                 Fetched::OutOfRange => log.earliest().await?,
-                Fetched::Undecodable(_) => next + 1,
             };
         }
     }
@@ -196,7 +212,7 @@ mod tests {
     fn printed(format: Format, value: &str) -> String {
         let entry = LogEntry {
             offset: 7,
-            value: Some(value.as_bytes().to_vec()),
+            value: Some(value.to_owned().into()),
             time: chrono::DateTime::from_timestamp(1_785_844_802, 0).unwrap(),
         };
         let mut text = Vec::new();

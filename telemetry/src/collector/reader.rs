@@ -7,19 +7,20 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::influx::Influx;
-use super::partition_log::{Fetched, LogEntry, PartitionLog};
-use super::points::points;
+use super::lines::Lines;
+use super::partition_log::{Decoded, Fetched, LogEntry, PartitionLog};
 use super::position::Positions;
 use super::received::{BadKind, BadRecord, Received};
-use super::status::Status;
-use super::writer::{Line, Writer};
+use super::status::{Progress, Status};
+use super::writer::Writer;
 use crate::kafka::KafkaError;
 
-/// A fetch that finds nothing should have waited at the broker. One that comes back at once (there are entries, but
-/// none for us, as after an aborted transaction) must not make us spin.
+/// A fetch that finds nothing has waited at the broker. One that comes back at once must not make us spin.
 const EMPTY_PAUSE: Duration = Duration::from_millis(200);
-/// After so many of them in a row with something to read, what stands there is no record but a mark of Kafka's own.
-const EMPTY_BEFORE_SKIP: u32 = 5;
+/// Points written at once, as InfluxData advises; the last record may go beyond.
+const BATCH_POINTS: usize = 5_000;
+/// A transaction that is open for longer is worth a line in the log.
+const LONG_TRANSACTION: Duration = Duration::from_secs(10);
 /// Between two saved positions of a partition: what is written again after a crash.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// For the last position, at the end.
@@ -78,7 +79,7 @@ impl Collector {
             log,
             shutdown,
             skipping: false,
-            empty: 0,
+            held_back: None,
             saved: Instant::now(),
         };
         let read = reader.run().await;
@@ -98,39 +99,45 @@ struct Reader<'a, L> {
     shutdown: &'a CancellationToken,
     /// The fetch before found something that cannot be decoded.
     skipping: bool,
-    /// Fetches in a row that found nothing although there is something.
-    empty: u32,
+    /// Since when an open transaction is in the way, and whether the log has a line about it.
+    held_back: Option<(Instant, bool)>,
     /// When the position was last saved, or was to be.
     saved: Instant,
 }
 
 impl<L: PartitionLog> Reader<'_, L> {
     async fn run(&mut self) -> Result<(), KafkaError> {
-        let Collector {
-            positions, status, ..
-        } = self.collector;
+        let positions = &self.collector.positions;
         let mut next = match positions.next(self.partition) {
-            Some(next) => next,
+            Some(next) => self.still_there(next).await?,
             None => self.log.earliest().await?,
         };
         loop {
+            let began = Instant::now();
             let fetch = self.shutdown.run_until_cancelled(self.log.fetch(next));
             let Some(fetched) = fetch.await else {
                 return Ok(());
             };
-            let fetched = fetched?;
-            let end = match &fetched {
-                Fetched::Entries { end, .. } => Some(*end),
-                Fetched::OutOfRange | Fetched::Undecodable(_) => None,
-            };
-            status.at(self.partition, next, end);
-            let Some(after) = self.take(next, fetched).await? else {
-                return Ok(());
-            };
-            if after != next {
-                next = after;
-                positions.advance(self.partition, next);
-                status.at(self.partition, next, end);
+            match fetched? {
+                Fetched::OutOfRange => next = self.skip_to_earliest(next).await?,
+                Fetched::Records {
+                    decoded,
+                    end,
+                    stable,
+                } => {
+                    let progress = |next| Progress { next, end, stable };
+                    self.note(progress(next));
+                    let after = decoded.next;
+                    if !self.take(decoded).await {
+                        return Ok(());
+                    }
+                    self.note(progress(after));
+                    if after == next && began.elapsed() < EMPTY_PAUSE {
+                        let pause = sleep(EMPTY_PAUSE);
+                        self.shutdown.run_until_cancelled(pause).await;
+                    }
+                    next = after;
+                }
             }
             if self.saved.elapsed() >= SAVE_EVERY {
                 self.save().await;
@@ -139,56 +146,104 @@ impl<L: PartitionLog> Reader<'_, L> {
         }
     }
 
-    /// Deals with what was fetched at `next` and says where to go on; None when shutdown came first.
-    async fn take(&mut self, next: i64, fetched: Fetched) -> Result<Option<i64>, KafkaError> {
-        let was_skipping = std::mem::replace(
-            &mut self.skipping,
-            matches!(fetched, Fetched::Undecodable(_)),
-        );
-        match fetched {
-            Fetched::Entries { entries, end } => {
-                let Some(last) = entries.last() else {
-                    return Ok(Some(self.pause(next, end).await));
-                };
-                self.empty = 0;
-                let after = last.offset + 1;
-                Ok(self.store(entries).await.then_some(after))
+    /// Stores what a fetch found and counts what it left out. False if shutdown came first.
+    async fn take(&mut self, decoded: Decoded) -> bool {
+        let Decoded {
+            entries,
+            next,
+            epoch,
+            undecodable,
+            first_undecodable,
+            aborted,
+        } = decoded;
+        let moved = !entries.is_empty() || undecodable + aborted > 0 || epoch.is_some();
+        if !self.store(entries).await {
+            return false;
+        }
+        let Collector {
+            positions, status, ..
+        } = self.collector;
+        status.bad(BadKind::Undecodable, undecodable);
+        status.aborted(aborted);
+        let was_skipping = std::mem::replace(&mut self.skipping, undecodable > 0);
+        if let Some((offset, reason)) = first_undecodable
+            && !was_skipping
+        {
+            tracing::warn!(
+                partition = self.partition,
+                offset,
+                undecodable,
+                reason,
+                "skipping messages that cannot be decoded"
+            );
+        }
+        if moved {
+            positions.advance(self.partition, next, epoch);
+        }
+        true
+    }
+
+    /// Tells where the reader is, and what is in its way.
+    fn note(&mut self, progress: Progress) {
+        let partition = self.partition;
+        if self.collector.status.at(partition, progress) {
+            tracing::info!(partition, "the partition can be read again");
+        }
+        let Progress { next, end, stable } = progress;
+        if next < stable || end <= stable {
+            if let Some((_, true)) = self.held_back.take() {
+                tracing::info!(partition, "the transaction has ended");
             }
-            Fetched::OutOfRange => self.skip_to_earliest(next).await.map(Some),
-            Fetched::Undecodable(reason) => {
-                self.collector.status.bad(BadKind::Undecodable);
-                if !was_skipping {
-                    tracing::warn!(
-                        partition = self.partition,
-                        offset = next,
-                        reason,
-                        "skipping messages that cannot be decoded"
-                    );
-                }
-                Ok(Some(next + 1))
-            }
+            return;
+        }
+        let (since, told) = self
+            .held_back
+            .get_or_insert_with(|| (Instant::now(), false));
+        if !*told && since.elapsed() >= LONG_TRANSACTION {
+            *told = true;
+            let waiting = end - stable;
+            tracing::warn!(
+                partition,
+                offset = stable,
+                waiting,
+                "another program's transaction is open: what follows waits for its end"
+            );
         }
     }
 
-    /// Waits a moment where there was nothing, and steps over what will never be a record.
-    async fn pause(&mut self, next: i64, end: i64) -> i64 {
-        self.shutdown.run_until_cancelled(sleep(EMPTY_PAUSE)).await;
-        if end <= next {
-            self.empty = 0;
-            return next;
+    /// Whether the log still is what was read of it. A leader that had not seen all of it may have cut it back.
+    async fn still_there(&self, next: i64) -> Result<i64, KafkaError> {
+        let positions = &self.collector.positions;
+        let Some(epoch) = positions.epoch(self.partition) else {
+            return Ok(next);
+        };
+        match self.log.end_of_epoch(epoch).await? {
+            Some(end) if end < next => {
+                self.collector.status.rewound();
+                let partition = self.partition;
+                tracing::warn!(
+                    partition,
+                    wanted = next,
+                    end,
+                    "the log was cut back; continuing from there"
+                );
+                positions.advance(partition, end, None);
+                Ok(end)
+            }
+            _ => Ok(next),
         }
-        self.empty += 1;
-        if self.empty < EMPTY_BEFORE_SKIP {
-            return next;
-        }
-        self.empty = EMPTY_BEFORE_SKIP - 1;
-        next + 1
     }
 
     async fn skip_to_earliest(&self, wanted: i64) -> Result<i64, KafkaError> {
+        let Collector {
+            positions, status, ..
+        } = self.collector;
         let earliest = self.log.earliest().await?;
-        let missed = usize::try_from(earliest - wanted).unwrap_or(0);
-        self.collector.status.missed(missed);
+        let missed = u64::try_from(earliest - wanted).unwrap_or(0);
+        status.missed(missed);
+        if earliest <= wanted {
+            status.rewound();
+        }
         tracing::warn!(
             partition = self.partition,
             wanted,
@@ -196,14 +251,15 @@ impl<L: PartitionLog> Reader<'_, L> {
             missed,
             "offset is not in the log; continuing from its beginning"
         );
+        positions.advance(self.partition, earliest, None);
         Ok(earliest)
     }
 
     /// True once everything of the entries that can be stored is stored; false if shutdown came first.
     async fn store(&self, entries: Vec<LogEntry>) -> bool {
         let status = &self.collector.status;
-        let (now, mut records) = (Utc::now(), 0);
-        let mut lines = Vec::new();
+        let now = Utc::now();
+        let mut lines = Lines::default();
         let mut bad: Vec<(i64, BadRecord)> = Vec::new();
         for LogEntry {
             offset,
@@ -213,34 +269,38 @@ impl<L: PartitionLog> Reader<'_, L> {
         {
             match Received::parse(value.as_deref(), time, now) {
                 Ok(record) => {
-                    records += 1;
                     status.unknown_fields(record.unknown_fields);
-                    let texts = points(&record).into_iter();
-                    lines.extend(texts.map(|text| Line { offset, text }));
+                    lines.push(offset, &record);
                 }
-                Err(error) => {
-                    status.bad(error.kind);
-                    bad.push((offset, error));
-                }
+                Err(error) => bad.push((offset, error)),
             }
+            if lines.len() >= BATCH_POINTS && !self.write(std::mem::take(&mut lines)).await {
+                return false;
+            }
+        }
+        if !self.write(lines).await {
+            return false;
+        }
+        for (_, error) in &bad {
+            status.bad(error.kind, 1);
         }
         if let Some((offset, error)) = bad.first() {
             // One line for all of a fetch: a topic full of something else must not fill the log as well.
             let (number, kind) = (bad.len(), error.kind.label());
             tracing::warn!(partition = self.partition, offset, number, kind, %error, "messages are not valid records; skipped");
         }
+        true
+    }
+
+    async fn write(&self, lines: Lines) -> bool {
         let writer = Writer {
             influx: &self.collector.influx,
             bucket: &self.collector.bucket,
             partition: self.partition,
-            status,
+            status: &self.collector.status,
             shutdown: self.shutdown,
         };
-        let stored = writer.write_all(&lines).await;
-        if stored {
-            status.stored(records);
-        }
-        stored
+        writer.write(lines.finish()).await
     }
 
     /// Failure is no reason to stop: the same points would be written again, no more.

@@ -3,15 +3,20 @@
 //! [`crate::schema::FIELDS`] decides which figures there are and of which type. The original producer sends six figures
 //! only: no time, no host. Its records get the time at which Kafka received them, and the host `unknown`.
 
+mod bad;
+mod object;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::error::Category;
-use serde_json::{Map, Value};
 
 use crate::names::{
     MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_EVENT, MEASUREMENT_SYSTEM, UNKNOWN_HOST,
     field, tag,
 };
-use crate::schema::{FIELDS, FieldType};
+use bad::bad;
+pub use bad::{BadKind, BadRecord};
+pub use object::Figure;
+use object::Object;
 
 /// Records from before this moment (2020-01-01) come from a clock that was never set.
 const OLDEST: DateTime<Utc> = DateTime::from_timestamp(1_577_836_800, 0).unwrap();
@@ -19,8 +24,6 @@ const OLDEST: DateTime<Utc> = DateTime::from_timestamp(1_577_836_800, 0).unwrap(
 const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 /// What Kafka accepts by default; a longer message is not looked at.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
-/// Backends or commands of one record: each is a series in the database.
-const MAX_LIST: usize = 1_000;
 /// Figures without which nothing is a record; the original producer sends them.
 const NEEDED: [&str; 3] = [
     field::CPU_PERCENT,
@@ -37,84 +40,6 @@ const ENVELOPE: [&str; 7] = [
 ];
 /// What an event has besides its text.
 const EVENT_ENVELOPE: [&str; 7] = ["v", "ts", "host", "role", "instance", "event", "backend"];
-
-/// Why a message is not a valid record; also the label of its counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadKind {
-    /// A message without a value, as a deletion is on a compacted topic.
-    Empty,
-    /// Longer than any record that NetSocket sends.
-    TooLarge,
-    /// Not JSON, or not UTF-8.
-    NotJson,
-    /// Nested too deeply.
-    TooDeep,
-    /// A value has the wrong type or is out of range.
-    WrongType,
-    /// A required figure is missing.
-    MissingField,
-    /// Before 2020 or in the future.
-    AbsurdTime,
-    /// Kafka holds something that its own client cannot decode.
-    Undecodable,
-}
-
-impl BadKind {
-    /// All of them, in the order of their counters.
-    pub const ALL: [Self; 8] = [
-        Self::Empty,
-        Self::TooLarge,
-        Self::NotJson,
-        Self::TooDeep,
-        Self::WrongType,
-        Self::MissingField,
-        Self::AbsurdTime,
-        Self::Undecodable,
-    ];
-
-    /// A stable name for counters and logs.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::TooLarge => "too_large",
-            Self::NotJson => "not_json",
-            Self::TooDeep => "too_deep",
-            Self::WrongType => "wrong_type",
-            Self::MissingField => "missing_field",
-            Self::AbsurdTime => "absurd_time",
-            Self::Undecodable => "undecodable",
-        }
-    }
-}
-
-/// A message that is not a valid record. Retrying is useless.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {detail}", kind.label())]
-pub struct BadRecord {
-    /// Its kind.
-    pub kind: BadKind,
-    /// What exactly.
-    pub detail: String,
-}
-
-fn bad(kind: BadKind, detail: impl Into<String>) -> BadRecord {
-    BadRecord {
-        kind,
-        detail: detail.into(),
-    }
-}
-
-/// The value of a field, in the type that it keeps.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Figure {
-    /// A finite number.
-    Float(f64),
-    /// A count.
-    Integer(u64),
-    /// Words.
-    Text(String),
-}
 
 /// Figures of one measurement.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,7 +104,7 @@ impl Received {
         if value.len() > MAX_MESSAGE_BYTES {
             return Err(bad(BadKind::TooLarge, format!("{} bytes", value.len())));
         }
-        let mut object = Object(serde_json::from_slice(value).map_err(|error| not_json(&error))?);
+        let mut object = Object::parse(value).map_err(|error| not_json(&error))?;
         let ts = time(object.text("ts")?, kafka_time, now)?;
         let mut received = Self {
             ts,
@@ -196,7 +121,7 @@ impl Received {
         Ok(received)
     }
 
-    fn event(&mut self, event: String, object: &mut Object) -> Result<(), BadRecord> {
+    fn event(&mut self, event: String, object: &mut Object<'_>) -> Result<(), BadRecord> {
         let mut tags = vec![(tag::EVENT, event)];
         if let Some(backend) = object.text("backend")? {
             tags.push((tag::BACKEND, backend));
@@ -215,7 +140,7 @@ impl Received {
         Ok(())
     }
 
-    fn sample(&mut self, object: &mut Object) -> Result<(), BadRecord> {
+    fn sample(&mut self, object: &mut Object<'_>) -> Result<(), BadRecord> {
         let figures = object.figures(MEASUREMENT_SYSTEM)?;
         for name in NEEDED {
             if !figures.iter().any(|(found, _)| *found == name) {
@@ -248,7 +173,7 @@ impl Received {
         &mut self,
         measurement: &'static str,
         tag: &'static str,
-        object: &mut Object,
+        object: &mut Object<'_>,
         figures: Vec<(&'static str, Figure)>,
     ) -> Result<(), BadRecord> {
         let name = object.text("name")?.unwrap_or_default();
@@ -288,69 +213,6 @@ fn time(
         return Err(bad(BadKind::AbsurdTime, ts.to_string()));
     }
     Ok(ts)
-}
-
-/// A JSON object that is being taken apart.
-struct Object(Map<String, Value>);
-
-impl Object {
-    /// Text, or None where there is none or null.
-    fn text(&mut self, name: &str) -> Result<Option<String>, BadRecord> {
-        match self.0.get_mut(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(std::mem::take(text))),
-            Some(_) => Err(bad(BadKind::WrongType, format!("{name} is no text"))),
-        }
-    }
-
-    /// Every field of a measurement that is there, in its type.
-    fn figures(&mut self, measurement: &str) -> Result<Vec<(&'static str, Figure)>, BadRecord> {
-        let mut figures = Vec::with_capacity(self.0.len());
-        for spec in FIELDS.iter().filter(|spec| spec.measurement == measurement) {
-            let Some(value) = self.0.get_mut(spec.name).filter(|value| !value.is_null()) else {
-                continue;
-            };
-            let figure = match (spec.kind, value) {
-                (FieldType::Float, Value::Number(number)) => number.as_f64().map(Figure::Float),
-                (FieldType::Integer, Value::Number(number)) => number.as_u64().map(Figure::Integer),
-                (FieldType::Text, Value::String(text)) => Some(Figure::Text(std::mem::take(text))),
-                _ => None,
-            };
-            let wrong = || {
-                let kind = spec.kind.as_str();
-                bad(BadKind::WrongType, format!("{} is no {kind}", spec.name))
-            };
-            figures.push((spec.name, figure.ok_or_else(wrong)?));
-        }
-        Ok(figures)
-    }
-
-    /// The objects of a list; none where there is no list.
-    fn list(&mut self, name: &str) -> Result<Vec<Self>, BadRecord> {
-        let entries = match self.0.get_mut(name) {
-            None | Some(Value::Null) => return Ok(Vec::new()),
-            Some(Value::Array(entries)) => std::mem::take(entries),
-            Some(_) => return Err(bad(BadKind::WrongType, format!("{name} is no list"))),
-        };
-        if entries.len() > MAX_LIST {
-            let detail = format!("{} {name}", entries.len());
-            return Err(bad(BadKind::TooLarge, detail));
-        }
-        let object = |entry| match entry {
-            Value::Object(object) => Ok(Self(object)),
-            _ => Err(bad(BadKind::WrongType, format!("{name} holds no object"))),
-        };
-        entries.into_iter().map(object).collect()
-    }
-
-    /// Fields that are neither in `envelope` nor among the `known` figures.
-    fn unknown(&self, envelope: &[&str], known: usize) -> usize {
-        let mut expected = known;
-        for (name, value) in &self.0 {
-            expected += usize::from(envelope.contains(&name.as_str()) || value.is_null());
-        }
-        self.0.len().saturating_sub(expected)
-    }
 }
 
 #[cfg(test)]

@@ -23,15 +23,17 @@ const EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(super) struct Reporter {
     host: String,
+    instance: String,
     topic: String,
     bucket: String,
 }
 
 impl Reporter {
-    /// For a collector of this topic on this machine.
-    pub(super) fn new(topic: &str, bucket: &str) -> Self {
+    /// For a collector of this topic on this machine. `instance` tells it from others there.
+    pub(super) fn new(instance: &str, topic: &str, bucket: &str) -> Self {
         Self {
             host: host_name(),
+            instance: instance.to_owned(),
             topic: topic.to_owned(),
             bucket: bucket.to_owned(),
         }
@@ -56,6 +58,7 @@ impl Reporter {
         let host = tag_value(&self.host).unwrap_or_else(|| UNKNOWN_HOST.to_owned());
         let point = DataPoint::builder(MEASUREMENT_COLLECTOR)
             .tag(tag::HOST, host)
+            .tag(tag::INSTANCE, self.instance.as_str())
             .tag(tag::TOPIC, self.topic.as_str())
             .field(field::LAG, signed(lag))
             .field(field::RECORDS, signed(totals.records))
@@ -85,6 +88,7 @@ mod tests {
     fn reporter() -> Reporter {
         Reporter {
             host: "box".into(),
+            instance: "127.0.0.1:8405".into(),
             topic: "system_stats".into(),
             bucket: "root".into(),
         }
@@ -95,6 +99,7 @@ mod tests {
             partition,
             next: 10,
             lag,
+            uncommitted: 0,
         }
     }
 
@@ -115,7 +120,7 @@ mod tests {
         let line = String::from_utf8(reporter().line(&totals, &health, now)).unwrap();
         assert_eq!(
             line,
-            "collector_stats,host=box,topic=system_stats bad=3i,kafka_up=1i,lag=7i,records=70i 1785844802250\n"
+            "collector_stats,host=box,instance=127.0.0.1:8405,topic=system_stats bad=3i,kafka_up=1i,lag=7i,records=70i 1785844802250\n"
         );
     }
 

@@ -19,6 +19,8 @@ pub struct Status {
     points: AtomicU64,
     refused: AtomicU64,
     missed: AtomicU64,
+    rewound: AtomicU64,
+    aborted: AtomicU64,
     unknown_fields: AtomicU64,
     writes_ok: AtomicU64,
     writes_failed: AtomicU64,
@@ -36,9 +38,19 @@ struct Now {
 
 #[derive(Debug, Default)]
 struct Partition {
-    next: i64,
-    end: i64,
+    progress: Progress,
     kafka: Side,
+}
+
+/// Where a reader is in its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Progress {
+    /// The next offset to be read.
+    pub(super) next: i64,
+    /// The offset that the next message gets.
+    pub(super) end: i64,
+    /// From this offset on nothing is given out yet: a transaction is open.
+    pub(super) stable: i64,
 }
 
 /// One dependency: Kafka or InfluxDB.
@@ -49,9 +61,10 @@ struct Side {
 }
 
 impl Side {
-    fn works(&mut self) {
+    /// True if it was failing.
+    fn works(&mut self) -> bool {
         self.worked = true;
-        self.failing = None;
+        self.failing.take().is_some()
     }
 
     /// True for the first failure in a row.
@@ -80,6 +93,10 @@ pub struct Totals {
     pub refused: u64,
     /// Offsets that Kafka had deleted before they were read.
     pub missed: u64,
+    /// How often a partition had become shorter than what was read of it.
+    pub rewound: u64,
+    /// Messages of transactions that were aborted.
+    pub aborted: u64,
     /// Fields that this version does not know.
     pub unknown_fields: u64,
     /// Writes that InfluxDB has accepted.
@@ -105,6 +122,8 @@ pub struct Standing {
     pub next: i64,
     /// Messages that are not stored yet.
     pub lag: u64,
+    /// Those of them that wait for the end of another program's transaction.
+    pub uncommitted: u64,
 }
 
 /// The current health.
@@ -142,6 +161,8 @@ impl Status {
                 .collect(),
             refused: of(&self.refused),
             missed: of(&self.missed),
+            rewound: of(&self.rewound),
+            aborted: of(&self.aborted),
             unknown_fields: of(&self.unknown_fields),
             writes_ok: of(&self.writes_ok),
             writes_failed: of(&self.writes_failed),
@@ -158,10 +179,15 @@ impl Status {
             let (since, error) = side.failing.as_ref()?;
             (now.duration_since(*since) >= PATIENCE).then(|| error.clone())
         };
-        let standing = |(partition, state): (&i32, &Partition)| Standing {
-            partition: *partition,
-            next: state.next,
-            lag: u64::try_from(state.end - state.next).unwrap_or_default(),
+        let standing = |(partition, state): (&i32, &Partition)| {
+            let Progress { next, end, stable } = state.progress;
+            let until_end = |from: i64| u64::try_from(end.saturating_sub(from)).unwrap_or_default();
+            Standing {
+                partition: *partition,
+                next,
+                lag: until_end(next),
+                uncommitted: until_end(stable.max(next)),
+            }
         };
         Health {
             partitions: state.partitions.iter().map(standing).collect(),
@@ -200,27 +226,34 @@ impl Status {
         self.now().influx.failing.is_some()
     }
 
-    pub(super) fn bad(&self, kind: BadKind) {
+    pub(super) fn bad(&self, kind: BadKind, messages: u64) {
         if let Some(counter) = self.bad.get(kind as usize) {
-            add(counter, 1);
+            counter.fetch_add(messages, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn missed(&self, offsets: usize) {
-        add(&self.missed, offsets);
+    pub(super) fn missed(&self, offsets: u64) {
+        self.missed.fetch_add(offsets, Ordering::Relaxed);
+    }
+
+    pub(super) fn rewound(&self) {
+        add(&self.rewound, 1);
+    }
+
+    pub(super) fn aborted(&self, messages: u64) {
+        self.aborted.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(super) fn unknown_fields(&self, fields: usize) {
         add(&self.unknown_fields, fields);
     }
 
-    /// A fetch was answered: where the partition ends, and what will be read next.
-    pub(super) fn at(&self, partition: i32, next: i64, end: Option<i64>) {
+    /// A fetch was answered. True if the partition could not be read before.
+    pub(super) fn at(&self, partition: i32, progress: Progress) -> bool {
         let mut state = self.now();
         let partition = state.partitions.entry(partition).or_default();
-        partition.next = next;
-        partition.end = end.unwrap_or(partition.end).max(next);
-        partition.kafka.works();
+        partition.progress = progress;
+        partition.kafka.works()
     }
 
     /// True for the first failure in a row.
@@ -235,8 +268,9 @@ impl Status {
         self.now().partitions.remove(&partition);
     }
 
-    pub(super) fn topology_works(&self) {
-        self.now().topology.works();
+    /// True if it was failing.
+    pub(super) fn topology_works(&self) -> bool {
+        self.now().topology.works()
     }
 
     /// True for the first failure in a row.
@@ -262,11 +296,17 @@ mod tests {
         let status = Status::default();
         let health = || status.health(Instant::now());
         assert!(!health().kafka_up && !health().influx_up && health().trouble.is_none());
-        status.topology_works();
-        status.at(0, 5, Some(9));
+        assert!(!status.topology_works());
+        let progress = |next| Progress {
+            next,
+            end: 9,
+            stable: 7,
+        };
+        assert!(!status.at(0, progress(5)));
         status.wrote(5, 0);
         assert!(health().kafka_up && health().influx_up);
-        assert_eq!(health().partitions[0].lag, 4);
+        let standing = health().partitions[0];
+        assert_eq!((standing.lag, standing.uncommitted), (4, 2));
 
         assert!(status.write_failed("one".into()));
         assert!(!status.write_failed("two".into()));
@@ -280,7 +320,7 @@ mod tests {
         assert!(!health().kafka_up);
         tokio::time::advance(PATIENCE).await;
         assert_eq!(health().trouble.as_deref(), Some("gone"));
-        status.at(0, 9, None);
+        assert!(status.at(0, progress(9)), "it can be read again");
         assert!(health().kafka_up && health().partitions[0].lag == 0);
     }
 
@@ -288,7 +328,7 @@ mod tests {
     fn each_kind_has_its_counter() {
         let status = Status::default();
         for (number, kind) in (1..).zip(BadKind::ALL) {
-            (0..number).for_each(|_| status.bad(kind));
+            status.bad(kind, number);
         }
         let counts: Vec<u64> = status.totals().bad.iter().map(|(_, n)| *n).collect();
         assert_eq!(counts, (1..=BadKind::ALL.len() as u64).collect::<Vec<_>>());

@@ -1,4 +1,7 @@
-//! Parses the list of Kafka bootstrap brokers.
+//! The list of Kafka bootstrap brokers, and who we are to them.
+
+/// The client id in the brokers' logs and quotas.
+pub(super) const CLIENT_ID: &str = "netsocket";
 
 /// The text is not a list of brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -43,6 +43,18 @@ impl SaslMechanism {
     }
 }
 
+impl SaslMechanism {
+    /// Its registered name.
+    #[cfg(feature = "collector")]
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
 /// A user and password for SASL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sasl {
@@ -129,6 +141,18 @@ impl Security {
     #[must_use]
     pub fn has_sasl(&self) -> bool {
         self.sasl.is_some()
+    }
+
+    /// What encrypts, if connections are encrypted.
+    #[cfg(feature = "collector")]
+    pub(super) fn tls(&self) -> Option<&Arc<ClientConfig>> {
+        self.tls.as_ref()
+    }
+
+    /// Who authenticates, if connections do.
+    #[cfg(feature = "collector")]
+    pub(super) fn sasl(&self) -> Option<&Sasl> {
+        self.sasl.as_ref()
     }
 
     pub(super) fn apply(&self, mut builder: ClientBuilder) -> ClientBuilder {

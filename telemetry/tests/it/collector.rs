@@ -198,7 +198,7 @@ async fn only_the_points_at_fault_are_left_out() {
     .await;
     let logs = [MemoryLog::new(0, 100, records(0..40))];
     let collector = collector(&influx);
-    let enough = || collector.status().totals().records == 40;
+    let enough = || collector.status().totals().records == 38;
     collect_until(&collector, &logs, "the batch is through", enough).await;
     assert_eq!(
         stored(&influx),
@@ -215,24 +215,77 @@ async fn only_the_points_at_fault_are_left_out() {
     );
 }
 
+/// As InfluxDB 2.7 words it, with the points that it repeats.
+const TOO_OLD: &str = concat!(
+    r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: dropped 4 points outside "#,
+    "retention policy of duration 1h0m0s - oldest point system_stats,host=dropped=9,instance=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    r#"aaaaaaaaaa dropped because it violates a Retention Policy Lower Bound dropped=4"}"#,
+);
+
 #[tokio::test]
-async fn a_batch_that_is_stored_in_part_is_not_sent_again() {
-    let influx =
-        FakeInflux::start(|number, _| Answer::Status(if number == 0 { 422 } else { 204 })).await;
+async fn points_that_are_too_old_are_counted_from_one_answer() {
+    let influx = FakeInflux::start(|number, _| match number {
+        0 => Answer::Explained(TOO_OLD),
+        _ => Answer::Status(204),
+    })
+    .await;
     let logs = [MemoryLog::new(0, 10, records(0..20))];
     let collector = collector(&influx);
-    let enough = || collector.status().totals().records == 20;
-    collect_until(&collector, &logs, "both batches are through", enough).await;
+    let through = || collector.positions().next(0) == Some(20);
+    collect_until(&collector, &logs, "both batches are through", through).await;
     assert_eq!(stored(&influx), (10..20).collect::<Vec<_>>());
-    assert_eq!(
-        (
-            collector.status().totals().points,
-            collector.status().totals().refused,
-            influx.writes()
-        ),
-        (19, 1, 2),
-        "InfluxDB did not say how many it refused, so one"
-    );
+    let totals = collector.status().totals();
+    assert_eq!((totals.points, totals.refused, totals.records), (16, 4, 16));
+    assert_eq!(influx.writes(), 2, "the answer says it all");
+}
+
+/// InfluxDB tells of a wrong type in one shard and not of what else was wrong: it is asked again in halves.
+#[tokio::test]
+async fn points_of_a_wrong_type_are_found_in_halves() {
+    let influx = FakeInflux::start(|_, lines| {
+        let wrong = ["client_count=3i", "client_count=4i"];
+        match wrong.iter().any(|wrong| lines.contains(wrong)) {
+            true => Answer::Explained("partial write: field type conflict: input field dropped=1"),
+            false => Answer::Status(204),
+        }
+    })
+    .await;
+    let logs = [MemoryLog::new(0, 16, records(0..16))];
+    let collector = collector(&influx);
+    let through = || collector.positions().next(0) == Some(16);
+    collect_until(&collector, &logs, "the batch is through", through).await;
+    let expected = (0..16).filter(|number| ![3, 4].contains(number));
+    assert_eq!(stored(&influx), expected.collect::<Vec<_>>());
+    let totals = collector.status().totals();
+    assert_eq!((totals.points, totals.refused, totals.records), (14, 2, 14));
+}
+
+/// A whole topic of them is not asked about for ever.
+#[tokio::test]
+async fn points_of_a_wrong_type_are_not_looked_for_without_end() {
+    // Less than the half of every part that is asked about: there could be more.
+    let conflict = "partial write: field type conflict: input field dropped=2";
+    let influx = FakeInflux::start(move |_, _| Answer::Explained(conflict)).await;
+    let logs = [MemoryLog::new(0, 1_000, records(0..1_000))];
+    let collector = collector(&influx);
+    let through = || collector.positions().next(0) == Some(1_000);
+    collect_until(&collector, &logs, "the batch is through", through).await;
+    let totals = collector.status().totals();
+    assert!(influx.writes() < 200, "{} writes", influx.writes());
+    assert!(totals.refused >= 64, "{totals:?}");
+    assert_eq!(totals.points + totals.refused, 1_000);
+}
+
+#[tokio::test]
+async fn a_record_of_which_nothing_is_stored_is_not_counted() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(400)).await;
+    let logs = [MemoryLog::new(0, 10, records(0..5))];
+    let collector = collector(&influx);
+    let through = || collector.positions().next(0) == Some(5);
+    collect_until(&collector, &logs, "the batch is through", through).await;
+    let totals = collector.status().totals();
+    assert_eq!((totals.records, totals.points, totals.refused), (0, 0, 5));
 }
 
 #[tokio::test]
@@ -388,17 +441,91 @@ async fn two_collectors_of_one_partition_do_no_harm() {
     assert_eq!(influx.position(0), Some(60));
 }
 
-/// Transactions of other producers leave marks in the log that no reader gets to see.
+/// Transactions of other producers leave marks in the log that no reader gets to see, and records that none may see.
 #[tokio::test]
-async fn a_mark_of_kafka_does_not_stop_it() {
+async fn marks_of_kafka_and_aborted_entries_are_passed_over() {
     let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
     let collector = collector(&influx);
     let mut values = records(0..4);
-    values.insert(2, "-".into());
+    values.splice(2..2, ["-", "x", "x", "-"].map(str::to_owned));
     values.push("-".into());
     let logs = [MemoryLog::new(0, 10, values)];
-    let through = || collector.positions().next(0) == Some(6);
+    let through = || collector.positions().next(0) == Some(9);
     collect_until(&collector, &logs, "both marks are behind it", through).await;
     assert_eq!(stored(&influx), [0, 1, 2, 3]);
-    assert_eq!(collector.status().totals().bad(), 0);
+    let totals = collector.status().totals();
+    assert_eq!((totals.bad(), totals.aborted), (0, 2));
+}
+
+/// What is behind an open transaction is real, however long it takes.
+#[tokio::test]
+async fn an_open_transaction_is_waited_for() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let collector = collector(&influx);
+    let mut values = records(0..10);
+    values.insert(4, "x".into());
+    let logs = [MemoryLog::new(0, 100, values).open_from(4)];
+    let mut is_open = true;
+    let all = || {
+        let health = collector.status().health(Instant::now());
+        // More fetches than any number after which one could lose patience.
+        if is_open && logs[0].empty_fetches() >= 8 {
+            is_open = false;
+            let standing = health.partitions[0];
+            assert_eq!(
+                (standing.next, standing.lag, standing.uncommitted),
+                (4, 7, 7)
+            );
+            assert_eq!(stored(&influx), [0, 1, 2, 3]);
+            logs[0].commit();
+        }
+        collector.status().totals().records == 10
+    };
+    collect_until(&collector, &logs, "all is stored", all).await;
+    assert_eq!(stored(&influx), (0..10).collect::<Vec<_>>());
+    let health = collector.status().health(Instant::now());
+    assert_eq!(
+        (
+            health.partitions[0].uncommitted,
+            collector.status().totals().missed
+        ),
+        (0, 0)
+    );
+}
+
+/// A leader that had not seen everything has cut the log back, and it has grown beyond where we were since.
+#[tokio::test]
+async fn a_log_that_was_cut_back_is_read_from_there() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let collector = collector(&influx);
+    let before = [MemoryLog::new(0, 10, records(0..10))];
+    collect_until(&collector, &before, "the first are stored", || {
+        collector.status().totals().records == 10
+    })
+    .await;
+    let mut values = records(0..6);
+    values.extend(records(100..120));
+    let after = [MemoryLog::new(0, 10, values).cut_at(6)];
+    let all = || collector.positions().next(0) == Some(26);
+    collect_until(&collector, &after, "the others are stored", all).await;
+    assert_eq!(stored(&influx), (0..10).chain(100..120).collect::<Vec<_>>());
+    let totals = collector.status().totals();
+    assert_eq!((totals.rewound, totals.missed), (1, 0));
+}
+
+/// The same without knowing the leader: the position is beyond the end.
+#[tokio::test]
+async fn a_log_that_is_shorter_than_what_was_read_is_read_again() {
+    let influx = FakeInflux::start(|_, _| Answer::Status(204)).await;
+    let collector = collector(&influx);
+    let before = [MemoryLog::new(0, 10, records(0..10))];
+    collect_until(&collector, &before, "the first are stored", || {
+        collector.status().totals().records == 10
+    })
+    .await;
+    let after = [MemoryLog::new(0, 10, records(100..103))];
+    let all = || collector.status().totals().records == 13;
+    collect_until(&collector, &after, "the others are stored", all).await;
+    assert_eq!(stored(&influx), (0..10).chain(100..103).collect::<Vec<_>>());
+    assert_eq!(collector.status().totals().rewound, 1);
 }

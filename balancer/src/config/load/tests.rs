@@ -149,7 +149,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "backends = ['a=h:1']\n[check]\nintervall = '1s'",
-            "check.intervall: unknown key; known are kind, interval",
+            "check.intervall: unknown key; did you mean interval?",
         ),
         (
             "backends = ['a=h:1']\n[check]\ninterval = 'x'",
@@ -247,7 +247,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "listn = 'x'\nbackends = ['a=h:1']",
-            "listn: unknown key; known are listen, admin",
+            "listn: unknown key; did you mean listen?",
         ),
     ];
     for (text, expected) in cases {

@@ -54,6 +54,14 @@ pub enum AskError {
     /// Any other error.
     #[error("{0}")]
     Failed(String),
+    /// One of the two queries for addresses failed.
+    #[error("{family} query: {error}")]
+    Family {
+        /// Which one: `A` or `AAAA`.
+        family: &'static str,
+        /// Why.
+        error: Box<Self>,
+    },
 }
 
 impl Answer {

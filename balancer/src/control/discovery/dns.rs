@@ -199,15 +199,20 @@ impl Names {
             ttl: None,
             missing: None,
         };
-        for family in [v4, v6] {
-            match family {
+        let neither = v4.is_err() && v6.is_err();
+        for (family, records) in [("A", v4), ("AAAA", v6)] {
+            match records {
                 Ok(records) => {
                     addresses.ttl = shortest(addresses.ttl, records.ttl);
                     addresses
                         .ips
                         .extend(records.data.iter().filter_map(RData::ip_addr));
                 }
-                Err(error) => addresses.missing = Some(error),
+                Err(error) if neither => return Err(error),
+                Err(error) => {
+                    let error = Box::new(error);
+                    addresses.missing = Some(AskError::Family { family, error });
+                }
             }
         }
         match addresses.missing {

@@ -53,7 +53,7 @@ impl Load {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::table::Table;
+    use super::super::test_candidates::Table;
     use super::*;
 
     #[test]

@@ -29,10 +29,10 @@ mod cursor;
 mod hash;
 mod least_connections;
 mod maglev;
+mod rendezvous;
 mod round_robin;
-mod source;
 #[cfg(test)]
-mod table;
+mod test_candidates;
 mod two_choices;
 mod weighted_schedule;
 
@@ -44,7 +44,7 @@ pub use candidates::Candidates;
 pub use cursor::Cursor;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
-pub use source::Rendezvous;
+pub use rendezvous::Rendezvous;
 pub use weighted_schedule::WeightedSchedule;
 
 /// Identifies a backend among those of all pools of a balancer. Never reused, even after the backend is removed.
@@ -168,7 +168,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::table::Table;
+    use super::test_candidates::Table;
     use super::*;
 
     #[test]

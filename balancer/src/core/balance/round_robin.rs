@@ -34,7 +34,7 @@ pub(super) fn choose<C: Candidates>(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::table::Table;
+    use super::super::test_candidates::Table;
     use super::*;
 
     fn served(weights: &[u32], closed: &[usize], sessions: usize, start: u64) -> Vec<u64> {

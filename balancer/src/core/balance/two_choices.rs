@@ -35,7 +35,7 @@ pub(super) fn choose<C: Candidates>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::Table;
+    use super::super::test_candidates::Table;
     use super::*;
 
     #[test]

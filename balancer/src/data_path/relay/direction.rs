@@ -8,9 +8,9 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::busy::Busyness;
 use super::pipe::Lease;
 use super::socket::{Reading, SessionSocket, kind};
+use super::splice_policy::Busyness;
 use crate::config::RelayMode;
 
 /// Maximum number of reads in one step, so that a busy session does not starve the others of its thread.

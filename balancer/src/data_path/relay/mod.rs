@@ -8,12 +8,12 @@
 //! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
 //! buffer's or one pipe's worth each way.
 
-mod busy;
+mod delivery;
 mod direction;
 mod idle;
 mod pipe;
-mod send_queue;
 mod socket;
+mod splice_policy;
 
 use std::io;
 use std::time::Duration;
@@ -29,10 +29,10 @@ use idle::IdleClock;
 use socket::kind;
 
 use crate::config::RelayMode;
-pub(crate) use busy::RelaySwitch;
+pub(crate) use delivery::Delivery;
 pub(crate) use pipe::{OnFailure, allow_pipes};
-pub(crate) use send_queue::Delivery;
 pub(crate) use socket::{Early, SessionSocket};
+pub(crate) use splice_policy::RelaySwitch;
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;

@@ -36,6 +36,8 @@ pub(crate) struct ExtractOptions {
     pub(crate) overwrites: bool,
     /// Whether files get the permissions in the archive, whatever the umask is.
     pub(crate) preserves_permissions: bool,
+    /// How many bytes at the beginning of each path are left out: those of a directory and its slash.
+    pub(crate) strip: usize,
 }
 
 /// The directory that an archive is unpacked into.
@@ -262,13 +264,14 @@ impl Drop for ExtractRoot {
 impl EntryHandler for ExtractRoot {
     type Error = Error;
 
-    fn begin(&mut self, entry: Entry) -> Result<(), Error> {
+    fn begin(&mut self, mut entry: Entry) -> Result<(), Error> {
         if !is_below(&entry.path) {
             let path = Name::from(entry.path.as_slice());
             return Err(Error::Unpack(format!(
                 "the path {path} leads outside the directory"
             )));
         }
+        entry.path.drain(..self.options.strip.min(entry.path.len()));
         let writing = self
             .create(&entry)
             .map_err(|error| self.failed(&entry.path, &error))?;

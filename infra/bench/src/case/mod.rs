@@ -3,12 +3,14 @@
 pub mod archive;
 mod bulk;
 pub mod download;
+pub mod http;
 mod idle;
 pub mod integrity;
 pub mod query;
 mod requests;
 mod round;
 mod trickle;
+pub mod unpack;
 
 use clap::ValueEnum;
 

@@ -27,7 +27,7 @@ impl Release {
     pub fn version(self) -> &'static str {
         match self {
             Self::V3 => "3.9.1",
-            Self::V4 => "4.2.0",
+            Self::V4 => "4.4.0",
         }
     }
 }

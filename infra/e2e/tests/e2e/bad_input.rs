@@ -104,7 +104,7 @@ fn old_frames(world: &World) {
 fn neither_wire(world: &World) {
     let mut watched = Watched::start(world, "");
     for garbage in [
-        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        &b"get / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
         b"\x16\x03\x01\x02\x00\x01",
         b"\0",
         b"NETSOCK?",

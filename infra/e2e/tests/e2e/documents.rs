@@ -18,7 +18,27 @@ crate::tests![
     #[needs(Peers)]
     configurations_of_others_are_taken,
     objects_can_be_read,
+    tables_name_tests_that_are_there,
 ];
+
+/// What happens to the pipeline when something goes wrong is said with the test that has shown it.
+fn tables_name_tests_that_are_there(_: &World) {
+    let page = include_str!("../../../../docs/telemetry.md");
+    let (_, table) = page.split_once("| what happens | ").expect("the table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut number = 0;
+    for row in rows {
+        let test = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        let test = test.trim_matches('`');
+        let is_there = crate::names().iter().any(|name| name.starts_with(test));
+        assert!(test == "unit" || is_there, "no test begins with {test}");
+        number += 1;
+    }
+    assert!(number > 15, "{number} rows");
+}
 
 fn links_lead_somewhere(_: &World) {
     let all = documents();

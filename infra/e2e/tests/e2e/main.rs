@@ -27,7 +27,11 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_downloads;
+mod http_page;
+mod http_tls;
 mod influxdb;
+mod kafka_kinds;
 mod kubernetes;
 mod lifecycle;
 mod old_wire;
@@ -40,6 +44,7 @@ mod release;
 mod secured_kafka;
 mod services;
 mod settings;
+mod shared_kafka;
 mod soak;
 mod survival;
 mod systemd;
@@ -141,7 +146,11 @@ fn all() -> Vec<Test> {
         faults::tests(),
         grafana::tests(),
         harness::tests(),
+        http_downloads::tests(),
+        http_page::tests(),
+        http_tls::tests(),
         influxdb::tests(),
+        kafka_kinds::tests(),
         kubernetes::tests(),
         lifecycle::tests(),
         old_wire::tests(),
@@ -154,6 +163,7 @@ fn all() -> Vec<Test> {
         secured_kafka::tests(),
         services::tests(),
         settings::tests(),
+        shared_kafka::tests(),
         walkthroughs::tests(),
         systemd::tests(),
         soak::tests(),

@@ -19,6 +19,7 @@ crate::tests![
     permissions_are_those_of_tar,
     holes_take_no_space,
     the_bytes_of_the_files_are_counted,
+    a_directory_is_fetched_under_its_own_name,
 ];
 
 fn served(tree: &Path) -> (FileServer, Client) {
@@ -59,6 +60,39 @@ fn with_umask(umask: &str, command: &Command) -> Ran {
         };
     }
     Ran::of(shell, PATIENCE)
+}
+
+/// As `get -r` of sftp does: without the directories above.
+fn a_directory_is_fetched_under_its_own_name(_: &World) {
+    let tree = Scratch::new("recursive");
+    for path in ["a/b/one", "a/b/c/two", "a/beside", "three"] {
+        put(tree.path(), path.as_bytes(), path.as_bytes());
+    }
+    let (_server, client) = served(tree.path());
+    let into = Scratch::new("into");
+    let place = into.path().to_str().unwrap();
+    let ran = client.run(&["get", "-r", "a/b", "three", "-o", place]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for (made, from) in [
+        ("b/one", "a/b/one"),
+        ("b/c/two", "a/b/c/two"),
+        ("three", "three"),
+    ] {
+        let content = fs::read(into.path().join(made)).unwrap();
+        assert_eq!(content, from.as_bytes(), "{made}");
+    }
+    let mut names: Vec<_> = modes(into.path()).into_keys().collect();
+    names.sort_unstable();
+    assert_eq!(names, ["b", "b/c", "b/c/two", "b/one", "three"]);
+    // What is there is kept.
+    fs::write(into.path().join("b/one"), "mine").unwrap();
+    let ran = client.run(&["get", "-r", "a/b", "-o", place]);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert_eq!(fs::read(into.path().join("b/one")).unwrap(), b"mine");
+    let ran = client.run(&["get", "-r", "/", "-o", place, "--force"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let beside = fs::read(into.path().join("a/beside")).unwrap();
+    assert_eq!(beside, b"a/beside");
 }
 
 fn permissions_are_those_of_tar(_: &World) {

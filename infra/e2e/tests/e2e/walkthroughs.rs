@@ -30,6 +30,8 @@ use terminal::{HOME, Terminal, as_input};
 crate::tests![
     #[needs(Followed)]
     the_demo,
+    #[needs(FollowedDownloads)]
+    downloads_over_http,
     #[needs(Followed)]
     the_client,
     #[needs(Followed)]
@@ -43,6 +45,15 @@ crate::tests![
 ];
 
 const README: &str = "README.md";
+const HTTP: &str = "docs/http.md";
+/// The parts of that page that the demo has the files for.
+const OVER_HTTP: [&str; 5] = [
+    "Look around",
+    "Download a file",
+    "Download a directory",
+    "Search",
+    "Copy and mount",
+];
 const CLIENT: &str = "docs/client.md";
 const OPERATIONS: &str = "docs/operations.md";
 const FROM_C: (&str, &str) = (
@@ -53,10 +64,15 @@ const TLS: (&str, &str) = ("docs/tls.md", "From nothing to a first session");
 const TELEMETRY: (&str, &str) = ("docs/telemetry.md", "From nothing to a first graph");
 
 /// The parts that are followed: page and heading, or an empty heading for the whole page.
-const FOLLOWED: [(&str, &str); 10] = [
+const FOLLOWED: [(&str, &str); 15] = [
     (README, "The demo"),
     (README, "A tour"),
     (README, "Run it by hand"),
+    (HTTP, OVER_HTTP[0]),
+    (HTTP, OVER_HTTP[1]),
+    (HTTP, OVER_HTTP[2]),
+    (HTTP, OVER_HTTP[3]),
+    (HTTP, OVER_HTTP[4]),
     (CLIENT, ""),
     FROM_C,
     (OPERATIONS, "Watch"),
@@ -132,6 +148,29 @@ fn the_demo(_: &World) {
         .instead
         .push(("curl ".to_owned(), "curl --silent ".to_owned()));
     assert!(terminal.follow(README, "A tour", nothing) > 8);
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+}
+
+fn downloads_over_http(_: &World) {
+    let home = Scratch::new("home");
+    let (mut process, _temporary) = Demo::at_home(&home, &["--no-client"]).start();
+    let mut terminal = Terminal::beside(process.id(), &home);
+    terminal
+        .instead
+        .push(("curl ".to_owned(), "curl --silent ".to_owned()));
+    for heading in OVER_HTTP {
+        assert!(terminal.follow(HTTP, heading, nothing) > 0, "{heading}");
+    }
+    for made in [
+        "documents.tar",
+        "documents.tar.zst",
+        "report.pdf",
+        "copy/letter.txt",
+        "documents/report.pdf",
+    ] {
+        assert!(home.path().join(made).exists(), "{made}");
+    }
     process.signal(Signal::INT);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
 }

@@ -107,9 +107,15 @@ pub(crate) const CRATES: [Crate; 11] = [
             ),
             part("observe", &["security", "index", "service"]),
             part(
-                "session",
+                "http",
                 &[
                     "tree", "security", "compress", "query", "archive", "service",
+                ],
+            ),
+            part(
+                "session",
+                &[
+                    "tree", "security", "compress", "query", "archive", "service", "http",
                 ],
             ),
             part(

@@ -1,11 +1,13 @@
 use proptest::prelude::*;
 
+use super::object::MAX_LIST;
 use super::*;
 use crate::messages::{
     BackendRecord, CommandRecord, Event, EventKind, Figures, FileserverFigures, Identity, Record,
     Role,
 };
 use crate::sampler::HostSample;
+use crate::schema::FIELDS;
 
 /// As original.md gives it.
 const ORIGINAL: &str = r#"{"cpu_percent": 12.5, "memory_percent": 41.0, "client_count": 7, "server_active_clients": 2, "mirror1_active_clients": 1, "mirror2_active_clients": 0}"#;

@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Answer {
     /// An HTTP status; the lines are kept with 204 only.
     Status(u16),
+    /// The status 422 with this text.
+    Explained(&'static str),
     /// The status 429 with this many seconds of `Retry-After`.
     Later(u64),
     /// Nothing, for ever.
@@ -135,13 +137,15 @@ async fn serve<A: Fn(usize, &str) -> Answer>(
         };
         let (status, more) = match given {
             Answer::Status(status) => (status, String::new()),
+            Answer::Explained(_) => (422, String::new()),
             Answer::Later(seconds) => (429, format!("Retry-After: {seconds}\r\n")),
             Answer::Stall => std::future::pending().await,
             Answer::Close => return,
         };
-        let text = match status {
-            200 => text,
-            204 => String::new(),
+        let text = match (status, given) {
+            (_, Answer::Explained(text)) => text.to_owned(),
+            (200, _) => text,
+            (204, _) => String::new(),
             _ => r#"{"message":"as the test wants it"}"#.to_owned(),
         };
         let length = text.len();

@@ -228,7 +228,7 @@ fn silence(story: &Story) {
 
 fn collector(story: &Story) {
     story.write(
-        "collector_stats,host=box,topic=system_stats",
+        "collector_stats,host=box,instance=127.0.0.1:8405,topic=system_stats",
         0..600,
         |second| {
             let lag = if (100..300).contains(&second) { 800 } else { 4 };

@@ -18,7 +18,7 @@ use super::comparison::{Ignore, alike};
 pub(super) const HOME: &str = "/home/ada";
 
 /// The programs that are run. All others are checked by [`crate::documented_commands`].
-const RUN: [&str; 18] = [
+const RUN: [&str; 21] = [
     "netsocket",
     "netsocket-balancer",
     "netsocket-fileserver",
@@ -26,6 +26,7 @@ const RUN: [&str; 18] = [
     "bin/kafka-server-start.sh",
     "bin/kafka-storage.sh",
     "bin/kafka-topics.sh",
+    "aria2c",
     "cat",
     "chmod",
     "curl",
@@ -35,8 +36,10 @@ const RUN: [&str; 18] = [
     "kill",
     "mkdir",
     "openssl",
+    "rclone",
     "tar",
     "wc",
+    "wget",
 ];
 
 /// What servers log when they are ready, unless it is `listening`.

@@ -23,7 +23,7 @@ use crate::core::pool::Pool;
 use crate::data_path::listen_socket::ListenSocket;
 use crate::data_path::shared::Shared;
 
-/// Why the supervisor ended.
+/// Why it ended.
 pub(crate) enum Exit {
     /// The balancer was told to stop.
     Stopped,
@@ -32,7 +32,7 @@ pub(crate) enum Exit {
 }
 
 /// Who takes the requests. A successor gets the listening sockets.
-pub(crate) struct Supervisor {
+pub(crate) struct LifecycleExecutor {
     shared: Arc<Shared>,
     settings: Arc<ArcSwap<Settings>>,
     requests: Mutex<Receiver<LifecycleRequest>>,
@@ -45,7 +45,7 @@ pub(crate) struct Supervisor {
     restarts: u32,
 }
 
-impl Supervisor {
+impl LifecycleExecutor {
     pub(crate) fn new(
         startup: Startup,
         shared: &Arc<Shared>,
@@ -73,7 +73,7 @@ impl Supervisor {
     }
 }
 
-impl Supervisor {
+impl LifecycleExecutor {
     /// Takes requests until `stop`, or until a successor serves.
     pub(crate) async fn work(&self, stop: &CancellationToken) -> Exit {
         let mut requests = self.requests.lock().await;
@@ -145,7 +145,7 @@ impl Supervisor {
 }
 
 /// Tells the service manager that a reload is over, however it ends: the manager waits for that.
-struct ReloadOver<'a>(&'a Supervisor);
+struct ReloadOver<'a>(&'a LifecycleExecutor);
 
 impl Drop for ReloadOver<'_> {
     fn drop(&mut self) {

@@ -47,7 +47,7 @@ impl Rendezvous {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::Table;
+    use super::super::test_candidates::Table;
     use super::super::{client_key, name_key};
     use super::*;
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::api::Status;
-use super::recent::CounterSample;
+use super::rates::CounterSample;
 use super::sessions::Entry;
 use super::state::Admin;
 use super::subscribers::MAX_SUBSCRIBERS;

@@ -17,19 +17,28 @@ const COMMAND_MAX: usize = 300;
 /// The most faults of one archive that get a log line each; the line of the request counts all of them.
 const FAULTS_LOGGED: usize = 20;
 
-/// Which of the two wires a session speaks.
+/// Which wire a session speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
     Old,
     New,
+    Http,
+}
+
+impl Wire {
+    /// Its name in the log and in metrics.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+            Self::Http => "http",
+        }
+    }
 }
 
 impl fmt::Display for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Old => "old",
-            Self::New => "new",
-        })
+        f.write_str(self.word())
     }
 }
 
@@ -51,6 +60,8 @@ pub(crate) struct RequestLog {
     wire: Wire,
     command: String,
     began: Instant,
+    /// The status of an answer over HTTP.
+    status: Option<u16>,
 }
 
 impl RequestLog {
@@ -65,7 +76,13 @@ impl RequestLog {
             wire,
             command,
             began: Instant::now(),
+            status: None,
         }
+    }
+
+    /// Notes the status of an answer over HTTP.
+    pub(crate) fn set_status(&mut self, status: u16) {
+        self.status = Some(status);
     }
 
     /// Counts and logs a finished request, for which `bytes` were sent. The command is quoted, so that a name cannot
@@ -81,6 +98,7 @@ impl RequestLog {
             wire,
             command,
             began,
+            status,
         } = self;
         let seconds = began.elapsed().as_secs_f64();
         let label = match result {
@@ -89,6 +107,7 @@ impl RequestLog {
         };
         let files = result.as_ref().map_or(0, |served| served.files);
         requests.count(&command, label, files, bytes, seconds);
+        requests.count_wire(wire.word(), status);
         let ms = seconds * 1e3;
         let ms = (ms * 1e3).round() / 1e3;
         match result {
@@ -98,19 +117,19 @@ impl RequestLog {
                 warnings,
             }) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, command, result = OK,
+                    target: TARGET, %peer, %wire, status, command, result = OK,
                     files, bytes, ms, unreadable, warnings
                 );
             }
             Err(error) if error.side() == Side::Server => {
                 tracing::warn!(
-                    target: TARGET, %peer, %wire, command, result = error.label(),
+                    target: TARGET, %peer, %wire, status, command, result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }
             Err(error) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, command, result = error.label(),
+                    target: TARGET, %peer, %wire, status, command, result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }
@@ -240,7 +259,7 @@ pub(crate) fn describe_line(line: &[u8]) -> String {
 }
 
 /// Logs the faults of an archive's files.
-pub(super) fn log_faults(peer: SocketAddr, faults: &[Warning]) {
+pub(crate) fn log_faults(peer: SocketAddr, faults: &[Warning]) {
     for Warning { path, problem } in faults.iter().take(FAULTS_LOGGED) {
         tracing::warn!(%peer, %path, ?problem, "file changed while it was archived");
     }

@@ -1,0 +1,265 @@
+//! Archives of a directory or of what a search finds.
+//!
+//! A tar has a length and the id of its plan as its tag, so it is downloaded in ranges like a file, and goes on at any
+//! replica that makes the same plan. What is compressed has neither length nor ranges before it is made.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use headers::ETag;
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use netsocket_protocol::message::{Compression, EntryNames, Layout};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::body::{Content, Piece};
+use super::conditions::Validators;
+use super::download::{Representation, decide, identify, protect};
+use super::file_body::Part;
+use super::link::Link;
+use super::media;
+use super::problem::{Answer, Problem};
+use super::reply::Reply;
+use super::target::Target;
+use crate::archive::{ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Codec, Plan, Start};
+use crate::service::access_log::{Served, log_faults};
+use crate::service::file_service::{Planned, Service};
+use crate::service::request_error::RequestError;
+use crate::tree::path_order;
+
+/// The formats, as the option `archive` and the extension name them.
+pub(super) const FORMATS: [&str; 3] = ["tar.gz", "tar.zst", "tar"];
+
+/// The name of an archive of the whole tree.
+const WHOLE: &str = "files";
+
+/// How many files an archive lacks because the server may not read them.
+const LEFT_OUT: HeaderName = HeaderName::from_static("netsocket-left-out");
+
+/// Pieces that wait for the client.
+const QUEUE: usize = 1;
+
+/// Answers a request for an archive.
+pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
+    let (format, compression, media) = format(target)?;
+    let search = target.search()?;
+    if target.option("limit").is_some() {
+        let sentence = "an archive has no limit: it is all of the files that match";
+        return Err(RequestError::BadRequest(sentence.to_owned()).into());
+    }
+    let codec = Codec::new(compression, None, Layout::Stream);
+    let codec =
+        codec.ok_or_else(|| RequestError::BadRequest("there is no such format".to_owned()))?;
+    let options = ArchiveOptions {
+        codec,
+        names: EntryNames::Path,
+    };
+    let service = &link.service;
+    let permit = service.archive_permit()?;
+    let planned = service.plan(search.query, options).await?;
+    let validators = Validators {
+        etag: tag(&planned.plan)?,
+        modified: None,
+    };
+    if let Some(wanted) = target.option("plan")
+        && wanted != planned.plan.id().as_bytes()
+    {
+        let sentence = "the files have changed since: start over with a new archive";
+        return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
+    }
+    let representation = Representation {
+        length: planned.plan.tar_bytes(),
+        validators,
+        media: HeaderValue::from_static(media),
+    };
+    let mut download = decide(head, &representation, SystemTime::now())?;
+    if compression != Compression::None && download.reply.status != StatusCode::NOT_MODIFIED {
+        download.reply = streamed(&representation);
+        download.parts = match head.method == Method::HEAD {
+            true => VecDeque::new(),
+            false => VecDeque::from([Part::File(0..representation.length)]),
+        };
+    }
+    let mut reply = download.reply;
+    let name = [file_name(target).as_slice(), b".", format.as_bytes()].concat();
+    reply.set(CONTENT_DISPOSITION, media::attachment(&name));
+    reply.served = served(&planned);
+    if reply.served.warnings + reply.served.unreadable > 0 {
+        reply.set(
+            LEFT_OUT,
+            (reply.served.warnings + reply.served.unreadable).into(),
+        );
+    }
+    if !download.parts.is_empty() {
+        let making = Making {
+            link: Arc::clone(link),
+            planned,
+            is_compressed: compression != Compression::None,
+            _permit: permit,
+        };
+        reply.content = making.start(download.parts);
+    }
+    Ok(reply)
+}
+
+fn format(target: &Target) -> Result<(&'static str, Compression, &'static str), RequestError> {
+    match target.option("archive") {
+        Some(b"tar") => Ok(("tar", Compression::None, "application/x-tar")),
+        Some(b"tar.gz" | b"tgz") => Ok(("tar.gz", Compression::Gzip, "application/gzip")),
+        Some(b"tar.zst") => Ok(("tar.zst", Compression::Zstd, "application/zstd")),
+        _ => Err(RequestError::BadRequest(format!(
+            "the archives are {}",
+            FORMATS.join(", ")
+        ))),
+    }
+}
+
+/// The tag of an archive: its bytes are a function of its plan.
+fn tag(plan: &Plan) -> Result<ETag, RequestError> {
+    let tag = format!("\"{}\"", plan.id());
+    tag.parse()
+        .map_err(|_| RequestError::internal("naming an archive", tag))
+}
+
+/// An answer whose length is known when it ends.
+fn streamed(representation: &Representation) -> Reply {
+    let mut reply = Reply::empty(StatusCode::OK);
+    reply.length = None;
+    identify(&mut reply.headers, &representation.validators);
+    reply.set(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    reply.set(CONTENT_TYPE, representation.media.clone());
+    protect(&mut reply.headers, &representation.media);
+    reply
+}
+
+/// The name without its extension: that of the directory.
+fn file_name(target: &Target) -> Vec<u8> {
+    match target.path.is_empty() {
+        true => WHOLE.as_bytes().to_vec(),
+        false => path_order::split(&target.path).1.to_vec(),
+    }
+}
+
+fn served(planned: &Planned) -> Served {
+    Served {
+        files: planned.plan.entries().len() as u64,
+        unreadable: planned.unreadable.count(),
+        warnings: planned.plan.warnings().len() as u64,
+    }
+}
+
+/// A block, which counts as held until its bytes are sent.
+struct Held(ArchiveBlock);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// An archive that is being made.
+struct Making {
+    link: Arc<Link>,
+    planned: Planned,
+    is_compressed: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Making {
+    fn start(self, parts: VecDeque<Part>) -> Content {
+        let (pieces, content) = mpsc::channel(QUEUE);
+        tokio::spawn(async move {
+            let end = match self.send(parts, &pieces).await {
+                Ok(()) => Piece::End(served(&self.planned)),
+                Err(error) => Piece::Failed(error),
+            };
+            // The client may be gone.
+            let _ = pieces.send(end).await;
+        });
+        Content::Stream(content)
+    }
+
+    async fn send(
+        &self,
+        parts: VecDeque<Part>,
+        pieces: &mpsc::Sender<Piece>,
+    ) -> Result<(), RequestError> {
+        for part in parts {
+            match part {
+                Part::Text(text) => put(pieces, text).await?,
+                Part::File(range) => self.blocks(range, pieces).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends bytes of the tar stream, or the whole archive if it is compressed.
+    async fn blocks(
+        &self,
+        range: std::ops::Range<u64>,
+        pieces: &mpsc::Sender<Piece>,
+    ) -> Result<(), RequestError> {
+        let service: &Service = &self.link.service;
+        let size = BLOCK_BYTES as u64;
+        let first = range.start / size;
+        let mut blocks = service.blocks(&self.planned.plan, Start::at(first, 0));
+        let mut at = first * size;
+        while self.is_compressed || at < range.end {
+            let Some(block) = blocks.next().await? else {
+                break;
+            };
+            let faults = blocks.faults();
+            if !faults.is_empty() {
+                // The plan promised other bytes, and nothing behind them could say so.
+                log_faults(self.link.peer, &faults);
+                let sentence = "a file changed while it was archived";
+                return Err(RequestError::FileChanged(sentence.to_owned()));
+            }
+            let length = block.bytes.len() as u64;
+            let bytes = Bytes::from_owner(Held(block));
+            let bytes = match self.is_compressed {
+                true => bytes,
+                false => cut(bytes, at, &range),
+            };
+            at += length;
+            put(pieces, bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What of a block that begins at `at` lies within a range.
+fn cut(block: Bytes, at: u64, range: &std::ops::Range<u64>) -> Bytes {
+    let within = |place: u64| {
+        let place = usize::try_from(place.saturating_sub(at)).unwrap_or(usize::MAX);
+        place.min(block.len())
+    };
+    block.slice(within(range.start)..within(range.end))
+}
+
+async fn put(pieces: &mpsc::Sender<Piece>, bytes: Bytes) -> Result<(), RequestError> {
+    let sent = pieces.send(Piece::Bytes(bytes)).await;
+    sent.map_err(|_| RequestError::Gone(std::io::ErrorKind::BrokenPipe.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_cut_to_the_range() {
+        let block = Bytes::from_static(b"0123456789");
+        for (at, range, expected) in [
+            (0, 0..10, "0123456789"),
+            (0, 3..5, "34"),
+            (10, 3..12, "01"),
+            (10, 15..100, "56789"),
+            (10, 25..30, ""),
+        ] {
+            assert_eq!(cut(block.clone(), at, &range), expected, "{at} {range:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! WebDAV for reading, as file managers and mounts ask for it.
+
+use std::fs;
+
+use super::http_client::ask;
+use super::server::TestServer;
+
+const SOME: &str = "<?xml version=\"1.0\"?><p:propfind xmlns:p=\"DAV:\" xmlns:q=\"urn:own\"><p:prop><p:getcontentlength/>\
+                    <p:resourcetype/><q:mine/><p:quota/></p:prop></p:propfind>";
+
+#[tokio::test]
+async fn a_directory_and_its_files_are_told_apart() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir_all(tree.path().join("a b/c")).unwrap();
+    fs::write(tree.path().join("a b/f&.txt"), "12345").unwrap();
+    fs::write(tree.path().join("a b/.hidden"), "").unwrap();
+    let server = TestServer::start(tree.path());
+    let all = ask(server.address, "PROPFIND", "/a%20b/", &[("Depth", "1")]).await;
+    assert_eq!(
+        (all.status, all.header("content-type").as_deref()),
+        (207, Some("application/xml; charset=utf-8"))
+    );
+    let text = all.text();
+    let hrefs: Vec<&str> = text
+        .split("<D:href>")
+        .skip(1)
+        .map(|part| part.split_once("</D:href>").unwrap().0)
+        .collect();
+    assert_eq!(hrefs, ["/a%20b/", "/a%20b/c/", "/a%20b/f%26.txt"]);
+    assert!(
+        text.contains("<D:displayname>f&amp;.txt</D:displayname>"),
+        "{text}"
+    );
+    let file = ask(server.address, "GET", "/a%20b/f%26.txt", &[]).await;
+    let told = format!(
+        "<D:getetag>{}</D:getetag>",
+        file.header("etag").unwrap().replace('"', "&quot;")
+    );
+    assert!(text.contains(&told), "{text}");
+    let told = format!(
+        "<D:getlastmodified>{}</D:getlastmodified>",
+        file.header("last-modified").unwrap()
+    );
+    assert!(text.contains(&told), "{text}");
+    let one = ask(server.address, "PROPFIND", "/a%20b", &[("Depth", "0")]).await;
+    assert_eq!(one.text().matches("<D:response>").count(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_answered_and_what_is_not_there_is_said() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::write(tree.path().join("f"), "12345").unwrap();
+    let server = TestServer::start(tree.path());
+    let mut client = super::http_client::HttpClient::connect(server.address).await;
+    let length = SOME.len();
+    client
+        .send(format!(
+            "PROPFIND /f HTTP/1.1\r\nHost: a\r\nDepth: 0\r\nContent-Length: {length}\r\n\r\n{SOME}"
+        ))
+        .await;
+    let some = client.reply("PROPFIND").await.unwrap();
+    assert!(some.text().contains(
+        "<D:propstat><D:prop><D:getcontentlength>5</D:getcontentlength><D:resourcetype></D:resourcetype></D:prop>\
+         <D:status>HTTP/1.1 200 OK</D:status></D:propstat><D:propstat><D:prop><X:mine xmlns:X=\"urn:own\"/><D:quota/></D:prop>\
+         <D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"
+    ), "{}", some.text());
+    for (url, headers, status) in [
+        ("/", vec![("Depth", "infinity")], 403),
+        ("/", vec![], 403),
+        ("/none", vec![("Depth", "0")], 404),
+        ("/.f", vec![("Depth", "0")], 404),
+    ] {
+        assert_eq!(
+            ask(server.address, "PROPFIND", url, &headers).await.status,
+            status,
+            "{url}"
+        );
+    }
+    let options = ask(server.address, "OPTIONS", "*", &[]).await;
+    assert_eq!(
+        (options.status, options.header("dav").as_deref()),
+        (204, Some("1"))
+    );
+    for method in ["PROPPATCH", "MKCOL", "LOCK", "MOVE", "COPY", "UNLOCK"] {
+        assert_eq!(
+            ask(server.address, method, "/", &[]).await.status,
+            405,
+            "{method}"
+        );
+    }
+    server.stop().await;
+}

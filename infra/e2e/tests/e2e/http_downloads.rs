@@ -1,0 +1,461 @@
+//! What people have already, through the balancer, while file servers die: `curl`, `wget`, `aria2c`, `rclone`, `lftp`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use e2e::fleet::{Fleet, NAMES, Plan};
+use e2e::process::{Process, Ran, clean_command};
+use e2e::scratch::Scratch;
+use e2e::{PATIENCE, eventually, tree};
+
+use crate::world::World;
+
+crate::tests![
+    #[needs(Downloaders)]
+    curl_goes_on_at_another_server,
+    #[needs(Downloaders)]
+    wget_goes_on_by_itself,
+    #[needs(Downloaders)]
+    aria2_loads_from_several_servers_at_once,
+    #[needs(Downloaders)]
+    a_tar_made_on_the_fly_goes_on_at_another_server,
+    #[needs(Downloaders)]
+    trees_are_copied_from_the_listings,
+    #[needs(Downloaders)]
+    file_managers_read_it_as_webdav,
+    #[needs(Downloaders)]
+    what_is_complete_is_not_loaded_again,
+    #[needs(HttpLibraries)]
+    libraries_of_languages_get_files_and_ranges,
+    the_balancer_checks_by_http,
+];
+
+const LARGE: usize = 48 << 20;
+const LONG: Duration = Duration::from_secs(120);
+/// Slow enough to be met in the middle.
+const RATE: &str = "12M";
+
+struct Site {
+    fleet: Fleet,
+    root: Scratch,
+    place: Scratch,
+}
+
+impl Site {
+    fn start() -> Self {
+        let root = Scratch::new("site");
+        tree::put(root.path(), b"large.bin", &tree::noise(b"large", LARGE));
+        tree::put(root.path(), b"docs/a b.txt", b"a b\n");
+        tree::put(root.path(), "docs/n\u{e9}w: 100%.txt".as_bytes(), b"new\n");
+        tree::put(root.path(), b"docs/deep/er/empty", b"");
+        tree::put(
+            root.path(),
+            b"docs/deep/q?x#y.html",
+            b"<a href=\"/large.bin\">no page</a>\n",
+        );
+        let fleet = Plan::over(root.path()).start();
+        Self {
+            fleet,
+            root,
+            place: Scratch::new("downloads"),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.fleet.address())
+    }
+
+    fn target(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn command(&self, program: &str, words: &[&str]) -> Command {
+        let mut command = clean_command(program);
+        command
+            .env("HOME", self.place.path())
+            .current_dir(self.place.path())
+            .args(words);
+        command
+    }
+
+    fn run(&self, program: &str, words: &[&str]) -> Ran {
+        Ran::of(self.command(program, words), LONG)
+    }
+
+    /// Runs a program until the file has that many bytes, and kills the servers that send it.
+    fn interrupted(&mut self, program: &str, words: &[&str], file: &Path) -> Process {
+        let command = self.command(program, words);
+        let process = Process::start_with_output(program, command, Stdio::null());
+        eventually(LONG, "a part of the file", || {
+            let length = fs::metadata(file).map_or(0, |file| file.len());
+            (length > 4 << 20).then_some(())
+        });
+        self.kill_one();
+        process
+    }
+
+    /// Kills a server that is sending.
+    fn kill_one(&mut self) {
+        let admin = self.fleet.balancer.admin;
+        let name = eventually(PATIENCE, "a server that sends", || {
+            NAMES
+                .into_iter()
+                .find(|name| admin.count(name, "active") > 0)
+        });
+        self.fleet.server(name).process.kill();
+    }
+
+    fn assert_is_large(&self, file: &Path) {
+        let (got, real) = (
+            fs::read(file).unwrap(),
+            fs::read(self.root.path().join("large.bin")).unwrap(),
+        );
+        assert!(got == real, "{} of {} bytes", got.len(), real.len());
+    }
+}
+
+fn curl_goes_on_at_another_server(_: &World) {
+    let mut site = Site::start();
+    let (url, file) = (site.url("large.bin"), site.target("large.bin"));
+    let out = file.display().to_string();
+    let words = ["-sS", "--limit-rate", RATE, "-o", &out, &url];
+    let mut cut = site.interrupted("curl", &words, &file);
+    // 18: fewer bytes than announced; 56: a reset.
+    let code = cut.wait(LONG).code();
+    assert!(matches!(code, Some(18 | 56)), "{code:?}");
+    let had = fs::metadata(&file).unwrap().len();
+    assert!(had < LARGE as u64);
+    let tag = site.run("curl", &["-sSI", &url]);
+    let head = String::from_utf8(tag.stdout).unwrap();
+    let tag = head
+        .lines()
+        .find_map(|line| line.strip_prefix("etag: "))
+        .expect("a tag")
+        .trim();
+    let condition = format!("If-Range: {tag}");
+    let ran = site.run(
+        "curl",
+        &[
+            "-sS",
+            "-C",
+            "-",
+            "-H",
+            &condition,
+            "-w",
+            "%{http_code}",
+            "-o",
+            &out,
+            &url,
+        ],
+    );
+    assert_eq!(
+        (ran.code, &ran.stdout[..]),
+        (Some(0), &b"206"[..]),
+        "{}",
+        ran.stderr
+    );
+    site.assert_is_large(&file);
+}
+
+fn wget_goes_on_by_itself(_: &World) {
+    let mut site = Site::start();
+    let (url, file) = (site.url("large.bin"), site.target("large.bin"));
+    let rate = format!("--limit-rate={RATE}");
+    let words = ["-q", "--tries=10", "--waitretry=1", &rate, &url];
+    let mut going_on = site.interrupted("wget", &words, &file);
+    assert_eq!(going_on.wait(LONG).code(), Some(0));
+    site.assert_is_large(&file);
+}
+
+fn aria2_loads_from_several_servers_at_once(_: &World) {
+    let mut site = Site::start();
+    let url = site.url("large.bin");
+    let rate = format!("--max-overall-download-limit={RATE}");
+    let words = [
+        "-q",
+        "-x4",
+        "-s4",
+        "-k1M",
+        "--file-allocation=none",
+        "--retry-wait=1",
+        "--max-tries=10",
+        &rate,
+        &url,
+    ];
+    let command = site.command("aria2c", &words);
+    let mut process = Process::start_with_output("aria2c", command, Stdio::null());
+    let admin = site.fleet.balancer.admin;
+    eventually(LONG, "several servers at once", || {
+        let active = NAMES
+            .into_iter()
+            .filter(|name| admin.count(name, "active") > 0)
+            .count();
+        (active >= 3).then_some(())
+    });
+    site.kill_one();
+    assert_eq!(process.wait(LONG).code(), Some(0));
+    site.assert_is_large(&site.target("large.bin"));
+    let ranges = site
+        .fleet
+        .servers
+        .iter()
+        .flat_map(|server| server.requests());
+    let parts = ranges.filter(|request| request["status"] == 206).count();
+    assert!(parts >= 2, "{parts}");
+}
+
+fn a_tar_made_on_the_fly_goes_on_at_another_server(_: &World) {
+    let mut site = Site::start();
+    let (url, file) = (site.url("?archive=tar"), site.target("files.tar"));
+    let out = file.display().to_string();
+    let mut cut = site.interrupted(
+        "curl",
+        &["-sS", "--limit-rate", RATE, "-o", &out, &url],
+        &file,
+    );
+    assert!(matches!(cut.wait(LONG).code(), Some(18 | 56)));
+    let ran = site.run(
+        "curl",
+        &["-sS", "-C", "-", "-w", "%{http_code}", "-o", &out, &url],
+    );
+    assert_eq!(
+        (ran.code, &ran.stdout[..]),
+        (Some(0), &b"206"[..]),
+        "{}",
+        ran.stderr
+    );
+    let unpacked = Scratch::new("unpacked");
+    let into = unpacked.path().display().to_string();
+    let ran = site.run("tar", &["-xf", &out, "-C", &into]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let root = site.root.path().display().to_string();
+    let ran = site.run("diff", &["-r", &root, &into]);
+    assert_eq!((ran.code, ran.stdout), (Some(0), vec![]), "{}", ran.stderr);
+    // By name, as browsers and `wget --content-disposition` save it.
+    let ran = site.run("curl", &["-sSOJ", &site.url("docs/?archive=tar.gz")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = site.run("tar", &["-tzf", "docs.tar.gz"]);
+    assert_eq!(
+        ran.stdout.split(|byte| *byte == b'\n').count(),
+        5,
+        "{}",
+        ran.stderr
+    );
+}
+
+fn trees_are_copied_from_the_listings(_: &World) {
+    let site = Site::start();
+    let url = site.url("");
+    let same = |name: &str| {
+        let (root, copy) = (
+            site.root.path().display().to_string(),
+            site.target(name).display().to_string(),
+        );
+        // wget saves the listings themselves.
+        let ran = site.run(
+            "diff",
+            &["-r", "-x", "index.html", "-x", "robots.txt", &root, &copy],
+        );
+        assert_eq!(
+            (ran.code, String::from_utf8_lossy(&ran.stdout)),
+            (Some(0), "".into()),
+            "{name}"
+        );
+    };
+    let ran = site.run(
+        "rclone",
+        &["copy", "--http-url", &url, ":http:", "by-rclone"],
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    same("by-rclone");
+    let ran = site.run(
+        "rclone",
+        &[
+            "check",
+            "--download",
+            "--http-url",
+            &url,
+            ":http:",
+            "by-rclone",
+        ],
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let mirror = "mirror --parallel=3 . by-lftp; exit";
+    let ran = site.run("lftp", &["-e", mirror, &url]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    same("by-lftp");
+    // It takes no other names than those of the files, and follows no link but those of the listings.
+    let place = "--directory-prefix=by-wget";
+    let ran = site.run("wget", &["-q", "-r", "-np", "-nH", place, &url]);
+    assert!(matches!(ran.code, Some(0 | 8)), "{}", ran.stderr);
+    same("by-wget");
+}
+
+fn file_managers_read_it_as_webdav(_: &World) {
+    let site = Site::start();
+    let url = site.url("");
+    let remote = ["--webdav-url", url.as_str(), "--webdav-vendor", "other"];
+    let ran = site.run(
+        "rclone",
+        &[&["lsf", "-R"], &remote[..], &[":webdav:"]].concat(),
+    );
+    let mut names: Vec<String> = String::from_utf8(ran.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    let expected = [
+        "docs/",
+        "docs/a b.txt",
+        "docs/deep/",
+        "docs/deep/er/",
+        "docs/deep/er/empty",
+        "docs/deep/q?x#y.html",
+        "docs/n\u{e9}w: 100%.txt",
+        "large.bin",
+    ];
+    assert_eq!(names, expected, "{}", ran.stderr);
+    let ran = site.run(
+        "rclone",
+        &[&["copy"], &remote[..], &[":webdav:", "by-webdav"]].concat(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    site.assert_is_large(&site.target("by-webdav/large.bin"));
+    let ran = site.run(
+        "rclone",
+        &[
+            &["copy", "--retries=1", "--low-level-retries=1"],
+            &remote[..],
+            &["by-webdav/docs", ":webdav:new"],
+        ]
+        .concat(),
+    );
+    assert_ne!(ran.code, Some(0), "nothing can be written");
+}
+
+fn what_is_complete_is_not_loaded_again(_: &World) {
+    let site = Site::start();
+    let url = site.url("large.bin");
+    for (program, words) in [
+        ("curl", vec!["-sSO", &url]),
+        ("curl", vec!["-sSO", "-C", "-", &url]),
+        ("wget", vec!["-q", "-c", &url]),
+        ("aria2c", vec!["-q", "-c", &url]),
+    ] {
+        let before = sent(&site.fleet);
+        let ran = site.run(program, &words);
+        assert_eq!(ran.code, Some(0), "{program} {words:?}: {}", ran.stderr);
+        site.assert_is_large(&site.target("large.bin"));
+        let again = sent(&site.fleet) - before;
+        assert!(
+            words == ["-sSO", &url] || again < LARGE as u64 / 3,
+            "{program} {words:?}: {again} bytes"
+        );
+    }
+    let ran = site.run(
+        "curl",
+        &[
+            "-sS",
+            "-z",
+            "large.bin",
+            "-R",
+            "-w",
+            "%{http_code}",
+            "-o",
+            "again",
+            &url,
+        ],
+    );
+    assert_eq!(ran.stdout, b"304", "{}", ran.stderr);
+}
+
+/// Bytes of all answers.
+fn sent(fleet: &Fleet) -> u64 {
+    let requests = fleet.servers.iter().flat_map(|server| server.requests());
+    requests
+        .map(|request| request["bytes"].as_u64().unwrap_or_default())
+        .sum()
+}
+
+const PYTHON: &str = r#"
+import sys, requests, httpx
+url = sys.argv[1]
+for get in (requests.get, httpx.get):
+    whole = get(url + "large.bin")
+    assert whole.status_code == 200 and len(whole.content) == int(whole.headers["content-length"])
+    part = get(url + "large.bin", headers={"Range": "bytes=1000000-2000000", "If-Range": whole.headers["etag"]})
+    assert part.status_code == 206 and part.content == whole.content[1000000:2000001]
+    assert get(url + "large.bin", headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    names = [entry["name"] for entry in get(url + "docs/", headers={"Accept": "application/json"}).json()]
+    assert names == ["deep", "a b.txt", "n\u00e9w: 100%.txt"], names
+    for name in names[1:]:
+        from urllib.parse import quote
+        assert get(url + "docs/" + quote(name)).status_code == 200
+    lines = get(url + "?find=*.txt&format=jsonl").text.splitlines()
+    assert len(lines) == 2, lines
+with requests.Session() as session:
+    for _ in range(20):
+        assert session.get(url + "docs/a%20b.txt").text == "a b\n"
+"#;
+
+const GO: &str = r#"package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	for i := 0; i < 20; i++ {
+		response, err := http.Get(os.Args[1] + "docs/a%20b.txt")
+		if err != nil {
+			panic(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil || string(body) != "a b\n" {
+			panic(string(body))
+		}
+		response.Body.Close()
+	}
+	response, err := http.Get(os.Args[1] + "docs/?archive=tar.gz")
+	if err != nil {
+		panic(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	// Not unpacked on the way: it is a file, not the coding of one.
+	if err != nil || response.Uncompressed || body[0] != 0x1f {
+		panic("not the archive")
+	}
+}
+"#;
+
+fn libraries_of_languages_get_files_and_ranges(_: &World) {
+    let site = Site::start();
+    let ran = site.run("python-http", &["-c", PYTHON, &site.url("")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let program = site.place.write("main.go", GO).display().to_string();
+    let ran = site.run("go", &["run", &program, &site.url("")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+fn the_balancer_checks_by_http(world: &World) {
+    let root = world.few_files();
+    let plan = Plan {
+        balancer_settings: "[check]\nkind = \"http\"\npath = \"/.netsocket/healthz\"\n",
+        ..Plan::over(&root)
+    };
+    let fleet = plan.start();
+    let answer = e2e::http::get(fleet.address(), "/apples/one.txt").unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (200, "one\n"));
+    // They are no requests of anybody.
+    let asked = fleet
+        .servers
+        .iter()
+        .flat_map(|server| server.requests())
+        .count();
+    assert_eq!(asked, 1);
+}

@@ -1,0 +1,152 @@
+//! HTTP within TLS: HTTP/2 where both sides have it, tokens as browsers and tools send them, certificates of clients.
+
+use std::time::Duration;
+
+use e2e::fleet::{Fleet, Plan};
+use e2e::process::{Ran, clean_command};
+use e2e::scratch::Scratch;
+use netsocket_credentials::authority::{Authority, IssuedFiles};
+
+use crate::world::World;
+
+crate::tests![
+    #[needs(Downloaders)]
+    files_over_http_2_and_tokens,
+    #[needs(Downloaders)]
+    certificates_of_clients_and_what_comes_without_tls,
+];
+
+const TOKEN: &str = "a-token-0123456789abcdef";
+const LONG: Duration = Duration::from_secs(60);
+
+struct Keys {
+    dir: Scratch,
+    authority: Authority,
+    server: IssuedFiles,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let dir = Scratch::new("keys");
+        let authority = Authority::new("e2e");
+        let server = authority.issue(&["127.0.0.1"]).write(dir.path(), "server");
+        dir.write("tokens", format!("{TOKEN}\n"));
+        let _ = authority.write(dir.path(), "ca");
+        Self {
+            dir,
+            authority,
+            server,
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    fn settings(&self, more: &str) -> String {
+        let IssuedFiles {
+            certificate, key, ..
+        } = &self.server;
+        format!("tls_certificate = {certificate:?}\ntls_key = {key:?}\n{more}")
+    }
+
+    fn curl(&self, words: &[&str]) -> Ran {
+        let mut command = clean_command("curl");
+        command
+            .args(["-sS", "--cacert", &self.path("ca.pem")])
+            .args(words);
+        Ran::of(command, LONG)
+    }
+}
+
+fn fleet(world: &World, server_settings: &str) -> Fleet {
+    let root = world.few_files();
+    let plan = Plan {
+        server_settings,
+        balancer_settings: "[check]\nkind = \"tcp\"\n",
+        ..Plan::over(&root)
+    };
+    plan.start()
+}
+
+fn files_over_http_2_and_tokens(world: &World) {
+    let keys = Keys::new();
+    let settings = keys.settings(&format!("token_file = {:?}\n", keys.path("tokens")));
+    let fleet = fleet(world, &settings);
+    let url = |path: &str| format!("https://{}/{path}", fleet.address());
+    let told = ["-w", "%{http_version} %{http_code}", "-o"];
+    let out = keys.path("out");
+    let noise = std::fs::read(world.few_files().join("pears/noise.bin")).unwrap();
+    for (flags, expected) in [
+        (vec!["-u", "anybody:a-token-0123456789abcdef"], "2 200"),
+        (
+            vec![
+                "--http1.1",
+                "-H",
+                "Authorization: Bearer a-token-0123456789abcdef",
+            ],
+            "1.1 200",
+        ),
+        (vec!["-r", "-2000000", "--oauth2-bearer", TOKEN], "2 206"),
+        (vec!["-u", "anybody:wrong"], "2 401"),
+        (vec![], "2 401"),
+    ] {
+        let ran = keys.curl(&[&flags[..], &told, &[&out, &url("pears/noise.bin")]].concat());
+        assert_eq!(
+            String::from_utf8_lossy(&ran.stdout),
+            expected,
+            "{flags:?}: {}",
+            ran.stderr
+        );
+        let got = std::fs::read(&out).unwrap();
+        match expected.rsplit_once(' ').unwrap().1 {
+            "200" => assert!(got == noise),
+            "206" => assert!(got == noise[noise.len() - 2_000_000..]),
+            _ => assert!(String::from_utf8_lossy(&got).contains("\"status\":401")),
+        }
+    }
+    let ran = keys.curl(&["-D", "-", "-o", &out, &url("")]);
+    let head = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(
+        head.contains("www-authenticate: Basic realm=\"NetSocket\", charset=\"UTF-8\""),
+        "{head}"
+    );
+    // What needs no secret tells none.
+    let ran = keys.curl(&[&url(".netsocket/healthz")]);
+    assert_eq!(ran.stdout, b"ok\n", "{}", ran.stderr);
+}
+
+fn certificates_of_clients_and_what_comes_without_tls(world: &World) {
+    let keys = Keys::new();
+    let settings = keys.settings(&format!("tls_client_ca = {:?}\n", keys.path("ca.pem")));
+    let strict = fleet(world, &settings);
+    let url =
+        |fleet: &Fleet, scheme: &str| format!("{scheme}://{}/apples/one.txt", fleet.address());
+    let own = keys.authority.issue(&["me"]).write(keys.dir.path(), "me");
+    let (certificate, key) = (
+        own.certificate.display().to_string(),
+        own.key.display().to_string(),
+    );
+    let ran = keys.curl(&[
+        "--cert",
+        &certificate,
+        "--key",
+        &key,
+        &url(&strict, "https"),
+    ]);
+    assert_eq!(ran.stdout, b"one\n", "{}", ran.stderr);
+    assert_ne!(keys.curl(&[&url(&strict, "https")]).code, Some(0));
+    let ran = keys.curl(&["-w", "%{http_code}", &url(&strict, "http")]);
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stdout),
+        "this server requires TLS: use https://\n400",
+        "{}",
+        ran.stderr
+    );
+    // Told apart by the first byte, if the settings let it.
+    let both = fleet(world, &keys.settings("tls_required = false\n"));
+    for scheme in ["http", "https"] {
+        let ran = keys.curl(&[&url(&both, scheme)]);
+        assert_eq!(ran.stdout, b"one\n", "{scheme}: {}", ran.stderr);
+    }
+}
