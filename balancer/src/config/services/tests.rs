@@ -18,12 +18,10 @@ fn load(text: &str) -> Result<Config, Problems> {
     let name = file.path().display().to_string();
     Config::load(&layers, |_| None).map_err(|mut problems| {
         for problem in &mut problems.0 {
-            // The line is enough here.
-            let place = problem.origin.replace(&name, "F");
-            let line = place
-                .rsplit_once(':')
-                .filter(|_| place.matches(':').count() == 2);
-            problem.origin = line.map_or(place.clone(), |(line, _)| line.to_owned());
+            // The line alone: the column is tested with the settings of all programs.
+            let origin = problem.origin.replace(&name, "F");
+            let parts: Vec<&str> = origin.split(':').take(2).collect();
+            problem.origin = parts.join(":");
         }
         problems
     })
