@@ -116,7 +116,7 @@ fn all(run: impl Fn(&str, &[&str]) -> Outcome) -> Outcome {
     }
     rest.extend(crates);
     run(
-        "Step 1 of 5: build and test the small crates. From nothing, this takes about 4 minutes on 2 cores.",
+        "Step 1 of 5: build and test the small crates. From nothing, this takes about 3 minutes on 2 cores.",
         &first,
     )?;
     run(
@@ -125,7 +125,7 @@ fn all(run: impl Fn(&str, &[&str]) -> Outcome) -> Outcome {
     )?;
     keep_programs()?;
     run(
-        "Step 3 of 5: test each other crate. This takes about 3 minutes.",
+        "Step 3 of 5: test each other crate. This takes about 4 minutes.",
         &rest,
     )?;
     run(
@@ -133,7 +133,7 @@ fn all(run: impl Fn(&str, &[&str]) -> Outcome) -> Outcome {
         &["test", "--workspace", "--doc"],
     )?;
     run(
-        "Step 5 of 5: test the programs end to end. This takes about 10 minutes where nothing is skipped.",
+        "Step 5 of 5: test the programs end to end. This takes about 12 minutes where nothing is skipped.",
         &["test", "--workspace", "--test", END_TO_END],
     )
 }

@@ -4,7 +4,7 @@
 //! they mean.
 //!
 //! ```
-//! use netsocket_settings::signals::StopSignals;
+//! use netsocket_settings::StopSignals;
 //! use rustix::process::{Signal, getpid, kill_process};
 //! use tokio::signal::unix::SignalKind;
 //!
