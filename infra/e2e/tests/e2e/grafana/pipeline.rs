@@ -12,7 +12,7 @@ use e2e::grafana::flux::Choices;
 use e2e::influx::Influx;
 use e2e::kafka::Kafka;
 use e2e::old_client::OldClient;
-use e2e::{PATIENCE, eventually, files};
+use e2e::{PATIENCE, access_log, eventually, files};
 
 use super::shows::{picture, shown, the_board_shows_it};
 use crate::influxdb::collector_at;
@@ -49,7 +49,9 @@ pub(super) fn board_and_rules_over_the_real_pipeline(world: &World) {
     a_dead_server_is_told(&influx, &mut fleet);
     nobody_left_is_told(&influx, &mut fleet);
     drop(held);
-    the_board_shows_it(&board, &influx, &fleet);
+    let started = access_log::events(&collector.log(), "collecting");
+    let metrics = started[0]["admin"].as_str().unwrap().parse().unwrap();
+    the_board_shows_it(&board, &influx, &fleet, metrics);
     if let Ok(file) = std::env::var(PICTURE) {
         std::fs::write(files::path(&file), picture(&board, &influx, &fleet)).unwrap();
     }

@@ -1,6 +1,7 @@
 //! What each panel of the board must show, and that it does.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -57,6 +58,8 @@ enum Shows {
     Balancers,
     FileServers,
     Hosts,
+    /// The host of the collector, and where its metrics are.
+    Collectors,
     /// Just these.
     These(&'static [&'static str]),
     /// Balancers and file servers with their roles.
@@ -69,7 +72,8 @@ enum Shows {
 fn expected(id: u64) -> Shows {
     match id {
         1..=4 => Shows::One,
-        5..=8 | 62 => Shows::Hosts,
+        5..=8 => Shows::Hosts,
+        62 => Shows::Collectors,
         10..=13 | 30 | 31 | 40 => Shows::Backends,
         15..=18 | 20..=22 => Shows::Balancers,
         23 | 63 | 64 => Shows::Processes,
@@ -82,7 +86,12 @@ fn expected(id: u64) -> Shows {
     }
 }
 
-pub(super) fn the_board_shows_it(board: &Board, influx: &Influx, fleet: &Fleet) {
+pub(super) fn the_board_shows_it(
+    board: &Board,
+    influx: &Influx,
+    fleet: &Fleet,
+    collector: SocketAddr,
+) {
     let balancer = fleet.address().to_string();
     let host = String::from_utf8(tool::output(&mut tool::tool("hostname"))).unwrap();
     let host = host.trim();
@@ -93,6 +102,7 @@ pub(super) fn the_board_shows_it(board: &Board, influx: &Influx, fleet: &Fleet) 
             Shows::Backends | Shows::FileServers => NAMES.map(ToOwned::to_owned).into(),
             Shows::Balancers => [balancer.clone()].into(),
             Shows::Hosts => [host.to_owned()].into(),
+            Shows::Collectors => [format!("{host} {collector}")].into(),
             Shows::These(these) => these.iter().map(ToString::to_string).collect(),
             Shows::Processes => {
                 let servers = NAMES.map(|name| format!("fileserver {name}"));
