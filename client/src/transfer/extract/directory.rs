@@ -265,13 +265,14 @@ impl EntryHandler for ExtractRoot {
     type Error = Error;
 
     fn begin(&mut self, mut entry: Entry) -> Result<(), Error> {
+        // Before the check: what is left is where the file goes.
+        entry.path.drain(..self.options.strip.min(entry.path.len()));
         if !is_below(&entry.path) {
             let path = Name::from(entry.path.as_slice());
             return Err(Error::Unpack(format!(
                 "the path {path} leads outside the directory"
             )));
         }
-        entry.path.drain(..self.options.strip.min(entry.path.len()));
         let writing = self
             .create(&entry)
             .map_err(|error| self.failed(&entry.path, &error))?;

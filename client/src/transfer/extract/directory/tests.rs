@@ -83,6 +83,22 @@ fn nothing_leads_out_of_the_directory() {
             "{path}: {said}"
         );
     }
+    // What is left where the beginning of a path is left out.
+    let stripped = ExtractOptions {
+        strip: 2,
+        ..ExtractOptions::default()
+    };
+    let mut part = ExtractRoot::open(&dir.path().join("part"), stripped).unwrap();
+    for path in ["aa../x", "aa/x", "aa", "a"] {
+        let said = put(&mut part, path, b"x").unwrap_err().to_string();
+        assert!(
+            said.contains("leads outside the directory"),
+            "{path}: {said}"
+        );
+    }
+    put(&mut part, "a/x", b"x").unwrap();
+    assert_eq!(names(&dir.path().join("part")), ["x"]);
+    fs::remove_dir_all(dir.path().join("part")).unwrap();
     // A link inside that leads out: neither gone through nor written through.
     let outside = dir.path().join("outside");
     fs::create_dir(&outside).unwrap();
