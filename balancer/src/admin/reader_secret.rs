@@ -1,25 +1,51 @@
 //! The secret of a reader in its two forms, a bearer token and the password of HTTP basic authentication.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
-use crate::core::secret::Secret;
+use tokio::task::spawn_blocking;
+
+use crate::core::secret::{Secret, same};
 
 /// The latest header that was right: a hash is slow on purpose, and is not computed for each request of one reader.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<(Secret, String)>>);
+pub(super) struct Known {
+    latest: std::sync::Mutex<Option<(Secret, String)>>,
+    /// Held while a hash is computed: wrong secrets wait for each other, and for nothing else.
+    hashing: tokio::sync::Mutex<()>,
+}
 
 impl Known {
-    pub(super) fn accepts(&self, secret: &Secret, header: &str) -> bool {
-        let known = (secret.clone(), header.to_owned());
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if latest.as_ref() == Some(&known) {
+    pub(super) async fn accepts(&self, secret: &Secret, header: &str) -> bool {
+        if self.is_latest(secret, header) {
             return true;
         }
-        let is_right = given(header).is_some_and(|given| secret.matches(given.as_bytes()));
-        if is_right {
-            *latest = Some(known);
+        let Some(given) = given(header) else {
+            return false;
+        };
+        let _one_at_a_time = self.hashing.lock().await;
+        if self.is_latest(secret, header) {
+            return true;
         }
-        is_right
+        let known = (secret.clone(), header.to_owned());
+        // Not on the runtime of checks and discovery.
+        let judged = spawn_blocking(move || known.0.matches(given.as_bytes()).then_some(known));
+        let Ok(Some(known)) = judged.await else {
+            return false;
+        };
+        *self.latest() = Some(known);
+        true
+    }
+
+    fn is_latest(&self, secret: &Secret, header: &str) -> bool {
+        let latest = self.latest();
+        let is_same = |(known, text): &(Secret, String)| {
+            known == secret && same(text.as_bytes(), header.as_bytes())
+        };
+        latest.as_ref().is_some_and(is_same)
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Option<(Secret, String)>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,8 +91,8 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn secrets_as_a_token_or_as_a_password() {
+    #[tokio::test]
+    async fn secrets_as_a_token_or_as_a_password() {
         assert_eq!(given("Bearer abc").as_deref(), Some("abc"));
         assert_eq!(
             given("basic dXNlcjpwYXNzOndvcmQ=").as_deref(),
@@ -78,9 +104,13 @@ mod tests {
         let known = Known::default();
         let secret = Secret::plain("pass:word");
         for _ in 0..2 {
-            assert!(known.accepts(&secret, "Basic dXNlcjpwYXNzOndvcmQ="));
-            assert!(!known.accepts(&secret, "Bearer pass"));
+            assert!(known.accepts(&secret, "Basic dXNlcjpwYXNzOndvcmQ=").await);
+            assert!(!known.accepts(&secret, "Bearer pass").await);
         }
-        assert!(!known.accepts(&Secret::plain("other"), "Basic dXNlcjpwYXNzOndvcmQ="));
+        assert!(
+            !known
+                .accepts(&Secret::plain("other"), "Basic dXNlcjpwYXNzOndvcmQ=")
+                .await
+        );
     }
 }
