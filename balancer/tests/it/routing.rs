@@ -1,10 +1,7 @@
 //! Routing by what clients send first, over real sockets. What hellos say is tested with the rules (`core/routing`).
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
 
 use crate::peers::Echo;
 use crate::running::{Balancer, read_to_end, reset, soon};
@@ -186,7 +183,6 @@ async fn bad_first_bytes_are_refused_with_their_own_codes() {
     let expected = [&b"a "[..], &whole].concat();
     assert_eq!(said(&balancer, &whole, 9).await, (expected, false));
     hanging.into_iter().for_each(reset);
-    sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

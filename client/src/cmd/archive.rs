@@ -39,6 +39,7 @@ impl Context {
             resume: archive.save.resume,
             force: archive.save.force,
             preserve_permissions: archive.preserve_permissions,
+            strip: archive.strip,
             ..OutputOptions::to(destination)
         };
         let performed = self

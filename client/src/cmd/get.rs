@@ -5,13 +5,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::{Compression, EntryNames, Layout, Request};
+use netsocket_protocol::message::{EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
-use crate::command_line::command::{Get, SaveOptions};
+use crate::command_line::command::{Archive, Get, SaveOptions};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -73,8 +73,8 @@ impl Context {
                     .map(|path| Name::from(path.as_slice()))
                     .zip(targets)
                 {
-                    let keeps = !given && !get.save.force;
-                    match self.may_replace(&target, !keeps).await {
+                    let replaces = given || get.save.force;
+                    match self.may_replace(&target, replaces).await {
                         Ok(()) => files.push((path, target)),
                         Err(error) => {
                             exit = exit.worse(error.exit());
@@ -100,7 +100,7 @@ impl Context {
         }
         let local = Path::new(OsStr::from_bytes(last));
         let local = self.directories.expand_tilde(local);
-        // A name that is neither here nor there is more likely a mistake than a new name, unless it says that it is local.
+        // A name in a directory that is not there is more likely a mistake than a new name.
         let place = self.local_path(&local);
         let is_place = place
             .parent()
@@ -124,16 +124,12 @@ impl Context {
             resume: false,
             force: false,
         };
-        let quiet = std::mem::replace(&mut self.console.quiet, true);
-        let mut done = Ok(Exit::Done);
+        // Until the end of this command.
+        self.console.quiet = true;
         for file in &files {
-            done = self.get_one(word, file, Destination::Stdout, &save).await;
-            if done.is_err() {
-                break;
-            }
+            self.get_one(word, file, Destination::Stdout, &save).await?;
         }
-        self.console.quiet = quiet;
-        done
+        Ok(Exit::Done)
     }
 
     /// Downloads directories with all they hold, and files: as `archive --below DIR --extract` does.
@@ -144,7 +140,7 @@ impl Context {
         output: Option<PathBuf>,
         save: &SaveOptions,
     ) -> Done {
-        let place = output.unwrap_or_default();
+        let place = output.unwrap_or_else(|| ".".into());
         for path in typed {
             let path = self.remote_path(path);
             let entry = self.entry(&path).await?.ok_or_else(|| missing(&path))?;
@@ -169,45 +165,23 @@ impl Context {
         place: &Path,
         save: &SaveOptions,
     ) -> Done {
-        let request = Request::Archive {
-            query: Query {
-                below: (!path.is_empty()).then(|| Name::from(path)),
-                ..Query::default()
-            },
-            compression: Compression::Zstd,
+        let (parent, _) = remote_path::split(path);
+        let archive = Archive {
+            query: Query::default(),
+            below: Some([b"/", path].concat()),
+            format: None,
             level: None,
             names: EntryNames::Path,
-            layout: Layout::default(),
-            resume: None,
-        };
-        let place = self.local_path(if place.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            place
-        });
-        let (parent, _) = remote_path::split(path);
-        let options = OutputOptions {
-            resume: save.resume,
-            force: save.force,
+            extract: Some(place.to_owned()),
             strip: if parent.is_empty() {
                 0
             } else {
                 parent.len() + 1
             },
-            ..OutputOptions::to(Destination::Extract(place))
+            preserve_permissions: false,
+            save: save.clone(),
         };
-        let answer = self
-            .session
-            .perform(&request, &options, &mut self.console)
-            .await?;
-        if let Answer::Archive(Some(saved)) = &answer {
-            self.console.unpacked(word, &answer, saved)?;
-            return Ok(Exit::Done);
-        }
-        let lacking = std::mem::take(&mut self.session.lacking);
-        self.console
-            .nothing_archived(word, &lacking, Stdout::Free)?;
-        Ok(answer.exit())
+        self.archive(word, archive).await
     }
 
     /// The typed files, with patterns expanded.

@@ -153,6 +153,8 @@ pub(crate) struct Archive {
     pub(crate) names: EntryNames,
     /// The directory to unpack into.
     pub(crate) extract: Option<PathBuf>,
+    /// How many bytes at the beginning of each path unpacking leaves out.
+    pub(crate) strip: usize,
     /// Whether unpacked files keep their permissions in spite of the umask.
     pub(crate) preserve_permissions: bool,
     /// How it is saved.

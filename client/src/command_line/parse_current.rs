@@ -273,6 +273,7 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
             EntryNames::Path
         },
         extract,
+        strip: 0,
         preserve_permissions,
         save,
     })

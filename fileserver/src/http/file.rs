@@ -5,7 +5,6 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 
 use super::link::Link;
@@ -94,31 +93,12 @@ pub(super) async fn open(link: &Link, target: &Target) -> Result<Found, RequestE
             let is_directory = spawn_blocking(move || root.is_directory(&path)).await;
             match is_directory {
                 Ok(true) => Ok(Found::Directory),
-                _ => Err(refusal(target, error)),
+                _ => Err(RequestError::opening(&target.shown(), error)),
             }
         }
     }
 }
 
 pub(super) fn missing(target: &Target) -> RequestError {
-    RequestError::NotFound(format!("there is no file {}", target.shown()))
-}
-
-fn refusal(target: &Target, error: io::Error) -> RequestError {
-    match Errno::from_io_error(&error) {
-        Some(Errno::ACCESS | Errno::PERM) => {
-            RequestError::Denied(format!("the server may not read {}", target.shown()))
-        }
-        // Missing, not a regular file, or behind a symbolic link, which is never followed.
-        None
-        | Some(
-            Errno::NOENT
-            | Errno::NOTDIR
-            | Errno::LOOP
-            | Errno::XDEV
-            | Errno::NXIO
-            | Errno::NAMETOOLONG,
-        ) => missing(target),
-        Some(_) => RequestError::internal("opening a file", error),
-    }
+    RequestError::no_file(&target.shown())
 }

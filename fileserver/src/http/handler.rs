@@ -72,14 +72,14 @@ pub(super) async fn answer(
         &mut reply.headers,
     );
     record.begin_sending(result, reply.status.as_u16());
-    let (headers, length) = (reply.announced(), reply.length);
+    reply.announce_length();
     let (content, length) = match head.method == Method::HEAD {
         true => (Content::empty(), Some(0)),
-        false => (reply.content, length),
+        false => (reply.content, reply.length),
     };
     let mut response = Response::new(Body::new(content, length, record));
     *response.status_mut() = reply.status;
-    *response.headers_mut() = headers;
+    *response.headers_mut() = reply.headers;
     Ok(response)
 }
 

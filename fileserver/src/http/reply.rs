@@ -48,15 +48,13 @@ impl Reply {
         self.headers.insert(name, value);
     }
 
-    /// The headers with the length, which a HEAD request is told as well.
-    pub(super) fn announced(&self) -> HeaderMap {
-        let mut headers = self.headers.clone();
+    /// Adds the length to the headers; a HEAD request is told it as well.
+    pub(super) fn announce_length(&mut self) {
         if let Some(length) = self.length
             && self.status != StatusCode::NOT_MODIFIED
             && self.status != StatusCode::NO_CONTENT
         {
-            headers.insert(CONTENT_LENGTH, length.into());
+            self.headers.insert(CONTENT_LENGTH, length.into());
         }
-        headers
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use netsocket_protocol::MAX_FRAME;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, Lacking, MessageError};
+use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
+use rustix::io::Errno;
 
 use crate::archive::spool::SpoolError;
 use crate::archive::{EmptyArchive, PlanChanged, PlanError, WorkerFailed};
@@ -104,6 +106,31 @@ impl RequestError {
         Self::Internal {
             doing,
             source: source.into(),
+        }
+    }
+
+    /// There is no such file.
+    pub(crate) fn no_file(path: &Name) -> Self {
+        Self::NotFound(format!("there is no file {path}"))
+    }
+
+    /// Why a file could not be opened.
+    pub(crate) fn opening(path: &Name, error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::ACCESS | Errno::PERM) => {
+                Self::Denied(format!("the server may not read {path}"))
+            }
+            // Missing, not a regular file, or behind a symbolic link, which is never followed.
+            None
+            | Some(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::LOOP
+                | Errno::XDEV
+                | Errno::NXIO
+                | Errno::NAMETOOLONG,
+            ) => Self::no_file(path),
+            Some(_) => Self::internal("opening a file", error),
         }
     }
 

@@ -110,9 +110,8 @@ pub(super) async fn send(
 
 /// Opens a shared file. Blocks the thread.
 fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
-    let missing = || RequestError::NotFound(format!("there is no file {path}"));
     if !Root::is_shared(path.as_bytes()) {
-        return Err(missing());
+        return Err(RequestError::no_file(path));
     }
     let opened = root.file(path.as_bytes()).and_then(|(file, _)| {
         let metadata = file.metadata()?;
@@ -126,22 +125,7 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
             },
         })
     });
-    opened.map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::ACCESS | Errno::PERM) => {
-            RequestError::Denied(format!("the server may not read {path}"))
-        }
-        // Missing, not a regular file, or behind a symbolic link, which is never followed.
-        None
-        | Some(
-            Errno::NOENT
-            | Errno::NOTDIR
-            | Errno::LOOP
-            | Errno::XDEV
-            | Errno::NXIO
-            | Errno::NAMETOOLONG,
-        ) => missing(),
-        Some(_) => RequestError::internal("opening a file", error),
-    })
+    opened.map_err(|error| RequestError::opening(path, error))
 }
 
 /// The message before the bytes; an error if the file is not the one the client expects.

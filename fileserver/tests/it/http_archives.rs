@@ -34,15 +34,7 @@ fn tree() -> tempfile::TempDir {
 
 /// What GNU tar lists.
 fn listed(archive: &[u8]) -> Vec<String> {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("archive");
-    fs::write(&path, archive).unwrap();
-    let names = run("tar", &["-taf".as_ref(), path.as_ref()]);
-    String::from_utf8(names)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    listed_as(archive, "tar")
 }
 
 #[tokio::test]

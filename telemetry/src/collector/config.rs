@@ -25,7 +25,7 @@ const DEFAULT_BUCKET: &str = "root";
 /// Where `/metrics` and `/healthz` are served by default: beside the balancer's.
 const DEFAULT_ADMIN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8405);
-/// `info` and above. rskafka logs every connection attempt; the collector itself logs only the first failure in a row.
+/// `info` and above: what the other programs have, although the collector itself does not read through rskafka.
 const DEFAULT_LOG: &str = "info,rskafka=off";
 
 /// Every key, and its names in the environment and on the command line. The token has no flag: command lines are

@@ -1,8 +1,8 @@
 //! Writes to and queries of InfluxDB 2, with a deadline on every call, and the meaning of each error status.
 //!
 //! The write API is one POST, spoken here with the HTTP client that the crate `influxdb2` brings along: that crate shows
-//! neither `Retry-After` nor a body that broke off. Lines ([`super::points()`]) and the setting up of a database
-//! ([`super::setup`]) are that crate's.
+//! neither `Retry-After` nor a body that broke off. The points of positions and of the collector itself, and the setting up of a
+//! database ([`super::setup`]), are that crate's.
 
 use std::time::Duration;
 

@@ -175,6 +175,11 @@ impl Pool {
         &self.name
     }
 
+    /// Its name, to be kept.
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// Every backend, in the order of the configuration.
     #[must_use]
     pub fn backends(&self) -> Vec<Arc<Backend>> {

@@ -318,9 +318,9 @@ impl Session {
             self.record.queue = Some(self.accepted.elapsed());
         }
         self.record.total = self.accepted.elapsed();
-        let named = |name: &str| (name != DEFAULT_POOL).then(|| Arc::from(name));
+        let named = |name: &Arc<str>| (**name != *DEFAULT_POOL).then(|| Arc::clone(name));
         self.record.service = named(&self.service.name);
-        self.record.pool = named(self.target.upstream.pool.name());
+        self.record.pool = named(self.target.upstream.pool.shared_name());
         let Self {
             shared,
             target,

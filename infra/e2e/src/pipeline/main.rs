@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         eprintln!("{RECORDS} is no number");
         return ExitCode::from(2);
     };
-    let kafka = Kafka::start_configured(Release::V4, 1, "");
+    let kafka = Kafka::start_cluster(Release::V4, 1);
     kafka.create_topic_with(PARTITIONS, &[]);
     let records = records(number);
     let bytes = records.iter().map(String::len).sum::<usize>();

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use e2e::fleet::{Fleet, Plan};
 use e2e::process::{Ran, clean_command};
-use e2e::scratch::Scratch;
-use netsocket_credentials::authority::{Authority, IssuedFiles};
 
+use crate::tls::{Keys, TOKEN};
 use crate::world::World;
 
 crate::tests![
@@ -16,47 +15,14 @@ crate::tests![
     certificates_of_clients_and_what_comes_without_tls,
 ];
 
-const TOKEN: &str = "a-token-0123456789abcdef";
 const LONG: Duration = Duration::from_secs(60);
 
-struct Keys {
-    dir: Scratch,
-    authority: Authority,
-    server: IssuedFiles,
-}
-
-impl Keys {
-    fn new() -> Self {
-        let dir = Scratch::new("keys");
-        let authority = Authority::new("e2e");
-        let server = authority.issue(&["127.0.0.1"]).write(dir.path(), "server");
-        dir.write("tokens", format!("{TOKEN}\n"));
-        let _ = authority.write(dir.path(), "ca");
-        Self {
-            dir,
-            authority,
-            server,
-        }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.path().join(name).display().to_string()
-    }
-
-    fn settings(&self, more: &str) -> String {
-        let IssuedFiles {
-            certificate, key, ..
-        } = &self.server;
-        format!("tls_certificate = {certificate:?}\ntls_key = {key:?}\n{more}")
-    }
-
-    fn curl(&self, words: &[&str]) -> Ran {
-        let mut command = clean_command("curl");
-        command
-            .args(["-sS", "--cacert", &self.path("ca.pem")])
-            .args(words);
-        Ran::of(command, LONG)
-    }
+fn curl(keys: &Keys, words: &[&str]) -> Ran {
+    let mut command = clean_command("curl");
+    command
+        .args(["-sS", "--cacert", &keys.path("ca.pem")])
+        .args(words);
+    Ran::of(command, LONG)
 }
 
 fn fleet(world: &World, server_settings: &str) -> Fleet {
@@ -71,7 +37,7 @@ fn fleet(world: &World, server_settings: &str) -> Fleet {
 
 fn files_over_http_2_and_tokens(world: &World) {
     let keys = Keys::new();
-    let settings = keys.settings(&format!("token_file = {:?}\n", keys.path("tokens")));
+    let settings = keys.settings() + &format!("token_file = {:?}\n", keys.path("tokens"));
     let fleet = fleet(world, &settings);
     let url = |path: &str| format!("https://{}/{path}", fleet.address());
     let told = ["-w", "%{http_version} %{http_code}", "-o"];
@@ -91,7 +57,10 @@ fn files_over_http_2_and_tokens(world: &World) {
         (vec!["-u", "anybody:wrong"], "2 401"),
         (vec![], "2 401"),
     ] {
-        let ran = keys.curl(&[&flags[..], &told, &[&out, &url("pears/noise.bin")]].concat());
+        let ran = curl(
+            &keys,
+            &[&flags[..], &told, &[&out, &url("pears/noise.bin")]].concat(),
+        );
         assert_eq!(
             String::from_utf8_lossy(&ran.stdout),
             expected,
@@ -105,20 +74,20 @@ fn files_over_http_2_and_tokens(world: &World) {
             _ => assert!(String::from_utf8_lossy(&got).contains("\"status\":401")),
         }
     }
-    let ran = keys.curl(&["-D", "-", "-o", &out, &url("")]);
+    let ran = curl(&keys, &["-D", "-", "-o", &out, &url("")]);
     let head = String::from_utf8_lossy(&ran.stdout).into_owned();
     assert!(
         head.contains("www-authenticate: Basic realm=\"NetSocket\", charset=\"UTF-8\""),
         "{head}"
     );
     // What needs no secret tells none.
-    let ran = keys.curl(&[&url(".netsocket/healthz")]);
+    let ran = curl(&keys, &[&url(".netsocket/healthz")]);
     assert_eq!(ran.stdout, b"ok\n", "{}", ran.stderr);
 }
 
 fn certificates_of_clients_and_what_comes_without_tls(world: &World) {
     let keys = Keys::new();
-    let settings = keys.settings(&format!("tls_client_ca = {:?}\n", keys.path("ca.pem")));
+    let settings = keys.settings() + &format!("tls_client_ca = {:?}\n", keys.path("ca.pem"));
     let strict = fleet(world, &settings);
     let url =
         |fleet: &Fleet, scheme: &str| format!("{scheme}://{}/apples/one.txt", fleet.address());
@@ -127,16 +96,19 @@ fn certificates_of_clients_and_what_comes_without_tls(world: &World) {
         own.certificate.display().to_string(),
         own.key.display().to_string(),
     );
-    let ran = keys.curl(&[
-        "--cert",
-        &certificate,
-        "--key",
-        &key,
-        &url(&strict, "https"),
-    ]);
+    let ran = curl(
+        &keys,
+        &[
+            "--cert",
+            &certificate,
+            "--key",
+            &key,
+            &url(&strict, "https"),
+        ],
+    );
     assert_eq!(ran.stdout, b"one\n", "{}", ran.stderr);
-    assert_ne!(keys.curl(&[&url(&strict, "https")]).code, Some(0));
-    let ran = keys.curl(&["-w", "%{http_code}", &url(&strict, "http")]);
+    assert_ne!(curl(&keys, &[&url(&strict, "https")]).code, Some(0));
+    let ran = curl(&keys, &["-w", "%{http_code}", &url(&strict, "http")]);
     assert_eq!(
         String::from_utf8_lossy(&ran.stdout),
         "this server requires TLS: use https://\n400",
@@ -144,9 +116,9 @@ fn certificates_of_clients_and_what_comes_without_tls(world: &World) {
         ran.stderr
     );
     // Told apart by the first byte, if the settings let it.
-    let both = fleet(world, &keys.settings("tls_required = false\n"));
+    let both = fleet(world, &(keys.settings() + "tls_required = false\n"));
     for scheme in ["http", "https"] {
-        let ran = keys.curl(&[&url(&both, scheme)]);
+        let ran = curl(&keys, &[&url(&both, scheme)]);
         assert_eq!(ran.stdout, b"one\n", "{scheme}: {}", ran.stderr);
     }
 }

@@ -154,19 +154,13 @@ pub(crate) fn collector(kafka: &Kafka, influx: &Influx) -> Process {
 
 /// A collector that reaches its database under another address.
 pub(crate) fn collector_at(kafka: &Kafka, influx: SocketAddr) -> Process {
-    collector_with(&kafka.brokers(), influx, &[])
-}
-
-/// The same with further words on its command line.
-pub(crate) fn collector_with(brokers: &str, influx: SocketAddr, words: &[&str]) -> Process {
     let mut command = clean_command(Program::Collector.path());
     command
         .env(access_log::JSON_FORMAT.0, access_log::JSON_FORMAT.1)
         .env("INFLUXDB_TOKEN", TOKEN)
-        .args(["--kafka", brokers])
+        .args(["--kafka", &kafka.brokers()])
         .args(["--influx-url", &format!("http://{influx}")])
-        .args(["--admin", "127.0.0.1:0"])
-        .args(words);
+        .args(["--admin", "127.0.0.1:0"]);
     Process::start("collector", command, Scratch::new("collector"))
 }
 

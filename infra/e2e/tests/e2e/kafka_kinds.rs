@@ -153,7 +153,7 @@ fn sizes_and_quotas(kafka: &Kafka, influx: &Influx) {
 /// records now.
 fn an_unclean_election_cuts_the_log_back(_: &World) {
     let influx = Influx::start();
-    let mut kafka = Kafka::start_configured(Release::V4, 3, "");
+    let mut kafka = Kafka::start_cluster(Release::V4, 3);
     kafka.create_topic_on(
         "2:3",
         &[
@@ -191,7 +191,7 @@ fn an_unclean_election_cuts_the_log_back(_: &World) {
 /// The collector waits for its bucket, and goes on; what the old one had is read again by the next collector.
 fn a_bucket_deleted_and_made_anew(_: &World) {
     let influx = Influx::start();
-    let kafka = Kafka::start_configured(Release::V4, 1, "");
+    let kafka = Kafka::start_cluster(Release::V4, 1);
     kafka.create_topic();
     let mut collector = collect(&kafka, &influx);
     let mut neighbour = Neighbour::start(&kafka);

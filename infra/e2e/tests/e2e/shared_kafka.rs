@@ -65,7 +65,7 @@ pub(crate) fn count(admin: SocketAddr, name: &str) -> f64 {
 
 fn transactions_and_null_headers(_: &World) {
     let influx = Influx::start();
-    let kafka = Kafka::start_configured(Release::V4, 1, "");
+    let kafka = Kafka::start_cluster(Release::V4, 1);
     kafka.create_topic();
     let mut collector = collect(&kafka, &influx);
     let mut neighbour = Neighbour::start(&kafka);
@@ -206,7 +206,7 @@ fn looking_creates_no_topic(world: &World) {
 /// Retention and `DeleteRecords` under a reader that is away, and under one that is not.
 fn records_deleted_before_they_were_read(_: &World) {
     let influx = Influx::start();
-    let kafka = Kafka::start_configured(Release::V4, 1, "");
+    let kafka = Kafka::start_cluster(Release::V4, 1);
     kafka.create_topic();
     let mut neighbour = Neighbour::start(&kafka);
     let now = Utc::now();
@@ -244,7 +244,7 @@ fn records_deleted_before_they_were_read(_: &World) {
 fn refused_points_are_counted(_: &World) {
     let influx = Influx::start();
     influx.keep(3_600);
-    let kafka = Kafka::start_configured(Release::V4, 1, "");
+    let kafka = Kafka::start_cluster(Release::V4, 1);
     kafka.create_topic_with(1, &[]);
     let now = Utc::now() - TimeDelta::seconds(60);
     let long_ago = now - TimeDelta::hours(3);

@@ -23,17 +23,17 @@ crate::tests![
     a_download_outlives_its_server_within_tls,
 ];
 
-const TOKEN: &str = "a-token-0123456789abcdef";
+pub(crate) const TOKEN: &str = "a-token-0123456789abcdef";
 
 /// Keys of a fleet that clients call by the balancer's address.
-struct Keys {
-    dir: Scratch,
-    authority: Authority,
+pub(crate) struct Keys {
+    pub(crate) dir: Scratch,
+    pub(crate) authority: Authority,
     server: IssuedFiles,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = Scratch::new("keys");
         let authority = Authority::new("e2e");
         let server = authority.issue(&["127.0.0.1"]).write(dir.path(), "server");
@@ -46,11 +46,11 @@ impl Keys {
         }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
 
-    fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         format!(
             "tls_certificate = {:?}\ntls_key = {:?}\n",
             self.server.certificate, self.server.key

@@ -17,7 +17,7 @@ pub enum BadKind {
     MissingField,
     /// Before 2020 or in the future.
     AbsurdTime,
-    /// Kafka holds something that its own client cannot decode.
+    /// Kafka holds a batch that cannot be decoded: damaged, of an unknown codec or of an old format.
     Undecodable,
 }
 

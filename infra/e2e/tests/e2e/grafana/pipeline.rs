@@ -12,9 +12,10 @@ use e2e::grafana::flux::Choices;
 use e2e::influx::Influx;
 use e2e::kafka::Kafka;
 use e2e::old_client::OldClient;
-use e2e::{PATIENCE, access_log, eventually, files};
+use e2e::{PATIENCE, eventually, files};
 
 use super::shows::{picture, shown, the_board_shows_it};
+use crate::exactly_once::admin;
 use crate::influxdb::collector_at;
 use crate::telemetry::open;
 use crate::world::World;
@@ -49,8 +50,7 @@ pub(super) fn board_and_rules_over_the_real_pipeline(world: &World) {
     a_dead_server_is_told(&influx, &mut fleet);
     nobody_left_is_told(&influx, &mut fleet);
     drop(held);
-    let started = access_log::events(&collector.log(), "collecting");
-    let metrics = started[0]["admin"].as_str().unwrap().parse().unwrap();
+    let metrics = admin(&mut collector);
     the_board_shows_it(&board, &influx, &fleet, metrics);
     if let Ok(file) = std::env::var(PICTURE) {
         std::fs::write(files::path(&file), picture(&board, &influx, &fleet)).unwrap();
