@@ -9,20 +9,19 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use headers::ETag;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::CONTENT_DISPOSITION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use netsocket_protocol::message::{Compression, EntryNames, Layout};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::body::{Content, Piece};
 use super::conditions::Validators;
-use super::download::{Representation, decide, identify, protect};
+use super::download::{Representation, decide};
 use super::file_body::Part;
 use super::link::Link;
 use super::media;
 use super::problem::{Answer, Problem};
-use super::reply::Reply;
 use super::target::Target;
 use crate::archive::{ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Codec, Plan, Start};
 use crate::service::access_log::{Served, log_faults};
@@ -71,18 +70,11 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
     }
     let representation = Representation {
-        length: planned.plan.tar_bytes(),
+        length: (compression == Compression::None).then(|| planned.plan.tar_bytes()),
         validators,
         media: HeaderValue::from_static(media),
     };
-    let mut download = decide(head, &representation, SystemTime::now())?;
-    if compression != Compression::None && download.reply.status != StatusCode::NOT_MODIFIED {
-        download.reply = streamed(&representation);
-        download.parts = match head.method == Method::HEAD {
-            true => VecDeque::new(),
-            false => VecDeque::from([Part::File(0..representation.length)]),
-        };
-    }
+    let download = decide(head, &representation, SystemTime::now())?;
     let mut reply = download.reply;
     let name = [file_name(target).as_slice(), b".", format.as_bytes()].concat();
     reply.set(CONTENT_DISPOSITION, media::attachment(&name));
@@ -97,7 +89,6 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         let making = Making {
             link: Arc::clone(link),
             planned,
-            is_compressed: compression != Compression::None,
             _permit: permit,
         };
         reply.content = making.start(download.parts);
@@ -122,17 +113,6 @@ fn tag(plan: &Plan) -> Result<ETag, RequestError> {
     let tag = format!("\"{}\"", plan.id());
     tag.parse()
         .map_err(|_| RequestError::internal("naming an archive", tag))
-}
-
-/// An answer whose length is known when it ends.
-fn streamed(representation: &Representation) -> Reply {
-    let mut reply = Reply::empty(StatusCode::OK);
-    reply.length = None;
-    identify(&mut reply.headers, &representation.validators);
-    reply.set(ACCEPT_RANGES, HeaderValue::from_static("none"));
-    reply.set(CONTENT_TYPE, representation.media.clone());
-    protect(&mut reply.headers, &representation.media);
-    reply
 }
 
 /// The name without its extension: that of the directory.
@@ -164,7 +144,6 @@ impl AsRef<[u8]> for Held {
 struct Making {
     link: Arc<Link>,
     planned: Planned,
-    is_compressed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -196,7 +175,7 @@ impl Making {
         Ok(())
     }
 
-    /// Sends bytes of the tar stream, or the whole archive if it is compressed.
+    /// Sends bytes of the archive.
     async fn blocks(
         &self,
         range: std::ops::Range<u64>,
@@ -207,7 +186,7 @@ impl Making {
         let first = range.start / size;
         let mut blocks = service.blocks(&self.planned.plan, Start::at(first, 0));
         let mut at = first * size;
-        while self.is_compressed || at < range.end {
+        while at < range.end {
             let Some(block) = blocks.next().await? else {
                 break;
             };
@@ -219,11 +198,7 @@ impl Making {
                 return Err(RequestError::FileChanged(sentence.to_owned()));
             }
             let length = block.bytes.len() as u64;
-            let bytes = Bytes::from_owner(Held(block));
-            let bytes = match self.is_compressed {
-                true => bytes,
-                false => cut(bytes, at, &range),
-            };
+            let bytes = cut(Bytes::from_owner(Held(block)), at, &range);
             at += length;
             put(pieces, bytes).await?;
         }

@@ -170,7 +170,7 @@ fn send_file(link: &Arc<Link>, head: &Parts, target: &Target, opened: Arc<Opened
         return Err(missing(target).into());
     }
     let representation = Representation {
-        length: opened.version.size,
+        length: Some(opened.version.size),
         validators: opened.version.validators()?,
         media: media::of(name),
     };
