@@ -17,8 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::body::{Content, Piece};
 use super::conditions::Validators;
-use super::download::{Representation, decide};
-use super::file_body::Part;
+use super::download::{Part, Representation, decide};
 use super::link::Link;
 use super::media;
 use super::problem::{Answer, Problem};
@@ -69,12 +68,9 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         let sentence = "the files have changed since: start over with a new archive";
         return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
     }
-    let representation = Representation {
-        length: (compression == Compression::None).then(|| planned.plan.tar_bytes()),
-        validators,
-        media: HeaderValue::from_static(media),
-    };
-    let download = decide(head, &representation, SystemTime::now())?;
+    let length = (compression == Compression::None).then(|| planned.plan.tar_bytes());
+    let representation = Representation::new(length, validators, HeaderValue::from_static(media));
+    let download = decide(head, &representation, SystemTime::now)?;
     let mut reply = download.reply;
     let name = [file_name(target).as_slice(), b".", format.as_bytes()].concat();
     reply.set(CONTENT_DISPOSITION, media::attachment(&name));

@@ -15,7 +15,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::conditions::{Validators, Verdict, judge, range_counts};
-use super::file_body::Part;
 use super::media;
 use super::problem::Problem;
 use super::ranges::{Selection, select};
@@ -25,9 +24,44 @@ use super::reply::Reply;
 #[derive(Debug)]
 pub(super) struct Representation {
     /// Nothing where it is known only at the end: then there are no parts of it.
-    pub(super) length: Option<u64>,
-    pub(super) validators: Validators,
-    pub(super) media: HeaderValue,
+    length: Option<u64>,
+    validators: Validators,
+    media: HeaderValue,
+    /// The headers of an answer with its content, made once.
+    headers: HeaderMap,
+}
+
+impl Representation {
+    pub(super) fn new(length: Option<u64>, validators: Validators, media: HeaderValue) -> Self {
+        let mut headers = HeaderMap::new();
+        identify(&mut headers, &validators);
+        let unit = length.map_or("none", |_| "bytes");
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static(unit));
+        headers.insert(CONTENT_TYPE, media.clone());
+        protect(&mut headers, &media);
+        Self {
+            length,
+            validators,
+            media,
+            headers,
+        }
+    }
+}
+
+/// A part of the body.
+#[derive(Debug)]
+pub(super) enum Part {
+    Text(Bytes),
+    File(Range<u64>),
+}
+
+impl Part {
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::File(range) => range.end - range.start,
+        }
+    }
 }
 
 /// An answer without its content, and what the content consists of.
@@ -42,19 +76,20 @@ pub(super) struct Download {
 pub(super) fn decide(
     head: &Parts,
     representation: &Representation,
-    clock: SystemTime,
+    clock: fn() -> SystemTime,
 ) -> Result<Download, Problem> {
     let Representation {
         length,
         validators,
         media,
+        headers,
     } = representation;
     let mut reply = Reply::empty(StatusCode::OK);
-    identify(&mut reply.headers, validators);
     match judge(&head.headers, validators) {
         Verdict::Answer => {}
         Verdict::NotModified => {
             reply.status = StatusCode::NOT_MODIFIED;
+            identify(&mut reply.headers, validators);
             return Ok(Download {
                 reply,
                 parts: VecDeque::new(),
@@ -65,10 +100,7 @@ pub(super) fn decide(
             return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
         }
     }
-    let unit = length.map_or("none", |_| "bytes");
-    reply.set(ACCEPT_RANGES, HeaderValue::from_static(unit));
-    reply.set(CONTENT_TYPE, media.clone());
-    protect(&mut reply.headers, media);
+    reply.headers.clone_from(headers);
     let (length, selected) = match *length {
         Some(length) => (length, selection(head, length, validators, clock)),
         None => (u64::MAX, Selection::Whole),
@@ -117,7 +149,12 @@ fn protect(headers: &mut HeaderMap, media: &HeaderValue) {
     }
 }
 
-fn selection(head: &Parts, length: u64, validators: &Validators, clock: SystemTime) -> Selection {
+fn selection(
+    head: &Parts,
+    length: u64,
+    validators: &Validators,
+    clock: fn() -> SystemTime,
+) -> Selection {
     let mut values = head.headers.get_all(RANGE).into_iter();
     // Ranges are defined for GET only.
     let (Some(value), None, true) = (values.next(), values.next(), head.method == Method::GET)
@@ -184,14 +221,12 @@ mod tests {
     use super::*;
 
     fn representation(length: Option<u64>) -> Representation {
-        Representation {
-            length,
-            validators: Validators {
-                etag: "\"a\"".parse().unwrap(),
-                modified: None,
-            },
-            media: HeaderValue::from_static("text/plain"),
-        }
+        let validators = Validators {
+            etag: "\"a\"".parse().unwrap(),
+            modified: None,
+        };
+        let media = HeaderValue::from_static("text/plain");
+        Representation::new(length, validators, media)
     }
 
     fn decided(
@@ -205,7 +240,7 @@ mod tests {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let representation = representation(length.into());
-        decide(&head, &representation, SystemTime::UNIX_EPOCH)
+        decide(&head, &representation, || SystemTime::UNIX_EPOCH)
     }
 
     #[test]

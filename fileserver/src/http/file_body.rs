@@ -18,6 +18,7 @@ use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::chunk::{Chunk, MAX_FILE_CHUNK};
+use super::download::Part;
 use super::file::{KEPT_BYTES, Opened};
 use super::link::{FileRange, Link, Sent};
 
@@ -29,22 +30,6 @@ const READ_AHEAD: usize = 128 * 1024;
 
 /// Shorter answers are read and sent with their head: cheaper than a system call of their own.
 const COPIED: u64 = 32 * 1024;
-
-/// A part of the body.
-#[derive(Debug)]
-pub(super) enum Part {
-    Text(Bytes),
-    File(Range<u64>),
-}
-
-impl Part {
-    pub(super) fn length(&self) -> u64 {
-        match self {
-            Self::Text(text) => text.len() as u64,
-            Self::File(range) => range.end - range.start,
-        }
-    }
-}
 
 /// Work on another thread.
 #[derive(Debug)]
@@ -159,7 +144,7 @@ impl FileBody {
         }
         let offset = self.take(length);
         let last_of = self.is_last().then_some(self.opened.version);
-        link.files().push_back(FileRange {
+        link.queue(FileRange {
             file: Arc::clone(&self.opened.file),
             offset,
             left: length as u64,

@@ -104,11 +104,8 @@ impl Transport {
 
     /// While corked, the system sends only full packets: `sendfile` passes pages one by one.
     fn cork(&mut self) {
-        let wanted = self
-            .link
-            .files()
-            .front()
-            .is_some_and(|range| range.left > SEND as u64);
+        let is_long = |range: &FileRange| range.left > SEND as u64;
+        let wanted = self.link.has_files() && self.link.files().front().is_some_and(is_long);
         if wanted != self.corked
             && let Stream::Plain(tcp) = &self.stream
         {
@@ -236,7 +233,7 @@ impl AsyncWrite for Transport {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.link.sends_files {
-            if !this.link.files().is_empty() {
+            if this.link.has_files() {
                 return Poll::Ready(Err(io::Error::other("a file that was not sent")));
             }
             this.cork();

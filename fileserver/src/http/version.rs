@@ -1,10 +1,10 @@
 //! Tells versions of a file apart.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 
 use headers::ETag;
+use rustix::fs::{Stat, fstat};
 
 use super::conditions::{Validators, date};
 use crate::query::search::FoundFile;
@@ -19,11 +19,11 @@ pub(super) struct Version {
 }
 
 impl Version {
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(file: &Stat) -> Self {
         Self {
-            size: metadata.len(),
-            seconds: metadata.mtime(),
-            nanos: metadata.mtime_nsec(),
+            size: u64::try_from(file.st_size).unwrap_or_default(),
+            seconds: file.st_mtime,
+            nanos: i64::try_from(file.st_mtime_nsec).unwrap_or_default(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Version {
 
     /// Checks that the file still is this version.
     pub(super) fn check(self, file: &File) -> io::Result<()> {
-        if Self::of(&file.metadata()?) == self {
+        if Self::of(&fstat(file)?) == self {
             return Ok(());
         }
         // The client must not take what it has got for the file, so the answer is cut.
