@@ -13,9 +13,9 @@ use http::header::CONTENT_DISPOSITION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use netsocket_protocol::message::{Compression, EntryNames, Layout};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::{Content, Piece};
+use super::body::{Pieces, made};
 use super::conditions::Validators;
 use super::download::{Part, Representation, decide};
 use super::link::Link;
@@ -36,9 +36,6 @@ const WHOLE: &str = "files";
 
 /// How many files an archive lacks because the server may not read them.
 const LEFT_OUT: HeaderName = HeaderName::from_static("netsocket-left-out");
-
-/// Pieces that wait for the client.
-const QUEUE: usize = 1;
 
 /// Answers a request for an archive.
 pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
@@ -87,7 +84,7 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
             planned,
             _permit: permit,
         };
-        reply.content = making.start(download.parts);
+        reply.content = made(|pieces| making.send(download.parts, pieces));
     }
     Ok(reply)
 }
@@ -144,38 +141,21 @@ struct Making {
 }
 
 impl Making {
-    fn start(self, parts: VecDeque<Part>) -> Content {
-        let (pieces, content) = mpsc::channel(QUEUE);
-        tokio::spawn(async move {
-            let end = match self.send(parts, &pieces).await {
-                Ok(()) => Piece::End(served(&self.planned)),
-                Err(error) => Piece::Failed(error),
-            };
-            // The client may be gone.
-            let _ = pieces.send(end).await;
-        });
-        Content::Stream(content)
-    }
-
-    async fn send(
-        &self,
-        parts: VecDeque<Part>,
-        pieces: &mpsc::Sender<Piece>,
-    ) -> Result<(), RequestError> {
+    async fn send(self, parts: VecDeque<Part>, pieces: Pieces) -> Result<Served, RequestError> {
         for part in parts {
             match part {
-                Part::Text(text) => put(pieces, text).await?,
-                Part::File(range) => self.blocks(range, pieces).await?,
+                Part::Text(text) => pieces.put(text).await?,
+                Part::File(range) => self.blocks(range, &pieces).await?,
             }
         }
-        Ok(())
+        Ok(served(&self.planned))
     }
 
     /// Sends bytes of the archive.
     async fn blocks(
         &self,
         range: std::ops::Range<u64>,
-        pieces: &mpsc::Sender<Piece>,
+        pieces: &Pieces,
     ) -> Result<(), RequestError> {
         let service: &Service = &self.link.service;
         let size = BLOCK_BYTES as u64;
@@ -196,7 +176,7 @@ impl Making {
             let length = block.bytes.len() as u64;
             let bytes = cut(Bytes::from_owner(Held(block)), at, &range);
             at += length;
-            put(pieces, bytes).await?;
+            pieces.put(bytes).await?;
         }
         Ok(())
     }
@@ -209,11 +189,6 @@ fn cut(block: Bytes, at: u64, range: &std::ops::Range<u64>) -> Bytes {
         place.min(block.len())
     };
     block.slice(within(range.start)..within(range.end))
-}
-
-async fn put(pieces: &mpsc::Sender<Piece>, bytes: Bytes) -> Result<(), RequestError> {
-    let sent = pieces.send(Piece::Bytes(bytes)).await;
-    sent.map_err(|_| RequestError::Gone(std::io::ErrorKind::BrokenPipe.into()))
 }
 
 #[cfg(test)]

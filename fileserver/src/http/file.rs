@@ -13,11 +13,12 @@ use super::download::{Part, Representation};
 use super::link::Link;
 use super::media;
 use super::target::Target;
-use super::version::Version;
+use super::version::validators;
 use crate::query::directory::check_path;
 use crate::service::request_error::RequestError;
 use crate::tree::path_order;
 use crate::tree::root::Root;
+use crate::tree::version::Version;
 
 /// The contents of files up to this size are kept, while nothing in the tree changes.
 pub(super) const KEPT_BYTES: usize = 32 * 1024;
@@ -37,7 +38,7 @@ impl Opened {
         let version = Version::of(stat);
         let (_, name) = path_order::split(path);
         let representation =
-            Representation::new(Some(version.size), version.validators()?, media::of(name));
+            Representation::new(Some(version.size), validators(version)?, media::of(name));
         Ok(Self {
             file: Arc::new(file),
             version,

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::version::Version;
 use crate::service::file_service::Service;
+use crate::tree::version::Version;
 
 /// What is done once the last byte of an answer is in the socket, or can not be sent.
 pub(super) type Sent = Box<dyn FnOnce(io::Result<()>) + Send>;
