@@ -22,6 +22,7 @@ use super::link::Link;
 use super::problem::{Answer, Problem};
 use super::record::Record;
 use super::reply::Reply;
+use super::repr_digest::{self, REPR_DIGEST};
 use super::target::{MAX_URL, Target, url};
 use super::{accept, archive, authentication, cors, directory, media, search, webdav};
 use crate::query::directory::check_path;
@@ -126,7 +127,8 @@ fn at_once(link: &Arc<Link>, head: &Parts) -> Option<Answer> {
     }
     // A path without escapes is the one that a file is kept under.
     let path = head.uri.path();
-    if head.uri.query().is_some() || path.contains('%') || head.method == PROPFIND {
+    let is_plain = head.uri.query().is_none() && !path.contains('%');
+    if !is_plain || head.method == PROPFIND || repr_digest::is_wanted(&head.headers) {
         return None;
     }
     let kept = kept(link, path.as_bytes())?;
@@ -172,7 +174,12 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
     if !target.is_directory {
         return match open(link, &target).await? {
             Found::File(opened) => {
-                let mut reply = send_file(link, head, opened)?;
+                let mut reply = send_file(link, head, Arc::clone(&opened))?;
+                if repr_digest::is_wanted(&head.headers)
+                    && let Some(digest) = repr_digest::of(link, &target.path, &opened).await
+                {
+                    reply.set(REPR_DIGEST, digest);
+                }
                 if target.has("download") {
                     let (_, name) = path_order::split(&target.path);
                     reply.set(CONTENT_DISPOSITION, media::attachment(name));
