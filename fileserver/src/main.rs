@@ -119,7 +119,8 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
         let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
     }
-    let log = init_log(&config.log, config.log_format);
+    // What a client does wrong in HTTP/2 is no matter for the log of a server, however often.
+    let log = init_log(&format!("h2=error,{}", config.log), config.log_format);
     let bound = Bound::bind(config)?;
     // The sandbox only covers threads that start after it, the log's included.
     bound.sandbox()?;

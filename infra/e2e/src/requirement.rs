@@ -1,5 +1,7 @@
 //! What some tests need of the machine, and how its absence is said.
 
+use std::path::Path;
+
 use crate::kafka::Release;
 use crate::readers::catalogue;
 use crate::readers::reader::Need;
@@ -26,6 +28,10 @@ pub enum Requirement {
     FollowedDownloads,
     /// Languages with their libraries for HTTP.
     HttpLibraries,
+    /// The judge of servers of HTTP/2.
+    H2spec,
+    /// The file system over WebDAV, and rights to mount it.
+    Davfs,
     /// HAProxy and nginx.
     Peers,
     /// Java and the jars of Apache Kafka.
@@ -86,6 +92,8 @@ impl Requirement {
                 .check()
                 .and_then(|()| Self::Downloaders.check()),
             Self::HttpLibraries => all_in_path(&["python-http", "go"]),
+            Self::H2spec => all_in_path(&["h2spec"]),
+            Self::Davfs => davfs(),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
@@ -148,6 +156,8 @@ impl Requirement {
             Self::Downloaders => "downloaders",
             Self::FollowedDownloads => "followed+downloaders",
             Self::HttpLibraries => "http-libraries",
+            Self::H2spec => "h2spec",
+            Self::Davfs => "davfs2",
             Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
@@ -202,6 +212,13 @@ fn readers() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn davfs() -> Result<(), String> {
+    if !tool::is_root() || !Path::new("/dev/fuse").exists() {
+        return Err("a mount needs root and /dev/fuse".to_owned());
+    }
+    all_in_path(&["mount.davfs", "umount"])
 }
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {

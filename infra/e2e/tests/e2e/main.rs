@@ -27,6 +27,7 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_conformance;
 mod http_downloads;
 mod http_libraries;
 mod http_page;
@@ -147,6 +148,7 @@ fn all() -> Vec<Test> {
         faults::tests(),
         grafana::tests(),
         harness::tests(),
+        http_conformance::tests(),
         http_downloads::tests(),
         http_libraries::tests(),
         http_page::tests(),
