@@ -9,7 +9,7 @@ use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
 use bench::peer::{Peer, copy, floor};
-use bench::{files, json, plot, run, table, tether};
+use bench::{files, hyper_alone, json, plot, run, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,6 +44,7 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         } => tether::become_program(*parent, program, arguments),
         Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
         Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+        Role::HyperAlone { listen } => hyper_alone::run(*listen),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::case::{Case, http};
 use crate::files;
+use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor};
 use crate::tether;
 
@@ -76,7 +77,7 @@ pub enum Role {
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
-    /// Measures the file server over HTTP beside nginx, and miniserve and dufs where they are installed
+    /// Measures the file server over HTTP beside nginx and hyper alone, and miniserve and dufs where they are installed
     #[command(name = http::SUBCOMMAND)]
     Http {
         /// Rounds in which everyone has a turn
@@ -89,6 +90,12 @@ pub enum Role {
     /// The minimal relay.
     #[command(name = floor::SUBCOMMAND, hide = true)]
     Floor(RelayArguments),
+    /// The minimal server.
+    #[command(name = hyper_alone::SUBCOMMAND, hide = true)]
+    HyperAlone {
+        /// Where clients connect.
+        listen: SocketAddr,
+    },
 }
 
 /// What one of our own relays is told.
