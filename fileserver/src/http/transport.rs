@@ -16,7 +16,9 @@ use tokio::net::TcpStream;
 use super::chunk::is_placeholder;
 use super::head_guard::HeadGuard;
 use super::link::{FileRange, Link};
-use crate::security::plain_socket::{MOST, set_cork, try_send_before, try_send_file};
+use crate::security::plain_socket::{
+    MOST, set_cork, try_send_before, try_send_file, try_send_pieces,
+};
 use crate::security::stream::Stream;
 
 #[derive(Debug)]
@@ -84,7 +86,7 @@ impl Transport {
                 },
                 // The file follows at once: they share a packet.
                 [head] if more => try_send_before(tcp, head),
-                text => tcp.try_write_vectored(text),
+                text => try_send_pieces(tcp, text),
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

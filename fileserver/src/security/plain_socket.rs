@@ -1,6 +1,6 @@
 //! What a socket can do beside write where nothing is encrypted. Nothing here waits.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 
 use rustix::fs::sendfile;
@@ -12,6 +12,26 @@ use tokio::net::TcpStream;
 
 /// The most bytes of a file to send with one system call.
 pub(crate) const MOST: usize = 512 * 1024;
+
+/// Pieces of fewer bytes are copied together.
+const SHORT: usize = 2048;
+
+/// Sends pieces with one system call. Where they are short, copying them costs less than what `writev(2)` does more than
+/// `send(2)`.
+pub(crate) fn try_send_pieces(tcp: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut together = [0; SHORT];
+    let mut length = 0;
+    for piece in pieces {
+        let Some(place) = together.get_mut(length..length + piece.len()) else {
+            return tcp.try_write_vectored(pieces);
+        };
+        place.copy_from_slice(piece);
+        length += piece.len();
+    }
+    tcp.try_io(Interest::WRITABLE, || {
+        Ok(send(tcp, &together[..length], SendFlags::NOSIGNAL)?)
+    })
+}
 
 /// Sends bytes that more follow at once, so that they share a packet.
 pub(crate) fn try_send_before(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {

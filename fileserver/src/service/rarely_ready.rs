@@ -69,7 +69,9 @@ impl<F: Future> Future for RarelyReady<F> {
                 .unwrap_or_else(PoisonError::into_inner);
             task.clone_from(&this.task);
         }
-        if !this.bell.has_rung.swap(false, Ordering::SeqCst) {
+        // Only the poll resets it, so a look before saves an atomic exchange at most polls.
+        let has_rung = &this.bell.has_rung;
+        if !has_rung.load(Ordering::SeqCst) || !has_rung.swap(false, Ordering::SeqCst) {
             return Poll::Pending;
         }
         let mut cx = Context::from_waker(&this.waker);
