@@ -140,8 +140,13 @@ fn class(peer: Peer) -> &'static str {
         Peer::Floor
         | Peer::Copy
         | Peer::Nginx
+        | Peer::NginxTuned
         | Peer::Haproxy
         | Peer::HaproxySplice
+        | Peer::HaproxyTuned
+        | Peer::Haproxy3Tuned
+        | Peer::Sozu
+        | Peer::GoRelay
         | Peer::NetsocketBefore => "bar",
     }
 }
