@@ -9,7 +9,7 @@ use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
 use bench::peer::{Peer, copy, floor};
-use bench::{files, json, plot, run, table, tether};
+use bench::{files, json, plot, run, scale, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +37,9 @@ fn take(role: &Role) -> Outcome<ExitCode> {
             });
         }
         Role::Http { rounds } => return measure_group(*rounds, http::run),
+        Role::Scale(size) => {
+            return measure_group(1, async |host, _| scale::run(host, *size).await);
+        }
         Role::Tether {
             parent,
             program,
