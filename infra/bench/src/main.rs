@@ -8,7 +8,7 @@ use bench::case::{Case, http};
 use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
-use bench::peer::{Peer, copy, floor};
+use bench::peer::{Peer, copy, floor, uring};
 use bench::{files, json, plot, run, scale, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
@@ -47,6 +47,7 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         } => tether::become_program(*parent, program, arguments),
         Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
         Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+        Role::Uring(relay) => uring::run(relay.listen, relay.backend, relay.threads),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::case::{Case, http};
 use crate::files;
-use crate::peer::{Peer, copy, floor};
+use crate::peer::{Peer, copy, floor, uring};
 use crate::{scale, tether};
 
 /// Rounds, where nobody says otherwise.
@@ -92,6 +92,9 @@ pub enum Role {
     /// The minimal relay.
     #[command(name = floor::SUBCOMMAND, hide = true)]
     Floor(RelayArguments),
+    /// The minimal relay on io_uring.
+    #[command(name = uring::SUBCOMMAND, hide = true)]
+    Uring(RelayArguments),
 }
 
 /// What one of our own relays is told.

@@ -138,6 +138,7 @@ fn class(peer: Peer) -> &'static str {
         | Peer::NetsocketKafka
         | Peer::NetsocketBlackHole => "ours",
         Peer::Floor
+        | Peer::Uring
         | Peer::Copy
         | Peer::Nginx
         | Peer::NginxTuned

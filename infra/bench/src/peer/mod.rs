@@ -10,6 +10,7 @@ mod netsocket;
 mod nginx;
 mod route;
 mod sozu;
+pub mod uring;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub enum Peer {
     Direct,
     /// A minimal epoll relay: the fewest system calls per connection
     Floor,
+    /// The same on io_uring
+    Uring,
     /// A plain relay with tokio's copy_bidirectional
     Copy,
     /// The stream module of nginx
@@ -105,6 +108,7 @@ impl Peer {
         match self {
             Self::Direct => "direct",
             Self::Floor => "floor",
+            Self::Uring => "uring",
             Self::Copy => "copy",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
@@ -156,6 +160,7 @@ impl Peer {
             }
             Self::Direct
             | Self::Floor
+            | Self::Uring
             | Self::Copy
             | Self::GoRelay
             | Self::Sozu
@@ -195,6 +200,7 @@ impl Peer {
                 });
             }
             Self::Floor => own_relay(host, floor::SUBCOMMAND, &route),
+            Self::Uring => own_relay(host, uring::SUBCOMMAND, &route),
             Self::Copy => own_relay(host, copy::SUBCOMMAND, &route),
             Self::GoRelay => go_relay(host, &route),
             Self::Sozu => sozu::start(host, &route),

@@ -29,7 +29,7 @@ const MUCH: usize = 24 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn own_relays_bring_back_what_was_sent() {
     let host = host();
-    for peer in [Peer::Direct, Peer::Floor, Peer::Copy] {
+    for peer in [Peer::Direct, Peer::Floor, Peer::Uring, Peer::Copy] {
         let address = host.ports.free().unwrap();
         let relay = peer.start(&host, address, Traffic::Small).await.unwrap();
         let _backend = Backend::start(address, Service::Echo).unwrap();
