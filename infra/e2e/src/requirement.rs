@@ -1,5 +1,7 @@
 //! What some tests need of the machine, and how its absence is said.
 
+use std::path::Path;
+
 use crate::kafka::Release;
 use crate::readers::catalogue;
 use crate::readers::reader::Need;
@@ -66,6 +68,8 @@ pub enum Requirement {
     Release,
     /// Programs and languages that read archives.
     Readers,
+    /// Shells with completions.
+    Shells,
 }
 
 impl Requirement {
@@ -134,6 +138,7 @@ impl Requirement {
                 release::static_programs().map(drop)
             }
             Self::Readers => readers(),
+            Self::Shells => shells(),
         }
     }
 
@@ -168,6 +173,7 @@ impl Requirement {
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",
             Self::Readers => "readers",
+            Self::Shells => "shells",
         }
     }
 }
@@ -202,6 +208,14 @@ fn readers() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn shells() -> Result<(), String> {
+    all_in_path(&["bash", "zsh", "fish", "setsid"])?;
+    match Path::new("/usr/share/bash-completion/bash_completion").exists() {
+        true => Ok(()),
+        false => Err("`bash-completion` is not installed".to_owned()),
+    }
 }
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {
