@@ -1,5 +1,6 @@
 //! Standard output and standard error: results go to the former, everything else to the latter, as text or JSON.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
@@ -16,9 +17,13 @@ use crate::output::json;
 use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
 use crate::output::progress::{Progress, ProgressDisplay};
+use crate::output::tree::{NameStyle, Tree};
 
 /// Assumed width of a terminal that does not report one.
 const COLUMNS: usize = 80;
+
+/// The pager unless `$PAGER` names another.
+const PAGER: &str = "less";
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,8 @@ pub struct Console {
     pub prefix: &'static str,
     /// The colours of names on a terminal; `None` for none.
     pub colours: Option<Colours>,
+    /// The command that shows text page by page; `None` where standard output is no terminal, or there is none.
+    pub pager: Option<OsString>,
 }
 
 /// A result in both forms.
@@ -106,6 +113,8 @@ impl Console {
             can_ask: !quiet && io::stdin().is_terminal() && io::stderr().is_terminal(),
             prefix: "netsocket: ",
             colours: Colours::new(|name| std::env::var(name).ok()),
+            pager: pager(std::env::var_os("PAGER"), std::env::var_os("PATH"))
+                .filter(|_| io::stdout().is_terminal()),
         }
     }
 
@@ -176,6 +185,19 @@ impl Console {
         let is_exact = style.names == Names::Exact && !format.null;
         self.print(&lines)?;
         Ok(if is_exact { with_newlines(entries) } else { 0 })
+    }
+
+    /// Prints a tree below its name.
+    ///
+    /// # Errors
+    /// As [`Self::print_message`].
+    pub(crate) fn tree(&mut self, top: &Name, tree: &Tree) -> Result<(), Error> {
+        let style = NameStyle {
+            names: self.names(),
+            colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
+        };
+        let lines = tree.lines(top, style);
+        self.print(&lines)
     }
 
     /// Prints the answer to the command `word`.
@@ -388,6 +410,18 @@ impl Console {
     }
 }
 
+/// The command of the environment, as for `man` and `git`: nothing and `cat` mean none. Else `less`, where that is installed.
+fn pager(chosen: Option<OsString>, path: Option<OsString>) -> Option<OsString> {
+    match chosen {
+        Some(chosen) => Some(chosen).filter(|chosen| !chosen.is_empty() && chosen != "cat"),
+        None => {
+            let mut directories = std::env::split_paths(path.as_ref()?);
+            let is_here = directories.any(|directory| directory.join(PAGER).is_file());
+            is_here.then(|| PAGER.into())
+        }
+    }
+}
+
 /// The current width of the terminal on standard output.
 fn columns() -> usize {
     match tcgetwinsize(io::stdout()) {
@@ -409,5 +443,26 @@ impl Listener for Console {
         if !self.quiet {
             self.line(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pager_is_that_of_the_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = || Some(dir.path().into());
+        assert_eq!(
+            pager(Some("more -d".into()), path()),
+            Some("more -d".into())
+        );
+        for none in ["", "cat"] {
+            assert_eq!(pager(Some(none.into()), path()), None);
+        }
+        assert_eq!((pager(None, path()), pager(None, None)), (None, None));
+        std::fs::write(dir.path().join("less"), "").unwrap();
+        assert_eq!(pager(None, path()), Some("less".into()));
     }
 }

@@ -26,3 +26,4 @@ pub mod listener;
 pub(crate) mod messages;
 pub mod progress;
 pub(crate) mod status;
+pub(crate) mod tree;
