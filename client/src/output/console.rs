@@ -16,14 +16,12 @@ use crate::output::entries::{Entry, Layout, ListStyle, with_newlines};
 use crate::output::json;
 use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
+use crate::output::pager;
 use crate::output::progress::{Progress, ProgressDisplay};
 use crate::output::tree::{NameStyle, Tree};
 
 /// Assumed width of a terminal that does not report one.
 const COLUMNS: usize = 80;
-
-/// The pager unless `$PAGER` names another.
-const PAGER: &str = "less";
 
 /// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +111,7 @@ impl Console {
             can_ask: !quiet && io::stdin().is_terminal() && io::stderr().is_terminal(),
             prefix: "netsocket: ",
             colours: Colours::new(|name| std::env::var(name).ok()),
-            pager: pager(std::env::var_os("PAGER"), std::env::var_os("PATH"))
+            pager: pager::chosen(std::env::var_os("PAGER"), std::env::var_os("PATH"))
                 .filter(|_| io::stdout().is_terminal()),
         }
     }
@@ -410,18 +408,6 @@ impl Console {
     }
 }
 
-/// The command of the environment, as for `man` and `git`: nothing and `cat` mean none. Else `less`, where that is installed.
-fn pager(chosen: Option<OsString>, path: Option<OsString>) -> Option<OsString> {
-    match chosen {
-        Some(chosen) => Some(chosen).filter(|chosen| !chosen.is_empty() && chosen != "cat"),
-        None => {
-            let mut directories = std::env::split_paths(path.as_ref()?);
-            let is_here = directories.any(|directory| directory.join(PAGER).is_file());
-            is_here.then(|| PAGER.into())
-        }
-    }
-}
-
 /// The current width of the terminal on standard output.
 fn columns() -> usize {
     match tcgetwinsize(io::stdout()) {
@@ -443,26 +429,5 @@ impl Listener for Console {
         if !self.quiet {
             self.line(text);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pager_is_that_of_the_environment() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = || Some(dir.path().into());
-        assert_eq!(
-            pager(Some("more -d".into()), path()),
-            Some("more -d".into())
-        );
-        for none in ["", "cat"] {
-            assert_eq!(pager(Some(none.into()), path()), None);
-        }
-        assert_eq!((pager(None, path()), pager(None, None)), (None, None));
-        std::fs::write(dir.path().join("less"), "").unwrap();
-        assert_eq!(pager(None, path()), Some("less".into()));
     }
 }
