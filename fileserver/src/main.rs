@@ -11,6 +11,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, run};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
+    unresolved,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -115,6 +116,10 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     }
     let config = load()?;
     if flags.check_config {
+        let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
+        for problem in unresolved(brokers.map(|broker| ("kafka", broker))) {
+            complain(&format!("warning: {problem}"));
+        }
         // If standard output is closed, the exit code says the same.
         let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
-use super::group::{Group, Question};
+use super::group::{Group, IpFamily, Question};
 use super::keys::Entries;
 use super::name::is_name;
 use super::own_rules as own;
@@ -21,6 +21,7 @@ const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::
 const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
 const RESOLVE_FORM: &str = "once, dns or srv";
+const FAMILY_FORM: &str = "any, ipv4 or ipv6";
 const HOST_FORM: &str =
     "NAME:PORT, such as files.example:9000; an IP address has nothing to resolve";
 const SERVICE_FORM: &str = "the name of a service without a port, such as _files._tcp.example; its SRV records contain the ports";
@@ -228,6 +229,7 @@ fn read_target(
     address: &str,
 ) -> Option<Target> {
     let resolve = table.get("resolve").map_or("once", Scalar::as_str);
+    let family = read_family(check, key, table, resolve);
     let (form, target) = match resolve {
         "once" => {
             let target = host_port(address).map(|(host, port)| Target::Once(host, port));
@@ -235,7 +237,7 @@ fn read_target(
         }
         "dns" => {
             let named = host_port(address).filter(|(host, _)| host.parse::<IpAddr>().is_err());
-            let asked = |(host, port)| Target::Asked(Question::Addresses { host, port });
+            let asked = |(host, port)| Target::Asked(Question::Addresses { host, port, family });
             (HOST_FORM, named.map(asked))
         }
         "srv" => {
@@ -247,6 +249,7 @@ fn read_target(
             let asked = |name: &str| {
                 Target::Asked(Question::Services {
                     name: name.to_owned(),
+                    family,
                 })
             };
             (SERVICE_FORM, name.map(asked))
@@ -260,6 +263,26 @@ fn read_target(
         check.problem(&format!("{key}.address"), address, form);
     }
     target
+}
+
+fn read_family(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+    resolve: &str,
+) -> IpFamily {
+    let key = format!("{key}.ip_family");
+    let given = table.get("ip_family");
+    if let (Some(given), "once") = (given, resolve) {
+        let allowed = "only with resolve = \"dns\" or \"srv\": with \"once\" it is one address, IPv4 if there is one";
+        check.problem(&key, given.as_str(), allowed);
+        return IpFamily::default();
+    }
+    check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
+        IpFamily::ALL
+            .into_iter()
+            .find(|family| family.label() == text)
+    })
 }
 
 fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {

@@ -65,10 +65,11 @@ pub const POOL_KEYS: [&str; 35] = [
 pub const OWN_KEYS: [&str; 3] = ["name", "pool", "routes"];
 
 /// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 11] = [
+pub const BACKEND_KEYS: [&str; 12] = [
     "name",
     "address",
     "resolve",
+    "ip_family",
     "weight",
     "backup",
     "max_connections",

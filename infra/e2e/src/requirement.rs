@@ -72,6 +72,8 @@ pub enum Requirement {
     Release,
     /// Programs and languages that read archives.
     Readers,
+    /// Shells with completions.
+    Shells,
 }
 
 impl Requirement {
@@ -142,6 +144,7 @@ impl Requirement {
                 release::static_programs().map(drop)
             }
             Self::Readers => readers(),
+            Self::Shells => shells(),
         }
     }
 
@@ -178,6 +181,7 @@ impl Requirement {
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",
             Self::Readers => "readers",
+            Self::Shells => "shells",
         }
     }
 }
@@ -219,6 +223,14 @@ fn davfs() -> Result<(), String> {
         return Err("a mount needs root and /dev/fuse".to_owned());
     }
     all_in_path(&["mount.davfs", "umount"])
+}
+
+fn shells() -> Result<(), String> {
+    all_in_path(&["bash", "zsh", "fish", "setsid"])?;
+    match Path::new("/usr/share/bash-completion/bash_completion").exists() {
+        true => Ok(()),
+        false => Err("`bash-completion` is not installed".to_owned()),
+    }
 }
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {

@@ -53,7 +53,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use group_report::{GroupReport, Outcome};
+pub use group_report::{GroupReport, Outcome, could_be_member};
 pub use history::PastTransition;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
@@ -65,7 +65,7 @@ pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
-    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Reason, Signal,
 };
 use crate::core::shortage::Shortages;
 
@@ -311,7 +311,11 @@ impl Pool {
             self.republish(core, backend, None);
         }
         for gone in before {
-            core.leave(gone, self.events.get(), now);
+            let groups = self.groups.load();
+            let is_resolved = groups
+                .iter()
+                .any(|group| could_be_member(&group.name, gone.name()));
+            core.leave(gone, is_resolved, self.events.get(), now);
         }
         self.apply(core, changes, now);
         come
@@ -539,15 +543,25 @@ impl Core {
     }
 
     /// The backend takes no new sessions from now on.
-    fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
-        let transition = leaving::transition(&backend);
+    fn leave(
+        &mut self,
+        backend: Arc<Backend>,
+        is_resolved: bool,
+        events: Option<&Events>,
+        now: Instant,
+    ) {
+        let reason = match is_resolved {
+            true => Reason::NotResolved,
+            false => Reason::NotNamed,
+        };
+        let transition = leaving::transition(&backend, reason.clone());
         backend.count_transition(&transition);
         if let Some(events) = events {
             history::tell(events, &backend, &transition);
         }
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
-        backend.publish(leaving::report(&backend));
+        backend.publish(leaving::report(&backend, reason));
         self.leaving.add(backend, now);
     }
 }

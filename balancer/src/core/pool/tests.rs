@@ -276,6 +276,28 @@ fn round_robin_is_exact_over_all_threads() {
 }
 
 #[test]
+fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
+    let pool = up(&["files-10-0-0-7", "spare"]);
+    pool.report_groups(vec![GroupReport {
+        name: "files".to_owned(),
+        resolve: "dns",
+        question: "files.example:9".to_owned(),
+        members: 1,
+        last: Some(Outcome::Answered),
+        named: Instant::now(),
+        failures: 0,
+        problem: None,
+        outcomes: [1, 0, 0, 0],
+    }]);
+    let [member, spare] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
+    pool.replace_at(vec![spec("c", 3)], Instant::now());
+    let reason = |backend: &Backend| backend.report().reason.to_string();
+    assert_eq!(reason(&member), "no longer in DNS or in the settings");
+    assert_eq!(reason(&spare), "no longer in the settings");
+    assert_eq!(member.transitions()[&(State::Leaving, "not-named")], 1);
+}
+
+#[test]
 fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     let pool = up(&["a", "b"]);
     let [a, b] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
@@ -291,10 +313,7 @@ fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     assert_eq!(pool.leaving().len(), 2);
     drop(late);
     assert_eq!(a.report().state, State::Leaving);
-    assert_eq!(
-        a.report().reason.to_string(),
-        "no longer in the settings or in DNS"
-    );
+    assert_eq!(a.report().reason.to_string(), "no longer in the settings");
     assert_eq!(a.transitions()[&(State::Leaving, "not-named")], 1);
     assert_eq!(
         pool.transitions().last().unwrap().transition.from,

@@ -16,6 +16,7 @@ mod balance;
 mod beside_haproxy;
 mod booted_systemd;
 mod commands;
+mod completion;
 mod compose;
 mod containers;
 mod demo;
@@ -148,6 +149,7 @@ fn all() -> Vec<Test> {
         beside_haproxy::tests(),
         booted_systemd::tests(),
         commands::tests(),
+        completion::tests(),
         compose::tests(),
         containers::tests(),
         demo::tests(),
