@@ -14,9 +14,6 @@ use super::shared::Shared;
 use crate::backoff::{Backoff, chance};
 use crate::kafka::{self, KafkaError};
 
-/// The largest response accepted: metadata of a large cluster. A peer that is not Kafka can announce any size.
-const MAX_ANSWER: usize = 8 << 20;
-
 /// Where batches go: a partition in Kafka, or a test.
 trait Destination {
     /// Sends a batch; done when it is stored.
@@ -86,7 +83,7 @@ async fn connect<'a>(config: &ProducerConfig, key: &'a str) -> Result<Leader<'a>
         request_timeout: limit,
         ..
     } = config;
-    let client = kafka::connect(brokers, security, MAX_ANSWER, *connect_timeout).await?;
+    let client = kafka::connect(brokers, security, *connect_timeout).await?;
     let mut partitions = kafka::partitions(&client, topic, *limit).await?;
     if partitions.is_empty() && new_topic.create {
         kafka::create_topic(&client, topic, *new_topic, *limit).await?;
