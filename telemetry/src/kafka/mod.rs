@@ -8,6 +8,7 @@ mod brokers;
 #[cfg(feature = "collector")]
 pub(crate) mod consumer;
 mod error;
+mod reasons;
 mod security;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use brokers::CLIENT_ID;
 pub use brokers::{BrokersError, parse_brokers};
 pub use error::KafkaError;
 pub(crate) use error::within;
+pub(crate) use reasons::Reasons;
 pub use security::{Sasl, SaslMechanism, Security, SecurityError};
 
 /// The largest answer to a producer: metadata of a large cluster. A peer that is not Kafka can announce any size.

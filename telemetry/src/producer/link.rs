@@ -180,6 +180,7 @@ fn note_connected(shared: &Shared, partition: &PartitionClient) {
         let mut link = shared.link();
         link.connected = true;
         link.connects += 1;
+        link.told.forget();
     }
     let counts = shared.queue().counts();
     tracing::info!(
@@ -191,11 +192,11 @@ fn note_connected(shared: &Shared, partition: &PartitionClient) {
     );
 }
 
-/// Only the first failure in a row is a warning: an outage of hours is one line, not thousands.
+/// Only the first failure of its kind in a row is a warning.
 fn note_failure(shared: &Shared, error: &KafkaError) {
     let mut link = shared.link();
     let text = error.to_string();
-    if link.connected || link.last_error.is_none() {
+    if link.told.is_news(&text) {
         tracing::warn!(error = text, "cannot send telemetry to Kafka; retrying");
     } else {
         tracing::debug!(error = text, "cannot send telemetry to Kafka");
