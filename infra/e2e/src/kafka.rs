@@ -6,6 +6,7 @@ pub mod neighbour;
 mod node;
 mod release;
 mod secured;
+pub mod witness;
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;

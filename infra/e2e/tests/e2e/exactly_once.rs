@@ -2,8 +2,7 @@
 //!
 //! The producers run in the test, so that what they report can be compared; everything else is a real process.
 
-mod offered;
-mod others;
+pub(crate) mod offered;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,15 +17,12 @@ use e2e::{PATIENCE, access_log, eventually, http, metrics::Metrics};
 use crate::influxdb::{collector_at, points};
 use crate::world::World;
 use offered::{Offered, Plan};
-use others::Others;
 
 crate::tests![
     #[needs(KafkaAndInflux)]
     everything_restarts,
     #[needs(Kafka4AndInflux)]
     leaders_move_and_partitions_are_added,
-    #[needs(Kafka4AndInflux)]
-    beside_transactions_of_others,
     #[needs(Kafka4AndInflux)]
     a_broker_is_upgraded,
 ];
@@ -38,7 +34,7 @@ const DEFAULT_SECONDS: u64 = 45;
 const SEED: &str = "NETSOCKET_CHAOS_SEED";
 
 /// For the last record to be stored after everything has come back.
-const CATCH_UP: Duration = Duration::from_secs(90);
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(90);
 
 /// What a collector may take, however long its database was away; a debug build has its share of it.
 const MEMORY: u64 = 96 << 20;
@@ -53,8 +49,6 @@ fn number(name: &str, default: u64) -> u64 {
 enum Trouble {
     CollectorKilled,
     KafkaKilled,
-    /// One of several brokers, counted from 0.
-    BrokerKilled(usize),
     InfluxKilled,
     Refused(u16, Option<u32>),
     AnswersLost,
@@ -93,11 +87,6 @@ impl Stage {
                 self.kafka.kill();
                 some_seconds();
                 self.kafka.restart();
-            }
-            Trouble::BrokerKilled(index) => {
-                self.kafka.kill_node(index);
-                some_seconds();
-                self.kafka.restart_node(index);
             }
             Trouble::InfluxKilled => {
                 self.influx.kill();
@@ -146,10 +135,17 @@ const BAD_KINDS: [(&str, f64); 5] = [
     ("too_deep", 1.0),
 ];
 
+/// How long records are offered while things break.
+pub(crate) fn seconds() -> u64 {
+    let seconds = number(SECONDS, DEFAULT_SECONDS);
+    println!("{SECONDS}={seconds}");
+    seconds
+}
+
 fn everything_restarts(_: &World) {
     let seed = number(SEED, fastrand::u64(..));
-    let seconds = number(SECONDS, DEFAULT_SECONDS);
-    println!("{SEED}={seed} {SECONDS}={seconds}");
+    println!("{SEED}={seed}");
+    let seconds = seconds();
     let mut random = fastrand::Rng::with_seed(seed);
     let influx = Influx::start();
     let kafka = Kafka::start();
@@ -202,65 +198,6 @@ fn everything_restarts(_: &World) {
     let memory = stage.collector.peak_memory();
     println!("the last collector took {} MiB at most", memory >> 20);
     assert!(memory < MEMORY, "{} MiB", memory >> 20);
-    assert_eq!(stage.collector.terminate(), Some(0));
-}
-
-/// Three brokers that keep records for two minutes only, and another program that opens transactions and leaves them, and
-/// sends headers without a value, while the collector, a broker and InfluxDB are killed in turn.
-fn beside_transactions_of_others(_: &World) {
-    let seconds = number(SECONDS, DEFAULT_SECONDS);
-    println!("{SECONDS}={seconds}");
-    let influx = Influx::start();
-    let kafka = Kafka::start_configured(Release::V4, 3, others::SETTINGS);
-    kafka.create_topic_with(3, &["retention.ms=120000", "segment.ms=10000"]);
-    let proxy = FaultProxy::start(influx.address);
-    let collector = collector_at(&kafka, proxy.address);
-    let others = Others::start(&kafka);
-    let mut stage = Stage {
-        kafka,
-        influx,
-        proxy,
-        collector,
-    };
-    let offered = Offered::start(&Plan {
-        brokers: stage.kafka.brokers(),
-        producers: 5,
-        forgetful: 0,
-        per_second: 10,
-    });
-    let mut missed = 0.0;
-    let mut troubles = [
-        Trouble::CollectorKilled,
-        Trouble::BrokerKilled(1),
-        Trouble::InfluxKilled,
-        Trouble::CollectorKilled,
-        Trouble::BrokerKilled(2),
-    ]
-    .into_iter()
-    .cycle();
-    while offered.seconds() < seconds {
-        let trouble = troubles.next().expect("they never end");
-        println!("{:>4} s: {trouble:?}", offered.seconds());
-        if matches!(trouble, Trouble::CollectorKilled) {
-            // It takes its counters with it.
-            let last = metrics(admin(&mut stage.collector));
-            missed += last.sum("netsocket_collector_missed_total", &[]);
-        }
-        stage.suffer(trouble, &offered);
-    }
-    let sent = offered.finish(CATCH_UP);
-    let others = others.finish();
-    println!("{sent}; {others:?}; {missed} offsets deleted before they were read");
-    judge_beside(&stage.influx, &sent, others);
-    assert_eq!(
-        missed, 0.0,
-        "nothing was away for longer than Kafka keeps it"
-    );
-    let last = metrics(admin(&mut stage.collector));
-    for name in ["bad_total", "refused_total", "missed_total"] {
-        let name = format!("netsocket_collector_{name}");
-        assert_eq!(last.sum(&name, &[]), 0.0, "{name}");
-    }
     assert_eq!(stage.collector.terminate(), Some(0));
 }
 
@@ -330,26 +267,6 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     assert!(new > 0.5, "nothing was read from the new partitions");
     assert_eq!(collector.terminate(), Some(0));
     printed(&kafka, &sent);
-}
-
-/// The same beside another program: what it has sent is stored, and nothing of the transactions that it left.
-fn judge_beside(influx: &Influx, sent: &offered::Account, others: others::Done) {
-    let ours = |stored: &BTreeMap<String, String>| {
-        let mut ours = stored.clone();
-        ours.retain(|key, _| !key.contains(others::INSTANCE));
-        ours
-    };
-    let stored = eventually(CATCH_UP, "every record that was sent", || {
-        let stored = points(influx, "system_stats", "client_count");
-        let is_there = |instance: &str| stored.keys().filter(|key| key.ends_with(instance)).count();
-        let whole =
-            sent.missing(&ours(&stored)) == 0 && is_there(others::HEADERS) == others.headers;
-        whole.then_some(stored)
-    });
-    sent.assert_no_more_than(&ours(&stored));
-    let left = stored.keys().filter(|key| key.ends_with(others::LEFT));
-    assert_eq!(left.count(), 0, "what was never committed");
-    assert!(others.left > 0 && others.headers > 0, "{others:?}");
 }
 
 /// A broker of the third generation is stopped and comes back as the newest, with its log, while records are offered.

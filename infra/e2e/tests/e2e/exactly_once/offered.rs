@@ -23,17 +23,17 @@ const RECORDS: usize = 20_000;
 
 /// Who offers what.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) brokers: String,
-    pub(super) producers: usize,
+pub(crate) struct Plan {
+    pub(crate) brokers: String,
+    pub(crate) producers: usize,
     /// So many of them have a queue that an outage fills.
-    pub(super) forgetful: usize,
+    pub(crate) forgetful: usize,
     /// Records a second of each producer.
-    pub(super) per_second: u32,
+    pub(crate) per_second: u32,
 }
 
 /// Running producers.
-pub(super) struct Offered {
+pub(crate) struct Offered {
     runtime: Runtime,
     sources: Vec<Source>,
     number: Arc<AtomicU64>,
@@ -48,7 +48,7 @@ struct Source {
 }
 
 impl Offered {
-    pub(super) fn start(plan: &Plan) -> Self {
+    pub(crate) fn start(plan: &Plan) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -92,12 +92,12 @@ impl Offered {
     }
 
     /// The time since the start, as records count it.
-    pub(super) fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.number.load(Ordering::SeqCst) / self.per_second
     }
 
     /// Returns when so many more records were offered.
-    pub(super) fn offers_more(&self, records: u64) {
+    pub(crate) fn offers_more(&self, records: u64) {
         let enough = self.number.load(Ordering::SeqCst) + records;
         eventually(PATIENCE, "more records", || {
             (self.number.load(Ordering::SeqCst) >= enough).then_some(())
@@ -105,7 +105,7 @@ impl Offered {
     }
 
     /// Offers no more, waits until the producers have nothing left, and closes the books.
-    pub(super) fn finish(self, limit: Duration) -> Account {
+    pub(crate) fn finish(self, limit: Duration) -> Account {
         self.stop.store(true, Ordering::SeqCst);
         let mut account = Account::default();
         for source in self.sources {
@@ -178,33 +178,33 @@ struct Produced {
 
 /// What became of everything.
 #[derive(Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     producers: Vec<Produced>,
 }
 
 impl Account {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.producers.extend(other.producers);
     }
 
-    pub(super) fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.producers.iter().map(|produced| produced.sent).sum()
     }
 
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         let dropped = |produced: &Produced| produced.overflow + produced.unconfirmed;
         self.producers.iter().map(dropped).sum()
     }
 
     /// How many records are not stored yet although they must be.
-    pub(super) fn missing(&self, stored: &BTreeMap<String, String>) -> u64 {
+    pub(crate) fn missing(&self, stored: &BTreeMap<String, String>) -> u64 {
         let missing = |produced: &Produced| produced.sent.saturating_sub(produced.stored(stored));
         self.producers.iter().map(missing).sum()
     }
 
     /// Nothing is stored that was not offered or was dropped for certain, nothing with another record's figures, and
     /// produced = stored + dropped where no record's fate is unknown.
-    pub(super) fn assert_no_more_than(&self, stored: &BTreeMap<String, String>) {
+    pub(crate) fn assert_no_more_than(&self, stored: &BTreeMap<String, String>) {
         let mut known = 0;
         for produced in &self.producers {
             let number = produced.stored(stored);
