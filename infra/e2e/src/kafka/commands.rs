@@ -12,7 +12,7 @@ use crate::tool::in_path;
 use crate::{eventually, tool};
 
 /// For a tool of Kafka, which starts a virtual machine.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 impl Kafka {
     /// Creates [`TOPIC`] with the cluster's defaults.
@@ -169,14 +169,8 @@ impl Kafka {
 
     /// Lets every client read so many bytes a second.
     pub fn limit_readers(&self, bytes_per_second: u32) {
-        let mut command = java(&self.jars);
-        command
-            .arg("org.apache.kafka.tools.ConfigCommand")
-            .args(["--bootstrap-server", &self.brokers()])
-            .args(["--entity-type", "clients", "--entity-default", "--alter"])
-            .arg("--add-config")
-            .arg(format!("consumer_byte_rate={bytes_per_second}"));
-        tool::output(&mut command);
+        let setting = format!("consumer_byte_rate={bytes_per_second}");
+        self.configure(&["--entity-type", "clients", "--entity-default"], &setting);
     }
 
     /// Deletes the records of a partition of [`TOPIC`] before an offset.
@@ -199,11 +193,19 @@ impl Kafka {
 
     /// Changes settings of [`TOPIC`], `key=value` with commas between.
     pub fn configure_topic(&self, settings: &str) {
+        self.configure(
+            &["--entity-type", "topics", "--entity-name", TOPIC],
+            settings,
+        );
+    }
+
+    /// Changes settings of whatever is named, `key=value` with commas between.
+    pub(super) fn configure(&self, entity: &[&str], settings: &str) {
         let mut command = java(&self.jars);
         command
             .arg("org.apache.kafka.tools.ConfigCommand")
             .args(["--bootstrap-server", &self.brokers()])
-            .args(["--entity-type", "topics", "--entity-name", TOPIC])
+            .args(entity)
             .args(["--alter", "--add-config", settings]);
         tool::output(&mut command);
     }

@@ -10,6 +10,8 @@ use e2e::kafka::{Kafka, Release};
 use e2e::process::Process;
 use e2e::{PATIENCE, eventually};
 
+use netsocket_telemetry::Security;
+
 use crate::exactly_once::offered::{Account, Offered, Plan};
 use crate::exactly_once::{CATCH_UP, admin, metrics, seconds};
 use crate::influxdb::{collector, points};
@@ -79,6 +81,7 @@ fn beside_transactions_of_others(_: &World) {
     let producers = 5;
     let offered = Offered::start(&Plan {
         brokers: stage.kafka.brokers(),
+        security: Security::default(),
         producers,
         forgetful: 0,
         per_second: u32::try_from(PER_SECOND).unwrap() / u32::try_from(producers).unwrap(),

@@ -14,6 +14,8 @@ use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::{PATIENCE, access_log, eventually, http, metrics::Metrics};
 
+use netsocket_telemetry::Security;
+
 use crate::influxdb::{collector_at, points};
 use crate::world::World;
 use offered::{Offered, Plan};
@@ -159,6 +161,7 @@ fn everything_restarts(_: &World) {
     };
     let offered = Offered::start(&Plan {
         brokers: stage.kafka.brokers(),
+        security: Security::default(),
         producers: 5,
         // One of them forgets early, so that drops are part of the sum.
         forgetful: 1,
@@ -175,7 +178,7 @@ fn everything_restarts(_: &World) {
         stage.suffer(trouble, &offered);
     }
     let sent = offered.finish(CATCH_UP);
-    judge(&stage.influx, &sent);
+    judge(&stage.influx, &sent, |_| true);
     println!(
         "{sent}; {} requests failed on purpose",
         stage.proxy.faults()
@@ -202,9 +205,10 @@ fn everything_restarts(_: &World) {
 }
 
 /// Every record is stored once that was reported as sent, and no other but those whose fate was reported as unknown.
-fn judge(influx: &Influx, sent: &offered::Account) {
+pub(crate) fn judge(influx: &Influx, sent: &offered::Account, is_ours: impl Fn(&str) -> bool) {
     let stored = eventually(CATCH_UP, "every record that was sent", || {
-        let stored = points(influx, "system_stats", "client_count");
+        let mut stored = points(influx, "system_stats", "client_count");
+        stored.retain(|key, _| is_ours(key));
         let missing = sent.missing(&stored);
         (missing == 0).then_some(stored)
     });
@@ -231,6 +235,7 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     let mut collector = collector_at(&kafka, influx.address);
     let plan = Plan {
         brokers: kafka.brokers(),
+        security: Security::default(),
         producers: 6,
         forgetful: 0,
         per_second: 10,
@@ -252,7 +257,7 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     });
     offered.offers_more(120);
     sent.add(offered.finish(CATCH_UP));
-    judge(&influx, &sent);
+    judge(&influx, &sent, |_| true);
     println!("{sent}");
     let lags = metrics(admin(&mut collector));
     let partitions: Vec<String> = (0..6).map(|n| format!("partition=\"{n}\"")).collect();
@@ -276,6 +281,7 @@ fn a_broker_is_upgraded(_: &World) {
     let mut collector = collector_at(&kafka, influx.address);
     let offered = Offered::start(&Plan {
         brokers: kafka.brokers(),
+        security: Security::default(),
         producers: 3,
         forgetful: 0,
         per_second: 10,
@@ -285,7 +291,7 @@ fn a_broker_is_upgraded(_: &World) {
     offered.offers_more(60);
     let sent = offered.finish(CATCH_UP);
     assert_eq!(sent.dropped(), 0, "{sent}");
-    judge(&influx, &sent);
+    judge(&influx, &sent, |_| true);
     println!("{sent}");
     assert!(collector.log().contains("can be read again"));
     assert_eq!(collector.terminate(), Some(0));

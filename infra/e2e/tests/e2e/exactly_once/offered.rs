@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use e2e::{PATIENCE, eventually};
 use netsocket_telemetry::{
-    Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, Supervisor,
-    parse_brokers,
+    Figures, HostSample, Identity, Producer, ProducerConfig, ProducerStats, Record, Role, Security,
+    Supervisor, parse_brokers,
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -25,6 +25,7 @@ const RECORDS: usize = 20_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) brokers: String,
+    pub(crate) security: Security,
     pub(crate) producers: usize,
     /// So many of them have a queue that an outage fills.
     pub(crate) forgetful: usize,
@@ -63,6 +64,7 @@ impl Offered {
         let start = |index: usize| {
             let identity = Identity::new(Role::Fileserver, format!("{run}-{index}"));
             let mut config = ProducerConfig::new(brokers.clone());
+            config.security = plan.security.clone();
             config.limits.records = match index < plan.forgetful {
                 true => FORGETFUL_RECORDS,
                 false => RECORDS,
@@ -102,6 +104,12 @@ impl Offered {
         eventually(PATIENCE, "more records", || {
             (self.number.load(Ordering::SeqCst) >= enough).then_some(())
         });
+    }
+
+    /// What each producer says of itself.
+    pub(crate) fn stats(&self) -> Vec<ProducerStats> {
+        let stats = self.sources.iter().map(|source| source.producer.stats());
+        stats.collect()
     }
 
     /// Offers no more, waits until the producers have nothing left, and closes the books.
