@@ -80,24 +80,15 @@ fn server(text: &str) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use netsocket_settings::Layers;
-
     use super::*;
     use crate::config::Config;
     use crate::config::{IpFamily, Question};
+    use crate::config::load::tests::load_text;
 
     const ONE: &str = "backends = ['a=h:1']\n";
 
     fn load(text: &str) -> Result<Config, String> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let layers = Layers {
-            file: Some(file.path()),
-            flags: vec![],
-        };
-        Config::load(&layers, |_| None).map_err(|problems| {
+        load_text(text).map_err(|problems| {
             assert_eq!(problems.0.len(), 1, "{text}: {problems}");
             problems.to_string()
         })

@@ -194,4 +194,4 @@ fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeout
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

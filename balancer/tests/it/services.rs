@@ -1,14 +1,13 @@
 //! Several listeners, services and pools in one balancer.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 
 use netsocket_balancer::{Config, ListenAddress};
-use netsocket_settings::Layers;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::configuration::load;
 use crate::peers::{Echo, converse};
 use crate::restart::Family;
 use crate::running::{Balancer, eventually, read_to_end, soon};
@@ -16,13 +15,7 @@ use crate::systemd::activated;
 
 /// The settings of a file.
 pub fn settings(text: &str) -> Config {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let layers = Layers {
-        file: Some(file.path()),
-        flags: vec![],
-    };
-    Config::load(&layers, |_| None).unwrap_or_else(|problems| panic!("{problems}"))
+    load(text).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Starts one with the services and pools of `text`.

@@ -40,7 +40,7 @@ pub enum Requirement {
     Influx,
     /// Kafka and an InfluxDB server.
     KafkaAndInflux,
-    /// The newest Kafka, and Java's tool for certificates.
+    /// The newest Kafka.
     Kafka4,
     /// The newest Kafka and an InfluxDB server.
     Kafka4AndInflux,
@@ -103,10 +103,7 @@ impl Requirement {
                 influx::program()?;
                 kafka::jars(Release::V3).map(drop)
             }
-            Self::Kafka4 => {
-                in_path("keytool").ok_or("a certificate for Kafka needs `keytool`")?;
-                kafka::jars(Release::V4).map(drop)
-            }
+            Self::Kafka4 => kafka::jars(Release::V4).map(drop),
             Self::Kafka4AndInflux => {
                 influx::program()?;
                 kafka::jars(Release::V4).map(drop)

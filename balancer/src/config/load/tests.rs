@@ -7,7 +7,8 @@ use super::*;
 use crate::core::backend::Attributes;
 use crate::core::health::{Close, Growth, HealthRules, Probe};
 
-fn load_text(text: &str) -> Result<Config, Problems> {
+/// The settings of a file with this text.
+pub(in crate::config) fn load_text(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     Config::load(

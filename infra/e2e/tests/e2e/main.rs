@@ -14,6 +14,7 @@ mod anycast;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
+mod beside_others;
 mod booted_systemd;
 mod commands;
 mod completion;
@@ -147,6 +148,7 @@ fn all() -> Vec<Test> {
         bad_input::tests(),
         balance::tests(),
         beside_haproxy::tests(),
+        beside_others::tests(),
         booted_systemd::tests(),
         commands::tests(),
         completion::tests(),
