@@ -123,11 +123,26 @@ impl Config {
     }
 
     fn shown_times(&self) -> Vec<Entry> {
+        let keepalive = &self.listen_options.keepalive;
         vec![
             time("connect_timeout", self.timeouts.connect),
             time("route_timeout", self.timeouts.route),
             time("idle_timeout", self.timeouts.idle),
+            option(
+                "client_idle_timeout",
+                self.timeouts.client_idle.map(duration_text),
+            ),
+            option(
+                "backend_idle_timeout",
+                self.timeouts.backend_idle.map(duration_text),
+            ),
             time("half_close_timeout", self.timeouts.half_close),
+            time("session_max_age", self.timeouts.max_age),
+            some("session_age_jitter", self.timeouts.age_jitter),
+            time("keepalive_time", keepalive.time),
+            time("keepalive_interval", keepalive.interval),
+            some("keepalive_probes", keepalive.probes),
+            time("tcp_user_timeout", keepalive.user_timeout),
             time("drain_timeout", self.timeouts.drain),
             time("slow_start", self.health.slow_start),
             some("fail_open", self.health.fail_open),
@@ -272,6 +287,8 @@ mod tests {
         "allow=10.0.0.0/8,::1/128 deny=10.1.0.0/16 max_connections=5 rate=100/s address_connections=6 \
          address_rate=20/10s address_ipv6_prefix=56 queue_length=7 queue_timeout=1500ms proxy_from=192.0.2.1 \
          proxy_timeout=2s proxy_send=v2 connect_timeout=2s route_timeout=8s idle_timeout=3s half_close_timeout=4s drain_timeout=0 \
+         client_idle_timeout=5s backend_idle_timeout=6s session_max_age=7h session_age_jitter=20 keepalive_time=8s \
+         keepalive_interval=9s keepalive_probes=4 tcp_user_timeout=11s \
          slow_start=30s fail_open=false check_interval=6s check_fast_interval=5s check_down_interval=7s \
          check_timeout=4s check_rise=7 check_fall=8 check_close=fin ejection_connects=0 ejection_early_resets=9 \
          ejection_max_percent=20 ejection_time=6s ejection_max_time=7m ejection_forgive=8h flap_hold=0 \

@@ -4,7 +4,7 @@
 pub const DEFAULT_NAME: &str = "default";
 
 /// Keys at the top that a service may have as well.
-pub const SERVICE_KEYS: [&str; 15] = [
+pub const SERVICE_KEYS: [&str; 23] = [
     "route_timeout",
     "defer_accept",
     "fast_open",
@@ -18,7 +18,15 @@ pub const SERVICE_KEYS: [&str; 15] = [
     "proxy_from",
     "proxy_timeout",
     "idle_timeout",
+    "client_idle_timeout",
+    "backend_idle_timeout",
     "half_close_timeout",
+    "session_max_age",
+    "session_age_jitter",
+    "keepalive_time",
+    "keepalive_interval",
+    "keepalive_probes",
+    "tcp_user_timeout",
     "listen",
 ];
 

@@ -11,7 +11,7 @@ use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 65] = [
+pub const KEYS: [Key; 73] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
@@ -52,7 +52,19 @@ pub const KEYS: [Key; 65] = [
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
     key("route_timeout", "NETSOCKET_ROUTE_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
+    key("client_idle_timeout", "NETSOCKET_CLIENT_IDLE_TIMEOUT", None),
+    key(
+        "backend_idle_timeout",
+        "NETSOCKET_BACKEND_IDLE_TIMEOUT",
+        None,
+    ),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
+    key("session_max_age", "NETSOCKET_SESSION_MAX_AGE", None),
+    key("session_age_jitter", "NETSOCKET_SESSION_AGE_JITTER", None),
+    key("keepalive_time", "NETSOCKET_KEEPALIVE_TIME", None),
+    key("keepalive_interval", "NETSOCKET_KEEPALIVE_INTERVAL", None),
+    key("keepalive_probes", "NETSOCKET_KEEPALIVE_PROBES", None),
+    key("tcp_user_timeout", "NETSOCKET_TCP_USER_TIMEOUT", None),
     key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
     key("reload_removed", "NETSOCKET_RELOAD_REMOVED", None),
     key("restart_timeout", "NETSOCKET_RESTART_TIMEOUT", None),
@@ -227,6 +239,8 @@ impl Entries {
             "check_expect" | "check_expect_pattern" => {
                 says("check_kind") || says("check_expect") || says("check_expect_pattern")
             }
+            // What is said for both sides is said for each.
+            "client_idle_timeout" | "backend_idle_timeout" => says("idle_timeout"),
             "check_send" | "check_path" | "check_host" | "check_status" => says("check_kind"),
             _ => false,
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Keepalive, Timeouts};
 use crate::core::admission::Admission;
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
@@ -28,6 +28,8 @@ pub(crate) struct ServiceRules {
     pub(crate) admission: Admission,
     /// Which peers are believed; what is sent to backends is the pool's.
     pub(crate) proxy: ProxyRules,
+    /// Of connections to backends; clients' have it from their listeners.
+    pub(crate) keepalive: Keepalive,
     /// TCP fast open to backends.
     pub(crate) fast_open: bool,
     /// Where clients go.
@@ -130,6 +132,7 @@ impl ServiceRules {
             timeouts: config.timeouts,
             admission,
             proxy: config.proxy.clone(),
+            keepalive: config.listen_options.keepalive,
             fast_open: config.listen_options.fast_open,
             routes,
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, ListenOptions};
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,7 +76,10 @@ pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
         producer: started.producer,
         kafka_given: started.kafka_given,
         workers: started.workers,
-        listen_options: started.listen_options,
+        listen_options: ListenOptions {
+            keepalive: asked.listen_options.keepalive,
+            ..started.listen_options
+        },
         access_log: started.access_log,
         instance: started.instance,
         log: started.log,

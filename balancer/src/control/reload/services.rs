@@ -39,6 +39,13 @@ impl Reloader {
         shared.services.store(Arc::new(services.clone()));
 
         let plans = config.service_plans();
+        for listener in shared.listeners.all() {
+            let mut own = plans.iter();
+            if let Some(plan) = own.find(|plan| *plan.name == *listener.service.name) {
+                let keepalive = &plan.settings.listen_options.keepalive;
+                listener.bound.socket.set_keepalive(keepalive);
+            }
+        }
         let gone = shared.listeners.all().into_iter().filter(|listener| {
             !plans.iter().any(|plan| {
                 let mut addresses = plan.settings.listen.addresses().iter();

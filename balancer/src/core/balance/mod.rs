@@ -42,6 +42,7 @@ use std::str::FromStr;
 
 pub use candidates::Candidates;
 pub use cursor::Cursor;
+pub(crate) use hash::mix;
 pub use hash::{client_key, name_key};
 pub use maglev::Maglev;
 pub use rendezvous::Rendezvous;
