@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Notify;
 
-use crate::core::balance::BackendId;
+use crate::core::balance::{BackendId, Load, Ranking};
 use crate::core::connect_times::ConnectTimes;
 use crate::core::health::{
     AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
@@ -26,8 +26,6 @@ pub const DEFAULT_WEIGHT: u32 = 1;
 pub const MAX_WEIGHT: u32 = 256;
 /// The name of the pool that the top of the settings describes.
 pub const DEFAULT_POOL: &str = "default";
-/// For backends that take any number of sessions.
-const UNLIMITED: u64 = u64::MAX;
 
 /// A backend as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,9 +111,9 @@ pub struct Backend {
     evaluator: Arc<Notify>,
     /// Wakes the task that checks this backend.
     pub(crate) checker: Notify,
-    /// Maximum number of open sessions, or [`UNLIMITED`].
-    most: AtomicU64,
-    active: AtomicU64,
+    load: Arc<Load>,
+    /// Where it is ranked by its load, if anywhere.
+    place: ArcSwapOption<Place>,
     finished: AtomicU64,
     errors: AtomicU64,
     bytes_up: AtomicU64,
@@ -128,6 +126,13 @@ pub struct Backend {
     source_turn: AtomicUsize,
     no_ports: AtomicU64,
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
+}
+
+/// The place of a backend in a ranking.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) ranking: Arc<Ranking>,
+    pub(crate) index: usize,
 }
 
 /// The health of a backend as last published.
@@ -219,8 +224,8 @@ impl Backend {
             streak: Streak::default(),
             evaluator,
             checker: Notify::new(),
-            most: AtomicU64::new(UNLIMITED),
-            active: AtomicU64::new(0),
+            load: Arc::default(),
+            place: ArcSwapOption::default(),
             finished: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
@@ -349,7 +354,7 @@ impl Backend {
     /// Its counters.
     #[must_use]
     pub fn figures(&self) -> BackendFigures {
-        let active = self.active.load(Relaxed);
+        let active = self.load.active();
         let finished = self.finished.load(Relaxed);
         BackendFigures {
             active,
@@ -387,8 +392,9 @@ impl Backend {
 
     pub(crate) fn set_attributes(&self, attributes: Attributes) {
         let most = attributes.max_connections.map(|most| most.get().into());
-        self.most.store(most.unwrap_or(UNLIMITED), Relaxed);
+        self.load.set_most(most);
         self.attributes.store(Arc::new(attributes));
+        self.load_changed();
     }
 
     pub(crate) fn share(&self) -> Share {
@@ -434,23 +440,36 @@ impl Backend {
 
     /// The sessions that it has now.
     pub(crate) fn active(&self) -> u64 {
-        self.active.load(Relaxed)
+        self.load.active()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        let most = self.most.load(Relaxed);
-        most != UNLIMITED && self.active.load(Relaxed) >= most
+        self.load.is_full()
+    }
+
+    /// What a ranking is made of.
+    pub(crate) fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+
+    /// Where it is ranked from now on. The ranking has to be settled afterwards.
+    pub(crate) fn set_place(&self, place: Option<Place>) {
+        if place.is_some() || self.place.load().is_some() {
+            self.place.store(place.map(Arc::new));
+        }
+    }
+
+    fn load_changed(&self) {
+        if let Some(place) = &*self.place.load() {
+            place.ranking.refresh(place.index);
+        }
     }
 
     /// Takes a place for a session, which [`Assigned`] gives back; never more than there are.
     pub(crate) fn acquire(&self) -> bool {
-        let most = self.most.load(Relaxed);
-        if most == UNLIMITED {
-            self.active.fetch_add(1, Relaxed);
-            return true;
-        }
-        let one_more = |active| (active < most).then_some(active + 1);
-        self.active.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+        let acquired = self.load.acquire();
+        self.load_changed();
+        acquired
     }
 
     /// Counts a connect of a session that succeeded.
@@ -522,6 +541,7 @@ impl Assigned {
 
 impl Drop for Assigned {
     fn drop(&mut self) {
-        self.backend.active.fetch_sub(1, Relaxed);
+        self.backend.load.release();
+        self.backend.load_changed();
     }
 }

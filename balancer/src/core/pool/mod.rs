@@ -481,8 +481,9 @@ impl Pool {
             let events = self.events.get();
             history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
         }
-        let snapshot = Snapshot::new(backends, &eligible, core.policy);
-        snapshot.publish_weights();
+        let before = self.snapshot.load();
+        let snapshot = Snapshot::new(backends, &eligible, core.policy, &before, &self.cursor);
+        snapshot.publish();
         core.eligible = eligible;
         self.snapshot.store(Arc::new(snapshot));
         self.eligible_changed.notify_one();
