@@ -14,7 +14,7 @@ use crate::core::proxy_protocol::ProxySend;
 use crate::observe::access_log::{Scope, Target};
 
 /// Keys whose values are hidden because they may contain a password.
-pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
+pub const SECRET_KEYS: [&str; 3] = ["agent_send", "check_send", "kafka_password"];
 
 /// A key and its value; `None` where nothing is set and nothing is the default.
 type Entry = (&'static str, Option<String>);
@@ -152,6 +152,9 @@ impl Config {
     fn shown_check(&self) -> Vec<Entry> {
         let checks = &self.checks;
         let thresholds = self.health.thresholds;
+        let agent = checks.agent.as_ref();
+        let to_agent = agent.map(|agent| escape(&agent.send));
+        let to_agent = to_agent.filter(|text| !text.is_empty());
         let (mut send, mut bytes, mut pattern) = (None, None, None);
         let (mut path, mut host, mut status) = (None, None, None);
         let kind = match &checks.probe {
@@ -199,6 +202,12 @@ impl Config {
             ("check_host", host),
             ("check_status", status),
             some("check_close", close),
+            option("agent_port", agent.map(|agent| agent.port)),
+            option(
+                "agent_interval",
+                agent.map(|agent| duration_text(agent.interval)),
+            ),
+            ("agent_send", to_agent),
         ]
     }
 
@@ -277,7 +286,7 @@ mod tests {
     use super::*;
 
     /// Every key with a value that is not its default.
-    const OTHERS: [&str; 6] = [
+    const OTHERS: [&str; 7] = [
         "listen=[::1]:1 admin=127.0.0.1:2 admin_token_file=/t admin_read_token_file=/r kafka=k:1,l:2 instance=lb workers=3 relay=copy \
          defer_accept=true fast_open=true balance=maglev reload_removed=cut restart_timeout=7s pid_file=/p \
          access_log_target=syslog:/s access_log_format=json access_log_scope=errors access_log_sample=9 log=warn \
@@ -295,6 +304,7 @@ mod tests {
          flap_max_hold=20h flap_forgive=90s",
         r"check_kind=exchange check_send=A\r\xff check_expect=\\+",
         r"check_kind=exchange check_expect_pattern=^\xff(a|b)",
+        r"agent_port=9 agent_interval=3s agent_send=x\n",
         "kafka=k:1 kafka_partitions=2 kafka_replication=2",
         "check_kind=http check_path=/x check_host=h check_status=200,204-206",
     ];

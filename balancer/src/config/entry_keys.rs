@@ -31,7 +31,7 @@ pub const SERVICE_KEYS: [&str; 23] = [
 ];
 
 /// Keys at the top that a pool may have as well; and a service with backends of its own.
-pub const POOL_KEYS: [&str; 35] = [
+pub const POOL_KEYS: [&str; 38] = [
     "backends",
     "dns_server",
     "dns_min_interval",
@@ -58,6 +58,9 @@ pub const POOL_KEYS: [&str; 35] = [
     "check_host",
     "check_status",
     "check_close",
+    "agent_port",
+    "agent_interval",
+    "agent_send",
     "ejection_connects",
     "ejection_early_resets",
     "ejection_time",
@@ -73,7 +76,7 @@ pub const POOL_KEYS: [&str; 35] = [
 pub const OWN_KEYS: [&str; 3] = ["name", "pool", "routes"];
 
 /// The keys of a backend's table.
-pub const BACKEND_KEYS: [&str; 11] = [
+pub const BACKEND_KEYS: [&str; 12] = [
     "name",
     "address",
     "resolve",
@@ -82,18 +85,21 @@ pub const BACKEND_KEYS: [&str; 11] = [
     "max_connections",
     "check_port",
     "check_address",
+    "agent_address",
     "proxy_send",
     "source",
     "on_down",
 ];
 
 /// Keys of checks at the top that a backend may have as well.
-pub const BACKEND_CHECK_KEYS: [&str; 12] = [
+pub const BACKEND_CHECK_KEYS: [&str; 17] = [
     "check_kind",
     "check_interval",
     "check_fast_interval",
     "check_down_interval",
     "check_timeout",
+    "check_rise",
+    "check_fall",
     "check_send",
     "check_expect",
     "check_expect_pattern",
@@ -101,4 +107,7 @@ pub const BACKEND_CHECK_KEYS: [&str; 12] = [
     "check_host",
     "check_status",
     "check_close",
+    "agent_port",
+    "agent_interval",
+    "agent_send",
 ];

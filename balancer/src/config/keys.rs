@@ -11,7 +11,7 @@ use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 73] = [
+pub const KEYS: [Key; 76] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
@@ -87,6 +87,9 @@ pub const KEYS: [Key; 73] = [
     key("check_host", "NETSOCKET_CHECK_HOST", None),
     key("check_status", "NETSOCKET_CHECK_STATUS", None),
     key("check_close", "NETSOCKET_CHECK_CLOSE", None),
+    key("agent_port", "NETSOCKET_AGENT_PORT", None),
+    key("agent_interval", "NETSOCKET_AGENT_INTERVAL", None),
+    key("agent_send", "NETSOCKET_AGENT_SEND", None),
     key("ejection_connects", "NETSOCKET_EJECTION_CONNECTS", None),
     key(
         "ejection_early_resets",
@@ -108,8 +111,9 @@ pub const KEYS: [Key; 73] = [
 ];
 
 /// The tables of the settings file.
-pub const TABLES: [Key; 8] = [
+pub const TABLES: [Key; 9] = [
     table("check"),
+    table("agent"),
     table("dns"),
     table("ejection"),
     table("flap"),

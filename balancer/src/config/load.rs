@@ -66,6 +66,7 @@ impl Config {
         };
         let tables = [
             raw.check,
+            raw.agent,
             raw.dns,
             raw.ejection,
             raw.flap,

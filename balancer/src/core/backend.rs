@@ -8,13 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use netsocket_settings::AdminAddress;
 use tokio::sync::Notify;
 
 use crate::core::balance::{BackendId, Load, Ranking};
 use crate::core::connect_times::ConnectTimes;
 use crate::core::health::{
-    AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
+    AdminState, AgentWish, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition,
+    Wake,
 };
+pub use crate::core::limits::MAX_WEIGHT;
 pub use crate::core::own_rules::{OnDown, OwnRules};
 use crate::core::proxy_protocol::ProxySend;
 use crate::core::termination::Termination;
@@ -22,8 +25,6 @@ use crate::core::traffic::Traffic;
 
 /// The weight of a backend without a configured one.
 pub const DEFAULT_WEIGHT: u32 = 1;
-/// The largest weight, the same as HAProxy's.
-pub const MAX_WEIGHT: u32 = 256;
 /// The name of the pool that the top of the settings describes.
 pub const DEFAULT_POOL: &str = "default";
 
@@ -32,8 +33,8 @@ pub const DEFAULT_POOL: &str = "default";
 pub struct BackendSpec {
     /// Its name in logs, metrics and the API.
     pub name: String,
-    /// The address it listens on.
-    pub address: SocketAddr,
+    /// The address it listens on, TCP or a unix socket.
+    pub address: AdminAddress,
     /// Its role in the pool.
     pub attributes: Attributes,
 }
@@ -101,9 +102,12 @@ pub struct Backend {
     /// The name of its pool.
     pool: Arc<str>,
     name: String,
-    address: SocketAddr,
+    address: AdminAddress,
     attributes: ArcSwap<Attributes>,
     report: ArcSwap<HealthReport>,
+    /// What its agent wants.
+    agent: ArcSwap<AgentWish>,
+    pub(crate) agent_counts: AgentCounts,
     /// The effective share of its weight, in tenths.
     tenths: AtomicU32,
     streak: Streak,
@@ -126,6 +130,17 @@ pub struct Backend {
     source_turn: AtomicUsize,
     no_ports: AtomicU64,
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
+}
+
+/// How often the agent of a backend was asked, by what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct AgentCounts {
+    pub(crate) answered: AtomicU64,
+    /// Answers with a word that means nothing.
+    pub(crate) unknown: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    /// Why the latest question failed; empty if it did not.
+    pub(crate) problem: ArcSwap<String>,
 }
 
 /// The place of a backend in a ranking.
@@ -220,6 +235,8 @@ impl Backend {
             address: spec.address,
             attributes: ArcSwap::from_pointee(spec.attributes.clone()),
             report: ArcSwap::from_pointee(report),
+            agent: ArcSwap::default(),
+            agent_counts: AgentCounts::default(),
             tenths: AtomicU32::new(0),
             streak: Streak::default(),
             evaluator,
@@ -272,8 +289,8 @@ impl Backend {
 
     /// The address it listens on.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &AdminAddress {
+        &self.address
     }
 
     /// Its role in the pool.
@@ -325,7 +342,7 @@ impl Backend {
     pub fn spec(&self) -> BackendSpec {
         BackendSpec {
             name: self.name.clone(),
-            address: self.address,
+            address: self.address.clone(),
             attributes: self.attributes(),
         }
     }
@@ -391,15 +408,47 @@ impl Backend {
     }
 
     pub(crate) fn set_attributes(&self, attributes: Attributes) {
-        let most = attributes.max_connections.map(|most| most.get().into());
-        self.load.set_most(most);
         self.attributes.store(Arc::new(attributes));
+        self.set_most();
+    }
+
+    /// The limit of the settings, unless its agent says another.
+    fn set_most(&self) {
+        let configured = self.attributes.load().max_connections.map(NonZeroU32::get);
+        let most = self.agent.load().most.or(configured);
+        self.load
+            .set_most(most.filter(|&most| most > 0).map(u64::from));
         self.load_changed();
     }
 
+    /// What its agent wants.
+    #[must_use]
+    pub fn agent(&self) -> Arc<AgentWish> {
+        self.agent.load_full()
+    }
+
+    /// How often its agent has answered, understood or not.
+    #[must_use]
+    pub fn agent_answers(&self) -> u64 {
+        let AgentCounts {
+            answered, unknown, ..
+        } = &self.agent_counts;
+        answered.load(Relaxed) + unknown.load(Relaxed)
+    }
+
+    pub(crate) fn set_agent(&self, wish: AgentWish) {
+        self.agent.store(Arc::new(wish));
+        self.set_most();
+    }
+
     pub(crate) fn share(&self) -> Share {
-        let Attributes { weight, backup, .. } = self.attributes();
-        Share { weight, backup }
+        let attributes = self.attributes.load();
+        let own = attributes.own.as_ref();
+        Share {
+            percent: self.agent.load().percent,
+            thresholds: own.and_then(|own| own.thresholds),
+            ..Share::new(attributes.weight, attributes.backup)
+        }
     }
 
     pub(crate) fn set_weight_tenths(&self, tenths: u32) {
@@ -407,14 +456,17 @@ impl Backend {
     }
 
     /// Where it is checked.
-    pub(crate) fn check_address(&self) -> SocketAddr {
+    pub(crate) fn check_address(&self) -> AdminAddress {
+        let AdminAddress::Tcp(address) = self.address else {
+            return self.address.clone();
+        };
         let attributes = self.attributes.load();
         let port = attributes
             .check_port
-            .map_or(self.address.port(), NonZeroU16::get);
+            .map_or(address.port(), NonZeroU16::get);
         let own = attributes.own.as_ref();
         let ip = own.and_then(|own| own.check_address);
-        SocketAddr::new(ip.unwrap_or(self.address.ip()), port)
+        SocketAddr::new(ip.unwrap_or(address.ip()), port).into()
     }
 
     pub(crate) fn publish(&self, report: HealthReport) {

@@ -30,6 +30,24 @@ pub async fn start(text: &str) -> Balancer {
     Balancer::start_with(&[], |config| apply(config, text)).await
 }
 
+/// The same with checks all the time.
+pub async fn start_checking(text: &str) -> Balancer {
+    let head = "admin = '127.0.0.1:0'\nworkers = 2\naccess_log_target = 'off'\n";
+    let text = format!("{head}{text}");
+    Balancer::start_with(&[], |config| *config = settings(&text)).await
+}
+
+/// What is wrong with a file.
+pub fn problems(text: &str) -> String {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let layers = Layers {
+        file: Some(file.path()),
+        flags: vec![],
+    };
+    Config::load(&layers, |_| None).unwrap_err().to_string()
+}
+
 /// Gives `config` the services and pools of `text`.
 fn apply(config: &mut Config, text: &str) {
     let head =

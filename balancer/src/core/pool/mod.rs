@@ -65,7 +65,7 @@ pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
-    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+    AdminState, AgentWish, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
 };
 use crate::core::shortage::Shortages;
 
@@ -279,7 +279,7 @@ impl Pool {
         let mut come = Vec::new();
         for spec in specs {
             let same = |backend: &Arc<Backend>| {
-                backend.name() == spec.name && backend.address() == spec.address
+                backend.name() == spec.name && *backend.address() == spec.address
             };
             let backend = match before.iter().position(same) {
                 Some(at) => {
@@ -391,17 +391,35 @@ impl Pool {
             weight,
             ..backend.attributes()
         });
+        self.share_anew(&mut core, Changes::new(), now);
+        self.evaluator.notify_one();
+        Ok(())
+    }
+
+    /// Takes in what the agent of a backend wants: state, weight and limit in one step.
+    pub(crate) fn set_agent(&self, backend: &Backend, wish: AgentWish, now: Instant) {
+        if *backend.agent() == wish {
+            return;
+        }
+        let mut core = self.core();
+        let changes = core.registry.set_agent(backend.id(), &wish, now);
+        backend.set_agent(wish);
+        self.share_anew(&mut core, changes, now);
+        self.republish(&core, backend, None);
+        self.evaluator.notify_one();
+    }
+
+    /// Shares sessions out by the present weights.
+    fn share_anew(&self, core: &mut Core, mut changes: Changes, now: Instant) {
         let backends = self.backends();
         let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.registry.set_backends(&shares, true, now);
+        changes.extend(core.registry.set_backends(&shares, true, now));
         let eligible = core.registry.eligible(now);
-        self.install(&mut core, backends, eligible);
-        self.apply(&mut core, changes, now);
-        self.evaluator.notify_one();
-        Ok(())
+        self.install(core, backends, eligible);
+        self.apply(core, changes, now);
     }
 
     /// Records the result of a check. Returns how soon to check the backend again.
@@ -502,7 +520,7 @@ impl Pool {
                 .last_change(backend.id())
                 .unwrap_or(before.since),
             admin: health.admin(),
-            progress: health.progress(core.registry.rules()),
+            progress: health.progress(&core.registry.rules_of(backend.id())),
             last_check: check.or_else(|| before.last_check.clone()),
         });
     }
@@ -526,7 +544,7 @@ impl Core {
     /// A new backend, or one that returns before its last session has ended and starts afresh.
     fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
         let same =
-            |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
+            |backend: &Backend| backend.name() == spec.name && *backend.address() == spec.address;
         if let Some(backend) = self.leaving.take_back(same) {
             backend.set_attributes(spec.attributes);
             backend.streak().clear();

@@ -342,7 +342,12 @@ fn by_name_each_is_shown_once() {
     let shown: Vec<_> = pool
         .shown()
         .iter()
-        .map(|backend| (backend.name().to_owned(), backend.address().port()))
+        .map(|backend| {
+            (
+                backend.name().to_owned(),
+                backend.address().tcp().unwrap().port(),
+            )
+        })
         .collect();
     assert_eq!(shown, [("a".to_owned(), 7), ("b".to_owned(), 2)]);
     assert_eq!(pool.leaving().len(), 2);

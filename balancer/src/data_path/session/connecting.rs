@@ -195,8 +195,9 @@ impl Session {
         }
         if socket.has_room() {
             let backend = assigned.backend();
-            if self.shared.local_ports.may_self_connect(backend.address())
-                && is_self_connect(&*socket, backend.address())
+            if let Some(address) = backend.address().tcp()
+                && self.shared.local_ports.may_self_connect(address)
+                && is_self_connect(&*socket, address)
             {
                 return self.attempt_failed(ConnectFailure::Refused, context);
             }

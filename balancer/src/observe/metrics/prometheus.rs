@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
 
 use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
@@ -248,6 +249,19 @@ fn backends(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::BACKEND_NO_PORTS,
         all().map(|(labels, backend)| (labels, backend.no_ports())),
+    );
+    page.family(
+        names::BACKEND_AGENT,
+        all().flat_map(|([pool, name], backend)| {
+            let counts = &backend.agent_counts;
+            let counts = [
+                ("answered", &counts.answered),
+                ("unknown", &counts.unknown),
+                ("failed", &counts.failed),
+            ];
+            let labels = |result| [pool, name, (names::LABEL_RESULT, result)];
+            counts.map(|(result, count)| (labels(result), count.load(Relaxed)))
+        }),
     );
     page.family(
         names::BACKEND_CHECKS,

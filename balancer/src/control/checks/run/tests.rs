@@ -16,6 +16,7 @@ fn checks(probe: Probe) -> Checks {
         probe,
         close: Close::Reset,
         proxy: ProxySend::Off,
+        agent: None,
     }
 }
 
@@ -37,7 +38,7 @@ async fn meet<T>(
         let (stream, _) = listener.accept().await.unwrap();
         backend(stream).await
     };
-    tokio::join!(run_check(checks, address, None), serve)
+    tokio::join!(run_check(checks, &address.into(), None), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -72,7 +73,7 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = run_check(&checks(exchange(b"x", b"y")), gone, None)
+    let failure = run_check(&checks(exchange(b"x", b"y")), &gone.into(), None)
         .await
         .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));
