@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const REFUSED: SessionSignal = SessionSignal::ConnectFailed(ConnectFailure::Refu
 fn spec(name: &str, port: u16) -> BackendSpec {
     BackendSpec {
         name: name.into(),
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        address: ([127, 0, 0, 1], port).into(),
         attributes: Attributes::default(),
     }
 }
