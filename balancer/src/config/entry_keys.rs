@@ -4,7 +4,7 @@
 pub const DEFAULT_NAME: &str = "default";
 
 /// Keys at the top that a service may have as well.
-pub const SERVICE_KEYS: [&str; 23] = [
+pub const SERVICE_KEYS: [&str; 27] = [
     "route_timeout",
     "defer_accept",
     "fast_open",
@@ -27,6 +27,10 @@ pub const SERVICE_KEYS: [&str; 23] = [
     "keepalive_interval",
     "keepalive_probes",
     "tcp_user_timeout",
+    "access_log_target",
+    "access_log_format",
+    "access_log_scope",
+    "access_log_sample",
     "listen",
 ];
 

@@ -62,7 +62,7 @@ pub struct BackendChanges {
 }
 
 /// What is in force when `asked` is applied to a process that was started with `started`: sockets, threads, the
-/// telemetry producer and both logs are as they were.
+/// telemetry producer and the program's log are as they were.
 pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
     let has_socket = started.has_default_service();
     let started = started.clone();
@@ -80,7 +80,6 @@ pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
             keepalive: asked.listen_options.keepalive,
             ..started.listen_options
         },
-        access_log: started.access_log,
         instance: started.instance,
         log: started.log,
         log_format: started.log_format,
@@ -204,7 +203,7 @@ mod tests {
         let force = in_force(&started, &asked);
         assert_eq!(
             keys_changed(&started, &force),
-            ["relay", "balance", "idle_timeout"]
+            ["relay", "balance", "access_log_target", "idle_timeout"]
         );
         assert_eq!(
             keys_changed(&force, &asked),
@@ -215,7 +214,6 @@ mod tests {
                 "workers",
                 "defer_accept",
                 "pid_file",
-                "access_log_target",
                 "log",
                 "kafka"
             ]

@@ -157,6 +157,10 @@ impl Reloader {
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
             let backends = backends.collect::<Result<_, _>>()?;
             let secrets = secrets(&config)?;
+            let logs = shared.access_logs.open(&config.access_logs());
+            logs.map_err(|(target, error)| {
+                ReloadError::Invalid(format!("access_log_target {target}: {error}"))
+            })?;
             let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
                 asked,
@@ -197,7 +201,8 @@ impl Reloader {
         }
         self.set_services(shared, &config, sockets);
         shared.relay.set(config.relay);
-        if let Some(log) = &shared.access_log {
+        shared.access_logs.keep_only(&config.access_logs());
+        for log in shared.access_logs.all() {
             log.reopen();
         }
         // There may be more room now.

@@ -27,7 +27,8 @@ impl Reloader {
             .map(Arc::clone)
             .collect();
         let upstreams = shared.upstreams.load();
-        let services = layout::services(config, &upstreams, &known, &self.first_address);
+        let first = &self.first_address;
+        let services = layout::services(config, &upstreams, &known, first, &shared.access_logs);
         let is_here = |service: &Arc<crate::data_path::service::Service>| {
             services.iter().any(|here| Arc::ptr_eq(here, service))
         };
