@@ -313,9 +313,7 @@ impl Sessions {
         let counters = &shared.counters;
         let shortages = shared.shortages.counts().into_iter();
         let shortages = shortages.map(|(resource, count)| (resource.label(), count));
-        let ends = Termination::ALL
-            .iter()
-            .map(|&end| (end.code(), counters.finished(end)));
+        let ends = counters.by_termination().into_iter();
         Self {
             active: counters.active(),
             total: counters.total(),

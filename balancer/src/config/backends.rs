@@ -13,13 +13,12 @@ use serde::de::IgnoredAny;
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, Question};
 use super::keys::Entries;
-use super::name::is_name;
+use super::name::{NAME_FORM, is_name};
 use super::own_rules as own;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str =
     "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000; or NAME=unix:/PATH";
-const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000; or unix:/PATH";
 /// What stands before the path of a unix socket.
 const UNIX: &str = "unix:";

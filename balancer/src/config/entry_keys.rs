@@ -1,7 +1,9 @@
 //! Which keys stand in which tables of the settings file beside the top, and the name that the top itself has.
 
+use crate::core::backend::DEFAULT_POOL;
+
 /// The name of the service and of the pool that the top of the file describes.
-pub const DEFAULT_NAME: &str = "default";
+pub const DEFAULT_NAME: &str = DEFAULT_POOL;
 
 /// Keys at the top that a service may have as well.
 pub const SERVICE_KEYS: [&str; 27] = [

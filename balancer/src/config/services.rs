@@ -11,13 +11,12 @@ use super::backends::RawBackends;
 use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
 use super::keys::{Entries, KEYS, RawTable, TABLES};
 use super::listen::RawListen;
-use super::name::is_name;
+use super::name::{NAME_FORM, is_name};
 use super::raw_value::{RawMap, RawTables, RawValue};
 use super::settings::{Config, NamedPool, Service};
 use super::{routes, service_names};
 use crate::core::routing::RouteRule;
 
-const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const LIST_FORM: &str = "a list of tables";
 
 /// A service as it runs.

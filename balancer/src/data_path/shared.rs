@@ -109,13 +109,11 @@ impl Shared {
         pools.collect()
     }
 
-    /// Backends of all pools, each with its own, those that are leaving included.
-    pub(crate) fn backends(&self) -> Vec<(Arc<Pool>, Arc<Backend>)> {
+    /// Backends of all pools, those that are leaving included.
+    pub(crate) fn backends(&self) -> Vec<Arc<Backend>> {
         let of = |pool: Arc<Pool>| {
             let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-            let all: Vec<_> = pool.backends().into_iter().chain(leaving).collect();
-            all.into_iter()
-                .map(move |backend| (Arc::clone(&pool), backend))
+            pool.backends().into_iter().chain(leaving)
         };
         self.pools().into_iter().flat_map(of).collect()
     }
@@ -250,12 +248,8 @@ impl Shared {
         let any = ([127, 0, 0, 1], 0).into();
         let listener = listen(any, ListenOptions::default()).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let bound = BoundSocket {
-            socket: ListenSocket::Tcp(listener),
-            address: ListenAddress::Tcp(any),
-            managed: None,
-            _file: None,
-        };
+        let socket = ListenSocket::Tcp(listener);
+        let bound = BoundSocket::new(socket, ListenAddress::Tcp(any), None);
         let added = self.listeners.add(self.only_service(), bound);
         assert!(added.is_some(), "it is not closed");
         address

@@ -1,7 +1,7 @@
 //! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
 //! report and what is due. Each begins anew after a panic; the backends keep the health that they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,8 +62,9 @@ fn follow(
     watched: &mut BTreeMap<BackendId, AbortHandle>,
 ) {
     let backends = pool.backends();
+    let present: HashSet<BackendId> = backends.iter().map(|backend| backend.id()).collect();
     watched.retain(|id, task| {
-        let stays = backends.iter().any(|backend| backend.id() == *id);
+        let stays = present.contains(id);
         if !stays {
             task.abort();
         }

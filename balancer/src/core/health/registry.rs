@@ -2,6 +2,8 @@
 //! more than a share of all. Backups serve when no primary is usable. When no backend is healthy, all are used (fail
 //! open); before that is known, unhealthy ones are the last resort for sessions that no healthy backend takes.
 
+use std::collections::HashMap;
+
 use tokio::time::Instant;
 
 use super::agent::AgentWish;
@@ -122,11 +124,13 @@ impl HealthRegistry {
         eased: bool,
         now: Instant,
     ) -> Changes {
-        let mut before = std::mem::take(&mut self.entries);
+        let before = std::mem::take(&mut self.entries);
+        let mut before: HashMap<BackendId, Health> = before
+            .into_iter()
+            .map(|entry| (entry.id, entry.health))
+            .collect();
         for &(id, share) in entries {
-            let stays = before.iter().position(|entry| entry.id == id);
-            let health =
-                stays.map_or_else(|| Health::new(eased), |at| before.swap_remove(at).health);
+            let health = before.remove(&id).unwrap_or_else(|| Health::new(eased));
             self.entries.push(Entry { id, share, health });
         }
         let mut changes = Changes::new();

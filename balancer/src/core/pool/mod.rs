@@ -44,6 +44,7 @@ mod history;
 mod leaving;
 mod snapshot;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -274,22 +275,25 @@ impl Pool {
         eased: bool,
         now: Instant,
     ) -> Vec<Arc<Backend>> {
-        let mut before = self.backends();
+        // Each name once.
+        let before = self.backends();
+        let mut known: HashMap<&str, &Arc<Backend>> = before
+            .iter()
+            .map(|backend| (backend.name(), backend))
+            .collect();
         let mut backends = Vec::new();
         let mut come = Vec::new();
         for spec in specs {
-            let same = |backend: &Arc<Backend>| {
-                backend.name() == spec.name && *backend.address() == spec.address
-            };
-            let backend = match before.iter().position(same) {
-                Some(at) => {
-                    let backend = before.swap_remove(at);
+            let same = known.get(spec.name.as_str()).copied();
+            let backend = match same.filter(|backend| *backend.address() == spec.address) {
+                Some(backend) => {
+                    known.remove(spec.name.as_str());
                     let differs = backend.own() != spec.attributes.own;
                     backend.set_attributes(spec.attributes);
                     if differs {
                         backend.checker.notify_one();
                     }
-                    backend
+                    Arc::clone(backend)
                 }
                 None => {
                     let backend = core.enter(spec, &self.evaluator);
@@ -310,8 +314,8 @@ impl Pool {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
         }
-        for gone in before {
-            core.leave(gone, self.events.get(), now);
+        for gone in before.iter().filter(|it| known.contains_key(it.name())) {
+            core.leave(Arc::clone(gone), self.events.get(), now);
         }
         self.apply(core, changes, now);
         come

@@ -188,12 +188,10 @@ fn sessions(page: &mut Page, process: &ProcessView<'_>) {
     }
     page.family(
         names::SESSIONS,
-        Termination::ALL.iter().map(|&end| {
-            (
-                [(names::LABEL_TERMINATION, end.code())],
-                counters.finished(end),
-            )
-        }),
+        counters
+            .by_termination()
+            .into_iter()
+            .map(|(code, count)| ([(names::LABEL_TERMINATION, code)], count)),
     );
     page.family(
         names::BYTES,
