@@ -14,7 +14,6 @@ use super::rates::Activity;
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, PastTransition, Pool};
-use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
 use crate::observe::process_view as observe;
 use crate::observe::units::in_millis;

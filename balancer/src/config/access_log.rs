@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use super::settings::Config;
 use crate::observe::access_log::{Format, Options, Scope, Selection, Target, Wanted};
 
 /// Default target of the access log.
@@ -26,18 +25,6 @@ impl AccessLogRules {
     /// The log that they ask for, if any.
     pub(crate) fn wanted(&self) -> Option<Wanted> {
         Some((self.target.clone()?, self.options))
-    }
-}
-
-impl Config {
-    /// The logs of all services, each once.
-    pub(crate) fn access_logs(&self) -> Vec<Wanted> {
-        let mut all = Vec::new();
-        for plan in self.service_plans() {
-            let wanted = plan.settings.access_log.wanted();
-            all.extend(wanted.filter(|wanted| !all.contains(wanted)));
-        }
-        all
     }
 }
 

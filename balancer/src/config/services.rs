@@ -16,6 +16,7 @@ use super::raw_value::{RawMap, RawTables, RawValue};
 use super::settings::{Config, NamedPool, Service};
 use super::{routes, service_names};
 use crate::core::routing::RouteRule;
+use crate::observe::access_log::Wanted;
 
 const LIST_FORM: &str = "a list of tables";
 
@@ -66,6 +67,16 @@ impl Config {
         });
         let default = Some(default).filter(|_| self.has_default_pool());
         default.into_iter().chain(others).collect()
+    }
+
+    /// The logs of all services, each once.
+    pub(crate) fn access_logs(&self) -> Vec<Wanted> {
+        let mut all = Vec::new();
+        for plan in self.service_plans() {
+            let wanted = plan.settings.access_log.wanted();
+            all.extend(wanted.filter(|wanted| !all.contains(wanted)));
+        }
+        all
     }
 
     pub(super) fn has_default_pool(&self) -> bool {

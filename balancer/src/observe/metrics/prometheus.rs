@@ -13,7 +13,6 @@ use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::Outcome;
-use crate::core::termination::Termination;
 use crate::observe::process_view::ProcessView;
 
 /// A kind of change through the admin HTTP, and what became of it.
