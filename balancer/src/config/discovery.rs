@@ -82,8 +82,8 @@ fn server(text: &str) -> Option<SocketAddr> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::config::{IpFamily, Question};
     use crate::config::load::tests::load_text;
+    use crate::config::{IpFamily, Question};
 
     const ONE: &str = "backends = ['a=h:1']\n";
 

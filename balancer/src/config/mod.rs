@@ -33,6 +33,7 @@ mod entry_keys;
 mod group;
 mod health;
 mod kafka;
+mod keepalive;
 mod keys;
 mod lifecycle;
 mod limits;
@@ -66,6 +67,7 @@ pub use health::{
     DEFAULT_FAIL_OPEN, DEFAULT_FLAP_HOLD, DEFAULT_SLOW_START,
 };
 pub use kafka::KafkaGiven;
+pub use keepalive::Keepalive;
 pub use keys::{KEYS, LISTS, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
@@ -74,6 +76,7 @@ pub use relay::{IdleLimits, RelayMode};
 pub use routes::ROUTE_KEYS;
 pub(crate) use services::{PoolPlan, ServicePlan};
 pub use settings::{
-    Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT, NamedPool, Service, Timeouts,
+    Config, DEFAULT_AGE_JITTER, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT,
+    DEFAULT_HALF_CLOSE_TIMEOUT, DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT,
+    NamedPool, Service, Timeouts,
 };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::{Case, http};
+use crate::case::{Case, http, services};
 use crate::files;
 use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor, uring};
@@ -81,6 +81,13 @@ pub enum Role {
     #[command(name = http::SUBCOMMAND)]
     Http {
         /// Rounds in which everyone has a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measures 100 services of 100 backends, and picks among 1,000 backends
+    #[command(name = services::SUBCOMMAND)]
+    Services {
+        /// Rounds
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },

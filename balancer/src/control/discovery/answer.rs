@@ -121,7 +121,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
         };
         BackendSpec {
             name: endpoint_name(group, found.address),
-            address: found.address,
+            address: found.address.into(),
             attributes,
         }
     };

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const REFUSED: SessionSignal = SessionSignal::ConnectFailed(ConnectFailure::Refu
 fn spec(name: &str, port: u16) -> BackendSpec {
     BackendSpec {
         name: name.into(),
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        address: ([127, 0, 0, 1], port).into(),
         attributes: Attributes::default(),
     }
 }
@@ -361,7 +361,12 @@ fn by_name_each_is_shown_once() {
     let shown: Vec<_> = pool
         .shown()
         .iter()
-        .map(|backend| (backend.name().to_owned(), backend.address().port()))
+        .map(|backend| {
+            (
+                backend.name().to_owned(),
+                backend.address().tcp().unwrap().port(),
+            )
+        })
         .collect();
     assert_eq!(shown, [("a".to_owned(), 7), ("b".to_owned(), 2)]);
     assert_eq!(pool.leaving().len(), 2);

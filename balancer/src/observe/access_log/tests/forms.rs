@@ -202,7 +202,7 @@ proptest! {
             client: (ip, figures.4).into(),
             frontend,
             pool,
-            backend: Some((backend, address("[::1]:9000"))),
+            backend: Some((backend, &address("[::1]:9000").into())),
             queue: micros.map(Duration::from_micros),
             bytes_up: figures.0,
             bytes_down: figures.1,
