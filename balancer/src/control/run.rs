@@ -257,8 +257,8 @@ async fn close_access_log(shared: Arc<Shared>) {
         let logs = shared.access_logs.all();
         // Each is told before the first is waited for.
         logs.iter().for_each(|log| log.end());
-        let closed = logs.iter().map(|log| log.close(ACCESS_LOG_FLUSH));
-        closed.fold(true, |all, closed| all && closed)
+        let late = logs.iter().filter(|log| !log.close(ACCESS_LOG_FLUSH));
+        late.count() == 0
     };
     // The wait is a thread's: the writer is one.
     match spawn_blocking(close).await {

@@ -54,7 +54,7 @@ fn backend(name: &str, address: SocketAddr) -> String {
 }
 
 /// Whether a service resets a client, which may come before the client knows that it is connected.
-async fn refuses(balancer: &Balancer, service: &str) -> bool {
+pub async fn refuses(balancer: &Balancer, service: &str) -> bool {
     let mut own = balancer.listens.iter().filter(|(name, _)| name == service);
     let address = own.find_map(|(_, address)| address.tcp()).unwrap();
     match soon(TcpStream::connect(address)).await {

@@ -6,8 +6,8 @@ use netsocket_balancer::health::State;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use crate::running::{eventually, read_to_end, soon};
-use crate::services::{start, start_checking};
+use crate::running::{eventually, soon};
+use crate::services::{refuses, start, start_checking};
 
 /// Echoes on a unix socket, and remembers what sessions began with.
 fn echo(path: &std::path::Path) -> Arc<Mutex<Vec<String>>> {
@@ -98,8 +98,7 @@ async fn a_socket_that_is_gone_is_a_backend_that_refuses() {
     .await;
     let reason = balancer.pool.backends()[0].report().reason.to_string();
     assert!(reason.contains("connection refused"), "{reason}");
-    let mut client = balancer.connect().await;
-    assert!(read_to_end(&mut client).await.1, "refused by a reset");
+    assert!(refuses(&balancer, "default").await);
 }
 
 #[test]

@@ -2,6 +2,12 @@
 //!
 //! All backends are one echo server. Checks are rare, so that they are not what is measured; each backend has its first one.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "one thing after the other, on real clocks and threads"
+)]
+
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
