@@ -288,16 +288,16 @@ fn read_family(
 ) -> IpFamily {
     let key = format!("{key}.ip_family");
     let given = table.get("ip_family");
-    if let (Some(given), "once") = (given, resolve) {
-        let allowed = "only with resolve = \"dns\" or \"srv\": with \"once\" it is one address, IPv4 if there is one";
-        check.problem(&key, given.as_str(), allowed);
-        return IpFamily::default();
-    }
-    check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
+    let family = check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
         IpFamily::ALL
             .into_iter()
             .find(|family| family.label() == text)
-    })
+    });
+    if resolve == "once" && family != IpFamily::Any {
+        let allowed = "only with resolve = \"dns\" or \"srv\": with \"once\" it is one address, IPv4 if there is one";
+        check.problem(&key, family.label(), allowed);
+    }
+    family
 }
 
 fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {
