@@ -156,7 +156,7 @@ impl Site {
             String::new()
         };
         let text = format!(
-            "{load}daemon off;\npid {}/pid;\nerror_log stderr;\nevents {{ }}\nstream {{\n\
+            "{load}daemon off;\npid {}/pid;\nerror_log stderr;\nevents {{ }}\nstream {{\nproxy_half_close on;\nproxy_timeout 5s;\n\
              map $ssl_preread_server_name $pool {{ a.example {}; ~\\.b\\.example$ {}; default {}; }}\n\
              upstream plain {{ server {}; server {} backup; }}\n\
              server {{ listen {door}; ssl_preread on; preread_timeout 3s; proxy_pass $pool; }}\n\
@@ -178,7 +178,7 @@ impl Site {
     fn ours_as_nginx(backends: &Backends) -> Self {
         let (door, plain) = (free(), free());
         let text = format!(
-            "admin = '127.0.0.1:0'\n\
+            "admin = '127.0.0.1:0'\nidle_timeout = '5s'\n\
              [[pools]]\nname = 'a'\nbackends = ['a={}']\n\
              [[pools]]\nname = 'b'\nbackends = ['b={}']\n\
              [[pools]]\nname = 'others'\nbackends = ['others={}']\n\
