@@ -88,6 +88,10 @@ impl Snapshot {
         }
     }
 
+    pub(super) fn last_resort_count(&self) -> usize {
+        self.last_resort.candidates.len()
+    }
+
     /// Publishes the effective weights to the backends, for display.
     pub(super) fn publish_weights(&self) {
         for backend in &self.backends {
