@@ -56,6 +56,7 @@ pub mod requirement;
 pub mod scratch;
 pub mod shell;
 pub mod slow_link;
+pub mod terminal;
 pub mod tool;
 pub mod tree;
 

@@ -18,6 +18,7 @@ mod booted_systemd;
 mod commands;
 mod compose;
 mod containers;
+mod ctl_top;
 mod demo;
 mod deployment_docs;
 mod documented_commands;
@@ -140,6 +141,7 @@ fn all() -> Vec<Test> {
         compose::tests(),
         containers::tests(),
         demo::tests(),
+        ctl_top::tests(),
         deployment_docs::tests(),
         documents::tests(),
         exactly_once::tests(),
