@@ -159,6 +159,16 @@ pub const ROUTED: Family = counter(
     "netsocket_routed_total",
     "Clients by the rule that was about them, `none` for those that no rule was about.",
 );
+/// Backends that serve a service.
+pub const SERVICE_BACKENDS_UP: Family = gauge(
+    "netsocket_service_backends_up",
+    "Backends of the pools of a service that are healthy and take sessions; where there is anything but the default service.",
+);
+/// Sessions that a service may have open.
+pub const SERVICE_SESSIONS_LIMIT: Family = gauge(
+    "netsocket_service_sessions_limit",
+    "Maximum number of open sessions of a service, where its settings say one.",
+);
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
     "netsocket_pool_fail_open",
@@ -327,6 +337,8 @@ pub const ALL: &[Family] = &[
     ACCEPT_ERRORS,
     SHORTAGES,
     ROUTED,
+    SERVICE_BACKENDS_UP,
+    SERVICE_SESSIONS_LIMIT,
     REFUSED,
     QUEUED,
     QUEUE_LIMIT,
