@@ -54,9 +54,9 @@ mod reaper;
 pub mod release;
 pub mod requirement;
 pub mod scratch;
+pub mod screen;
 pub mod shell;
 pub mod slow_link;
-pub mod terminal;
 pub mod tool;
 pub mod tree;
 

@@ -1,4 +1,4 @@
-//! A terminal with a program on it: keys go in, and what a person would see comes out.
+//! The screen of a terminal with a program on it: keys go in, and what a person would see comes out.
 //!
 //! Understands what full-screen programs of ours send: the home position, emptied lines and screens, colours, the second
 //! screen. Notes what must not happen: lines that are too long, and a screen that scrolls.
@@ -15,9 +15,9 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use crate::process::Process;
 use crate::{PATIENCE, eventually};
 
-/// A terminal.
+/// The screen of a terminal.
 #[derive(Debug)]
-pub struct Terminal {
+pub struct Screen {
     /// The program on it.
     pub process: Process,
     keyboard: File,
@@ -39,7 +39,7 @@ struct Grid {
     overflowed: bool,
 }
 
-impl Terminal {
+impl Screen {
     /// Starts a program on a terminal of that size.
     ///
     /// # Panics
