@@ -1,6 +1,7 @@
 //! The JSON of pools and their backends: its fields are a contract, so they are types of their own.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 use netsocket_telemetry::{Event, Record};
 use serde::Serialize;
@@ -83,6 +84,36 @@ pub(super) struct BackendView {
     /// `null` where no operator has taken it out.
     pub(super) drain: Option<DrainView>,
     pub(super) checks: Checks,
+    /// `null` where none was asked.
+    pub(super) agent: Option<AgentView>,
+}
+
+/// The agent of a backend.
+#[derive(Debug, Serialize)]
+pub(super) struct AgentView {
+    /// What it wants: the words that hold.
+    pub(super) wants: String,
+    pub(super) answered: u64,
+    /// Answers with a word that means nothing.
+    pub(super) unknown: u64,
+    pub(super) failed: u64,
+    /// Why the latest question failed; empty if it did not.
+    pub(super) problem: String,
+}
+
+impl AgentView {
+    fn of(backend: &Backend) -> Option<Self> {
+        let counts = &backend.agent_counts;
+        let [answered, unknown, failed] =
+            [&counts.answered, &counts.unknown, &counts.failed].map(|count| count.load(Relaxed));
+        (answered + unknown + failed > 0).then(|| Self {
+            wants: backend.agent().to_string(),
+            answered,
+            unknown,
+            failed,
+            problem: counts.problem.load().to_string(),
+        })
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -170,6 +201,7 @@ impl BackendView {
             connect_p99_ms: activity.connect_p99.map(in_millis),
             rates: activity.into(),
             drain,
+            agent: AgentView::of(backend),
             checks: Checks {
                 passed: figures.checks_passed,
                 failed: figures.checks_failed,

@@ -13,7 +13,6 @@ use super::identity::Identity;
 use super::rates::Rates;
 use super::service_view::ServiceView;
 use super::time::rfc3339;
-use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/pools`.
@@ -135,9 +134,7 @@ impl Sessions {
         let counters = &shared.counters;
         let shortages = shared.shortages.counts().into_iter();
         let shortages = shortages.map(|(resource, count)| (resource.label(), count));
-        let ends = Termination::ALL
-            .iter()
-            .map(|&end| (end.code(), counters.finished(end)));
+        let ends = counters.by_termination().into_iter();
         Self {
             active: counters.active(),
             limit: shared.session_limit(),

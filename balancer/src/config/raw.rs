@@ -20,6 +20,7 @@ pub(super) struct Raw {
     pub(super) services: Option<RawTables>,
     pub(super) pools: Option<RawTables>,
     pub(super) check: Option<RawTable>,
+    pub(super) agent: Option<RawTable>,
     pub(super) dns: Option<RawTable>,
     pub(super) ejection: Option<RawTable>,
     pub(super) flap: Option<RawTable>,

@@ -5,17 +5,16 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::process::Process;
+use crate::terminal::pair;
 use crate::{PATIENCE, eventually};
 
-/// The screen of a terminal.
+/// The terminal.
 #[derive(Debug)]
 pub struct Screen {
     /// The program on it.
@@ -46,20 +45,10 @@ impl Screen {
     /// Where the system has no terminal to give.
     #[must_use]
     pub fn start(name: &str, command: Command, rows: u16, columns: u16) -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .expect("a terminal");
-        grantpt(&terminal).expect("its rights");
-        unlockpt(&terminal).expect("its other end");
-        let path = ptsname(&terminal, Vec::new()).expect("its name");
-        let side = File::options()
-            .read(true)
-            .write(true)
-            .open(std::ffi::OsStr::from_bytes(path.to_bytes()))
-            .expect("its other end");
-        tcsetwinsize(&terminal, winsize(rows, columns)).expect("a size");
+        let (keyboard, side) = pair();
+        tcsetwinsize(&keyboard, winsize(rows, columns)).expect("a size");
         let input = Stdio::from(side.try_clone().expect("its other end"));
         let process = Process::start_on(name, command, input, Stdio::from(side));
-        let keyboard = File::from(terminal);
         let grid = Arc::new(Mutex::new(Grid::new(rows.into(), columns.into())));
         let (mut screen, sink) = (keyboard.try_clone().expect("it"), Arc::clone(&grid));
         std::thread::spawn(move || {

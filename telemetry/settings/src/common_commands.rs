@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::address::AdminTarget;
+use crate::completion_script::completion_script;
 
 /// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -106,7 +107,7 @@ impl CommonCommand {
     /// ```
     pub fn run<A: Into<AdminTarget>>(
         &self,
-        mut program: Command,
+        program: Command,
         admin: impl FnOnce() -> Result<Option<A>, String>,
         out: &mut impl Write,
     ) -> Result<(), CommonCommandError> {
@@ -123,10 +124,7 @@ impl CommonCommand {
             }
             Self::Man => page(program, out)?,
             Self::Completions { shell } => {
-                let name = program.get_name().to_owned();
-                let mut text = Vec::new();
-                clap_complete::generate(*shell, &mut program, name, &mut text);
-                out.write_all(&text)?;
+                out.write_all(&completion_script(*shell, program))?;
             }
         }
         Ok(())

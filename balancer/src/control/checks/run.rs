@@ -1,12 +1,12 @@
 //! One active check: connect, and where a probe asks for it, send something and look at the answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use netsocket_settings::AdminAddress;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::connect;
+use super::connect::{Stream, connect};
 use crate::core::health::{
     CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
 };
@@ -20,14 +20,13 @@ const MAX_ANSWER: usize = 16 * 1024;
 /// Why it did not pass.
 pub(crate) async fn run_check(
     checks: &Checks,
-    address: SocketAddr,
+    address: &AdminAddress,
     source: Option<IpAddr>,
 ) -> Result<(), CheckFailure> {
     let deadline = Instant::now() + checks.timeout;
     let mut stream = connect(address, source, checks.timeout).await?;
     if checks.close == Close::Reset {
-        // Where it cannot be set the close is a plain one, and the check has its result all the same.
-        let _ = stream.set_zero_linger();
+        stream.close_by_reset();
     }
     if let Some(header) = checks.proxy.header_without_client() {
         // Where it cannot be sent the connection is gone, which the exchange will tell.
@@ -46,7 +45,7 @@ pub(crate) async fn run_check(
             host,
             statuses,
         } => {
-            let request = http_request(path, host.as_deref(), address);
+            let request = http_request(path, host.as_deref(), &address.host());
             let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
             converse(&mut stream, &request, deadline, evaluate).await
         }
@@ -55,7 +54,7 @@ pub(crate) async fn run_check(
 
 /// Sends, then reads until the judge has made up its mind.
 async fn converse(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     send: &[u8],
     deadline: Instant,
     evaluate: impl Fn(&[u8], bool) -> Verdict,

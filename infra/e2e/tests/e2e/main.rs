@@ -14,8 +14,10 @@ mod anycast;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
+mod beside_others;
 mod booted_systemd;
 mod commands;
+mod completion;
 mod compose;
 mod containers;
 mod ctl_top;
@@ -28,6 +30,7 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_conformance;
 mod http_downloads;
 mod http_libraries;
 mod http_page;
@@ -146,8 +149,10 @@ fn all() -> Vec<Test> {
         bad_input::tests(),
         balance::tests(),
         beside_haproxy::tests(),
+        beside_others::tests(),
         booted_systemd::tests(),
         commands::tests(),
+        completion::tests(),
         compose::tests(),
         containers::tests(),
         demo::tests(),
@@ -158,6 +163,7 @@ fn all() -> Vec<Test> {
         failover::tests(),
         faults::tests(),
         harness::tests(),
+        http_conformance::tests(),
         http_downloads::tests(),
         http_libraries::tests(),
         http_page::tests(),
