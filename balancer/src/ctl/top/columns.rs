@@ -2,6 +2,9 @@
 
 use super::super::table::{Align, aligned, printable};
 
+/// So much of the last column, which is text, is worth more than columns that matter less.
+const TEXT: usize = 24;
+
 /// What a line looks like; the terminal's own colours, so that they suit its background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Style {
@@ -111,25 +114,24 @@ pub(super) fn lines(
     lines
 }
 
-/// Which columns there is room for. The last may be cut.
+/// Which columns there is room for. The last may be cut, but not for one that matters less.
 fn chosen_columns(columns: &[Column], widths: &[usize], width: usize) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     loop {
+        let ranked = shown.iter().copied();
+        let Some(worst) = ranked.max_by_key(|&index| columns[index].rank) else {
+            return shown;
+        };
         let needed = |&index: &usize| match index + 1 == columns.len() {
-            true => columns[index].head.len(),
+            true if index == worst => columns[index].head.len(),
+            true => widths[index].min(TEXT),
             false => widths[index],
         };
         let sum: usize = shown.iter().map(|index| needed(index) + 2).sum();
-        let worst = shown
-            .iter()
-            .copied()
-            .max_by_key(|&index| columns[index].rank);
-        match worst {
-            Some(worst) if sum > width + 2 && columns[worst].rank > 0 => {
-                shown.retain(|&index| index != worst);
-            }
-            _ => return shown,
+        if sum <= width + 2 || columns[worst].rank == 0 {
+            return shown;
         }
+        shown.retain(|&index| index != worst);
     }
 }
 
@@ -196,7 +198,7 @@ mod tests {
                 "server  1.20 ms  3 checks failed"
             ]
         );
-        assert_eq!(at(24)[1], "server  1.20 ms  3 chec…");
+        assert_eq!(at(24)[1], "server  3 checks failed");
         assert_eq!(at(20)[1], "server  3 checks fa…");
         assert_eq!(at(8), ["NAME", "server"]);
         assert_eq!(at(3), ["NA…", "se…"]);
@@ -212,6 +214,6 @@ mod tests {
         let painted = lines(&columns, &rows, 20, None, true);
         assert_eq!(painted[1], "\x1b[31mx\x1b[0m  \\u{1b}");
         let chosen = lines(&columns, &rows, 12, Some(0), false);
-        assert_eq!(chosen[1], "\x1b[7mx  \\u{1b}    \x1b[0m");
+        assert_eq!(chosen[1], "\x1b[7mx  \\u{1b}   \x1b[0m");
     }
 }

@@ -1,11 +1,12 @@
 //! `netsocket-balancer ctl top` on a terminal.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
 
 use e2e::fleet::Balancer;
+use e2e::loopback;
 use e2e::process::clean_command;
 use e2e::program::Program;
-use e2e::raw_backend::RawBackend;
 use e2e::screen::Screen;
 use e2e::{PATIENCE, eventually};
 use rustix::process::Signal;
@@ -19,7 +20,15 @@ crate::tests![
 ];
 
 const SETTINGS: &str =
-    "instance = \"lb7\"\n[check]\ninterval = \"100ms\"\nfast_interval = \"50ms\"\n";
+    "instance = \"lb7\"\n[check]\ninterval = \"1s\"\nfast_interval = \"100ms\"\n";
+
+/// A server that ends every connection at once, so that any number of checks finds it up.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind((loopback::own_address(), 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    address
+}
 
 fn top(balancer: &Balancer, rows: u16, columns: u16, more: &[&str]) -> Screen {
     let mut command = clean_command(Program::Balancer.path());
@@ -30,13 +39,10 @@ fn top(balancer: &Balancer, rows: u16, columns: u16, more: &[&str]) -> Screen {
 }
 
 fn top_fits_a_small_terminal_and_follows_its_size(_: &World) {
-    let backend = RawBackend::listen();
+    let backend = server();
     // More than there is room for.
     let names: Vec<String> = (0..40).map(|number| format!("backend{number}")).collect();
-    let backends: Vec<_> = names
-        .iter()
-        .map(|it| (it.as_str(), backend.address()))
-        .collect();
+    let backends: Vec<_> = names.iter().map(|it| (it.as_str(), backend)).collect();
     let balancer = Balancer::start(SETTINGS, &backends, None);
     let terminal = top(&balancer, 20, 70, &[]);
     let lines = terminal.shows("lb7 READY All 40 backends are up");
@@ -62,10 +68,9 @@ fn top_fits_a_small_terminal_and_follows_its_size(_: &World) {
 }
 
 fn keys_sort_filter_and_drain(_: &World) {
-    let backend = RawBackend::listen();
-    let named = [("alpha", backend.address()), ("beta", backend.address())];
+    let backend = server();
+    let named = [("alpha", backend), ("beta", backend)];
     let balancer = Balancer::start(SETTINGS, &named, None);
-    let client = TcpStream::connect(balancer.address).unwrap();
     let mut terminal = top(&balancer, 24, 100, &[]);
     terminal.shows("lb7 READY All 2 backends are up");
     assert!(!terminal.is_cooked());
@@ -95,12 +100,11 @@ fn keys_sort_filter_and_drain(_: &World) {
     assert!(terminal.is_cooked(), "the terminal is as it was");
     assert!(terminal.sent().ends_with("\x1b[?25h\x1b[?1049l"));
     assert!(!terminal.overflowed());
-    drop(client);
 }
 
 fn top_outlives_its_balancer_and_puts_the_terminal_back(_: &World) {
-    let backend = RawBackend::listen();
-    let named = [("alpha", backend.address())];
+    let backend = server();
+    let named = [("alpha", backend)];
     let mut balancer = Balancer::start(SETTINGS, &named, None);
     let mut counted = top(&balancer, 20, 70, &["--count", "1"]);
     assert!(counted.process.wait(PATIENCE).success());

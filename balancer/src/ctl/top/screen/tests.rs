@@ -72,11 +72,10 @@ fn a_small_terminal_shows_state_backends_sessions_and_keys() {
     assert!(lines[1].starts_with("up 2/3  open 0  new 0/s  RX 0 B/s  TX 0 B/s  queue 0/100"));
     assert!(lines[2].starts_with("  for 12 s, clients are served by 2 backends"));
     assert!(lines[3].starts_with("  > Nothing listens at 10.0.0.1:9000"));
+    let heads: Vec<_> = lines[5].split_whitespace().collect();
     assert_eq!(
-        lines[5],
-        "NAME  STATE   FOR  OPEN    RX        TX        REASON"
-            .replace("    RX", "        RX")
-            .replace("        TX", "        TX")
+        heads,
+        ["NAME", "STATE", "FOR", "OPEN", "RX", "TX", "REASON"]
     );
     assert!(
         lines[7].starts_with("b1    down   12 s     1"),
