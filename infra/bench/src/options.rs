@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::{Case, http};
+use crate::case::{Case, http, tls};
 use crate::files;
 use crate::peer::{Peer, copy, floor};
 use crate::tether;
@@ -82,6 +82,16 @@ pub enum Role {
         /// Rounds in which everyone has a turn
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+    },
+    /// Measures the balancer beside HAProxy where both end TLS, with the same certificate
+    #[command(name = tls::SUBCOMMAND)]
+    Tls {
+        /// Rounds in which both have a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Seconds of new handshakes
+        #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
     },
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]

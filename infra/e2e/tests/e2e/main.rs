@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_tls;
 mod anycast;
+mod backend_tls;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
@@ -50,6 +52,7 @@ mod soak;
 mod survival;
 mod systemd;
 mod telemetry;
+mod terminated_tls;
 mod tls;
 mod transfer;
 mod two_balancers;
@@ -170,7 +173,10 @@ fn all() -> Vec<Test> {
         systemd::tests(),
         soak::tests(),
         survival::tests(),
+        admin_tls::tests(),
+        backend_tls::tests(),
         telemetry::tests(),
+        terminated_tls::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::core::connect_failure::ConnectFailure;
@@ -37,7 +37,7 @@ async fn meet<T>(
         let (stream, _) = listener.accept().await.unwrap();
         backend(stream).await
     };
-    tokio::join!(run_check(checks, address, None), serve)
+    tokio::join!(run_check(checks, address, None, None), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -72,7 +72,7 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = run_check(&checks(exchange(b"x", b"y")), gone, None)
+    let failure = run_check(&checks(exchange(b"x", b"y")), gone, None, None)
         .await
         .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));
