@@ -30,6 +30,7 @@ pub mod port;
 pub mod process;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod sources;
 pub mod stats;
 pub mod table;

@@ -8,8 +8,8 @@ use bench::case::{Case, http, tls};
 use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
-use bench::peer::{Peer, copy, floor};
-use bench::{files, json, plot, run, table, tether};
+use bench::peer::{Peer, copy, floor, uring};
+use bench::{files, json, plot, run, scale, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,6 +42,9 @@ fn take(role: &Role) -> Outcome<ExitCode> {
                 tls::run(host, rounds, *seconds).await
             });
         }
+        Role::Scale(size) => {
+            return measure_group(1, async |host, _| scale::run(host, *size).await);
+        }
         Role::Tether {
             parent,
             program,
@@ -49,6 +52,7 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         } => tether::become_program(*parent, program, arguments),
         Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
         Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+        Role::Uring(relay) => uring::run(relay.listen, relay.backend, relay.threads),
     }?;
     Ok(ExitCode::SUCCESS)
 }

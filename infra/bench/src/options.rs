@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 
 use crate::case::{Case, http, tls};
 use crate::files;
-use crate::peer::{Peer, copy, floor};
-use crate::tether;
+use crate::peer::{Peer, copy, floor, uring};
+use crate::{scale, tether};
 
 /// Rounds, where nobody says otherwise.
 pub const DEFAULT_ROUNDS: u32 = 3;
@@ -93,12 +93,18 @@ pub enum Role {
         #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
         seconds: u64,
     },
+    /// Measures one balancer with many sessions while it reloads, restarts, drains and shows its page
+    #[command(name = scale::SUBCOMMAND)]
+    Scale(scale::Size),
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]
     Copy(RelayArguments),
     /// The minimal relay.
     #[command(name = floor::SUBCOMMAND, hide = true)]
     Floor(RelayArguments),
+    /// The minimal relay on io_uring.
+    #[command(name = uring::SUBCOMMAND, hide = true)]
+    Uring(RelayArguments),
 }
 
 /// What one of our own relays is told.

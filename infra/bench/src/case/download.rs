@@ -13,7 +13,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::fetch::fetch;
 use crate::file_server::{Lap, Server, blocking};
 use crate::host::Host;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use crate::sources::{PLAIN, PLAIN_BYTES};
 use crate::tool::need;
 
@@ -71,7 +71,7 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
     let listen = host.ports.free()?;
     // The balancer first: it is ready before its backend is there.
     let relay = if sender.relayed {
-        Some(Peer::Netsocket.start(host, listen, Closing::Both).await?)
+        Some(Peer::Netsocket.start(host, listen, Traffic::Bulk).await?)
     } else {
         None
     };

@@ -130,7 +130,7 @@ impl Case {
     /// Why `peer` is not asked to do it; `None` where it is.
     #[must_use]
     pub fn unsuited(self, peer: Peer) -> Option<&'static str> {
-        (self == Self::Integrity && peer == Peer::Floor)
+        (self == Self::Integrity && matches!(peer, Peer::Floor | Peer::Uring))
             .then_some("it ends both directions with either, so it hands on no half-close")
     }
 

@@ -71,8 +71,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use world::World;
 
-/// Tests at the same time unless the command line says otherwise: each has five processes or more of its own.
-const THREADS: usize = 2;
+/// Tests at the same time unless the command line says otherwise. Each has five processes or more of its own, but most
+/// of them wait for something most of the time.
+const THREADS: usize = 3;
 
 /// A test, and what it needs that not every machine has.
 struct Test {
@@ -134,6 +135,15 @@ impl Test {
 /// Every test.
 fn all() -> Vec<Test> {
     let tests = [
+        // What takes longest comes first, so that nothing of it runs alone at the end.
+        release::tests(),
+        unwritable_log::tests(),
+        exactly_once::tests(),
+        shared_kafka::tests(),
+        grafana::tests(),
+        readers::tests(),
+        walkthroughs::tests(),
+        soak::tests(),
         anycast::tests(),
         bad_input::tests(),
         balance::tests(),
@@ -144,11 +154,10 @@ fn all() -> Vec<Test> {
         containers::tests(),
         demo::tests(),
         deployment_docs::tests(),
+        documented_commands::tests(),
         documents::tests(),
-        exactly_once::tests(),
         failover::tests(),
         faults::tests(),
-        grafana::tests(),
         harness::tests(),
         http_downloads::tests(),
         http_libraries::tests(),
@@ -162,28 +171,21 @@ fn all() -> Vec<Test> {
         output_files::tests(),
         page::tests(),
         prometheus::tests(),
-        readers::tests(),
         relay::tests(),
-        release::tests(),
         secured_kafka::tests(),
         services::tests(),
         settings::tests(),
-        shared_kafka::tests(),
-        walkthroughs::tests(),
-        systemd::tests(),
-        soak::tests(),
         survival::tests(),
         admin_tls::tests(),
         backend_tls::tests(),
+        systemd::tests(),
         telemetry::tests(),
         terminated_tls::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
-        documented_commands::tests(),
         unpacking::tests(),
         unreadable::tests(),
-        unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()
 }
