@@ -307,14 +307,14 @@ impl TlsChannel {
         let driven = match &mut self.connection {
             Connection::Server(server) => drive(
                 &mut **server,
-                &mut [],
+                &mut self.held,
                 &mut nothing,
                 unsent,
                 |mut it, unsent| then(&mut it, unsent),
             ),
             Connection::Client(client) => drive(
                 &mut **client,
-                &mut [],
+                &mut self.held,
                 &mut nothing,
                 unsent,
                 |mut it, unsent| then(&mut it, unsent),
@@ -322,6 +322,7 @@ impl TlsChannel {
         };
         let driven = driven.map_err(broken)?;
         self.peer_ended |= driven.peer_ended;
+        self.held.drain(..driven.taken.min(self.held.len()));
         driven.open.flatten().ok_or(Errno::PIPE)
     }
 

@@ -64,7 +64,7 @@ pub(super) struct Driven<T> {
     pub(super) open: Option<T>,
 }
 
-/// Takes in records until no whole one is left. What has to be sent goes to the end of `unsent`; `then` is called once the
+/// Takes in records until no whole one is left: all that are not done with, as rustls remembers places in them. What has to be sent goes to the end of `unsent`; `then` is called once the
 /// connection can send.
 pub(super) fn drive<P: Process, T>(
     connection: &mut P,
@@ -79,7 +79,9 @@ pub(super) fn drive<P: Process, T>(
         let UnbufferedStatus { mut discard, state } = connection.process(rest);
         let is_over = match state {
             Err(error) => {
-                tell_error(connection, unsent);
+                taken += discard;
+                let rest = records.get_mut(taken..).unwrap_or_default();
+                tell_error(connection, rest, unsent);
                 return Err(error);
             }
             Ok(ConnectionState::WriteTraffic(traffic)) => {
@@ -124,10 +126,15 @@ pub(super) fn drive<P: Process, T>(
     }
 }
 
-/// Has the alert that goes with an error sent, if there is one.
-fn tell_error<P: Process>(connection: &mut P, unsent: &mut Vec<u8>) {
+/// Has the alert that goes with an error sent, if there is one. `records` are those that are not done with: rustls remembers
+/// places in them, and panics where they are not there.
+fn tell_error<P: Process>(connection: &mut P, records: &mut [u8], unsent: &mut Vec<u8>) {
+    let mut taken = 0;
     loop {
-        match connection.process(&mut []).state {
+        let rest = records.get_mut(taken..).unwrap_or_default();
+        let UnbufferedStatus { discard, state } = connection.process(rest);
+        taken += discard;
+        match state {
             Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, unsent),
             Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
             _ => return,

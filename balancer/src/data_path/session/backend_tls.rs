@@ -8,20 +8,12 @@ use rustix::io::Errno;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::pending_handshake::Securing;
 use super::{Session, Stage, Step, StepContext};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::termination::Termination;
 use crate::core::tls::{BackendTls, HandshakeFailure};
 use crate::data_path::relay::{HandshakeStep, TlsChannel};
-
-/// A handshake under way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Securing {
-    /// When the connect began.
-    pub(super) since: Instant,
-    /// When the handshake did.
-    pub(super) begun: Instant,
-}
 
 impl Session {
     /// The backend has accepted. Goes on with the handshake, or with the relay where there is none.

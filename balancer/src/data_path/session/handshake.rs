@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use super::pending_handshake::PendingHandshake;
 use super::{Session, Stage, Step, StepContext};
 use crate::core::termination::Termination;
 use crate::core::tls::{HandshakeFailure, ServerTls};
@@ -15,19 +16,6 @@ use crate::data_path::relay::{HandshakeStep, TlsChannel};
 
 /// How long a client that was refused is still read, so that it gets to know why.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// A handshake under way.
-pub(super) struct PendingHandshake {
-    since: Instant,
-    timeout: Duration,
-    _permit: HandshakePermit,
-}
-
-impl PendingHandshake {
-    pub(super) fn deadline(&self) -> Instant {
-        self.since + self.timeout
-    }
-}
 
 impl Session {
     /// Goes on with a client whose pool is known: TLS first, where it ends here, then a backend.

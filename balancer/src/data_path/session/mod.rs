@@ -7,6 +7,7 @@ mod backend_tls;
 mod connecting;
 mod handshake;
 mod opening;
+mod pending_handshake;
 mod pending_route;
 mod proxy_header;
 mod routing;
@@ -35,8 +36,7 @@ use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::service::Service;
 use crate::data_path::shared::Shared;
 use crate::data_path::upstream::Target;
-use backend_tls::Securing;
-use handshake::PendingHandshake;
+use pending_handshake::{PendingHandshake, Securing};
 use pending_route::PendingRoute;
 use proxy_header::ProxyHeader;
 

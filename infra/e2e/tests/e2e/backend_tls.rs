@@ -98,10 +98,10 @@ fn http2_goes_to_nginx_within_tls_of_its_own(_: &World) {
         assert!(got == tree::noise(b"nginx", SIZE));
     }
     let ended = balancer.ended_sessions(2);
-    assert!(
-        ended.iter().all(|it| it["termination"] == "--"),
-        "{ended:#?}"
-    );
+    // With HTTP/2 nginx says good-bye to a client that has closed already.
+    let codes: Vec<_> = ended.iter().map(|it| it["termination"].as_str()).collect();
+    assert!(["--", "CD"].map(Some).contains(&codes[0]), "{ended:#?}");
+    assert_eq!(codes[1], Some("--"), "{ended:#?}");
 }
 
 fn haproxy_behind_us_learns_the_client_and_judges_our_certificate(_: &World) {

@@ -187,6 +187,89 @@ fn new_keys_asked_for_by_the_peer_are_taken_and_answered() {
 }
 
 #[test]
+fn what_is_written_within_a_message_of_the_peer_does_not_disturb_it() {
+    let mut pair = Pair::new(&[&rustls::version::TLS13]).shaken(usize::MAX);
+    let Connection::Client(client) = &mut pair.client.connection else {
+        panic!("the client");
+    };
+    let UnbufferedStatus { state, .. } = client.process_tls_records(&mut []);
+    let Ok(ConnectionState::WriteTraffic(traffic)) = state else {
+        panic!("cannot send");
+    };
+    traffic.refresh_traffic_keys().unwrap();
+    let wire = &mut pair.to_server;
+    let written = pair.client.write(b"said", |records, _| {
+        wire.extend(records);
+        Ok(records.len())
+    });
+    assert_eq!(written, Ok(4));
+    let (mut plain, mut found) = (vec![0; RECORDS], Vec::new());
+    while !pair.to_server.is_empty() {
+        let wire = &mut pair.to_server;
+        let mut has_read = false;
+        let read = pair.server.read(&mut plain, |space| {
+            match std::mem::replace(&mut has_read, true) {
+                true => Ok(Reading::Nothing),
+                false => take(wire, 1, space),
+            }
+        });
+        if let Ok(Reading::Bytes(count)) = read {
+            found.extend_from_slice(&plain[..count]);
+        }
+        let written = pair.server.write(b"answer", |records, _| Ok(records.len()));
+        assert_eq!(written, Ok(6));
+    }
+    assert_eq!(found, b"said");
+}
+
+#[test]
+fn a_client_without_a_certificate_gets_an_alert_whatever_came_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::new("test");
+    let trusted = authority.write(dir.path(), "ca");
+    let files = authority.issue(&["a.test"]).write(dir.path(), "a");
+    let chain = certificates(&files.certificate).unwrap();
+    let verifier = netsocket_credentials::client_verifier(&trusted, false).unwrap();
+    let config = server_config().unwrap().with_client_cert_verifier(verifier);
+    let config = config.with_single_cert(chain, key(&files.key).unwrap());
+    let mut pair = Pair::new(rustls::ALL_VERSIONS);
+    pair.server = TlsChannel::server(Arc::new(config.unwrap()), Vec::new()).unwrap();
+    let mut plain = vec![0; RECORDS];
+    let mut error = None;
+    for _ in 0..4 {
+        let wire = &mut pair.to_client;
+        let step = pair
+            .client
+            .handshake(&mut plain, |space| take(wire, usize::MAX, space));
+        pair.client.flush(put(&mut pair.to_server)).unwrap();
+        if step == Ok(HandshakeStep::Done(0)) {
+            let wire = &mut pair.to_server;
+            let written = pair.client.write(b"early", |records, _| {
+                wire.extend(records);
+                Ok(records.len())
+            });
+            assert_eq!(written, Ok(5));
+        }
+        let wire = &mut pair.to_server;
+        let step = pair
+            .server
+            .handshake(&mut plain, |space| take(wire, usize::MAX, space));
+        pair.server.flush(put(&mut pair.to_client)).unwrap();
+        if let Err(failure) = step {
+            error = Some(failure);
+            break;
+        }
+    }
+    let refused = HandshakeFailure::Refused(Error::NoCertificatesPresented);
+    assert_eq!(error, Some(refused));
+    let wire = &mut pair.to_client;
+    let read = pair
+        .client
+        .read(&mut plain, |space| take(wire, usize::MAX, space));
+    assert_eq!(read, Err(Errno::PROTO), "the alert");
+}
+
+#[test]
 fn records_without_room_are_kept_in_order() {
     let mut pair = Pair::new(rustls::ALL_VERSIONS).shaken(usize::MAX);
     let wire = &mut pair.to_server;
