@@ -107,6 +107,7 @@ pub use crate::control::run_error::RunError;
 pub use crate::control::signals::Signals;
 pub use crate::control::startup::Startup;
 pub use crate::control::systemd::{ActivationError, Manager};
+pub use crate::control::unresolved_names::unresolved_names;
 pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 pub use crate::core::session_record::SessionRecord;

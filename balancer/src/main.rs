@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME};
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
+    unresolved_names,
 };
 use netsocket_settings::{AdminTarget, CommonCommand, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     if flags.check_config {
         return match load(&flags) {
             Ok(config) => {
+                for problem in unresolved_names(&config) {
+                    warning(&problem);
+                }
                 // A closed standard output leaves the exit code to tell.
                 let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
                 ExitCode::SUCCESS

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use netsocket_settings::dropped_lines;
@@ -13,7 +14,6 @@ use super::rates::Activity;
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, PastTransition, Pool};
-use crate::core::termination::Termination;
 use crate::data_path::shared::Shared;
 use crate::observe::process_view as observe;
 use crate::observe::units::in_millis;
@@ -167,6 +167,36 @@ pub(super) struct BackendView {
     /// `null` where no operator has taken it out.
     pub(super) drain: Option<DrainView>,
     pub(super) checks: Checks,
+    /// `null` where none was asked.
+    pub(super) agent: Option<AgentView>,
+}
+
+/// The agent of a backend.
+#[derive(Debug, Serialize)]
+pub(super) struct AgentView {
+    /// What it wants: the words that hold.
+    pub(super) wants: String,
+    pub(super) answered: u64,
+    /// Answers with a word that means nothing.
+    pub(super) unknown: u64,
+    pub(super) failed: u64,
+    /// Why the latest question failed; empty if it did not.
+    pub(super) problem: String,
+}
+
+impl AgentView {
+    fn of(backend: &Backend) -> Option<Self> {
+        let counts = &backend.agent_counts;
+        let [answered, unknown, failed] =
+            [&counts.answered, &counts.unknown, &counts.failed].map(|count| count.load(Relaxed));
+        (answered + unknown + failed > 0).then(|| Self {
+            wants: backend.agent().to_string(),
+            answered,
+            unknown,
+            failed,
+            problem: counts.problem.load().to_string(),
+        })
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -282,9 +312,7 @@ impl Sessions {
         let counters = &shared.counters;
         let shortages = shared.shortages.counts().into_iter();
         let shortages = shortages.map(|(resource, count)| (resource.label(), count));
-        let ends = Termination::ALL
-            .iter()
-            .map(|&end| (end.code(), counters.finished(end)));
+        let ends = counters.by_termination().into_iter();
         Self {
             active: counters.active(),
             total: counters.total(),
@@ -349,6 +377,7 @@ impl BackendView {
             connect_p99_ms: activity.connect_p99.map(in_millis),
             rates: activity.into(),
             drain,
+            agent: AgentView::of(backend),
             checks: Checks {
                 passed: figures.checks_passed,
                 failed: figures.checks_failed,

@@ -41,7 +41,7 @@ impl CounterSample {
             ..Counts::default()
         };
         let mut backends = HashMap::new();
-        for (_, backend) in shared.backends() {
+        for backend in shared.backends() {
             let figures = backend.figures();
             all.errors += figures.errors;
             let counts = Counts {

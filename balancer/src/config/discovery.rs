@@ -80,24 +80,15 @@ fn server(text: &str) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use netsocket_settings::Layers;
-
     use super::*;
     use crate::config::Config;
-    use crate::config::Question;
+    use crate::config::load::tests::load_text;
+    use crate::config::{IpFamily, Question};
 
     const ONE: &str = "backends = ['a=h:1']\n";
 
     fn load(text: &str) -> Result<Config, String> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let layers = Layers {
-            file: Some(file.path()),
-            flags: vec![],
-        };
-        Config::load(&layers, |_| None).map_err(|problems| {
+        load_text(text).map_err(|problems| {
             assert_eq!(problems.0.len(), 1, "{text}: {problems}");
             problems.to_string()
         })
@@ -112,7 +103,7 @@ mod tests {
         let text = backend("a", "address = 'h:1'\nresolve = 'once'")
             + &backend(
                 "b",
-                "address = 'files.example:9'\nresolve = 'dns'\nweight = 3",
+                "address = 'files.example:9'\nresolve = 'dns'\nweight = 3\nip_family = 'ipv4'",
             )
             + &backend(
                 "c",
@@ -124,9 +115,11 @@ mod tests {
         let host = Question::Addresses {
             host: "files.example".into(),
             port: 9,
+            family: IpFamily::V4,
         };
         let service = Question::Services {
             name: "_files._tcp.example".into(),
+            family: IpFamily::Any,
         };
         assert_eq!(questions, [&host, &service]);
         assert_eq!(config.groups[0].attributes.weight, 3);
@@ -165,6 +158,14 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'a'"),
                 "backends[0].resolve = \"a\": once, dns or srv",
+            ),
+            (
+                backend("a", "address = 'h:1'\nresolve = 'dns'\nip_family = 'ipv5'"),
+                "backends[0].ip_family = \"ipv5\": any, ipv4 or ipv6",
+            ),
+            (
+                backend("a", "address = 'h:1'\nip_family = 'ipv6'"),
+                "backends[0].ip_family = \"ipv6\": only with resolve = \"dns\" or \"srv\"",
             ),
             (
                 backend("a", "address = '10.0.0.7:1'\nresolve = 'dns'"),

@@ -11,6 +11,7 @@ use super::backends::{self, RawBackends};
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
 use super::kafka::{self, KafkaGiven};
+use super::keepalive;
 use super::keys::{Entries, Entry};
 use super::listen::{self, DEFAULT_LISTEN, ListenOptions, RawListen};
 use super::name::is_name;
@@ -65,6 +66,7 @@ impl Config {
         };
         let tables = [
             raw.check,
+            raw.agent,
             raw.dns,
             raw.ejection,
             raw.flap,
@@ -141,6 +143,7 @@ impl Config {
             listen_options: ListenOptions {
                 defer_accept: switch(check, "defer_accept", value("defer_accept")),
                 fast_open: switch(check, "fast_open", value("fast_open")),
+                keepalive: keepalive::keepalive(check, entries),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
             lifecycle: lifecycle::lifecycle(check, entries),
@@ -187,18 +190,40 @@ fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeout
         let Entry { key, value } = entries.get(key);
         check.duration(&key, value, default, bounds)
     };
-    Timeouts {
+    let timeouts = Timeouts {
         connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
         route: time("route_timeout", defaults.route, SHORTEST..=HOUR),
         idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
+        client_idle: None,
+        backend_idle: None,
         half_close: time(
             "half_close_timeout",
             defaults.half_close,
             SHORTEST..=30 * DAY,
         ),
+        max_age: time(
+            "session_max_age",
+            defaults.max_age,
+            Duration::ZERO..=365 * DAY,
+        ),
         drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
+        age_jitter: defaults.age_jitter,
+    };
+    let Entry { key, value } = entries.get("session_age_jitter");
+    let percent = check.count(&key, value, defaults.age_jitter.into(), 0..=100);
+    let mut one_side = |key| {
+        let Entry { key, value } = entries.get(key);
+        let value = value?;
+        let bounds = SHORTEST..=30 * DAY;
+        Some(check.duration(&key, Some(value), timeouts.idle, bounds))
+    };
+    Timeouts {
+        client_idle: one_side("client_idle_timeout"),
+        backend_idle: one_side("backend_idle_timeout"),
+        age_jitter: u32::try_from(percent).unwrap_or(defaults.age_jitter),
+        ..timeouts
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -23,6 +23,7 @@ pub(super) struct Raw {
     pub(super) backend_tls: Option<RawValue>,
     pub(super) admin_tls: Option<RawValue>,
     pub(super) check: Option<RawTable>,
+    pub(super) agent: Option<RawTable>,
     pub(super) dns: Option<RawTable>,
     pub(super) ejection: Option<RawTable>,
     pub(super) flap: Option<RawTable>,

@@ -11,13 +11,13 @@ use super::backends::RawBackends;
 use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
 use super::keys::{Entries, KEYS, RawTable, TABLES};
 use super::listen::RawListen;
-use super::name::is_name;
+use super::name::{NAME_FORM, is_name};
 use super::raw_value::{RawMap, RawTables, RawValue};
 use super::settings::{Config, NamedPool, Service};
 use super::{backend_tls, routes, service_names, tls};
 use crate::core::routing::RouteRule;
+use crate::observe::access_log::Wanted;
 
-const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
 const LIST_FORM: &str = "a list of tables";
 /// The key of a pool that is not inherited.
 const BACKEND_TLS: &str = "backend_tls";
@@ -69,6 +69,16 @@ impl Config {
         });
         let default = Some(default).filter(|_| self.has_default_pool());
         default.into_iter().chain(others).collect()
+    }
+
+    /// The logs of all services, each once.
+    pub(crate) fn access_logs(&self) -> Vec<Wanted> {
+        let mut all = Vec::new();
+        for plan in self.service_plans() {
+            let wanted = plan.settings.access_log.wanted();
+            all.extend(wanted.filter(|wanted| !all.contains(wanted)));
+        }
+        all
     }
 
     pub(super) fn has_default_pool(&self) -> bool {

@@ -100,7 +100,7 @@ impl Background {
         tasks.spawn(heartbeat(
             identity,
             move || {
-                if let Some(log) = &source.access_log {
+                for log in source.access_logs.all() {
                     log.tell();
                 }
                 figures(&source.view())

@@ -89,8 +89,10 @@ impl ConnectFailure {
 impl From<&io::Error> for ConnectFailure {
     fn from(error: &io::Error) -> Self {
         match Errno::from_io_error(error) {
-            Some(Errno::CONNREFUSED) => Self::Refused,
-            Some(Errno::TIMEDOUT) => Self::TimedOut,
+            // No file where a unix socket should be.
+            Some(Errno::CONNREFUSED | Errno::NOENT) => Self::Refused,
+            // The queue of a unix socket is full: a connect to it does not wait.
+            Some(Errno::TIMEDOUT | Errno::AGAIN) => Self::TimedOut,
             Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN) => {
                 Self::Unreachable
             }

@@ -34,13 +34,14 @@
 //! | `RC` | the balancer had no file descriptor, local port or memory left for a connection to a backend |
 //! | `KC` | closed by the balancer at the drain deadline before a backend was connected |
 //! | `KD` | closed by the balancer at the drain deadline while bytes were relayed |
+//! | `KT` | closed by the balancer because the session reached its longest life |
 //! | `IC` | internal error of the balancer before a backend was connected |
 //! | `ID` | internal error of the balancer while bytes were relayed |
 //!
 //! First letter: `C`/`S` the client or server ended it, `c`/`s` their timeout did, `P` the balancer refused it, `R` a
 //! resource ran out, `I` an internal fault, `D` the server was found dead, `U` a better server came up, `K` killed on
 //! purpose. Second: before the client was let in (`R`), its first bytes (`H`), in the queue (`Q`), connecting (`C`), relaying data (`D`), the
-//! last data (`L`), done (`-`). HAProxy refuses most connections without a line, so that it has no codes for all of
+//! last data (`L`), done (`-`); `T` in `KT` is the time that is over. HAProxy refuses most connections without a line, so that it has no codes for all of
 //! ours: among the refusals `P` is about the client itself and `R` about all clients, with `C` for too many connections
 //! (as in its `PC`), `T` for too many in time (its `PT` is a tarpit) and `H` for the header; `RR` is the listener's.
 
@@ -132,6 +133,8 @@ table! {
     KilledConnect = "KC",
     /// Drain deadline during the relay.
     KilledData = "KD",
+    /// Too old.
+    TooOld = "KT",
     /// Internal fault while connecting.
     InternalConnect = "IC",
     /// Internal fault during the relay.

@@ -5,9 +5,7 @@ use serde_json::{Map, Value};
 use super::command::Action;
 use super::error::CtlError;
 use super::http::encoded;
-
-/// The name of the default pool.
-const DEFAULT: &str = "default";
+use crate::config::DEFAULT_NAME;
 
 /// Method, path and body of a change.
 pub(super) fn request(action: &Action) -> Result<(&'static str, String, String), CtlError> {
@@ -60,8 +58,8 @@ fn in_pool(place: &[String]) -> (&str, &str) {
         [backend] => backend
             .split_once('/')
             .filter(|(pool, _)| !pool.contains('='))
-            .unwrap_or((DEFAULT, backend)),
-        _ => (DEFAULT, ""),
+            .unwrap_or((DEFAULT_NAME, backend)),
+        _ => (DEFAULT_NAME, ""),
     }
 }
 

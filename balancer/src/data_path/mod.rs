@@ -29,6 +29,7 @@ pub(crate) mod event_loop;
 pub(crate) mod handshakes;
 pub(crate) mod listen_socket;
 pub(crate) mod listener;
+pub(crate) mod log_buffers;
 pub(crate) mod mailbox;
 pub(crate) mod poller;
 pub(crate) mod process_rules;

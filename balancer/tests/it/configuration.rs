@@ -47,7 +47,8 @@ fn keys() -> impl Iterator<Item = Key> {
     KEYS.into_iter().chain(LOG_KEYS)
 }
 
-fn load(text: &str) -> Result<Config, Problems> {
+/// The settings of a file with this text.
+pub fn load(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let layers = Layers {

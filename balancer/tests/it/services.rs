@@ -1,14 +1,13 @@
 //! Several listeners, services and pools in one balancer.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 
 use netsocket_balancer::{Config, ListenAddress};
-use netsocket_settings::Layers;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::configuration::load;
 use crate::peers::{Echo, converse};
 use crate::restart::Family;
 use crate::running::{Balancer, eventually, read_to_end, soon};
@@ -16,18 +15,24 @@ use crate::systemd::activated;
 
 /// The settings of a file.
 pub fn settings(text: &str) -> Config {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let layers = Layers {
-        file: Some(file.path()),
-        flags: vec![],
-    };
-    Config::load(&layers, |_| None).unwrap_or_else(|problems| panic!("{problems}"))
+    load(text).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Starts one with the services and pools of `text`.
 pub async fn start(text: &str) -> Balancer {
     Balancer::start_with(&[], |config| apply(config, text)).await
+}
+
+/// The same with checks all the time.
+pub async fn start_checking(text: &str) -> Balancer {
+    let head = "admin = '127.0.0.1:0'\nworkers = 2\naccess_log_target = 'off'\n";
+    let text = format!("{head}{text}");
+    Balancer::start_with(&[], |config| *config = settings(&text)).await
+}
+
+/// What is wrong with a file.
+pub fn problems(text: &str) -> String {
+    load(text).unwrap_err().to_string()
 }
 
 /// Gives `config` the services and pools of `text`.
@@ -49,7 +54,7 @@ fn backend(name: &str, address: SocketAddr) -> String {
 }
 
 /// Whether a service resets a client, which may come before the client knows that it is connected.
-async fn refuses(balancer: &Balancer, service: &str) -> bool {
+pub async fn refuses(balancer: &Balancer, service: &str) -> bool {
     let mut own = balancer.listens.iter().filter(|(name, _)| name == service);
     let address = own.find_map(|(_, address)| address.tcp()).unwrap();
     match soon(TcpStream::connect(address)).await {
@@ -347,4 +352,68 @@ async fn sockets_that_nobody_passed_or_needs_are_all_named() {
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
+}
+
+/// The lines of a log once there are so many.
+async fn lines(path: &std::path::Path, count: usize) -> Vec<String> {
+    let read = || std::fs::read_to_string(path).unwrap_or_default();
+    eventually("lines of the access log", || {
+        read().lines().count() >= count
+    })
+    .await;
+    read().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn each_service_has_the_access_log_that_it_asks_for() {
+    let echo = Echo::start("echo").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let text = |own: &str| {
+        format!(
+            "admin = '127.0.0.1:0'\nworkers = 2\naccess_log_target = '{}'\nbackends = [{}]\n\
+             [[services]]\nname = 'top'\nlisten = '127.0.0.1:0'\n\
+             [[services]]\nname = 'own'\nlisten = '127.0.0.1:0'\naccess_log = {{ target = '{own}', format = 'json' }}\n\
+             [[services]]\nname = 'quiet'\nlisten = '127.0.0.1:0'\naccess_log_target = 'off'\n",
+            path("top").display(),
+            backend("echo", echo.address)
+        )
+    };
+    let first = path("own").display().to_string();
+    let balancer = Balancer::start_with(&[], |config| *config = settings(&text(&first))).await;
+    balancer.up(1).await;
+    for service in ["top", "own", "quiet", "top"] {
+        assert_eq!(converse(balancer.connect_to(service).await).await, "echo");
+    }
+    let top = lines(&path("top"), 2).await;
+    assert!(
+        top.iter().all(|line| line.contains(" top default/echo ")),
+        "{top:?}"
+    );
+    let own = lines(&path("own"), 1).await;
+    let line: Value = serde_json::from_str(&own[0]).unwrap();
+    assert_eq!(
+        (top.len(), own.len(), &line["frontend"]),
+        (2, 1, &"own".into())
+    );
+
+    // A place that cannot be opened changes nothing; another one is taken.
+    *balancer.settings.lock().unwrap() = settings(&text("/nowhere/at/all"));
+    let (status, answer) = balancer.post("/api/v1/reload", "").await;
+    assert!(
+        status >= 400 && answer.contains("access_log_target /nowhere/at/all"),
+        "{status} {answer}"
+    );
+    assert_eq!(converse(balancer.connect_to("own").await).await, "echo");
+    lines(&path("own"), 2).await;
+    let second = path("second").display().to_string();
+    *balancer.settings.lock().unwrap() = settings(&text(&second));
+    let (status, answer) = balancer.post("/api/v1/reload", "").await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(converse(balancer.connect_to("own").await).await, "echo");
+    lines(&path("second"), 1).await;
+    assert_eq!(lines(&path("own"), 2).await.len(), 2);
+    let (_, metrics) = balancer.get("/metrics").await;
+    let written = "netsocket_access_log_lines_total{result=\"written\"} 5";
+    assert!(metrics.contains(written), "{metrics}");
 }

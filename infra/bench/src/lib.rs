@@ -17,6 +17,7 @@ pub mod file_server;
 pub mod files;
 pub mod host;
 mod http;
+pub mod hyper_alone;
 mod iperf;
 pub mod json;
 pub mod machine;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::{Case, http, tls};
+use crate::case::{Case, http, services, tls};
 use crate::files;
+use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor, uring};
 use crate::{scale, tether};
 
@@ -76,10 +77,17 @@ pub enum Role {
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
-    /// Measures the file server over HTTP beside nginx, and miniserve and dufs where they are installed
+    /// Measures the file server over HTTP beside nginx and hyper alone, and miniserve and dufs where they are installed
     #[command(name = http::SUBCOMMAND)]
     Http {
         /// Rounds in which everyone has a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measures 100 services of 100 backends, and picks among 1,000 backends
+    #[command(name = services::SUBCOMMAND)]
+    Services {
+        /// Rounds
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
@@ -102,6 +110,12 @@ pub enum Role {
     /// The minimal relay.
     #[command(name = floor::SUBCOMMAND, hide = true)]
     Floor(RelayArguments),
+    /// The minimal server.
+    #[command(name = hyper_alone::SUBCOMMAND, hide = true)]
+    HyperAlone {
+        /// Where clients connect.
+        listen: SocketAddr,
+    },
     /// The minimal relay on io_uring.
     #[command(name = uring::SUBCOMMAND, hide = true)]
     Uring(RelayArguments),

@@ -132,6 +132,20 @@ impl Influx {
         assert_eq!(answer.status, 204, "{}", answer.body);
     }
 
+    /// Deletes every point of a measurement in bucket `root`.
+    ///
+    /// # Panics
+    /// Where that is refused.
+    pub fn delete(&self, measurement: &str) {
+        let points = json!({
+            "start": "1970-01-01T00:00:00Z",
+            "stop": "2100-01-01T00:00:00Z",
+            "predicate": format!("_measurement=\"{measurement}\""),
+        });
+        let path = format!("/api/v2/delete?org={ROOT}&bucket={ROOT}");
+        self.administer("POST", &path, &points.to_string());
+    }
+
     /// Lets bucket `root` keep points for so many seconds; an hour is the least.
     ///
     /// # Panics

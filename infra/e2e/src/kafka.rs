@@ -6,7 +6,9 @@ pub mod neighbour;
 mod node;
 mod release;
 mod secured;
+pub mod witness;
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,13 +20,14 @@ use crate::scratch::Scratch;
 use node::{HEAP, Node, free_addresses, launch, properties, storage};
 
 pub use release::{Release, jars};
+use secured::LISTENER;
 pub use secured::{PASSWORD, USER};
 
 /// The topic that our programs write to, as in the original system.
 pub const TOPIC: &str = "system_stats";
 
 /// Kafka needs seconds for its start, more where other tests run.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(240);
 
 /// A running cluster.
 #[derive(Debug)]
@@ -64,12 +67,12 @@ impl Kafka {
         Self::start_with(release, brokers, settings, None)
     }
 
-    /// With a second, secured listener at that address if there is one.
+    /// With a second, secured listener if there is an address for it, and a key with its certificate.
     fn start_with(
         release: Release,
         brokers: usize,
         more: &str,
-        secured: Option<SocketAddr>,
+        secured: Option<(SocketAddr, &str)>,
     ) -> Self {
         let jars = jars(release).unwrap_or_else(|reason| panic!("{reason}"));
         let [_, controller] = free_addresses();
@@ -80,8 +83,10 @@ impl Kafka {
                 let [broker, _] = free_addresses();
                 let mut text = properties(id, broker, controller, brokers, dir.path());
                 let mut words = Vec::new();
-                if let Some(address) = secured {
-                    let (settings, users) = secured::settings(address, dir.path());
+                if let Some((address, key_and_certificate)) = secured {
+                    let keystore = secured::keystore(dir.path());
+                    fs::write(&keystore, key_and_certificate).expect("a file for the key");
+                    let (settings, users) = secured::settings(&keystore);
                     // A listener more, wherever listeners and their protocols are listed.
                     let open = format!("PLAINTEXT://{broker}");
                     text = text.replace(&open, &format!("{open},SASL_SSL://{address}"));
@@ -200,20 +205,30 @@ pub struct Secured {
 }
 
 impl Secured {
-    /// Starts one.
+    /// Starts one with what is issued for its address: a key, and its certificate.
     ///
     /// # Panics
     /// Where it does not come up.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(issue: impl FnOnce(&str) -> String) -> Self {
         let [address, _] = free_addresses();
-        let kafka = Kafka::start_with(Release::V4, 1, "", Some(address));
+        let issued = issue(&address.ip().to_string());
+        let kafka = Kafka::start_with(Release::V4, 1, "", Some((address, &issued)));
         Self { kafka, address }
     }
 
-    /// The certificate of its authority, as PEM.
-    #[must_use]
-    pub fn authority(&self) -> PathBuf {
-        self.kafka.nodes[0].dir.path().join(secured::AUTHORITY)
+    /// Gives the running broker another key and certificate, as operators do: in a new file, of which it is told.
+    pub fn renew(&self, key_and_certificate: &str) {
+        let dir = self.kafka.nodes[0].dir.path();
+        let file = tempfile::NamedTempFile::new_in(dir).and_then(|file| {
+            fs::write(file.path(), key_and_certificate)?;
+            Ok(file.keep()?.1)
+        });
+        let file = file.expect("a file for the key");
+        let setting = format!("{LISTENER}.ssl.keystore.location={}", file.display());
+        self.kafka.configure(
+            &["--entity-type", "brokers", "--entity-name", "1"],
+            &setting,
+        );
     }
 }

@@ -62,6 +62,17 @@ pub fn output(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
+/// The user's cache directory, where what was fetched or built once is kept.
+///
+/// # Errors
+/// Why there is none, in one line.
+pub fn cache() -> Result<PathBuf, String> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = cache.or_else(home);
+    cache.ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".to_owned())
+}
+
 /// The file that a name means in `PATH`.
 #[must_use]
 pub fn in_path(name: &str) -> Option<PathBuf> {

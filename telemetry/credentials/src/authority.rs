@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -76,10 +77,22 @@ impl Authority {
     /// The same, good until the beginning of that year.
     #[must_use]
     pub fn issue_until(&self, names: &[&str], year: i32) -> Issued {
+        self.sign(names, |params| params.not_after = date_time_ymd(year, 1, 1))
+    }
+
+    /// The same, good until that long after the beginning of 1970.
+    #[must_use]
+    pub fn issue_ending(&self, names: &[&str], end: Duration) -> Issued {
+        self.sign(names, |params| {
+            params.not_after = date_time_ymd(1970, 1, 1) + end;
+        })
+    }
+
+    fn sign(&self, names: &[&str], end: impl FnOnce(&mut CertificateParams)) -> Issued {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(year, 1, 1);
+        end(&mut params);
         let key = new_key();
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Issued {
@@ -99,6 +112,12 @@ impl Authority {
 }
 
 impl Issued {
+    /// The key and the certificate in one text, as servers in Java read them.
+    #[must_use]
+    pub fn key_and_certificate(&self) -> String {
+        format!("{}{}", self.key, self.pem)
+    }
+
     /// Writes the certificate to `NAME.pem` and the key to `NAME.key`.
     #[must_use]
     pub fn write(&self, dir: &Path, name: &str) -> IssuedFiles {

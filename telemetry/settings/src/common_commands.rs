@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::address::{AdminStream, AdminTarget};
+use crate::completion_script::completion_script;
 
 /// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -147,10 +148,7 @@ impl CommonCommand {
             }
             Self::Man => page(program, out)?,
             Self::Completions { shell } => {
-                let name = program.get_name().to_owned();
-                let mut text = Vec::new();
-                clap_complete::generate(*shell, &mut program, name, &mut text);
-                out.write_all(&text)?;
+                out.write_all(&completion_script(*shell, program))?;
             }
         }
         Ok(())

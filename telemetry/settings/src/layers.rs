@@ -241,7 +241,7 @@ impl<R> Loaded<R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Write as _;
     use std::time::Duration;
 
@@ -277,7 +277,8 @@ mod tests {
         names: Vec<String>,
     }
 
-    fn file(text: &str) -> tempfile::NamedTempFile {
+    /// A file with this text.
+    pub(crate) fn file(text: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file

@@ -76,11 +76,10 @@ fn lines_of(keys: &[Key], text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use serde::Deserialize;
 
     use super::*;
+    use crate::layers::tests::file;
     use crate::scalar::Scalar;
 
     const KEYS: [Key; 1] = [Key {
@@ -96,8 +95,7 @@ mod tests {
             listen: Option<Scalar>,
         }
         let only = |text: &str, env: Option<&str>| {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
+            let file = file(text);
             let layers = Layers {
                 file: Some(file.path()),
                 flags: vec![],

@@ -62,10 +62,9 @@ impl PartitionLog for KafkaPartition {
     }
 
     async fn fetch(&self, offset: i64) -> Result<Fetched, KafkaError> {
-        let wait_ms = i32::try_from(FETCH_WAIT.as_millis()).unwrap_or(i32::MAX);
         let limits = Limits {
             bytes: FETCH_BYTES,
-            wait_ms,
+            wait: FETCH_WAIT,
         };
         self.0.lock().await.fetch(offset, limits).await
     }

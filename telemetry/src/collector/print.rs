@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::config::Config;
-use super::partition_log::{Fetched, KafkaPartition, LogEntry, PartitionLog as _};
+use super::partition_log::{Decoded, Fetched, KafkaPartition, LogEntry, PartitionLog as _};
 use super::partition_readers::{Consumer, PartitionReaders};
 use super::received::{Figure, Measured, Received};
 use super::status::{Progress, Status};
@@ -124,22 +124,17 @@ impl Consumer for Printer {
                     end,
                     stable,
                 } => {
-                    let progress = Progress { next, end, stable };
-                    if self.status.at(partition, progress) {
-                        tracing::info!(partition, "the partition can be read again");
-                    }
+                    self.status.at(partition, Progress { next, end, stable });
                     self.print(&decoded.entries);
-                    if let Some((offset, reason)) = decoded.first_undecodable {
-                        let undecodable = decoded.undecodable;
-                        tracing::warn!(
-                            partition,
-                            offset,
-                            undecodable,
-                            reason,
-                            "skipping messages that cannot be decoded"
-                        );
-                    }
-                    decoded.next
+                    let Decoded {
+                        next,
+                        undecodable,
+                        first_undecodable,
+                        ..
+                    } = decoded;
+                    self.status
+                        .undecodable(partition, undecodable, first_undecodable);
+                    next
                 }
                 Fetched::OutOfRange => log.earliest().await?,
             };

@@ -10,7 +10,7 @@ use super::influx::Influx;
 use super::lines::Lines;
 use super::partition_log::{Decoded, Fetched, LogEntry, PartitionLog};
 use super::position::Positions;
-use super::received::{BadKind, BadRecord, Received};
+use super::received::{BadRecord, Received};
 use super::status::{Progress, Status};
 use super::writer::Writer;
 use crate::kafka::KafkaError;
@@ -78,7 +78,6 @@ impl Collector {
             partition,
             log,
             shutdown,
-            skipping: false,
             held_back: None,
             saved: Instant::now(),
         };
@@ -97,8 +96,6 @@ struct Reader<'a, L> {
     partition: i32,
     log: &'a L,
     shutdown: &'a CancellationToken,
-    /// The fetch before found something that cannot be decoded.
-    skipping: bool,
     /// Since when an open transaction is in the way, and whether the log has a line about it.
     held_back: Option<(Instant, bool)>,
     /// When the position was last saved, or was to be.
@@ -147,7 +144,7 @@ impl<L: PartitionLog> Reader<'_, L> {
     }
 
     /// Stores what a fetch found and counts what it left out. False if shutdown came first.
-    async fn take(&mut self, decoded: Decoded) -> bool {
+    async fn take(&self, decoded: Decoded) -> bool {
         let Decoded {
             entries,
             next,
@@ -163,20 +160,8 @@ impl<L: PartitionLog> Reader<'_, L> {
         let Collector {
             positions, status, ..
         } = self.collector;
-        status.bad(BadKind::Undecodable, undecodable);
+        status.undecodable(self.partition, undecodable, first_undecodable);
         status.aborted(aborted);
-        let was_skipping = std::mem::replace(&mut self.skipping, undecodable > 0);
-        if let Some((offset, reason)) = first_undecodable
-            && !was_skipping
-        {
-            tracing::warn!(
-                partition = self.partition,
-                offset,
-                undecodable,
-                reason,
-                "skipping messages that cannot be decoded"
-            );
-        }
         if moved {
             positions.advance(self.partition, next, epoch);
         }
@@ -186,9 +171,7 @@ impl<L: PartitionLog> Reader<'_, L> {
     /// Tells where the reader is, and what is in its way.
     fn note(&mut self, progress: Progress) {
         let partition = self.partition;
-        if self.collector.status.at(partition, progress) {
-            tracing::info!(partition, "the partition can be read again");
-        }
+        self.collector.status.at(partition, progress);
         let Progress { next, end, stable } = progress;
         if next < stable || end <= stable {
             if let Some((_, true)) = self.held_back.take() {

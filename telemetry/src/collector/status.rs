@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::received::BadKind;
+use crate::kafka::Reasons;
 
 /// A failure shorter than this needs no action: a broker or database is restarting.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,6 +41,8 @@ struct Now {
 struct Partition {
     progress: Progress,
     kafka: Side,
+    /// The fetch before found something that cannot be decoded.
+    skipping: bool,
 }
 
 /// Where a reader is in its partition.
@@ -58,21 +61,23 @@ pub(super) struct Progress {
 struct Side {
     worked: bool,
     failing: Option<(Instant, String)>,
+    told: Reasons,
 }
 
 impl Side {
     /// True if it was failing.
     fn works(&mut self) -> bool {
         self.worked = true;
+        self.told.forget();
         self.failing.take().is_some()
     }
 
-    /// True for the first failure in a row.
+    /// True for the first failure of its kind in a row.
     fn fails(&mut self, now: Instant, error: String) -> bool {
-        let first = self.failing.is_none();
+        let news = self.told.is_news(&error);
         let since = self.failing.take().map_or(now, |(since, _)| since);
         self.failing = Some((since, error));
-        first
+        news
     }
 
     fn is_up(&self) -> bool {
@@ -208,7 +213,7 @@ impl Status {
         self.now().influx.works();
     }
 
-    /// True for the first failure in a row.
+    /// True for the first failure of its kind in a row.
     pub(super) fn write_failed(&self, error: String) -> bool {
         add(&self.writes_failed, 1);
         self.now().influx.fails(Instant::now(), error)
@@ -248,15 +253,42 @@ impl Status {
         add(&self.unknown_fields, fields);
     }
 
-    /// A fetch was answered. True if the partition could not be read before.
-    pub(super) fn at(&self, partition: i32, progress: Progress) -> bool {
+    /// A fetch was answered. One line if the partition could not be read before.
+    pub(super) fn at(&self, partition: i32, progress: Progress) {
         let mut state = self.now();
-        let partition = state.partitions.entry(partition).or_default();
-        partition.progress = progress;
-        partition.kafka.works()
+        let found = state.partitions.entry(partition).or_default();
+        found.progress = progress;
+        if found.kafka.works() {
+            tracing::info!(partition, "the partition can be read again");
+        }
     }
 
-    /// True for the first failure in a row.
+    /// So many messages of a fetch cannot be decoded. One line for the first of them, and for the first one behind something
+    /// that can.
+    pub(super) fn undecodable(
+        &self,
+        partition: i32,
+        undecodable: u64,
+        first: Option<(i64, String)>,
+    ) {
+        self.bad(BadKind::Undecodable, undecodable);
+        let mut state = self.now();
+        let found = state.partitions.entry(partition).or_default();
+        let was_skipping = std::mem::replace(&mut found.skipping, undecodable > 0);
+        if let Some((offset, reason)) = first
+            && !was_skipping
+        {
+            tracing::warn!(
+                partition,
+                offset,
+                undecodable,
+                reason,
+                "skipping messages that cannot be decoded"
+            );
+        }
+    }
+
+    /// True for the first failure of its kind in a row.
     pub(super) fn partition_failed(&self, partition: i32, error: String) -> bool {
         let mut state = self.now();
         let partition = state.partitions.entry(partition).or_default();
@@ -273,7 +305,7 @@ impl Status {
         self.now().topology.works()
     }
 
-    /// True for the first failure in a row.
+    /// True for the first failure of its kind in a row.
     pub(super) fn topology_failed(&self, error: String) -> bool {
         self.now().topology.fails(Instant::now(), error)
     }
@@ -302,14 +334,15 @@ mod tests {
             end: 9,
             stable: 7,
         };
-        assert!(!status.at(0, progress(5)));
+        status.at(0, progress(5));
         status.wrote(5, 0);
         assert!(health().kafka_up && health().influx_up);
         let standing = health().partitions[0];
         assert_eq!((standing.lag, standing.uncommitted), (4, 2));
 
         assert!(status.write_failed("one".into()));
-        assert!(!status.write_failed("two".into()));
+        assert!(!status.write_failed("one".into()));
+        assert!(status.write_failed("two".into()), "another reason");
         assert!(!health().influx_up && health().trouble.is_none());
         tokio::time::advance(PATIENCE).await;
         assert_eq!(health().trouble.as_deref(), Some("two"));
@@ -320,7 +353,7 @@ mod tests {
         assert!(!health().kafka_up);
         tokio::time::advance(PATIENCE).await;
         assert_eq!(health().trouble.as_deref(), Some("gone"));
-        assert!(status.at(0, progress(9)), "it can be read again");
+        status.at(0, progress(9));
         assert!(health().kafka_up && health().partitions[0].lag == 0);
     }
 

@@ -8,6 +8,7 @@ mod brokers;
 #[cfg(feature = "collector")]
 pub(crate) mod consumer;
 mod error;
+mod reasons;
 mod security;
 
 use std::time::Duration;
@@ -21,8 +22,11 @@ use brokers::CLIENT_ID;
 pub use brokers::{BrokersError, parse_brokers};
 pub use error::KafkaError;
 pub(crate) use error::within;
+pub(crate) use reasons::Reasons;
 pub use security::{Sasl, SaslMechanism, Security, SecurityError};
 
+/// The largest answer to a producer: metadata of a large cluster. A peer that is not Kafka can announce any size.
+const MAX_ANSWER: usize = 8 << 20;
 /// Asks the broker for its default number of partitions or replicas of a new topic (KIP-464).
 const BROKER_DEFAULT: i16 = -1;
 
@@ -48,16 +52,15 @@ impl Default for NewTopic {
     }
 }
 
-/// A new client that is connected to one of the brokers. `max_message` bounds the memory of one response.
+/// A new client that is connected to one of the brokers.
 pub(crate) async fn connect(
     brokers: &[String],
     security: &Security,
-    max_message: usize,
     limit: Duration,
 ) -> Result<Client, KafkaError> {
     let builder = ClientBuilder::new(brokers.to_vec())
         .client_id(CLIENT_ID)
-        .max_message_size(max_message)
+        .max_message_size(MAX_ANSWER)
         .backoff_config(BackoffConfig {
             deadline: Some(Duration::ZERO),
             ..BackoffConfig::default()

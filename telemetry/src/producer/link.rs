@@ -14,9 +14,6 @@ use super::shared::Shared;
 use crate::backoff::{Backoff, chance};
 use crate::kafka::{self, KafkaError};
 
-/// The largest response accepted: metadata of a large cluster. A peer that is not Kafka can announce any size.
-const MAX_ANSWER: usize = 8 << 20;
-
 /// Where batches go: a partition in Kafka, or a test.
 trait Destination {
     /// Sends a batch; done when it is stored.
@@ -86,7 +83,7 @@ async fn connect<'a>(config: &ProducerConfig, key: &'a str) -> Result<Leader<'a>
         request_timeout: limit,
         ..
     } = config;
-    let client = kafka::connect(brokers, security, MAX_ANSWER, *connect_timeout).await?;
+    let client = kafka::connect(brokers, security, *connect_timeout).await?;
     let mut partitions = kafka::partitions(&client, topic, *limit).await?;
     if partitions.is_empty() && new_topic.create {
         kafka::create_topic(&client, topic, *new_topic, *limit).await?;
@@ -183,6 +180,7 @@ fn note_connected(shared: &Shared, partition: &PartitionClient) {
         let mut link = shared.link();
         link.connected = true;
         link.connects += 1;
+        link.told.forget();
     }
     let counts = shared.queue().counts();
     tracing::info!(
@@ -194,11 +192,11 @@ fn note_connected(shared: &Shared, partition: &PartitionClient) {
     );
 }
 
-/// Only the first failure in a row is a warning: an outage of hours is one line, not thousands.
+/// Only the first failure of its kind in a row is a warning.
 fn note_failure(shared: &Shared, error: &KafkaError) {
     let mut link = shared.link();
     let text = error.to_string();
-    if link.connected || link.last_error.is_none() {
+    if link.told.is_news(&text) {
         tracing::warn!(error = text, "cannot send telemetry to Kafka; retrying");
     } else {
         tracing::debug!(error = text, "cannot send telemetry to Kafka");

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::entry::Entry;
 use super::queue::{Drops, Queue};
+use crate::kafka::Reasons;
 use crate::messages::Delivered;
 
 /// The state of a producer at one moment. Every record offered is in exactly one of `queued`, `sent` and `dropped`.
@@ -50,6 +51,8 @@ pub(super) struct LinkState {
     pub(super) connects: u64,
     pub(super) failures: u64,
     pub(super) last_error: Option<String>,
+    /// Since the last connection.
+    pub(super) told: Reasons,
 }
 
 /// The shared state. Both locks are held only briefly, never across an await.

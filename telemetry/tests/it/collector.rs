@@ -144,7 +144,7 @@ async fn outage(fault: Answer) {
     })
     .await;
     let logs = [MemoryLog::new(0, 10, records(0..50))];
-    let collector = collector_with(client(&influx).with_timeout(Duration::from_millis(50)));
+    let collector = collector_with(client(&influx).with_timeout(Duration::from_millis(500)));
     let enough = || {
         if !mended.load(Ordering::SeqCst) && influx.writes() >= 3 {
             assert_eq!(

@@ -7,7 +7,8 @@ use super::*;
 use crate::core::backend::Attributes;
 use crate::core::health::{Close, Growth, HealthRules, Probe};
 
-fn load_text(text: &str) -> Result<Config, Problems> {
+/// The settings of a file with this text.
+pub(in crate::config) fn load_text(text: &str) -> Result<Config, Problems> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     Config::load(
@@ -71,6 +72,7 @@ fn every_key_is_read() {
         idle,
         half_close,
         drain,
+        ..
     } = config.timeouts;
     assert_eq!(
         [connect, idle, half_close, drain],

@@ -1,27 +1,19 @@
-use std::io::Write as _;
 use std::time::Duration;
 
-use netsocket_settings::{Layers, Problems};
+use netsocket_settings::Problems;
 
 use super::*;
+use crate::config::load::tests::load_text;
 use crate::core::balance::Policy;
 use crate::core::health::Probe;
 use crate::core::routing::RouteAction;
 
 fn load(text: &str) -> Result<Config, Problems> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let layers = Layers {
-        file: Some(file.path()),
-        flags: vec![],
-    };
-    let name = file.path().display().to_string();
-    Config::load(&layers, |_| None).map_err(|mut problems| {
+    load_text(text).map_err(|mut problems| {
         for problem in &mut problems.0 {
             // The line alone: the column is tested with the settings of all programs.
-            let origin = problem.origin.replace(&name, "F");
-            let parts: Vec<&str> = origin.split(':').take(2).collect();
-            problem.origin = parts.join(":");
+            let line = problem.origin.split(':').nth(1);
+            problem.origin = line.map_or("F".to_owned(), |line| format!("F:{line}"));
         }
         problems
     })

@@ -149,14 +149,14 @@ fn backends_are_reached_within_tls_where_their_pool_says_so() {
          [[services]]\nname = 'plain'\nlisten = '127.0.0.1:5'\nbackends = ['e=e.test:1']\n",
     )
     .unwrap_or_else(|problems| panic!("{problems}"));
-    let address = "10.0.0.1:1".parse().unwrap();
+    let address: netsocket_settings::AdminAddress = "10.0.0.1:1".parse().unwrap();
     let told: Vec<_> = config
         .pool_plans()
         .iter()
         .map(|plan| {
             let tls = plan.settings.backend_tls.as_ref();
             let first = &plan.settings.backends[0].name;
-            let name = tls.map(|tls| tls.name_of(first, address).to_str().into_owned());
+            let name = tls.map(|tls| tls.name_of(first, &address).to_str().into_owned());
             (
                 plan.name.to_owned(),
                 name,

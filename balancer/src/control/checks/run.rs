@@ -1,8 +1,9 @@
 //! One active check: connect, and where a probe asks for it, send something and look at the answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use netsocket_settings::AdminAddress;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -24,15 +25,14 @@ const MAX_ANSWER: usize = 16 * 1024;
 /// Why it did not pass.
 pub(crate) async fn run_check(
     checks: &Checks,
-    address: SocketAddr,
+    address: &AdminAddress,
     source: Option<IpAddr>,
     tls: Option<CheckTls>,
 ) -> Result<(), CheckFailure> {
     let deadline = Instant::now() + checks.timeout;
     let mut stream = connect(address, source, checks.timeout).await?;
     if checks.close == Close::Reset {
-        // Where it cannot be set the close is a plain one, and the check has its result all the same.
-        let _ = stream.set_zero_linger();
+        stream.close_by_reset();
     }
     if let Some(header) = checks.proxy.header_without_client() {
         // Where it cannot be sent the connection is gone, which the exchange will tell.
@@ -59,7 +59,7 @@ pub(crate) struct CheckTls {
 async fn probe<S: AsyncRead + AsyncWrite + Unpin>(
     checks: &Checks,
     stream: &mut S,
-    address: SocketAddr,
+    address: &AdminAddress,
     deadline: Instant,
 ) -> Result<(), CheckFailure> {
     match &checks.probe {
@@ -75,7 +75,7 @@ async fn probe<S: AsyncRead + AsyncWrite + Unpin>(
             host,
             statuses,
         } => {
-            let request = http_request(path, host.as_deref(), address);
+            let request = http_request(path, host.as_deref(), &address.host());
             let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
             converse(stream, &request, deadline, evaluate).await
         }

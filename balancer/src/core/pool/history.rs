@@ -1,10 +1,10 @@
 //! The latest state changes of a pool, and how they are logged.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use chrono::Utc;
+use netsocket_settings::AdminAddress;
 use netsocket_telemetry::{EventKind, Events};
 use tracing::{info, warn};
 
@@ -27,7 +27,7 @@ pub struct PastTransition {
     /// Its name.
     pub backend: String,
     /// Its address.
-    pub address: SocketAddr,
+    pub address: AdminAddress,
     /// The old and the new state, and the reason.
     pub transition: Transition,
 }
@@ -46,7 +46,7 @@ impl History {
             pool: backend.pool().to_owned(),
             id: backend.id(),
             backend: backend.name().to_owned(),
-            address: backend.address(),
+            address: backend.address().clone(),
             transition,
         });
     }

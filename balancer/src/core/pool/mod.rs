@@ -44,6 +44,7 @@ mod history;
 mod leaving;
 mod snapshot;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -53,7 +54,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use group_report::{GroupReport, Outcome};
+pub use group_report::{GroupReport, Outcome, could_be_member};
 pub use history::PastTransition;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
@@ -65,7 +66,8 @@ pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
-    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+    AdminState, AgentWish, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Reason,
+    Signal,
 };
 use crate::core::shortage::Shortages;
 use crate::core::tls::BackendTls;
@@ -288,22 +290,25 @@ impl Pool {
         eased: bool,
         now: Instant,
     ) -> Vec<Arc<Backend>> {
-        let mut before = self.backends();
+        // Each name once.
+        let before = self.backends();
+        let mut known: HashMap<&str, &Arc<Backend>> = before
+            .iter()
+            .map(|backend| (backend.name(), backend))
+            .collect();
         let mut backends = Vec::new();
         let mut come = Vec::new();
         for spec in specs {
-            let same = |backend: &Arc<Backend>| {
-                backend.name() == spec.name && backend.address() == spec.address
-            };
-            let backend = match before.iter().position(same) {
-                Some(at) => {
-                    let backend = before.swap_remove(at);
+            let same = known.get(spec.name.as_str()).copied();
+            let backend = match same.filter(|backend| *backend.address() == spec.address) {
+                Some(backend) => {
+                    known.remove(spec.name.as_str());
                     let differs = backend.own() != spec.attributes.own;
                     backend.set_attributes(spec.attributes);
                     if differs {
                         backend.checker.notify_one();
                     }
-                    backend
+                    Arc::clone(backend)
                 }
                 None => {
                     let backend = core.enter(spec, &self.evaluator);
@@ -324,8 +329,12 @@ impl Pool {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
         }
-        for gone in before {
-            core.leave(gone, self.events.get(), now);
+        let groups = self.groups.load();
+        for gone in before.iter().filter(|it| known.contains_key(it.name())) {
+            let is_resolved = groups
+                .iter()
+                .any(|group| could_be_member(&group.name, gone.name()));
+            core.leave(Arc::clone(gone), is_resolved, self.events.get(), now);
         }
         self.apply(core, changes, now);
         come
@@ -405,17 +414,35 @@ impl Pool {
             weight,
             ..backend.attributes()
         });
+        self.share_anew(&mut core, Changes::new(), now);
+        self.evaluator.notify_one();
+        Ok(())
+    }
+
+    /// Takes in what the agent of a backend wants: state, weight and limit in one step.
+    pub(crate) fn set_agent(&self, backend: &Backend, wish: AgentWish, now: Instant) {
+        if *backend.agent() == wish {
+            return;
+        }
+        let mut core = self.core();
+        let changes = core.registry.set_agent(backend.id(), &wish, now);
+        backend.set_agent(wish);
+        self.share_anew(&mut core, changes, now);
+        self.republish(&core, backend, None);
+        self.evaluator.notify_one();
+    }
+
+    /// Shares sessions out by the present weights.
+    fn share_anew(&self, core: &mut Core, mut changes: Changes, now: Instant) {
         let backends = self.backends();
         let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.registry.set_backends(&shares, true, now);
+        changes.extend(core.registry.set_backends(&shares, true, now));
         let eligible = core.registry.eligible(now);
-        self.install(&mut core, backends, eligible);
-        self.apply(&mut core, changes, now);
-        self.evaluator.notify_one();
-        Ok(())
+        self.install(core, backends, eligible);
+        self.apply(core, changes, now);
     }
 
     /// Records the result of a check. Returns how soon to check the backend again.
@@ -495,8 +522,9 @@ impl Pool {
             let events = self.events.get();
             history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
         }
-        let snapshot = Snapshot::new(backends, &eligible, core.policy);
-        snapshot.publish_weights();
+        let before = self.snapshot.load();
+        let snapshot = Snapshot::new(backends, &eligible, core.policy, &before, &self.cursor);
+        snapshot.publish();
         core.eligible = eligible;
         self.snapshot.store(Arc::new(snapshot));
         self.eligible_changed.notify_one();
@@ -515,7 +543,7 @@ impl Pool {
                 .last_change(backend.id())
                 .unwrap_or(before.since),
             admin: health.admin(),
-            progress: health.progress(core.registry.rules()),
+            progress: health.progress(&core.registry.rules_of(backend.id())),
             last_check: check.or_else(|| before.last_check.clone()),
         });
     }
@@ -539,7 +567,7 @@ impl Core {
     /// A new backend, or one that returns before its last session has ended and starts afresh.
     fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
         let same =
-            |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
+            |backend: &Backend| backend.name() == spec.name && *backend.address() == spec.address;
         if let Some(backend) = self.leaving.take_back(same) {
             backend.set_attributes(spec.attributes);
             backend.streak().clear();
@@ -553,15 +581,25 @@ impl Core {
     }
 
     /// The backend takes no new sessions from now on.
-    fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
-        let transition = leaving::transition(&backend);
+    fn leave(
+        &mut self,
+        backend: Arc<Backend>,
+        is_resolved: bool,
+        events: Option<&Events>,
+        now: Instant,
+    ) {
+        let reason = match is_resolved {
+            true => Reason::NotResolved,
+            false => Reason::NotNamed,
+        };
+        let transition = leaving::transition(&backend, reason.clone());
         backend.count_transition(&transition);
         if let Some(events) = events {
             history::tell(events, &backend, &transition);
         }
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
-        backend.publish(leaving::report(&backend));
+        backend.publish(leaving::report(&backend, reason));
         self.leaving.add(backend, now);
     }
 }

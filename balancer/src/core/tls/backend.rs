@@ -1,9 +1,10 @@
 //! How the backends of a pool are reached within TLS.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use netsocket_settings::AdminAddress;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
@@ -33,7 +34,7 @@ pub(crate) struct Host {
 
 impl BackendTls {
     /// The name that the certificate of a backend must be for.
-    pub(crate) fn name_of(&self, called: &str, address: SocketAddr) -> ServerName<'static> {
+    pub(crate) fn name_of(&self, called: &str, address: &AdminAddress) -> ServerName<'static> {
         let of_group = |host: &&Host| {
             let rest = called.strip_prefix(host.called.as_str());
             host.is_group && rest.is_some_and(|rest| rest.starts_with('-'))
@@ -46,7 +47,11 @@ impl BackendTls {
             .or_else(|| hosts.find(of_group))
             .map(|host| &host.name);
         let given = self.server_name.as_ref().or(known);
-        given.map_or_else(|| address.ip().into(), Clone::clone)
+        // Behind a unix socket is this machine.
+        let ip = address
+            .tcp()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |it| it.ip());
+        given.map_or_else(|| ip.into(), Clone::clone)
     }
 
     /// What is offered to a backend, for a client that has agreed on `protocol`.
@@ -102,8 +107,8 @@ mod tests {
             checks: true,
             given: String::new(),
         };
-        let address = "10.0.0.1:443".parse().unwrap();
-        let name = |tls: &BackendTls, called| match tls.name_of(called, address) {
+        let address: AdminAddress = "10.0.0.1:443".parse().unwrap();
+        let name = |tls: &BackendTls, called| match tls.name_of(called, &address) {
             ServerName::DnsName(name) => name.as_ref().to_owned(),
             _ => "an address".to_owned(),
         };

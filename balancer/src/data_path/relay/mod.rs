@@ -119,11 +119,12 @@ impl Relay {
         now: Instant,
     ) -> Progress {
         self.has_tls = [client.tls().is_some(), backend.tls().is_some()];
-        let before = self.moved();
+        let (up, down) = (self.up.moved(), self.down.moved());
         let mut yields = self.step_up(client, backend, mode, buffer);
         yields |= self.step_down(client, backend, mode, buffer);
-        if self.moved() != before {
-            self.clock.moved(now);
+        if (self.up.moved(), self.down.moved()) != (up, down) {
+            let side = self.waits_for(self.down.moved() != down);
+            self.clock.moved(now, side);
         }
         if self.up.is_done() && self.down.is_done() {
             return Progress::Done(match self.lost {
@@ -283,7 +284,7 @@ impl Relay {
         if let Some((side, error)) = self.lost {
             return self.lost_end(side, error);
         }
-        let side = self.silent_side();
+        let side = self.clock.waits_for().unwrap_or_else(|| self.silent_side());
         // What the bytes mean is not known here: once one has moved, an answer may have stopped in its middle.
         let owing =
             self.has_spoken || self.half_closed() || self.up.is_pending() || self.down.is_pending();
@@ -320,8 +321,14 @@ impl Relay {
         self.up.source_ended() || self.down.source_ended() || self.lost.is_some()
     }
 
-    fn moved(&self) -> u64 {
-        self.up.moved() + self.down.moved()
+    /// The side whose turn it is after a byte has moved: the one that does not read, or the one that did not speak last.
+    fn waits_for(&self, backend_spoke: bool) -> Side {
+        let to_client = self.down.is_pending() || (backend_spoke && !self.up.is_pending());
+        if to_client {
+            Side::Client
+        } else {
+            Side::Backend
+        }
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

@@ -2,15 +2,17 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use netsocket_proxy_protocol::Encoded;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Session, Stage, Step, StepContext};
+use crate::config::Timeouts;
 use crate::core::admission::{EnqueueError, Ticket};
 use crate::core::backend::{Assigned, Backend};
-use crate::core::balance::BackendId;
+use crate::core::balance::{BackendId, mix};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::SessionSignal;
 use crate::core::pool::NoBackend;
@@ -193,8 +195,9 @@ impl Session {
         }
         if socket.has_room() {
             let backend = assigned.backend();
-            if self.shared.local_ports.may_self_connect(backend.address())
-                && is_self_connect(&*socket, backend.address())
+            if let Some(address) = backend.address().tcp()
+                && self.shared.local_ports.may_self_connect(address)
+                && is_self_connect(&*socket, address)
             {
                 return self.attempt_failed(ConnectFailure::Refused, context);
             }
@@ -233,7 +236,10 @@ impl Session {
     }
 
     fn begin_relay(&mut self, now: Instant) -> Relay {
-        let limits = self.service.rules.load().timeouts.idle_limits();
+        let timeouts = self.service.rules.load().timeouts;
+        let limits = timeouts.idle_limits();
+        let life = longest_life(&timeouts, self.id.to_bits());
+        self.until = life.map(|life| self.accepted + life);
         let mut relay = Relay::new(now, limits);
         let has_tls = self.backend.as_ref().is_some_and(|it| it.1.tls().is_some());
         // Within TLS it has gone before.
@@ -278,5 +284,36 @@ impl Session {
             Ok(()) => Step::Wait,
             Err(termination) => self.end(termination),
         }
+    }
+}
+
+/// How long a session may last: a share shorter than the longest life, by its number, so that many that have begun together do
+/// not end together. `None`: for ever.
+fn longest_life(timeouts: &Timeouts, number: u64) -> Option<Duration> {
+    let longest = Some(timeouts.max_age).filter(|age| !age.is_zero())?;
+    let widest = longest * timeouts.age_jitter / 100;
+    let share = u32::try_from(mix(number) >> 32).unwrap_or(u32::MAX);
+    Some(longest - widest.mul_f64(f64::from(share) / f64::from(u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn lives_differ_and_none_is_too_long() {
+        let mut timeouts = Config::default().timeouts;
+        assert_eq!(longest_life(&timeouts, 1), None);
+        timeouts.max_age = Duration::from_secs(100);
+        timeouts.age_jitter = 20;
+        let lives: Vec<Duration> = (1..1000)
+            .filter_map(|number| longest_life(&timeouts, number))
+            .collect();
+        let seconds = |time: &Duration| time.as_secs();
+        assert_eq!(lives.iter().map(seconds).max(), Some(99));
+        assert_eq!(lives.iter().map(seconds).min(), Some(80));
+        timeouts.age_jitter = 0;
+        assert_eq!(longest_life(&timeouts, 7), Some(timeouts.max_age));
     }
 }

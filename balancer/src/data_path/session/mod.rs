@@ -29,7 +29,7 @@ use crate::core::side::Side;
 use crate::core::termination::Termination;
 use crate::core::traffic::Traffic;
 use crate::data_path::client::Client;
-use crate::data_path::dead_peer::{LOST_AFTER, Looks, is_lost, keep_alive};
+use crate::data_path::dead_peer::{Looks, is_lost, keep_alive};
 use crate::data_path::early_read::EarlyRead;
 use crate::data_path::poller::{Poller, Readiness};
 use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
@@ -78,6 +78,8 @@ pub(crate) struct Session {
     stage: Stage,
     record: SessionRecord,
     accepted: Instant,
+    /// When it is too old, if ever; known once it is relayed.
+    until: Option<Instant>,
     looks: Looks,
     /// Bytes that the counters include already.
     told: Traffic,
@@ -129,6 +131,7 @@ impl Session {
             stage: Stage::Connecting(now),
             record: SessionRecord::new(address),
             accepted: now,
+            until: None,
             looks: Looks::default(),
             told: Traffic::default(),
             reset: true,
@@ -183,7 +186,10 @@ impl Session {
             Stage::Queued(since) => *since + upstream().queue_timeout,
             Stage::Connecting(since) => *since + upstream().connect_timeout,
             Stage::Securing(securing) => securing.begun + upstream().connect_timeout,
-            Stage::Relaying(relay) => relay.deadline().min(self.accepted + self.looks.due()),
+            Stage::Relaying(relay) => {
+                let due = relay.deadline().min(self.accepted + self.looks.due());
+                self.until.map_or(due, |until| until.min(due))
+            }
             Stage::Delivering(_, delivery) => delivery.deadline(),
         }
     }
@@ -204,6 +210,9 @@ impl Session {
             Stage::Queued(_) => self.end(Termination::QueueTimeout),
             Stage::Connecting(_) | Stage::Securing(_) => {
                 self.attempt_failed(ConnectFailure::TimedOut, context)
+            }
+            Stage::Relaying(_) if self.until.is_some_and(|until| until <= now) => {
+                self.end(Termination::TooOld)
             }
             Stage::Relaying(relay) => match relay.expired(now) {
                 Some(end) => self.relayed(end, now),
@@ -275,16 +284,21 @@ impl Session {
         if age < self.looks.due() {
             return None;
         }
+        let keepalive = self.service.rules.load().keepalive;
         if self.looks.is_first() {
             // The client's connection has it from the listener.
-            keep_alive(backend);
+            // If the system refuses, the connection merely has none.
+            let _ = keep_alive(backend, &keepalive);
         }
-        self.looks.taken(age);
-        if relay.silence(now) < LOST_AFTER {
+        self.looks.taken(age, &keepalive);
+        let lost_after = keepalive.lost_after()?;
+        if relay.silence(now) < lost_after {
             return None;
         }
         let sides = [(Side::Backend, backend), (Side::Client, &self.client)];
-        let (side, _) = sides.into_iter().find(|(_, wire)| is_lost(wire))?;
+        let (side, _) = sides
+            .into_iter()
+            .find(|(_, wire)| is_lost(wire, lost_after))?;
         Some(relay.vanished(side))
     }
 

@@ -290,6 +290,11 @@ pub const BACKEND_NO_PORTS: Family = counter(
     "netsocket_backend_local_port_shortages_total",
     "Connects to the backend for which no local port was left.",
 );
+/// Questions to the agent of a backend.
+pub const BACKEND_AGENT: Family = counter(
+    "netsocket_backend_agent_checks_total",
+    "Questions to the agent of the backend, by result: answered, unknown (with a word that means nothing) or failed.",
+);
 /// Checks of a backend.
 pub const BACKEND_CHECKS: Family = counter(
     "netsocket_backend_checks_total",
@@ -367,6 +372,7 @@ pub const ALL: &[Family] = &[
     BACKEND_CONNECT,
     BACKEND_CONNECTS,
     BACKEND_NO_PORTS,
+    BACKEND_AGENT,
     BACKEND_CHECKS,
     ADMIN_CHANGES,
     TASK_PANICS,

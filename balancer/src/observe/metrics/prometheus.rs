@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
 
 use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
@@ -12,7 +13,6 @@ use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::Outcome;
-use crate::core::termination::Termination;
 use crate::core::tls::HANDSHAKE_REASONS;
 use crate::observe::process_view::ProcessView;
 
@@ -230,12 +230,10 @@ fn sessions(page: &mut Page, process: &ProcessView<'_>) {
     }
     page.family(
         names::SESSIONS,
-        Termination::ALL.iter().map(|&end| {
-            (
-                [(names::LABEL_TERMINATION, end.code())],
-                counters.finished(end),
-            )
-        }),
+        counters
+            .by_termination()
+            .into_iter()
+            .map(|(code, count)| ([(names::LABEL_TERMINATION, code)], count)),
     );
     page.family(
         names::BYTES,
@@ -291,6 +289,19 @@ fn backends(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::BACKEND_NO_PORTS,
         all().map(|(labels, backend)| (labels, backend.no_ports())),
+    );
+    page.family(
+        names::BACKEND_AGENT,
+        all().flat_map(|([pool, name], backend)| {
+            let counts = &backend.agent_counts;
+            let counts = [
+                ("answered", &counts.answered),
+                ("unknown", &counts.unknown),
+                ("failed", &counts.failed),
+            ];
+            let labels = |result| [pool, name, (names::LABEL_RESULT, result)];
+            counts.map(|(result, count)| (labels(result), count.load(Relaxed)))
+        }),
     );
     page.family(
         names::BACKEND_CHECKS,

@@ -9,6 +9,7 @@ pub mod integrity;
 pub mod query;
 mod requests;
 mod round;
+pub mod services;
 pub mod tls;
 mod trickle;
 pub mod unpack;

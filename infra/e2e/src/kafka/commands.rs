@@ -12,7 +12,7 @@ use crate::tool::in_path;
 use crate::{eventually, tool};
 
 /// For a tool of Kafka, which starts a virtual machine.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 impl Kafka {
     /// Creates [`TOPIC`] with the cluster's defaults.
@@ -75,25 +75,15 @@ impl Kafka {
     /// # Panics
     /// Where the broker does not take them.
     pub fn produce_compressed(&self, codec: &str, records: &[&str]) {
-        let brokers = self.brokers();
-        let command = match in_path("kcat") {
-            Some(kcat) => {
-                let mut command = clean_command(kcat);
-                command.args(["-P", "-t", TOPIC, "-b", &brokers, "-z", codec]);
-                command
-            }
-            None => {
-                let mut command = java(&self.jars);
-                command
-                    .arg("org.apache.kafka.tools.ConsoleProducer")
-                    .args(["--topic", TOPIC, "--bootstrap-server", &brokers])
-                    .args(["--compression-codec", codec]);
-                command
-            }
-        };
-        let input = format!("{}\n", records.join("\n"));
-        let ran = Ran::with_input(command, input.as_bytes(), LIMIT);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let command = self.kcat_producer(codec).unwrap_or_else(|| {
+            let mut command = java(&self.jars);
+            command
+                .arg("org.apache.kafka.tools.ConsoleProducer")
+                .args(["--topic", TOPIC, "--bootstrap-server", &self.brokers()])
+                .args(["--compression-codec", codec]);
+            command
+        });
+        feed(command, records);
     }
 
     /// Writes many records with kcat, in batches that a setting of its library bounds.
@@ -101,12 +91,16 @@ impl Kafka {
     /// # Panics
     /// Where the broker does not take them.
     pub fn produce_batches(&self, codec: &str, setting: &str, records: &[&str]) {
-        let mut command = clean_command(in_path("kcat").expect("kcat"));
-        command.args(["-P", "-t", TOPIC, "-b", &self.brokers(), "-z", codec]);
+        let mut command = self.kcat_producer(codec).expect("kcat");
         command.args(["-X", setting, "-X", "linger.ms=100"]);
-        let input = format!("{}\n", records.join("\n"));
-        let ran = Ran::with_input(command, input.as_bytes(), LIMIT);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        feed(command, records);
+    }
+
+    /// kcat where it is installed, to write what it gets on its standard input.
+    fn kcat_producer(&self, codec: &str) -> Option<Command> {
+        let mut command = clean_command(in_path("kcat")?);
+        command.args(["-P", "-t", TOPIC, "-b", &self.brokers(), "-z", codec]);
+        Some(command)
     }
 
     fn consumer(&self) -> Command {
@@ -175,14 +169,8 @@ impl Kafka {
 
     /// Lets every client read so many bytes a second.
     pub fn limit_readers(&self, bytes_per_second: u32) {
-        let mut command = java(&self.jars);
-        command
-            .arg("org.apache.kafka.tools.ConfigCommand")
-            .args(["--bootstrap-server", &self.brokers()])
-            .args(["--entity-type", "clients", "--entity-default", "--alter"])
-            .arg("--add-config")
-            .arg(format!("consumer_byte_rate={bytes_per_second}"));
-        tool::output(&mut command);
+        let setting = format!("consumer_byte_rate={bytes_per_second}");
+        self.configure(&["--entity-type", "clients", "--entity-default"], &setting);
     }
 
     /// Deletes the records of a partition of [`TOPIC`] before an offset.
@@ -205,12 +193,27 @@ impl Kafka {
 
     /// Changes settings of [`TOPIC`], `key=value` with commas between.
     pub fn configure_topic(&self, settings: &str) {
+        self.configure(
+            &["--entity-type", "topics", "--entity-name", TOPIC],
+            settings,
+        );
+    }
+
+    /// Changes settings of whatever is named, `key=value` with commas between.
+    pub(super) fn configure(&self, entity: &[&str], settings: &str) {
         let mut command = java(&self.jars);
         command
             .arg("org.apache.kafka.tools.ConfigCommand")
             .args(["--bootstrap-server", &self.brokers()])
-            .args(["--entity-type", "topics", "--entity-name", TOPIC])
+            .args(entity)
             .args(["--alter", "--add-config", settings]);
         tool::output(&mut command);
     }
+}
+
+/// Runs a producer to its end, with these records on its standard input.
+fn feed(producer: Command, records: &[&str]) {
+    let input = format!("{}\n", records.join("\n"));
+    let ran = Ran::with_input(producer, input.as_bytes(), LIMIT);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::tool::in_path;
+use crate::tool::{cache, in_path};
 
 /// What is fetched.
 const POM: &str = include_str!("../../kafka/pom.xml");
@@ -43,15 +43,10 @@ pub fn jars(release: Release) -> Result<PathBuf, String> {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     in_path("java").ok_or("Kafka needs `java`, which is not installed")?;
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let cache = cache
-        .or(home)
-        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
     let pom = POM.replace(VERSION, release.version());
     // The name holds what was asked for: another pom is another directory.
     let key = blake3::hash(pom.as_bytes()).to_hex();
-    let jars = cache
+    let jars = cache()?
         .join("netsocket")
         .join(format!("kafka-{}", &key[..16]));
     if !jars.is_dir() {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use e2e::influx::{ROOT, TOKEN};
 use e2e::kafka::TOPIC;
-use e2e::tool::in_path;
+use e2e::tool::{cache, in_path};
 
 /// What it is called in the results.
 pub(crate) const NAME: &str = "Telegraf 1.37.2";
@@ -20,12 +20,9 @@ const TAGS: &str = "custom,inputs.kafka_consumer,outputs.influxdb_v2,parsers.jso
 /// # Errors
 /// Why there is none, in one line.
 pub(crate) fn program() -> Result<PathBuf, String> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let cache = cache
-        .or(home)
-        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let program = cache.join("netsocket").join(format!("telegraf-{VERSION}"));
+    let program = cache()?
+        .join("netsocket")
+        .join(format!("telegraf-{VERSION}"));
     if !program.is_file() {
         build(&program)?;
     }

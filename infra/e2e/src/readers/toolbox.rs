@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::files;
 use crate::process::clean_command;
 use crate::readers::reader::{Language, Need};
-use crate::tool::in_path;
+use crate::tool::{cache, in_path};
 
 /// What has been prepared from which sources.
 const MARK: &str = "prepared";
@@ -25,10 +25,9 @@ impl Toolbox {
     /// Where there is no home directory, or it cannot be written.
     #[must_use]
     pub fn open() -> Self {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || PathBuf::from(std::env::var_os("HOME").expect("a home directory"));
-        let cache = cache.unwrap_or_else(|| home().join(".cache"));
-        let dir = cache.join("netsocket-readers");
+        let dir = cache()
+            .expect("a cache directory")
+            .join("netsocket-readers");
         fs::create_dir_all(dir.join("home")).expect("a folder for prepared programs");
         Self { dir }
     }

@@ -2,8 +2,7 @@
 //!
 //! The producers run in the test, so that what they report can be compared; everything else is a real process.
 
-mod offered;
-mod others;
+pub(crate) mod offered;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,18 +14,17 @@ use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::{PATIENCE, access_log, eventually, http, metrics::Metrics};
 
+use netsocket_telemetry::Security;
+
 use crate::influxdb::{collector_at, points};
 use crate::world::World;
 use offered::{Offered, Plan};
-use others::Others;
 
 crate::tests![
     #[needs(KafkaAndInflux)]
     everything_restarts,
     #[needs(Kafka4AndInflux)]
     leaders_move_and_partitions_are_added,
-    #[needs(Kafka4AndInflux)]
-    beside_transactions_of_others,
     #[needs(Kafka4AndInflux)]
     a_broker_is_upgraded,
 ];
@@ -38,7 +36,7 @@ const DEFAULT_SECONDS: u64 = 45;
 const SEED: &str = "NETSOCKET_CHAOS_SEED";
 
 /// For the last record to be stored after everything has come back.
-const CATCH_UP: Duration = Duration::from_secs(90);
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(90);
 
 /// What a collector may take, however long its database was away; a debug build has its share of it.
 const MEMORY: u64 = 96 << 20;
@@ -53,8 +51,6 @@ fn number(name: &str, default: u64) -> u64 {
 enum Trouble {
     CollectorKilled,
     KafkaKilled,
-    /// One of several brokers, counted from 0.
-    BrokerKilled(usize),
     InfluxKilled,
     Refused(u16, Option<u32>),
     AnswersLost,
@@ -93,11 +89,6 @@ impl Stage {
                 self.kafka.kill();
                 some_seconds();
                 self.kafka.restart();
-            }
-            Trouble::BrokerKilled(index) => {
-                self.kafka.kill_node(index);
-                some_seconds();
-                self.kafka.restart_node(index);
             }
             Trouble::InfluxKilled => {
                 self.influx.kill();
@@ -146,10 +137,17 @@ const BAD_KINDS: [(&str, f64); 5] = [
     ("too_deep", 1.0),
 ];
 
+/// How long records are offered while things break.
+pub(crate) fn seconds() -> u64 {
+    let seconds = number(SECONDS, DEFAULT_SECONDS);
+    println!("{SECONDS}={seconds}");
+    seconds
+}
+
 fn everything_restarts(_: &World) {
     let seed = number(SEED, fastrand::u64(..));
-    let seconds = number(SECONDS, DEFAULT_SECONDS);
-    println!("{SEED}={seed} {SECONDS}={seconds}");
+    println!("{SEED}={seed}");
+    let seconds = seconds();
     let mut random = fastrand::Rng::with_seed(seed);
     let influx = Influx::start();
     let kafka = Kafka::start();
@@ -163,6 +161,7 @@ fn everything_restarts(_: &World) {
     };
     let offered = Offered::start(&Plan {
         brokers: stage.kafka.brokers(),
+        security: Security::default(),
         producers: 5,
         // One of them forgets early, so that drops are part of the sum.
         forgetful: 1,
@@ -179,7 +178,7 @@ fn everything_restarts(_: &World) {
         stage.suffer(trouble, &offered);
     }
     let sent = offered.finish(CATCH_UP);
-    judge(&stage.influx, &sent);
+    judge(&stage.influx, &sent, |_| true);
     println!(
         "{sent}; {} requests failed on purpose",
         stage.proxy.faults()
@@ -205,69 +204,11 @@ fn everything_restarts(_: &World) {
     assert_eq!(stage.collector.terminate(), Some(0));
 }
 
-/// Three brokers that keep records for two minutes only, and another program that opens transactions and leaves them, and
-/// sends headers without a value, while the collector, a broker and InfluxDB are killed in turn.
-fn beside_transactions_of_others(_: &World) {
-    let seconds = number(SECONDS, DEFAULT_SECONDS);
-    println!("{SECONDS}={seconds}");
-    let influx = Influx::start();
-    let kafka = Kafka::start_configured(Release::V4, 3, others::SETTINGS);
-    kafka.create_topic_with(3, &["retention.ms=120000", "segment.ms=10000"]);
-    let proxy = FaultProxy::start(influx.address);
-    let collector = collector_at(&kafka, proxy.address);
-    let others = Others::start(&kafka);
-    let mut stage = Stage {
-        kafka,
-        influx,
-        proxy,
-        collector,
-    };
-    let offered = Offered::start(&Plan {
-        brokers: stage.kafka.brokers(),
-        producers: 5,
-        forgetful: 0,
-        per_second: 10,
-    });
-    let mut missed = 0.0;
-    let mut troubles = [
-        Trouble::CollectorKilled,
-        Trouble::BrokerKilled(1),
-        Trouble::InfluxKilled,
-        Trouble::CollectorKilled,
-        Trouble::BrokerKilled(2),
-    ]
-    .into_iter()
-    .cycle();
-    while offered.seconds() < seconds {
-        let trouble = troubles.next().expect("they never end");
-        println!("{:>4} s: {trouble:?}", offered.seconds());
-        if matches!(trouble, Trouble::CollectorKilled) {
-            // It takes its counters with it.
-            let last = metrics(admin(&mut stage.collector));
-            missed += last.sum("netsocket_collector_missed_total", &[]);
-        }
-        stage.suffer(trouble, &offered);
-    }
-    let sent = offered.finish(CATCH_UP);
-    let others = others.finish();
-    println!("{sent}; {others:?}; {missed} offsets deleted before they were read");
-    judge_beside(&stage.influx, &sent, others);
-    assert_eq!(
-        missed, 0.0,
-        "nothing was away for longer than Kafka keeps it"
-    );
-    let last = metrics(admin(&mut stage.collector));
-    for name in ["bad_total", "refused_total", "missed_total"] {
-        let name = format!("netsocket_collector_{name}");
-        assert_eq!(last.sum(&name, &[]), 0.0, "{name}");
-    }
-    assert_eq!(stage.collector.terminate(), Some(0));
-}
-
 /// Every record is stored once that was reported as sent, and no other but those whose fate was reported as unknown.
-fn judge(influx: &Influx, sent: &offered::Account) {
+pub(crate) fn judge(influx: &Influx, sent: &offered::Account, is_ours: impl Fn(&str) -> bool) {
     let stored = eventually(CATCH_UP, "every record that was sent", || {
-        let stored = points(influx, "system_stats", "client_count");
+        let mut stored = points(influx, "system_stats", "client_count");
+        stored.retain(|key, _| is_ours(key));
         let missing = sent.missing(&stored);
         (missing == 0).then_some(stored)
     });
@@ -294,6 +235,7 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     let mut collector = collector_at(&kafka, influx.address);
     let plan = Plan {
         brokers: kafka.brokers(),
+        security: Security::default(),
         producers: 6,
         forgetful: 0,
         per_second: 10,
@@ -315,7 +257,7 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     });
     offered.offers_more(120);
     sent.add(offered.finish(CATCH_UP));
-    judge(&influx, &sent);
+    judge(&influx, &sent, |_| true);
     println!("{sent}");
     let lags = metrics(admin(&mut collector));
     let partitions: Vec<String> = (0..6).map(|n| format!("partition=\"{n}\"")).collect();
@@ -332,26 +274,6 @@ fn leaders_move_and_partitions_are_added(_: &World) {
     printed(&kafka, &sent);
 }
 
-/// The same beside another program: what it has sent is stored, and nothing of the transactions that it left.
-fn judge_beside(influx: &Influx, sent: &offered::Account, others: others::Done) {
-    let ours = |stored: &BTreeMap<String, String>| {
-        let mut ours = stored.clone();
-        ours.retain(|key, _| !key.contains(others::INSTANCE));
-        ours
-    };
-    let stored = eventually(CATCH_UP, "every record that was sent", || {
-        let stored = points(influx, "system_stats", "client_count");
-        let is_there = |instance: &str| stored.keys().filter(|key| key.ends_with(instance)).count();
-        let whole =
-            sent.missing(&ours(&stored)) == 0 && is_there(others::HEADERS) == others.headers;
-        whole.then_some(stored)
-    });
-    sent.assert_no_more_than(&ours(&stored));
-    let left = stored.keys().filter(|key| key.ends_with(others::LEFT));
-    assert_eq!(left.count(), 0, "what was never committed");
-    assert!(others.left > 0 && others.headers > 0, "{others:?}");
-}
-
 /// A broker of the third generation is stopped and comes back as the newest, with its log, while records are offered.
 fn a_broker_is_upgraded(_: &World) {
     let influx = Influx::start();
@@ -359,6 +281,7 @@ fn a_broker_is_upgraded(_: &World) {
     let mut collector = collector_at(&kafka, influx.address);
     let offered = Offered::start(&Plan {
         brokers: kafka.brokers(),
+        security: Security::default(),
         producers: 3,
         forgetful: 0,
         per_second: 10,
@@ -368,7 +291,7 @@ fn a_broker_is_upgraded(_: &World) {
     offered.offers_more(60);
     let sent = offered.finish(CATCH_UP);
     assert_eq!(sent.dropped(), 0, "{sent}");
-    judge(&influx, &sent);
+    judge(&influx, &sent, |_| true);
     println!("{sent}");
     assert!(collector.log().contains("can be read again"));
     assert_eq!(collector.terminate(), Some(0));

@@ -184,17 +184,23 @@ pub(crate) fn points(influx: &Influx, measurement: &str, field: &str) -> BTreeMa
         .collect()
 }
 
-/// What [`points`] must give for `client_count`. InfluxDB writes whole seconds without a fraction.
+/// What [`points`] must give for `client_count`.
 fn client_counts(records: &[Value]) -> BTreeMap<String, String> {
-    records
-        .iter()
-        .map(|record| {
-            let text = |field: &str| record[field].as_str().unwrap_or_default().to_owned();
-            let time = text("ts").replace(".000Z", "Z");
-            let key = [time, text("host"), text("role"), text("instance")].join(" ");
-            (key, record["client_count"].to_string())
-        })
-        .collect()
+    let count = |record: &Value| (point_key(record), record["client_count"].to_string());
+    records.iter().map(count).collect()
+}
+
+/// The key of a record's points in [`points`]. InfluxDB writes no zeros at the end of a fraction, and ours have all three digits.
+pub(crate) fn point_key(record: &Value) -> String {
+    let text = |field: &str| record[field].as_str().unwrap_or_default();
+    let time = text("ts").trim_end_matches('Z');
+    let time = time.trim_end_matches('0').trim_end_matches('.');
+    format!(
+        "{time}Z {} {} {}",
+        text("host"),
+        text("role"),
+        text("instance")
+    )
 }
 
 fn fields(influx: &Influx, measurement: &str, role: &str) -> BTreeSet<String> {

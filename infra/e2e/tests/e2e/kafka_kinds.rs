@@ -13,7 +13,7 @@ use netsocket_telemetry::{
 };
 
 use crate::exactly_once::admin as admin_of;
-use crate::influxdb::collector as collect;
+use crate::influxdb::{collector as collect, points};
 use crate::shared_kafka::{all_stored, count, record};
 use crate::world::World;
 
@@ -24,6 +24,8 @@ crate::tests![
     an_unclean_election_cuts_the_log_back,
     #[needs(Kafka4AndInflux)]
     a_bucket_deleted_and_made_anew,
+    #[needs(Kafka4AndInflux)]
+    a_type_conflict_that_is_mended,
 ];
 
 /// What a producer of ours says of records with these times; each record of a batch of its own.
@@ -217,5 +219,57 @@ fn a_bucket_deleted_and_made_anew(_: &World) {
     influx.create_bucket();
     let mut collector = collect(&kafka, &influx);
     all_stored(&influx, "bucket", 20);
+    assert_eq!(collector.terminate(), Some(0));
+}
+
+/// Somebody has written a field of ours with another type: ours is refused until that is deleted, and with the positions deleted
+/// as well, what was refused comes again from Kafka.
+fn a_type_conflict_that_is_mended(_: &World) {
+    let influx = Influx::start();
+    let kafka = Kafka::start_cluster(Release::V4, 1);
+    kafka.create_topic_with(1, &[]);
+    let now = now();
+    let wrong = format!(
+        "command_stats,host=other requests=1.5 {}\n",
+        now.timestamp_millis()
+    );
+    influx.write(&wrong);
+    let mut collector = collect(&kafka, &influx);
+    let admin = admin_of(&mut collector);
+    let mut neighbour = Neighbour::start(&kafka);
+    let mut send = |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            let plain = record("conflict", now, number);
+            let command = r#""commands":[{"name":"list","requests":3}],"cpu_percent""#;
+            let text = plain.replace(r#""cpu_percent""#, command);
+            neighbour.send("-", 0, &text).unwrap();
+        }
+    };
+    let commands = || points(&influx, "command_stats", "requests").len();
+    send(0..10);
+    // The rest of each record is stored.
+    all_stored(&influx, "conflict", 10);
+    eventually(PATIENCE, "refused points", || {
+        (count(admin, "refused_total") >= 10.0).then_some(())
+    });
+    collector.logs("points are refused and left out");
+    assert!(collector.log().contains("field type conflict"));
+    assert_eq!(commands(), 1);
+
+    influx.delete("command_stats");
+    send(10..20);
+    eventually(PATIENCE, "points of the right type", || {
+        (commands() == 10).then_some(())
+    });
+    assert_eq!(count(admin, "refused_total"), 10.0);
+    assert_eq!(collector.terminate(), Some(0));
+
+    influx.delete("collector_position");
+    let mut collector = collect(&kafka, &influx);
+    eventually(PATIENCE, "points that were refused", || {
+        (commands() == 20).then_some(())
+    });
+    all_stored(&influx, "conflict", 20);
+    assert_eq!(count(admin_of(&mut collector), "refused_total"), 0.0);
     assert_eq!(collector.terminate(), Some(0));
 }

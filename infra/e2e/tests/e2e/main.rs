@@ -16,8 +16,10 @@ mod backend_tls;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
+mod beside_others;
 mod booted_systemd;
 mod commands;
+mod completion;
 mod compose;
 mod containers;
 mod demo;
@@ -29,6 +31,7 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_conformance;
 mod http_downloads;
 mod http_libraries;
 mod http_page;
@@ -148,8 +151,10 @@ fn all() -> Vec<Test> {
         bad_input::tests(),
         balance::tests(),
         beside_haproxy::tests(),
+        beside_others::tests(),
         booted_systemd::tests(),
         commands::tests(),
+        completion::tests(),
         compose::tests(),
         containers::tests(),
         demo::tests(),
@@ -159,6 +164,7 @@ fn all() -> Vec<Test> {
         failover::tests(),
         faults::tests(),
         harness::tests(),
+        http_conformance::tests(),
         http_downloads::tests(),
         http_libraries::tests(),
         http_page::tests(),

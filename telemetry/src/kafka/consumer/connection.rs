@@ -83,26 +83,27 @@ impl Connection {
         topic: &str,
         limit: Duration,
     ) -> Result<Metadata, KafkaError> {
-        let step = "find leader";
-        let answer = self.ask(step, Metadata::request(topic), limit).await?;
-        Metadata::parse(&answer).map_err(|error| malformed(step, error))
+        self.ask("find leader", Metadata::request(topic), limit)
+            .await
     }
 
     /// The answer to a question. Without one in time, or if the call is given up, the connection is of no use any more.
     ///
     /// # Errors
-    /// [`KafkaError`] if there is none.
-    pub(super) async fn ask(
+    /// [`KafkaError`] if there is none, or one that is not Kafka's.
+    pub(super) async fn ask<T>(
         &mut self,
         step: &'static str,
-        request: Request,
+        request: Request<T>,
         limit: Duration,
-    ) -> Result<Bytes, KafkaError> {
+    ) -> Result<T, KafkaError> {
         if let Some(until) = self.silent_until.take() {
             sleep_until(until).await;
         }
+        let parse = request.parse;
         match timeout(limit, self.exchange(request)).await {
-            Ok(answer) => answer.map_err(|error| broken(step, &error)),
+            Ok(Ok(answer)) => parse(&answer).map_err(|error| malformed(step, error)),
+            Ok(Err(error)) => Err(broken(step, &error)),
             Err(_) => Err(KafkaError::Timeout { step, after: limit }),
         }
     }
@@ -114,7 +115,7 @@ impl Connection {
         self.silent_until = (!silence.is_zero()).then(|| Instant::now() + silence);
     }
 
-    async fn exchange(&mut self, request: Request) -> io::Result<Bytes> {
+    async fn exchange<T>(&mut self, request: Request<T>) -> io::Result<Bytes> {
         self.number = self.number.wrapping_add(1);
         let mut head = Vec::with_capacity(64);
         head.put_i16(request.api);
@@ -153,7 +154,6 @@ impl Connection {
         let refused = |reason: String| KafkaError::Connection { step, reason };
         let request = Handshake::request(sasl.mechanism.name());
         let answer = self.ask(step, request, limit).await?;
-        let answer = Handshake::parse(&answer).map_err(|error| malformed(step, error))?;
         if answer.error != NONE {
             let code = answer.error;
             return Err(KafkaError::Refused { step, code });
@@ -165,8 +165,6 @@ impl Connection {
             if let Some(message) = message {
                 let request = Authenticate::request(&message);
                 let answer = self.ask(step, request, limit).await?;
-                let answer =
-                    Authenticate::parse(&answer).map_err(|error| malformed(step, error))?;
                 match answer.error {
                     NONE => said = Some(answer.bytes),
                     code if answer.reason.is_empty() => {

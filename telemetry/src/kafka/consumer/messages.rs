@@ -1,5 +1,7 @@
 //! The requests of a reader and the answers to them, in one version each.
 
+use std::time::Duration;
+
 use bytes::{BufMut as _, Bytes};
 
 use super::wire::{Input, Malformed, put_bytes, put_string};
@@ -16,12 +18,13 @@ const CONSUMER: i32 = -1;
 /// Only what is committed, and which transactions were aborted.
 const READ_COMMITTED: i8 = 1;
 
-/// A question to a broker.
+/// A question to a broker, and how its answer is read.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(super) struct Request<T> {
     pub(super) api: i16,
     pub(super) version: i16,
     pub(super) body: Vec<u8>,
+    pub(super) parse: fn(&Bytes) -> Result<T, Malformed>,
 }
 
 /// What the cluster knows of one topic.
@@ -51,7 +54,7 @@ impl TopicMetadata {
 
 impl Metadata {
     /// About one topic, which must not come into being by being asked for.
-    pub(super) fn request(topic: &str) -> Request {
+    pub(super) fn request(topic: &str) -> Request<Self> {
         let mut body = Vec::new();
         body.put_i32(1);
         put_string(&mut body, topic);
@@ -60,10 +63,11 @@ impl Metadata {
             api: 3,
             version: 4,
             body,
+            parse: Self::parse,
         }
     }
 
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(answer: &Bytes) -> Result<Self, Malformed> {
         let input = &mut Input(answer);
         let _throttle = input.int32()?;
         let brokers = input.list(|input| {
@@ -116,7 +120,7 @@ pub(super) struct Offset {
 }
 
 impl Offset {
-    pub(super) fn request(topic: &str, partition: i32, end: End) -> Request {
+    pub(super) fn request(topic: &str, partition: i32, end: End) -> Request<Self> {
         let mut body = Vec::new();
         body.put_i32(CONSUMER);
         body.put_i8(READ_COMMITTED);
@@ -129,10 +133,11 @@ impl Offset {
             api: 2,
             version: 2,
             body,
+            parse: Self::parse,
         }
     }
 
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(answer: &Bytes) -> Result<Self, Malformed> {
         let input = &mut Input(answer);
         let _throttle = input.int32()?;
         only_partition(input, |input| {
@@ -153,7 +158,7 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    pub(super) fn request(topic: &str, partition: i32, epoch: i32) -> Request {
+    pub(super) fn request(topic: &str, partition: i32, epoch: i32) -> Request<Self> {
         let mut body = Vec::new();
         body.put_i32(CONSUMER);
         one_partition(&mut body, topic, partition);
@@ -164,10 +169,11 @@ impl Epoch {
             api: 23,
             version: 3,
             body,
+            parse: Self::parse,
         }
     }
 
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(answer: &Bytes) -> Result<Self, Malformed> {
         let input = &mut Input(answer);
         let _throttle = input.int32()?;
         only_partition(input, |input| {
@@ -208,15 +214,20 @@ pub(super) struct Records {
 pub(crate) struct Limits {
     /// Bytes; one batch comes in any case.
     pub(crate) bytes: i32,
-    /// The broker answers with nothing after so many milliseconds.
-    pub(crate) wait_ms: i32,
+    /// The broker answers with nothing after so long.
+    pub(crate) wait: Duration,
 }
 
 impl Fetch {
-    pub(super) fn request(topic: &str, partition: i32, offset: i64, limits: Limits) -> Request {
+    pub(super) fn request(
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        limits: Limits,
+    ) -> Request<Self> {
         let mut body = Vec::new();
         body.put_i32(CONSUMER);
-        body.put_i32(limits.wait_ms);
+        body.put_i32(i32::try_from(limits.wait.as_millis()).unwrap_or(i32::MAX));
         body.put_i32(1);
         body.put_i32(limits.bytes);
         body.put_i8(READ_COMMITTED);
@@ -227,6 +238,7 @@ impl Fetch {
             api: 1,
             version: 4,
             body,
+            parse: Self::parse,
         }
     }
 
@@ -272,17 +284,18 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    pub(super) fn request(mechanism: &str) -> Request {
+    pub(super) fn request(mechanism: &str) -> Request<Self> {
         let mut body = Vec::new();
         put_string(&mut body, mechanism);
         Request {
             api: 17,
             version: 1,
             body,
+            parse: Self::parse,
         }
     }
 
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(answer: &Bytes) -> Result<Self, Malformed> {
         let error = Input(answer).int16()?;
         Ok(Self { error })
     }
@@ -297,17 +310,18 @@ pub(super) struct Authenticate {
 }
 
 impl Authenticate {
-    pub(super) fn request(bytes: &[u8]) -> Request {
+    pub(super) fn request(bytes: &[u8]) -> Request<Self> {
         let mut body = Vec::new();
         put_bytes(&mut body, bytes);
         Request {
             api: 36,
             version: 1,
             body,
+            parse: Self::parse,
         }
     }
 
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(answer: &Bytes) -> Result<Self, Malformed> {
         let input = &mut Input(answer);
         let error = input.int16()?;
         let reason = input.string()?.to_owned();
@@ -373,11 +387,15 @@ mod tests {
         put_string(&mut answer, "t");
         answer.put_u8(0);
         answer.put_i32(0);
+        let answer = Bytes::from(answer);
         let metadata = Metadata::parse(&answer).unwrap();
         assert_eq!(metadata.brokers, [(7, "[::1]:9092".to_owned())]);
         assert!(metadata.topic.is_absent());
         for length in 0..answer.len() {
-            assert!(Metadata::parse(&answer[..length]).is_err(), "{length}");
+            assert!(
+                Metadata::parse(&answer.slice(..length)).is_err(),
+                "{length}"
+            );
         }
     }
 

@@ -66,8 +66,7 @@ impl PartitionReader {
 
     async fn offset(&mut self, step: &'static str, end: End) -> Result<i64, KafkaError> {
         let request = Offset::request(&self.topic, self.partition, end);
-        let answer = self.connection.ask(step, request, self.limit).await?;
-        let found = Offset::parse(&answer).map_err(|error| malformed(step, error))?;
+        let found = self.connection.ask(step, request, self.limit).await?;
         match found.error {
             NONE => Ok(found.offset),
             code => Err(KafkaError::Refused { step, code }),
@@ -81,8 +80,7 @@ impl PartitionReader {
     pub(crate) async fn end_of_epoch(&mut self, epoch: i32) -> Result<Option<i64>, KafkaError> {
         let step = "end of an epoch";
         let request = Epoch::request(&self.topic, self.partition, epoch);
-        let answer = self.connection.ask(step, request, self.limit).await?;
-        let found = Epoch::parse(&answer).map_err(|error| malformed(step, error))?;
+        let found = self.connection.ask(step, request, self.limit).await?;
         match found.error {
             NONE => Ok(Some(found.end).filter(|end| *end >= 0)),
             code => Err(KafkaError::Refused { step, code }),
@@ -99,14 +97,10 @@ impl PartitionReader {
         limits: Limits,
     ) -> Result<Fetched, KafkaError> {
         let step = "fetch";
-        let wait = Duration::from_millis(u64::try_from(limits.wait_ms).unwrap_or(0));
+        let limit = limits.wait + self.limit;
         let found = loop {
             let request = Fetch::request(&self.topic, self.partition, offset, limits);
-            let answer = self
-                .connection
-                .ask(step, request, wait + self.limit)
-                .await?;
-            let answer = Fetch::parse(&answer).map_err(|error| malformed(step, error))?;
+            let answer = self.connection.ask(step, request, limit).await?;
             // The next question waits.
             self.connection.be_silent(answer.throttle_ms);
             if let Some(records) = answer.records {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use e2e::{PATIENCE, eventually};
 use netsocket_telemetry::{
-    Figures, HostSample, Identity, Producer, ProducerConfig, Record, Role, Supervisor,
-    parse_brokers,
+    Figures, HostSample, Identity, Producer, ProducerConfig, ProducerStats, Record, Role, Security,
+    Supervisor, parse_brokers,
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -23,17 +23,18 @@ const RECORDS: usize = 20_000;
 
 /// Who offers what.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) brokers: String,
-    pub(super) producers: usize,
+pub(crate) struct Plan {
+    pub(crate) brokers: String,
+    pub(crate) security: Security,
+    pub(crate) producers: usize,
     /// So many of them have a queue that an outage fills.
-    pub(super) forgetful: usize,
+    pub(crate) forgetful: usize,
     /// Records a second of each producer.
-    pub(super) per_second: u32,
+    pub(crate) per_second: u32,
 }
 
 /// Running producers.
-pub(super) struct Offered {
+pub(crate) struct Offered {
     runtime: Runtime,
     sources: Vec<Source>,
     number: Arc<AtomicU64>,
@@ -48,7 +49,7 @@ struct Source {
 }
 
 impl Offered {
-    pub(super) fn start(plan: &Plan) -> Self {
+    pub(crate) fn start(plan: &Plan) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -63,6 +64,7 @@ impl Offered {
         let start = |index: usize| {
             let identity = Identity::new(Role::Fileserver, format!("{run}-{index}"));
             let mut config = ProducerConfig::new(brokers.clone());
+            config.security = plan.security.clone();
             config.limits.records = match index < plan.forgetful {
                 true => FORGETFUL_RECORDS,
                 false => RECORDS,
@@ -92,20 +94,26 @@ impl Offered {
     }
 
     /// The time since the start, as records count it.
-    pub(super) fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.number.load(Ordering::SeqCst) / self.per_second
     }
 
     /// Returns when so many more records were offered.
-    pub(super) fn offers_more(&self, records: u64) {
+    pub(crate) fn offers_more(&self, records: u64) {
         let enough = self.number.load(Ordering::SeqCst) + records;
         eventually(PATIENCE, "more records", || {
             (self.number.load(Ordering::SeqCst) >= enough).then_some(())
         });
     }
 
+    /// What each producer says of itself.
+    pub(crate) fn stats(&self) -> Vec<ProducerStats> {
+        let stats = self.sources.iter().map(|source| source.producer.stats());
+        stats.collect()
+    }
+
     /// Offers no more, waits until the producers have nothing left, and closes the books.
-    pub(super) fn finish(self, limit: Duration) -> Account {
+    pub(crate) fn finish(self, limit: Duration) -> Account {
         self.stop.store(true, Ordering::SeqCst);
         let mut account = Account::default();
         for source in self.sources {
@@ -178,33 +186,33 @@ struct Produced {
 
 /// What became of everything.
 #[derive(Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     producers: Vec<Produced>,
 }
 
 impl Account {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.producers.extend(other.producers);
     }
 
-    pub(super) fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.producers.iter().map(|produced| produced.sent).sum()
     }
 
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         let dropped = |produced: &Produced| produced.overflow + produced.unconfirmed;
         self.producers.iter().map(dropped).sum()
     }
 
     /// How many records are not stored yet although they must be.
-    pub(super) fn missing(&self, stored: &BTreeMap<String, String>) -> u64 {
+    pub(crate) fn missing(&self, stored: &BTreeMap<String, String>) -> u64 {
         let missing = |produced: &Produced| produced.sent.saturating_sub(produced.stored(stored));
         self.producers.iter().map(missing).sum()
     }
 
     /// Nothing is stored that was not offered or was dropped for certain, nothing with another record's figures, and
     /// produced = stored + dropped where no record's fate is unknown.
-    pub(super) fn assert_no_more_than(&self, stored: &BTreeMap<String, String>) {
+    pub(crate) fn assert_no_more_than(&self, stored: &BTreeMap<String, String>) {
         let mut known = 0;
         for produced in &self.producers {
             let number = produced.stored(stored);

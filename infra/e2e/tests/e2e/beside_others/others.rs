@@ -41,6 +41,8 @@ pub(super) struct Others {
 pub(super) struct Done {
     pub(super) headers: usize,
     pub(super) left: usize,
+    /// Begun, whatever Kafka said.
+    pub(super) transactions: u64,
 }
 
 impl Others {
@@ -52,6 +54,7 @@ impl Others {
             for round in 0.. {
                 if round % 2 == 0 {
                     let name = format!("left-{round}");
+                    done.transactions += 1;
                     let left = neighbour.begin(&name).and_then(|()| {
                         (0..2).try_for_each(|number| {
                             neighbour.send(&name, round % 3, &record(LEFT, Utc::now(), number))
