@@ -126,7 +126,7 @@ impl CommonCommand {
     /// See [`CommonCommandError`].
     pub fn run_over<A, W, S>(
         &self,
-        mut program: Command,
+        program: Command,
         admin: impl FnOnce() -> Result<Option<(A, W)>, String>,
         out: &mut impl Write,
     ) -> Result<(), CommonCommandError>

@@ -331,6 +331,10 @@ impl Relay {
         }
     }
 
+    fn moved(&self) -> u64 {
+        self.up.moved() + self.down.moved()
+    }
+
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic {
             up: self.up.bytes_written().saturating_sub(self.preface),
