@@ -60,7 +60,7 @@ pub enum Action {
         /// The backend
         name: String,
         /// 0 to 256; 0: no new sessions
-        weight: u32,
+        weight: u64,
     },
     /// Add a backend to a pool, or give one other settings, until the next reload or restart
     Add {

@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 256 << 20;
 const MAX_LINE: u64 = 16 << 20;
 
 /// A balancer's admin HTTP.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     place: AdminTarget,
     token: Option<String>,

@@ -48,6 +48,7 @@ pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
 pub use self::secure::{Connection, Trust, secured};
+use self::top::Display;
 use crate::config::AdminSettings;
 
 /// The key of `--admin`.
@@ -66,12 +67,19 @@ pub fn run(
     out: &mut impl Write,
     live: bool,
 ) -> Result<(), CtlError> {
-    let client = client(layers, arguments, variable, warn)?;
+    // https://no-color.org
+    let colours = variable("NO_COLOR").is_none_or(|set| set.is_empty());
+    let live = live && variable("TERM").is_none_or(|term| term != "dumb");
     let console = Console {
-        client,
+        client: client(layers, arguments, variable, warn)?,
         json: arguments.json,
+        display: match (arguments.json, live) {
+            (true, _) => Display::Json,
+            (false, true) => Display::Live { colours },
+            (false, false) => Display::Text,
+        },
     };
-    match console.act(&arguments.action, out, live) {
+    match console.act(&arguments.action, out) {
         // Whoever read it has seen enough.
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         ended => ended,
@@ -204,10 +212,11 @@ fn token(file: &Path) -> io::Result<String> {
 struct Console {
     client: Client,
     json: bool,
+    display: Display,
 }
 
 impl Console {
-    fn act(&self, action: &Action, out: &mut impl Write, live: bool) -> Result<(), CtlError> {
+    fn act(&self, action: &Action, out: &mut impl Write) -> Result<(), CtlError> {
         match action {
             Action::Status => {
                 self.read(out, "/api/v1/pools", |status: &Status| view::status(status))
@@ -264,7 +273,7 @@ impl Console {
                 let text = self.client.ask("POST", "/api/v1/config/file", "")?;
                 Ok(out.write_all(text.as_bytes())?)
             }
-            Action::Top { count } => top::top(&self.client, out, self.json, live, *count),
+            Action::Top { count } => top::top(&self.client, out, self.display, *count),
         }
     }
 

@@ -226,6 +226,16 @@ impl Pool {
         self.core().history.transitions()
     }
 
+    /// The latest `count` of them, oldest first.
+    pub(crate) fn latest_transitions(&self, count: usize) -> Vec<PastTransition> {
+        self.core().history.latest(count)
+    }
+
+    /// Number of backends that sessions try if no other takes them.
+    pub(crate) fn last_resort_count(&self) -> usize {
+        self.snapshot.load().last_resort_count()
+    }
+
     /// Picks a backend for a session of `client` that has already failed to connect to `tried`, and takes a slot there.
     /// Takes no lock.
     ///

@@ -178,6 +178,16 @@ pub const CERTIFICATE_EXPIRY: Family = gauge(
     "netsocket_certificate_expiry_timestamp_seconds",
     "When each certificate of a service expires, in seconds since 1970, by its file.",
 );
+/// Backends that serve a service.
+pub const SERVICE_BACKENDS_UP: Family = gauge(
+    "netsocket_service_backends_up",
+    "Backends of the pools of a service that are healthy and take sessions; where there is anything but the default service.",
+);
+/// Sessions that a service may have open.
+pub const SERVICE_SESSIONS_LIMIT: Family = gauge(
+    "netsocket_service_sessions_limit",
+    "Maximum number of open sessions of a service, where its settings say one.",
+);
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
     "netsocket_pool_fail_open",
@@ -349,6 +359,8 @@ pub const ALL: &[Family] = &[
     TLS_HANDSHAKES,
     TLS_HANDSHAKE_FAILURES,
     CERTIFICATE_EXPIRY,
+    SERVICE_BACKENDS_UP,
+    SERVICE_SESSIONS_LIMIT,
     REFUSED,
     QUEUED,
     QUEUE_LIMIT,

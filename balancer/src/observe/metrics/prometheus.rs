@@ -93,6 +93,7 @@ pub(crate) fn render(
     );
     routes(&mut page, process);
     tls(&mut page, process);
+    services(&mut page, process);
     admission(&mut page, process);
     backends(&mut page, process);
     page.family(
@@ -128,13 +129,24 @@ pub(crate) fn render(
 }
 
 fn admission(page: &mut Page, process: &ProcessView<'_>) {
-    page.family(
-        names::REFUSED,
-        Refusal::ALL
-            .into_iter()
-            .zip(process.refused)
-            .map(|(refusal, count)| ([(names::LABEL_REASON, refusal.label())], count)),
-    );
+    let reasons = || {
+        let reasons = Refusal::ALL.into_iter();
+        reasons.map(|refusal| (names::LABEL_REASON, refusal.label()))
+    };
+    if process.has_services() {
+        let each = process.services.iter();
+        let refused = each.flat_map(|it| {
+            let counts = reasons().zip(it.refused);
+            counts.map(move |(reason, count)| ([(names::LABEL_SERVICE, &*it.name), reason], count))
+        });
+        page.family(names::REFUSED, refused);
+    } else {
+        let refused = reasons().zip(process.refused);
+        page.family(
+            names::REFUSED,
+            refused.map(|(reason, count)| ([reason], count)),
+        );
+    }
     page.family(names::QUEUED, [([], process.queued)]);
     page.family(names::QUEUE_LIMIT, [([], process.queue_limit)]);
     let lines = process.access_log;
@@ -200,6 +212,27 @@ fn tls(page: &mut Page, process: &ProcessView<'_>) {
                 expires,
             )
         }),
+    );
+}
+
+/// Where there is anything but the default one.
+fn services(page: &mut Page, process: &ProcessView<'_>) {
+    let services = if process.has_services() {
+        process.services.as_slice()
+    } else {
+        &[]
+    };
+    let labelled = || {
+        let each = services.iter();
+        each.map(|it| (it, [(names::LABEL_SERVICE, &*it.name)]))
+    };
+    page.family(
+        names::SERVICE_BACKENDS_UP,
+        labelled().map(|(it, label)| (label, it.backends_up)),
+    );
+    page.family(
+        names::SERVICE_SESSIONS_LIMIT,
+        labelled().filter_map(|(it, label)| Some((label, it.limit?))),
     );
 }
 

@@ -22,6 +22,7 @@ mod commands;
 mod completion;
 mod compose;
 mod containers;
+mod ctl_top;
 mod demo;
 mod deployment_docs;
 mod documented_commands;
@@ -158,6 +159,7 @@ fn all() -> Vec<Test> {
         compose::tests(),
         containers::tests(),
         demo::tests(),
+        ctl_top::tests(),
         deployment_docs::tests(),
         documented_commands::tests(),
         documents::tests(),
