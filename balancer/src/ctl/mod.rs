@@ -30,14 +30,16 @@ mod command;
 mod edit;
 mod error;
 mod http;
+mod secure;
 mod table;
 mod top;
 mod view;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use netsocket_credentials::FileError;
 use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
@@ -45,6 +47,7 @@ use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions
 pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
+pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
 use crate::config::AdminSettings;
 
@@ -102,6 +105,8 @@ fn client(
         }
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
+    let certificates = settings.as_ref().map(|settings| &settings.certificates[..]);
+    let trust = trust(arguments, certificates.unwrap_or_default())?;
     let file = settings.and_then(|settings| settings.token_file);
     let token = match (&arguments.token_file, file) {
         (Some(file), _) => Some(token(file).map_err(|error| {
@@ -111,7 +116,30 @@ fn client(
         (None, Some(file)) if !place.is_local() => token(&file).ok(),
         _ => None,
     };
-    Ok(Client::new(place, token))
+    Ok(Client::new(place, token, trust))
+}
+
+/// Whom to take for the balancer; `None`: it does not use TLS. `certificates` are the files of the settings.
+fn trust(arguments: &Arguments, certificates: &[PathBuf]) -> Result<Option<Trust>, CtlError> {
+    let usage = |error: FileError| CtlError::Usage(error.to_string());
+    match &arguments.ca_file {
+        Some(file) => {
+            let trust = Trust::by_authorities(file, arguments.tls_name.clone());
+            trust.map(Some).map_err(usage)
+        }
+        None => local_trust(certificates).map_err(usage),
+    }
+}
+
+/// Whom a command on the balancer's own machine takes for it: whoever has one of the certificates in its settings.
+///
+/// # Errors
+/// A file cannot be used.
+pub fn local_trust(certificates: &[PathBuf]) -> Result<Option<Trust>, FileError> {
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    Trust::by_certificates(certificates).map(Some)
 }
 
 /// What the settings say of the balancer; `None` where the command line says it all.

@@ -27,7 +27,7 @@ use crate::data_path::upstream::Upstream;
 use crate::data_path::worker_registry::WorkerRegistry;
 use crate::observe::access_log::{AccessLogs, Frontend, write_session};
 use crate::observe::metrics::Counters;
-use crate::observe::process_view::{ProcessView, ServiceView};
+use crate::observe::process_view::{ProcessView, ServiceView, TlsView};
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -219,6 +219,11 @@ fn view(service: &Service) -> ServiceView {
         finished: service.counters.by_termination(),
         bytes_up: service.counters.bytes_up(),
         bytes_down: service.counters.bytes_down(),
+        tls: rules.tls.as_ref().map(|tls| TlsView {
+            done: service.handshakes.done(),
+            failed: service.handshakes.failed(),
+            certificates: tls.certificates.clone(),
+        }),
     }
 }
 

@@ -8,6 +8,7 @@ use super::metrics::counters::Counters;
 use crate::core::admission::Refusal;
 use crate::core::pool::{DEFAULT_POOL, Pool};
 use crate::core::shortage::Resource;
+use crate::core::tls::{CertificateExpiry, HANDSHAKE_REASONS};
 
 /// One process at one moment.
 pub(crate) struct ProcessView<'a> {
@@ -49,6 +50,17 @@ pub(crate) struct ServiceView {
     pub(crate) finished: Vec<(&'static str, u64)>,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
+    /// `None`: it does not end TLS.
+    pub(crate) tls: Option<TlsView>,
+}
+
+/// The TLS of a service at one moment.
+pub(crate) struct TlsView {
+    /// Complete handshakes by kind.
+    pub(crate) done: [(&'static str, u64); 2],
+    /// Failed ones, in the order of [`HANDSHAKE_REASONS`].
+    pub(crate) failed: [u64; HANDSHAKE_REASONS.len()],
+    pub(crate) certificates: Vec<CertificateExpiry>,
 }
 
 impl ServiceView {

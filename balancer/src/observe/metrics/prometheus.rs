@@ -13,6 +13,7 @@ use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::Outcome;
+use crate::core::tls::HANDSHAKE_REASONS;
 use crate::observe::process_view::ProcessView;
 
 /// A kind of change through the admin HTTP, and what became of it.
@@ -91,6 +92,7 @@ pub(crate) fn render(
             .map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
     );
     routes(&mut page, process);
+    tls(&mut page, process);
     services(&mut page, process);
     admission(&mut page, process);
     backends(&mut page, process);
@@ -170,6 +172,47 @@ fn routes(page: &mut Page, process: &ProcessView<'_>) {
         })
     });
     page.family(names::ROUTED, all);
+}
+
+/// Where services end TLS.
+fn tls(page: &mut Page, process: &ProcessView<'_>) {
+    let all = || {
+        process.services.iter().filter_map(|service| {
+            let label = (names::LABEL_SERVICE, &*service.name);
+            Some((label, service.tls.as_ref()?))
+        })
+    };
+    page.family(
+        names::TLS_HANDSHAKES,
+        all().flat_map(|(service, tls)| {
+            tls.done
+                .map(|(kind, count)| ([service, (names::LABEL_KIND, kind)], count))
+        }),
+    );
+    page.family(
+        names::TLS_HANDSHAKE_FAILURES,
+        all().flat_map(|(service, tls)| {
+            let each = HANDSHAKE_REASONS.into_iter().zip(tls.failed);
+            each.map(move |(reason, count)| ([service, (names::LABEL_REASON, reason)], count))
+        }),
+    );
+    let files: Vec<(Label<'_>, String, u64)> = all()
+        .flat_map(|(service, tls)| {
+            tls.certificates.iter().filter_map(move |certificate| {
+                let file = certificate.file.display().to_string();
+                Some((service, file, certificate.expires?.0))
+            })
+        })
+        .collect();
+    page.family(
+        names::CERTIFICATE_EXPIRY,
+        files.iter().map(|(service, file, expires)| {
+            (
+                [*service, (names::LABEL_CERTIFICATE, file.as_str())],
+                expires,
+            )
+        }),
+    );
 }
 
 /// Where there is anything but the default one.

@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_tls;
 mod anycast;
+mod backend_tls;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
@@ -54,6 +56,7 @@ mod soak;
 mod survival;
 mod systemd;
 mod telemetry;
+mod terminated_tls;
 mod tls;
 mod transfer;
 mod two_balancers;
@@ -181,8 +184,11 @@ fn all() -> Vec<Test> {
         services::tests(),
         settings::tests(),
         survival::tests(),
+        admin_tls::tests(),
+        backend_tls::tests(),
         systemd::tests(),
         telemetry::tests(),
+        terminated_tls::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
