@@ -376,15 +376,9 @@ fn standing_here(admin: SocketAddr) -> Option<Standing> {
     ];
     let state = backend["state"].as_str()?;
     let (_, word) = words.into_iter().find(|(known, _)| *known == state)?;
-    let share = backend["weight_share"].as_f64()?;
-    Some((
-        word,
-        if word == "up" {
-            (share * 100.0).round() as u32
-        } else {
-            0
-        },
-    ))
+    let share = backend["weight_share"].as_f64()? * 100.0;
+    let percent = format!("{share:.0}").parse().ok()?;
+    Some((word, if word == "up" { percent } else { 0 }))
 }
 
 fn an_agent_is_understood_as_by_haproxy(_: &World) {
