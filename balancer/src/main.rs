@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME};
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
+    unresolved_names,
 };
 use netsocket_settings::{AdminTarget, CommonCommand, Problems, init_log, raise_descriptor_limit};
 use tokio::runtime;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
     if flags.check_config {
         return match load(&flags) {
             Ok(config) => {
+                for problem in unresolved_names(&config) {
+                    warning(&problem);
+                }
                 // A closed standard output leaves the exit code to tell.
                 let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
                 ExitCode::SUCCESS
@@ -95,17 +99,35 @@ fn hash_secret() -> ExitCode {
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || {
-        if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
-            return Ok(Some(given));
+        let given = AdminTarget::given(flags.admin.as_deref());
+        if given.is_some() && flags.config.is_none() {
+            return Ok(given.map(|place| (place, None)));
         }
-        let settings = AdminSettings::load(&flags.layers(), variable);
-        let settings = settings.map_err(|problems| problems.to_string())?;
+        let settings = match AdminSettings::load(&flags.layers(), variable) {
+            Ok(settings) => settings,
+            // It is known where the balancer is.
+            Err(_) if given.is_some() => return Ok(given.map(|place| (place, None))),
+            Err(problems) => return Err(problems.to_string()),
+        };
         if let Some(ignored) = &settings.ignored {
             warning(&ignored.to_string());
         }
-        Ok(Some(settings.address.into()))
+        let trust = ctl::local_trust(&settings.certificates);
+        let trust = trust.map_err(|error| error.to_string())?;
+        let place = given.unwrap_or_else(|| settings.address.into());
+        Ok(Some((place, trust)))
     };
-    match command.run(Flags::command(), admin, &mut io::stdout()) {
+    let admin = || {
+        let found: Result<Option<(AdminTarget, Option<ctl::Trust>)>, String> = admin();
+        let wrapped = |(place, trust): (AdminTarget, Option<ctl::Trust>)| {
+            let to = place.clone();
+            (place, move |stream| {
+                ctl::secured(stream, &to, trust.as_ref())
+            })
+        };
+        Ok(found?.map(wrapped))
+    };
+    match command.run_over(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -85,6 +85,8 @@ pub mod transfer;
 
 use std::io::{self, Write as _};
 
+use netsocket_settings::unresolved;
+
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
 use crate::config::settings::{self, Settings};
@@ -105,6 +107,11 @@ pub fn run(args: Args) -> Exit {
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
     if args.check_config {
+        let servers = settings.service.servers.round_from(0);
+        for problem in unresolved(servers.map(|(_, server)| ("server", &server.host))) {
+            // There is nowhere to report a failure.
+            let _ = writeln!(io::stderr(), "netsocket: warning: {problem}");
+        }
         // A closed standard output does not make the settings invalid.
         let _ = writeln!(
             io::stdout(),

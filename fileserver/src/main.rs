@@ -11,6 +11,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, run};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
+    unresolved,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -115,11 +116,16 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     }
     let config = load()?;
     if flags.check_config {
+        let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
+        for problem in unresolved(brokers.map(|broker| ("kafka", broker))) {
+            complain(&format!("warning: {problem}"));
+        }
         // If standard output is closed, the exit code says the same.
         let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
         return Ok(ExitCode::SUCCESS);
     }
-    let log = init_log(&config.log, config.log_format);
+    // What a client does wrong in HTTP/2 is no matter for the log of a server, however often.
+    let log = init_log(&format!("h2=error,{}", config.log), config.log_format);
     let bound = Bound::bind(config)?;
     // The sandbox only covers threads that start after it, the log's included.
     bound.sandbox()?;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, StopSignals, Supervisor, init_log,
-    parse_duration,
+    parse_duration, unresolved,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
@@ -124,7 +124,8 @@ fn main() -> ExitCode {
         return run_common_command(&flags, command);
     }
     let (config, task) = match settings(&flags) {
-        Ok((_, Task::Check)) => {
+        Ok((config, Task::Check)) => {
+            warn_of_names(&config);
             // If standard output is closed, the exit code says the same.
             let _ = writeln!(stdout(), "settings are OK");
             return ExitCode::SUCCESS;
@@ -161,6 +162,16 @@ fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
             complain(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The database may be elsewhere than its name says today: that is no mistake in the settings.
+fn warn_of_names(config: &Config) {
+    let brokers = config.kafka.iter().map(|broker| ("kafka", broker.as_str()));
+    let database = config.influx_url.as_str().split_once("://");
+    let database = database.map(|(_, host)| ("influx_url", host));
+    for problem in unresolved(brokers.chain(database)) {
+        complain(&format!("warning: {problem}"));
     }
 }
 

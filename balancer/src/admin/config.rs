@@ -35,6 +35,7 @@ struct View<'a> {
 struct Group {
     name: String,
     resolve: &'static str,
+    ip_family: &'static str,
     address: String,
 }
 
@@ -120,6 +121,7 @@ impl From<&discovery::Group> for Group {
         Self {
             name: group.name.clone(),
             resolve: group.question.label(),
+            ip_family: group.question.family().label(),
             address: group.question.to_string(),
         }
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use crate::observe::access_log::{Format, Options, Scope, Selection, Target};
+use crate::observe::access_log::{Format, Options, Scope, Selection, Target, Wanted};
 
 /// Default target of the access log.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
@@ -19,6 +19,13 @@ pub struct AccessLogRules {
     pub target: Option<Target>,
     /// Their format, and which sessions are logged.
     pub options: Options,
+}
+
+impl AccessLogRules {
+    /// The log that they ask for, if any.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        Some((self.target.clone()?, self.options))
+    }
 }
 
 pub(super) fn default_access_log() -> AccessLogRules {

@@ -6,21 +6,26 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
-use netsocket_settings::{Check, Scalar, unknown_key};
+use netsocket_settings::{AdminAddress, Check, Scalar, unknown_key};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
-use super::group::{Group, Question};
+use super::group::{Group, IpFamily, Question};
 use super::keys::Entries;
-use super::name::is_name;
+use super::name::{NAME_FORM, is_name};
 use super::own_rules as own;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
-const FORM: &str = "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000";
-const NAME_FORM: &str = "up to 64 letters, digits, dots, dashes or underscores";
-const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000";
+const FORM: &str =
+    "NAME=HOST:PORT, such as mirror1=10.0.0.7:9000 or mirror1=[::1]:9000; or NAME=unix:/PATH";
+const ADDRESS_FORM: &str = "HOST:PORT, such as 10.0.0.7:9000 or [::1]:9000; or unix:/PATH";
+/// What stands before the path of a unix socket.
+const UNIX: &str = "unix:";
+/// Keys that mean nothing for a unix socket.
+const TCP_KEYS: [&str; 3] = ["check_port", "check_address", "source"];
 const RESOLVE_FORM: &str = "once, dns or srv";
+const FAMILY_FORM: &str = "any, ipv4 or ipv6";
 const HOST_FORM: &str =
     "NAME:PORT, such as files.example:9000; an IP address has nothing to resolve";
 const SERVICE_FORM: &str = "the name of a service without a port, such as _files._tcp.example; its SRV records contain the ports";
@@ -31,9 +36,9 @@ const MAX_CONNECTIONS: u64 = 1_000_000;
 pub struct BackendAddress {
     /// Its name in logs, metrics and the API.
     pub name: String,
-    /// A host name or an IP address, without brackets.
+    /// A host name or an IP address, without brackets; or `unix:` and the path of a socket.
     pub host: String,
-    /// The port, not 0.
+    /// The port; 0 for a unix socket, which has none.
     pub port: u16,
     /// Its role in the pool.
     pub attributes: Attributes,
@@ -44,7 +49,9 @@ impl fmt::Display for BackendAddress {
         let Self {
             name, host, port, ..
         } = self;
-        if host.contains(':') {
+        if host.starts_with(UNIX) {
+            write!(f, "{name}={host}")
+        } else if host.contains(':') {
             write!(f, "{name}=[{host}]:{port}")
         } else {
             write!(f, "{name}={host}:{port}")
@@ -149,7 +156,7 @@ fn check_names(check: &mut Check, Validated { fixed, groups }: &Validated) {
 
 fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
     let backend = text.split_once('=').and_then(|(name, address)| {
-        let (host, port) = host_port(address)?;
+        let (host, port) = place(address)?;
         is_name(name).then(|| BackendAddress {
             name: name.to_owned(),
             host,
@@ -198,7 +205,16 @@ fn read_table(
         own,
         ..read_attributes(check, key, table)
     };
-    let target = read_target(check, key, table, address?);
+    let address = address?;
+    if address.starts_with(UNIX) {
+        for other in TCP_KEYS {
+            if let Some(given) = table.get(other) {
+                let allowed = "not with a unix socket";
+                check.problem(&format!("{key}.{other}"), given.as_str(), allowed);
+            }
+        }
+    }
+    let target = read_target(check, key, table, address);
     let name = name.filter(|name| is_name(name))?.to_owned();
     Some(match target? {
         Target::Once(host, port) => Entry::Fixed(BackendAddress {
@@ -228,14 +244,15 @@ fn read_target(
     address: &str,
 ) -> Option<Target> {
     let resolve = table.get("resolve").map_or("once", Scalar::as_str);
+    let family = read_family(check, key, table, resolve);
     let (form, target) = match resolve {
         "once" => {
-            let target = host_port(address).map(|(host, port)| Target::Once(host, port));
+            let target = place(address).map(|(host, port)| Target::Once(host, port));
             (ADDRESS_FORM, target)
         }
         "dns" => {
             let named = host_port(address).filter(|(host, _)| host.parse::<IpAddr>().is_err());
-            let asked = |(host, port)| Target::Asked(Question::Addresses { host, port });
+            let asked = |(host, port)| Target::Asked(Question::Addresses { host, port, family });
             (HOST_FORM, named.map(asked))
         }
         "srv" => {
@@ -247,6 +264,7 @@ fn read_target(
             let asked = |name: &str| {
                 Target::Asked(Question::Services {
                     name: name.to_owned(),
+                    family,
                 })
             };
             (SERVICE_FORM, name.map(asked))
@@ -260,6 +278,26 @@ fn read_target(
         check.problem(&format!("{key}.address"), address, form);
     }
     target
+}
+
+fn read_family(
+    check: &mut Check,
+    key: &str,
+    table: &BTreeMap<String, Scalar>,
+    resolve: &str,
+) -> IpFamily {
+    let key = format!("{key}.ip_family");
+    let given = table.get("ip_family");
+    let family = check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
+        IpFamily::ALL
+            .into_iter()
+            .find(|family| family.label() == text)
+    });
+    if resolve == "once" && family != IpFamily::Any {
+        let allowed = "only with resolve = \"dns\" or \"srv\": with \"once\" it is one address, IPv4 if there is one";
+        check.problem(&key, family.label(), allowed);
+    }
+    family
 }
 
 fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {
@@ -281,6 +319,15 @@ fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
         own: None,
     }
+}
+
+/// Where a backend is: `HOST:PORT`, or `unix:/PATH`, which has no port.
+fn place(text: &str) -> Option<(String, u16)> {
+    if !text.starts_with(UNIX) {
+        return host_port(text);
+    }
+    let is_path = text.parse::<AdminAddress>().is_ok();
+    is_path.then(|| (text.to_owned(), 0))
 }
 
 /// Splits `HOST:PORT`; an IPv6 address stands in brackets.
@@ -337,9 +384,9 @@ mod tests {
 
     #[test]
     fn shown_as_it_is_written() {
-        for text in ["a=10.0.0.7:9000", "b=[::1]:9000"] {
+        for text in ["a=10.0.0.7:9000", "b=[::1]:9000", "c=unix:/run/c.sock"] {
             let (name, address) = text.split_once('=').unwrap();
-            let (host, port) = host_port(address).unwrap();
+            let (host, port) = place(address).unwrap();
             assert_eq!(
                 BackendAddress {
                     name: name.into(),

@@ -82,8 +82,8 @@ fn server(text: &str) -> Option<SocketAddr> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::config::Question;
     use crate::config::load::tests::load_text;
+    use crate::config::{IpFamily, Question};
 
     const ONE: &str = "backends = ['a=h:1']\n";
 
@@ -103,7 +103,7 @@ mod tests {
         let text = backend("a", "address = 'h:1'\nresolve = 'once'")
             + &backend(
                 "b",
-                "address = 'files.example:9'\nresolve = 'dns'\nweight = 3",
+                "address = 'files.example:9'\nresolve = 'dns'\nweight = 3\nip_family = 'ipv4'",
             )
             + &backend(
                 "c",
@@ -115,9 +115,11 @@ mod tests {
         let host = Question::Addresses {
             host: "files.example".into(),
             port: 9,
+            family: IpFamily::V4,
         };
         let service = Question::Services {
             name: "_files._tcp.example".into(),
+            family: IpFamily::Any,
         };
         assert_eq!(questions, [&host, &service]);
         assert_eq!(config.groups[0].attributes.weight, 3);
@@ -156,6 +158,14 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'a'"),
                 "backends[0].resolve = \"a\": once, dns or srv",
+            ),
+            (
+                backend("a", "address = 'h:1'\nresolve = 'dns'\nip_family = 'ipv5'"),
+                "backends[0].ip_family = \"ipv5\": any, ipv4 or ipv6",
+            ),
+            (
+                backend("a", "address = 'h:1'\nip_family = 'ipv6'"),
+                "backends[0].ip_family = \"ipv6\": only with resolve = \"dns\" or \"srv\"",
             ),
             (
                 backend("a", "address = '10.0.0.7:1'\nresolve = 'dns'"),

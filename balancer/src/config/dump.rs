@@ -14,7 +14,7 @@ use crate::core::proxy_protocol::ProxySend;
 use crate::observe::access_log::{Scope, Target};
 
 /// Keys whose values are hidden because they may contain a password.
-pub const SECRET_KEYS: [&str; 2] = ["check_send", "kafka_password"];
+pub const SECRET_KEYS: [&str; 3] = ["agent_send", "check_send", "kafka_password"];
 
 /// A key and its value; `None` where nothing is set and nothing is the default.
 type Entry = (&'static str, Option<String>);
@@ -123,11 +123,26 @@ impl Config {
     }
 
     fn shown_times(&self) -> Vec<Entry> {
+        let keepalive = &self.listen_options.keepalive;
         vec![
             time("connect_timeout", self.timeouts.connect),
             time("route_timeout", self.timeouts.route),
             time("idle_timeout", self.timeouts.idle),
+            option(
+                "client_idle_timeout",
+                self.timeouts.client_idle.map(duration_text),
+            ),
+            option(
+                "backend_idle_timeout",
+                self.timeouts.backend_idle.map(duration_text),
+            ),
             time("half_close_timeout", self.timeouts.half_close),
+            time("session_max_age", self.timeouts.max_age),
+            some("session_age_jitter", self.timeouts.age_jitter),
+            time("keepalive_time", keepalive.time),
+            time("keepalive_interval", keepalive.interval),
+            some("keepalive_probes", keepalive.probes),
+            time("tcp_user_timeout", keepalive.user_timeout),
             time("drain_timeout", self.timeouts.drain),
             time("slow_start", self.health.slow_start),
             some("fail_open", self.health.fail_open),
@@ -137,6 +152,9 @@ impl Config {
     fn shown_check(&self) -> Vec<Entry> {
         let checks = &self.checks;
         let thresholds = self.health.thresholds;
+        let agent = checks.agent.as_ref();
+        let to_agent = agent.map(|agent| escape(&agent.send));
+        let to_agent = to_agent.filter(|text| !text.is_empty());
         let (mut send, mut bytes, mut pattern) = (None, None, None);
         let (mut path, mut host, mut status) = (None, None, None);
         let kind = match &checks.probe {
@@ -184,6 +202,12 @@ impl Config {
             ("check_host", host),
             ("check_status", status),
             some("check_close", close),
+            option("agent_port", agent.map(|agent| agent.port)),
+            option(
+                "agent_interval",
+                agent.map(|agent| duration_text(agent.interval)),
+            ),
+            ("agent_send", to_agent),
         ]
     }
 
@@ -209,15 +233,19 @@ impl Service {
         let pool = option("pool", self.pool.as_ref());
         let routes = self.routes.iter().map(|rule| format!("{rule:?}"));
         let routes = some("routes", routes.collect::<Vec<_>>().join(" "));
+        let tls = option("tls", self.settings.tls.as_ref().map(|tls| &tls.given));
         let settings = only(&self.settings, &SERVICE_KEYS).into_iter();
-        [pool, routes].into_iter().chain(settings).collect()
+        [pool, routes, tls].into_iter().chain(settings).collect()
     }
 }
 
 impl NamedPool {
     /// Its keys but its backends, which are shown by themselves.
     pub(crate) fn shown(&self) -> Vec<Entry> {
-        only(&self.settings, &POOL_KEYS)
+        let tls = self.settings.backend_tls.as_ref();
+        let tls = option("backend_tls", tls.map(|tls| &tls.given));
+        let settings = only(&self.settings, &POOL_KEYS).into_iter();
+        settings.chain([tls]).collect()
     }
 }
 
@@ -262,7 +290,7 @@ mod tests {
     use super::*;
 
     /// Every key with a value that is not its default.
-    const OTHERS: [&str; 6] = [
+    const OTHERS: [&str; 7] = [
         "listen=[::1]:1 admin=127.0.0.1:2 admin_token_file=/t admin_read_token_file=/r kafka=k:1,l:2 instance=lb workers=3 relay=copy \
          defer_accept=true fast_open=true balance=maglev reload_removed=cut restart_timeout=7s pid_file=/p \
          access_log_target=syslog:/s access_log_format=json access_log_scope=errors access_log_sample=9 log=warn \
@@ -272,12 +300,15 @@ mod tests {
         "allow=10.0.0.0/8,::1/128 deny=10.1.0.0/16 max_connections=5 rate=100/s address_connections=6 \
          address_rate=20/10s address_ipv6_prefix=56 queue_length=7 queue_timeout=1500ms proxy_from=192.0.2.1 \
          proxy_timeout=2s proxy_send=v2 connect_timeout=2s route_timeout=8s idle_timeout=3s half_close_timeout=4s drain_timeout=0 \
+         client_idle_timeout=5s backend_idle_timeout=6s session_max_age=7h session_age_jitter=20 keepalive_time=8s \
+         keepalive_interval=9s keepalive_probes=4 tcp_user_timeout=11s \
          slow_start=30s fail_open=false check_interval=6s check_fast_interval=5s check_down_interval=7s \
          check_timeout=4s check_rise=7 check_fall=8 check_close=fin ejection_connects=0 ejection_early_resets=9 \
          ejection_max_percent=20 ejection_time=6s ejection_max_time=7m ejection_forgive=8h flap_hold=0 \
          flap_max_hold=20h flap_forgive=90s",
         r"check_kind=exchange check_send=A\r\xff check_expect=\\+",
         r"check_kind=exchange check_expect_pattern=^\xff(a|b)",
+        r"agent_port=9 agent_interval=3s agent_send=x\n",
         "kafka=k:1 kafka_partitions=2 kafka_replication=2",
         "check_kind=http check_path=/x check_host=h check_status=200,204-206",
     ];

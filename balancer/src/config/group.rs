@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::core::backend::Attributes;
+use crate::core::pool::could_be_member;
 
 /// Backends behind a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +25,43 @@ pub enum Question {
         host: String,
         /// The port of every backend.
         port: u16,
+        /// Which addresses.
+        family: IpFamily,
     },
     /// The servers of a service: its SRV records give the host, port, priority and weight of each.
     Services {
         /// The name of the service, such as `_files._tcp.example`.
         name: String,
+        /// Which addresses of the servers.
+        family: IpFamily,
     },
+}
+
+/// Which addresses are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IpFamily {
+    /// Those of both families.
+    #[default]
+    Any,
+    /// IPv4: A records.
+    V4,
+    /// IPv6: AAAA records.
+    V6,
+}
+
+impl IpFamily {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Any, Self::V4, Self::V6];
+
+    /// The value of the key `ip_family`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
 }
 
 impl Question {
@@ -41,13 +73,21 @@ impl Question {
             Self::Services { .. } => "srv",
         }
     }
+
+    /// The value of the key `ip_family`.
+    #[must_use]
+    pub fn family(&self) -> IpFamily {
+        match self {
+            Self::Addresses { family, .. } | Self::Services { family, .. } => *family,
+        }
+    }
 }
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Addresses { host, port } => write!(f, "{host}:{port}"),
-            Self::Services { name } => f.write_str(name),
+            Self::Addresses { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Services { name, .. } => f.write_str(name),
         }
     }
 }
@@ -56,13 +96,7 @@ impl Group {
     /// Whether this name could clash with that of a backend of this group.
     #[must_use]
     pub fn could_have(&self, name: &str) -> bool {
-        let rest = name
-            .strip_prefix(self.name.as_str())
-            .and_then(|rest| rest.strip_prefix('-'));
-        rest.is_some_and(|rest| {
-            rest.bytes()
-                .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-        })
+        could_be_member(&self.name, name)
     }
 }
 
@@ -74,7 +108,10 @@ mod tests {
     fn names_that_members_could_have_are_told_from_others() {
         let group = Group {
             name: "files".into(),
-            question: Question::Services { name: "x".into() },
+            question: Question::Services {
+                name: "x".into(),
+                family: IpFamily::default(),
+            },
             attributes: Attributes::default(),
         };
         for taken in ["files-10-0-0-7", "files-fd00--7-9000", "files-2"] {

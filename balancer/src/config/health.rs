@@ -1,6 +1,6 @@
 //! Settings of health checks, ejection, hold-down and slow start.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use netsocket_settings::Check;
@@ -8,8 +8,8 @@ use netsocket_settings::Check;
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
 use crate::core::health::{
-    Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe, Statuses,
-    Thresholds, unescape,
+    AgentCheck, Checks, Close, EjectionRules, Expect, Growth, HealthRules, Intervals, Probe,
+    Statuses, Thresholds, unescape,
 };
 use crate::core::proxy_protocol::ProxySend;
 
@@ -51,6 +51,7 @@ pub const DEFAULT_FAIL_OPEN: bool = true;
 /// The most checks or sessions in a row that can be asked for.
 const MAX_IN_A_ROW: u64 = 100;
 const ONLY_EXCHANGE: &str = "only with check kind exchange";
+const ESCAPES: &str = r#"text, with \r, \n, \t, \0, \\, \" and \xHH for bytes"#;
 const ONLY_HTTP: &str = "only with check kind http";
 
 pub(super) fn default_checks() -> Checks {
@@ -64,6 +65,7 @@ pub(super) fn default_checks() -> Checks {
         probe: Probe::Connect,
         close: Close::default(),
         proxy: ProxySend::default(),
+        agent: None,
     }
 }
 
@@ -129,7 +131,30 @@ pub(super) fn checks(check: &mut Check, entries: &Entries, proxy: ProxySend) -> 
         probe: probe(check, entries),
         close,
         proxy,
+        agent: agent(check, entries, interval, timeout),
     }
+}
+
+/// The agent, where one is asked. How often and for how long is as for checks, unless something else is said.
+fn agent(
+    check: &mut Check,
+    entries: &Entries,
+    interval: Duration,
+    timeout: Duration,
+) -> Option<AgentCheck> {
+    let Entry { key, value } = entries.get("agent_interval");
+    let interval = check.duration(&key, value, interval, 100 * SHORTEST..=HOUR);
+    let Entry { key, value } = entries.get("agent_send");
+    let send = check.read_with(&key, value, Vec::new(), ESCAPES, unescape);
+    let Entry { key, value } = entries.get("agent_port");
+    let port = check.count(&key, value, 0, 1..=u16::MAX.into());
+    Some(AgentCheck {
+        port: u16::try_from(port).ok().and_then(NonZeroU16::new)?,
+        address: None,
+        interval,
+        timeout,
+        send,
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +207,8 @@ fn probe(check: &mut Check, entries: &Entries) -> Probe {
 }
 
 fn exchange(check: &mut Check, entries: &Entries) -> Probe {
-    let escapes = r#"text, with \r, \n, \t, \0, \\, \" and \xHH for bytes"#;
     let Entry { key, value } = entries.get("check_send");
-    let send = check.read_with(&key, value, Vec::new(), escapes, unescape);
+    let send = check.read_with(&key, value, Vec::new(), ESCAPES, unescape);
     let (bytes, pattern) = (
         entries.get("check_expect"),
         entries.get("check_expect_pattern"),
@@ -201,7 +225,7 @@ fn exchange(check: &mut Check, entries: &Entries) -> Probe {
                 &bytes.key,
                 bytes.value,
                 any,
-                &format!("{escapes}; not empty"),
+                &format!("{ESCAPES}; not empty"),
                 some,
             )
         }
@@ -257,24 +281,21 @@ fn http(check: &mut Check, entries: &Entries) -> Probe {
     }
 }
 
+/// How many checks in a row change the state.
+pub(super) fn thresholds(check: &mut Check, entries: &Entries) -> Thresholds {
+    let defaults = default_rules().thresholds;
+    let mut count = |key, default: NonZeroU32| {
+        in_a_row(check, entries.get(key), Some(default), 1).unwrap_or(default)
+    };
+    Thresholds {
+        rise: count("check_rise", defaults.rise),
+        fall: count("check_fall", defaults.fall),
+    }
+}
+
 pub(super) fn rules(check: &mut Check, entries: &Entries) -> HealthRules {
     let defaults = default_rules();
-    let thresholds = Thresholds {
-        rise: in_a_row(
-            check,
-            entries.get("check_rise"),
-            Some(defaults.thresholds.rise),
-            1,
-        )
-        .unwrap_or(defaults.thresholds.rise),
-        fall: in_a_row(
-            check,
-            entries.get("check_fall"),
-            Some(defaults.thresholds.fall),
-            1,
-        )
-        .unwrap_or(defaults.thresholds.fall),
-    };
+    let thresholds = thresholds(check, entries);
     let hold_down = growth(
         check,
         entries,

@@ -11,7 +11,7 @@ use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.
-pub const KEYS: [Key; 65] = [
+pub const KEYS: [Key; 76] = [
     key("listen", "NETSOCKET_LISTEN", Some("--listen")),
     key("admin", "NETSOCKET_ADMIN", Some("--admin")),
     key("admin_token_file", "NETSOCKET_ADMIN_TOKEN_FILE", None),
@@ -52,7 +52,19 @@ pub const KEYS: [Key; 65] = [
     key("connect_timeout", "NETSOCKET_CONNECT_TIMEOUT", None),
     key("route_timeout", "NETSOCKET_ROUTE_TIMEOUT", None),
     key("idle_timeout", "NETSOCKET_IDLE_TIMEOUT", None),
+    key("client_idle_timeout", "NETSOCKET_CLIENT_IDLE_TIMEOUT", None),
+    key(
+        "backend_idle_timeout",
+        "NETSOCKET_BACKEND_IDLE_TIMEOUT",
+        None,
+    ),
     key("half_close_timeout", "NETSOCKET_HALF_CLOSE_TIMEOUT", None),
+    key("session_max_age", "NETSOCKET_SESSION_MAX_AGE", None),
+    key("session_age_jitter", "NETSOCKET_SESSION_AGE_JITTER", None),
+    key("keepalive_time", "NETSOCKET_KEEPALIVE_TIME", None),
+    key("keepalive_interval", "NETSOCKET_KEEPALIVE_INTERVAL", None),
+    key("keepalive_probes", "NETSOCKET_KEEPALIVE_PROBES", None),
+    key("tcp_user_timeout", "NETSOCKET_TCP_USER_TIMEOUT", None),
     key("drain_timeout", "NETSOCKET_DRAIN_TIMEOUT", None),
     key("reload_removed", "NETSOCKET_RELOAD_REMOVED", None),
     key("restart_timeout", "NETSOCKET_RESTART_TIMEOUT", None),
@@ -75,6 +87,9 @@ pub const KEYS: [Key; 65] = [
     key("check_host", "NETSOCKET_CHECK_HOST", None),
     key("check_status", "NETSOCKET_CHECK_STATUS", None),
     key("check_close", "NETSOCKET_CHECK_CLOSE", None),
+    key("agent_port", "NETSOCKET_AGENT_PORT", None),
+    key("agent_interval", "NETSOCKET_AGENT_INTERVAL", None),
+    key("agent_send", "NETSOCKET_AGENT_SEND", None),
     key("ejection_connects", "NETSOCKET_EJECTION_CONNECTS", None),
     key(
         "ejection_early_resets",
@@ -96,8 +111,9 @@ pub const KEYS: [Key; 65] = [
 ];
 
 /// The tables of the settings file.
-pub const TABLES: [Key; 8] = [
+pub const TABLES: [Key; 9] = [
     table("check"),
+    table("agent"),
     table("dns"),
     table("ejection"),
     table("flap"),
@@ -109,6 +125,9 @@ pub const TABLES: [Key; 8] = [
 
 /// The lists of tables of the settings file.
 pub const LISTS: [Key; 3] = [table("services"), table("pools"), table("routes")];
+
+/// Tables with keys of their own, which nothing else may have.
+pub const NESTED: [Key; 3] = [table("tls"), table("backend_tls"), table("admin_tls")];
 
 const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
     Key {
@@ -227,6 +246,8 @@ impl Entries {
             "check_expect" | "check_expect_pattern" => {
                 says("check_kind") || says("check_expect") || says("check_expect_pattern")
             }
+            // What is said for both sides is said for each.
+            "client_idle_timeout" | "backend_idle_timeout" => says("idle_timeout"),
             "check_send" | "check_path" | "check_host" | "check_status" => says("check_kind"),
             _ => false,
         }

@@ -9,6 +9,7 @@ use netsocket_settings::{AdminAddress, Check, Scalar, parse_socket_address};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::keepalive::Keepalive;
 use super::name::is_name;
 
 const FORM: &str =
@@ -24,6 +25,8 @@ pub struct ListenOptions {
     pub defer_accept: bool,
     /// TCP fast open: accept a client's first bytes with its first packet.
     pub fast_open: bool,
+    /// Keepalive, also for connections to backends.
+    pub keepalive: Keepalive,
 }
 
 /// One address that clients connect to.

@@ -11,13 +11,14 @@ use super::backends::{self, RawBackends};
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
 use super::kafka::{self, KafkaGiven};
+use super::keepalive;
 use super::keys::{Entries, Entry};
 use super::listen::{self, DEFAULT_LISTEN, ListenOptions, RawListen};
 use super::name::is_name;
 use super::raw::{Raw, all_keys};
 use super::services::{self, RawLists};
 use super::settings::{Config, Timeouts};
-use super::{access_log, discovery, health, lifecycle, limits};
+use super::{access_log, backend_tls, discovery, health, lifecycle, limits, tls};
 use crate::core::balance::Policy;
 
 const MAX_WORKERS: u64 = 1024;
@@ -65,6 +66,7 @@ impl Config {
         };
         let tables = [
             raw.check,
+            raw.agent,
             raw.dns,
             raw.ejection,
             raw.flap,
@@ -88,6 +90,10 @@ impl Config {
             services: raw.services,
             pools: raw.pools,
         };
+        config.tls = tls::read(&mut check, raw.tls);
+        let own = (&config.backends[..], &config.groups[..]);
+        config.backend_tls = backend_tls::read(&mut check, raw.backend_tls, own.0, own.1);
+        config.admin_tls = tls::read_admin(&mut check, raw.admin_tls, &config.admin);
         services::read(&mut check, lists, &entries, &mut config);
         config.document = document;
         check.finish(config)
@@ -113,6 +119,9 @@ impl Config {
             document: Document::default(),
             listens_at_top: false,
             routes: Vec::new(),
+            tls: None,
+            backend_tls: None,
+            admin_tls: None,
             services: Vec::new(),
             pools: Vec::new(),
             admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
@@ -134,6 +143,7 @@ impl Config {
             listen_options: ListenOptions {
                 defer_accept: switch(check, "defer_accept", value("defer_accept")),
                 fast_open: switch(check, "fast_open", value("fast_open")),
+                keepalive: keepalive::keepalive(check, entries),
             },
             timeouts: timeouts(check, entries, defaults.timeouts),
             lifecycle: lifecycle::lifecycle(check, entries),
@@ -180,16 +190,38 @@ fn timeouts(check: &mut Check, entries: &Entries, defaults: Timeouts) -> Timeout
         let Entry { key, value } = entries.get(key);
         check.duration(&key, value, default, bounds)
     };
-    Timeouts {
+    let timeouts = Timeouts {
         connect: time("connect_timeout", defaults.connect, SHORTEST..=HOUR),
         route: time("route_timeout", defaults.route, SHORTEST..=HOUR),
         idle: time("idle_timeout", defaults.idle, SHORTEST..=30 * DAY),
+        client_idle: None,
+        backend_idle: None,
         half_close: time(
             "half_close_timeout",
             defaults.half_close,
             SHORTEST..=30 * DAY,
         ),
+        max_age: time(
+            "session_max_age",
+            defaults.max_age,
+            Duration::ZERO..=365 * DAY,
+        ),
         drain: time("drain_timeout", defaults.drain, Duration::ZERO..=DAY),
+        age_jitter: defaults.age_jitter,
+    };
+    let Entry { key, value } = entries.get("session_age_jitter");
+    let percent = check.count(&key, value, defaults.age_jitter.into(), 0..=100);
+    let mut one_side = |key| {
+        let Entry { key, value } = entries.get(key);
+        let value = value?;
+        let bounds = SHORTEST..=30 * DAY;
+        Some(check.duration(&key, Some(value), timeouts.idle, bounds))
+    };
+    Timeouts {
+        client_idle: one_side("client_idle_timeout"),
+        backend_idle: one_side("backend_idle_timeout"),
+        age_jitter: u32::try_from(percent).unwrap_or(defaults.age_jitter),
+        ..timeouts
     }
 }
 

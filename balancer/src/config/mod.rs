@@ -24,6 +24,7 @@
 
 mod access_log;
 mod admin;
+mod backend_tls;
 mod backends;
 mod bounds;
 mod discovery;
@@ -33,6 +34,7 @@ mod entry_keys;
 mod group;
 mod health;
 mod kafka;
+mod keepalive;
 mod keys;
 mod lifecycle;
 mod limits;
@@ -47,9 +49,11 @@ mod routes;
 mod service_names;
 mod services;
 mod settings;
+mod tls;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
+pub use backend_tls::BACKEND_TLS_KEYS;
 pub use backends::BackendAddress;
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL, Rules};
 pub use document::Document;
@@ -58,7 +62,7 @@ pub use dump::SECRET_KEYS;
 pub use entry_keys::{
     BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS,
 };
-pub use group::{Group, Question};
+pub use group::{Group, IpFamily, Question};
 pub use health::{
     DEFAULT_CHECK_FALL, DEFAULT_CHECK_FAST_INTERVAL, DEFAULT_CHECK_INTERVAL, DEFAULT_CHECK_PATH,
     DEFAULT_CHECK_RISE, DEFAULT_CHECK_TIMEOUT, DEFAULT_EJECTION_CONNECTS,
@@ -66,7 +70,8 @@ pub use health::{
     DEFAULT_FAIL_OPEN, DEFAULT_FLAP_HOLD, DEFAULT_SLOW_START,
 };
 pub use kafka::KafkaGiven;
-pub use keys::{KEYS, LISTS, TABLES, in_table};
+pub use keepalive::Keepalive;
+pub use keys::{KEYS, LISTS, NESTED, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptions};
@@ -74,6 +79,10 @@ pub use relay::{IdleLimits, RelayMode};
 pub use routes::ROUTE_KEYS;
 pub(crate) use services::{PoolPlan, ServicePlan};
 pub use settings::{
-    Config, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT, DEFAULT_HALF_CLOSE_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT, NamedPool, Service, Timeouts,
+    Config, DEFAULT_AGE_JITTER, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT,
+    DEFAULT_HALF_CLOSE_TIMEOUT, DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT,
+    NamedPool, Service, Timeouts,
+};
+pub use tls::{
+    ADMIN_TLS_KEYS, CERTIFICATE_KEYS, DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, TLS_KEYS,
 };

@@ -12,7 +12,13 @@ use super::{health, limits};
 use crate::core::backend::{OnDown, OwnRules};
 
 /// Keys that are for nobody but one backend.
-const OWN_KEYS: [&str; 4] = ["check_address", "proxy_send", "source", "on_down"];
+const OWN_KEYS: [&str; 5] = [
+    "check_address",
+    "agent_address",
+    "proxy_send",
+    "source",
+    "on_down",
+];
 
 /// Judges them. `common` are the settings of its pool, from which checks inherit what is not said.
 pub(super) fn read(
@@ -47,6 +53,13 @@ pub(super) fn read(
         "an IP address",
         |text| text.parse().ok().map(Some),
     );
+    let agent_address = check.read_with(
+        "agent_address",
+        value("agent_address"),
+        None,
+        "an IP address",
+        |text| text.parse().ok().map(Some),
+    );
     let sources = check.read_with(
         "source",
         value("source"),
@@ -61,17 +74,36 @@ pub(super) fn read(
     if is_default {
         return None;
     }
-    let keys = |key: &String| key == "proxy_send" || BACKEND_CHECK_KEYS.contains(&key.as_str());
+    let keys = |key: &String| {
+        let sent = ["proxy_send", "agent_address"].contains(&key.as_str());
+        sent || BACKEND_CHECK_KEYS.contains(&key.as_str())
+    };
     let has_checks = given.keys().any(keys);
-    let single = given.iter().filter(|(key, _)| keys(key));
+    let single = given
+        .iter()
+        .filter(|(key, _)| keys(key) && *key != "agent_address");
     let single = single
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     let entries = Entries::of(single).over(common);
     let send = limits::proxy(check, &entries).send;
-    let checks = has_checks.then(|| health::checks(check, &entries, send));
+    let mut checks = has_checks.then(|| health::checks(check, &entries, send));
+    if let Some(checks) = &mut checks {
+        match &mut checks.agent {
+            Some(agent) => agent.address = agent_address,
+            None if agent_address.is_some() => {
+                check.problem("agent_port", "", "is missing: an agent has an address");
+            }
+            None => {}
+        }
+    }
+    let own_thresholds = ["check_rise", "check_fall"].map(|key| given.contains_key(key));
+    let thresholds = own_thresholds
+        .contains(&true)
+        .then(|| health::thresholds(check, &entries));
     Some(Arc::new(OwnRules {
-        checks,
+        checks: checks.map(Arc::new),
+        thresholds,
         check_address,
         proxy_send: value("proxy_send").map(|_| send),
         sources,

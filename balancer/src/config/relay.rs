@@ -56,8 +56,10 @@ impl FromStr for RelayMode {
 /// Idle timeouts of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdleLimits {
-    /// While both directions are open.
-    pub open: Duration,
+    /// While both directions are open and the client is waited for.
+    pub client: Duration,
+    /// While both directions are open and the backend is waited for.
+    pub backend: Duration,
     /// After one of them has ended.
     pub half_closed: Duration,
 }

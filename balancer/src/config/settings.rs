@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
+use crate::core::tls::{BackendTls, ServerTls};
 
 /// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,6 +37,8 @@ pub const DEFAULT_ROUTE_TIMEOUT: Duration = Duration::from_secs(3);
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Idle timeout after one direction has ended.
 pub const DEFAULT_HALF_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
+/// By how many percent the longest life of a session is shortened at most, so that many do not end at once.
+pub const DEFAULT_AGE_JITTER: u32 = 10;
 /// How long sessions may take to end by themselves when the balancer stops.
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
@@ -51,6 +55,12 @@ pub struct Config {
     pub listens_at_top: bool,
     /// The rules of the default service, which send clients to other pools.
     pub routes: Vec<RouteRule>,
+    /// How the service ends TLS; `None`: it passes it on.
+    pub tls: Option<Arc<ServerTls>>,
+    /// How the pool's backends are reached within TLS; `None`: without.
+    pub backend_tls: Option<Arc<BackendTls>>,
+    /// TLS of the admin HTTP; `None`: none.
+    pub admin_tls: Option<Arc<ServerTls>>,
     /// Services beside the default one.
     pub services: Vec<Service>,
     /// Pools beside the default one.
@@ -77,7 +87,7 @@ pub struct Config {
     pub workers: NonZeroUsize,
     /// How bytes are relayed.
     pub relay: RelayMode,
-    /// Deferred accept and TCP fast open; the latter also applies to connections to backends.
+    /// Deferred accept, TCP fast open and keepalive; the latter two also apply to connections to backends.
     pub listen_options: ListenOptions,
     /// Timeouts of sessions and of the drain.
     pub timeouts: Timeouts,
@@ -112,10 +122,18 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the first bytes of a client that rules ask for.
     pub route: Duration,
-    /// For an idle session.
+    /// For an idle session, unless the next two say otherwise.
     pub idle: Duration,
+    /// For one that waits for the client.
+    pub client_idle: Option<Duration>,
+    /// For one that waits for the backend.
+    pub backend_idle: Option<Duration>,
     /// For an idle session of which one direction has ended.
     pub half_close: Duration,
+    /// The longest life of a session; zero: no limit.
+    pub max_age: Duration,
+    /// By how many percent the life of a session may be shorter than that, each by another share.
+    pub age_jitter: u32,
     /// For sessions to end by themselves when the balancer stops.
     pub drain: Duration,
 }
@@ -123,7 +141,8 @@ pub struct Timeouts {
 impl Timeouts {
     pub(crate) fn idle_limits(&self) -> IdleLimits {
         IdleLimits {
-            open: self.idle,
+            client: self.client_idle.unwrap_or(self.idle),
+            backend: self.backend_idle.unwrap_or(self.idle),
             half_closed: self.half_close,
         }
     }
@@ -137,6 +156,9 @@ impl Default for Config {
             document: Document::default(),
             listens_at_top: false,
             routes: Vec::new(),
+            tls: None,
+            backend_tls: None,
+            admin_tls: None,
             services: Vec::new(),
             pools: Vec::new(),
             admin: DEFAULT_ADMIN,
@@ -155,7 +177,11 @@ impl Default for Config {
                 connect: DEFAULT_CONNECT_TIMEOUT,
                 route: DEFAULT_ROUTE_TIMEOUT,
                 idle: DEFAULT_IDLE_TIMEOUT,
+                client_idle: None,
+                backend_idle: None,
                 half_close: DEFAULT_HALF_CLOSE_TIMEOUT,
+                max_age: Duration::ZERO,
+                age_jitter: DEFAULT_AGE_JITTER,
                 drain: DEFAULT_DRAIN_TIMEOUT,
             },
             lifecycle: lifecycle::default_lifecycle(),

@@ -100,7 +100,7 @@ impl Background {
         tasks.spawn(heartbeat(
             identity,
             move || {
-                if let Some(log) = &source.access_log {
+                for log in source.access_logs.all() {
                     log.tell();
                 }
                 figures(&source.view())
@@ -140,7 +140,7 @@ impl Background {
             producer: self.producer.clone(),
             lifecycle: startup.lifecycle(),
         };
-        let acceptor = acceptor(&startup.admin, self.closed.clone());
+        let acceptor = acceptor(&startup.admin, self.closed.clone(), shared);
         let acceptor = acceptor.map_err(|error| RunError {
             what: "cannot start the admin HTTP",
             error,

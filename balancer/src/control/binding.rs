@@ -7,7 +7,6 @@ use crate::control::handover::{Inherited, InheritedListener};
 use crate::control::resolve::BindError;
 use crate::data_path::listen_socket::ListenSocket;
 use crate::data_path::listener::{BoundSocket, Listener};
-use crate::data_path::unix_listener::SocketFile;
 
 /// Whoever reaches the directory of a unix socket may connect, as to a TCP port of this machine.
 const MODE: u32 = 0o666;
@@ -92,15 +91,9 @@ pub(crate) fn bind(
     };
     let socket = ListenSocket::bind(&place, plan.settings.listen_options, MODE);
     let socket = socket.map_err(|error| failed(plan, address, error))?;
-    let file = place.path().and_then(SocketFile::of);
     Ok(Some(Bound {
         service: plan.name.to_owned(),
-        socket: BoundSocket {
-            socket,
-            address: address.clone(),
-            managed: None,
-            _file: file,
-        },
+        socket: BoundSocket::new(socket, address.clone(), None),
     }))
 }
 
@@ -113,15 +106,9 @@ pub(crate) fn take_over(
     let bound = &listener.bound;
     let socket = bound.socket.try_clone();
     let socket = socket.map_err(|error| failed(plan, address, error))?;
-    let place = socket.address().filter(|_| bound.managed.is_none());
     Ok(Bound {
         service: plan.name.to_owned(),
-        socket: BoundSocket {
-            socket,
-            address: address.clone(),
-            managed: bound.managed.clone(),
-            _file: place.and_then(|place| SocketFile::of(place.path()?)),
-        },
+        socket: BoundSocket::new(socket, address.clone(), bound.managed.clone()),
     })
 }
 
@@ -132,19 +119,11 @@ fn adopt(
 ) -> Result<Bound, BindError> {
     let options: ListenOptions = plan.settings.listen_options;
     let (socket, managed) = inherited.into_parts();
-    let place = socket.address().filter(|_| managed.is_none());
     let socket = socket.adopt(options);
     let socket = socket.map_err(|error| failed(plan, address, error))?;
-    // The file of a socket of the service manager is the service manager's.
-    let file = place.and_then(|place| SocketFile::of(place.path()?));
     Ok(Bound {
         service: plan.name.to_owned(),
-        socket: BoundSocket {
-            socket,
-            address: address.clone(),
-            managed,
-            _file: file,
-        },
+        socket: BoundSocket::new(socket, address.clone(), managed),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::core::pool::Pool;
 use crate::core::routing::RouteAction;
 use crate::data_path::service::{Route, Routes, Service};
 use crate::data_path::upstream::{Target, Upstream};
+use crate::observe::access_log::AccessLogs;
 
 /// The pools of a balancer that starts.
 pub(crate) fn upstreams(config: &Config, pools: &[Arc<Pool>]) -> Vec<Arc<Upstream>> {
@@ -24,6 +25,7 @@ pub(crate) fn services(
     upstreams: &[Arc<Upstream>],
     before: &[Arc<Service>],
     first_address: &str,
+    logs: &AccessLogs,
 ) -> Vec<Arc<Service>> {
     let plans = config.service_plans();
     let users = |pool: &str| plans.iter().filter(|plan| uses(plan, pool)).count();
@@ -41,10 +43,10 @@ pub(crate) fn services(
         };
         services.push(match known {
             Some(known) => {
-                known.set_rules(plan.settings, routes);
+                known.set_rules(plan.settings, routes, logs);
                 Arc::clone(known)
             }
-            None => Arc::new(new(plan, routes, first_address)),
+            None => Arc::new(new(plan, routes, first_address, logs)),
         });
     }
     services
@@ -101,13 +103,14 @@ fn routes(
     })
 }
 
-fn new(plan: &ServicePlan<'_>, routes: Routes, first_address: &str) -> Service {
+fn new(plan: &ServicePlan<'_>, routes: Routes, first_address: &str, logs: &AccessLogs) -> Service {
     let frontend = if plan.name == DEFAULT_NAME {
         first_address
     } else {
         plan.name
     };
-    Service::new(plan.name, frontend.to_owned(), plan.settings, routes)
+    let frontend = frontend.to_owned();
+    Service::new(plan.name, frontend, plan.settings, routes, logs)
 }
 
 /// The old one where it is the same, so that its turn goes on.

@@ -3,7 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`startup`], [`run`] | from the settings to bound sockets; from the first worker to the last |
-//! | [`resolve`], [`run_error`] | what settings point at; why a start fails |
+//! | [`resolve`], [`run_error`], [`unresolved_names`] | what settings point at; why a start fails; what a check warns of |
 //! | [`background`], [`pool_tasks`] | the tasks that run all the time, of the process and of each pool |
 //! | [`binding`], [`layout`] | the sockets of services, and which service uses which pool |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
@@ -20,6 +20,7 @@
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
 pub(crate) mod admin_listener;
+pub(crate) mod admin_stream;
 pub(crate) mod background;
 pub(crate) mod binding;
 pub(crate) mod checks;
@@ -40,3 +41,4 @@ pub(crate) mod run_error;
 pub(crate) mod signals;
 pub(crate) mod startup;
 pub(crate) mod systemd;
+pub(crate) mod unresolved_names;

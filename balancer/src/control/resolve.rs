@@ -5,7 +5,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 
-use netsocket_settings::reason;
+use netsocket_settings::{AdminAddress, reason};
 
 use crate::config::{BackendAddress, Config};
 use crate::core::backend::BackendSpec;
@@ -98,6 +98,14 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
             port,
             attributes,
         } = backend;
+        if let Ok(address @ AdminAddress::Unix(_)) = host.parse() {
+            resolved.push(BackendSpec {
+                name: name.clone(),
+                address,
+                attributes: attributes.clone(),
+            });
+            continue;
+        }
         match (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter) {
             Ok(found) => match found
                 .iter()
@@ -106,7 +114,7 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
             {
                 Some(&address) => resolved.push(BackendSpec {
                     name: name.clone(),
-                    address,
+                    address: address.into(),
                     attributes: attributes.clone(),
                 }),
                 None => problems.push(format!("backend {backend}: host has no address")),

@@ -31,7 +31,7 @@ use crate::data_path::relay::RelaySwitch;
 use crate::data_path::shared::Shared;
 use crate::data_path::worker_registry::WorkerRegistry;
 use crate::data_path::worker_thread::{self, WorkerEnd};
-use crate::observe::access_log::AccessLog;
+use crate::observe::access_log::AccessLogs;
 use crate::observe::metrics::Counters;
 
 /// The name of the task that executes requests of operators.
@@ -100,7 +100,7 @@ where
         Exit::HandedOver(pid) => {
             lifecycle.hand_over();
             background.retire().await;
-            if let Some(log) = &shared.access_log {
+            for log in shared.access_logs.all() {
                 log.follow();
             }
             info!(successor = pid, "handed over");
@@ -140,7 +140,8 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
         "descriptors"
     );
     let upstreams = upstreams(config, &startup.pools);
-    let services = services(config, &upstreams, &[], &startup.first_address);
+    let logs = start_access_logs(startup)?;
+    let services = services(config, &upstreams, &[], &startup.first_address, &logs);
     let listeners = Listeners::default();
     for Bound { service, socket } in bound {
         if let Some(service) = services.iter().find(|known| *known.name == *service) {
@@ -155,7 +156,7 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
         workers,
         listeners,
         rules: ArcSwap::from_pointee(ProcessRules::new(config, startup.secrets.clone())),
-        access_log: start_access_log(startup)?,
+        access_logs: logs,
         relay: RelaySwitch::new(config.relay),
         local_ports: LocalPorts::of_system(),
         tasks: startup.tasks.clone(),
@@ -253,8 +254,11 @@ async fn drained(workers: Vec<WorkerEnd>, shared: &Shared) -> u64 {
 /// Writes the last lines, within a time limit.
 async fn close_access_log(shared: Arc<Shared>) {
     let close = move || {
-        let log = shared.access_log.as_ref();
-        log.is_none_or(|log| log.close(ACCESS_LOG_FLUSH))
+        let logs = shared.access_logs.all();
+        // Each is told before the first is waited for.
+        logs.iter().for_each(|log| log.end());
+        let late = logs.iter().filter(|log| !log.close(ACCESS_LOG_FLUSH));
+        late.count() == 0
     };
     // The wait is a thread's: the writer is one.
     match spawn_blocking(close).await {
@@ -263,19 +267,14 @@ async fn close_access_log(shared: Arc<Shared>) {
     }
 }
 
-fn start_access_log(startup: &Startup) -> Result<Option<AccessLog>, RunError> {
-    let rules = &startup.config.access_log;
-    let Some(target) = &rules.target else {
-        return Ok(None);
-    };
-    let failed = |error| RunError {
+fn start_access_logs(startup: &Startup) -> Result<AccessLogs, RunError> {
+    let logs = AccessLogs::new(startup.config.workers.get(), startup.tasks.clone());
+    let opened = logs.open(&startup.config.access_logs());
+    opened.map_err(|(_, error)| RunError {
         what: "cannot open the access log",
         error,
-    };
-    let sink = target.open().map_err(failed)?;
-    let workers = startup.config.workers.get();
-    let log = AccessLog::start(rules.options, workers, sink, startup.tasks.clone());
-    log.map(Some).map_err(failed)
+    })?;
+    Ok(logs)
 }
 
 /// Stops the workers, even if their end is no longer awaited.

@@ -7,14 +7,17 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use netsocket_settings::AdminAddress;
 use tokio::sync::Notify;
 
-use crate::core::balance::BackendId;
+use crate::core::balance::{BackendId, Load, Ranking};
 use crate::core::connect_times::ConnectTimes;
 use crate::core::health::{
-    AdminState, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition, Wake,
+    AdminState, AgentWish, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition,
+    Wake,
 };
+pub use crate::core::limits::MAX_WEIGHT;
 pub use crate::core::own_rules::{OnDown, OwnRules};
 use crate::core::proxy_protocol::ProxySend;
 use crate::core::termination::Termination;
@@ -22,20 +25,16 @@ use crate::core::traffic::Traffic;
 
 /// The weight of a backend without a configured one.
 pub const DEFAULT_WEIGHT: u32 = 1;
-/// The largest weight, the same as HAProxy's.
-pub const MAX_WEIGHT: u32 = 256;
 /// The name of the pool that the top of the settings describes.
 pub const DEFAULT_POOL: &str = "default";
-/// For backends that take any number of sessions.
-const UNLIMITED: u64 = u64::MAX;
 
 /// A backend as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendSpec {
     /// Its name in logs, metrics and the API.
     pub name: String,
-    /// The address it listens on.
-    pub address: SocketAddr,
+    /// The address it listens on, TCP or a unix socket.
+    pub address: AdminAddress,
     /// Its role in the pool.
     pub attributes: Attributes,
 }
@@ -103,9 +102,12 @@ pub struct Backend {
     /// The name of its pool.
     pool: Arc<str>,
     name: String,
-    address: SocketAddr,
+    address: AdminAddress,
     attributes: ArcSwap<Attributes>,
     report: ArcSwap<HealthReport>,
+    /// What its agent wants.
+    agent: ArcSwap<AgentWish>,
+    pub(crate) agent_counts: AgentCounts,
     /// The effective share of its weight, in tenths.
     tenths: AtomicU32,
     streak: Streak,
@@ -113,9 +115,9 @@ pub struct Backend {
     evaluator: Arc<Notify>,
     /// Wakes the task that checks this backend.
     pub(crate) checker: Notify,
-    /// Maximum number of open sessions, or [`UNLIMITED`].
-    most: AtomicU64,
-    active: AtomicU64,
+    load: Arc<Load>,
+    /// Where it is ranked by its load, if anywhere.
+    place: ArcSwapOption<Place>,
     finished: AtomicU64,
     errors: AtomicU64,
     bytes_up: AtomicU64,
@@ -128,6 +130,24 @@ pub struct Backend {
     source_turn: AtomicUsize,
     no_ports: AtomicU64,
     transitions: Mutex<BTreeMap<(State, &'static str), u64>>,
+}
+
+/// How often the agent of a backend was asked, by what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct AgentCounts {
+    pub(crate) answered: AtomicU64,
+    /// Answers with a word that means nothing.
+    pub(crate) unknown: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    /// Why the latest question failed; empty if it did not.
+    pub(crate) problem: ArcSwap<String>,
+}
+
+/// The place of a backend in a ranking.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) ranking: Arc<Ranking>,
+    pub(crate) index: usize,
 }
 
 /// The health of a backend as last published.
@@ -215,12 +235,14 @@ impl Backend {
             address: spec.address,
             attributes: ArcSwap::from_pointee(spec.attributes.clone()),
             report: ArcSwap::from_pointee(report),
+            agent: ArcSwap::default(),
+            agent_counts: AgentCounts::default(),
             tenths: AtomicU32::new(0),
             streak: Streak::default(),
             evaluator,
             checker: Notify::new(),
-            most: AtomicU64::new(UNLIMITED),
-            active: AtomicU64::new(0),
+            load: Arc::default(),
+            place: ArcSwapOption::default(),
             finished: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
@@ -267,8 +289,8 @@ impl Backend {
 
     /// The address it listens on.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &AdminAddress {
+        &self.address
     }
 
     /// Its role in the pool.
@@ -320,7 +342,7 @@ impl Backend {
     pub fn spec(&self) -> BackendSpec {
         BackendSpec {
             name: self.name.clone(),
-            address: self.address,
+            address: self.address.clone(),
             attributes: self.attributes(),
         }
     }
@@ -349,7 +371,7 @@ impl Backend {
     /// Its counters.
     #[must_use]
     pub fn figures(&self) -> BackendFigures {
-        let active = self.active.load(Relaxed);
+        let active = self.load.active();
         let finished = self.finished.load(Relaxed);
         BackendFigures {
             active,
@@ -386,14 +408,47 @@ impl Backend {
     }
 
     pub(crate) fn set_attributes(&self, attributes: Attributes) {
-        let most = attributes.max_connections.map(|most| most.get().into());
-        self.most.store(most.unwrap_or(UNLIMITED), Relaxed);
         self.attributes.store(Arc::new(attributes));
+        self.set_most();
+    }
+
+    /// The limit of the settings, unless its agent says another.
+    fn set_most(&self) {
+        let configured = self.attributes.load().max_connections.map(NonZeroU32::get);
+        let most = self.agent.load().most.or(configured);
+        self.load
+            .set_most(most.filter(|&most| most > 0).map(u64::from));
+        self.load_changed();
+    }
+
+    /// What its agent wants.
+    #[must_use]
+    pub fn agent(&self) -> Arc<AgentWish> {
+        self.agent.load_full()
+    }
+
+    /// How often its agent has answered, understood or not.
+    #[must_use]
+    pub fn agent_answers(&self) -> u64 {
+        let AgentCounts {
+            answered, unknown, ..
+        } = &self.agent_counts;
+        answered.load(Relaxed) + unknown.load(Relaxed)
+    }
+
+    pub(crate) fn set_agent(&self, wish: AgentWish) {
+        self.agent.store(Arc::new(wish));
+        self.set_most();
     }
 
     pub(crate) fn share(&self) -> Share {
-        let Attributes { weight, backup, .. } = self.attributes();
-        Share { weight, backup }
+        let attributes = self.attributes.load();
+        let own = attributes.own.as_ref();
+        Share {
+            percent: self.agent.load().percent,
+            thresholds: own.and_then(|own| own.thresholds),
+            ..Share::new(attributes.weight, attributes.backup)
+        }
     }
 
     pub(crate) fn set_weight_tenths(&self, tenths: u32) {
@@ -401,14 +456,17 @@ impl Backend {
     }
 
     /// Where it is checked.
-    pub(crate) fn check_address(&self) -> SocketAddr {
+    pub(crate) fn check_address(&self) -> AdminAddress {
+        let AdminAddress::Tcp(address) = self.address else {
+            return self.address.clone();
+        };
         let attributes = self.attributes.load();
         let port = attributes
             .check_port
-            .map_or(self.address.port(), NonZeroU16::get);
+            .map_or(address.port(), NonZeroU16::get);
         let own = attributes.own.as_ref();
         let ip = own.and_then(|own| own.check_address);
-        SocketAddr::new(ip.unwrap_or(self.address.ip()), port)
+        SocketAddr::new(ip.unwrap_or(address.ip()), port).into()
     }
 
     pub(crate) fn publish(&self, report: HealthReport) {
@@ -434,23 +492,36 @@ impl Backend {
 
     /// The sessions that it has now.
     pub(crate) fn active(&self) -> u64 {
-        self.active.load(Relaxed)
+        self.load.active()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        let most = self.most.load(Relaxed);
-        most != UNLIMITED && self.active.load(Relaxed) >= most
+        self.load.is_full()
+    }
+
+    /// What a ranking is made of.
+    pub(crate) fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+
+    /// Where it is ranked from now on. The ranking has to be settled afterwards.
+    pub(crate) fn set_place(&self, place: Option<Place>) {
+        if place.is_some() || self.place.load().is_some() {
+            self.place.store(place.map(Arc::new));
+        }
+    }
+
+    fn load_changed(&self) {
+        if let Some(place) = &*self.place.load() {
+            place.ranking.refresh(place.index);
+        }
     }
 
     /// Takes a place for a session, which [`Assigned`] gives back; never more than there are.
     pub(crate) fn acquire(&self) -> bool {
-        let most = self.most.load(Relaxed);
-        if most == UNLIMITED {
-            self.active.fetch_add(1, Relaxed);
-            return true;
-        }
-        let one_more = |active| (active < most).then_some(active + 1);
-        self.active.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+        let acquired = self.load.acquire();
+        self.load_changed();
+        acquired
     }
 
     /// Counts a connect of a session that succeeded.
@@ -522,6 +593,7 @@ impl Assigned {
 
 impl Drop for Assigned {
     fn drop(&mut self) {
-        self.backend.active.fetch_sub(1, Relaxed);
+        self.backend.load.release();
+        self.backend.load_changed();
     }
 }

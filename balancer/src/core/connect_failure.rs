@@ -44,6 +44,9 @@ pub enum ConnectFailure {
     /// The system has no memory for another socket.
     #[error("no memory for a socket")]
     NoMemory,
+    /// The backend accepted, and no TLS could be agreed on.
+    #[error("TLS handshake failed")]
+    Tls,
     /// Any other error of the system.
     #[error("connect failed")]
     Other,
@@ -77,6 +80,7 @@ impl ConnectFailure {
             Self::NoLocalPort => "no-local-port",
             Self::NoDescriptor => "no-descriptor",
             Self::NoMemory => "no-memory",
+            Self::Tls => "tls",
             Self::Other => "other",
         }
     }
@@ -85,8 +89,10 @@ impl ConnectFailure {
 impl From<&io::Error> for ConnectFailure {
     fn from(error: &io::Error) -> Self {
         match Errno::from_io_error(error) {
-            Some(Errno::CONNREFUSED) => Self::Refused,
-            Some(Errno::TIMEDOUT) => Self::TimedOut,
+            // No file where a unix socket should be.
+            Some(Errno::CONNREFUSED | Errno::NOENT) => Self::Refused,
+            // The queue of a unix socket is full: a connect to it does not wait.
+            Some(Errno::TIMEDOUT | Errno::AGAIN) => Self::TimedOut,
             Some(Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN | Errno::NETDOWN) => {
                 Self::Unreachable
             }

@@ -12,7 +12,9 @@
 //! | [`relay_end`], [`session_record`], [`termination`] | why a relay is over, a session at its end, how it ended |
 //! | [`connect_failure`], [`connect_times`] | why a connect failed, how long connects take |
 //! | [`proxy_protocol`] | from whom a PROXY header is expected and to whom one is sent |
+//! | [`limits`] | bounds that settings and decisions share |
 //! | [`log_limiter`] | which log lines are left out |
+//! | [`tls`] | how TLS ends here: which certificate, and why a handshake failed |
 //! | [`shortage`] | resources of the system that ran out |
 //!
 //! Nothing in here opens a socket or a file, or needs a runtime. The only exceptions are types: `tokio::time::Instant` for
@@ -24,6 +26,7 @@ pub mod balance;
 pub(crate) mod connect_failure;
 pub(crate) mod connect_times;
 pub mod health;
+pub(crate) mod limits;
 pub(crate) mod log_limiter;
 pub(crate) mod own_rules;
 pub mod pool;
@@ -36,4 +39,5 @@ pub(crate) mod session_record;
 pub(crate) mod shortage;
 pub(crate) mod side;
 pub(crate) mod termination;
+pub mod tls;
 pub(crate) mod traffic;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::health::Checks;
+use super::health::{Checks, Thresholds};
 use super::proxy_protocol::ProxySend;
 
 /// What one backend has for itself.
 #[derive(Debug, Clone, Default)]
 pub struct OwnRules {
     /// How it is checked.
-    pub checks: Option<Checks>,
+    pub checks: Option<Arc<Checks>>,
+    /// How many checks in a row change its state.
+    pub thresholds: Option<Thresholds>,
     /// Where it is checked, if not at its own address.
     pub check_address: Option<IpAddr>,
     /// The header that it gets.

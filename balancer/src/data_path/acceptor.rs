@@ -93,14 +93,8 @@ impl Acceptor {
             if !self.listeners.get(place).is_some_and(has) {
                 continue;
             }
-            for _ in 0..MAX_BACKLOG {
-                match self.next(place) {
-                    Ok(Some(client)) => admit(client),
-                    Ok(None) => break,
-                    Err(error) if Resource::of_accept(error).is_some() => break,
-                    Err(error) => self.lost(error),
-                }
-            }
+            // Those for whom there is no descriptor are lost with the socket.
+            let _ = self.accept_all(place, &mut admit);
             if let Some(watched) = self.listeners.get_mut(place).and_then(Option::take) {
                 // It fails only for a socket that is not watched.
                 let _ = poller.forget(&watched.listener.bound.socket);
@@ -209,14 +203,18 @@ impl Acceptor {
     /// Takes the connections that were complete before the stop, as their clients have been told, as many as there are
     /// descriptors for. Whether that was all.
     pub(crate) fn accept_rest(&mut self, mut admit: impl FnMut(Client)) -> bool {
-        for place in 0..self.listeners.len() {
-            for _ in 0..MAX_BACKLOG {
-                match self.next(place) {
-                    Ok(Some(client)) => admit(client),
-                    Ok(None) => break,
-                    Err(error) if Resource::of_accept(error).is_some() => return false,
-                    Err(error) => self.lost(error),
-                }
+        (0..self.listeners.len()).all(|place| self.accept_all(place, &mut admit))
+    }
+
+    /// Takes the connections that are complete in the queue of a socket. Whether that was all: there may be no descriptor for
+    /// the rest.
+    fn accept_all(&self, place: usize, admit: &mut impl FnMut(Client)) -> bool {
+        for _ in 0..MAX_BACKLOG {
+            match self.next(place) {
+                Ok(Some(client)) => admit(client),
+                Ok(None) => break,
+                Err(error) if Resource::of_accept(error).is_some() => return false,
+                Err(error) => self.lost(error),
             }
         }
         true

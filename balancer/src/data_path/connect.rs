@@ -8,11 +8,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
+use netsocket_settings::AdminAddress;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_tcp_quickack;
 use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, socket_with,
 };
 
 use crate::core::connect_failure::ConnectFailure;
@@ -35,6 +37,26 @@ pub(crate) struct ConnectOptions {
 /// # Errors
 /// A failure that is known immediately.
 pub(crate) fn start_connect(
+    address: &AdminAddress,
+    options: ConnectOptions,
+    source: Option<IpAddr>,
+) -> Result<OwnedFd, ConnectFailure> {
+    match address {
+        AdminAddress::Tcp(address) => connect_tcp(*address, options, source),
+        AdminAddress::Unix(path) => connect_unix(path),
+    }
+}
+
+/// Connects to a unix socket, which is done at once or fails at once.
+fn connect_unix(path: &Path) -> Result<OwnedFd, ConnectFailure> {
+    let address = SocketAddrUnix::new(path).map_err(classify)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, NONBLOCKING, None);
+    let socket = socket.map_err(classify)?;
+    connect(&socket, &address).map_err(classify)?;
+    Ok(socket)
+}
+
+fn connect_tcp(
     address: SocketAddr,
     options: ConnectOptions,
     source: Option<IpAddr>,

@@ -14,6 +14,7 @@ use crate::core::session_id::Index;
 use crate::core::session_id::SessionId;
 use crate::data_path::client::Client;
 use crate::data_path::early_read::EarlyRead;
+use crate::data_path::log_buffers::LogBuffers;
 use crate::data_path::poller::{Events, Poller, Readiness, Subject};
 use crate::data_path::relay::BUFFER_SIZE;
 use crate::data_path::session::{Session, Step, StepContext};
@@ -22,7 +23,6 @@ use crate::data_path::session_view::SessionView;
 use crate::data_path::shared::Shared;
 use crate::data_path::timer_wheel::TimerWheel;
 use crate::data_path::upstream::Upstream;
-use crate::observe::access_log::WorkerBuffer;
 
 /// What the worker has to do for an event.
 pub(crate) enum Action {
@@ -41,7 +41,7 @@ pub(crate) struct EventLoop {
     worker: u16,
     /// Sessions begun, to tell one from the next at its place.
     pub(crate) begun: u16,
-    log_buffer: Option<WorkerBuffer>,
+    log_buffers: LogBuffers,
     pub(crate) poller: Poller,
     timers: TimerWheel,
     sessions: SessionTable,
@@ -58,9 +58,8 @@ impl EventLoop {
     /// No descriptor for it.
     pub(crate) fn new(shared: Arc<Shared>, worker: usize) -> io::Result<Self> {
         let now = Instant::now();
-        let log = shared.access_log.as_ref();
         Ok(Self {
-            log_buffer: log.map(|log| log.buffer(worker)),
+            log_buffers: LogBuffers::new(worker),
             shared,
             worker: u16::try_from(worker).unwrap_or(u16::MAX),
             begun: 0,
@@ -273,8 +272,7 @@ impl EventLoop {
         let service = Arc::clone(session.service());
         let record = || {
             let record = session.close();
-            self.shared
-                .record(&record, &service, self.log_buffer.as_mut());
+            self.shared.record(&record, &service, &mut self.log_buffers);
         };
         if catch_unwind(AssertUnwindSafe(record)).is_err() {
             error!("a session left no record because of an internal error");

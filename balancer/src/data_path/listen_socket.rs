@@ -11,8 +11,8 @@ use std::os::unix::net::UnixListener;
 use netsocket_settings::AdminAddress;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::ListenOptions;
-use crate::data_path::dead_peer::keepalive;
+use crate::config::{Keepalive, ListenOptions};
+use crate::data_path::dead_peer::keep_alive;
 use crate::data_path::socket_options::{set_defer_accept, set_fast_open_listen};
 use crate::data_path::unix_listener;
 
@@ -48,6 +48,13 @@ impl ListenSocket {
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix(listener))
             }
+        }
+    }
+
+    /// Changes what later connections inherit from it. If the system refuses, they have what the earlier ones have.
+    pub(crate) fn set_keepalive(&self, keepalive: &Keepalive) {
+        if let Self::Tcp(listener) = self {
+            let _ = keep_alive(listener, keepalive);
         }
     }
 
@@ -106,7 +113,7 @@ pub(crate) fn adopt(listener: TcpListener, options: ListenOptions) -> io::Result
 
 fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
+    keep_alive(socket, &options.keepalive)?;
     socket.set_nonblocking(true)?;
     set_defer_accept(socket, options.defer_accept)?;
     if options.fast_open || socket.is_listener()? {
@@ -118,11 +125,11 @@ fn set_options(socket: &Socket, options: ListenOptions) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpStream};
+    use std::time::Duration;
 
     use socket2::SockRef;
 
     use super::*;
-    use crate::data_path::dead_peer::KEEPALIVE_IDLE;
 
     #[test]
     fn a_socket_that_was_bound_elsewhere_gets_the_same_options() {
@@ -131,6 +138,7 @@ mod tests {
         let both = ListenOptions {
             defer_accept: true,
             fast_open: true,
+            ..ListenOptions::default()
         };
         let listener = adopt(adopt(foreign, both).unwrap(), ListenOptions::default()).unwrap();
         let _client = TcpStream::connect(address).unwrap();
@@ -142,13 +150,20 @@ mod tests {
 
     #[test]
     fn a_connection_has_the_options_of_its_listener() {
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), ListenOptions::default()).unwrap();
+        let mut options = ListenOptions::default();
+        options.keepalive.user_timeout = Duration::from_secs(9);
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), options).unwrap();
         listener.set_nonblocking(false).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.nodelay().unwrap());
         let socket = SockRef::from(&accepted);
         assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        let keepalive = options.keepalive;
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive.time);
+        assert_eq!(
+            socket.tcp_user_timeout().unwrap(),
+            Some(keepalive.user_timeout)
+        );
     }
 }

@@ -24,7 +24,25 @@ pub(crate) struct BoundSocket {
     /// The name that the service manager gave the socket, if it comes from there.
     pub(crate) managed: Option<String>,
     /// Goes behind the socket.
-    pub(crate) _file: Option<SocketFile>,
+    _file: Option<SocketFile>,
+}
+
+impl BoundSocket {
+    /// The file of a unix socket goes with it, unless it is the service manager's.
+    pub(crate) fn new(
+        socket: ListenSocket,
+        address: ListenAddress,
+        managed: Option<String>,
+    ) -> Self {
+        let place = socket.address().filter(|_| managed.is_none());
+        let file = place.and_then(|place| SocketFile::of(place.path()?));
+        Self {
+            socket,
+            address,
+            managed,
+            _file: file,
+        }
+    }
 }
 
 /// All of them. Workers hold them as long as they accept, so that a socket closes with the last of them.

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Keepalive, Timeouts};
 use crate::core::admission::Admission;
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
+use crate::core::tls::ServerTls;
+use crate::data_path::handshakes::Handshakes;
 use crate::data_path::upstream::Target;
+use crate::observe::access_log::{AccessLog, AccessLogs};
 use crate::observe::metrics::Counters;
 
 /// A service of the running balancer. All workers serve all services.
@@ -18,6 +21,7 @@ pub(crate) struct Service {
     /// What the access log calls it.
     pub(crate) frontend: String,
     pub(crate) counters: Counters,
+    pub(crate) handshakes: Arc<Handshakes>,
     /// The settings that its sessions use: swapped as a whole, read without a lock.
     pub(crate) rules: ArcSwap<ServiceRules>,
 }
@@ -28,8 +32,14 @@ pub(crate) struct ServiceRules {
     pub(crate) admission: Admission,
     /// Which peers are believed; what is sent to backends is the pool's.
     pub(crate) proxy: ProxyRules,
+    /// Of connections to backends; clients' have it from their listeners.
+    pub(crate) keepalive: Keepalive,
     /// TCP fast open to backends.
     pub(crate) fast_open: bool,
+    /// How TLS ends here; `None`: it is passed on.
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    /// Where a line for each session goes, if anywhere.
+    pub(crate) access_log: Option<Arc<AccessLog>>,
     /// Where clients go.
     pub(crate) routes: Routes,
 }
@@ -102,35 +112,47 @@ impl Routes {
 }
 
 impl Service {
-    pub(crate) fn new(name: &str, frontend: String, config: &Config, routes: Routes) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        frontend: String,
+        config: &Config,
+        routes: Routes,
+        logs: &AccessLogs,
+    ) -> Self {
         let admission = Admission::new(config.limits.clone());
         Self {
             name: name.into(),
             frontend,
             counters: Counters::default(),
-            rules: ArcSwap::from_pointee(ServiceRules::new(config, admission, routes)),
+            handshakes: Arc::default(),
+            rules: ArcSwap::from_pointee(ServiceRules::new(config, admission, routes, logs)),
         }
     }
 
     /// Takes on other rules; open connections stay counted.
-    pub(crate) fn set_rules(&self, config: &Config, routes: Routes) {
-        let admission = self
-            .rules
-            .load()
-            .admission
-            .with_limits(config.limits.clone());
-        let rules = ServiceRules::new(config, admission, routes);
+    pub(crate) fn set_rules(&self, config: &Config, routes: Routes, logs: &AccessLogs) {
+        let before = self.rules.load();
+        let admission = before.admission.with_limits(config.limits.clone());
+        let mut rules = ServiceRules::new(config, admission, routes, logs);
+        // With the same certificates, clients can resume what they have begun before.
+        if before.tls == rules.tls {
+            rules.tls.clone_from(&before.tls);
+        }
         self.rules.store(Arc::new(rules));
     }
 }
 
 impl ServiceRules {
-    fn new(config: &Config, admission: Admission, routes: Routes) -> Self {
+    fn new(config: &Config, admission: Admission, routes: Routes, logs: &AccessLogs) -> Self {
+        let access_log = config.access_log.wanted();
         Self {
+            access_log: access_log.and_then(|wanted| logs.get(&wanted)),
             timeouts: config.timeouts,
             admission,
             proxy: config.proxy.clone(),
+            keepalive: config.listen_options.keepalive,
             fast_open: config.listen_options.fast_open,
+            tls: config.tls.clone(),
             routes,
         }
     }
@@ -153,6 +175,7 @@ impl Service {
             config.listen.to_string(),
             &config,
             Routes::to(target),
+            &AccessLogs::new(0, netsocket_settings::Supervisor::default()),
         )
     }
 }

@@ -18,15 +18,16 @@ use crate::core::shortage::Shortages;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::listener::Listeners;
+use crate::data_path::log_buffers::LogBuffers;
 use crate::data_path::mailbox::Mail;
 use crate::data_path::process_rules::ProcessRules;
 use crate::data_path::relay::RelaySwitch;
 use crate::data_path::service::{Routes, Service};
 use crate::data_path::upstream::Upstream;
 use crate::data_path::worker_registry::WorkerRegistry;
-use crate::observe::access_log::{AccessLog, Frontend, WorkerBuffer, write_session};
+use crate::observe::access_log::{AccessLogs, Frontend, write_session};
 use crate::observe::metrics::Counters;
-use crate::observe::process_view::{ProcessView, ServiceView};
+use crate::observe::process_view::{ProcessView, ServiceView, TlsView};
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -42,8 +43,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     /// The settings of the whole process.
     pub(crate) rules: ArcSwap<ProcessRules>,
-    /// `None` if it is off.
-    pub(crate) access_log: Option<AccessLog>,
+    pub(crate) access_logs: AccessLogs,
     /// What the system had none left of.
     pub(crate) shortages: Arc<Shortages>,
     pub(crate) relay: RelaySwitch,
@@ -66,11 +66,11 @@ impl Shared {
         &self,
         record: &SessionRecord,
         service: &Service,
-        buffer: Option<&mut WorkerBuffer>,
+        buffers: &mut LogBuffers,
     ) {
         self.counters.count(record);
         service.counters.count_of_service(record);
-        if let Some(buffer) = buffer {
+        if let Some(buffer) = buffers.of(service) {
             let frontend = Frontend {
                 name: &service.frontend,
                 open: service.counters.active(),
@@ -109,13 +109,11 @@ impl Shared {
         pools.collect()
     }
 
-    /// Backends of all pools, each with its own, those that are leaving included.
-    pub(crate) fn backends(&self) -> Vec<(Arc<Pool>, Arc<Backend>)> {
+    /// Backends of all pools, those that are leaving included.
+    pub(crate) fn backends(&self) -> Vec<Arc<Backend>> {
         let of = |pool: Arc<Pool>| {
             let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-            let all: Vec<_> = pool.backends().into_iter().chain(leaving).collect();
-            all.into_iter()
-                .map(move |backend| (Arc::clone(&pool), backend))
+            pool.backends().into_iter().chain(leaving)
         };
         self.pools().into_iter().flat_map(of).collect()
     }
@@ -177,11 +175,7 @@ impl Shared {
             refused: Refusal::ALL.map(refused),
             queued: queues().map(SharedQueue::len).sum(),
             queue_limit: queues().map(SharedQueue::most).sum(),
-            access_log: self
-                .access_log
-                .as_ref()
-                .map(AccessLog::figures)
-                .unwrap_or_default(),
+            access_log: self.access_logs.figures(),
         }
     }
 
@@ -198,6 +192,20 @@ fn pool_of(routes: &Routes) -> String {
     pool.unwrap_or_default().to_owned()
 }
 
+/// Backends that are up in the pools of a service, each pool once.
+fn backends_up(routes: &Routes) -> usize {
+    let others = routes.serves_others.then_some(&routes.target);
+    let own = routes.rules.iter().filter_map(|rule| rule.target.as_ref());
+    let mut pools: Vec<&Arc<Pool>> = others
+        .into_iter()
+        .chain(own)
+        .map(|target| &target.upstream.pool)
+        .collect();
+    pools.sort_by_key(|pool| Arc::as_ptr(pool));
+    pools.dedup_by_key(|pool| Arc::as_ptr(pool));
+    pools.iter().map(|pool| pool.up_count()).sum()
+}
+
 fn view(service: &Service) -> ServiceView {
     let rules = service.rules.load();
     ServiceView {
@@ -205,9 +213,17 @@ fn view(service: &Service) -> ServiceView {
         pool: pool_of(&rules.routes),
         routes: rules.routes.counts(),
         active: service.counters.active(),
+        backends_up: backends_up(&rules.routes),
+        limit: (rules.admission.limits().connections).map(|most| u64::from(most.get())),
+        refused: Refusal::ALL.map(|refusal| rules.admission.refused(refusal)),
         finished: service.counters.by_termination(),
         bytes_up: service.counters.bytes_up(),
         bytes_down: service.counters.bytes_down(),
+        tls: rules.tls.as_ref().map(|tls| TlsView {
+            done: service.handshakes.done(),
+            failed: service.handshakes.failed(),
+            certificates: tls.certificates.clone(),
+        }),
     }
 }
 
@@ -228,7 +244,7 @@ impl Shared {
                 &crate::config::Config::default(),
                 crate::data_path::process_rules::Secrets::default(),
             )),
-            access_log: None,
+            access_logs: AccessLogs::new(0, Supervisor::default()),
             relay: RelaySwitch::default(),
             local_ports: LocalPorts::of_system(),
             last_resort_limiter: LogLimiter::default(),
@@ -254,12 +270,8 @@ impl Shared {
         let any = ([127, 0, 0, 1], 0).into();
         let listener = listen(any, ListenOptions::default()).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let bound = BoundSocket {
-            socket: ListenSocket::Tcp(listener),
-            address: ListenAddress::Tcp(any),
-            managed: None,
-            _file: None,
-        };
+        let socket = ListenSocket::Tcp(listener);
+        let bound = BoundSocket::new(socket, ListenAddress::Tcp(any), None);
         let added = self.listeners.add(self.only_service(), bound);
         assert!(added.is_some(), "it is not closed");
         address

@@ -124,7 +124,7 @@ mod tests {
             config.proxy.timeout = 10 * PATIENCE;
             let service = shared.only_service();
             let target = Arc::clone(&service.rules.load().routes.target);
-            service.set_rules(&config, Routes::to(target));
+            service.set_rules(&config, Routes::to(target), &shared.access_logs);
             let shared = Arc::new(shared);
             let address = shared.listen();
             let end = start(Arc::clone(&shared), 0, Arc::default()).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use netsocket_balancer::Config;
 use netsocket_balancer::backend::Attributes;
-use netsocket_balancer::discovery::{Group, Outcome, Question, Rules};
+use netsocket_balancer::discovery::{Group, IpFamily, Outcome, Question, Rules};
 use netsocket_balancer::metrics::names;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -58,6 +58,7 @@ pub fn files(port: u16) -> Question {
     Question::Addresses {
         host: "files.test".into(),
         port,
+        family: IpFamily::default(),
     }
 }
 
@@ -302,6 +303,7 @@ async fn records_of_a_service_say_port_weight_and_who_is_a_backup() {
     dns.name("host.test", &[Ipv4Addr::LOCALHOST]);
     let service = Question::Services {
         name: "_files._tcp.test".into(),
+        family: IpFamily::default(),
     };
     let balancer = Balancer::start_with(&[], |config| by_dns(config, dns.address, service)).await;
     balancer.up(3).await;
@@ -348,6 +350,7 @@ async fn weights_are_relative_within_one_priority() {
     dns.name("host.test", &[Ipv4Addr::LOCALHOST]);
     let service = Question::Services {
         name: "_files._tcp.test".into(),
+        family: IpFamily::default(),
     };
     let balancer = Balancer::start_with(&[], |config| by_dns(config, dns.address, service)).await;
     balancer.up(4).await;
@@ -423,12 +426,54 @@ async fn which_of_two_queries_was_refused_is_told() {
         let question = Question::Addresses {
             host: "half.lan".to_owned(),
             port: echo.address.port(),
+            family: IpFamily::default(),
         };
         let balancer =
             Balancer::start_with(&[], |config| by_dns(config, dns.address, question)).await;
         balancer.up(1).await;
         let group = balancer.pool.groups()[0].clone();
         assert_eq!(group.problem.as_deref(), problem);
+    }
+}
+
+/// Half an answer does not say that an address is gone; the answer to the only query does.
+#[tokio::test]
+async fn one_family_is_enough_where_the_other_is_refused() {
+    let test = "one_family_is_enough_where_the_other_is_refused";
+    for family in [IpFamily::Any, IpFamily::V4] {
+        // It has no server to ask about AAAA records of names that are not its own.
+        let Some(dns) = Dnsmasq::start(test, &[]).await else {
+            return;
+        };
+        let (_servers, ips, port) = fleet().await;
+        dns.name("files.lan", &ips[..2]);
+        let question = Question::Addresses {
+            host: "files.lan".to_owned(),
+            port,
+            family,
+        };
+        let balancer = Balancer::start_with(&[], |config| {
+            by_dns(config, dns.address, question);
+            config.discovery.hold = NEVER;
+        })
+        .await;
+        balancer.up(2).await;
+        dns.name("files.lan", &ips[..1]);
+        let partial = |balancer: &Balancer| balancer.pool.groups()[0].outcomes[1];
+        if family == IpFamily::V4 {
+            eventually("one left", || balancer.pool.backends().len() == 1).await;
+            assert_eq!(
+                (
+                    partial(&balancer),
+                    balancer.pool.groups()[0].problem.clone()
+                ),
+                (0, None)
+            );
+            continue;
+        }
+        let before = partial(&balancer);
+        eventually("three more answers", || partial(&balancer) > before + 2).await;
+        assert_eq!(balancer.pool.backends().len(), 2);
     }
 }
 

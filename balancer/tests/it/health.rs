@@ -191,7 +191,7 @@ async fn backends_that_come_are_checked_and_those_that_go_are_not() {
     let gone = balancer.pool.backends().remove(0);
     let spec = BackendSpec {
         name: "b".into(),
-        address: b.address,
+        address: b.address.into(),
         attributes: Attributes::default(),
     };
     balancer.pool.replace(vec![spec]);

@@ -13,6 +13,7 @@
 mod admin;
 mod admin_socket;
 mod admission;
+mod agents;
 mod backpressure;
 mod configuration;
 mod ctl;
@@ -47,3 +48,4 @@ mod sessions;
 mod simulation;
 mod supervision;
 mod systemd;
+mod unix_backends;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::peers::Echo;
 use crate::running::{eventually, read_to_end, soon};
-use crate::services::start;
+use crate::services::{start, start_checking};
 
 /// Remembers from where each session came and what it began with; checks send nothing of that kind.
 async fn recorder() -> (SocketAddr, Arc<Mutex<Vec<(SocketAddr, String)>>>) {
@@ -123,4 +123,26 @@ async fn a_backend_is_checked_its_own_way_and_its_sessions_close_when_it_goes_do
     let (_, was_reset) = read_to_end(&mut client).await;
     assert!(was_reset);
     assert_eq!(balancer.record().await.termination.code(), "KD");
+}
+
+#[tokio::test]
+async fn backends_have_thresholds_of_their_own() {
+    let echo = Echo::start("echo").await;
+    let text = format!(
+        "listen = '127.0.0.1:0'\ncheck_fall = 50\n[check]\ninterval = '20ms'\n\
+         [[backends]]\nname = 'a'\naddress = '{0}'\ncheck_fall = 2\n\
+         [[backends]]\nname = 'b'\naddress = '{0}'\n",
+        echo.address
+    );
+    let balancer = start_checking(&text).await;
+    balancer.up(2).await;
+    let _refuses = echo.die().await;
+    balancer.up(1).await;
+    let [a, b] = &balancer.pool.backends()[..] else {
+        panic!("two backends");
+    };
+    let reason = a.report().reason.to_string();
+    assert!(reason.starts_with("2 checks failed"), "{reason}");
+    assert_eq!(b.report().state, State::Up);
+    assert_eq!(b.report().progress.1.get(), 50);
 }

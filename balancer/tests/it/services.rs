@@ -23,6 +23,18 @@ pub async fn start(text: &str) -> Balancer {
     Balancer::start_with(&[], |config| apply(config, text)).await
 }
 
+/// The same with checks all the time.
+pub async fn start_checking(text: &str) -> Balancer {
+    let head = "admin = '127.0.0.1:0'\nworkers = 2\naccess_log_target = 'off'\n";
+    let text = format!("{head}{text}");
+    Balancer::start_with(&[], |config| *config = settings(&text)).await
+}
+
+/// What is wrong with a file.
+pub fn problems(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
 /// Gives `config` the services and pools of `text`.
 fn apply(config: &mut Config, text: &str) {
     let head =
@@ -42,7 +54,7 @@ fn backend(name: &str, address: SocketAddr) -> String {
 }
 
 /// Whether a service resets a client, which may come before the client knows that it is connected.
-async fn refuses(balancer: &Balancer, service: &str) -> bool {
+pub async fn refuses(balancer: &Balancer, service: &str) -> bool {
     let mut own = balancer.listens.iter().filter(|(name, _)| name == service);
     let address = own.find_map(|(_, address)| address.tcp()).unwrap();
     match soon(TcpStream::connect(address)).await {
@@ -150,6 +162,10 @@ async fn services_have_their_own_pools_limits_and_counters() {
         "netsocket_sessions_total{service=\"one\",termination=\"--\"} 4",
         "netsocket_sessions_total{service=\"three\",termination=\"PR\"} 1",
         "netsocket_sessions_active{service=\"four\"} 0",
+        "netsocket_refused_total{service=\"three\",reason=\"denied\"} 1",
+        "netsocket_refused_total{service=\"one\",reason=\"denied\"} 0",
+        "netsocket_service_backends_up{service=\"one\"} 2",
+        "netsocket_service_backends_up{service=\"four\"} 1",
         "netsocket_backend_sessions_total{pool=\"files\",backend=\"a\"} 4",
         "netsocket_backend_sessions_total{pool=\"four\",backend=\"a\"} 1",
     ] {
@@ -166,6 +182,8 @@ async fn services_have_their_own_pools_limits_and_counters() {
         ),
         (&"files".into(), &4.into())
     );
+    assert_eq!(pools["services"][2]["refused"]["denied"], 1);
+    assert_eq!(pools["state"], "ready");
     // Two pools have a backend of that name.
     let (status, said) = balancer.get("/api/v1/backends/a").await;
     assert_eq!(
@@ -183,6 +201,21 @@ async fn services_have_their_own_pools_limits_and_counters() {
         refuses(&balancer, "four").await,
         "its only backend is drained"
     );
+    // Ready for others, but not for those of that service.
+    let (_, pools) = balancer.get("/api/v1/pools").await;
+    let pools: Value = serde_json::from_str(&pools).unwrap();
+    assert_eq!(
+        (&pools["ready"], &pools["state"]),
+        (&true.into(), &"emergency".into())
+    );
+    let alert = &pools["alerts"][0];
+    assert_eq!(
+        alert["what"],
+        "Operators have taken out every backend of pool four"
+    );
+    assert_eq!(alert["clients"], "are refused (SC)");
+    let (_, page) = balancer.get("/metrics").await;
+    assert!(page.contains("netsocket_service_backends_up{service=\"four\"} 0\n"));
     assert_eq!(converse(balancer.connect_to("one").await).await.len(), 1);
 }
 
@@ -340,4 +373,68 @@ async fn sockets_that_nobody_passed_or_needs_are_all_named() {
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
+}
+
+/// The lines of a log once there are so many.
+async fn lines(path: &std::path::Path, count: usize) -> Vec<String> {
+    let read = || std::fs::read_to_string(path).unwrap_or_default();
+    eventually("lines of the access log", || {
+        read().lines().count() >= count
+    })
+    .await;
+    read().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn each_service_has_the_access_log_that_it_asks_for() {
+    let echo = Echo::start("echo").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let text = |own: &str| {
+        format!(
+            "admin = '127.0.0.1:0'\nworkers = 2\naccess_log_target = '{}'\nbackends = [{}]\n\
+             [[services]]\nname = 'top'\nlisten = '127.0.0.1:0'\n\
+             [[services]]\nname = 'own'\nlisten = '127.0.0.1:0'\naccess_log = {{ target = '{own}', format = 'json' }}\n\
+             [[services]]\nname = 'quiet'\nlisten = '127.0.0.1:0'\naccess_log_target = 'off'\n",
+            path("top").display(),
+            backend("echo", echo.address)
+        )
+    };
+    let first = path("own").display().to_string();
+    let balancer = Balancer::start_with(&[], |config| *config = settings(&text(&first))).await;
+    balancer.up(1).await;
+    for service in ["top", "own", "quiet", "top"] {
+        assert_eq!(converse(balancer.connect_to(service).await).await, "echo");
+    }
+    let top = lines(&path("top"), 2).await;
+    assert!(
+        top.iter().all(|line| line.contains(" top default/echo ")),
+        "{top:?}"
+    );
+    let own = lines(&path("own"), 1).await;
+    let line: Value = serde_json::from_str(&own[0]).unwrap();
+    assert_eq!(
+        (top.len(), own.len(), &line["frontend"]),
+        (2, 1, &"own".into())
+    );
+
+    // A place that cannot be opened changes nothing; another one is taken.
+    *balancer.settings.lock().unwrap() = settings(&text("/nowhere/at/all"));
+    let (status, answer) = balancer.post("/api/v1/reload", "").await;
+    assert!(
+        status >= 400 && answer.contains("access_log_target /nowhere/at/all"),
+        "{status} {answer}"
+    );
+    assert_eq!(converse(balancer.connect_to("own").await).await, "echo");
+    lines(&path("own"), 2).await;
+    let second = path("second").display().to_string();
+    *balancer.settings.lock().unwrap() = settings(&text(&second));
+    let (status, answer) = balancer.post("/api/v1/reload", "").await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(converse(balancer.connect_to("own").await).await, "echo");
+    lines(&path("second"), 1).await;
+    assert_eq!(lines(&path("own"), 2).await.len(), 2);
+    let (_, metrics) = balancer.get("/metrics").await;
+    let written = "netsocket_access_log_lines_total{result=\"written\"} 5";
+    assert!(metrics.contains(written), "{metrics}");
 }

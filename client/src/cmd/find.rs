@@ -6,6 +6,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done};
 use crate::command_line::command::Find;
+use crate::command_line::quote::pasteable;
 use crate::outcome::exit::Exit;
 use crate::output::entries::Entry;
 use crate::session::remote_path;
@@ -49,7 +50,8 @@ impl Context {
 
 /// What to type where the name was meant to be a part of one.
 fn part_of_a_name(query: &Query) -> Option<String> {
-    let name = query.name.as_ref()?.to_string();
-    let can_be_quoted = !name.contains(['\'', '\\', '*', '?', '[', '{']);
-    can_be_quoted.then(|| format!("find '*{name}*' finds names that contain it"))
+    let name = std::str::from_utf8(query.name.as_ref()?.as_bytes()).ok()?;
+    let glob = format!("*{}", remote_path::names_that_begin_with(name));
+    let typed = pasteable(glob.as_bytes());
+    Some(format!("find {typed} finds names that contain it"))
 }

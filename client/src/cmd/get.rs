@@ -12,6 +12,7 @@ use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
 use crate::command_line::command::{Archive, Get, SaveOptions};
+use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -41,7 +42,11 @@ impl Context {
             [one] => {
                 let destination = match output {
                     Some(output) if self.descriptor(&output).is_some() => {
-                        self.destination(&output)?
+                        let destination = self.file_destination(&output)?;
+                        // On a terminal the text is all that is wanted, as from `cat`.
+                        self.console.quiet |=
+                            destination == Destination::Stdout && self.console.out_is_terminal;
+                        destination
                     }
                     output => {
                         let targets = targets(&files, self.place(output.as_deref()))?;
@@ -119,11 +124,7 @@ impl Context {
             self.console.notice_line(NO_FILE_FOUND);
             return Ok(Exit::NothingFound);
         }
-        let save = SaveOptions {
-            output: None,
-            resume: false,
-            force: false,
-        };
+        let save = SaveOptions::shown();
         // Until the end of this command.
         self.console.quiet = true;
         for file in &files {
@@ -185,7 +186,7 @@ impl Context {
     }
 
     /// The typed files, with patterns expanded.
-    async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
+    pub(super) async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
         let mut files: Vec<Vec<u8>> = Vec::new();
         for word in typed {
             let Some(entries) = self.matching(word, false).await? else {
@@ -230,7 +231,7 @@ impl Context {
         }
     }
 
-    async fn get_one(
+    pub(super) async fn get_one(
         &mut self,
         word: &str,
         path: &[u8],
@@ -286,12 +287,13 @@ impl Context {
     }
 
     /// Explains why a path cannot be downloaded: it is a directory, or does not exist.
-    async fn why_missing(&mut self, path: &[u8]) -> Error {
+    pub(super) async fn why_missing(&mut self, path: &[u8]) -> Error {
         match self.entry(path).await {
             Ok(Some(entry)) if is_directory(&entry) => {
                 let path = remote_path::from_root(path);
+                let typed = pasteable(path.as_bytes());
                 Error::Usage(format!(
-                    "{path} is a directory: get -r {path} downloads all of it"
+                    "{path} is a directory: get -r {typed} downloads all of it"
                 ))
             }
             Ok(_) => missing(path),

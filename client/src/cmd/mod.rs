@@ -16,9 +16,11 @@
 mod archive;
 pub mod context;
 mod directory;
+mod du;
 mod find;
 mod get;
 mod help;
+mod less;
 mod local_directory;
 mod local_files;
 mod ls;
@@ -28,6 +30,7 @@ mod overwrite;
 mod shell;
 mod stat;
 mod status;
+mod tree;
 
 use crate::cmd::context::{Context, Done};
 use crate::command_line::command::Command;
@@ -50,6 +53,9 @@ impl Context {
             Command::Stat(paths) => self.stat(word, &paths).await,
             Command::Get(get) => self.get(word, &get).await,
             Command::Cat(paths) => self.cat(word, &paths).await,
+            Command::Less(paths) => self.less(word, &paths).await,
+            Command::DiskUsage(du) => self.du(word, &du).await,
+            Command::Tree(view) => self.tree(word, &view).await,
             Command::Archive(archive) => self.archive(word, archive).await,
             Command::Status => self.status(word).await,
             Command::ChangeDirectory(directory) => self.change_directory(word, directory).await,

@@ -13,8 +13,22 @@ use crate::transfer::output_path::{OutputPath, follow};
 use crate::transfer::target::STDOUT;
 
 impl Context {
-    /// Interprets `-o`. Refuses to write data to a terminal, or among the messages on standard error.
+    /// Interprets `-o` for an archive. Refuses to write it to a terminal.
     pub(crate) fn destination(&self, output: &Path) -> Result<Destination, Error> {
+        if self
+            .descriptor(output)
+            .is_some_and(|number| number != descriptor::STDERR && self.is_terminal(number))
+        {
+            return Err(Error::Usage(
+                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
+            ));
+        }
+        self.file_destination(output)
+    }
+
+    /// Interprets `-o` for a file, which may be text for a terminal. Refuses to write it among the messages on standard
+    /// error.
+    pub(super) fn file_destination(&self, output: &Path) -> Result<Destination, Error> {
         if output.as_os_str().is_empty() {
             return Err(Error::Usage("-o needs a file name".to_owned()));
         }
@@ -25,11 +39,6 @@ impl Context {
             return Err(Error::Usage(
                 "-o cannot be standard error, which has the messages: use -o FILE or a pipe"
                     .to_owned(),
-            ));
-        }
-        if self.is_terminal(number) {
-            return Err(Error::Usage(
-                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
             ));
         }
         Ok(match number {

@@ -49,6 +49,12 @@ pub(crate) enum Command {
     Get(Get),
     /// `cat`, with the paths as typed.
     Cat(Vec<Vec<u8>>),
+    /// `less`, with the paths as typed.
+    Less(Vec<Vec<u8>>),
+    /// `du`
+    DiskUsage(DiskUsage),
+    /// `tree`
+    Tree(TreeView),
     /// `archive`
     Archive(Archive),
     /// `status`
@@ -114,6 +120,26 @@ pub(crate) struct Find {
     pub(crate) format: ListFormat,
 }
 
+/// `du`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskUsage {
+    /// Directories and files as typed.
+    pub(crate) paths: Vec<Vec<u8>>,
+    /// How many levels of directories are printed below each; `None` for all.
+    pub(crate) depth: Option<usize>,
+}
+
+/// `tree`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TreeView {
+    /// The directory as typed; `None` for the current one.
+    pub(crate) path: Option<Vec<u8>>,
+    /// How many levels are shown; `None` for all.
+    pub(crate) depth: Option<usize>,
+    /// Leave files out.
+    pub(crate) directories_only: bool,
+}
+
 /// How downloads are saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SaveOptions {
@@ -123,6 +149,18 @@ pub(crate) struct SaveOptions {
     pub(crate) resume: bool,
     /// Whether to overwrite existing files.
     pub(crate) force: bool,
+}
+
+impl SaveOptions {
+    /// For what is shown and not kept.
+    #[must_use]
+    pub(crate) fn shown() -> Self {
+        Self {
+            output: None,
+            resume: false,
+            force: false,
+        }
+    }
 }
 
 /// `get`.
@@ -162,6 +200,12 @@ pub(crate) struct Archive {
 }
 
 impl Command {
+    /// Whether another program has the terminal meanwhile: Ctrl-C is for that one.
+    #[must_use]
+    pub(crate) fn lends_terminal(&self) -> bool {
+        matches!(self, Self::Less(_))
+    }
+
     /// Whether the command accepts `-o`.
     #[must_use]
     pub(crate) fn takes_output(&self) -> bool {

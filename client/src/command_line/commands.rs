@@ -4,8 +4,11 @@
 //! Does not own: parsing arguments ([`crate::command_line::parse`]).
 
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
-use netsocket_protocol::find::{CONDITIONS, FindOption, ORDER};
 
+use crate::command_line::command_options::{
+    ARCHIVE, CONDITION_OPTIONS, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, ORDER_OPTIONS,
+    OUTPUT, OUTPUTS, RECURSIVE, TRANSFER,
+};
 use crate::command_line::options::OptionSpec;
 
 /// The original commands that produce an archive; they accept `-o FILE` at the end.
@@ -76,142 +79,6 @@ impl CommandSpec {
     }
 }
 
-const fn flag(long: &'static str, short: Option<char>, about: &'static str) -> OptionSpec {
-    OptionSpec {
-        long,
-        short,
-        value: None,
-        about,
-    }
-}
-
-const fn value(
-    long: &'static str,
-    short: Option<char>,
-    value: &'static str,
-    about: &'static str,
-) -> OptionSpec {
-    OptionSpec {
-        long,
-        short,
-        value: Some(value),
-        about,
-    }
-}
-
-/// Converts the options of `find` that the protocol defines.
-const fn from_find<const N: usize>(options: [FindOption; N]) -> [OptionSpec; N] {
-    let mut specs = [flag("", None, ""); N];
-    let mut at = 0;
-    while at < N {
-        specs[at] = OptionSpec {
-            long: options[at].name,
-            short: None,
-            value: options[at].value,
-            about: options[at].about,
-        };
-        at += 1;
-    }
-    specs
-}
-
-/// Options that select files.
-pub(crate) static CONDITION_OPTIONS: [OptionSpec; CONDITIONS.len()] = from_find(CONDITIONS);
-/// Options that order the results.
-pub(crate) static ORDER_OPTIONS: [OptionSpec; ORDER.len()] = from_find(ORDER);
-
-static FORMAT_OPTIONS: [OptionSpec; 2] = [
-    flag("long", Some('l'), "show permissions, size and time"),
-    flag(
-        "null",
-        Some('0'),
-        "end each name with a NUL byte, as for xargs -0",
-    ),
-];
-
-static LS: [OptionSpec; 6] = [
-    flag("all", Some('a'), "include names that begin with a dot"),
-    flag("one", Some('1'), "one name per line"),
-    flag("time", Some('t'), "sort by time, newest first"),
-    flag("size", Some('S'), "sort by size, largest first"),
-    flag("reverse", Some('r'), "reverse the order"),
-    flag("human", Some('h'), "ignored: sizes always have units"),
-];
-
-static OUTPUT: [OptionSpec; 1] = [value(
-    "output",
-    Some('o'),
-    "FILE",
-    "where to save it; - is standard output",
-)];
-
-static OUTPUTS: [OptionSpec; 2] = [
-    value(
-        "output",
-        Some('o'),
-        "FILE|DIR",
-        "a file, a directory for several, - for stdout",
-    ),
-    value(
-        "parallel",
-        Some('P'),
-        "N",
-        "fetch N files at once, each on its own connection",
-    ),
-];
-
-static RECURSIVE: [OptionSpec; 1] = [flag(
-    "recursive",
-    Some('r'),
-    "download directories with all they hold",
-)];
-
-static TRANSFER: [OptionSpec; 2] = [
-    flag(
-        "no-resume",
-        None,
-        "start over instead of resuming a partial download",
-    ),
-    flag("force", Some('f'), "overwrite existing files"),
-];
-
-static ARCHIVE: [OptionSpec; 5] = [
-    value(
-        "extract",
-        Some('x'),
-        "DIR",
-        "unpack into this directory while downloading",
-    ),
-    flag(
-        "preserve-permissions",
-        Some('p'),
-        "keep the server's permissions, whatever the umask",
-    ),
-    value(
-        "format",
-        None,
-        "FORMAT",
-        "gz, zst or tar; default: from the file name",
-    ),
-    value("level", None, "N", "compression level: gz 1-12, zst 1-19"),
-    flag("flat", None, "store base names only, without directories"),
-];
-
-static HELP: [OptionSpec; 1] = [flag("help", None, "show this help")];
-
-static GENERAL: [OptionSpec; 2] = [
-    flag(
-        "json",
-        None,
-        "print each result as one JSON object per line",
-    ),
-    flag(
-        "quiet",
-        Some('q'),
-        "print only results, warnings and errors",
-    ),
-];
-
 /// Archive formats as typed.
 pub(crate) const FORMATS: [&str; 3] = ["gz", "zst", "tar"];
 
@@ -235,7 +102,7 @@ const LOCAL: CommandSpec = CommandSpec {
 };
 
 /// All commands except the original ones, in the order of help.
-pub(crate) static CURRENT: [CommandSpec; 18] = [
+pub(crate) static CURRENT: [CommandSpec; 21] = [
     CommandSpec {
         name: "ls",
         aliases: &["dir"],
@@ -253,7 +120,8 @@ pub(crate) static CURRENT: [CommandSpec; 18] = [
         about: "find files by name, size, type, age and directory",
         details: "All conditions must match. NAME is a complete base name; GLOB has *, ?, [a-z] or\n\
                   {a,b}. Sizes take the suffixes k, M, G, T (powers of 1024). Times are in the\n\
-                  server's time zone unless they end with an offset.",
+                  server's time zone unless they end with an offset. What find(1) takes works as\n\
+                  well: find music -iname '*.mp3' -size +1M.",
         options: &[
             &CONDITION_OPTIONS,
             &ORDER_OPTIONS,
@@ -290,6 +158,36 @@ pub(crate) static CURRENT: [CommandSpec; 18] = [
         about: "print files",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "less",
+        aliases: &["more"],
+        arguments: "FILE...",
+        about: "show files page by page",
+        details: "The pager is $PAGER, or else less. Without one, or without a terminal, the files\n\
+                  are printed.",
+        options: &[&GENERAL, &HELP],
+        operand: Operand::RemoteFile,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "du",
+        arguments: "[-s] [-d N] [DIR]...",
+        about: "show how much is in directories",
+        details: "Adds up the sizes of the files in each directory and below it, the innermost\n\
+                  directories first. Hidden files do not count.",
+        options: &[&DEPTH, &GENERAL, &HELP],
+        operand: Operand::RemoteDirectory,
+        ..REMOTE
+    },
+    CommandSpec {
+        name: "tree",
+        arguments: "[-d] [-L N] [DIR]",
+        about: "show directories and files as a tree",
+        details: "Directories without a file in or below them are left out.",
+        options: &[&LEVELS, &GENERAL, &HELP],
+        operand: Operand::RemoteDirectory,
         ..REMOTE
     },
     CommandSpec {

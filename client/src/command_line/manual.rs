@@ -15,15 +15,13 @@ const NAME: &str = "netsocket";
 /// The completion script for one of [`commands::SHELLS`].
 #[must_use]
 pub(crate) fn completions(shell: &str) -> Vec<u8> {
-    use clap_complete::{Shell, generate};
+    use clap_complete::Shell;
     let shell = match shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
         _ => Shell::Bash,
     };
-    let mut script = Vec::new();
-    generate(shell, &mut definition(), NAME, &mut script);
-    script
+    netsocket_settings::completion_script(shell, definition())
 }
 
 /// The commands with an option of that name.
@@ -37,10 +35,15 @@ pub(crate) fn commands_with_option(option: &str) -> Vec<&'static str> {
 
 /// The whole command line as a clap definition.
 fn definition() -> clap::Command {
-    let program = Args::command().mut_arg("words", |words| words.hide(true));
+    let program = Args::command();
+    // Its operands are the commands: zsh would look for them behind one more word.
+    let flags = program.get_arguments();
+    let flags = flags.filter(|argument| !argument.is_positional()).cloned();
     // `!` is available only at the prompt and in a batch.
     let typed = commands::all().filter(|command| command.name != "!");
-    program
+    clap::Command::new(NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(flags)
         .subcommands(typed.map(subcommand))
         .disable_help_subcommand(true)
 }
@@ -80,14 +83,14 @@ fn argument(spec: &'static OptionSpec) -> Arg {
     };
     let argument = argument.value_name(value).action(ArgAction::Set);
     match spec.long {
-        "output" => argument.value_hint(ValueHint::FilePath),
-        "extract" => argument.value_hint(ValueHint::DirPath),
+        // On the server, where a shell cannot look.
+        "below" => argument.value_hint(ValueHint::Other),
         "format" => argument.value_parser(PossibleValuesParser::new(commands::FORMATS)),
         "sort" => {
             let keys = netsocket_protocol::query::Sort::ALL.map(|sort| sort.word());
             argument.value_parser(PossibleValuesParser::new(keys))
         }
-        _ => argument.value_hint(ValueHint::Other),
+        _ => argument,
     }
 }
 

@@ -15,12 +15,15 @@
 
 pub mod args;
 pub(crate) mod command;
+pub(crate) mod command_options;
 pub(crate) mod commands;
 pub(crate) mod help;
 pub(crate) mod manual;
 pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod parse_current;
+pub(crate) mod posix_find;
+pub mod quote;
 pub(crate) mod security_args;
 pub mod shell_words;
 pub(crate) mod suggestions;

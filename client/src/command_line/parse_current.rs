@@ -11,12 +11,12 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
 use crate::command_line::command::{
-    Archive, Command, Find, Get, Invocation, List, ListFormat, SaveOptions,
+    Archive, Command, DiskUsage, Find, Get, Invocation, List, ListFormat, SaveOptions, TreeView,
 };
-use crate::command_line::commands::{
-    self, CONDITION_OPTIONS, CommandSpec, FORMATS, ORDER_OPTIONS, SHELLS,
-};
+use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
+use crate::command_line::commands::{self, CommandSpec, FORMATS, SHELLS};
 use crate::command_line::options::{self, OptionSpec, ParsedOptions};
+use crate::command_line::posix_find;
 use crate::outcome::error::Error;
 
 /// The maximum number of parallel downloads: each uses a connection of its own.
@@ -30,7 +30,11 @@ pub(crate) fn parse(
 ) -> Result<Invocation, Error> {
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
-    let parsed = options::parse(&name, &specs, words);
+    let translated = match command.name {
+        "find" | "archive" => posix_find::translated(words),
+        _ => Ok(words.to_vec()),
+    };
+    let parsed = translated.and_then(|words| options::parse(&name, &specs, &words));
     let parsed_command = parsed.and_then(|parsed| {
         // `--help` works even if the other arguments are invalid.
         let parsed_command = if parsed.has("help") {
@@ -62,6 +66,9 @@ fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Comm
         "stat" => Command::Stat(some(typed, "path", parsed)?),
         "get" => Command::Get(get(typed, parsed)?),
         "cat" => Command::Cat(some(typed, "path", parsed)?),
+        "less" => Command::Less(some(typed, "path", parsed)?),
+        "du" => Command::DiskUsage(disk_usage(parsed)?),
+        "tree" => Command::Tree(tree(typed, parsed)?),
         "archive" => Command::Archive(archive(parsed)?),
         "cd" => Command::ChangeDirectory(at_most_one(typed, "directory", parsed)?),
         "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
@@ -153,6 +160,41 @@ fn list(parsed: &ParsedOptions) -> List {
         // Newest and largest first, as in `ls`.
         reverse: parsed.has("reverse") != (sort != Sort::Name),
         hidden: parsed.has("all"),
+    }
+}
+
+fn disk_usage(parsed: &ParsedOptions) -> Result<DiskUsage, String> {
+    let depth = match parsed.has("summarize") {
+        true => Some(0),
+        false => levels("max-depth", parsed)?,
+    };
+    Ok(DiskUsage {
+        paths: parsed.operands.clone(),
+        depth,
+    })
+}
+
+fn tree(typed: &str, parsed: &ParsedOptions) -> Result<TreeView, String> {
+    let depth = levels("levels", parsed)?;
+    if depth == Some(0) {
+        return Err("--levels must be 1 or more".to_owned());
+    }
+    Ok(TreeView {
+        path: at_most_one(typed, "directory", parsed)?,
+        depth,
+        directories_only: parsed.has("directories"),
+    })
+}
+
+fn levels(option: &str, parsed: &ParsedOptions) -> Result<Option<usize>, String> {
+    let Some(word) = parsed.value(option) else {
+        return Ok(None);
+    };
+    match word {
+        b"0" => Ok(Some(0)),
+        word => number(word)
+            .map(|number| Some(number.get()))
+            .ok_or_else(|| format!("'{}' is not a number of levels", Name::from(word))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Splits a line into words as a shell does.
 //!
 //! Blanks separate words. A backslash quotes the next character. Single quotes quote everything up to the next one;
-//! inside double quotes a backslash escapes `"` and `\`. There is no expansion.
+//! inside double quotes a backslash escapes `"` and `\`; `$'…'` has escapes such as `\n`. There is no expansion.
 //!
 //! # Examples
 //!
@@ -12,6 +12,8 @@
 //! assert_eq!(split(b"get 'annual"), Err(WordsError::OpenQuote('\'')));
 //! # Ok::<(), WordsError>(())
 //! ```
+
+use crate::command_line::quote::{Quote, unescaped};
 
 /// Why a line cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,15 +34,25 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, WordsError> {
     let mut words = Vec::new();
     // `None` between words, so that '' is an empty word.
     let mut word: Option<Vec<u8>> = None;
-    let mut bytes = line.iter().copied();
+    let mut bytes = line.iter();
     while let Some(byte) = bytes.next() {
-        match byte {
+        match *byte {
+            b'$' if bytes.as_slice().first() == Some(&b'\'') => {
+                bytes.next();
+                bytes = ansi_c(bytes.as_slice(), word.get_or_insert_default())?.iter();
+            }
             b' ' | b'\t' | b'\r' | b'\n' => words.extend(word.take()),
             b'\\' => {
                 let next = bytes.next().ok_or(WordsError::LoneBackslash)?;
-                word.get_or_insert_default().push(next);
+                word.get_or_insert_default().push(*next);
             }
-            b'\'' | b'"' => quoted(byte, &mut bytes, word.get_or_insert_default())?,
+            quote @ (b'\'' | b'"') => {
+                quoted(
+                    quote,
+                    &mut bytes.by_ref().copied(),
+                    word.get_or_insert_default(),
+                )?;
+            }
             other => word.get_or_insert_default().push(other),
         }
     }
@@ -67,6 +79,25 @@ fn quoted(
     }
 }
 
+/// Consumes the rest of `$'…'`; returns what follows.
+fn ansi_c<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], WordsError> {
+    loop {
+        match rest {
+            [] => return Err(WordsError::OpenQuote('\'')),
+            [b'\'', after @ ..] => return Ok(after),
+            [b'\\', after @ ..] => {
+                let (bytes, taken) = unescaped(after);
+                word.extend(bytes);
+                rest = &after[taken..];
+            }
+            [byte, after @ ..] => {
+                word.push(*byte);
+                rest = after;
+            }
+        }
+    }
+}
+
 /// Splits pasted text into lines, at newlines that are neither quoted nor escaped.
 #[must_use]
 pub fn lines(text: &[u8]) -> Vec<&[u8]> {
@@ -88,23 +119,31 @@ pub fn lines(text: &[u8]) -> Vec<&[u8]> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum QuoteState {
     Plain,
+    /// After a `$` that a quote may follow.
+    Dollar,
     Escaped,
     Single,
     Double,
     EscapedInDouble,
+    AnsiC,
+    EscapedInAnsiC,
 }
 
 impl QuoteState {
     /// The state after a byte, and whether that byte ends the line.
     fn after(self, byte: u8) -> (Self, bool) {
         let next = match (self, byte) {
-            (Self::Plain, b'\\') => Self::Escaped,
+            (Self::Dollar, b'\'') => Self::AnsiC,
+            (Self::Plain | Self::Dollar, b'$') => Self::Dollar,
+            (Self::Plain | Self::Dollar, b'\\') => Self::Escaped,
             (Self::Plain, b'\'') => Self::Single,
-            (Self::Plain, b'"') => Self::Double,
-            (Self::Plain, b'\n') => return (Self::Plain, true),
-            (Self::Plain | Self::Escaped, _) | (Self::Single, b'\'') | (Self::Double, b'"') => {
-                Self::Plain
-            }
+            (Self::Plain | Self::Dollar, b'"') => Self::Double,
+            (Self::Plain | Self::Dollar, b'\n') => return (Self::Plain, true),
+            (Self::Plain | Self::Dollar | Self::Escaped, _)
+            | (Self::Single | Self::AnsiC, b'\'')
+            | (Self::Double, b'"') => Self::Plain,
+            (Self::AnsiC, b'\\') => Self::EscapedInAnsiC,
+            (Self::AnsiC | Self::EscapedInAnsiC, _) => Self::AnsiC,
             (Self::Single, _) => Self::Single,
             (Self::Double, b'\\') => Self::EscapedInDouble,
             (Self::Double | Self::EscapedInDouble, _) => Self::Double,
@@ -123,7 +162,7 @@ pub struct PartialLine {
     /// The word at the cursor so far, unquoted; may be empty.
     pub word: Vec<u8>,
     /// The quote that is open at the cursor.
-    pub quote: Option<char>,
+    pub quote: Option<Quote>,
 }
 
 /// Parses a line up to the cursor; `None` if it ends with a backslash.
@@ -134,17 +173,22 @@ pub fn partial(line: &[u8]) -> Option<PartialLine> {
     let mut start: Option<usize> = None;
     for (at, byte) in line.iter().enumerate() {
         match (state, byte) {
-            (QuoteState::Plain, b' ' | b'\t' | b'\r' | b'\n') => start = None,
+            (QuoteState::Plain | QuoteState::Dollar, b' ' | b'\t' | b'\r' | b'\n') => {
+                start = None;
+            }
             _ => start = start.or(Some(at)),
         }
         state = state.after(*byte).0;
     }
     let start = start.unwrap_or(line.len());
     let (quote, closed) = match state {
-        QuoteState::Plain => (None, line[start..].to_vec()),
-        QuoteState::Single => (Some('\''), [&line[start..], b"'"].concat()),
-        QuoteState::Double => (Some('"'), [&line[start..], b"\""].concat()),
-        QuoteState::Escaped | QuoteState::EscapedInDouble => return None,
+        QuoteState::Plain | QuoteState::Dollar => (None, line[start..].to_vec()),
+        QuoteState::Single => (Some(Quote::Single), [&line[start..], b"'"].concat()),
+        QuoteState::AnsiC => (Some(Quote::AnsiC), [&line[start..], b"'"].concat()),
+        QuoteState::Double => (Some(Quote::Double), [&line[start..], b"\""].concat()),
+        QuoteState::Escaped | QuoteState::EscapedInDouble | QuoteState::EscapedInAnsiC => {
+            return None;
+        }
     };
     Some(PartialLine {
         before: split(&line[..start]).ok()?,
@@ -154,42 +198,12 @@ pub fn partial(line: &[u8]) -> Option<PartialLine> {
     })
 }
 
-/// Quotes a word so that [`split`] returns it unchanged: with backslashes, or with `quote`, which is opened but not
-/// closed.
-#[must_use]
-pub fn quote_as(word: &str, quote: Option<char>) -> String {
-    let mut text = String::with_capacity(word.len() + 2);
-    match quote {
-        None => {
-            for letter in word.chars() {
-                if matches!(letter, ' ' | '\t' | '\r' | '\n' | '\\' | '\'' | '"') {
-                    text.push('\\');
-                }
-                text.push(letter);
-            }
-        }
-        Some('\'') => {
-            text.push('\'');
-            text.push_str(&word.replace('\'', "'\\''"));
-        }
-        Some(quote) => {
-            text.push(quote);
-            for letter in word.chars() {
-                if matches!(letter, '"' | '\\') {
-                    text.push('\\');
-                }
-                text.push(letter);
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::command_line::quote::opened;
 
     fn words(line: &str) -> Result<Vec<String>, WordsError> {
         Ok(split(line.as_bytes())?
@@ -211,6 +225,9 @@ mod tests {
             ("'' x \"\"", &["", "x", ""]),
             ("\\'", &["'"]),
             ("'a\\b'", &["a\\b"]),
+            ("x$'a\\nb\\'c\\x41'y", &["xa\nb'cAy"]),
+            ("$x $'' \\$'a'", &["$x", "", "$a"]),
+            ("\"$'a'\"", &["$'a'"]),
         ] {
             assert_eq!(words(line).unwrap(), expected, "{line}");
         }
@@ -221,6 +238,9 @@ mod tests {
         assert_eq!(words("w24fn 'a"), Err(WordsError::OpenQuote('\'')));
         assert_eq!(words("w24fn \"a\\\""), Err(WordsError::OpenQuote('"')));
         assert_eq!(words("w24fn a\\"), Err(WordsError::LoneBackslash));
+        for open in ["w24fn $'a", "w24fn $'a\\'", "w24fn $'a\\"] {
+            assert_eq!(words(open), Err(WordsError::OpenQuote('\'')), "{open}");
+        }
     }
 
     #[test]
@@ -231,6 +251,7 @@ mod tests {
             ("x 'a\nb'\ny", &["x 'a\nb'", "y"]),
             ("x \"a\\\"\nb\"\ny", &["x \"a\\\"\nb\"", "y"]),
             ("x a\\\nb\ny", &["x a\\\nb", "y"]),
+            ("x $'a\\'\nb'\ny$\nz", &["x $'a\\'\nb'", "y$", "z"]),
         ] {
             let lines: Vec<&str> = lines(text.as_bytes())
                 .into_iter()
@@ -256,9 +277,11 @@ mod tests {
             ("fi", (0, 0, "fi", None)),
             ("get ", (1, 4, "", None)),
             ("get a\\ b", (1, 4, "a b", None)),
-            ("get 'a b", (1, 4, "a b", Some('\''))),
-            ("get 'a' \"b\\\"c", (2, 8, "b\"c", Some('"'))),
-            ("get x'y z", (1, 4, "xy z", Some('\''))),
+            ("get 'a b", (1, 4, "a b", Some(Quote::Single))),
+            ("get 'a' \"b\\\"c", (2, 8, "b\"c", Some(Quote::Double))),
+            ("get x'y z", (1, 4, "xy z", Some(Quote::Single))),
+            ("get $'a b\\n", (1, 4, "a b\n", Some(Quote::AnsiC))),
+            ("get $ a", (2, 6, "a", None)),
         ] {
             let (before, start, word, quote) = expected;
             assert_eq!(
@@ -272,11 +295,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_quoted_is_read_again(word in "[a-c '\"\\\\\n*]{0,12}", quote in proptest::option::of(proptest::sample::select(vec!['\'', '"']))) {
-            let mut line = format!("get {}", quote_as(&word, quote));
+        fn what_is_quoted_is_read_again(word in "[a-c '\"\\\\\n*$]{0,12}", quote in proptest::option::of(proptest::sample::select(vec![Quote::Single, Quote::Double, Quote::AnsiC]))) {
+            let mut line = format!("get {}", opened(&word, quote));
             let partial = partial(line.as_bytes()).unwrap();
             prop_assert_eq!(&partial.word, word.as_bytes());
-            line.extend(quote);
+            line.extend(quote.map(Quote::closing));
             let expected = if word.is_empty() && quote.is_none() {
                 vec![b"get".to_vec()]
             } else {

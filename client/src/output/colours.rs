@@ -67,6 +67,12 @@ impl Colours {
         Some(colours)
     }
 
+    /// The code for a directory.
+    #[must_use]
+    pub(crate) fn directory_code(&self) -> Option<&str> {
+        Self::visible(&self.directory)
+    }
+
     /// The code for an entry; `None` for the default colour.
     #[must_use]
     pub fn code(&self, entry: &FileEntry) -> Option<&str> {
@@ -77,9 +83,13 @@ impl Colours {
         } else {
             self.by_suffix(entry.path.as_bytes()).or(self.file.as_ref())
         };
-        // `0` and `00` remove a colour.
-        code.map(String::as_str)
-            .filter(|code| code.bytes().any(|byte| !matches!(byte, b'0' | b';')))
+        code.and_then(|code| Self::visible(code))
+    }
+
+    /// `0` and `00` remove a colour.
+    fn visible(code: &str) -> Option<&str> {
+        let sets_any = code.bytes().any(|byte| !matches!(byte, b'0' | b';'));
+        sets_any.then_some(code)
     }
 
     /// The code of the longest matching suffix.

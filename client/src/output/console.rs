@@ -1,5 +1,6 @@
 //! Standard output and standard error: results go to the former, everything else to the latter, as text or JSON.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
@@ -15,7 +16,9 @@ use crate::output::entries::{Entry, Layout, ListStyle, with_newlines};
 use crate::output::json;
 use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
+use crate::output::pager;
 use crate::output::progress::{Progress, ProgressDisplay};
+use crate::output::tree::{NameStyle, Tree};
 
 /// Assumed width of a terminal that does not report one.
 const COLUMNS: usize = 80;
@@ -73,6 +76,8 @@ pub struct Console {
     pub prefix: &'static str,
     /// The colours of names on a terminal; `None` for none.
     pub colours: Option<Colours>,
+    /// The command that shows text page by page; `None` where standard output is no terminal, or there is none.
+    pub pager: Option<OsString>,
 }
 
 /// A result in both forms.
@@ -106,6 +111,8 @@ impl Console {
             can_ask: !quiet && io::stdin().is_terminal() && io::stderr().is_terminal(),
             prefix: "netsocket: ",
             colours: Colours::new(|name| std::env::var(name).ok()),
+            pager: pager::chosen(std::env::var_os("PAGER"), std::env::var_os("PATH"))
+                .filter(|_| io::stdout().is_terminal()),
         }
     }
 
@@ -176,6 +183,19 @@ impl Console {
         let is_exact = style.names == Names::Exact && !format.null;
         self.print(&lines)?;
         Ok(if is_exact { with_newlines(entries) } else { 0 })
+    }
+
+    /// Prints a tree below its name.
+    ///
+    /// # Errors
+    /// As [`Self::print_message`].
+    pub(crate) fn tree(&mut self, top: &Name, tree: &Tree) -> Result<(), Error> {
+        let style = NameStyle {
+            names: self.names(),
+            colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
+        };
+        let lines = tree.lines(top, style);
+        self.print(&lines)
     }
 
     /// Prints the answer to the command `word`.

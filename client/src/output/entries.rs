@@ -6,7 +6,7 @@ use netsocket_protocol::text::rights;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::colours::{Colours, is_directory, painted};
-use crate::output::messages::Names;
+use crate::output::messages::{Names, bytes_of};
 use crate::text::size;
 
 /// Blanks between two columns.
@@ -151,6 +151,15 @@ fn minute(time: &str) -> String {
     };
     // Escaped, as it comes from the server.
     format!("{:MINUTE$}", Name::from(text.as_str()).to_string())
+}
+
+/// A line of `du`.
+#[must_use]
+pub(crate) fn sum_line(name: &Name, bytes: u64, names: Names) -> Vec<u8> {
+    let mut line = format!("{:>SIZE_WIDTH$}  ", size(bytes)).into_bytes();
+    line.extend(bytes_of(name, names));
+    line.push(b'\n');
+    line
 }
 
 /// The number of names with a newline.

@@ -52,6 +52,12 @@ enum Object<'a> {
         warnings: &'a [Warning],
         unlisted: u64,
     },
+    Sum {
+        command: &'a str,
+        path: &'a Name,
+        files: u64,
+        bytes: u64,
+    },
     Status {
         command: &'a str,
         server: String,
@@ -263,6 +269,17 @@ pub(crate) fn status_line(word: &str, status: &Status) -> Vec<u8> {
         software,
         version: *version,
         round_trip_ms,
+    })
+}
+
+/// The line for what is in a directory, those below it included.
+#[must_use]
+pub(crate) fn sum_line(word: &str, path: &Name, files: u64, bytes: u64) -> Vec<u8> {
+    line(&Object::Sum {
+        command: word,
+        path,
+        files,
+        bytes,
     })
 }
 

@@ -24,5 +24,7 @@ pub(crate) mod entries;
 pub(crate) mod json;
 pub mod listener;
 pub(crate) mod messages;
+pub(crate) mod pager;
 pub mod progress;
 pub(crate) mod status;
+pub(crate) mod tree;

@@ -216,8 +216,7 @@ impl Program {
                 invocation
                     .command
                     .map_local(|path| self.context.directories.expand_tilde(path));
-                self.run_invocation(&words, invocation, interrupts.next())
-                    .await
+                self.run_interruptible(&words, invocation, interrupts).await
             }
             Err(error) => self.failed(&error, Stdout::Free),
         }
@@ -233,7 +232,32 @@ impl Program {
             let error = Error::Usage(format!("-o works only with {names}"));
             return self.failed(&error, Stdout::Free).exit;
         }
-        self.perform(&words, interrupts.next()).await.exit
+        match Invocation::parse(&words) {
+            Ok(invocation) => self.run_interruptible(&words, invocation, interrupts).await,
+            Err(error) => self.failed(&error, Stdout::Free),
+        }
+        .exit
+    }
+
+    async fn run_interruptible(
+        &mut self,
+        words: &[Vec<u8>],
+        invocation: Invocation,
+        interrupts: &mut Interrupts,
+    ) -> Outcome {
+        if !invocation.command.lends_terminal() {
+            return self
+                .run_invocation(words, invocation, interrupts.next())
+                .await;
+        }
+        let stop = async {
+            interrupts.program().await;
+            Interrupt::Program
+        };
+        let outcome = self.run_invocation(words, invocation, stop).await;
+        // A SIGINT meanwhile was meant for the other program.
+        interrupts.forget().await;
+        outcome
     }
 
     pub(super) fn unreadable(&mut self, said: &dyn std::fmt::Display) -> Exit {

@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
+use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
 use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
 use crate::command_line::options::OptionSpec;
+use crate::command_line::quote::{self, Quote};
 use crate::command_line::shell_words::{self, PartialLine};
 use crate::session::remote_path;
 
@@ -167,7 +169,7 @@ fn whole<'a>(
     fitting
         .map(|known| Candidate {
             shown: known.to_owned(),
-            written: ended(shell_words::quote_as(known, partial.quote), partial.quote),
+            written: ended(quote::opened(known, partial.quote), partial.quote),
         })
         .collect()
 }
@@ -188,25 +190,29 @@ fn names(names: Vec<String>, typed: &str, files: bool, partial: &PartialLine) ->
     names
         .into_iter()
         .filter(|name| files || name.ends_with('/'))
-        // Control characters could drive the terminal.
-        .filter(|name| !name.chars().any(char::is_control))
         .map(|name| {
-            let path = shell_words::quote_as(&format!("{typed}{name}"), partial.quote);
+            let path = format!("{typed}{name}");
+            // Control characters could drive the terminal.
+            let quote = match path.chars().any(char::is_control) {
+                true => Some(Quote::AnsiC),
+                false => partial.quote,
+            };
+            let written = quote::opened(&path, quote);
             Candidate {
                 written: if name.ends_with('/') {
-                    path
+                    written
                 } else {
-                    ended(path, partial.quote)
+                    ended(written, quote)
                 },
-                shown: name,
+                shown: Name::from(name.as_str()).to_string(),
             }
         })
         .collect()
 }
 
 /// Closes the quote and starts the next word.
-fn ended(mut word: String, quote: Option<char>) -> String {
-    word.extend(quote);
+fn ended(mut word: String, quote: Option<Quote>) -> String {
+    word.extend(quote.map(Quote::closing));
     word.push(' ');
     word
 }
@@ -224,7 +230,9 @@ mod tests {
             let names: &[&str] = match directory {
                 b"" => &["a b/", "music/", "notes.txt"],
                 b"a b" => &["it's.txt"],
-                b"music" => &["covers/", "song.mp3", "evil\x1b[2J"],
+                b"music" => &["covers/", "song.mp3"],
+                b"odd" => &["evil\x1b[2J", "two\nlines/"],
+                b"odd/two\nlines" => &["x"],
                 _ => &[],
             };
             let fitting = names.iter().filter(|name| name.starts_with(prefix));
@@ -277,11 +285,28 @@ mod tests {
         assert_eq!(written("get /music/s"), ["get /music/song.mp3 "]);
         assert_eq!(
             written("ls music/"),
-            ["ls music/covers/", "ls music/song.mp3 "],
-            "nothing that drives the terminal"
+            ["ls music/covers/", "ls music/song.mp3 "]
         );
         assert_eq!(written("find --below m"), ["find --below music/"]);
         assert_eq!(written("get -- m"), ["get -- music/"]);
+    }
+
+    #[test]
+    fn a_name_that_no_line_can_show_is_written_with_escapes() {
+        for line in ["ls odd/", "ls 'odd/", "ls \"odd/", "ls $'odd/"] {
+            let expected = ["ls $'odd/evil\\e[2J' ", "ls $'odd/two\\nlines/"];
+            assert_eq!(written(line), expected, "{line}");
+        }
+        assert_eq!(
+            written("ls $'odd/two\\nlines/"),
+            ["ls $'odd/two\\nlines/x' "]
+        );
+        let shown: Vec<String> = complete("ls odd/", &Tree)
+            .1
+            .into_iter()
+            .map(|candidate| candidate.shown)
+            .collect();
+        assert_eq!(shown, ["evil\\u{1b}[2J", "two\\nlines/"]);
     }
 
     #[test]

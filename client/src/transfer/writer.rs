@@ -4,7 +4,7 @@
 //! delays a signal.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -165,6 +165,8 @@ pub(crate) struct Stream {
     file: Arc<File>,
     destination: StreamDestination,
     is_begun: bool,
+    /// Whether it is a terminal, on which only text makes sense.
+    is_terminal: bool,
 }
 
 /// What errors say about a stream.
@@ -199,6 +201,7 @@ impl Stream {
         };
         let file = descriptor::open(number).map_err(|error| destination.failed(&error))?;
         Ok(Self {
+            is_terminal: file.is_terminal(),
             file: Arc::new(file),
             destination,
             is_begun: false,
@@ -214,15 +217,25 @@ impl Stream {
         };
         // Opening a FIFO blocks until it has a reader. The file of another program is emptied, as by a shell.
         let open = move || OpenOptions::new().write(true).truncate(true).open(opened);
-        let file = blocking(open).await;
+        let file = blocking(open)
+            .await
+            .map_err(|error| destination.failed(&error))?;
         Ok(Self {
-            file: Arc::new(file.map_err(|error| destination.failed(&error))?),
+            is_terminal: false,
+            file: Arc::new(file),
             destination,
             is_begun: false,
         })
     }
 
     async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
+        // As curl does: no text has a zero byte, and a terminal may be unusable after one.
+        if self.is_terminal && !self.is_begun && block.bytes.contains(&0) {
+            return Err(Error::Usage(
+                "Not writing a file that is not text to a terminal: use -o FILE or a pipe"
+                    .to_owned(),
+            ));
+        }
         self.is_begun = true;
         let file = Arc::clone(&self.file);
         blocking(move || (&*file).write_all(&block.bytes))

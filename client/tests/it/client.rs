@@ -108,6 +108,7 @@ impl Client {
                 progress_display: ProgressDisplay::Hidden,
                 prefix: "",
                 colours: None,
+                pager: None,
             },
             directories: UserDirectories {
                 home: Some(home.path().to_owned()),

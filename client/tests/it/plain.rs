@@ -460,7 +460,7 @@ async fn help_of_one_command_names_its_options() {
     assert!(
         object["commands"]
             .as_array()
-            .is_some_and(|list| list.len() == 25)
+            .is_some_and(|list| list.len() == 28)
     );
     assert_eq!(server.accepted(), 0);
 }

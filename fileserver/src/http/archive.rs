@@ -9,20 +9,18 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use headers::ETag;
-use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::CONTENT_DISPOSITION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use netsocket_protocol::message::{Compression, EntryNames, Layout};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::{Content, Piece};
+use super::body::{Pieces, made};
 use super::conditions::Validators;
-use super::download::{Representation, decide, identify, protect};
-use super::file_body::Part;
+use super::download::{Part, Representation, decide};
 use super::link::Link;
 use super::media;
 use super::problem::{Answer, Problem};
-use super::reply::Reply;
 use super::target::Target;
 use crate::archive::{ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Codec, Plan, Start};
 use crate::service::access_log::{Served, log_faults};
@@ -38,9 +36,6 @@ const WHOLE: &str = "files";
 
 /// How many files an archive lacks because the server may not read them.
 const LEFT_OUT: HeaderName = HeaderName::from_static("netsocket-left-out");
-
-/// Pieces that wait for the client.
-const QUEUE: usize = 1;
 
 /// Answers a request for an archive.
 pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
@@ -70,19 +65,9 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         let sentence = "the files have changed since: start over with a new archive";
         return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
     }
-    let representation = Representation {
-        length: planned.plan.tar_bytes(),
-        validators,
-        media: HeaderValue::from_static(media),
-    };
-    let mut download = decide(head, &representation, SystemTime::now())?;
-    if compression != Compression::None && download.reply.status != StatusCode::NOT_MODIFIED {
-        download.reply = streamed(&representation);
-        download.parts = match head.method == Method::HEAD {
-            true => VecDeque::new(),
-            false => VecDeque::from([Part::File(0..representation.length)]),
-        };
-    }
+    let length = (compression == Compression::None).then(|| planned.plan.tar_bytes());
+    let representation = Representation::new(length, validators, HeaderValue::from_static(media));
+    let download = decide(head, &representation, SystemTime::now)?;
     let mut reply = download.reply;
     let name = [file_name(target).as_slice(), b".", format.as_bytes()].concat();
     reply.set(CONTENT_DISPOSITION, media::attachment(&name));
@@ -97,10 +82,9 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         let making = Making {
             link: Arc::clone(link),
             planned,
-            is_compressed: compression != Compression::None,
             _permit: permit,
         };
-        reply.content = making.start(download.parts);
+        reply.content = made(|pieces| making.send(download.parts, pieces));
     }
     Ok(reply)
 }
@@ -122,17 +106,6 @@ fn tag(plan: &Plan) -> Result<ETag, RequestError> {
     let tag = format!("\"{}\"", plan.id());
     tag.parse()
         .map_err(|_| RequestError::internal("naming an archive", tag))
-}
-
-/// An answer whose length is known when it ends.
-fn streamed(representation: &Representation) -> Reply {
-    let mut reply = Reply::empty(StatusCode::OK);
-    reply.length = None;
-    identify(&mut reply.headers, &representation.validators);
-    reply.set(ACCEPT_RANGES, HeaderValue::from_static("none"));
-    reply.set(CONTENT_TYPE, representation.media.clone());
-    protect(&mut reply.headers, &representation.media);
-    reply
 }
 
 /// The name without its extension: that of the directory.
@@ -164,50 +137,32 @@ impl AsRef<[u8]> for Held {
 struct Making {
     link: Arc<Link>,
     planned: Planned,
-    is_compressed: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Making {
-    fn start(self, parts: VecDeque<Part>) -> Content {
-        let (pieces, content) = mpsc::channel(QUEUE);
-        tokio::spawn(async move {
-            let end = match self.send(parts, &pieces).await {
-                Ok(()) => Piece::End(served(&self.planned)),
-                Err(error) => Piece::Failed(error),
-            };
-            // The client may be gone.
-            let _ = pieces.send(end).await;
-        });
-        Content::Stream(content)
-    }
-
-    async fn send(
-        &self,
-        parts: VecDeque<Part>,
-        pieces: &mpsc::Sender<Piece>,
-    ) -> Result<(), RequestError> {
+    async fn send(self, parts: VecDeque<Part>, pieces: Pieces) -> Result<Served, RequestError> {
         for part in parts {
             match part {
-                Part::Text(text) => put(pieces, text).await?,
-                Part::File(range) => self.blocks(range, pieces).await?,
+                Part::Text(text) => pieces.put(text).await?,
+                Part::File(range) => self.blocks(range, &pieces).await?,
             }
         }
-        Ok(())
+        Ok(served(&self.planned))
     }
 
-    /// Sends bytes of the tar stream, or the whole archive if it is compressed.
+    /// Sends bytes of the archive.
     async fn blocks(
         &self,
         range: std::ops::Range<u64>,
-        pieces: &mpsc::Sender<Piece>,
+        pieces: &Pieces,
     ) -> Result<(), RequestError> {
         let service: &Service = &self.link.service;
         let size = BLOCK_BYTES as u64;
         let first = range.start / size;
         let mut blocks = service.blocks(&self.planned.plan, Start::at(first, 0));
         let mut at = first * size;
-        while self.is_compressed || at < range.end {
+        while at < range.end {
             let Some(block) = blocks.next().await? else {
                 break;
             };
@@ -219,13 +174,9 @@ impl Making {
                 return Err(RequestError::FileChanged(sentence.to_owned()));
             }
             let length = block.bytes.len() as u64;
-            let bytes = Bytes::from_owner(Held(block));
-            let bytes = match self.is_compressed {
-                true => bytes,
-                false => cut(bytes, at, &range),
-            };
+            let bytes = cut(Bytes::from_owner(Held(block)), at, &range);
             at += length;
-            put(pieces, bytes).await?;
+            pieces.put(bytes).await?;
         }
         Ok(())
     }
@@ -238,11 +189,6 @@ fn cut(block: Bytes, at: u64, range: &std::ops::Range<u64>) -> Bytes {
         place.min(block.len())
     };
     block.slice(within(range.start)..within(range.end))
-}
-
-async fn put(pieces: &mpsc::Sender<Piece>, bytes: Bytes) -> Result<(), RequestError> {
-    let sent = pieces.send(Piece::Bytes(bytes)).await;
-    sent.map_err(|_| RequestError::Gone(std::io::ErrorKind::BrokenPipe.into()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The body of an answer, and the record of its request, which ends with it.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -47,6 +48,39 @@ impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Content")
     }
+}
+
+/// Bytes that wait for the client, where a task makes them.
+const QUEUE: usize = 1;
+
+/// Where a task puts what it makes.
+#[derive(Debug)]
+pub(super) struct Pieces(mpsc::Sender<Piece>);
+
+impl Pieces {
+    /// Waits until the client has taken most of what was put before.
+    pub(super) async fn put(&self, bytes: Bytes) -> Result<(), RequestError> {
+        let sent = self.0.send(Piece::Bytes(bytes)).await;
+        sent.map_err(|_| RequestError::Gone(io::ErrorKind::BrokenPipe.into()))
+    }
+}
+
+/// Content that a task makes, and then what it contained. If the task fails, the answer is cut.
+pub(super) fn made<T>(make: impl FnOnce(Pieces) -> T) -> Content
+where
+    T: Future<Output = Result<Served, RequestError>> + Send + 'static,
+{
+    let (pieces, content) = mpsc::channel(QUEUE);
+    let making = make(Pieces(pieces.clone()));
+    tokio::spawn(async move {
+        let end = match making.await {
+            Ok(served) => Piece::End(served),
+            Err(error) => Piece::Failed(error),
+        };
+        // The client may be gone.
+        let _ = pieces.send(end).await;
+    });
+    Content::Stream(content)
 }
 
 /// What a task makes.

@@ -18,6 +18,7 @@ use super::transport::Transport;
 use crate::security::stream::Stream;
 use crate::service::access_log::Wire;
 use crate::service::file_service::Service;
+use crate::service::rarely_ready::RarelyReady;
 
 /// The fewest bytes that hyper can be told to buffer.
 const LEAST_BUFFER: usize = 8192;
@@ -74,7 +75,7 @@ pub(crate) async fn serve(
     let io = TokioIo::new(transport);
     let buffer = service.max_request.max(LEAST_BUFFER);
     let answering = Arc::clone(&link);
-    let handler = service_fn(move |request| answer(Arc::clone(&answering), request));
+    let handler = service_fn(move |request| answer(&answering, request));
     if is_http2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
@@ -100,8 +101,10 @@ async fn drive(connection: impl Serving, link: &Link) {
     let mut checks = interval((shorter / 4).clamp(CHECKS.0, CHECKS.1));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut seen, mut since) = (link.progress(), Instant::now());
+    let mut stop = RarelyReady::new(service.stop.cancelled());
     let mut is_winding_up = false;
     loop {
+        let mut check = RarelyReady::new(checks.tick());
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
@@ -110,11 +113,11 @@ async fn drive(connection: impl Serving, link: &Link) {
                 }
                 return;
             }
-            () = service.stop.cancelled(), if !is_winding_up => {
+            () = &mut stop, if !is_winding_up => {
                 connection.as_mut().wind_up();
                 is_winding_up = true;
             }
-            _ = checks.tick() => {}
+            _ = &mut check => {}
         }
         let now = link.progress();
         if now.requests >= MAX_REQUESTS && !is_winding_up {

@@ -8,11 +8,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method};
 
 /// What a script may read beside the body.
-const EXPOSED: &str =
-    "accept-ranges, content-disposition, content-length, content-range, etag, last-modified";
+const EXPOSED: &str = "accept-ranges, content-disposition, content-length, content-range, etag, last-modified, repr-digest";
 /// What a script may send.
-const ALLOWED: &str =
-    "accept, authorization, if-match, if-modified-since, if-none-match, if-range, range";
+const ALLOWED: &str = "accept, authorization, if-match, if-modified-since, if-none-match, if-range, range, want-repr-digest";
 
 /// Adds what a browser needs to let a listed origin read the answer. `*` lists all of them.
 pub(super) fn allow(

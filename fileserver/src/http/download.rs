@@ -1,4 +1,4 @@
-//! What is sent of something with a known length: all of it, parts of it, or nothing that the client does not have.
+//! What is sent of something: all of it, parts of it, or nothing that the client does not have.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -15,18 +15,53 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::conditions::{Validators, Verdict, judge, range_counts};
-use super::file_body::Part;
 use super::media;
 use super::problem::Problem;
 use super::ranges::{Selection, select};
 use super::reply::Reply;
 
-/// Something with a length, each byte of which is the same on every server that has it.
+/// Something that may be sent, each byte of which is the same on every server that has it.
 #[derive(Debug)]
 pub(super) struct Representation {
-    pub(super) length: u64,
-    pub(super) validators: Validators,
-    pub(super) media: HeaderValue,
+    /// Nothing where it is known only at the end: then there are no parts of it.
+    length: Option<u64>,
+    validators: Validators,
+    media: HeaderValue,
+    /// The headers of an answer with its content, made once.
+    headers: HeaderMap,
+}
+
+impl Representation {
+    pub(super) fn new(length: Option<u64>, validators: Validators, media: HeaderValue) -> Self {
+        let mut headers = HeaderMap::new();
+        identify(&mut headers, &validators);
+        let unit = length.map_or("none", |_| "bytes");
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static(unit));
+        headers.insert(CONTENT_TYPE, media.clone());
+        protect(&mut headers, &media);
+        Self {
+            length,
+            validators,
+            media,
+            headers,
+        }
+    }
+}
+
+/// A part of the body.
+#[derive(Debug)]
+pub(super) enum Part {
+    Text(Bytes),
+    File(Range<u64>),
+}
+
+impl Part {
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::File(range) => range.end - range.start,
+        }
+    }
 }
 
 /// An answer without its content, and what the content consists of.
@@ -41,19 +76,20 @@ pub(super) struct Download {
 pub(super) fn decide(
     head: &Parts,
     representation: &Representation,
-    clock: SystemTime,
+    clock: fn() -> SystemTime,
 ) -> Result<Download, Problem> {
     let Representation {
         length,
         validators,
         media,
+        headers,
     } = representation;
     let mut reply = Reply::empty(StatusCode::OK);
-    identify(&mut reply.headers, validators);
     match judge(&head.headers, validators) {
         Verdict::Answer => {}
         Verdict::NotModified => {
             reply.status = StatusCode::NOT_MODIFIED;
+            identify(&mut reply.headers, validators);
             return Ok(Download {
                 reply,
                 parts: VecDeque::new(),
@@ -64,13 +100,15 @@ pub(super) fn decide(
             return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
         }
     }
-    reply.set(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    reply.set(CONTENT_TYPE, media.clone());
-    protect(&mut reply.headers, media);
-    let parts = match selection(head, *length, validators, clock) {
+    reply.headers.clone_from(headers);
+    let (length, selected) = match *length {
+        Some(length) => (length, selection(head, length, validators, clock)),
+        None => (u64::MAX, Selection::Whole),
+    };
+    let parts = match selected {
         Selection::Whole => {
-            reply.length = Some(*length);
-            VecDeque::from([Part::File(0..*length)])
+            reply.length = representation.length;
+            VecDeque::from([Part::File(0..length)])
         }
         Selection::Unsatisfiable => {
             let sentence = format!("there are only {length} bytes");
@@ -78,7 +116,7 @@ pub(super) fn decide(
             return Err(Problem::bad(StatusCode::RANGE_NOT_SATISFIABLE, &sentence)
                 .with(CONTENT_RANGE, range));
         }
-        Selection::Ranges(ranges) => partial(&mut reply, &ranges, *length, media),
+        Selection::Ranges(ranges) => partial(&mut reply, &ranges, length, media),
     };
     Ok(Download {
         parts: if head.method == Method::HEAD {
@@ -94,7 +132,7 @@ pub(super) fn decide(
 }
 
 /// The headers that tell versions apart.
-pub(super) fn identify(headers: &mut HeaderMap, validators: &Validators) {
+fn identify(headers: &mut HeaderMap, validators: &Validators) {
     headers.typed_insert(validators.etag.clone());
     if let Some(modified) = validators.modified {
         headers.typed_insert(headers::LastModified::from(modified));
@@ -104,14 +142,19 @@ pub(super) fn identify(headers: &mut HeaderMap, validators: &Validators) {
 }
 
 /// Nothing that a served file contains runs with the rights of this address.
-pub(super) fn protect(headers: &mut HeaderMap, media: &HeaderValue) {
+fn protect(headers: &mut HeaderMap, media: &HeaderValue) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !media::has_viewer(media) {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     }
 }
 
-fn selection(head: &Parts, length: u64, validators: &Validators, clock: SystemTime) -> Selection {
+fn selection(
+    head: &Parts,
+    length: u64,
+    validators: &Validators,
+    clock: fn() -> SystemTime,
+) -> Selection {
     let mut values = head.headers.get_all(RANGE).into_iter();
     // Ranges are defined for GET only.
     let (Some(value), None, true) = (values.next(), values.next(), head.method == Method::GET)
@@ -177,24 +220,27 @@ mod tests {
 
     use super::*;
 
-    fn representation(length: u64) -> Representation {
-        Representation {
-            length,
-            validators: Validators {
-                etag: "\"a\"".parse().unwrap(),
-                modified: None,
-            },
-            media: HeaderValue::from_static("text/plain"),
-        }
+    fn representation(length: Option<u64>) -> Representation {
+        let validators = Validators {
+            etag: "\"a\"".parse().unwrap(),
+            modified: None,
+        };
+        let media = HeaderValue::from_static("text/plain");
+        Representation::new(length, validators, media)
     }
 
-    fn decided(method: &str, headers: &[(&str, &str)], length: u64) -> Result<Download, Problem> {
+    fn decided(
+        method: &str,
+        headers: &[(&str, &str)],
+        length: impl Into<Option<u64>>,
+    ) -> Result<Download, Problem> {
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        decide(&head, &representation(length), SystemTime::UNIX_EPOCH)
+        let representation = representation(length.into());
+        decide(&head, &representation, || SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -231,6 +277,24 @@ mod tests {
         );
         let conflict = decided("GET", &[("if-match", "\"b\"")], 10).unwrap_err();
         assert_eq!(conflict.status, 412);
+    }
+
+    #[test]
+    fn what_has_no_length_has_no_parts() {
+        for range in ["bytes=2-4", "bytes=99999-", "bytes=-1", "bytes=0-0,5-"] {
+            let whole = decided("GET", &[("range", range)], None).unwrap();
+            assert_eq!(
+                (whole.reply.status.as_u16(), whole.reply.length),
+                (200, None),
+                "{range}"
+            );
+            assert!(!whole.reply.headers.contains_key(CONTENT_RANGE));
+            assert_eq!(whole.reply.headers[ACCEPT_RANGES], "none");
+            assert_eq!(whole.parts.len(), 1);
+        }
+        let known = decided("GET", &[("if-none-match", "\"a\"")], None).unwrap();
+        assert_eq!(known.reply.status, 304);
+        assert!(decided("GET", &[("if-match", "\"b\"")], None).is_err());
     }
 
     #[test]

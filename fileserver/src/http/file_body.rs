@@ -4,7 +4,6 @@
 //! meanwhile, the answer is cut before its end.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::future::Future as _;
 use std::io;
 use std::ops::Range;
@@ -14,37 +13,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
+use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::chunk::{Chunk, MAX_FILE_CHUNK};
+use super::download::Part;
 use super::file::{KEPT_BYTES, Opened};
 use super::link::{FileRange, Link, Sent};
+use crate::tree::page_cache::{is_cached, read_ahead};
 
 /// Bytes in a block, where a file is copied.
 const BLOCK: usize = 64 * 1024;
 
-/// Buffer size for reading ahead into the page cache, in bytes.
-const READ_AHEAD: usize = 128 * 1024;
-
 /// Shorter answers are read and sent with their head: cheaper than a system call of their own.
 const COPIED: u64 = 32 * 1024;
-
-/// A part of the body.
-#[derive(Debug)]
-pub(super) enum Part {
-    Text(Bytes),
-    File(Range<u64>),
-}
-
-impl Part {
-    pub(super) fn length(&self) -> u64 {
-        match self {
-            Self::Text(text) => text.len() as u64,
-            Self::File(range) => range.end - range.start,
-        }
-    }
-}
 
 /// Work on another thread.
 #[derive(Debug)]
@@ -159,7 +141,7 @@ impl FileBody {
         }
         let offset = self.take(length);
         let last_of = self.is_last().then_some(self.opened.version);
-        link.files().push_back(FileRange {
+        link.queue(FileRange {
             file: Arc::clone(&self.opened.file),
             offset,
             left: length as u64,
@@ -207,30 +189,5 @@ impl FileBody {
             let _ = self.opened.content.set(block.clone());
         }
         Ok(Chunk::Bytes(block))
-    }
-}
-
-/// Whether the byte before `end` is in the page cache. Where that cannot be known, it is taken to be.
-fn is_cached(file: &File, end: u64) -> bool {
-    let mut byte = [0];
-    let last = preadv2(
-        file,
-        &mut [IoSliceMut::new(&mut byte)],
-        end.saturating_sub(1),
-        ReadWriteFlags::NOWAIT,
-    );
-    !matches!(last, Err(Errno::AGAIN))
-}
-
-/// Reads into nothing. Blocks the thread.
-fn read_ahead(file: &File, range: Range<u64>) {
-    let mut nowhere = vec![0; READ_AHEAD];
-    let mut at = range.start;
-    while at < range.end {
-        match file.read_at(&mut nowhere, at) {
-            Ok(count @ 1..) => at += count as u64,
-            // Sending sees the same error or end.
-            _ => return,
-        }
     }
 }

@@ -1,26 +1,33 @@
 //! One request from its head to the beginning of its answer.
 
 use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_DISPOSITION, HOST, LOCATION, TRANSFER_ENCODING};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_DISPOSITION, HOST, LOCATION, RANGE, TRANSFER_ENCODING,
+};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use tokio_util::either::Either;
 
 use super::body::{Body, Content};
-use super::download::{Representation, decide, text};
-use super::file::{Found, Opened, missing, open};
+use super::download::{decide, text};
+use super::file::{Found, Opened, kept, open};
 use super::file_body::FileBody;
 use super::link::Link;
 use super::problem::{Answer, Problem};
 use super::record::Record;
 use super::reply::Reply;
+use super::repr_digest::{self, REPR_DIGEST};
 use super::target::{MAX_URL, Target, url};
 use super::{accept, archive, authentication, cors, directory, media, search, webdav};
 use crate::query::directory::check_path;
-use crate::service::access_log::{RequestLog, Wire, describe_line};
+use crate::service::access_log::{RequestLog, Told, Wire, describe_line};
+use crate::service::counters::OTHER;
 use crate::tree::path_order;
 
 /// Answers that a server is alive, to whom it may concern: hidden names are never served, so this is nobody's file.
@@ -32,26 +39,29 @@ pub(super) const MAX_REQUESTS: u64 = 10_000;
 /// The method of WebDAV that lists.
 const PROPFIND: &str = "PROPFIND";
 
+/// The beginning of an answer, which needs a future of its own only where something has to be waited for.
+type Answering = Either<Ready<Begun>, Pin<Box<dyn Future<Output = Begun> + Send>>>;
+
+type Begun = Result<Response<Body>, Infallible>;
+
 /// Answers a request.
-pub(super) async fn answer(
-    link: Arc<Link>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+pub(super) fn answer(link: &Arc<Link>, request: Request<Incoming>) -> Answering {
     let count = link.begin();
     let (head, body) = request.into_parts();
-    let is_health = head.uri.path() == HEALTH;
     // A balancer asks all the time.
-    let log = (!is_health).then(|| RequestLog::begin(link.peer, Wire::Http, describe(&head)));
-    let mut record = Record::begin(&link, log);
-    let answer = match check(&link, &head) {
-        Ok(()) if is_health => Ok(Reply::text(
-            StatusCode::OK,
-            "text/plain; charset=utf-8",
-            "ok\n",
-        )),
-        Ok(()) => route(&link, &head, body).await,
-        Err(problem) => Err(problem),
-    };
+    let log = (!is_health(&head)).then(|| RequestLog::begin(link.peer, Wire::Http, told(&head)));
+    let record = Record::begin(link, log);
+    if let Some(answer) = at_once(link, &head) {
+        return Either::Left(ready(Ok(respond(&head, count, record, answer))));
+    }
+    let link = Arc::clone(link);
+    Either::Right(Box::pin(async move {
+        let answer = route(&link, &head, body).await;
+        Ok(respond(&head, count, record, answer))
+    }))
+}
+
+fn respond(head: &Parts, count: u64, mut record: Record, answer: Answer) -> Response<Body> {
     let (mut reply, result) = match answer {
         Ok(reply) => {
             let served = reply.served;
@@ -66,21 +76,63 @@ pub(super) async fn answer(
         reply.set(CONNECTION, HeaderValue::from_static("close"));
     }
     cors::allow(
-        &link.service.cors_origins,
+        &record.link().service.cors_origins,
         &head.headers,
         &head.method,
         &mut reply.headers,
     );
     record.begin_sending(result, reply.status.as_u16());
-    reply.announce_length();
     let (content, length) = match head.method == Method::HEAD {
-        true => (Content::empty(), Some(0)),
+        true => {
+            reply.announce_length();
+            (Content::empty(), Some(0))
+        }
+        // hyper announces the length of a body.
         false => (reply.content, reply.length),
     };
     let mut response = Response::new(Body::new(content, length, record));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
-    Ok(response)
+    response
+}
+
+fn is_health(head: &Parts) -> bool {
+    head.uri.path() == HEALTH
+}
+
+/// An answer that takes no waiting: a refusal, or a file that is kept.
+fn at_once(link: &Arc<Link>, head: &Parts) -> Option<Answer> {
+    if let Err(problem) = check(link, head) {
+        return Some(Err(problem));
+    }
+    if is_health(head) {
+        let media = "text/plain; charset=utf-8";
+        return Some(Ok(Reply::text(StatusCode::OK, media, "ok\n")));
+    }
+    match head.method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Some(Ok(webdav::options())),
+        _ if head.method == PROPFIND => {}
+        _ => {
+            let sentence = "this server only lets read";
+            let problem = Problem::bad(StatusCode::METHOD_NOT_ALLOWED, sentence);
+            // Whatever body comes with it is not read.
+            return Some(Err(problem
+                .with(ALLOW, HeaderValue::from_static(webdav::METHODS))
+                .closing()));
+        }
+    }
+    if let Err(problem) = authentication::check(&link.service, &head.headers) {
+        return Some(Err(problem));
+    }
+    // A path without escapes is the one that a file is kept under.
+    let path = head.uri.path();
+    let is_plain = head.uri.query().is_none() && !path.contains('%');
+    if !is_plain || head.method == PROPFIND || repr_digest::is_wanted(&head.headers) {
+        return None;
+    }
+    let kept = kept(link, path.as_bytes())?;
+    Some(send_file(link, head, kept))
 }
 
 /// Refuses what two servers could read in two ways, and what is too long.
@@ -114,20 +166,6 @@ fn check(link: &Link, head: &Parts) -> Result<(), Problem> {
 }
 
 async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
-    match head.method {
-        Method::GET | Method::HEAD => {}
-        Method::OPTIONS => return Ok(webdav::options()),
-        _ if head.method == PROPFIND => {}
-        _ => {
-            let sentence = "this server only lets read";
-            let problem = Problem::bad(StatusCode::METHOD_NOT_ALLOWED, sentence);
-            // Whatever body comes with it is not read.
-            return Err(problem
-                .with(ALLOW, HeaderValue::from_static(webdav::METHODS))
-                .closing());
-        }
-    }
-    authentication::check(&link.service, &head.headers)?;
     let target = Target::parse(&head.uri)?;
     check_path(&target.path)?;
     if head.method == PROPFIND {
@@ -135,7 +173,19 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
     }
     if !target.is_directory {
         return match open(link, &target).await? {
-            Found::File(opened) => send_file(link, head, &target, opened),
+            Found::File(opened) => {
+                let mut reply = send_file(link, head, Arc::clone(&opened))?;
+                if repr_digest::is_wanted(&head.headers)
+                    && let Some(digest) = repr_digest::of(link, &target.path, &opened).await
+                {
+                    reply.set(REPR_DIGEST, digest);
+                }
+                if target.has("download") {
+                    let (_, name) = path_order::split(&target.path);
+                    reply.set(CONTENT_DISPOSITION, media::attachment(name));
+                }
+                Ok(reply)
+            }
             Found::Directory => Ok(redirect(head, &target)),
         };
     }
@@ -148,42 +198,29 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
     if link.service.index_html
         && target.option("format").is_none()
         && !accept::prefers_json(&head.headers)
-        && let Some((index, opened)) = index_html(link, &target).await
+        && let Some(opened) = index_html(link, &target).await
     {
-        return send_file(link, head, &index, opened);
+        return send_file(link, head, opened);
     }
     directory::answer(link, head, &target).await
 }
 
 /// The file `index.html` of a directory.
-async fn index_html(link: &Link, target: &Target) -> Option<(Target, Arc<Opened>)> {
-    let index = target.child(b"index.html");
-    match open(link, &index).await {
-        Ok(Found::File(opened)) => Some((index, opened)),
+async fn index_html(link: &Link, target: &Target) -> Option<Arc<Opened>> {
+    match open(link, &target.child(b"index.html")).await {
+        Ok(Found::File(opened)) => Some(opened),
         _ => None,
     }
 }
 
-fn send_file(link: &Arc<Link>, head: &Parts, target: &Target, opened: Arc<Opened>) -> Answer {
-    let (_, name) = path_order::split(&target.path);
-    if name.is_empty() {
-        return Err(missing(target).into());
-    }
-    let representation = Representation {
-        length: opened.version.size,
-        validators: opened.version.validators()?,
-        media: media::of(name),
-    };
-    let mut download = decide(head, &representation, SystemTime::now())?;
-    if target.has("download") {
-        download
-            .reply
-            .set(CONTENT_DISPOSITION, media::attachment(name));
-    }
+fn send_file(link: &Arc<Link>, head: &Parts, opened: Arc<Opened>) -> Answer {
+    let mut download = decide(head, &opened.representation, SystemTime::now)?;
     download.reply.served.files = 1;
     if !download.parts.is_empty() {
-        let body = FileBody::new(opened, download.parts, link);
-        download.reply.content = Content::File(Box::new(body));
+        download.reply.content = match opened.piece(&download.parts) {
+            Some(bytes) => Content::Bytes(bytes),
+            None => Content::File(Box::new(FileBody::new(opened, download.parts, link))),
+        };
     }
     Ok(download.reply)
 }
@@ -200,35 +237,49 @@ fn redirect(head: &Parts, target: &Target) -> Reply {
     reply
 }
 
-/// A request in one line of the log, its first word the command as on the other wires.
-fn describe(head: &Parts) -> String {
-    let target = Target::parse(&head.uri).ok();
-    let words = match (&target, head.uri.query()) {
-        (Some(target), Some(query)) => format!(
+/// A request as the log tells it.
+fn told(head: &Parts) -> Told {
+    let range = head.headers.get(RANGE).cloned();
+    let (method, uri) = (head.method.clone(), head.uri.clone());
+    Told::later(command(&head.method, &head.uri), move || {
+        describe(&method, &uri, range.as_ref())
+    })
+}
+
+/// The first word of a request in the log, the command as on the other wires.
+fn command(method: &Method, uri: &Uri) -> &'static str {
+    match method.as_str() {
+        // An escape may stand for a slash.
+        "GET" if !uri.path().ends_with('/') && !uri.path().contains('%') => "get",
+        "GET" => match Target::parse(uri) {
+            Ok(target) if !target.is_directory => "get",
+            Ok(target) if target.option("archive").is_some() => "archive",
+            Ok(target) if target.is_search() => "find",
+            _ => "list",
+        },
+        "HEAD" => "head",
+        "OPTIONS" => "options",
+        PROPFIND => "propfind",
+        _ => OTHER,
+    }
+}
+
+fn describe(method: &Method, uri: &Uri, range: Option<&HeaderValue>) -> String {
+    let words = match (Target::parse(uri), uri.query()) {
+        (Ok(target), Some(query)) => format!(
             "path={} {}",
             target.shown(),
             describe_line(query.as_bytes())
         ),
-        (Some(target), None) => format!("path={}", target.shown()),
-        (None, _) => describe_line(head.uri.to_string().as_bytes()),
+        (Ok(target), None) => format!("path={}", target.shown()),
+        (Err(_), _) => describe_line(uri.to_string().as_bytes()),
     };
-    let command = match (&target, head.method.as_str()) {
-        (_, "HEAD") => "head",
-        (_, "OPTIONS") => "options",
-        (_, PROPFIND) => "propfind",
-        (Some(target), "GET") if target.is_directory => match target {
-            target if target.option("archive").is_some() => "archive",
-            target if target.is_search() => "find",
-            _ => "list",
-        },
-        (_, "GET") => "get",
-        (_, other) => other,
+    let command = match command(method, uri) {
+        OTHER => method.as_str(),
+        command => command,
     };
-    let range = head
-        .headers
-        .get(http::header::RANGE)
-        .map_or_else(String::new, |range| {
-            format!(" range={}", describe_line(range.as_bytes()))
-        });
+    let range = range.map_or_else(String::new, |range| {
+        format!(" range={}", describe_line(range.as_bytes()))
+    });
     format!("{command} {words}{range}")
 }

@@ -4,6 +4,8 @@
 //! line that ends with a bare LF, as old servers did. This guard watches the bytes on their way to hyper; it changes
 //! nothing, and the handler refuses the request.
 
+use memchr::memchr;
+
 /// Longer names of headers are none of those that matter here.
 const LINE_KEPT: usize = 64;
 
@@ -19,9 +21,9 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct HeadGuard {
     place: Place,
-    /// The beginning of the current line.
+    /// The beginning of the current line, as far as it came before.
     line: Vec<u8>,
-    /// Bytes of the current line.
+    /// Bytes of it that came before, and the last of them.
     length: usize,
     previous: u8,
     /// Whether the head has a line yet.
@@ -33,7 +35,7 @@ impl HeadGuard {
     pub(super) fn new() -> Self {
         Self {
             place: Place::Head,
-            line: Vec::with_capacity(LINE_KEPT),
+            line: Vec::new(),
             length: 0,
             previous: 0,
             begun: false,
@@ -53,37 +55,46 @@ impl HeadGuard {
                 };
                 continue;
             }
-            // A head is mostly text without line ends.
-            let text = bytes.iter().position(|byte| *byte == b'\n');
-            let (line, ended) = match text {
-                Some(at) => (&bytes[..at], true),
-                None => (bytes, false),
+            let Some(end) = memchr(b'\n', bytes) else {
+                self.keep(bytes);
+                return true;
             };
-            self.text(line);
-            bytes = &bytes[line.len() + usize::from(ended)..];
-            if ended && !self.line_end() {
+            let text = &bytes[..end];
+            bytes = &bytes[end + 1..];
+            let is_fine = match self.length {
+                // Most heads come in one piece.
+                0 => {
+                    let last = text.last().copied().unwrap_or_default();
+                    self.line_end(&text[..end.min(LINE_KEPT)], end, last)
+                }
+                _ => {
+                    self.keep(text);
+                    let line = std::mem::take(&mut self.line);
+                    let length = std::mem::take(&mut self.length);
+                    self.line_end(&line, length, self.previous)
+                }
+            };
+            if !is_fine {
                 return false;
             }
         }
         true
     }
 
-    fn text(&mut self, text: &[u8]) {
+    /// Keeps a part of a line until its end comes.
+    fn keep(&mut self, part: &[u8]) {
         let room = LINE_KEPT.saturating_sub(self.line.len());
-        self.line.extend_from_slice(&text[..text.len().min(room)]);
-        self.length += text.len();
-        self.previous = text.last().copied().unwrap_or(self.previous);
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
+        self.length += part.len();
+        self.previous = part.last().copied().unwrap_or(self.previous);
     }
 
-    /// A line has ended; whether with CR LF, and with a length that is clear.
-    fn line_end(&mut self) -> bool {
-        if self.previous != b'\r' || self.length == 0 {
+    /// A line has ended, of which this is the beginning; whether with CR LF, and with a length that is clear.
+    fn line_end(&mut self, begin: &[u8], length: usize, last: u8) -> bool {
+        if last != b'\r' {
             return false;
         }
-        let is_empty = self.length == 1;
-        let line = std::mem::take(&mut self.line);
-        (self.length, self.previous) = (0, 0);
-        if is_empty {
+        if length == 1 {
             // Empty lines before a request are no head.
             if self.begun {
                 self.begun = false;
@@ -95,10 +106,13 @@ impl HeadGuard {
             return true;
         }
         self.begun = true;
-        self.length_of_body(&line)
+        self.length_of_body(begin)
     }
 
     fn length_of_body(&mut self, line: &[u8]) -> bool {
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            return true;
+        }
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             return true;
         };

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::version::Version;
 use crate::service::file_service::Service;
+use crate::tree::version::Version;
 
 /// What is done once the last byte of an answer is in the socket, or can not be sent.
 pub(super) type Sent = Box<dyn FnOnce(io::Result<()>) + Send>;
@@ -42,6 +42,8 @@ pub(super) struct Link {
     /// Whether files are sent by `sendfile(2)`: only without TLS.
     pub(super) sends_files: bool,
     files: Mutex<VecDeque<FileRange>>,
+    /// Whether there may be any: most answers have none.
+    has_files: AtomicBool,
     malformed: AtomicBool,
     requests: AtomicU64,
     open: AtomicUsize,
@@ -60,6 +62,7 @@ impl Link {
             service,
             sends_files,
             files: Mutex::default(),
+            has_files: AtomicBool::new(false),
             malformed: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             open: AtomicUsize::new(0),
@@ -73,6 +76,21 @@ impl Link {
     /// The files that the socket sends next, in the order of the placeholders for them.
     pub(super) fn files(&self) -> MutexGuard<'_, VecDeque<FileRange>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the socket send a file after those before.
+    pub(super) fn queue(&self, range: FileRange) {
+        self.files().push_back(range);
+        self.has_files.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the socket has files to send: the task that queues them is the one that sends.
+    pub(super) fn has_files(&self) -> bool {
+        self.has_files.load(Ordering::Relaxed) && {
+            let has_files = !self.files().is_empty();
+            self.has_files.store(has_files, Ordering::Relaxed);
+            has_files
+        }
     }
 
     /// Notes that the client sent a head that two parsers may read differently.

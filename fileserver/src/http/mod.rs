@@ -30,6 +30,7 @@ mod problem;
 mod ranges;
 mod record;
 mod reply;
+mod repr_digest;
 mod rows;
 mod search;
 mod target;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use netsocket_protocol::query::Sort;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::body::{Content, Piece};
+use super::body::{Pieces, made};
 use super::directory::{Format, describe, format};
 use super::forms;
 use super::link::Link;
@@ -22,9 +22,6 @@ use crate::service::access_log::Served;
 use crate::service::file_service::Service;
 use crate::service::listing::{FileOrder, Listing, Page};
 use crate::service::request_error::RequestError;
-
-/// Pieces that wait for the client.
-const QUEUE: usize = 1;
 
 /// Answers a search.
 pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
@@ -42,21 +39,14 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
         },
         below: below.0,
     };
-    let (pieces, content) = mpsc::channel(QUEUE);
     let (started, begun) = oneshot::channel();
-    tokio::spawn(async move {
-        let end = match send(&service, &search, text, &pieces, started).await {
-            Ok(served) => Piece::End(served),
-            Err(error) => Piece::Failed(error),
-        };
-        // The client may be gone.
-        let _ = pieces.send(end).await;
-    });
+    let content =
+        made(|pieces| async move { send(&service, &search, text, &pieces, started).await });
     // What is wrong with a search is known before its first file.
     begun
         .await
         .map_err(|error| RequestError::internal("looking for files", error))??;
-    reply.content = Content::Stream(content);
+    reply.content = content;
     Ok(reply)
 }
 
@@ -87,10 +77,9 @@ async fn send(
     service: &Service,
     search: &Search,
     mut text: Text,
-    pieces: &mpsc::Sender<Piece>,
+    pieces: &Pieces,
     started: oneshot::Sender<Result<(), RequestError>>,
 ) -> Result<Served, RequestError> {
-    let gone = |_| RequestError::Gone(std::io::ErrorKind::BrokenPipe.into());
     let (mut listing, mut page) = match start(service, search).await {
         Ok(first) => first,
         Err(error) => {
@@ -111,7 +100,7 @@ async fn send(
             break;
         }
         let bytes = Bytes::from(std::mem::take(&mut piece));
-        pieces.send(Piece::Bytes(bytes)).await.map_err(gone)?;
+        pieces.put(bytes).await?;
         page = listing.next().await?;
     }
     let unreadable = listing.unreadable().count();
@@ -119,10 +108,7 @@ async fn send(
         piece.push_str(&end(files, search.limit, unreadable));
     }
     if !piece.is_empty() {
-        pieces
-            .send(Piece::Bytes(Bytes::from(piece)))
-            .await
-            .map_err(gone)?;
+        pieces.put(Bytes::from(piece)).await?;
     }
     Ok(Served {
         files,

@@ -20,6 +20,9 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
+/// The options for the name of what is searched for.
+pub(super) const PATTERNS: [&str; 2] = ["find", "q"];
+
 /// A parsed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -90,9 +93,20 @@ impl Target {
 
     /// Whether files are searched for.
     pub(super) fn is_search(&self) -> bool {
-        let conditions = find::CONDITIONS.iter().map(|option| option.name);
-        let mut names = ["find", "q"].into_iter().chain(conditions);
-        names.any(|name| self.option(name).is_some() || (name == "hidden" && self.has(name)))
+        PATTERNS.into_iter().any(|name| self.option(name).is_some())
+            || self.conditions().next().is_some()
+    }
+
+    /// The conditions of a search, each as often as it is given.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.pairs.iter().filter_map(|(key, value)| {
+            let known = find::CONDITIONS.iter().find(|option| option.name == key)?;
+            match known.value {
+                // It says all by being there.
+                None => self.has(key).then_some((known.name, &b"1"[..])),
+                Some(_) => (!value.is_empty()).then_some((known.name, value.as_slice())),
+            }
+        })
     }
 
     /// The search that the options describe, below this directory. The words mean what they mean for the command `find`;

@@ -10,20 +10,16 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
-use rustix::fs::sendfile;
-use rustix::io::Errno;
-use rustix::net::sockopt::set_tcp_cork;
-use rustix::net::{SendFlags, send};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::chunk::is_placeholder;
 use super::head_guard::HeadGuard;
 use super::link::{FileRange, Link};
+use crate::security::plain_socket::{
+    MOST, set_cork, try_send_before, try_send_file, try_send_pieces,
+};
 use crate::security::stream::Stream;
-
-/// Bytes of a file to send with one system call.
-const SEND: usize = 512 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -89,10 +85,8 @@ impl Transport {
                     None => return Poll::Ready(Ok(0)),
                 },
                 // The file follows at once: they share a packet.
-                [head] if more => tcp.try_io(Interest::WRITABLE, || {
-                    Ok(send(tcp, head, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-                }),
-                text => tcp.try_write_vectored(text),
+                [head] if more => try_send_before(tcp, head),
+                text => try_send_pieces(tcp, text),
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -102,18 +96,14 @@ impl Transport {
         }
     }
 
-    /// While corked, the system sends only full packets: `sendfile` passes pages one by one.
+    /// Corks the socket while a long file is sent.
     fn cork(&mut self) {
-        let wanted = self
-            .link
-            .files()
-            .front()
-            .is_some_and(|range| range.left > SEND as u64);
+        let is_long = |range: &FileRange| range.left > MOST as u64;
+        let wanted = self.link.has_files() && self.link.files().front().is_some_and(is_long);
         if wanted != self.corked
             && let Stream::Plain(tcp) = &self.stream
         {
-            // If it fails, there are only more packets.
-            let _ = set_tcp_cork(tcp, wanted);
+            set_cork(tcp, wanted);
             self.corked = wanted;
         }
     }
@@ -144,19 +134,13 @@ fn send_file(tcp: &TcpStream, link: &Link, most: usize) -> io::Result<usize> {
 
 fn send_range(tcp: &TcpStream, range: &mut FileRange, most: usize) -> io::Result<usize> {
     let left = usize::try_from(range.left).unwrap_or(usize::MAX);
-    let count = most.min(left).min(SEND);
+    let count = most.min(left).min(MOST);
     if count == left
         && let Some(version) = &range.last_of
     {
         version.check(&range.file)?;
     }
-    let sent = tcp.try_io(Interest::WRITABLE, || {
-        match sendfile(tcp, &range.file, Some(&mut range.offset), count) {
-            // EIO comes from the file, never from the connection: its bytes are missing.
-            Err(Errno::IO) => Ok(0),
-            sent => Ok(sent?),
-        }
-    })?;
+    let sent = try_send_file(tcp, &range.file, &mut range.offset, count)?;
     if sent == 0 {
         // The length was announced, so the only way to say so is to cut the answer.
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -236,7 +220,7 @@ impl AsyncWrite for Transport {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.link.sends_files {
-            if !this.link.files().is_empty() {
+            if this.link.has_files() {
                 return Poll::Ready(Err(io::Error::other("a file that was not sent")));
             }
             this.cork();

@@ -1,68 +1,32 @@
-//! Tells versions of a file apart.
-
-use std::fs::{File, Metadata};
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+//! The validators of a version of a file.
 
 use headers::ETag;
 
 use super::conditions::{Validators, date};
 use crate::query::search::FoundFile;
 use crate::service::request_error::RequestError;
+use crate::tree::version::Version;
 
-/// The state of a file that its tag names: the same on every replica whose copy has the same size and time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Version {
-    pub(super) size: u64,
-    seconds: i64,
-    nanos: i64,
+/// That of a file that was found, not opened.
+pub(super) fn found(file: &FoundFile) -> Version {
+    Version {
+        size: file.size,
+        modified: file.modified,
+    }
 }
 
-impl Version {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            seconds: metadata.mtime(),
-            nanos: metadata.mtime_nsec(),
-        }
-    }
+/// The tag, with its quotes.
+pub(super) fn tag(version: Version) -> String {
+    format!("\"{version}\"")
+}
 
-    /// That of a file that was found, not opened.
-    pub(super) fn found(file: &FoundFile) -> Self {
-        Self {
-            size: file.size,
-            seconds: file.modified.seconds,
-            nanos: file.modified.nanos.into(),
-        }
-    }
-
-    /// The tag, with its quotes.
-    pub(super) fn tag(self) -> String {
-        let Self {
-            size,
-            seconds,
-            nanos,
-        } = self;
-        format!("\"{size}-{seconds}.{nanos:09}\"")
-    }
-
-    pub(super) fn validators(self) -> Result<Validators, RequestError> {
-        let tag = self.tag();
-        let etag: ETag = tag
-            .parse()
-            .map_err(|_| RequestError::internal("naming a version", tag))?;
-        Ok(Validators {
-            etag,
-            modified: date(self.seconds),
-        })
-    }
-
-    /// Checks that the file still is this version.
-    pub(super) fn check(self, file: &File) -> io::Result<()> {
-        if Self::of(&file.metadata()?) == self {
-            return Ok(());
-        }
-        // The client must not take what it has got for the file, so the answer is cut.
-        Err(io::Error::other("the file changed while it was sent"))
-    }
+pub(super) fn validators(version: Version) -> Result<Validators, RequestError> {
+    let tag = tag(version);
+    let etag: ETag = tag
+        .parse()
+        .map_err(|_| RequestError::internal("naming a version", tag))?;
+    Ok(Validators {
+        etag,
+        modified: date(version.modified.seconds),
+    })
 }

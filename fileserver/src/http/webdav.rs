@@ -21,7 +21,7 @@ use super::problem::{Answer, Problem};
 use super::reply::Reply;
 use super::rows::{http_date, is_directory};
 use super::target::{Target, url};
-use super::version::Version;
+use super::version;
 use crate::query::directory::ListRequest;
 use crate::query::search::FoundFile;
 use crate::service::access_log::Served;
@@ -176,13 +176,13 @@ fn put_name(text: &mut String, name: &Name) {
 fn put_property(text: &mut String, file: &FoundFile, name: &str) -> bool {
     let is_directory = is_directory(file);
     let (_, base) = path_order::split(&file.path);
-    let version = Version::found(file);
+    let version = version::found(file);
     let value = match name {
         "resourcetype" if is_directory => Some("<D:collection/>".to_owned()),
         "resourcetype" => Some(String::new()),
         "getcontentlength" if !is_directory => Some(file.size.to_string()),
         "getlastmodified" => http_date(file.modified),
-        "getetag" if !is_directory => Some(version.tag().replace('"', "&quot;")),
+        "getetag" if !is_directory => Some(version::tag(version).replace('"', "&quot;")),
         "getcontenttype" if !is_directory => media::of(base).to_str().ok().map(str::to_owned),
         "displayname" => {
             let mut escaped = String::new();

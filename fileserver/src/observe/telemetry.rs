@@ -83,7 +83,7 @@ mod tests {
     use crate::archive::{ArchiveOptions, Start};
     use crate::config::Config;
     use crate::security::credential_store::CredentialStore;
-    use crate::service::counters::Requests;
+    use crate::service::counters::{Requests, command};
     use crate::session;
     use crate::tree::root::Root;
 
@@ -175,7 +175,7 @@ mod tests {
             ("find", "busy"),
             ("rm -rf", "bad_request"),
         ] {
-            requests.count(told, result, 0, 0, 0.125);
+            requests.count(command(told), result, 0, 0, 0.125);
         }
         let all = requests.all();
         assert_eq!((errors(&all), milliseconds(&all)), (4, 750));

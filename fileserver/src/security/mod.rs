@@ -10,6 +10,7 @@
 pub(crate) mod address_limit;
 pub(crate) mod credential_store;
 pub(crate) mod credentials;
+pub(crate) mod plain_socket;
 pub(crate) mod proxy_header;
 pub(crate) mod sandbox;
 pub(crate) mod stream;

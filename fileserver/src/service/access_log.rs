@@ -8,7 +8,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use tokio::time::Instant;
 
-use crate::service::counters::{OK, Requests};
+use crate::service::counters::{OK, Requests, command};
 use crate::service::request_error::{RequestError, Side};
 
 /// The most characters of a command in a log line.
@@ -53,28 +53,64 @@ pub(crate) struct Served {
     pub(crate) warnings: u64,
 }
 
+/// What a request asks for: its command, and the words of its log line, which are made only where the line is.
+pub(crate) struct Told {
+    command: &'static str,
+    words: Box<dyn Fn() -> String + Send>,
+}
+
+impl Told {
+    /// Names in the words must be escaped.
+    pub(crate) fn later(
+        command: &'static str,
+        words: impl Fn() -> String + Send + 'static,
+    ) -> Self {
+        let words = Box::new(words);
+        Self { command, words }
+    }
+
+    /// The words, cut where they are too many.
+    fn line(&self) -> String {
+        let mut line = (self.words)();
+        if let Some((at, _)) = line.char_indices().nth(COMMAND_MAX) {
+            line.truncate(at);
+            line.push('…');
+        }
+        line
+    }
+}
+
+impl From<String> for Told {
+    fn from(words: String) -> Self {
+        let command = command(&words);
+        Self::later(command, move || words.clone())
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.command)
+    }
+}
+
 /// A request from its arrival to its log line.
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     peer: SocketAddr,
     wire: Wire,
-    command: String,
+    told: Told,
     began: Instant,
     /// The status of an answer over HTTP.
     status: Option<u16>,
 }
 
 impl RequestLog {
-    /// Starts the record of a request. Names in `command` must be escaped.
-    pub(crate) fn begin(peer: SocketAddr, wire: Wire, mut command: String) -> Self {
-        if let Some((at, _)) = command.char_indices().nth(COMMAND_MAX) {
-            command.truncate(at);
-            command.push('…');
-        }
+    /// Starts the record of a request. Names in what is told must be escaped.
+    pub(crate) fn begin(peer: SocketAddr, wire: Wire, told: impl Into<Told>) -> Self {
         Self {
             peer,
             wire,
-            command,
+            told: told.into(),
             began: Instant::now(),
             status: None,
         }
@@ -96,7 +132,7 @@ impl RequestLog {
         let Self {
             peer,
             wire,
-            command,
+            told,
             began,
             status,
         } = self;
@@ -106,7 +142,7 @@ impl RequestLog {
             Err(error) => error.label(),
         };
         let files = result.as_ref().map_or(0, |served| served.files);
-        requests.count(&command, label, files, bytes, seconds);
+        requests.count(told.command, label, files, bytes, seconds);
         requests.count_wire(wire.word(), status);
         let ms = seconds * 1e3;
         let ms = (ms * 1e3).round() / 1e3;
@@ -117,19 +153,19 @@ impl RequestLog {
                 warnings,
             }) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, status, command, result = OK,
+                    target: TARGET, %peer, %wire, status, command = told.line(), result = OK,
                     files, bytes, ms, unreadable, warnings
                 );
             }
             Err(error) if error.side() == Side::Server => {
                 tracing::warn!(
-                    target: TARGET, %peer, %wire, status, command, result = error.label(),
+                    target: TARGET, %peer, %wire, status, command = told.line(), result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }
             Err(error) => {
                 tracing::info!(
-                    target: TARGET, %peer, %wire, status, command, result = error.label(),
+                    target: TARGET, %peer, %wire, status, command = told.line(), result = error.label(),
                     files = 0, bytes, ms, %error
                 );
             }
@@ -307,6 +343,6 @@ mod tests {
     fn a_long_command_is_cut() {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let access = RequestLog::begin(peer, Wire::Old, "ä".repeat(1_000));
-        assert_eq!(access.command.chars().count(), COMMAND_MAX + 1);
+        assert_eq!(access.told.line().chars().count(), COMMAND_MAX + 1);
     }
 }

@@ -31,7 +31,14 @@ const COMMANDS: [&str; 17] = [
 ];
 
 /// The label for all other commands: a client can send any word, and must not be able to create labels.
-const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
+
+/// The command of a request that is told in these words.
+pub(crate) fn command(told: &str) -> &'static str {
+    let word = told.split([' ', '\\']).next().unwrap_or_default();
+    let command = COMMANDS.into_iter().find(|command| *command == word);
+    command.unwrap_or(OTHER)
+}
 
 /// Finished requests.
 #[derive(Debug, Default)]
@@ -51,18 +58,16 @@ pub(crate) struct Tally {
 }
 
 impl Requests {
-    /// Counts a request; `told` is its description in the access log.
+    /// Counts a request with a command that [`command`] returned.
     pub(crate) fn count(
         &self,
-        told: &str,
+        command: &'static str,
         result: &'static str,
         files: u64,
         bytes: u64,
         seconds: f64,
     ) {
-        let word = told.split([' ', '\\']).next().unwrap_or_default();
-        let command = COMMANDS.into_iter().find(|command| *command == word);
-        let key = (command.unwrap_or(OTHER), result);
+        let key = (command, result);
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(key).or_default();
         tally.requests += 1;
@@ -161,9 +166,9 @@ mod tests {
             "w24fn a b",
             "x\\n",
         ] {
-            requests.count(told, OK, 1, 10, 0.5);
+            requests.count(command(told), OK, 1, 10, 0.5);
         }
-        requests.count("find", "busy", 0, 0, 0.0);
+        requests.count(command("find"), "busy", 0, 0, 0.0);
         let counts: Vec<_> = requests
             .all()
             .iter()

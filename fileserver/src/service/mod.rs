@@ -8,4 +8,5 @@ pub(crate) mod answer_cache;
 pub(crate) mod counters;
 pub(crate) mod file_service;
 pub(crate) mod listing;
+pub(crate) mod rarely_ready;
 pub(crate) mod request_error;

@@ -10,10 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use rustix::fs::sendfile;
 use rustix::io::{Errno, pread};
-use rustix::net::sockopt::set_tcp_cork;
-use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,14 +18,12 @@ use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
 use super::outgoing::Outgoing;
+use crate::security::plain_socket::{MOST, set_cork, try_send_before, try_send_file};
 use crate::security::stream::Stream;
 use crate::service::request_error::RequestError;
 
 /// Bytes to read at once; requests are small.
 const READ: usize = 4 * 1024;
-
-/// Bytes of a file to send with one system call.
-const SEND: u64 = 512 * 1024;
 
 /// Bytes of a file to read and send at once: as many as TLS buffers.
 const COPY: usize = 64 * 1024;
@@ -208,11 +203,7 @@ impl Connection {
             Stream::Plain(tcp) => {
                 while !bytes.is_empty() {
                     let rest = bytes;
-                    let write = |tcp: &TcpStream| {
-                        tcp.try_io(Interest::WRITABLE, || {
-                            Ok(send(tcp, rest, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-                        })
-                    };
+                    let write = |tcp: &TcpStream| try_send_before(tcp, rest);
                     let count = outgoing.plain(tcp, write).await?;
                     bytes = &bytes[count..];
                 }
@@ -269,12 +260,10 @@ impl Connection {
         }
     }
 
-    /// While corked, the system sends only full packets, or data that has waited for 200 ms. `sendfile` passes pages
-    /// one by one, and without the cork every acknowledgement would trigger a partial packet.
+    /// Corks the socket, or no longer.
     pub(super) fn set_cork(&self, only: bool) {
         if let Stream::Plain(tcp) = &self.stream {
-            // If it fails, there are only more packets.
-            let _ = set_tcp_cork(tcp, only);
+            set_cork(tcp, only);
         }
     }
 
@@ -320,18 +309,10 @@ async fn sendfile_range(
 ) -> Result<u64, RequestError> {
     let mut offset = range.start;
     while offset < range.end {
-        let count = usize::try_from((range.end - offset).min(SEND)).unwrap_or(usize::MAX);
+        let count = usize::try_from(range.end - offset).map_or(MOST, |left| left.min(MOST));
         let offset = &mut offset;
         let file = file.as_fd();
-        let write = |tcp: &TcpStream| {
-            tcp.try_io(Interest::WRITABLE, || {
-                match sendfile(tcp, file, Some(&mut *offset), count) {
-                    // EIO comes from the file, never from the connection: treat it as the end of the file.
-                    Err(Errno::IO) => Ok(0),
-                    sent => Ok(sent?),
-                }
-            })
-        };
+        let write = |tcp: &TcpStream| try_send_file(tcp, file, offset, count);
         if outgoing.plain(tcp, write).await? == 0 {
             break;
         }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use netsocket_protocol::block::Block;
 use netsocket_protocol::frame::{FrameType, header};
 use netsocket_protocol::message::{FileStart, Problem, Trailer, Verify, Warning};
 use netsocket_protocol::name::Name;
-use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
+use rustix::fs::fstat;
 use tokio::task::spawn_blocking;
 
 use super::connection::Connection;
@@ -22,8 +22,9 @@ use crate::query::directory::check_path;
 use crate::service::access_log::Served;
 use crate::service::file_service::Service;
 use crate::service::request_error::RequestError;
-use crate::tree::metadata::Timestamp;
+use crate::tree::page_cache::{is_cached, read_ahead};
 use crate::tree::root::Root;
+use crate::tree::version::Version;
 
 /// Bytes in a raw frame, and to prefetch at once.
 const RAW: u64 = 2 << 20;
@@ -33,9 +34,6 @@ const COPIED: u64 = 256 * 1024;
 
 /// Bytes in a data frame.
 const BLOCK: usize = 1 << 20;
-
-/// Buffer size for prefetching into the page cache, in bytes.
-const PREFETCH: usize = 128 * 1024;
 
 const ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
@@ -51,9 +49,8 @@ pub(super) struct GetRequest {
 /// An open file and its metadata when it was opened.
 struct Opened {
     file: Arc<File>,
-    size: u64,
     mode: u32,
-    modified: Timestamp,
+    version: Version,
 }
 
 /// Sends a file or a range of it.
@@ -114,15 +111,11 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
         return Err(RequestError::no_file(path));
     }
     let opened = root.file(path.as_bytes()).and_then(|(file, _)| {
-        let metadata = file.metadata()?;
+        let stat = fstat(&file)?;
         Ok(Opened {
             file: Arc::new(file),
-            size: metadata.len(),
-            mode: metadata.mode(),
-            modified: Timestamp {
-                seconds: metadata.mtime(),
-                nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or_default(),
-            },
+            mode: stat.st_mode,
+            version: Version::of(&stat),
         })
     });
     opened.map_err(|error| RequestError::opening(path, error))
@@ -130,8 +123,8 @@ fn open(root: &Root, path: &Name) -> Result<Opened, RequestError> {
 
 /// The message before the bytes; an error if the file is not the one the client expects.
 fn start(opened: &Opened, wanted: &GetRequest) -> Result<FileStart, RequestError> {
-    let (path, size) = (&wanted.path, opened.size);
-    let identity = opened.identity();
+    let (path, size) = (&wanted.path, opened.version.size);
+    let identity = opened.version.to_string();
     if let Some(known) = &wanted.identity
         && *known != identity
     {
@@ -156,28 +149,19 @@ fn start(opened: &Opened, wanted: &GetRequest) -> Result<FileStart, RequestError
         size,
         offset: wanted.offset,
         length: wanted.length.map_or(left, |length| length.min(left)),
-        modified: opened.modified.rfc3339(),
+        modified: opened.version.modified.rfc3339(),
         mode: opened.mode,
     })
 }
 
 impl Opened {
-    /// The same on every replica whose copy has the same size and modification time.
-    fn identity(&self) -> String {
-        let Timestamp { seconds, nanos } = self.modified;
-        format!("{}-{seconds}.{nanos:09}", self.size)
-    }
-
     /// How the file has changed since it was opened.
     fn problem(&self) -> Option<Problem> {
-        let now = self.file.metadata().ok()?;
-        let then = (self.modified.seconds, i64::from(self.modified.nanos));
-        match now.len().cmp(&self.size) {
+        let now = Version::of(&fstat(&self.file).ok()?);
+        match now.size.cmp(&self.version.size) {
             std::cmp::Ordering::Less => Some(Problem::Shrank),
             std::cmp::Ordering::Greater => Some(Problem::Grew),
-            std::cmp::Ordering::Equal => {
-                ((now.mtime(), now.mtime_nsec()) != then).then_some(Problem::Changed)
-            }
+            std::cmp::Ordering::Equal => (now != self.version).then_some(Problem::Changed),
         }
     }
 }
@@ -233,29 +217,11 @@ impl Sending<'_> {
     /// Makes sure that the bytes before `next` are in the page cache: a session must not block a runtime thread on disk
     /// I/O.
     async fn prefetch(&self, next: u64) {
-        let mut byte = [0];
-        let last = preadv2(
-            self.file,
-            &mut [IoSliceMut::new(&mut byte)],
-            next - 1,
-            ReadWriteFlags::NOWAIT,
-        );
-        if !matches!(last, Err(Errno::AGAIN)) {
-            return;
+        if !is_cached(self.file, next) {
+            let (file, range) = (Arc::clone(self.file), self.at..next);
+            // If it fails, the bytes are read later, while sending.
+            let _ = spawn_blocking(move || read_ahead(&file, range)).await;
         }
-        let (file, mut at) = (Arc::clone(self.file), self.at);
-        let read = move || {
-            let mut nowhere = vec![0; PREFETCH];
-            while at < next {
-                match file.read_at(&mut nowhere, at) {
-                    Ok(count @ 1..) => at += count as u64,
-                    // Sending will see the same error or end.
-                    _ => return,
-                }
-            }
-        };
-        // If it fails, the bytes are read later, while sending.
-        let _ = spawn_blocking(read).await;
     }
 
     async fn send_zeros(&mut self, mut count: u64) -> Result<(), RequestError> {

@@ -31,6 +31,7 @@ use crate::http;
 use crate::security::stream::Stream;
 use crate::service::access_log::{RequestLog, Served, Wire};
 use crate::service::file_service::Service;
+use crate::service::rarely_ready::RarelyReady;
 use connection::Connection;
 pub(crate) use refuse::{LimitReached, NoSession, REFUSAL_TIMEOUT, refuse};
 
@@ -45,7 +46,7 @@ const PROXY_HEADER: &[u8] = b"PROXY ";
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, service: &Arc<Service>) {
     tokio::select! {
         biased;
-        () = service.abort.cancelled() => {
+        () = RarelyReady::new(service.abort.cancelled()) => {
             tracing::warn!(%peer, "session closed: drain timeout");
         }
         () = open(stream, peer, service) => {}

@@ -4,7 +4,9 @@
 //! belong here: which files a request asks for (`query`), what is kept in memory (`index`), sockets.
 
 pub(crate) mod metadata;
+pub(crate) mod page_cache;
 pub(crate) mod path_order;
 pub(crate) mod root;
 pub(crate) mod unreadable;
+pub(crate) mod version;
 pub(crate) mod walk;

@@ -136,7 +136,7 @@ impl Root {
     ///
     /// # Errors
     /// `WouldBlock` where it has not, or is too old to say so.
-    pub(crate) fn file_if_cached(&self, relative: &[u8]) -> io::Result<File> {
+    pub(crate) fn any_if_cached(&self, relative: &[u8]) -> io::Result<File> {
         if self.resolver != Resolver::Kernel || relative.len() > PIECE {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -147,6 +147,11 @@ impl Root {
             Err(Errno::AGAIN | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Opens what the path names for reading, whatever it is. Blocks the thread.
+    pub(crate) fn any(&self, relative: &[u8]) -> io::Result<File> {
+        Ok(File::from(self.open_below(relative, READ)?))
     }
 
     /// Whether a path is a directory. Blocks the thread.

@@ -135,6 +135,19 @@ async fn a_compressed_archive_is_sent_as_it_is_made() {
     ] {
         let url = format!("/?archive={format}&find=*.txt");
         let archive = ask(server.address, "GET", &url, &[("Range", "bytes=5-")]).await;
+        // It has no byte of this number, nor a tar that long: there is no length to be beyond.
+        let beyond = ask(
+            server.address,
+            "GET",
+            &url,
+            &[("Range", "bytes=999999999-")],
+        )
+        .await;
+        assert_eq!(
+            (beyond.status, beyond.header("accept-ranges").as_deref()),
+            (200, Some("none"))
+        );
+        assert!(beyond.body == archive.body);
         assert_eq!(
             (archive.status, archive.header("content-type").as_deref()),
             (200, Some(media))

@@ -5,6 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest as _, Sha256};
+
 use super::http_client::{HttpClient, ask, get};
 use super::server::TestServer;
 
@@ -209,6 +212,102 @@ async fn replicas_with_the_same_file_tell_the_same() {
     for server in servers {
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_digest_is_told_to_who_asks() {
+    let tree = tempfile::tempdir().unwrap();
+    let large = vec![7; 300_000];
+    old(&tree.path().join("small"), "abc");
+    old(&tree.path().join("large"), &large);
+    let server = TestServer::start(tree.path());
+    let digest = |bytes: &[u8]| {
+        let digest = BASE64_STANDARD.encode(Sha256::digest(bytes));
+        Some(format!("sha-256=:{digest}:"))
+    };
+    let wants = ("Want-Repr-Digest", "sha-512=3, sha-256=10");
+    // The second time from what is kept.
+    for _ in 0..2 {
+        let small = ask(server.address, "GET", "/small", &[wants]).await;
+        assert_eq!(small.header("repr-digest"), digest(b"abc"));
+        assert_eq!(small.body, b"abc");
+        let part = ask(
+            server.address,
+            "GET",
+            "/large",
+            &[wants, ("Range", "bytes=5-9")],
+        )
+        .await;
+        assert_eq!(
+            (part.status, part.header("repr-digest")),
+            (206, digest(&large))
+        );
+        let head = ask(server.address, "HEAD", "/large", &[wants]).await;
+        assert_eq!(head.header("repr-digest"), digest(&large));
+        let other = ask(
+            server.address,
+            "GET",
+            "/small",
+            &[("Want-Repr-Digest", "md5=1")],
+        )
+        .await;
+        assert_eq!(other.header("repr-digest"), None);
+        assert_eq!(
+            get(server.address, "/small").await.header("repr-digest"),
+            None
+        );
+    }
+    old(&tree.path().join("small"), "abd");
+    let small = ask(server.address, "GET", "/small", &[wants]).await;
+    assert_eq!(small.header("repr-digest"), digest(&small.body));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_is_never_old() {
+    let tree = tempfile::tempdir().unwrap();
+    let (file, other) = (tree.path().join("f.txt"), tree.path().join("other.txt"));
+    old(&file, "first");
+    old(&other, "other");
+    let server = TestServer::start(tree.path());
+    let asked = async |path: &str| {
+        let reply = get(server.address, path).await;
+        (reply.status, reply.header("etag"), reply.body)
+    };
+    let first = asked("/f.txt").await;
+    for number in 0..50_u64 {
+        // By its own name, by another file in its place, and gone.
+        let before = asked("/f.txt").await;
+        match number % 3 {
+            0 => fs::write(&file, format!("{number}")).unwrap(),
+            1 => {
+                let new = tree.path().join("new");
+                fs::write(&new, format!("{number} new")).unwrap();
+                fs::rename(&new, &file).unwrap();
+            }
+            _ => fs::remove_file(&file).unwrap(),
+        }
+        let after = asked("/f.txt").await;
+        match number % 3 {
+            0 => assert_eq!((after.0, after.2), (200, number.to_string().into_bytes())),
+            1 => assert_eq!(
+                (after.0, after.2),
+                (200, format!("{number} new").into_bytes())
+            ),
+            _ => assert_eq!(after.0, 404),
+        }
+        assert_ne!(before.1, after.1, "{number}");
+        assert_eq!(asked("/other.txt").await.2, b"other");
+    }
+    old(&file, "first");
+    assert_eq!(asked("/f.txt").await, first);
+    // By another hard link outside of the tree, which nobody watches.
+    let outside = tempfile::tempdir_in(tree.path().parent().unwrap()).unwrap();
+    fs::hard_link(&file, outside.path().join("link")).unwrap();
+    assert_eq!(asked("/f.txt").await, first);
+    fs::write(outside.path().join("link"), "by another name").unwrap();
+    assert_eq!(asked("/f.txt").await.2, b"by another name");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod get;
 mod http_archives;
 mod http_bounds;
 mod http_client;
+mod http_conditions;
 mod http_files;
 mod http_fuzz;
 mod http_listing;

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use rustix::process::geteuid;
 use tokio::task::spawn_blocking;
 
 use crate::cpu;
@@ -11,6 +12,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::host::Host;
 use crate::port::listening;
 use crate::process::Process;
+use crate::tool::need;
 
 /// The program under test, beside this one.
 const FILESERVER: &str = "netsocket-fileserver";
@@ -48,23 +50,60 @@ impl Server {
         Self::start_at(host, root, host.ports.free()?).await
     }
 
-    /// The same at an address that is known before.
+    /// The same at an address that is known before. Like the others, it writes no access log.
     ///
     /// # Errors
     /// Where it is not built, or does not listen in time.
     pub async fn start_at(host: &Host, root: &Path, listen: SocketAddr) -> Outcome<Self> {
+        let config = host.write("file-server.toml", "log = \"warn\"\n")?;
         let program = host.launcher.bench().with_file_name(FILESERVER);
         if !program.is_file() {
             return Err(Failure::new(format!("{} is not built", program.display())));
         }
         let address = listen.to_string();
         let arguments = [
+            "--config".as_ref(),
+            config.as_os_str(),
             "--listen".as_ref(),
             address.as_ref(),
             "--root".as_ref(),
             root.as_os_str(),
         ];
         let process = host.launcher.start(FILESERVER, &program, arguments)?;
+        Self::listening(process, listen).await
+    }
+
+    /// Starts nginx over a directory, as its experts set it up for static files.
+    ///
+    /// # Errors
+    /// Where it is missing, or does not listen in time.
+    pub async fn nginx(host: &Host, root: &Path, listen: SocketAddr) -> Outcome<Self> {
+        let program = need(host.tools.nginx.as_ref(), "nginx")?;
+        let workers = host.cores;
+        // Its workers would become a user who may not enter our directory.
+        let user = if geteuid().is_root() {
+            "user root;\n"
+        } else {
+            ""
+        };
+        let config = format!(
+            "{user}daemon off;\npid nginx.pid;\nerror_log stderr error;\nworker_processes {workers};\n\
+             events {{\n    worker_connections 4096;\n}}\nhttp {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n\
+             \x20   keepalive_requests 1000000;\n    open_file_cache max=20000 inactive=60s;\n    open_file_cache_valid 60s;\n\
+             \x20   default_type application/octet-stream;\n    server {{\n        listen {listen};\n        root {};\n\
+             \x20       autoindex on;\n    }}\n}}\n",
+            root.display()
+        );
+        let file = host.write("nginx-files.conf", &config)?;
+        let arguments = [
+            "-e".as_ref(),
+            "stderr".as_ref(),
+            "-p".as_ref(),
+            host.dir().as_os_str(),
+            "-c".as_ref(),
+            file.as_os_str(),
+        ];
+        let process = host.launcher.start("nginx-files", program, arguments)?;
         Self::listening(process, listen).await
     }
 

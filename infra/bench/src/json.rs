@@ -104,7 +104,7 @@ mod tests {
             peers[0]["ours_against_it"]["proxy_cpu_s_per_gb"]["median"],
             0.75
         );
-        assert_eq!(report["targets"][0]["holds"], false);
+        assert_eq!(report["targets"][0]["holds"], true);
         assert_eq!(report["whole"], true);
     }
 }

@@ -4,12 +4,12 @@ use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use bench::case::{Case, http};
+use bench::case::{Case, http, services, tls};
 use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
-use bench::peer::{Peer, copy, floor};
-use bench::{files, json, plot, run, table, tether};
+use bench::peer::{Peer, copy, floor, uring};
+use bench::{files, hyper_alone, json, plot, run, scale, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +37,15 @@ fn take(role: &Role) -> Outcome<ExitCode> {
             });
         }
         Role::Http { rounds } => return measure_group(*rounds, http::run),
+        Role::Tls { rounds, seconds } => {
+            return measure_group(*rounds, async |host, rounds| {
+                tls::run(host, rounds, *seconds).await
+            });
+        }
+        Role::Services { rounds } => return measure_group(*rounds, services::run),
+        Role::Scale(size) => {
+            return measure_group(1, async |host, _| scale::run(host, *size).await);
+        }
         Role::Tether {
             parent,
             program,
@@ -44,6 +53,8 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         } => tether::become_program(*parent, program, arguments),
         Role::Copy(relay) => copy::run(relay.listen, relay.backend, relay.threads),
         Role::Floor(relay) => floor::run(relay.listen, relay.backend, relay.threads),
+        Role::HyperAlone { listen } => hyper_alone::run(*listen),
+        Role::Uring(relay) => uring::run(relay.listen, relay.backend, relay.threads),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::{Case, http};
+use crate::case::{Case, http, services, tls};
 use crate::files;
-use crate::peer::{Peer, copy, floor};
-use crate::tether;
+use crate::hyper_alone;
+use crate::peer::{Peer, copy, floor, uring};
+use crate::{scale, tether};
 
 /// Rounds, where nobody says otherwise.
 pub const DEFAULT_ROUNDS: u32 = 3;
@@ -76,19 +77,48 @@ pub enum Role {
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
-    /// Measures the file server over HTTP beside nginx, and miniserve and dufs where they are installed
+    /// Measures the file server over HTTP beside nginx and hyper alone, and miniserve and dufs where they are installed
     #[command(name = http::SUBCOMMAND)]
     Http {
         /// Rounds in which everyone has a turn
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Measures 100 services of 100 backends, and picks among 1,000 backends
+    #[command(name = services::SUBCOMMAND)]
+    Services {
+        /// Rounds
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Measures the balancer beside HAProxy where both end TLS, with the same certificate
+    #[command(name = tls::SUBCOMMAND)]
+    Tls {
+        /// Rounds in which both have a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Seconds of new handshakes
+        #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
+    /// Measures one balancer with many sessions while it reloads, restarts, drains and shows its page
+    #[command(name = scale::SUBCOMMAND)]
+    Scale(scale::Size),
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]
     Copy(RelayArguments),
     /// The minimal relay.
     #[command(name = floor::SUBCOMMAND, hide = true)]
     Floor(RelayArguments),
+    /// The minimal server.
+    #[command(name = hyper_alone::SUBCOMMAND, hide = true)]
+    HyperAlone {
+        /// Where clients connect.
+        listen: SocketAddr,
+    },
+    /// The minimal relay on io_uring.
+    #[command(name = uring::SUBCOMMAND, hide = true)]
+    Uring(RelayArguments),
 }
 
 /// What one of our own relays is told.

@@ -138,10 +138,16 @@ fn class(peer: Peer) -> &'static str {
         | Peer::NetsocketKafka
         | Peer::NetsocketBlackHole => "ours",
         Peer::Floor
+        | Peer::Uring
         | Peer::Copy
         | Peer::Nginx
+        | Peer::NginxTuned
         | Peer::Haproxy
         | Peer::HaproxySplice
+        | Peer::HaproxyTuned
+        | Peer::Haproxy3Tuned
+        | Peer::Sozu
+        | Peer::GoRelay
         | Peer::NetsocketBefore => "bar",
     }
 }

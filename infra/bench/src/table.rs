@@ -128,7 +128,7 @@ fn cell(summary: &Summary) -> String {
 }
 
 /// A Markdown table whose columns line up; the first is text, the others are numbers.
-fn grid(head: Vec<String>, rows: Vec<Vec<String>>) -> String {
+pub(crate) fn grid(head: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let count = head.len();
     let all = || std::iter::once(&head).chain(&rows);
     let width = |column: usize| {

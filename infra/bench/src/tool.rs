@@ -10,6 +10,10 @@ use crate::process::said_by;
 pub const BIN_DIR: &str = "NETSOCKET_BIN_DIR";
 /// The environment variable that names the directory of an earlier build, to be measured beside this one.
 pub const BEFORE_DIR: &str = "NETSOCKET_BEFORE_DIR";
+/// The environment variable that names the directory of peers that no package of the system has.
+pub const PEERS_DIR: &str = "NETSOCKET_PEERS_DIR";
+/// Where `infra/bench/install-peers` puts them, in the user's cache.
+const PEERS_CACHE: &str = "netsocket-peers";
 /// The balancer's program.
 const BALANCER: &str = "netsocket-balancer";
 /// Servers often stand where the search path of a user does not lead.
@@ -33,6 +37,12 @@ pub struct Tools {
     pub balancer_before: Option<Tool>,
     /// HAProxy.
     pub haproxy: Option<Tool>,
+    /// HAProxy 3.
+    pub haproxy3: Option<Tool>,
+    /// sozu.
+    pub sozu: Option<Tool>,
+    /// The relay in Go.
+    pub go_relay: Option<Tool>,
     /// nginx.
     pub nginx: Option<Tool>,
     /// How nginx comes to its module `stream`.
@@ -75,6 +85,9 @@ impl Tools {
             balancer: balancer_in(named(BIN_DIR).or_else(beside)),
             balancer_before: balancer_in(named(BEFORE_DIR)),
             haproxy: in_path("haproxy").map(|path| Tool::at(path, "-v")),
+            haproxy3: peer("haproxy3").map(|path| Tool::at(path, "-v")),
+            sozu: peer("sozu").map(|path| Tool::at(path, "--version")),
+            go_relay: peer("go-relay").map(|path| Tool::at(path, "-version")),
             nginx: nginx.map(|path| Tool::at(path, "-v")),
             nginx_stream,
             iperf3: in_path("iperf3").map(|path| Tool::at(path, "--version")),
@@ -88,6 +101,9 @@ impl Tools {
         [
             &self.balancer,
             &self.haproxy,
+            &self.haproxy3,
+            &self.sozu,
+            &self.go_relay,
             &self.nginx,
             &self.iperf3,
             &self.wrk,
@@ -116,6 +132,17 @@ impl Tool {
 pub fn need<'a>(tool: Option<&'a Tool>, name: &str) -> Outcome<&'a Path> {
     tool.map(|tool| tool.path.as_path())
         .ok_or_else(|| Failure::new(format!("{name} is not installed")))
+}
+
+/// A peer that `infra/bench/install-peers` has installed.
+fn peer(name: &str) -> Option<PathBuf> {
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let cache = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(home);
+    let dir = env::var_os(PEERS_DIR).map(PathBuf::from);
+    let file = dir.or_else(|| Some(cache?.join(PEERS_CACHE)))?.join(name);
+    file.is_file().then_some(file)
 }
 
 pub(crate) fn in_path(name: &str) -> Option<PathBuf> {

@@ -1,5 +1,7 @@
 //! What some tests need of the machine, and how its absence is said.
 
+use std::path::Path;
+
 use crate::kafka::Release;
 use crate::readers::catalogue;
 use crate::readers::reader::Need;
@@ -26,6 +28,10 @@ pub enum Requirement {
     FollowedDownloads,
     /// Languages with their libraries for HTTP.
     HttpLibraries,
+    /// The judge of servers of HTTP/2.
+    H2spec,
+    /// The file system over WebDAV, and rights to mount it.
+    Davfs,
     /// HAProxy and nginx.
     Peers,
     /// Java and the jars of Apache Kafka.
@@ -66,6 +72,8 @@ pub enum Requirement {
     Release,
     /// Programs and languages that read archives.
     Readers,
+    /// Shells with completions.
+    Shells,
 }
 
 impl Requirement {
@@ -86,6 +94,8 @@ impl Requirement {
                 .check()
                 .and_then(|()| Self::Downloaders.check()),
             Self::HttpLibraries => all_in_path(&["python-http", "go"]),
+            Self::H2spec => all_in_path(&["h2spec"]),
+            Self::Davfs => davfs(),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
             Self::Influx => influx::program().map(drop),
@@ -131,6 +141,7 @@ impl Requirement {
                 release::static_programs().map(drop)
             }
             Self::Readers => readers(),
+            Self::Shells => shells(),
         }
     }
 
@@ -145,6 +156,8 @@ impl Requirement {
             Self::Downloaders => "downloaders",
             Self::FollowedDownloads => "followed+downloaders",
             Self::HttpLibraries => "http-libraries",
+            Self::H2spec => "h2spec",
+            Self::Davfs => "davfs2",
             Self::Peers => "peers",
             Self::Kafka => "kafka",
             Self::Influx => "influxdb",
@@ -165,6 +178,7 @@ impl Requirement {
             Self::Kubernetes => "kubernetes",
             Self::Release => "release",
             Self::Readers => "readers",
+            Self::Shells => "shells",
         }
     }
 }
@@ -199,6 +213,21 @@ fn readers() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn davfs() -> Result<(), String> {
+    if !tool::is_root() || !Path::new("/dev/fuse").exists() {
+        return Err("a mount needs root and /dev/fuse".to_owned());
+    }
+    all_in_path(&["mount.davfs", "umount"])
+}
+
+fn shells() -> Result<(), String> {
+    all_in_path(&["bash", "zsh", "fish", "setsid"])?;
+    match Path::new("/usr/share/bash-completion/bash_completion").exists() {
+        true => Ok(()),
+        false => Err("`bash-completion` is not installed".to_owned()),
+    }
 }
 
 fn all_in_path(names: &[&str]) -> Result<(), String> {

@@ -1,6 +1,8 @@
-//! `cargo xtask demo`: the whole system on this machine, over real files, gone without a trace when it ends.
+//! `cargo xtask demo`: the whole system on this machine, over real files. When it ends, all of it is gone but what was
+//! downloaded.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
@@ -93,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
         while stop.wait(Duration::from_secs(3600)).is_none() {}
         ExitCode::SUCCESS
     } else {
-        prompt(&programs, &stop)?
+        prompt(&programs, &folder.downloads()?, &stop)?
     };
     system.stop(&stop);
     Ok(code)
@@ -109,7 +111,7 @@ fn build() -> Outcome<PathBuf> {
     let mut build = vec!["build", "--release"];
     build.extend(packages.iter().flat_map(|package| ["--package", package]));
     eprintln!(
-        "Building the programs for release. From nothing, this takes about 5 minutes on 2 cores."
+        "Building the programs for release, once. From nothing, this takes about 5 minutes on 2 cores; cargo shows how far it is."
     );
     cargo::run(&build, &[])?;
     cargo::binary("release", "")
@@ -210,12 +212,15 @@ impl System {
     }
 }
 
-/// Runs the client's prompt on this terminal until it ends, or until we are told to stop.
-fn prompt(programs: &Path, stop: &StopSignals) -> Outcome<ExitCode> {
+/// Runs the client's prompt on this terminal until it ends, or until we are told to stop. It saves to `downloads`.
+fn prompt(programs: &Path, downloads: &Path, stop: &StopSignals) -> Outcome<ExitCode> {
     let program = programs.join("netsocket");
+    let program = program.canonicalize().map_err(Failure::at(&program))?;
     let failed = Failure::at(&program);
+    println!("downloads {}", downloads.display());
     let mut client = Command::new(&program)
         .args(["--server", BALANCER])
+        .current_dir(downloads)
         .spawn()
         .map_err(&failed)?;
     loop {
@@ -237,14 +242,46 @@ fn end_client(mut client: Child) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A folder for logs and the sample tree, removed at the end.
+/// A folder for logs, the sample tree and downloads. What was downloaded stays at the end.
 struct Folder(PathBuf);
+
+/// The folder of downloads in it.
+const DOWNLOADS: &str = "downloads";
 
 impl Folder {
     fn make() -> Outcome<Self> {
         let path = std::env::temp_dir().join(format!("netsocket-demo-{}", std::process::id()));
         fs::create_dir(&path).map_err(Failure::at(&path))?;
         Ok(Self(path))
+    }
+
+    /// Makes the folder in which the client works: what is tried belongs neither to the project nor to the tree.
+    fn downloads(&self) -> Outcome<PathBuf> {
+        let downloads = self.0.join(DOWNLOADS);
+        fs::create_dir(&downloads).map_err(Failure::at(&downloads))?;
+        Ok(downloads)
+    }
+
+    /// Removes all but the downloads, and the folder if there are none.
+    fn remove(&self) -> io::Result<()> {
+        let downloads = self.0.join(DOWNLOADS);
+        // Fails if there is something in it.
+        let _ = fs::remove_dir(&downloads);
+        if !downloads.exists() {
+            return fs::remove_dir_all(&self.0);
+        }
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            if entry.path() == downloads {
+                continue;
+            }
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        println!("kept      {}", downloads.display());
+        Ok(())
     }
 
     fn sample_tree(&self) -> Outcome<PathBuf> {
@@ -258,7 +295,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
+        if let Err(error) = self.remove() {
             eprintln!("{} could not be removed: {error}", self.0.display());
         }
     }
@@ -267,6 +304,27 @@ impl Drop for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_downloaded_stays() {
+        let place =
+            std::env::temp_dir().join(format!("netsocket-demo-test-{}", std::process::id()));
+        for downloaded in [false, true] {
+            fs::create_dir(&place).unwrap();
+            let folder = Folder(place.clone());
+            folder.sample_tree().unwrap();
+            fs::write(place.join("server.log"), "").unwrap();
+            let downloads = folder.downloads().unwrap();
+            if downloaded {
+                fs::write(downloads.join("report.pdf"), "").unwrap();
+            }
+            drop(folder);
+            let left: Vec<_> = fs::read_dir(&place).into_iter().flatten().collect();
+            assert_eq!(left.len(), usize::from(downloaded), "{left:?}");
+        }
+        assert!(place.join("downloads/report.pdf").exists());
+        fs::remove_dir_all(&place).unwrap();
+    }
 
     #[test]
     fn flags_and_directory_come_in_any_order() {

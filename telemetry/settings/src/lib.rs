@@ -3,7 +3,8 @@
 //!
 //! Owns: where a value comes from (a flag beats the environment beats the file beats the default), how unknown keys
 //! and wrong values are collected and reported all at once, the text form of durations, sizes and admin addresses, the log,
-//! the descriptor limit, the supervision of long-lived tasks ([`Supervisor`]), and the subcommands that every server has ([`CommonCommand`]). Does not own: any program's keys,
+//! the descriptor limit, the supervision of long-lived tasks ([`Supervisor`]), the completion scripts for
+//! shells, which names have no address, and the subcommands that every server has ([`CommonCommand`]). Does not own: any program's keys,
 //! which each program lists as [`Key`]s beside its own raw struct.
 //!
 //! How a value is read: [`load`] takes the program's command line and its [`Key`] table and returns the program's raw serde
@@ -69,6 +70,7 @@
 mod address;
 mod check;
 mod common_commands;
+mod completion_script;
 mod descriptors;
 mod duration;
 mod layers;
@@ -83,6 +85,7 @@ mod size;
 mod sources;
 mod supervisor;
 mod unknown_key;
+mod unresolved;
 mod wrong_type;
 
 pub use address::{
@@ -90,6 +93,7 @@ pub use address::{
 };
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};
+pub use completion_script::completion_script;
 pub use descriptors::raise_descriptor_limit;
 pub use duration::{DurationError, duration_text, parse_duration};
 pub use layers::{Flag, Key, Layers, Loaded, load};
@@ -102,3 +106,4 @@ pub use signals::{StopSignals, on_each_signal};
 pub use size::{SizeError, parse_size};
 pub use supervisor::Supervisor;
 pub use unknown_key::unknown_key;
+pub use unresolved::unresolved;

@@ -72,6 +72,7 @@ fn every_key_is_read() {
         idle,
         half_close,
         drain,
+        ..
     } = config.timeouts;
     assert_eq!(
         [connect, idle, half_close, drain],

@@ -1,18 +1,96 @@
 //! The connect of a check: one connection to a backend within a time limit.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use netsocket_settings::AdminAddress;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::core::connect_failure::ConnectFailure;
+
+/// A connection to a backend.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Has the close be a reset, where there is such a thing.
+    pub(super) fn close_by_reset(&self) {
+        if let Self::Tcp(stream) = self {
+            // Where it cannot be set the close is a plain one, and the check has its result all the same.
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
 
 /// Opens a connection, or gives up after `limit`.
 ///
 /// # Errors
 /// [`ConnectFailure`], [`ConnectFailure::TimedOut`] after `limit`.
 pub(super) async fn connect(
+    address: &AdminAddress,
+    source: Option<IpAddr>,
+    limit: Duration,
+) -> Result<Stream, ConnectFailure> {
+    match address {
+        AdminAddress::Tcp(address) => tcp(*address, source, limit).await.map(Stream::Tcp),
+        AdminAddress::Unix(path) => {
+            let connected = timeout(limit, UnixStream::connect(path)).await;
+            let connected = connected.map_err(|_| ConnectFailure::TimedOut)?;
+            let failed = |error| ConnectFailure::from(&error);
+            connected.map(Stream::Unix).map_err(failed)
+        }
+    }
+}
+
+async fn tcp(
     address: SocketAddr,
     source: Option<IpAddr>,
     limit: Duration,
@@ -51,7 +129,7 @@ mod tests {
         let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let failure = connect(address, None, Duration::from_secs(5))
+        let failure = connect(&address.into(), None, Duration::from_secs(5))
             .await
             .unwrap_err();
         assert_eq!(failure, ConnectFailure::Refused);
@@ -68,7 +146,7 @@ mod tests {
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         let mut filling = Vec::new();
         let failure = loop {
-            match connect(address, None, Duration::from_millis(100)).await {
+            match connect(&address.into(), None, Duration::from_millis(100)).await {
                 Ok(stream) => filling.push(stream),
                 Err(failure) => break failure,
             }

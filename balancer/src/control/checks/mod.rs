@@ -3,6 +3,7 @@
 //! Owns the connections of checks and the tasks that make them. Does not own what is sent, which answer passes, nor what
 //! a result does to a backend: that is `core/health`.
 
+mod agent;
 mod connect;
 mod run;
 mod watch;

@@ -1,7 +1,7 @@
 //! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
 //! report and what is due. Each begins anew after a panic; the backends keep the health that they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use tokio::select;
 use tokio::sync::watch::Receiver;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::run::run_check;
+use super::agent;
+use super::run::{CheckTls, run_check};
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::balance::BackendId;
-use crate::core::health::{AdminState, CheckFailure, Checks, Pace, Schedule};
+use crate::core::health::{AdminState, AgentCheck, CheckFailure, Checks, Pace, Schedule};
 use crate::core::pool::Pool;
 use crate::core::shortage::Resource;
 use crate::core::side::Side;
@@ -60,8 +62,9 @@ fn follow(
     watched: &mut BTreeMap<BackendId, AbortHandle>,
 ) {
     let backends = pool.backends();
+    let present: HashSet<BackendId> = backends.iter().map(|backend| backend.id()).collect();
     watched.retain(|id, task| {
-        let stays = backends.iter().any(|backend| backend.id() == *id);
+        let stays = present.contains(id);
         if !stays {
             task.abort();
         }
@@ -101,25 +104,58 @@ pub(crate) async fn all_checked(pool: &Pool, groups: usize) {
 /// How a backend is checked: its own way, or that of its pool.
 fn own_or(backend: &Backend, common: &Arc<Checks>) -> Arc<Checks> {
     let own = backend.own().and_then(|own| own.checks.clone());
-    own.map_or_else(|| Arc::clone(common), Arc::new)
+    own.unwrap_or_else(|| Arc::clone(common))
+}
+
+/// The task that asks the agent of a backend, as long as there is one. It ends with this.
+#[derive(Default)]
+struct Consultation(Option<(AgentCheck, AbortOnDropHandle<()>)>);
+
+impl Consultation {
+    /// Begins, ends or changes it.
+    fn follow(&mut self, pool: &Arc<Pool>, backend: &Arc<Backend>, checks: &Arc<Checks>) {
+        let now = self.0.as_ref().map(|(agent, _)| agent);
+        if now == checks.agent.as_ref() {
+            return;
+        }
+        if checks.agent.is_none() {
+            agent::forget(pool, backend);
+        }
+        self.0 = checks.agent.clone().map(|agent| {
+            let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
+            let asking = agent::consult(pool, backend, agent.clone());
+            (agent, AbortOnDropHandle::new(tokio::spawn(asking)))
+        });
+    }
+}
+
+/// The TLS of a check, where its pool has it.
+fn check_tls(pool: &Pool, backend: &Backend) -> Option<CheckTls> {
+    let tls = pool.tls().filter(|tls| tls.checks)?;
+    Some(CheckTls {
+        config: Arc::clone(&tls.config),
+        name: tls.name_of(backend.name(), backend.address()),
+    })
 }
 
 /// Checks one backend, which is at this place of so many, for ever, except in maintenance.
 async fn check_in_time(
-    pool: &Pool,
-    backend: &Backend,
+    pool: &Arc<Pool>,
+    backend: &Arc<Backend>,
     (index, count): (usize, usize),
     mut told: Receiver<Arc<Checks>>,
 ) {
     let mut common = Arc::clone(&told.borrow_and_update());
     let mut checks = own_or(backend, &common);
     let mut schedule = Schedule::new(Instant::now(), checks.intervals, index, count);
+    let mut agent = Consultation::default();
     loop {
         let now = own_or(backend, &common);
         if now.intervals != checks.intervals {
             schedule = Schedule::new(Instant::now(), now.intervals, index, count);
         }
         checks = now;
+        agent.follow(pool, backend, &checks);
         if backend.report().admin == AdminState::Maintenance {
             backend.checker.notified().await;
             schedule.anew(Instant::now());
@@ -142,7 +178,8 @@ async fn check_in_time(
         }
         let began = Instant::now();
         schedule.begin(began);
-        let outcome = run_check(&checks, backend.check_address(), backend.source(0)).await;
+        let (address, source) = (backend.check_address(), backend.source(0));
+        let outcome = run_check(&checks, &address, source, check_tls(pool, backend)).await;
         let now = Instant::now();
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.

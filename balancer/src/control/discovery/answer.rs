@@ -121,7 +121,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
         };
         BackendSpec {
             name: endpoint_name(group, found.address),
-            address: found.address,
+            address: found.address.into(),
             attributes,
         }
     };
@@ -153,6 +153,7 @@ fn endpoint_name(group: &Group, address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::IpFamily;
 
     fn group(question: Question) -> Group {
         Group {
@@ -169,11 +170,15 @@ mod tests {
         group(Question::Addresses {
             host: "h".into(),
             port: 9,
+            family: IpFamily::default(),
         })
     }
 
     fn services() -> Group {
-        group(Question::Services { name: "s".into() })
+        group(Question::Services {
+            name: "s".into(),
+            family: IpFamily::default(),
+        })
     }
 
     fn answer(found: Vec<Found>) -> Answer {

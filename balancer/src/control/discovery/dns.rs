@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, AskError, Found, MAX_ENDPOINTS, Service};
 use super::watch::Ask;
-use crate::config::Question;
+use crate::config::{IpFamily, Question};
 
 /// For one server to answer, where the system does not say.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -79,8 +79,8 @@ impl Dns {
     async fn answer(&self, question: Question) -> Result<Answer, AskError> {
         let names = Names::new(&self.servers, &self.edns_fails)?;
         match question {
-            Question::Addresses { host, port } => {
-                let Addresses { ips, ttl, missing } = names.addresses(&host).await?;
+            Question::Addresses { host, port, family } => {
+                let Addresses { ips, ttl, missing } = names.addresses(&host, family).await?;
                 let found = ips.into_iter().map(|ip| Found {
                     address: (ip, port).into(),
                     service: None,
@@ -91,7 +91,7 @@ impl Dns {
                     missing,
                 })
             }
-            Question::Services { name } => names.services(&name).await,
+            Question::Services { name, family } => names.services(&name, family).await,
         }
     }
 }
@@ -147,7 +147,7 @@ impl Names {
     }
 
     /// The servers of a service.
-    async fn services(&self, name: &str) -> Result<Answer, AskError> {
+    async fn services(&self, name: &str, family: IpFamily) -> Result<Answer, AskError> {
         let records = self.records(name, RecordType::SRV).await?;
         let mut services: Vec<SRV> = records
             .data
@@ -173,7 +173,7 @@ impl Names {
             {
                 let names = self.clone();
                 asking.spawn(async move {
-                    let addresses = names.addresses(&service.target.to_ascii()).await;
+                    let addresses = names.addresses(&service.target.to_ascii(), family).await;
                     (service, addresses)
                 });
             }
@@ -188,19 +188,28 @@ impl Names {
         }
     }
 
-    /// The addresses of both families. One that fails leaves the other's.
-    async fn addresses(&self, host: &str) -> Result<Addresses, AskError> {
+    /// The addresses of a family, or of both: then one that fails leaves the other's.
+    async fn addresses(&self, host: &str, family: IpFamily) -> Result<Addresses, AskError> {
+        let asked = async |kind, other| match family == other {
+            true => None,
+            false => Some(self.records(host, kind).await),
+        };
         let (v4, v6) = tokio::join!(
-            self.records(host, RecordType::A),
-            self.records(host, RecordType::AAAA)
+            asked(RecordType::A, IpFamily::V6),
+            asked(RecordType::AAAA, IpFamily::V4)
         );
         let mut addresses = Addresses {
             ips: Vec::new(),
             ttl: None,
             missing: None,
         };
-        let neither = v4.is_err() && v6.is_err();
-        for (family, records) in [("A", v4), ("AAAA", v6)] {
+        let answers = [("A", v4), ("AAAA", v6)];
+        let answers = answers
+            .into_iter()
+            .filter_map(|(family, records)| Some((family, records?)));
+        let answers: Vec<(&str, Result<Records, AskError>)> = answers.collect();
+        let neither = answers.iter().all(|(_, records)| records.is_err());
+        for (family, records) in answers {
             match records {
                 Ok(records) => {
                     addresses.ttl = shortest(addresses.ttl, records.ttl);

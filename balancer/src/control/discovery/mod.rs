@@ -19,12 +19,16 @@
 //!
 //! use netsocket_balancer::Config;
 //! use netsocket_balancer::backend::Attributes;
-//! use netsocket_balancer::discovery::{Answer, Found, Group, Question, BackendSet};
+//! use netsocket_balancer::discovery::{Answer, BackendSet, Found, Group, IpFamily, Question};
 //! use tokio::time::Instant;
 //!
 //! let group = Group {
 //!     name: "files".to_owned(),
-//!     question: Question::Addresses { host: "files.example".to_owned(), port: 9000 },
+//!     question: Question::Addresses {
+//!         host: "files.example".to_owned(),
+//!         port: 9000,
+//!         family: IpFamily::Any,
+//!     },
 //!     attributes: Attributes::default(),
 //! };
 //! let now = Instant::now();
@@ -44,7 +48,7 @@
 //! assert!(backend_set.ask(now).is_empty() && backend_set.due() > Some(now));
 //! ```
 
-pub use crate::config::{Group, Question, Rules};
+pub use crate::config::{Group, IpFamily, Question, Rules};
 pub use crate::core::pool::{GroupReport, Outcome};
 
 mod answer;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, ListenOptions};
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +62,7 @@ pub struct BackendChanges {
 }
 
 /// What is in force when `asked` is applied to a process that was started with `started`: sockets, threads, the
-/// telemetry producer and both logs are as they were.
+/// telemetry producer and the program's log are as they were.
 pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
     let has_socket = started.has_default_service();
     let started = started.clone();
@@ -76,8 +76,10 @@ pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
         producer: started.producer,
         kafka_given: started.kafka_given,
         workers: started.workers,
-        listen_options: started.listen_options,
-        access_log: started.access_log,
+        listen_options: ListenOptions {
+            keepalive: asked.listen_options.keepalive,
+            ..started.listen_options
+        },
         instance: started.instance,
         log: started.log,
         log_format: started.log_format,
@@ -97,7 +99,16 @@ pub(super) fn keys_changed(before: &Config, after: &Config) -> Vec<&'static str>
         .map(|(before, _)| before.0);
     // What is behind a name is told with the backends; that another name is asked for, is not.
     let groups = (before.groups != after.groups).then_some("backends");
-    single.chain(groups).collect()
+    // Also where only the files say something else.
+    let files = [
+        (before.tls != after.tls).then_some("tls"),
+        (before.backend_tls != after.backend_tls).then_some("backend_tls"),
+        (before.admin_tls != after.admin_tls).then_some("admin_tls"),
+    ];
+    single
+        .chain(groups)
+        .chain(files.into_iter().flatten())
+        .collect()
 }
 
 /// What has become of services and pools beside the default ones, in words.
@@ -201,7 +212,7 @@ mod tests {
         let force = in_force(&started, &asked);
         assert_eq!(
             keys_changed(&started, &force),
-            ["relay", "balance", "idle_timeout"]
+            ["relay", "balance", "access_log_target", "idle_timeout"]
         );
         assert_eq!(
             keys_changed(&force, &asked),
@@ -212,7 +223,6 @@ mod tests {
                 "workers",
                 "defer_accept",
                 "pid_file",
-                "access_log_target",
                 "log",
                 "kafka"
             ]

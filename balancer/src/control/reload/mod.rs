@@ -11,6 +11,7 @@ mod services;
 mod settings;
 mod sockets;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -24,7 +25,6 @@ use tracing::{error, info};
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
 pub use self::error::ReloadError;
-use self::known_backends::KnownBackend;
 pub(crate) use self::settings::{LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed};
@@ -157,6 +157,10 @@ impl Reloader {
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
             let backends = backends.collect::<Result<_, _>>()?;
             let secrets = secrets(&config)?;
+            let logs = shared.access_logs.open(&config.access_logs());
+            logs.map_err(|(target, error)| {
+                ReloadError::Invalid(format!("access_log_target {target}: {error}"))
+            })?;
             let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
                 asked,
@@ -197,20 +201,21 @@ impl Reloader {
         }
         self.set_services(shared, &config, sockets);
         shared.relay.set(config.relay);
-        if let Some(log) = &shared.access_log {
+        shared.access_logs.keep_only(&config.access_logs());
+        for log in shared.access_logs.all() {
             log.reopen();
         }
         // There may be more room now.
         shared.serve_queues();
 
         let present = known_backends::known(shared);
-        let stays = |known: &KnownBackend| {
-            let mut present = present.iter();
-            present.any(|stays| stays.backend.id() == known.backend.id())
-        };
         let mut cut = 0;
         if config.lifecycle.removed == Removed::Cut {
-            for known in known.iter().filter(|known| !stays(known)) {
+            let stay: HashSet<_> = present.iter().map(|known| known.backend.id()).collect();
+            let gone = known
+                .iter()
+                .filter(|known| !stay.contains(&known.backend.id()));
+            for known in gone {
                 cut += session_directory::end_all(shared, known.backend.id()).await;
             }
         }

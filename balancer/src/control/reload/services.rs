@@ -27,7 +27,8 @@ impl Reloader {
             .map(Arc::clone)
             .collect();
         let upstreams = shared.upstreams.load();
-        let services = layout::services(config, &upstreams, &known, &self.first_address);
+        let first = &self.first_address;
+        let services = layout::services(config, &upstreams, &known, first, &shared.access_logs);
         let is_here = |service: &Arc<crate::data_path::service::Service>| {
             services.iter().any(|here| Arc::ptr_eq(here, service))
         };
@@ -39,6 +40,13 @@ impl Reloader {
         shared.services.store(Arc::new(services.clone()));
 
         let plans = config.service_plans();
+        for listener in shared.listeners.all() {
+            let mut own = plans.iter();
+            if let Some(plan) = own.find(|plan| *plan.name == *listener.service.name) {
+                let keepalive = &plan.settings.listen_options.keepalive;
+                listener.bound.socket.set_keepalive(keepalive);
+            }
+        }
         let gone = shared.listeners.all().into_iter().filter(|listener| {
             !plans.iter().any(|plan| {
                 let mut addresses = plan.settings.listen.addresses().iter();

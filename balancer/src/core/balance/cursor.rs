@@ -22,7 +22,7 @@ impl Cursor {
     }
 
     /// Takes the next turn out of `count`, which is above zero.
-    pub(super) fn turn(&self, count: usize) -> usize {
+    pub(crate) fn turn(&self, count: usize) -> usize {
         let turn = self.0.fetch_add(1, Relaxed) % count.max(1) as u64;
         usize::try_from(turn).unwrap_or(0)
     }

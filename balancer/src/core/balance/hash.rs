@@ -27,7 +27,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The finalizer of SplitMix64: every bit of the input moves every bit of the output.
-pub(super) fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

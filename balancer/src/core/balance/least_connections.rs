@@ -1,4 +1,5 @@
-//! Least connections: the backend that would be the least loaded for its weight, this session included.
+//! Least connections: the backend that would be the least loaded for its weight, this session included. Of many candidates
+//! `ranking` knows it without a look at each.
 
 use super::candidates::Candidates;
 use super::cursor::Cursor;
@@ -14,12 +15,12 @@ pub(super) fn choose<C: Candidates>(candidates: &C, cursor: &Cursor) -> Option<u
 
 fn least<C: Candidates>(candidates: &C, first: usize) -> Option<usize> {
     let count = candidates.count();
-    let mut best: Option<(usize, Load)> = None;
+    let mut best: Option<(usize, Burden)> = None;
     for index in (first..count).chain(0..first) {
         if !candidates.is_open(index) {
             continue;
         }
-        let load = Load::of(candidates, index);
+        let load = Burden::of(candidates, index);
         if best.is_none_or(|(_, least)| load.is_less_than(least)) {
             best = Some((index, load));
         }
@@ -29,17 +30,22 @@ fn least<C: Candidates>(candidates: &C, first: usize) -> Option<usize> {
 
 /// How loaded a candidate is with one session more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(super) struct Burden {
     sessions: u64,
     weight: u32,
 }
 
-impl Load {
-    pub(super) fn of<C: Candidates>(candidates: &C, index: usize) -> Self {
+impl Burden {
+    /// Of one that has so many sessions.
+    pub(super) fn new(active: u64, weight: u32) -> Self {
         Self {
-            sessions: candidates.active(index).saturating_add(1),
-            weight: candidates.weight(index),
+            sessions: active.saturating_add(1),
+            weight,
         }
+    }
+
+    pub(super) fn of<C: Candidates>(candidates: &C, index: usize) -> Self {
+        Self::new(candidates.active(index), candidates.weight(index))
     }
 
     /// Compares sessions for the weight, without a division.

@@ -1,13 +1,17 @@
 //! Maglev hashing (Eisenbud and others, "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
 //! section 3.4): a table of prime length that the backends fill in turn, each by its own permutation.
 
+use super::candidates::Candidates;
 use super::hash::mix;
+use super::rendezvous::Rendezvous;
 use super::weighted_schedule::WeightedSchedule;
 
 /// The length of the table, a prime; the paper's choice for up to some hundred backends.
 const TABLE_LENGTH: usize = 65_537;
 
 const FREE: u32 = u32::MAX;
+/// Slots that are tried for a client whose backend is full or failed, before all backends are scored.
+const OTHER_SLOTS: u64 = 8;
 
 /// A lookup table from the client's key to the candidate.
 #[derive(Debug)]
@@ -48,6 +52,21 @@ impl Maglev {
             }
         }
         Self { table }
+    }
+
+    /// The candidate for this client, or that of other slots if it is not open; `others` decides where hardly any is.
+    pub(super) fn choose<C: Candidates>(
+        &self,
+        others: &Rendezvous,
+        candidates: &C,
+        client: u64,
+    ) -> Option<usize> {
+        let again = (1..=OTHER_SLOTS).map(|turn| mix(client ^ turn));
+        std::iter::once(client)
+            .chain(again)
+            .map_while(|key| self.choice(key))
+            .find(|&index| candidates.is_open(index) && candidates.acquire(index))
+            .or_else(|| others.choose(candidates, client))
     }
 
     /// The candidate for this client; `None` without candidates.

@@ -28,7 +28,9 @@ mod candidates;
 mod cursor;
 mod hash;
 mod least_connections;
+mod load;
 mod maglev;
+mod ranking;
 mod rendezvous;
 mod round_robin;
 #[cfg(test)]
@@ -42,8 +44,12 @@ use std::str::FromStr;
 
 pub use candidates::Candidates;
 pub use cursor::Cursor;
+pub(crate) use hash::mix;
 pub use hash::{client_key, name_key};
+pub(crate) use load::Load;
 pub use maglev::Maglev;
+pub(crate) use ranking::Ranking;
+pub(crate) use rendezvous::FEW;
 pub use rendezvous::Rendezvous;
 pub use weighted_schedule::WeightedSchedule;
 
@@ -93,13 +99,30 @@ impl Policy {
     /// Prepares the policy for candidates, each given by its key (see [`name_key`]) and its weight, above zero.
     #[must_use]
     pub fn prepare(self, candidates: &[(u64, u32)]) -> Chooser {
+        self.prepare_after(candidates, None)
+    }
+
+    /// The same in less time, if few of the candidates are others than those of `before`.
+    pub(crate) fn prepare_after(
+        self,
+        candidates: &[(u64, u32)],
+        before: Option<&Chooser>,
+    ) -> Chooser {
         let weights: Vec<u32> = candidates.iter().map(|&(_, weight)| weight).collect();
         match self {
             Self::RoundRobin => Chooser::RoundRobin(WeightedSchedule::new(&weights)),
             Self::LeastConnections => Chooser::LeastConnections,
             Self::TwoChoices => Chooser::TwoChoices(WeightedSchedule::new(&weights)),
-            Self::Source => Chooser::Source(Rendezvous::new(candidates)),
-            Self::Maglev => Chooser::Maglev(Maglev::new(candidates), Rendezvous::new(candidates)),
+            Self::Source => {
+                let before = match before {
+                    Some(Chooser::Source(before)) => Some(before),
+                    _ => None,
+                };
+                Chooser::Source(Rendezvous::following(candidates, before))
+            }
+            Self::Maglev => {
+                Chooser::Maglev(Maglev::new(candidates), Rendezvous::scored(candidates))
+            }
         }
     }
 }
@@ -135,7 +158,7 @@ pub enum Chooser {
     TwoChoices(WeightedSchedule),
     /// See [`Policy::Source`].
     Source(Rendezvous),
-    /// See [`Policy::Maglev`]; if the table's choice is not open, rendezvous hashing decides among the others.
+    /// See [`Policy::Maglev`]; if hardly any candidate is open, rendezvous hashing decides.
     Maglev(Maglev, Rendezvous),
 }
 
@@ -152,12 +175,7 @@ impl Chooser {
             Self::LeastConnections => least_connections::choose(candidates, cursor),
             Self::TwoChoices(schedule) => two_choices::choose(schedule, candidates, cursor),
             Self::Source(rendezvous) => rendezvous.choose(candidates, client_key(client)),
-            Self::Maglev(table, others) => {
-                let key = client_key(client);
-                let first = table.choice(key);
-                let taken = first.filter(|&i| candidates.is_open(i) && candidates.acquire(i));
-                taken.or_else(|| others.choose(candidates, key))
-            }
+            Self::Maglev(table, others) => table.choose(others, candidates, client_key(client)),
         }
     }
 }

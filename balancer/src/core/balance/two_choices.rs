@@ -3,10 +3,14 @@
 
 use super::candidates::Candidates;
 use super::cursor::Cursor;
-use super::least_connections::{self, Load};
+use super::least_connections::{self, Burden};
 use super::weighted_schedule::WeightedSchedule;
 
-/// Draws two from the round, where everybody stands by weight. Where neither is open all are looked at.
+/// Draws before all candidates are looked at.
+const DRAWS: usize = 4;
+
+/// Draws two from the round, where everybody stands by weight, and again where neither is open. After some draws all are
+/// looked at.
 pub(super) fn choose<C: Candidates>(
     schedule: &WeightedSchedule,
     candidates: &C,
@@ -15,6 +19,17 @@ pub(super) fn choose<C: Candidates>(
     if schedule.is_empty() {
         return None;
     }
+    (0..DRAWS)
+        .filter_map(|_| draw(schedule, candidates, cursor))
+        .find(|&index| candidates.acquire(index))
+        .or_else(|| least_connections::choose(candidates, cursor))
+}
+
+fn draw<C: Candidates>(
+    schedule: &WeightedSchedule,
+    candidates: &C,
+    cursor: &Cursor,
+) -> Option<usize> {
     let (first, second) = cursor.random_pair(schedule.len());
     let a = schedule.at(first);
     let mut b = schedule.at(second);
@@ -22,15 +37,13 @@ pub(super) fn choose<C: Candidates>(
         // Somebody else; for the weights it does not matter who, as the less loaded one is taken.
         b = (a + 1 + second % (candidates.count() - 1)) % candidates.count();
     }
-    let drawn = match (candidates.is_open(a), candidates.is_open(b)) {
-        (true, true) if Load::of(candidates, b).is_less_than(Load::of(candidates, a)) => Some(b),
+    let burden = |index| Burden::of(candidates, index);
+    match (candidates.is_open(a), candidates.is_open(b)) {
+        (true, true) if burden(b).is_less_than(burden(a)) => Some(b),
         (true, _) => Some(a),
         (false, true) => Some(b),
         (false, false) => None,
-    };
-    drawn
-        .filter(|&index| candidates.acquire(index))
-        .or_else(|| least_connections::choose(candidates, cursor))
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A backend starts down and is up after its first passed check, so that a start is quick. After that it takes `fall`
 //! consecutive failures to go down and `rise` consecutive successes to come back, so that one lost packet or one lucky
 //! connect changes nothing. The results of checks, of sessions (ejection) and the operator's setting are kept apart; the
-//! state is the first that applies of: set by the operator, down by checks, ejected, up.
+//! state is the first that applies of: set by the operator, set by its agent, down by checks or agent, ejected, up.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::agent::{AgentState, AgentWish};
 use super::due::earlier;
 use super::failure::CheckFailure;
 use super::penalty::Penalty;
@@ -41,6 +42,8 @@ struct Ejection {
 pub struct Health {
     admin: AdminState,
     set_by: Arc<str>,
+    /// What its agent wants.
+    agent: AgentWish,
     verdict: Verdict,
     /// Why the checks, or the sessions, have it where it is.
     reason: Reason,
@@ -64,6 +67,7 @@ impl Health {
         Self {
             admin: AdminState::Ready,
             set_by: Arc::from(""),
+            agent: AgentWish::default(),
             verdict: Verdict::Unknown,
             reason: Reason::NotChecked,
             against: 0,
@@ -80,12 +84,18 @@ impl Health {
     /// The present state.
     #[must_use]
     pub fn state(&self) -> State {
-        match (self.admin, self.verdict, &self.ejection) {
-            (AdminState::Maintenance, ..) => State::Maintenance,
-            (AdminState::Drain, ..) => State::Draining,
-            (_, Verdict::Unknown | Verdict::Failing, _) => State::Down,
-            (.., Some(_)) => State::Ejected,
-            (.., None) => State::Up,
+        match (self.admin, self.agent.state) {
+            (AdminState::Maintenance, _) => return State::Maintenance,
+            (AdminState::Drain, _) => return State::Draining,
+            (_, AgentState::Maintenance) => return State::Maintenance,
+            (_, AgentState::Drain) => return State::Draining,
+            (AdminState::Ready, AgentState::Ready) => {}
+        }
+        match (self.verdict, &self.ejection) {
+            (Verdict::Unknown | Verdict::Failing, _) => State::Down,
+            _ if self.agent.down => State::Down,
+            (_, Some(_)) => State::Ejected,
+            (_, None) => State::Up,
         }
     }
 
@@ -93,6 +103,7 @@ impl Health {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self.admin {
+            AdminState::Ready if self.is_taken_by_agent() => Reason::Agent(self.agent.clone()),
             AdminState::Ready => self.reason.clone(),
             admin => Reason::Set(admin, Arc::clone(&self.set_by)),
         }
@@ -102,6 +113,39 @@ impl Health {
     #[must_use]
     pub fn admin(&self) -> AdminState {
         self.admin
+    }
+
+    /// Whether its agent has it where it is. What checks have found stands above an agent that says the same.
+    fn is_taken_by_agent(&self) -> bool {
+        let down = self.agent.down && self.verdict == Verdict::Passing;
+        self.agent.state != AgentState::Ready || down
+    }
+
+    /// Whether it is to serve if it is well: neither an operator nor its agent has it out of service.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.admin == AdminState::Ready && self.agent.state == AgentState::Ready
+    }
+
+    /// Takes in what its agent wants from now on.
+    pub(super) fn set_agent(
+        &mut self,
+        wish: &AgentWish,
+        rules: &HealthRules,
+        now: Instant,
+    ) -> Option<Transition> {
+        let from = self.state();
+        self.agent = wish.clone();
+        let to = self.state();
+        match (from, to) {
+            (_, State::Up) if from != State::Up => self.back(rules, now),
+            (State::Up, _) if to != State::Up => {
+                self.eased = true;
+                self.ramp_since = None;
+            }
+            _ => {}
+        }
+        let reason = Reason::Agent(self.agent.clone());
+        (from != to).then_some(Transition { from, to, reason })
     }
 
     /// Consecutive checks that contradict the result so far, and how many of them change it.

@@ -17,7 +17,7 @@
 //! use tokio::time::Instant;
 //!
 //! let (server, mirror) = (BackendId(0), BackendId(1));
-//! let share = Share { weight: 1, backup: false };
+//! let share = Share::new(1, false);
 //! let now = Instant::now();
 //! let mut registry = HealthRegistry::new(Config::default().health);
 //! registry.set_backends(&[(server, share), (mirror, share)], false, now);
@@ -37,6 +37,7 @@
 //! assert_eq!(registry.eligible(now).first, [(mirror, 10)]);
 //! ```
 
+mod agent;
 mod check;
 mod due;
 mod failure;
@@ -49,6 +50,8 @@ mod schedule;
 mod signal;
 mod streak;
 
+pub(crate) use agent::MAX_LINE;
+pub use agent::{AgentAnswer, AgentCheck, AgentState, AgentWish};
 pub use check::{Checks, Close, Expect, InvalidPattern, Probe, Statuses, escape, unescape};
 pub(crate) use check::{Verdict, evaluate_http, http_request};
 pub use failure::{CheckFailure, Excerpt};

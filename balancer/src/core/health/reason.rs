@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agent::AgentWish;
 use super::failure::CheckFailure;
 use crate::core::connect_failure::ConnectFailure;
 
@@ -98,8 +99,12 @@ pub enum Reason {
     NobodyElse,
     /// An operator set this state, identified by this name or address.
     Set(AdminState, Arc<str>),
-    /// It is no longer in the settings or in DNS.
+    /// Its agent wants this.
+    Agent(AgentWish),
+    /// It is no longer in the settings.
     NotNamed,
+    /// Its address was found in DNS, and no longer is; or the settings no longer say to look for it.
+    NotResolved,
 }
 
 impl Reason {
@@ -118,7 +123,9 @@ impl Reason {
             Self::EjectionOver(_) => "ejection-over",
             Self::NobodyElse => "nobody-else",
             Self::Set(..) => "admin",
-            Self::NotNamed => "not-named",
+            Self::Agent(_) => "agent",
+            // What it is called where it is counted does not depend on who named it.
+            Self::NotNamed | Self::NotResolved => "not-named",
         }
     }
 }
@@ -151,7 +158,9 @@ impl fmt::Display for Reason {
             Self::EjectionOver(time) => write!(f, "ejection of {time:?} ended"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
             Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
-            Self::NotNamed => f.write_str("no longer in the settings or in DNS"),
+            Self::Agent(wish) => write!(f, "its agent says {wish}"),
+            Self::NotNamed => f.write_str("no longer in the settings"),
+            Self::NotResolved => f.write_str("no longer in DNS or in the settings"),
         }
     }
 }

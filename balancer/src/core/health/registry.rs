@@ -2,14 +2,18 @@
 //! more than a share of all. Backups serve when no primary is usable. When no backend is healthy, all are used (fail
 //! open); before that is known, unhealthy ones are the last resort for sessions that no healthy backend takes.
 
+use std::collections::HashMap;
+
 use tokio::time::Instant;
 
+use super::agent::AgentWish;
 use super::due::earlier;
-use super::machine::Health;
+use super::machine::{FULL_SHARE, Health};
 use super::reason::{AdminState, State, Transition};
-use super::rules::HealthRules;
+use super::rules::{HealthRules, Thresholds};
 use super::signal::Signal;
 use crate::core::balance::BackendId;
+use crate::core::limits::MAX_WEIGHT;
 
 /// The role of a backend in its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,34 @@ pub struct Share {
     pub weight: u32,
     /// Whether it serves only when no primary is usable.
     pub backup: bool,
+    /// How much of the weight counts, in percent: its agent says so.
+    pub percent: u32,
+    /// Its own, instead of those of the pool.
+    pub thresholds: Option<Thresholds>,
+}
+
+impl Share {
+    /// One that has nothing of its own.
+    #[must_use]
+    pub fn new(weight: u32, backup: bool) -> Self {
+        Self {
+            weight,
+            backup,
+            percent: 100,
+            thresholds: None,
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.weight == 0 || self.percent == 0
+    }
+
+    /// The effective weight where so many tenths of it count, in tenths.
+    fn tenths(self, tenths: u32) -> u32 {
+        let hundredths = u64::from(self.weight.saturating_mul(tenths)) * u64::from(self.percent);
+        let most = u64::from(MAX_WEIGHT * FULL_SHARE);
+        u32::try_from(((hundredths + 50) / 100).clamp(1, most)).unwrap_or(1)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -30,11 +62,11 @@ struct Entry {
 impl Entry {
     /// Whether it is in service, healthy or not: not drained, not in maintenance and with a weight above zero.
     fn in_service(&self) -> bool {
-        self.share.weight > 0 && self.health.admin() == AdminState::Ready
+        !self.share.is_nothing() && self.health.is_wanted()
     }
 
     fn is_usable(&self) -> bool {
-        self.share.weight > 0 && self.health.state() == State::Up
+        !self.share.is_nothing() && self.health.state() == State::Up
     }
 
     /// Whether it is in service but was checked and found unhealthy.
@@ -43,7 +75,7 @@ impl Entry {
     }
 
     fn is_ejected(&self) -> bool {
-        self.share.weight > 0 && self.health.state() == State::Ejected
+        !self.share.is_nothing() && self.health.state() == State::Ejected
     }
 }
 
@@ -92,11 +124,13 @@ impl HealthRegistry {
         eased: bool,
         now: Instant,
     ) -> Changes {
-        let mut before = std::mem::take(&mut self.entries);
+        let before = std::mem::take(&mut self.entries);
+        let mut before: HashMap<BackendId, Health> = before
+            .into_iter()
+            .map(|entry| (entry.id, entry.health))
+            .collect();
         for &(id, share) in entries {
-            let stays = before.iter().position(|entry| entry.id == id);
-            let health =
-                stays.map_or_else(|| Health::new(eased), |at| before.swap_remove(at).health);
+            let health = before.remove(&id).unwrap_or_else(|| Health::new(eased));
             self.entries.push(Entry { id, share, health });
         }
         let mut changes = Changes::new();
@@ -124,7 +158,7 @@ impl HealthRegistry {
 
     /// Processes a signal about a backend.
     pub fn observe(&mut self, id: BackendId, signal: Signal, now: Instant) -> Changes {
-        let rules = self.rules;
+        let rules = self.rules_of(id);
         self.change(id, now, |registry, at| {
             let may_eject = registry.may_eject(at);
             let health = &mut registry.entries.get_mut(at)?.health;
@@ -136,6 +170,26 @@ impl HealthRegistry {
                 }
                 Signal::ConnectsFailed(..) | Signal::EarlyResets(_) => None,
             }
+        })
+    }
+
+    /// The rules, with what a backend has of its own.
+    #[must_use]
+    pub fn rules_of(&self, id: BackendId) -> HealthRules {
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        let own = entry.and_then(|entry| entry.share.thresholds);
+        HealthRules {
+            thresholds: own.unwrap_or(self.rules.thresholds),
+            ..self.rules
+        }
+    }
+
+    /// Takes in what the agent of a backend wants. Its weight is said by [`Self::set_backends`].
+    pub fn set_agent(&mut self, id: BackendId, wish: &AgentWish, now: Instant) -> Changes {
+        let rules = self.rules;
+        self.change(id, now, |registry, at| {
+            let health = &mut registry.entries.get_mut(at)?.health;
+            health.set_agent(wish, &rules, now)
         })
     }
 
@@ -185,7 +239,7 @@ impl HealthRegistry {
             let fitting = self.entries.iter().filter(|entry| fits(entry));
             let weighed = fitting.map(|entry| {
                 let tenths = entry.health.share(&self.rules, now);
-                (entry.id, entry.share.weight.saturating_mul(tenths))
+                (entry.id, entry.share.tenths(tenths))
             });
             weighed.collect()
         };

@@ -1,10 +1,10 @@
 //! The latest state changes of a pool, and how they are logged.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use chrono::Utc;
+use netsocket_settings::AdminAddress;
 use netsocket_telemetry::{EventKind, Events};
 use tracing::{info, warn};
 
@@ -27,7 +27,7 @@ pub struct PastTransition {
     /// Its name.
     pub backend: String,
     /// Its address.
-    pub address: SocketAddr,
+    pub address: AdminAddress,
     /// The old and the new state, and the reason.
     pub transition: Transition,
 }
@@ -46,13 +46,18 @@ impl History {
             pool: backend.pool().to_owned(),
             id: backend.id(),
             backend: backend.name().to_owned(),
-            address: backend.address(),
+            address: backend.address().clone(),
             transition,
         });
     }
 
     pub(super) fn transitions(&self) -> Vec<PastTransition> {
         self.0.iter().cloned().collect()
+    }
+
+    pub(super) fn latest(&self, count: usize) -> Vec<PastTransition> {
+        let older = self.0.len().saturating_sub(count);
+        self.0.iter().skip(older).cloned().collect()
     }
 
     /// When a backend last changed state, as far as it is still recorded.

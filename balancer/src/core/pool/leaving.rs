@@ -60,19 +60,19 @@ impl LeavingBackends {
 }
 
 /// The last transition of a backend.
-pub(super) fn transition(backend: &Backend) -> Transition {
+pub(super) fn transition(backend: &Backend, reason: Reason) -> Transition {
     Transition {
         from: backend.report().state,
         to: State::Leaving,
-        reason: Reason::NotNamed,
+        reason,
     }
 }
 
 /// The report that is published from then on.
-pub(super) fn report(backend: &Backend) -> HealthReport {
+pub(super) fn report(backend: &Backend, reason: Reason) -> HealthReport {
     HealthReport {
         state: State::Leaving,
-        reason: Reason::NotNamed,
+        reason,
         since: SystemTime::now(),
         ..HealthReport::clone(&backend.report())
     }

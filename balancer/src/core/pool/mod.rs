@@ -44,16 +44,17 @@ mod history;
 mod leaving;
 mod snapshot;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use netsocket_telemetry::Events;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use group_report::{GroupReport, Outcome};
+pub use group_report::{GroupReport, Outcome, could_be_member};
 pub use history::PastTransition;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
@@ -65,9 +66,11 @@ pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
-    AdminState, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Signal,
+    AdminState, AgentWish, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Reason,
+    Signal,
 };
 use crate::core::shortage::Shortages;
+use crate::core::tls::BackendTls;
 
 /// How many backends a pool may have in its life: the ID of a backend begins with the number of its pool.
 const IDS_PER_POOL: usize = 1 << 32;
@@ -81,6 +84,8 @@ pub struct Pool {
     core: Mutex<Core>,
     /// Reports of the DNS groups.
     groups: ArcSwap<Vec<GroupReport>>,
+    /// How its backends are reached within TLS.
+    tls: ArcSwapOption<BackendTls>,
     /// Notified when [`Self::attend`] has something to evaluate.
     evaluator: Arc<Notify>,
     /// Notified when the eligible backends have changed.
@@ -158,6 +163,7 @@ impl Pool {
                 next_id: identity.number * IDS_PER_POOL,
             }),
             groups: ArcSwap::default(),
+            tls: ArcSwapOption::empty(),
             evaluator: Arc::default(),
             eligible_changed: Notify::new(),
             events: OnceLock::new(),
@@ -167,6 +173,16 @@ impl Pool {
         pool.set_backends(&mut core, backends, false, Instant::now());
         drop(core);
         pool
+    }
+
+    /// How its backends are reached within TLS; `None`: without.
+    pub(crate) fn tls(&self) -> Option<Arc<BackendTls>> {
+        self.tls.load_full()
+    }
+
+    /// Changes that, for connections that are still to come.
+    pub(crate) fn set_tls(&self, tls: Option<Arc<BackendTls>>) {
+        self.tls.store(tls);
     }
 
     /// Its name.
@@ -208,6 +224,16 @@ impl Pool {
     #[must_use]
     pub fn transitions(&self) -> Vec<PastTransition> {
         self.core().history.transitions()
+    }
+
+    /// The latest `count` of them, oldest first.
+    pub(crate) fn latest_transitions(&self, count: usize) -> Vec<PastTransition> {
+        self.core().history.latest(count)
+    }
+
+    /// Number of backends that sessions try if no other takes them.
+    pub(crate) fn last_resort_count(&self) -> usize {
+        self.snapshot.load().last_resort_count()
     }
 
     /// Picks a backend for a session of `client` that has already failed to connect to `tried`, and takes a slot there.
@@ -274,22 +300,25 @@ impl Pool {
         eased: bool,
         now: Instant,
     ) -> Vec<Arc<Backend>> {
-        let mut before = self.backends();
+        // Each name once.
+        let before = self.backends();
+        let mut known: HashMap<&str, &Arc<Backend>> = before
+            .iter()
+            .map(|backend| (backend.name(), backend))
+            .collect();
         let mut backends = Vec::new();
         let mut come = Vec::new();
         for spec in specs {
-            let same = |backend: &Arc<Backend>| {
-                backend.name() == spec.name && backend.address() == spec.address
-            };
-            let backend = match before.iter().position(same) {
-                Some(at) => {
-                    let backend = before.swap_remove(at);
+            let same = known.get(spec.name.as_str()).copied();
+            let backend = match same.filter(|backend| *backend.address() == spec.address) {
+                Some(backend) => {
+                    known.remove(spec.name.as_str());
                     let differs = backend.own() != spec.attributes.own;
                     backend.set_attributes(spec.attributes);
                     if differs {
                         backend.checker.notify_one();
                     }
-                    backend
+                    Arc::clone(backend)
                 }
                 None => {
                     let backend = core.enter(spec, &self.evaluator);
@@ -310,8 +339,12 @@ impl Pool {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
         }
-        for gone in before {
-            core.leave(gone, self.events.get(), now);
+        let groups = self.groups.load();
+        for gone in before.iter().filter(|it| known.contains_key(it.name())) {
+            let is_resolved = groups
+                .iter()
+                .any(|group| could_be_member(&group.name, gone.name()));
+            core.leave(Arc::clone(gone), is_resolved, self.events.get(), now);
         }
         self.apply(core, changes, now);
         come
@@ -391,17 +424,35 @@ impl Pool {
             weight,
             ..backend.attributes()
         });
+        self.share_anew(&mut core, Changes::new(), now);
+        self.evaluator.notify_one();
+        Ok(())
+    }
+
+    /// Takes in what the agent of a backend wants: state, weight and limit in one step.
+    pub(crate) fn set_agent(&self, backend: &Backend, wish: AgentWish, now: Instant) {
+        if *backend.agent() == wish {
+            return;
+        }
+        let mut core = self.core();
+        let changes = core.registry.set_agent(backend.id(), &wish, now);
+        backend.set_agent(wish);
+        self.share_anew(&mut core, changes, now);
+        self.republish(&core, backend, None);
+        self.evaluator.notify_one();
+    }
+
+    /// Shares sessions out by the present weights.
+    fn share_anew(&self, core: &mut Core, mut changes: Changes, now: Instant) {
         let backends = self.backends();
         let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        let changes = core.registry.set_backends(&shares, true, now);
+        changes.extend(core.registry.set_backends(&shares, true, now));
         let eligible = core.registry.eligible(now);
-        self.install(&mut core, backends, eligible);
-        self.apply(&mut core, changes, now);
-        self.evaluator.notify_one();
-        Ok(())
+        self.install(core, backends, eligible);
+        self.apply(core, changes, now);
     }
 
     /// Records the result of a check. Returns how soon to check the backend again.
@@ -481,8 +532,9 @@ impl Pool {
             let events = self.events.get();
             history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
         }
-        let snapshot = Snapshot::new(backends, &eligible, core.policy);
-        snapshot.publish_weights();
+        let before = self.snapshot.load();
+        let snapshot = Snapshot::new(backends, &eligible, core.policy, &before, &self.cursor);
+        snapshot.publish();
         core.eligible = eligible;
         self.snapshot.store(Arc::new(snapshot));
         self.eligible_changed.notify_one();
@@ -501,7 +553,7 @@ impl Pool {
                 .last_change(backend.id())
                 .unwrap_or(before.since),
             admin: health.admin(),
-            progress: health.progress(core.registry.rules()),
+            progress: health.progress(&core.registry.rules_of(backend.id())),
             last_check: check.or_else(|| before.last_check.clone()),
         });
     }
@@ -525,7 +577,7 @@ impl Core {
     /// A new backend, or one that returns before its last session has ended and starts afresh.
     fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
         let same =
-            |backend: &Backend| backend.name() == spec.name && backend.address() == spec.address;
+            |backend: &Backend| backend.name() == spec.name && *backend.address() == spec.address;
         if let Some(backend) = self.leaving.take_back(same) {
             backend.set_attributes(spec.attributes);
             backend.streak().clear();
@@ -539,15 +591,25 @@ impl Core {
     }
 
     /// The backend takes no new sessions from now on.
-    fn leave(&mut self, backend: Arc<Backend>, events: Option<&Events>, now: Instant) {
-        let transition = leaving::transition(&backend);
+    fn leave(
+        &mut self,
+        backend: Arc<Backend>,
+        is_resolved: bool,
+        events: Option<&Events>,
+        now: Instant,
+    ) {
+        let reason = match is_resolved {
+            true => Reason::NotResolved,
+            false => Reason::NotNamed,
+        };
+        let transition = leaving::transition(&backend, reason.clone());
         backend.count_transition(&transition);
         if let Some(events) = events {
             history::tell(events, &backend, &transition);
         }
         backend.set_weight_tenths(0);
         self.history.add(&backend, transition);
-        backend.publish(leaving::report(&backend));
+        backend.publish(leaving::report(&backend, reason));
         self.leaving.add(backend, now);
     }
 }

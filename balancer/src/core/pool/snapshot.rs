@@ -1,10 +1,13 @@
 //! The immutable snapshot of eligible backends that workers pick from.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::core::backend::{Assigned, Backend};
-use crate::core::balance::{BackendId, Candidates, Chooser, Cursor, Policy, name_key};
+use crate::core::backend::{Assigned, Backend, Place};
+use crate::core::balance::{
+    BackendId, Candidates, Chooser, Cursor, FEW, Policy, Ranking, name_key,
+};
 use crate::core::health::EligibleBackends;
 
 /// Why no backend was picked.
@@ -27,22 +30,36 @@ pub(super) struct Snapshot {
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) usable: usize,
     pub(super) failing_open: bool,
-    first: Selection,
-    backups: Selection,
-    last_resort: Selection,
+    first: Arc<Selection>,
+    backups: Arc<Selection>,
+    last_resort: Arc<Selection>,
 }
 
 impl Snapshot {
+    /// What is as in `before` is taken from there.
     pub(super) fn new(
         backends: Vec<Arc<Backend>>,
         eligible: &EligibleBackends,
         policy: Policy,
+        before: &Self,
+        cursor: &Cursor,
     ) -> Self {
+        let by_id: HashMap<BackendId, &Arc<Backend>> = backends
+            .iter()
+            .map(|backend| (backend.id(), backend))
+            .collect();
+        let select = |weights: &[(BackendId, u32)], old: &Arc<Selection>| {
+            let old = Some(old).filter(|_| before.policy == policy);
+            match old.filter(|old| old.is_of(&by_id, weights)) {
+                Some(same) => Arc::clone(same),
+                None => Arc::new(Selection::new(&by_id, weights, policy, (old, cursor))),
+            }
+        };
         Self {
             policy,
-            first: Selection::new(&backends, &eligible.first, policy),
-            backups: Selection::new(&backends, &eligible.backups, policy),
-            last_resort: Selection::new(&backends, &eligible.last_resort, policy),
+            first: select(&eligible.first, &before.first),
+            backups: select(&eligible.backups, &before.backups),
+            last_resort: select(&eligible.last_resort, &before.last_resort),
             usable: eligible.usable,
             failing_open: eligible.failing_open,
             backends,
@@ -88,15 +105,24 @@ impl Snapshot {
         }
     }
 
-    /// Publishes the effective weights to the backends, for display.
-    pub(super) fn publish_weights(&self) {
+    pub(super) fn last_resort_count(&self) -> usize {
+        self.last_resort.candidates.len()
+    }
+
+    /// Publishes to the backends where they are ranked, and their effective weights, for display.
+    pub(super) fn publish(&self) {
+        let all = self.first.candidates.iter().chain(&self.backups.candidates);
+        let weights: HashMap<BackendId, u32> = all
+            .map(|(backend, weight)| (backend.id(), *weight))
+            .collect();
         for backend in &self.backends {
-            let all = self.first.candidates.iter().chain(&self.backups.candidates);
-            let weight = all
-                .clone()
-                .find(|(candidate, _)| candidate.id() == backend.id());
+            let weight = weights.get(&backend.id());
             let full = backend.attributes().weight.max(1);
-            backend.set_weight_tenths(weight.map_or(0, |(_, weight)| weight / full));
+            backend.set_weight_tenths(weight.map_or(0, |weight| weight / full));
+            backend.set_place(None);
+        }
+        for selection in [&self.first, &self.backups, &self.last_resort] {
+            selection.take_places();
         }
     }
 }
@@ -106,25 +132,66 @@ impl Snapshot {
 struct Selection {
     candidates: Vec<(Arc<Backend>, u32)>,
     chooser: Option<Chooser>,
+    /// For least connections among many.
+    ranking: Option<Arc<Ranking>>,
 }
 
 impl Selection {
-    fn new(backends: &[Arc<Backend>], weights: &[(BackendId, u32)], policy: Policy) -> Self {
+    /// `before` is one of the same policy.
+    fn new(
+        backends: &HashMap<BackendId, &Arc<Backend>>,
+        weights: &[(BackendId, u32)],
+        policy: Policy,
+        (before, cursor): (Option<&Arc<Self>>, &Cursor),
+    ) -> Self {
         let candidates: Vec<(Arc<Backend>, u32)> = weights
             .iter()
-            .filter_map(|&(id, weight)| {
-                let backend = backends.iter().find(|backend| backend.id() == id)?;
-                Some((Arc::clone(backend), weight))
-            })
+            .filter_map(|&(id, weight)| Some((Arc::clone(*backends.get(&id)?), weight)))
             .collect();
         let keys: Vec<(u64, u32)> = candidates
             .iter()
             .map(|(backend, weight)| (name_key(backend.name()), *weight))
             .collect();
-        let chooser = (!keys.is_empty()).then(|| policy.prepare(&keys));
+        let before = before.and_then(|before| before.chooser.as_ref());
+        let chooser = (!keys.is_empty()).then(|| policy.prepare_after(&keys, before));
+        let is_ranked = policy == Policy::LeastConnections && candidates.len() > FEW;
+        let ranking = is_ranked.then(|| {
+            let each = candidates.iter();
+            let loads = each.map(|(backend, weight)| (Arc::clone(backend.load()), *weight));
+            Arc::new(Ranking::new(loads.collect(), cursor.turn(candidates.len())))
+        });
         Self {
             candidates,
             chooser,
+            ranking,
+        }
+    }
+
+    /// Whether it has these backends with these weights.
+    fn is_of(
+        &self,
+        backends: &HashMap<BackendId, &Arc<Backend>>,
+        weights: &[(BackendId, u32)],
+    ) -> bool {
+        let same = |((backend, weight), (id, now)): (&(Arc<Backend>, u32), &(BackendId, u32))| {
+            let is_it = backends.get(id).is_some_and(|it| Arc::ptr_eq(it, backend));
+            is_it && weight == now
+        };
+        self.candidates.len() == weights.len() && self.candidates.iter().zip(weights).all(same)
+    }
+
+    /// Has the backends tell the ranking when their load changes.
+    fn take_places(&self) {
+        for (index, (backend, _)) in self.candidates.iter().enumerate() {
+            let place = self.ranking.as_ref().map(|ranking| Place {
+                ranking: Arc::clone(ranking),
+                index,
+            });
+            backend.set_place(place);
+        }
+        // What changed before they did.
+        if let Some(ranking) = &self.ranking {
+            ranking.settle();
         }
     }
 
@@ -138,6 +205,9 @@ impl Selection {
         let Some(chooser) = &self.chooser else {
             return Err(NoBackend::NoneUp);
         };
+        if let Some(backend) = self.highest_ranked(tried) {
+            return Ok(backend);
+        }
         let session = Session {
             candidates: &self.candidates,
             tried,
@@ -157,6 +227,13 @@ impl Selection {
                 }
             })?;
         Ok(backend)
+    }
+
+    /// The least loaded of many, with a slot taken there. A session that has failed to connect looks at all of them.
+    fn highest_ranked(&self, tried: &[BackendId]) -> Option<&Arc<Backend>> {
+        let ranking = self.ranking.as_ref().filter(|_| tried.is_empty())?;
+        let (backend, _) = self.candidates.get(ranking.next()?)?;
+        backend.acquire().then_some(backend)
     }
 }
 

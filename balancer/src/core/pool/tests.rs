@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const REFUSED: SessionSignal = SessionSignal::ConnectFailed(ConnectFailure::Refu
 fn spec(name: &str, port: u16) -> BackendSpec {
     BackendSpec {
         name: name.into(),
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
+        address: ([127, 0, 0, 1], port).into(),
         attributes: Attributes::default(),
     }
 }
@@ -276,6 +276,28 @@ fn round_robin_is_exact_over_all_threads() {
 }
 
 #[test]
+fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
+    let pool = up(&["files-10-0-0-7", "spare"]);
+    pool.report_groups(vec![GroupReport {
+        name: "files".to_owned(),
+        resolve: "dns",
+        question: "files.example:9".to_owned(),
+        members: 1,
+        last: Some(Outcome::Answered),
+        named: Instant::now(),
+        failures: 0,
+        problem: None,
+        outcomes: [1, 0, 0, 0],
+    }]);
+    let [member, spare] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
+    pool.replace_at(vec![spec("c", 3)], Instant::now());
+    let reason = |backend: &Backend| backend.report().reason.to_string();
+    assert_eq!(reason(&member), "no longer in DNS or in the settings");
+    assert_eq!(reason(&spare), "no longer in the settings");
+    assert_eq!(member.transitions()[&(State::Leaving, "not-named")], 1);
+}
+
+#[test]
 fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     let pool = up(&["a", "b"]);
     let [a, b] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
@@ -291,10 +313,7 @@ fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     assert_eq!(pool.leaving().len(), 2);
     drop(late);
     assert_eq!(a.report().state, State::Leaving);
-    assert_eq!(
-        a.report().reason.to_string(),
-        "no longer in the settings or in DNS"
-    );
+    assert_eq!(a.report().reason.to_string(), "no longer in the settings");
     assert_eq!(a.transitions()[&(State::Leaving, "not-named")], 1);
     assert_eq!(
         pool.transitions().last().unwrap().transition.from,
@@ -342,7 +361,12 @@ fn by_name_each_is_shown_once() {
     let shown: Vec<_> = pool
         .shown()
         .iter()
-        .map(|backend| (backend.name().to_owned(), backend.address().port()))
+        .map(|backend| {
+            (
+                backend.name().to_owned(),
+                backend.address().tcp().unwrap().port(),
+            )
+        })
         .collect();
     assert_eq!(shown, [("a".to_owned(), 7), ("b".to_owned(), 2)]);
     assert_eq!(pool.leaving().len(), 2);

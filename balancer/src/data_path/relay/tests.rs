@@ -69,7 +69,8 @@ impl Scene {
             .unwrap();
         let now = Instant::now();
         let limits = IdleLimits {
-            open: OPEN,
+            client: OPEN,
+            backend: OPEN,
             half_closed: HALF_CLOSED,
         };
         Self {
@@ -127,7 +128,10 @@ impl Scene {
     fn settle(&mut self) {
         let mut before = None;
         self.until(|scene| {
-            let state = Some((scene.relay.moved(), scene.relay.half_closed()));
+            let state = Some((
+                (scene.relay.up.moved(), scene.relay.down.moved()),
+                scene.relay.half_closed(),
+            ));
             std::mem::replace(&mut before, state) == state
         });
     }

@@ -2,15 +2,17 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use netsocket_proxy_protocol::Encoded;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Session, Stage, Step, StepContext};
+use crate::config::Timeouts;
 use crate::core::admission::{EnqueueError, Ticket};
 use crate::core::backend::{Assigned, Backend};
-use crate::core::balance::BackendId;
+use crate::core::balance::{BackendId, mix};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::SessionSignal;
 use crate::core::pool::NoBackend;
@@ -193,21 +195,13 @@ impl Session {
         }
         if socket.has_room() {
             let backend = assigned.backend();
-            if self.shared.local_ports.may_self_connect(backend.address())
-                && is_self_connect(&*socket, backend.address())
+            if let Some(address) = backend.address().tcp()
+                && self.shared.local_ports.may_self_connect(address)
+                && is_self_connect(&*socket, address)
             {
                 return self.attempt_failed(ConnectFailure::Refused, context);
             }
-            backend.observe_session(SessionSignal::Connected);
-            backend.count_connect(context.now.saturating_duration_since(since));
-            let queued = self.record.queue.unwrap_or_default();
-            let begun = context.now.saturating_duration_since(self.accepted);
-            self.record.handshake = context.now.saturating_duration_since(since);
-            self.record.connect = Some(begun.saturating_sub(queued));
-            self.record.backend = Some(Arc::clone(backend));
-            self.record.termination = Termination::KilledData;
-            self.stage = Stage::Relaying(self.begin_relay(context.now));
-            return self.relay(context);
+            return self.secure(since, context);
         }
         if self.client.is_broken() {
             return self.end(Termination::ClientConnect);
@@ -215,10 +209,41 @@ impl Session {
         Step::Wait
     }
 
+    /// The backend serves the session. `said`: what it has said already.
+    pub(super) fn connected(
+        &mut self,
+        since: Instant,
+        said: &[u8],
+        context: &mut StepContext<'_>,
+    ) -> Step {
+        let Some((assigned, _)) = &self.backend else {
+            return Step::Wait;
+        };
+        let backend = assigned.backend();
+        let took = context.now.saturating_duration_since(since);
+        backend.observe_session(SessionSignal::Connected);
+        backend.count_connect(took);
+        let queued = self.record.queue.unwrap_or_default();
+        let begun = context.now.saturating_duration_since(self.accepted);
+        self.record.handshake = took;
+        self.record.connect = Some(begun.saturating_sub(queued));
+        self.record.backend = Some(Arc::clone(backend));
+        self.record.termination = Termination::KilledData;
+        let mut relay = self.begin_relay(context.now);
+        relay.begin_down_with(said);
+        self.stage = Stage::Relaying(relay);
+        self.relay(context)
+    }
+
     fn begin_relay(&mut self, now: Instant) -> Relay {
-        let limits = self.service.rules.load().timeouts.idle_limits();
+        let timeouts = self.service.rules.load().timeouts;
+        let limits = timeouts.idle_limits();
+        let life = longest_life(&timeouts, self.id.to_bits());
+        self.until = life.map(|life| self.accepted + life);
         let mut relay = Relay::new(now, limits);
-        let header = self.header_for_backend();
+        let has_tls = self.backend.as_ref().is_some_and(|it| it.1.tls().is_some());
+        // Within TLS it has gone before.
+        let header = (!has_tls).then(|| self.header_for_backend()).flatten();
         let header = header.as_ref().map_or(&[][..], Encoded::as_bytes);
         if !(header.is_empty() && self.early.is_empty()) {
             relay.begin_with(header, &self.early);
@@ -228,7 +253,7 @@ impl Session {
     }
 
     /// The PROXY header that the backend gets. A client of a unix socket has no address to tell of.
-    fn header_for_backend(&self) -> Option<Encoded> {
+    pub(super) fn header_for_backend(&self) -> Option<Encoded> {
         let backend = self.backend.as_ref();
         let own = backend.and_then(|(assigned, _)| assigned.backend().proxy_send());
         let send = own.unwrap_or_else(|| self.target.upstream.rules.load().proxy_send);
@@ -259,5 +284,36 @@ impl Session {
             Ok(()) => Step::Wait,
             Err(termination) => self.end(termination),
         }
+    }
+}
+
+/// How long a session may last: a share shorter than the longest life, by its number, so that many that have begun together do
+/// not end together. `None`: for ever.
+fn longest_life(timeouts: &Timeouts, number: u64) -> Option<Duration> {
+    let longest = Some(timeouts.max_age).filter(|age| !age.is_zero())?;
+    let widest = longest * timeouts.age_jitter / 100;
+    let share = u32::try_from(mix(number) >> 32).unwrap_or(u32::MAX);
+    Some(longest - widest.mul_f64(f64::from(share) / f64::from(u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn lives_differ_and_none_is_too_long() {
+        let mut timeouts = Config::default().timeouts;
+        assert_eq!(longest_life(&timeouts, 1), None);
+        timeouts.max_age = Duration::from_secs(100);
+        timeouts.age_jitter = 20;
+        let lives: Vec<Duration> = (1..1000)
+            .filter_map(|number| longest_life(&timeouts, number))
+            .collect();
+        let seconds = |time: &Duration| time.as_secs();
+        assert_eq!(lives.iter().map(seconds).max(), Some(99));
+        assert_eq!(lives.iter().map(seconds).min(), Some(80));
+        timeouts.age_jitter = 0;
+        assert_eq!(longest_life(&timeouts, 7), Some(timeouts.max_age));
     }
 }

@@ -1,9 +1,10 @@
 //! JSON, one object a line.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use serde::Serialize;
+use netsocket_settings::AdminAddress;
+use serde::{Serialize, Serializer};
 
 use super::date::{Dates, JSON_DATE, Zone};
 use super::line::{Failure, Line};
@@ -24,7 +25,8 @@ struct Fields<'a> {
     frontend: &'a str,
     pool: &'a str,
     backend: Option<&'a str>,
-    backend_address: Option<SocketAddr>,
+    #[serde(serialize_with = "as_text")]
+    backend_address: Option<&'a AdminAddress>,
     queue_ms: Option<f64>,
     connect_ms: Option<f64>,
     total_ms: f64,
@@ -38,6 +40,16 @@ struct Fields<'a> {
     retries: u32,
     queued_behind: u32,
     failures: &'a [Failure<'a>],
+}
+
+fn as_text<S: Serializer>(
+    address: &Option<&AdminAddress>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match address {
+        Some(address) => serializer.collect_str(address),
+        None => serializer.serialize_none(),
+    }
 }
 
 impl JsonForm {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use netsocket_settings::AdminAddress;
+
 use crate::core::termination::Termination;
 
 /// A finished session, borrowed from its record.
@@ -17,7 +19,7 @@ pub(crate) struct Line<'a> {
     /// The pool that it was meant for.
     pub(crate) pool: &'a str,
     /// Name and address of the backend that took it, or of the last that was tried.
-    pub(crate) backend: Option<(&'a str, SocketAddr)>,
+    pub(crate) backend: Option<(&'a str, &'a AdminAddress)>,
     /// From the accept to the first pick of a backend, or to the end in the queue; `None` where it came to neither.
     pub(crate) queue: Option<Duration>,
     /// From the first pick until a backend was connected, failed attempts included; `None` where none was.

@@ -18,6 +18,7 @@
 mod date;
 mod json;
 mod line;
+mod logs;
 mod options;
 mod selection;
 mod session_line;
@@ -28,6 +29,7 @@ mod text;
 mod worker_buffer;
 mod writer;
 
+pub(crate) use logs::{AccessLogs, Wanted};
 pub(crate) use options::Format;
 pub(crate) use options::Options;
 pub(crate) use selection::{Scope, Selection};

@@ -2,13 +2,23 @@ mod forms;
 mod outputs;
 mod writing;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use netsocket_settings::AdminAddress;
 
 use super::line::{Failure, Line, OpenConnections};
 use super::*;
 use crate::core::termination::Termination;
+
+static MIRROR1: AdminAddress = mirror(11);
+static MIRROR2: AdminAddress = mirror(12);
+
+const fn mirror(last: u8) -> AdminAddress {
+    let ip = Ipv4Addr::new(10, 0, 0, last);
+    AdminAddress::Tcp(SocketAddr::new(IpAddr::V4(ip), 9000))
+}
 
 const DOCS: &str = include_str!("../../../../docs/access-log.md");
 
@@ -19,7 +29,7 @@ fn normal() -> Line<'static> {
         accepted: accepted(),
         frontend: "main",
         pool: "files",
-        backend: Some(("mirror1", "10.0.0.11:9000".parse().unwrap())),
+        backend: Some(("mirror1", &MIRROR1)),
         queue: Some(Duration::from_micros(2_100)),
         connect: Some(Duration::from_micros(14_999)),
         total: Duration::from_millis(5_007),
@@ -43,7 +53,7 @@ fn normal() -> Line<'static> {
 fn refused() -> Line<'static> {
     Line {
         client: "[2001:db8::7]:40000".parse().unwrap(),
-        backend: Some(("mirror2", "10.0.0.12:9000".parse().unwrap())),
+        backend: Some(("mirror2", &MIRROR2)),
         queue: Some(Duration::from_micros(21)),
         connect: None,
         total: Duration::from_micros(3_402),

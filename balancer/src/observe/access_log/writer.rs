@@ -31,6 +31,17 @@ pub(crate) struct Figures {
     pub(crate) failed: u64,
 }
 
+impl Figures {
+    /// Of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            written: self.written + other.written,
+            dropped: self.dropped + other.dropped,
+            failed: self.failed + other.failed,
+        }
+    }
+}
+
 /// The access log while it runs. Dropping it ends it, without waiting for the lines that are left.
 #[derive(Debug)]
 pub(crate) struct AccessLog {
@@ -162,7 +173,8 @@ impl AccessLog {
         done
     }
 
-    fn end(&self) {
+    /// Has the writer write what there is, and end.
+    pub(crate) fn end(&self) {
         self.shared.stop.store(true, SeqCst);
         self.shared.buffers.wake();
     }

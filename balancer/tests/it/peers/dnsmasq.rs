@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
-use netsocket_balancer::discovery::{Ask as _, Dns, Question};
+use netsocket_balancer::discovery::{Ask as _, Dns, IpFamily, Question};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
@@ -87,6 +87,7 @@ impl Dnsmasq {
             let canary = Question::Addresses {
                 host: CANARY.into(),
                 port: 1,
+                family: IpFamily::default(),
             };
             match dns.ask(canary).await {
                 Ok(answer) if !answer.found.is_empty() => return true,

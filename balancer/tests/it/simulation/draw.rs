@@ -1,6 +1,5 @@
 //! A pool at random.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ pub fn spec(random: &mut Random, next_port: &mut u16) -> BackendSpec {
     *next_port += 1;
     BackendSpec {
         name: format!("b{next_port}"),
-        address: SocketAddr::from(([127, 0, 0, 1], *next_port)),
+        address: ([127, 0, 0, 1], *next_port).into(),
         attributes: attributes(random),
     }
 }

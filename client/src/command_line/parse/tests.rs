@@ -163,6 +163,38 @@ fn find_takes_the_options_of_the_protocol() {
 }
 
 #[test]
+fn find_is_typed_as_in_a_shell() {
+    let Ok(Command::Find(find)) = parse("find documents -iname '*.PDF' -size +1M -type f -l")
+    else {
+        panic!("another command");
+    };
+    assert_eq!(find.below.as_deref(), Some(&b"documents"[..]));
+    assert_eq!(find.query.glob.as_deref(), Some("*.[pP][dD][fF]"));
+    assert_eq!(find.query.size_min, Some((1 << 20) + 1));
+    assert!(find.format.long);
+    let Ok(Command::Archive(archive)) = parse("archive . -name '*.pdf' -o x.tar") else {
+        panic!("another command");
+    };
+    assert_eq!(archive.query.glob.as_deref(), Some("*.pdf"));
+    assert_eq!(archive.save.output, Some("x.tar".into()));
+}
+
+#[test]
+fn levels_are_numbers() {
+    for (line, depth) in [("du", None), ("du -sh a", Some(0)), ("du -d1", Some(1))] {
+        let Ok(Command::DiskUsage(du)) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!(du.depth, depth, "{line}");
+    }
+    let Ok(Command::Tree(view)) = parse("tree -L 2 -d music") else {
+        panic!("another command");
+    };
+    assert_eq!((view.depth, view.directories_only), (Some(2), true));
+    assert_eq!(view.path.as_deref(), Some(&b"music"[..]));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_the_usage() {
     for (line, said) in [
         (
@@ -174,9 +206,16 @@ fn what_is_wrong_is_said_with_the_usage() {
             "find has no option --lager; did you mean --larger? Usage: find",
         ),
         (
-            "find .",
+            "find -- .",
             "A name or glob has no directories; use --below DIR",
         ),
+        (
+            "find . -mtime -7",
+            "-mtime is not possible here: use --modified-after WHEN",
+        ),
+        ("du -d x", "'x' is not a number of levels"),
+        ("tree -L 0", "--levels must be 1 or more"),
+        ("tree a b", "tree takes only one directory"),
         ("find a b", "find takes one name or glob. Usage: find"),
         ("stat", "stat needs a path. Usage: stat PATH..."),
         ("get", "get needs a path. Usage: get PATH..."),

@@ -170,6 +170,7 @@ fn the_page_shows_what_is_printed() {
         ("file", answer_line("w24fn", &Answer::File(Some(report())))),
         ("no-file", answer_line("w24fn", &Answer::File(None))),
         ("status", who_answers()),
+        ("sum", sum_line("du", &"documents".into(), 4, 1_315_066)),
         ("place", place_line("pwd", "/documents".into())),
         ("error", error_line(&Error::Usage(usage.to_owned()))),
     ] {

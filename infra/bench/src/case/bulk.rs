@@ -6,14 +6,14 @@ use crate::figure::{Figure, Figures};
 use crate::host::Host;
 use crate::iperf::{self, Direction};
 use crate::measure::measure;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 
 pub(super) const PARTS: [&str; 2] = ["upload", "download"];
 const DIRECTIONS: [Direction; 2] = [Direction::Upload, Direction::Download];
 
 pub(super) async fn run(host: &Host, peer: Peer, effort: Effort, flows: u16) -> Outcome<Parts> {
     let backend = host.ports.free()?;
-    let mut relay = peer.start(host, backend, Closing::Both).await?;
+    let mut relay = peer.start(host, backend, Traffic::Bulk).await?;
     let mut parts = Parts::new();
     for (name, direction) in PARTS.into_iter().zip(DIRECTIONS) {
         let server = iperf::serve_once(host, backend).await?;

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use netsocket_protocol::message::{Request, Verify};
-use rustix::process::geteuid;
 use tokio::time::Instant;
 
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::fetch::fetch;
 use crate::file_server::{Lap, Server, blocking};
 use crate::host::Host;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use crate::sources::{PLAIN, PLAIN_BYTES};
-use crate::tool::need;
 
 /// How long a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,13 +69,13 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
     let listen = host.ports.free()?;
     // The balancer first: it is ready before its backend is there.
     let relay = if sender.relayed {
-        Some(Peer::Netsocket.start(host, listen, Closing::Both).await?)
+        Some(Peer::Netsocket.start(host, listen, Traffic::Bulk).await?)
     } else {
         None
     };
     let mut server = match sender.source {
         Source::Server(_) => Server::start_at(host, root, listen).await?,
-        Source::Nginx => nginx(host, root, listen).await?,
+        Source::Nginx => Server::nginx(host, root, listen).await?,
     };
     let address = relay.as_ref().map_or(listen, |relay| relay.address);
     let ask = move || match sender.source {
@@ -110,34 +108,6 @@ pub async fn run(host: &Host, root: &Path, sender: Sender) -> Outcome<Lap> {
         first_byte: None,
         memory: Some(server.peak_above_idle()?),
     })
-}
-
-async fn nginx(host: &Host, root: &Path, listen: SocketAddr) -> Outcome<Server> {
-    let program = need(host.tools.nginx.as_ref(), "nginx")?;
-    let workers = host.cores;
-    // Its workers would become a user who may not enter our directory.
-    let user = if geteuid().is_root() {
-        "user root;\n"
-    } else {
-        ""
-    };
-    let config = format!(
-        "{user}daemon off;\npid nginx.pid;\nerror_log stderr error;\nworker_processes {workers};\nevents {{}}\n\
-         http {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n    server {{\n\
-         \x20       listen {listen};\n        root {};\n    }}\n}}\n",
-        root.display()
-    );
-    let file = host.write("nginx-files.conf", &config)?;
-    let arguments = [
-        "-e".as_ref(),
-        "stderr".as_ref(),
-        "-p".as_ref(),
-        host.dir().as_os_str(),
-        "-c".as_ref(),
-        file.as_os_str(),
-    ];
-    let process = host.launcher.start("nginx-files", program, arguments)?;
-    Server::listening(process, listen).await
 }
 
 /// Reads the file over HTTP/1.0 to its end. Returns all bytes, headers included. Blocks the thread.

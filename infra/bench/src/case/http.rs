@@ -1,5 +1,5 @@
-//! Files, listings and archives over HTTP: the file server, nginx as its experts set it up, and servers that people start by
-//! hand.
+//! Files, listings and archives over HTTP: the file server, nginx as its experts set it up, hyper alone, and servers that
+//! people start by hand.
 //!
 //! Nobody writes an access log. Each answer is asked for by the same client with the same requests.
 
@@ -9,15 +9,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::geteuid;
 use tokio::time::Instant;
 
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::file_server::{Server, blocking};
 use crate::host::Host;
+use crate::hyper_alone;
 use crate::sources::{PLAIN, PLAIN_BYTES, Sources};
 use crate::stats::Summary;
-use crate::tool::{in_path, need};
+use crate::tool::in_path;
 use crate::wrk::{self, Load};
 
 /// The words on the command line that choose this group.
@@ -42,13 +42,15 @@ const SECONDS: u64 = 5;
 enum Contestant {
     Netsocket,
     Nginx,
+    Hyper,
     Miniserve,
     Dufs,
 }
 
-const ALL: [(&str, Contestant); 4] = [
+const ALL: [(&str, Contestant); 5] = [
     ("netsocket", Contestant::Netsocket),
     ("nginx", Contestant::Nginx),
+    ("hyper alone", Contestant::Hyper),
     ("miniserve", Contestant::Miniserve),
     ("dufs", Contestant::Dufs),
 ];
@@ -131,6 +133,7 @@ fn may(who: Contestant, work: Work) -> bool {
     match who {
         Contestant::Netsocket => true,
         Contestant::Nginx => work != Work::Resume,
+        Contestant::Hyper => work == Work::Small,
         Contestant::Miniserve => work != Work::Resume && in_path("miniserve").is_some(),
         Contestant::Dufs => work != Work::Resume && in_path("dufs").is_some(),
     }
@@ -205,68 +208,27 @@ async fn rate(host: &Host, server: &mut Server, connections: u16, path: &Path) -
 
 async fn start(host: &Host, who: Contestant, root: &Path) -> Outcome<Server> {
     let listen = host.ports.free()?;
-    let address = listen.to_string();
-    let root = root.display().to_string();
-    let port = listen.port().to_string();
-    let (name, program, arguments): (&str, PathBuf, Vec<String>) = match who {
-        Contestant::Netsocket => {
-            let config = host.write("http.toml", "log = \"warn\"\n")?;
-            let program = host.launcher.bench().with_file_name("netsocket-fileserver");
-            let config = config.display().to_string();
-            let words = ["--config", &config, "--listen", &address, "--root", &root];
-            ("netsocket-http", program, words.map(str::to_owned).into())
-        }
-        Contestant::Nginx => {
-            let program = need(host.tools.nginx.as_ref(), "nginx")?.to_path_buf();
-            let config = host.write("nginx-http.conf", &nginx(host, &address, &root))?;
-            let (dir, config) = (
-                host.dir().display().to_string(),
-                config.display().to_string(),
-            );
-            let words = ["-e", "stderr", "-p", &dir, "-c", &config];
-            ("nginx-http", program, words.map(str::to_owned).into())
+    let (address, port) = (listen.to_string(), listen.port().to_string());
+    let shown = root.display().to_string();
+    let (name, program, words) = match who {
+        Contestant::Netsocket => return Server::start_at(host, root, listen).await,
+        Contestant::Nginx => return Server::nginx(host, root, listen).await,
+        Contestant::Hyper => {
+            let own = Some(host.launcher.bench().to_path_buf());
+            ("hyper", own, vec![hyper_alone::SUBCOMMAND, &address])
         }
         Contestant::Miniserve => {
-            let words = ["-i", "127.0.0.1", "-p", &port, &root];
-            (
-                "miniserve",
-                PathBuf::from("miniserve"),
-                words.map(str::to_owned).into(),
-            )
+            let words = vec!["-i", "127.0.0.1", "-p", &port, &shown];
+            ("miniserve", in_path("miniserve"), words)
         }
         Contestant::Dufs => {
-            let words = ["-b", "127.0.0.1", "-p", &port, "--log-format", "", &root];
-            (
-                "dufs",
-                PathBuf::from("dufs"),
-                words.map(str::to_owned).into(),
-            )
+            let words = vec!["-b", "127.0.0.1", "-p", &port, "--log-format", "", &shown];
+            ("dufs", in_path("dufs"), words)
         }
     };
-    let program = match program.is_absolute() {
-        true => program,
-        false => in_path(name).ok_or_else(|| Failure::new(format!("{name} is not installed")))?,
-    };
-    let process = host.launcher.start(name, &program, arguments)?;
+    let program = program.ok_or_else(|| Failure::new(format!("{name} is not installed")))?;
+    let process = host.launcher.start(name, &program, words)?;
     Server::listening(process, listen).await
-}
-
-/// As its experts set it up for static files.
-fn nginx(host: &Host, address: &str, root: &str) -> String {
-    // Its workers would become a user who may not enter our directory.
-    let user = if geteuid().is_root() {
-        "user root;\n"
-    } else {
-        ""
-    };
-    let workers = host.cores;
-    format!(
-        "{user}daemon off;\npid nginx.pid;\nerror_log stderr error;\nworker_processes {workers};\n\
-         events {{\n    worker_connections 4096;\n}}\nhttp {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n\
-         \x20   keepalive_requests 1000000;\n    open_file_cache max=20000 inactive=60s;\n    open_file_cache_valid 60s;\n\
-         \x20   default_type application/octet-stream;\n    server {{\n        listen {address};\n        root {root};\n\
-         \x20       autoindex on;\n    }}\n}}\n"
-    )
 }
 
 /// What came.

@@ -16,7 +16,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures};
 use crate::host::Host;
 use crate::measure::Stretch;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use crate::stats::percentile;
 
 /// Proxied connections.
@@ -31,7 +31,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn run(host: &Host, peer: Peer, effort: Effort) -> Outcome<Parts> {
     host.need_open_files(FILES)?;
     let address = host.ports.free()?;
-    let mut relay = peer.start(host, address, Closing::Both).await?;
+    let mut relay = peer.start(host, address, Traffic::Small).await?;
     let _backend = Backend::start(address, Service::Echo)?;
     // One exchange, so that what a peer allocates once is not shared out over the connections.
     drop(open(relay.address).await?);

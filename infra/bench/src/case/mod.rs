@@ -9,6 +9,8 @@ pub mod integrity;
 pub mod query;
 mod requests;
 mod round;
+pub mod services;
+pub mod tls;
 mod trickle;
 pub mod unpack;
 
@@ -129,7 +131,7 @@ impl Case {
     /// Why `peer` is not asked to do it; `None` where it is.
     #[must_use]
     pub fn unsuited(self, peer: Peer) -> Option<&'static str> {
-        (self == Self::Integrity && peer == Peer::Floor)
+        (self == Self::Integrity && matches!(peer, Peer::Floor | Peer::Uring))
             .then_some("it ends both directions with either, so it hands on no half-close")
     }
 

@@ -6,7 +6,7 @@ use crate::failure::Outcome;
 use crate::figure::{Figure, Figures};
 use crate::host::Host;
 use crate::measure::measure;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use crate::wrk::{self, Load};
 
 /// Before the measurement, so that what a peer allocates once is not in it.
@@ -34,7 +34,7 @@ pub(super) const KEPT_64: Use = Use {
 
 pub(super) async fn run(host: &Host, peer: Peer, effort: Effort, how: Use) -> Outcome<Parts> {
     let address = host.ports.free()?;
-    let mut relay = peer.start(host, address, Closing::Both).await?;
+    let mut relay = peer.start(host, address, Traffic::Small).await?;
     let _backend = Backend::start(address, Service::Http)?;
     let load = |seconds| Load {
         connections: how.connections,

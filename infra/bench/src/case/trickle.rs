@@ -14,7 +14,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures};
 use crate::host::Host;
 use crate::measure::measure;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use crate::stats::percentile;
 
 /// Flows at a time.
@@ -31,7 +31,7 @@ const ECHO_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn run(host: &Host, peer: Peer, effort: Effort) -> Outcome<Parts> {
     host.need_open_files(FILES)?;
     let address = host.ports.free()?;
-    let mut relay = peer.start(host, address, Closing::Both).await?;
+    let mut relay = peer.start(host, address, Traffic::Small).await?;
     let _backend = Backend::start(address, Service::Echo)?;
     let mut streams = Vec::with_capacity(FLOWS);
     for _ in 0..FLOWS {

@@ -1,62 +1,119 @@
-//! HAProxy in mode tcp, with and without splice.
+//! HAProxy in mode tcp: as it is, with its usual option for splicing, and as its experts run it.
 
-use super::route::{CONNECTIONS, Route};
+use super::route::{CONNECTIONS, Route, Traffic};
 use crate::failure::Outcome;
 use crate::host::Host;
 use crate::process::Process;
-use crate::tool::need;
+use crate::tool::{Tool, need};
 
-/// How it moves bytes.
+/// How it is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forward {
-    /// Through its buffers.
+pub(super) enum Setup {
+    /// Bytes go through its buffers.
     Copy,
-    /// Through pipes, once it finds a stream worth it.
+    /// Bytes go through pipes of the default size, once it finds a stream worth it.
     Splice,
+    /// What its manual and its users recommend for the traffic; see [`tuning`].
+    Tuned,
 }
 
 /// Starts it.
-pub(super) fn start(host: &Host, route: &Route, forward: Forward) -> Outcome<Process> {
-    let program = need(host.tools.haproxy.as_ref(), "haproxy")?;
-    let file = host.write("haproxy.cfg", &config(route, host.cores, forward))?;
+pub(super) fn start(
+    host: &Host,
+    program: Option<&Tool>,
+    route: &Route,
+    setup: Setup,
+) -> Outcome<Process> {
+    let program = need(program, "haproxy")?;
+    let file = host.write("haproxy.cfg", &config(route, host.cores, setup))?;
     // -db: in the foreground, one process.
     let arguments = ["-db".as_ref(), "-f".as_ref(), file.as_os_str()];
     host.launcher.start("haproxy", program, arguments)
 }
 
-/// No `log` line means no logging; without `check` it opens no connections of its own.
-fn config(route: &Route, threads: usize, forward: Forward) -> String {
-    let Route {
-        listen, backend, ..
-    } = route;
-    let splice = match forward {
-        Forward::Copy => "",
-        Forward::Splice => "    option splice-auto\n",
+/// Lines of each section.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tuning {
+    global: &'static str,
+    defaults: &'static str,
+    bind: &'static str,
+}
+
+/// From the configuration manual of HAProxy, 2.6 and 3.2: bytes in bulk are spliced from the first one on, through pipes
+/// of the largest size that the kernel gives anybody (`option splice-request`, `option splice-response`,
+/// `tune.pipesize`); for many short connections, every thread has its own listening socket (`shards by-thread`), and
+/// the kernel sends no acknowledgement of its own before there is data to send with it (`option tcp-smart-accept`,
+/// `option tcp-smart-connect`). Splicing does not pay for short messages.
+fn tuning(setup: Setup, traffic: Traffic) -> Tuning {
+    let lines = |global, defaults, bind| Tuning {
+        global,
+        defaults,
+        bind,
     };
+    match (setup, traffic) {
+        (Setup::Copy, _) => Tuning::default(),
+        (Setup::Splice, _) => lines("", "    option splice-auto\n", ""),
+        (Setup::Tuned, Traffic::Small) => lines(
+            "",
+            "    option tcp-smart-accept\n    option tcp-smart-connect\n",
+            " shards by-thread",
+        ),
+        (Setup::Tuned, Traffic::Bulk | Traffic::HalfCloses) => lines(
+            "    tune.pipesize 1048576\n",
+            "    option splice-request\n    option splice-response\n",
+            " shards by-thread",
+        ),
+    }
+}
+
+/// No `log` line means no logging; without `check` it opens no connections of its own.
+fn config(route: &Route, threads: usize, setup: Setup) -> String {
+    let Route {
+        listen,
+        backend,
+        traffic,
+    } = route;
+    let Tuning {
+        global,
+        defaults,
+        bind,
+    } = tuning(setup, *traffic);
     format!(
-        "global\n    nbthread {threads}\n    maxconn {CONNECTIONS}\n\
-         defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 1h\n    timeout server 1h\n{splice}\
-         listen relay\n    bind {listen}\n    server backend {backend}\n"
+        "global\n    nbthread {threads}\n    maxconn {CONNECTIONS}\n{global}\
+         defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 1h\n    timeout server 1h\n{defaults}\
+         listen relay\n    bind {listen}{bind}\n    server backend {backend}\n"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Closing;
 
-    #[test]
-    fn splice_is_one_line_of_difference() {
+    fn of(setup: Setup, traffic: Traffic) -> String {
         let route = Route {
             listen: ([127, 0, 0, 1], 1).into(),
             backend: ([127, 0, 0, 1], 2).into(),
-            closing: Closing::Both,
+            traffic,
         };
-        let copy = config(&route, 2, Forward::Copy);
-        let splice = config(&route, 2, Forward::Splice);
+        config(&route, 2, setup)
+    }
+
+    #[test]
+    fn splice_is_one_line_of_difference() {
+        let copy = of(Setup::Copy, Traffic::Bulk);
+        let splice = of(Setup::Splice, Traffic::Bulk);
         assert_eq!(splice.replace("    option splice-auto\n", ""), copy);
         assert!(
             copy.contains("bind 127.0.0.1:1\n") && copy.contains("server backend 127.0.0.1:2\n")
         );
+    }
+
+    #[test]
+    fn what_is_tuned_depends_on_the_traffic() {
+        let bulk = of(Setup::Tuned, Traffic::Bulk);
+        assert!(bulk.contains("    tune.pipesize 1048576\ndefaults\n"));
+        assert!(bulk.contains("    option splice-request\n    option splice-response\nlisten"));
+        let small = of(Setup::Tuned, Traffic::Small);
+        assert!(!small.contains("splice") && small.contains("bind 127.0.0.1:1 shards by-thread\n"));
     }
 }

@@ -9,6 +9,8 @@ mod haproxy;
 mod netsocket;
 mod nginx;
 mod route;
+mod sozu;
+pub mod uring;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -21,11 +23,10 @@ use crate::host::Host;
 use crate::memory;
 use crate::port::listening;
 use crate::process::Process;
-use crate::tool::StreamModule;
-use haproxy::Forward;
+use crate::tool::{StreamModule, need};
 use netsocket::Build;
-pub use route::Closing;
 use route::Route;
+pub use route::Traffic;
 
 /// The connections of a process that dies are cut a moment before it is seen to have ended.
 const LAST_BREATH: Duration = Duration::from_millis(200);
@@ -37,14 +38,26 @@ pub enum Peer {
     Direct,
     /// A minimal epoll relay: the fewest system calls per connection
     Floor,
+    /// The same on io_uring
+    Uring,
     /// A plain relay with tokio's copy_bidirectional
     Copy,
     /// The stream module of nginx
     Nginx,
+    /// The stream module of nginx, as its experts set it up
+    NginxTuned,
     /// HAProxy in mode tcp
     Haproxy,
     /// HAProxy with option splice-auto
     HaproxySplice,
+    /// HAProxy as its experts set it up
+    HaproxyTuned,
+    /// The same with HAProxy 3
+    Haproxy3Tuned,
+    /// sozu, a proxy in Rust
+    Sozu,
+    /// tcpproxy, a library in Go, whose copies splice
+    GoRelay,
     /// The balancer as it is shipped
     Netsocket,
     /// An earlier build of the balancer, in the directory that NETSOCKET_BEFORE_DIR names
@@ -63,14 +76,30 @@ pub enum Peer {
 
 impl Peer {
     /// Those that are measured when nobody says otherwise.
-    pub const USUAL: [Self; 7] = [
+    pub const USUAL: [Self; 11] = [
         Self::Direct,
         Self::Floor,
-        Self::Copy,
+        Self::GoRelay,
+        Self::Sozu,
         Self::Nginx,
+        Self::NginxTuned,
         Self::Haproxy,
         Self::HaproxySplice,
+        Self::HaproxyTuned,
+        Self::Haproxy3Tuned,
         Self::Netsocket,
+    ];
+
+    /// Relays of other people, in every setup.
+    pub const OTHERS: [Self; 8] = [
+        Self::Nginx,
+        Self::NginxTuned,
+        Self::Haproxy,
+        Self::HaproxySplice,
+        Self::HaproxyTuned,
+        Self::Haproxy3Tuned,
+        Self::Sozu,
+        Self::GoRelay,
     ];
 
     /// Its name on the command line and in tables.
@@ -79,10 +108,16 @@ impl Peer {
         match self {
             Self::Direct => "direct",
             Self::Floor => "floor",
+            Self::Uring => "uring",
             Self::Copy => "copy",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
+            Self::NginxTuned => "nginx-tuned",
             Self::HaproxySplice => "haproxy-splice",
+            Self::HaproxyTuned => "haproxy-tuned",
+            Self::Haproxy3Tuned => "haproxy3-tuned",
+            Self::Sozu => "sozu",
+            Self::GoRelay => "go-relay",
             Self::Netsocket => "netsocket",
             Self::NetsocketBefore => "netsocket-before",
             Self::NetsocketCopy => "netsocket-copy",
@@ -97,12 +132,19 @@ impl Peer {
     #[must_use]
     pub fn missing(self, host: &Host) -> Option<String> {
         let absent = |name: &str| Some(format!("{name} is not installed"));
+        let absent_peer =
+            |name: &str| Some(format!("no {name}: infra/bench/install-peers installs it"));
         match self {
-            Self::Haproxy | Self::HaproxySplice if host.tools.haproxy.is_none() => {
+            Self::Haproxy | Self::HaproxySplice | Self::HaproxyTuned
+                if host.tools.haproxy.is_none() =>
+            {
                 absent("haproxy")
             }
-            Self::Nginx if host.tools.nginx.is_none() => absent("nginx"),
-            Self::Nginx if host.tools.nginx_stream == StreamModule::Missing => {
+            Self::Haproxy3Tuned if host.tools.haproxy3.is_none() => absent_peer("haproxy3"),
+            Self::Sozu if host.tools.sozu.is_none() => absent_peer("sozu"),
+            Self::GoRelay if host.tools.go_relay.is_none() => absent_peer("go-relay"),
+            Self::Nginx | Self::NginxTuned if host.tools.nginx.is_none() => absent("nginx"),
+            Self::Nginx | Self::NginxTuned if host.tools.nginx_stream == StreamModule::Missing => {
                 absent("the stream module of nginx")
             }
             Self::Netsocket => netsocket::missing(host, Build::This, ""),
@@ -118,10 +160,16 @@ impl Peer {
             }
             Self::Direct
             | Self::Floor
+            | Self::Uring
             | Self::Copy
+            | Self::GoRelay
+            | Self::Sozu
             | Self::Nginx
+            | Self::NginxTuned
             | Self::Haproxy
-            | Self::HaproxySplice => None,
+            | Self::HaproxySplice
+            | Self::HaproxyTuned
+            | Self::Haproxy3Tuned => None,
         }
     }
 
@@ -134,13 +182,14 @@ impl Peer {
         self,
         host: &Host,
         backend: SocketAddr,
-        closing: Closing,
+        traffic: Traffic,
     ) -> Outcome<Running> {
         let route = Route {
             listen: host.ports.free()?,
             backend,
-            closing,
+            traffic,
         };
+        let haproxy = host.tools.haproxy.as_ref();
         let mut black_hole = None;
         let process = match self {
             Self::Direct => {
@@ -151,10 +200,19 @@ impl Peer {
                 });
             }
             Self::Floor => own_relay(host, floor::SUBCOMMAND, &route),
+            Self::Uring => own_relay(host, uring::SUBCOMMAND, &route),
             Self::Copy => own_relay(host, copy::SUBCOMMAND, &route),
-            Self::Nginx => nginx::start(host, &route),
-            Self::Haproxy => haproxy::start(host, &route, Forward::Copy),
-            Self::HaproxySplice => haproxy::start(host, &route, Forward::Splice),
+            Self::GoRelay => go_relay(host, &route),
+            Self::Sozu => sozu::start(host, &route),
+            Self::Nginx => nginx::start(host, &route, nginx::Setup::Usual),
+            Self::NginxTuned => nginx::start(host, &route, nginx::Setup::Tuned),
+            Self::Haproxy => haproxy::start(host, haproxy, &route, haproxy::Setup::Copy),
+            Self::HaproxySplice => haproxy::start(host, haproxy, &route, haproxy::Setup::Splice),
+            Self::HaproxyTuned => haproxy::start(host, haproxy, &route, haproxy::Setup::Tuned),
+            Self::Haproxy3Tuned => {
+                let haproxy3 = host.tools.haproxy3.as_ref();
+                haproxy::start(host, haproxy3, &route, haproxy::Setup::Tuned)
+            }
             Self::Netsocket => netsocket::start(host, Build::This, &route, "").await,
             Self::NetsocketBefore => netsocket::start(host, Build::Before, &route, "").await,
             Self::NetsocketCopy => {
@@ -235,6 +293,12 @@ impl Running {
         }
         self.check_alive().err().unwrap_or(failure)
     }
+}
+
+fn go_relay(host: &Host, route: &Route) -> Outcome<Process> {
+    let program = need(host.tools.go_relay.as_ref(), "go-relay")?;
+    let arguments = [route.listen.to_string(), route.backend.to_string()];
+    host.launcher.start("go-relay", program, arguments)
 }
 
 fn own_relay(host: &Host, subcommand: &str, route: &Route) -> Outcome<Process> {

@@ -10,14 +10,16 @@ pub(super) const CONNECTIONS: usize = 5_000;
 pub(super) struct Route {
     pub(super) listen: SocketAddr,
     pub(super) backend: SocketAddr,
-    pub(super) closing: Closing,
+    pub(super) traffic: Traffic,
 }
 
-/// What the end of one direction means to the flows of a case.
+/// What the connections of a case carry, and so how an expert sets a peer up for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closing {
-    /// The end of both. Peers keep their usual setting.
-    Both,
-    /// The other direction goes on: the peer must hand on a half-close.
-    One,
+pub enum Traffic {
+    /// Few flows of as many bytes as go through.
+    Bulk,
+    /// Many connections, short messages.
+    Small,
+    /// Both, and the end of one direction leaves the other open: the peer must hand on a half-close.
+    HalfCloses,
 }

@@ -8,7 +8,7 @@ use bench::failure::Explain as _;
 use bench::figure::Figure;
 use bench::measure::measure;
 use bench::options::Options;
-use bench::peer::{Closing, Peer};
+use bench::peer::{Peer, Traffic};
 use bench::report::Absent;
 use bench::{cpu, run, table};
 use clap::Parser as _;
@@ -29,9 +29,9 @@ const MUCH: usize = 24 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn own_relays_bring_back_what_was_sent() {
     let host = host();
-    for peer in [Peer::Direct, Peer::Floor, Peer::Copy] {
+    for peer in [Peer::Direct, Peer::Floor, Peer::Uring, Peer::Copy] {
         let address = host.ports.free().unwrap();
-        let relay = peer.start(&host, address, Closing::Both).await.unwrap();
+        let relay = peer.start(&host, address, Traffic::Small).await.unwrap();
         let _backend = Backend::start(address, Service::Echo).unwrap();
         let mut sent = vec![0; MUCH];
         fastrand::Rng::with_seed(3).fill(&mut sent);
@@ -111,7 +111,7 @@ async fn the_end_of_a_peer_is_the_reason_that_is_given() {
     let host = host();
     let address = host.ports.free().unwrap();
     let mut relay = Peer::Copy
-        .start(&host, address, Closing::Both)
+        .start(&host, address, Traffic::Small)
         .await
         .unwrap();
     let _backend = Backend::start(address, Service::Echo).unwrap();

@@ -10,15 +10,19 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_tls;
 mod anycast;
+mod backend_tls;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
 mod beside_others;
 mod booted_systemd;
 mod commands;
+mod completion;
 mod compose;
 mod containers;
+mod ctl_top;
 mod demo;
 mod deployment_docs;
 mod documented_commands;
@@ -28,6 +32,7 @@ mod failover;
 mod faults;
 mod grafana;
 mod harness;
+mod http_conformance;
 mod http_downloads;
 mod http_libraries;
 mod http_page;
@@ -51,6 +56,7 @@ mod soak;
 mod survival;
 mod systemd;
 mod telemetry;
+mod terminated_tls;
 mod tls;
 mod transfer;
 mod two_balancers;
@@ -69,8 +75,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use world::World;
 
-/// Tests at the same time unless the command line says otherwise: each has five processes or more of its own.
-const THREADS: usize = 2;
+/// Tests at the same time unless the command line says otherwise. Each has five processes or more of its own, but most
+/// of them wait for something most of the time.
+const THREADS: usize = 3;
 
 /// A test, and what it needs that not every machine has.
 struct Test {
@@ -132,6 +139,15 @@ impl Test {
 /// Every test.
 fn all() -> Vec<Test> {
     let tests = [
+        // What takes longest comes first, so that nothing of it runs alone at the end.
+        release::tests(),
+        unwritable_log::tests(),
+        exactly_once::tests(),
+        shared_kafka::tests(),
+        grafana::tests(),
+        readers::tests(),
+        walkthroughs::tests(),
+        soak::tests(),
         anycast::tests(),
         bad_input::tests(),
         balance::tests(),
@@ -139,16 +155,18 @@ fn all() -> Vec<Test> {
         beside_others::tests(),
         booted_systemd::tests(),
         commands::tests(),
+        completion::tests(),
         compose::tests(),
         containers::tests(),
         demo::tests(),
+        ctl_top::tests(),
         deployment_docs::tests(),
+        documented_commands::tests(),
         documents::tests(),
-        exactly_once::tests(),
         failover::tests(),
         faults::tests(),
-        grafana::tests(),
         harness::tests(),
+        http_conformance::tests(),
         http_downloads::tests(),
         http_libraries::tests(),
         http_page::tests(),
@@ -161,25 +179,21 @@ fn all() -> Vec<Test> {
         output_files::tests(),
         page::tests(),
         prometheus::tests(),
-        readers::tests(),
         relay::tests(),
-        release::tests(),
         secured_kafka::tests(),
         services::tests(),
         settings::tests(),
-        shared_kafka::tests(),
-        walkthroughs::tests(),
-        systemd::tests(),
-        soak::tests(),
         survival::tests(),
+        admin_tls::tests(),
+        backend_tls::tests(),
+        systemd::tests(),
         telemetry::tests(),
+        terminated_tls::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),
-        documented_commands::tests(),
         unpacking::tests(),
         unreadable::tests(),
-        unwritable_log::tests(),
     ];
     tests.into_iter().flatten().collect()
 }

@@ -1,19 +1,27 @@
-//! Services beside a real HAProxy: one configuration of each with two listeners, routing by server name, a backup, source
+//! Services beside a real HAProxy and a real nginx: one configuration of each with two listeners, routing by server name, a backup, source
 //! addresses and PROXY headers, and the same clients through both: `openssl s_client`, `curl`, and plain TCP.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
-use e2e::{PATIENCE, eventually};
+use e2e::{PATIENCE, eventually, http};
+use serde_json::Value;
 
 use crate::world::World;
 
 crate::tests![
     #[needs(Peers)]
     two_listeners_and_names_are_served_as_by_haproxy,
+    #[needs(Peers)]
+    two_listeners_and_names_are_served_as_by_nginx,
+    #[needs(Peers)]
+    an_agent_is_understood_as_by_haproxy,
 ];
 
 /// `openssl s_server` with a certificate for `name`, which answers HTTP.
@@ -137,6 +145,59 @@ impl Site {
         Self::ready(door, plain, process)
     }
 
+    /// nginx writes a header for a listener, not for a server: the door has none.
+    fn nginx(backends: &Backends) -> Self {
+        let (door, plain) = (free(), free());
+        let dir = Scratch::new("nginx");
+        let module = "/usr/lib/nginx/modules/ngx_stream_module.so";
+        let load = if Path::new(module).exists() {
+            format!("load_module {module};\n")
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{load}daemon off;\npid {}/pid;\nerror_log stderr;\nevents {{ }}\nstream {{\n\
+             map $ssl_preread_server_name $pool {{ a.example {}; ~\\.b\\.example$ {}; default {}; }}\n\
+             upstream plain {{ server {}; server {} backup; }}\n\
+             server {{ listen {door}; ssl_preread on; preread_timeout 3s; proxy_pass $pool; }}\n\
+             server {{ listen {plain}; proxy_bind 127.0.0.7; proxy_protocol on; proxy_pass plain; }}\n}}\n",
+            dir.path().display(),
+            backends.a,
+            backends.b,
+            backends.second,
+            backends.plain,
+            backends.second,
+        );
+        let config = dir.write("nginx.conf", text);
+        let mut command = clean_command("nginx");
+        command.args(["-e", "stderr", "-c"]).arg(config);
+        let process = Process::start("nginx", command, dir);
+        Self::ready(door, plain, process)
+    }
+
+    fn ours_as_nginx(backends: &Backends) -> Self {
+        let (door, plain) = (free(), free());
+        let text = format!(
+            "admin = '127.0.0.1:0'\n\
+             [[pools]]\nname = 'a'\nbackends = ['a={}']\n\
+             [[pools]]\nname = 'b'\nbackends = ['b={}']\n\
+             [[pools]]\nname = 'others'\nbackends = ['others={}']\n\
+             [[pools]]\nname = 'plain'\nproxy_send = 'v1'\n\
+             [[pools.backends]]\nname = 'first'\naddress = '{}'\nsource = '127.0.0.7'\n\
+             [[pools.backends]]\nname = 'spare'\naddress = '{}'\nbackup = true\n\
+             [[services]]\nname = 'door'\nlisten = '{door}'\npool = 'others'\nroute_timeout = '3s'\n\
+             routes = [\n{{ server_name = 'a.example', pool = 'a' }},\n{{ server_name = '*.b.example', pool = 'b' }},\n]\n\
+             [[services]]\nname = 'plain'\nlisten = '{plain}'\npool = 'plain'\n",
+            backends.a, backends.b, backends.second, backends.plain, backends.second,
+        );
+        let dir = Scratch::new("balancer");
+        let config = dir.write("balancer.toml", text);
+        let mut command = clean_command(Program::Balancer.path());
+        command.arg("--config").arg(config);
+        let process = Process::start("balancer", command, dir);
+        Self::ready(door, plain, process)
+    }
+
     fn ready(door: SocketAddr, plain: SocketAddr, mut process: Process) -> Self {
         eventually(PATIENCE, "a session", || {
             assert!(!process.has_ended(), "{}", process.log());
@@ -238,4 +299,153 @@ fn two_listeners_and_names_are_served_as_by_haproxy(_: &World) {
     ];
     assert_eq!(told[0], expected, "HAProxy");
     assert_eq!(told[1], expected, "the balancer");
+}
+
+fn two_listeners_and_names_are_served_as_by_nginx(_: &World) {
+    let ((_a, a), (_b, b)) = (tls_server("server-a"), tls_server("server-b"));
+    let backends = Backends {
+        a,
+        b,
+        plain: teller(),
+        second: teller(),
+    };
+    let sites = [Site::nginx(&backends), Site::ours_as_nginx(&backends)];
+    let told = sites.each_ref().map(|site| {
+        let words = |said: String| said.split(' ').take(4).collect::<Vec<_>>().join(" ");
+        [
+            subject(site.door, "a.example", &[]),
+            subject(site.door, "x.b.example", &["-tls1_2"]),
+            subject(site.door, "c.example", &[]),
+            words(exchange(site.plain, b"hello")),
+            words(exchange(site.door, b"hello")),
+        ]
+    });
+    let expected = [
+        "subject=CN=server-a",
+        "subject=CN=server-b",
+        "",
+        "127.0.0.7 PROXY TCP4 127.0.0.1",
+        "127.0.0.1 hello",
+    ];
+    assert_eq!(told[0], expected, "nginx");
+    assert_eq!(told[1], expected, "the balancer");
+}
+
+/// What an agent has made of a server: one of four words, and its weight in percent while it is up.
+type Standing = (&'static str, u32);
+
+/// As HAProxy shows it.
+fn standing_at_haproxy(socket: &Path) -> Option<Standing> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.write_all(b"show stat\n").ok()?;
+    let mut csv = String::new();
+    stream.read_to_string(&mut csv).ok()?;
+    let mut lines = csv.lines();
+    let columns: Vec<&str> = lines.next()?.trim_start_matches("# ").split(',').collect();
+    let row: Vec<&str> = lines
+        .find(|line| line.starts_with("pool,a,"))?
+        .split(',')
+        .collect();
+    let field = |name| {
+        row.get(columns.iter().position(|column| *column == name)?)
+            .copied()
+    };
+    let status = field("status")?;
+    let words = [
+        ("UP", "up"),
+        ("DRAIN", "drain"),
+        ("MAINT", "maint"),
+        ("DOWN", "down"),
+    ];
+    let (_, word) = words
+        .into_iter()
+        .find(|(start, _)| status.starts_with(start))?;
+    let weight = field("weight")?.parse().ok()?;
+    Some((word, if word == "up" { weight } else { 0 }))
+}
+
+/// As the balancer shows it.
+fn standing_here(admin: SocketAddr) -> Option<Standing> {
+    let answer = http::get(admin, "/api/v1/backends/a").ok()?;
+    let backend: Value = serde_json::from_str(&answer.body).ok()?;
+    let words = [
+        ("up", "up"),
+        ("draining", "drain"),
+        ("maintenance", "maint"),
+        ("down", "down"),
+    ];
+    let state = backend["state"].as_str()?;
+    let (_, word) = words.into_iter().find(|(known, _)| *known == state)?;
+    let share = backend["weight_share"].as_f64()?;
+    Some((
+        word,
+        if word == "up" {
+            (share * 100.0).round() as u32
+        } else {
+            0
+        },
+    ))
+}
+
+fn an_agent_is_understood_as_by_haproxy(_: &World) {
+    let server = teller();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let agent = listener.local_addr().unwrap();
+    let line = Arc::new(Mutex::new("ready 100%\n"));
+    let said = Arc::clone(&line);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let line: &str = &said.lock().unwrap();
+            let _ = stream.write_all(line.as_bytes());
+        }
+    });
+    let (port, admin, dir) = (agent.port(), free(), Scratch::new("haproxy"));
+    let socket = dir.path().join("stats");
+    let text = format!(
+        "global\n stats socket {} level admin\n\
+         defaults\n mode tcp\n timeout connect 2s\n timeout client 20s\n timeout server 20s\n\
+         frontend door\n bind {}\n default_backend pool\n\
+         backend pool\n server a {server} weight 100 check inter 200ms agent-check agent-port {port} agent-inter 100ms\n \
+         server b {server} weight 100\n",
+        socket.display(),
+        free()
+    );
+    let config = dir.write("haproxy.cfg", text);
+    let mut command = clean_command("haproxy");
+    command.arg("-db").arg("-f").arg(config);
+    let _haproxy = Process::start("haproxy", command, dir);
+    let text = format!(
+        "admin = '{admin}'\nlisten = '{}'\ncheck_interval = '200ms'\nagent_interval = '100ms'\n\
+         [[backends]]\nname = 'a'\naddress = '{server}'\nweight = 100\nagent_port = {port}\n\
+         [[backends]]\nname = 'b'\naddress = '{server}'\nweight = 100\n",
+        free()
+    );
+    let dir = Scratch::new("balancer");
+    let config = dir.write("balancer.toml", text);
+    let mut command = clean_command(Program::Balancer.path());
+    command.arg("--config").arg(config);
+    let _balancer = Process::start("balancer", command, dir);
+    for (said, expected) in [
+        ("ready up 100%\n", ("up", 100)),
+        ("50%\n", ("up", 50)),
+        ("drain\n", ("drain", 0)),
+        ("ready 70%\n", ("up", 70)),
+        ("down #disk full\n", ("down", 0)),
+        ("ready\n", ("down", 0)),
+        ("up\n", ("up", 70)),
+        ("maint, 20%\n", ("maint", 0)),
+        ("ready\n", ("up", 20)),
+        ("fail\n", ("down", 0)),
+        ("up\n", ("up", 20)),
+        ("stopped # by hand\n", ("down", 0)),
+    ] {
+        *line.lock().unwrap() = said;
+        eventually(PATIENCE, said, || {
+            (standing_at_haproxy(&socket) == Some(expected)).then_some(())
+        });
+        eventually(PATIENCE, said, || {
+            (standing_here(admin) == Some(expected)).then_some(())
+        });
+    }
 }

@@ -13,6 +13,7 @@ use crate::world::World;
 crate::tests![
     versions,
     right_settings,
+    names_without_an_address_are_warnings,
     unknown_keys,
     wrong_values_are_named_together,
     flags_beat_environment_beats_file,
@@ -62,6 +63,52 @@ fn right_settings(_: &World) {
             assert_eq!(ran.code, Some(0), "{}: {said}", each.name());
             assert_eq!(said.lines().count(), 1, "{}: {said}", each.name());
             assert!(said.contains("OK"), "{}: {said}", each.name());
+        }
+    }
+}
+
+/// The system refuses a label this long without a question to the network.
+fn names_without_an_address_are_warnings(_: &World) {
+    let home = Scratch::new("home");
+    let host = format!("{}.example", "x".repeat(64));
+    for (each, flags, count) in [
+        (
+            Program::Balancer,
+            format!("--backend=a={host}:1 --backend=b=127.0.0.1:1 --kafka={host}:9092"),
+            2,
+        ),
+        (
+            Program::Fileserver,
+            format!("--kafka={host}:9092,127.0.0.1:1"),
+            1,
+        ),
+        (
+            Program::Collector,
+            format!("--kafka={host}:9092 --influx-url=http://{host}:8086"),
+            2,
+        ),
+        (Program::Client, format!("--server={host}:1,127.0.0.1:1"), 1),
+    ] {
+        let mut command = clean_command(each.path());
+        command
+            .env("HOME", home.path())
+            .arg("--check-config")
+            .args(flags.split(' '));
+        let ran = Ran::of(command, PATIENCE);
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(
+            ran.code == Some(0) && said.contains("OK"),
+            "{said}{}",
+            ran.stderr
+        );
+        let warning = format!(": cannot resolve {host}: ");
+        let warnings: Vec<&str> = ran.stderr.lines().collect();
+        assert_eq!(warnings.len(), count, "{}: {}", each.name(), ran.stderr);
+        for line in warnings {
+            assert!(
+                line.contains("warning: ") && line.contains(&warning),
+                "{line}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::core::connect_failure::ConnectFailure;
@@ -16,6 +16,7 @@ fn checks(probe: Probe) -> Checks {
         probe,
         close: Close::Reset,
         proxy: ProxySend::Off,
+        agent: None,
     }
 }
 
@@ -37,7 +38,8 @@ async fn meet<T>(
         let (stream, _) = listener.accept().await.unwrap();
         backend(stream).await
     };
-    tokio::join!(run_check(checks, address, None), serve)
+    let address = address.into();
+    tokio::join!(run_check(checks, &address, None, None), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -72,7 +74,7 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = run_check(&checks(exchange(b"x", b"y")), gone, None)
+    let failure = run_check(&checks(exchange(b"x", b"y")), &gone.into(), None, None)
         .await
         .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));
@@ -153,7 +155,7 @@ async fn http_by_its_status() {
         host: Some("h".into()),
         statuses: "204".parse().unwrap(),
     };
-    let length = http_request("/up", Some("h"), ([0, 0, 0, 0], 1).into()).len();
+    let length = http_request("/up", Some("h"), "").len();
     for (line, result) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", Ok(())),
         (

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::IpFamily;
 use crate::control::discovery::Found;
 use crate::core::backend::Attributes;
 
@@ -16,6 +17,7 @@ fn group(name: &str) -> Group {
         question: Question::Addresses {
             host: format!("{name}.example"),
             port: 9,
+            family: IpFamily::default(),
         },
         attributes: Attributes::default(),
     }
@@ -115,6 +117,7 @@ fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
         question: Question::Addresses {
             host: "elsewhere".into(),
             port: 9,
+            family: IpFamily::default(),
         },
         ..group("b")
     };

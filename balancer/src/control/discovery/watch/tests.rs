@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{advance, timeout};
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, IpFamily};
 use crate::control::discovery::{Found, Outcome};
 use crate::core::backend::Attributes;
 use crate::core::balance::Policy;
@@ -75,6 +75,7 @@ fn setup<A: Ask>(resolver: A) -> Setup<A> {
             question: Question::Addresses {
                 host: "a.example".into(),
                 port: 9,
+                family: IpFamily::default(),
             },
             attributes: Attributes::default(),
         }],

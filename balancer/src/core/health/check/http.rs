@@ -1,7 +1,5 @@
 //! The little of HTTP/1.1 that a check needs: one request, and the status line of its answer (RFC 9112, section 4).
 
-use std::net::SocketAddr;
-
 use super::answer::Verdict;
 use super::status::Statuses;
 
@@ -9,8 +7,9 @@ use super::status::Statuses;
 const MAX_STATUS_LINE: usize = 1024;
 
 /// The bytes of the request.
-pub(crate) fn request(path: &str, host: Option<&str>, address: SocketAddr) -> Vec<u8> {
-    let host = host.map_or_else(|| address.to_string(), str::to_owned);
+/// `address` stands for a host that is not set.
+pub(crate) fn request(path: &str, host: Option<&str>, address: &str) -> Vec<u8> {
+    let host = host.unwrap_or(address);
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: netsocket-balancer\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     )
@@ -125,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_host_is_the_address_unless_it_is_given() {
-        let address = "[::1]:80".parse().unwrap();
+        let address = "[::1]:80";
         let text = |host| String::from_utf8(request("/health", host, address)).unwrap();
         assert!(text(None).starts_with("GET /health HTTP/1.1\r\nHost: [::1]:80\r\n"));
         assert!(text(Some("example")).contains("\r\nHost: example\r\n"));

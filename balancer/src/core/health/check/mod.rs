@@ -16,6 +16,7 @@ pub use status::Statuses;
 
 pub(crate) use self::answer::Verdict;
 pub(crate) use self::http::{evaluate as evaluate_http, request as http_request};
+use super::agent::AgentCheck;
 use super::schedule::Intervals;
 use crate::core::proxy_protocol::ProxySend;
 
@@ -32,6 +33,8 @@ pub struct Checks {
     pub close: Close,
     /// The PROXY protocol version in which a check announces a connection without a client.
     pub proxy: ProxySend,
+    /// The agent that is asked as well.
+    pub agent: Option<AgentCheck>,
 }
 
 /// How to close the connection of a check.

@@ -24,10 +24,7 @@ impl Watched {
     fn unknown(weights: &[i32]) -> Self {
         let now = Instant::now();
         let mut registry = HealthRegistry::new(Config::default().health);
-        let share = |&weight: &i32| Share {
-            weight: weight.unsigned_abs(),
-            backup: weight < 0,
-        };
+        let share = |&weight: &i32| Share::new(weight.unsigned_abs(), weight < 0);
         let entries: Vec<_> = weights
             .iter()
             .enumerate()
@@ -208,10 +205,7 @@ fn a_backend_held_down_is_a_last_resort_one_never_asked_is_not() {
 fn a_backend_that_stays_keeps_its_health_and_a_new_one_ramps_up() {
     let mut watched = Watched::up(&[1, 1]);
     watched.registry.rules.slow_start = Duration::from_secs(10);
-    let share = |weight| Share {
-        weight,
-        backup: false,
-    };
+    let share = |weight| Share::new(weight, false);
     let entries = [(BackendId(1), share(5)), (BackendId(7), share(1))];
     assert_eq!(
         watched.registry.set_backends(&entries, true, watched.now),

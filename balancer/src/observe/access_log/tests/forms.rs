@@ -194,7 +194,7 @@ proptest! {
         figures in any::<(u64, u64, u32, u32, u16)>(),
         micros in proptest::option::of(0..100_000_000_000_u64),
         kind in 0..Termination::ALL.len(),
-        ip in prop_oneof![any::<[u8; 4]>().prop_map(std::net::IpAddr::from), any::<[u8; 16]>().prop_map(Into::into)],
+        ip in prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(Into::into)],
     ) {
         let (frontend, pool, backend, reason) = &names;
         let failures = [Failure { backend, reason }];
@@ -202,7 +202,7 @@ proptest! {
             client: (ip, figures.4).into(),
             frontend,
             pool,
-            backend: Some((backend, address("[::1]:9000"))),
+            backend: Some((backend, &address("[::1]:9000").into())),
             queue: micros.map(Duration::from_micros),
             bytes_up: figures.0,
             bytes_down: figures.1,

@@ -21,7 +21,7 @@ use crate::failure::{Explain as _, Failure, Outcome};
 use crate::figure::{Figure, Figures, gigabytes};
 use crate::host::Host;
 use crate::measure::measure;
-use crate::peer::{Closing, Peer};
+use crate::peer::{Peer, Traffic};
 use flow::{Ledger, Plan};
 
 /// Flows at a time.
@@ -33,7 +33,7 @@ const PROGRESS: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(host: &Host, peer: Peer, effort: Effort) -> Outcome<Parts> {
     let address = host.ports.free()?;
-    let mut relay = peer.start(host, address, Closing::One).await?;
+    let mut relay = peer.start(host, address, Traffic::HalfCloses).await?;
     let listener = bind(address)?;
     eprintln!("  integrity: seed {}", effort.seed);
     let work = exercise(relay.address, listener, effort);

@@ -15,8 +15,8 @@ use super::{Typed, Verdict};
 
 /// Tools used next to our programs. Walkthroughs show what they do.
 pub(super) const SHELL: &[&str] = &[
-    "cat", "cp", "export", "id", "install", "kill", "mkdir", "pgrep", "pidof", "printf", "rm",
-    "sleep", "ssh", "stat", "tee", "ulimit", "usermod", "openssl",
+    "cat", "cd", "cp", "export", "id", "install", "kill", "mkdir", "pgrep", "pidof", "printf",
+    "rm", "sleep", "ssh", "stat", "tee", "ulimit", "usermod", "openssl",
 ];
 /// Scripts of the project. What they do takes too long for a test; CI runs them.
 pub(super) const SCRIPTS: &[&str] = &[".ci/run", "infra/e2e/install-influxd"];

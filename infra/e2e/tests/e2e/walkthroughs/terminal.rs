@@ -18,7 +18,7 @@ use super::comparison::{Ignore, alike};
 pub(super) const HOME: &str = "/home/ada";
 
 /// The programs that are run. All others are checked by [`crate::documented_commands`].
-const RUN: [&str; 21] = [
+const RUN: [&str; 22] = [
     "netsocket",
     "netsocket-balancer",
     "netsocket-fileserver",
@@ -28,6 +28,7 @@ const RUN: [&str; 21] = [
     "bin/kafka-topics.sh",
     "aria2c",
     "cat",
+    "cd",
     "chmod",
     "curl",
     "echo",
@@ -81,7 +82,7 @@ fn serves(call: &Call) -> bool {
 pub(super) struct Terminal {
     /// Dropped before the machine that they run on.
     servers: Vec<Process>,
-    /// The `export` lines so far.
+    /// The `export` and `cd` lines so far, which hold for all that follows.
     exported: String,
     /// Replacements in what the page types.
     pub(super) instead: Vec<(String, String)>,
@@ -258,7 +259,8 @@ impl Terminal {
         for (written, here) in &self.instead {
             typed = typed.replace(written, here);
         }
-        if calls.iter().all(|call| call.program() == "export") {
+        let program = |name: &'static str| move |call: &Call| call.program() == name;
+        if calls.iter().all(program("export")) || calls.iter().any(program("cd")) {
             self.exported += &format!("{typed}\n");
         } else if calls.iter().any(serves) {
             self.serve(&typed);

@@ -1,0 +1,126 @@
+//! `less`: shows files page by page.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use netsocket_protocol::text::NO_FILE_FOUND;
+use netsocket_settings::reason;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::context::{Context, Done, missing};
+use crate::command_line::command::SaveOptions;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::transfer::destination::Destination;
+
+impl Context {
+    /// Sends files to the pager; prints them where standard output is no terminal, or there is no pager.
+    pub(crate) async fn less(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
+        let Some(pager) = self.console.pager.clone() else {
+            return self.cat(word, typed).await;
+        };
+        let files = self.meant(typed).await?;
+        if files.is_empty() {
+            self.console.notice_line(NO_FILE_FOUND);
+            return Ok(Exit::NothingFound);
+        }
+        // An error cannot be read once the pager has the screen.
+        for file in &files {
+            match self.entry(file).await? {
+                Some(entry) if !is_directory(&entry) => {}
+                Some(_) => return Err(self.why_missing(file).await.into()),
+                None => return Err(missing(file).into()),
+            }
+        }
+        self.console.quiet = true;
+        let mut pager = Pager::start(&pager)?;
+        let destination = Destination::File(pager.input());
+        let save = SaveOptions::shown();
+        let downloads = async {
+            for file in &files {
+                self.get_one(word, file, destination.clone(), &save).await?;
+            }
+            Ok(Exit::Done)
+        };
+        let downloaded: Done = tokio::select! {
+            biased;
+            // Whoever leaves the pager has seen enough.
+            () = pager.ended() => Ok(Exit::Done),
+            downloaded = downloads => downloaded,
+        };
+        pager.close_input();
+        pager.ended().await;
+        match downloaded {
+            Err(failure) if matches!(failure.error, Error::ReaderGone { .. }) => Ok(Exit::Done),
+            downloaded => downloaded,
+        }
+    }
+}
+
+/// A running pager. It is ended when the value goes.
+struct Pager {
+    id: Pid,
+    /// Open until the last file has been sent, as the pager would take its end for the end of the text.
+    input: Option<std::process::ChildStdin>,
+    /// `None` once it has ended.
+    waiting: Option<JoinHandle<()>>,
+}
+
+impl Pager {
+    fn start(command: &OsStr) -> Result<Self, Error> {
+        let failed = |error: &std::io::Error| {
+            Error::Shell(format!("cannot run the pager: {}", reason(error)))
+        };
+        // As git does: the variable may have flags, too.
+        let mut child: Child = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(command)
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&error))?;
+        let id = Pid::from_child(&child);
+        let input = child.stdin.take();
+        let waiting = spawn_blocking(move || {
+            // How it ended is nobody's business.
+            let _ = child.wait();
+        });
+        Ok(Self {
+            id,
+            input,
+            waiting: Some(waiting),
+        })
+    }
+
+    /// The path of its standard input.
+    fn input(&self) -> PathBuf {
+        format!("/proc/{}/fd/0", self.id.as_raw_nonzero()).into()
+    }
+
+    fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Waits for its end.
+    async fn ended(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            let _ = waiting.await;
+            self.waiting = None;
+        }
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        // Its process may not be waited for twice, and its number may be another's by then.
+        if self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| !waiting.is_finished())
+        {
+            let _ = kill_process(self.id, Signal::TERM);
+        }
+    }
+}

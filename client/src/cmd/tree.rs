@@ -1,0 +1,68 @@
+//! `tree`: directories and files as a tree.
+
+use netsocket_protocol::message::Request;
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::{Query, Sort};
+
+use super::context::{Context, Done, missing};
+use crate::command_line::command::{ListFormat, TreeView};
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::Form;
+use crate::output::entries::Entry;
+use crate::output::tree::Tree;
+use crate::session::remote_path;
+
+impl Context {
+    pub(crate) async fn tree(&mut self, word: &str, view: &TreeView) -> Done {
+        let typed = view.path.clone().unwrap_or_default();
+        let top = self.remote_path(&typed);
+        match self.entry(&top).await? {
+            Some(entry) if is_directory(&entry) => {}
+            Some(_) => {
+                let path = remote_path::from_root(&top);
+                return Err(Error::Usage(format!("{path} is not a directory")).into());
+            }
+            None => return Err(missing(&top).into()),
+        }
+        let request = Request::Find {
+            query: Query {
+                below: self.below(Some(&[b"/", &top[..]].concat())),
+                ..Query::default()
+            },
+            limit: u64::MAX,
+            sort: Sort::Path,
+            reverse: false,
+        };
+        let mut tree = Tree::new(view.depth, view.directories_only);
+        let mut listing = self.session.list(&request, &mut self.console).await?;
+        let skipped = if top.is_empty() { 0 } else { top.len() + 1 };
+        while let Some(part) = listing.next().await? {
+            if self.console.form == Form::Json {
+                let entries: Vec<Entry> = part
+                    .into_iter()
+                    .map(|file| Entry {
+                        name: file.path.clone(),
+                        file,
+                    })
+                    .collect();
+                self.console
+                    .entries(word, &entries, ListFormat::default(), false)?;
+                continue;
+            }
+            for file in part {
+                tree.add(file, skipped);
+            }
+        }
+        if self.console.form == Form::Text {
+            let top = match &typed[..] {
+                b"" => Name::from("."),
+                typed => Name::from(typed),
+            };
+            self.console.tree(&top, &tree)?;
+        }
+        self.tell_lacking(word)?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,174 @@
+//! What is looked at and not saved: `du`, `tree`, `cat`, `less`.
+
+use netsocket_client::outcome::exit::Exit;
+
+use crate::client::Client;
+use crate::peer::Fake;
+use crate::process::{Home, end, run};
+use crate::screen::Screen;
+use crate::tree::contents_of;
+
+#[tokio::test]
+async fn what_is_in_directories_is_added_up() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    assert_eq!(client.run("du").await, Exit::Done);
+    assert_eq!(client.out.text(), "   2.9 MiB  music\n   2.9 MiB  .\n");
+    assert_eq!(client.run("du -s music notes.txt").await, Exit::Done);
+    assert_eq!(
+        client.out.text(),
+        "   2.9 MiB  music\n      49 B  notes.txt\n"
+    );
+    assert_eq!(client.run("du -s none music").await, Exit::NothingFound);
+    assert_eq!(client.out.text(), "   2.9 MiB  music\n");
+    assert_eq!(
+        client.err.text(),
+        "the server says: there is no file or directory /none\n"
+    );
+    client.run("cd music").await;
+    assert_eq!(client.run("du --json").await, Exit::Done);
+    assert_eq!(
+        client.out.text(),
+        "{\"command\":\"du\",\"path\":\"music\",\"files\":1,\"bytes\":3000000}\n"
+    );
+}
+
+#[tokio::test]
+async fn a_tree_is_drawn() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    assert_eq!(client.run("tree").await, Exit::Done);
+    assert_eq!(
+        client.out.text(),
+        ".\n├── evil\x1b[2J\n├── music\n│   └── song.mp3\n├── notes.txt\n└── with space.txt\n\n1 directory, 4 files\n"
+    );
+    client.program.context.console.out_is_terminal = true;
+    assert_eq!(client.run("tree -L 1").await, Exit::Done);
+    assert_eq!(
+        client.out.text(),
+        ".\n├── evil\\u{1b}[2J\n├── music\n├── notes.txt\n└── with space.txt\n\n1 directory, 3 files\n"
+    );
+    assert_eq!(client.run("tree -d music").await, Exit::Done);
+    assert_eq!(client.out.text(), "music\n\n0 directories\n");
+    assert_eq!(client.run("tree notes.txt").await, Exit::Usage);
+    assert_eq!(client.err.text(), "/notes.txt is not a directory\n");
+    assert_eq!(client.run("tree none").await, Exit::NothingFound);
+}
+
+#[tokio::test]
+async fn what_may_have_been_meant_can_be_pasted() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for (line, hint) in [
+        ("find space", "find '*space*' finds names that contain it"),
+        ("find 'a b'", "find '*a b*' finds names that contain it"),
+        (
+            "find \"it's\"",
+            "find '*it'\\''s*' finds names that contain it",
+        ),
+        ("find a]", "find '*a\\]*' finds names that contain it"),
+        (
+            "find $'a\\nb'",
+            "find $'*a\\nb*' finds names that contain it",
+        ),
+    ] {
+        assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+        let said = client.err.text();
+        assert!(said.ends_with(&format!("{hint}\n")), "{line}: {said}");
+    }
+    assert_eq!(client.run("get music").await, Exit::Usage);
+    let said = client.err.text();
+    assert!(said.contains("get -r /music downloads all of it"), "{said}");
+}
+
+#[tokio::test]
+async fn only_text_is_printed_on_a_terminal() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    // It has a zero byte.
+    for line in ["cat notes.txt\r", "get notes.txt -o -\r"] {
+        screen.type_keys(line);
+        let answer = screen.ready().await;
+        assert!(
+            answer.contains("Not writing a file that is not text to a terminal"),
+            "{answer}"
+        );
+    }
+    screen.type_keys("get 'with space.txt' -o -\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains("\x0e-Lk") && !answer.contains("saved"),
+        "{answer:?}"
+    );
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+/// A prompt with this pager, in a session of its own.
+fn with_pager(server: &Fake, pager: &str) -> Screen {
+    Screen::open_as_session_with(Home::new(), server.address, &[("PAGER", pager)])
+}
+
+#[tokio::test]
+async fn a_pager_gets_the_files_and_the_terminal() {
+    let server = Fake::good().await;
+    let mut screen = with_pager(&server, "wc -c; echo paged");
+    screen.ready().await;
+    screen.type_keys("less music/song.mp3 notes.txt\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("3000049\r\npaged\r\n"), "{answer}");
+    screen.type_keys("less none\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains("there is no file or directory /none") && !answer.contains("paged"),
+        "{answer}"
+    );
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_pager_that_is_left_early_ends_the_download() {
+    let server = Fake::good().await;
+    let mut screen = with_pager(&server, "head -c 3 | wc -c");
+    screen.ready().await;
+    screen.type_keys("more music/song.mp3\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("\n3\r\n"), "{answer:?}");
+    assert!(
+        !answer.contains("cannot") && !answer.contains("lost"),
+        "{answer:?}"
+    );
+    screen.type_keys("dirlist -a\r");
+    assert!(screen.ready().await.contains("a b\r\n"));
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_is_for_the_pager() {
+    let server = Fake::good().await;
+    let mut screen = with_pager(
+        &server,
+        "trap 'echo caught; exit' INT; echo begun; while :; do :; done",
+    );
+    screen.ready().await;
+    screen.type_keys("less music/song.mp3\r");
+    screen.shows("begun\r\n").await;
+    screen.type_keys("\x03");
+    let answer = screen.ready().await;
+    assert!(answer.contains("caught"), "{answer:?}");
+    assert!(!answer.contains("interrupted"), "{answer:?}");
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn without_a_terminal_the_file_is_printed() {
+    let server = Fake::good().await;
+    let ended = run(Home::new().against(server.address, &["less", "with space.txt"])).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(ended.out, contents_of("with space.txt"));
+    assert_eq!(ended.err, "");
+}

@@ -1,0 +1,234 @@
+//! The completion scripts, each in its own shell at a terminal: commands, their options, and every flag that takes a path.
+//!
+//! In place of the program, the shell runs a function that writes its arguments down: what is judged is what the program
+//! would get.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use e2e::program::Program;
+use e2e::scratch::Scratch;
+use e2e::terminal::Terminal;
+use e2e::{PATIENCE, eventually, tool};
+
+use crate::world::World;
+
+crate::tests![
+    #[needs(Shells)]
+    bash_completes,
+    #[needs(Shells)]
+    zsh_completes,
+    #[needs(Shells)]
+    fish_completes,
+];
+
+/// The flag with a directory of the server, where a shell cannot look.
+const REMOTE: &str = "--below";
+
+/// Where the arguments are written down.
+const RECORD: &str = "record";
+
+/// What is typed before flags: the words after the program, and those that print the help with the flags.
+const PLACES: [(Program, &str, &str); 8] = [
+    (Program::Client, "", "--help"),
+    (Program::Client, "get ", "help get"),
+    (Program::Client, "archive ", "help archive"),
+    (Program::Client, "w24ft ", "help w24ft"),
+    (Program::Fileserver, "", "--help"),
+    (Program::Balancer, "", "--help"),
+    (Program::Balancer, "ctl ", "ctl --help"),
+    (Program::Collector, "", "--help"),
+];
+
+/// A shell, set up as the documentation says.
+struct Shell {
+    name: &'static str,
+    /// The script of a program, below the home directory.
+    script: fn(&str) -> String,
+    /// What it reads at its start, and where that is below the home directory.
+    start: (&'static str, &'static str),
+    arguments: &'static [&'static str],
+    /// Defines a function in place of a program.
+    stub: fn(&str) -> String,
+}
+
+const BASH: Shell = Shell {
+    name: "bash",
+    script: |program| format!(".local/share/bash-completion/completions/{program}"),
+    start: (".bashrc", ". /usr/share/bash-completion/bash_completion\n"),
+    arguments: &["--noprofile", "-i"],
+    stub: posix_stub,
+};
+
+const ZSH: Shell = Shell {
+    name: "zsh",
+    script: |program| format!(".zfunc/_{program}"),
+    start: (
+        ".zshrc",
+        "fpath+=(~/.zfunc)\nautoload -Uz compinit\ncompinit -u\n",
+    ),
+    arguments: &["-d", "-i"],
+    stub: posix_stub,
+};
+
+const FISH: Shell = Shell {
+    name: "fish",
+    script: |program| format!(".config/fish/completions/{program}.fish"),
+    start: (".config/fish/config.fish", "set -g fish_greeting\n"),
+    arguments: &["-i"],
+    stub: |program| {
+        format!("function {program}; printf '%s\\n' $argv > new; mv new {RECORD}; end\n")
+    },
+};
+
+fn posix_stub(program: &str) -> String {
+    format!("{program}() {{ printf '%s\\n' \"$@\" > new; mv new {RECORD}; }}\n")
+}
+
+/// A flag and whether it takes a directory.
+struct Flag {
+    name: String,
+    is_directory: bool,
+}
+
+/// The flags that take a path, as help shows them: `--config <FILE>`, `-o, --output FILE|DIR`.
+fn flags(program: Program, help: &str) -> Vec<Flag> {
+    let text = tool::output(Command::new(program.path()).args(help.split(' ')));
+    let text = String::from_utf8(text).unwrap();
+    let pattern = regex::Regex::new(r"(--[a-z-]+)[ =]<?([A-Z|]*)").unwrap();
+    pattern
+        .captures_iter(&text)
+        .filter(|found| &found[1] != REMOTE)
+        .filter(|found| {
+            found[2]
+                .split('|')
+                .any(|name| ["FILE", "DIR"].contains(&name))
+        })
+        .map(|found| Flag {
+            name: found[1].to_owned(),
+            is_directory: &found[2] == "DIR",
+        })
+        .collect()
+}
+
+fn bash_completes(_: &World) {
+    completes(&BASH);
+}
+
+fn zsh_completes(_: &World) {
+    completes(&ZSH);
+}
+
+fn fish_completes(_: &World) {
+    completes(&FISH);
+}
+
+fn completes(shell: &Shell) {
+    let home = home(shell);
+    let mut terminal = start(shell, home.path());
+    completes_commands(shell, &mut terminal, home.path());
+    completes_paths(shell, &mut terminal, home.path());
+}
+
+/// A command, an option of it, and one of the words that this takes.
+fn completes_commands(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    for (keys, begin, end) in [
+        ("netsocket fin\t--lar\t1M\r", "find\n--larger", "1M\n"),
+        (
+            "netsocket find --sort mod\t\r",
+            "find\n--sort\n",
+            "modified\n",
+        ),
+        (
+            "netsocket-balancer ct\tdrai\t--dead\t9s\r",
+            "ctl\ndrain\n--deadline",
+            "9s\n",
+        ),
+    ] {
+        let got = performed(terminal, home, keys);
+        let shell = shell.name;
+        assert!(
+            got.starts_with(begin) && got.ends_with(end),
+            "{shell}: {got}"
+        );
+    }
+}
+
+fn completes_paths(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    let mut count = 0;
+    for (program, words, help) in PLACES {
+        for Flag { name, is_directory } in flags(program, help) {
+            let (key, file) = if is_directory {
+                ("a", "my files/another dir/")
+            } else {
+                ("k", "my files/key file.pem")
+            };
+            for (sign, expected) in [
+                (" ", format!("{name}\n{file}\n")),
+                ("=", format!("{name}={file}\n")),
+            ] {
+                let program = program.name();
+                let keys = format!("{program} {words}{name}{sign}my\t{key}\t\r");
+                // zsh takes away a slash that it has added.
+                let got = performed(terminal, home, &keys).replace("dir\n", "dir/\n");
+                let words = words.replace(' ', "\n");
+                assert_eq!(
+                    got,
+                    format!("{words}{expected}"),
+                    "{}: {keys:?}",
+                    shell.name
+                );
+                count += 1;
+            }
+        }
+    }
+    // Six flags of the client, five of the file server, and two or more of the others.
+    assert!(count >= 2 * 13, "{count}");
+}
+
+/// A home directory with the scripts of all programs, and a file and a directory with blanks in their names.
+fn home(shell: &Shell) -> Scratch {
+    let home = Scratch::new("shell");
+    let put = |path: &str, text: &[u8]| {
+        let path = home.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("my files/key file.pem", b"");
+    put("my files/another dir/x", b"");
+    let (file, text) = shell.start;
+    let mut start = text.to_owned();
+    for program in Program::ALL {
+        let script = tool::output(Command::new(program.path()).args(["completions", shell.name]));
+        put(&(shell.script)(program.name()), &script);
+        start += &(shell.stub)(program.name());
+    }
+    put(file, start.as_bytes());
+    home
+}
+
+fn start(shell: &Shell, home: &Path) -> Terminal {
+    let mut command = Command::new(shell.name);
+    command
+        .args(shell.arguments)
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", home)
+        .env("TERM", "xterm")
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(home);
+    Terminal::start(&command)
+}
+
+/// Types a line and gives back the arguments of the function, one a line.
+fn performed(terminal: &mut Terminal, home: &Path, keys: &str) -> String {
+    terminal.wait_for_line_editor();
+    terminal.press(keys);
+    let record = home.join(RECORD);
+    let shown = || terminal.shown();
+    let got = eventually(PATIENCE, &format!("{keys:?} on {:?}", shown()), || {
+        fs::read_to_string(&record).ok()
+    });
+    fs::remove_file(&record).unwrap();
+    got
+}

@@ -1,0 +1,130 @@
+//! The completion scripts for shells, generated from a program's command line.
+//!
+//! Owns: that a flag with a path is completed as a path, blanks included, and no other flag is. Does not own: the flags of
+//! any program.
+
+use clap::{Arg, Command, ValueHint};
+use clap_complete::Shell;
+
+/// The completion script of `program` for a shell. Which flags take a path is told by the names of their values, `FILE` or
+/// `DIR`, unless the program says what a flag takes.
+///
+/// # Examples
+///
+/// ```
+/// use clap::{Arg, Command};
+/// use clap_complete::Shell;
+/// use netsocket_settings::completion_script;
+///
+/// let flag = Arg::new("key").long("key").value_name("FILE");
+/// let script = completion_script(Shell::Zsh, Command::new("example").arg(flag));
+/// assert!(String::from_utf8(script)?.contains(":FILE:_files"));
+/// # Ok::<(), std::string::FromUtf8Error>(())
+/// ```
+#[must_use]
+pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
+    let name = program.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut with_hints(program), &name, &mut script);
+    match (shell, String::from_utf8(script)) {
+        (Shell::Bash, Ok(text)) => for_bash(&name, &text).into_bytes(),
+        (_, Ok(text)) => text.into_bytes(),
+        (_, Err(error)) => error.into_bytes(),
+    }
+}
+
+fn with_hints(command: Command) -> Command {
+    command.mut_args(with_hint).mut_subcommands(with_hints)
+}
+
+fn with_hint(argument: Arg) -> Arg {
+    // That of every path, if nothing else was said.
+    let is_told = !matches!(
+        argument.get_value_hint(),
+        ValueHint::Unknown | ValueHint::AnyPath
+    );
+    if is_told || argument.is_positional() || !argument.get_action().takes_values() {
+        return argument;
+    }
+    let names = argument.get_value_names().unwrap_or_default().join("|");
+    let has = |wanted: &str| names.split('|').any(|name| name == wanted);
+    // clap treats other paths differently from files: bash would cut them at blanks.
+    if has("FILE") {
+        argument.value_hint(ValueHint::FilePath)
+    } else if has("DIR") {
+        argument.value_hint(ValueHint::DirPath)
+    } else if names.contains("PATH") {
+        // Something with a path in it, as unix:PATH.
+        argument
+    } else {
+        argument.value_hint(ValueHint::Other)
+    }
+}
+
+/// clap's line of bash that looks which flag the word is for.
+const PREVIOUS: &str = "    prev=\"$3\"\n";
+
+/// For bash, `--flag=value` is three words. clap takes the sign for the flag, and would complete a command behind it.
+const FLAG_BEFORE_SIGN: &str = r#"    if [[ "${cur}" == "=" ]]; then
+        cur=""
+        prev="${COMP_WORDS[COMP_CWORD-1]}"
+    elif [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
+/// What clap_complete 4.6 leaves to be mended in its script for bash.
+fn for_bash(name: &str, script: &str) -> String {
+    let script = script.replacen(PREVIOUS, &format!("{PREVIOUS}{FLAG_BEFORE_SIGN}"), 1);
+    // It writes the dash of a program's name in two ways, and so never comes to the options of a subcommand.
+    let [here, there] = ["__subcmd__", "__"].map(|dash| name.replace('-', dash));
+    script.replace(&here, &there)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ArgAction;
+
+    use super::*;
+
+    fn program() -> Command {
+        let flag =
+            |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value);
+        Command::new("example")
+            .args([flag("key", "FILE"), flag("server", "HOST:PORT")])
+            .args([flag("output", "FILE|DIR"), flag("admin", "ADDR|unix:PATH")])
+            .arg(Arg::new("quiet").long("quiet").action(ArgAction::SetTrue))
+            .subcommand(Command::new("unpack").arg(flag("extract", "DIR")))
+    }
+
+    #[test]
+    fn paths_are_told_by_the_names_of_their_values() {
+        let script = String::from_utf8(completion_script(Shell::Zsh, program())).unwrap();
+        for line in [
+            "--key=[]:FILE:_files'",
+            "--output=[]:FILE|DIR:_files'",
+            "--extract=[]:DIR:_files -/'",
+            "--server=[]:HOST:PORT:'",
+            "--admin=[]:ADDR|unix:PATH:_default'",
+        ] {
+            assert!(script.contains(line), "{line}: {script}");
+        }
+    }
+
+    #[test]
+    fn bash_knows_the_flag_before_an_equals_sign() {
+        let script = String::from_utf8(completion_script(Shell::Bash, program())).unwrap();
+        assert!(script.contains(FLAG_BEFORE_SIGN), "{script}");
+    }
+
+    #[test]
+    fn bash_finds_subcommands_of_a_program_with_a_dash() {
+        let program = program().name("an-example");
+        let script = String::from_utf8(completion_script(Shell::Bash, program)).unwrap();
+        let (cmd, case) = (
+            "cmd=\"an__example__subcmd__unpack\"",
+            "        an__example__subcmd__unpack)\n",
+        );
+        assert!(script.contains(cmd) && script.contains(case), "{script}");
+    }
+}
