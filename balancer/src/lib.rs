@@ -112,7 +112,7 @@ pub use crate::core::connect_failure::ConnectFailure;
 pub use crate::core::proxy_protocol::{ProxyRules, ProxySend};
 pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
-pub use crate::core::{admission, backend, balance, health, pool, routing};
+pub use crate::core::{admission, backend, balance, health, pool, routing, tls};
 pub use crate::observe::metrics;
 
 /// The hash of a secret, as a line for the file of `admin_read_token_file`.

@@ -99,17 +99,35 @@ fn hash_secret() -> ExitCode {
 
 fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     let admin = || {
-        if let Some(given) = AdminTarget::given(flags.admin.as_deref()) {
-            return Ok(Some(given));
+        let given = AdminTarget::given(flags.admin.as_deref());
+        if given.is_some() && flags.config.is_none() {
+            return Ok(given.map(|place| (place, None)));
         }
-        let settings = AdminSettings::load(&flags.layers(), variable);
-        let settings = settings.map_err(|problems| problems.to_string())?;
+        let settings = match AdminSettings::load(&flags.layers(), variable) {
+            Ok(settings) => settings,
+            // It is known where the balancer is.
+            Err(_) if given.is_some() => return Ok(given.map(|place| (place, None))),
+            Err(problems) => return Err(problems.to_string()),
+        };
         if let Some(ignored) = &settings.ignored {
             warning(&ignored.to_string());
         }
-        Ok(Some(settings.address.into()))
+        let trust = ctl::local_trust(&settings.certificates);
+        let trust = trust.map_err(|error| error.to_string())?;
+        let place = given.unwrap_or_else(|| settings.address.into());
+        Ok(Some((place, trust)))
     };
-    match command.run(Flags::command(), admin, &mut io::stdout()) {
+    let admin = || {
+        let found: Result<Option<(AdminTarget, Option<ctl::Trust>)>, String> = admin();
+        let wrapped = |(place, trust): (AdminTarget, Option<ctl::Trust>)| {
+            let to = place.clone();
+            (place, move |stream| {
+                ctl::secured(stream, &to, trust.as_ref())
+            })
+        };
+        Ok(found?.map(wrapped))
+    };
+    match command.run_over(Flags::command(), admin, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

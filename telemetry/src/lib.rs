@@ -63,7 +63,7 @@ pub use kafka::{
 };
 pub use messages::{
     BackendRecord, BalancerFigures, CommandRecord, Delivered, Event, EventKind, Figures,
-    FileserverFigures, Identity, Record, Role, Tick,
+    FileserverFigures, Identity, Record, Role, ServiceRecord, Tick,
 };
 pub use netsocket_settings::Supervisor;
 pub use producer::{Compression, Drops, Producer, ProducerConfig, ProducerStats, QueueLimits};

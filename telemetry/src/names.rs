@@ -27,6 +27,9 @@ pub const MEASUREMENT_SYSTEM: &str = "system_stats";
 /// The InfluxDB measurement with one point a record and backend.
 pub const MEASUREMENT_BACKEND: &str = "backend_stats";
 
+/// The InfluxDB measurement with one point a record and service of a balancer.
+pub const MEASUREMENT_SERVICE: &str = "service_stats";
+
 /// The InfluxDB measurement with one point a record and command of a file server.
 pub const MEASUREMENT_COMMAND: &str = "command_stats";
 
@@ -68,6 +71,8 @@ pub mod tag {
     pub const INSTANCE: &str = "instance";
     /// The backend that a point of [`super::MEASUREMENT_BACKEND`] or [`super::MEASUREMENT_EVENT`] is about.
     pub const BACKEND: &str = "backend";
+    /// The service that a point of [`super::MEASUREMENT_SERVICE`] is about.
+    pub const SERVICE: &str = "service";
     /// The command that a point of [`super::MEASUREMENT_COMMAND`] is about.
     pub const COMMAND: &str = "command";
     /// What happened, in [`super::MEASUREMENT_EVENT`].

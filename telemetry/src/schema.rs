@@ -20,7 +20,7 @@
 
 use crate::names::{
     MEASUREMENT_BACKEND, MEASUREMENT_COLLECTOR, MEASUREMENT_COMMAND, MEASUREMENT_EVENT,
-    MEASUREMENT_POSITION, MEASUREMENT_SYSTEM, field, tag,
+    MEASUREMENT_POSITION, MEASUREMENT_SERVICE, MEASUREMENT_SYSTEM, field, tag,
 };
 
 /// The version of the record format. A reader uses what it understands of newer versions; a field never changes its
@@ -64,11 +64,15 @@ pub struct FieldSpec {
 }
 
 /// The tags of each measurement; those that do not apply are left out of a point.
-pub const TAGS: [(&str, &[&str]); 6] = [
+pub const TAGS: [(&str, &[&str]); 7] = [
     (MEASUREMENT_SYSTEM, &[tag::HOST, tag::ROLE, tag::INSTANCE]),
     (
         MEASUREMENT_BACKEND,
         &[tag::HOST, tag::ROLE, tag::INSTANCE, tag::BACKEND],
+    ),
+    (
+        MEASUREMENT_SERVICE,
+        &[tag::HOST, tag::ROLE, tag::INSTANCE, tag::SERVICE],
     ),
     (
         MEASUREMENT_COMMAND,
@@ -99,6 +103,10 @@ const fn backend(name: &'static str, kind: FieldType, meaning: &'static str) -> 
     spec(MEASUREMENT_BACKEND, name, kind, meaning)
 }
 
+const fn service(name: &'static str, meaning: &'static str) -> FieldSpec {
+    spec(MEASUREMENT_SERVICE, name, Integer, meaning)
+}
+
 const fn collector(name: &'static str, meaning: &'static str) -> FieldSpec {
     spec(MEASUREMENT_COLLECTOR, name, Integer, meaning)
 }
@@ -120,7 +128,7 @@ const fn spec(
 use FieldType::{Float, Integer, Text};
 
 /// Every field. Counters run since the start of the process.
-pub const FIELDS: [FieldSpec; 52] = [
+pub const FIELDS: [FieldSpec; 59] = [
     system(
         field::CPU_PERCENT,
         Float,
@@ -305,6 +313,16 @@ pub const FIELDS: [FieldSpec; 52] = [
         field::CONNECT_MS,
         Float,
         "milliseconds that the last connect took",
+    ),
+    service(field::ACTIVE, "open sessions"),
+    service(field::SESSION_LIMIT, "sessions that may be open at a time"),
+    service(field::TOTAL, "sessions since the start"),
+    service(field::BYTES_UP, "bytes from clients of the service"),
+    service(field::BYTES_DOWN, "bytes to clients of the service"),
+    service(field::REFUSED, "clients that were not let in"),
+    service(
+        field::BACKENDS_UP,
+        "backends of its pools that take new sessions",
     ),
     spec(
         MEASUREMENT_COMMAND,

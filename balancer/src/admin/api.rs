@@ -1,110 +1,19 @@
-//! The JSON of `/api/v1`: its fields are a contract, so they are types of their own.
+//! The JSON of pools and their backends: its fields are a contract, so they are types of their own.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::SystemTime;
 
-use netsocket_settings::dropped_lines;
-use netsocket_telemetry::{Event, ProducerStats, Record};
+use netsocket_telemetry::{Event, Record};
 use serde::Serialize;
 
 use super::drain_view::DrainView;
-use super::rates::Activity;
+use super::rates::{Activity, Rates};
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport};
-use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, PastTransition, Pool};
-use crate::data_path::shared::Shared;
-use crate::observe::process_view as observe;
+use crate::core::health::State;
+use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, Pool};
+use crate::data_path::upstream::Upstream;
 use crate::observe::units::in_millis;
-
-/// `/api/v1/pools`.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Status {
-    pub(super) version: &'static str,
-    /// Of this answer.
-    pub(super) time: String,
-    pub(super) uptime_seconds: u64,
-    pub(super) ready: bool,
-    pub(super) draining: bool,
-    /// `null` until the first second is over.
-    pub(super) host: Option<Host>,
-    pub(super) sessions: Sessions,
-    pub(super) rates: Rates,
-    pub(super) telemetry: Telemetry,
-    /// Log lines that could not be written.
-    pub(super) log_lines_dropped: u64,
-    pub(super) pools: Vec<PoolView>,
-    /// Where there is anything but the default one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) services: Vec<ServiceView>,
-}
-
-/// A service.
-#[derive(Debug, Serialize)]
-pub(super) struct ServiceView {
-    pub(super) name: String,
-    /// The addresses that clients connect to.
-    pub(super) listen: Vec<String>,
-    pub(super) pool: String,
-    pub(super) active: u64,
-    pub(super) total: u64,
-    pub(super) bytes_up: u64,
-    pub(super) bytes_down: u64,
-    /// Codes that have occurred.
-    pub(super) by_termination: BTreeMap<&'static str, u64>,
-}
-
-/// The machine.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Host {
-    pub(super) cpu_percent: f64,
-    pub(super) memory_percent: f64,
-}
-
-/// What happens in a second, on the average of the last few.
-#[derive(Debug, Default, Clone, Copy, Serialize)]
-pub(super) struct Rates {
-    pub(super) sessions: f64,
-    pub(super) errors: f64,
-    pub(super) bytes_up: f64,
-    pub(super) bytes_down: f64,
-}
-
-impl From<Activity> for Rates {
-    fn from(activity: Activity) -> Self {
-        Self {
-            sessions: activity.sessions,
-            errors: activity.errors,
-            bytes_up: activity.bytes_up,
-            bytes_down: activity.bytes_down,
-        }
-    }
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Sessions {
-    pub(super) active: u64,
-    pub(super) total: u64,
-    pub(super) bytes_up: u64,
-    pub(super) bytes_down: u64,
-    pub(super) retries: u64,
-    pub(super) accept_errors: u64,
-    /// How often the system had none left of which resource; those of which it ever had none.
-    pub(super) shortages: BTreeMap<&'static str, u64>,
-    /// Codes that have occurred.
-    pub(super) by_termination: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Telemetry {
-    pub(super) enabled: bool,
-    pub(super) connected: bool,
-    pub(super) queued: u64,
-    pub(super) sent: u64,
-    pub(super) dropped: u64,
-    pub(super) last_error: Option<String>,
-}
 
 #[derive(Debug, Serialize)]
 pub(super) struct PoolView {
@@ -112,6 +21,14 @@ pub(super) struct PoolView {
     pub(super) balance: &'static str,
     /// Whether no backend is healthy, so that all in service are used.
     pub(super) failing_open: bool,
+    /// Backends that would be tried if nobody else took a session.
+    pub(super) last_resort: usize,
+    /// Since when no backend has been up; `null` while one is.
+    pub(super) outage_since: Option<String>,
+    /// Clients that wait for a free place at a backend.
+    pub(super) queued: usize,
+    /// How many may wait.
+    pub(super) queue_limit: usize,
     /// The backends of the pool, then those that are leaving and still have sessions.
     pub(super) backends: Vec<BackendView>,
     pub(super) groups: Vec<GroupView>,
@@ -226,126 +143,33 @@ pub(super) struct HistoryView<'a> {
     pub(super) events: Vec<&'a Event>,
 }
 
-/// Why the balancer is not ready for clients, if it is not. (Whether its workers answer is not known here.)
-pub(super) fn unready(shared: &Shared) -> Option<String> {
-    if shared.is_draining() {
-        Some("draining".to_owned())
-    } else if shared.up_count() == 0 {
-        Some("no backend is up".to_owned())
-    } else {
-        shared.tasks.trouble(&[])
-    }
-}
-
-impl Status {
-    pub(super) fn new(
-        shared: &Shared,
-        host: Option<Host>,
-        all: Activity,
-        stats: Option<ProducerStats>,
-        pools: Vec<PoolView>,
-    ) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            time: rfc3339(SystemTime::now()),
-            uptime_seconds: shared.uptime().as_secs(),
-            ready: unready(shared).is_none(),
-            draining: shared.is_draining(),
-            host,
-            sessions: Sessions::new(shared),
-            rates: all.into(),
-            telemetry: Telemetry::new(stats),
-            log_lines_dropped: dropped_lines(),
-            pools,
-            services: services(shared),
-        }
-    }
-}
-
-/// The services, where there is anything but the default one.
-fn services(shared: &Shared) -> Vec<ServiceView> {
-    let process = shared.view();
-    if !process.has_services() {
-        return Vec::new();
-    }
-    let listeners = shared.listeners.all();
-    let addresses = |name: &str| {
-        let own = listeners
-            .iter()
-            .filter(|listener| *listener.service.name == *name);
-        let own = own.filter_map(|listener| listener.bound.socket.address());
-        own.map(|address| address.to_string()).collect()
-    };
-    let view = |service: observe::ServiceView| {
-        let finished = service.finished.iter().map(|(_, count)| count);
-        ServiceView {
-            name: service.name.to_string(),
-            listen: addresses(&service.name),
-            active: service.active,
-            total: service.active + finished.sum::<u64>(),
-            pool: service.pool,
-            bytes_up: service.bytes_up,
-            bytes_down: service.bytes_down,
-            by_termination: {
-                let ends = service.finished.into_iter();
-                ends.filter(|&(_, count)| count > 0).collect()
-            },
-        }
-    };
-    process.services.into_iter().map(view).collect()
-}
-
 impl PoolView {
-    pub(super) fn new(pool: &Pool, backends: Vec<BackendView>) -> Self {
+    pub(super) fn new(upstream: &Upstream, backends: Vec<BackendView>) -> Self {
+        let (pool, queue) = (&upstream.pool, &upstream.queue);
         Self {
             name: pool.name().to_owned(),
             balance: pool.policy().label(),
             failing_open: pool.is_failing_open(),
+            last_resort: pool.last_resort_count(),
+            outage_since: outage_since(pool, &backends),
+            queued: queue.len(),
+            queue_limit: queue.most(),
             backends,
             groups: pool.groups().iter().map(GroupView::from).collect(),
         }
     }
 }
 
-impl Sessions {
-    fn new(shared: &Shared) -> Self {
-        let counters = &shared.counters;
-        let shortages = shared.shortages.counts().into_iter();
-        let shortages = shortages.map(|(resource, count)| (resource.label(), count));
-        let ends = counters.by_termination().into_iter();
-        Self {
-            active: counters.active(),
-            total: counters.total(),
-            bytes_up: counters.bytes_up(),
-            bytes_down: counters.bytes_down(),
-            retries: counters.retries(),
-            accept_errors: counters.accept_errors(),
-            shortages: shortages.filter(|&(_, count)| count > 0).collect(),
-            by_termination: ends.filter(|&(_, count)| count > 0).collect(),
-        }
+/// When the last backend that was up went, or else since when the first of them is in its state.
+fn outage_since(pool: &Pool, backends: &[BackendView]) -> Option<String> {
+    if backends.iter().any(|backend| backend.state == "up") {
+        return None;
     }
-}
-
-impl Telemetry {
-    fn new(stats: Option<ProducerStats>) -> Self {
-        let enabled = stats.is_some();
-        let ProducerStats {
-            connected,
-            queued,
-            sent,
-            dropped,
-            last_error,
-            ..
-        } = stats.unwrap_or_default();
-        Self {
-            enabled,
-            connected,
-            queued,
-            sent,
-            dropped,
-            last_error,
-        }
-    }
+    let past = pool.transitions();
+    let mut latest = past.iter().rev();
+    let gone = latest.find(|past| past.transition.from == State::Up);
+    gone.map(|past| rfc3339(past.at))
+        .or_else(|| backends.iter().map(|backend| backend.since.clone()).min())
 }
 
 impl BackendView {
@@ -400,37 +224,6 @@ impl From<&GroupReport> for GroupView {
             problem: group.problem.clone(),
             failures: group.failures,
             age_seconds: group.named.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-/// `/api/v1/transitions`, oldest first.
-#[derive(Debug, Serialize)]
-pub(super) struct TransitionsView {
-    pub(super) transitions: Vec<TransitionView>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct TransitionView {
-    pub(super) pool: String,
-    pub(super) backend: String,
-    pub(super) address: String,
-    pub(super) at: String,
-    pub(super) from: &'static str,
-    pub(super) to: &'static str,
-    pub(super) reason: String,
-}
-
-impl From<PastTransition> for TransitionView {
-    fn from(past: PastTransition) -> Self {
-        Self {
-            pool: past.pool,
-            backend: past.backend,
-            address: past.address.to_string(),
-            at: rfc3339(past.at),
-            from: past.transition.from.label(),
-            to: past.transition.to.label(),
-            reason: past.transition.reason.to_string(),
         }
     }
 }

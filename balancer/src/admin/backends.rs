@@ -96,7 +96,10 @@ fn set(
     let ask: Ask = read(body, allowed)?.unwrap_or_default();
     let times = times(&ask)?;
     if state == AdminState::Ready && times.is_some() {
-        return Err(unprocessable("ready takes no deadline"));
+        let given = ask.deadline.as_deref().unwrap_or_default();
+        return Err(unprocessable(&format!(
+            "ready takes no deadline, got {given:?}"
+        )));
     }
     let who = peer.name();
     pool.set_admin_state(backend.id(), state, &who)
@@ -118,7 +121,7 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
         match parse_duration(text) {
             Ok(duration) if duration <= LONGEST => Ok(Some(duration)),
             Ok(_) => Err(unprocessable(&format!(
-                "{field}: at most 24h, not {text:?}"
+                "{field} must be at most 24h, got {text:?}"
             ))),
             Err(error) => Err(unprocessable(&format!("{field} = {text:?}: {error}"))),
         }
@@ -128,11 +131,15 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
         read("spread", &ask.spread)?,
     );
     match (deadline, spread) {
-        (None, Some(_)) => Err(unprocessable("spread: needs a deadline")),
+        (None, Some(spread)) => Err(unprocessable(&format!(
+            "spread needs a deadline, got only spread {spread:?}"
+        ))),
         (None, None) => Ok(None),
         (Some(deadline), None) => Ok(Some((deadline, deadline / SPREAD_PARTS))),
         (Some(deadline), Some(spread)) if spread <= deadline => Ok(Some((deadline, spread))),
-        _ => Err(unprocessable("spread: must not exceed the deadline")),
+        (Some(deadline), Some(spread)) => Err(unprocessable(&format!(
+            "spread must not exceed the deadline, got spread {spread:?} and deadline {deadline:?}"
+        ))),
     }
 }
 
@@ -140,10 +147,15 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
     let (pool, backend) = find_in_pool(admin, name)?;
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
-    let weight = asked
-        .and_then(|asked| u32::try_from(asked.weight).ok())
-        .filter(|weight| *weight <= MAX_WEIGHT)
-        .ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
+    let asked = asked.ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
+    let weight = u32::try_from(asked.weight).ok();
+    let weight = weight.filter(|weight| *weight <= MAX_WEIGHT);
+    let weight = weight.ok_or_else(|| {
+        unprocessable(&format!(
+            "weight must be 0 to {MAX_WEIGHT}, got {}",
+            asked.weight
+        ))
+    })?;
     pool.set_weight(backend.id(), weight)
         .map_err(|_| gone(name))?;
     Ok(shown(admin, &backend))

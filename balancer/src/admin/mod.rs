@@ -5,6 +5,7 @@
 //!
 //! Does not own what is changed: that is done by `core/pool`, `data_path/session_directory` and `control`.
 
+mod alerts;
 mod api;
 mod audit;
 mod authorization;
@@ -12,6 +13,7 @@ mod backends;
 mod config;
 mod drain_view;
 mod edits;
+mod identity;
 mod page;
 mod peer;
 mod rates;
@@ -19,11 +21,14 @@ mod reader_secret;
 mod readers;
 mod relay;
 mod routes;
+mod service_view;
 mod sessions;
 mod snapshot_stream;
 mod state;
+mod status;
 mod subscribers;
 mod time;
+mod transitions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,9 +58,6 @@ const EVENTS_TASK: &str = "events";
 
 /// For a worker to answer a probe: one that takes longer serves nobody well.
 const WORKER_ANSWER: Duration = Duration::from_secs(1);
-
-/// Addresses in the name of a balancer.
-const MAX_ADDRESSES: usize = 4;
 
 /// For the requests of those who are connected when a successor takes over.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
@@ -123,7 +125,7 @@ fn routes() -> Routes {
         .read("/api/v1/sessions", sessions::list)
         .change(Verb::Delete, "/api/v1/sessions", sessions::kill_all)
         .change(Verb::Delete, "/api/v1/sessions/{id}", sessions::kill)
-        .read("/api/v1/transitions", transitions)
+        .read("/api/v1/transitions", transitions::all)
         .read("/api/v1/history", history)
         .read("/api/v1/events", snapshot_stream::stream)
         .read("/api/v1/config", config::read)
@@ -157,7 +159,7 @@ async fn alive(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
-    let mut reason = api::unready(&admin.shared);
+    let mut reason = status::unready(&admin.shared);
     if reason.is_none() {
         reason = trouble(&admin.shared, WORKER_ANSWER).await;
     }
@@ -189,16 +191,6 @@ async fn pools(State(admin): State<Arc<Admin>>) -> Response {
     fresh(admin.status())
 }
 
-async fn transitions(State(admin): State<Arc<Admin>>) -> Response {
-    let pools = admin.shared.pools().into_iter();
-    let mut latest: Vec<_> = pools.flat_map(|pool| pool.transitions()).collect();
-    latest.sort_by_key(|past| past.at);
-    let body = api::TransitionsView {
-        transitions: latest.into_iter().map(api::TransitionView::from).collect(),
-    };
-    fresh(body)
-}
-
 async fn history(State(admin): State<Arc<Admin>>) -> Response {
     let (records, events) = (admin.history.records(), admin.history.events());
     let body = api::HistoryView {
@@ -210,23 +202,13 @@ async fn history(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn status_page(State(admin): State<Arc<Admin>>) -> Response {
     let sessions = snapshot_stream::first_view(&admin).await;
-    page::response(&admin.status(), sessions.as_deref(), &name(&admin))
-}
-
-/// Which balancer this is, so that two pages side by side are told apart: its name if it has one, and its addresses.
-fn name(admin: &Admin) -> String {
-    let listeners = admin.shared.listeners.all();
-    let addresses = listeners
-        .iter()
-        .filter_map(|listener| listener.bound.socket.address());
-    let mut addresses: Vec<String> = addresses.map(|address| address.to_string()).collect();
-    if let Some(more @ 1..) = addresses.len().checked_sub(MAX_ADDRESSES) {
-        addresses.truncate(MAX_ADDRESSES);
-        addresses.push(format!("{more} more"));
-    }
-    let settings = admin.settings.load();
-    let instance = settings.config.instance.iter().cloned();
-    instance.chain(addresses).collect::<Vec<_>>().join(" ")
+    let records = admin.history.records();
+    page::response(&page::View {
+        status: &admin.status(),
+        sessions: sessions.as_deref(),
+        transitions: &transitions::recent(&admin.shared, snapshot_stream::RECENT),
+        records: &records,
+    })
 }
 
 #[cfg(test)]

@@ -1,26 +1,56 @@
 //! The status page. The server renders the first view, so that it can be read without JavaScript; the script of the page
-//! then keeps it up to date from the events. Style and script are inline, under a nonce.
+//! takes that over and keeps it up to date from the events. Style and script are inline, under a nonce.
+
+mod banner;
+mod cells;
+mod html;
+mod icons;
+mod plot;
 
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use netsocket_telemetry::Record;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::api::{BackendView, ServiceView, Status};
+use self::html::{Row, escaped, heads, row};
+use self::plot::Lines;
+use super::api::{BackendView, PoolView};
+use super::service_view::ServiceView;
 use super::sessions::Entry;
+use super::status::Status;
+use super::transitions::TransitionView;
 use crate::observe::units;
 
 const PAGE: &str = include_str!("page/status.html");
 const STYLE: &str = include_str!("page/status.css");
-const SCRIPT: &str = include_str!("page/status.js");
+/// One program in parts, each of which uses those before it.
+const SCRIPT: &str = concat!(
+    include_str!("page/figures.js"),
+    include_str!("page/table.js"),
+    include_str!("page/chart.js"),
+    include_str!("page/actions.js"),
+    include_str!("page/status.js"),
+);
 
-/// A cell: its label, its class, what it says, and what stands small below.
-type Cell = (&'static str, String, String, String);
+/// Rows of a table, as in the script.
+const MOST_ROWS: usize = 200;
 
-pub(super) fn response(status: &Status, sessions: Option<&[Entry]>, name: &str) -> Response {
+/// What the first view shows.
+pub(super) struct View<'a> {
+    pub(super) status: &'a Status,
+    /// `None` where there are too many to list.
+    pub(super) sessions: Option<&'a [Entry]>,
+    /// The latest first.
+    pub(super) transitions: &'a [TransitionView],
+    /// Of the last minutes, the oldest first.
+    pub(super) records: &'a [Arc<Record>],
+}
+
+pub(super) fn response(view: &View<'_>) -> Response {
     let nonce = match nonce() {
         Ok(nonce) => nonce,
         Err(error) => {
@@ -35,14 +65,14 @@ pub(super) fn response(status: &Status, sessions: Option<&[Entry]>, name: &str) 
         (header::REFERRER_POLICY, "no-referrer".to_owned()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
-    (headers, render(status, sessions, name, &nonce)).into_response()
+    (headers, render(view, &nonce)).into_response()
 }
 
-/// The page loads nothing from elsewhere, talks to this server only, and cannot be framed.
+/// The page loads nothing from elsewhere, talks to this server only, and cannot be framed. Its icon is in itself.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }
 
@@ -56,71 +86,48 @@ fn nonce() -> io::Result<String> {
     }))
 }
 
-fn render(status: &Status, sessions: Option<&[Entry]>, name: &str, nonce: &str) -> String {
-    let backends: Vec<&BackendView> = status
-        .pools
-        .iter()
-        .flat_map(|pool| &pool.backends)
-        .collect();
-    let shown = sessions.unwrap_or_default();
-    let percent =
-        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0} %"));
-    let mut backend_heads: Vec<_> = backend_cells(&BackendView::default()).to_vec();
-    backend_heads.push((
-        "Open, last 10 minutes",
-        String::new(),
-        String::new(),
-        String::new(),
-    ));
-    let rows = |rows: Vec<String>| rows.join("");
-    let version = format!("netsocket-balancer {}", escaped(status.version));
+fn render(view: &View<'_>, nonce: &str) -> String {
+    let (status, lines) = (view.status, Lines::new(view.records));
+    let (condition, identity) = (&status.condition, &status.identity);
+    let services = match status.services.is_empty() {
+        true => "one-service",
+        false => "many-services",
+    };
     let values = [
         ("nonce", nonce.to_owned()),
-        ("name", escaped(name)),
-        (
-            "services",
-            rows(status.services.iter().map(service).collect()),
-        ),
         ("style", STYLE.to_owned()),
         ("script", SCRIPT.to_owned()),
-        ("headline", escaped(&headline(status, &backends))),
-        ("version", version),
-        ("active", status.sessions.active.to_string()),
-        ("fresh", units::rate(status.rates.sessions)),
-        ("down", byte_rate(status.rates.bytes_down)),
-        ("up", byte_rate(status.rates.bytes_up)),
-        ("cpu", percent(status.host.map(|host| host.cpu_percent))),
+        ("title", escaped(&banner::title(status))),
+        ("icon", icons::attributes(condition.state)),
+        ("services-class", services.to_owned()),
+        ("name", escaped(identity.name())),
+        ("place", escaped(&banner::place(status))),
+        ("state", condition.state.to_owned()),
+        ("word", banner::word(condition.state).to_owned()),
+        ("headline", escaped(&condition.headline)),
+        ("summary", escaped(&banner::summary(status))),
+        ("alerts", banner::alerts(status)),
+        ("changes", banner::changes(view.transitions)),
+        ("tiles", tiles(&lines, status)),
+        ("pools", status.pools.iter().map(pool).collect()),
+        ("service-heads", {
+            heads(&cells::service(&ServiceView::default(), None), None)
+        }),
+        ("services", service_rows(status)),
+        ("backend-heads", {
+            let cells = cells::backend(&BackendView::default(), "");
+            heads(&cells, Some("Open sessions"))
+        }),
+        ("backends", backend_rows(status, &lines)),
+        ("backends-more", more(status)),
+        ("session-heads", {
+            heads(&cells::session(&Entry::default()), None)
+        }),
+        ("sessions", session_rows(view.sessions.unwrap_or_default())),
         (
-            "memory",
-            percent(status.host.map(|host| host.memory_percent)),
+            "sessions-count",
+            count(status.sessions.active, view.sessions),
         ),
-        ("backend-heads", heads(&backend_heads)),
-        (
-            "backends",
-            rows(
-                backends
-                    .iter()
-                    .map(|backend| {
-                        row(
-                            &full_name(backend),
-                            &backend.address,
-                            &backend_cells(backend),
-                        )
-                    })
-                    .collect(),
-            ),
-        ),
-        ("session-heads", heads(&session_cells(&Entry::default()))),
-        (
-            "sessions",
-            rows(
-                shown
-                    .iter()
-                    .map(|entry| row(&entry.client, &entry.id, &session_cells(entry)))
-                    .collect(),
-            ),
-        ),
-        ("sessions-count", count(status.sessions.active, sessions)),
     ];
     filled(&values)
 }
@@ -140,60 +147,92 @@ fn filled(values: &[(&str, String)]) -> String {
     page
 }
 
-fn headline(status: &Status, backends: &[&BackendView]) -> String {
-    let failing_open = status.pools.iter().any(|pool| pool.failing_open);
-    let state = match (status.draining, status.ready, failing_open) {
-        (true, ..) => "draining",
-        (false, true, _) => "ready",
-        (false, false, true) => "no backend is healthy, using all backends in service",
-        (false, false, false) => "no backend is up",
+fn tiles(lines: &Lines<'_>, status: &Status) -> String {
+    let percent =
+        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.0} %"));
+    let rates = &status.rates;
+    let now = |name| match name {
+        "active" => status.sessions.active.to_string(),
+        "fresh" => units::rate(rates.sessions),
+        "down" => cells::byte_rate(rates.bytes_down),
+        "up" => cells::byte_rate(rates.bytes_up),
+        "cpu" => percent(status.host.map(|host| host.cpu_percent)),
+        _ => percent(status.host.map(|host| host.memory_percent)),
     };
-    let members = backends.iter().filter(|backend| backend.state != "leaving");
-    let up = members.clone().filter(|backend| backend.state == "up");
-    let sessions = &status.sessions;
-    let lost = match status.log_lines_dropped {
-        0 => String::new(),
-        lines => format!("; {lines} log lines lost"),
-    };
-    let shortages: String = sessions
-        .shortages
-        .iter()
-        .map(|(resource, count)| format!("; out of {} {count} times", resource.replace('_', " ")))
-        .collect();
-    format!(
-        "{state}; {} of {} backends up; sessions: {} open, {} since the start; up {}{lost}{shortages}",
-        up.count(),
-        members.count(),
-        sessions.active,
-        sessions.total,
-        units::age(Duration::from_secs(status.uptime_seconds)),
-    )
+    let tiles = lines.tiles().into_iter();
+    tiles.map(|tile| tile.html(&now(tile.name))).collect()
 }
 
-/// A service in one line, as the script writes it.
-fn service(service: &ServiceView) -> String {
-    let pool = if service.pool.is_empty() {
-        "pool by rule".to_owned()
-    } else {
-        format!("pool {}", service.pool)
+/// A pool in a line, as the script writes it.
+fn pool(pool: &PoolView) -> String {
+    let (up, all) = banner::up_of(pool.backends.iter());
+    let open = match pool.failing_open {
+        true => ", failing open",
+        false => "",
     };
     let line = format!(
-        "{} at {}: {pool}, {} open, {} total",
-        service.name,
-        service.listen.join(" "),
-        service.active,
-        service.total
+        "{}: {up} of {all} up, {}, {} of {} places in the queue taken{open}",
+        pool.name, pool.balance, pool.queued, pool.queue_limit
     );
     format!("<li>{}</li>", escaped(&line))
 }
 
-/// What tells it from the backends of other pools.
-fn full_name(backend: &BackendView) -> String {
-    if backend.pool.is_empty() {
-        backend.name.clone()
-    } else {
-        format!("{}/{}", backend.pool, backend.name)
+fn service_rows(status: &Status) -> String {
+    let rows = status.services.iter().map(|service| {
+        let mut pools = status.pools.iter();
+        let pool = pools.find(|pool| pool.name == service.pool);
+        let up = pool.map(|pool| banner::up_of(pool.backends.iter()));
+        row(&Row {
+            key: &service.name,
+            name: &service.name,
+            detail: &service.listen.join(" "),
+            cells: &cells::service(service, up),
+            plot: None,
+        })
+    });
+    rows.collect()
+}
+
+/// Of more than are shown, those that need somebody come first.
+fn backend_rows(status: &Status, lines: &Lines<'_>) -> String {
+    let all = status.pools.iter().flat_map(|pool| &pool.backends);
+    let mut all: Vec<&BackendView> = all.collect();
+    if all.len() > MOST_ROWS {
+        all.sort_by_key(|backend| cells::urgency(backend.state));
     }
+    let plots = lines.of_backends();
+    let rows = all.into_iter().take(MOST_ROWS).map(|backend| {
+        let name = cells::full_name(backend);
+        row(&Row {
+            key: &format!("{name} {}", backend.address),
+            name: &name,
+            detail: &backend.address,
+            cells: &cells::backend(backend, &status.time),
+            plot: Some(plots.of(&name)),
+        })
+    });
+    rows.collect()
+}
+
+fn more(status: &Status) -> String {
+    let all: usize = status.pools.iter().map(|pool| pool.backends.len()).sum();
+    match all > MOST_ROWS {
+        true => format!("{MOST_ROWS} of {all} shown"),
+        false => String::new(),
+    }
+}
+
+fn session_rows(sessions: &[Entry]) -> String {
+    let rows = sessions.iter().map(|entry| {
+        row(&Row {
+            key: &entry.id,
+            name: &entry.client,
+            detail: &entry.id,
+            cells: &cells::session(entry),
+            plot: None,
+        })
+    });
+    rows.collect()
 }
 
 fn count(open: u64, sessions: Option<&[Entry]>) -> String {
@@ -204,192 +243,5 @@ fn count(open: u64, sessions: Option<&[Entry]>) -> String {
     }
 }
 
-fn backend_cells(backend: &BackendView) -> [Cell; 8] {
-    let number = |label, main: String, small: String| (label, "n".to_owned(), main, small);
-    let rates = &backend.rates;
-    let share = backend.weight_share;
-    [
-        (
-            "State",
-            format!("state {}", backend.state),
-            backend.state.to_owned(),
-            backend.reason.clone(),
-        ),
-        number(
-            "Open",
-            backend.active.to_string(),
-            backend
-                .max_connections
-                .map_or(String::new(), |most| format!("of {most}")),
-        ),
-        number(
-            "New",
-            units::rate(rates.sessions),
-            format!("{} total", backend.total),
-        ),
-        number(
-            "From clients",
-            byte_rate(rates.bytes_up),
-            units::bytes(backend.bytes_up as f64),
-        ),
-        number(
-            "To clients",
-            byte_rate(rates.bytes_down),
-            units::bytes(backend.bytes_down as f64),
-        ),
-        number(
-            "Connect p50",
-            units::millis(backend.connect_p50_ms),
-            format!("p99 {}", units::millis(backend.connect_p99_ms)),
-        ),
-        number(
-            "Errors",
-            backend.errors.to_string(),
-            units::rate(rates.errors),
-        ),
-        number(
-            "Weight",
-            backend.weight.to_string(),
-            match share {
-                _ if backend.backup => "backup".to_owned(),
-                part if part > 0.0 && part < 1.0 => format!("{:.0} % now", part * 100.0),
-                _ => String::new(),
-            },
-        ),
-    ]
-}
-
-fn session_cells(entry: &Entry) -> [Cell; 5] {
-    let number = |label, main: String| (label, "n".to_owned(), main, String::new());
-    [
-        (
-            "Backend",
-            String::new(),
-            entry.backend.clone().unwrap_or_else(|| "–".to_owned()),
-            entry.stage.to_owned(),
-        ),
-        number(
-            "Age",
-            units::age(Duration::from_secs_f64(entry.age_ms / 1000.0)),
-        ),
-        number("From client", units::bytes(entry.bytes_up as f64)),
-        number("To client", units::bytes(entry.bytes_down as f64)),
-        number("Rate", entry.rate.map_or("–".to_owned(), byte_rate)),
-    ]
-}
-
-fn byte_rate(per_second: f64) -> String {
-    format!("{}/s", units::bytes(per_second))
-}
-
-fn heads(cells: &[Cell]) -> String {
-    let mut html = String::new();
-    for (label, class, ..) in cells {
-        let class = if class == "n" { " class=\"n\"" } else { "" };
-        // Writing to a string cannot fail.
-        let _ = write!(
-            html,
-            "<th role=\"columnheader\" scope=\"col\"{class}>{label}</th>"
-        );
-    }
-    html.push_str(
-        "<th role=\"columnheader\" scope=\"col\"><span class=\"unseen\">Actions</span></th>",
-    );
-    html
-}
-
-fn row(name: &str, detail: &str, cells: &[Cell]) -> String {
-    let mut html = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        html,
-        "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><span>{}</span><small>{}</small></th>",
-        escaped(name),
-        escaped(detail),
-    );
-    for (label, class, main, small) in cells {
-        let _ = write!(
-            html,
-            "<td role=\"cell\" class=\"{class}\" data-label=\"{label}\"><span>{}</span><small>{}</small></td>",
-            escaped(main),
-            escaped(small),
-        );
-    }
-    html.push_str("</tr>\n");
-    html
-}
-
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            _ => html.push(c),
-        }
-    }
-    html
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_place_is_filled_and_nothing_comes_from_outside() {
-        let page = render(&Status::default(), Some(&[Entry::default()]), "lb", "n0nce");
-        assert!(!page.contains("<!--"));
-        assert_eq!(page.matches("nonce=\"n0nce\"").count(), 2);
-        for outside in [
-            "https://", "src=", "@import", "url(", "style=\"", "onclick=",
-        ] {
-            assert!(!page.contains(outside), "{outside}");
-        }
-        // The one name that looks like an address is that of a language.
-        let addresses: Vec<_> = page.match_indices("http://").collect();
-        assert!(
-            addresses
-                .iter()
-                .all(|&(at, _)| page[at..].starts_with("http://www.w3.org/2000/svg"))
-        );
-    }
-
-    #[test]
-    fn the_script_has_the_columns_of_the_first_view() {
-        let labels = |name: &str| -> Vec<&str> {
-            let rest = SCRIPT.split_once(&format!("const {name} = [")).unwrap().1;
-            let rows = rest.split_once("\n];").unwrap().0.lines();
-            rows.filter_map(|line| line.trim().strip_prefix("[\"")?.split('"').next())
-                .collect()
-        };
-        assert_eq!(
-            labels("BACKEND"),
-            backend_cells(&BackendView::default()).map(|cell| cell.0)
-        );
-        assert_eq!(
-            labels("SESSION"),
-            session_cells(&Entry::default()).map(|cell| cell.0)
-        );
-    }
-
-    #[test]
-    fn what_others_chose_is_escaped() {
-        let entry = Entry {
-            backend: Some("<b>&\"'".to_owned()),
-            ..Entry::default()
-        };
-        let page = render(&Status::default(), Some(&[entry]), "<i>", "n");
-        assert!(page.contains("<span>&lt;b&gt;&amp;&quot;&#39;</span>"));
-        assert!(page.contains("&lt;i&gt;") && !page.contains("<i>"));
-    }
-
-    #[test]
-    fn nonces_differ() {
-        let nonces = [nonce().unwrap(), nonce().unwrap()];
-        assert!(nonces[0].len() == 32 && nonces[0] != nonces[1]);
-        assert!(policy("abc").contains("script-src 'nonce-abc'"));
-    }
-}
+mod tests;

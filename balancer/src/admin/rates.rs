@@ -1,8 +1,10 @@
 //! Recent activity: rates and connect times, from samples of the counters over the last minute.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::core::balance::BackendId;
@@ -29,6 +31,8 @@ pub(super) struct Counts {
 pub(super) struct CounterSample {
     pub(super) all: Counts,
     pub(super) backends: HashMap<BackendId, Counts>,
+    /// Where there is anything but the default one.
+    pub(super) services: HashMap<Arc<str>, Counts>,
 }
 
 impl CounterSample {
@@ -56,8 +60,30 @@ impl CounterSample {
                 backends.insert(backend.id(), counts);
             }
         }
-        Self { all, backends }
+        Self {
+            all,
+            backends,
+            services: services(shared),
+        }
     }
+}
+
+fn services(shared: &Shared) -> HashMap<Arc<str>, Counts> {
+    let process = shared.view();
+    if !process.has_services() {
+        return HashMap::new();
+    }
+    let services = process.services.into_iter();
+    let counts = services.map(|service| {
+        let counts = Counts {
+            sessions: service.total(),
+            bytes_up: service.bytes_up,
+            bytes_down: service.bytes_down,
+            ..Counts::default()
+        };
+        (service.name, counts)
+    });
+    counts.collect()
 }
 
 /// Per second, and times of connects.
@@ -71,6 +97,26 @@ pub(super) struct Activity {
     pub(super) connect_p50: Option<Duration>,
     /// 99 of a hundred took no longer.
     pub(super) connect_p99: Option<Duration>,
+}
+
+/// What happens in a second, on the average of the last few.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub(super) struct Rates {
+    pub(super) sessions: f64,
+    pub(super) errors: f64,
+    pub(super) bytes_up: f64,
+    pub(super) bytes_down: f64,
+}
+
+impl From<Activity> for Rates {
+    fn from(activity: Activity) -> Self {
+        Self {
+            sessions: activity.sessions,
+            errors: activity.errors,
+            bytes_up: activity.bytes_up,
+            bytes_down: activity.bytes_down,
+        }
+    }
 }
 
 /// The samples of the last minute, oldest first.
@@ -97,6 +143,13 @@ impl RecentCounters {
     pub(super) fn backend(&self, now: Instant, id: BackendId, counts: &Counts) -> Activity {
         self.activity(now, counts, |sample| {
             sample.backends.get(&id).copied().unwrap_or_default()
+        })
+    }
+
+    /// What one service does.
+    pub(super) fn service(&self, now: Instant, name: &str, counts: &Counts) -> Activity {
+        self.activity(now, counts, |sample| {
+            sample.services.get(name).copied().unwrap_or_default()
         })
     }
 
@@ -155,6 +208,7 @@ mod tests {
         CounterSample {
             all: counts,
             backends: [(A, counts)].into(),
+            services: [("s".into(), counts)].into(),
         }
     }
 
@@ -174,6 +228,8 @@ mod tests {
         let now = sample(700, times.counts());
         let all = recent.all(at(70), &now.all);
         assert!((all.sessions - 10.0).abs() < 1e-9, "{all:?}");
+        let service = recent.service(at(70), "s", &now.services["s"]);
+        assert!((service.sessions - 10.0).abs() < 1e-9, "{service:?}");
         assert!(all.connect_p99 < Some(Duration::from_micros(101)));
         // Within the first minute it counts.
         let early = recent.backend(at(59), A, &now.backends[&A]);

@@ -39,7 +39,7 @@ pub(super) async fn change(State(admin): State<Arc<Admin>>, Json(asked): Json<Re
             Relay::answer(mode)
         }
         Err(()) => {
-            let problem = format!("mode: auto, copy or splice, not {:?}\n", asked.mode);
+            let problem = format!("mode must be auto, copy or splice, got {:?}\n", asked.mode);
             (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response()
         }
     }

@@ -81,11 +81,11 @@ pub(super) async fn list(State(admin): State<Arc<Admin>>, Query(which): Query<Wh
 /// Ends one.
 pub(super) async fn kill(State(admin): State<Arc<Admin>>, Path(name): Path<String>) -> Response {
     let said = match name.parse::<SessionId>() {
-        Err(error) => error.to_string(),
+        Err(error) => format!("{name:?}: {error}"),
         Ok(id) if session_directory::end(&admin.shared, &[id], None).await == 1 => {
             return StatusCode::NO_CONTENT.into_response();
         }
-        Ok(_) => "no such session".to_owned(),
+        Ok(id) => format!("no session {id} is open"),
     };
     (StatusCode::NOT_FOUND, format!("{said}\n")).into_response()
 }

@@ -15,11 +15,12 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
-use super::api::Status;
 use super::rates::CounterSample;
 use super::sessions::Entry;
 use super::state::Admin;
+use super::status::Status;
 use super::subscribers::MAX_SUBSCRIBERS;
+use super::transitions::{self, TransitionView};
 use crate::core::session_id::SessionId;
 use crate::data_path::session_directory;
 
@@ -27,6 +28,8 @@ use crate::data_path::session_directory;
 const PERIOD: Duration = Duration::from_secs(1);
 /// Sessions in an event: so many of the oldest, and so many of the busiest.
 pub(super) const TOP: usize = 50;
+/// State changes in an event.
+pub(super) const RECENT: usize = 10;
 /// Where more sessions are open than this, asking every worker for all of them once a second would be felt.
 const MAX_LOOKED_AT: u64 = 20_000;
 
@@ -37,6 +40,8 @@ struct Snapshot {
     status: Status,
     /// The oldest and the busiest sessions, the oldest first; `null` where there are too many to look at.
     top_sessions: Option<Vec<Entry>>,
+    /// The latest state changes, the latest first.
+    transitions: Vec<TransitionView>,
 }
 
 /// Ends all streams and drains when it is dropped: connections that are still open keep the rest alive.
@@ -65,6 +70,7 @@ pub(super) async fn tick(admin: &Admin) {
         }
         let snapshot = Snapshot {
             top_sessions: top(admin, &mut before).await,
+            transitions: transitions::recent(&admin.shared, RECENT),
             status: admin.status(),
         };
         match serde_json::to_string(&snapshot) {

@@ -13,8 +13,11 @@ use tokio::time::Instant;
 use super::api;
 use super::audit::Changes;
 use super::drain_view::DrainView;
+use super::identity::Identity;
 use super::rates::{CounterSample, RecentCounters};
 use super::reader_secret::Known;
+use super::service_view::services;
+use super::status::{Host, Parts, Status};
 use super::subscribers::Subscribers;
 use crate::control::background::AdminAccess;
 use crate::control::drain::Drains;
@@ -61,18 +64,35 @@ impl Admin {
         }
     }
 
-    pub(super) fn status(&self) -> api::Status {
-        let stats = self.producer.as_ref().map(Producer::stats);
+    pub(super) fn status(&self) -> Status {
         let (now, sample) = (Instant::now(), CounterSample::of(&self.shared));
+        // Not within an expression that asks again: its lock would be held until the end of that.
         let all = self.recent().all(now, &sample.all);
-        let pools = self.shared.pools().into_iter();
-        let pools = pools.map(|pool| {
-            let leaving = pool.leaving().into_iter().map(|leaving| leaving.backend);
-            let backends = pool.backends().into_iter().chain(leaving);
+        let upstreams = self.shared.upstreams.load();
+        let pools = upstreams.iter().map(|upstream| {
+            let leaving = upstream.pool.leaving().into_iter();
+            let backends = upstream.pool.backends().into_iter();
+            let backends = backends.chain(leaving.map(|leaving| leaving.backend));
             let backends = backends.map(|backend| self.view(&backend, now, &sample));
-            api::PoolView::new(&pool, backends.collect())
+            api::PoolView::new(upstream, backends.collect())
         });
-        api::Status::new(&self.shared, self.host(), all, stats, pools.collect())
+        let rates = |service: &str| {
+            let counts = sample.services.get(service).copied().unwrap_or_default();
+            self.recent().service(now, service, &counts).into()
+        };
+        let settings = self.settings.load();
+        let instance = settings.config.instance.clone();
+        let host_name = self.history.latest().map(|record| record.host.clone());
+        let parts = Parts {
+            identity: Identity::of(&self.shared, instance, host_name),
+            host: self.host(),
+            rates: all.into(),
+            telemetry: self.producer.as_ref().map(Producer::stats),
+            pools: pools.collect(),
+            services: services(&self.shared, rates),
+            reload_refused: !settings.is_success(),
+        };
+        Status::new(&self.shared, parts)
     }
 
     pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {
@@ -87,9 +107,9 @@ impl Admin {
         api::BackendView::new(backend, activity, drain)
     }
 
-    fn host(&self) -> Option<api::Host> {
+    fn host(&self) -> Option<Host> {
         let last = self.history.latest()?;
-        Some(api::Host {
+        Some(Host {
             cpu_percent: last.sample.cpu_percent,
             memory_percent: last.sample.memory_percent,
         })

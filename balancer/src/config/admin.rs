@@ -10,8 +10,10 @@ use netsocket_settings::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::keys::KEYS;
+use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
+use super::raw_value::RawValue;
+use super::tls::certificate_files;
 
 /// Address of the status page and the API: reachable from this machine only.
 pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
@@ -19,7 +21,7 @@ pub const DEFAULT_ADMIN: AdminAddress = AdminAddress::Tcp(SocketAddr::new(
     8404,
 ));
 /// The keys that are needed.
-const NEEDED: [&str; 2] = ["admin", "admin_token_file"];
+const NEEDED: [&str; 3] = ["admin", "admin_token_file", "admin_tls"];
 
 /// Where the admin HTTP listens, and the token file for changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct AdminSettings {
     pub address: AdminAddress,
     /// File whose first line is the token that allows changes from other machines.
     pub token_file: Option<PathBuf>,
+    /// The files with its certificates; empty: it does not use TLS.
+    pub certificates: Vec<PathBuf>,
     /// Problems in other settings, which matter only when a balancer starts or reloads.
     pub ignored: Option<Ignored>,
 }
@@ -60,6 +64,7 @@ impl fmt::Display for Ignored {
 struct Needed {
     admin: Option<Value>,
     admin_token_file: Option<Value>,
+    admin_tls: Option<RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +113,7 @@ fn read(
 ) -> Result<AdminSettings, Problems> {
     let keys: Vec<Key> = KEYS
         .into_iter()
+        .chain(NESTED)
         .filter(|key| NEEDED.contains(&key.name))
         .collect();
     let loaded = match load_only::<Needed>(&keys, layers, &variable) {
@@ -128,6 +134,11 @@ fn read(
             Some(Value::Single(path)) => Some(path.0.into()),
             _ => None,
         },
+        certificates: raw
+            .admin_tls
+            .as_ref()
+            .map(certificate_files)
+            .unwrap_or_default(),
         ignored: None,
     };
     check.finish(settings)
@@ -214,6 +225,30 @@ mod tests {
         // Values of others are not even looked at, and nothing has to be there.
         let settings = load("connect_timeout = 'soon'\n", None).unwrap();
         assert_eq!((settings.address, settings.ignored), (DEFAULT_ADMIN, None));
+    }
+
+    #[test]
+    fn certificates_are_found_however_they_are_written() {
+        for (given, files) in [
+            ("'/a.pem'", &["/a.pem"][..]),
+            (
+                "['/a.pem', { certificate = '/b.pem', key = '/b.key' }]",
+                &["/a.pem", "/b.pem"],
+            ),
+            ("{ certificate = '/c.pem' }", &["/c.pem"]),
+            ("7", &["7"]),
+            ("[]", &[]),
+        ] {
+            let settings = load(&format!("admin_tls = {{ certificates = {given} }}\n"), None);
+            let found = settings.unwrap().certificates;
+            assert_eq!(found, files.iter().map(PathBuf::from).collect::<Vec<_>>());
+        }
+        assert!(
+            load("admin_tls = 'on'\n", None)
+                .unwrap()
+                .certificates
+                .is_empty()
+        );
     }
 
     #[test]

@@ -233,15 +233,19 @@ impl Service {
         let pool = option("pool", self.pool.as_ref());
         let routes = self.routes.iter().map(|rule| format!("{rule:?}"));
         let routes = some("routes", routes.collect::<Vec<_>>().join(" "));
+        let tls = option("tls", self.settings.tls.as_ref().map(|tls| &tls.given));
         let settings = only(&self.settings, &SERVICE_KEYS).into_iter();
-        [pool, routes].into_iter().chain(settings).collect()
+        [pool, routes, tls].into_iter().chain(settings).collect()
     }
 }
 
 impl NamedPool {
     /// Its keys but its backends, which are shown by themselves.
     pub(crate) fn shown(&self) -> Vec<Entry> {
-        only(&self.settings, &POOL_KEYS)
+        let tls = self.settings.backend_tls.as_ref();
+        let tls = option("backend_tls", tls.map(|tls| &tls.given));
+        let settings = only(&self.settings, &POOL_KEYS).into_iter();
+        settings.chain([tls]).collect()
     }
 }
 

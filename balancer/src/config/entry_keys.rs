@@ -78,8 +78,8 @@ pub const POOL_KEYS: [&str; 38] = [
     "flap_forgive",
 ];
 
-/// Keys of an entry of `services` that nothing at the top has.
-pub const OWN_KEYS: [&str; 3] = ["name", "pool", "routes"];
+/// Keys of an entry of `services` that are not inherited from the top.
+pub const OWN_KEYS: [&str; 4] = ["name", "pool", "routes", "tls"];
 
 /// The keys of a backend's table.
 pub const BACKEND_KEYS: [&str; 13] = [

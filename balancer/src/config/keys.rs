@@ -126,6 +126,9 @@ pub const TABLES: [Key; 9] = [
 /// The lists of tables of the settings file.
 pub const LISTS: [Key; 3] = [table("services"), table("pools"), table("routes")];
 
+/// Tables with keys of their own, which nothing else may have.
+pub const NESTED: [Key; 3] = [table("tls"), table("backend_tls"), table("admin_tls")];
+
 const fn key(name: &'static str, env: &'static str, flag: Option<&'static str>) -> Key {
     Key {
         name,

@@ -18,7 +18,7 @@ use super::name::is_name;
 use super::raw::{Raw, all_keys};
 use super::services::{self, RawLists};
 use super::settings::{Config, Timeouts};
-use super::{access_log, discovery, health, lifecycle, limits};
+use super::{access_log, backend_tls, discovery, health, lifecycle, limits, tls};
 use crate::core::balance::Policy;
 
 const MAX_WORKERS: u64 = 1024;
@@ -90,6 +90,10 @@ impl Config {
             services: raw.services,
             pools: raw.pools,
         };
+        config.tls = tls::read(&mut check, raw.tls);
+        let own = (&config.backends[..], &config.groups[..]);
+        config.backend_tls = backend_tls::read(&mut check, raw.backend_tls, own.0, own.1);
+        config.admin_tls = tls::read_admin(&mut check, raw.admin_tls, &config.admin);
         services::read(&mut check, lists, &entries, &mut config);
         config.document = document;
         check.finish(config)
@@ -115,6 +119,9 @@ impl Config {
             document: Document::default(),
             listens_at_top: false,
             routes: Vec::new(),
+            tls: None,
+            backend_tls: None,
+            admin_tls: None,
             services: Vec::new(),
             pools: Vec::new(),
             admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),

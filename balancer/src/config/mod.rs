@@ -24,6 +24,7 @@
 
 mod access_log;
 mod admin;
+mod backend_tls;
 mod backends;
 mod bounds;
 mod discovery;
@@ -48,9 +49,11 @@ mod routes;
 mod service_names;
 mod services;
 mod settings;
+mod tls;
 
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
+pub use backend_tls::BACKEND_TLS_KEYS;
 pub use backends::BackendAddress;
 pub use discovery::{DEFAULT_DNS_HOLD, DEFAULT_DNS_MAX_INTERVAL, DEFAULT_DNS_MIN_INTERVAL, Rules};
 pub use document::Document;
@@ -68,7 +71,7 @@ pub use health::{
 };
 pub use kafka::KafkaGiven;
 pub use keepalive::Keepalive;
-pub use keys::{KEYS, LISTS, TABLES, in_table};
+pub use keys::{KEYS, LISTS, NESTED, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptions};
@@ -79,4 +82,7 @@ pub use settings::{
     Config, DEFAULT_AGE_JITTER, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT,
     DEFAULT_HALF_CLOSE_TIMEOUT, DEFAULT_IDLE_TIMEOUT, DEFAULT_LOG, DEFAULT_ROUTE_TIMEOUT,
     NamedPool, Service, Timeouts,
+};
+pub use tls::{
+    ADMIN_TLS_KEYS, CERTIFICATE_KEYS, DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, TLS_KEYS,
 };

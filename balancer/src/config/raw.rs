@@ -7,9 +7,9 @@ use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde::Deserialize;
 
 use super::backends::RawBackends;
-use super::keys::{KEYS, LISTS, RawTable, TABLES};
+use super::keys::{KEYS, LISTS, NESTED, RawTable, TABLES};
 use super::listen::RawListen;
-use super::raw_value::RawTables;
+use super::raw_value::{RawTables, RawValue};
 
 /// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
 #[derive(Debug, Deserialize)]
@@ -19,6 +19,9 @@ pub(super) struct Raw {
     pub(super) routes: Option<RawTables>,
     pub(super) services: Option<RawTables>,
     pub(super) pools: Option<RawTables>,
+    pub(super) tls: Option<RawValue>,
+    pub(super) backend_tls: Option<RawValue>,
+    pub(super) admin_tls: Option<RawValue>,
     pub(super) check: Option<RawTable>,
     pub(super) agent: Option<RawTable>,
     pub(super) dns: Option<RawTable>,
@@ -36,5 +39,5 @@ pub(super) struct Raw {
 pub(super) fn all_keys() -> Vec<Key> {
     let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);
     let own = KEYS.into_iter().chain(LOG_KEYS).chain(TABLES).chain(LISTS);
-    own.chain(telemetry).collect()
+    own.chain(NESTED).chain(telemetry).collect()
 }

@@ -101,7 +101,7 @@ fn rule(check: &mut Check, mut table: RawMap, index: usize) -> RouteRule {
 }
 
 /// A text, or several.
-fn texts(check: &mut Check, key: &str, value: Option<RawValue>) -> Vec<String> {
+pub(super) fn texts(check: &mut Check, key: &str, value: Option<RawValue>) -> Vec<String> {
     match value {
         None => Vec::new(),
         Some(RawValue::Single(text)) => text.0.split(',').map(|it| it.trim().to_owned()).collect(),
@@ -120,7 +120,7 @@ fn texts(check: &mut Check, key: &str, value: Option<RawValue>) -> Vec<String> {
     }
 }
 
-fn one<T>(
+pub(super) fn one<T>(
     check: &mut Check,
     key: &str,
     texts: Vec<String>,

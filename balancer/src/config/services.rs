@@ -14,11 +14,13 @@ use super::listen::RawListen;
 use super::name::{NAME_FORM, is_name};
 use super::raw_value::{RawMap, RawTables, RawValue};
 use super::settings::{Config, NamedPool, Service};
-use super::{routes, service_names};
+use super::{backend_tls, routes, service_names, tls};
 use crate::core::routing::RouteRule;
 use crate::observe::access_log::Wanted;
 
 const LIST_FORM: &str = "a list of tables";
+/// The key of a pool that is not inherited.
+const BACKEND_TLS: &str = "backend_tls";
 
 /// A service as it runs.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +144,8 @@ struct Parts {
     backends: Option<RawBackends>,
     listen: Option<RawListen>,
     routes: Vec<RawMap>,
+    tls: Option<RawValue>,
+    backend_tls: Option<RawValue>,
 }
 
 impl Parts {
@@ -153,6 +157,8 @@ impl Parts {
             backends: None,
             listen: None,
             routes: Vec::new(),
+            tls: None,
+            backend_tls: None,
         };
         for (key, value) in table {
             let is_table = TABLES.iter().any(|table| table.name == key);
@@ -173,6 +179,10 @@ impl Parts {
                     check.problem(&key, "", LIST_FORM);
                     Vec::new()
                 });
+            } else if key == "tls" {
+                parts.tls = Some(value);
+            } else if key == BACKEND_TLS {
+                parts.backend_tls = Some(value);
             } else if let RawValue::Single(value) = value {
                 parts.single.insert(key, value);
             } else {
@@ -217,11 +227,14 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn pool(&mut self, check: &mut Check, table: RawMap) {
-        let known: Vec<&str> = ["name"].into_iter().chain(POOL_KEYS).collect();
+        let own = ["name", BACKEND_TLS].into_iter();
+        let known: Vec<&str> = own.chain(POOL_KEYS).collect();
         let mut parts = Parts::of(check, table, &known);
         let name = parts.name(check);
         let entries = parts.entries(check, self.top);
-        let settings = Config::judged(check, &entries, None, Some(parts.backends.as_ref()));
+        let mut settings = Config::judged(check, &entries, None, Some(parts.backends.as_ref()));
+        let own = (&settings.backends[..], &settings.groups[..]);
+        settings.backend_tls = backend_tls::read(check, parts.backend_tls, own.0, own.1);
         self.pools.push(NamedPool { name, settings });
     }
 
@@ -230,6 +243,7 @@ impl Reader<'_> {
         let mut known: Vec<&str> = OWN_KEYS.iter().chain(&SERVICE_KEYS).copied().collect();
         if own_pool || !table.contains_key("pool") {
             known.extend(POOL_KEYS);
+            known.push(BACKEND_TLS);
         }
         let has_pool_keys = table.keys().any(|key| is_pool_key(key));
         let mut parts = Parts::of(check, table, &known);
@@ -240,7 +254,14 @@ impl Reader<'_> {
         }
         let entries = parts.entries(check, self.top);
         let backends = own_pool.then_some(parts.backends.as_ref());
-        let settings = Config::judged(check, &entries, parts.listen.as_ref(), backends);
+        let mut settings = Config::judged(check, &entries, parts.listen.as_ref(), backends);
+        settings.tls = tls::read(check, parts.tls.take());
+        let own = match own_pool {
+            true => (settings.backends.clone(), settings.groups.clone()),
+            false => (top.backends.clone(), top.groups.clone()),
+        };
+        let backend_tls = parts.backend_tls.take();
+        settings.backend_tls = backend_tls::read(check, backend_tls, &own.0, &own.1);
         let top_has_backends = !(top.backends.is_empty() && top.groups.is_empty());
         let routes = routes::read(check, parts.routes);
         let pool = match pool {
@@ -288,7 +309,9 @@ fn is_pool_key(key: &str) -> bool {
     let is_table = |known: &str| known.starts_with(&format!("{key}_"));
     let table = TABLES.iter().any(|table| table.name == key);
     // `[proxy]` is the clients' side; only its key `send` is not, which stands alone where it matters.
-    POOL_KEYS.contains(&key) || table && key != "proxy" && POOL_KEYS.into_iter().any(is_table)
+    POOL_KEYS.contains(&key)
+        || key == BACKEND_TLS
+        || table && key != "proxy" && POOL_KEYS.into_iter().any(is_table)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
+use crate::core::tls::{BackendTls, ServerTls};
 
 /// Timeout of one connect attempt.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -53,6 +55,12 @@ pub struct Config {
     pub listens_at_top: bool,
     /// The rules of the default service, which send clients to other pools.
     pub routes: Vec<RouteRule>,
+    /// How the service ends TLS; `None`: it passes it on.
+    pub tls: Option<Arc<ServerTls>>,
+    /// How the pool's backends are reached within TLS; `None`: without.
+    pub backend_tls: Option<Arc<BackendTls>>,
+    /// TLS of the admin HTTP; `None`: none.
+    pub admin_tls: Option<Arc<ServerTls>>,
     /// Services beside the default one.
     pub services: Vec<Service>,
     /// Pools beside the default one.
@@ -148,6 +156,9 @@ impl Default for Config {
             document: Document::default(),
             listens_at_top: false,
             routes: Vec::new(),
+            tls: None,
+            backend_tls: None,
+            admin_tls: None,
             services: Vec::new(),
             pools: Vec::new(),
             admin: DEFAULT_ADMIN,

@@ -10,13 +10,15 @@ use std::time::Duration;
 use axum::serve::Listener;
 use netsocket_settings::AdminAddress;
 use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::{TcpStream, UnixStream, unix};
+use tokio::net::{UnixStream, unix};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::config::ListenOptions;
+use crate::control::admin_stream::AdminStream;
 use crate::data_path::listen_socket::ListenSocket;
+use crate::data_path::shared::Shared;
 
 /// The user of the process and its group.
 const MODE: u32 = 0o660;
@@ -36,6 +38,8 @@ pub(crate) enum AdminAcceptor {
 pub(crate) struct ClosableListener<L> {
     listener: Arc<L>,
     closed: CancellationToken,
+    /// The settings in force.
+    shared: Arc<Shared>,
 }
 
 impl<L> Clone for ClosableListener<L> {
@@ -43,15 +47,17 @@ impl<L> Clone for ClosableListener<L> {
         Self {
             listener: Arc::clone(&self.listener),
             closed: self.closed.clone(),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
 
 impl<L> ClosableListener<L> {
-    fn new(listener: L, closed: CancellationToken) -> Self {
+    fn new(listener: L, closed: CancellationToken, shared: Arc<Shared>) -> Self {
         Self {
             listener: Arc::new(listener),
             closed,
+            shared,
         }
     }
 
@@ -84,16 +90,17 @@ fn is_connection_error(error: &io::Error) -> bool {
 }
 
 impl Listener for ClosableListener<tokio::net::TcpListener> {
-    type Io = TcpStream;
+    type Io = AdminStream;
     type Addr = SocketAddr;
 
     /// A client that reads nothing for long is cut off: a stalled reader of events only costs memory. A client on a unix
     /// socket is on this machine and needs no such limit.
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    async fn accept(&mut self) -> (AdminStream, SocketAddr) {
         let (socket, peer) = self.enter(tokio::net::TcpListener::poll_accept).await;
         let limit = u32::try_from(STALLED.as_millis()).unwrap_or(u32::MAX);
         let _ = set_tcp_user_timeout(&socket, limit);
-        (socket, peer)
+        let rules = self.shared.rules.load();
+        (AdminStream::new(socket, rules.admin_tls.as_deref()), peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -123,15 +130,19 @@ pub(crate) fn bind(address: &AdminAddress) -> io::Result<ListenSocket> {
 pub(crate) fn acceptor(
     socket: &ListenSocket,
     closed: CancellationToken,
+    shared: &Arc<Shared>,
 ) -> io::Result<AdminAcceptor> {
+    let shared = Arc::clone(shared);
     match socket {
         ListenSocket::Tcp(listener) => {
             let listener = tokio::net::TcpListener::from_std(listener.try_clone()?)?;
-            Ok(AdminAcceptor::Tcp(ClosableListener::new(listener, closed)))
+            let listener = ClosableListener::new(listener, closed, shared);
+            Ok(AdminAcceptor::Tcp(listener))
         }
         ListenSocket::Unix(listener) => {
             let listener = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-            Ok(AdminAcceptor::Unix(ClosableListener::new(listener, closed)))
+            let listener = ClosableListener::new(listener, closed, shared);
+            Ok(AdminAcceptor::Unix(listener))
         }
     }
 }

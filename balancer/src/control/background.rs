@@ -140,7 +140,7 @@ impl Background {
             producer: self.producer.clone(),
             lifecycle: startup.lifecycle(),
         };
-        let acceptor = acceptor(&startup.admin, self.closed.clone());
+        let acceptor = acceptor(&startup.admin, self.closed.clone(), shared);
         let acceptor = acceptor.map_err(|error| RunError {
             what: "cannot start the admin HTTP",
             error,

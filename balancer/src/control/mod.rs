@@ -20,6 +20,7 @@
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
 pub(crate) mod admin_listener;
+pub(crate) mod admin_stream;
 pub(crate) mod background;
 pub(crate) mod binding;
 pub(crate) mod checks;

@@ -44,6 +44,9 @@ pub enum ConnectFailure {
     /// The system has no memory for another socket.
     #[error("no memory for a socket")]
     NoMemory,
+    /// The backend accepted, and no TLS could be agreed on.
+    #[error("TLS handshake failed")]
+    Tls,
     /// Any other error of the system.
     #[error("connect failed")]
     Other,
@@ -77,6 +80,7 @@ impl ConnectFailure {
             Self::NoLocalPort => "no-local-port",
             Self::NoDescriptor => "no-descriptor",
             Self::NoMemory => "no-memory",
+            Self::Tls => "tls",
             Self::Other => "other",
         }
     }

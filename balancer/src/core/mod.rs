@@ -14,6 +14,7 @@
 //! | [`proxy_protocol`] | from whom a PROXY header is expected and to whom one is sent |
 //! | [`limits`] | bounds that settings and decisions share |
 //! | [`log_limiter`] | which log lines are left out |
+//! | [`tls`] | how TLS ends here: which certificate, and why a handshake failed |
 //! | [`shortage`] | resources of the system that ran out |
 //!
 //! Nothing in here opens a socket or a file, or needs a runtime. The only exceptions are types: `tokio::time::Instant` for
@@ -38,4 +39,5 @@ pub(crate) mod session_record;
 pub(crate) mod shortage;
 pub(crate) mod side;
 pub(crate) mod termination;
+pub mod tls;
 pub(crate) mod traffic;

@@ -18,6 +18,12 @@ pub(crate) enum End {
         /// A plain close could be taken for the end of a complete answer: bytes have moved, or somebody still waits for some.
         owing: bool,
     },
+    /// A side with TLS is gone after an end was said, and nothing has moved since: it just did not say its own, or closed with
+    /// ours unread. So do nginx and many clients of HTTP.
+    Left {
+        /// Who is gone.
+        side: Side,
+    },
     /// A side is gone: it reset the connection, or the network lost it. What it had sent before was handed on.
     Lost {
         /// Who is gone.

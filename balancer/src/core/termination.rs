@@ -7,15 +7,15 @@
 //! | --- | --- |
 //! | `--` | both sides closed, everything was delivered |
 //! | `PR` | refused: the client's address is on the deny list, or not on the allow list |
-//! | `RR` | refused: the listener had reached its connection limit |
+//! | `RR` | refused: the listener had reached its connection limit, or that of TLS handshakes at a time |
 //! | `PC` | refused: the client's address had reached its connection limit |
 //! | `PT` | refused: the client's address exceeded its rate of new connections |
 //! | `RT` | refused: all clients together exceeded the rate of new connections |
 //! | `PH` | refused: the connection did not begin with a valid PROXY protocol header |
 //! | `PQ` | refused: by a rule, or because no rule is about this client and its service has no pool for the others |
-//! | `PD` | refused: a rule asks what its TLS hello says, but its first bytes are no valid one, or too long |
-//! | `CH` | the client disconnected before its first bytes told which pool it is for |
-//! | `cH` | the TLS hello by which its pool is chosen was not complete in time |
+//! | `PD` | refused: a rule asks what its TLS hello says, but its first bytes are no valid one, or too long; or TLS ends here, and client and balancer did not agree on it |
+//! | `CH` | the client disconnected before its first bytes told which pool it is for, or before the TLS handshake was complete |
+//! | `cH` | the TLS hello by which its pool is chosen, or the TLS handshake, was not complete in time |
 //! | `CR` | the client disconnected before its PROXY protocol header was complete |
 //! | `cR` | the PROXY protocol header was not complete in time |
 //! | `CQ` | the client disconnected while it waited in the queue |
@@ -179,7 +179,7 @@ impl Termination {
     /// The end of a session that was relayed.
     pub(crate) fn of_relay(end: End) -> Self {
         match end {
-            End::Closed => Self::Normal,
+            End::Closed | End::Left { .. } => Self::Normal,
             End::Lost { side, last, error } if is_silence(error) => Self::of_timeout(side, last),
             End::Idle { side, last, .. } => Self::of_timeout(side, last),
             End::Lost {

@@ -4,10 +4,22 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// What the default pool is called where a service names its pool.
+const DEFAULT_POOL: &str = "default";
+
 /// `/api/v1/pools`, and an event.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Status {
+    pub(super) instance: Option<String>,
+    pub(super) host_name: Option<String>,
+    pub(super) listen: Vec<String>,
+    /// One word; empty where the balancer is an older one.
+    pub(super) state: String,
+    pub(super) headline: String,
+    pub(super) alerts: Vec<Alert>,
+    /// Of this answer.
+    pub(super) time: String,
     pub(super) version: String,
     pub(super) uptime_seconds: u64,
     pub(super) ready: bool,
@@ -22,6 +34,16 @@ pub(super) struct Status {
     pub(super) top_sessions: Option<Vec<Session>>,
 }
 
+/// Something that is wrong.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Alert {
+    pub(super) what: String,
+    pub(super) clients: String,
+    pub(super) since: Option<String>,
+    pub(super) todo: Vec<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Host {
@@ -33,6 +55,8 @@ pub(super) struct Host {
 #[serde(default)]
 pub(super) struct Totals {
     pub(super) active: u64,
+    /// 0 where the balancer is an older one.
+    pub(super) limit: u64,
     pub(super) total: u64,
     pub(super) bytes_up: u64,
     pub(super) bytes_down: u64,
@@ -63,6 +87,8 @@ pub(super) struct Pool {
     pub(super) name: String,
     pub(super) balance: String,
     pub(super) failing_open: bool,
+    pub(super) queued: u64,
+    pub(super) queue_limit: u64,
     pub(super) backends: Vec<Backend>,
 }
 
@@ -76,6 +102,9 @@ pub(super) struct Backend {
     pub(super) address: String,
     pub(super) state: String,
     pub(super) reason: String,
+    pub(super) since: String,
+    pub(super) max_connections: Option<u64>,
+    pub(super) checks: Checks,
     pub(super) weight: u32,
     pub(super) active: u64,
     pub(super) total: u64,
@@ -84,6 +113,37 @@ pub(super) struct Backend {
     pub(super) connect_p99_ms: Option<f64>,
     pub(super) rates: Rates,
     pub(super) drain: Option<Drain>,
+}
+
+impl Status {
+    /// The shortest that tells this balancer from others.
+    pub(super) fn name(&self) -> &str {
+        let name = self.instance.as_ref().or(self.host_name.as_ref());
+        name.or(self.listen.first())
+            .map_or("balancer", String::as_str)
+    }
+
+    pub(super) fn backends(&self) -> impl Iterator<Item = &Backend> {
+        self.pools.iter().flat_map(|pool| &pool.backends)
+    }
+
+    /// How many backends are up, of how many; those that are leaving do not count.
+    pub(super) fn up(&self) -> (usize, usize) {
+        let members = self.backends().filter(|it| it.state != "leaving");
+        let states: Vec<_> = members.map(|it| it.state == "up").collect();
+        (states.iter().filter(|up| **up).count(), states.len())
+    }
+
+    /// The services that a backend's pool serves.
+    pub(super) fn services_of(&self, backend: &Backend) -> String {
+        let pool = match backend.pool.as_str() {
+            "" => DEFAULT_POOL,
+            pool => pool,
+        };
+        let services = self.services.iter().filter(|it| it.pool == pool);
+        let names: Vec<_> = services.map(|service| service.name.as_str()).collect();
+        names.join(",")
+    }
 }
 
 impl Backend {
@@ -97,6 +157,20 @@ impl Backend {
     }
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Checks {
+    pub(super) last: Option<Check>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Check {
+    pub(super) result: String,
+    pub(super) took_ms: f64,
+    pub(super) at: String,
+}
+
 /// A service, where there is anything but the default one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -105,7 +179,10 @@ pub(super) struct Service {
     pub(super) listen: Vec<String>,
     pub(super) pool: String,
     pub(super) active: u64,
+    pub(super) limit: Option<u64>,
     pub(super) total: u64,
+    pub(super) rates: Rates,
+    pub(super) refused: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -129,6 +206,7 @@ pub(super) struct Sessions {
 pub(super) struct Session {
     pub(super) id: String,
     pub(super) client: String,
+    pub(super) service: Option<String>,
     pub(super) backend: Option<String>,
     pub(super) stage: String,
     pub(super) age_ms: f64,

@@ -10,6 +10,12 @@ pub struct Arguments {
     /// File whose first line is the token for changes from another machine
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Use TLS, and trust the CAs in this file [default: the certificate in the settings, if they have one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The name that the balancer's certificate must be for, if it is not the host of --admin
+    #[arg(long, global = true, value_name = "NAME", requires = "ca_file")]
+    pub tls_name: Option<String>,
     /// Print the JSON answer of the API unchanged
     #[arg(long, global = true)]
     pub json: bool,
@@ -54,7 +60,7 @@ pub enum Action {
         /// The backend
         name: String,
         /// 0 to 256; 0: no new sessions
-        weight: u32,
+        weight: u64,
     },
     /// Add a backend to a pool, or give one other settings, until the next reload or restart
     Add {

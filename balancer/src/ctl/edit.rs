@@ -19,14 +19,16 @@ pub(super) fn request(action: &Action) -> Result<(&'static str, String, String),
         } => {
             let (pool, backend) = in_pool(place);
             let (name, address) = backend.split_once('=').ok_or_else(|| {
-                CtlError::Usage(format!("{backend}: NAME=HOST:PORT of the backend"))
+                CtlError::Usage(format!(
+                    "add: the backend must be NAME=HOST:PORT, got {backend:?}"
+                ))
             })?;
             let mut table = Map::new();
             table.insert("address".to_owned(), address.into());
             for key in keys {
-                let (key, value) = key
-                    .split_once('=')
-                    .ok_or_else(|| CtlError::Usage(format!("--set {key}: KEY=VALUE")))?;
+                let (key, value) = key.split_once('=').ok_or_else(|| {
+                    CtlError::Usage(format!("--set must be KEY=VALUE, got {key:?}"))
+                })?;
                 table.insert(key.to_owned(), value.into());
             }
             table.extend(weight.map(|weight| ("weight".to_owned(), weight.into())));
@@ -43,12 +45,22 @@ pub(super) fn request(action: &Action) -> Result<(&'static str, String, String),
             let (pool, name) = in_pool(place);
             ("DELETE", backend_path(pool, name), String::new())
         }
-        Action::SetPool { name, table } => ("PUT", path("pools", name), table.clone()),
+        Action::SetPool { name, table } => ("PUT", path("pools", name), json(table)?),
         Action::RemovePool { name } => ("DELETE", path("pools", name), String::new()),
-        Action::SetService { name, table } => ("PUT", path("services", name), table.clone()),
+        Action::SetService { name, table } => ("PUT", path("services", name), json(table)?),
         Action::RemoveService { name } => ("DELETE", path("services", name), String::new()),
         _ => return Err(CtlError::Usage("no change".to_owned())),
     })
+}
+
+/// A table as it was given.
+fn json(table: &str) -> Result<String, CtlError> {
+    match serde_json::from_str::<Map<String, Value>>(table) {
+        Ok(_) => Ok(table.to_owned()),
+        Err(error) => Err(CtlError::Usage(format!(
+            "the table must be a JSON object, got {table:?}: {error}"
+        ))),
+    }
 }
 
 /// The pool, where it is said, and what follows.
@@ -109,6 +121,13 @@ mod tests {
         let wrong = Line::parse_from(["ctl", "add", "files", "a"])
             .arguments
             .action;
-        assert_eq!(request(&wrong).unwrap_err().exit_code(), 2);
+        let error = request(&wrong).unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.exit_code()),
+            ("add: the backend must be NAME=HOST:PORT, got \"a\"", 2)
+        );
+        let wrong = Line::parse_from(["ctl", "set-pool", "files", "[]"]).arguments;
+        let error = request(&wrong.action).unwrap_err().to_string();
+        assert!(error.starts_with("the table must be a JSON object, got \"[]\""));
     }
 }

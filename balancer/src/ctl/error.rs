@@ -20,6 +20,11 @@ pub enum CtlError {
 }
 
 impl CtlError {
+    /// What was followed has come to its end.
+    pub(super) fn stopped() -> Self {
+        Self::Unreachable("the balancer stopped".to_owned())
+    }
+
     /// The exit code: 1 refused, 2 usage, 3 cannot connect.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

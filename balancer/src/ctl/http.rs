@@ -4,10 +4,11 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::time::Duration;
 
-use netsocket_settings::{AdminStream, AdminTarget};
+use netsocket_settings::AdminTarget;
 use serde::de::DeserializeOwned;
 
 use super::error::CtlError;
+use super::secure::{Connection, Trust, secured};
 
 /// For the connect to each address.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,16 +20,21 @@ const MAX_BYTES: u64 = 256 << 20;
 const MAX_LINE: u64 = 16 << 20;
 
 /// A balancer's admin HTTP.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Client {
     place: AdminTarget,
     token: Option<String>,
+    trust: Option<Trust>,
 }
 
 impl Client {
     /// Nothing is connected before something is asked.
-    pub(super) fn new(place: AdminTarget, token: Option<String>) -> Self {
-        Self { place, token }
+    pub(super) fn new(place: AdminTarget, token: Option<String>, trust: Option<Trust>) -> Self {
+        Self {
+            place,
+            token,
+            trust,
+        }
     }
 
     /// The body of the answer; an error where the status is none of success.
@@ -79,7 +85,7 @@ impl Client {
         method: &str,
         path: &str,
         body: &str,
-    ) -> Result<(u16, BufReader<AdminStream>), CtlError> {
+    ) -> Result<(u16, BufReader<Connection>), CtlError> {
         let mut stream = self.connect()?;
         let mut head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\n",
@@ -93,7 +99,6 @@ impl Client {
         }
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         let answered = (|| {
-            stream.set_timeouts(ANSWER_TIMEOUT)?;
             stream.write_all(request.as_bytes())?;
             let mut reader = BufReader::new(stream);
             let status = line(&mut reader)?.as_deref().and_then(status_code);
@@ -110,14 +115,18 @@ impl Client {
         }
     }
 
-    fn connect(&self) -> Result<AdminStream, CtlError> {
+    fn connect(&self) -> Result<Connection, CtlError> {
         let place = &self.place;
         let addresses = place
             .addresses()
             .map_err(|error| CtlError::Usage(format!("--admin {place}: {error}")))?;
         let mut last = None;
         for address in addresses {
-            match address.connect(CONNECT_TIMEOUT) {
+            let connected = address.connect(CONNECT_TIMEOUT).and_then(|stream| {
+                stream.set_timeouts(ANSWER_TIMEOUT)?;
+                secured(stream, place, self.trust.as_ref())
+            });
+            match connected {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),
             }
@@ -137,7 +146,7 @@ impl Client {
 }
 
 /// A line without its end; `None` where there is no more.
-fn line(reader: &mut BufReader<AdminStream>) -> io::Result<Option<String>> {
+fn line(reader: &mut BufReader<Connection>) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     reader
         .by_ref()

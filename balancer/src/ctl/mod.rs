@@ -30,14 +30,16 @@ mod command;
 mod edit;
 mod error;
 mod http;
+mod secure;
 mod table;
 mod top;
 mod view;
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use netsocket_credentials::FileError;
 use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
@@ -45,6 +47,8 @@ use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions
 pub use self::command::{Action, Arguments};
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
+pub use self::secure::{Connection, Trust, secured};
+use self::top::Display;
 use crate::config::AdminSettings;
 
 /// The key of `--admin`.
@@ -63,12 +67,19 @@ pub fn run(
     out: &mut impl Write,
     live: bool,
 ) -> Result<(), CtlError> {
-    let client = client(layers, arguments, variable, warn)?;
+    // https://no-color.org
+    let colours = variable("NO_COLOR").is_none_or(|set| set.is_empty());
+    let live = live && variable("TERM").is_none_or(|term| term != "dumb");
     let console = Console {
-        client,
+        client: client(layers, arguments, variable, warn)?,
         json: arguments.json,
+        display: match (arguments.json, live) {
+            (true, _) => Display::Json,
+            (false, true) => Display::Live { colours },
+            (false, false) => Display::Text,
+        },
     };
-    match console.act(&arguments.action, out, live) {
+    match console.act(&arguments.action, out) {
         // Whoever read it has seen enough.
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         ended => ended,
@@ -94,6 +105,8 @@ fn client(
         }
     };
     // On its own machine a balancer asks for no token, and the one of the settings may be newer than its start.
+    let certificates = settings.as_ref().map(|settings| &settings.certificates[..]);
+    let trust = trust(arguments, certificates.unwrap_or_default())?;
     let file = settings.and_then(|settings| settings.token_file);
     let token = match (&arguments.token_file, file) {
         (Some(file), _) => Some(token(file).map_err(|error| {
@@ -103,7 +116,30 @@ fn client(
         (None, Some(file)) if !place.is_local() => token(&file).ok(),
         _ => None,
     };
-    Ok(Client::new(place, token))
+    Ok(Client::new(place, token, trust))
+}
+
+/// Whom to take for the balancer; `None`: it does not use TLS. `certificates` are the files of the settings.
+fn trust(arguments: &Arguments, certificates: &[PathBuf]) -> Result<Option<Trust>, CtlError> {
+    let usage = |error: FileError| CtlError::Usage(error.to_string());
+    match &arguments.ca_file {
+        Some(file) => {
+            let trust = Trust::by_authorities(file, arguments.tls_name.clone());
+            trust.map(Some).map_err(usage)
+        }
+        None => local_trust(certificates).map_err(usage),
+    }
+}
+
+/// Whom a command on the balancer's own machine takes for it: whoever has one of the certificates in its settings.
+///
+/// # Errors
+/// A file cannot be used.
+pub fn local_trust(certificates: &[PathBuf]) -> Result<Option<Trust>, FileError> {
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    Trust::by_certificates(certificates).map(Some)
 }
 
 /// What the settings say of the balancer; `None` where the command line says it all.
@@ -176,10 +212,11 @@ fn token(file: &Path) -> io::Result<String> {
 struct Console {
     client: Client,
     json: bool,
+    display: Display,
 }
 
 impl Console {
-    fn act(&self, action: &Action, out: &mut impl Write, live: bool) -> Result<(), CtlError> {
+    fn act(&self, action: &Action, out: &mut impl Write) -> Result<(), CtlError> {
         match action {
             Action::Status => {
                 self.read(out, "/api/v1/pools", |status: &Status| view::status(status))
@@ -236,7 +273,7 @@ impl Console {
                 let text = self.client.ask("POST", "/api/v1/config/file", "")?;
                 Ok(out.write_all(text.as_bytes())?)
             }
-            Action::Top { count } => top::top(&self.client, out, self.json, live, *count),
+            Action::Top { count } => top::top(&self.client, out, self.display, *count),
         }
     }
 

@@ -8,45 +8,53 @@ pub(super) enum Align {
 }
 
 /// A head and rows of as many cells.
-pub(super) struct Table<const N: usize> {
-    columns: [(&'static str, Align); N],
-    rows: Vec<[String; N]>,
+pub(super) struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
 }
 
-impl<const N: usize> Table<N> {
-    pub(super) fn new(columns: [(&'static str, Align); N]) -> Self {
+impl Table {
+    pub(super) fn new(columns: impl IntoIterator<Item = (&'static str, Align)>) -> Self {
         Self {
-            columns,
+            columns: columns.into_iter().collect(),
             rows: Vec::new(),
         }
     }
 
-    pub(super) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| printable(&cell)));
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells = cells.into_iter().map(|cell| printable(&cell));
+        self.rows.push(cells.collect());
     }
 
     /// The lines, each with its end.
     pub(super) fn text(&self) -> String {
-        let mut widths = self.columns.map(|(head, _)| head.len());
-        for row in &self.rows {
+        let heads: Vec<String> = self.columns.iter().map(|it| it.0.to_owned()).collect();
+        let lines = || std::iter::once(&heads).chain(&self.rows);
+        let mut widths = vec![0; self.columns.len()];
+        for row in lines() {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = cell.chars().count().max(*width);
             }
         }
-        let heads = self.columns.map(|(head, _)| head.to_owned());
         let mut text = String::new();
-        for row in std::iter::once(&heads).chain(&self.rows) {
+        for row in lines() {
             let mut line = String::new();
-            for ((cell, width), (_, align)) in row.iter().zip(widths).zip(self.columns) {
-                match align {
-                    Align::Left => line.push_str(&format!("{cell:<width$}  ")),
-                    Align::Right => line.push_str(&format!("{cell:>width$}  ")),
-                }
+            for ((cell, &width), &(_, align)) in row.iter().zip(&widths).zip(&self.columns) {
+                line.push_str(&aligned(cell, width, align));
+                line.push_str("  ");
             }
             text.push_str(line.trim_end());
             text.push('\n');
         }
         text
+    }
+}
+
+/// In so many columns; what is longer stays as it is.
+pub(super) fn aligned(cell: &str, width: usize, align: Align) -> String {
+    match align {
+        Align::Left => format!("{cell:<width$}"),
+        Align::Right => format!("{cell:>width$}"),
     }
 }
 

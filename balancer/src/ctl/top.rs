@@ -1,5 +1,12 @@
 //! What follows the events of a balancer: `ctl top`, and the wait for the end of a drain.
 
+mod columns;
+mod keys;
+mod live;
+mod screen;
+mod state;
+mod terminal;
+
 use std::io::Write;
 
 use super::answer::{Drain, Status};
@@ -9,34 +16,41 @@ use super::view;
 
 /// Sessions in a frame: the busiest.
 const BUSIEST: usize = 10;
-/// To the upper left corner, and empty from there.
-const CLEAR: &str = "\x1b[H\x1b[2J";
 
-/// A frame for each event, over the one before where `out` is a terminal, below it otherwise.
+/// How frames are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Display {
+    /// On a terminal, where they fit and keys are heard; with colours or without.
+    Live {
+        colours: bool,
+    },
+    /// One below the other.
+    Text,
+    Json,
+}
+
+/// A frame for each event.
 pub(super) fn top(
     client: &Client,
     out: &mut impl Write,
-    json: bool,
-    live: bool,
+    display: Display,
     count: Option<u64>,
 ) -> Result<(), CtlError> {
+    if let Display::Live { colours } = display {
+        return live::live(client, out, count, colours);
+    }
     for (shown, event) in (1..).zip(client.events()?) {
         let event = event?;
-        if json {
-            writeln!(out, "{event}")?;
-        } else {
-            let frame = frame(&parsed(&event)?);
-            match live {
-                true => write!(out, "{CLEAR}{frame}")?,
-                false => writeln!(out, "{frame}")?,
-            }
+        match display {
+            Display::Json => writeln!(out, "{event}")?,
+            _ => writeln!(out, "{}", frame(&parsed(&event)?))?,
         }
         out.flush()?;
         if count.is_some_and(|count| shown >= count.max(1)) {
             return Ok(());
         }
     }
-    Err(ended())
+    Err(CtlError::stopped())
 }
 
 fn frame(status: &Status) -> String {
@@ -95,9 +109,5 @@ pub(super) fn wait(
             return Ok(());
         }
     }
-    Err(ended())
-}
-
-fn ended() -> CtlError {
-    CtlError::Unreachable("the balancer stopped".to_owned())
+    Err(CtlError::stopped())
 }

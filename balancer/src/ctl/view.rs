@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Backend, Differences, Reloaded, Session, Status, Transition};
+use super::answer::{Alert, Backend, Differences, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
 use crate::observe::units;
 
@@ -43,17 +43,11 @@ pub(super) fn differences(it: &Differences) -> String {
 
 /// The balancer in a few lines.
 pub(super) fn status(status: &Status) -> String {
-    let backends: Vec<&Backend> = status
-        .pools
-        .iter()
-        .flat_map(|pool| &pool.backends)
-        .collect();
-    let members = backends.iter().filter(|backend| backend.state != "leaving");
-    let up = members.clone().filter(|backend| backend.state == "up");
-    let state = match (status.draining, status.ready) {
-        (true, _) => "draining",
-        (false, true) => "ready",
-        (false, false) => "not ready",
+    let state = match (status.draining, status.ready, status.state.as_str()) {
+        (true, ..) => "draining",
+        (false, true, "" | "ready") => "ready",
+        (false, true, state) => state,
+        (false, false, _) => "not ready",
     };
     let (sessions, rates) = (&status.sessions, &status.rates);
     let mut text = String::new();
@@ -66,6 +60,26 @@ pub(super) fn status(status: &Status) -> String {
         "balancer",
         format!("{state}, {}, up {uptime}", status.version),
     );
+    if !status.listen.is_empty() {
+        let host = status.host_name.as_ref();
+        let host = host.map(|host| format!(" on {host}"));
+        let instance = status.instance.as_ref().map(|name| format!("{name}, "));
+        line(
+            "this is",
+            format!(
+                "{}{}{}",
+                instance.unwrap_or_default(),
+                status.listen.join(" "),
+                host.unwrap_or_default()
+            ),
+        );
+    }
+    for alert in &status.alerts {
+        line("alert", self::alert(alert, &status.time));
+        for todo in &alert.todo {
+            line("", todo.clone());
+        }
+    }
     for service in &status.services {
         let pool = Some(service.pool.as_str()).filter(|pool| !pool.is_empty());
         let said = format!(
@@ -84,12 +98,17 @@ pub(super) fn status(status: &Status) -> String {
         } else {
             ""
         };
-        line("pool", format!("{}, {}{open}", pool.name, pool.balance));
+        let queue = match (pool.queued, pool.queue_limit) {
+            (0, _) => String::new(),
+            (queued, places) => format!(", {queued} of {places} places in the queue taken"),
+        };
+        line(
+            "pool",
+            format!("{}, {}{queue}{open}", pool.name, pool.balance),
+        );
     }
-    line(
-        "backends",
-        format!("{} of {} up", up.count(), members.count()),
-    );
+    let (up, all) = status.up();
+    line("backends", format!("{up} of {all} up"));
     line(
         "sessions",
         format!(
@@ -149,28 +168,49 @@ pub(super) fn status(status: &Status) -> String {
     text
 }
 
-/// A line for each backend.
+/// What is wrong, what clients get and since when.
+pub(super) fn alert(alert: &Alert, now: &str) -> String {
+    let since = alert.since.as_ref().map(|since| {
+        let span = units::span(units::between(since, now));
+        format!(", for {span}")
+    });
+    format!(
+        "{}{}; clients {}",
+        alert.what,
+        since.unwrap_or_default(),
+        alert.clients
+    )
+}
+
+/// A line for each backend; with services, those that it serves.
 pub(super) fn backends(status: &Status) -> String {
-    let mut table = Table::new([
-        ("NAME", Align::Left),
+    let with_services = !status.services.is_empty();
+    let service = with_services.then_some(("SERVICE", Align::Left));
+    let mut columns = vec![("NAME", Align::Left)];
+    columns.extend(service);
+    columns.extend([
         ("ADDRESS", Align::Left),
         ("STATE", Align::Left),
+        ("FOR", Align::Right),
         ("WEIGHT", Align::Right),
         ("OPEN", Align::Right),
         ("NEW", Align::Right),
         ("TOTAL", Align::Right),
-        ("UP", Align::Right),
-        ("DOWN", Align::Right),
+        ("RX", Align::Right),
+        ("TX", Align::Right),
         ("P50", Align::Right),
         ("P99", Align::Right),
         ("ERRORS", Align::Right),
         ("REASON", Align::Left),
     ]);
-    for backend in status.pools.iter().flat_map(|pool| &pool.backends) {
-        table.row([
-            backend.full_name(),
+    let mut table = Table::new(columns);
+    for backend in status.backends() {
+        let mut cells = vec![backend.full_name()];
+        cells.extend(with_services.then(|| status.services_of(backend)));
+        cells.extend([
             backend.address.clone(),
             backend.state.clone(),
+            units::span(units::between(&backend.since, &status.time)),
             backend.weight.to_string(),
             backend.active.to_string(),
             units::rate(backend.rates.sessions),
@@ -182,6 +222,7 @@ pub(super) fn backends(status: &Status) -> String {
             backend.errors.to_string(),
             reason(backend),
         ]);
+        table.row(cells);
     }
     table.text()
 }
@@ -198,7 +239,7 @@ pub(super) fn backend(backend: &Backend) -> String {
     printable(&line) + "\n"
 }
 
-fn reason(backend: &Backend) -> String {
+pub(super) fn reason(backend: &Backend) -> String {
     let Some(drain) = &backend.drain else {
         return backend.reason.clone();
     };
@@ -219,32 +260,42 @@ pub(super) fn left(count: u64) -> String {
     format!("{count} session{plural} left")
 }
 
-/// A line for each session.
+/// A line for each session; with services, the one that it belongs to.
 pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> String {
-    let mut table = Table::new([
-        ("ID", Align::Left),
-        ("CLIENT", Align::Left),
+    let sessions: Vec<_> = sessions.into_iter().collect();
+    let with_services = sessions.iter().any(|session| session.service.is_some());
+    let service = with_services.then_some(("SERVICE", Align::Left));
+    let mut columns = vec![("ID", Align::Left), ("CLIENT", Align::Left)];
+    columns.extend(service);
+    columns.extend([
         ("BACKEND", Align::Left),
         ("STAGE", Align::Left),
         ("AGE", Align::Right),
-        ("UP", Align::Right),
-        ("DOWN", Align::Right),
+        ("RX", Align::Right),
+        ("TX", Align::Right),
         ("RATE", Align::Right),
     ]);
+    let mut table = Table::new(columns);
+    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "–".to_owned());
     for session in sessions {
         let rate = session.rate.map(|rate| format!("{}/s", units::bytes(rate)));
-        table.row([
-            session.id.clone(),
-            session.client.clone(),
-            session.backend.clone().unwrap_or_else(|| "–".to_owned()),
+        let mut cells = vec![session.id.clone(), session.client.clone()];
+        cells.extend(with_services.then(|| named(&session.service)));
+        cells.extend([
+            named(&session.backend),
             session.stage.clone(),
-            units::age(Duration::try_from_secs_f64(session.age_ms / 1000.0).unwrap_or_default()),
+            session_age(session),
             units::bytes(session.bytes_up as f64),
             units::bytes(session.bytes_down as f64),
-            rate.unwrap_or_else(|| "–".to_owned()),
+            named(&rate),
         ]);
+        table.row(cells);
     }
     table.text()
+}
+
+pub(super) fn session_age(session: &Session) -> String {
+    units::age(Duration::try_from_secs_f64(session.age_ms / 1000.0).unwrap_or_default())
 }
 
 /// A line for each transition.

@@ -7,6 +7,7 @@
 //! | [`worker_thread`] | the thread, which has the work go on after a panic |
 //! | [`poller`], [`timer_wheel`] | epoll, and the deadlines |
 //! | [`session`], [`session_table`] | one session from admit to close; all of a worker |
+//! | [`handshakes`] | the TLS handshakes of a service |
 //! | [`early_read`], [`connect`] | a client's first bytes; the non-blocking connect to a backend |
 //! | [`relay`] | bytes both ways, copied or spliced |
 //! | [`dead_peer`] | keepalive, and peers that vanish while bytes are in flight |
@@ -25,6 +26,7 @@ pub(crate) mod dead_peer;
 pub(crate) mod descriptors;
 pub(crate) mod early_read;
 pub(crate) mod event_loop;
+pub(crate) mod handshakes;
 pub(crate) mod listen_socket;
 pub(crate) mod listener;
 pub(crate) mod log_buffers;

@@ -1,9 +1,11 @@
 //! Settings of the whole process that a reload may change: swapped as a whole, read without a lock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::core::secret::Secret;
+use crate::core::tls::ServerTls;
 
 /// What the files of secrets hold.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct ProcessRules {
     pub(crate) admin_token: Option<String>,
     /// The secret for reading there, where it is not for everybody.
     pub(crate) read_secret: Option<Secret>,
+    /// TLS of the admin HTTP.
+    pub(crate) admin_tls: Option<Arc<ServerTls>>,
     /// For sessions to end by themselves when the balancer stops.
     pub(crate) drain_timeout: Duration,
 }
@@ -29,6 +33,7 @@ impl ProcessRules {
         Self {
             admin_token: secrets.change,
             read_secret: secrets.read,
+            admin_tls: config.admin_tls.clone(),
             drain_timeout: config.timeouts.drain,
         }
     }

@@ -9,6 +9,8 @@ use crate::config::{Config, Keepalive, Timeouts};
 use crate::core::admission::Admission;
 use crate::core::proxy_protocol::ProxyRules;
 use crate::core::routing::RouteRule;
+use crate::core::tls::ServerTls;
+use crate::data_path::handshakes::Handshakes;
 use crate::data_path::upstream::Target;
 use crate::observe::access_log::{AccessLog, AccessLogs};
 use crate::observe::metrics::Counters;
@@ -19,6 +21,7 @@ pub(crate) struct Service {
     /// What the access log calls it.
     pub(crate) frontend: String,
     pub(crate) counters: Counters,
+    pub(crate) handshakes: Arc<Handshakes>,
     /// The settings that its sessions use: swapped as a whole, read without a lock.
     pub(crate) rules: ArcSwap<ServiceRules>,
 }
@@ -33,6 +36,8 @@ pub(crate) struct ServiceRules {
     pub(crate) keepalive: Keepalive,
     /// TCP fast open to backends.
     pub(crate) fast_open: bool,
+    /// How TLS ends here; `None`: it is passed on.
+    pub(crate) tls: Option<Arc<ServerTls>>,
     /// Where a line for each session goes, if anywhere.
     pub(crate) access_log: Option<Arc<AccessLog>>,
     /// Where clients go.
@@ -119,18 +124,20 @@ impl Service {
             name: name.into(),
             frontend,
             counters: Counters::default(),
+            handshakes: Arc::default(),
             rules: ArcSwap::from_pointee(ServiceRules::new(config, admission, routes, logs)),
         }
     }
 
     /// Takes on other rules; open connections stay counted.
     pub(crate) fn set_rules(&self, config: &Config, routes: Routes, logs: &AccessLogs) {
-        let admission = self
-            .rules
-            .load()
-            .admission
-            .with_limits(config.limits.clone());
-        let rules = ServiceRules::new(config, admission, routes, logs);
+        let before = self.rules.load();
+        let admission = before.admission.with_limits(config.limits.clone());
+        let mut rules = ServiceRules::new(config, admission, routes, logs);
+        // With the same certificates, clients can resume what they have begun before.
+        if before.tls == rules.tls {
+            rules.tls.clone_from(&before.tls);
+        }
         self.rules.store(Arc::new(rules));
     }
 }
@@ -145,6 +152,7 @@ impl ServiceRules {
             proxy: config.proxy.clone(),
             keepalive: config.listen_options.keepalive,
             fast_open: config.listen_options.fast_open,
+            tls: config.tls.clone(),
             routes,
         }
     }

@@ -27,7 +27,7 @@ use crate::data_path::upstream::Upstream;
 use crate::data_path::worker_registry::WorkerRegistry;
 use crate::observe::access_log::{AccessLogs, Frontend, write_session};
 use crate::observe::metrics::Counters;
-use crate::observe::process_view::{ProcessView, ServiceView};
+use crate::observe::process_view::{ProcessView, ServiceView, TlsView};
 
 /// A function that sees the record of every session at its end. It runs on the worker's thread: it must not wait.
 pub(crate) type RecordHook = Arc<dyn Fn(&SessionRecord) + Send + Sync>;
@@ -192,6 +192,20 @@ fn pool_of(routes: &Routes) -> String {
     pool.unwrap_or_default().to_owned()
 }
 
+/// Backends that are up in the pools of a service, each pool once.
+fn backends_up(routes: &Routes) -> usize {
+    let others = routes.serves_others.then_some(&routes.target);
+    let own = routes.rules.iter().filter_map(|rule| rule.target.as_ref());
+    let mut pools: Vec<&Arc<Pool>> = others
+        .into_iter()
+        .chain(own)
+        .map(|target| &target.upstream.pool)
+        .collect();
+    pools.sort_by_key(|pool| Arc::as_ptr(pool));
+    pools.dedup_by_key(|pool| Arc::as_ptr(pool));
+    pools.iter().map(|pool| pool.up_count()).sum()
+}
+
 fn view(service: &Service) -> ServiceView {
     let rules = service.rules.load();
     ServiceView {
@@ -199,9 +213,17 @@ fn view(service: &Service) -> ServiceView {
         pool: pool_of(&rules.routes),
         routes: rules.routes.counts(),
         active: service.counters.active(),
+        backends_up: backends_up(&rules.routes),
+        limit: (rules.admission.limits().connections).map(|most| u64::from(most.get())),
+        refused: Refusal::ALL.map(|refusal| rules.admission.refused(refusal)),
         finished: service.counters.by_termination(),
         bytes_up: service.counters.bytes_up(),
         bytes_down: service.counters.bytes_down(),
+        tls: rules.tls.as_ref().map(|tls| TlsView {
+            done: service.handshakes.done(),
+            failed: service.handshakes.failed(),
+            certificates: tls.certificates.clone(),
+        }),
     }
 }
 

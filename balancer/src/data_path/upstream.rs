@@ -43,6 +43,7 @@ impl UpstreamRules {
 
 impl Upstream {
     pub(crate) fn new(pool: Arc<Pool>, config: &Config) -> Self {
+        pool.set_tls(config.backend_tls.clone());
         Self {
             pool,
             queue: SharedQueue::new(config.queue.length),
@@ -52,6 +53,9 @@ impl Upstream {
 
     /// Takes on other rules.
     pub(crate) fn set_rules(&self, config: &Config) {
+        if self.pool.tls() != config.backend_tls {
+            self.pool.set_tls(config.backend_tls.clone());
+        }
         self.rules.store(Arc::new(UpstreamRules::new(config)));
         self.queue.limit(config.queue.length);
     }

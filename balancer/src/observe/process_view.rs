@@ -8,6 +8,7 @@ use super::metrics::counters::Counters;
 use crate::core::admission::Refusal;
 use crate::core::pool::{DEFAULT_POOL, Pool};
 use crate::core::shortage::Resource;
+use crate::core::tls::{CertificateExpiry, HANDSHAKE_REASONS};
 
 /// One process at one moment.
 pub(crate) struct ProcessView<'a> {
@@ -39,10 +40,35 @@ pub(crate) struct ServiceView {
     pub(crate) routes: Vec<(String, u64)>,
     /// Open sessions.
     pub(crate) active: u64,
+    /// Backends of its pools that are healthy and take sessions.
+    pub(crate) backends_up: usize,
+    /// How many may be open; `None`: as many as the process may have.
+    pub(crate) limit: Option<u64>,
+    /// Clients that were not let in, in the order of [`Refusal::ALL`].
+    pub(crate) refused: [u64; Refusal::ALL.len()],
     /// Finished sessions by their end.
     pub(crate) finished: Vec<(&'static str, u64)>,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
+    /// `None`: it does not end TLS.
+    pub(crate) tls: Option<TlsView>,
+}
+
+/// The TLS of a service at one moment.
+pub(crate) struct TlsView {
+    /// Complete handshakes by kind.
+    pub(crate) done: [(&'static str, u64); 2],
+    /// Failed ones, in the order of [`HANDSHAKE_REASONS`].
+    pub(crate) failed: [u64; HANDSHAKE_REASONS.len()],
+    pub(crate) certificates: Vec<CertificateExpiry>,
+}
+
+impl ServiceView {
+    /// Sessions since the start, the open ones included.
+    pub(crate) fn total(&self) -> u64 {
+        let finished: u64 = self.finished.iter().map(|(_, count)| count).sum();
+        self.active + finished
+    }
 }
 
 impl ProcessView<'_> {

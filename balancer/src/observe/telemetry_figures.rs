@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures};
+use netsocket_telemetry::{BackendRecord, BalancerFigures, Figures, ServiceRecord};
 
 use crate::core::backend::Backend;
-use crate::observe::process_view::ProcessView;
+use crate::observe::process_view::{ProcessView, ServiceView};
 use crate::observe::units::in_millis;
 
 /// Backends in one record: ten minutes of records are held in memory, and Kafka takes messages up to a megabyte.
 const MOST_BACKENDS: usize = 256;
+/// Services in one record.
+const MOST_SERVICES: usize = 256;
 
 /// Copies the counters.
 pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
@@ -18,6 +20,7 @@ pub(crate) fn figures(process: &ProcessView<'_>) -> Figures {
         active_clients: process.counters.active(),
         session_limit: process.session_limit,
         backends: shown(process).iter().map(|it| backend_record(it)).collect(),
+        services: services(process),
         balancer: Some(BalancerFigures {
             bytes_up: process.counters.bytes_up(),
             bytes_down: process.counters.bytes_down(),
@@ -46,6 +49,26 @@ fn shown(process: &ProcessView<'_>) -> Vec<Arc<Backend>> {
         shown.truncate(MOST_BACKENDS);
     }
     shown
+}
+
+/// The services, the default one included; the busiest of so many as one record has room for.
+fn services(process: &ProcessView<'_>) -> Vec<ServiceRecord> {
+    let record = |service: &ServiceView| ServiceRecord {
+        name: service.name.to_string(),
+        active: service.active,
+        session_limit: service.limit.unwrap_or(process.session_limit),
+        total: service.total(),
+        bytes_up: service.bytes_up,
+        bytes_down: service.bytes_down,
+        refused: service.refused.iter().sum(),
+        backends_up: service.backends_up as u64,
+    };
+    let mut records: Vec<_> = process.services.iter().map(record).collect();
+    if records.len() > MOST_SERVICES {
+        records.sort_by_key(|service| std::cmp::Reverse(service.active));
+        records.truncate(MOST_SERVICES);
+    }
+    records
 }
 
 fn backend_record(backend: &Backend) -> BackendRecord {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
+
 /// Milliseconds with microseconds behind the point, for JSON.
 pub(crate) fn in_millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
@@ -54,6 +56,22 @@ pub(crate) fn age(age: Duration) -> String {
     }
 }
 
+/// From one time of the API to another; nothing where one is none or the clock was set back.
+pub(crate) fn between(earlier: &str, later: &str) -> Duration {
+    let read = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+    let both = read(earlier).zip(read(later));
+    let span = both.and_then(|(earlier, later)| (later - earlier).to_std().ok());
+    span.unwrap_or_default()
+}
+
+/// The same in whole seconds: `0 s`, `12 s`, `3m 12s`.
+pub(crate) fn span(span: Duration) -> String {
+    match span.as_secs() {
+        few @ 0..60 => format!("{few} s"),
+        _ => age(span),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +93,10 @@ mod tests {
         let shown =
             [850, 12_399, 192_000, 7_500_000, 273_600_000].map(|ms| age(Duration::from_millis(ms)));
         assert_eq!(shown, ["850 ms", "12.3 s", "3m 12s", "2h 5m", "3d 4h"]);
+        let (then, now) = ("2026-01-02T03:04:05.500Z", "2026-01-02T03:05:06.000Z");
+        assert_eq!(between(then, now), Duration::from_millis(60_500));
+        assert_eq!([between(now, then), between("", now)], [Duration::ZERO; 2]);
+        let shown = [850, 12_399, 192_000].map(|ms| span(Duration::from_millis(ms)));
+        assert_eq!(shown, ["0 s", "12 s", "3m 12s"]);
     }
 }

@@ -257,7 +257,7 @@ async fn the_relay_can_be_switched_while_a_session_runs() {
     let (status, said) = balancer.put(path, "", "{\"mode\":\"fast\"}").await;
     assert_eq!(
         (status, &said[..]),
-        (422, "mode: auto, copy or splice, not \"fast\"\n")
+        (422, "mode must be auto, copy or splice, got \"fast\"\n")
     );
     assert_eq!(balancer.put(path, "", "{").await.0, 400);
     let cross = "Origin: http://evil.example\r\n";

@@ -151,7 +151,11 @@ async fn sessions_are_listed_and_ended() {
     let output = ctl(admin, &["kill", id]).await;
     assert_eq!(
         said(&output),
-        (Some(1), "", "netsocket-balancer: no such session\n")
+        (
+            Some(1),
+            "",
+            format!("netsocket-balancer: no session {id} is open\n").as_str()
+        )
     );
     drop((client, backend));
 }

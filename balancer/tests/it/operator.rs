@@ -86,25 +86,25 @@ async fn what_is_wrong_changes_nothing_and_is_told() {
             drain,
             "{\"deadline\":\"25h\"}",
             422,
-            "deadline: at most 24h, not \"25h\"\n",
+            "deadline must be at most 24h, got \"25h\"\n",
         ),
         (
             drain,
             "{\"spread\":\"1s\"}",
             422,
-            "spread: needs a deadline\n",
+            "spread needs a deadline, got only spread 1s\n",
         ),
         (
             drain,
             "{\"deadline\":\"1s\",\"spread\":\"2s\"}",
             422,
-            "spread: must not exceed the deadline\n",
+            "spread must not exceed the deadline, got spread 2s and deadline 1s\n",
         ),
         (
             "/api/v1/backends/a/ready",
             "{\"deadline\":\"1s\"}",
             422,
-            "ready takes no deadline\n",
+            "ready takes no deadline, got \"1s\"\n",
         ),
     ] {
         let answer = balancer.post(path, body).await;
@@ -135,9 +135,15 @@ async fn a_weight_counts_at_once() {
     assert_eq!(names.iter().filter(|name| *name == "a").count(), 6);
     balancer.put(path, "", "{\"weight\":0}").await;
     assert_eq!(answers(&balancer, 3).await, ["b"; 3]);
-    for body in ["", "{\"weight\":257}"] {
+    for (body, right) in [
+        ("", "the body must be {\"weight\":N}, N from 0 to 256\n"),
+        ("{\"weight\":257}", "weight must be 0 to 256, got 257\n"),
+        (
+            "{\"weight\":5000000000}",
+            "weight must be 0 to 256, got 5000000000\n",
+        ),
+    ] {
         let (status, said) = balancer.put(path, "", body).await;
-        let right = "the body must be {\"weight\":N}, N from 0 to 256\n";
         assert_eq!((status, said.as_str()), (422, right), "{body}");
     }
     assert_eq!(balancer.put(path, "", "{\"weight\":-1}").await.0, 400);

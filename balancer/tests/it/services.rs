@@ -162,6 +162,10 @@ async fn services_have_their_own_pools_limits_and_counters() {
         "netsocket_sessions_total{service=\"one\",termination=\"--\"} 4",
         "netsocket_sessions_total{service=\"three\",termination=\"PR\"} 1",
         "netsocket_sessions_active{service=\"four\"} 0",
+        "netsocket_refused_total{service=\"three\",reason=\"denied\"} 1",
+        "netsocket_refused_total{service=\"one\",reason=\"denied\"} 0",
+        "netsocket_service_backends_up{service=\"one\"} 2",
+        "netsocket_service_backends_up{service=\"four\"} 1",
         "netsocket_backend_sessions_total{pool=\"files\",backend=\"a\"} 4",
         "netsocket_backend_sessions_total{pool=\"four\",backend=\"a\"} 1",
     ] {
@@ -178,6 +182,8 @@ async fn services_have_their_own_pools_limits_and_counters() {
         ),
         (&"files".into(), &4.into())
     );
+    assert_eq!(pools["services"][2]["refused"]["denied"], 1);
+    assert_eq!(pools["state"], "ready");
     // Two pools have a backend of that name.
     let (status, said) = balancer.get("/api/v1/backends/a").await;
     assert_eq!(
@@ -195,6 +201,21 @@ async fn services_have_their_own_pools_limits_and_counters() {
         refuses(&balancer, "four").await,
         "its only backend is drained"
     );
+    // Ready for others, but not for those of that service.
+    let (_, pools) = balancer.get("/api/v1/pools").await;
+    let pools: Value = serde_json::from_str(&pools).unwrap();
+    assert_eq!(
+        (&pools["ready"], &pools["state"]),
+        (&true.into(), &"emergency".into())
+    );
+    let alert = &pools["alerts"][0];
+    assert_eq!(
+        alert["what"],
+        "Operators have taken out every backend of pool four"
+    );
+    assert_eq!(alert["clients"], "are refused (SC)");
+    let (_, page) = balancer.get("/metrics").await;
+    assert!(page.contains("netsocket_service_backends_up{service=\"four\"} 0\n"));
     assert_eq!(converse(balancer.connect_to("one").await).await.len(), 1);
 }
 

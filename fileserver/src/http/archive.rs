@@ -17,10 +17,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{Pieces, made};
 use super::conditions::Validators;
-use super::download::{Part, Representation, decide};
+use super::download::decide;
 use super::link::Link;
 use super::media;
+use super::part::Part;
 use super::problem::{Answer, Problem};
+use super::representation::Representation;
 use super::target::Target;
 use crate::archive::{ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Codec, Plan, Start};
 use crate::service::access_log::{Served, log_faults};

@@ -6,63 +6,16 @@ use std::ops::Range;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use headers::HeaderMapExt as _;
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use super::conditions::{Validators, Verdict, judge, range_counts};
-use super::media;
+use super::part::Part;
 use super::problem::Problem;
 use super::ranges::{Selection, select};
 use super::reply::Reply;
-
-/// Something that may be sent, each byte of which is the same on every server that has it.
-#[derive(Debug)]
-pub(super) struct Representation {
-    /// Nothing where it is known only at the end: then there are no parts of it.
-    length: Option<u64>,
-    validators: Validators,
-    media: HeaderValue,
-    /// The headers of an answer with its content, made once.
-    headers: HeaderMap,
-}
-
-impl Representation {
-    pub(super) fn new(length: Option<u64>, validators: Validators, media: HeaderValue) -> Self {
-        let mut headers = HeaderMap::new();
-        identify(&mut headers, &validators);
-        let unit = length.map_or("none", |_| "bytes");
-        headers.insert(ACCEPT_RANGES, HeaderValue::from_static(unit));
-        headers.insert(CONTENT_TYPE, media.clone());
-        protect(&mut headers, &media);
-        Self {
-            length,
-            validators,
-            media,
-            headers,
-        }
-    }
-}
-
-/// A part of the body.
-#[derive(Debug)]
-pub(super) enum Part {
-    Text(Bytes),
-    File(Range<u64>),
-}
-
-impl Part {
-    pub(super) fn length(&self) -> u64 {
-        match self {
-            Self::Text(text) => text.len() as u64,
-            Self::File(range) => range.end - range.start,
-        }
-    }
-}
+use super::representation::{Representation, identify};
 
 /// An answer without its content, and what the content consists of.
 #[derive(Debug)]
@@ -129,24 +82,6 @@ pub(super) fn decide(
         },
         reply,
     })
-}
-
-/// The headers that tell versions apart.
-fn identify(headers: &mut HeaderMap, validators: &Validators) {
-    headers.typed_insert(validators.etag.clone());
-    if let Some(modified) = validators.modified {
-        headers.typed_insert(headers::LastModified::from(modified));
-    }
-    // It may be kept, but not used without asking whether it is still the same.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-}
-
-/// Nothing that a served file contains runs with the rights of this address.
-fn protect(headers: &mut HeaderMap, media: &HeaderValue) {
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !media::has_viewer(media) {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
-    }
 }
 
 fn selection(
@@ -217,6 +152,7 @@ pub(super) fn text(text: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use http::header::ACCEPT_RANGES;
 
     use super::*;
 

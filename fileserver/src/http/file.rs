@@ -9,9 +9,10 @@ use bytes::Bytes;
 use rustix::fs::{FileType, Stat, fstat};
 use tokio::task::spawn_blocking;
 
-use super::download::{Part, Representation};
 use super::link::Link;
 use super::media;
+use super::part::Part;
+use super::representation::Representation;
 use super::target::Target;
 use super::version::validators;
 use crate::query::directory::check_path;

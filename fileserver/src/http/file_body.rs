@@ -17,9 +17,9 @@ use rustix::io::{IoSliceMut, ReadWriteFlags, preadv2};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::chunk::{Chunk, MAX_FILE_CHUNK};
-use super::download::Part;
 use super::file::{KEPT_BYTES, Opened};
 use super::link::{FileRange, Link, Sent};
+use super::part::Part;
 use crate::tree::page_cache::{is_cached, read_ahead};
 
 /// Bytes in a block, where a file is copied.

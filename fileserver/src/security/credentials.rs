@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use netsocket_credentials::{
-    FileError, Moment, authorities, certificates, expiry, key, provider, server_config, tokens,
+    FileError, Moment, certificates, client_verifier, expiry, key, server_config, tokens,
 };
 use netsocket_protocol::message::Token;
 use rustls::ServerConfig;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
 use super::stream::{HTTP1, HTTP2};
@@ -200,7 +198,7 @@ fn tls(files: &CredentialFiles, faults: &mut Faults) -> Option<Tls> {
     let private = own_key.as_deref().map(|path| faults.keep(KEY, key(path)));
     let verifier = client_ca
         .as_deref()
-        .map(|path| faults.keep(CLIENT_CA, verifier(path)));
+        .map(|path| faults.keep(CLIENT_CA, client_verifier(path, false)));
     match (certificate, own_key, client_ca) {
         (Some(_), None, _) => faults.missing(KEY, CERTIFICATE),
         (None, Some(_), _) => faults.missing(CERTIFICATE, KEY),
@@ -235,14 +233,6 @@ fn unfit(error: &rustls::Error) -> String {
         rustls::Error::InconsistentKeys(_) => format!("is not the key of {CERTIFICATE}"),
         error => error.to_string(),
     }
-}
-
-/// Requires a client certificate signed by one of these CAs.
-fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, FileError> {
-    let roots = Arc::new(authorities(path)?);
-    WebPkiClientVerifier::builder_with_provider(roots, provider())
-        .build()
-        .map_err(|error| FileError::unusable(path, error))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::io;
 use std::time::Duration;
 
+use netsocket_credentials::refusal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -61,14 +62,7 @@ impl HandshakeError {
             Self::NoTls(_) => "no_tls",
             Self::CutShort(_) => "cut_short",
             Self::Late => "late",
-            Self::Refused(error) => match error {
-                rustls::Error::NoCertificatesPresented => "no_certificate",
-                rustls::Error::InvalidCertificate(_) => "bad_certificate",
-                // The client rejected our certificate.
-                rustls::Error::AlertReceived(_) => "not_trusted",
-                rustls::Error::PeerIncompatible(_) => "incompatible",
-                _ => "other",
-            },
+            Self::Refused(error) => refusal(error),
         })
     }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use bench::case::{Case, http, services};
+use bench::case::{Case, http, services, tls};
 use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
@@ -37,6 +37,11 @@ fn take(role: &Role) -> Outcome<ExitCode> {
             });
         }
         Role::Http { rounds } => return measure_group(*rounds, http::run),
+        Role::Tls { rounds, seconds } => {
+            return measure_group(*rounds, async |host, rounds| {
+                tls::run(host, rounds, *seconds).await
+            });
+        }
         Role::Services { rounds } => return measure_group(*rounds, services::run),
         Role::Scale(size) => {
             return measure_group(1, async |host, _| scale::run(host, *size).await);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::case::{Case, http, services};
+use crate::case::{Case, http, services, tls};
 use crate::files;
 use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor, uring};
@@ -90,6 +90,16 @@ pub enum Role {
         /// Rounds
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+    },
+    /// Measures the balancer beside HAProxy where both end TLS, with the same certificate
+    #[command(name = tls::SUBCOMMAND)]
+    Tls {
+        /// Rounds in which both have a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Seconds of new handshakes
+        #[arg(long, value_name = "S", default_value_t = DEFAULT_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
     },
     /// Measures one balancer with many sessions while it reloads, restarts, drains and shows its page
     #[command(name = scale::SUBCOMMAND)]

@@ -1,5 +1,7 @@
 //! A real browser with one page open. What the page shows of itself in its title can be asked for without speaking the
-//! browser's own protocol.
+//! browser's own protocol; everything else is asked in that ([`DevTools`]).
+
+mod devtools;
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+pub use self::devtools::DevTools;
 use crate::process::{Process, clean_command};
 use crate::scratch::Scratch;
 use crate::tool::in_path;
@@ -85,10 +88,24 @@ impl Browser {
     /// The title of the page, once there is one.
     #[must_use]
     pub fn title(&self) -> Option<String> {
+        Some(self.page()?["title"].as_str()?.to_owned())
+    }
+
+    /// A connection to the page.
+    ///
+    /// # Panics
+    /// Where there is no page.
+    #[must_use]
+    pub fn devtools(&self) -> DevTools {
+        let page = eventually(PATIENCE, "the page", || self.page());
+        let url = page["webSocketDebuggerUrl"].as_str().expect("an address");
+        DevTools::connect(self.control, url)
+    }
+
+    fn page(&self) -> Option<Value> {
         let pages: Value = serde_json::from_slice(&self.ask("/json/list").ok()?).ok()?;
         let mut pages = pages.as_array()?.iter();
-        let page = pages.find(|page| page["url"] == self.url.as_str())?;
-        Some(page["title"].as_str()?.to_owned())
+        pages.find(|page| page["url"] == self.url.as_str()).cloned()
     }
 
     /// It answers in HTTP/1.1 only, and tells the length.

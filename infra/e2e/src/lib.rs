@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: real programs started and ended, a tree of awkward files, and witnesses that
 //! were written apart from the code that they judge.
 //!
-//! Owns: processes and their logs ([`process`], `reaper`), programs at a terminal ([`terminal`]), the set-up of file servers behind a balancer ([`fleet`]),
+//! Owns: processes and their logs ([`process`], `reaper`), programs at a terminal ([`terminal`], [`screen`]), the set-up of file servers behind a balancer ([`fleet`]),
 //! the tree ([`tree`]) and what `find`, `stat` and `tar` say of it ([`oracle`], [`archive`]), a client of the old wire
 //! written from the description of the old system alone ([`old_client`]), what Grafana makes of our files ([`grafana`]), what
 //! documents tell people to type ([`markdown`], [`console`], [`shell`]), the world's readers of archives ([`readers`]), and the peers that some tests need ([`kafka`], [`influx`], [`fault_proxy`]). Does not own: any expectation; those stand in
@@ -54,6 +54,7 @@ mod reaper;
 pub mod release;
 pub mod requirement;
 pub mod scratch;
+pub mod screen;
 pub mod shell;
 pub mod slow_link;
 pub mod terminal;

@@ -77,6 +77,15 @@ impl Process {
         Self::launch(name, command, Scratch::new(name), input, None)
     }
 
+    /// The same with both elsewhere, as on a terminal.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    #[must_use]
+    pub fn start_on(name: &str, command: Command, input: Stdio, output: Stdio) -> Self {
+        Self::launch(name, command, Scratch::new(name), input, Some(output))
+    }
+
     fn launch(
         name: &str,
         mut command: Command,

@@ -28,16 +28,7 @@ impl Terminal {
     /// Where there is no terminal, or the program does not start.
     #[must_use]
     pub fn start(command: &Command) -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .expect("a terminal");
-        grantpt(&terminal).expect("rights to the terminal");
-        unlockpt(&terminal).expect("a terminal that is not locked");
-        let name = ptsname(&terminal, Vec::new()).expect("the name of the terminal");
-        let side = File::options()
-            .read(true)
-            .write(true)
-            .open(OsStr::from_bytes(name.to_bytes()))
-            .expect("the program's side of the terminal");
+        let (terminal, side) = pair();
         let stdio = || Stdio::from(side.try_clone().expect("one more descriptor"));
         let mut session = Command::new("setsid");
         session
@@ -57,7 +48,7 @@ impl Terminal {
             session.current_dir(directory);
         }
         let program = session.spawn().expect("a program on the terminal");
-        let keyboard = File::from(terminal);
+        let keyboard = terminal;
         let shown = Arc::new(Mutex::new(Vec::new()));
         let mut screen = keyboard.try_clone().expect("one more descriptor");
         let sink = Arc::clone(&shown);
@@ -103,6 +94,21 @@ impl Terminal {
             (!modes.local_modes.contains(LocalModes::ICANON)).then_some(())
         });
     }
+}
+
+/// Both sides of a new terminal: the one of the person, and the one of the program.
+pub(crate) fn pair() -> (File, File) {
+    let terminal =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    grantpt(&terminal).expect("rights to the terminal");
+    unlockpt(&terminal).expect("a terminal that is not locked");
+    let name = ptsname(&terminal, Vec::new()).expect("the name of the terminal");
+    let side = File::options()
+        .read(true)
+        .write(true)
+        .open(OsStr::from_bytes(name.to_bytes()))
+        .expect("the program's side of the terminal");
+    (File::from(terminal), side)
 }
 
 impl Drop for Terminal {

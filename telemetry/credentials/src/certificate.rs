@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
+use x509_cert::der::oid::AssociatedOid as _;
 use x509_cert::der::{DateTime, Decode as _};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// A moment as certificates name it: whole seconds since 1970, in UTC. It is shown as in RFC 3339.
 ///
@@ -60,6 +63,36 @@ pub fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let not_after = certificate.tbs_certificate.validity.not_after;
     Some(Moment(not_after.to_unix_duration().as_secs()))
+}
+
+/// The host names that a certificate is for; without those of other kinds, and none where it cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::host_names;
+///
+/// let issued = Authority::new("Example").issue(&["files.example", "*.example", "10.0.0.1"]);
+/// assert_eq!(host_names(&issued.certificate), ["files.example", "*.example"]);
+/// ```
+#[must_use]
+pub fn host_names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let extensions = certificate.tbs_certificate.extensions.unwrap_or_default();
+    let named = extensions
+        .iter()
+        .filter(|it| it.extn_id == SubjectAltName::OID);
+    let names = named.filter_map(|it| SubjectAltName::from_der(it.extn_value.as_bytes()).ok());
+    let hosts = names.flat_map(|SubjectAltName(names)| names);
+    hosts
+        .filter_map(|name| match name {
+            GeneralName::DnsName(name) => Some(name.as_str().to_owned()),
+            _ => None,
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Certificates, keys, trusted authorities and tokens, read from files, for the file server, the client
-//! and the telemetry crate. It lives under `telemetry/` because the top-level folders are fixed and the telemetry crate
+//! Certificates, keys, trusted authorities and tokens, read from files, for both servers, the client and the telemetry
+//! crate. It lives under `telemetry/` because the top-level folders are fixed and the telemetry crate
 //! is the lowest one that needs it (TLS to Kafka).
 //!
 //! Owns: reading these files, the error for a file with the wrong content, and the choice of the TLS implementation.
@@ -46,12 +46,18 @@
 pub mod authority;
 mod certificate;
 mod error;
+mod identity;
+mod known_server;
 mod pem;
 mod provider;
+mod refusal;
 mod tokens;
 
-pub use certificate::{Moment, expiry};
+pub use certificate::{Moment, expiry, host_names};
 pub use error::FileError;
+pub use identity::{client_verifier, identity};
+pub use known_server::{any_server, only_these_servers};
 pub use pem::{authorities, certificates, key};
 pub use provider::{client_config, provider, server_config};
+pub use refusal::{REFUSALS, refusal};
 pub use tokens::tokens;

@@ -75,6 +75,12 @@ impl Check {
         value
     }
 
+    /// How many problems there are so far.
+    #[must_use]
+    pub fn count_problems(&self) -> usize {
+        self.problems.len()
+    }
+
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = format!("{}{key}", self.prefix);

@@ -8,7 +8,7 @@ use clap::{Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::address::AdminTarget;
+use crate::address::{AdminStream, AdminTarget};
 use crate::completion_script::completion_script;
 
 /// Timeout for the connect and for each read and write.
@@ -111,15 +111,39 @@ impl CommonCommand {
         admin: impl FnOnce() -> Result<Option<A>, String>,
         out: &mut impl Write,
     ) -> Result<(), CommonCommandError> {
+        let admin = || {
+            let found = admin()?;
+            let as_it_is: fn(AdminStream) -> io::Result<AdminStream> = Ok;
+            Ok(found.map(|found| (found, as_it_is)))
+        };
+        self.run_over(program, admin, out)
+    }
+
+    /// The same where a connection has to be made something else before it is used, such as one within TLS: `admin` also
+    /// returns what does that.
+    ///
+    /// # Errors
+    /// See [`CommonCommandError`].
+    pub fn run_over<A, W, S>(
+        &self,
+        program: Command,
+        admin: impl FnOnce() -> Result<Option<(A, W)>, String>,
+        out: &mut impl Write,
+    ) -> Result<(), CommonCommandError>
+    where
+        A: Into<AdminTarget>,
+        W: FnOnce(AdminStream) -> io::Result<S>,
+        S: io::Read + Write,
+    {
         match self {
             Self::Health { ready } => {
                 let listens = admin().map_err(CommonCommandError::Usage)?;
-                let Some(listens) = listens else {
+                let Some((listens, wrap)) = listens else {
                     let said = "admin is not set, so there is no address to ask";
                     return Err(CommonCommandError::Usage(said.to_owned()));
                 };
                 let path = if *ready { "/readyz" } else { "/healthz" };
-                let said = ask(&listens.into(), path)?;
+                let said = ask(&listens.into(), wrap, path)?;
                 writeln!(out, "{}", said.trim())?;
             }
             Self::Man => page(program, out)?,
@@ -176,7 +200,11 @@ fn literal(line: &str) -> String {
 }
 
 /// The body of a successful response to `GET path`.
-fn ask(address: &AdminTarget, path: &str) -> Result<String, CommonCommandError> {
+fn ask<S: io::Read + Write>(
+    address: &AdminTarget,
+    wrap: impl FnOnce(AdminStream) -> io::Result<S>,
+    path: &str,
+) -> Result<String, CommonCommandError> {
     let unreachable = |error: io::Error| CommonCommandError::Unreachable {
         address: address.clone(),
         reason: match error.kind() {
@@ -184,7 +212,7 @@ fn ask(address: &AdminTarget, path: &str) -> Result<String, CommonCommandError> 
             _ => error.to_string(),
         },
     };
-    let answer = exchange(address, path).map_err(unreachable)?;
+    let answer = exchange(address, wrap, path).map_err(unreachable)?;
     let (status, body) = understood(&answer)
         .ok_or_else(|| unreachable(io::Error::other("not an admin HTTP server")))?;
     if (200..300).contains(&status) {
@@ -196,9 +224,14 @@ fn ask(address: &AdminTarget, path: &str) -> Result<String, CommonCommandError> 
     }))
 }
 
-fn exchange(address: &AdminTarget, path: &str) -> io::Result<String> {
-    let mut stream = address.connect(PATIENCE)?;
+fn exchange<S: io::Read + Write>(
+    address: &AdminTarget,
+    wrap: impl FnOnce(AdminStream) -> io::Result<S>,
+    path: &str,
+) -> io::Result<String> {
+    let stream = address.connect(PATIENCE)?;
     stream.set_timeouts(PATIENCE)?;
+    let mut stream = wrap(stream)?;
     // HTTP/1.0: the answer ends with its connection, and comes without chunks.
     let host = address.host();
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;

@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_a_point_of_its_own() {
+        let services = ORIGINAL.replace(
+            '}',
+            r#", "services":[{"name":"files","active":2,"total":3,"backends_up":1},{"name":""}]}"#,
+        );
+        assert!(
+            text(&record(&services)).ends_with(
+                " 1785844802000\nservice_stats,service=files,host=unknown active=2i,total=3i,backends_up=1i 1785844802000\n"
+            ),
+            "{}",
+            text(&record(&services))
+        );
+    }
+
+    #[test]
     fn a_command_and_an_event_are_points_of_their_own() {
         let commands = ORIGINAL.replace('}', r#", "commands":[{"name":"dirlist","requests":3}]}"#);
         assert!(

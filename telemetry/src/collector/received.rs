@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::error::Category;
 
 use crate::names::{
-    MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_EVENT, MEASUREMENT_SYSTEM, UNKNOWN_HOST,
-    field, tag,
+    MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_EVENT, MEASUREMENT_SERVICE,
+    MEASUREMENT_SYSTEM, UNKNOWN_HOST, field, tag,
 };
 use bad::bad;
 pub use bad::{BadKind, BadRecord};
@@ -35,8 +35,8 @@ const STATE_UP: &str = "up";
 /// States of backends that take none, without an operator or the configuration wanting that.
 const STATES_DOWN: [&str; 2] = ["down", "ejected"];
 /// What a record has besides figures.
-const ENVELOPE: [&str; 7] = [
-    "v", "ts", "host", "role", "instance", "backends", "commands",
+const ENVELOPE: [&str; 8] = [
+    "v", "ts", "host", "role", "instance", "backends", "services", "commands",
 ];
 /// What an event has besides its text.
 const EVENT_ENVELOPE: [&str; 7] = ["v", "ts", "host", "role", "instance", "event", "backend"];
@@ -160,6 +160,10 @@ impl Received {
             figures.push((field::UP, is(&[STATE_UP])));
             figures.push((field::DOWN, is(&STATES_DOWN)));
             self.entry(MEASUREMENT_BACKEND, tag::BACKEND, &mut backend, figures)?;
+        }
+        for mut service in object.list("services")? {
+            let figures = service.figures(MEASUREMENT_SERVICE)?;
+            self.entry(MEASUREMENT_SERVICE, tag::SERVICE, &mut service, figures)?;
         }
         for mut command in object.list("commands")? {
             let figures = command.figures(MEASUREMENT_COMMAND)?;

@@ -28,6 +28,28 @@ pub struct BackendRecord {
     pub connect_ms: f64,
 }
 
+/// One service of a balancer. Counters run since the balancer's start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceRecord {
+    /// The service's name in the balancer's settings.
+    pub name: String,
+    /// Open sessions.
+    pub active: u64,
+    /// Sessions that may be open.
+    pub session_limit: u64,
+    /// Sessions so far.
+    pub total: u64,
+    /// Bytes from its clients.
+    pub bytes_up: u64,
+    /// Bytes to its clients.
+    pub bytes_down: u64,
+    /// Clients that were not let in.
+    pub refused: u64,
+    /// Backends of its pools that take new sessions now.
+    pub backends_up: u64,
+}
+
 /// The totals of a balancer since its start, and what it has now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct BalancerFigures {
@@ -110,6 +132,8 @@ pub struct Figures {
     pub session_limit: u64,
     /// Every backend; empty for a file server.
     pub backends: Vec<BackendRecord>,
+    /// Every service of a balancer; empty for a file server.
+    pub services: Vec<ServiceRecord>,
     /// What a balancer counts besides.
     pub balancer: Option<BalancerFigures>,
     /// What a file server counts besides.

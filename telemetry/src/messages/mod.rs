@@ -8,7 +8,9 @@ mod record;
 mod timestamp;
 
 pub use event::{Event, EventKind};
-pub use figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
+pub use figures::{
+    BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures, ServiceRecord,
+};
 #[cfg(feature = "collector")]
 pub(crate) use identity::host_name;
 pub use identity::{Identity, Role};

@@ -7,7 +7,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::figures::{BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures};
+use super::figures::{
+    BackendRecord, BalancerFigures, CommandRecord, Figures, FileserverFigures, ServiceRecord,
+};
 use super::identity::{Identity, Role};
 use super::timestamp::rfc3339_millis;
 use crate::names::backend;
@@ -103,6 +105,9 @@ pub struct Record {
     /// Every backend; left out where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<BackendRecord>,
+    /// Every service; left out where there is none, as in records of older versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceRecord>,
 }
 
 impl Record {
@@ -120,6 +125,7 @@ impl Record {
             active_clients,
             session_limit,
             mut backends,
+            services,
             balancer,
             fileserver,
         } = figures;
@@ -155,6 +161,7 @@ impl Record {
             balancer,
             fileserver,
             backends,
+            services,
         }
     }
 
@@ -186,6 +193,7 @@ impl Record {
                 + backend.address.len()
                 + backend.state.len()
         };
+        let service = |service: &ServiceRecord| size_of::<ServiceRecord>() + service.name.len();
         let commands = self.fileserver.as_ref().map_or(0, |figures| {
             figures.commands.len() * size_of::<CommandRecord>()
         });
@@ -194,6 +202,7 @@ impl Record {
             + self.instance.len()
             + commands
             + self.backends.iter().map(backend).sum::<usize>()
+            + self.services.iter().map(service).sum::<usize>()
     }
 }
 

@@ -1,12 +1,17 @@
 //! One active check: connect, and where a probe asks for it, send something and look at the answer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use netsocket_settings::AdminAddress;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 
-use super::connect::{Stream, connect};
+use super::connect::connect;
+use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::{
     CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
 };
@@ -22,6 +27,7 @@ pub(crate) async fn run_check(
     checks: &Checks,
     address: &AdminAddress,
     source: Option<IpAddr>,
+    tls: Option<CheckTls>,
 ) -> Result<(), CheckFailure> {
     let deadline = Instant::now() + checks.timeout;
     let mut stream = connect(address, source, checks.timeout).await?;
@@ -32,10 +38,34 @@ pub(crate) async fn run_check(
         // Where it cannot be sent the connection is gone, which the exchange will tell.
         let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
     }
+    let Some(tls) = tls else {
+        return probe(checks, &mut stream, address, deadline).await;
+    };
+    let connector = TlsConnector::from(tls.config);
+    match timeout_at(deadline, connector.connect(tls.name, stream)).await {
+        Ok(Ok(mut stream)) => probe(checks, &mut stream, address, deadline).await,
+        Ok(Err(error)) => Err(CheckFailure::Tls(error.to_string())),
+        Err(_elapsed) => Err(CheckFailure::Connect(ConnectFailure::TimedOut)),
+    }
+}
+
+/// TLS of a check.
+pub(crate) struct CheckTls {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) name: ServerName<'static>,
+}
+
+/// What a check says and hears on its connection.
+async fn probe<S: AsyncRead + AsyncWrite + Unpin>(
+    checks: &Checks,
+    stream: &mut S,
+    address: &AdminAddress,
+    deadline: Instant,
+) -> Result<(), CheckFailure> {
     match &checks.probe {
         Probe::Connect => Ok(()),
         Probe::Exchange { send, expect } => {
-            converse(&mut stream, send, deadline, |answer, ended| {
+            converse(stream, send, deadline, |answer, ended| {
                 expect.evaluate(answer, ended)
             })
             .await
@@ -47,14 +77,14 @@ pub(crate) async fn run_check(
         } => {
             let request = http_request(path, host.as_deref(), &address.host());
             let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
-            converse(&mut stream, &request, deadline, evaluate).await
+            converse(stream, &request, deadline, evaluate).await
         }
     }
 }
 
 /// Sends, then reads until the judge has made up its mind.
-async fn converse(
-    stream: &mut Stream,
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
     send: &[u8],
     deadline: Instant,
     evaluate: impl Fn(&[u8], bool) -> Verdict,

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use super::agent;
-use super::run::run_check;
+use super::run::{CheckTls, run_check};
 use crate::core::backend::{Backend, CheckReport};
 use crate::core::balance::BackendId;
 use crate::core::health::{AdminState, AgentCheck, CheckFailure, Checks, Pace, Schedule};
@@ -129,6 +129,15 @@ impl Consultation {
     }
 }
 
+/// The TLS of a check, where its pool has it.
+fn check_tls(pool: &Pool, backend: &Backend) -> Option<CheckTls> {
+    let tls = pool.tls().filter(|tls| tls.checks)?;
+    Some(CheckTls {
+        config: Arc::clone(&tls.config),
+        name: tls.name_of(backend.name(), backend.address()),
+    })
+}
+
 /// Checks one backend, which is at this place of so many, for ever, except in maintenance.
 async fn check_in_time(
     pool: &Arc<Pool>,
@@ -169,7 +178,8 @@ async fn check_in_time(
         }
         let began = Instant::now();
         schedule.begin(began);
-        let outcome = run_check(&checks, &backend.check_address(), backend.source(0)).await;
+        let (address, source) = (backend.check_address(), backend.source(0));
+        let outcome = run_check(&checks, &address, source, check_tls(pool, backend)).await;
         let now = Instant::now();
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.

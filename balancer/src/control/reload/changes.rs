@@ -99,7 +99,16 @@ pub(super) fn keys_changed(before: &Config, after: &Config) -> Vec<&'static str>
         .map(|(before, _)| before.0);
     // What is behind a name is told with the backends; that another name is asked for, is not.
     let groups = (before.groups != after.groups).then_some("backends");
-    single.chain(groups).collect()
+    // Also where only the files say something else.
+    let files = [
+        (before.tls != after.tls).then_some("tls"),
+        (before.backend_tls != after.backend_tls).then_some("backend_tls"),
+        (before.admin_tls != after.admin_tls).then_some("admin_tls"),
+    ];
+    single
+        .chain(groups)
+        .chain(files.into_iter().flatten())
+        .collect()
 }
 
 /// What has become of services and pools beside the default ones, in words.

@@ -14,6 +14,9 @@ pub enum CheckFailure {
     /// Layer 4: no connection.
     #[error("{0}")]
     Connect(ConnectFailure),
+    /// Layer 6: no TLS could be agreed on.
+    #[error("TLS handshake failed: {0}")]
+    Tls(String),
     /// Layer 4: the connection was lost before the answer.
     #[error("connection lost before the answer, got {0}")]
     Lost(Excerpt),
@@ -43,6 +46,7 @@ impl CheckFailure {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Connect(failure) => failure.label(),
+            Self::Tls(_) => "tls",
             Self::Lost(_) => "lost",
             Self::NoAnswer(_) => "no-answer",
             Self::WrongAnswer(_) => "wrong-answer",

@@ -55,6 +55,11 @@ impl History {
         self.0.iter().cloned().collect()
     }
 
+    pub(super) fn latest(&self, count: usize) -> Vec<PastTransition> {
+        let older = self.0.len().saturating_sub(count);
+        self.0.iter().skip(older).cloned().collect()
+    }
+
     /// When a backend last changed state, as far as it is still recorded.
     pub(super) fn last_change(&self, id: BackendId) -> Option<SystemTime> {
         let mut latest = self.0.iter().rev();

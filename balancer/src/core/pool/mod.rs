@@ -48,7 +48,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use netsocket_telemetry::Events;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -70,6 +70,7 @@ use crate::core::health::{
     Signal,
 };
 use crate::core::shortage::Shortages;
+use crate::core::tls::BackendTls;
 
 /// How many backends a pool may have in its life: the ID of a backend begins with the number of its pool.
 const IDS_PER_POOL: usize = 1 << 32;
@@ -83,6 +84,8 @@ pub struct Pool {
     core: Mutex<Core>,
     /// Reports of the DNS groups.
     groups: ArcSwap<Vec<GroupReport>>,
+    /// How its backends are reached within TLS.
+    tls: ArcSwapOption<BackendTls>,
     /// Notified when [`Self::attend`] has something to evaluate.
     evaluator: Arc<Notify>,
     /// Notified when the eligible backends have changed.
@@ -160,6 +163,7 @@ impl Pool {
                 next_id: identity.number * IDS_PER_POOL,
             }),
             groups: ArcSwap::default(),
+            tls: ArcSwapOption::empty(),
             evaluator: Arc::default(),
             eligible_changed: Notify::new(),
             events: OnceLock::new(),
@@ -169,6 +173,16 @@ impl Pool {
         pool.set_backends(&mut core, backends, false, Instant::now());
         drop(core);
         pool
+    }
+
+    /// How its backends are reached within TLS; `None`: without.
+    pub(crate) fn tls(&self) -> Option<Arc<BackendTls>> {
+        self.tls.load_full()
+    }
+
+    /// Changes that, for connections that are still to come.
+    pub(crate) fn set_tls(&self, tls: Option<Arc<BackendTls>>) {
+        self.tls.store(tls);
     }
 
     /// Its name.
@@ -210,6 +224,16 @@ impl Pool {
     #[must_use]
     pub fn transitions(&self) -> Vec<PastTransition> {
         self.core().history.transitions()
+    }
+
+    /// The latest `count` of them, oldest first.
+    pub(crate) fn latest_transitions(&self, count: usize) -> Vec<PastTransition> {
+        self.core().history.latest(count)
+    }
+
+    /// Number of backends that sessions try if no other takes them.
+    pub(crate) fn last_resort_count(&self) -> usize {
+        self.snapshot.load().last_resort_count()
     }
 
     /// Picks a backend for a session of `client` that has already failed to connect to `tried`, and takes a slot there.

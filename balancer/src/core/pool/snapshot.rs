@@ -105,6 +105,10 @@ impl Snapshot {
         }
     }
 
+    pub(super) fn last_resort_count(&self) -> usize {
+        self.last_resort.candidates.len()
+    }
+
     /// Publishes to the backends where they are ranked, and their effective weights, for display.
     pub(super) fn publish(&self) {
         let all = self.first.candidates.iter().chain(&self.backups.candidates);

@@ -49,7 +49,12 @@ impl fmt::Display for NamePattern {
 }
 
 impl NamePattern {
-    fn matches(&self, name: &str) -> bool {
+    /// How closely it describes a name that it matches: the greater, the closer.
+    pub(crate) fn closeness(&self) -> (bool, usize) {
+        (!self.below, self.name.len())
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.');
         if !self.below {
             return name.eq_ignore_ascii_case(&self.name);

@@ -9,7 +9,8 @@ use std::io;
 use rustix::io::Errno;
 
 use super::pipe::Lease;
-use super::socket::{Reading, SessionSocket, kind};
+use super::reading::Reading;
+use super::socket::{SessionSocket, kind};
 use super::splice_policy::Busyness;
 use crate::config::RelayMode;
 
@@ -49,6 +50,8 @@ pub(super) struct Direction {
     done: bool,
     /// The end of the source is not told to the sink.
     withhold_end: bool,
+    /// What counts as written waits for room at the sink: the end, or records of TLS.
+    unsent: bool,
 }
 
 impl Direction {
@@ -62,10 +65,17 @@ impl Direction {
         buffer: &mut [u8],
         closes: bool,
     ) -> Result<DirectionStep, Halt> {
+        let mode = match (source.tls(), sink.tls()) {
+            (None, None) => mode,
+            _ => RelayMode::Copy,
+        };
         let mut moved = 0;
         for _ in 0..READS_PER_STEP {
+            if self.done {
+                return Ok(DirectionStep::Wait);
+            }
             self.flush(sink)?;
-            if self.done || self.is_pending() {
+            if self.is_pending() {
                 return Ok(DirectionStep::Wait);
             }
             if self.source_ended {
@@ -137,6 +147,7 @@ impl Direction {
                 break;
             }
         }
+        self.unsent = sink.has_unsent();
         Ok(())
     }
 
@@ -156,7 +167,7 @@ impl Direction {
 
     /// Writes what waits, and holds nothing when that is done.
     fn flush(&mut self, sink: &mut SessionSocket) -> Result<(), Halt> {
-        while self.is_pending() {
+        while self.holds() {
             let count = match &mut self.pending {
                 Pending::Nothing => 0,
                 Pending::Bytes(left) => {
@@ -172,21 +183,23 @@ impl Direction {
             self.written += count as u64;
         }
         self.pending = Pending::Nothing;
+        self.unsent = !sink.flush().map_err(sink_lost)?;
         Ok(())
     }
 
     fn forward_end(&mut self, sink: &mut SessionSocket, closes: bool) -> Result<(), Halt> {
-        if !self.withhold_end && !closes {
+        if !self.withhold_end {
             // A socket that was reset cannot be shut down.
-            sink.end().map_err(sink_lost)?;
+            self.unsent = !sink.end(closes).map_err(sink_lost)?;
         }
-        self.done = true;
+        self.done = !self.unsent;
         Ok(())
     }
 
     /// Gives up on everything that is still to come.
     pub(super) fn abandon(&mut self) {
         self.done = true;
+        self.unsent = false;
         self.pending = Pending::Nothing;
     }
 
@@ -203,8 +216,13 @@ impl Direction {
         self.source_ended
     }
 
-    /// Whether bytes wait for the sink.
+    /// Whether anything waits for the sink.
     pub(super) fn is_pending(&self) -> bool {
+        self.unsent || self.holds()
+    }
+
+    /// Whether bytes wait for it.
+    fn holds(&self) -> bool {
         match &self.pending {
             Pending::Nothing => false,
             Pending::Bytes(left) => !left.bytes().is_empty(),

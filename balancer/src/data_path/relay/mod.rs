@@ -3,6 +3,9 @@
 //! Owns: moving bytes, forwarding the end of each direction, noticing loss and idleness, exact counts. Does not own
 //! the sockets: how they are closed follows from the [`End`] and is done by the session. Never looks into the bytes.
 //!
+//! A socket may have TLS on it, which it ends: then its bytes are decrypted on the way in and encrypted on the way out, and
+//! copied instead of spliced. An end is one that was said by close_notify; a connection that merely ends is lost.
+//!
 //! Both directions are driven by one thread. They share one buffer per thread, so a flow that is idle holds none; a
 //! busy direction is spliced through a pipe instead. What cannot be written is kept by its direction, and until it is
 //! gone that direction reads nothing: a reader that stalls stops the sender, and a flow never holds more than one
@@ -12,8 +15,12 @@ mod delivery;
 mod direction;
 mod idle;
 mod pipe;
+mod reading;
 mod socket;
 mod splice_policy;
+mod tls_channel;
+mod tls_drive;
+mod tls_socket;
 
 use std::io;
 use std::time::Duration;
@@ -33,6 +40,7 @@ pub(crate) use delivery::Delivery;
 pub(crate) use pipe::{OnFailure, allow_pipes};
 pub(crate) use socket::{Early, SessionSocket};
 pub(crate) use splice_policy::RelaySwitch;
+pub(crate) use tls_channel::{HandshakeStep, TlsChannel};
 
 /// The buffer of a thread. Bulk transfers gain up to about this size; beyond it the processor's cache is lost.
 pub(crate) const BUFFER_SIZE: usize = 256 << 10;
@@ -60,6 +68,12 @@ pub(crate) struct Relay {
     lost: Option<(Side, io::ErrorKind)>,
     /// Whether any byte was sent.
     has_spoken: bool,
+    /// What had moved when the first end was said.
+    moved_at_end: Option<u64>,
+    /// Whether the side that is gone had nothing left to say or to get, see [`End::Left`].
+    has_left: bool,
+    /// Whether client and backend have TLS.
+    has_tls: [bool; 2],
 }
 
 impl Relay {
@@ -71,6 +85,9 @@ impl Relay {
             preface: 0,
             lost: None,
             has_spoken: false,
+            moved_at_end: None,
+            has_left: false,
+            has_tls: [false; 2],
         }
     }
 
@@ -84,6 +101,14 @@ impl Relay {
         }
     }
 
+    /// Has `said` go to the client, which the backend has sent already.
+    pub(crate) fn begin_down_with(&mut self, said: &[u8]) {
+        if !said.is_empty() {
+            self.down.begin_with(said);
+            self.has_spoken = true;
+        }
+    }
+
     /// Moves bytes in both directions, within the limit of one step.
     pub(crate) fn step(
         &mut self,
@@ -93,6 +118,7 @@ impl Relay {
         buffer: &mut [u8],
         now: Instant,
     ) -> Progress {
+        self.has_tls = [client.tls().is_some(), backend.tls().is_some()];
         let (up, down) = (self.up.moved(), self.down.moved());
         let mut yields = self.step_up(client, backend, mode, buffer);
         yields |= self.step_down(client, backend, mode, buffer);
@@ -109,6 +135,9 @@ impl Relay {
         yields |= self.lost.is_none() && self.notice_loss(client, backend);
         if self.half_closed() {
             self.clock.half_closed();
+        }
+        if self.up.is_done() || self.down.is_done() {
+            self.moved_at_end.get_or_insert(self.moved());
         }
         if yields {
             Progress::Yield
@@ -207,6 +236,9 @@ impl Relay {
             Halt::SourceLost(error) => (source, error),
             Halt::SinkLost(error) => (source.opposite(), error),
         };
+        if self.lost.is_none() {
+            self.has_left = self.is_leaving(side);
+        }
         let (from_lost, to_lost) = match side {
             Side::Client => (&mut self.up, &mut self.down),
             _ => (&mut self.down, &mut self.up),
@@ -222,11 +254,30 @@ impl Relay {
     }
 
     fn lost_end(&self, side: Side, error: io::ErrorKind) -> End {
+        if self.has_left {
+            return End::Left { side };
+        }
         End::Lost {
             side,
             last: self.is_last(side),
             error,
         }
+    }
+
+    /// Whether a side that breaks off has nothing left to say or to get, as far as can be known: within TLS an end has to be
+    /// said, and not everybody does.
+    fn is_leaving(&self, side: Side) -> bool {
+        let [client, backend] = self.has_tls;
+        let has_tls = match side {
+            Side::Client => client,
+            _ => backend,
+        };
+        let moved = self.moved();
+        has_tls
+            && (self.up.is_done() || self.down.is_done())
+            && !(self.up.is_pending() || self.down.is_pending())
+            && self.moved_at_end.is_none_or(|then| then == moved)
+            && self.down.bytes_written() > 0
     }
 
     fn idle_end(&self) -> End {
@@ -278,6 +329,10 @@ impl Relay {
         } else {
             Side::Backend
         }
+    }
+
+    fn moved(&self) -> u64 {
+        self.up.moved() + self.down.moved()
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

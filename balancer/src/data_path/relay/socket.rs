@@ -10,27 +10,16 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay, socket_error};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, getsockname, recv, send, shutdown};
+use rustix::net::{RecvFlags, SendFlags, getsockname, recv, send};
 
 use super::pipe::Lease;
+use super::reading::Reading;
+use super::tls_channel::TlsChannel;
 use crate::data_path::poller::Readiness;
 
 /// A first write up to this size leaves at once whatever the segment size, as nothing is under way that could be
 /// waited for: TCP's smallest segment holds it.
 const FITS_A_SEGMENT: usize = 512;
-
-/// What reading brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// So many bytes; never 0.
-    Bytes(usize),
-    /// So many bytes, and the end behind them.
-    Last(usize),
-    /// The end.
-    End,
-    /// Nothing for now.
-    Nothing,
-}
 
 /// What came before a relay began.
 #[derive(Debug)]
@@ -63,6 +52,8 @@ pub(crate) struct SessionSocket {
     prompt: bool,
     /// Something was written.
     used: bool,
+    /// TLS, where it ends here.
+    pub(super) tls: Option<Box<TlsChannel>>,
 }
 
 impl SessionSocket {
@@ -85,6 +76,7 @@ impl SessionSocket {
             broken: false,
             prompt: false,
             used: false,
+            tls: None,
         }
     }
 
@@ -142,8 +134,16 @@ impl SessionSocket {
         SocketAddr::try_from(address).ok()
     }
 
-    /// Reads what is there. A read that leaves the buffer unfilled has emptied the socket (epoll(7)).
+    /// Reads what is there.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<Reading, Errno> {
+        match self.tls {
+            None => self.read_plain(buffer),
+            Some(_) => self.read_tls(buffer),
+        }
+    }
+
+    /// The same without TLS. A read that leaves the buffer unfilled has emptied the socket (epoll(7)).
+    pub(super) fn read_plain(&mut self, buffer: &mut [u8]) -> Result<Reading, Errno> {
         if !self.readable {
             return Ok(Reading::Nothing);
         }
@@ -185,6 +185,14 @@ impl SessionSocket {
     /// Writes as much as there is room for; 0 only where there is none. Bytes that are `last` leave together with the
     /// end, which must follow at once where all of them were taken: a packet saved.
     pub(super) fn write(&mut self, bytes: &[u8], last: bool) -> Result<usize, Errno> {
+        match self.tls {
+            None => self.write_plain(bytes, last),
+            Some(_) => self.write_tls(bytes, last),
+        }
+    }
+
+    /// The same without TLS.
+    pub(super) fn write_plain(&mut self, bytes: &[u8], last: bool) -> Result<usize, Errno> {
         if !self.writable {
             return Ok(0);
         }
@@ -229,17 +237,12 @@ impl SessionSocket {
         self.used = true;
     }
 
-    /// Tells the peer that nothing more comes.
-    pub(super) fn end(&mut self) -> Result<(), Errno> {
-        shutdown(&self.socket, Shutdown::Write).map_err(|error| self.failed(error))
-    }
-
     /// Has the close tell the peer that the connection broke. Where that cannot be set the close is a plain one.
     pub(crate) fn close_by_reset(&self) {
         let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 
-    fn failed(&mut self, error: Errno) -> Errno {
+    pub(super) fn failed(&mut self, error: Errno) -> Errno {
         // Told hereby.
         self.broken = false;
         error

@@ -201,21 +201,38 @@ impl Session {
             {
                 return self.attempt_failed(ConnectFailure::Refused, context);
             }
-            backend.observe_session(SessionSignal::Connected);
-            backend.count_connect(context.now.saturating_duration_since(since));
-            let queued = self.record.queue.unwrap_or_default();
-            let begun = context.now.saturating_duration_since(self.accepted);
-            self.record.handshake = context.now.saturating_duration_since(since);
-            self.record.connect = Some(begun.saturating_sub(queued));
-            self.record.backend = Some(Arc::clone(backend));
-            self.record.termination = Termination::KilledData;
-            self.stage = Stage::Relaying(self.begin_relay(context.now));
-            return self.relay(context);
+            return self.secure(since, context);
         }
         if self.client.is_broken() {
             return self.end(Termination::ClientConnect);
         }
         Step::Wait
+    }
+
+    /// The backend serves the session. `said`: what it has said already.
+    pub(super) fn connected(
+        &mut self,
+        since: Instant,
+        said: &[u8],
+        context: &mut StepContext<'_>,
+    ) -> Step {
+        let Some((assigned, _)) = &self.backend else {
+            return Step::Wait;
+        };
+        let backend = assigned.backend();
+        let took = context.now.saturating_duration_since(since);
+        backend.observe_session(SessionSignal::Connected);
+        backend.count_connect(took);
+        let queued = self.record.queue.unwrap_or_default();
+        let begun = context.now.saturating_duration_since(self.accepted);
+        self.record.handshake = took;
+        self.record.connect = Some(begun.saturating_sub(queued));
+        self.record.backend = Some(Arc::clone(backend));
+        self.record.termination = Termination::KilledData;
+        let mut relay = self.begin_relay(context.now);
+        relay.begin_down_with(said);
+        self.stage = Stage::Relaying(relay);
+        self.relay(context)
     }
 
     fn begin_relay(&mut self, now: Instant) -> Relay {
@@ -224,7 +241,9 @@ impl Session {
         let life = longest_life(&timeouts, self.id.to_bits());
         self.until = life.map(|life| self.accepted + life);
         let mut relay = Relay::new(now, limits);
-        let header = self.header_for_backend();
+        let has_tls = self.backend.as_ref().is_some_and(|it| it.1.tls().is_some());
+        // Within TLS it has gone before.
+        let header = (!has_tls).then(|| self.header_for_backend()).flatten();
         let header = header.as_ref().map_or(&[][..], Encoded::as_bytes);
         if !(header.is_empty() && self.early.is_empty()) {
             relay.begin_with(header, &self.early);
@@ -234,7 +253,7 @@ impl Session {
     }
 
     /// The PROXY header that the backend gets. A client of a unix socket has no address to tell of.
-    fn header_for_backend(&self) -> Option<Encoded> {
+    pub(super) fn header_for_backend(&self) -> Option<Encoded> {
         let backend = self.backend.as_ref();
         let own = backend.and_then(|(assigned, _)| assigned.backend().proxy_send());
         let send = own.unwrap_or_else(|| self.target.upstream.rules.load().proxy_send);

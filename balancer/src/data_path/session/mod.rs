@@ -3,8 +3,11 @@
 //! A session owns its sockets and its record, which [`Session::close`] returns. Nothing here blocks: the worker calls it
 //! when there is an event or when a deadline has passed.
 
+mod backend_tls;
 mod connecting;
+mod handshake;
 mod opening;
+mod pending_handshake;
 mod pending_route;
 mod proxy_header;
 mod routing;
@@ -33,6 +36,7 @@ use crate::data_path::relay::{Delivery, Progress, Relay, SessionSocket};
 use crate::data_path::service::Service;
 use crate::data_path::shared::Shared;
 use crate::data_path::upstream::Target;
+use pending_handshake::{PendingHandshake, Securing};
 use pending_route::PendingRoute;
 use proxy_header::ProxyHeader;
 
@@ -89,10 +93,16 @@ enum Stage {
     ReadingHeader(ProxyHeader),
     /// Waiting for the first bytes, by which the pool is chosen.
     Routing(Box<PendingRoute>),
+    /// TLS is being agreed on with the client.
+    Handshaking(Box<PendingHandshake>),
+    /// TLS could not be agreed on; the client may read why until then.
+    Refused(Instant),
     /// Queued since this time because every backend is full.
     Queued(Instant),
     /// Connecting to a backend since this time.
     Connecting(Instant),
+    /// Agreeing on TLS with a backend that has accepted.
+    Securing(Securing),
     Relaying(Relay),
     /// One side is lost; the other may still receive what was sent to it.
     Delivering(Side, Delivery),
@@ -153,8 +163,11 @@ impl Session {
         match self.stage {
             Stage::ReadingHeader(_) => self.read_proxy_header(context),
             Stage::Routing(_) => self.read_opening(context),
+            Stage::Handshaking(_) => self.handshake(context),
+            Stage::Refused(_) => self.linger(context),
             Stage::Queued(_) if self.client.is_broken() => self.end(Termination::ClientQueue),
             Stage::Connecting(since) => self.advance_connect(since, context),
+            Stage::Securing(securing) => self.advance_securing(securing, context),
             Stage::Relaying(_) => self.relay(context),
             Stage::Queued(_) | Stage::Delivering(..) => Step::Wait,
         }
@@ -168,8 +181,11 @@ impl Session {
                 header.since() + self.service.rules.load().proxy.timeout
             }
             Stage::Routing(routing) => routing.deadline(),
+            Stage::Handshaking(handshake) => handshake.deadline(),
+            Stage::Refused(until) => *until,
             Stage::Queued(since) => *since + upstream().queue_timeout,
             Stage::Connecting(since) => *since + upstream().connect_timeout,
+            Stage::Securing(securing) => securing.begun + upstream().connect_timeout,
             Stage::Relaying(relay) => {
                 let due = relay.deadline().min(self.accepted + self.looks.due());
                 self.until.map_or(due, |until| until.min(due))
@@ -189,8 +205,12 @@ impl Session {
         match &mut self.stage {
             Stage::ReadingHeader(_) => self.end(Termination::ClientTimeoutHeader),
             Stage::Routing(_) => self.opening_expired(context),
+            Stage::Handshaking(_) => self.handshake_expired(),
+            Stage::Refused(_) => Step::Close,
             Stage::Queued(_) => self.end(Termination::QueueTimeout),
-            Stage::Connecting(_) => self.attempt_failed(ConnectFailure::TimedOut, context),
+            Stage::Connecting(_) | Stage::Securing(_) => {
+                self.attempt_failed(ConnectFailure::TimedOut, context)
+            }
             Stage::Relaying(_) if self.until.is_some_and(|until| until <= now) => {
                 self.end(Termination::TooOld)
             }
@@ -225,6 +245,10 @@ impl Session {
 
     /// Ends it on purpose: by an operator, or at the drain deadline.
     pub(crate) fn kill(&mut self) -> Step {
+        // It is over already.
+        if matches!(self.stage, Stage::Refused(_)) {
+            return Step::Close;
+        }
         self.record.termination = match (&self.stage, &self.record.backend) {
             (Stage::Queued(_), _) => Termination::KilledQueue,
             (_, Some(_)) => Termination::KilledData,
@@ -295,7 +319,7 @@ impl Session {
         self.record.termination = Termination::of_relay(end);
         match end {
             End::Closed | End::Idle { owing: false, .. } => self.reset = false,
-            End::Idle { side, .. } | End::Lost { side, .. } => {
+            End::Idle { side, .. } | End::Lost { side, .. } | End::Left { side } => {
                 debug!(client = %self.record.client, ?end, "connection lost");
                 // The side that is left is reset too, but not before it has what was sent to it.
                 let delivery = match (side, &self.backend) {

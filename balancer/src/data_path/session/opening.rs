@@ -29,6 +29,11 @@ impl Session {
                 Ok(false) => return self.watch_client(context),
                 Err(termination) => return self.end(termination),
             }
+            match self.begin_handshake(context.now) {
+                Ok(false) => {}
+                Ok(true) => return self.watch_client(context),
+                Err(termination) => return self.end(termination),
+            }
             if context.early_read.should_try() {
                 let buffer = context.buffer.get_mut(..EARLY_BYTES).unwrap_or_default();
                 self.early = self.client.read_early(buffer).unwrap_or_default();
@@ -77,7 +82,7 @@ impl Session {
                 self.record.client = address.unwrap_or(self.record.client);
                 self.record.destination = destination;
                 match self.admit().and_then(|()| self.route(context.now)) {
-                    Ok(true) => self.begin_connect(context),
+                    Ok(true) => self.proceed(context),
                     Ok(false) => self.read_opening(context),
                     Err(termination) => self.end(termination),
                 }

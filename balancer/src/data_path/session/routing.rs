@@ -62,7 +62,7 @@ impl Session {
             }
         };
         match decided {
-            Ok(true) => self.begin_connect(context),
+            Ok(true) => self.proceed(context),
             Ok(false) => {
                 self.stage = Stage::Routing(routing);
                 Step::Wait
@@ -72,7 +72,7 @@ impl Session {
     }
 
     /// Decides by what there is: a client that says nothing may wait for the server to begin.
-    pub(super) fn opening_expired(&mut self, context: &StepContext<'_>) -> Step {
+    pub(super) fn opening_expired(&mut self, context: &mut StepContext<'_>) -> Step {
         let Stage::Routing(mut routing) =
             std::mem::replace(&mut self.stage, Stage::Connecting(context.now))
         else {
@@ -83,7 +83,7 @@ impl Session {
         }
         routing.opening.end();
         match self.decide(&routing) {
-            Ok(_) => self.begin_connect(context),
+            Ok(_) => self.proceed(context),
             Err(termination) => self.end(termination),
         }
     }

@@ -28,8 +28,9 @@ impl Session {
             stage: match self.stage {
                 Stage::ReadingHeader(_) => "introducing",
                 Stage::Routing(_) => "routing",
+                Stage::Handshaking(_) | Stage::Refused(_) => "handshaking",
                 Stage::Queued(_) => "queued",
-                Stage::Connecting(_) => "connecting",
+                Stage::Connecting(_) | Stage::Securing(_) => "connecting",
                 Stage::Relaying(_) => "relaying",
                 Stage::Delivering(..) => "delivering",
             },

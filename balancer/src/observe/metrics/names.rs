@@ -66,6 +66,10 @@ pub const LABEL_GROUP: &str = "group";
 pub const LABEL_SERVICE: &str = "service";
 /// The label that names a rule of a service.
 pub const LABEL_RULE: &str = "rule";
+/// The label with the kind of a handshake.
+pub const LABEL_KIND: &str = "kind";
+/// The label with the file of a certificate.
+pub const LABEL_CERTIFICATE: &str = "certificate";
 /// The label that names a pool.
 pub const LABEL_POOL: &str = "pool";
 /// The label with `up` (from clients) or `down` (to clients).
@@ -158,6 +162,31 @@ pub const SHORTAGES: Family = counter(
 pub const ROUTED: Family = counter(
     "netsocket_routed_total",
     "Clients by the rule that was about them, `none` for those that no rule was about.",
+);
+/// Complete handshakes.
+pub const TLS_HANDSHAKES: Family = counter(
+    "netsocket_tls_handshakes_total",
+    "Complete TLS handshakes with clients of services that end TLS, by kind: full or resumed.",
+);
+/// Failed handshakes.
+pub const TLS_HANDSHAKE_FAILURES: Family = counter(
+    "netsocket_tls_handshake_failures_total",
+    "Failed TLS handshakes with clients, by reason.",
+);
+/// End of a certificate.
+pub const CERTIFICATE_EXPIRY: Family = gauge(
+    "netsocket_certificate_expiry_timestamp_seconds",
+    "When each certificate of a service expires, in seconds since 1970, by its file.",
+);
+/// Backends that serve a service.
+pub const SERVICE_BACKENDS_UP: Family = gauge(
+    "netsocket_service_backends_up",
+    "Backends of the pools of a service that are healthy and take sessions; where there is anything but the default service.",
+);
+/// Sessions that a service may have open.
+pub const SERVICE_SESSIONS_LIMIT: Family = gauge(
+    "netsocket_service_sessions_limit",
+    "Maximum number of open sessions of a service, where its settings say one.",
 );
 /// Whether a pool uses unhealthy backends.
 pub const POOL_FAIL_OPEN: Family = gauge(
@@ -327,6 +356,11 @@ pub const ALL: &[Family] = &[
     ACCEPT_ERRORS,
     SHORTAGES,
     ROUTED,
+    TLS_HANDSHAKES,
+    TLS_HANDSHAKE_FAILURES,
+    CERTIFICATE_EXPIRY,
+    SERVICE_BACKENDS_UP,
+    SERVICE_SESSIONS_LIMIT,
     REFUSED,
     QUEUED,
     QUEUE_LIMIT,

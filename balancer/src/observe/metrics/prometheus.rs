@@ -13,6 +13,7 @@ use crate::core::backend::Backend;
 use crate::core::connect_times::ConnectCounts;
 use crate::core::health::State;
 use crate::core::pool::Outcome;
+use crate::core::tls::HANDSHAKE_REASONS;
 use crate::observe::process_view::ProcessView;
 
 /// A kind of change through the admin HTTP, and what became of it.
@@ -91,6 +92,8 @@ pub(crate) fn render(
             .map(|(resource, count)| ([(names::LABEL_RESOURCE, resource.label())], count)),
     );
     routes(&mut page, process);
+    tls(&mut page, process);
+    services(&mut page, process);
     admission(&mut page, process);
     backends(&mut page, process);
     page.family(
@@ -126,13 +129,24 @@ pub(crate) fn render(
 }
 
 fn admission(page: &mut Page, process: &ProcessView<'_>) {
-    page.family(
-        names::REFUSED,
-        Refusal::ALL
-            .into_iter()
-            .zip(process.refused)
-            .map(|(refusal, count)| ([(names::LABEL_REASON, refusal.label())], count)),
-    );
+    let reasons = || {
+        let reasons = Refusal::ALL.into_iter();
+        reasons.map(|refusal| (names::LABEL_REASON, refusal.label()))
+    };
+    if process.has_services() {
+        let each = process.services.iter();
+        let refused = each.flat_map(|it| {
+            let counts = reasons().zip(it.refused);
+            counts.map(move |(reason, count)| ([(names::LABEL_SERVICE, &*it.name), reason], count))
+        });
+        page.family(names::REFUSED, refused);
+    } else {
+        let refused = reasons().zip(process.refused);
+        page.family(
+            names::REFUSED,
+            refused.map(|(reason, count)| ([reason], count)),
+        );
+    }
     page.family(names::QUEUED, [([], process.queued)]);
     page.family(names::QUEUE_LIMIT, [([], process.queue_limit)]);
     let lines = process.access_log;
@@ -158,6 +172,68 @@ fn routes(page: &mut Page, process: &ProcessView<'_>) {
         })
     });
     page.family(names::ROUTED, all);
+}
+
+/// Where services end TLS.
+fn tls(page: &mut Page, process: &ProcessView<'_>) {
+    let all = || {
+        process.services.iter().filter_map(|service| {
+            let label = (names::LABEL_SERVICE, &*service.name);
+            Some((label, service.tls.as_ref()?))
+        })
+    };
+    page.family(
+        names::TLS_HANDSHAKES,
+        all().flat_map(|(service, tls)| {
+            tls.done
+                .map(|(kind, count)| ([service, (names::LABEL_KIND, kind)], count))
+        }),
+    );
+    page.family(
+        names::TLS_HANDSHAKE_FAILURES,
+        all().flat_map(|(service, tls)| {
+            let each = HANDSHAKE_REASONS.into_iter().zip(tls.failed);
+            each.map(move |(reason, count)| ([service, (names::LABEL_REASON, reason)], count))
+        }),
+    );
+    let files: Vec<(Label<'_>, String, u64)> = all()
+        .flat_map(|(service, tls)| {
+            tls.certificates.iter().filter_map(move |certificate| {
+                let file = certificate.file.display().to_string();
+                Some((service, file, certificate.expires?.0))
+            })
+        })
+        .collect();
+    page.family(
+        names::CERTIFICATE_EXPIRY,
+        files.iter().map(|(service, file, expires)| {
+            (
+                [*service, (names::LABEL_CERTIFICATE, file.as_str())],
+                expires,
+            )
+        }),
+    );
+}
+
+/// Where there is anything but the default one.
+fn services(page: &mut Page, process: &ProcessView<'_>) {
+    let services = if process.has_services() {
+        process.services.as_slice()
+    } else {
+        &[]
+    };
+    let labelled = || {
+        let each = services.iter();
+        each.map(|it| (it, [(names::LABEL_SERVICE, &*it.name)]))
+    };
+    page.family(
+        names::SERVICE_BACKENDS_UP,
+        labelled().map(|(it, label)| (label, it.backends_up)),
+    );
+    page.family(
+        names::SERVICE_SESSIONS_LIMIT,
+        labelled().filter_map(|(it, label)| Some((label, it.limit?))),
+    );
 }
 
 /// By service where there is anything but the default one.

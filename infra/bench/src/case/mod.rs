@@ -10,6 +10,7 @@ pub mod query;
 mod requests;
 mod round;
 pub mod services;
+pub mod tls;
 mod trickle;
 pub mod unpack;
 

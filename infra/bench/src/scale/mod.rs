@@ -8,12 +8,12 @@ mod balancer;
 mod dialer;
 mod report;
 mod sessions;
+mod size;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 use tokio::time::{Instant, sleep};
 
 use crate::backend::{Backend, Service};
@@ -23,29 +23,10 @@ use balancer::Balancer;
 use dialer::Dialer;
 use report::{Growth, Phase, Report};
 use sessions::{Latencies, Sessions};
+pub use size::Size;
 
 /// The word on the command line that chooses this group.
 pub const SUBCOMMAND: &str = "scale";
-
-/// How many of everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
-pub struct Size {
-    /// Sessions without traffic
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    pub idle: usize,
-    /// Sessions that say 64 bytes every two seconds
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    pub trickling: usize,
-    /// New connections a second meanwhile
-    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub rate: u32,
-    /// Backends
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub backends: u8,
-    /// Seconds of each phase
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    pub seconds: u64,
-}
 
 /// Parts of the sessions after which memory is looked at.
 const STEPS: usize = 10;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Size;
+use super::size::Size;
 use crate::stats::percentile;
 use crate::table::grid;
 

@@ -1,6 +1,7 @@
 //! What the documents show: links lead somewhere, configurations are taken by the programs that they are for, and objects are JSON.
 //! What they tell people to type is judged by [`crate::documented_commands`] and [`crate::walkthroughs`].
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use e2e::process::{Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::{PATIENCE, files};
+use netsocket_credentials::authority::Authority;
 
 use crate::world::World;
 
@@ -96,8 +98,24 @@ fn problem(command: Command) -> Option<String> {
 /// The page whose blocks are single keys; the balancer's own tests take them one by one.
 const KEYS: &str = "docs/configuration.md";
 
+/// Where pages have certificates, keys and tokens; the files that they name there are made for them.
+const CREDENTIALS: &str = "/etc/netsocket/tls";
+
+fn make_credentials(dir: &Scratch) {
+    let authority = Authority::new("documents");
+    let _ = authority.write(dir.path(), "ca");
+    for name in ["site", "other"] {
+        let _ = authority.issue(&[name]).write(dir.path(), name);
+    }
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    dir.write("both.pem", read("site.pem") + &read("site.key"));
+    dir.write("token", "a-token\n");
+}
+
 fn configurations_are_taken(_: &World) {
     let scratch = Scratch::new("documents");
+    make_credentials(&scratch);
+    let credentials = scratch.path().display().to_string();
     let mut count = 0;
     for document in documents() {
         if document.name == KEYS {
@@ -108,7 +126,8 @@ fn configurations_are_taken(_: &World) {
                 continue;
             }
             count += 1;
-            let file = scratch.write("balancer.toml", &block.text);
+            let text = block.text.replace(CREDENTIALS, &credentials);
+            let file = scratch.write("balancer.toml", text);
             let mut command = clean_command(Program::Balancer.path());
             command.arg("--check-config").arg("--config").arg(file);
             let problem = problem(command).unwrap_or_default();

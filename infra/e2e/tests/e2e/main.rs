@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin_tls;
 mod anycast;
+mod backend_tls;
 mod bad_input;
 mod balance;
 mod beside_haproxy;
@@ -20,6 +22,7 @@ mod commands;
 mod completion;
 mod compose;
 mod containers;
+mod ctl_top;
 mod demo;
 mod deployment_docs;
 mod documented_commands;
@@ -53,6 +56,7 @@ mod soak;
 mod survival;
 mod systemd;
 mod telemetry;
+mod terminated_tls;
 mod tls;
 mod transfer;
 mod two_balancers;
@@ -139,6 +143,8 @@ fn all() -> Vec<Test> {
         release::tests(),
         unwritable_log::tests(),
         exactly_once::tests(),
+        beside_others::tests(),
+        secured_kafka::tests(),
         shared_kafka::tests(),
         grafana::tests(),
         readers::tests(),
@@ -148,13 +154,13 @@ fn all() -> Vec<Test> {
         bad_input::tests(),
         balance::tests(),
         beside_haproxy::tests(),
-        beside_others::tests(),
         booted_systemd::tests(),
         commands::tests(),
         completion::tests(),
         compose::tests(),
         containers::tests(),
         demo::tests(),
+        ctl_top::tests(),
         deployment_docs::tests(),
         documented_commands::tests(),
         documents::tests(),
@@ -175,12 +181,14 @@ fn all() -> Vec<Test> {
         page::tests(),
         prometheus::tests(),
         relay::tests(),
-        secured_kafka::tests(),
         services::tests(),
         settings::tests(),
         survival::tests(),
+        admin_tls::tests(),
+        backend_tls::tests(),
         systemd::tests(),
         telemetry::tests(),
+        terminated_tls::tests(),
         tls::tests(),
         transfer::tests(),
         two_balancers::tests(),

@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::names::{MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_SYSTEM};
+use crate::names::{
+    MEASUREMENT_BACKEND, MEASUREMENT_COMMAND, MEASUREMENT_SERVICE, MEASUREMENT_SYSTEM,
+};
 use crate::schema::{FIELDS, FieldType};
 
 const SAMPLE: HostSample = HostSample {
@@ -58,6 +60,7 @@ fn balancer() -> Record {
             backend("server", 2),
             backend("extra", 1),
         ],
+        services: Vec::new(),
         balancer: Some(BalancerFigures {
             bytes_up: 30,
             bytes_down: 6_000,
@@ -81,6 +84,24 @@ fn balancer() -> Record {
     Record::new(&identity(Role::Balancer, "lb"), ts(), SAMPLE, figures)
         .with_telemetry(tick, Some(delivered))
         .with_log_lines_dropped(4)
+}
+
+/// The same with services.
+fn services() -> Record {
+    let service = |name: &str, active| ServiceRecord {
+        name: name.into(),
+        active,
+        session_limit: 100,
+        total: 4,
+        bytes_up: 8,
+        bytes_down: 9,
+        refused: 1,
+        backends_up: 2,
+    };
+    Record {
+        services: vec![service("files", 3), service("mail", 0)],
+        ..balancer()
+    }
 }
 
 fn file_server() -> Record {
@@ -148,6 +169,22 @@ fn a_balancer_record_is_this_json() {
 }
 
 #[test]
+fn services_are_one_more_key() {
+    let (mut with, without) = (
+        serde_json::to_value(services()).unwrap(),
+        serde_json::to_value(balancer()).unwrap(),
+    );
+    let own = with.as_object_mut().unwrap().remove("services").unwrap();
+    assert_eq!(with, without);
+    assert_eq!(
+        own[0],
+        json!({"name": "files", "active": 3, "session_limit": 100, "total": 4, "bytes_up": 8, "bytes_down": 9,
+               "refused": 1, "backends_up": 2})
+    );
+    assert!(services().weight() >= balancer().weight() + 2 * size_of::<ServiceRecord>());
+}
+
+#[test]
 fn a_file_server_record_is_this_json() {
     let own = json!({
         "client_count": 3, "active_clients": 1, "session_limit": 1000, "late_ms": 0, "missed_ticks": 0,
@@ -164,12 +201,16 @@ fn a_file_server_record_is_this_json() {
 /// table.
 #[test]
 fn the_records_and_the_table_agree() {
-    let records = [balancer(), file_server()].map(|record| serde_json::to_value(record).unwrap());
+    let records = [services(), file_server()].map(|record| serde_json::to_value(record).unwrap());
     let places = [
         (MEASUREMENT_SYSTEM, records.iter().collect::<Vec<_>>()),
         (
             MEASUREMENT_BACKEND,
             records[0]["backends"].as_array().unwrap().iter().collect(),
+        ),
+        (
+            MEASUREMENT_SERVICE,
+            records[0]["services"].as_array().unwrap().iter().collect(),
         ),
         (
             MEASUREMENT_COMMAND,

@@ -39,7 +39,7 @@ async fn meet<T>(
         backend(stream).await
     };
     let address = address.into();
-    tokio::join!(run_check(checks, &address, None), serve)
+    tokio::join!(run_check(checks, &address, None, None), serve)
 }
 
 /// Reads the request, answers, and waits for the end of the check.
@@ -74,7 +74,7 @@ async fn nobody_there() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let failure = run_check(&checks(exchange(b"x", b"y")), &gone.into(), None)
+    let failure = run_check(&checks(exchange(b"x", b"y")), &gone.into(), None, None)
         .await
         .unwrap_err();
     assert_eq!(failure, CheckFailure::Connect(ConnectFailure::Refused));

@@ -74,6 +74,7 @@ fn expected(id: u64) -> Shows {
         1..=4 => Shows::One,
         5..=8 => Shows::Hosts,
         62 => Shows::Collectors,
+        70..=74 => Shows::These(&["default"]),
         10..=13 | 30 | 31 | 40 => Shows::Backends,
         15..=18 | 20..=22 => Shows::Balancers,
         23 | 63 | 64 => Shows::Processes,
@@ -179,6 +180,7 @@ fn assert_choices(board: &Board, influx: &Influx, balancer: &str, host: &str) {
             "balancer" => vec![balancer],
             "backend" | "fileserver" => vec!["mirror1", "mirror2", "server"],
             "host" => vec![host],
+            "service" => vec!["default"],
             other => panic!("nothing is known of the variable {other}"),
         };
         assert_eq!(found, wanted, "{}", variable.name);
@@ -198,7 +200,7 @@ fn assert_values(board: &Board, influx: &Influx, fleet: &Fleet) {
     eventually(PATIENCE, "the number of sessions", || {
         (of(1)[0].last() == begun as f64).then_some(())
     });
-    for id in [11, 12, 13, 20, 21, 31, 33, 50, 51] {
+    for id in [11, 12, 13, 70, 71, 72, 74, 20, 21, 31, 33, 50, 51] {
         eventually(PATIENCE, &board.panel(id).title, || {
             let largest = of(id).iter().map(Series::max).fold(f64::NAN, f64::max);
             if largest > 0.0 {

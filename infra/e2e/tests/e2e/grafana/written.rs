@@ -176,6 +176,21 @@ fn backends(story: &Story) {
     let courses = story.follow("netsocket-no-healthy-backend", "instance", 0..300);
     assert_eq!(courses.len(), 1, "{courses:?}");
     assert_fired(&courses["alone"], [100, 110, 160], 10);
+
+    for (service, least) in [("mail", 0), ("files", 1)] {
+        let series = format!("service_stats,host=box,role=balancer,instance=lb,service={service}");
+        story.write(&series, 0..300, |second| {
+            let up = if (100..160).contains(&second) {
+                least
+            } else {
+                3
+            };
+            format!("backends_up={up}i")
+        });
+    }
+    let courses = story.follow("netsocket-service-without-backend", "frontend", 0..300);
+    assert_eq!(courses.len(), 1, "{courses:?}");
+    assert_fired(&courses["mail"], [100, 110, 160], 10);
 }
 
 /// Two of a hundred failed are told, one of two hundred are not, and a counter that begins anew is no failure.

@@ -1,0 +1,365 @@
+//! What an operator should know at once: what is wrong, what clients get meanwhile, since when, and what to do.
+//!
+//! Decides from what the API shows, without I/O or a clock. The status page, `ctl status` and `ctl top` show it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::api::{BackendView, GroupView, PoolView};
+use super::service_view::ServiceView;
+use crate::core::pool::DEFAULT_POOL;
+
+/// Addresses in a sentence.
+const NAMED: usize = 3;
+/// From this part of its limit on, the number of sessions is worth a warning.
+const NEAR_LIMIT: f64 = 0.9;
+
+/// How bad it is; the worst comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// Clients are served, but something is wrong.
+    Warning,
+    /// Clients are not served, or only by chance.
+    Emergency,
+}
+
+/// Something that is wrong.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Alert {
+    pub(super) severity: Severity,
+    pub(super) what: String,
+    /// What clients get meanwhile.
+    pub(super) clients: String,
+    /// `null` where that is not known.
+    pub(super) since: Option<String>,
+    pub(super) todo: Vec<String>,
+}
+
+/// What the alerts are decided by.
+pub(super) struct Facts<'a> {
+    pub(super) draining: bool,
+    /// What part of the balancer does not work.
+    pub(super) trouble: Option<String>,
+    pub(super) active: u64,
+    pub(super) limit: u64,
+    pub(super) reload_refused: bool,
+    pub(super) pools: &'a [PoolView],
+    pub(super) services: &'a [ServiceView],
+}
+
+/// The state of the balancer in one word, in one sentence, and everything that is wrong, the worst first.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Condition {
+    /// `ready`, `warning`, `emergency` or `draining`.
+    pub(super) state: &'static str,
+    pub(super) headline: String,
+    pub(super) alerts: Vec<Alert>,
+}
+
+impl Condition {
+    pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let mut alerts = of_process(facts);
+        alerts.extend(
+            facts
+                .pools
+                .iter()
+                .flat_map(|pool| of_pool(pool, facts.services)),
+        );
+        // Stable: what is as bad as another stays in the order of the settings.
+        alerts.sort_by_key(|alert| std::cmp::Reverse(alert.severity));
+        let worst = alerts.first();
+        let state = match worst.map(|alert| alert.severity) {
+            _ if facts.draining => "draining",
+            Some(Severity::Emergency) => "emergency",
+            Some(Severity::Warning) => "warning",
+            None => "ready",
+        };
+        let headline = match worst {
+            _ if facts.draining => "This balancer is stopping".to_owned(),
+            Some(alert) => alert.what.clone(),
+            None => all_well(facts.pools),
+        };
+        Self {
+            state,
+            headline,
+            alerts,
+        }
+    }
+}
+
+fn all_well(pools: &[PoolView]) -> String {
+    let all: Vec<&BackendView> = pools.iter().flat_map(members).collect();
+    let up = all.iter().filter(|backend| backend.state == "up").count();
+    match (up, all.len()) {
+        (1, 1) => "The backend is up".to_owned(),
+        (up, all) if up == all => format!("All {all} backends are up"),
+        (up, all) => format!(
+            "{up} of {all} backends are up, {} taken out by an operator",
+            all - up
+        ),
+    }
+}
+
+fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    if let Some(trouble) = &facts.trouble {
+        alerts.push(Alert {
+            severity: Severity::Emergency,
+            what: format!("Part of the balancer does not work: {trouble}"),
+            clients: "may not be served".to_owned(),
+            since: None,
+            todo: vec!["The log has the reason. Restart the balancer.".to_owned()],
+        });
+    }
+    let (active, limit) = (facts.active, facts.limit);
+    let full = active >= limit;
+    if full || active as f64 >= limit as f64 * NEAR_LIMIT {
+        alerts.push(Alert {
+            severity: match full {
+                true => Severity::Emergency,
+                false => Severity::Warning,
+            },
+            what: format!("{active} of at most {limit} sessions are open"),
+            clients: match full {
+                true => "are refused until a session ends (RR)",
+                false => "are served until the limit is reached",
+            }
+            .to_owned(),
+            since: None,
+            todo: vec![
+                "Raise `max_connections` or the limit of open files, or close sessions: `netsocket-balancer ctl sessions`."
+                    .to_owned(),
+            ],
+        });
+    }
+    if facts.reload_refused {
+        alerts.push(Alert {
+            severity: Severity::Warning,
+            what: "The last reload was refused".to_owned(),
+            clients: "are served with the settings of before".to_owned(),
+            since: None,
+            todo: vec!["`netsocket-balancer ctl reload` shows what is wrong.".to_owned()],
+        });
+    }
+    alerts
+}
+
+fn members(pool: &PoolView) -> impl Iterator<Item = &BackendView> {
+    pool.backends
+        .iter()
+        .filter(|backend| backend.state != "leaving")
+}
+
+fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
+    let mut alerts = Vec::new();
+    if members(pool).any(|backend| backend.state == "up") {
+        alerts.extend(some_down(pool));
+    } else {
+        alerts.push(all_down(pool, services));
+    }
+    if pool.queued > 0 {
+        alerts.push(Alert {
+            severity: Severity::Warning,
+            what: format!(
+                "{} wait for a free place{}",
+                counted(pool.queued, "client"),
+                of_name(&pool.name)
+            ),
+            clients: format!(
+                "wait in the queue, which has {} places; they are refused when it is full (SQ) or `queue_timeout` is over (sQ)",
+                pool.queue_limit
+            ),
+            since: None,
+            todo: vec![
+                "Add servers (`netsocket-balancer ctl add`), or raise `max_connections` of the backends.".to_owned(),
+            ],
+        });
+    }
+    let failing = pool.groups.iter().filter(|group| group.problem.is_some());
+    alerts.extend(failing.map(|group| Alert {
+        severity: Severity::Warning,
+        what: format!("DNS does not name the servers of {}", group.name),
+        clients: format!(
+            "are served by {} found before",
+            counted(group.members, "server")
+        ),
+        since: None,
+        todo: vec![dns(group)],
+    }));
+    alerts
+}
+
+/// Some are up, others are not although no operator wants that.
+fn some_down(pool: &PoolView) -> Option<Alert> {
+    let down: Vec<&BackendView> = members(pool).filter(|it| is_unwell(it)).collect();
+    let up: Vec<_> = members(pool).filter(|it| it.state == "up").collect();
+    let all = members(pool).count();
+    let what = match down.as_slice() {
+        [] => return None,
+        [one] => format!("{} is {}: {}", full_name(one), one.state, one.reason),
+        several => format!("{} of {all} backends are down", several.len()) + &of_name(&pool.name),
+    };
+    let backups = up.iter().all(|backend| backend.backup);
+    let served = counted(up.len(), if backups { "backup" } else { "backend" });
+    Some(Alert {
+        severity: Severity::Warning,
+        what,
+        clients: format!("are served by {served}"),
+        since: down.iter().map(|backend| backend.since.clone()).min(),
+        todo: advice(&down),
+    })
+}
+
+/// Nobody is up.
+fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
+    let all: Vec<&BackendView> = members(pool).collect();
+    let in_service = all.iter().filter(|it| it.admin == "ready").count();
+    let unchecked = all.iter().filter(|it| is_unchecked(it)).count();
+    let begins = in_service > 0 && unchecked == in_service;
+    let name = of_name(&pool.name) + &users(&pool.name, services);
+    let what = if all.is_empty() {
+        format!("There is no backend{name}")
+    } else if in_service == 0 {
+        format!("Operators have taken out every backend{name}")
+    } else if begins {
+        format!("No backend{name} has been checked yet")
+    } else {
+        format!("No backend{name} is up")
+    };
+    let clients = if pool.failing_open {
+        format!(
+            "are given to the {} in service all the same, and served only where a server works although its checks fail",
+            counted(in_service, "backend")
+        )
+    } else if pool.last_resort > 0 {
+        "are offered to each backend in service once, and refused if none takes them (SC)"
+            .to_owned()
+    } else {
+        "are refused (SC)".to_owned()
+    };
+    let mut todo = advice(&all);
+    todo.extend(pool.groups.iter().filter(|it| it.members == 0).map(dns));
+    if all.is_empty() && pool.groups.is_empty() {
+        todo.push("Add one: `netsocket-balancer ctl add`.".to_owned());
+    }
+    if in_service > 0 {
+        todo.push("Nothing more: sessions begin again as soon as a check passes.".to_owned());
+    }
+    Alert {
+        severity: match begins {
+            true => Severity::Warning,
+            false => Severity::Emergency,
+        },
+        what,
+        clients,
+        since: pool.outage_since.clone(),
+        todo,
+    }
+}
+
+/// Out although no operator wants that.
+fn is_unwell(backend: &BackendView) -> bool {
+    matches!(backend.state, "down" | "ejected")
+        && backend.admin == "ready"
+        && !is_unchecked(backend)
+}
+
+fn is_unchecked(backend: &BackendView) -> bool {
+    backend.admin == "ready" && backend.state == "down" && backend.checks.last.is_none()
+}
+
+/// What to do about them: one sentence for all of which the same is wrong.
+fn advice(backends: &[&BackendView]) -> Vec<String> {
+    let mut alike: BTreeMap<&str, Vec<&BackendView>> = BTreeMap::new();
+    for backend in backends {
+        let last = backend.checks.last.as_ref();
+        let kind = match (backend.admin, last) {
+            ("ready", None) => continue,
+            ("ready", Some(check)) => check.result,
+            _ => "out",
+        };
+        alike.entry(kind).or_default().push(backend);
+    }
+    let said = |backends: &[&BackendView]| {
+        let checks = backends.iter().filter_map(|it| it.checks.last.as_ref());
+        let mut said = checks.filter_map(|check| check.said.as_deref());
+        said.next().unwrap_or("failed").to_owned()
+    };
+    let sentence = |(kind, backends): (&str, Vec<&BackendView>)| {
+        let places = listed(backends.iter().map(|it| it.address.clone()));
+        let names = listed(backends.iter().map(|it| full_name(it)));
+        match kind {
+            "out" => format!(
+                "Put back what is meant to serve: {}.",
+                listed(
+                    backends
+                        .iter()
+                        .map(|it| format!("`netsocket-balancer ctl ready {}`", full_name(it)))
+                )
+            ),
+            "passed" => format!("{names}: checks pass, so wait."),
+            "refused" => format!("Nothing listens at {places}: start the server there."),
+            "timeout" => format!(
+                "{places} cannot be reached: is the machine on, and does every firewall on the way let the balancer through?"
+            ),
+            "lost" | "no-answer" | "wrong-answer" | "wrong-status" => format!(
+                "{places}: connects, but does not answer as `check_kind` expects ({}): see the server's log.",
+                said(&backends)
+            ),
+            _ => format!("Checks of {places} fail: {}.", said(&backends)),
+        }
+    };
+    alike.into_iter().map(sentence).collect()
+}
+
+fn dns(group: &GroupView) -> String {
+    let problem = group.problem.as_deref().unwrap_or("no server is named");
+    format!("Ask DNS for {}: {problem}.", group.question)
+}
+
+fn full_name(backend: &BackendView) -> String {
+    match backend.pool.as_str() {
+        "" => backend.name.clone(),
+        pool => format!("{pool}/{}", backend.name),
+    }
+}
+
+/// ` of pool NAME`, where that is not the default one.
+fn of_name(pool: &str) -> String {
+    match pool {
+        DEFAULT_POOL => String::new(),
+        other => format!(" of pool {other}"),
+    }
+}
+
+/// Which services it serves, where they have other names.
+fn users(pool: &str, services: &[ServiceView]) -> String {
+    let users = services.iter().filter(|it| it.pool == pool);
+    let names: Vec<_> = users.map(|service| service.name.clone()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [only] if only == pool => String::new(),
+        several => format!(" (for {})", listed(several.iter().cloned())),
+    }
+}
+
+/// `a, b, c and 4 more`.
+fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown: Vec<_> = names.take(NAMED).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// `1 client`, `2 clients`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+use super::*;
+use crate::admin::api::{CheckView, Checks};
+
+const NOW: &str = "2026-01-02T03:04:05.000Z";
+
+fn backend(name: &str, state: &'static str, failed: Option<&'static str>) -> BackendView {
+    let last = CheckView {
+        result: failed.unwrap_or("passed"),
+        said: failed.map(|failed| format!("it was {failed}")),
+        took_ms: 0.1,
+        at: NOW.to_owned(),
+    };
+    BackendView {
+        name: name.to_owned(),
+        address: format!("10.0.0.1:{name}"),
+        state,
+        reason: "because".to_owned(),
+        since: NOW.to_owned(),
+        admin: match state {
+            "draining" => "drain",
+            "maintenance" => "maintenance",
+            _ => "ready",
+        },
+        checks: Checks {
+            last: Some(last),
+            ..Checks::default()
+        },
+        ..BackendView::default()
+    }
+}
+
+fn pool(name: &str, backends: Vec<BackendView>) -> PoolView {
+    PoolView {
+        name: name.to_owned(),
+        balance: "round_robin",
+        failing_open: false,
+        last_resort: 0,
+        outage_since: Some(NOW.to_owned()),
+        queued: 0,
+        queue_limit: 100,
+        backends,
+        groups: Vec::new(),
+    }
+}
+
+fn condition(pools: &[PoolView]) -> Condition {
+    Condition::of(&facts(pools))
+}
+
+fn facts(pools: &[PoolView]) -> Facts<'_> {
+    Facts {
+        draining: false,
+        trouble: None,
+        active: 1,
+        limit: 100,
+        reload_refused: false,
+        pools,
+        services: &[],
+    }
+}
+
+#[test]
+fn all_is_well() {
+    let well = condition(&[pool(
+        "default",
+        vec![backend("1", "up", None), backend("2", "up", None)],
+    )]);
+    assert_eq!(
+        (well.state, well.headline.as_str()),
+        ("ready", "All 2 backends are up")
+    );
+    assert!(well.alerts.is_empty());
+    // What an operator wants is no alert.
+    let drained = [backend("1", "up", None), backend("2", "draining", None)];
+    let drained = condition(&[pool("default", drained.into())]);
+    assert_eq!(drained.state, "ready");
+    assert_eq!(
+        drained.headline,
+        "1 of 2 backends are up, 1 taken out by an operator"
+    );
+}
+
+#[test]
+fn some_down_is_a_warning_and_tells_who_serves() {
+    let down = || backend("2", "down", Some("refused"));
+    let other = backend("3", "down", Some("timeout"));
+    let two = condition(&[pool("files", vec![backend("1", "up", None), down(), other])]);
+    assert_eq!(two.state, "warning");
+    assert_eq!(two.headline, "2 of 3 backends are down of pool files");
+    let alert = &two.alerts[0];
+    assert_eq!(alert.clients, "are served by 1 backend");
+    assert_eq!(alert.since.as_deref(), Some(NOW));
+    assert!(alert.todo[0].contains("Nothing listens at 10.0.0.1:2"));
+    assert!(alert.todo[1].contains("10.0.0.1:3 cannot be reached"));
+    let backup = BackendView {
+        backup: true,
+        ..backend("1", "up", None)
+    };
+    let one = condition(&[pool("default", vec![backup, down()])]);
+    assert_eq!(one.headline, "2 is down: because");
+    assert_eq!(one.alerts[0].clients, "are served by 1 backup");
+}
+
+#[test]
+fn all_down_is_an_emergency_and_tells_what_clients_get() {
+    let down = || {
+        vec![
+            backend("1", "down", Some("refused")),
+            backend("2", "down", Some("refused")),
+        ]
+    };
+    let told = |pool: PoolView| {
+        let all = condition(&[pool]);
+        assert_eq!(all.state, "emergency");
+        let alert = all.alerts.into_iter().next().unwrap();
+        (alert.what, alert.clients, alert.todo)
+    };
+    let (what, clients, todo) = told(pool("default", down()));
+    assert_eq!(
+        (what.as_str(), clients.as_str()),
+        ("No backend is up", "are refused (SC)")
+    );
+    assert!(
+        todo[0].contains("Nothing listens at 10.0.0.1:1, 10.0.0.1:2: start"),
+        "{todo:?}"
+    );
+    let open = PoolView {
+        failing_open: true,
+        ..pool("default", down())
+    };
+    assert!(
+        told(open)
+            .1
+            .starts_with("are given to the 2 backends in service")
+    );
+    let last = PoolView {
+        last_resort: 2,
+        ..pool("default", down())
+    };
+    assert!(told(last).1.starts_with("are offered to each backend"));
+    let (what, clients, todo) = told(pool("files", vec![backend("1", "maintenance", None)]));
+    assert_eq!(what, "Operators have taken out every backend of pool files");
+    assert_eq!(clients, "are refused (SC)");
+    assert_eq!(
+        todo,
+        ["Put back what is meant to serve: `netsocket-balancer ctl ready 1`."]
+    );
+    assert_eq!(told(pool("default", Vec::new())).0, "There is no backend");
+}
+
+#[test]
+fn a_start_is_no_emergency() {
+    let mut new = backend("1", "down", None);
+    new.checks.last = None;
+    let start = condition(&[pool("default", vec![new])]);
+    assert_eq!(
+        (start.state, start.headline.as_str()),
+        ("warning", "No backend has been checked yet")
+    );
+    assert_eq!(start.alerts[0].clients, "are refused (SC)");
+}
+
+#[test]
+fn the_worst_comes_first_and_names_its_service() {
+    let service = ServiceView {
+        name: "mail".to_owned(),
+        pool: "m".to_owned(),
+        ..ServiceView::default()
+    };
+    let mut files = pool("files", vec![backend("1", "up", None)]);
+    files.queued = 3;
+    let pools = [
+        files,
+        pool("m", vec![backend("1", "down", Some("wrong-answer"))]),
+    ];
+    let all = Condition::of(&Facts {
+        services: &[service],
+        reload_refused: true,
+        ..facts(&pools)
+    });
+    assert_eq!(all.headline, "No backend of pool m (for mail) is up");
+    let told: Vec<_> = all.alerts.iter().map(|alert| alert.what.as_str()).collect();
+    assert_eq!(
+        told[1..],
+        [
+            "The last reload was refused",
+            "3 clients wait for a free place of pool files"
+        ]
+    );
+    assert!(
+        all.alerts[0].todo[0]
+            .contains("does not answer as `check_kind` expects (it was wrong-answer)")
+    );
+}
+
+#[test]
+fn the_limit_of_sessions_is_told_before_it_is_reached() {
+    let pools = [pool("default", vec![backend("1", "up", None)])];
+    let at = |active| {
+        Condition::of(&Facts {
+            active,
+            ..facts(&pools)
+        })
+        .state
+    };
+    assert_eq!([at(89), at(90), at(100)], ["ready", "warning", "emergency"]);
+}

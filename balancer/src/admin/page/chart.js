@@ -1,0 +1,184 @@
+
+// Lines over the last minutes: small ones everywhere, and a big one of what was chosen.
+const SPAN = 600; // seconds that the lines show at most
+const SHORTEST = 10; // and at least, so that they fill their width from the first seconds
+const KEPT = 256; // backends whose past is known, as in the records of the balancer
+const PARTS = 6; // backends that have a line of their own in the big one
+let points = [];
+let marks = []; // state changes: time, text, whether it is for the better
+
+function plotted() {
+  const svg = shape("svg", { viewBox: "0 0 600 100", preserveAspectRatio: "none", "aria-hidden": "true" });
+  svg.append(shape("polygon", {}), shape("polyline", {}));
+  return svg;
+}
+
+// The time that the lines show: from, to.
+function shown() {
+  if (!points.length) return [0, SHORTEST];
+  const end = points[points.length - 1].time;
+  return [end - Math.min(SPAN, Math.max(SHORTEST, end - points[0].time)), end];
+}
+
+// [time in seconds, value], the newest at the right edge.
+function draw(svg, values, top) {
+  const [from, to] = shown();
+  const high = values.reduce((high, value) => Math.max(high, value[1]), top);
+  const places = values.map(([time, value]) => (600 * (time - from) / (to - from)).toFixed(1) + "," + (98 - 94 * value / high).toFixed(1));
+  const [area, line] = svg.children;
+  line.setAttribute("points", places.join(" "));
+  const first = places.length ? places[0].split(",")[0] : 0;
+  area.setAttribute("points", places.length ? first + ",100 " + places.join(" ") + " 600,100" : "");
+}
+
+function addPoint(point) {
+  if (points.length && point.time <= points[points.length - 1].time) return;
+  points.push(point);
+  while (points.length && point.time - points[0].time > SPAN) points.shift();
+}
+
+function pointOf(time, active, total, list, host) {
+  const kept = list.length > KEPT ? [...list].sort((a, b) => b.active - a.active).slice(0, KEPT) : list;
+  const all = key => list.reduce((all, backend) => all + backend[key], 0);
+  return { time: Date.parse(time) / 1000, active, total, up: all("bytes_up"), down: all("bytes_down"),
+    cpu: host?.cpu_percent ?? 0, memory: host?.memory_percent ?? 0,
+    backends: Object.fromEntries(kept.map(b => [fullName(b), { active: b.active, total: b.total, up: b.bytes_up, down: b.bytes_down }])) };
+}
+
+// The values of a tile, of all or of one backend.
+const level = of => points.map(point => [point.time, of(point)]);
+const grown = of => points.slice(1).map((point, index) =>
+  [point.time, Math.max(0, of(point) - of(points[index])) / (point.time - points[index].time)]);
+const TILES = {
+  active: ["Open sessions", level, "active", 1, count], fresh: ["New sessions", grown, "total", 1, rate],
+  down: ["Bytes to clients", grown, "down", 1, byteRate], up: ["Bytes from clients", grown, "up", 1, byteRate],
+  cpu: ["Host CPU", level, "cpu", 100, percent], memory: ["Host memory", level, "memory", 100, percent],
+};
+const valuesOf = name => TILES[name][1](point => point[TILES[name][2]]);
+const valuesOfBackend = (name, backend) => TILES[name][1](point => point.backends[backend]?.[TILES[name][2]] ?? 0);
+
+function plots() {
+  for (const [name, [, , , top, unit]] of Object.entries(TILES)) {
+    const values = valuesOf(name);
+    draw(document.querySelector(`[data-plot=${name}] svg`), values, top);
+    say(byId("peak-" + name), "peak " + unit(values.reduce((peak, value) => Math.max(peak, value[1]), 0)));
+  }
+  chart.draw();
+}
+
+const chart = {
+  chosen: "active",
+  at: null, // the place of the cross, as an index from the end
+  choose(name) {
+    this.chosen = name;
+    this.at = null;
+    for (const figure of document.querySelectorAll("[data-plot]")) {
+      const is = figure.dataset.plot === name;
+      figure.classList.toggle("chosen", is);
+      figure.querySelector("button").setAttribute("aria-pressed", is);
+    }
+    this.draw();
+  },
+  start() {
+    for (const figure of document.querySelectorAll("[data-plot]")) {
+      const label = figure.querySelector("figcaption span");
+      const button = make("button", { type: "button" }, label.textContent);
+      label.replaceChildren(button);
+      button.addEventListener("click", () => this.choose(figure.dataset.plot));
+    }
+    byId("chart").hidden = false;
+    const plot = byId("chart-plot");
+    plot.addEventListener("pointermove", event => {
+      const box = plot.getBoundingClientRect();
+      this.near(this.from + (event.clientX - box.left - this.left) / (box.width - this.left) * (this.to - this.from));
+    });
+    plot.addEventListener("pointerleave", () => { this.at = null; this.draw(); });
+    plot.addEventListener("keydown", event => {
+      const step = { ArrowLeft: 1, ArrowRight: -1, PageUp: 30, PageDown: -30 }[event.key];
+      if (step) { this.at = Math.max(0, (this.at ?? 0) + step); event.preventDefault(); }
+      else if (event.key === "Escape") this.at = null;
+      else return;
+      this.draw();
+    });
+    new ResizeObserver(() => this.draw()).observe(plot);
+    this.choose(this.chosen);
+  },
+  near(time) {
+    const values = valuesOf(this.chosen);
+    let best = 0;
+    values.forEach((value, index) => { if (Math.abs(value[0] - time) < Math.abs(values[best][0] - time)) best = index; });
+    this.at = values.length - 1 - best;
+    this.draw();
+  },
+  draw() {
+    const plot = byId("chart-plot");
+    const { width, height } = plot.getBoundingClientRect();
+    const [title, , key, top, unit] = TILES[this.chosen];
+    const values = valuesOf(this.chosen);
+    [this.from, this.to] = shown();
+    say(byId("chart-title"), `${title}, last ${age((this.to - this.from) * 1000).replace(/\.\d/, "")}`);
+    if (!width || !values.length) return;
+    const high = ceiling(values.reduce((high, value) => Math.max(high, value[1]), top), this.chosen);
+    const bottom = height - 18;
+    this.left = 62;
+    const x = time => this.left + (width - this.left) * (time - this.from) / (this.to - this.from);
+    const y = value => bottom - (bottom - 8) * value / high;
+    const line = values => values.map(([time, value]) => x(time).toFixed(1) + "," + y(value).toFixed(1)).join(" ");
+    plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const parts = [];
+    for (let step = 0; step <= 4; step += 1) {
+      const value = high * step / 4;
+      parts.push(shape("line", { class: "grid", x1: this.left, x2: width, y1: y(value), y2: y(value) }), text(this.left - 6, y(value) + 4, "end", unit(value)));
+    }
+    const steps = width < 500 ? 2 : 4;
+    for (let step = 0; step < steps; step += 1) {
+      const time = this.from + (this.to - this.from) * step / steps;
+      parts.push(text(x(time), height - 4, step ? "middle" : "start", clock(new Date(time * 1000).toISOString()).slice(0, 8)));
+    }
+    parts.push(text(width, height - 4, "end", "now"));
+    for (const mark of marks) {
+      if (mark.time >= this.from) parts.push(shape("line", { class: mark.good ? "event up" : "event", x1: x(mark.time), x2: x(mark.time), y1: 8, y2: bottom }));
+    }
+    parts.push(shape("polygon", { points: `${x(values[0][0]).toFixed(1)},${bottom} ${line(values)} ${width},${bottom}` }), shape("polyline", { points: line(values) }));
+    const names = key === "cpu" || key === "memory" ? [] : busiest();
+    if (names.length > 1) names.forEach((name, index) => parts.push(shape("polyline", { class: "part c" + index, points: line(valuesOfBackend(this.chosen, name)) })));
+    this.legend(names.length > 1 ? names : [], unit, values, parts, x, y, bottom);
+    plot.replaceChildren(...parts);
+  },
+  // The value under the cross, or the newest, in words as well.
+  legend(names, unit, values, parts, x, y, bottom) {
+    const index = Math.max(0, values.length - 1 - (this.at ?? 0));
+    const [time, value] = values[index];
+    if (this.at !== null) {
+      parts.push(shape("line", { class: "cross", x1: x(time), x2: x(time), y1: 8, y2: bottom }), shape("circle", { cx: x(time), cy: y(value), r: 3.5, fill: "currentColor" }));
+    }
+    const mark = this.at === null ? null : marks.find(mark => Math.abs(mark.time - time) < (this.to - this.from) / 100);
+    say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${mark ? " – " + mark.text : ""}`);
+    byId("chart-legend").replaceChildren(...names.map((name, place) => {
+      const own = valuesOfBackend(this.chosen, name);
+      const dot = make("i", {});
+      return make("span", { class: "c" + place }, dot, `${name} ${unit(own[Math.min(index, own.length - 1)]?.[1] ?? 0)}`);
+    }));
+  },
+};
+
+function text(x, y, anchor, said) {
+  const element = shape("text", { x, y, "text-anchor": anchor });
+  element.textContent = said;
+  return element;
+}
+
+// A round number that is not lower, so that the axis does not move with every value.
+function ceiling(high, name) {
+  if (name === "cpu" || name === "memory") return 100;
+  const base = 10 ** Math.floor(Math.log10(high));
+  const times = [1, 2, 4, 8, 10].find(times => times * base >= high);
+  return name === "active" ? Math.max(4, times * base) : times * base;
+}
+
+// Backends with the most sessions since the start, in the order of their names so that colours stay.
+function busiest() {
+  const last = points[points.length - 1]?.backends ?? {};
+  const names = Object.keys(last);
+  return names.length <= PARTS ? names : [...names].sort((a, b) => last[b].total - last[a].total).slice(0, PARTS).sort();
+}

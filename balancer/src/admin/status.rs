@@ -1,0 +1,172 @@
+//! `/api/v1/pools`: the whole of the balancer at one moment.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use netsocket_settings::dropped_lines;
+use netsocket_telemetry::ProducerStats;
+use serde::Serialize;
+
+use super::alerts::{Condition, Facts};
+use super::api::PoolView;
+use super::identity::Identity;
+use super::rates::Rates;
+use super::service_view::ServiceView;
+use super::time::rfc3339;
+use crate::data_path::shared::Shared;
+
+/// `/api/v1/pools`.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Status {
+    /// Which balancer this is.
+    #[serde(flatten)]
+    pub(super) identity: Identity,
+    /// How it is.
+    #[serde(flatten)]
+    pub(super) condition: Condition,
+    pub(super) version: &'static str,
+    /// Of this answer.
+    pub(super) time: String,
+    pub(super) uptime_seconds: u64,
+    pub(super) ready: bool,
+    pub(super) draining: bool,
+    /// `null` until the first second is over.
+    pub(super) host: Option<Host>,
+    pub(super) sessions: Sessions,
+    pub(super) rates: Rates,
+    pub(super) telemetry: Telemetry,
+    /// Log lines that could not be written.
+    pub(super) log_lines_dropped: u64,
+    pub(super) pools: Vec<PoolView>,
+    /// Where there is anything but the default one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) services: Vec<ServiceView>,
+}
+
+/// The machine.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Host {
+    pub(super) cpu_percent: f64,
+    pub(super) memory_percent: f64,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Sessions {
+    pub(super) active: u64,
+    /// How many may be open.
+    pub(super) limit: u64,
+    pub(super) total: u64,
+    pub(super) bytes_up: u64,
+    pub(super) bytes_down: u64,
+    pub(super) retries: u64,
+    pub(super) accept_errors: u64,
+    /// How often the system had none left of which resource; those of which it ever had none.
+    pub(super) shortages: BTreeMap<&'static str, u64>,
+    /// Codes that have occurred.
+    pub(super) by_termination: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Telemetry {
+    pub(super) enabled: bool,
+    pub(super) connected: bool,
+    pub(super) queued: u64,
+    pub(super) sent: u64,
+    pub(super) dropped: u64,
+    pub(super) last_error: Option<String>,
+}
+
+/// Why the balancer is not ready for clients, if it is not. (Whether its workers answer is not known here.)
+pub(super) fn unready(shared: &Shared) -> Option<String> {
+    if shared.is_draining() {
+        Some("draining".to_owned())
+    } else if shared.up_count() == 0 {
+        Some("no backend is up".to_owned())
+    } else {
+        shared.tasks.trouble(&[])
+    }
+}
+
+/// What a status is made of, beside what all parts of the balancer share.
+pub(super) struct Parts {
+    pub(super) identity: Identity,
+    pub(super) host: Option<Host>,
+    pub(super) rates: Rates,
+    pub(super) telemetry: Option<ProducerStats>,
+    pub(super) pools: Vec<PoolView>,
+    pub(super) services: Vec<ServiceView>,
+    pub(super) reload_refused: bool,
+}
+
+impl Status {
+    pub(super) fn new(shared: &Shared, parts: Parts) -> Self {
+        let sessions = Sessions::new(shared);
+        let condition = Condition::of(&Facts {
+            draining: shared.is_draining(),
+            trouble: shared.tasks.trouble(&[]),
+            active: sessions.active,
+            limit: sessions.limit,
+            reload_refused: parts.reload_refused,
+            pools: &parts.pools,
+            services: &parts.services,
+        });
+        Self {
+            identity: parts.identity,
+            condition,
+            version: env!("CARGO_PKG_VERSION"),
+            time: rfc3339(SystemTime::now()),
+            uptime_seconds: shared.uptime().as_secs(),
+            ready: unready(shared).is_none(),
+            draining: shared.is_draining(),
+            host: parts.host,
+            sessions,
+            rates: parts.rates,
+            telemetry: Telemetry::new(parts.telemetry),
+            log_lines_dropped: dropped_lines(),
+            pools: parts.pools,
+            services: parts.services,
+        }
+    }
+}
+
+impl Sessions {
+    fn new(shared: &Shared) -> Self {
+        let counters = &shared.counters;
+        let shortages = shared.shortages.counts().into_iter();
+        let shortages = shortages.map(|(resource, count)| (resource.label(), count));
+        let ends = counters.by_termination().into_iter();
+        Self {
+            active: counters.active(),
+            limit: shared.session_limit(),
+            total: counters.total(),
+            bytes_up: counters.bytes_up(),
+            bytes_down: counters.bytes_down(),
+            retries: counters.retries(),
+            accept_errors: counters.accept_errors(),
+            shortages: shortages.filter(|&(_, count)| count > 0).collect(),
+            by_termination: ends.filter(|&(_, count)| count > 0).collect(),
+        }
+    }
+}
+
+impl Telemetry {
+    fn new(stats: Option<ProducerStats>) -> Self {
+        let enabled = stats.is_some();
+        let ProducerStats {
+            connected,
+            queued,
+            sent,
+            dropped,
+            last_error,
+            ..
+        } = stats.unwrap_or_default();
+        Self {
+            enabled,
+            connected,
+            queued,
+            sent,
+            dropped,
+            last_error,
+        }
+    }
+}

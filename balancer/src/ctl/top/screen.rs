@@ -1,0 +1,325 @@
+//! What `ctl top` shows: exactly as much as the terminal has room for. Decides without I/O or a clock.
+
+use std::time::Duration;
+
+use super::super::answer::{Backend, Service, Session, Status};
+use super::super::{table::printable, view};
+use super::columns::{Column, Row, Style, cut, left, lines, right};
+use super::state::{Panel, Prompt, State};
+use crate::observe::units;
+
+/// Rows of sessions beside the backends, at least.
+const SESSIONS: usize = 4;
+/// Terminals with fewer lines are shown no more than the first alert's first line.
+const ROOMY: usize = 16;
+
+const BACKENDS: [Column; 14] = [
+    left("NAME", 0),
+    left("SERVICE", 6),
+    left("STATE", 0),
+    right("FOR", 3),
+    left("CHECK", 8),
+    right("OPEN", 0),
+    right("NEW", 4),
+    right("RX", 1),
+    right("TX", 1),
+    right("P50", 7),
+    right("P99", 9),
+    right("ERR", 5),
+    right("WEIGHT", 10),
+    left("REASON", 2),
+];
+const SERVICES: [Column; 9] = [
+    left("NAME", 0),
+    left("POOL", 3),
+    right("OPEN", 0),
+    right("LIMIT", 4),
+    right("NEW", 1),
+    right("RX", 0),
+    right("TX", 0),
+    right("REFUSED", 2),
+    left("LISTEN", 5),
+];
+const OPEN_SESSIONS: [Column; 9] = [
+    left("CLIENT", 0),
+    left("SERVICE", 3),
+    left("BACKEND", 0),
+    right("AGE", 0),
+    right("RX", 2),
+    right("TX", 2),
+    right("RATE", 1),
+    left("STAGE", 4),
+    left("ID", 5),
+];
+
+/// A terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+/// The lines of a frame: no more than there are rows, none wider than the terminal.
+pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: bool) -> Vec<String> {
+    let width = size.columns;
+    let mut frame = head(status, state, size, colours);
+    let foot = foot(state, width, colours);
+    let room = size.rows.saturating_sub(frame.len() + 1);
+    let body = match state.panel {
+        Panel::Backends => {
+            let all = state.backends(status);
+            let sessions = state.sessions(status);
+            // Backends first; sessions get what they leave, and something in any case.
+            let least = if room > 2 * (SESSIONS + 2) {
+                SESSIONS + 2
+            } else {
+                0
+            };
+            let high = (all.len() + 1).min(room.saturating_sub(least));
+            let mut body = backends(status, &all, state, high, width, colours);
+            let rest = room.saturating_sub(body.len() + 1);
+            if rest > 2 {
+                body.push(String::new());
+                body.extend(session_lines(status, &sessions, rest, width, colours));
+            }
+            body
+        }
+        Panel::Sessions => {
+            let sessions = state.sessions(status);
+            session_lines(status, &sessions, room, width, colours)
+        }
+        Panel::Services => {
+            let rows: Vec<Row> = status.services.iter().map(service).collect();
+            cropped(&SERVICES, &rows, None, room, width, colours)
+        }
+    };
+    frame.extend(body.into_iter().take(room));
+    frame.truncate(size.rows.saturating_sub(1));
+    frame.resize(size.rows.saturating_sub(1), String::new());
+    frame.push(foot);
+    frame.truncate(size.rows);
+    frame
+}
+
+/// State, totals and alerts.
+fn head(status: &Status, state: &State, size: Size, colours: bool) -> Vec<String> {
+    let width = size.columns;
+    let (word, style) = match (&state.lost, status.state.as_str()) {
+        (Some(_), _) => ("NO ANSWER", Style::Alarm),
+        (None, "ready") => ("READY", Style::Good),
+        (None, "warning") => ("WARNING", Style::Warning),
+        (None, "draining") => ("STOPPING", Style::Warning),
+        (None, "emergency") => ("EMERGENCY", Style::Alarm),
+        (None, _) if status.ready => ("READY", Style::Good),
+        (None, _) => ("NOT READY", Style::Alarm),
+    };
+    let headline = state.lost.as_deref().unwrap_or(&status.headline);
+    let first = format!("{} {word} {headline}", status.name());
+    let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
+    lines.push(cut(&totals(status), width));
+    let alerts = match (state.lost.is_some(), size.rows < ROOMY) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 4,
+    };
+    let mut told = Vec::new();
+    for alert in &status.alerts {
+        let since = alert.since.as_ref();
+        let span = since.map(|since| units::span(units::between(since, &status.time)));
+        let span = span.map_or(String::new(), |span| format!("for {span}, "));
+        if alert.what != status.headline {
+            told.push(alert.what.clone());
+        }
+        told.push(format!("  {span}clients {}", alert.clients));
+        told.extend(alert.todo.iter().map(|todo| format!("  > {todo}")));
+    }
+    told.truncate(alerts);
+    let told = told.iter().map(|line| cut(&printable(line), width));
+    lines.extend(told.map(|line| style_of_alert(status).paint(&line, colours)));
+    lines.push(String::new());
+    lines
+}
+
+fn style_of_alert(status: &Status) -> Style {
+    match status.state.as_str() {
+        "emergency" => Style::Bad,
+        _ => Style::Warning,
+    }
+}
+
+fn totals(status: &Status) -> String {
+    let (up, all) = status.up();
+    let (sessions, rates) = (&status.sessions, &status.rates);
+    let queued: u64 = status.pools.iter().map(|pool| pool.queued).sum();
+    let places: u64 = status.pools.iter().map(|pool| pool.queue_limit).sum();
+    let limit = match sessions.limit {
+        0 => String::new(),
+        limit => format!("/{limit}"),
+    };
+    let mut text = format!(
+        "up {up}/{all}  open {}{limit}  new {}  RX {}/s  TX {}/s  queue {queued}/{places}",
+        sessions.active,
+        units::rate(rates.sessions),
+        units::bytes(rates.bytes_up),
+        units::bytes(rates.bytes_down),
+    );
+    if let Some(host) = &status.host {
+        text.push_str(&format!(
+            "  cpu {:.0} %  mem {:.0} %",
+            host.cpu_percent, host.memory_percent
+        ));
+    }
+    text
+}
+
+/// Keys, or the question that is open, or what became of the last change.
+fn foot(state: &State, width: usize, colours: bool) -> String {
+    let (text, style) = match &state.prompt {
+        Prompt::Filter => (format!("filter: {}_", state.filter), Style::Plain),
+        Prompt::Confirm(change) => (format!("{}? y / n", change.said()), Style::Warning),
+        Prompt::None if !state.news.is_empty() => (state.news.clone(), Style::Warning),
+        Prompt::None => {
+            let mut text = format!("q quit  s sort:{}  / filter", state.sort.label());
+            if !state.filter.is_empty() {
+                text.push_str(&format!(":{}", state.filter));
+            }
+            text.push_str("  tab view  d drain  r ready  m maintenance");
+            (text, Style::Dim)
+        }
+    };
+    style.paint(&cut(&printable(&text), width), colours)
+}
+
+fn backends(
+    status: &Status,
+    all: &[&Backend],
+    state: &mut State,
+    high: usize,
+    width: usize,
+    colours: bool,
+) -> Vec<String> {
+    let chosen = state.chosen_place(all);
+    let rows: Vec<Row> = all.iter().map(|backend| row(status, backend)).collect();
+    cropped(&BACKENDS, &rows, chosen, high, width, colours)
+}
+
+/// The head, and as many rows as there is room for, among them the chosen one.
+fn cropped(
+    columns: &[Column],
+    rows: &[Row],
+    chosen: Option<usize>,
+    high: usize,
+    width: usize,
+    colours: bool,
+) -> Vec<String> {
+    let room = high.saturating_sub(1);
+    let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
+    let shown: Vec<Row> = rows.iter().skip(first).take(room).cloned().collect();
+    let chosen = chosen.map(|chosen| chosen - first);
+    let mut all = lines(columns, &shown, width, chosen, colours);
+    all.truncate(high);
+    all
+}
+
+fn session_lines(
+    status: &Status,
+    sessions: &[&Session],
+    high: usize,
+    width: usize,
+    colours: bool,
+) -> Vec<String> {
+    if status.top_sessions.is_none() {
+        return vec![cut("too many sessions to list every second", width)];
+    }
+    let rows: Vec<Row> = sessions
+        .iter()
+        .map(|session| session_row(session))
+        .collect();
+    cropped(&OPEN_SESSIONS, &rows, None, high, width, colours)
+}
+
+fn plain(text: String) -> (String, Style) {
+    (text, Style::Plain)
+}
+
+fn byte_rate(per_second: f64) -> (String, Style) {
+    plain(format!("{}/s", units::bytes(per_second)))
+}
+
+fn row(status: &Status, backend: &Backend) -> Row {
+    let state = match backend.state.as_str() {
+        "up" => Style::Good,
+        "down" | "ejected" => Style::Bad,
+        _ => Style::Warning,
+    };
+    let check = backend.checks.last.as_ref().map_or("–".to_owned(), |last| {
+        format!("{} {}", last.result, units::millis(Some(last.took_ms)))
+    });
+    let open = match backend.max_connections {
+        None => backend.active.to_string(),
+        Some(most) => format!("{}/{most}", backend.active),
+    };
+    let errors = match backend.errors {
+        0 => Style::Plain,
+        _ => Style::Warning,
+    };
+    vec![
+        plain(backend.full_name()),
+        plain(status.services_of(backend)),
+        (backend.state.clone(), state),
+        plain(units::span(units::between(&backend.since, &status.time))),
+        plain(check),
+        plain(open),
+        plain(units::rate(backend.rates.sessions)),
+        byte_rate(backend.rates.bytes_up),
+        byte_rate(backend.rates.bytes_down),
+        plain(units::millis(backend.connect_p50_ms)),
+        plain(units::millis(backend.connect_p99_ms)),
+        (backend.errors.to_string(), errors),
+        plain(backend.weight.to_string()),
+        (view::reason(backend), Style::Dim),
+    ]
+}
+
+fn service(service: &Service) -> Row {
+    let pool = match service.pool.as_str() {
+        "" => "by rule",
+        pool => pool,
+    };
+    vec![
+        plain(service.name.clone()),
+        plain(pool.to_owned()),
+        plain(service.active.to_string()),
+        plain(
+            service
+                .limit
+                .map_or("–".to_owned(), |limit| limit.to_string()),
+        ),
+        plain(units::rate(service.rates.sessions)),
+        byte_rate(service.rates.bytes_up),
+        byte_rate(service.rates.bytes_down),
+        plain(service.refused.values().sum::<u64>().to_string()),
+        plain(service.listen.join(" ")),
+    ]
+}
+
+fn session_row(session: &Session) -> Row {
+    let named = |name: &Option<String>| plain(name.clone().unwrap_or_else(|| "–".to_owned()));
+    vec![
+        plain(session.client.clone()),
+        named(&session.service),
+        named(&session.backend),
+        plain(view::session_age(session)),
+        plain(units::bytes(session.bytes_up as f64)),
+        plain(units::bytes(session.bytes_down as f64)),
+        session.rate.map_or(plain("–".to_owned()), byte_rate),
+        plain(session.stage.clone()),
+        (session.id.clone(), Style::Dim),
+    ]
+}
+
+/// What is waited for before the next look at the balancer, where it does not answer.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use super::*;
+use crate::ctl::top::keys::Key;
+use crate::ctl::top::state::Wish;
+
+fn status(backends: usize, sessions: usize) -> Status {
+    let backends: Vec<_> = (0..backends)
+        .map(|number| {
+            serde_json::json!({
+                "name": format!("b{number}"),
+                "address": format!("10.0.0.{number}:9000"),
+                "state": if number == 1 { "down" } else { "up" },
+                "reason": "3 checks failed: connection refused",
+                "since": "2026-01-02T03:04:05.000Z",
+                "active": number,
+                "rates": { "sessions": 1.0, "bytes_up": 1e6, "bytes_down": 2e6 },
+            })
+        })
+        .collect();
+    let sessions: Vec<_> = (0..sessions)
+        .map(|number| {
+            serde_json::json!({
+                "id": format!("0-{number}-1"),
+                "client": format!("192.0.2.{number}:4711"),
+                "backend": "b0",
+                "age_ms": 1500.0,
+                "rate": number,
+            })
+        })
+        .collect();
+    serde_json::from_value(serde_json::json!({
+        "instance": "lb1",
+        "state": "warning",
+        "headline": "b1 is down: 3 checks failed: connection refused",
+        "time": "2026-01-02T03:04:17.000Z",
+        "ready": true,
+        "alerts": [{
+            "what": "b1 is down: 3 checks failed: connection refused",
+            "clients": "are served by 2 backends",
+            "since": "2026-01-02T03:04:05.000Z",
+            "todo": ["Nothing listens at 10.0.0.1:9000: start the server there."],
+        }],
+        "pools": [{ "name": "default", "queue_limit": 100, "backends": backends }],
+        "top_sessions": sessions,
+    }))
+    .unwrap()
+}
+
+fn shown(status: &Status, state: &mut State, rows: usize, columns: usize) -> Vec<String> {
+    frame(status, state, Size { rows, columns }, false)
+}
+
+#[test]
+fn a_frame_fits_whatever_the_terminal_is() {
+    let (few, many) = (status(3, 5), status(300, 50));
+    for rows in [1, 2, 5, 10, 20, 24, 60] {
+        for columns in [1, 10, 40, 70, 80, 200] {
+            for status in [&few, &many] {
+                let lines = shown(status, &mut State::default(), rows, columns);
+                assert_eq!(lines.len(), rows, "{rows}x{columns}");
+                for line in &lines {
+                    assert!(line.chars().count() <= columns, "{rows}x{columns}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_terminal_shows_state_backends_sessions_and_keys() {
+    let lines = shown(&status(3, 30), &mut State::default(), 20, 70);
+    assert!(lines[0].starts_with("lb1 WARNING b1 is down: 3 checks failed"));
+    assert!(lines[1].starts_with("up 2/3  open 0  new 0/s  RX 0 B/s  TX 0 B/s  queue 0/100"));
+    assert!(lines[2].starts_with("  for 12 s, clients are served by 2 backends"));
+    assert!(lines[3].starts_with("  > Nothing listens at 10.0.0.1:9000"));
+    let heads: Vec<_> = lines[5].split_whitespace().collect();
+    assert_eq!(
+        heads,
+        ["NAME", "STATE", "FOR", "OPEN", "RX", "TX", "REASON"]
+    );
+    assert!(
+        lines[7].starts_with("b1    down   12 s     1"),
+        "{}",
+        lines[7]
+    );
+    assert!(lines[10].starts_with("CLIENT"), "{lines:#?}");
+    // The busiest first.
+    assert!(lines[11].starts_with("192.0.2.29:4711"));
+    assert!(lines[19].starts_with("q quit  s sort:config  / filter"));
+}
+
+#[test]
+fn keys_sort_filter_and_choose() {
+    let status = status(30, 0);
+    let mut state = State::default();
+    let names = |state: &State| -> Vec<String> {
+        let all = state.backends(&status);
+        all.iter().map(|backend| backend.name.clone()).collect()
+    };
+    let press = |state: &mut State, keys: &str| -> Vec<Wish> {
+        let keys = keys.chars().map(|key| match key {
+            '\n' => Key::Enter,
+            '>' => Key::Down,
+            '<' => Key::Up,
+            other => Key::Char(other),
+        });
+        keys.map(|key| state.press(key, &status)).collect()
+    };
+    press(&mut state, "sss");
+    assert_eq!(
+        (state.sort.label(), names(&state)[0].as_str()),
+        ("open", "b29")
+    );
+    press(&mut state, "S");
+    assert_eq!(names(&state)[0], "b0");
+    press(&mut state, "/b2q\n");
+    assert_eq!(state.filter, "b2q");
+    press(&mut state, "/");
+    state.press(Key::Backspace, &status);
+    press(&mut state, "\n");
+    assert_eq!(
+        names(&state),
+        [
+            "b2", "b20", "b21", "b22", "b23", "b24", "b25", "b26", "b27", "b28", "b29"
+        ]
+    );
+    // What was chosen stays in sight, and is drained only after a yes.
+    assert!(press(&mut state, "d").contains(&Wish::Show) && state.news.starts_with("choose"));
+    press(&mut state, ">>>>>>>>>>");
+    let lines = shown(&status, &mut state, 12, 70);
+    assert!(
+        lines.iter().any(|line| line.starts_with("\x1b[7mb28 ")),
+        "{lines:#?}"
+    );
+    press(&mut state, "dn");
+    assert_eq!(state.news, "nothing was changed");
+    let wishes = press(&mut state, "dy");
+    assert!(matches!(&wishes[1], Wish::Do(change) if change.said() == "drain b28"));
+    assert_eq!(press(&mut state, "q"), [Wish::Quit]);
+}
+
+#[test]
+fn a_balancer_that_does_not_answer_is_called_so() {
+    let mut state = State::default();
+    state.lost = Some("the balancer stopped".to_owned());
+    let lines = shown(&status(3, 0), &mut state, 10, 80);
+    assert_eq!(lines[0], "lb1 NO ANSWER the balancer stopped");
+}
+
+#[test]
+fn services_have_a_column_and_a_panel() {
+    let mut status = status(1, 0);
+    status.services = serde_json::from_value(serde_json::json!([
+        { "name": "files", "pool": "default", "active": 3, "limit": 7, "listen": ["10.0.0.1:80"] }
+    ]))
+    .unwrap();
+    let mut state = State::default();
+    let lines = shown(&status, &mut state, 20, 200);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("NAME  SERVICE  STATE")),
+        "{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("b0    files    up")),
+        "{lines:#?}"
+    );
+    for _ in 0..2 {
+        state.press(Key::Tab, &status);
+    }
+    let lines = shown(&status, &mut state, 20, 80);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("files  default     3      7")),
+        "{lines:#?}"
+    );
+}

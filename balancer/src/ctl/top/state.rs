@@ -1,0 +1,270 @@
+//! What keys have changed about the view: order, filter, the chosen backend, an open question. Decides without I/O.
+
+use std::cmp::Ordering;
+
+use super::super::answer::{Backend, Session, Status};
+use super::keys::Key;
+
+/// Rows that a page of keys moves by.
+const PAGE: isize = 10;
+
+/// What is shown below the totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Panel {
+    /// Backends, then the sessions that there is room for.
+    #[default]
+    Backends,
+    Sessions,
+    Services,
+}
+
+/// What backends and sessions are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Sort {
+    #[default]
+    Configured,
+    Name,
+    State,
+    Open,
+    Rx,
+    Tx,
+    Errors,
+}
+
+impl Sort {
+    const ALL: [Self; 7] = [
+        Self::Configured,
+        Self::Name,
+        Self::State,
+        Self::Open,
+        Self::Rx,
+        Self::Tx,
+        Self::Errors,
+    ];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Configured => "config",
+            Self::Name => "name",
+            Self::State => "state",
+            Self::Open => "open",
+            Self::Rx => "RX",
+            Self::Tx => "TX",
+            Self::Errors => "errors",
+        }
+    }
+
+    fn next(self) -> Self {
+        let mut all = Self::ALL.into_iter().cycle();
+        all.find(|sort| *sort == self);
+        all.next().unwrap_or_default()
+    }
+
+    /// Of figures the highest come first; of states those that need somebody.
+    fn compare(self, a: &Backend, b: &Backend) -> Ordering {
+        let urgent = |backend: &Backend| match backend.state.as_str() {
+            "down" => 0,
+            "ejected" => 1,
+            "up" => 3,
+            _ => 2,
+        };
+        match self {
+            Self::Configured => Ordering::Equal,
+            Self::Name => a.full_name().cmp(&b.full_name()),
+            Self::State => urgent(a).cmp(&urgent(b)),
+            Self::Open => b.active.cmp(&a.active),
+            Self::Rx => b.rates.bytes_up.total_cmp(&a.rates.bytes_up),
+            Self::Tx => b.rates.bytes_down.total_cmp(&a.rates.bytes_down),
+            Self::Errors => b.errors.cmp(&a.errors),
+        }
+    }
+}
+
+/// A change of a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) backend: String,
+    /// As the path of the API has it: `drain`, `ready` or `maintenance`.
+    pub(super) to: &'static str,
+}
+
+impl Change {
+    pub(super) fn said(&self) -> String {
+        let Self { backend, to } = self;
+        match *to {
+            "ready" => format!("put {backend} back into service"),
+            "drain" => format!("drain {backend}"),
+            _ => format!("take {backend} out of service"),
+        }
+    }
+}
+
+/// What keys are about just now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Prompt {
+    #[default]
+    None,
+    Filter,
+    Confirm(Change),
+}
+
+/// What a key asks of the program.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// To be shown again.
+    Show,
+    Quit,
+    Do(Change),
+}
+
+/// The view.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) panel: Panel,
+    pub(super) sort: Sort,
+    reversed: bool,
+    pub(super) filter: String,
+    pub(super) prompt: Prompt,
+    /// The backend that keys act on, by its full name.
+    chosen: Option<String>,
+    /// What became of the last change.
+    pub(super) news: String,
+    /// Why there is no answer.
+    pub(super) lost: Option<String>,
+}
+
+impl State {
+    /// The backends that are shown, in their order.
+    pub(super) fn backends<'a>(&self, status: &'a Status) -> Vec<&'a Backend> {
+        let wanted = self.filter.to_lowercase();
+        let matches = |backend: &&Backend| {
+            let texts = [
+                backend.full_name(),
+                backend.address.clone(),
+                status.services_of(backend),
+                backend.state.clone(),
+            ];
+            wanted.is_empty() || texts.iter().any(|it| it.to_lowercase().contains(&wanted))
+        };
+        let mut all: Vec<_> = status.backends().filter(matches).collect();
+        all.sort_by(|a, b| self.sort.compare(a, b));
+        if self.reversed {
+            all.reverse();
+        }
+        all
+    }
+
+    /// The sessions that are shown, the busiest first.
+    pub(super) fn sessions<'a>(&self, status: &'a Status) -> Vec<&'a Session> {
+        let wanted = self.filter.to_lowercase();
+        let matches = |session: &&Session| {
+            let named = [&session.service, &session.backend];
+            let mut texts = named.into_iter().flatten().chain([&session.client]);
+            wanted.is_empty() || texts.any(|it| it.to_lowercase().contains(&wanted))
+        };
+        let all = status.top_sessions.iter().flatten();
+        let mut all: Vec<_> = all.filter(matches).collect();
+        let key = |session: &Session| match self.sort {
+            Sort::Rx => session.bytes_up as f64,
+            Sort::Tx => session.bytes_down as f64,
+            _ => session.rate.unwrap_or_default(),
+        };
+        all.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        if self.reversed {
+            all.reverse();
+        }
+        all
+    }
+
+    /// Where the chosen backend is; nothing is chosen before a key has been used for that.
+    pub(super) fn chosen_place(&mut self, all: &[&Backend]) -> Option<usize> {
+        let chosen = self.chosen.as_ref()?;
+        let place = all.iter().position(|it| it.full_name() == *chosen);
+        // One that is gone or filtered out is no longer acted on.
+        if place.is_none() {
+            self.chosen = None;
+        }
+        place
+    }
+
+    fn step(&mut self, status: &Status, by: isize) {
+        let all = self.backends(status);
+        let Some(last) = all.len().checked_sub(1) else {
+            return;
+        };
+        let place = match self.chosen_place(&all) {
+            None if by > 0 => 0,
+            None => last,
+            Some(place) => place.saturating_add_signed(by).min(last),
+        };
+        self.chosen = all.get(place).map(|backend| backend.full_name());
+    }
+
+    pub(super) fn press(&mut self, key: Key, status: &Status) -> Wish {
+        match std::mem::take(&mut self.prompt) {
+            Prompt::Filter => self.press_in_filter(key),
+            Prompt::Confirm(change) if key == Key::Char('y') => return Wish::Do(change),
+            // Anything else is a no.
+            Prompt::Confirm(_) => "nothing was changed".clone_into(&mut self.news),
+            Prompt::None => return self.press_anywhere(key, status),
+        }
+        Wish::Show
+    }
+
+    fn press_in_filter(&mut self, key: Key) {
+        match key {
+            Key::Enter => return,
+            Key::Escape | Key::Interrupt => {
+                self.filter.clear();
+                return;
+            }
+            Key::Backspace => drop(self.filter.pop()),
+            Key::Char(c) => self.filter.push(c),
+            _ => {}
+        }
+        self.prompt = Prompt::Filter;
+    }
+
+    fn press_anywhere(&mut self, key: Key, status: &Status) -> Wish {
+        self.news.clear();
+        match key {
+            Key::Char('q') | Key::Interrupt => return Wish::Quit,
+            Key::Char('s') => self.sort = self.sort.next(),
+            Key::Char('S') => self.reversed = !self.reversed,
+            Key::Char('/') => self.prompt = Prompt::Filter,
+            Key::Escape => self.filter.clear(),
+            Key::Tab => {
+                self.panel = match self.panel {
+                    Panel::Backends => Panel::Sessions,
+                    Panel::Sessions if !status.services.is_empty() => Panel::Services,
+                    _ => Panel::Backends,
+                };
+            }
+            Key::Up | Key::Char('k') => self.step(status, -1),
+            Key::Down | Key::Char('j') => self.step(status, 1),
+            Key::PageUp => self.step(status, -PAGE),
+            Key::PageDown => self.step(status, PAGE),
+            Key::Home => self.step(status, isize::MIN),
+            Key::End => self.step(status, isize::MAX),
+            Key::Char('d') => self.confirm("drain"),
+            Key::Char('r') => self.confirm("ready"),
+            Key::Char('m') => self.confirm("maintenance"),
+            Key::Char('?') => {
+                "keys: up/down choose, s sort, S reverse, / filter, tab view, d r m change, q quit"
+                    .clone_into(&mut self.news);
+            }
+            _ => {}
+        }
+        Wish::Show
+    }
+
+    fn confirm(&mut self, to: &'static str) {
+        match &self.chosen {
+            Some(backend) => {
+                let backend = backend.clone();
+                self.prompt = Prompt::Confirm(Change { backend, to });
+            }
+            None => "choose a backend first: up, down".clone_into(&mut self.news),
+        }
+    }
+}
