@@ -127,18 +127,11 @@ pub(super) fn drive<P: Process, T>(
 }
 
 /// Has the alert that goes with an error sent, if there is one. `records` are those that are not done with: rustls remembers
-/// places in them, and panics where they are not there.
+/// places in them, and panics where they are not there. It is asked once, as it would look at the wrong record again after
+/// the alert.
 fn tell_error<P: Process>(connection: &mut P, records: &mut [u8], unsent: &mut Vec<u8>) {
-    let mut taken = 0;
-    loop {
-        let rest = records.get_mut(taken..).unwrap_or_default();
-        let UnbufferedStatus { discard, state } = connection.process(rest);
-        taken += discard;
-        match state {
-            Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, unsent),
-            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-            _ => return,
-        }
+    if let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.process(records).state {
+        encode(&mut data, unsent);
     }
 }
 

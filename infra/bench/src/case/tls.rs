@@ -229,7 +229,7 @@ async fn start(
         Contestant::Haproxy => {
             let threads = host.cores;
             let text = format!(
-                "global\n    nbthread {threads}\n    maxconn 10000\n    ssl-default-bind-ciphersuites {CIPHER}\n\
+                "global\n    nbthread {threads}\n    maxconn 4000\n    ssl-default-bind-ciphersuites {CIPHER}\n\
                  defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 1h\n    timeout server 1h\n\
                  listen relay\n    bind {listen} ssl crt {}\n    server backend {backend}\n",
                 certificate.display()

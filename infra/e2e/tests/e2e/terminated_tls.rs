@@ -330,8 +330,9 @@ fn ends_of_directions_are_said_and_resets_are_none(_: &World) {
     let error = server.read_to_end(&mut rest).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     let codes: Vec<_> = balancer.ended_sessions(4);
-    let codes: Vec<_> = codes.iter().map(|it| it["termination"].as_str()).collect();
-    assert_eq!(codes, ["--", "--", "SD", "CD"].map(Some));
+    let mut codes: Vec<_> = codes.iter().map(|it| it["termination"].as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["--", "--", "CD", "SD"].map(Some));
 }
 
 fn keys_are_renewed_and_sessions_resumed(_: &World) {
@@ -419,8 +420,10 @@ fn certificates_of_clients_are_judged(_: &World) {
         assert_eq!(balancer.admin.metrics().sum(name, &[&reason]), 1.0);
     }
     let ended = balancer.ended_sessions(3);
-    let codes: Vec<_> = ended.iter().map(|it| it["termination"].as_str()).collect();
-    assert_eq!(codes, ["--", "PD", "PD"].map(Some), "{ended:#?}");
+    let mut codes: Vec<_> = ended.iter().map(|it| it["termination"].as_str()).collect();
+    codes.sort_unstable();
+    // The first client just drops its connection.
+    assert_eq!(codes, ["CD", "PD", "PD"].map(Some), "{ended:#?}");
 }
 
 fn bad_handshakes_cost_nobody_else_anything(_: &World) {
