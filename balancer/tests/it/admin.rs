@@ -227,7 +227,8 @@ async fn the_page_can_be_read_without_scripts() {
         "server",
         &echo.address.to_string(),
         "first check passed",
-        "ready; 1 of 1 backends up; sessions: 0 open",
+        "The backend is up",
+        "1 of 1 backends up · 0 of at most ",
     ] {
         assert!(page.contains(text), "{text}");
     }
