@@ -44,7 +44,6 @@ impl Pair {
         let config = server_config().unwrap().with_no_client_auth();
         let config = config.with_single_cert(chain, key(&files.key).unwrap());
         let server = TlsChannel::server(Arc::new(config.unwrap()), Vec::new()).unwrap();
-        assert!(client_config().is_ok());
         let builder = ClientConfig::builder_with_provider(netsocket_credentials::provider());
         let config = builder.with_protocol_versions(versions).unwrap();
         let config = config.with_root_certificates(authorities(&trusted).unwrap());
@@ -234,6 +233,11 @@ fn a_client_without_a_certificate_gets_an_alert_whatever_came_behind_it() {
     let config = config.with_single_cert(chain, key(&files.key).unwrap());
     let mut pair = Pair::new(rustls::ALL_VERSIONS);
     pair.server = TlsChannel::server(Arc::new(config.unwrap()), Vec::new()).unwrap();
+    let config = client_config().unwrap();
+    let config = config.with_root_certificates(authorities(&trusted).unwrap());
+    let config = Arc::new(config.with_no_client_auth());
+    let name = "a.test".try_into().unwrap();
+    pair.client = TlsChannel::client(config, name, Vec::new()).unwrap();
     let mut plain = vec![0; RECORDS];
     let mut error = None;
     for _ in 0..4 {
