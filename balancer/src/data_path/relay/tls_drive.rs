@@ -81,7 +81,7 @@ pub(super) fn drive<P: Process, T>(
             Err(error) => {
                 taken += discard;
                 let rest = records.get_mut(taken..).unwrap_or_default();
-                tell_error(connection, rest, unsent);
+                tell_error(connection, rest, &error, unsent);
                 return Err(error);
             }
             Ok(ConnectionState::WriteTraffic(traffic)) => {
@@ -126,13 +126,33 @@ pub(super) fn drive<P: Process, T>(
     }
 }
 
-/// Has the alert that goes with an error sent, if there is one. `records` are those that are not done with: rustls remembers
-/// places in them, and panics where they are not there. It is asked once, as it would look at the wrong record again after
-/// the alert.
-fn tell_error<P: Process>(connection: &mut P, records: &mut [u8], unsent: &mut Vec<u8>) {
-    if let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.process(records).state {
-        encode(&mut data, unsent);
+/// Has the alert that goes with an error sent, and what comes before it. `records` are those that are not done with: rustls
+/// remembers places in them, and panics where they are not there. It is not asked again after the alert, as it would judge the
+/// wrong record a second time.
+fn tell_error<P: Process>(
+    connection: &mut P,
+    records: &mut [u8],
+    error: &Error,
+    unsent: &mut Vec<u8>,
+) {
+    if matches!(error, Error::AlertReceived(_)) {
+        return;
     }
+    let mut told = false;
+    while !told {
+        let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.process(records).state else {
+            return;
+        };
+        let start = unsent.len();
+        encode(&mut data, unsent);
+        told = is_alert(unsent.get(start..).unwrap_or_default());
+    }
+}
+
+/// Whether a record is an alert: by its type, or in TLS 1.3, which hides types, by the length of two bytes with their type and
+/// tag.
+fn is_alert(record: &[u8]) -> bool {
+    matches!(record, [21, ..] | [23, _, _, 0, 19, ..])
 }
 
 fn encode<D>(data: &mut EncodeTlsData<'_, D>, unsent: &mut Vec<u8>) {
