@@ -36,7 +36,7 @@ fn nginx(keys: &Keys, file: &str) -> (Process, SocketAddr) {
     tree::put(dir.path(), b"noise", &tree::noise(b"nginx", SIZE));
     let key = |kind| keys.path(&format!("{file}.{kind}"));
     let text = format!(
-        "user root;\ndaemon off;\npid nginx.pid;\nerror_log stderr error;\nevents {{ }}\nhttp {{\n access_log off;\n\
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr error;\nevents {{ }}\nhttp {{\n access_log off;\n\
          server {{\n listen {address} ssl http2;\n ssl_certificate {:?};\n ssl_certificate_key {:?};\n root {:?};\n }}\n}}\n",
         key("pem"),
         key("key"),

@@ -156,7 +156,7 @@ impl Site {
             String::new()
         };
         let text = format!(
-            "{load}daemon off;\npid {}/pid;\nerror_log stderr;\nevents {{ }}\nstream {{\nproxy_half_close on;\nproxy_timeout 5s;\n\
+            "{load}daemon off;\nmaster_process off;\npid {}/pid;\nerror_log stderr;\nevents {{ }}\nstream {{\nproxy_half_close on;\nproxy_timeout 5s;\n\
              map $ssl_preread_server_name $pool {{ a.example {}; ~\\.b\\.example$ {}; default {}; }}\n\
              upstream plain {{ server {}; server {} backup; }}\n\
              server {{ listen {door}; ssl_preread on; preread_timeout 3s; proxy_pass $pool; }}\n\
