@@ -37,8 +37,12 @@ const CHECKS: &str = "instance = \"lb-test\"\n[check]\ninterval = \"1s\"\nfast_i
 
 /// Waits until an expression has that value.
 fn becomes(page: &mut DevTools, expression: &str, wanted: &Value) {
+    // Rows and title are there before the scripts, and so before the names that they give to things.
+    let once_there = format!(
+        "(() => {{ try {{ return {expression}; }} catch (error) {{ if (error instanceof ReferenceError) return null; throw error; }} }})()"
+    );
     eventually(PATIENCE, &format!("{wanted} of {expression}"), || {
-        (page.value(expression) == *wanted).then_some(())
+        (page.value(&once_there) == *wanted).then_some(())
     });
 }
 

@@ -33,7 +33,10 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "TIME",
         ),
         (r"127\.0\.0\.1:[0-9]{5}", "ADDRESS"),
-        (r"([0-9]+[dhm] [0-9]+[hms]|[0-9.]+ (ms|s))(?-u:\b)", "DURATION"),
+        (
+            r"([0-9]+[dhm] [0-9]+[hms]|[0-9.]+ (ms|s))(?-u:\b)",
+            "DURATION",
+        ),
         (r"^(saved .*files?, )[0-9.]+ [KM]?i?B", "${1}SIZE"),
         (r"netsocket-demo-[0-9]+", "netsocket-demo-N"),
         (r"^( +Name: ).*", "${1}NAME"),
