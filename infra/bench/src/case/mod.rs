@@ -131,8 +131,15 @@ impl Case {
     /// Why `peer` is not asked to do it; `None` where it is.
     #[must_use]
     pub fn unsuited(self, peer: Peer) -> Option<&'static str> {
-        (self == Self::Integrity && matches!(peer, Peer::Floor | Peer::Uring))
-            .then_some("it ends both directions with either, so it hands on no half-close")
+        match (self, peer) {
+            (Self::Integrity, Peer::Floor | Peer::Uring) => {
+                Some("it ends both directions with either, so it hands on no half-close")
+            }
+            (Self::Bulk1 | Self::Bulk8, Peer::Uring) => {
+                Some("its flows share their buffers, and one that is slow takes them all")
+            }
+            _ => None,
+        }
     }
 
     /// Does one round with one peer.
