@@ -39,8 +39,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod control_state;
 mod group_report;
 mod history;
+mod identity;
 mod leaving;
 mod snapshot;
 
@@ -56,24 +58,20 @@ use tracing::info;
 
 pub use group_report::{GroupReport, Outcome, could_be_member};
 pub use history::PastTransition;
+pub(crate) use identity::PoolIdentity;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
 
-use self::history::History;
-use self::leaving::LeavingBackends;
+use self::control_state::Core;
 use self::snapshot::Snapshot;
 pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
-    AdminState, AgentWish, Changes, EligibleBackends, HealthRegistry, HealthRules, Pace, Reason,
-    Signal,
+    AdminState, AgentWish, Changes, EligibleBackends, HealthRules, Pace, Signal,
 };
 use crate::core::shortage::Shortages;
 use crate::core::tls::BackendTls;
-
-/// How many backends a pool may have in its life: the ID of a backend begins with the number of its pool.
-const IDS_PER_POOL: usize = 1 << 32;
 
 /// A set of interchangeable backends.
 #[derive(Debug)]
@@ -94,39 +92,6 @@ pub struct Pool {
     events: OnceLock<Events>,
     /// What the system had none left of, for connections to backends and for clients. All pools share it.
     pub(crate) shortages: Arc<Shortages>,
-}
-
-/// What tells a pool from the others of a balancer.
-#[derive(Debug, Clone)]
-pub(crate) struct PoolIdentity {
-    pub(crate) name: Arc<str>,
-    /// Unique among the pools that the balancer has or had.
-    pub(crate) number: usize,
-    pub(crate) shortages: Arc<Shortages>,
-}
-
-impl Default for PoolIdentity {
-    /// That of the only pool.
-    fn default() -> Self {
-        Self {
-            name: DEFAULT_POOL.into(),
-            number: 0,
-            shortages: Arc::new(Shortages::new(Instant::now())),
-        }
-    }
-}
-
-/// State that only the control side uses.
-#[derive(Debug)]
-struct Core {
-    policy: Policy,
-    registry: HealthRegistry,
-    eligible: EligibleBackends,
-    history: History,
-    leaving: LeavingBackends,
-    /// Of the pool.
-    name: Arc<str>,
-    next_id: usize,
 }
 
 /// The pool has no such backend, or no longer has it.
@@ -153,15 +118,7 @@ impl Pool {
             name: Arc::clone(&identity.name),
             cursor: Cursor::starting_at(start),
             snapshot: ArcSwap::default(),
-            core: Mutex::new(Core {
-                policy,
-                registry: HealthRegistry::new(rules),
-                eligible: EligibleBackends::default(),
-                history: History::default(),
-                leaving: LeavingBackends::default(),
-                name: identity.name,
-                next_id: identity.number * IDS_PER_POOL,
-            }),
+            core: Mutex::new(Core::new(policy, rules, identity.name, identity.number)),
             groups: ArcSwap::default(),
             tls: ArcSwapOption::empty(),
             evaluator: Arc::default(),
@@ -570,47 +527,6 @@ impl Pool {
     /// A panic while the lock was held leaves a state that is outdated but consistent.
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Core {
-    /// A new backend, or one that returns before its last session has ended and starts afresh.
-    fn enter(&mut self, spec: BackendSpec, evaluator: &Arc<Notify>) -> Arc<Backend> {
-        let same =
-            |backend: &Backend| backend.name() == spec.name && *backend.address() == spec.address;
-        if let Some(backend) = self.leaving.take_back(same) {
-            backend.set_attributes(spec.attributes);
-            backend.streak().clear();
-            backend.checker.notify_one();
-            return backend;
-        }
-        let id = BackendId(self.next_id);
-        self.next_id += 1;
-        let pool = Arc::clone(&self.name);
-        Arc::new(Backend::new(id, pool, spec, Arc::clone(evaluator)))
-    }
-
-    /// The backend takes no new sessions from now on.
-    fn leave(
-        &mut self,
-        backend: Arc<Backend>,
-        is_resolved: bool,
-        events: Option<&Events>,
-        now: Instant,
-    ) {
-        let reason = match is_resolved {
-            true => Reason::NotResolved,
-            false => Reason::NotNamed,
-        };
-        let transition = leaving::transition(&backend, reason.clone());
-        backend.count_transition(&transition);
-        if let Some(events) = events {
-            history::tell(events, &backend, &transition);
-        }
-        backend.set_weight_tenths(0);
-        self.history.add(&backend, transition);
-        backend.publish(leaving::report(&backend, reason));
-        self.leaving.add(backend, now);
     }
 }
 
