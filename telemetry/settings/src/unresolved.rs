@@ -6,10 +6,12 @@
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::net::{IpAddr, ToSocketAddrs as _};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::reason::reason;
 
@@ -82,25 +84,20 @@ fn asked(
                 waiting.pop_front()
             };
             while let Some((at, host)) = next() {
-                if answered.send(Some((at, ask(&host)))).is_err() {
+                if answered.send((at, ask(&host))).is_err() {
                     return;
                 }
             }
         });
     }
-    // Ends the wait with nothing, unless all have answered before.
-    let (done, ended) = mpsc::channel::<()>();
-    thread::spawn(move || {
-        if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-            let _ = answered.send(None);
-        }
-    });
+    drop(answered);
+    let until = Instant::now() + limit;
     while answers.iter().any(Option::is_none)
-        && let Ok(Some((at, answer))) = coming.recv()
+        && let Ok((at, answer)) =
+            coming.recv_timeout(until.saturating_duration_since(Instant::now()))
     {
         answers[at] = Some(answer);
     }
-    drop(done);
     let late = || Err(format!("no answer within {limit:?}"));
     names
         .into_iter()
