@@ -94,11 +94,16 @@ fn all_well(pools: &[PoolView]) -> String {
     let up = all.iter().filter(|backend| backend.state == "up").count();
     match (up, all.len()) {
         (1, 1) => "The backend is up".to_owned(),
-        (up, all) if up == all => format!("All {all} backends are up"),
-        (up, all) => format!(
-            "{up} of {all} backends are up, {} taken out by an operator",
-            all - up
-        ),
+        (up, count) if up == count => format!("All {count} backends are up"),
+        (up, count) => {
+            // Others may be out by their agents, or not checked yet.
+            let out = all.iter().filter(|it| it.admin != "ready").count();
+            let out = match out {
+                0 => String::new(),
+                out => format!(", {out} taken out by an operator"),
+            };
+            format!("{up} of {count} backends are up{out}")
+        }
     }
 }
 
@@ -198,7 +203,7 @@ fn some_down(pool: &PoolView) -> Option<Alert> {
     let all = members(pool).count();
     let what = match down.as_slice() {
         [] => return None,
-        [one] => format!("{} is {}: {}", full_name(one), one.state, one.reason),
+        [one] => format!("{} is {}: {}", one.full_name(), one.state, one.reason),
         several => format!("{} of {all} backends are down", several.len()) + &of_name(&pool.name),
     };
     let backups = up.iter().all(|backend| backend.backup);
@@ -289,14 +294,14 @@ fn advice(backends: &[&BackendView]) -> Vec<String> {
     };
     let sentence = |(kind, backends): (&str, Vec<&BackendView>)| {
         let places = listed(backends.iter().map(|it| it.address.clone()));
-        let names = listed(backends.iter().map(|it| full_name(it)));
+        let names = listed(backends.iter().map(|it| it.full_name()));
         match kind {
             "out" => format!(
                 "Put back what is meant to serve: {}.",
                 listed(
                     backends
                         .iter()
-                        .map(|it| format!("`netsocket-balancer ctl ready {}`", full_name(it)))
+                        .map(|it| format!("`netsocket-balancer ctl ready {}`", it.full_name()))
                 )
             ),
             "passed" => format!("{names}: checks pass, so wait."),
@@ -317,13 +322,6 @@ fn advice(backends: &[&BackendView]) -> Vec<String> {
 fn dns(group: &GroupView) -> String {
     let problem = group.problem.as_deref().unwrap_or("no server is named");
     format!("Ask DNS for {}: {problem}.", group.question)
-}
-
-fn full_name(backend: &BackendView) -> String {
-    match backend.pool.as_str() {
-        "" => backend.name.clone(),
-        pool => format!("{pool}/{}", backend.name),
-    }
 }
 
 /// ` of pool NAME`, where that is not the default one.

@@ -173,6 +173,14 @@ fn outage_since(pool: &Pool, backends: &[BackendView]) -> Option<String> {
 }
 
 impl BackendView {
+    /// What tells it from the backends of other pools.
+    pub(super) fn full_name(&self) -> String {
+        match self.pool.as_str() {
+            "" => self.name.clone(),
+            pool => format!("{pool}/{}", self.name),
+        }
+    }
+
     pub(super) fn new(backend: &Backend, activity: Activity, drain: Option<DrainView>) -> Self {
         let (report, figures) = (backend.report(), backend.figures());
         let attributes = backend.attributes();

@@ -154,8 +154,8 @@ fn tiles(lines: &Lines<'_>, status: &Status) -> String {
     let now = |name| match name {
         "active" => status.sessions.active.to_string(),
         "fresh" => units::rate(rates.sessions),
-        "down" => cells::byte_rate(rates.bytes_down),
-        "up" => cells::byte_rate(rates.bytes_up),
+        "down" => units::byte_rate(rates.bytes_down),
+        "up" => units::byte_rate(rates.bytes_up),
         "cpu" => percent(status.host.map(|host| host.cpu_percent)),
         _ => percent(status.host.map(|host| host.memory_percent)),
     };
@@ -202,7 +202,7 @@ fn backend_rows(status: &Status, lines: &Lines<'_>) -> String {
     }
     let plots = lines.of_backends();
     let rows = all.into_iter().take(MOST_ROWS).map(|backend| {
-        let name = cells::full_name(backend);
+        let name = backend.full_name();
         row(&Row {
             key: &format!("{name} {}", backend.address),
             name: &name,

@@ -62,6 +62,9 @@ pub(super) fn services(shared: &Shared, rates: impl Fn(&str) -> Rates) -> Vec<Se
     process.services.into_iter().map(view).collect()
 }
 
-fn occurred(counts: impl Iterator<Item = (&'static str, u64)>) -> BTreeMap<&'static str, u64> {
+/// Those that are not zero.
+pub(super) fn occurred(
+    counts: impl Iterator<Item = (&'static str, u64)>,
+) -> BTreeMap<&'static str, u64> {
     counts.filter(|&(_, count)| count > 0).collect()
 }

@@ -11,7 +11,7 @@ use super::alerts::{Condition, Facts};
 use super::api::PoolView;
 use super::identity::Identity;
 use super::rates::Rates;
-use super::service_view::ServiceView;
+use super::service_view::{ServiceView, occurred};
 use super::time::rfc3339;
 use crate::data_path::shared::Shared;
 
@@ -143,8 +143,8 @@ impl Sessions {
             bytes_down: counters.bytes_down(),
             retries: counters.retries(),
             accept_errors: counters.accept_errors(),
-            shortages: shortages.filter(|&(_, count)| count > 0).collect(),
-            by_termination: ends.filter(|&(_, count)| count > 0).collect(),
+            shortages: occurred(shortages),
+            by_termination: occurred(ends),
         }
     }
 }

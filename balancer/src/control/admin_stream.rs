@@ -47,31 +47,29 @@ impl AdminStream {
 }
 
 impl Secured {
-    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let State::Handshaking(accept) = &mut self.state else {
-            return Poll::Ready(match self.state {
-                State::Failed => Err(ErrorKind::NotConnected.into()),
-                _ => Ok(()),
-            });
-        };
-        let outcome = match Pin::new(accept).poll(context) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => {
-                ready!(self.deadline.as_mut().poll(context));
-                Err(ErrorKind::TimedOut.into())
+    /// The connection, once the handshake is over.
+    fn poll_open(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Pin<&mut TlsStream<TcpStream>>>> {
+        if let State::Handshaking(accept) = &mut self.state {
+            let outcome = match Pin::new(accept).poll(context) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => {
+                    ready!(self.deadline.as_mut().poll(context));
+                    Err(ErrorKind::TimedOut.into())
+                }
+            };
+            match outcome {
+                Ok(stream) => self.state = State::Open(stream),
+                Err(error) => {
+                    debug!(%error, "TLS handshake at the admin address failed");
+                    self.state = State::Failed;
+                    return Poll::Ready(Err(error));
+                }
             }
-        };
-        Poll::Ready(match outcome {
-            Ok(stream) => {
-                self.state = State::Open(stream);
-                Ok(())
-            }
-            Err(error) => {
-                debug!(%error, "TLS handshake at the admin address failed");
-                self.state = State::Failed;
-                Err(error)
-            }
-        })
+        }
+        Poll::Ready(self.open().ok_or_else(|| ErrorKind::NotConnected.into()))
     }
 
     /// The connection; nothing before the handshake, or after one that failed.
@@ -91,13 +89,7 @@ impl AsyncRead for AdminStream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(secured) => {
-                ready!(secured.poll_open(context))?;
-                match secured.open() {
-                    Some(stream) => stream.poll_read(context, buffer),
-                    None => Poll::Ready(Ok(())),
-                }
-            }
+            Self::Tls(secured) => ready!(secured.poll_open(context))?.poll_read(context, buffer),
         }
     }
 }
@@ -110,13 +102,7 @@ impl AsyncWrite for AdminStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(secured) => {
-                ready!(secured.poll_open(context))?;
-                match secured.open() {
-                    Some(stream) => stream.poll_write(context, bytes),
-                    None => Poll::Ready(Err(ErrorKind::NotConnected.into())),
-                }
-            }
+            Self::Tls(secured) => ready!(secured.poll_open(context))?.poll_write(context, bytes),
         }
     }
 

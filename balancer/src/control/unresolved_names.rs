@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netsocket_settings::unresolved;
+use netsocket_settings::{AdminAddress, unresolved};
 use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// use netsocket_balancer::{Config, unresolved_names};
 /// use netsocket_settings::{Flag, Layers};
 ///
-/// let backend = Flag::Many(vec!["a=127.0.0.1:9000".to_owned()]);
-/// let config = Config::load(&Layers { file: None, flags: vec![("backends", backend)] }, |_| None)?;
+/// let backends = Flag::Many(vec!["a=127.0.0.1:9000".to_owned(), "b=unix:/run/b".to_owned()]);
+/// let config = Config::load(&Layers { file: None, flags: vec![("backends", backends)] }, |_| None)?;
 /// assert!(unresolved_names(&config).is_empty());
 /// # Ok::<(), netsocket_settings::Problems>(())
 /// ```
@@ -32,6 +32,9 @@ pub fn unresolved_names(config: &Config) -> Vec<String> {
     let pools = config.pools.iter().map(|pool| &pool.settings);
     let pools: Vec<&Config> = pools.chain([config]).collect();
     let backends = pools.iter().flat_map(|settings| &settings.backends);
+    // A unix socket has no name.
+    let is_named = |host: &str| !matches!(host.parse(), Ok(AdminAddress::Unix(_)));
+    let backends = backends.filter(|backend| is_named(&backend.host));
     let backends = backends.map(|backend| (format!("backend {}", backend.name), &backend.host));
     let brokers = config.producer.iter().flat_map(|kafka| &kafka.brokers);
     let brokers = brokers.map(|broker| ("kafka".to_owned(), broker));

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What the default pool is called where a service names its pool.
-const DEFAULT_POOL: &str = "default";
+use crate::config::DEFAULT_NAME;
 
 /// `/api/v1/pools`, and an event.
 #[derive(Debug, Default, Deserialize)]
@@ -137,7 +136,7 @@ impl Status {
     /// The services that a backend's pool serves.
     pub(super) fn services_of(&self, backend: &Backend) -> String {
         let pool = match backend.pool.as_str() {
-            "" => DEFAULT_POOL,
+            "" => DEFAULT_NAME,
             pool => pool,
         };
         let services = self.services.iter().filter(|it| it.pool == pool);

@@ -215,8 +215,8 @@ pub(super) fn backends(status: &Status) -> String {
             backend.active.to_string(),
             units::rate(backend.rates.sessions),
             backend.total.to_string(),
-            format!("{}/s", units::bytes(backend.rates.bytes_up)),
-            format!("{}/s", units::bytes(backend.rates.bytes_down)),
+            units::byte_rate(backend.rates.bytes_up),
+            units::byte_rate(backend.rates.bytes_down),
             units::millis(backend.connect_p50_ms),
             units::millis(backend.connect_p99_ms),
             backend.errors.to_string(),
@@ -278,7 +278,7 @@ pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> S
     let mut table = Table::new(columns);
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "–".to_owned());
     for session in sessions {
-        let rate = session.rate.map(|rate| format!("{}/s", units::bytes(rate)));
+        let rate = session.rate.map(units::byte_rate);
         let mut cells = vec![session.id.clone(), session.client.clone()];
         cells.extend(with_services.then(|| named(&session.service)));
         cells.extend([

@@ -13,8 +13,10 @@ pub(crate) struct Handshakes {
     full: AtomicU64,
     resumed: AtomicU64,
     failed: [AtomicU64; HANDSHAKE_REASONS.len()],
-    /// Limits the log line about those that failed.
+    /// Limits the log line about those with clients that failed.
     pub(crate) limiter: LogLimiter,
+    /// The same for those with backends, which a flood of bad clients must not hide.
+    pub(crate) backend_limiter: LogLimiter,
 }
 
 impl Handshakes {

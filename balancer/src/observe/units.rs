@@ -24,6 +24,11 @@ pub(crate) fn bytes(mut count: f64) -> String {
     }
 }
 
+/// The same in a second.
+pub(crate) fn byte_rate(per_second: f64) -> String {
+    format!("{}/s", bytes(per_second))
+}
+
 /// `0/s`, `0.4/s`, `37/s`.
 pub(crate) fn rate(per_second: f64) -> String {
     match per_second {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, interval};
 
 use crate::peers::Puppet;
@@ -99,19 +100,24 @@ async fn an_answer_that_stops_in_its_middle_ends_in_a_reset() {
     drop(sending.await.unwrap());
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_read_is_the_one_that_timed_out() {
-    let (balancer, client, mut backend) = Puppet::session(|config| {
-        config.timeouts.idle = LIMIT;
-        config.timeouts.half_close = NEVER;
-    })
-    .await;
+/// Sends to a client that reads nothing, until the session has ended because of that.
+async fn flooded(balancer: &Balancer, mut backend: TcpStream) {
     let flood = tokio::spawn(async move {
         let chunk = vec![7; 1 << 20];
         while backend.write_all(&chunk).await.is_ok() {}
     });
     assert_eq!(balancer.record().await.termination.code(), "cD");
     soon(flood).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_the_one_that_timed_out() {
+    let (balancer, client, backend) = Puppet::session(|config| {
+        config.timeouts.idle = LIMIT;
+        config.timeouts.half_close = NEVER;
+    })
+    .await;
+    flooded(&balancer, backend).await;
     drop(client);
 }
 
@@ -169,18 +175,13 @@ async fn a_session_that_never_rests_ends_at_its_longest_life() {
 /// One that is alive, answers every probe of its closed window, and does not read.
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_lost_after_the_user_timeout() {
-    let (balancer, client, mut backend) = Puppet::session(|config| {
+    let (balancer, client, backend) = Puppet::session(|config| {
         config.timeouts.idle = NEVER;
         config.timeouts.half_close = NEVER;
         config.listen_options.keepalive.user_timeout = LIMIT / 2;
     })
     .await;
-    let flood = tokio::spawn(async move {
-        let chunk = vec![7; 1 << 20];
-        while backend.write_all(&chunk).await.is_ok() {}
-    });
-    assert_eq!(balancer.record().await.termination.code(), "cD");
-    soon(flood).await.unwrap();
+    flooded(&balancer, backend).await;
     drop(client);
 }
 

@@ -11,15 +11,6 @@ use crate::observe::units;
 /// Failures of a server that has taken the connection; all others come before that.
 const LAYER_7: [&str; 3] = ["no-answer", "wrong-answer", "wrong-status"];
 
-/// What tells it from the backends of other pools.
-pub(super) fn full_name(backend: &BackendView) -> String {
-    if backend.pool.is_empty() {
-        backend.name.clone()
-    } else {
-        format!("{}/{}", backend.pool, backend.name)
-    }
-}
-
 /// Those that need somebody come first, as in the script.
 pub(super) fn urgency(state: &str) -> usize {
     let order = [
@@ -58,12 +49,12 @@ pub(super) fn backend(backend: &BackendView, now: &str) -> [Cell; 9] {
         ),
         number(
             "To clients",
-            byte_rate(rates.bytes_down),
+            units::byte_rate(rates.bytes_down),
             units::bytes(backend.bytes_down as f64),
         ),
         number(
             "From clients",
-            byte_rate(rates.bytes_up),
+            units::byte_rate(rates.bytes_up),
             units::bytes(backend.bytes_up as f64),
         ),
         number(
@@ -136,7 +127,7 @@ pub(super) fn session(entry: &Entry) -> [Cell; 6] {
         ),
         number("To client", units::bytes(entry.bytes_down as f64)),
         number("From client", units::bytes(entry.bytes_up as f64)),
-        number("Rate", entry.rate.map_or("–".to_owned(), byte_rate)),
+        number("Rate", entry.rate.map_or("–".to_owned(), units::byte_rate)),
     ]
 }
 
@@ -160,12 +151,12 @@ pub(super) fn service(service: &ServiceView, up: Option<(usize, usize)>) -> [Cel
         ),
         number(
             "To clients",
-            byte_rate(service.rates.bytes_down),
+            units::byte_rate(service.rates.bytes_down),
             units::bytes(service.bytes_down as f64),
         ),
         number(
             "From clients",
-            byte_rate(service.rates.bytes_up),
+            units::byte_rate(service.rates.bytes_up),
             units::bytes(service.bytes_up as f64),
         ),
         number("Refused", refused.to_string(), String::new()),
@@ -179,10 +170,6 @@ fn of_limit(limit: Option<u64>) -> String {
 /// How long ago that was.
 pub(super) fn span(since: &str, now: &str) -> String {
     units::span(units::between(since, now))
-}
-
-pub(super) fn byte_rate(per_second: f64) -> String {
-    format!("{}/s", units::bytes(per_second))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use netsocket_telemetry::Record;
 
-use super::cells::byte_rate;
 use crate::observe::units;
 
 /// Seconds that a line shows at most, and at least.
@@ -57,8 +56,14 @@ impl<'a> Lines<'a> {
         [
             tile("active", "Open sessions", active, 1.0, count),
             tile("fresh", "New sessions", self.grown(total), 1.0, units::rate),
-            tile("down", "To clients", self.grown(down), 1.0, byte_rate),
-            tile("up", "From clients", self.grown(up), 1.0, byte_rate),
+            tile(
+                "down",
+                "To clients",
+                self.grown(down),
+                1.0,
+                units::byte_rate,
+            ),
+            tile("up", "From clients", self.grown(up), 1.0, units::byte_rate),
             tile("cpu", "Host CPU", cpu, 100.0, percent),
             tile("memory", "Host memory", memory, 100.0, percent),
         ]

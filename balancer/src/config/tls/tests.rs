@@ -37,6 +37,15 @@ fn files() -> tempfile::TempDir {
     dir
 }
 
+/// What the settings have wrong is told so, and nothing else.
+fn is_the_only_problem(dir: &Path, text: &str, told: &str) {
+    let said = problems(dir, &format!("backends = ['a=h:1']\n{text}\n"));
+    assert!(
+        said.len() == 1 && said[0].contains(told),
+        "{told}\n{said:#?}"
+    );
+}
+
 #[test]
 fn tls_is_read_for_the_top_and_for_services_and_not_inherited() {
     let dir = files();
@@ -126,11 +135,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             "tls.client_authorities = \"DIR/a.key\": no certificate in it",
         ),
     ] {
-        let said = problems(dir.path(), &format!("backends = ['a=h:1']\n{text}\n"));
-        assert!(
-            said.len() == 1 && said[0].contains(told),
-            "{told}\n{said:#?}"
-        );
+        is_the_only_problem(dir.path(), text, told);
     }
 }
 
@@ -204,11 +209,7 @@ fn backends_are_reached_within_tls_where_their_pool_says_so() {
             "backend_tls.server_name = \"a b\": a host name or an IP address",
         ),
     ] {
-        let said = problems(dir.path(), &format!("backends = ['a=h:1']\n{text}\n"));
-        assert!(
-            said.len() == 1 && said[0].contains(told),
-            "{told}\n{said:#?}"
-        );
+        is_the_only_problem(dir.path(), text, told);
     }
 }
 

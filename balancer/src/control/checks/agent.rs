@@ -61,7 +61,6 @@ pub(super) fn forget(pool: &Pool, backend: &Backend) {
 
 /// The first line that it sends, within bounds of time and size.
 async fn ask(backend: &Backend, agent: &AgentCheck) -> io::Result<Vec<u8>> {
-    let late = || io::Error::from(io::ErrorKind::TimedOut);
     let asked = async {
         let ip = agent
             .address
@@ -84,5 +83,5 @@ async fn ask(backend: &Backend, agent: &AgentCheck) -> io::Result<Vec<u8>> {
     };
     timeout(agent.timeout, asked)
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

@@ -1,72 +1,23 @@
 //! The connect of a check: one connection to a backend within a time limit.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use netsocket_settings::AdminAddress;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_util::either::Either;
 
 use crate::core::connect_failure::ConnectFailure;
 
 /// A connection to a backend.
-#[derive(Debug)]
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+pub(super) type Stream = Either<TcpStream, UnixStream>;
 
-impl Stream {
-    /// Has the close be a reset, where there is such a thing.
-    pub(super) fn close_by_reset(&self) {
-        if let Self::Tcp(stream) = self {
-            // Where it cannot be set the close is a plain one, and the check has its result all the same.
-            let _ = stream.set_zero_linger();
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+/// Has the close be a reset, where there is such a thing.
+pub(super) fn close_by_reset(stream: &Stream) {
+    if let Either::Left(stream) = stream {
+        // Where it cannot be set the close is a plain one, and the check has its result all the same.
+        let _ = stream.set_zero_linger();
     }
 }
 
@@ -80,12 +31,12 @@ pub(super) async fn connect(
     limit: Duration,
 ) -> Result<Stream, ConnectFailure> {
     match address {
-        AdminAddress::Tcp(address) => tcp(*address, source, limit).await.map(Stream::Tcp),
+        AdminAddress::Tcp(address) => tcp(*address, source, limit).await.map(Either::Left),
         AdminAddress::Unix(path) => {
             let connected = timeout(limit, UnixStream::connect(path)).await;
             let connected = connected.map_err(|_| ConnectFailure::TimedOut)?;
             let failed = |error| ConnectFailure::from(&error);
-            connected.map(Stream::Unix).map_err(failed)
+            connected.map(Either::Right).map_err(failed)
         }
     }
 }

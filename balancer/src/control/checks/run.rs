@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::connect::connect;
+use super::connect::{close_by_reset, connect};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::{
     CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
@@ -32,7 +32,7 @@ pub(crate) async fn run_check(
     let deadline = Instant::now() + checks.timeout;
     let mut stream = connect(address, source, checks.timeout).await?;
     if checks.close == Close::Reset {
-        stream.close_by_reset();
+        close_by_reset(&stream);
     }
     if let Some(header) = checks.proxy.header_without_client() {
         // Where it cannot be sent the connection is gone, which the exchange will tell.

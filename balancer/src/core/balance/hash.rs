@@ -6,6 +6,9 @@ use std::net::IpAddr;
 const FNV_START: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
 
+/// Slots that are tried for a client whose backend is full or failed, before all backends are scored.
+const OTHER_SLOTS: u64 = 8;
+
 /// The hash key of a backend, from its name: it keeps its clients when its address changes.
 #[must_use]
 pub fn name_key(name: &str) -> u64 {
@@ -24,6 +27,12 @@ pub fn client_key(client: IpAddr) -> u64 {
 fn hash(bytes: &[u8]) -> u64 {
     let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
     mix(bytes.iter().fold(FNV_START, step))
+}
+
+/// The key of a client, then those of the other slots that are tried where its backend is full or failed: each client of one
+/// has another order of the others.
+pub(super) fn lookups(client: u64) -> impl Iterator<Item = u64> {
+    std::iter::once(client).chain((1..=OTHER_SLOTS).map(move |turn| mix(client ^ turn)))
 }
 
 /// The finalizer of SplitMix64: every bit of the input moves every bit of the output.

@@ -2,7 +2,7 @@
 //! section 3.4): a table of prime length that the backends fill in turn, each by its own permutation.
 
 use super::candidates::Candidates;
-use super::hash::mix;
+use super::hash::{lookups, mix};
 use super::rendezvous::Rendezvous;
 use super::weighted_schedule::WeightedSchedule;
 
@@ -10,8 +10,6 @@ use super::weighted_schedule::WeightedSchedule;
 const TABLE_LENGTH: usize = 65_537;
 
 const FREE: u32 = u32::MAX;
-/// Slots that are tried for a client whose backend is full or failed, before all backends are scored.
-const OTHER_SLOTS: u64 = 8;
 
 /// A lookup table from the client's key to the candidate.
 #[derive(Debug)]
@@ -61,9 +59,7 @@ impl Maglev {
         candidates: &C,
         client: u64,
     ) -> Option<usize> {
-        let again = (1..=OTHER_SLOTS).map(|turn| mix(client ^ turn));
-        std::iter::once(client)
-            .chain(again)
+        lookups(client)
             .map_while(|key| self.choice(key))
             .find(|&index| candidates.is_open(index) && candidates.acquire(index))
             .or_else(|| others.choose(candidates, client))

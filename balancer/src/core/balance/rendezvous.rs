@@ -8,15 +8,13 @@
 use std::collections::HashMap;
 
 use super::candidates::Candidates;
-use super::hash::mix;
+use super::hash::{lookups, mix};
 
 /// The number of slots is the same for any number of backends: another one would move clients.
 const SLOT_BITS: u32 = 16;
 const SLOTS: usize = 1 << SLOT_BITS;
 /// So many candidates are scored as quickly as a table is read.
 pub(crate) const FEW: usize = 32;
-/// Slots that are tried for a client whose backend is full or failed, before all backends are scored.
-const OTHER_SLOTS: u64 = 8;
 const FREE: u32 = u32::MAX;
 
 /// Candidates by key and weight.
@@ -116,9 +114,7 @@ impl Rendezvous {
     pub(super) fn choose<C: Candidates>(&self, candidates: &C, client: u64) -> Option<usize> {
         let take = |&place: &usize| candidates.is_open(place) && candidates.acquire(place);
         let in_table = |slot: usize| self.table.get(slot).map(|&place| place as usize);
-        // Each client of a backend that is full or failed has another order of the others.
-        let others = (1..=OTHER_SLOTS).map(|turn| slot_of(mix(client ^ turn)));
-        let slots = std::iter::once(slot_of(client)).chain(others);
+        let slots = lookups(client).map(slot_of);
         let quickly = slots.map_while(in_table).find(take);
         quickly.or_else(|| {
             // Few candidates, or hardly any that is open.

@@ -201,7 +201,7 @@ impl Health {
                 self.verdict = Verdict::Failing;
                 self.reason = Reason::NotUpYet(failure);
                 // Down it was before, but now it is known to be.
-                if self.admin == AdminState::Ready {
+                if self.is_wanted() {
                     return Some(self.transition(from));
                 }
             }

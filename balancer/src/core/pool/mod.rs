@@ -2,8 +2,8 @@
 //!
 //! Workers read an immutable snapshot without a lock. The control side reports what it learns ([`Pool::observe_check`],
 //! [`Pool::attend`], [`Pool::set_admin_state`], [`Pool::replace`], [`Pool::reconfigure`]); when that changes which
-//! backends are eligible, the pool swaps in a new snapshot. Decisions are made by [`HealthRegistry`] and [`Policy`]; the
-//! pool stores, publishes and logs them.
+//! backends are eligible, the pool swaps in a new snapshot. Decisions are made by
+//! [`HealthRegistry`](crate::core::health::HealthRegistry) and [`Policy`]; the pool stores, publishes and logs them.
 //!
 //! # Examples
 //!
@@ -56,7 +56,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::info;
 
-pub use group_report::{GroupReport, Outcome, could_be_member};
+pub use group_report::{GroupReport, Outcome};
 pub use history::PastTransition;
 pub(crate) use identity::PoolIdentity;
 pub use leaving::Leaving;
@@ -64,8 +64,8 @@ pub use snapshot::NoBackend;
 
 use self::control_state::Core;
 use self::snapshot::Snapshot;
-pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
+pub use crate::core::backend::{DEFAULT_POOL, could_be_member};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::health::{
     AdminState, AgentWish, Changes, EligibleBackends, HealthRules, Pace, Signal,
@@ -285,13 +285,7 @@ impl Pool {
             };
             backends.push(backend);
         }
-        let shares: Vec<_> = backends
-            .iter()
-            .map(|backend| (backend.id(), backend.share()))
-            .collect();
-        let changes = core.registry.set_backends(&shares, eased, now);
-        let eligible = core.registry.eligible(now);
-        self.install(core, backends, eligible);
+        let changes = self.share_out(core, backends, eased, now);
         for backend in &come {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
@@ -401,15 +395,26 @@ impl Pool {
 
     /// Shares sessions out by the present weights.
     fn share_anew(&self, core: &mut Core, mut changes: Changes, now: Instant) {
-        let backends = self.backends();
+        changes.extend(self.share_out(core, self.backends(), true, now));
+        self.apply(core, changes, now);
+    }
+
+    /// Gives each of the backends its share, and lets workers pick among those that are eligible now.
+    fn share_out(
+        &self,
+        core: &mut Core,
+        backends: Vec<Arc<Backend>>,
+        eased: bool,
+        now: Instant,
+    ) -> Changes {
         let shares: Vec<_> = backends
             .iter()
             .map(|backend| (backend.id(), backend.share()))
             .collect();
-        changes.extend(core.registry.set_backends(&shares, true, now));
+        let changes = core.registry.set_backends(&shares, eased, now);
         let eligible = core.registry.eligible(now);
         self.install(core, backends, eligible);
-        self.apply(core, changes, now);
+        changes
     }
 
     /// Records the result of a check. Returns how soon to check the backend again.

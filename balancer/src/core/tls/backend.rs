@@ -8,6 +8,8 @@ use netsocket_settings::AdminAddress;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use crate::core::backend::could_be_member;
+
 /// How the backends of a pool are reached within TLS: judged settings, with the certificates and keys that they name.
 pub struct BackendTls {
     pub(crate) config: Arc<ClientConfig>,
@@ -35,23 +37,18 @@ pub(crate) struct Host {
 impl BackendTls {
     /// The name that the certificate of a backend must be for.
     pub(crate) fn name_of(&self, called: &str, address: &AdminAddress) -> ServerName<'static> {
-        let of_group = |host: &&Host| {
-            let rest = called.strip_prefix(host.called.as_str());
-            host.is_group && rest.is_some_and(|rest| rest.starts_with('-'))
-        };
+        if let Some(name) = &self.server_name {
+            return name.clone();
+        }
         let own = |host: &&Host| !host.is_group && host.called == called;
+        let of_group = |host: &&Host| host.is_group && could_be_member(&host.called, called);
         let mut hosts = self.hosts.iter();
-        let known = hosts
-            .clone()
-            .find(own)
-            .or_else(|| hosts.find(of_group))
-            .map(|host| &host.name);
-        let given = self.server_name.as_ref().or(known);
+        let known = self.hosts.iter().find(own).or_else(|| hosts.find(of_group));
         // Behind a unix socket is this machine.
         let ip = address
             .tcp()
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |it| it.ip());
-        given.map_or_else(|| ip.into(), Clone::clone)
+        known.map_or_else(|| ip.into(), |host| host.name.clone())
     }
 
     /// What is offered to a backend, for a client that has agreed on `protocol`.
@@ -112,13 +109,16 @@ mod tests {
             ServerName::DnsName(name) => name.as_ref().to_owned(),
             _ => "an address".to_owned(),
         };
-        let names = ["a", "g-1", "g-10-0-0-1", "g", "other"].map(|called| name(&tls, called));
+        let asked = ["a", "g-1", "g-10-0-0-1", "g-eu-10-0-0-1", "g", "other"];
+        let names = asked.map(|called| name(&tls, called));
         assert_eq!(
             names,
             [
                 "a.test",
                 "one.test",
                 "group.test",
+                // A member of another group, whose name only begins alike.
+                "an address",
                 "an address",
                 "an address"
             ]

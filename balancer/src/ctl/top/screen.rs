@@ -243,7 +243,7 @@ fn plain(text: String) -> (String, Style) {
 }
 
 fn byte_rate(per_second: f64) -> (String, Style) {
-    plain(format!("{}/s", units::bytes(per_second)))
+    plain(units::byte_rate(per_second))
 }
 
 fn row(status: &Status, backend: &Backend) -> Row {

@@ -138,13 +138,16 @@ impl State {
     pub(super) fn backends<'a>(&self, status: &'a Status) -> Vec<&'a Backend> {
         let wanted = self.filter.to_lowercase();
         let matches = |backend: &&Backend| {
+            if wanted.is_empty() {
+                return true;
+            }
             let texts = [
                 backend.full_name(),
                 backend.address.clone(),
                 status.services_of(backend),
                 backend.state.clone(),
             ];
-            wanted.is_empty() || texts.iter().any(|it| it.to_lowercase().contains(&wanted))
+            texts.iter().any(|it| it.to_lowercase().contains(&wanted))
         };
         let mut all: Vec<_> = status.backends().filter(matches).collect();
         all.sort_by(|a, b| self.sort.compare(a, b));

@@ -16,7 +16,7 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::{ClientConfig, CommonState, Error, HandshakeKind, ServerConfig};
 
 use super::reading::Reading;
-use super::tls_drive::{Plain, Traffic, drive};
+use super::tls_drive::{Driven, Plain, Traffic, drive};
 use crate::core::tls::HandshakeFailure;
 
 /// Records of one read or write. Beyond about this size the processor's cache is lost.
@@ -64,6 +64,34 @@ pub(crate) struct TlsChannel {
 enum Connection {
     Server(Box<UnbufferedServerConnection>),
     Client(Box<UnbufferedClientConnection>),
+}
+
+impl Connection {
+    /// See [`drive`].
+    fn drive<T>(
+        &mut self,
+        records: &mut [u8],
+        plain: &mut Plain<'_>,
+        unsent: &mut Vec<u8>,
+        then: impl FnOnce(&mut dyn Traffic, &mut Vec<u8>) -> T,
+    ) -> Result<Driven<T>, Error> {
+        match self {
+            Self::Server(server) => drive(
+                &mut **server,
+                records,
+                plain,
+                unsent,
+                |mut traffic, unsent| then(&mut traffic, unsent),
+            ),
+            Self::Client(client) => drive(
+                &mut **client,
+                records,
+                plain,
+                unsent,
+                |mut traffic, unsent| then(&mut traffic, unsent),
+            ),
+        }
+    }
 }
 
 impl TlsChannel {
@@ -227,15 +255,9 @@ impl TlsChannel {
             space: plain,
             filled: 0,
         };
-        let unsent = &mut self.unsent;
-        let driven = match &mut self.connection {
-            Connection::Server(server) => {
-                drive(&mut **server, records, &mut plain, unsent, |_, _| ())
-            }
-            Connection::Client(client) => {
-                drive(&mut **client, records, &mut plain, unsent, |_, _| ())
-            }
-        }?;
+        let driven = self
+            .connection
+            .drive(records, &mut plain, &mut self.unsent, |_, _| ())?;
         self.peer_ended |= driven.peer_ended;
         let left = records.get(driven.taken..).unwrap_or_default();
         if left.is_empty() {
@@ -303,23 +325,9 @@ impl TlsChannel {
             space: &mut [],
             filled: 0,
         };
-        let unsent = &mut self.unsent;
-        let driven = match &mut self.connection {
-            Connection::Server(server) => drive(
-                &mut **server,
-                &mut self.held,
-                &mut nothing,
-                unsent,
-                |mut it, unsent| then(&mut it, unsent),
-            ),
-            Connection::Client(client) => drive(
-                &mut **client,
-                &mut self.held,
-                &mut nothing,
-                unsent,
-                |mut it, unsent| then(&mut it, unsent),
-            ),
-        };
+        let driven = self
+            .connection
+            .drive(&mut self.held, &mut nothing, &mut self.unsent, then);
         let driven = driven.map_err(broken)?;
         self.peer_ended |= driven.peer_ended;
         self.held.drain(..driven.taken.min(self.held.len()));

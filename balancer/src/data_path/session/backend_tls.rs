@@ -75,7 +75,7 @@ impl Session {
 
     #[cold]
     fn not_secured(&mut self, failure: &HandshakeFailure, context: &StepContext<'_>) -> Step {
-        let limiter = &self.service.handshakes.limiter;
+        let limiter = &self.service.handshakes.backend_limiter;
         if let Some(suppressed) = limiter.pass(self.shared.uptime()) {
             let backend = self.backend.as_ref();
             let backend = backend.map(|(assigned, _)| assigned.backend().full_name());

@@ -344,3 +344,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_first_failure_tells_nothing_of_a_backend_that_is_out_already() {
+    let drained = AgentWish {
+        state: AgentState::Drain,
+        ..AgentWish::default()
+    };
+    let mut watched = Watched::new();
+    let told = watched
+        .health
+        .set_agent(&drained, &watched.rules, watched.now);
+    assert_eq!(told.map(|told| told.to), Some(State::Draining));
+    assert_eq!(watched.failed(), None, "it drains before and after");
+    // One that nobody has taken out was not known to be down.
+    assert!(Watched::new().failed().is_some());
+}

@@ -111,6 +111,12 @@ impl Pair {
     }
 }
 
+/// Writes, with room for everything.
+fn say(from: &mut TlsChannel, wire: &mut VecDeque<u8>, bytes: &[u8]) -> Result<usize, Errno> {
+    let mut put = put(wire);
+    from.write(bytes, |records, _| put(records))
+}
+
 #[test]
 fn bytes_arrive_as_they_were_however_they_are_cut() {
     let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
@@ -144,11 +150,7 @@ fn an_end_is_said_and_a_cut_is_none() {
     let read = pair.server.read(&mut plain, |space| take(wire, 1, space));
     assert_eq!(read, Ok(Reading::End));
     // The other direction goes on.
-    let wire = &mut pair.to_client;
-    let written = pair.server.write(b"more", |records, _| {
-        wire.extend(records);
-        Ok(records.len())
-    });
+    let written = say(&mut pair.server, &mut pair.to_client, b"more");
     assert_eq!(written, Ok(4));
     let wire = &mut pair.to_client;
     let read = pair
@@ -171,13 +173,7 @@ fn new_keys_asked_for_by_the_peer_are_taken_and_answered() {
         traffic.refresh_traffic_keys().unwrap();
         let said = format!("round {round}");
         assert_eq!(pair.carry(said.as_bytes(), 3), said.as_bytes());
-        let wire = &mut pair.to_client;
-        pair.server
-            .write(said.as_bytes(), |records, _| {
-                wire.extend(records);
-                Ok(records.len())
-            })
-            .unwrap();
+        say(&mut pair.server, &mut pair.to_client, said.as_bytes()).unwrap();
         let mut plain = vec![0; RECORDS];
         let wire = &mut pair.to_client;
         let read = pair.client.read(&mut plain, |space| take(wire, 4, space));
@@ -196,11 +192,7 @@ fn what_is_written_within_a_message_of_the_peer_does_not_disturb_it() {
         panic!("cannot send");
     };
     traffic.refresh_traffic_keys().unwrap();
-    let wire = &mut pair.to_server;
-    let written = pair.client.write(b"said", |records, _| {
-        wire.extend(records);
-        Ok(records.len())
-    });
+    let written = say(&mut pair.client, &mut pair.to_server, b"said");
     assert_eq!(written, Ok(4));
     let (mut plain, mut found) = (vec![0; RECORDS], Vec::new());
     while !pair.to_server.is_empty() {
@@ -247,11 +239,7 @@ fn a_client_without_a_certificate_gets_an_alert_whatever_came_behind_it() {
             .handshake(&mut plain, |space| take(wire, usize::MAX, space));
         pair.client.flush(put(&mut pair.to_server)).unwrap();
         if step == Ok(HandshakeStep::Done(0)) {
-            let wire = &mut pair.to_server;
-            let written = pair.client.write(b"early", |records, _| {
-                wire.extend(records);
-                Ok(records.len())
-            });
+            let written = say(&mut pair.client, &mut pair.to_server, b"early");
             assert_eq!(written, Ok(5));
         }
         let wire = &mut pair.to_server;
