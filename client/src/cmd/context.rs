@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
+use netsocket_protocol::query::{Query, Sort};
 
 use crate::config::user_directories::UserDirectories;
 use crate::outcome::error::Error;
@@ -80,6 +81,19 @@ impl Context {
     pub(super) fn below(&self, typed: Option<&[u8]>) -> Option<Name> {
         let path = self.remote_path(typed.unwrap_or_default());
         (!path.is_empty()).then_some(Name(path))
+    }
+
+    /// The request for all files below a directory of the server, sorted by path.
+    pub(super) fn all_below(path: &[u8]) -> Request {
+        Request::Find {
+            query: Query {
+                below: (!path.is_empty()).then(|| Name::from(path)),
+                ..Query::default()
+            },
+            limit: u64::MAX,
+            sort: Sort::Path,
+            reverse: false,
+        }
     }
 
     /// Warns of what the latest answer lacks because the server may not read it.

@@ -1,8 +1,7 @@
 //! `du`: how much is in a directory, and in each of those below it.
 
-use netsocket_protocol::message::{FileEntry, Request};
+use netsocket_protocol::message::FileEntry;
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::{Query, Sort};
 
 use super::context::{Context, Done, missing};
 use crate::command_line::command::DiskUsage;
@@ -50,15 +49,7 @@ impl Context {
         top: &[u8],
         depth: Option<usize>,
     ) -> Result<(), Error> {
-        let request = Request::Find {
-            query: Query {
-                below: self.below(Some(&[b"/", top].concat())),
-                ..Query::default()
-            },
-            limit: u64::MAX,
-            sort: Sort::Path,
-            reverse: false,
-        };
+        let request = Self::all_below(top);
         let mut sums = Sums::of(top);
         let mut listing = self.session.list(&request, &mut self.console).await?;
         let mut parts = Vec::new();

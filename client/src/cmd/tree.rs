@@ -1,8 +1,6 @@
 //! `tree`: directories and files as a tree.
 
-use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::{Query, Sort};
 
 use super::context::{Context, Done, missing};
 use crate::command_line::command::{ListFormat, TreeView};
@@ -26,15 +24,7 @@ impl Context {
             }
             None => return Err(missing(&top).into()),
         }
-        let request = Request::Find {
-            query: Query {
-                below: self.below(Some(&[b"/", &top[..]].concat())),
-                ..Query::default()
-            },
-            limit: u64::MAX,
-            sort: Sort::Path,
-            reverse: false,
-        };
+        let request = Self::all_below(&top);
         let mut tree = Tree::new(view.depth, view.directories_only);
         let mut listing = self.session.list(&request, &mut self.console).await?;
         let skipped = if top.is_empty() { 0 } else { top.len() + 1 };

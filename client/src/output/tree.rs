@@ -54,10 +54,7 @@ impl Tree {
     /// Adds a file and the directories above it; `skipped` bytes at the beginning of its path lead to the tree itself.
     pub(crate) fn add(&mut self, file: FileEntry, skipped: usize) {
         let path = file.path.as_bytes().get(skipped..).unwrap_or_default();
-        let names: Vec<Vec<u8>> = path
-            .split(|byte| *byte == b'/')
-            .map(<[u8]>::to_vec)
-            .collect();
+        let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let Some((name, directories)) = names.split_last() else {
             return;
         };
@@ -66,7 +63,7 @@ impl Tree {
         for above in directories.iter().take(depth) {
             let child = directory
                 .children
-                .entry(above.clone())
+                .entry(above.to_vec())
                 .or_insert_with(|| Child::Directory(Directory::default()));
             match child {
                 Child::Directory(below) => directory = below,
@@ -75,7 +72,8 @@ impl Tree {
             }
         }
         if directories.len() < depth && !self.directories_only {
-            directory.children.insert(name.clone(), Child::File(file));
+            let name = name.to_vec();
+            directory.children.insert(name, Child::File(file));
         }
     }
 
