@@ -63,15 +63,25 @@ pub(super) async fn of(link: &Link, path: &[u8], opened: &Opened) -> Option<Head
     }
     let key = [b"sha-256 ", path].concat();
     let revision = service.index.revision();
-    let kept = revision.and_then(|revision| service.answer_cache.get::<Kept>(&key, revision));
-    if let Some(kept) = kept.filter(|kept| kept.version == version) {
-        return Some(kept.header.clone());
+    let known = || {
+        let kept = service.answer_cache.get::<Kept>(&key, revision?)?;
+        (kept.version == version).then(|| kept.header.clone())
+    };
+    if let Some(header) = known() {
+        return Some(header);
     }
-    let _reading = READING.acquire().await.ok()?;
+    let reading = READING.acquire().await.ok()?;
+    // Another request may have read it meanwhile.
+    if let Some(header) = known() {
+        return Some(header);
+    }
     let file = Arc::clone(&opened.file);
-    let digest = spawn_blocking(move || digest(&file, version))
-        .await
-        .ok()??;
+    let digest = spawn_blocking(move || {
+        // Held until it is read, also where the client has gone: nothing stops the reading.
+        let _reading = reading;
+        digest(&file, version)
+    });
+    let digest = digest.await.ok()??;
     let header = text(&format!("sha-256=:{}:", BASE64_STANDARD.encode(digest)));
     if let Some(revision) = revision {
         let kept = Kept {
