@@ -83,7 +83,6 @@ impl Host {
     }
 }
 
-/// Raises the limit to the highest allowed, for this process and those that it starts, and gives it back.
 /// Only root may go beyond the limit of limits.
 fn raise_open_files_to(count: u64) -> bool {
     let limit = rustix::process::Rlimit {
@@ -93,6 +92,7 @@ fn raise_open_files_to(count: u64) -> bool {
     setrlimit(Resource::Nofile, limit).is_ok()
 }
 
+/// Raises the limit to the highest allowed, for this process and those that it starts, and gives it back.
 fn raise_open_files() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {

@@ -24,6 +24,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::process::Process;
 use crate::stats::Summary;
+use crate::tool::need;
 
 /// The words on the command line that choose this group.
 pub const SUBCOMMAND: &str = "services";
@@ -123,11 +124,10 @@ struct Running {
 
 impl Running {
     fn start(host: &Host, text: &str, admin: SocketAddr) -> Outcome<Self> {
-        let program = host.tools.balancer.as_ref();
-        let program = program.ok_or_else(|| Failure::new("the balancer is not built"))?;
+        let program = need(host.tools.balancer.as_ref(), "netsocket-balancer")?;
         let file = host.write("services.toml", text)?;
         let arguments = [Path::new("--config"), &file];
-        let process = host.launcher.start("balancer", &program.path, arguments)?;
+        let process = host.launcher.start("balancer", program, arguments)?;
         Ok(Self {
             process,
             admin,

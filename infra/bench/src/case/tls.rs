@@ -197,7 +197,6 @@ async fn lap(
         file.set_len(BODY).explain("a body")?;
     }
     let upload = (work == Work::Upload).then_some(body);
-    // The first establishes what is allocated once.
     let transfer = move || transfer(address, &certificate, upload.as_deref());
     let before = server.cpu()?;
     let bytes = blocking(transfer).await?;

@@ -320,7 +320,7 @@ impl Worker {
 
     fn connect(&mut self, index: usize, result: i32) {
         let Ok(backend) = u32::try_from(result) else {
-            self.flows[index].is_ending = true;
+            self.end(index);
             return;
         };
         self.flows[index].ends[BACKEND] = Some(backend);
@@ -333,7 +333,7 @@ impl Worker {
 
     fn connected(&mut self, index: usize, result: i32) {
         if result < 0 {
-            self.flows[index].is_ending = true;
+            self.end(index);
             return;
         }
         self.flows[index].is_connected = true;
@@ -397,7 +397,7 @@ impl Worker {
         direction.is_sending = false;
         let Ok(count) = u32::try_from(result) else {
             direction.has_ended = true;
-            self.flows[index].is_ending = true;
+            self.end(index);
             return;
         };
         if let Some(piece) = direction.pieces.front_mut() {
@@ -411,17 +411,23 @@ impl Worker {
         self.send(index, from);
     }
 
+    /// Ends the receives that still wait, once.
+    fn end(&mut self, index: usize) {
+        if std::mem::replace(&mut self.flows[index].is_ending, true) {
+            return;
+        }
+        for end in self.flows[index].ends.into_iter().flatten() {
+            let shutdown = opcode::Shutdown::new(Fixed(end), 2).build();
+            self.ask(index, Work::Other, 0, shutdown);
+        }
+    }
+
     /// The end of one direction, once its bytes are gone, is the end of both.
     fn end_if_done(&mut self, index: usize) {
-        let flow = &mut self.flows[index];
+        let flow = &self.flows[index];
         let is_over = |direction: &Direction| direction.has_ended && direction.pieces.is_empty();
         if !flow.is_ending && flow.directions.iter().any(is_over) {
-            flow.is_ending = true;
-            // Ends the receives that still wait.
-            for end in flow.ends.into_iter().flatten() {
-                let shutdown = opcode::Shutdown::new(Fixed(end), 2).build();
-                self.ask(index, Work::Other, 0, shutdown);
-            }
+            self.end(index);
             return;
         }
         if !flow.is_ending || flow.pending > 0 {
