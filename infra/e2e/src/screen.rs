@@ -4,14 +4,14 @@
 //! screen. Notes what must not happen: lines that are too long, and a screen that scrolls.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::process::Process;
-use crate::terminal::pair;
+use crate::terminal::{follow, pair};
 use crate::{PATIENCE, eventually};
 
 /// The terminal.
@@ -50,14 +50,8 @@ impl Screen {
         let input = Stdio::from(side.try_clone().expect("its other end"));
         let process = Process::start_on(name, command, input, Stdio::from(side));
         let grid = Arc::new(Mutex::new(Grid::new(rows.into(), columns.into())));
-        let (mut screen, sink) = (keyboard.try_clone().expect("it"), Arc::clone(&grid));
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // Ends with an error when the last program on the terminal is gone.
-            while let Ok(count @ 1..) = screen.read(&mut bytes) {
-                lock(&sink).take(&bytes[..count]);
-            }
-        });
+        let sink = Arc::clone(&grid);
+        follow(&keyboard, move |bytes| lock(&sink).take(bytes));
         Self {
             process,
             keyboard,
@@ -78,7 +72,14 @@ impl Screen {
     /// # Panics
     /// Where the system refuses.
     pub fn resize(&self, rows: u16, columns: u16) {
-        *lock(&self.grid) = Grid::new(rows.into(), columns.into());
+        let mut grid = lock(&self.grid);
+        let (sent, overflowed) = (std::mem::take(&mut grid.sent), grid.overflowed);
+        *grid = Grid {
+            sent,
+            overflowed,
+            ..Grid::new(rows.into(), columns.into())
+        };
+        drop(grid);
         tcsetwinsize(&self.keyboard, winsize(rows, columns)).expect("a size");
     }
 

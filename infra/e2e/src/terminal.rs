@@ -50,15 +50,10 @@ impl Terminal {
         let program = session.spawn().expect("a program on the terminal");
         let keyboard = terminal;
         let shown = Arc::new(Mutex::new(Vec::new()));
-        let mut screen = keyboard.try_clone().expect("one more descriptor");
         let sink = Arc::clone(&shown);
-        thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            // Ends with an error when the last program on the terminal is gone.
-            while let Ok(count @ 1..) = screen.read(&mut bytes) {
-                let mut shown = sink.lock().unwrap_or_else(PoisonError::into_inner);
-                shown.extend_from_slice(&bytes[..count]);
-            }
+        follow(&keyboard, move |bytes| {
+            let mut shown = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.extend_from_slice(bytes);
         });
         Self {
             keyboard,
@@ -109,6 +104,18 @@ pub(crate) fn pair() -> (File, File) {
         .open(OsStr::from_bytes(name.to_bytes()))
         .expect("the program's side of the terminal");
     (File::from(terminal), side)
+}
+
+/// Hands on what is shown, until the last program on the terminal is gone.
+pub(crate) fn follow(terminal: &File, mut take: impl FnMut(&[u8]) + Send + 'static) {
+    let mut screen = terminal.try_clone().expect("one more descriptor");
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        // Ends with an error then.
+        while let Ok(count @ 1..) = screen.read(&mut bytes) {
+            take(&bytes[..count]);
+        }
+    });
 }
 
 impl Drop for Terminal {
