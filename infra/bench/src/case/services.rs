@@ -33,7 +33,7 @@ pub const SUBCOMMAND: &str = "services";
 const SERVICES: usize = 100;
 const BACKENDS: usize = 100;
 /// Files that are open at the same time: sockets of checks at the start, above all.
-const FILES: u64 = 30_000;
+const FILES: u64 = 20_000;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
