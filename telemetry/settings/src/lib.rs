@@ -84,6 +84,8 @@ mod signals;
 mod size;
 mod sources;
 mod supervisor;
+mod syntax;
+mod unclosed;
 mod unknown_key;
 mod unresolved;
 mod wrong_type;

@@ -3,9 +3,10 @@
 use config::Config;
 use serde::de::DeserializeOwned;
 
-use crate::layers::{Key, Layers, Loaded, merged, read, syntax, values, whole};
+use crate::layers::{Key, Layers, Loaded, merged, read, values, whole};
 use crate::places::Places;
 use crate::problem::Problems;
+use crate::syntax::syntax;
 
 /// Like [`crate::load`], but only for these keys, whatever else is wrong with the file: other keys are ignored, and if the
 /// file is not valid TOML, only the top-level lines that set one of the keys are read. For commands that talk to a running
