@@ -85,6 +85,7 @@ mod size;
 mod sources;
 mod supervisor;
 mod syntax;
+mod toml_file;
 mod unclosed;
 mod unknown_key;
 mod unresolved;
