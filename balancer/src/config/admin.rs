@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load, load_only,
+    AdminAddress, Check, Flag, Key, Layers, Loaded, Problem, Problems, Scalar, load, load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -85,9 +85,7 @@ impl AdminSettings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
         let loaded = load::<Raw>(&all_keys(), layers, &variable);
-        let ignored = loaded
-            .and_then(|loaded| loaded.into_check().1.finish(()))
-            .err();
+        let ignored = loaded.and_then(Loaded::into_problems).err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
@@ -213,7 +211,7 @@ mod tests {
                 "FILE:3:1: workers: a single value, not a list; run --check-config",
             ),
             ("listen = \n", "FILE:3:10: "),
-            ("backends = [ 'a=b:1'\n", "FILE:3:21: "),
+            ("backends = [ 'a=b:1'\n", "FILE:3:12: "),
         ] {
             let text = format!("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n{wrong}");
             let settings = load(&text, None).unwrap();

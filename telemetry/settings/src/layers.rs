@@ -218,6 +218,17 @@ impl<R> Loaded<R> {
     pub fn into_check(self) -> (R, Check) {
         (self.raw, Check::new(self.sources, self.problems))
     }
+
+    /// What was wrong so far, for a program that is not going to judge the values.
+    ///
+    /// # Errors
+    /// All of it.
+    pub fn into_problems(self) -> Result<(), Problems> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(Problems(self.problems)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ pub fn load_only<R: DeserializeOwned>(
             .set_default(&key, value)
             .map_err(|error| whole(&name, error.to_string()))?;
     }
-    let places = Places::of(&text).unwrap_or_default();
+    // Nobody judges the others.
+    let places = Places::of(&text).unwrap_or_default().without_values();
     merged(builder, keys, layers, places, variable)
 }
 

@@ -11,6 +11,16 @@ pub(crate) struct Places {
     text: String,
     /// The first byte of each.
     by_key: BTreeMap<String, usize>,
+    /// The single values that are not texts.
+    others: BTreeMap<String, Written>,
+}
+
+/// A number, a date, or true or false, as it is written in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) text: String,
+    /// What it is, for messages.
+    pub(crate) kind: &'static str,
 }
 
 /// A line and a column, both from 1; a column is a character, as editors count them.
@@ -29,6 +39,7 @@ impl Places {
         let mut places = Self {
             text: text.to_owned(),
             by_key: BTreeMap::new(),
+            others: BTreeMap::new(),
         };
         places.add_table("", table.get_ref());
         Ok(places)
@@ -42,6 +53,26 @@ impl Places {
                 return Some(position(&self.text, *start));
             }
             path = &path[..path.rfind(['[', '.'])?];
+        }
+    }
+
+    /// The single value under this very key, if it is not a text.
+    pub(crate) fn other(&self, key: &str) -> Option<&Written> {
+        self.others.get(key)
+    }
+
+    /// Every single value that is not a text.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &Written)> {
+        self.others
+            .iter()
+            .map(|(key, written)| (key.as_str(), written))
+    }
+
+    /// Only where the keys are.
+    pub(crate) fn without_values(self) -> Self {
+        Self {
+            others: BTreeMap::new(),
+            ..self
         }
     }
 
@@ -61,7 +92,18 @@ impl Places {
                     self.add(format!("{path}[{index}]"), element.span().start, element);
                 }
             }
-            _ => {}
+            DeValue::String(_) => {}
+            other => {
+                let written = Written {
+                    text: self.text.get(value.span()).unwrap_or_default().to_owned(),
+                    kind: match other {
+                        DeValue::Boolean(_) => "true or false",
+                        DeValue::Datetime(_) => "a date",
+                        _ => "a number",
+                    },
+                };
+                self.others.insert(path.clone(), written);
+            }
         }
         self.by_key.insert(path, start);
     }
@@ -98,5 +140,25 @@ mod tests {
             assert_eq!(places.position(key), Some(position), "{key}");
         }
         assert_eq!(places.position("z"), None);
+    }
+
+    #[test]
+    fn values_that_are_no_texts_are_kept_as_they_are_written() {
+        let text = "a = 0x1F\nb = ['c', 1_000]\n[d]\ne = true\nf = '7'\ng = 2026-01-02\n";
+        let places = Places::of(text).unwrap();
+        let others: Vec<_> = places
+            .others()
+            .map(|(key, it)| (key, it.text.as_str(), it.kind))
+            .collect();
+        assert_eq!(
+            others,
+            [
+                ("a", "0x1F", "a number"),
+                ("b[1]", "1_000", "a number"),
+                ("d.e", "true", "true or false"),
+                ("d.g", "2026-01-02", "a date"),
+            ]
+        );
+        assert_eq!(places.other("d.f"), None);
     }
 }
