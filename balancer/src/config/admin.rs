@@ -89,7 +89,7 @@ impl AdminSettings {
         let ignored = loaded.and_then(|loaded| {
             let (document, mut check) = loaded.into_check();
             Raw::of(&mut check, &document);
-            check.finish(())
+            check.so_far()
         });
         let ignored = ignored.err();
         let settings = read(layers, &variable).map_err(|mut problems| {
@@ -216,7 +216,7 @@ mod tests {
                 "FILE:3:1: workers: a single value, not a list; run --check-config",
             ),
             ("listen = \n", "FILE:3:10: "),
-            ("backends = [ 'a=b:1'\n", "FILE:3:21: "),
+            ("backends = [ 'a=b:1'\n", "FILE:3:12: "),
         ] {
             let text = format!("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n{wrong}");
             let settings = load(&text, None).unwrap();

@@ -98,6 +98,9 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entrie
         Some(RawBackends::Other) => {
             check.problem("backends", "", format!("a list of {FORM}"));
         }
+        Some(RawBackends::Text(text)) if !text.as_str().contains(',') => {
+            found.extend(read_text(check, "backends", text.as_str().trim()));
+        }
         Some(RawBackends::Text(text)) => {
             for (index, part) in text.as_str().split(',').enumerate() {
                 found.extend(read_text(check, &format!("backends[{index}]"), part.trim()));

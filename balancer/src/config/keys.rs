@@ -205,9 +205,15 @@ impl Entries {
                 check.problem(&format!("{table}.{name}"), "", unknown_key(name, &names));
             }
             for (key, name) in known.iter().zip(&names) {
-                if let (Some(value), true, false) =
-                    (found.get(*name), single.contains_key(key.name), beaten(key))
-                {
+                let Some(value) = found.get(*name) else {
+                    continue;
+                };
+                let is_twice = single.contains_key(key.name) && !beaten(key);
+                if is_twice || beaten(key) {
+                    // Nobody looks at what it is.
+                    check.not_text(&format!("{table}.{name}"));
+                }
+                if is_twice {
                     let twice = format!("duplicates {}, which is also set", key.name);
                     check.problem(&format!("{table}.{name}"), value.as_str(), twice);
                 }

@@ -100,8 +100,8 @@ pub fn load<R: DeserializeOwned>(
     if let Some(path) = layers.file {
         let name = path.display().to_string();
         let text = read(path, &name)?;
-        let mut table = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
-        places = Places::of(text);
+        let (mut table, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
+        places = Places::of(text, others);
         let is_known = |name: &str| keys.iter().any(|key| key.name == name);
         unknown = table
             .keys()

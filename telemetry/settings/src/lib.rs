@@ -76,6 +76,7 @@ mod duration;
 mod layers;
 mod load_only;
 mod log;
+mod others;
 mod places;
 mod problem;
 mod reason;

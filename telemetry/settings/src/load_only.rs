@@ -4,6 +4,7 @@ use config::Config;
 use serde::de::DeserializeOwned;
 
 use crate::layers::{Key, Layers, Loaded, merged, read, whole};
+use crate::others::Others;
 use crate::places::Places;
 use crate::problem::Problems;
 use crate::syntax::syntax;
@@ -46,8 +47,11 @@ pub fn load_only<R: DeserializeOwned>(
         text = read(path, &name)?;
     }
     let found = match parse(&text) {
-        Ok(found) => found,
-        Err(errors) => parse(&lines_of(keys, &text)).map_err(|_| syntax(&name, &text, &errors))?,
+        Ok((found, _)) => found,
+        Err(errors) => {
+            let some = parse(&lines_of(keys, &text));
+            some.map_err(|_| syntax(&name, &text, &errors))?.0
+        }
     };
     let wanted = found
         .into_iter()
@@ -58,7 +62,8 @@ pub fn load_only<R: DeserializeOwned>(
             .set_default(&key, value)
             .map_err(|error| whole(&name, error.to_string()))?;
     }
-    let places = Places::of(text);
+    // Nobody judges the others.
+    let places = Places::of(text, Others::default());
     merged(builder, keys, layers, places, variable)
 }
 

@@ -6,12 +6,15 @@ use std::sync::OnceLock;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::others::Others;
+
 /// The places of all keys of one file, by the path that a [`crate::Problem`] calls them: `backends[1].address`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     text: String,
     /// Looked for when the first problem asks: mostly there is none.
     starts: OnceLock<Starts>,
+    others: Others,
 }
 
 /// The first byte of each key.
@@ -22,10 +25,28 @@ struct Starts(BTreeMap<String, usize>);
 pub(crate) type Position = (usize, usize);
 
 impl Places {
-    /// Those of a file; none where it is not valid TOML.
-    pub(crate) fn of(text: String) -> Self {
+    /// Those of a file; none where it is not valid TOML. `others` are its values that are not texts.
+    pub(crate) fn of(text: String, others: Others) -> Self {
         let starts = OnceLock::new();
-        Self { text, starts }
+        Self {
+            text,
+            starts,
+            others,
+        }
+    }
+
+    /// The values that are not texts.
+    pub(crate) fn others(&self) -> &Others {
+        &self.others
+    }
+
+    pub(crate) fn others_mut(&mut self) -> &mut Others {
+        &mut self.others
+    }
+
+    /// How the value under this very key is written, if it is not a text.
+    pub(crate) fn written(&self, key: &str) -> Option<&str> {
+        self.text.get(self.others.get(key)?.span.clone())
     }
 
     /// The key's line and column; where it is not in the file, those of what it would be in.
@@ -87,7 +108,7 @@ mod tests {
     #[test]
     fn every_key_is_found_where_it_is_written() {
         let text = "a = 1\n  b.c = [2, 'é', 3]\n[d]\ne = { f = 4 }\n[[g]]\nh = 5\n[[g]]\ni = 6\n";
-        let places = Places::of(text.to_owned());
+        let places = Places::of(text.to_owned(), Others::default());
         for (key, position) in [
             ("a", (1, 1)),
             ("b.c", (2, 5)),
