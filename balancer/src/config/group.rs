@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::core::backend::Attributes;
-use crate::core::pool::could_be_member;
+use crate::core::group_member::could_be_member;
 
 /// Backends behind a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -597,15 +597,3 @@ impl Drop for Assigned {
         self.backend.load_changed();
     }
 }
-
-/// Whether a backend of this name could be a member of the group: its address follows the group's name.
-#[must_use]
-pub fn could_be_member(group: &str, name: &str) -> bool {
-    let rest = name
-        .strip_prefix(group)
-        .and_then(|rest| rest.strip_prefix('-'));
-    rest.is_some_and(|rest| {
-        rest.bytes()
-            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-    })
-}

@@ -25,6 +25,7 @@ pub mod backend;
 pub mod balance;
 pub(crate) mod connect_failure;
 pub(crate) mod connect_times;
+pub(crate) mod group_member;
 pub mod health;
 pub(crate) mod limits;
 pub(crate) mod log_limiter;

@@ -106,7 +106,7 @@ async fn a_unix_socket_of_the_manager_is_served_and_stays_the_managers() {
 async fn sockets_that_cannot_be_told_apart_are_refused() {
     let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
     let output = activated(&bind(), &bind(), "a:b")
-        .args(["--backend", "a=127.0.0.1:9"])
+        .args(["--backend", "a=127.0.0.1:9", "--listen", "127.0.0.1:0"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));

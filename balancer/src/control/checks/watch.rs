@@ -179,7 +179,14 @@ async fn check_in_time(
         let began = Instant::now();
         schedule.begin(began);
         let (address, source) = (backend.check_address(), backend.source(0));
-        let outcome = run_check(&checks, &address, source, check_tls(pool, backend)).await;
+        // Apart: a check needs far more memory than the wait between two, and each backend has a task.
+        let check = Box::pin(run_check(
+            &checks,
+            &address,
+            source,
+            check_tls(pool, backend),
+        ));
+        let outcome = check.await;
         let now = Instant::now();
         let pace = match &outcome {
             // A machine without sockets to spare says nothing about its backends.

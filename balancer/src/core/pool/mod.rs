@@ -64,9 +64,10 @@ pub use snapshot::NoBackend;
 
 use self::control_state::Core;
 use self::snapshot::Snapshot;
+pub use crate::core::backend::DEFAULT_POOL;
 use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
-pub use crate::core::backend::{DEFAULT_POOL, could_be_member};
 use crate::core::balance::{BackendId, Cursor, Policy};
+use crate::core::group_member::could_be_member;
 use crate::core::health::{
     AdminState, AgentWish, Changes, EligibleBackends, HealthRules, Pace, Signal,
 };

@@ -8,7 +8,7 @@ use netsocket_settings::AdminAddress;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use crate::core::backend::could_be_member;
+use crate::core::group_member::could_be_member;
 
 /// How the backends of a pool are reached within TLS: judged settings, with the certificates and keys that they name.
 pub struct BackendTls {

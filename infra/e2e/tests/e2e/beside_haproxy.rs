@@ -382,9 +382,11 @@ fn serve_the_queue(site: &Site, count: u32) -> u16 {
         waiting.push(site.connect());
         site.queued(number);
     }
+    let mut last = port(&first);
     drop((first, backend));
-    let mut last = 0;
     for mut client in waiting {
+        // The line counts the sessions that are open: the one before is over by then.
+        site.line(last);
         let mut backend = site.accept();
         backend.write_all(b"served").unwrap();
         drop(backend);

@@ -195,13 +195,12 @@ fn aria2_loads_from_several_servers_at_once(_: &World) {
     site.kill_one();
     assert_eq!(process.wait(LONG).code(), Some(0));
     site.assert_is_large(&site.target("large.bin"));
-    let ranges = site
-        .fleet
-        .servers
-        .iter()
-        .flat_map(|server| server.requests());
-    let parts = ranges.filter(|request| request["status"] == 206).count();
-    assert!(parts >= 2, "{parts}");
+    eventually(PATIENCE, "the lines of two ranges", || {
+        let servers = site.fleet.servers.iter();
+        let ranges = servers.flat_map(|server| server.requests());
+        let parts = ranges.filter(|request| request["status"] == 206).count();
+        (parts >= 2).then_some(())
+    });
 }
 
 fn a_tar_made_on_the_fly_goes_on_at_another_server(_: &World) {

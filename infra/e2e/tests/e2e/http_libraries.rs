@@ -1,6 +1,7 @@
 //! Libraries of languages over HTTP, through the balancer; and its own check.
 
 use e2e::fleet::Plan;
+use e2e::{PATIENCE, eventually};
 
 use crate::http_downloads::Site;
 use crate::world::World;
@@ -82,11 +83,13 @@ fn the_balancer_checks_by_http(world: &World) {
     let fleet = plan.start();
     let answer = e2e::http::get(fleet.address(), "/apples/one.txt").unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (200, "one\n"));
-    // They are no requests of anybody.
-    let asked = fleet
-        .servers
-        .iter()
-        .flat_map(|server| server.requests())
-        .count();
-    assert_eq!(asked, 1);
+    let asked = || {
+        let requests = fleet.servers.iter().flat_map(|server| server.requests());
+        requests.count()
+    };
+    eventually(PATIENCE, "the line of the request", || {
+        (asked() > 0).then_some(())
+    });
+    // Checks are no requests of anybody.
+    assert_eq!(asked(), 1);
 }
