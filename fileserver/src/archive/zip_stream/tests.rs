@@ -36,7 +36,8 @@ fn file(path: &str, size: u64) -> FoundFile {
 fn zipped(files: &[(String, usize)]) -> (u64, Vec<u8>) {
     let tree = tempfile::tempdir().unwrap();
     for (path, size) in files {
-        let content: Vec<u8> = (0..*size).map(|at| (at * 7 % 251) as u8).collect();
+        let byte = |at| u8::try_from(at * 7 % 251).unwrap();
+        let content: Vec<u8> = (0..*size).map(byte).collect();
         let path = tree.path().join(path);
         std::fs::write(&path, content).unwrap();
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
@@ -139,6 +140,16 @@ fn the_length_of_large_archives_is_known_without_reading_them() {
     let each = small - 22 + 2 * 4;
     assert_eq!(length(many(65_534)), 65_534 * each + 22);
     assert_eq!(length(many(65_535)), 65_535 * each + 98);
+}
+
+#[test]
+fn as_many_files_as_do_not_fit_into_16_bits_are_read() {
+    let files: Vec<(String, usize)> = (0..65_536).map(|at| (format!("{at:05}"), 0)).collect();
+    let (length, bytes) = zipped(&files);
+    assert_eq!(bytes.len() as u64, length);
+    let listed = read_by_python(&bytes);
+    assert_eq!(listed.matches("('").count(), files.len());
+    assert!(listed.contains("('65535', 0, "));
 }
 
 #[test]
