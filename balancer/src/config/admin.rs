@@ -5,11 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load, load_only,
+    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load_document, load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Map;
 
 use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
@@ -85,7 +84,7 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load::<Map<String, serde_json::Value>>(&all_keys(), layers, &variable);
+        let loaded = load_document(&all_keys(), layers, &variable);
         let ignored = loaded.and_then(|loaded| {
             let (document, mut check) = loaded.into_check();
             Raw::of(&mut check, &document);

@@ -4,8 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, Check, Key, Layers, Problems, Scalar, load};
-use serde_json::{Map, Value};
+use netsocket_settings::{AdminAddress, Check, Key, Layers, Problems, Scalar, load_document};
 
 use super::backends::{self, RawBackends};
 use super::bounds::{DAY, HOUR, SHORTEST};
@@ -31,7 +30,7 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load::<Map<String, Value>>(&all_keys(), layers, &variable)?;
+        let loaded = load_document(&all_keys(), layers, &variable)?;
         let (document, check) = loaded.into_check();
         let beaten = |key: &Key| {
             let set = key

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, Map};
+use config::{Config, ConfigBuilder, Environment, Map, Value};
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
+use crate::document::{Document, document};
 use crate::places::Places;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
@@ -95,6 +96,82 @@ pub fn load<R: DeserializeOwned>(
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
+    layered(keys, layers, variable)?.deserialize()
+}
+
+/// Like [`load`], as a document: every value is as it was given, whatever its type. Costs the least where a file has tens of
+/// thousands of values.
+///
+/// # Errors
+/// As for [`load`].
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, Layers, load_document};
+///
+/// const KEYS: [Key; 1] = [Key { name: "listen", env: None, flag: Some("--listen") }];
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// std::fs::write(file.path(), "listen = [1, 'a']")?;
+/// let layers = Layers { file: Some(file.path()), ..Layers::default() };
+/// let loaded = load_document(&KEYS, &layers, |_| None)?;
+/// assert_eq!(loaded.raw["listen"], serde_json::json!([1, "a"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn load_document(
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded<Document>, Problems> {
+    let Layered {
+        table,
+        sources,
+        problems,
+    } = layered(keys, layers, variable)?;
+    Ok(Loaded {
+        raw: document(table),
+        sources,
+        problems,
+    })
+}
+
+/// The values of all layers together, by key.
+pub(crate) struct Layered {
+    table: Map<String, Value>,
+    sources: Sources,
+    problems: Vec<Problem>,
+}
+
+impl Layered {
+    /// # Errors
+    /// Values fit one by one, but not together.
+    pub(crate) fn deserialize<R: DeserializeOwned>(mut self) -> Result<Loaded<R>, Problems> {
+        let origin = self.sources.file.as_deref().unwrap_or("settings");
+        let found = wrong_type::deserialize(self.table);
+        let (raw, wrong) = found.map_err(|error| whole(origin, error.to_string()))?;
+        let wrong = wrong.into_iter().map(|wrong| Problem {
+            origin: self.sources.origin(&wrong.key),
+            // It may be a list of passwords: the place says where to look.
+            given: String::new(),
+            allowed: format!("{}, not {}", wrong.expected, wrong.found),
+            key: wrong.key,
+        });
+        self.problems.extend(wrong);
+        Ok(Loaded {
+            raw,
+            sources: self.sources,
+            problems: self.problems,
+        })
+    }
+}
+
+/// Merges the layers; unknown keys are problems.
+fn layered(
+    keys: &[Key],
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Layered, Problems> {
     let mut builder = Config::builder();
     let (mut places, mut unknown) = (Places::default(), Vec::new());
     if let Some(path) = layers.file {
@@ -114,27 +191,27 @@ pub fn load<R: DeserializeOwned>(
             builder = set.map_err(|error| whole(&name, error.to_string()))?;
         }
     }
-    let mut loaded: Loaded<R> = merged(builder, keys, layers, places, variable)?;
+    let mut layered = merged(builder, keys, layers, places, variable)?;
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-    unknown.sort_unstable_by_key(|name| loaded.sources.places.position(name));
+    unknown.sort_unstable_by_key(|name| layered.sources.places.position(name));
     let unknown = unknown.into_iter().map(|name| Problem {
-        origin: loaded.sources.origin(&name),
+        origin: layered.sources.origin(&name),
         given: String::new(),
         allowed: unknown_key(&name, &known),
         key: name,
     });
-    loaded.problems.splice(..0, unknown.collect::<Vec<_>>());
-    Ok(loaded)
+    layered.problems = unknown.collect();
+    Ok(layered)
 }
 
 /// The file's values, those of the environment above them, and the flags on top.
-pub(crate) fn merged<R: DeserializeOwned>(
+pub(crate) fn merged(
     mut builder: ConfigBuilder<DefaultState>,
     keys: &[Key],
     layers: &Layers<'_>,
     places: Places,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Loaded<R>, Problems> {
+) -> Result<Layered, Problems> {
     let mut above = BTreeMap::new();
     let file = layers.file.map(|path| path.display().to_string());
     let mut environment = Map::new();
@@ -165,24 +242,15 @@ pub(crate) fn merged<R: DeserializeOwned>(
         .map_err(|error| whole(&origin, error.to_string()))?;
     let table = merged.cache.into_table();
     let table = table.map_err(|error| whole(&origin, error.to_string()))?;
-    let (raw, wrong) =
-        wrong_type::deserialize(table).map_err(|error| whole(&origin, error.to_string()))?;
     let sources = Sources {
         above,
         file,
         places,
     };
-    let problems = wrong.into_iter().map(|wrong| Problem {
-        origin: sources.origin(&wrong.key),
-        // It may be a list of passwords: the place says where to look.
-        given: String::new(),
-        allowed: format!("{}, not {}", wrong.expected, wrong.found),
-        key: wrong.key,
-    });
-    Ok(Loaded {
-        raw,
-        problems: problems.collect(),
+    Ok(Layered {
+        table,
         sources,
+        problems: Vec::new(),
     })
 }
 

@@ -64,7 +64,7 @@ pub fn load_only<R: DeserializeOwned>(
     }
     // Nobody judges the others.
     let places = Places::of(text, Others::default());
-    merged(builder, keys, layers, places, variable)
+    merged(builder, keys, layers, places, variable)?.deserialize()
 }
 
 /// The lines before the first table that set one of the keys.

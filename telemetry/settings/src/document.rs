@@ -1,0 +1,31 @@
+//! The merged values as a document: a tree that does not know what its keys mean.
+
+use config::{Map, Value, ValueKind};
+use serde_json::Number;
+
+/// Values by key.
+pub type Document = serde_json::Map<String, serde_json::Value>;
+
+pub(crate) fn document(table: Map<String, Value>) -> Document {
+    let each = table.into_iter();
+    each.map(|(key, value)| (key, json(value))).collect()
+}
+
+fn json(value: Value) -> serde_json::Value {
+    match value.kind {
+        ValueKind::Nil => serde_json::Value::Null,
+        ValueKind::Boolean(value) => value.into(),
+        ValueKind::I64(number) => number.into(),
+        ValueKind::U64(number) => number.into(),
+        ValueKind::I128(number) => number.to_string().into(),
+        ValueKind::U128(number) => number.to_string().into(),
+        // JSON has no infinity.
+        ValueKind::Float(number) => {
+            let text = || number.to_string().into();
+            Number::from_f64(number).map_or_else(text, serde_json::Value::Number)
+        }
+        ValueKind::String(text) => text.into(),
+        ValueKind::Table(table) => document(table).into(),
+        ValueKind::Array(elements) => elements.into_iter().map(json).collect(),
+    }
+}
