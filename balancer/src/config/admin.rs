@@ -9,6 +9,7 @@ use netsocket_settings::{
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Map;
 
 use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
@@ -64,7 +65,7 @@ impl fmt::Display for Ignored {
 struct Needed {
     admin: Option<Value>,
     admin_token_file: Option<Value>,
-    admin_tls: Option<RawValue>,
+    admin_tls: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,10 +85,13 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load::<Raw>(&all_keys(), layers, &variable);
-        let ignored = loaded
-            .and_then(|loaded| loaded.into_check().1.finish(()))
-            .err();
+        let loaded = load::<Map<String, serde_json::Value>>(&all_keys(), layers, &variable);
+        let ignored = loaded.and_then(|loaded| {
+            let (document, mut check) = loaded.into_check();
+            Raw::of(&mut check, &document);
+            check.so_far()
+        });
+        let ignored = ignored.err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
@@ -136,8 +140,7 @@ fn read(
         },
         certificates: raw
             .admin_tls
-            .as_ref()
-            .map(certificate_files)
+            .map(|tls| certificate_files(&RawValue::from(&tls)))
             .unwrap_or_default(),
         ignored: None,
     };
@@ -213,7 +216,7 @@ mod tests {
                 "FILE:3:1: workers: a single value, not a list; run --check-config",
             ),
             ("listen = \n", "FILE:3:10: "),
-            ("backends = [ 'a=b:1'\n", "FILE:3:21: "),
+            ("backends = [ 'a=b:1'\n", "FILE:3:12: "),
         ] {
             let text = format!("admin = '127.0.0.1:1'\nadmin_token_file = '/t'\n{wrong}");
             let settings = load(&text, None).unwrap();

@@ -184,7 +184,7 @@ mod tests {
                     "a",
                     "address = '_f._tcp.example'\nresolve = 'srv'\nweight = 2",
                 ),
-                "backends[0].weight = \"2\": not with resolve = \"srv\": the SRV records contain the weights",
+                "backends[0].weight = 2: not with resolve = \"srv\": the SRV records contain the weights",
             ),
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'")

@@ -58,6 +58,7 @@ fn rule(check: &mut Check, mut table: RawMap, index: usize) -> RouteRule {
     let protocols = Protocol::ALL.map(Protocol::label).join(", ");
     let protocol = |text: &str| Protocol::ALL.into_iter().find(|it| it.label() == text);
     let first_bytes = one(check, "first_bytes", first_bytes, protocol, &protocols);
+    check.not_text("refuse");
     let refuse = one(
         check,
         "refuse",

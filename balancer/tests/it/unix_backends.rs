@@ -110,7 +110,7 @@ fn what_a_unix_socket_cannot_have_is_refused() {
     );
     for expected in [
         "backends[0].source = \"127.0.0.2\": not with a unix socket",
-        "backends[0].check_port = \"1\": not with a unix socket",
+        "backends[0].check_port = 1: not with a unix socket",
         "backends[0].check_address = \"127.0.0.1\": not with a unix socket",
         "backends[1].address = \"unix:x\"",
         "backends[2].address = \"unix:/x\"",

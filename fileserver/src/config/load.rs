@@ -104,6 +104,7 @@ impl Config {
 impl Raw {
     fn judged(mut self, check: &mut Check, default: Config) -> Config {
         let timeout = SHORTEST..=LONGEST;
+        check.not_text("advertise_port");
         let config = Config {
             listen: check.read_with(
                 "listen",
@@ -356,9 +357,7 @@ fn path(check: &mut Check, key: &str, entry: Option<&Scalar>, default: PathBuf) 
 }
 
 fn switch(check: &mut Check, key: &str, entry: Option<&Scalar>, default: bool) -> bool {
-    check.read_with(key, entry, default, "true or false", |text| {
-        text.parse().ok()
-    })
+    check.parse(key, entry, default, "true or false")
 }
 
 fn count(

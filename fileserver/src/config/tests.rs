@@ -161,7 +161,7 @@ fn the_old_wire_goes_where_tls_or_tokens_come() {
     let problems = load("old_wire = true\n").unwrap_err();
     let said = problems.to_string();
     assert!(
-        said.contains("old_wire = \"true\": false with tls_certificate or token_file"),
+        said.contains("old_wire = true: false with tls_certificate or token_file"),
         "{said}"
     );
 }

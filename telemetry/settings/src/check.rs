@@ -63,10 +63,11 @@ impl Check {
         let prefix = std::mem::replace(&mut self.prefix, outer);
         for problem in self.problems.split_off(before) {
             let bare = problem.key.strip_prefix(&prefix);
+            let value = |problem: &Problem| problem.given.trim_matches('"').to_owned();
             let is_known = |known: &Problem| {
                 Some(known.key.as_str()) == bare
                     && !known.given.is_empty()
-                    && known.given == problem.given
+                    && value(known) == value(&problem)
             };
             if !self.problems.iter().any(is_known) {
                 self.problems.push(problem);
@@ -84,12 +85,24 @@ impl Check {
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = format!("{}{key}", self.prefix);
+        let given = match (given.to_string(), self.sources.written(&key)) {
+            (given, _) if given.is_empty() => given,
+            (_, Some(written)) => written.to_owned(),
+            (given, None) => format!("{given:?}"),
+        };
         self.problems.push(Problem {
             origin: self.sources.origin(&key),
             key,
-            given: given.to_string(),
+            given,
             allowed: allowed.to_string(),
         });
+    }
+
+    /// The entry under `key` may be a number, or true or false, without quotes. Every other entry is a text: one that is not
+    /// is a problem, as `name = 5` most likely was meant in another way. The methods for numbers know this themselves.
+    pub fn not_text(&mut self, key: &str) {
+        let key = format!("{}{key}", self.prefix);
+        self.sources.places.others_mut().want(&key);
     }
 
     /// The entry as parsed by `read`, or the default if it is absent or wrong (a wrong one is recorded as a problem).
@@ -111,7 +124,8 @@ impl Check {
         }
     }
 
-    /// An entry of any type that parses itself from text.
+    /// An entry of any type that parses itself from text. Whether it may be a number, or true or false, in a file is seen
+    /// from what its type can parse.
     pub fn parse<T: FromStr>(
         &mut self,
         key: &str,
@@ -119,6 +133,10 @@ impl Check {
         default: T,
         allowed: &str,
     ) -> T {
+        let takes = |text: &str| text.parse::<T>().is_ok();
+        if ["true", "0", "1", "200"].into_iter().any(takes) && !takes("\u{1}") {
+            self.not_text(key);
+        }
         self.read_with(key, entry, default, allowed, |text| text.parse().ok())
     }
 
@@ -130,11 +148,17 @@ impl Check {
         default: Duration,
         bounds: std::ops::RangeInclusive<Duration>,
     ) -> Duration {
-        let allowed = format!(
+        self.not_text(key);
+        let mut allowed = format!(
             "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
             bounds.start(),
             bounds.end()
         );
+        let full = format!("{}{key}", self.prefix);
+        let needs_quotes = self.sources.written(&full).is_some();
+        if let Some(entry) = entry {
+            allowed += &without_unit(entry.as_str(), needs_quotes, &bounds);
+        }
         self.read_with(key, entry, default, &allowed, |text| {
             parse_duration(text)
                 .ok()
@@ -150,6 +174,7 @@ impl Check {
         default: u64,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> u64 {
+        self.not_text(key);
         let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
         self.read_with(key, entry, default, &allowed, |text| {
             text.parse().ok().filter(|value| bounds.contains(value))
@@ -164,6 +189,7 @@ impl Check {
         default: u64,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> u64 {
+        self.not_text(key);
         let allowed = format!(
             "a size from {} to {} bytes, such as 4096, 64k or 2G",
             bounds.start(),
@@ -174,15 +200,176 @@ impl Check {
         })
     }
 
+    /// What was wrong so far, for a program that is not going to judge the values.
+    ///
+    /// # Errors
+    /// All of it.
+    pub fn so_far(self) -> Result<(), Problems> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(Problems(self.problems)),
+        }
+    }
+
     /// The validated settings, or every problem found.
     ///
     /// # Errors
     /// All problems, in the order in which they were found.
-    pub fn finish<T>(self, value: T) -> Result<T, Problems> {
+    pub fn finish<T>(mut self, value: T) -> Result<T, Problems> {
+        self.refuse_others();
         if self.problems.is_empty() {
             Ok(value)
         } else {
             Err(Problems(self.problems))
         }
+    }
+
+    /// Numbers and the like where a text belongs.
+    fn refuse_others(&mut self) {
+        for (key, kind) in self.sources.unwanted() {
+            let key = key.as_str();
+            let said = format!("a text in quotes, not {kind}");
+            // What holds it may be wrong as a whole, or what it was taken for.
+            let below = |whole: &str, part: &str| {
+                let rest = part.strip_prefix(whole);
+                rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+            };
+            let is_it = |problem: &Problem| problem.key == key || below(key, &problem.key);
+            let is_told = self.problems.iter().any(|it| below(&it.key, key));
+            match self.problems.iter_mut().find(|it| is_it(it)) {
+                Some(problem) if problem.given.is_empty() => {}
+                Some(problem) => problem.allowed += &format!("; {said}"),
+                None if is_told => {}
+                // Without the value: it may be a password.
+                None => self.problems.push(Problem {
+                    origin: self.sources.origin(key),
+                    key: key.to_owned(),
+                    given: String::new(),
+                    allowed: said,
+                }),
+            }
+        }
+    }
+}
+
+/// What is said of a duration that is a number alone.
+fn without_unit(
+    text: &str,
+    needs_quotes: bool,
+    bounds: &std::ops::RangeInclusive<Duration>,
+) -> String {
+    let text = text.trim();
+    if text.is_empty() || text == "0" || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return String::new();
+    }
+    let quote = if needs_quotes { "\"" } else { "" };
+    let fits = |unit: &&'static str| {
+        let value = parse_duration(&format!("{text}{unit}"));
+        value.is_ok_and(|value| bounds.contains(&value))
+    };
+    let missing = if needs_quotes {
+        "a unit and quotes"
+    } else {
+        "a unit"
+    };
+    match ["s", "ms"].into_iter().find(fits) {
+        Some(unit) => format!("; it needs {missing}: {quote}{text}{unit}{quote}"),
+        None => format!("; it needs {missing}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::layers::tests::file;
+    use crate::layers::{Flag, Key, Layers, load};
+
+    #[derive(Debug, Deserialize)]
+    struct Raw {
+        admin: Option<Scalar>,
+        name: Option<Scalar>,
+        password: Option<Scalar>,
+        timeout: Option<Scalar>,
+        workers: Option<Scalar>,
+        fast: Option<Scalar>,
+    }
+
+    /// The problems of a file, without its name.
+    fn problems(text: &str, flags: Vec<(&'static str, Flag)>) -> Vec<String> {
+        let file = file(text);
+        let keys = ["admin", "name", "password", "timeout", "workers", "fast"].map(|name| Key {
+            name,
+            env: None,
+            flag: None,
+        });
+        let layers = Layers {
+            file: Some(file.path()),
+            flags,
+        };
+        let (raw, mut check) = load::<Raw>(&keys, &layers, |_| None).unwrap().into_check();
+        let nowhere = ([0, 0, 0, 0], 1).into();
+        check.parse::<std::net::SocketAddr>("admin", raw.admin.as_ref(), nowhere, "IP:PORT");
+        let some = |text: &str| Some(text.to_owned());
+        check.read_with("name", raw.name.as_ref(), String::new(), "a name", some);
+        drop(raw.password);
+        let second = Duration::from_secs(1);
+        check.duration(
+            "timeout",
+            raw.timeout.as_ref(),
+            second,
+            second..=second * 60,
+        );
+        check.count("workers", raw.workers.as_ref(), 1, 1..=9);
+        check.parse("fast", raw.fast.as_ref(), false, "true or false");
+        let name = format!("{}:", file.path().display());
+        let said = check
+            .finish(())
+            .map_or_else(|said| said.to_string(), |()| String::new());
+        said.lines().map(|line| line.replace(&name, "")).collect()
+    }
+
+    #[test]
+    fn values_are_shown_as_they_are_written() {
+        let text = "admin = 8404\nname = 5\ntimeout = 30\nworkers = 0x1F\nfast = 1\n";
+        assert_eq!(
+            problems(text, vec![]),
+            [
+                "1:1: admin = 8404: IP:PORT; a text in quotes, not a number",
+                "3:1: timeout = 30: a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
+                "4:1: workers = 0x1F: a whole number from 1 to 9",
+                "5:1: fast = 1: true or false",
+                "2:1: name: a text in quotes, not a number",
+            ]
+        );
+        let text = "admin = '8404'\ntimeout = '5000'\nworkers = 'many'\nfast = 'no'\n";
+        assert_eq!(
+            problems(text, vec![]),
+            [
+                "1:1: admin = \"8404\": IP:PORT",
+                "2:1: timeout = \"5000\": a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
+                "3:1: workers = \"many\": a whole number from 1 to 9",
+                "4:1: fast = \"no\": true or false",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_number_is_refused_only_where_a_text_belongs() {
+        let good = "admin = '[::1]:1'\nname = '5'\ntimeout = 0\nworkers = 9\nfast = true\n";
+        assert_eq!(
+            problems(&good.replace("timeout = 0\n", ""), vec![]),
+            [""; 0]
+        );
+        assert_eq!(
+            problems("name = true\npassword = 123\n", vec![]),
+            [
+                "1:1: name: a text in quotes, not true or false",
+                "2:1: password: a text in quotes, not a number",
+            ]
+        );
+        let flags = vec![("name", Flag::One("a".to_owned()))];
+        assert_eq!(problems("name = 5\n", flags), [""; 0]);
     }
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, Map};
+use config::{Config, ConfigBuilder, Environment, Map};
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
-use crate::places::{Places, position};
+use crate::places::Places;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
 use crate::sources::Sources;
+use crate::syntax::syntax;
+use crate::toml_file::parse;
 use crate::unknown_key::unknown_key;
 use crate::wrong_type;
 
@@ -98,8 +100,8 @@ pub fn load<R: DeserializeOwned>(
     if let Some(path) = layers.file {
         let name = path.display().to_string();
         let text = read(path, &name)?;
-        places = Places::of(&text).map_err(|errors| syntax(&name, &text, &errors))?;
-        let mut table = values(&name, &text)?;
+        let (mut table, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
+        places = Places::of(text, others);
         let is_known = |name: &str| keys.iter().any(|key| key.name == name);
         unknown = table
             .keys()
@@ -161,9 +163,8 @@ pub(crate) fn merged<R: DeserializeOwned>(
     let merged = builder
         .build()
         .map_err(|error| whole(&origin, error.to_string()))?;
-    let table = merged
-        .try_deserialize()
-        .map_err(|error| whole(&origin, error.to_string()))?;
+    let table = merged.cache.into_table();
+    let table = table.map_err(|error| whole(&origin, error.to_string()))?;
     let (raw, wrong) =
         wrong_type::deserialize(table).map_err(|error| whole(&origin, error.to_string()))?;
     let sources = Sources {
@@ -190,35 +191,6 @@ pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
         .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
 }
 
-pub(crate) fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
-    Config::builder()
-        .add_source(File::from_str(text, FileFormat::Toml))
-        .build()
-        .and_then(Config::try_deserialize)
-        .map_err(|error| whole(file, one_line(&error.to_string())))
-}
-
-/// What is wrong where a file is not valid TOML: with line and column, and the line below.
-pub(crate) fn syntax(file: &str, text: &str, errors: &[toml::de::Error]) -> Problems {
-    let problem = |error: &toml::de::Error| {
-        let at = error.span().map(|span| position(text, span.start));
-        let place = at.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-        let shown = error.to_string();
-        let excerpt = shown.lines().filter(|line| line.contains(" | "));
-        let message = one_line(error.message());
-        let lines = std::iter::once(message.as_str()).chain(excerpt);
-        Problem {
-            origin: format!("{file}{place}"),
-            key: String::new(),
-            given: String::new(),
-            allowed: lines.collect::<Vec<_>>().join("\n"),
-        }
-    };
-    let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
-    errors.sort_by_key(|error| error.span().map(|span| span.start));
-    Problems(errors.into_iter().map(problem).collect())
-}
-
 pub(crate) fn whole(origin: &str, said: String) -> Problems {
     Problem {
         origin: origin.to_owned(),
@@ -227,10 +199,6 @@ pub(crate) fn whole(origin: &str, said: String) -> Problems {
         allowed: said,
     }
     .into()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl<R> Loaded<R> {
@@ -423,15 +391,17 @@ pub(crate) mod tests {
         .to_string();
         let name = broken.path().display();
         let lines: Vec<&str> = said.lines().collect();
-        assert!(
-            lines[0].starts_with(&format!("{name}:2:12: invalid literal string")),
-            "{said}"
-        );
+        let missing = "that begins here is not closed:";
         assert_eq!(
-            lines[1..3],
-            ["2 | listen = 'a", "  |            ^"],
-            "{said}"
+            lines,
+            [
+                &format!("{name}:2:10: the string {missing} ' is missing"),
+                "2 | listen = 'a",
+                "  |          ^",
+                &format!("{name}:3:9: the array {missing} ] is missing"),
+                "3 | names = [",
+                "  |         ^",
+            ]
         );
-        assert!(lines[3].starts_with(&format!("{name}:3:10: ")), "{said}");
     }
 }

@@ -1,48 +1,74 @@
 //! Where the keys of a TOML file are, so that a problem can be found in an editor.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
+
+use crate::others::Others;
 
 /// The places of all keys of one file, by the path that a [`crate::Problem`] calls them: `backends[1].address`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     text: String,
-    /// The first byte of each.
-    by_key: BTreeMap<String, usize>,
+    /// Looked for when the first problem asks: mostly there is none.
+    starts: OnceLock<Starts>,
+    others: Others,
 }
+
+/// The first byte of each key.
+#[derive(Debug, Clone, Default)]
+struct Starts(BTreeMap<String, usize>);
 
 /// A line and a column, both from 1; a column is a character, as editors count them.
 pub(crate) type Position = (usize, usize);
 
 impl Places {
-    /// Finds all keys.
-    ///
-    /// # Errors
-    /// All places where the text is not valid TOML.
-    pub(crate) fn of(text: &str) -> Result<Self, Vec<Error>> {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return Err(errors);
+    /// Those of a file; none where it is not valid TOML. `others` are its values that are not texts.
+    pub(crate) fn of(text: String, others: Others) -> Self {
+        let starts = OnceLock::new();
+        Self {
+            text,
+            starts,
+            others,
         }
-        let mut places = Self {
-            text: text.to_owned(),
-            by_key: BTreeMap::new(),
-        };
-        places.add_table("", table.get_ref());
-        Ok(places)
+    }
+
+    /// The values that are not texts.
+    pub(crate) fn others(&self) -> &Others {
+        &self.others
+    }
+
+    pub(crate) fn others_mut(&mut self) -> &mut Others {
+        &mut self.others
+    }
+
+    /// How the value under this very key is written, if it is not a text.
+    pub(crate) fn written(&self, key: &str) -> Option<&str> {
+        self.text.get(self.others.get(key)?.span.clone())
     }
 
     /// The key's line and column; where it is not in the file, those of what it would be in.
     pub(crate) fn position(&self, key: &str) -> Option<Position> {
+        let starts = self.starts.get_or_init(|| Starts::of(&self.text));
         let mut path = key;
         loop {
-            if let Some(start) = self.by_key.get(path) {
+            if let Some(start) = starts.0.get(path) {
                 return Some(position(&self.text, *start));
             }
             path = &path[..path.rfind(['[', '.'])?];
         }
+    }
+}
+
+impl Starts {
+    fn of(text: &str) -> Self {
+        let mut starts = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            starts.add_table("", table.get_ref());
+        }
+        starts
     }
 
     fn add_table(&mut self, path: &str, table: &DeTable<'_>) {
@@ -63,7 +89,7 @@ impl Places {
             }
             _ => {}
         }
-        self.by_key.insert(path, start);
+        self.0.insert(path, start);
     }
 }
 
@@ -82,7 +108,7 @@ mod tests {
     #[test]
     fn every_key_is_found_where_it_is_written() {
         let text = "a = 1\n  b.c = [2, 'é', 3]\n[d]\ne = { f = 4 }\n[[g]]\nh = 5\n[[g]]\ni = 6\n";
-        let places = Places::of(text).unwrap();
+        let places = Places::of(text.to_owned(), Others::default());
         for (key, position) in [
             ("a", (1, 1)),
             ("b.c", (2, 5)),

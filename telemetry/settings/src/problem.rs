@@ -12,7 +12,7 @@ use std::fmt;
 /// let problem = Problem {
 ///     origin: "balancer.toml".to_owned(),
 ///     key: "workers".to_owned(),
-///     given: "many".to_owned(),
+///     given: r#""many""#.to_owned(),
 ///     allowed: "a whole number from 1 to 256".to_owned(),
 /// };
 /// let line = r#"balancer.toml: workers = "many": a whole number from 1 to 256"#;
@@ -24,7 +24,7 @@ pub struct Problem {
     pub origin: String,
     /// The key as it is written in a file, for example `connect_timeout` or `backends[1].address`.
     pub key: String,
-    /// The value as it was given; empty where a value is missing.
+    /// The value as a file has it, a text in quotes; empty where a value is missing.
     pub given: String,
     /// What would have been accepted.
     pub allowed: String,
@@ -41,7 +41,7 @@ impl fmt::Display for Problem {
         match (key.is_empty(), given.is_empty()) {
             (true, _) => write!(f, "{origin}: {allowed}"),
             (false, true) => write!(f, "{origin}: {key}: {allowed}"),
-            (false, false) => write!(f, "{origin}: {key} = {given:?}: {allowed}"),
+            (false, false) => write!(f, "{origin}: {key} = {given}: {allowed}"),
         }
     }
 }

@@ -107,7 +107,7 @@ fn wrong_settings_are_named() {
     let cases = [
         ("", "backends: at least one is needed"),
         ("backends = []", "backends: at least one is needed"),
-        ("backends = ''", "backends[0]"),
+        ("backends = ''", "backends: NAME=HOST:PORT"),
         (
             "backends = ['server']",
             "backends[0] = \"server\": NAME=HOST:PORT",
@@ -120,7 +120,7 @@ fn wrong_settings_are_named() {
             "backends = \"a\": a name may be used only once",
         ),
         ("backends = [[1]]", "backends[0]: NAME=HOST:PORT"),
-        ("backends = 3", "backends[0] = \"3\""),
+        ("backends = 3", "backends = 3: NAME=HOST:PORT"),
         (
             "[backends]\na = 'h:1'",
             "backends: a list of NAME=HOST:PORT",
@@ -143,7 +143,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nweight = 257",
-            "backends[0].weight = \"257\": a whole number from 0 to 256",
+            "backends[0].weight = 257: a whole number from 0 to 256",
         ),
         (
             "[[backends]]\nname = 'a'\naddress = 'h:1'\nbackup = 'yes'",
@@ -220,11 +220,35 @@ fn wrong_settings_are_named() {
         ),
         (
             "workers = 0\nbackends = ['a=h:1']",
-            "workers = \"0\": a whole number",
+            "workers = 0: a whole number",
         ),
         (
             "idle_timeout = 10\nbackends = ['a=h:1']",
-            "idle_timeout = \"10\": a duration",
+            "idle_timeout = 10: a duration from 1ms to 2592000s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"10s\"",
+        ),
+        (
+            "admin = 8404\nbackends = ['a=h:1']",
+            "unix:/run/netsocket/balancer.sock; a text in quotes, not a number",
+        ),
+        (
+            "instance = 5\nbackends = ['a=h:1']",
+            "instance: a text in quotes, not a number",
+        ),
+        (
+            "backends = ['a=h:1']\n[check]\nkind = 'http'\nhost = 5",
+            "check.host: a text in quotes, not a number",
+        ),
+        (
+            "[[backends]]\nname = 5\naddress = 'h:1'",
+            "backends[0].name: a text in quotes, not a number",
+        ),
+        (
+            "backends = ['a=h:1']\n[[services]]\nname = true\nlisten = '127.0.0.1:1'",
+            "services[0].name: a text in quotes, not true or false",
+        ),
+        (
+            "backends = ['a=h:1']\n[[routes]]\nserver_name = [5]\nrefuse = true",
+            "routes[0].server_name[0]: a text in quotes, not a number",
         ),
         (
             "connect_timeout = '0'\nbackends = ['a=h:1']",
@@ -234,7 +258,7 @@ fn wrong_settings_are_named() {
             "check_timeout = '3s'\nbackends = ['a=h:1']",
             "check_timeout = \"3s\": not longer than check_interval, 2s",
         ),
-        ("check_rise = 0\nbackends = ['a=h:1']", "check_rise = \"0\""),
+        ("check_rise = 0\nbackends = ['a=h:1']", "check_rise = 0"),
         (
             "check_fall = 'x'\nbackends = ['a=h:1']",
             "check_fall = \"x\"",
@@ -340,11 +364,14 @@ fn tables_and_single_keys_are_the_same_keys() {
         file: Some(file.path()),
         flags: vec![],
     };
-    let env = |name: &str| (name == "NETSOCKET_CHECK_INTERVAL").then(|| "5s".to_owned());
-    assert_eq!(
-        Config::load(&layers, env).unwrap().checks.intervals.normal,
-        seconds(5)
-    );
+    let env = |name: &str| match name {
+        "NETSOCKET_CHECK_INTERVAL" => Some("5s".to_owned()),
+        "NETSOCKET_EJECTION_MAX_PERCENT" => Some("20".to_owned()),
+        _ => None,
+    };
+    let config = Config::load(&layers, env).unwrap();
+    assert_eq!(config.checks.intervals.normal, seconds(5));
+    assert_eq!(config.health.ejection.max_percent, 20);
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! What is said of a file that is not valid TOML.
+
+use std::ops::Range;
+
+use toml::de::Error;
+
+use crate::places::position;
+use crate::problem::{Problem, Problems};
+use crate::unclosed::{Outline, Unclosed, outline};
+
+/// What is wrong where a file is not valid TOML: with line and column, and the line below. Mistakes that follow from an
+/// earlier one are left out.
+pub(crate) fn syntax(file: &str, text: &str, errors: &[Error]) -> Problems {
+    let Outline { unclosed, values } = outline(text);
+    let begin = |error: &Error| error.span().map_or(0, |span| span.start);
+    let follows = |it: &Unclosed, error: &Error| {
+        it.range.start <= begin(error) && begin(error) <= it.range.end
+    };
+    let own = errors
+        .iter()
+        .filter(|error| !unclosed.iter().any(|it| follows(it, error)));
+    let own = own.map(|error| (begin(error), said(error)));
+    let caused = unclosed
+        .iter()
+        .filter(|it| errors.iter().any(|error| follows(it, error)));
+    let caused = caused.map(|it| {
+        let Unclosed {
+            what,
+            closer,
+            range,
+        } = it;
+        (
+            range.start,
+            format!("the {what} that begins here is not closed: {closer} is missing"),
+        )
+    });
+    let mut all: Vec<(usize, String)> = own.chain(caused).collect();
+    all.sort_by_key(|(start, _)| *start);
+    all.dedup_by(|(later, _), (earlier, _)| is_one(text, &values, *earlier, *later));
+    let problem = |(start, said): (usize, String)| {
+        let (line, column) = position(text, start);
+        Problem {
+            origin: format!("{file}:{line}:{column}"),
+            key: String::new(),
+            given: String::new(),
+            allowed: format!("{said}\n{}", excerpt(text, line, column)),
+        }
+    };
+    Problems(all.into_iter().map(problem).collect())
+}
+
+/// Whether two mistakes are in the same line, or in the same value.
+fn is_one(text: &str, values: &[Range<usize>], earlier: usize, later: usize) -> bool {
+    let is_one_value = values
+        .iter()
+        .any(|value| value.contains(&earlier) && value.contains(&later));
+    is_one_value || position(text, earlier).0 == position(text, later).0
+}
+
+fn said(error: &Error) -> String {
+    let said = error
+        .message()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    // An address without quotes begins as a number does.
+    let is_bare = [
+        "string values must be quoted",
+        "invalid float",
+        "invalid boolean",
+    ];
+    if is_bare.iter().any(|begin| said.starts_with(begin)) {
+        return "neither a number nor true or false; a text is written in quotes".to_owned();
+    }
+    said
+}
+
+/// The line, with a mark below.
+fn excerpt(text: &str, line: usize, column: usize) -> String {
+    let shown = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    // As wide as what stands before the mark, tabs included.
+    let before = shown.chars().take(column.saturating_sub(1));
+    let before: String = before
+        .map(|it| if it == '\t' { '\t' } else { ' ' })
+        .collect();
+    format!("{number} | {shown}\n{margin} | {before}^")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toml_file::parse;
+
+    /// What is said of a text, without the lines that it shows.
+    fn lines(text: &str) -> Vec<String> {
+        let errors = parse(text).unwrap_err();
+        let problems = syntax("x", text, &errors).0.into_iter();
+        let first = problems.map(|it| it.to_string().lines().next().unwrap().to_owned());
+        first.collect()
+    }
+
+    #[test]
+    fn one_thing_that_is_not_closed_is_one_problem_where_it_begins() {
+        let text = "\nbackends = [\"a=127.0.0.1:1\"\nadmin = \"127.0.0.1:8404\"\n[check]\ninterval = \"1s\"\n";
+        let said = syntax("x", text, &parse(text).unwrap_err()).to_string();
+        assert_eq!(
+            said,
+            "x:2:12: the array that begins here is not closed: ] is missing\n\
+             2 | backends = [\"a=127.0.0.1:1\"\n  \
+             |            ^"
+        );
+        for (text, expected) in [
+            (
+                "t = { a = 1\nb = 2\nc = [1]\n",
+                "x:1:5: the inline table that begins here is not closed: } is missing",
+            ),
+            (
+                "s = \"\"\"abc\nd = 1\n[e]\n",
+                "x:1:5: the string that begins here is not closed: \"\"\" is missing",
+            ),
+            (
+                "backends = [\"a=h:1, \"b=h:2\"]\nc = 1\nd = 2\n",
+                "x:1:22: missing comma between array elements, expected `,`",
+            ),
+            (
+                "s = [1}\nd = 1\n",
+                "x:1:5: the array that begins here is not closed: ] is missing",
+            ),
+            (
+                "t = [\nname = 'a',\naddress = 'b'\n]\nc = 2\n",
+                "x:2:1: neither a number nor true or false; a text is written in quotes",
+            ),
+            (
+                "listen \"x\"\nadmin = 1\n",
+                "x:1:8: key with no value, expected `=`",
+            ),
+            (
+                "[check\ninterval = 1\n",
+                "x:1:7: unclosed table, expected `]`",
+            ),
+        ] {
+            assert_eq!(lines(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_that_have_nothing_to_do_with_each_other_are_all_told() {
+        assert_eq!(
+            lines("b = 'x\nc = 127.0.0.1:1\nd = [1 2]\ne = ['y'\nf = 1\ng =\n"),
+            [
+                "x:1:5: the string that begins here is not closed: ' is missing",
+                "x:2:10: neither a number nor true or false; a text is written in quotes",
+                "x:3:6: neither a number nor true or false; a text is written in quotes",
+                "x:4:5: the array that begins here is not closed: ] is missing",
+            ]
+        );
+    }
+}
