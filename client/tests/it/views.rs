@@ -81,6 +81,20 @@ async fn what_may_have_been_meant_can_be_pasted() {
         let said = client.err.text();
         assert!(said.ends_with(&format!("{hint}\n")), "{line}: {said}");
     }
+    // For find(1) and tar the name of a directory is enough.
+    for (line, said) in [
+        (
+            "find music",
+            "No file found\n/music is a directory: find --below /music lists what is in it\n",
+        ),
+        (
+            "archive music",
+            "/music is a directory: archive --below /music takes what is in it\n",
+        ),
+    ] {
+        assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+        assert_eq!(client.err.text(), said, "{line}");
+    }
     assert_eq!(client.run("get music").await, Exit::Usage);
     let said = client.err.text();
     assert!(said.contains("get -r /music downloads all of it"), "{said}");
