@@ -198,6 +198,9 @@ async fn a_zip_has_a_length_and_no_ranges() {
     ];
     fs::create_dir(trees[0].path().join("docs/nothing")).unwrap();
     file(&trees[0].path().join("docs/.hidden"), 5);
+    let page = get(servers[0].address, "/docs/").await.text();
+    let button = "<button name=\"archive\" value=\"zip\">.zip</button>";
+    assert!(page.contains(button), "{page}");
     let url = "/docs/?archive=zip";
     let whole = get(servers[0].address, url).await;
     let headers = |name: &str| whole.header(name).unwrap();

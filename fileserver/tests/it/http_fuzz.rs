@@ -41,6 +41,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     let option = prop_oneof![
         Just("archive=tar".to_owned()),
         Just("archive=tar.gz".to_owned()),
+        Just("archive=zip".to_owned()),
         Just("format=json".to_owned()),
         Just("plan=0".to_owned()),
         "sort=-?(name|size|modified|x)",
@@ -61,7 +62,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     });
     let header = prop_oneof![
         "Range: bytes=([0-9]{0,8}-[0-9]{0,20},?){0,20}",
-        "If-(Range|Match|None-Match): (W/)?\"?[0-9a-z-]{0,9}\"?",
+        "If-(Range|Match|None-Match): (W/)?\"?[0-9a-z ,\"-]{0,9}\"?",
+        "Want-Repr-Digest: (sha-256|md5)=[0-9]{0,3}(, sha-256=[0-9])?",
         "If-(Un)?[Mm]odified-[Ss]ince: (Tue, 14 Nov 2023 22:13:20 GMT|[0-9A-Za-z ]{0,9})",
         "Depth: [01i]",
         "Accept: [a-z/*;=q.0-9,]{0,30}",
