@@ -51,6 +51,7 @@ mod services;
 mod settings;
 mod tls;
 
+pub(crate) use crate::core::backend::MAX_WEIGHT;
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
 pub use backend_tls::BACKEND_TLS_KEYS;
@@ -75,6 +76,7 @@ pub use keys::{KEYS, LISTS, NESTED, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptions};
+pub use raw::misspelt_variables;
 pub use relay::{IdleLimits, RelayMode};
 pub use routes::ROUTE_KEYS;
 pub(crate) use services::{PoolPlan, ServicePlan};

@@ -27,6 +27,7 @@
 
 mod answer;
 mod command;
+mod complete;
 mod edit;
 mod error;
 mod http;
@@ -44,7 +45,9 @@ use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
+use self::command::WEIGHTS;
 pub use self::command::{Action, Arguments};
+pub use self::complete::complete;
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
 pub use self::secure::{Connection, Trust, secured};
@@ -243,7 +246,11 @@ impl Console {
             Action::Ready { name } => self.backend(out, "POST", name, "ready", ""),
             Action::Maintenance { name } => self.backend(out, "POST", name, "maintenance", ""),
             Action::Weight { name, weight } => {
-                let body = format!("{{\"weight\":{weight}}}");
+                let number: u64 = weight.parse().map_err(|_| {
+                    // As the balancer says it of a number that is too high.
+                    CtlError::Usage(format!("weight must be {WEIGHTS}, got {weight}"))
+                })?;
+                let body = format!("{{\"weight\":{number}}}");
                 self.backend(out, "PUT", name, "weight", &body)
             }
             Action::Kill { id, backend } => self.kill(out, id.as_deref(), backend.as_deref()),
