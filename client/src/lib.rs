@@ -85,7 +85,7 @@ pub mod transfer;
 
 use std::io::{self, Write as _};
 
-use netsocket_settings::unresolved;
+use netsocket_settings::{complain, unresolved};
 
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
@@ -98,6 +98,9 @@ use crate::program::signals::Interrupts;
 use crate::session::Session;
 use crate::session::working_directories::WorkingDirectories;
 
+/// The name of the program.
+const NAME: &str = "netsocket";
+
 /// Runs the program and returns its exit code.
 #[must_use]
 pub fn run(args: Args) -> Exit {
@@ -109,15 +112,10 @@ pub fn run(args: Args) -> Exit {
     if args.check_config {
         let servers = settings.service.servers.round_from(0);
         for problem in unresolved(servers.map(|(_, server)| ("server", &server.host))) {
-            // There is nowhere to report a failure.
-            let _ = writeln!(io::stderr(), "netsocket: warning: {problem}");
+            complain(NAME, &format!("warning: {problem}"));
         }
         // A closed standard output does not make the settings invalid.
-        let _ = writeln!(
-            io::stdout(),
-            "configuration OK: server {}",
-            settings.service.servers
-        );
+        let _ = writeln!(io::stdout(), "OK: server {}", settings.service.servers);
         return Exit::Done;
     }
     let log = netsocket_settings::init_log(&settings.log, settings.log_format);
@@ -157,7 +155,6 @@ async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> 
 
 /// Reports why the program cannot start.
 fn refuse(said: &str, exit: Exit) -> Exit {
-    // There is nowhere to report a failure.
-    let _ = writeln!(io::stderr(), "{said}");
+    complain(NAME, said);
     exit
 }

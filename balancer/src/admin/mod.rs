@@ -30,12 +30,15 @@ mod subscribers;
 mod time;
 mod transitions;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use netsocket_telemetry::Producer;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -183,8 +186,10 @@ async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
         reload_succeeded: settings.is_success(),
     };
     let process = admin.shared.view();
-    let text = metrics::render(&process, settings, &admin.changes.counts(), stats.as_ref());
-    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
+    let changes = admin.changes.counts();
+    let pieces = metrics::Pieces::of(&process, settings, &changes, stats.as_ref());
+    let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
+    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], body).into_response()
 }
 
 async fn pools(State(admin): State<Arc<Admin>>) -> Response {

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Loaded, Problem, Problems, Scalar, load, load_only,
+    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load, load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Map;
 
 use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
@@ -64,7 +65,7 @@ impl fmt::Display for Ignored {
 struct Needed {
     admin: Option<Value>,
     admin_token_file: Option<Value>,
-    admin_tls: Option<RawValue>,
+    admin_tls: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,8 +85,13 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load::<Raw>(&all_keys(), layers, &variable);
-        let ignored = loaded.and_then(Loaded::into_problems).err();
+        let loaded = load::<Map<String, serde_json::Value>>(&all_keys(), layers, &variable);
+        let ignored = loaded.and_then(|loaded| {
+            let (document, mut check) = loaded.into_check();
+            Raw::of(&mut check, &document);
+            check.so_far()
+        });
+        let ignored = ignored.err();
         let settings = read(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
@@ -134,8 +140,7 @@ fn read(
         },
         certificates: raw
             .admin_tls
-            .as_ref()
-            .map(certificate_files)
+            .map(|tls| certificate_files(&RawValue::from(&tls)))
             .unwrap_or_default(),
         ignored: None,
     };

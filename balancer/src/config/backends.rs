@@ -7,8 +7,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
 use netsocket_settings::{AdminAddress, Check, Scalar, unknown_key};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, IpFamily, Question};
@@ -60,21 +58,19 @@ impl fmt::Display for BackendAddress {
 }
 
 /// The key `backends` in any of its forms. Wrong forms are taken in as well, to be reported with all other problems.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum RawBackends {
     /// From the environment: `a=host:1,b=host:2`.
     Text(Scalar),
     List(Vec<RawBackend>),
-    Other(IgnoredAny),
+    Other,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum RawBackend {
     Text(Scalar),
     Table(BTreeMap<String, Scalar>),
-    Other(IgnoredAny),
+    Other,
 }
 
 /// The key `backends`, judged.
@@ -99,7 +95,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entrie
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
-        Some(RawBackends::Other(_)) => {
+        Some(RawBackends::Other) => {
             check.problem("backends", "", format!("a list of {FORM}"));
         }
         Some(RawBackends::Text(text)) if !text.as_str().contains(',') => {
@@ -119,7 +115,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entrie
                 found.extend(match entry {
                     RawBackend::Text(text) => read_text(check, &key, text.as_str()),
                     RawBackend::Table(table) => read_table(check, &key, table, common),
-                    RawBackend::Other(_) => {
+                    RawBackend::Other => {
                         check.problem(&key, "", FORM);
                         None
                     }

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use netsocket_settings::{Check, Key, Scalar, unknown_key};
 use netsocket_telemetry::names::ENV_KAFKA;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 
@@ -156,11 +154,10 @@ pub fn in_table(key: &'static str) -> Option<(&'static str, &'static str)> {
 }
 
 /// A table of the file. Wrong forms are taken in as well, to be reported with all other problems.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum RawTable {
     Table(BTreeMap<String, Scalar>),
-    Other(IgnoredAny),
+    Other,
 }
 
 /// What the layers hold for keys with a single value, unjudged.
@@ -198,7 +195,7 @@ impl Entries {
                 .collect();
             let found = match raw {
                 None => continue,
-                Some(RawTable::Other(_)) => {
+                Some(RawTable::Other) => {
                     check.problem(table, "", format!("a table with {}", names.join(", ")));
                     continue;
                 }

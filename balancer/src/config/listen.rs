@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use netsocket_settings::{AdminAddress, Check, Scalar, parse_socket_address};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::keepalive::Keepalive;
 use super::name::is_name;
@@ -142,19 +140,18 @@ impl fmt::Display for Listen {
 }
 
 /// The key `listen` in any of its forms. Wrong forms are taken in as well, to be reported with all other problems.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum RawListen {
     /// One address, or several with commas between.
     Text(Scalar),
     List(Vec<Scalar>),
-    Other(IgnoredAny),
+    Other,
 }
 
 /// Judges the key; `None` where nothing is said.
 pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen> {
     let texts: Vec<(String, &str)> = match raw? {
-        RawListen::Other(_) => {
+        RawListen::Other => {
             check.problem("listen", "", FORM);
             return None;
         }

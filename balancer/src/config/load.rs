@@ -56,26 +56,8 @@ impl Config {
         mut check: Check,
         beaten: impl Fn(&Key) -> bool,
     ) -> Result<Self, Problems> {
-        let raw = Value::Object(Map::clone(&document.0));
-        let raw: Raw = match serde_json::from_value(raw) {
-            Ok(raw) => raw,
-            Err(error) => {
-                check.problem("", "", error);
-                return check.finish(Self::default());
-            }
-        };
-        let tables = [
-            raw.check,
-            raw.agent,
-            raw.dns,
-            raw.ejection,
-            raw.flap,
-            raw.address,
-            raw.queue,
-            raw.proxy,
-            raw.access_log,
-        ];
-        let entries = Entries::new(&mut check, raw.single, tables, beaten);
+        let raw = Raw::of(&mut check, &document.0);
+        let entries = Entries::new(&mut check, raw.single, raw.tables, beaten);
         // Services may bring backends of their own.
         let is_service = raw.services.is_none() || raw.listen.is_some();
         let needs_backends = is_service && raw.routes.is_none();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Key, LOG_KEYS, Scalar};
+use netsocket_settings::{Check, Key, LOG_KEYS, Scalar};
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::backends::RawBackends;
 use super::keys::{KEYS, LISTS, NESTED, RawTable, TABLES};
@@ -12,7 +12,7 @@ use super::listen::RawListen;
 use super::raw_value::{RawTables, RawValue};
 
 /// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Raw {
     pub(super) listen: Option<RawListen>,
     pub(super) backends: Option<RawBackends>,
@@ -22,17 +22,42 @@ pub(super) struct Raw {
     pub(super) tls: Option<RawValue>,
     pub(super) backend_tls: Option<RawValue>,
     pub(super) admin_tls: Option<RawValue>,
-    pub(super) check: Option<RawTable>,
-    pub(super) agent: Option<RawTable>,
-    pub(super) dns: Option<RawTable>,
-    pub(super) ejection: Option<RawTable>,
-    pub(super) flap: Option<RawTable>,
-    pub(super) address: Option<RawTable>,
-    pub(super) queue: Option<RawTable>,
-    pub(super) proxy: Option<RawTable>,
-    pub(super) access_log: Option<RawTable>,
-    #[serde(flatten)]
+    /// In the order of [`TABLES`].
+    pub(super) tables: [Option<RawTable>; TABLES.len()],
     pub(super) single: BTreeMap<String, Scalar>,
+}
+
+impl Raw {
+    /// Takes a document apart; a list or a table where a single value belongs is a problem.
+    pub(super) fn of(check: &mut Check, document: &Map<String, Value>) -> Self {
+        let mut raw = Self::default();
+        for (key, value) in document {
+            let value = RawValue::from(value);
+            let table = TABLES.iter().position(|table| table.name == key);
+            if let Some(table) = table.and_then(|index| raw.tables.get_mut(index)) {
+                *table = Some(value.into_table());
+                continue;
+            }
+            match key.as_str() {
+                "listen" => raw.listen = Some(value.into_listen()),
+                "backends" => raw.backends = Some(value.into_backends()),
+                "routes" => raw.routes = Some(value.into_raw_tables()),
+                "services" => raw.services = Some(value.into_raw_tables()),
+                "pools" => raw.pools = Some(value.into_raw_tables()),
+                "tls" => raw.tls = Some(value),
+                "backend_tls" => raw.backend_tls = Some(value),
+                "admin_tls" => raw.admin_tls = Some(value),
+                _ => {
+                    let kind = value.kind();
+                    match value.single() {
+                        Some(value) => drop(raw.single.insert(key.clone(), value)),
+                        None => check.problem(key, "", format!("a single value, not {kind}")),
+                    }
+                }
+            }
+        }
+        raw
+    }
 }
 
 /// What is said of environment variables that are probably misspelt.

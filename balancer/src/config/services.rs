@@ -130,7 +130,7 @@ fn tables(check: &mut Check, key: &str, raw: Option<RawTables>) -> Vec<RawMap> {
     match raw {
         None => Vec::new(),
         Some(RawTables::List(list)) => list,
-        Some(RawTables::Other(_)) => {
+        Some(RawTables::Other) => {
             check.problem(key, "", LIST_FORM);
             Vec::new()
         }
@@ -256,12 +256,10 @@ impl Reader<'_> {
         let backends = own_pool.then_some(parts.backends.as_ref());
         let mut settings = Config::judged(check, &entries, parts.listen.as_ref(), backends);
         settings.tls = tls::read(check, parts.tls.take());
-        let own = match own_pool {
-            true => (settings.backends.clone(), settings.groups.clone()),
-            false => (top.backends.clone(), top.groups.clone()),
-        };
         let backend_tls = parts.backend_tls.take();
-        settings.backend_tls = backend_tls::read(check, backend_tls, &own.0, &own.1);
+        let pooled = if own_pool { &settings } else { top };
+        let (backends_of, groups) = (&pooled.backends[..], &pooled.groups[..]);
+        settings.backend_tls = backend_tls::read(check, backend_tls, backends_of, groups);
         let top_has_backends = !(top.backends.is_empty() && top.groups.is_empty());
         let routes = routes::read(check, parts.routes);
         let pool = match pool {

@@ -8,7 +8,7 @@ use crate::command_line::command::DiskUsage;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::{Message, Stdout};
+use crate::output::console::Message;
 use crate::output::{entries, json};
 use crate::session::remote_path;
 
@@ -23,24 +23,25 @@ impl Context {
         let mut exit = Exit::Done;
         for path in typed {
             let path = self.remote_path(path);
-            let Some(entry) = self.entry(&path).await? else {
-                let error: Error = missing(&path);
-                exit = exit.worse(error.exit());
-                self.console.error(&error, Stdout::Free);
-                continue;
-            };
-            if is_directory(&entry) {
-                self.du_below(word, &path, du.depth).await?;
-            } else {
-                let sum = Sum {
-                    path,
-                    files: 1,
-                    bytes: entry.size,
-                };
-                self.print_sum(word, &sum)?;
-            }
+            let done = self.du_of(word, path, du.depth).await;
+            exit = exit.worse(self.exit_of(done)?);
         }
         Ok(exit)
+    }
+
+    async fn du_of(&mut self, word: &str, path: Vec<u8>, depth: Option<usize>) -> Done {
+        let entry = self.entry(&path).await?.ok_or_else(|| missing(&path))?;
+        if is_directory(&entry) {
+            self.du_below(word, &path, depth).await?;
+        } else {
+            let sum = Sum {
+                path,
+                files: 1,
+                bytes: entry.size,
+            };
+            self.print_sum(word, &sum)?;
+        }
+        Ok(Exit::Done)
     }
 
     async fn du_below(

@@ -1,25 +1,21 @@
 //! `get`: downloads one or several files.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
-use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
+use super::operands::{Directories, Meant, is_no_file};
+use super::places::{Place, targets};
 use crate::command_line::command::{Archive, Get, SaveOptions};
-use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::session::remote_path;
-use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
@@ -27,110 +23,126 @@ impl Context {
         let mut typed = get.paths.clone();
         let mut output = get.save.output.clone().or_else(|| self.output.clone());
         if output.is_none() {
-            output = self.local_operand(&mut typed).await?;
+            output = self.local_operand(&mut typed, get.recursive).await?;
         }
         if get.recursive {
-            return self.get_recursively(word, &typed, output, &get.save).await;
+            return self.get_recursively(word, &typed, output, get).await;
         }
-        let given = output.is_some();
-        let files = self.meant(&typed).await?;
-        match &files[..] {
-            [] => {
-                self.console.notice_line(NO_FILE_FOUND);
-                Ok(Exit::NothingFound)
-            }
-            [one] => {
-                let destination = match output {
-                    Some(output) if self.descriptor(&output).is_some() => {
-                        let destination = self.file_destination(&output)?;
-                        // On a terminal the text is all that is wanted, as from `cat`.
-                        self.console.quiet |=
-                            destination == Destination::Stdout && self.console.out_is_terminal;
-                        destination
-                    }
-                    output => {
-                        let targets = targets(&files, self.place(output.as_deref()))?;
-                        let only = targets.into_iter().next().unwrap_or_default();
-                        if !given {
-                            self.may_replace(&only, get.save.force).await?;
-                        }
-                        Destination::File(only)
-                    }
-                };
-                self.get_one(word, one, destination, &get.save).await
-            }
-            many => {
-                if output
-                    .as_deref()
-                    .is_some_and(|output| self.descriptor(output).is_some())
-                {
-                    let count = many.len();
-                    return Err(Error::Usage(format!(
-                        "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
-                    ))
-                    .into());
-                }
-                let targets = targets(many, self.place(output.as_deref()))?;
-                let mut files = Vec::with_capacity(many.len());
-                let mut exit = Exit::Done;
-                for (path, target) in many
-                    .iter()
-                    .map(|path| Name::from(path.as_slice()))
-                    .zip(targets)
-                {
-                    let replaces = given || get.save.force;
-                    match self.may_replace(&target, replaces).await {
-                        Ok(()) => files.push((path, target)),
-                        Err(error) => {
-                            exit = exit.worse(error.exit());
-                            self.console.unfetched(word, &path, &error)?;
-                        }
-                    }
-                }
-                let fetched = self.get_many(word, files, get).await?;
-                Ok(exit.worse(fetched))
-            }
+        self.check_place(output.as_deref())?;
+        let Meant { paths, exit } = self.meant(&typed, Directories::Skipped).await?;
+        let done = match &paths[..] {
+            [] => Ok(Exit::Done),
+            [one] => self.get_alone(word, one, output, &get.save).await,
+            many => self.get_several(word, many, output, get).await,
+        };
+        if typed.len() == 1 {
+            return done.map(|done| exit.worse(done));
+        }
+        Ok(exit.worse(self.exit_of(done)?))
+    }
+
+    /// Refuses a directory that is named as one and is not there, before anything is requested.
+    fn check_place(&self, output: Option<&Path>) -> Result<(), Error> {
+        let Some(output) = output else {
+            return Ok(());
+        };
+        match self.place(Some(output)) {
+            Place::Directory(directory) if !directory.is_dir() => Err(Error::Target {
+                path: output.to_owned(),
+                reason: "there is no such directory".to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 
-    /// The last of two paths where it is a local one: as in `sftp`, `get REMOTE LOCAL`. It is not where the server has it.
-    async fn local_operand(&mut self, typed: &mut Vec<Vec<u8>>) -> Result<Option<PathBuf>, Error> {
-        let [_, last] = &typed[..] else {
-            return Ok(None);
+    async fn get_alone(
+        &mut self,
+        word: &str,
+        path: &[u8],
+        output: Option<PathBuf>,
+        save: &SaveOptions,
+    ) -> Done {
+        let replaces = output.is_some() || save.force;
+        let destination = match output {
+            Some(output) if self.descriptor(&output).is_some() => {
+                let destination = self.file_destination(&output)?;
+                // On a terminal the text is all that is wanted, as from `cat`.
+                self.console.quiet |=
+                    destination == Destination::Stdout && self.console.out_is_terminal;
+                destination
+            }
+            output => {
+                let path = path.to_vec();
+                let targets = targets(std::slice::from_ref(&path), self.place(output.as_deref()))?;
+                let only = targets.into_iter().next().unwrap_or_default();
+                self.may_save(&path, &only, replaces).await?;
+                Destination::File(only)
+            }
         };
-        if remote_path::pattern(last).is_some()
-            || self.entry(&self.remote_path(last)).await?.is_some()
+        self.get_one(word, path, destination, save).await
+    }
+
+    async fn get_several(
+        &mut self,
+        word: &str,
+        paths: &[Vec<u8>],
+        output: Option<PathBuf>,
+        get: &Get,
+    ) -> Done {
+        if output
+            .as_deref()
+            .is_some_and(|output| self.descriptor(output).is_some())
         {
-            return Ok(None);
+            let count = paths.len();
+            return Err(Error::Usage(format!(
+                "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
+            ))
+            .into());
         }
-        let local = Path::new(OsStr::from_bytes(last));
-        let local = self.directories.expand_tilde(local);
-        // A name in a directory that is not there is more likely a mistake than a new name.
-        let place = self.local_path(&local);
-        let is_place = place
-            .parent()
-            .is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
-        if is_place {
-            typed.pop();
-            return Ok(Some(local));
+        let replaces = output.is_some() || get.save.force;
+        let targets = targets(paths, self.place(output.as_deref()))?;
+        let mut files = Vec::with_capacity(paths.len());
+        let mut exit = Exit::Done;
+        for (path, target) in paths.iter().zip(targets) {
+            let name = Name::from(path.as_slice());
+            match self.may_save(path, &target, replaces).await {
+                Ok(()) => files.push((name, target)),
+                Err(error) if !error.is_of_one_operand() => return Err(error.into()),
+                Err(error) => {
+                    exit = exit.worse(error.exit());
+                    self.console.unfetched(word, &name, &error)?;
+                }
+            }
         }
-        Ok(None)
+        let fetched = self.get_many(word, files, get).await?;
+        Ok(exit.worse(fetched))
+    }
+
+    /// Whether a file may be saved at `target`. Where something is in its way, it matters first whether it is a file.
+    async fn may_save(&mut self, path: &[u8], target: &Path, replaces: bool) -> Result<(), Error> {
+        let there = std::fs::metadata(target);
+        let is_in_the_way =
+            there.is_ok_and(|there| there.is_dir() || (there.is_file() && !replaces));
+        if is_in_the_way
+            && let Some(entry) = self.entry(path).await?
+            && is_directory(&entry)
+        {
+            return Err(is_no_file(path));
+        }
+        self.may_replace(target, replaces).await
     }
 
     /// Prints files, one after the other.
     pub(crate) async fn cat(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
-        let files = self.meant(typed).await?;
-        if files.is_empty() {
-            self.console.notice_line(NO_FILE_FOUND);
-            return Ok(Exit::NothingFound);
-        }
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Skipped).await?;
         let save = SaveOptions::shown();
         // Until the end of this command.
         self.console.quiet = true;
-        for file in &files {
-            self.get_one(word, file, Destination::Stdout, &save).await?;
+        for path in &paths {
+            let done = self.get_one(word, path, Destination::Stdout, &save).await;
+            exit = exit.worse(self.exit_of(done)?);
         }
-        Ok(Exit::Done)
+        Ok(exit)
     }
 
     /// Downloads directories with all they hold, and files: as `archive --below DIR --extract` does.
@@ -139,23 +151,72 @@ impl Context {
         word: &str,
         typed: &[Vec<u8>],
         output: Option<PathBuf>,
-        save: &SaveOptions,
+        get: &Get,
     ) -> Done {
-        let place = output.unwrap_or_else(|| ".".into());
-        for path in typed {
-            let path = self.remote_path(path);
-            let entry = self.entry(&path).await?.ok_or_else(|| missing(&path))?;
-            if is_directory(&entry) {
-                self.get_directory(word, &path, &place, save).await?;
-            } else {
-                let targets = targets(std::slice::from_ref(&path), self.place(Some(&place)))?;
-                let only = targets.into_iter().next().unwrap_or_default();
-                self.may_replace(&only, save.force).await?;
-                self.get_one(word, &path, Destination::File(only), save)
-                    .await?;
+        if output
+            .as_deref()
+            .is_some_and(|output| self.descriptor(output).is_some())
+        {
+            return Err(Error::Usage(
+                "get -r unpacks into a directory: archive --below DIR -o - sends one archive"
+                    .to_owned(),
+            )
+            .into());
+        }
+        let replaces = output.is_some() || get.save.force;
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken).await?;
+        // All are known before the first is saved.
+        let mut entries = Vec::with_capacity(paths.len());
+        for path in paths {
+            let entry = match self.entry(&path).await {
+                Ok(entry) => entry.ok_or_else(|| missing(&path)),
+                Err(error) => Err(error),
+            };
+            match entry {
+                Ok(entry) => entries.push((path, is_directory(&entry))),
+                Err(error) => exit = exit.worse(self.pass_over(error.into())?),
             }
         }
-        Ok(Exit::Done)
+        let place = output.unwrap_or_else(|| ".".into());
+        if entries.len() > 1 {
+            self.make_place(&place)?;
+        }
+        for (path, is_directory) in entries {
+            let done = if is_directory {
+                self.get_directory(word, &path, &place, &get.save).await
+            } else {
+                self.get_file_into(word, &path, &place, replaces, &get.save)
+                    .await
+            };
+            exit = exit.worse(self.exit_of(done)?);
+        }
+        Ok(exit)
+    }
+
+    /// Several things need a directory; where nothing is yet, one is made, as for a single directory.
+    fn make_place(&self, place: &Path) -> Result<(), Error> {
+        let path = self.local_path(place);
+        match std::fs::create_dir(&path) {
+            Err(error) if !path.is_dir() => Err(Error::target(place, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Downloads a file that was named beside directories.
+    async fn get_file_into(
+        &mut self,
+        word: &str,
+        path: &[u8],
+        place: &Path,
+        replaces: bool,
+        save: &SaveOptions,
+    ) -> Done {
+        let path = path.to_vec();
+        let targets = targets(std::slice::from_ref(&path), self.place(Some(place)))?;
+        let only = targets.into_iter().next().unwrap_or_default();
+        self.may_replace(&only, replaces).await?;
+        self.get_one(word, &path, Destination::File(only), save)
+            .await
     }
 
     /// Downloads a directory into `place`, under its own name.
@@ -179,56 +240,11 @@ impl Context {
             } else {
                 parent.len() + 1
             },
+            top: remote_path::split(path).1.to_vec(),
             preserve_permissions: false,
             save: save.clone(),
         };
         self.archive(word, archive).await
-    }
-
-    /// The typed files, with patterns expanded.
-    pub(super) async fn meant(&mut self, typed: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
-        let mut files: Vec<Vec<u8>> = Vec::new();
-        for word in typed {
-            let Some(entries) = self.matching(word, false).await? else {
-                files.push(self.remote_path(word));
-                continue;
-            };
-            let (directory, _) = remote_path::pattern(word).unwrap_or_default();
-            let directory = self.remote_path(directory);
-            let mut lacking = std::mem::take(&mut self.session.lacking);
-            // Directories that match are skipped anyway.
-            lacking
-                .warnings
-                .retain(|warning| warning.path.as_bytes() == [&directory, &b"/"[..]].concat());
-            self.console.warn_of_lacking(&lacking);
-            for entry in entries {
-                if is_directory(&entry) {
-                    let text = format!("skipping {}: it is a directory", entry.path);
-                    self.console.notice_line(&text);
-                } else {
-                    files.push(entry.path.0);
-                }
-            }
-        }
-        let mut known = std::collections::HashSet::new();
-        files.retain(|path| known.insert(path.clone()));
-        Ok(files)
-    }
-
-    /// Where files go.
-    fn place(&self, output: Option<&Path>) -> Place {
-        match output {
-            None => Place::Directory(self.at.local.clone().unwrap_or_default()),
-            Some(output) => {
-                let path = self.local_path(output);
-                let names_directory = output.as_os_str().as_bytes().ends_with(b"/");
-                if names_directory || path.is_dir() {
-                    Place::Directory(path)
-                } else {
-                    Place::File(path)
-                }
-            }
-        }
     }
 
     pub(super) async fn get_one(
@@ -289,99 +305,9 @@ impl Context {
     /// Explains why a path cannot be downloaded: it is a directory, or does not exist.
     pub(super) async fn why_missing(&mut self, path: &[u8]) -> Error {
         match self.entry(path).await {
-            Ok(Some(entry)) if is_directory(&entry) => {
-                let path = remote_path::from_root(path);
-                let typed = pasteable(path.as_bytes());
-                Error::Usage(format!(
-                    "{path} is a directory: get -r {typed} downloads all of it"
-                ))
-            }
+            Ok(Some(entry)) if is_directory(&entry) => is_no_file(path),
             Ok(_) => missing(path),
             Err(error) => error,
-        }
-    }
-}
-
-/// Where files go on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// A directory for all files; the empty path is the working directory of the process.
-    Directory(PathBuf),
-    /// A single file.
-    File(PathBuf),
-}
-
-/// The local path of each file.
-fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
-    let directory = match place {
-        Place::Directory(directory) => directory,
-        Place::File(file) if paths.len() == 1 => return Ok(vec![file]),
-        Place::File(file) => {
-            let (file, count) = (shown(&file), paths.len());
-            return Err(Error::Usage(format!(
-                "{file} is not a directory: -o must name a directory for {count} files"
-            )));
-        }
-    };
-    let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
-    let mut targets = Vec::with_capacity(paths.len());
-    for path in paths {
-        let (_, name) = remote_path::split(path);
-        if name.is_empty() {
-            return Err(Error::Usage(
-                "/ is a directory: get -r / downloads all of it".to_owned(),
-            ));
-        }
-        if let Some(other) = owners.insert(name, path) {
-            let (one, other) = (remote_path::from_root(other), remote_path::from_root(path));
-            let name = Name::from(name);
-            return Err(Error::Usage(format!(
-                "{one} and {other} would both be saved as {name}: download them one by one, or as an archive"
-            )));
-        }
-        targets.push(directory.join(OsStr::from_bytes(name)));
-    }
-    Ok(targets)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn paths(list: &[&str]) -> Vec<Vec<u8>> {
-        list.iter().map(|path| path.as_bytes().to_vec()).collect()
-    }
-
-    #[test]
-    fn each_file_has_a_place_of_its_own() {
-        let directory = |path: &str| Place::Directory(path.into());
-        assert_eq!(
-            targets(&paths(&["a/x", "b/y"]), directory("d")).unwrap(),
-            [PathBuf::from("d/x"), PathBuf::from("d/y")]
-        );
-        assert_eq!(
-            targets(&paths(&["a/x"]), directory("")).unwrap(),
-            [PathBuf::from("x")]
-        );
-        assert_eq!(
-            targets(&paths(&["a/x"]), Place::File("y".into())).unwrap(),
-            [PathBuf::from("y")]
-        );
-        for (list, place, said) in [
-            (
-                &["a/x", "b/x"][..],
-                directory("d"),
-                "/a/x and /b/x would both be saved as x",
-            ),
-            (
-                &["a", "b"],
-                Place::File("f".into()),
-                "f is not a directory: -o must name a directory for 2 files",
-            ),
-            (&[""], directory(""), "/ is a directory"),
-        ] {
-            let error = targets(&paths(list), place).unwrap_err().to_string();
-            assert!(error.starts_with(said), "{error}");
         }
     }
 }

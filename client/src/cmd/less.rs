@@ -4,15 +4,14 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use netsocket_protocol::text::NO_FILE_FOUND;
 use netsocket_settings::reason;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::context::{Context, Done, missing};
+use super::operands::{Directories, Meant, is_no_file};
 use crate::command_line::command::SaveOptions;
 use crate::outcome::error::Error;
-use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::transfer::destination::Destination;
 
@@ -22,41 +21,57 @@ impl Context {
         let Some(pager) = self.console.pager.clone() else {
             return self.cat(word, typed).await;
         };
-        let files = self.meant(typed).await?;
-        if files.is_empty() {
-            self.console.notice_line(NO_FILE_FOUND);
-            return Ok(Exit::NothingFound);
-        }
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Skipped).await?;
         // An error cannot be read once the pager has the screen.
-        for file in &files {
-            match self.entry(file).await? {
-                Some(entry) if !is_directory(&entry) => {}
-                Some(_) => return Err(self.why_missing(file).await.into()),
-                None => return Err(missing(file).into()),
-            }
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            let wrong = match self.entry(&path).await {
+                Ok(Some(entry)) if !is_directory(&entry) => {
+                    files.push(path);
+                    continue;
+                }
+                Ok(Some(_)) => is_no_file(&path),
+                Ok(None) => missing(&path),
+                Err(error) => error,
+            };
+            exit = exit.worse(self.pass_over(wrong.into())?);
+        }
+        if files.is_empty() {
+            return Ok(exit);
         }
         self.console.quiet = true;
         let mut pager = Pager::start(&pager)?;
         let destination = Destination::File(pager.input());
         let save = SaveOptions::shown();
+        let mut failures = Vec::new();
         let downloads = async {
             for file in &files {
-                self.get_one(word, file, destination.clone(), &save).await?;
+                let done = self.get_one(word, file, destination.clone(), &save).await;
+                match done {
+                    Ok(_) => {}
+                    Err(failure) if matches!(failure.error, Error::ReaderGone { .. }) => break,
+                    Err(failure) => {
+                        let is_of_one = failure.error.is_of_one_operand();
+                        failures.push(failure);
+                        if !is_of_one {
+                            break;
+                        }
+                    }
+                }
             }
-            Ok(Exit::Done)
         };
-        let downloaded: Done = tokio::select! {
+        tokio::select! {
             biased;
             // Whoever leaves the pager has seen enough.
-            () = pager.ended() => Ok(Exit::Done),
-            downloaded = downloads => downloaded,
-        };
+            () = pager.ended() => {}
+            () = downloads => {}
+        }
         pager.close_input();
         pager.ended().await;
-        match downloaded {
-            Err(failure) if matches!(failure.error, Error::ReaderGone { .. }) => Ok(Exit::Done),
-            downloaded => downloaded,
+        for failure in failures {
+            exit = exit.worse(self.pass_over(failure)?);
         }
+        Ok(exit)
     }
 }
 

@@ -3,14 +3,13 @@
 use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
-use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, is_denied, is_hidden, is_missing, missing};
 use crate::command_line::command::List;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::{Form, Stdout};
+use crate::output::console::Form;
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
@@ -34,19 +33,15 @@ impl Context {
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {
                 Ok(listed) => listed,
-                // The remaining paths may exist.
-                Err(error) if is_missing(&error) && typed.len() > 1 => {
-                    self.console.error(&error, Stdout::Free);
-                    exit = error.exit();
+                Err(error) => {
+                    exit = exit.worse(self.pass_over(error.into())?);
                     continue;
                 }
-                Err(error) => return Err(error.into()),
             };
             let lacking = std::mem::take(&mut self.session.lacking);
             if listed.entries.is_empty() && !listed.is_inside {
-                self.console.notice_line(NO_FILE_FOUND);
+                exit = exit.worse(self.tell_unmatched(path, typed.len()));
                 self.console.lacking(word, &lacking)?;
-                exit = Exit::NothingFound;
                 continue;
             }
             sort(&mut listed.entries, list.sort, list.reverse);

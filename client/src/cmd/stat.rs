@@ -3,9 +3,8 @@
 use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, missing};
-use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
-use crate::output::console::{Message, Stdout};
+use crate::output::console::Message;
 use crate::output::entries::Entry;
 use crate::output::json;
 use crate::output::messages;
@@ -15,15 +14,16 @@ impl Context {
         let (mut exit, mut told) = (Exit::Done, false);
         for typed in paths {
             let path = self.remote_path(typed);
-            let Some(file) = self.entry(&path).await? else {
-                let error: Error = missing(&path);
-                if paths.len() == 1 {
-                    return Err(error.into());
+            let entry = match self.entry(&path).await {
+                Ok(entry) => entry.ok_or_else(|| missing(&path)),
+                Err(error) => Err(error),
+            };
+            let file = match entry {
+                Ok(file) => file,
+                Err(error) => {
+                    exit = exit.worse(self.pass_over(error.into())?);
+                    continue;
                 }
-                // The remaining paths may exist.
-                exit = error.exit();
-                self.console.error(&error, Stdout::Free);
-                continue;
             };
             let mut text = messages::details(&file, self.console.names());
             if told {

@@ -15,10 +15,15 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
+use netsocket_protocol::name::Name;
 
+use crate::command_line::habits;
 use crate::command_line::help;
 use crate::command_line::security_args::SecurityArgs;
+use crate::command_line::suggestions;
+use crate::outcome::exit::Exit;
 
 /// Lists, finds and downloads files from a NetSocket file service.
 #[derive(Debug, Parser)]
@@ -62,8 +67,35 @@ impl Args {
     /// code 2).
     #[must_use]
     pub fn from_process() -> Self {
-        let matches = Self::definition().get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let words: Vec<OsString> = std::env::args_os().collect();
+        match Self::definition().try_get_matches_from(&words) {
+            Err(shown) if !shown.use_stderr() => shown.exit(),
+            matches => Self::parsed(&words, matches).unwrap_or_else(|problem| {
+                netsocket_settings::complain("netsocket", &problem);
+                std::process::exit(Exit::Usage.code().into())
+            }),
+        }
+    }
+
+    fn parsed(
+        words: &[OsString],
+        matches: Result<ArgMatches, clap::Error>,
+    ) -> Result<Self, String> {
+        let given = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        let args = given.map_err(|error| refusal(&error, words))?;
+        let before = words.len().saturating_sub(args.words.len());
+        match words.iter().take(before).find_map(long_with_one_dash) {
+            Some((typed, long)) => Err(format!("there is no flag {typed}; did you mean {long}?")),
+            None => Ok(args),
+        }
+    }
+
+    /// The long flags, with their dashes.
+    fn long_flags() -> Vec<String> {
+        let definition = Self::definition();
+        let longs = definition.get_arguments().filter_map(clap::Arg::get_long);
+        let longs = longs.chain(["help", "version"]);
+        longs.map(|long| format!("--{long}")).collect()
     }
 
     fn definition() -> clap::Command {
@@ -77,6 +109,67 @@ impl Args {
              4 transfer failed, 130 interrupted.",
             help::list()
         ))
+    }
+}
+
+/// `-output FILE`, which would save to a file `utput`: as typed, and as meant.
+fn long_with_one_dash(word: &OsString) -> Option<(String, String)> {
+    let typed = word.to_str().filter(|typed| typed.len() > 2)?;
+    let long = format!("-{typed}");
+    Args::long_flags()
+        .contains(&long)
+        .then(|| (typed.to_owned(), long))
+}
+
+/// Why the flags are refused: what to use instead, where that is known, or else what clap says.
+fn refusal(error: &clap::Error, words: &[OsString]) -> String {
+    let typed = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) => typed,
+        _ => {
+            let said = error.render().to_string();
+            let said = said.strip_prefix("error: ").unwrap_or(&said);
+            return said
+                .lines()
+                .filter(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n");
+        }
+    };
+    // clap reads it letter by letter, and names the first that it does not know.
+    let is_in = |(word, _): &(String, String)| match typed.strip_prefix('-') {
+        Some(letter) if letter.chars().count() == 1 => word.contains(letter),
+        _ => false,
+    };
+    let one_dash = words.iter().filter_map(long_with_one_dash).find(is_in);
+    if let Some((word, long)) = one_dash {
+        return format!("there is no flag {word}; did you mean {long}?");
+    }
+    let typed = Name::from(typed.as_str());
+    let shown = typed.to_string();
+    if let Some(instead) = habits::for_flag(&shown) {
+        return format!("there is no flag {shown}: {instead}");
+    }
+    let flags = Args::long_flags();
+    match suggestions::nearest(&shown, flags.iter().map(String::as_str)) {
+        Some(near) => format!("there is no flag {shown}; did you mean {near}?"),
+        None => format!("there is no flag {shown}; netsocket --help lists all"),
+    }
+}
+
+#[cfg(test)]
+impl Args {
+    /// Parses a command line, the name of the program included; says why it is refused.
+    pub(crate) fn parse_words<const N: usize>(words: [&str; N]) -> Result<Self, String> {
+        let words = words.map(OsString::from);
+        Self::parsed(&words, Self::definition().try_get_matches_from(&words))
+    }
+
+    /// Every flag, with its dashes.
+    pub(crate) fn flags() -> Vec<String> {
+        let definition = Self::definition();
+        let shorts = definition.get_arguments().filter_map(clap::Arg::get_short);
+        let shorts: Vec<String> = shorts.map(|short| format!("-{short}")).collect();
+        [Self::long_flags(), shorts].concat()
     }
 }
 
@@ -125,5 +218,45 @@ mod tests {
     fn an_unknown_flag_is_no_command() {
         let error = parse(&["--jsn", "dirlist", "-a"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_flags_is_said_without_wrong_advice() {
+        let said = |words: [&str; 4]| Args::parse_words(words).unwrap_err();
+        for (words, expected) in [
+            (
+                ["netsocket", "--jsn", "ls", "x"],
+                "there is no flag --jsn; did you mean --json?",
+            ),
+            (
+                ["netsocket", "-server", "a:1", "ls"],
+                "there is no flag -server; did you mean --server?",
+            ),
+            (
+                ["netsocket", "-output", "f", "ls"],
+                "there is no flag -output; did you mean --output?",
+            ),
+            (
+                ["netsocket", "-quiet", "find", "-size"],
+                "there is no flag -quiet; did you mean --quiet?",
+            ),
+            (
+                ["netsocket", "-b", "batch.txt", ""],
+                "there is no flag -b: netsocket < FILE runs the commands of a file",
+            ),
+            (
+                ["netsocket", "-Z", "ls", "-quiet"],
+                "there is no flag -Z; netsocket --help lists all",
+            ),
+        ] {
+            assert_eq!(said(words), expected, "{words:?}");
+        }
+        let said = Args::parse_words(["netsocket", "--server"]).unwrap_err();
+        assert!(
+            said.starts_with("a value is required for '--server"),
+            "{said}"
+        );
+        // What follows the command belongs to it.
+        assert!(Args::parse_words(["netsocket", "find", "-output", "-quiet"]).is_ok());
     }
 }

@@ -193,6 +193,8 @@ pub(crate) struct Archive {
     pub(crate) extract: Option<PathBuf>,
     /// How many bytes at the beginning of each path unpacking leaves out.
     pub(crate) strip: usize,
+    /// The name under which all of it is unpacked; empty if there is none, as for `archive`.
+    pub(crate) top: Vec<u8>,
     /// Whether unpacked files keep their permissions in spite of the umask.
     pub(crate) preserve_permissions: bool,
     /// How it is saved.
@@ -232,6 +234,12 @@ impl Command {
             }
             Self::ChangeLocalDirectory(directory) => [directory.as_mut(), None],
             Self::MakeLocalDirectory(directory) => [Some(directory), None],
+            Self::ListLocal(words) => {
+                for word in words {
+                    *word = map(Path::new(word)).into_os_string();
+                }
+                [None, None]
+            }
             _ => [None, None],
         };
         for path in paths.into_iter().flatten() {

@@ -242,8 +242,9 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     },
     CommandSpec {
         name: "lls",
-        arguments: "[DIR]...",
+        arguments: "[OPTION|DIR]...",
         about: "list the local directory",
+        details: "Runs ls, and takes its options.",
         options: &[&HELP],
         operand: Operand::LocalDirectory,
         ..LOCAL

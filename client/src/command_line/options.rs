@@ -73,15 +73,33 @@ impl ParsedOptions {
     }
 }
 
+/// Why arguments are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OptionProblem {
+    /// There is no such option.
+    #[error("there is no option {option}")]
+    Unknown {
+        /// As typed, with its dashes.
+        option: String,
+        /// The long option that may have been meant.
+        near: Option<&'static str>,
+    },
+    /// The option takes no value.
+    #[error("--{0} takes no value")]
+    NoValue(&'static str),
+    /// The option needs a value.
+    #[error("--{0} needs a value, {1}")]
+    NeedsValue(&'static str, &'static str),
+}
+
 /// Parses the arguments of a command.
 ///
 /// # Errors
-/// A message about the first invalid argument.
+/// The problem with the first invalid argument.
 pub(crate) fn parse(
-    command: &str,
     specs: &[&'static OptionSpec],
     words: &[Vec<u8>],
-) -> Result<ParsedOptions, String> {
+) -> Result<ParsedOptions, OptionProblem> {
     let mut parsed = ParsedOptions::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -95,12 +113,15 @@ pub(crate) fn parse(
                 let spec = specs
                     .iter()
                     .find(|spec| spec.long.as_bytes() == name)
-                    .ok_or_else(|| unknown(command, specs, name))?;
+                    .ok_or_else(|| unknown(specs, name))?;
                 let value = value_of(spec, value, &mut words)?;
                 parsed.options.push((spec, value));
             }
             [b'-', letters @ ..] if !letters.is_empty() => {
-                short(command, specs, letters, &mut words, &mut parsed)?;
+                if let Some(problem) = long_with_one_dash(specs, letters) {
+                    return Err(problem);
+                }
+                short(specs, letters, &mut words, &mut parsed)?;
             }
             operand => parsed.operands.push(operand.to_vec()),
         }
@@ -108,21 +129,52 @@ pub(crate) fn parse(
     Ok(parsed)
 }
 
+/// The shortest word that is taken for a mistyped long option rather than for short ones.
+const LONG_ENOUGH: usize = 4;
+
+/// Whether `-larger` was typed for `--larger`. Refused even where its letters could be options: in `-force`, `-o` would
+/// save to a file `rce`.
+fn long_with_one_dash(specs: &[&'static OptionSpec], letters: &[u8]) -> Option<OptionProblem> {
+    let (word, _) = split_value(letters);
+    let of = |letter: &u8| {
+        let letter = char::from(*letter);
+        specs.iter().find(|spec| spec.short == Some(letter))
+    };
+    // The first letter that is no flag: it has a value, or is unknown.
+    let other = word
+        .iter()
+        .map(of)
+        .find(|spec| spec.is_none_or(|spec| spec.value.is_some()))?;
+    let exact = specs.iter().find(|spec| spec.long.as_bytes() == word);
+    let near = match exact {
+        Some(spec) => (word.len() > 1).then_some(spec.long),
+        // What follows is its value.
+        None if other.is_some() || word.len() < LONG_ENOUGH => None,
+        None => {
+            let longs = specs.iter().map(|spec| spec.long);
+            suggestions::nearest(&Name::from(word).to_string(), longs)
+        }
+    };
+    near.map(|near| OptionProblem::Unknown {
+        option: format!("-{}", Name::from(word)),
+        near: Some(near),
+    })
+}
+
 /// Parses combined short options. The last one may take its value from the rest of the word or from the next word.
 fn short<'a>(
-    command: &str,
     specs: &[&'static OptionSpec],
     letters: &[u8],
     words: &mut impl Iterator<Item = &'a Vec<u8>>,
     parsed: &mut ParsedOptions,
-) -> Result<(), String> {
+) -> Result<(), OptionProblem> {
     for (at, letter) in letters.iter().enumerate() {
         let spec = specs
             .iter()
             .find(|spec| spec.short == Some(char::from(*letter)))
-            .ok_or_else(|| {
-                let letter = Name::from(&[*letter][..]);
-                format!("{command} has no option -{letter}")
+            .ok_or_else(|| OptionProblem::Unknown {
+                option: format!("-{}", Name::from(&[*letter][..])),
+                near: None,
             })?;
         if spec.value.is_none() {
             parsed.options.push((spec, None));
@@ -149,24 +201,24 @@ fn value_of<'a>(
     spec: &OptionSpec,
     value: Option<Vec<u8>>,
     words: &mut impl Iterator<Item = &'a Vec<u8>>,
-) -> Result<Option<Vec<u8>>, String> {
+) -> Result<Option<Vec<u8>>, OptionProblem> {
     match (spec.value, value) {
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(format!("--{} takes no value", spec.long)),
+        (None, Some(_)) => Err(OptionProblem::NoValue(spec.long)),
         (Some(_), Some(value)) => Ok(Some(value)),
         (Some(shown), None) => match words.next() {
             Some(value) => Ok(Some(value.clone())),
-            None => Err(format!("--{} needs a value, {shown}", spec.long)),
+            None => Err(OptionProblem::NeedsValue(spec.long, shown)),
         },
     }
 }
 
-fn unknown(command: &str, specs: &[&'static OptionSpec], name: &[u8]) -> String {
-    let shown = Name::from(name);
-    let known = specs.iter().map(|spec| spec.long);
-    match suggestions::nearest(&shown.to_string(), known) {
-        Some(near) => format!("{command} has no option --{shown}; did you mean --{near}?"),
-        None => format!("{command} has no option --{shown}"),
+fn unknown(specs: &[&'static OptionSpec], name: &[u8]) -> OptionProblem {
+    let shown = Name::from(name).to_string();
+    let near = suggestions::nearest(&shown, specs.iter().map(|spec| spec.long));
+    OptionProblem::Unknown {
+        option: format!("--{shown}"),
+        near,
     }
 }
 
@@ -202,8 +254,15 @@ mod tests {
             .collect()
     }
 
-    fn parse(line: &str) -> Result<ParsedOptions, String> {
-        super::parse("x", &SPECS, &words(line))
+    const FORCE: OptionSpec = OptionSpec {
+        long: "force",
+        short: Some('f'),
+        value: None,
+        about: "",
+    };
+
+    fn parse(line: &str) -> Result<ParsedOptions, OptionProblem> {
+        super::parse(&SPECS, &words(line))
     }
 
     #[test]
@@ -231,22 +290,52 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
+        let unknown = |option: &str, near| OptionProblem::Unknown {
+            option: option.to_owned(),
+            near,
+        };
         for (line, said) in [
-            ("--lnog", "x has no option --lnog; did you mean --long?"),
-            ("--colour", "x has no option --colour"),
-            ("-lz", "x has no option -z"),
-            ("--long=1", "--long takes no value"),
-            ("--output", "--output needs a value, FILE"),
-            ("-o", "--output needs a value, FILE"),
+            ("--lnog", unknown("--lnog", Some("long"))),
+            ("--colour", unknown("--colour", None)),
+            ("-lz", unknown("-z", None)),
+            ("--long=1", OptionProblem::NoValue("long")),
+            ("--output", OptionProblem::NeedsValue("output", "FILE")),
+            ("-o", OptionProblem::NeedsValue("output", "FILE")),
         ] {
             assert_eq!(parse(line).unwrap_err(), said, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_long_option_with_one_dash_is_no_file_name() {
+        const WITH_FORCE: [&OptionSpec; 4] = [&LONG, &OUTPUT, &EXT, &FORCE];
+        for (line, option, near) in [
+            ("-ext pdf", "-ext", Some("ext")),
+            ("-ext=pdf", "-ext", Some("ext")),
+            ("-force", "-force", Some("force")),
+            ("-output f", "-output", Some("output")),
+            ("-utput f", "-utput", Some("output")),
+            ("-lnog", "-lnog", Some("long")),
+            ("-long", "-long", Some("long")),
+            ("-exx", "-e", None),
+        ] {
+            let refused = super::parse(&WITH_FORCE, &words(line)).unwrap_err();
+            let expected = OptionProblem::Unknown {
+                option: option.to_owned(),
+                near,
+            };
+            assert_eq!(refused, expected, "{line}");
+        }
+        for (line, value) in [("-oforce", "force"), ("-lfoutput", "utput"), ("-ou", "u")] {
+            let parsed = super::parse(&WITH_FORCE, &words(line)).unwrap();
+            assert_eq!(parsed.value("output"), Some(value.as_bytes()), "{line}");
         }
     }
 
     proptest! {
         #[test]
         fn no_words_panic(words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..8), 0..6)) {
-            let _ = super::parse("x", &SPECS, &words);
+            let _ = super::parse(&SPECS, &words);
         }
     }
 }

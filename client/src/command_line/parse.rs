@@ -12,6 +12,7 @@ use netsocket_protocol::name::Name;
 
 use crate::command_line::command::{Command, Invocation};
 use crate::command_line::commands::{self, Group};
+use crate::command_line::habits;
 use crate::command_line::parse_current;
 use crate::command_line::suggestions;
 use crate::outcome::error::Error;
@@ -25,7 +26,7 @@ impl Invocation {
         let Some((name, rest)) = words.split_first() else {
             return Err(Error::Usage("No command given".to_owned()));
         };
-        let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name)))?;
+        let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name, rest)))?;
         if command.group != Group::Original {
             return parse_current::parse(&command, name, rest);
         }
@@ -37,16 +38,21 @@ impl Invocation {
     }
 }
 
-/// Commands of other file transfer programs that change something on the server.
-const CHANGES: [&str; 12] = [
-    "put", "mput", "reput", "rm", "mkdir", "rmdir", "rename", "mv", "ln", "symlink", "chmod",
-    "chown",
-];
-
-fn unknown(name: &[u8]) -> String {
+/// What to type instead of a word that is no command; `rest` follows it.
+fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
     let shown = Name::from(name).to_string();
-    if CHANGES.contains(&shown.as_str()) {
-        return format!("No command '{shown}': this service is read-only");
+    // Batches of sftp have it, for a line that is not to be shown.
+    if let Some(quiet) = name.strip_prefix(b"@") {
+        let quiet = Name::from(quiet);
+        return format!("Unknown command '{shown}': type {quiet}, no line is shown anyway");
+    }
+    if let Some(instead) = habits::for_command(&shown) {
+        return format!("No command '{shown}': {instead}");
+    }
+    let next = rest.first().map(|word| String::from_utf8_lossy(word));
+    let is_command = |word: &str| commands::find(word.as_bytes()).is_some();
+    if let Some(server) = habits::server(&shown, next.as_deref(), is_command) {
+        return format!("Unknown command '{shown}': for a server, use {server}");
     }
     let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
     match suggestions::nearest(&shown, words) {

@@ -15,7 +15,8 @@ use crate::command_line::command::{
 };
 use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
 use crate::command_line::commands::{self, CommandSpec, FORMATS, SHELLS};
-use crate::command_line::options::{self, OptionSpec, ParsedOptions};
+use crate::command_line::habits;
+use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
 use crate::command_line::posix_find;
 use crate::outcome::error::Error;
 
@@ -32,9 +33,12 @@ pub(crate) fn parse(
     let name = String::from_utf8_lossy(typed);
     let translated = match command.name {
         "find" | "archive" => posix_find::translated(words),
+        "lls" => Ok(for_ls(words)),
         _ => Ok(words.to_vec()),
     };
-    let parsed = translated.and_then(|words| options::parse(&name, &specs, &words));
+    let parsed = translated.and_then(|words| {
+        options::parse(&specs, &words).map_err(|problem| refusal(command, &name, &problem))
+    });
     let parsed_command = parsed.and_then(|parsed| {
         // `--help` works even if the other arguments are invalid.
         let parsed_command = if parsed.has("help") {
@@ -56,6 +60,25 @@ pub(crate) fn parse(
             let stop = if problem.ends_with('?') { "" } else { "." };
             Err(Error::Usage(format!("{problem}{stop} {usage}")))
         }
+    }
+}
+
+/// `ls` knows its own options.
+fn for_ls(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    match words {
+        [help] if help == b"--help" => words.to_vec(),
+        words => [&[b"--".to_vec()][..], words].concat(),
+    }
+}
+
+fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> String {
+    let OptionProblem::Unknown { option, near } = problem else {
+        return problem.to_string();
+    };
+    match (habits::for_option(command.name, option), near) {
+        (Some(instead), _) => format!("{typed} has no option {option}: {instead}"),
+        (None, Some(near)) => format!("{typed} has no option {option}; did you mean --{near}?"),
+        (None, None) => format!("{typed} has no option {option}"),
     }
 }
 
@@ -316,6 +339,7 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
         },
         extract,
         strip: 0,
+        top: Vec::new(),
         preserve_permissions,
         save,
     })

@@ -152,6 +152,23 @@ impl QuoteState {
     }
 }
 
+/// The words of a line as they are typed, with their quotes.
+pub(crate) fn typed(line: &[u8]) -> Vec<&[u8]> {
+    let (mut words, mut start) = (Vec::new(), None);
+    let mut state = QuoteState::Plain;
+    for (at, byte) in line.iter().enumerate() {
+        match (state, byte) {
+            (QuoteState::Plain | QuoteState::Dollar, b' ' | b'\t' | b'\r' | b'\n') => {
+                words.extend(start.take().map(|start| &line[start..at]));
+            }
+            _ => start = start.or(Some(at)),
+        }
+        state = state.after(*byte).0;
+    }
+    words.extend(start.map(|start| &line[start..]));
+    words
+}
+
 /// The line up to the cursor, for completion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialLine {
@@ -329,7 +346,10 @@ mod tests {
 
         #[test]
         fn no_line_panics(line in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = split(&line);
+            if let Ok(words) = split(&line) {
+                let one_by_one: Vec<_> = typed(&line).into_iter().flat_map(|word| split(word).unwrap()).collect();
+                prop_assert_eq!(one_by_one, words);
+            }
         }
     }
 }

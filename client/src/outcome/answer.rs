@@ -40,8 +40,8 @@ pub struct Saved {
     pub files: u64,
     /// Its size in bytes; for an unpacked archive, the size of the archive as received.
     pub bytes: u64,
-    /// For an unpacked archive, the bytes of the files in it.
-    pub file_bytes: Option<u64>,
+    /// For an unpacked archive, what was done with the files in it.
+    pub unpacked: Option<Unpacked>,
     /// BLAKE3 of these bytes, 64 hexadecimal digits.
     pub digest: String,
     /// Problems that the server reported with single files.
@@ -50,6 +50,15 @@ pub struct Saved {
     pub unlisted: u64,
     /// What happened on the way.
     pub stats: TransferStats,
+}
+
+/// What unpacking an archive did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unpacked {
+    /// The bytes of all files in it.
+    pub bytes: u64,
+    /// How many files were there already, of the same size and time, and were not written again.
+    pub kept: u64,
 }
 
 /// Statistics of a transfer across all its connections.

@@ -250,6 +250,21 @@ impl Error {
         }
     }
 
+    /// Whether only one of several files or directories is concerned, so that a command goes on with the others.
+    #[must_use]
+    pub fn is_of_one_operand(&self) -> bool {
+        match self {
+            Self::Usage(_)
+            | Self::Target { .. }
+            | Self::Exists { .. }
+            | Self::Unpack(_)
+            | Self::SourceChanged
+            | Self::Incomplete { .. } => true,
+            Self::Server(reply) => reply.kind != ErrorKind::Busy,
+            _ => false,
+        }
+    }
+
     /// The exit code for it.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -447,6 +462,16 @@ mod tests {
         assert!(!Error::Usage(String::new()).is_retryable());
         assert_eq!(server(ErrorKind::Busy).side(), Side::Server);
         assert_eq!(Error::Lost(String::new()).side(), Side::Network);
+    }
+
+    #[test]
+    fn what_concerns_one_file_keeps_no_other() {
+        assert!(server(ErrorKind::NotFound).is_of_one_operand());
+        assert!(server(ErrorKind::Denied).is_of_one_operand());
+        assert!(Error::Usage(String::new()).is_of_one_operand());
+        assert!(!server(ErrorKind::Busy).is_of_one_operand());
+        assert!(!Error::Lost(String::new()).is_of_one_operand());
+        assert!(!Error::Interrupted.is_of_one_operand());
     }
 
     #[test]

@@ -359,6 +359,11 @@ impl Console {
         }
     }
 
+    /// Prints where in a batch an error is.
+    pub(crate) fn place_of_error(&mut self, text: &str) {
+        self.line(text);
+    }
+
     /// Prints a question, after which an answer is typed.
     pub(crate) fn ask(&mut self, question: &str) {
         // Nobody answers what nobody can read.

@@ -205,7 +205,7 @@ fn saved_or_nothing(
         saved: saved.map(|saved| Name::from(saved.path.as_os_str().as_bytes())),
         files: saved.map_or(0, |saved| saved.files),
         bytes: saved.map_or(0, |saved| saved.bytes),
-        file_bytes: saved.and_then(|saved| saved.file_bytes),
+        file_bytes: saved.and_then(|saved| Some(saved.unpacked?.bytes)),
         digest: saved.map(|saved| saved.digest.as_str()),
         warnings: saved.map_or(&lacking.warnings, |saved| &saved.warnings),
         unlisted: saved.map_or(lacking.unlisted, |saved| saved.unlisted),

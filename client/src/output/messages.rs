@@ -203,11 +203,17 @@ fn times(count: u32) -> String {
 /// Reports an unpacked archive.
 #[must_use]
 pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
+    let unpacked = saved.unpacked.unwrap_or_default();
+    let kept = match unpacked.kept {
+        0 => String::new(),
+        kept if kept == saved.files => ", all there already".to_owned(),
+        kept => format!(", {kept} of them there already"),
+    };
     format!(
-        "unpacked into {}: {}, {}{}",
+        "unpacked into {}: {}, {}{kept}{}",
         shown(&saved.path),
         files(saved.files),
-        size(saved.file_bytes.unwrap_or(saved.bytes)),
+        size(unpacked.bytes),
         stats_text(&saved.stats)
     )
 }
@@ -252,6 +258,7 @@ pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::answer::Unpacked;
 
     #[test]
     fn names_are_exact_for_pipes_and_harmless_for_terminals() {
@@ -315,15 +322,22 @@ mod tests {
         };
         let way = ", 2.0 KiB already downloaded, restarted once, resumed 2 times (1.2 s without data, 1.0 MiB sent twice)";
         assert_eq!(fetched_sentence(&saved), format!("saved x: 4.0 KiB{way}"));
-        assert_eq!(
-            unpacked_sentence(&saved),
-            format!("unpacked into x: 1 file, 4.0 KiB{way}")
-        );
-        let sparse = Saved {
-            file_bytes: Some(1 << 30),
-            ..saved
-        };
-        assert!(unpacked_sentence(&sparse).contains(": 1 file, 1.0 GiB, "));
+        for (files, kept, said) in [
+            (1, 0, ": 1 file, 1.0 GiB"),
+            (4, 4, ": 4 files, 1.0 GiB, all there already"),
+            (4, 3, ": 4 files, 1.0 GiB, 3 of them there already"),
+        ] {
+            let saved = Saved {
+                files,
+                unpacked: Some(Unpacked {
+                    bytes: 1 << 30,
+                    kept,
+                }),
+                ..saved.clone()
+            };
+            let expected = format!("unpacked into x{said}{way}");
+            assert_eq!(unpacked_sentence(&saved), expected);
+        }
         assert_eq!(stats_text(&TransferStats::default()), "");
     }
 

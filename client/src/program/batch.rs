@@ -15,8 +15,9 @@ impl Program {
     pub async fn batch(&mut self, interrupts: &mut Interrupts) -> Exit {
         let mut number = 0;
         loop {
-            let reading =
-                tokio::task::spawn_blocking(|| batch_line::next_line(&mut io::stdin().lock()));
+            let reading = tokio::task::spawn_blocking(move || {
+                batch_line::next_line(&mut io::stdin().lock(), number)
+            });
             let read = tokio::select! {
                 biased;
                 _ = interrupts.next() => return Exit::Interrupted,
@@ -24,8 +25,8 @@ impl Program {
             };
             let line = read.unwrap_or_else(|error| Err(io::Error::other(error)));
             let line = match line {
-                Ok(Some((line, read))) => {
-                    number += read;
+                Ok(Some((line, at))) => {
+                    number = at;
                     line
                 }
                 Ok(None) => return Exit::Done,
@@ -33,12 +34,12 @@ impl Program {
             };
             let outcome = self.run_line(&line.text, false, interrupts).await;
             let forgiven = line.may_fail && outcome.exit != Exit::Interrupted;
-            let is_fault = outcome.exit > Exit::NothingFound && outcome.exit != Exit::Interrupted;
-            if is_fault && !forgiven {
+            let has_failed = !matches!(outcome.exit, Exit::Done | Exit::Interrupted);
+            if has_failed && !forgiven {
                 let text = Name::from(line.text.as_slice());
                 self.context
                     .console
-                    .notice_line(&format!("in line {number}: {text}"));
+                    .place_of_error(&format!("in line {number}: {text}"));
             }
             if outcome.is_end || (outcome.exit != Exit::Done && !forgiven) {
                 return outcome.exit;

@@ -36,26 +36,27 @@ impl Line {
     }
 }
 
-/// The next line with a command, and how many lines were read; `None` at the end. Blocks.
+/// The next line with a command, and its number; `before` is that of the line before it, 0 at first. `None` at the end.
+/// Blocks.
 ///
 /// # Errors
 /// An I/O error, or a line that is too long.
-pub(crate) fn next_line(input: &mut impl BufRead) -> io::Result<Option<(Line, u64)>> {
-    let mut lines = 0;
+pub(crate) fn next_line(input: &mut impl BufRead, before: u64) -> io::Result<Option<(Line, u64)>> {
+    let mut number = before;
     loop {
         let mut line = Vec::new();
         let read = io::Read::take(&mut *input, MAX_LINE).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(None);
         }
+        number += 1;
         if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
             return Err(io::Error::other(format!(
-                "a line is longer than {MAX_LINE} bytes"
+                "line {number} is longer than {MAX_LINE} bytes"
             )));
         }
-        lines += 1;
         if let Some(line) = Line::parse(&line) {
-            return Ok(Some((line, lines)));
+            return Ok(Some((line, number)));
         }
     }
 }
@@ -66,7 +67,9 @@ mod tests {
 
     fn all(mut input: &[u8]) -> Vec<(String, bool)> {
         let mut lines = Vec::new();
-        while let Some((line, _)) = next_line(&mut input).unwrap() {
+        let mut before = 0;
+        while let Some((line, number)) = next_line(&mut input, before).unwrap() {
+            before = number;
             lines.push((String::from_utf8(line.text).unwrap(), line.may_fail));
         }
         lines
@@ -87,6 +90,19 @@ mod tests {
     #[test]
     fn a_stream_without_newlines_ends_in_an_error() {
         let endless = vec![b'x'; 1 << 20];
-        assert!(next_line(&mut &endless[..]).is_err());
+        let lines = [b"\n# a note\n", &endless[..]].concat();
+        let error = next_line(&mut &lines[..], 7).unwrap_err();
+        assert_eq!(error.to_string(), "line 10 is longer than 65536 bytes");
+    }
+
+    #[test]
+    fn each_line_has_its_number() {
+        let mut input = &b"\n# a note\nls\n\npwd\n"[..];
+        let mut number = 3;
+        for expected in [6, 8] {
+            number = next_line(&mut input, number).unwrap().unwrap().1;
+            assert_eq!(number, expected);
+        }
+        assert!(next_line(&mut input, number).unwrap().is_none());
     }
 }

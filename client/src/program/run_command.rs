@@ -8,6 +8,7 @@ use netsocket_protocol::message::Request;
 use crate::cmd::context::{Context, Failure};
 use crate::command_line::command::{Command, Invocation};
 use crate::command_line::manual;
+use crate::command_line::shell_operators;
 use crate::command_line::shell_words;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -205,6 +206,9 @@ impl Program {
                     ..self.failed(&error, stdout)
                 },
             };
+        }
+        if let Some(refusal) = shell_operators::refusal(line) {
+            return self.failed(&Error::Usage(refusal), Stdout::Free);
         }
         let words = match shell_words::split(line) {
             Ok(words) if words.is_empty() => return Outcome::completed(Exit::Done),

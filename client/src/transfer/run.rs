@@ -326,7 +326,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
         if let Some(Source::File { .. }) = self.state.source() {
             check_complete(&trailer)?;
         }
-        let file_bytes = match self.writer.take() {
+        let unpacked = match self.writer.take() {
             Some(writer) => writer.commit().await?,
             None => None,
         };
@@ -334,7 +334,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             path: self.job.target.name().to_owned(),
             files: self.state.source().map_or(0, Source::files),
             bytes: self.state.position().bytes,
-            file_bytes,
+            unpacked,
             digest: self.state.digest(),
             warnings: trailer.warnings,
             unlisted: trailer.unlisted,

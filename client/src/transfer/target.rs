@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::outcome::error::Error;
+use crate::text::shown;
 use crate::transfer::descriptor;
 use crate::transfer::destination::{Destination, OutputOptions};
 use crate::transfer::output_path::{OutputPath, directory_of, follow};
@@ -81,7 +82,7 @@ impl Target {
                 if directory_of(given).is_dir() {
                     Ok(Self::Directory(given.to_owned()))
                 } else {
-                    Err(refused("there is no such directory"))
+                    Err(no_directory(given, directory_of(given)))
                 }
             }
             Err(error) => Err(Error::target(given, &error)),
@@ -113,7 +114,7 @@ impl Target {
                     return Err(refused("it is a directory"));
                 }
                 if !make_directory && !directory_of(&path).is_dir() {
-                    return Err(refused("there is no such directory"));
+                    return Err(no_directory(given, directory_of(&path)));
                 }
                 Ok(Self::File {
                     path,
@@ -133,6 +134,13 @@ impl Target {
             Self::Descriptor { given, .. } | Self::File { given, .. } => given,
             Self::Stream(path) | Self::Directory(path) => path,
         }
+    }
+}
+
+fn no_directory(given: &Path, directory: &Path) -> Error {
+    Error::Target {
+        path: given.to_owned(),
+        reason: format!("there is no directory {}", shown(directory)),
     }
 }
 
@@ -194,7 +202,7 @@ mod tests {
         assert_eq!(file(&link).unwrap(), expected);
         let astray = place.join("astray");
         std::os::unix::fs::symlink("no/where", &astray).unwrap();
-        assert!(reason(file(&astray)).ends_with("astray: there is no such directory"));
+        assert!(reason(file(&astray)).contains("astray: there is no directory "));
     }
 
     #[test]
@@ -225,8 +233,10 @@ mod tests {
         let missing = dir.path().join("missing/x");
         assert!(reason(file(dir.path())).ends_with(": it is a directory"));
         assert!(reason(file(&dir.path().join("new/"))).ends_with(": it is a directory"));
-        assert!(reason(file(&missing)).ends_with("/x: there is no such directory"));
-        assert!(reason(directory(&missing)).ends_with("/x: there is no such directory"));
+        for said in [reason(file(&missing)), reason(directory(&missing))] {
+            assert!(said.contains("/x: there is no directory "), "{said}");
+            assert!(said.ends_with("/missing"), "{said}");
+        }
         fs::write(dir.path().join("file"), "").unwrap();
         assert!(reason(file(&dir.path().join("file/x"))).ends_with("not a directory"));
         assert!(reason(directory(&dir.path().join("file"))).ends_with("it is not a directory"));
@@ -237,7 +247,7 @@ mod tests {
     fn a_name_cannot_drive_the_terminal() {
         let dir = tempfile::tempdir().unwrap();
         let said = reason(file(&dir.path().join("a\nb/x")));
-        assert!(said.contains("a\\nb/x: there is no"), "{said}");
+        assert!(said.contains("a\\nb/x: there is no directory"), "{said}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use netsocket_protocol::message::Request;
 use tokio::task::spawn_blocking;
 
+use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
 use crate::transfer::descriptor;
 use crate::transfer::extract::directory::ExtractOptions;
@@ -141,12 +142,12 @@ impl Writer {
         }
     }
 
-    /// Completes the download. Returns the bytes of the files in an unpacked archive.
+    /// Completes the download. Returns what unpacking an archive did.
     ///
     /// # Errors
     /// [`Error::Target`] if the target cannot be replaced; the partial file is kept then. [`Error::Exists`] if existing
     /// files were not overwritten.
-    pub(crate) async fn commit(self) -> Result<Option<u64>, Error> {
+    pub(crate) async fn commit(self) -> Result<Option<Unpacked>, Error> {
         match self {
             Self::PartialFile { part, given } => blocking(move || part.commit())
                 .await

@@ -25,7 +25,10 @@ async fn lines_are_carried_out_in_order_over_one_connection() {
     let ended = batch(home.against(server.address, &[]), lines).await;
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.out, b"a b\nesc\x1b[2J\nz\xff\nFile not found\n");
-    assert_eq!(ended.err, "", "no prompt, no words");
+    assert_eq!(
+        ended.err, "netsocket: in line 4: w24fn 'nothing here'\n",
+        "no prompt, and no words but where it ended"
+    );
     assert_eq!(server.accepted(), 1);
 }
 
@@ -50,6 +53,60 @@ async fn the_first_failure_ends_it() {
             "netsocket: Unclosed quote (')\nnetsocket: in line 1: w24fn 'open\n"
         )
     );
+}
+
+#[tokio::test]
+async fn every_failure_names_its_line() {
+    let server = Fake::good().await;
+    for flags in [&[][..], &["--quiet"], &["--json"]] {
+        for (line, code) in [
+            ("cd nowhere", 1),
+            ("get none", 1),
+            ("ls 'x*'", 1),
+            ("find nothing", 1),
+            ("w24fn nothing", 1),
+            ("cat none notes.txt", 1),
+            ("nonsense", 2),
+            ("ls | wc", 2),
+            ("get notes.txt -o no/where", 4),
+        ] {
+            let lines = format!("# a note\n\nls\n{line}\nls\n");
+            let home = Home::new();
+            let ended = batch(home.against(server.address, flags), lines.as_bytes()).await;
+            assert_eq!(ended.code, Some(code), "{flags:?} {line}: {ended:?}");
+            let last = ended.err.lines().last();
+            let said = format!("netsocket: in line 4: {line}");
+            assert_eq!(last, Some(said.as_str()), "{flags:?}: {}", ended.err);
+        }
+    }
+}
+
+/// What only a shell does is refused before a server is asked for anything.
+#[tokio::test]
+async fn a_redirection_names_no_files() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    let ended = batch(
+        home.against(server.address, &[]),
+        b"get notes.txt > out.txt\n",
+    )
+    .await;
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(
+        ended.err,
+        "netsocket: There is no > here: use -o out.txt\n\
+         netsocket: in line 1: get notes.txt > out.txt\n"
+    );
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn the_local_directory_is_listed_with_the_home_in_it() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    std::fs::write(home.path().join("mine"), "").unwrap();
+    let ended = batch(home.against(server.address, &[]), b"lls -1 ~/\n").await;
+    assert_eq!((ended.code, &ended.out[..]), (Some(0), &b"mine\n"[..]));
 }
 
 #[tokio::test]

@@ -217,7 +217,7 @@ async fn a_target_that_cannot_be_is_said_before_anything_is_sent() {
     );
     let line = format!("w24ft pdf -o '{directory}/no/x'");
     assert_eq!(client.run(&line).await, Exit::TransferFailed);
-    assert!(client.err.text().contains("there is no such directory"));
+    assert!(client.err.text().contains("x: there is no directory "));
     assert_eq!(server.accepted(), 0);
 }
 

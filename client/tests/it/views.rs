@@ -81,6 +81,41 @@ async fn what_may_have_been_meant_can_be_pasted() {
     assert!(said.contains("get -r /music downloads all of it"), "{said}");
 }
 
+/// One rule for all commands with several operands.
+#[tokio::test]
+async fn one_that_is_missing_keeps_no_other() {
+    let server = Fake::good().await;
+    let text = contents_of("with space.txt");
+    for (words, shown) in [
+        (&["cat", "none", "with space.txt"][..], &text[..]),
+        (&["cat", "none/*", "with space.txt"], &text),
+        (&["cat", "x*", "with space.txt"], &text),
+        (&["less", "none", "with space.txt"], &text),
+        (&["ls", "none", "notes.txt"], b"notes.txt\n"),
+        (&["ls", "x*", "notes.txt"], b"notes.txt\n"),
+        (&["ls", "none/*", "notes.txt"], b"notes.txt\n"),
+        (&["du", "none", "notes.txt"], b"      49 B  notes.txt\n"),
+    ] {
+        let ended = run(Home::new().against(server.address, words)).await;
+        assert_eq!(ended.code, Some(1), "{words:?}: {}", ended.err);
+        assert_eq!(ended.out, shown, "{words:?}");
+        let said = ended.err.trim_start_matches("netsocket: ");
+        assert_eq!(said.lines().count(), 1, "{words:?}: {said}");
+        assert!(
+            said.contains("none")
+                || said.contains("x*: No file found")
+                || said.contains("nothing there"),
+            "{words:?}: {said}"
+        );
+    }
+    // The worst exit code counts, whichever came last.
+    let words = ["cat", "music", "none", "notes.txt"];
+    let ended = run(Home::new().against(server.address, &words)).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    assert_eq!(ended.out, contents_of("notes.txt"));
+    assert_eq!(ended.err.lines().count(), 2, "{}", ended.err);
+}
+
 #[tokio::test]
 async fn only_text_is_printed_on_a_terminal() {
     let server = Fake::good().await;
@@ -118,6 +153,15 @@ async fn a_pager_gets_the_files_and_the_terminal() {
     screen.type_keys("less music/song.mp3 notes.txt\r");
     let answer = screen.ready().await;
     assert!(answer.contains("3000049\r\npaged\r\n"), "{answer}");
+    // What is there is shown all the same.
+    screen.type_keys("less none music notes.txt\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains("there is no file or directory /none")
+            && answer.contains("/music is a directory")
+            && answer.contains("49\r\npaged\r\n"),
+        "{answer}"
+    );
     screen.type_keys("less none\r");
     let answer = screen.ready().await;
     assert!(

@@ -252,7 +252,7 @@ fn text(word: &[u8]) -> &str {
 fn one_size(word: &[u8]) -> Result<u64, String> {
     size(text(word)).ok_or_else(|| {
         format!(
-            "'{}' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024)",
+            "'{}' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M",
             Name::from(word)
         )
     })
@@ -281,7 +281,8 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
     Ok(range)
 }
 
-/// Parses a size: a whole number of bytes, with an optional unit that is a power of 1024.
+/// Parses a size: a number of bytes, with an optional unit that is a power of 1024. Only with a unit may it have a decimal
+/// point; what remains of a byte is left out.
 ///
 /// # Examples
 ///
@@ -290,6 +291,7 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
 ///
 /// assert_eq!(size("10k"), Some(10 * 1024));
 /// assert_eq!(size("10KB"), size("10KiB"));
+/// assert_eq!(size("1.5k"), Some(1536));
 /// assert_eq!(size("ten"), None);
 /// ```
 #[must_use]
@@ -303,7 +305,20 @@ pub fn size(text: &str) -> Option<u64> {
         "t" | "tb" | "tib" => 40,
         _ => return None,
     };
-    number(digits)?.checked_mul(1 << shift)
+    let Some((whole, fraction)) = digits.split_once('.') else {
+        return number(digits)?.checked_mul(1 << shift);
+    };
+    // More digits than these do not change a number of bytes below 2^64.
+    let length = u32::try_from(fraction.len())
+        .ok()
+        .filter(|length| *length <= 18)?;
+    if shift == 0 {
+        return None;
+    }
+    let part = (u128::from(number(fraction)?) << shift) / 10_u128.pow(length);
+    number(whole)?
+        .checked_mul(1 << shift)?
+        .checked_add(u64::try_from(part).ok()?)
 }
 
 /// `u64::from_str` would accept a plus sign.
@@ -450,7 +465,36 @@ mod tests {
         );
         assert_eq!(
             find("--larger big").unwrap_err(),
-            "'big' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024)"
+            "'big' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M"
+        );
+    }
+
+    #[test]
+    fn a_unit_may_have_a_fraction() {
+        for (word, bytes) in [
+            ("10.5k", 10_752),
+            ("1.5M", 1_572_864),
+            ("0.1k", 102),
+            ("0.000000000000000001T", 0),
+            ("16777215.999999999999999999T", u64::MAX),
+        ] {
+            assert_eq!(size(word), Some(bytes), "{word}");
+        }
+        for word in [
+            "10.5",
+            "10.5b",
+            ".5k",
+            "5.k",
+            "1.5.5k",
+            "1.-5k",
+            "0.0000000000000000001T",
+            "16777216.5T",
+        ] {
+            assert_eq!(size(word), None, "{word}");
+        }
+        assert_eq!(
+            find("--size 1.5k..2.5k").map(|(query, ..)| (query.size_min, query.size_max)),
+            Ok((Some(1536), Some(2560)))
         );
     }
 

@@ -1,6 +1,7 @@
 //! One file of an archive: its path, its name in the archive, its metadata.
 
 use super::tar::{Header, padding};
+use super::zip::Member;
 use crate::tree::metadata::Timestamp;
 
 /// The name of a file in an archive.
@@ -42,6 +43,15 @@ impl Entry {
 
     pub(super) fn header(&self) -> Header<'_> {
         Header {
+            name: self.name(),
+            mode: self.mode,
+            size: self.size,
+            modified: self.modified.seconds,
+        }
+    }
+
+    pub(super) fn member(&self) -> Member<'_> {
+        Member {
             name: self.name(),
             mode: self.mode,
             size: self.size,

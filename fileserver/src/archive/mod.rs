@@ -6,7 +6,7 @@
 //! the contents: any replica makes the same ones with any number of threads, nothing is written to disk, and the stream
 //! can start at any block.
 //!
-//! Belongs here: plan, tar format, resume, and the spool of the old wire. Does not belong here: threads and compression
+//! Belongs here: plan, tar and zip format, resume, and the spool of the old wire. Does not belong here: threads and compression
 //! (`compress`), sockets (`session`).
 //!
 //! # Examples
@@ -60,6 +60,8 @@ pub(crate) mod spool;
 mod stream;
 mod tar;
 mod trailer;
+mod zip;
+mod zip_stream;
 
 pub use crate::compress::{BLOCK_BYTES, Codec, WorkerFailed};
 pub use assembly::{ArchiveBlock, Start};
@@ -68,3 +70,4 @@ pub use plan::{ArchiveOptions, EmptyArchive, Plan, PlanError};
 pub use resume::PlanChanged;
 pub use stream::Blocks;
 pub use trailer::trailer;
+pub use zip_stream::ZipStream;

@@ -60,6 +60,12 @@ pub enum PlanError {
     /// The length of the tar stream exceeds 64 bits, which sparse files can cause.
     #[error("the files are too large for one archive")]
     TooLarge,
+    /// The path of a file exceeds what the format can hold.
+    #[error("the path of a file is longer than {most} bytes, which this format cannot hold")]
+    LongName {
+        /// The longest path, in bytes.
+        most: usize,
+    },
 }
 
 impl Plan {

@@ -1,7 +1,8 @@
 //! Archives of a directory or of what a search finds.
 //!
 //! A tar has a length and the id of its plan as its tag, so it is downloaded in ranges like a file, and goes on at any
-//! replica that makes the same plan. What is compressed has neither length nor ranges before it is made.
+//! replica that makes the same plan. A zip has a length, but no ranges: its end contains the checksums of all files. What
+//! is compressed has neither length nor ranges before it is made.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,14 +25,26 @@ use super::part::Part;
 use super::problem::{Answer, Problem};
 use super::representation::Representation;
 use super::target::Target;
-use crate::archive::{ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Codec, Plan, Start};
+use crate::archive::{
+    ArchiveBlock, ArchiveOptions, BLOCK_BYTES, Blocks, Codec, Plan, Start, ZipStream,
+};
 use crate::service::access_log::{Served, log_faults};
 use crate::service::file_service::{Planned, Service};
 use crate::service::request_error::RequestError;
 use crate::tree::path_order;
 
-/// The formats, as the option `archive` and the extension name them.
-pub(super) const FORMATS: [&str; 3] = ["tar.gz", "tar.zst", "tar"];
+/// A format of archives.
+struct Format {
+    /// As the option `archive` and the extension name it.
+    name: &'static str,
+    media: &'static str,
+    /// Of the blocks; those of a zip are made from the ones of a tar.
+    compression: Compression,
+    is_zip: bool,
+}
+
+/// The names of the formats.
+pub(super) const FORMATS: [&str; 4] = ["tar.gz", "tar.zst", "tar", "zip"];
 
 /// The name of an archive of the whole tree.
 const WHOLE: &str = "files";
@@ -41,13 +54,13 @@ const LEFT_OUT: HeaderName = HeaderName::from_static("netsocket-left-out");
 
 /// Answers a request for an archive.
 pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
-    let (format, compression, media) = format(target)?;
+    let format = format(target)?;
     let search = target.search()?;
     if target.option("limit").is_some() {
         let sentence = "an archive has no limit: it is all of the files that match";
         return Err(RequestError::BadRequest(sentence.to_owned()).into());
     }
-    let codec = Codec::new(compression, None, Layout::Stream);
+    let codec = Codec::new(format.compression, None, Layout::Stream);
     let codec =
         codec.ok_or_else(|| RequestError::BadRequest("there is no such format".to_owned()))?;
     let options = ArchiveOptions {
@@ -57,21 +70,21 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
     let service = &link.service;
     let permit = service.archive_permit()?;
     let planned = service.plan(search.query, options).await?;
-    let validators = Validators {
-        etag: tag(&planned.plan)?,
-        modified: None,
-    };
+    let tag = tag(&format, &planned.plan);
     if let Some(wanted) = target.option("plan")
-        && wanted != planned.plan.id().as_bytes()
+        && wanted != tag.as_bytes()
     {
         let sentence = "the files have changed since: start over with a new archive";
         return Err(Problem::bad(StatusCode::PRECONDITION_FAILED, sentence));
     }
-    let length = (compression == Compression::None).then(|| planned.plan.tar_bytes());
-    let representation = Representation::new(length, validators, HeaderValue::from_static(media));
+    let zip = match format.is_zip {
+        true => Some(ZipStream::new(Arc::clone(&planned.plan)).map_err(RequestError::from)?),
+        false => None,
+    };
+    let representation = representation(&format, &planned.plan, zip.as_ref(), &tag)?;
     let download = decide(head, &representation, SystemTime::now)?;
     let mut reply = download.reply;
-    let name = [file_name(target).as_slice(), b".", format.as_bytes()].concat();
+    let name = [file_name(target).as_slice(), b".", format.name.as_bytes()].concat();
     reply.set(CONTENT_DISPOSITION, media::attachment(&name));
     reply.served = served(&planned);
     if reply.served.warnings + reply.served.unreadable > 0 {
@@ -86,16 +99,33 @@ pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> A
             planned,
             _permit: permit,
         };
-        reply.content = made(|pieces| making.send(download.parts, pieces));
+        reply.content = match zip {
+            Some(zip) => made(|pieces| making.send_zip(zip, pieces)),
+            None => made(|pieces| making.send(download.parts, pieces)),
+        };
     }
     Ok(reply)
 }
 
-fn format(target: &Target) -> Result<(&'static str, Compression, &'static str), RequestError> {
+fn format(target: &Target) -> Result<Format, RequestError> {
+    let format = |name, compression, media| {
+        Ok(Format {
+            name,
+            media,
+            compression,
+            is_zip: false,
+        })
+    };
     match target.option("archive") {
-        Some(b"tar") => Ok(("tar", Compression::None, "application/x-tar")),
-        Some(b"tar.gz" | b"tgz") => Ok(("tar.gz", Compression::Gzip, "application/gzip")),
-        Some(b"tar.zst") => Ok(("tar.zst", Compression::Zstd, "application/zstd")),
+        Some(b"tar") => format("tar", Compression::None, "application/x-tar"),
+        Some(b"tar.gz" | b"tgz") => format("tar.gz", Compression::Gzip, "application/gzip"),
+        Some(b"tar.zst") => format("tar.zst", Compression::Zstd, "application/zstd"),
+        Some(b"zip") => Ok(Format {
+            name: "zip",
+            media: "application/zip",
+            compression: Compression::None,
+            is_zip: true,
+        }),
         _ => Err(RequestError::BadRequest(format!(
             "the archives are {}",
             FORMATS.join(", ")
@@ -103,11 +133,38 @@ fn format(target: &Target) -> Result<(&'static str, Compression, &'static str), 
     }
 }
 
-/// The tag of an archive: its bytes are a function of its plan.
-fn tag(plan: &Plan) -> Result<ETag, RequestError> {
-    let tag = format!("\"{}\"", plan.id());
-    tag.parse()
-        .map_err(|_| RequestError::internal("naming an archive", tag))
+/// The tag of an archive: its bytes are a function of its plan, and a zip has the plan of a tar.
+fn tag(format: &Format, plan: &Plan) -> String {
+    match format.is_zip {
+        true => format!("{}-zip{}", plan.id(), ZipStream::FORMAT),
+        false => plan.id().to_owned(),
+    }
+}
+
+fn representation(
+    format: &Format,
+    plan: &Plan,
+    zip: Option<&ZipStream>,
+    tag: &str,
+) -> Result<Representation, RequestError> {
+    let quoted = format!("\"{tag}\"");
+    let etag: ETag = quoted
+        .parse()
+        .map_err(|_| RequestError::internal("naming an archive", quoted))?;
+    let validators = Validators {
+        etag,
+        modified: None,
+    };
+    let length = match zip {
+        Some(zip) => Some(zip.length()),
+        None => (format.compression == Compression::None).then(|| plan.tar_bytes()),
+    };
+    let media = HeaderValue::from_static(format.media);
+    let representation = Representation::new(length, validators, media);
+    Ok(match zip {
+        Some(_) => representation.without_ranges(),
+        None => representation,
+    })
 }
 
 /// The name without its extension: that of the directory.
@@ -153,6 +210,24 @@ impl Making {
         Ok(served(&self.planned))
     }
 
+    /// Sends a whole zip.
+    async fn send_zip(self, mut zip: ZipStream, pieces: Pieces) -> Result<Served, RequestError> {
+        let mut blocks = self
+            .link
+            .service
+            .blocks(&self.planned.plan, Start::default());
+        while let Some(block) = self.next(&mut blocks).await? {
+            let block = zip.put(block);
+            if !block.bytes.is_empty() {
+                pieces.put(Bytes::from_owner(Held(block))).await?;
+            }
+        }
+        for piece in zip.finish() {
+            pieces.put(piece).await?;
+        }
+        Ok(served(&self.planned))
+    }
+
     /// Sends bytes of the archive.
     async fn blocks(
         &self,
@@ -165,22 +240,28 @@ impl Making {
         let mut blocks = service.blocks(&self.planned.plan, Start::at(first, 0));
         let mut at = first * size;
         while at < range.end {
-            let Some(block) = blocks.next().await? else {
+            let Some(block) = self.next(&mut blocks).await? else {
                 break;
             };
-            let faults = blocks.faults();
-            if !faults.is_empty() {
-                // The plan promised other bytes, and nothing behind them could say so.
-                log_faults(self.link.peer, &faults);
-                let sentence = "a file changed while it was archived";
-                return Err(RequestError::FileChanged(sentence.to_owned()));
-            }
             let length = block.bytes.len() as u64;
             let bytes = cut(Bytes::from_owner(Held(block)), at, &range);
             at += length;
             pieces.put(bytes).await?;
         }
         Ok(())
+    }
+
+    /// The next block, if no file differs from the plan so far.
+    async fn next(&self, blocks: &mut Blocks) -> Result<Option<ArchiveBlock>, RequestError> {
+        let block = blocks.next().await?;
+        let faults = blocks.faults();
+        if faults.is_empty() {
+            return Ok(block);
+        }
+        // The plan promised other bytes, and nothing behind them could say so.
+        log_faults(self.link.peer, &faults);
+        let sentence = "a file changed while it was archived";
+        Err(RequestError::FileChanged(sentence.to_owned()))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use headers::{ETag, HeaderMapExt as _, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince};
-use http::HeaderMap;
-use http::header::IF_RANGE;
+use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE};
+use http::{HeaderMap, HeaderName};
 
 /// The last second with a date in HTTP: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -38,6 +38,7 @@ pub(super) fn date(seconds: i64) -> Option<SystemTime> {
 /// Judges the conditions of a GET or HEAD, in the order of the RFC.
 pub(super) fn judge(headers: &HeaderMap, now: &Validators) -> Verdict {
     let failed = match headers.typed_get::<IfMatch>() {
+        Some(_) if !has_tags(headers, &IF_MATCH) => true,
         Some(wanted) => !wanted.precondition_passes(&now.etag) && !wanted.is_any(),
         None => match (headers.typed_get::<IfUnmodifiedSince>(), now.modified) {
             (Some(since), Some(modified)) => !since.precondition_passes(modified),
@@ -48,6 +49,7 @@ pub(super) fn judge(headers: &HeaderMap, now: &Validators) -> Verdict {
         return Verdict::Failed;
     }
     let unchanged = match headers.typed_get::<IfNoneMatch>() {
+        Some(_) if !has_tags(headers, &IF_NONE_MATCH) => false,
         Some(known) => !known.precondition_passes(&now.etag),
         None => match (headers.typed_get::<IfModifiedSince>(), now.modified) {
             (Some(since), Some(modified)) => !since.is_modified(modified),
@@ -58,6 +60,19 @@ pub(super) fn judge(headers: &HeaderMap, now: &Validators) -> Verdict {
         true => Verdict::NotModified,
         false => Verdict::Answer,
     }
+}
+
+/// Whether a header can be a list of tags, which contain no white space and end on their line. `headers` takes that for
+/// granted, and panics in debug builds where it is not so. What is none names no version.
+fn has_tags(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().all(|value| {
+        let mut is_in_tag = false;
+        let has_space = value.as_bytes().iter().any(|byte| {
+            is_in_tag ^= *byte == b'"';
+            is_in_tag && matches!(byte, b' ' | b'\t')
+        });
+        !has_space && !is_in_tag
+    })
 }
 
 /// Whether a `Range` header counts: without `If-Range`, or where that names this very version.
@@ -72,7 +87,9 @@ pub(super) fn range_counts(
     let Ok(known) = known.to_str() else {
         return false;
     };
-    if let Ok(tag) = known.trim().parse::<ETag>() {
+    if has_tags(headers, &IF_RANGE)
+        && let Ok(tag) = known.trim().parse::<ETag>()
+    {
         // The strong comparison; our tags are all strong.
         return !tag.is_weak() && tag == now.etag;
     }
@@ -102,7 +119,7 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
-            let name: http::HeaderName = name.parse().unwrap();
+            let name: HeaderName = name.parse().unwrap();
             (name, value.parse().unwrap())
         });
         pairs.collect()
@@ -138,6 +155,22 @@ mod tests {
             ),
             (vec![("if-unmodified-since", BEFORE)], Verdict::Failed),
             (vec![("if-unmodified-since", THEN)], Verdict::Answer),
+            // What is no list of tags matches nothing.
+            (vec![("if-match", "\"a b\"")], Verdict::Failed),
+            (vec![("if-match", "\"a\", \"\t\"")], Verdict::Failed),
+            (
+                vec![("if-match", "W/\"b"), ("if-match", "\"a\"")],
+                Verdict::Failed,
+            ),
+            (vec![("if-none-match", "\"a b\"")], Verdict::Answer),
+            (
+                vec![("if-none-match", "\"b"), ("if-none-match", "\"a\"")],
+                Verdict::Answer,
+            ),
+            (
+                vec![("if-none-match", "\"b\""), ("if-none-match", "\"a\"")],
+                Verdict::NotModified,
+            ),
         ] {
             assert_eq!(judge(&headers(&given), &now()), expected, "{given:?}");
         }
@@ -156,6 +189,7 @@ mod tests {
             (BEFORE, false),
             (LATER, false),
             ("nonsense", false),
+            ("\"a b\"", false),
         ] {
             let given = headers(&[("if-range", known)]);
             assert_eq!(

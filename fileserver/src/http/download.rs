@@ -33,6 +33,7 @@ pub(super) fn decide(
 ) -> Result<Download, Problem> {
     let Representation {
         length,
+        has_ranges,
         validators,
         media,
         headers,
@@ -54,10 +55,11 @@ pub(super) fn decide(
         }
     }
     reply.headers.clone_from(headers);
-    let (length, selected) = match *length {
-        Some(length) => (length, selection(head, length, validators, clock)),
-        None => (u64::MAX, Selection::Whole),
+    let selected = match *length {
+        Some(length) if *has_ranges => selection(head, length, validators, clock),
+        _ => Selection::Whole,
     };
+    let length = length.unwrap_or(u64::MAX);
     let parts = match selected {
         Selection::Whole => {
             reply.length = representation.length;
@@ -231,6 +233,26 @@ mod tests {
         let known = decided("GET", &[("if-none-match", "\"a\"")], None).unwrap();
         assert_eq!(known.reply.status, 304);
         assert!(decided("GET", &[("if-match", "\"b\"")], None).is_err());
+    }
+
+    #[test]
+    fn what_is_only_made_from_its_start_has_a_length_but_no_parts() {
+        for range in ["bytes=2-4", "bytes=99999-", "bytes=0-0,5-"] {
+            let (head, ()) = Request::get("/")
+                .header("range", range)
+                .body(())
+                .unwrap()
+                .into_parts();
+            let representation = representation(Some(10)).without_ranges();
+            let whole = decide(&head, &representation, || SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(
+                (whole.reply.status.as_u16(), whole.reply.length),
+                (200, Some(10)),
+                "{range}"
+            );
+            assert_eq!(whole.reply.headers[ACCEPT_RANGES], "none");
+            assert!(!whole.reply.headers.contains_key(CONTENT_RANGE));
+        }
     }
 
     #[test]

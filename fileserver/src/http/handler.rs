@@ -175,7 +175,9 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
         return match open(link, &target).await? {
             Found::File(opened) => {
                 let mut reply = send_file(link, head, Arc::clone(&opened))?;
-                if repr_digest::is_wanted(&head.headers)
+                // Who has the file gets no head of it, so nothing is read for one.
+                if reply.status != StatusCode::NOT_MODIFIED
+                    && repr_digest::is_wanted(&head.headers)
                     && let Some(digest) = repr_digest::of(link, &target.path, &opened).await
                 {
                     reply.set(REPR_DIGEST, digest);
@@ -248,14 +250,17 @@ fn told(head: &Parts) -> Told {
 
 /// The first word of a request in the log, the command as on the other wires.
 fn command(method: &Method, uri: &Uri) -> &'static str {
+    let path = uri.path();
     match method.as_str() {
-        // An escape may stand for a slash.
-        "GET" if !uri.path().ends_with('/') && !uri.path().contains('%') => "get",
+        // An escape may stand for a slash, or for what no path has.
+        "GET" if path.starts_with('/') && !path.ends_with('/') && !path.contains('%') => "get",
         "GET" => match Target::parse(uri) {
+            // It is refused, whatever it asks for.
+            Err(_) => OTHER,
             Ok(target) if !target.is_directory => "get",
             Ok(target) if target.option("archive").is_some() => "archive",
             Ok(target) if target.is_search() => "find",
-            _ => "list",
+            Ok(_) => "list",
         },
         "HEAD" => "head",
         "OPTIONS" => "options",

@@ -14,6 +14,8 @@ use super::media;
 pub(super) struct Representation {
     /// Nothing where it is known only at the end: then there are no parts of it.
     pub(super) length: Option<u64>,
+    /// Whether parts of it may be asked for.
+    pub(super) has_ranges: bool,
     pub(super) validators: Validators,
     pub(super) media: HeaderValue,
     /// The headers of an answer with its content, made once.
@@ -30,10 +32,19 @@ impl Representation {
         protect(&mut headers, &media);
         Self {
             length,
+            has_ranges: length.is_some(),
             validators,
             media,
             headers,
         }
+    }
+
+    /// The same without parts, although its length is known.
+    pub(super) fn without_ranges(mut self) -> Self {
+        self.has_ranges = false;
+        let none = HeaderValue::from_static("none");
+        self.headers.insert(ACCEPT_RANGES, none);
+        self
     }
 }
 

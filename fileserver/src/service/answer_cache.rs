@@ -21,7 +21,10 @@ const MAX_BYTES: usize = 32 << 20;
 /// Larger answers are made anew each time.
 const MAX_ANSWER: usize = 4 << 20;
 
-type Answers = HashMap<Vec<u8>, (Arc<dyn Any + Send + Sync>, usize)>;
+/// An answer and its bytes.
+type Answer = (Arc<dyn Any + Send + Sync>, usize);
+
+type Answers = HashMap<Vec<u8>, Answer>;
 
 /// Kept answers.
 #[derive(Debug)]
@@ -39,15 +42,26 @@ struct Kept {
     earlier: Answers,
 }
 
+/// Answers that are kept no longer. Closing their descriptors takes long, so it is dropped where nobody waits for it.
+#[derive(Debug, Default)]
+#[must_use = "dropped only once the lock is free"]
+struct Forgotten {
+    earlier: Answers,
+    replaced: Option<Answer>,
+}
+
 impl Kept {
-    fn put(&mut self, key: Vec<u8>, bytes: usize, answer: Arc<dyn Any + Send + Sync>, most: usize) {
+    fn put(&mut self, key: Vec<u8>, answer: Answer, most: usize) -> Forgotten {
+        let (mut forgotten, bytes) = (Forgotten::default(), answer.1);
         if self.recent.len() >= most / 2 || self.recent_bytes + bytes > MAX_BYTES / 2 {
-            self.earlier = std::mem::take(&mut self.recent);
+            let recent = std::mem::take(&mut self.recent);
+            forgotten.earlier = std::mem::replace(&mut self.earlier, recent);
             self.recent_bytes = 0;
         }
-        if self.recent.insert(key, (answer, bytes)).is_none() {
-            self.recent_bytes += bytes;
-        }
+        forgotten.replaced = self.recent.insert(key, answer);
+        let replaced = forgotten.replaced.as_ref().map_or(0, |(_, bytes)| *bytes);
+        self.recent_bytes = self.recent_bytes + bytes - replaced;
+        forgotten
     }
 }
 
@@ -68,21 +82,21 @@ impl AnswerCache {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.revision != revision {
             let is_old = kept.revision < revision;
-            let old = is_old.then(|| std::mem::take(&mut *kept));
+            let forgotten = is_old.then(|| std::mem::take(&mut *kept));
             drop(kept);
-            // Closing many descriptors takes long, so nobody waits for it.
-            drop(old);
+            drop(forgotten);
             return None;
         }
-        let answer = match kept.recent.get(key) {
-            Some((answer, _)) => Arc::clone(answer),
+        let (answer, forgotten) = match kept.recent.get(key) {
+            Some((answer, _)) => (Arc::clone(answer), None),
             None => {
-                let (key, (answer, bytes)) = kept.earlier.remove_entry(key)?;
-                kept.put(key, bytes, Arc::clone(&answer), self.max_entries);
-                answer
+                let (key, answer) = kept.earlier.remove_entry(key)?;
+                let forgotten = kept.put(key, answer.clone(), self.max_entries);
+                (answer.0, Some(forgotten))
             }
         };
         drop(kept);
+        drop(forgotten);
         answer.downcast().ok()
     }
 
@@ -102,18 +116,23 @@ impl AnswerCache {
         if kept.revision > revision {
             return;
         }
-        if kept.revision < revision {
-            *kept = Kept {
+        let old = (kept.revision < revision).then(|| {
+            let new = Kept {
                 revision,
                 ..Kept::default()
             };
-        }
-        kept.put(key, bytes, answer, self.max_entries);
+            std::mem::replace(&mut *kept, new)
+        });
+        let forgotten = kept.put(key, (answer, bytes), self.max_entries);
+        drop(kept);
+        drop((old, forgotten));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+
     use super::*;
 
     #[test]
@@ -128,6 +147,57 @@ mod tests {
         // Made before the change, and finished after it.
         cache.put(b"a".to_vec(), 1, 10, Arc::new(7_u32));
         assert!(cache.get::<u32>(b"a", 2).is_none() && cache.get::<u32>(b"b", 2).is_some());
+    }
+
+    /// Notes, when it is dropped, whether somebody holds the lock of the cache.
+    #[derive(Debug)]
+    struct Descriptor {
+        cache: Weak<AnswerCache>,
+        closed: Arc<Mutex<Vec<bool>>>,
+    }
+
+    impl Drop for Descriptor {
+        fn drop(&mut self) {
+            if let Some(cache) = self.cache.upgrade() {
+                let is_free = cache.kept.try_lock().is_ok();
+                self.closed.lock().unwrap().push(is_free);
+            }
+        }
+    }
+
+    #[test]
+    fn descriptors_are_closed_while_nobody_waits() {
+        let cache = Arc::new(AnswerCache {
+            max_entries: 4,
+            kept: Mutex::default(),
+        });
+        let closed = Arc::new(Mutex::new(Vec::new()));
+        let put = |key: u8, revision| {
+            let descriptor = Descriptor {
+                cache: Arc::downgrade(&cache),
+                closed: Arc::clone(&closed),
+            };
+            cache.put(vec![key], revision, 1, Arc::new(descriptor));
+        };
+        let closed = || std::mem::take(&mut *closed.lock().unwrap());
+        put(1, 1);
+        put(1, 1);
+        assert_eq!(closed(), [true], "replaced");
+        put(2, 1);
+        put(3, 1);
+        put(4, 1);
+        assert!(closed().is_empty());
+        put(5, 1);
+        assert_eq!(closed(), [true; 2], "too many");
+        put(6, 1);
+        assert!(cache.get::<Descriptor>(&[3], 1).is_some());
+        assert_eq!(closed(), [true], "moved to the recent ones");
+        put(1, 2);
+        assert_eq!(closed(), [true; 3], "of an old revision");
+        put(2, 1);
+        assert_eq!(closed(), [true], "of an older one");
+        assert!(cache.get::<Descriptor>(&[1], 3).is_none());
+        assert_eq!(closed(), [true], "asked for at a newer one");
     }
 
     #[test]

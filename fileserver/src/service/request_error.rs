@@ -200,7 +200,7 @@ impl From<PlanError> for RequestError {
             PlanError::Nothing(EmptyArchive::NoneReadable(files)) => {
                 Self::Nothing(Lacking::fitting(files, LACKING_BYTES))
             }
-            PlanError::TooLarge => Self::TooLarge(error.to_string()),
+            PlanError::TooLarge | PlanError::LongName { .. } => Self::TooLarge(error.to_string()),
         }
     }
 }

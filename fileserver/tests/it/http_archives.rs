@@ -1,4 +1,4 @@
-//! Archives over HTTP: a tar in ranges, from any replica; compressed ones as they are made.
+//! Archives over HTTP: a tar in ranges, from any replica; a zip as a whole; compressed ones as they are made.
 
 use std::fs;
 use std::path::Path;
@@ -189,6 +189,84 @@ async fn a_compressed_archive_is_sent_as_it_is_made() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_zip_has_a_length_and_no_ranges() {
+    let trees = [tree(), tree()];
+    let servers = [
+        TestServer::start(trees[0].path()),
+        TestServer::start(trees[1].path()),
+    ];
+    fs::create_dir(trees[0].path().join("docs/nothing")).unwrap();
+    file(&trees[0].path().join("docs/.hidden"), 5);
+    let url = "/docs/?archive=zip";
+    let whole = get(servers[0].address, url).await;
+    let headers = |name: &str| whole.header(name).unwrap();
+    assert_eq!(whole.status, 200);
+    assert_eq!(headers("content-type"), "application/zip");
+    assert_eq!(headers("content-length"), whole.body.len().to_string());
+    assert_eq!(headers("accept-ranges"), "none");
+    assert!(headers("content-disposition").contains("filename=\"docs.zip\""));
+    assert!(whole.body.starts_with(b"PK\x03\x04"));
+    assert_eq!(
+        listed_in_zip(&whole.body),
+        ["docs/empty", "docs/one.bin", "docs/sub/two.txt"]
+    );
+    let tag = headers("etag");
+    let tar = ask(servers[0].address, "HEAD", "/docs/?archive=tar", &[]).await;
+    assert_ne!(tar.header("etag"), Some(tag.clone()));
+    // Every replica makes the same bytes, and parts of them are not to be had.
+    for headers in [
+        &[][..],
+        &[("Range", "bytes=5-9")],
+        &[("Range", "bytes=999999999-")],
+    ] {
+        let again = ask(servers[1].address, "GET", url, headers).await;
+        assert_eq!((again.status, again.header("content-range")), (200, None));
+        assert!(again.body == whole.body && again.header("etag").as_ref() == Some(&tag));
+    }
+    let head = ask(servers[1].address, "HEAD", url, &[]).await;
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, whole.header("content-length"))
+    );
+    let known = ask(servers[1].address, "GET", url, &[("If-None-Match", &tag)]).await;
+    assert_eq!(known.status, 304);
+    let plan = |tag: &str| format!("{url}&plan={}", tag.trim_matches('"'));
+    assert_eq!(get(servers[1].address, &plan(&tag)).await.status, 200);
+    let other = get(servers[1].address, &plan(&tar.header("etag").unwrap())).await;
+    assert_eq!(other.status, 412);
+    let found = get(servers[0].address, "/?archive=zip&find=*.txt&larger=11").await;
+    assert_eq!(listed_in_zip(&found.body), ["docs/sub/two.txt"]);
+    let unknown = get(servers[0].address, "/?archive=rar").await;
+    let text = String::from_utf8(unknown.body).unwrap();
+    assert!(
+        text.contains("the archives are tar.gz, tar.zst, tar, zip"),
+        "{text}"
+    );
+    for server in servers {
+        server.stop().await;
+    }
+}
+
+/// What Python lists, after it has checked all contents.
+fn listed_in_zip(archive: &[u8]) -> Vec<String> {
+    let script = "import sys, zipfile\n\
+                  archive = zipfile.ZipFile(sys.argv[1])\n\
+                  assert archive.testzip() is None\n\
+                  print('\\n'.join(archive.namelist()))";
+    let place = tempfile::NamedTempFile::new().unwrap();
+    fs::write(place.path(), archive).unwrap();
+    let names = run(
+        "python3",
+        &["-c".as_ref(), script.as_ref(), place.path().as_ref()],
+    );
+    String::from_utf8(names)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
 fn listed_as(archive: &[u8], extension: &str) -> Vec<String> {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join(format!("archive.{extension}"));
@@ -207,7 +285,7 @@ async fn an_archive_of_changing_files_is_cut() {
     let path = tree.path().join("large");
     file(&path, 96 << 20);
     let server = TestServer::start(tree.path());
-    for format in ["tar", "tar.gz"] {
+    for format in ["tar", "tar.gz", "zip"] {
         file(&path, 96 << 20);
         let mut client = HttpClient::connect(server.address).await;
         client

@@ -215,6 +215,29 @@ async fn each_wire_can_be_switched_off_and_requests_are_counted_by_wire() {
 }
 
 #[tokio::test]
+async fn a_request_for_no_path_is_counted_as_none() {
+    let tree = tempfile::tempdir().unwrap();
+    let server = TestServer::with(tree.path(), |config| {
+        config.admin = Some(([127, 0, 0, 1], 0).into());
+    });
+    for path in ["/a%00b", "/a%00b/", "/%00?archive=tar", "*", "a:80"] {
+        let mut client = HttpClient::connect(server.address).await;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send(request).await;
+        let reply = client.reply("GET").await.unwrap();
+        assert_eq!(reply.status, 400, "{path}");
+    }
+    let metrics = get(server.admin.unwrap(), "/metrics").await.text();
+    let counted: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("netsocket_fileserver_requests_total"))
+        .collect();
+    let refused = "netsocket_fileserver_requests_total{command=\"other\",result=\"bad_request\"} 5";
+    assert_eq!(counted, [refused]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_full_server_says_so_over_http() {
     let tree = tempfile::tempdir().unwrap();
     let server = TestServer::with(tree.path(), |config| config.max_sessions = 1);

@@ -244,6 +244,13 @@ async fn a_digest_is_told_to_who_asks() {
         );
         let head = ask(server.address, "HEAD", "/large", &[wants]).await;
         assert_eq!(head.header("repr-digest"), digest(&large));
+        // Who has it already waits for no reading.
+        let tag = head.header("etag").unwrap();
+        let known = [wants, ("If-None-Match", tag.as_str())];
+        for method in ["GET", "HEAD"] {
+            let known = ask(server.address, method, "/large", &known).await;
+            assert_eq!((known.status, known.header("repr-digest")), (304, None));
+        }
         let other = ask(
             server.address,
             "GET",

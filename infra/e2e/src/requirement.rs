@@ -26,6 +26,8 @@ pub enum Requirement {
     Downloaders,
     /// The same, and what pages are followed with.
     FollowedDownloads,
+    /// Programs that download and read zips.
+    Unzippers,
     /// Languages with their libraries for HTTP.
     HttpLibraries,
     /// The judge of servers of HTTP/2.
@@ -93,6 +95,9 @@ impl Requirement {
             Self::FollowedDownloads => Self::Followed
                 .check()
                 .and_then(|()| Self::Downloaders.check()),
+            Self::Unzippers => Self::Downloaders
+                .check()
+                .and_then(|()| all_in_path(&["python3", "unzip", "7zz", "bsdtar"])),
             Self::HttpLibraries => all_in_path(&["python-http", "go"]),
             Self::H2spec => all_in_path(&["h2spec"]),
             Self::Davfs => davfs(),
@@ -155,6 +160,7 @@ impl Requirement {
             Self::Browser => "browser",
             Self::Downloaders => "downloaders",
             Self::FollowedDownloads => "followed+downloaders",
+            Self::Unzippers => "unzippers",
             Self::HttpLibraries => "http-libraries",
             Self::H2spec => "h2spec",
             Self::Davfs => "davfs2",

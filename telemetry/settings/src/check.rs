@@ -1,6 +1,5 @@
 //! The check that turns raw entries into validated values.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -42,8 +41,6 @@ pub struct Check {
     /// What stands before every key, see [`Self::within`].
     prefix: String,
     problems: Vec<Problem>,
-    /// Keys that may be numbers, or true or false.
-    not_texts: BTreeSet<String>,
 }
 
 impl Check {
@@ -53,7 +50,6 @@ impl Check {
             sources,
             prefix: String::new(),
             problems,
-            not_texts: BTreeSet::new(),
         }
     }
 
@@ -89,9 +85,9 @@ impl Check {
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = format!("{}{key}", self.prefix);
-        let given = match (given.to_string(), self.sources.other(&key)) {
+        let given = match (given.to_string(), self.sources.written(&key)) {
             (given, _) if given.is_empty() => given,
-            (_, Some(written)) => written.text.clone(),
+            (_, Some(written)) => written.to_owned(),
             (given, None) => format!("{given:?}"),
         };
         self.problems.push(Problem {
@@ -105,7 +101,8 @@ impl Check {
     /// The entry under `key` may be a number, or true or false, without quotes. Every other entry is a text: one that is not
     /// is a problem, as `name = 5` most likely was meant in another way. The methods for numbers know this themselves.
     pub fn not_text(&mut self, key: &str) {
-        self.not_texts.insert(format!("{}{key}", self.prefix));
+        let key = format!("{}{key}", self.prefix);
+        self.sources.places.others_mut().want(&key);
     }
 
     /// The entry as parsed by `read`, or the default if it is absent or wrong (a wrong one is recorded as a problem).
@@ -158,7 +155,7 @@ impl Check {
             bounds.end()
         );
         let full = format!("{}{key}", self.prefix);
-        let needs_quotes = self.sources.other(&full).is_some();
+        let needs_quotes = self.sources.written(&full).is_some();
         if let Some(entry) = entry {
             allowed += &without_unit(entry.as_str(), needs_quotes, &bounds);
         }
@@ -203,6 +200,17 @@ impl Check {
         })
     }
 
+    /// What was wrong so far, for a program that is not going to judge the values.
+    ///
+    /// # Errors
+    /// All of it.
+    pub fn so_far(self) -> Result<(), Problems> {
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(Problems(self.problems)),
+        }
+    }
+
     /// The validated settings, or every problem found.
     ///
     /// # Errors
@@ -218,10 +226,9 @@ impl Check {
 
     /// Numbers and the like where a text belongs.
     fn refuse_others(&mut self) {
-        let others = self.sources.others();
-        let wrong = others.filter(|(key, _)| !self.not_texts.contains(*key));
-        for (key, written) in wrong {
-            let said = format!("a text in quotes, not {}", written.kind);
+        for (key, kind) in self.sources.unwanted() {
+            let key = key.as_str();
+            let said = format!("a text in quotes, not {kind}");
             // What holds it may be wrong as a whole, or what it was taken for.
             let below = |whole: &str, part: &str| {
                 let rest = part.strip_prefix(whole);

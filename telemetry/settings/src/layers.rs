@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File, FileFormat, Map};
+use config::{Config, ConfigBuilder, Environment, Map};
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
@@ -13,6 +13,7 @@ use crate::problem::{Problem, Problems};
 use crate::reason::reason;
 use crate::sources::Sources;
 use crate::syntax::syntax;
+use crate::toml_file::parse;
 use crate::unknown_key::unknown_key;
 use crate::wrong_type;
 
@@ -99,8 +100,8 @@ pub fn load<R: DeserializeOwned>(
     if let Some(path) = layers.file {
         let name = path.display().to_string();
         let text = read(path, &name)?;
-        places = Places::of(&text).map_err(|errors| syntax(&name, &text, &errors))?;
-        let mut table = values(&name, &text)?;
+        let (mut table, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
+        places = Places::of(text, others);
         let is_known = |name: &str| keys.iter().any(|key| key.name == name);
         unknown = table
             .keys()
@@ -162,9 +163,8 @@ pub(crate) fn merged<R: DeserializeOwned>(
     let merged = builder
         .build()
         .map_err(|error| whole(&origin, error.to_string()))?;
-    let table = merged
-        .try_deserialize()
-        .map_err(|error| whole(&origin, error.to_string()))?;
+    let table = merged.cache.into_table();
+    let table = table.map_err(|error| whole(&origin, error.to_string()))?;
     let (raw, wrong) =
         wrong_type::deserialize(table).map_err(|error| whole(&origin, error.to_string()))?;
     let sources = Sources {
@@ -191,14 +191,6 @@ pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
         .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
 }
 
-pub(crate) fn values(file: &str, text: &str) -> Result<Map<String, config::Value>, Problems> {
-    Config::builder()
-        .add_source(File::from_str(text, FileFormat::Toml))
-        .build()
-        .and_then(Config::try_deserialize)
-        .map_err(|error| whole(file, one_line(&error.to_string())))
-}
-
 pub(crate) fn whole(origin: &str, said: String) -> Problems {
     Problem {
         origin: origin.to_owned(),
@@ -209,25 +201,10 @@ pub(crate) fn whole(origin: &str, said: String) -> Problems {
     .into()
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 impl<R> Loaded<R> {
     /// Splits into the raw values and the check that judges them. It holds what was wrong so far.
     pub fn into_check(self) -> (R, Check) {
         (self.raw, Check::new(self.sources, self.problems))
-    }
-
-    /// What was wrong so far, for a program that is not going to judge the values.
-    ///
-    /// # Errors
-    /// All of it.
-    pub fn into_problems(self) -> Result<(), Problems> {
-        match self.problems.is_empty() {
-            true => Ok(()),
-            false => Err(Problems(self.problems)),
-        }
     }
 }
 

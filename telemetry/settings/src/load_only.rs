@@ -3,10 +3,12 @@
 use config::Config;
 use serde::de::DeserializeOwned;
 
-use crate::layers::{Key, Layers, Loaded, merged, read, values, whole};
+use crate::layers::{Key, Layers, Loaded, merged, read, whole};
+use crate::others::Others;
 use crate::places::Places;
 use crate::problem::Problems;
 use crate::syntax::syntax;
+use crate::toml_file::parse;
 
 /// Like [`crate::load`], but only for these keys, whatever else is wrong with the file: other keys are ignored, and if the
 /// file is not valid TOML, only the top-level lines that set one of the keys are read. For commands that talk to a running
@@ -44,12 +46,12 @@ pub fn load_only<R: DeserializeOwned>(
         name = path.display().to_string();
         text = read(path, &name)?;
     }
-    let found = match values(&name, &text) {
-        Ok(found) => found,
-        Err(_) => values(&name, &lines_of(keys, &text)).map_err(|error| {
-            let errors = Places::of(&text).err();
-            errors.map_or(error, |errors| syntax(&name, &text, &errors))
-        })?,
+    let found = match parse(&text) {
+        Ok((found, _)) => found,
+        Err(errors) => {
+            let some = parse(&lines_of(keys, &text));
+            some.map_err(|_| syntax(&name, &text, &errors))?.0
+        }
     };
     let wanted = found
         .into_iter()
@@ -61,7 +63,7 @@ pub fn load_only<R: DeserializeOwned>(
             .map_err(|error| whole(&name, error.to_string()))?;
     }
     // Nobody judges the others.
-    let places = Places::of(&text).unwrap_or_default().without_values();
+    let places = Places::of(text, Others::default());
     merged(builder, keys, layers, places, variable)
 }
 

@@ -1,79 +1,74 @@
 //! Where the keys of a TOML file are, so that a problem can be found in an editor.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Error};
+use toml::de::{DeTable, DeValue};
+
+use crate::others::Others;
 
 /// The places of all keys of one file, by the path that a [`crate::Problem`] calls them: `backends[1].address`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places {
     text: String,
-    /// The first byte of each.
-    by_key: BTreeMap<String, usize>,
-    /// The single values that are not texts.
-    others: BTreeMap<String, Written>,
+    /// Looked for when the first problem asks: mostly there is none.
+    starts: OnceLock<Starts>,
+    others: Others,
 }
 
-/// A number, a date, or true or false, as it is written in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub(crate) text: String,
-    /// What it is, for messages.
-    pub(crate) kind: &'static str,
-}
+/// The first byte of each key.
+#[derive(Debug, Clone, Default)]
+struct Starts(BTreeMap<String, usize>);
 
 /// A line and a column, both from 1; a column is a character, as editors count them.
 pub(crate) type Position = (usize, usize);
 
 impl Places {
-    /// Finds all keys.
-    ///
-    /// # Errors
-    /// All places where the text is not valid TOML.
-    pub(crate) fn of(text: &str) -> Result<Self, Vec<Error>> {
-        let (table, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return Err(errors);
+    /// Those of a file; none where it is not valid TOML. `others` are its values that are not texts.
+    pub(crate) fn of(text: String, others: Others) -> Self {
+        let starts = OnceLock::new();
+        Self {
+            text,
+            starts,
+            others,
         }
-        let mut places = Self {
-            text: text.to_owned(),
-            by_key: BTreeMap::new(),
-            others: BTreeMap::new(),
-        };
-        places.add_table("", table.get_ref());
-        Ok(places)
+    }
+
+    /// The values that are not texts.
+    pub(crate) fn others(&self) -> &Others {
+        &self.others
+    }
+
+    pub(crate) fn others_mut(&mut self) -> &mut Others {
+        &mut self.others
+    }
+
+    /// How the value under this very key is written, if it is not a text.
+    pub(crate) fn written(&self, key: &str) -> Option<&str> {
+        self.text.get(self.others.get(key)?.span.clone())
     }
 
     /// The key's line and column; where it is not in the file, those of what it would be in.
     pub(crate) fn position(&self, key: &str) -> Option<Position> {
+        let starts = self.starts.get_or_init(|| Starts::of(&self.text));
         let mut path = key;
         loop {
-            if let Some(start) = self.by_key.get(path) {
+            if let Some(start) = starts.0.get(path) {
                 return Some(position(&self.text, *start));
             }
             path = &path[..path.rfind(['[', '.'])?];
         }
     }
+}
 
-    /// The single value under this very key, if it is not a text.
-    pub(crate) fn other(&self, key: &str) -> Option<&Written> {
-        self.others.get(key)
-    }
-
-    /// Every single value that is not a text.
-    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &Written)> {
-        self.others
-            .iter()
-            .map(|(key, written)| (key.as_str(), written))
-    }
-
-    /// Only where the keys are.
-    pub(crate) fn without_values(self) -> Self {
-        Self {
-            others: BTreeMap::new(),
-            ..self
+impl Starts {
+    fn of(text: &str) -> Self {
+        let mut starts = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            starts.add_table("", table.get_ref());
         }
+        starts
     }
 
     fn add_table(&mut self, path: &str, table: &DeTable<'_>) {
@@ -92,20 +87,9 @@ impl Places {
                     self.add(format!("{path}[{index}]"), element.span().start, element);
                 }
             }
-            DeValue::String(_) => {}
-            other => {
-                let written = Written {
-                    text: self.text.get(value.span()).unwrap_or_default().to_owned(),
-                    kind: match other {
-                        DeValue::Boolean(_) => "true or false",
-                        DeValue::Datetime(_) => "a date",
-                        _ => "a number",
-                    },
-                };
-                self.others.insert(path.clone(), written);
-            }
+            _ => {}
         }
-        self.by_key.insert(path, start);
+        self.0.insert(path, start);
     }
 }
 
@@ -124,7 +108,7 @@ mod tests {
     #[test]
     fn every_key_is_found_where_it_is_written() {
         let text = "a = 1\n  b.c = [2, 'é', 3]\n[d]\ne = { f = 4 }\n[[g]]\nh = 5\n[[g]]\ni = 6\n";
-        let places = Places::of(text).unwrap();
+        let places = Places::of(text.to_owned(), Others::default());
         for (key, position) in [
             ("a", (1, 1)),
             ("b.c", (2, 5)),
@@ -140,25 +124,5 @@ mod tests {
             assert_eq!(places.position(key), Some(position), "{key}");
         }
         assert_eq!(places.position("z"), None);
-    }
-
-    #[test]
-    fn values_that_are_no_texts_are_kept_as_they_are_written() {
-        let text = "a = 0x1F\nb = ['c', 1_000]\n[d]\ne = true\nf = '7'\ng = 2026-01-02\n";
-        let places = Places::of(text).unwrap();
-        let others: Vec<_> = places
-            .others()
-            .map(|(key, it)| (key, it.text.as_str(), it.kind))
-            .collect();
-        assert_eq!(
-            others,
-            [
-                ("a", "0x1F", "a number"),
-                ("b[1]", "1_000", "a number"),
-                ("d.e", "true", "true or false"),
-                ("d.g", "2026-01-02", "a date"),
-            ]
-        );
-        assert_eq!(places.other("d.f"), None);
     }
 }

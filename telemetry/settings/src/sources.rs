@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::places::{Places, Written};
+use crate::places::Places;
 
 /// Where values came from.
 #[derive(Debug, Clone, Default)]
@@ -27,15 +27,16 @@ impl Sources {
         }
     }
 
-    /// What the file says under a key, if it counts and is not a text.
-    pub(crate) fn other(&self, key: &str) -> Option<&Written> {
-        self.places.other(key).filter(|_| !self.is_beaten(key))
+    /// How the file writes what is under a key, if it counts and is not a text.
+    pub(crate) fn written(&self, key: &str) -> Option<&str> {
+        self.places.written(key).filter(|_| !self.is_beaten(key))
     }
 
-    /// Every value of the file that counts and is not a text.
-    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &Written)> {
-        let others = self.places.others();
-        others.filter(|(key, _)| !self.is_beaten(key))
+    /// Every value of the file that counts and is not a text, although its key wants one; with its kind.
+    pub(crate) fn unwanted(&self) -> Vec<(String, &'static str)> {
+        let mut unwanted = self.places.others().unwanted();
+        unwanted.retain(|(key, _)| !self.is_beaten(key));
+        unwanted
     }
 
     /// Whether another layer says what the key is.

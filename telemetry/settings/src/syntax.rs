@@ -91,11 +91,11 @@ fn excerpt(text: &str, line: usize, column: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::places::Places;
+    use crate::toml_file::parse;
 
     /// What is said of a text, without the lines that it shows.
     fn lines(text: &str) -> Vec<String> {
-        let errors = Places::of(text).unwrap_err();
+        let errors = parse(text).unwrap_err();
         let problems = syntax("x", text, &errors).0.into_iter();
         let first = problems.map(|it| it.to_string().lines().next().unwrap().to_owned());
         first.collect()
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn one_thing_that_is_not_closed_is_one_problem_where_it_begins() {
         let text = "\nbackends = [\"a=127.0.0.1:1\"\nadmin = \"127.0.0.1:8404\"\n[check]\ninterval = \"1s\"\n";
-        let said = syntax("x", text, &Places::of(text).unwrap_err()).to_string();
+        let said = syntax("x", text, &parse(text).unwrap_err()).to_string();
         assert_eq!(
             said,
             "x:2:12: the array that begins here is not closed: ] is missing\n\

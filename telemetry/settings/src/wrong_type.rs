@@ -21,6 +21,10 @@ pub(crate) struct WrongType {
 pub(crate) fn deserialize<R: DeserializeOwned>(
     mut values: Map<String, Value>,
 ) -> Result<(R, Vec<WrongType>), ConfigError> {
+    // Mostly all is well.
+    if let Ok(all) = R::deserialize(table(values.clone())) {
+        return Ok((all, Vec::new()));
+    }
     let mut wrong = Vec::new();
     let mut names: Vec<String> = values.keys().cloned().collect();
     names.sort_unstable();

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{close_by_reset, connect};
+use super::connect::{Stream, close_by_reset, connect};
 use crate::core::connect_failure::ConnectFailure;
 use crate::core::health::{
     CheckFailure, Checks, Close, Excerpt, Probe, Verdict, evaluate_http, http_request,
@@ -18,6 +18,8 @@ use crate::core::health::{
 
 /// The most of an answer that is looked at, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
+/// Room for a part of it, in bytes.
+const CHUNK: usize = 512;
 
 /// Makes one check.
 ///
@@ -38,9 +40,20 @@ pub(crate) async fn run_check(
         // Where it cannot be sent the connection is gone, which the exchange will tell.
         let _ = timeout_at(deadline, stream.write_all(header.as_bytes())).await;
     }
-    let Some(tls) = tls else {
-        return probe(checks, &mut stream, address, deadline).await;
-    };
+    // Apart, as what follows: a plain connect needs far less memory, and thousands may be under way at once.
+    match tls {
+        Some(tls) => Box::pin(probe_in_tls(checks, tls, stream, address, deadline)).await,
+        None => probe(checks, &mut stream, address, deadline).await,
+    }
+}
+
+async fn probe_in_tls(
+    checks: &Checks,
+    tls: CheckTls,
+    stream: Stream,
+    address: &AdminAddress,
+    deadline: Instant,
+) -> Result<(), CheckFailure> {
     let connector = TlsConnector::from(tls.config);
     match timeout_at(deadline, connector.connect(tls.name, stream)).await {
         Ok(Ok(mut stream)) => probe(checks, &mut stream, address, deadline).await,
@@ -65,10 +78,8 @@ async fn probe<S: AsyncRead + AsyncWrite + Unpin>(
     match &checks.probe {
         Probe::Connect => Ok(()),
         Probe::Exchange { send, expect } => {
-            converse(stream, send, deadline, |answer, ended| {
-                expect.evaluate(answer, ended)
-            })
-            .await
+            let evaluate = |answer: &[u8], ended| expect.evaluate(answer, ended);
+            Box::pin(converse(stream, send, deadline, evaluate)).await
         }
         Probe::Http {
             path,
@@ -77,7 +88,7 @@ async fn probe<S: AsyncRead + AsyncWrite + Unpin>(
         } => {
             let request = http_request(path, host.as_deref(), &address.host());
             let evaluate = |answer: &[u8], ended| evaluate_http(answer, ended, statuses);
-            converse(stream, &request, deadline, evaluate).await
+            Box::pin(converse(stream, &request, deadline, evaluate)).await
         }
     }
 }
@@ -93,11 +104,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let exchange = async {
         // A server that answers and ends before it has read everything may still answer well.
         let sent = stream.write_all(send).await;
-        let mut chunk = [0; 2048];
         loop {
-            let read = stream.read(&mut chunk).await;
+            answer.reserve(CHUNK);
+            let read = stream.read_buf(&mut answer).await;
             let count = *read.as_ref().unwrap_or(&0);
-            answer.extend_from_slice(chunk.get(..count).unwrap_or_default());
             match evaluate(&answer, count == 0 || answer.len() >= MAX_ANSWER) {
                 Verdict::Pending => {}
                 Verdict::Passed => return Ok(()),

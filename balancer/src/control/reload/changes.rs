@@ -62,41 +62,40 @@ pub struct BackendChanges {
 }
 
 /// What is in force when `asked` is applied to a process that was started with `started`: sockets, threads, the
-/// telemetry producer and the program's log are as they were.
-pub(super) fn in_force(started: &Config, asked: &Config) -> Config {
-    let has_socket = started.has_default_service();
-    let started = started.clone();
-    Config {
-        listen: if has_socket {
-            started.listen
-        } else {
-            asked.listen.clone()
-        },
-        admin: started.admin,
-        producer: started.producer,
-        kafka_given: started.kafka_given,
-        workers: started.workers,
-        listen_options: ListenOptions {
-            keepalive: asked.listen_options.keepalive,
-            ..started.listen_options
-        },
-        instance: started.instance,
-        log: started.log,
-        log_format: started.log_format,
-        lifecycle: crate::config::LifecycleRules {
-            pid_file: started.lifecycle.pid_file,
-            ..asked.lifecycle
-        },
-        ..asked.clone()
+/// telemetry producer and the program's log are as they were. And the keys of which the process would have to be started
+/// anew.
+pub(super) fn in_force(started: &Config, asked: Config) -> (Config, Vec<&'static str>) {
+    let wanted = asked.shown();
+    let mut config = asked;
+    if started.has_default_service() {
+        config.listen = started.listen.clone();
     }
+    config.admin = started.admin.clone();
+    config.producer = started.producer.clone();
+    config.kafka_given = started.kafka_given.clone();
+    config.workers = started.workers;
+    config.listen_options = ListenOptions {
+        keepalive: config.listen_options.keepalive,
+        ..started.listen_options
+    };
+    config.instance = started.instance.clone();
+    config.log = started.log.clone();
+    config.log_format = started.log_format;
+    config.lifecycle.pid_file = started.lifecycle.pid_file.clone();
+    let needs_restart = keys_that_differ(wanted, config.shown());
+    (config, needs_restart)
+}
+
+/// The keys with different values.
+fn keys_that_differ(before: Shown, after: Shown) -> Vec<&'static str> {
+    let pairs = before.into_iter().zip(after);
+    let different = pairs.filter(|(before, after)| before.1 != after.1);
+    different.map(|(before, _)| before.0).collect()
 }
 
 /// The keys whose values differ. Of `backends` only names that are looked for in DNS count.
 pub(super) fn keys_changed(before: &Config, after: &Config) -> Vec<&'static str> {
-    let pairs = before.shown().into_iter().zip(after.shown());
-    let single = pairs
-        .filter(|(before, after)| before.1 != after.1)
-        .map(|(before, _)| before.0);
+    let single = keys_that_differ(before.shown(), after.shown());
     // What is behind a name is told with the backends; that another name is asked for, is not.
     let groups = (before.groups != after.groups).then_some("backends");
     // Also where only the files say something else.
@@ -105,10 +104,8 @@ pub(super) fn keys_changed(before: &Config, after: &Config) -> Vec<&'static str>
         (before.backend_tls != after.backend_tls).then_some("backend_tls"),
         (before.admin_tls != after.admin_tls).then_some("admin_tls"),
     ];
-    single
-        .chain(groups)
-        .chain(files.into_iter().flatten())
-        .collect()
+    let single = single.into_iter().chain(groups);
+    single.chain(files.into_iter().flatten()).collect()
 }
 
 /// What has become of services and pools beside the default ones, in words.
@@ -209,13 +206,13 @@ mod tests {
         asked.timeouts.idle = Duration::from_secs(7);
         asked.balance = Policy::Maglev;
         asked.relay = RelayMode::Copy;
-        let force = in_force(&started, &asked);
+        let (force, needs_restart) = in_force(&started, asked.clone());
         assert_eq!(
             keys_changed(&started, &force),
             ["relay", "balance", "access_log_target", "idle_timeout"]
         );
         assert_eq!(
-            keys_changed(&force, &asked),
+            needs_restart,
             [
                 "listen",
                 "admin",

@@ -41,10 +41,10 @@ pub(crate) type Source = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>
 
 /// Settings that can be applied.
 struct Validated {
-    /// As they were read.
-    asked: Config,
-    /// What of them can be in force.
+    /// What can be in force.
     config: Config,
+    /// Keys whose values cannot.
+    needs_restart: Vec<&'static str>,
     /// The backends of each pool, in the order of the settings.
     backends: Vec<Vec<BackendSpec>>,
     secrets: Secrets,
@@ -151,8 +151,7 @@ impl Reloader {
     ) -> Result<Validated, ReloadError> {
         let (shared, before) = (Arc::clone(shared), Arc::clone(before));
         let validate = move || {
-            let asked = source()?;
-            let config = in_force(&before, &asked);
+            let (config, needs_restart) = in_force(&before, source()?);
             let plans = config.pool_plans();
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
             let backends = backends.collect::<Result<_, _>>()?;
@@ -163,8 +162,8 @@ impl Reloader {
             })?;
             let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
-                asked,
                 config,
+                needs_restart,
                 backends,
                 secrets,
                 sockets,
@@ -184,8 +183,8 @@ impl Reloader {
         drain: Option<(String, String)>,
     ) -> (Config, Changes) {
         let Validated {
-            asked,
             config,
+            needs_restart,
             backends,
             secrets,
             sockets,
@@ -223,7 +222,7 @@ impl Reloader {
             changed,
             backends: known_backends::changes(&known, &present),
             services: service_changes(before, &config),
-            needs_restart: keys_changed(&config, &asked),
+            needs_restart,
             cut,
         };
         (config, changes)

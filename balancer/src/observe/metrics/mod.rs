@@ -14,9 +14,13 @@
 //! assert!(counters.count() > 10);
 //! ```
 
+mod backend_metrics;
 pub(crate) mod counters;
+mod exposition;
 pub mod names;
-mod prometheus;
+mod pieces;
+mod process_metrics;
 
 pub use counters::Counters;
-pub(crate) use prometheus::{ChangeKey, SettingsState, render};
+pub(crate) use pieces::Pieces;
+pub(crate) use process_metrics::{ChangeKey, SettingsState};

@@ -199,7 +199,31 @@ fn what_is_wrong_is_said_with_the_usage() {
     for (line, said) in [
         (
             "find --larger x",
-            "'x' is not a size: a whole number of bytes, or with k, M, G, T (powers of 1024). Usage: find [NAME|GLOB] [OPTION]...",
+            "'x' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M. Usage: find [NAME|GLOB] [OPTION]...",
+        ),
+        (
+            "find -larger 10k",
+            "find has no option -larger; did you mean --larger? Usage: find",
+        ),
+        (
+            "find . -name x -larger 10k",
+            "find has no option -larger; did you mean --larger? Usage: find",
+        ),
+        (
+            "get x -force",
+            "get has no option -force; did you mean --force? Usage: get",
+        ),
+        (
+            "mget -a x",
+            "mget has no option -a: get resumes by itself. Usage: mget",
+        ),
+        (
+            "ls -lR",
+            "ls has no option -R: use tree, or find. Usage: ls",
+        ),
+        (
+            "@ls",
+            "Unknown command '@ls': type ls, no line is shown anyway",
         ),
         (
             "find --lager 1M",

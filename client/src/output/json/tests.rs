@@ -6,7 +6,7 @@ use std::time::Duration;
 use netsocket_protocol::message::{ErrorKind, ErrorReply, Problem};
 
 use super::*;
-use crate::outcome::answer::Saved;
+use crate::outcome::answer::{Saved, Unpacked};
 
 fn text(line: Vec<u8>) -> String {
     String::from_utf8(line).unwrap()
@@ -113,7 +113,10 @@ fn archive_unpacked() -> Vec<u8> {
         path: "copy".into(),
         files: 3,
         bytes: 249,
-        file_bytes: Some(80_080),
+        unpacked: Some(Unpacked {
+            bytes: 80_080,
+            kept: 0,
+        }),
         digest: DIGEST.to_owned(),
         warnings: vec![Warning::of_directory(b"locked")],
         ..Saved::default()

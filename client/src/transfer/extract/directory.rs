@@ -19,6 +19,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
 use crate::transfer::extract::open_directories::{Directory, OpenDirectories};
 use crate::transfer::extract::sparse_file::SparseFile;
@@ -47,8 +48,8 @@ pub(crate) struct ExtractRoot {
     given: PathBuf,
     options: ExtractOptions,
     open: Option<Open>,
-    /// Bytes of the files in the archive so far.
-    bytes: u64,
+    /// The files in the archive so far.
+    unpacked: Unpacked,
     /// Files created by this run; it may overwrite them if it restarts.
     made: HashSet<Vec<u8>>,
     in_the_way: (u64, Vec<Name>),
@@ -91,7 +92,7 @@ impl ExtractRoot {
             given: path.to_owned(),
             options,
             open: None,
-            bytes: 0,
+            unpacked: Unpacked::default(),
             made: HashSet::new(),
             in_the_way: (0, Vec::new()),
             temporary: format!(".netsocket-unpack.{}", std::process::id()),
@@ -102,17 +103,17 @@ impl ExtractRoot {
     pub(crate) fn restart(&mut self) {
         self.abandon();
         self.in_the_way = (0, Vec::new());
-        self.bytes = 0;
+        self.unpacked = Unpacked::default();
     }
 
-    /// Returns the bytes of all files in the archive.
+    /// Returns what was done.
     ///
     /// # Errors
     /// [`Error::Exists`] if existing files were not overwritten.
-    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
+    pub(crate) fn finish(&mut self) -> Result<Unpacked, Error> {
         let (count, some) = std::mem::take(&mut self.in_the_way);
         if count == 0 {
-            return Ok(self.bytes);
+            return Ok(self.unpacked);
         }
         Err(Error::Exists {
             directory: self.given.clone(),
@@ -150,7 +151,9 @@ impl ExtractRoot {
         let is_same = kind == FileType::RegularFile
             && u64::try_from(there.st_size) == Ok(entry.size)
             && there.st_mtime == entry.modified;
-        if !is_same {
+        if is_same {
+            self.unpacked.kept += 1;
+        } else {
             self.note(&entry.path);
         }
         Ok(false)
@@ -276,7 +279,7 @@ impl EntryHandler for ExtractRoot {
         let writing = self
             .create(&entry)
             .map_err(|error| self.failed(&entry.path, &error))?;
-        self.bytes = self.bytes.saturating_add(entry.size);
+        self.unpacked.bytes = self.unpacked.bytes.saturating_add(entry.size);
         self.open = Some(Open { entry, writing });
         Ok(())
     }

@@ -8,6 +8,7 @@ use netsocket_protocol::message::{Compression, Layout};
 use netsocket_settings::reason;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
 use crate::transfer::extract::directory::{ExtractOptions, ExtractRoot};
 use crate::transfer::extract::tar::{TarError, TarReader};
@@ -22,7 +23,7 @@ pub(crate) const LARGEST_BLOCK: u64 = 16 << 20;
 const LAST_BLOCK: Duration = Duration::from_millis(500);
 
 /// What a thread gives back: the extractor, the end of the channel that closes after it is dropped, and the result.
-type Unpacked = (Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>);
+type FromThread = (Box<BlockExtractor>, mpsc::Sender<()>, Result<(), Error>);
 
 /// Unpacks an archive on blocking threads.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Extractor {
     /// `None` while a thread uses it.
     unpacking: Option<Box<BlockExtractor>>,
     /// The thread that unpacks a block.
-    running: Option<JoinHandle<Unpacked>>,
+    running: Option<JoinHandle<FromThread>>,
     /// Closed when the thread is done with it.
     busy: Option<mpsc::Receiver<()>>,
     /// Whether the next block is the first of another archive.
@@ -107,11 +108,11 @@ impl Extractor {
         self.has_restarted = true;
     }
 
-    /// Completes the archive. Returns the bytes of all files in it.
+    /// Completes the archive. Returns what was done.
     ///
     /// # Errors
     /// Those of [`BlockExtractor::block`] and [`BlockExtractor::finish`].
-    pub(crate) async fn finish(&mut self) -> Result<u64, Error> {
+    pub(crate) async fn finish(&mut self) -> Result<Unpacked, Error> {
         let mut unpacking = self.unpacked().await?;
         on_thread(move || unpacking.finish()).await
     }
@@ -192,11 +193,11 @@ impl BlockExtractor {
         self.untar = TarReader::default();
     }
 
-    /// All blocks were received. Returns the bytes of all files in the archive.
+    /// All blocks were received. Returns what was done.
     ///
     /// # Errors
     /// [`Error::Unpack`] if the archive does not end here, [`Error::Exists`] if existing files were not overwritten.
-    pub(crate) fn finish(&mut self) -> Result<u64, Error> {
+    pub(crate) fn finish(&mut self) -> Result<Unpacked, Error> {
         self.untar.finish()?;
         self.tree.finish()
     }

@@ -30,14 +30,14 @@ crate::tests![
 ];
 
 const LARGE: usize = 48 << 20;
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 /// Slow enough to be met in the middle.
-const RATE: &str = "12M";
+pub(crate) const RATE: &str = "12M";
 
 /// A fleet over a tree with a large file and awkward names, and a place for downloads.
 pub(crate) struct Site {
-    fleet: Fleet,
-    root: Scratch,
+    pub(crate) fleet: Fleet,
+    pub(crate) root: Scratch,
     pub(crate) place: Scratch,
 }
 
@@ -53,9 +53,13 @@ impl Site {
             b"docs/deep/q?x#y.html",
             b"<a href=\"/large.bin\">no page</a>\n",
         );
-        let fleet = Plan::over(root.path()).start();
+        Self::over(root)
+    }
+
+    /// The same over another tree.
+    pub(crate) fn over(root: Scratch) -> Self {
         Self {
-            fleet,
+            fleet: Plan::over(root.path()).start(),
             root,
             place: Scratch::new("downloads"),
         }
@@ -65,7 +69,7 @@ impl Site {
         format!("http://{}/{path}", self.fleet.address())
     }
 
-    fn target(&self, name: &str) -> PathBuf {
+    pub(crate) fn target(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 
@@ -82,14 +86,20 @@ impl Site {
         Ran::of(self.command(program, words), LONG)
     }
 
-    /// Runs a program until the file has that many bytes, and kills the servers that send it.
-    fn interrupted(&mut self, program: &str, words: &[&str], file: &Path) -> Process {
+    /// Starts a program, and waits until it has a part of the file.
+    pub(crate) fn begun(&self, program: &str, words: &[&str], file: &Path) -> Process {
         let command = self.command(program, words);
         let process = Process::start_with_output(program, command, Stdio::null());
         eventually(LONG, "a part of the file", || {
             let length = fs::metadata(file).map_or(0, |file| file.len());
             (length > 4 << 20).then_some(())
         });
+        process
+    }
+
+    /// The same, and kills the server that sends it.
+    fn interrupted(&mut self, program: &str, words: &[&str], file: &Path) -> Process {
+        let process = self.begun(program, words, file);
         self.kill_one();
         process
     }

@@ -37,6 +37,7 @@ mod http_downloads;
 mod http_libraries;
 mod http_page;
 mod http_tls;
+mod http_zip;
 mod influxdb;
 mod kafka_kinds;
 mod kubernetes;
@@ -172,6 +173,7 @@ fn all() -> Vec<Test> {
         http_libraries::tests(),
         http_page::tests(),
         http_tls::tests(),
+        http_zip::tests(),
         influxdb::tests(),
         kafka_kinds::tests(),
         kubernetes::tests(),

@@ -225,7 +225,7 @@ fn the_bytes_of_the_files_are_counted_from_the_last_start() {
     tree.restart();
     put(&mut tree, "a", b"1234").unwrap();
     put(&mut tree, "d/b", b"12345").unwrap();
-    assert_eq!(tree.finish().unwrap(), 9);
+    assert_eq!(tree.finish().unwrap().bytes, 9);
 }
 
 #[test]

@@ -1,17 +1,13 @@
-//! The text form that Prometheus reads (exposition format 0.0.4).
+//! The metrics of the process, its services and its pools, around those of each backend.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
-use std::sync::atomic::Ordering::Relaxed;
 
 use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 
-use super::names::{self, Family, Kind};
+use super::exposition::{Label, Page};
+use super::names;
 use crate::core::admission::Refusal;
-use crate::core::backend::Backend;
-use crate::core::connect_times::ConnectCounts;
-use crate::core::health::State;
 use crate::core::pool::Outcome;
 use crate::core::tls::HANDSHAKE_REASONS;
 use crate::observe::process_view::ProcessView;
@@ -34,13 +30,8 @@ pub(crate) struct SettingsState {
     pub(crate) reload_succeeded: bool,
 }
 
-/// Everything that `/metrics` says.
-pub(crate) fn render(
-    process: &ProcessView<'_>,
-    settings: SettingsState,
-    changes: &BTreeMap<ChangeKey, u64>,
-    telemetry: Option<&ProducerStats>,
-) -> String {
+/// What stands before the metrics of backends.
+pub(super) fn before_backends(process: &ProcessView<'_>, settings: SettingsState) -> String {
     let mut page = Page::default();
     let counters = process.counters;
     page.family(
@@ -95,7 +86,17 @@ pub(crate) fn render(
     tls(&mut page, process);
     services(&mut page, process);
     admission(&mut page, process);
-    backends(&mut page, process);
+    pools(&mut page, process);
+    page.into_text()
+}
+
+/// What stands after them.
+pub(super) fn after_backends(
+    process: &ProcessView<'_>,
+    changes: &BTreeMap<ChangeKey, u64>,
+    telemetry: Option<&ProducerStats>,
+) -> String {
+    let mut page = Page::default();
     page.family(
         names::ADMIN_CHANGES,
         changes.iter().map(|(key, count)| {
@@ -125,7 +126,7 @@ pub(crate) fn render(
             drops.map(|(reason, number)| ([("reason", reason)], number)),
         );
     }
-    page.text
+    page.into_text()
 }
 
 fn admission(page: &mut Page, process: &ProcessView<'_>) {
@@ -274,10 +275,7 @@ fn sessions(page: &mut Page, process: &ProcessView<'_>) {
     );
 }
 
-fn backends(page: &mut Page, process: &ProcessView<'_>) {
-    let shown = process.pools.iter().flat_map(|pool| pool.shown());
-    let backends: Vec<_> = shown.collect();
-    let all = || backends.iter().map(|backend| (labels(backend), &**backend));
+fn pools(page: &mut Page, process: &ProcessView<'_>) {
     page.family(
         names::POOL_FAIL_OPEN,
         process.pools.iter().map(|pool| {
@@ -287,66 +285,6 @@ fn backends(page: &mut Page, process: &ProcessView<'_>) {
     );
     leaving(page, process);
     groups(page, process);
-    page.family(
-        names::BACKEND_UP,
-        all().map(|(labels, backend)| (labels, u8::from(backend.report().state == State::Up))),
-    );
-    health(page, all);
-    page.family(
-        names::BACKEND_ACTIVE,
-        all().map(|(labels, backend)| (labels, backend.figures().active)),
-    );
-    page.family(
-        names::BACKEND_SESSIONS,
-        all().map(|(labels, backend)| (labels, backend.figures().finished)),
-    );
-    page.family(
-        names::BACKEND_ERRORS,
-        all().map(|(labels, backend)| (labels, backend.figures().errors)),
-    );
-    page.family(
-        names::BACKEND_BYTES,
-        all().flat_map(|(labels, backend)| {
-            let figures = backend.figures();
-            directions(labels, figures.bytes_up, figures.bytes_down)
-        }),
-    );
-    page.family(
-        names::BACKEND_CONNECT,
-        all().map(|(labels, backend)| (labels, backend.figures().connect.as_secs_f64())),
-    );
-    page.histograms(
-        names::BACKEND_CONNECTS,
-        all().map(|(labels, backend)| (labels, backend.connect_times().counts())),
-    );
-    page.family(
-        names::BACKEND_NO_PORTS,
-        all().map(|(labels, backend)| (labels, backend.no_ports())),
-    );
-    page.family(
-        names::BACKEND_AGENT,
-        all().flat_map(|([pool, name], backend)| {
-            let counts = &backend.agent_counts;
-            let counts = [
-                ("answered", &counts.answered),
-                ("unknown", &counts.unknown),
-                ("failed", &counts.failed),
-            ];
-            let labels = |result| [pool, name, (names::LABEL_RESULT, result)];
-            counts.map(|(result, count)| (labels(result), count.load(Relaxed)))
-        }),
-    );
-    page.family(
-        names::BACKEND_CHECKS,
-        all().flat_map(|([pool, name], backend)| {
-            let figures = backend.figures();
-            [
-                ("passed", figures.checks_passed),
-                ("failed", figures.checks_failed),
-            ]
-            .map(|(result, count)| ([pool, name, (names::LABEL_RESULT, result)], count))
-        }),
-    );
 }
 
 fn leaving(page: &mut Page, process: &ProcessView<'_>) {
@@ -396,48 +334,6 @@ fn groups(page: &mut Page, process: &ProcessView<'_>) {
     );
 }
 
-fn health<'a, I>(page: &mut Page, all: impl Fn() -> I)
-where
-    I: Iterator<Item = ([Label<'a>; 2], &'a Backend)>,
-{
-    page.family(
-        names::BACKEND_STATE,
-        all().flat_map(|([pool, name], backend)| {
-            let current = backend.report().state;
-            State::ALL.map(|state| {
-                let labels = [pool, name, (names::LABEL_STATE, state.label())];
-                (labels, u8::from(state == current))
-            })
-        }),
-    );
-    page.family(
-        names::BACKEND_TRANSITIONS,
-        all().flat_map(|([pool, name], backend)| {
-            let counts = backend.transitions().into_iter();
-            counts.map(move |((state, reason), count)| {
-                let state = (names::LABEL_STATE, state.label());
-                ([pool, name, state, (names::LABEL_REASON, reason)], count)
-            })
-        }),
-    );
-    page.family(
-        names::BACKEND_WEIGHT,
-        all().map(|(labels, backend)| {
-            let tenths = backend.attributes().weight * backend.weight_tenths();
-            (labels, f64::from(tenths) / 10.0)
-        }),
-    );
-}
-
-fn labels(backend: &Backend) -> [(&'static str, &str); 2] {
-    [
-        (names::LABEL_POOL, backend.pool()),
-        (names::LABEL_BACKEND, backend.name()),
-    ]
-}
-
-type Label<'a> = (&'static str, &'a str);
-
 fn directions<'a, const N: usize>(
     labels: [Label<'a>; N],
     up: u64,
@@ -449,99 +345,4 @@ fn directions<'a, const N: usize>(
             .chain([(names::LABEL_DIRECTION, direction)]);
         (with_direction.collect(), bytes)
     })
-}
-
-#[derive(Debug, Default)]
-struct Page {
-    text: String,
-}
-
-impl Page {
-    /// Writes a metric with all its samples.
-    fn family<'a, L: AsRef<[Label<'a>]>, V: Display>(
-        &mut self,
-        Family { name, kind, help }: Family,
-        samples: impl IntoIterator<Item = (L, V)>,
-    ) {
-        self.head(name, kind, help);
-        for (labels, value) in samples {
-            self.sample(name, labels.as_ref(), value);
-        }
-    }
-
-    /// Writes a histogram of connect times in its three parts.
-    fn histograms<'a>(
-        &mut self,
-        Family { name, kind, help }: Family,
-        samples: impl IntoIterator<Item = ([Label<'a>; 2], ConnectCounts)>,
-    ) {
-        self.head(name, kind, help);
-        for ([pool, backend], counts) in samples {
-            let (bucket, total) = (format!("{name}_bucket"), counts.total());
-            for (bound, count) in counts.cumulative() {
-                let bound = bound.as_secs_f64().to_string();
-                self.sample(
-                    &bucket,
-                    &[pool, backend, (names::LABEL_BOUND, &bound)],
-                    count,
-                );
-            }
-            self.sample(
-                &bucket,
-                &[pool, backend, (names::LABEL_BOUND, "+Inf")],
-                total,
-            );
-            let sum = counts.sum().as_secs_f64();
-            self.sample(&format!("{name}_sum"), &[pool, backend], sum);
-            self.sample(&format!("{name}_count"), &[pool, backend], total);
-        }
-    }
-
-    fn head(&mut self, name: &str, kind: Kind, help: &str) {
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[Label<'_>], value: impl Display) {
-        self.text.push_str(name);
-        for (index, (label, text)) in labels.iter().enumerate() {
-            let open = if index == 0 { '{' } else { ',' };
-            let _ = write!(self.text, "{open}{label}=\"{}\"", escaped(text));
-        }
-        let close = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.text, "{close} {value}");
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_with_and_without_labels() {
-        let mut page = Page::default();
-        let family = Family {
-            name: "netsocket_x_total",
-            kind: Kind::Counter,
-            help: "X.",
-        };
-        page.family(
-            family,
-            [(vec![], 1), (vec![("a", "q\"\\\n"), ("b", "c")], 2)],
-        );
-        let expected = "# HELP netsocket_x_total X.\n# TYPE netsocket_x_total counter\n\
-            netsocket_x_total 1\nnetsocket_x_total{a=\"q\\\"\\\\\\n\",b=\"c\"} 2\n";
-        assert_eq!(page.text, expected);
-    }
 }

@@ -1,0 +1,114 @@
+//! Where `get` saves each file on this machine.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use netsocket_protocol::name::Name;
+
+use super::context::Context;
+use super::operands::is_no_file;
+use crate::outcome::error::Error;
+use crate::session::remote_path;
+use crate::text::shown;
+
+impl Context {
+    /// Where files go.
+    pub(super) fn place(&self, output: Option<&Path>) -> Place {
+        match output {
+            None => Place::Directory(self.at.local.clone().unwrap_or_default()),
+            Some(output) => {
+                let path = self.local_path(output);
+                let names_directory = output.as_os_str().as_bytes().ends_with(b"/");
+                if names_directory || path.is_dir() {
+                    Place::Directory(path)
+                } else {
+                    Place::File(path)
+                }
+            }
+        }
+    }
+}
+
+/// Where files go on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A directory for all files; the empty path is the working directory of the process.
+    Directory(PathBuf),
+    /// A single file.
+    File(PathBuf),
+}
+
+/// The local path of each file.
+pub(super) fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
+    let directory = match place {
+        Place::Directory(directory) => directory,
+        Place::File(file) if paths.len() == 1 => return Ok(vec![file]),
+        Place::File(file) => {
+            let (file, count) = (shown(&file), paths.len());
+            return Err(Error::Usage(format!(
+                "{file} is not a directory: -o must name a directory for {count} files"
+            )));
+        }
+    };
+    let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
+    let mut targets = Vec::with_capacity(paths.len());
+    for path in paths {
+        let (_, name) = remote_path::split(path);
+        if name.is_empty() {
+            return Err(is_no_file(path));
+        }
+        if let Some(other) = owners.insert(name, path) {
+            let (one, other) = (remote_path::from_root(other), remote_path::from_root(path));
+            let name = Name::from(name);
+            return Err(Error::Usage(format!(
+                "{one} and {other} would both be saved as {name}: download them one by one, or as an archive"
+            )));
+        }
+        targets.push(directory.join(OsStr::from_bytes(name)));
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(list: &[&str]) -> Vec<Vec<u8>> {
+        list.iter().map(|path| path.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn each_file_has_a_place_of_its_own() {
+        let directory = |path: &str| Place::Directory(path.into());
+        assert_eq!(
+            targets(&paths(&["a/x", "b/y"]), directory("d")).unwrap(),
+            [PathBuf::from("d/x"), PathBuf::from("d/y")]
+        );
+        assert_eq!(
+            targets(&paths(&["a/x"]), directory("")).unwrap(),
+            [PathBuf::from("x")]
+        );
+        assert_eq!(
+            targets(&paths(&["a/x"]), Place::File("y".into())).unwrap(),
+            [PathBuf::from("y")]
+        );
+        for (list, place, said) in [
+            (
+                &["a/x", "b/x"][..],
+                directory("d"),
+                "/a/x and /b/x would both be saved as x",
+            ),
+            (
+                &["a", "b"],
+                Place::File("f".into()),
+                "f is not a directory: -o must name a directory for 2 files",
+            ),
+            (&[""], directory(""), "/ is a directory"),
+        ] {
+            let error = targets(&paths(list), place).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Tests of the table.
+
+use super::*;
+use crate::command_line::args::Args;
+use crate::command_line::command::Invocation;
+use crate::command_line::commands;
+use crate::command_line::shell_words;
+
+fn said(line: &str) -> String {
+    let words = shell_words::split(line.as_bytes()).unwrap();
+    Invocation::parse(&words).unwrap_err().to_string()
+}
+
+#[test]
+fn each_habit_is_answered_with_what_to_use() {
+    for Habit {
+        place,
+        words,
+        instead,
+    } in HABITS
+    {
+        for word in *words {
+            let said = match place {
+                Place::Command => said(word),
+                Place::OptionOf(command) => said(&format!("{command} {word} x")),
+                Place::Flag => Args::parse_words(["netsocket", word, "x"]).unwrap_err(),
+            };
+            assert!(
+                said.contains(word) && said.contains(instead),
+                "{word}: {said}"
+            );
+        }
+    }
+}
+
+/// As long as the table names no command or option that does not exist.
+#[test]
+fn what_to_use_exists() {
+    for Habit { place, instead, .. } in HABITS {
+        let words: Vec<&str> = instead
+            .split([' ', ';', ',', ':'])
+            .filter(|word| !word.is_empty())
+            .collect();
+        for (at, word) in words.iter().enumerate() {
+            if !word.starts_with('-') {
+                continue;
+            }
+            let of = words[..at]
+                .iter()
+                .rev()
+                .find_map(|word| commands::find(word.as_bytes()));
+            let of = match (of, place) {
+                (None, Place::OptionOf(command)) => commands::find(command.as_bytes()),
+                (of, _) => of,
+            };
+            let is_option = of.is_some_and(|command| {
+                command.options().any(|spec| {
+                    *word == format!("--{}", spec.long)
+                        || spec.short.is_some_and(|short| *word == format!("-{short}"))
+                })
+            });
+            let is_flag = Args::flags().iter().any(|flag| word == flag);
+            let is_others = instead.contains("PAGER") || instead.contains("!mkdir");
+            assert!(is_option || is_flag || is_others, "{instead}");
+        }
+    }
+}
+
+#[test]
+fn a_server_is_known_by_its_form() {
+    for (line, meant) in [
+        ("127.0.0.1:8081 ls", Some("--server 127.0.0.1:8081")),
+        ("files.example:8081", Some("--server files.example:8081")),
+        ("[::1]:8081 ls", Some("--server [::1]:8081")),
+        ("127.0.0.1", Some("--server 127.0.0.1:PORT")),
+        ("localhost ls", Some("--server localhost:PORT")),
+        ("files.example ls", Some("--server files.example:PORT")),
+        ("me@files ls", Some("--server files:PORT")),
+        (
+            "sftp://files.example:22/music",
+            Some("--server files.example:22"),
+        ),
+        ("files.example", None),
+        ("report.pdf ls.txt", None),
+        ("a/b.txt ls", None),
+        ("12:30:x", None),
+        (":80", None),
+    ] {
+        let said = said(line);
+        match meant {
+            Some(meant) => assert!(said.contains(meant), "{line}: {said}"),
+            None => assert!(!said.contains("--server"), "{line}: {said}"),
+        }
+    }
+}

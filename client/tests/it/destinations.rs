@@ -1,0 +1,194 @@
+//! Where `get` saves, and that nothing is saved before that is known.
+
+use netsocket_client::outcome::exit::Exit;
+
+use crate::client::Client;
+use crate::peer::Fake;
+
+/// A client whose local directory has a directory `d`, one `music`, and a file `mine`.
+fn at_home(server: &Fake) -> Client {
+    let mut client = Client::new(server.address);
+    let home = client.home().join("here");
+    for directory in ["d", "music"] {
+        std::fs::create_dir_all(home.join(directory)).unwrap();
+    }
+    std::fs::write(home.join("mine"), "mine").unwrap();
+    client.program.context.at.local = Some(home);
+    client
+}
+
+/// Every file below a directory.
+fn all_below(directory: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let path = path.strip_prefix(directory).unwrap();
+                found.push(path.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn the_last_operand_is_local_where_its_form_or_the_server_says_so() {
+    let server = Fake::good().await;
+    for (line, saved) in [
+        ("get notes.txt new.txt", "here/new.txt"),
+        ("get notes.txt d", "here/d/notes.txt"),
+        ("get notes.txt d/", "here/d/notes.txt"),
+        ("get notes.txt d/new.txt", "here/d/new.txt"),
+        ("get notes.txt .", "here/notes.txt"),
+        ("get notes.txt ./", "here/notes.txt"),
+        ("get notes.txt ..", "notes.txt"),
+        ("get notes.txt ../new.txt", "new.txt"),
+        ("get notes.txt ./music", "here/music/notes.txt"),
+        ("get notes.txt '~/new.txt'", "new.txt"),
+        ("get notes.txt '~'", "notes.txt"),
+        // The server has it as well, but not as a file.
+        ("get notes.txt music", "here/music/notes.txt"),
+        ("get notes.txt music/", "here/music/notes.txt"),
+        ("get 'note*' d", "here/d/notes.txt"),
+        // It is on the server, whatever it looks like.
+        ("get evil* notes.txt", "here/notes.txt"),
+    ] {
+        let mut client = at_home(&server);
+        assert_eq!(
+            client.run(line).await,
+            Exit::Done,
+            "{line}: {}",
+            client.err.text()
+        );
+        let files = all_below(client.home());
+        assert!(files.contains(&saved.to_owned()), "{line}: {files:?}");
+    }
+    // Several go where all of them have a place.
+    for line in [
+        "get notes.txt music/song.mp3 d",
+        "get notes.txt music/song.mp3 ./d/",
+        "get notes.txt 'music/*' d",
+    ] {
+        let mut client = at_home(&server);
+        assert_eq!(
+            client.run(line).await,
+            Exit::Done,
+            "{line}: {}",
+            client.err.text()
+        );
+        let files = all_below(client.home());
+        assert_eq!(
+            files,
+            ["here/d/notes.txt", "here/d/song.mp3", "here/mine"],
+            "{line}"
+        );
+    }
+    let mut client = at_home(&server);
+    let place = client.home().join("here/d").display().to_string();
+    let line = format!("get notes.txt '{place}'");
+    assert_eq!(client.run(&line).await, Exit::Done);
+    assert_eq!(all_below(client.home()), ["here/d/notes.txt", "here/mine"]);
+}
+
+#[tokio::test]
+async fn nothing_is_saved_where_the_last_operand_leads_nowhere() {
+    let server = Fake::good().await;
+    for (line, said) in [
+        (
+            "get notes.txt ../x/y/z.txt",
+            "z.txt: there is no directory ",
+        ),
+        ("get notes.txt ./x/", "./x/: there is no such directory"),
+        ("get notes.txt x/", "x/: there is no such directory"),
+        (
+            "get notes.txt music/song.mp3 x/",
+            "x/: there is no such directory",
+        ),
+        (
+            "get notes.txt x/y.txt",
+            "x/y.txt: there is no directory x on this machine, and no such file on the server",
+        ),
+        (
+            "get notes.txt /nowhere/y.txt",
+            "y.txt: there is no directory /nowhere on this machine, and no such file on the server",
+        ),
+        ("get notes.txt evil* ./mine", "mine is not a directory"),
+        ("get -r music ./x/y", "y: there is no directory "),
+        (
+            "get -r music notes.txt ./x/y",
+            "./x/y: no such file or directory",
+        ),
+    ] {
+        let mut client = at_home(&server);
+        let exit = client.run(line).await;
+        assert!(exit > Exit::NothingFound, "{line}: {exit:?}");
+        let err = client.err.text();
+        assert!(
+            err.contains(said) && err.lines().count() == 1,
+            "{line}: {err}"
+        );
+        assert_eq!(all_below(client.home()), ["here/mine"], "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_is_named_as_one_whatever_is_here() {
+    let server = Fake::good().await;
+    for line in [
+        "get music",
+        "get music notes.txt",
+        "get music -o d",
+        "get music --force",
+    ] {
+        for is_file in [false, true] {
+            let mut client = at_home(&server);
+            let home = client.home().join("here");
+            std::fs::create_dir(home.join("d/music")).unwrap();
+            if is_file {
+                std::fs::remove_dir(home.join("music")).unwrap();
+                std::fs::write(home.join("music"), "mine").unwrap();
+            }
+            assert_eq!(client.run(line).await, Exit::Usage, "{line}");
+            let err = client.err.text();
+            assert!(
+                err.contains("/music is a directory: get -r /music downloads all of it\n"),
+                "{line}: {err}"
+            );
+        }
+    }
+    let mut client = at_home(&server);
+    assert_eq!(client.run("mget '*'").await, Exit::Done);
+    assert_eq!(
+        client.err.text(),
+        "skipping /music, which is a directory: get -r /music downloads all of it\n"
+    );
+    // What is here and in the way of a file is said as before.
+    let mut client = at_home(&server);
+    std::fs::create_dir(client.home().join("here/notes.txt")).unwrap();
+    assert_eq!(client.run("get notes.txt").await, Exit::TransferFailed);
+    assert!(
+        client
+            .err
+            .text()
+            .ends_with("notes.txt: it is a directory\n")
+    );
+}
+
+#[tokio::test]
+async fn a_directory_cannot_be_sent_to_standard_output() {
+    let server = Fake::good().await;
+    let mut client = at_home(&server);
+    assert_eq!(client.run("get -r music -o -").await, Exit::Usage);
+    assert!(
+        client
+            .err
+            .text()
+            .contains("archive --below DIR -o - sends one archive")
+    );
+    assert!(!client.home().join("here/-").exists());
+}

@@ -1,0 +1,144 @@
+//! The values of a TOML file as the layers hold them.
+//!
+//! Does not own where the keys are ([`crate::places`]), nor what is said of a file that is not valid TOML
+//! ([`crate::syntax`]).
+
+use std::fmt::Write as _;
+
+use config::{Map, Value, ValueKind};
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue, Error};
+
+use crate::others::Others;
+
+/// Reads a file, once: it may have tens of thousands of values. Those that are not texts are returned with their places.
+///
+/// # Errors
+/// All places where the text is not valid TOML.
+pub(crate) fn parse(text: &str) -> Result<(Map<String, Value>, Others), Vec<Error>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut reader = Reader::default();
+    let values = reader.table(table.into_inner());
+    Ok((values, reader.others))
+}
+
+#[derive(Default)]
+struct Reader {
+    /// The path of the key that is being read.
+    path: String,
+    others: Others,
+}
+
+impl Reader {
+    fn table(&mut self, table: DeTable<'_>) -> Map<String, Value> {
+        let end = self.path.len();
+        let mut values = Map::with_capacity(table.len());
+        for (name, found) in table {
+            let name = name.into_inner().into_owned();
+            if end > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(&name);
+            values.insert(name, self.value(found));
+            self.path.truncate(end);
+        }
+        values
+    }
+
+    fn value(&mut self, found: Spanned<DeValue<'_>>) -> Value {
+        let span = found.span();
+        let (kind, other) = match found.into_inner() {
+            DeValue::String(text) => (ValueKind::String(text.into_owned()), None),
+            DeValue::Array(elements) => {
+                let end = self.path.len();
+                let elements = elements.into_iter().enumerate().map(|(index, element)| {
+                    // Writing to a string cannot fail.
+                    let _ = write!(self.path, "[{index}]");
+                    let element = self.value(element);
+                    self.path.truncate(end);
+                    element
+                });
+                (ValueKind::Array(elements.collect()), None)
+            }
+            DeValue::Table(table) => (ValueKind::Table(self.table(table)), None),
+            DeValue::Integer(integer) => (whole_number(&integer), Some("a number")),
+            DeValue::Float(float) => (number(float.as_str()), Some("a number")),
+            DeValue::Boolean(value) => (ValueKind::Boolean(value), Some("true or false")),
+            DeValue::Datetime(time) => (ValueKind::String(time.to_string()), Some("a date")),
+        };
+        if let Some(kind) = other {
+            self.others.add(self.path.clone(), span, kind);
+        }
+        Value::new(None, kind)
+    }
+}
+
+fn number(text: &str) -> ValueKind {
+    match text.parse() {
+        Ok(number) => ValueKind::Float(number),
+        Err(_) => ValueKind::String(text.to_owned()),
+    }
+}
+
+/// One that no type can hold stays a text, which every check of a number refuses.
+fn whole_number(integer: &DeInteger<'_>) -> ValueKind {
+    let (digits, radix) = (integer.as_str(), integer.radix());
+    if let Ok(number) = i64::from_str_radix(digits, radix) {
+        return ValueKind::I64(number);
+    }
+    match u64::from_str_radix(digits, radix) {
+        Ok(number) => ValueKind::U64(number),
+        Err(_) => ValueKind::String(integer.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_what_they_are_written_as() {
+        let text = "a = 0x_ff\nb = 1_000.5\nc = true\nd = 1979-05-27\ne = ['x', { f.g = 'y' }]\n\
+                    h = 18446744073709551615\ni = 99999999999999999999\nj = -inf\nk = +7\n";
+        let text = text.replace("0x_ff", "0xff");
+        let (found, _) = parse(&text).unwrap();
+        let kind = |key: &str| found[key].kind.clone();
+        assert_eq!(kind("a"), ValueKind::I64(255));
+        assert_eq!(kind("b"), ValueKind::Float(1000.5));
+        assert_eq!(kind("c"), ValueKind::Boolean(true));
+        assert_eq!(kind("d"), ValueKind::String("1979-05-27".to_owned()));
+        let inner = Map::from([("g".to_owned(), Value::from("y"))]);
+        let outer = Map::from([("f".to_owned(), Value::from(inner))]);
+        let list = vec![Value::from("x"), Value::from(outer)];
+        assert_eq!(kind("e"), ValueKind::Array(list));
+        assert_eq!(kind("h"), ValueKind::U64(u64::MAX));
+        let huge = "99999999999999999999".to_owned();
+        assert_eq!(kind("i"), ValueKind::String(huge));
+        assert_eq!(kind("j"), ValueKind::Float(f64::NEG_INFINITY));
+        assert_eq!(kind("k"), ValueKind::I64(7));
+        assert_eq!(parse("a = \nb = [").unwrap_err().len(), 2);
+    }
+    #[test]
+    fn values_that_are_no_texts_are_kept_with_their_places() {
+        let text = "a = 0x1F\nb = ['c', 1_000]\n[d]\ne = true\nf = '7'\ng = 2026-01-02\n";
+        let (_, mut others) = parse(text).unwrap();
+        let expected = [
+            ("a", "0x1F", "a number"),
+            ("b[1]", "1_000", "a number"),
+            ("d.e", "true", "true or false"),
+            ("d.g", "2026-01-02", "a date"),
+        ];
+        for (key, written, kind) in expected {
+            let other = others.get(key).unwrap();
+            assert_eq!((&text[other.span.clone()], other.kind), (written, kind));
+        }
+        assert_eq!(others.get("d.f"), None);
+        others.want("b[1]");
+        others.want("d.f");
+        let unwanted = others.unwanted().into_iter().map(|(key, _)| key);
+        assert_eq!(unwanted.collect::<Vec<_>>(), ["a", "d.e", "d.g"]);
+    }
+}
