@@ -27,9 +27,11 @@ mod live;
 pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
     let name = program.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut with_hints(program), &name, &mut script);
+    let mut program = with_hints(program);
+    clap_complete::generate(shell, &mut program, &name, &mut script);
     match (shell, String::from_utf8(script)) {
         (Shell::Bash, Ok(text)) => for_bash(&name, &text).into_bytes(),
+        (Shell::Zsh, Ok(text)) => for_zsh(&program, text).into_bytes(),
         (_, Ok(text)) => text.into_bytes(),
         (_, Err(error)) => error.into_bytes(),
     }
@@ -44,6 +46,7 @@ pub(crate) const LIVE: &str = "complete-words";
 pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
     let is_live = program.find_subcommand(LIVE).is_some();
     let name = program.get_name().to_owned();
+    let paths = path_flags(&program);
     let mut script = match String::from_utf8(completion_script(shell, program)) {
         Ok(script) => without_live(shell, &script),
         Err(error) => return error.into_bytes(),
@@ -62,7 +65,9 @@ pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
             script = live::in_zsh(&name, &script);
         }
         Shell::Fish => {
-            script.push_str(&format!("complete -c {name} -f\n"));
+            script.push_str(&format!(
+                "complete -c {name} -f -n 'not contains -- (commandline -opc)[-1] {paths}; and not string match -q -- \"-*\" (commandline -ct)'\n"
+            ));
             if is_live {
                 let live = live::FISH.replace("NAME", &name);
                 script.push_str(&live.replace("FUNCTION", &parts));
@@ -71,6 +76,20 @@ pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
         _ => {}
     }
     script.into_bytes()
+}
+
+/// The flags that take a path, as words.
+fn path_flags(program: &Command) -> String {
+    let program = with_hints(program.clone());
+    let takes_path =
+        |flag: &&Arg| flag.get_action().takes_values() && flag.get_value_hint() != ValueHint::Other;
+    let mut paths: Vec<String> = flags(&program)
+        .filter(takes_path)
+        .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths.join(" ")
 }
 
 /// A script without what is not typed by people; clap has it among the other subcommands.
@@ -112,6 +131,25 @@ fn with_hint(argument: Arg) -> Arg {
     } else {
         argument.value_hint(ValueHint::Other)
     }
+}
+
+/// For zsh, a colon in the name of a value would begin what completes it, and the flag would take one value more.
+fn for_zsh(program: &Command, script: String) -> String {
+    let names = flags(program).flat_map(|flag| flag.get_value_names().unwrap_or_default());
+    let mut names: Vec<&str> = names.map(|name| name.as_str()).collect();
+    names.retain(|name| name.contains(':'));
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().fold(script, |script, name| {
+        let escaped = name.replace(':', "\\:");
+        script.replace(&format!("]:{name}:"), &format!("]:{escaped}:"))
+    })
+}
+
+/// All flags, also those of subcommands.
+fn flags(program: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
+    let own = program.get_arguments().filter(|it| !it.is_positional());
+    Box::new(own.chain(program.get_subcommands().flat_map(flags)))
 }
 
 /// clap's line of bash that looks which flag the word is for.
@@ -157,8 +195,8 @@ mod tests {
             "--key=[]:FILE:_files'",
             "--output=[]:FILE|DIR:_files'",
             "--extract=[]:DIR:_files -/'",
-            "--server=[]:HOST:PORT:'",
-            "--admin=[]:ADDR|unix:PATH:_default'",
+            "--server=[]:HOST\\:PORT:'",
+            "--admin=[]:ADDR|unix\\:PATH:_default'",
         ] {
             assert!(script.contains(line), "{line}: {script}");
         }
@@ -200,8 +238,9 @@ mod tests {
             "{zsh}"
         );
         // A path in it may still be one.
-        assert!(zsh.contains("unix:PATH:_default'"), "{zsh}");
-        assert!(fish.contains("\ncomplete -c example -f\n"), "{fish}");
+        assert!(zsh.contains("unix\\:PATH:_default'"), "{zsh}");
+        let paths = "(commandline -opc)[-1] --admin --extract --key --output;";
+        assert!(fish.contains(paths), "{fish}");
         for script in [&bash, &zsh, &fish] {
             assert!(script.contains(&format!(" {LIVE} -- ")), "{script}");
         }

@@ -29,7 +29,7 @@ const ZSH: &str = r#"(( $+functions[_NAME_live] )) ||
 _NAME_live() {
     local -a found
     found=(${(f)"$(command ${(Q)live_words[1]} complete-words -- "${(@Q)live_words[2,-1]}" 2>/dev/null)"})
-    (( $#found )) && compadd -a found
+    (( $#found )) && compadd "$@" -a found
 }
 
 "#;
