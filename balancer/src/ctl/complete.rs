@@ -43,6 +43,13 @@ pub fn complete(
     out: &mut impl Write,
 ) -> Result<bool, CtlError> {
     let typed = Typed::of(program, words);
+    // Not every shell is told of them otherwise.
+    for value in &typed.values {
+        writeln!(out, "{value}")?;
+    }
+    if !typed.values.is_empty() {
+        return Ok(true);
+    }
     let Some(wanted) = typed.wanted() else {
         return Ok(false);
     };
@@ -71,6 +78,8 @@ struct Typed {
     flags: BTreeMap<String, String>,
     /// The flag whose value comes next.
     flag: Option<String>,
+    /// What the next argument may be, where its command line says that.
+    values: Vec<String>,
 }
 
 impl Typed {
@@ -101,6 +110,13 @@ impl Typed {
             } else if !word.starts_with('-') {
                 typed.places.push(word);
             }
+        }
+        let next = chain
+            .last()
+            .and_then(|it| it.get_positionals().nth(typed.places.len()));
+        if let Some(next) = next.filter(|_| typed.flag.is_none()) {
+            let values = next.get_possible_values().into_iter();
+            typed.values = values.map(|value| value.get_name().to_owned()).collect();
         }
         typed
     }
@@ -223,6 +239,14 @@ mod tests {
             ("ctl status", None),
         ] {
             assert_eq!(typed(line).wanted(), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_an_argument_may_be_needs_no_balancer() {
+        assert_eq!(typed("ctl relay").values, ["auto", "copy", "splice"]);
+        for line in ["ctl relay --admin", "ctl relay auto", "ctl drain"] {
+            assert_eq!(typed(line).values, [""; 0], "{line}");
         }
     }
 

@@ -197,12 +197,15 @@ fn builds_for_release_and_starts_what_it_built(world: &World) {
 
 fn a_server_that_was_killed_is_started_again_by_the_line_that_is_printed(world: &World) {
     let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
-    let up = |count: usize| {
-        let wanted = format!("netsocket_backend_up{{backend=\"mirror1\"}} {count}");
+    let up = |up: usize| {
         netns::inside(process.id(), || {
-            eventually(PATIENCE, &wanted, || {
+            eventually(PATIENCE, &format!("mirror1 up: {up}"), || {
                 let metrics = http::get(ADMIN, "/metrics").unwrap().body;
-                metrics.contains(&wanted).then_some(())
+                let is_it = |line: &str| {
+                    line.starts_with("netsocket_backend_up{") && line.contains("\"mirror1\"")
+                };
+                let line = metrics.lines().find(|line| is_it(line))?;
+                line.ends_with(&format!(" {up}")).then_some(())
             });
         });
     };
