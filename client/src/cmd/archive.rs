@@ -28,6 +28,7 @@ impl Context {
         };
         let stdout = destination.stdout();
         let mut query = archive.query;
+        let name = query.name.clone();
         query.below = self.below(archive.below.as_deref());
         let request = Request::Archive {
             query,
@@ -58,7 +59,13 @@ impl Context {
             }
             (Answer::Archive(None), _) => {
                 let lacking = std::mem::take(&mut self.session.lacking);
-                self.console.nothing_archived(word, &lacking, stdout)
+                let told = self.console.nothing_archived(word, &lacking, stdout);
+                if let Some(directory) = self.directory_named(name.as_ref()).await {
+                    self.console.notice_line(&format!(
+                        "{directory} is a directory: archive --below {directory} takes what is in it"
+                    ));
+                }
+                told
             }
             _ => self.console.answer(word, &answer, stdout),
         }

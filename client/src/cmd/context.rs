@@ -141,12 +141,15 @@ impl Context {
         let directory = self.remote_path(directory);
         let request = Request::List {
             hidden: hidden || is_hidden(&directory),
-            path: Name(directory),
+            path: Name::from(directory.as_slice()),
             glob: Some(glob.to_owned()),
             itself: false,
             limit: None,
         };
-        self.entries(&request).await.map(Some)
+        match self.entries(&request).await {
+            Err(error) if is_missing(&error) => Err(missing(&directory)),
+            entries => entries.map(Some),
+        }
     }
 }
 

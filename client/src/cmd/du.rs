@@ -4,6 +4,7 @@ use netsocket_protocol::message::FileEntry;
 use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, missing};
+use super::operands::{Directories, Meant};
 use crate::command_line::command::DiskUsage;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -20,9 +21,8 @@ impl Context {
         } else {
             &du.paths
         };
-        let mut exit = Exit::Done;
-        for path in typed {
-            let path = self.remote_path(path);
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken).await?;
+        for path in paths {
             let done = self.du_of(word, path, du.depth).await;
             exit = exit.worse(self.exit_of(done)?);
         }

@@ -1,6 +1,7 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
+use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
@@ -8,6 +9,7 @@ use super::context::{Context, Done};
 use crate::command_line::command::Find;
 use crate::command_line::quote::pasteable;
 use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
@@ -15,6 +17,7 @@ impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
         let mut query = find.query;
         let hint = part_of_a_name(&query);
+        let name = query.name.clone();
         query.below = self.below(find.below.as_deref());
         let request = Request::Find {
             query,
@@ -39,12 +42,26 @@ impl Context {
         self.tell_lacking(word)?;
         if !found {
             self.console.notice_line(NO_FILE_FOUND);
-            if let Some(hint) = hint {
+            if let Some(directory) = self.directory_named(name.as_ref()).await {
+                self.console.notice_line(&format!(
+                    "{directory} is a directory: find --below {directory} lists what is in it"
+                ));
+            } else if let Some(hint) = hint {
                 self.console.notice_line(&hint);
             }
             return Ok(Exit::NothingFound);
         }
         Ok(Exit::Done)
+    }
+}
+
+impl Context {
+    /// The directory that was named where a file was meant, as it can be typed.
+    pub(super) async fn directory_named(&mut self, name: Option<&Name>) -> Option<String> {
+        let path = self.remote_path(name?.as_bytes());
+        // It is only a hint.
+        let entry = self.entry(&path).await.ok()??;
+        is_directory(&entry).then(|| pasteable(remote_path::from_root(&path).as_bytes()))
     }
 }
 

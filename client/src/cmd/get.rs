@@ -62,7 +62,6 @@ impl Context {
         output: Option<PathBuf>,
         save: &SaveOptions,
     ) -> Done {
-        let replaces = output.is_some() || save.force;
         let destination = match output {
             Some(output) if self.descriptor(&output).is_some() => {
                 let destination = self.file_destination(&output)?;
@@ -73,7 +72,9 @@ impl Context {
             }
             output => {
                 let path = path.to_vec();
-                let targets = targets(std::slice::from_ref(&path), self.place(output.as_deref()))?;
+                let place = self.place(output.as_deref());
+                let replaces = save.force || place.names_file();
+                let targets = targets(std::slice::from_ref(&path), place)?;
                 let only = targets.into_iter().next().unwrap_or_default();
                 self.may_save(&path, &only, replaces).await?;
                 Destination::File(only)
@@ -99,13 +100,12 @@ impl Context {
             ))
             .into());
         }
-        let replaces = output.is_some() || get.save.force;
         let targets = targets(paths, self.place(output.as_deref()))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut exit = Exit::Done;
         for (path, target) in paths.iter().zip(targets) {
             let name = Name::from(path.as_slice());
-            match self.may_save(path, &target, replaces).await {
+            match self.may_save(path, &target, get.save.force).await {
                 Ok(()) => files.push((name, target)),
                 Err(error) if !error.is_of_one_operand() => return Err(error.into()),
                 Err(error) => {
@@ -163,7 +163,6 @@ impl Context {
             )
             .into());
         }
-        let replaces = output.is_some() || get.save.force;
         let Meant { paths, mut exit } = self.meant(typed, Directories::Taken).await?;
         // All are known before the first is saved.
         let mut entries = Vec::with_capacity(paths.len());
@@ -185,8 +184,7 @@ impl Context {
             let done = if is_directory {
                 self.get_directory(word, &path, &place, &get.save).await
             } else {
-                self.get_file_into(word, &path, &place, replaces, &get.save)
-                    .await
+                self.get_file_into(word, &path, &place, &get.save).await
             };
             exit = exit.worse(self.exit_of(done)?);
         }
@@ -208,11 +206,12 @@ impl Context {
         word: &str,
         path: &[u8],
         place: &Path,
-        replaces: bool,
         save: &SaveOptions,
     ) -> Done {
         let path = path.to_vec();
-        let targets = targets(std::slice::from_ref(&path), self.place(Some(place)))?;
+        let place = self.place(Some(place));
+        let replaces = save.force || place.names_file();
+        let targets = targets(std::slice::from_ref(&path), place)?;
         let only = targets.into_iter().next().unwrap_or_default();
         self.may_replace(&only, replaces).await?;
         self.get_one(word, &path, Destination::File(only), save)

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use crate::command_line::command::Get;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
 use crate::session::remote_path;
@@ -46,12 +47,8 @@ enum Meaning {
 impl LastOperand<'_> {
     /// Whether its form alone makes it local, whatever the server has.
     fn is_local_by_form(&self) -> bool {
-        let begins = |with: &[u8]| self.typed.starts_with(with);
-        matches!(self.typed, b"." | b".." | b"~")
-            || begins(b"./")
-            || begins(b"../")
-            || begins(b"~/")
-            || (begins(b"/") && self.is_local_directory)
+        Get::is_local_by_form(self.typed)
+            || (self.typed.starts_with(b"/") && self.is_local_directory)
             // With -r it may be a directory to download, as completed by Tab.
             || (self.typed.ends_with(b"/") && !self.recursive)
     }

@@ -40,6 +40,13 @@ pub(super) enum Place {
     File(PathBuf),
 }
 
+impl Place {
+    /// Whether the user has named the file, which is then replaced.
+    pub(super) fn names_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+}
+
 /// The local path of each file.
 pub(super) fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, Error> {
     let directory = match place {

@@ -3,7 +3,7 @@
 use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, missing};
-use crate::outcome::exit::Exit;
+use super::operands::{Directories, Meant};
 use crate::output::console::Message;
 use crate::output::entries::Entry;
 use crate::output::json;
@@ -11,9 +11,9 @@ use crate::output::messages;
 
 impl Context {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
-        let (mut exit, mut told) = (Exit::Done, false);
-        for typed in paths {
-            let path = self.remote_path(typed);
+        let Meant { paths, mut exit } = self.meant(paths, Directories::Taken).await?;
+        let mut told = false;
+        for path in paths {
             let entry = match self.entry(&path).await {
                 Ok(entry) => entry.ok_or_else(|| missing(&path)),
                 Err(error) => Err(error),
@@ -30,7 +30,7 @@ impl Context {
                 text.insert(0, b'\n');
             }
             told = true;
-            let name = Name::from(typed.as_slice());
+            let name = Name(path);
             let json = json::entry_line(word, &Entry { name, file });
             self.console.print_message(&Message { text, json })?;
         }

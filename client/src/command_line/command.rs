@@ -176,6 +176,15 @@ pub(crate) struct Get {
     pub(crate) save: SaveOptions,
 }
 
+impl Get {
+    /// Whether the form of the last operand makes it local, whatever the server has.
+    #[must_use]
+    pub(crate) fn is_local_by_form(operand: &[u8]) -> bool {
+        let begins = |with: &[u8]| operand.starts_with(with);
+        matches!(operand, b"." | b".." | b"~") || begins(b"./") || begins(b"../") || begins(b"~/")
+    }
+}
+
 /// `archive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Archive {

@@ -135,6 +135,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         name: "stat",
         arguments: "PATH...",
         about: "show details of files and directories",
+        details: "A PATH may be a pattern: stat 'music/*'.",
         options: &[&GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -173,7 +174,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     },
     CommandSpec {
         name: "du",
-        arguments: "[-s] [-d N] [DIR]...",
+        arguments: "[-s] [-d N] [DIR|PATTERN]...",
         about: "show how much is in directories",
         details: "Adds up the sizes of the files in each directory and below it, the innermost\n\
                   directories first. Hidden files do not count.",

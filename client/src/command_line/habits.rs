@@ -241,9 +241,48 @@ static HABITS: &[Habit] = &[
     ),
     option("archive", &["-C", "--directory"], "use --extract DIR"),
     option(
-        "archive",
-        &["--exclude", "--include"],
-        "use the conditions of find",
+        "find",
+        &["--name", "--iname", "--glob", "--include"],
+        "a name or pattern needs no option",
+    ),
+    option("find", &["-e", "--extension"], "use --ext EXT"),
+    option("find", &["-H", "--all"], "use --hidden"),
+    option(
+        "find",
+        &["-t", "-d", "--type"],
+        "find finds files; tree -d shows directories",
+    ),
+    option(
+        "find",
+        &["-h", "-s"],
+        "-l shows sizes with units; --sort KEY sorts",
+    ),
+    option(
+        "find",
+        &["-r", "-R", "--recursive"],
+        "find looks at all levels anyway",
+    ),
+    option("find", &["--min-size", "--minsize"], "use --larger SIZE"),
+    option("find", &["--max-size", "--maxsize"], "use --smaller SIZE"),
+    option(
+        "find",
+        &["--max-age", "--since", "--newer", "--after", "--mtime"],
+        "use --modified-after WHEN",
+    ),
+    option(
+        "find",
+        &["--min-age", "--until", "--older", "--before"],
+        "use --modified-before WHEN",
+    ),
+    option(
+        "find",
+        &["--max-depth", "--maxdepth", "--depth"],
+        "tree -L N shows the first levels",
+    ),
+    option(
+        "find",
+        &["--exclude"],
+        "all conditions must match; none excludes",
     ),
     option("lmkdir", &["-p"], "use !mkdir -p DIR"),
     flag(
@@ -297,7 +336,13 @@ pub(crate) fn for_command(word: &str) -> Option<&'static str> {
 
 /// What to use in place of an option of a command, typed with its dashes.
 pub(crate) fn for_option(command: &'static str, word: &str) -> Option<&'static str> {
-    instead(Place::OptionOf(command), word)
+    let own = instead(Place::OptionOf(command), word);
+    // Its conditions are those of `find`.
+    let of_find = || match command {
+        "archive" if word.starts_with("--") => instead(Place::OptionOf("find"), word),
+        _ => None,
+    };
+    own.or_else(of_find)
 }
 
 /// What to use in place of a flag of the program, typed with its dashes.

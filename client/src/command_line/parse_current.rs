@@ -150,7 +150,12 @@ fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, Stri
     };
     match commands::find(&word) {
         Some(command) => Ok(Some(command)),
-        None => Err(format!("There is no command '{}'", Name::from(word))),
+        None => {
+            let shown = Name::from(word).to_string();
+            let instead = habits::for_command(&shown);
+            let instead = instead.map_or_else(String::new, |instead| format!(": {instead}"));
+            Err(format!("There is no command '{shown}'{instead}"))
+        }
     }
 }
 

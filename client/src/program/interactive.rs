@@ -31,7 +31,8 @@ impl Program {
         let names = RemoteCompleter::over(session, Supervisor::default());
         let has_colours = context.console.colours.is_some();
         let history = context.directories.history_file();
-        let mut prompt = match Prompt::open(history, names, has_colours) {
+        let home = context.directories.home.clone();
+        let mut prompt = match Prompt::open(history, home, names, has_colours) {
             Ok(prompt) => prompt,
             Err(error) => return self.unreadable(&error),
         };

@@ -8,6 +8,7 @@ use std::path::Path;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
+use crate::command_line::command::Get;
 use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
 use crate::command_line::options::OptionSpec;
 use crate::command_line::quote::{self, Quote};
@@ -107,6 +108,10 @@ fn wanted(partial: &PartialLine, word: &str) -> Wanted {
                 _ => Wanted::Option(command),
             };
         }
+    }
+    let has_operand = before.iter().any(|word| !word.starts_with(b"-"));
+    if command.name == "get" && has_operand && Get::is_local_by_form(word.as_bytes()) {
+        return Wanted::Local { files: true };
     }
     match command.operand {
         Operand::Nothing => Wanted::Nothing,
@@ -314,6 +319,15 @@ mod tests {
         assert_eq!(written("lcd "), ["lcd here/"]);
         assert_eq!(written("get x -o "), ["get x -o here/", "get x -o file "]);
         assert_eq!(written("archive -x "), ["archive -x here/"]);
+        // Where `get` takes it for local.
+        let all = ["get x ./.here/", "get x ./file "];
+        assert_eq!(written("get x ./"), all);
+        assert_eq!(
+            written("mget -r x y ../"),
+            ["mget -r x y ../..here/", "mget -r x y ../file "]
+        );
+        assert_eq!(written("get /music/../n"), ["get /music/../notes.txt "]);
+        assert_eq!(written("get x n"), ["get x notes.txt "]);
     }
 
     #[test]

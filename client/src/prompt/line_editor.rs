@@ -52,19 +52,21 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Opens a prompt with the history in that file. Works without a history if the file cannot be read or written.
+    /// Opens a prompt with the history in that file. Works without a history if the file cannot be read or written. `home`
+    /// is what `~` means.
     /// Hints are shown only if `colours` is set, as they look like typed text otherwise.
     ///
     /// # Errors
     /// The system's error if the terminal cannot be used.
     pub(crate) fn open(
         history: Option<PathBuf>,
+        home: Option<PathBuf>,
         names: RemoteCompleter,
         colours: bool,
     ) -> Result<Self, ReadlineError> {
         Ok(Self {
             settings: tcgetattr(io::stdin()).ok(),
-            editor: Some(LineEditor::open(history, names, colours)?),
+            editor: Some(LineEditor::open(history, home, names, colours)?),
         })
     }
 
@@ -99,6 +101,7 @@ struct LineEditor {
 impl LineEditor {
     fn open(
         history: Option<PathBuf>,
+        home: Option<PathBuf>,
         names: RemoteCompleter,
         colours: bool,
     ) -> Result<Self, ReadlineError> {
@@ -117,6 +120,7 @@ impl LineEditor {
         let mut editor = Editor::with_config(config)?;
         editor.set_helper(Some(PromptHelper {
             names,
+            home,
             at: WorkingDirectories::default(),
             history: colours.then(HistoryHinter::new),
         }));
@@ -176,6 +180,7 @@ fn prompt(remote: &[u8]) -> String {
 /// Completion and hints for the line editor.
 struct PromptHelper {
     names: RemoteCompleter,
+    home: Option<PathBuf>,
     at: WorkingDirectories,
     history: Option<HistoryHinter>,
 }
@@ -186,9 +191,13 @@ impl completion::NameSource for PromptHelper {
     }
 
     fn local(&self, directory: &Path, prefix: &str) -> Vec<String> {
-        let directory = match &self.at.local {
-            Some(local) => local.join(directory),
-            None => Path::new(".").join(directory),
+        // As when the line is run.
+        let directory = match (directory.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => match &self.at.local {
+                Some(local) => local.join(directory),
+                None => Path::new(".").join(directory),
+            },
         };
         local_completion::in_directory(&directory, prefix)
     }

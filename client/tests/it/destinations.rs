@@ -192,3 +192,36 @@ async fn a_directory_cannot_be_sent_to_standard_output() {
     );
     assert!(!client.home().join("here/-").exists());
 }
+
+/// Only who has named the file wants it replaced.
+#[tokio::test]
+async fn a_file_that_is_there_is_replaced_where_it_was_named() {
+    let server = Fake::good().await;
+    for (line, is_replaced) in [
+        ("get notes.txt", false),
+        ("get notes.txt .", false),
+        ("get notes.txt -o ./", false),
+        ("get notes.txt with* -o .", false),
+        ("get -r notes.txt", false),
+        ("get notes.txt ./notes.txt", true),
+        ("get notes.txt -o notes.txt", true),
+        ("get notes.txt . --force", true),
+        ("get -r notes.txt with* -o . --force", true),
+    ] {
+        let mut client = at_home(&server);
+        let file = client.home().join("here/notes.txt");
+        std::fs::write(&file, "mine").unwrap();
+        let exit = match is_replaced {
+            true => Exit::Done,
+            false => Exit::TransferFailed,
+        };
+        assert_eq!(
+            client.run(line).await,
+            exit,
+            "{line}: {}",
+            client.err.text()
+        );
+        let now = std::fs::read(&file).unwrap();
+        assert_eq!(now != b"mine", is_replaced, "{line}");
+    }
+}

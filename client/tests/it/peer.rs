@@ -161,7 +161,10 @@ impl Peer {
                 self.send(&Reply::files(files, false)).await;
             }
             Request::Archive { query, resume, .. } => match resume {
-                _ if query.extensions == ["none".into()] || query.name == Some("none".into()) => {
+                // Neither is a file of the tree.
+                _ if query.extensions == ["none".into()]
+                    || [Some("none".into()), Some("music".into())].contains(&query.name) =>
+                {
                     self.error(ErrorKind::NotFound, "No file found").await;
                 }
                 Some(resume) if resume.plan != plan().plan => {

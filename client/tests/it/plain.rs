@@ -180,7 +180,11 @@ async fn names_with_newlines_are_never_silently_two() {
 async fn stat_tells_all_that_is_known() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
-    assert_eq!(client.run("stat notes.txt music").await, Exit::Done);
+    assert_eq!(client.run("stat n* none music").await, Exit::NothingFound);
+    assert_eq!(
+        client.err.text(),
+        "the server says: there is no file or directory /none\n"
+    );
     assert_eq!(
         client.out.text(),
         "    Path: notes.txt\n    Type: file\n    Size: 49\n  Rights: -rw-r--r-- (0644)\n    \
@@ -294,6 +298,7 @@ async fn get_brings_files_to_where_they_are_wanted() {
     assert_eq!(std::fs::read(home.join("notes.txt")).unwrap(), b"mine");
     // As in sftp, the second name is a local one where the server has no such file.
     assert_eq!(client.run("get notes.txt mine.txt").await, Exit::Done);
+    std::fs::remove_file(home.join("d/notes.txt")).unwrap();
     assert_eq!(client.run("get notes.txt d").await, Exit::Done);
     for name in ["mine.txt", "d/notes.txt"] {
         let got = std::fs::read(home.join(name)).unwrap();

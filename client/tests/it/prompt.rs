@@ -157,6 +157,32 @@ async fn tab_completes_commands_options_and_names_of_the_server() {
     );
 }
 
+/// The local directory is another one.
+#[tokio::test]
+async fn tab_completes_below_the_home_directory_where_a_path_is_local() {
+    let server = Fake::good().await;
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("downloads")).unwrap();
+    let downloads = home.path().join("downloads");
+    let mut screen = Screen::open(home, server.address);
+    screen.ready().await;
+    screen.type_keys("lcd ~/down\t\r");
+    screen.ready().await;
+    screen.type_keys("lpwd\r");
+    let answer = screen.ready().await;
+    assert!(
+        answer.contains(&format!("{}\r\n", downloads.display())),
+        "{answer}"
+    );
+    screen.type_keys("lcd /\r");
+    screen.ready().await;
+    screen.type_keys("get notes.txt ~/down\t\r");
+    let answer = screen.ready().await;
+    assert!(downloads.join("notes.txt").is_file(), "{answer}");
+    screen.type_keys("bye\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
 #[tokio::test]
 async fn a_server_that_is_slow_with_names_keeps_nobody_from_typing() {
     // The first connection is that of the names: it is never answered.

@@ -265,7 +265,15 @@ fn what_is_wrong_is_said_with_the_usage() {
             "--extract unpacks the archive, -o keeps it",
         ),
         ("completions", "Completions exist for bash, zsh, fish"),
-        ("help wibble", "There is no command 'wibble'"),
+        ("help wibble", "There is no command 'wibble'. Usage"),
+        (
+            "help put",
+            "There is no command 'put': this service is read-only. Usage",
+        ),
+        (
+            "archive --min-size 1M",
+            "archive has no option --min-size: use --larger SIZE. Usage",
+        ),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.starts_with(said), "{line}: {error}");
