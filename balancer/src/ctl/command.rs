@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{MAX_WEIGHT, RelayMode};
+use crate::config::RelayMode;
 
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
@@ -152,6 +152,7 @@ pub enum Action {
 
 /// What a weight may be.
 pub(super) const WEIGHTS: &str = "0 to 256";
+const MAX_WEIGHT: u32 = 256;
 
 fn weight(text: &str) -> Result<u32, String> {
     let weight = text.parse().ok().filter(|weight| *weight <= MAX_WEIGHT);

@@ -11,12 +11,13 @@ use std::time::Duration;
 use clap::Command;
 use netsocket_settings::{Flag, Layers};
 
-use super::ADMIN;
 use super::answer::{Sessions, Status};
 use super::command::{Action, Arguments};
 use super::error::CtlError;
 use super::http::{Client, parsed};
 
+/// The key of `--admin`.
+pub(super) const ADMIN: &str = "admin";
 /// For all of it: a person waits for the letter that was typed.
 const LIMIT: Duration = Duration::from_millis(500);
 
@@ -32,14 +33,15 @@ enum Wanted {
     Session,
 }
 
-/// Prints the names that fit behind these words of a command line, one a line. `false`: no names belong there.
+/// Prints the names that fit behind these words of a command line, one a line. `false`: no names belong there. `client` finds
+/// the balancer that is meant.
 ///
 /// # Errors
 /// The balancer cannot be asked in time, or standard output cannot be written to.
-pub fn complete(
+pub(super) fn complete(
     program: &Command,
     words: &[String],
-    variable: impl Fn(&str) -> Option<String>,
+    client: impl FnOnce(&Layers<'_>, &Arguments) -> Result<Client, CtlError>,
     out: &mut impl Write,
 ) -> Result<bool, CtlError> {
     let typed = Typed::of(program, words);
@@ -53,7 +55,7 @@ pub fn complete(
     let Some(wanted) = typed.wanted() else {
         return Ok(false);
     };
-    let client = typed.client(variable)?;
+    let client = typed.client(client)?;
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         // Nobody may be waiting any more.
@@ -142,7 +144,10 @@ impl Typed {
         }
     }
 
-    fn client(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Client, CtlError> {
+    fn client(
+        &self,
+        client: impl FnOnce(&Layers<'_>, &Arguments) -> Result<Client, CtlError>,
+    ) -> Result<Client, CtlError> {
         let path = |flag: &str| self.flags.get(flag).map(Into::into);
         let arguments = Arguments {
             token_file: path("token-file"),
@@ -157,7 +162,7 @@ impl Typed {
             file: config.as_deref(),
             flags: admin.into_iter().map(|it| (ADMIN, Flag::One(it))).collect(),
         };
-        super::client(&layers, &arguments, variable, |_| {})
+        client(&layers, &arguments)
     }
 }
 
