@@ -41,6 +41,13 @@ pub enum Command {
     Ctl(ctl::Arguments),
     /// Read a secret from standard input and print its hash, for admin_read_token_file
     HashSecret,
+    /// For completion scripts: print the names that fit behind these words.
+    #[command(hide = true)]
+    CompleteWords {
+        /// The words before the one that is completed.
+        #[arg(last = true)]
+        words: Vec<String>,
+    },
     /// Commands that every server has.
     #[command(flatten)]
     Common(CommonCommand),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
-use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME};
+use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME, misspelt_variables};
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
     unresolved_names,
@@ -25,14 +25,18 @@ fn main() -> ExitCode {
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
         Some(Command::HashSecret) => return hash_secret(),
+        Some(Command::CompleteWords { words }) => return complete_words(words),
         Some(Command::Common(command)) => return run_common_command(&flags, command),
         None => {}
     }
     if flags.check_config {
         return match load(&flags) {
             Ok(config) => {
-                for problem in unresolved_names(&config) {
-                    warning(&problem);
+                for problem in misspelt_variables(variables())
+                    .iter()
+                    .chain(&unresolved_names(&config))
+                {
+                    warning(problem);
                 }
                 // A closed standard output leaves the exit code to tell.
                 let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
@@ -80,6 +84,14 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
             complain(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Whatever goes wrong, a shell completes nothing, and says nothing.
+fn complete_words(words: &[String]) -> ExitCode {
+    match ctl::complete(&Flags::command(), words, variable, &mut io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -138,6 +150,11 @@ fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+/// The names of all variables.
+fn variables() -> impl Iterator<Item = String> {
+    env::vars_os().filter_map(|(name, _)| name.into_string().ok())
 }
 
 fn load(flags: &Flags) -> Result<Config, Problems> {
@@ -202,10 +219,14 @@ fn counted(config: &Config) -> String {
 }
 
 fn counted_backends(backends: usize, groups: usize) -> String {
+    let backends = match backends {
+        1 => "1 backend".to_owned(),
+        backends => format!("{backends} backends"),
+    };
     match groups {
-        0 => format!("{backends} backends"),
-        1 => format!("{backends} backends, 1 name to resolve"),
-        groups => format!("{backends} backends, {groups} names to resolve"),
+        0 => backends,
+        1 => format!("{backends}, 1 name to resolve"),
+        groups => format!("{backends}, {groups} names to resolve"),
     }
 }
 

@@ -71,7 +71,7 @@ mod service;
 mod session;
 mod tree;
 
-pub use config::{Config, Wires};
+pub use config::{Config, Wires, misspelt_variables};
 pub use security::credential_store::CredentialStore;
 pub use security::credentials::{CredentialFiles, CredentialsError};
 pub use security::sandbox::{SandboxError, SandboxMode};

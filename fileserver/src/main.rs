@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use netsocket_fileserver::{Bound, Config, Signals, run};
+use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
     unresolved,
@@ -110,18 +110,24 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
             .filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
             .collect(),
     };
-    let load = || Config::load(&layers, |name| std::env::var(name).ok());
+    let variable = |name: &str| std::env::var(name).ok();
+    let load = || Config::load(&layers, variable);
     if let Some(Command::Common(command)) = &flags.command {
         return Ok(run_common_command(flags, command, load));
     }
-    let config = load()?;
+    let config = Config::load_to_serve(&layers, variable)?;
     if flags.check_config {
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for problem in misspelt_variables(variables) {
+            complain(&format!("warning: {problem}"));
+        }
         let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
         for problem in unresolved(brokers.map(|broker| ("kafka", broker))) {
             complain(&format!("warning: {problem}"));
         }
         // If standard output is closed, the exit code says the same.
-        let _ = writeln!(stdout(), "netsocket-fileserver: the settings are OK");
+        let (root, listen) = (config.root.display(), config.listen);
+        let _ = writeln!(stdout(), "OK: serves {root} on {listen}");
         return Ok(ExitCode::SUCCESS);
     }
     // What a client does wrong in HTTP/2 is no matter for the log of a server, however often.

@@ -125,9 +125,18 @@ fn main() -> ExitCode {
     }
     let (config, task) = match settings(&flags) {
         Ok((config, Task::Check)) => {
+            let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            for problem in collector::misspelt_variables(variables) {
+                complain(&format!("warning: {problem}"));
+            }
             warn_of_names(&config);
             // If standard output is closed, the exit code says the same.
-            let _ = writeln!(stdout(), "settings are OK");
+            let (topic, url) = (&config.topic, config.influx_url.as_str());
+            let _ = writeln!(
+                stdout(),
+                "OK: stores {topic} of {} in {url}",
+                config.kafka.join(",")
+            );
             return ExitCode::SUCCESS;
         }
         Ok(settings) => settings,

@@ -234,10 +234,7 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
         format!("No backend{name} is up")
     };
     let clients = if pool.failing_open {
-        format!(
-            "are given to the {} in service all the same, and served only where a server works although its checks fail",
-            counted(in_service, "backend")
-        )
+        "are refused unless a backend works despite failing its checks".to_owned()
     } else if pool.last_resort > 0 {
         "are offered to each backend in service once, and refused if none takes them (SC)"
             .to_owned()
@@ -250,7 +247,13 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
         todo.push("Add one: `netsocket-balancer ctl add`.".to_owned());
     }
     if in_service > 0 {
-        todo.push("Nothing more: sessions begin again as soon as a check passes.".to_owned());
+        let next = match todo.is_empty() {
+            true => "Wait: sessions begin as soon as a check passes.",
+            false => {
+                "Nothing else is needed after that: sessions begin again as soon as a check passes."
+            }
+        };
+        todo.push(next.to_owned());
     }
     Alert {
         severity: match begins {

@@ -75,6 +75,7 @@ pub use keys::{KEYS, LISTS, NESTED, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};
 pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptions};
+pub use raw::misspelt_variables;
 pub use relay::{IdleLimits, RelayMode};
 pub use routes::ROUTE_KEYS;
 pub(crate) use services::{PoolPlan, ServicePlan};

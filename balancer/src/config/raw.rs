@@ -60,6 +60,11 @@ impl Raw {
     }
 }
 
+/// What is said of environment variables that are probably misspelt.
+pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
+    netsocket_settings::misspelt_variables(&all_keys(), set)
+}
+
 /// Every key that may be set, tables included.
 pub(super) fn all_keys() -> Vec<Key> {
     let telemetry = ACCESS_KEYS.into_iter().chain(PRODUCER_KEYS);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::config::RelayMode;
+
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
@@ -60,7 +62,8 @@ pub enum Action {
         /// The backend
         name: String,
         /// 0 to 256; 0: no new sessions
-        weight: u64,
+        #[arg(allow_negative_numbers = true)]
+        weight: String,
     },
     /// Add a backend to a pool, or give one other settings, until the next reload or restart
     Add {
@@ -68,7 +71,7 @@ pub enum Action {
         #[arg(value_names = ["POOL", "NAME=HOST:PORT"], num_args = 1..=2, required = true)]
         place: Vec<String>,
         /// Its weight
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true, value_parser = weight)]
         weight: Option<u32>,
         /// Use it only while no other is usable
         #[arg(long)]
@@ -132,6 +135,7 @@ pub enum Action {
     /// Show or change how bytes are relayed: auto, copy or splice
     Relay {
         /// The new mode
+        #[arg(value_parser = RelayMode::ALL.map(RelayMode::as_str))]
         mode: Option<String>,
     },
     /// List the latest state changes of backends
@@ -141,7 +145,21 @@ pub enum Action {
     /// Show live figures, updated every second
     Top {
         /// Exit after N updates
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = frames)]
         count: Option<u64>,
     },
+}
+
+/// What a weight may be.
+pub(super) const WEIGHTS: &str = "0 to 256";
+const MAX_WEIGHT: u32 = 256;
+
+fn weight(text: &str) -> Result<u32, String> {
+    let weight = text.parse().ok().filter(|weight| *weight <= MAX_WEIGHT);
+    weight.ok_or_else(|| format!("must be {WEIGHTS}"))
+}
+
+fn frames(text: &str) -> Result<u64, String> {
+    let frames = text.parse().ok().filter(|frames| *frames > 0);
+    frames.ok_or_else(|| "must be a whole number from 1 on".to_owned())
 }

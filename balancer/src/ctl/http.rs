@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest answer; a list of 100,000 sessions has some 20 MB.
 const MAX_BYTES: u64 = 256 << 20;
+/// What every balancer has.
+const POOLS: &str = "/api/v1/pools";
+const EVENTS: &str = "/api/v1/events";
 /// The longest line of the stream of events or of a head.
 const MAX_LINE: u64 = 16 << 20;
 
@@ -46,6 +49,14 @@ impl Client {
         if (200..300).contains(&status) {
             return Ok(said);
         }
+        // A server that is no balancer says it in its own way: that of a balancer is a line of text.
+        let is_strange = match said.trim() {
+            "" => status < 500,
+            said => said.starts_with(['{', '<']),
+        };
+        if is_strange && !self.is_balancer(path) {
+            return Err(self.stranger());
+        }
         let said = match said.trim() {
             "" if status == 404 => format!("this balancer does not support {method} {path}"),
             "" => format!("{method} {path}: status {status}"),
@@ -58,8 +69,11 @@ impl Client {
     pub(super) fn events(
         &self,
     ) -> Result<impl Iterator<Item = Result<String, CtlError>> + '_, CtlError> {
-        let (status, mut reader) = self.send("GET", "/api/v1/events", "")?;
+        let (status, mut reader) = self.send("GET", EVENTS, "")?;
         if status != 200 {
+            if !self.is_balancer(EVENTS) {
+                return Err(self.stranger());
+            }
             let mut said = String::new();
             let _ = reader.by_ref().take(MAX_LINE).read_to_string(&mut said);
             return Err(CtlError::Refused(said.trim().to_owned()));
@@ -77,6 +91,18 @@ impl Client {
                 }
             }
         }))
+    }
+
+    /// Whether it has what every balancer has. `asked`: what was refused.
+    fn is_balancer(&self, asked: &str) -> bool {
+        let known = |status| [200, 401, 403].contains(&status);
+        let answered = || self.send("GET", POOLS, "");
+        asked != POOLS && answered().is_ok_and(|(status, _)| known(status))
+    }
+
+    fn stranger(&self) -> CtlError {
+        let place = &self.place;
+        CtlError::Unreachable(format!("{place}: this is not a balancer's admin address"))
     }
 
     /// Sends a request and reads the head of the answer.
@@ -167,8 +193,9 @@ fn status_code(line: &str) -> Option<u16> {
 
 /// An answer as it is understood.
 pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T, CtlError> {
-    serde_json::from_str(body)
-        .map_err(|error| CtlError::Unreachable(format!("cannot parse the answer: {error}")))
+    serde_json::from_str(body).map_err(|error| {
+        CtlError::Unreachable(format!("this is not the answer of a balancer: {error}"))
+    })
 }
 
 /// A name as a part of a path.

@@ -27,6 +27,7 @@
 
 mod answer;
 mod command;
+mod complete;
 mod edit;
 mod error;
 mod http;
@@ -44,15 +45,14 @@ use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
+use self::command::WEIGHTS;
 pub use self::command::{Action, Arguments};
+use self::complete::ADMIN;
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
 pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
 use crate::config::AdminSettings;
-
-/// The key of `--admin`.
-const ADMIN: &str = "admin";
 
 /// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
 /// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
@@ -84,6 +84,22 @@ pub fn run(
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         ended => ended,
     }
+}
+
+/// For the completion of shells: prints the names that fit behind these words of a command line, one a line. `false`: no names
+/// belong there.
+///
+/// # Errors
+/// The balancer cannot be asked in time, or standard output cannot be written to.
+pub fn complete(
+    program: &clap::Command,
+    words: &[String],
+    variable: impl Fn(&str) -> Option<String>,
+    out: &mut impl Write,
+) -> Result<bool, CtlError> {
+    let client =
+        |layers: &Layers<'_>, arguments: &Arguments| client(layers, arguments, variable, |_| {});
+    complete::complete(program, words, client, out)
 }
 
 /// The balancer that is meant, and the token for it.
@@ -243,7 +259,11 @@ impl Console {
             Action::Ready { name } => self.backend(out, "POST", name, "ready", ""),
             Action::Maintenance { name } => self.backend(out, "POST", name, "maintenance", ""),
             Action::Weight { name, weight } => {
-                let body = format!("{{\"weight\":{weight}}}");
+                let number: u64 = weight.parse().map_err(|_| {
+                    // As the balancer says it of a number that is too high.
+                    CtlError::Usage(format!("weight must be {WEIGHTS}, got {weight}"))
+                })?;
+                let body = format!("{{\"weight\":{number}}}");
                 self.backend(out, "PUT", name, "weight", &body)
             }
             Action::Kill { id, backend } => self.kill(out, id.as_deref(), backend.as_deref()),

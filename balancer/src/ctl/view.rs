@@ -43,11 +43,13 @@ pub(super) fn differences(it: &Differences) -> String {
 
 /// The balancer in a few lines.
 pub(super) fn status(status: &Status) -> String {
+    // The word of the page and the API.
     let state = match (status.draining, status.ready, status.state.as_str()) {
         (true, ..) => "draining",
-        (false, true, "" | "ready") => "ready",
-        (false, true, state) => state,
-        (false, false, _) => "not ready",
+        (false, true, "") => "ready",
+        (false, false, "") => "not ready",
+        (false, false, "warning") => "warning, not ready",
+        (false, _, state) => state,
     };
     let (sessions, rates) = (&status.sessions, &status.rates);
     let mut text = String::new();
@@ -112,11 +114,16 @@ pub(super) fn status(status: &Status) -> String {
     line(
         "sessions",
         format!(
-            "{} open, {} new, {} since the start, {} retries",
+            "{} open, {} new, {} since the start, {} {}",
             sessions.active,
             units::rate(rates.sessions),
             sessions.total,
-            sessions.retries
+            sessions.retries,
+            if sessions.retries == 1 {
+                "retry"
+            } else {
+                "retries"
+            }
         ),
     );
     for (key, rate, total) in [
@@ -325,4 +332,32 @@ pub(super) fn object(object: &Map<String, Value>) -> String {
         let _ = writeln!(text, "{}: {}", printable(key), printable(&value));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_has_the_word_of_the_page() {
+        let first = |state: &str, ready, draining, retries: u64| {
+            let it = serde_json::json!({
+                "state": state, "ready": ready, "draining": draining, "version": "1",
+                "sessions": { "retries": retries },
+            });
+            let text = status(&serde_json::from_value(it).unwrap());
+            assert_eq!(text.contains(" 1 retry\n"), retries == 1, "{text}");
+            let word = text.split(", 1, up").next().unwrap();
+            word.strip_prefix("balancer     ").unwrap().to_owned()
+        };
+        assert_eq!(first("emergency", false, false, 0), "emergency");
+        assert_eq!(first("emergency", true, false, 1), "emergency");
+        assert_eq!(first("warning", false, false, 0), "warning, not ready");
+        assert_eq!(first("warning", true, false, 0), "warning");
+        assert_eq!(first("ready", true, false, 0), "ready");
+        assert_eq!(first("draining", false, true, 0), "draining");
+        // An older balancer.
+        assert_eq!(first("", false, false, 0), "not ready");
+        assert_eq!(first("", true, false, 0), "ready");
+    }
 }

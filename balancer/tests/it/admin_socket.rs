@@ -84,7 +84,7 @@ async fn whoever_may_open_it_may_read_and_change_and_it_goes_with_its_process() 
     program.said(&["INFO", "change", &me]).await;
     assert_eq!(
         done(&path, "ctl ready echo").await,
-        "echo: up, weight 1; first check passed\n"
+        format!("echo: up, weight 1; set to ready by {me}\n")
     );
     assert!(done(&path, "ctl backends").await.contains("\necho "));
     assert!(done(&path, "ctl top --count 1").await.contains("1 of 1 up"));

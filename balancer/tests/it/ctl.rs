@@ -89,11 +89,11 @@ async fn changes() {
     assert_eq!(drained, expected);
     assert_eq!(
         done(admin, &["ready", "echo"]).await,
-        "echo: up, weight 1; first check passed\n"
+        "echo: up, weight 1; set to ready by 127.0.0.1\n"
     );
     assert_eq!(
         done(admin, &["weight", "echo", "7"]).await,
-        "echo: up, weight 7; first check passed\n"
+        "echo: up, weight 7; set to ready by 127.0.0.1\n"
     );
     assert!(
         done(admin, &["maintenance", "echo"])
@@ -167,13 +167,25 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
     let output = ctl(admin, &["drain", "x"]).await;
     let unknown = "netsocket-balancer: no backend \"x\"; known backends: echo\n";
     assert_eq!(said(&output), (Some(1), "", unknown));
-    for wrong in [&["relay", "fast"][..], &["weight", "echo", "999"]] {
-        assert_eq!(ctl(admin, wrong).await.status.code(), Some(1), "{wrong:?}");
+    // One sentence, whoever looks at it first.
+    for (weight, code) in [("999", 1), ("-1", 2), ("abc", 2)] {
+        let output = ctl(admin, &["weight", "echo", weight]).await;
+        let expected = format!("netsocket-balancer: weight must be 0 to 256, got {weight}\n");
+        assert_eq!(said(&output), (Some(code), "", expected.as_str()));
     }
+    let add = ["add", "a=127.0.0.1:1", "--weight", "-1"];
+    let output = ctl(admin, &add).await;
+    assert!(
+        said(&output)
+            .2
+            .contains("'-1' for '--weight <WEIGHT>': must be 0 to 256")
+    );
     for wrong in [
         &["frobnicate"][..],
         &["kill"],
-        &["weight", "echo", "many"],
+        &["relay", "fast"],
+        &["top", "--count", "0"],
+        &["top", "--count", "-1"],
         &[],
     ] {
         assert_eq!(ctl(admin, wrong).await.status.code(), Some(2), "{wrong:?}");
@@ -225,6 +237,83 @@ async fn a_server_that_is_not_a_balancer_is_recognised() {
     let expected = format!("netsocket-balancer: {address}: not an admin HTTP server\n");
     assert_eq!(said(&output), (Some(3), "", expected.as_str()));
     soon(peer).await.unwrap();
+}
+
+/// A file server behind the port for clients, another program's admin HTTP, a page for everything.
+#[tokio::test]
+async fn another_http_server_is_not_taken_for_a_balancer() {
+    for answer in [
+        "404 Not Found\r\n\r\n{\"detail\":\"there is no file api/v1/pools\",\"status\":404}\n",
+        "404 Not Found\r\n\r\n",
+        "405 Method Not Allowed\r\n\r\n",
+        "404 Not Found\r\n\r\n<html>\n",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // For as long as the test runs.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = [0; 4096];
+                let _ = std::io::Read::read(&mut stream, &mut request);
+                let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes());
+            }
+        });
+        let expected =
+            format!("netsocket-balancer: {address}: this is not a balancer's admin address\n");
+        for command in [&["status"][..], &["drain", "a"], &["top", "--count", "1"]] {
+            let output = ctl(address, command).await;
+            assert_eq!(
+                said(&output),
+                (Some(3), "", expected.as_str()),
+                "{answer:?} {command:?}"
+            );
+        }
+    }
+}
+
+/// What shells ask for.
+#[tokio::test]
+async fn names_are_completed_by_the_balancer() {
+    let (balancer, _echo) = echo().await;
+    let complete = async |words: String| {
+        let mut command = program();
+        command
+            .args(["complete-words", "--"])
+            .args(words.split(' '));
+        let run = spawn_blocking(move || command.output().unwrap());
+        let output = soon(run).await.unwrap();
+        let (code, out, error) = said(&output);
+        assert_eq!(error, "");
+        (code, out.to_owned())
+    };
+    let admin = balancer.admin;
+    for (words, names) in [
+        ("drain", "echo\n"),
+        ("kill --backend", "echo\n"),
+        ("remove", "echo\ndefault\n"),
+        ("add", "default\n"),
+        ("kill", ""),
+    ] {
+        let got = complete(format!("ctl --admin {admin} {words}")).await;
+        assert_eq!(got, (Some(0), names.to_owned()), "{words}");
+    }
+    let nothing = (Some(1), String::new());
+    assert_eq!(
+        complete(format!("ctl --admin {admin} status")).await,
+        nothing
+    );
+    // Nobody answers there, or never.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    for address in [
+        crate::peers::Refuses::start().address,
+        silent.local_addr().unwrap(),
+    ] {
+        assert_eq!(
+            complete(format!("ctl --admin {address} drain")).await,
+            nothing
+        );
+    }
 }
 
 #[tokio::test]

@@ -84,6 +84,11 @@ pub(crate) const KEYS: [Key; 50] = [
     key("allow_hidden", Some("NETSOCKET_ALLOW_HIDDEN"), None),
 ];
 
+/// What is said of environment variables that are probably misspelt.
+pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
+    netsocket_settings::misspelt_variables(&KEYS, set)
+}
+
 const fn key(name: &'static str, env: Option<&'static str>, flag: Option<&'static str>) -> Key {
     Key { name, env, flag }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::credentials::{self, RawCredentials};
 use super::kafka;
 use super::keys::KEYS;
+use super::root;
 use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS, Wires};
 
 /// The most archives at a time: each may hold two blocks of 1 MiB.
@@ -82,13 +83,32 @@ struct Raw {
 }
 
 impl Config {
-    /// Merges and checks the layers; `variable` reads an environment variable.
+    /// Merges and checks the layers; `variable` reads an environment variable. Whether the directories are there is left open.
     ///
     /// # Errors
     /// All problems at once.
     pub fn load(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        Self::load_with(layers, variable, |_, _| {})
+    }
+
+    /// The same, for a program that is going to serve: the directories must be there.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load_to_serve(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Problems> {
+        Self::load_with(layers, variable, root::directories)
+    }
+
+    fn load_with(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+        look: impl FnOnce(&mut Check, &Self),
     ) -> Result<Self, Problems> {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
         let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
@@ -97,6 +117,7 @@ impl Config {
         }
         let default = Self::new(home.unwrap_or_default());
         let config = raw.judged(&mut check, default);
+        look(&mut check, &config);
         check.finish(config)
     }
 }

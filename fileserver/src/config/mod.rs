@@ -6,8 +6,10 @@ mod credentials;
 mod kafka;
 mod keys;
 mod load;
+mod root;
 mod settings;
 
+pub use keys::misspelt_variables;
 pub use settings::{Config, Wires};
 
 #[cfg(test)]

@@ -70,11 +70,11 @@ pub(super) fn http_date(time: Timestamp) -> Option<String> {
     utc(time).map(|time| time.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
-/// A size for people, as Apache writes it: `512`, `1.2K`, `35M`.
+/// A size for people, nearly as Apache writes it: `512 B`, `1.2K`, `35M`.
 pub(super) fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     if bytes < 1024 {
-        return bytes.to_string();
+        return format!("{bytes} B");
     }
     let mut unit = ' ';
     for next in ['K', 'M', 'G', 'T', 'P', 'E'] {
@@ -177,7 +177,7 @@ mod tests {
             [
                 "<tr><td><a href=\"a%3A%20100%25.txt\">a: 100%.txt</a></td><td>2023-11-14 22:13</td><td><data value=\"12345\">12K</data></td></tr>",
                 "<tr class=\"d\"><td><a href=\"sub/\">sub/</a></td><td>2023-11-14 22:13</td><td>-</td></tr>",
-                "<tr><td><a href=\"/d/e/x\">e/x</a></td><td>2023-11-14 22:13</td><td><data value=\"7\">7</data></td></tr>",
+                "<tr><td><a href=\"/d/e/x\">e/x</a></td><td>2023-11-14 22:13</td><td><data value=\"7\">7 B</data></td></tr>",
             ]
         );
     }
@@ -201,8 +201,8 @@ mod tests {
     #[test]
     fn sizes_have_two_digits_or_three() {
         for (bytes, told) in [
-            (0, "0"),
-            (1023, "1023"),
+            (0, "0 B"),
+            (1023, "1023 B"),
             (1024, "1.0K"),
             (10_188, "9.9K"),
             (10_189, "10K"),

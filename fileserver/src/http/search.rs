@@ -155,14 +155,20 @@ fn end(files: u64, limit: u64, unreadable: u64) -> String {
     let mut text = "</tbody>\n</table>\n".to_owned();
     let told = match files {
         0 => "No file found.".to_owned(),
+        1 if limit == 1 => "The first file; there may be more.".to_owned(),
         files if files == limit => format!("The first {files} files; there may be more."),
         1 => "1 file.".to_owned(),
         files => format!("{files} files."),
     };
     text.push_str(&format!("<p class=\"none\" role=\"status\">{told}</p>\n"));
     if unreadable > 0 {
+        let directories = if unreadable == 1 {
+            "directory"
+        } else {
+            "directories"
+        };
         text.push_str(&format!(
-            "<p class=\"none\">The server may not read {unreadable} directories.</p>\n"
+            "<p class=\"none\">The server may not read {unreadable} {directories}.</p>\n"
         ));
     }
     text.push_str("</main>\n");

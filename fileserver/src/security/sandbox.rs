@@ -65,7 +65,14 @@ pub enum SandboxError {
     NotEnforced(&'static str),
     /// The kernel refused.
     #[error("cannot set up confinement: {0}")]
-    Refused(#[from] RulesetError),
+    Refused(RulesetError),
+}
+
+impl From<RulesetError> for SandboxError {
+    /// Not as its source: the sentence has it already.
+    fn from(error: RulesetError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// What the process needs besides the root.

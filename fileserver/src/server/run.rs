@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_settings::Supervisor;
+use netsocket_settings::{Supervisor, reason};
 use netsocket_telemetry::{Identity, Producer, Role, Sinks, heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
@@ -41,14 +41,14 @@ pub enum StartError {
     #[error(transparent)]
     Root(#[from] RootError),
     /// The address cannot be bound.
-    #[error("{what} {address}: {source}")]
+    #[error("{what} {address}: {}", reason(error))]
     Listen {
         /// The setting it comes from.
         what: &'static str,
         /// The configured address.
         address: SocketAddr,
         /// The error of the system.
-        source: io::Error,
+        error: io::Error,
     },
     /// A certificate, key or token file is invalid.
     #[error(transparent)]
@@ -79,10 +79,10 @@ impl Bound {
         let root = Root::open(&config.root)?;
         let credential_store = CredentialStore::open(config.credentials.clone())?;
         let failed = |what, address| {
-            move |source| StartError::Listen {
+            move |error| StartError::Listen {
                 what,
                 address,
-                source,
+                error,
             }
         };
         let (listener, address) = listen(config.listen).map_err(failed("listen", config.listen))?;

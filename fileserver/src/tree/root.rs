@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use netsocket_settings::reason;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2};
 use rustix::io::Errno;
 
@@ -55,10 +56,10 @@ pub struct Root {
 
 /// Why the root cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("root {}: {source}", path.display())]
+#[error("root {}: {}", path.display(), reason(error))]
 pub struct RootError {
     path: PathBuf,
-    source: io::Error,
+    error: io::Error,
 }
 
 impl Root {
@@ -67,9 +68,9 @@ impl Root {
     /// # Errors
     /// [`RootError`] if `path` is not a directory or may not be read.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        Self::open_real(path).map_err(|source| RootError {
+        Self::open_real(path).map_err(|error| RootError {
             path: path.to_owned(),
-            source,
+            error,
         })
     }
 

@@ -159,9 +159,53 @@ fn version_and_check_config_print_one_line_and_end() {
             concat!("netsocket-fileserver ", env!("CARGO_PKG_VERSION"), "\n")
         )
     );
-    let (code, said, _) = outcome(&["--check-config", "--root", "/nonexistent"]);
-    assert_eq!((code, said.lines().count()), (0, 1));
-    assert!(said.contains("OK"), "{said}");
+    let listen = ["--listen", "127.0.0.1:9000"];
+    let (code, said, _) = outcome(&[&["--check-config", "--root", "/tmp"], &listen[..]].concat());
+    assert_eq!(
+        (code, said.as_str()),
+        (0, "OK: serves /tmp on 127.0.0.1:9000\n")
+    );
+}
+
+/// Whether it is checked or started, with all that is wrong besides.
+#[test]
+fn a_root_that_cannot_be_shared_is_a_problem_of_the_settings() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(
+        file.path(),
+        "listen = 'x'\nroot = '/no/such'\nspool_dir = '/etc/passwd'\n",
+    )
+    .unwrap();
+    let path = file.path().to_str().unwrap();
+    for check in [&["--check-config"][..], &[]] {
+        for (root, problem) in [
+            ("/no/such", "no such file or directory"),
+            ("/etc/passwd", "not a directory"),
+        ] {
+            let (code, said, error) = outcome(&[&["--root", root], check].concat());
+            let expected = format!("netsocket-fileserver: --root: root = \"{root}\": {problem}\n");
+            assert_eq!((code, said.as_str(), error), (2, "", expected));
+        }
+        let (code, _, error) = outcome(&[&["--config", path], check].concat());
+        assert_eq!(code, 2);
+        for problem in [
+            ":1:1: listen = \"x\": ",
+            ":2:1: root = \"/no/such\": no such file or directory\n",
+            ":3:1: spool_dir = \"/etc/passwd\": not a directory\n",
+        ] {
+            assert!(error.contains(&format!("{path}{problem}")), "{error}");
+        }
+    }
+}
+
+/// The reason once, and without the system's number.
+#[test]
+fn an_address_that_is_taken_is_said_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, error) = outcome(&["--root", "/tmp", "--listen", &address]);
+    let expected = format!("netsocket-fileserver: listen {address}: address already in use\n");
+    assert_eq!((code, error.as_str()), (2, expected.as_str()));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! downloaded.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
@@ -21,6 +21,8 @@ const ADMIN: &str = "127.0.0.1:8404";
 const FILE_SERVERS: [&str; 3] = ["server", "mirror1", "mirror2"];
 /// How often a condition is looked at while it is waited for.
 const POLL: Duration = Duration::from_millis(20);
+/// How often it is looked whether a server has ended.
+const WATCH: Duration = Duration::from_millis(100);
 /// How long the balancer may take to call every file server up.
 const HEALTHY_LIMIT: Duration = Duration::from_secs(15);
 
@@ -92,10 +94,14 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
     let mut system = System::start(options, &programs, &root, &folder, &stop)?;
     let code = if options.no_client {
         println!("ready; Ctrl-C stops everything");
-        while stop.wait(Duration::from_secs(3600)).is_none() {}
+        while stop.wait(WATCH).is_none() {
+            for line in system.ends() {
+                println!("{line}");
+            }
+        }
         ExitCode::SUCCESS
     } else {
-        prompt(&programs, &folder.downloads()?, &stop)?
+        prompt(&programs, &folder.downloads()?, &stop, &mut system)?
     };
     system.stop(&stop);
     Ok(code)
@@ -111,7 +117,7 @@ fn build() -> Outcome<PathBuf> {
     let mut build = vec!["build", "--release"];
     build.extend(packages.iter().flat_map(|package| ["--package", package]));
     eprintln!(
-        "Building the programs for release, once. From nothing, this takes about 5 minutes on 2 cores; cargo shows how far it is."
+        "Building the programs for release, once. From nothing, this takes 5 to 11 minutes on 2 cores; cargo shows how far it is."
     );
     cargo::run(&build, &[])?;
     cargo::binary("release", "")
@@ -120,6 +126,8 @@ fn build() -> Outcome<PathBuf> {
 /// The running servers.
 struct System {
     servers: Vec<Server>,
+    /// What starts each of them again, at the same address.
+    starts: Vec<String>,
 }
 
 impl System {
@@ -156,6 +164,13 @@ impl System {
         let backends: Vec<String> = named()
             .map(|(name, address)| format!("{name}={address}"))
             .collect();
+        let mut starts: Vec<String> = named()
+            .map(|(name, address)| {
+                let address = address.to_string();
+                let own = ["--listen", address.as_str(), "--root", root, "--name", name];
+                typed(&program, own.iter().chain(&kafka).copied())
+            })
+            .collect();
         let mut arguments = vec!["--listen", BALANCER, "--admin", ADMIN];
         arguments.extend(
             backends
@@ -168,13 +183,15 @@ impl System {
         // Another balancer may have these addresses, and answer there: ours says when it has them.
         balancer.wait_for_address(stop)?;
         servers.push(balancer);
+        starts.push(typed(&program, arguments));
 
-        let mut system = Self { servers };
+        let mut system = Self { servers, starts };
         system.wait_until_healthy(stop)?;
-        for (name, address) in named() {
-            println!("{name:9} {address} up");
+        for ((name, address), server) in named().zip(&system.servers) {
+            println!("{name:9} {address} up, PID {}", server.id());
         }
-        println!("balancer  {BALANCER}");
+        let balancer = system.servers.last().map_or(0, Server::id);
+        println!("balancer  {BALANCER} up, PID {balancer}");
         println!("status    http://{ADMIN}/");
         println!("files     {root}");
         println!("logs      {}", folder.0.display());
@@ -203,6 +220,18 @@ impl System {
         )))
     }
 
+    /// What is to be said of servers that have ended since the last time.
+    fn ends(&mut self) -> Vec<String> {
+        let each = self.servers.iter_mut().zip(&self.starts);
+        let told = each.filter_map(|(server, start)| {
+            let (name, status) = server.end()?;
+            Some(format!(
+                "{name} ended ({status}); this starts it again:\n{start}"
+            ))
+        });
+        told.collect()
+    }
+
     /// The balancer first, so that its sessions end before the servers behind it.
     fn stop(&mut self, stop: &StopSignals) {
         for server in self.servers.iter_mut().rev() {
@@ -212,8 +241,28 @@ impl System {
     }
 }
 
+/// A command as it is typed in a shell.
+fn typed<'a>(program: &Path, arguments: impl IntoIterator<Item = &'a str>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@+".contains(c);
+    let quoted = |word: &str| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    let program = quoted(&program.display().to_string());
+    let words = arguments.into_iter().map(quoted);
+    std::iter::once(program)
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Runs the client's prompt on this terminal until it ends, or until we are told to stop. It saves to `downloads`.
-fn prompt(programs: &Path, downloads: &Path, stop: &StopSignals) -> Outcome<ExitCode> {
+fn prompt(
+    programs: &Path,
+    downloads: &Path,
+    stop: &StopSignals,
+    system: &mut System,
+) -> Outcome<ExitCode> {
     let program = programs.join("netsocket");
     let program = program.canonicalize().map_err(Failure::at(&program))?;
     let failed = Failure::at(&program);
@@ -226,6 +275,11 @@ fn prompt(programs: &Path, downloads: &Path, stop: &StopSignals) -> Outcome<Exit
     loop {
         if let Some(status) = client.try_wait().map_err(&failed)? {
             return Ok(cargo::exit_code(status));
+        }
+        for line in system.ends() {
+            // The prompt has the terminal in a mode in which a new line begins where the last one ends.
+            print!("\r\n{}\r\n", line.replace('\n', "\r\n"));
+            let _ = io::stdout().flush();
         }
         match stop.wait(POLL) {
             // Ctrl-C in the prompt reaches the client from the terminal; what it means is the client's business.
@@ -324,6 +378,15 @@ mod tests {
         }
         assert!(place.join("downloads/report.pdf").exists());
         fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        let words = ["--root", "/a b/it's", "--listen", "127.0.0.1:1"];
+        assert_eq!(
+            typed(Path::new("/p/x"), words),
+            "/p/x --root '/a b/it'\\''s' --listen 127.0.0.1:1"
+        );
     }
 
     #[test]

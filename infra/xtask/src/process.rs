@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub(crate) struct Server {
     child: Child,
     log: PathBuf,
     address: Receiver<SocketAddr>,
+    /// Whether its end has been told.
+    is_over: bool,
 }
 
 impl Server {
@@ -76,7 +78,23 @@ impl Server {
             child,
             log,
             address,
+            is_over: false,
         })
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its name and how it ended, once.
+    pub(crate) fn end(&mut self) -> Option<(&str, ExitStatus)> {
+        if self.is_over {
+            return None;
+        }
+        let status = self.child.try_wait().ok().flatten()?;
+        self.is_over = true;
+        Some((&self.name, status))
     }
 
     /// Waits for the address that the server logs once it listens.

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::address::{AdminStream, AdminTarget};
-use crate::completion_script::completion_script;
+use crate::completion_script::server_script;
 
 /// Timeout for the connect and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -148,7 +148,7 @@ impl CommonCommand {
             }
             Self::Man => page(program, out)?,
             Self::Completions { shell } => {
-                out.write_all(&completion_script(*shell, program))?;
+                out.write_all(&server_script(*shell, program))?;
             }
         }
         Ok(())
@@ -171,8 +171,8 @@ fn page(mut program: Command, out: &mut impl Write) -> io::Result<()> {
 /// A section for each subcommand that does something: its help, line by line.
 fn sections(above: &Command, out: &mut impl Write) -> io::Result<()> {
     for command in above.get_subcommands() {
-        // clap's own, which repeats each of these.
-        if command.get_name() == "help" {
+        // clap's own, which repeats each of these; and what is not for people.
+        if command.get_name() == "help" || command.is_hide_set() {
             continue;
         }
         if command.has_subcommands() {
@@ -214,6 +214,8 @@ fn ask<S: io::Read + Write>(
     };
     let answer = exchange(address, wrap, path).map_err(unreachable)?;
     let (status, body) = understood(&answer)
+        // Every admin HTTP has this path.
+        .filter(|(status, _)| ![404, 405].contains(status))
         .ok_or_else(|| unreachable(io::Error::other("not an admin HTTP server")))?;
     if (200..300).contains(&status) {
         return Ok(body.to_owned());
@@ -334,16 +336,23 @@ mod tests {
 
     #[test]
     fn nobody_and_somebody_else_are_told_apart() {
-        let (address, asked) = server("SSH-2.0-x\r\n\r\n");
-        let error = run(&["health"], Some(address)).unwrap_err();
-        asked.join().unwrap();
-        assert_eq!(error.exit_code(), 3);
-        assert!(
-            error.to_string().ends_with("not an admin HTTP server"),
-            "{error}"
-        );
+        let mut address = None;
+        for stranger in [
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\n\r\n{\"status\":404}\n",
+        ] {
+            let (stranger, asked) = server(stranger);
+            let error = run(&["health"], Some(stranger)).unwrap_err();
+            asked.join().unwrap();
+            assert_eq!(error.exit_code(), 3);
+            assert!(
+                error.to_string().ends_with("not an admin HTTP server"),
+                "{error}"
+            );
+            address = Some(stranger);
+        }
         // Its port is closed now.
-        let error = run(&["health"], Some(address)).unwrap_err();
+        let error = run(&["health"], address).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("refused"), "{error}");
         let error = run(&["health"], NOBODY).unwrap_err();

@@ -6,6 +6,8 @@
 use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 
+mod live;
+
 /// The completion script of `program` for a shell. Which flags take a path is told by the names of their values, `FILE` or
 /// `DIR`, unless the program says what a flag takes.
 ///
@@ -25,12 +27,82 @@ use clap_complete::Shell;
 pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
     let name = program.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut with_hints(program), &name, &mut script);
+    let mut program = with_hints(program);
+    clap_complete::generate(shell, &mut program, &name, &mut script);
     match (shell, String::from_utf8(script)) {
         (Shell::Bash, Ok(text)) => for_bash(&name, &text).into_bytes(),
+        (Shell::Zsh, Ok(text)) => for_zsh(&program, text).into_bytes(),
         (_, Ok(text)) => text.into_bytes(),
         (_, Err(error)) => error.into_bytes(),
     }
+}
+
+/// The hidden subcommand of a program that knows more words than its command line has: names of what it works with. It gets the
+/// words before the one that is completed, prints those that fit there, and fails where it knows none.
+pub(crate) const LIVE: &str = "complete-words";
+
+/// The same for a server, none of whose arguments without a flag is a file: no shell offers files in place of a name. If the
+/// program has a subcommand [`LIVE`], that is asked.
+pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
+    let is_live = program.find_subcommand(LIVE).is_some();
+    let name = program.get_name().to_owned();
+    let paths = path_flags(&program);
+    let mut script = match String::from_utf8(completion_script(shell, program)) {
+        Ok(script) => without_live(shell, &script),
+        Err(error) => return error.into_bytes(),
+    };
+    let parts = name.replace('-', "_");
+    match shell {
+        Shell::Bash => {
+            script = script.replace(" -o bashdefault -o default", "");
+            if is_live {
+                script = script.replace("complete -F _", "complete -F _live_");
+                let function = name.replace('-', "__");
+                script = format!("{}\n{script}", live::BASH.replace("NAME", &function));
+            }
+        }
+        Shell::Zsh if is_live => {
+            script = live::in_zsh(&name, &script);
+        }
+        Shell::Fish => {
+            script.push_str(&format!(
+                "complete -c {name} -f -n 'not contains -- (commandline -opc)[-1] {paths}; and not string match -q -- \"-*\" (commandline -ct)'\n"
+            ));
+            if is_live {
+                let live = live::FISH.replace("NAME", &name);
+                script.push_str(&live.replace("FUNCTION", &parts));
+            }
+        }
+        _ => {}
+    }
+    script.into_bytes()
+}
+
+/// The flags that take a path, as words.
+fn path_flags(program: &Command) -> String {
+    let program = with_hints(program.clone());
+    let takes_path =
+        |flag: &&Arg| flag.get_action().takes_values() && flag.get_value_hint() != ValueHint::Other;
+    let mut paths: Vec<String> = flags(&program)
+        .filter(takes_path)
+        .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths.join(" ")
+}
+
+/// A script without what is not typed by people; clap has it among the other subcommands.
+fn without_live(shell: Shell, script: &str) -> String {
+    let lines = script.lines().filter_map(|line| match shell {
+        Shell::Bash if line.trim_start().starts_with("opts=") => {
+            Some(line.replace(&format!(" {LIVE}"), ""))
+        }
+        Shell::Zsh if line.starts_with(&format!("'{LIVE}:")) => None,
+        Shell::Fish if line.contains(&format!("-a \"{LIVE}\"")) => None,
+        _ => Some(line.to_owned()),
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 fn with_hints(command: Command) -> Command {
@@ -59,6 +131,25 @@ fn with_hint(argument: Arg) -> Arg {
     } else {
         argument.value_hint(ValueHint::Other)
     }
+}
+
+/// For zsh, a colon in the name of a value would begin what completes it, and the flag would take one value more.
+fn for_zsh(program: &Command, script: String) -> String {
+    let names = flags(program).flat_map(|flag| flag.get_value_names().unwrap_or_default());
+    let mut names: Vec<&str> = names.map(|name| name.as_str()).collect();
+    names.retain(|name| name.contains(':'));
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().fold(script, |script, name| {
+        let escaped = name.replace(':', "\\:");
+        script.replace(&format!("]:{name}:"), &format!("]:{escaped}:"))
+    })
+}
+
+/// All flags, also those of subcommands.
+fn flags(program: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
+    let own = program.get_arguments().filter(|it| !it.is_positional());
+    Box::new(own.chain(program.get_subcommands().flat_map(flags)))
 }
 
 /// clap's line of bash that looks which flag the word is for.
@@ -104,8 +195,8 @@ mod tests {
             "--key=[]:FILE:_files'",
             "--output=[]:FILE|DIR:_files'",
             "--extract=[]:DIR:_files -/'",
-            "--server=[]:HOST:PORT:'",
-            "--admin=[]:ADDR|unix:PATH:_default'",
+            "--server=[]:HOST\\:PORT:'",
+            "--admin=[]:ADDR|unix\\:PATH:_default'",
         ] {
             assert!(script.contains(line), "{line}: {script}");
         }
@@ -126,5 +217,44 @@ mod tests {
             "        an__example__subcmd__unpack)\n",
         );
         assert!(script.contains(cmd) && script.contains(case), "{script}");
+    }
+
+    #[test]
+    fn no_server_completes_a_name_as_a_file() {
+        let name = Arg::new("name").required(true);
+        let program = program()
+            .subcommand(Command::new("drain").arg(name))
+            .subcommand(Command::new(LIVE).hide(true));
+        let script = |shell| String::from_utf8(server_script(shell, program.clone())).unwrap();
+        let (bash, zsh, fish) = (script(Shell::Bash), script(Shell::Zsh), script(Shell::Fish));
+        assert!(!bash.contains("-o default"), "{bash}");
+        assert!(
+            bash.contains("complete -F _live_example -o nosort example\n"),
+            "{bash}"
+        );
+        assert!(zsh.contains("':name:_example_live' \\"), "{zsh}");
+        assert!(
+            zsh.contains("_example() {\n    local -a live_words="),
+            "{zsh}"
+        );
+        // A path in it may still be one.
+        assert!(zsh.contains("unix\\:PATH:_default'"), "{zsh}");
+        let paths = "(commandline -opc)[-1] --admin --extract --key --output;";
+        assert!(fish.contains(paths), "{fish}");
+        for script in [&bash, &zsh, &fish] {
+            assert!(script.contains(&format!(" {LIVE} -- ")), "{script}");
+        }
+        // It is no word to offer.
+        let opts: Vec<_> = bash.lines().filter(|line| line.contains("opts=")).collect();
+        assert!(opts.iter().any(|line| line.contains(" drain")), "{opts:?}");
+        assert!(!opts.iter().any(|line| line.contains(LIVE)), "{opts:?}");
+        assert!(
+            zsh.contains("\n'drain:") && !zsh.contains(&format!("\n'{LIVE}:")),
+            "{zsh}"
+        );
+        assert!(
+            fish.contains("-a \"drain\"") && !fish.contains(&format!("-a \"{LIVE}\"")),
+            "{fish}"
+        );
     }
 }

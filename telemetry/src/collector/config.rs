@@ -81,6 +81,11 @@ pub(super) const KEYS: [Key; 16] = [
     LOG_KEYS[1],
 ];
 
+/// What is said of environment variables that are probably misspelt.
+pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
+    netsocket_settings::misspelt_variables(&KEYS, set)
+}
+
 /// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.
 #[derive(Debug, Deserialize)]
 struct Raw {

@@ -73,7 +73,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, InfluxUrl, Token};
+pub use config::{Config, InfluxUrl, Token, misspelt_variables};
 pub use influx::{Dropped, Influx, InfluxError};
 pub use partition_log::{Decoded, Fetched, LogEntry, PartitionLog};
 pub use points::points;

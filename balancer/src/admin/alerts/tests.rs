@@ -128,10 +128,14 @@ fn all_down_is_an_emergency_and_tells_what_clients_get() {
         failing_open: true,
         ..pool("default", down())
     };
+    let (_, clients, todo) = told(open);
+    assert_eq!(
+        clients,
+        "are refused unless a backend works despite failing its checks"
+    );
     assert!(
-        told(open)
-            .1
-            .starts_with("are given to the 2 backends in service")
+        todo[1].starts_with("Nothing else is needed after that: "),
+        "{todo:?}"
     );
     let last = PoolView {
         last_resort: 2,
@@ -158,6 +162,10 @@ fn a_start_is_no_emergency() {
         ("warning", "No backend has been checked yet")
     );
     assert_eq!(start.alerts[0].clients, "are refused (SC)");
+    assert_eq!(
+        start.alerts[0].todo,
+        ["Wait: sessions begin as soon as a check passes."]
+    );
 }
 
 #[test]

@@ -56,11 +56,10 @@ pub(super) fn summary(status: &Status) -> String {
         parts.push(format!("{} log lines lost", status.log_lines_dropped));
     }
     let shortages = sessions.shortages.iter();
-    parts.extend(
-        shortages.map(|(resource, count)| {
-            format!("out of {} {count} times", resource.replace('_', " "))
-        }),
-    );
+    parts.extend(shortages.map(|(resource, count)| {
+        let plural = if *count == 1 { "" } else { "s" };
+        format!("out of {} {count} time{plural}", resource.replace('_', " "))
+    }));
     parts.join(" · ")
 }
 

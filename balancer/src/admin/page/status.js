@@ -33,7 +33,7 @@ function summary(snapshot) {
   const parts = [`${up} of ${all} backends up`, `${sessions.active} of at most ${sessions.limit} sessions open`,
     `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`];
   if (snapshot.log_lines_dropped) parts.push(`${snapshot.log_lines_dropped} log lines lost`);
-  for (const [resource, times] of Object.entries(sessions.shortages)) parts.push(`out of ${resource.replaceAll("_", " ")} ${times} times`);
+  for (const [resource, times] of Object.entries(sessions.shortages)) parts.push(`out of ${resource.replaceAll("_", " ")} ${times} time${times === 1 ? "" : "s"}`);
   return parts.join(" · ");
 }
 

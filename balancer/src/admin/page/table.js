@@ -26,6 +26,7 @@ class Table {
       ...this.heads.map((th, index) => make("option", { value: index }, th.textContent)));
     this.select.addEventListener("change", () => this.sortBy(this.select.value === "" ? null : Number(this.select.value)));
     this.filter = make("input", { type: "search", placeholder: "Filter", "aria-label": "Filter " + this.name });
+    this.filter.hidden = this.rows.size < 10;
     this.filter.addEventListener("input", () => { this.wanted = this.filter.value.toLowerCase(); this.show(this.items); });
     this.more = byId(this.name + "-more");
     place.append(" ", this.filter, " ", make("label", { class: "narrow" }, "Sort by ", this.select));

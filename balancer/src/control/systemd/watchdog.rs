@@ -42,8 +42,7 @@ pub(crate) fn status(shared: &Shared) -> String {
         .map(|pool| pool.backends().len())
         .sum();
     let up = shared.up_count();
-    format!(
-        "{up} of {all} backends up, {} sessions",
-        shared.counters.active()
-    )
+    let active = shared.counters.active();
+    let plural = if active == 1 { "" } else { "s" };
+    format!("{up} of {all} backends up, {active} session{plural}")
 }

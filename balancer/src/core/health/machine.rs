@@ -137,7 +137,10 @@ impl Health {
         self.agent = wish.clone();
         let to = self.state();
         match (from, to) {
-            (_, State::Up) if from != State::Up => self.back(rules, now),
+            (_, State::Up) if from != State::Up => {
+                self.reason = Reason::Agent(wish.clone());
+                self.back(rules, now);
+            }
             (State::Up, _) if to != State::Up => {
                 self.eased = true;
                 self.ramp_since = None;
@@ -349,6 +352,9 @@ impl Health {
         }
         self.admin = admin;
         let to = self.state();
+        if to == State::Up && self.ejection.is_none() {
+            self.reason = Reason::Set(admin, Arc::clone(&self.set_by));
+        }
         let reason = Reason::Set(admin, Arc::clone(&self.set_by));
         Some(Transition { from, to, reason })
     }

@@ -46,6 +46,7 @@ impl Style {
 }
 
 /// A column.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     pub(super) head: &'static str,
     pub(super) align: Align,

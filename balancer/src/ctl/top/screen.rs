@@ -6,6 +6,7 @@ use super::super::answer::{Backend, Service, Session, Status};
 use super::super::{table::printable, view};
 use super::columns::{Column, Row, Style, cut, left, lines, right};
 use super::state::{Panel, Prompt, State};
+use crate::config::DEFAULT_NAME;
 use crate::observe::units;
 
 /// Rows of sessions beside the backends, at least.
@@ -13,9 +14,12 @@ const SESSIONS: usize = 4;
 /// Terminals with fewer lines are shown no more than the first alert's first line.
 const ROOMY: usize = 16;
 
+/// Left out where there is only the default service.
+const SERVICE: &str = "SERVICE";
+
 const BACKENDS: [Column; 14] = [
     left("NAME", 0),
-    left("SERVICE", 6),
+    left(SERVICE, 6),
     left("STATE", 0),
     right("FOR", 3),
     left("CHECK", 8),
@@ -42,14 +46,15 @@ const SERVICES: [Column; 9] = [
 ];
 const OPEN_SESSIONS: [Column; 9] = [
     left("CLIENT", 0),
-    left("SERVICE", 3),
+    left(SERVICE, 3),
     left("BACKEND", 0),
     right("AGE", 0),
     right("RX", 2),
     right("TX", 2),
     right("RATE", 1),
     left("STAGE", 4),
-    left("ID", 5),
+    // `ctl kill` needs it.
+    left("ID", 0),
 ];
 
 /// A terminal.
@@ -116,7 +121,7 @@ fn head(status: &Status, state: &State, size: Size, colours: bool) -> Vec<String
     let headline = state.lost.as_deref().unwrap_or(&status.headline);
     let first = format!("{} {word} {headline}", status.name());
     let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
-    lines.push(cut(&totals(status), width));
+    lines.push(totals(status, width));
     let alerts = match (state.lost.is_some(), size.rows < ROOMY) {
         (true, _) => 0,
         (false, true) => 1,
@@ -147,29 +152,41 @@ fn style_of_alert(status: &Status) -> Style {
     }
 }
 
-fn totals(status: &Status) -> String {
+/// As many of the totals as there is room for: limits go first, then the figures of the machine.
+fn totals(status: &Status, width: usize) -> String {
+    let fits = |parts: &[String]| parts.join("  ").chars().count() <= width;
+    let mut parts = figures(status, true);
+    if !fits(&parts) {
+        parts = figures(status, false);
+    }
+    while parts.len() > 1 && !fits(&parts) {
+        parts.pop();
+    }
+    cut(&parts.join("  "), width)
+}
+
+fn figures(status: &Status, with_limits: bool) -> Vec<String> {
     let (up, all) = status.up();
     let (sessions, rates) = (&status.sessions, &status.rates);
     let queued: u64 = status.pools.iter().map(|pool| pool.queued).sum();
     let places: u64 = status.pools.iter().map(|pool| pool.queue_limit).sum();
-    let limit = match sessions.limit {
-        0 => String::new(),
-        limit => format!("/{limit}"),
+    let of = |value: u64, limit: u64| match (with_limits, limit) {
+        (false, _) | (_, 0) => value.to_string(),
+        (true, limit) => format!("{value}/{limit}"),
     };
-    let mut text = format!(
-        "up {up}/{all}  open {}{limit}  new {}  RX {}/s  TX {}/s  queue {queued}/{places}",
-        sessions.active,
-        units::rate(rates.sessions),
-        units::bytes(rates.bytes_up),
-        units::bytes(rates.bytes_down),
-    );
+    let mut parts = vec![
+        format!("up {up}/{all}"),
+        format!("open {}", of(sessions.active, sessions.limit)),
+        format!("new {}", units::rate(rates.sessions)),
+        format!("RX {}/s", units::bytes(rates.bytes_up)),
+        format!("TX {}/s", units::bytes(rates.bytes_down)),
+        format!("queue {}", of(queued, places)),
+    ];
     if let Some(host) = &status.host {
-        text.push_str(&format!(
-            "  cpu {:.0} %  mem {:.0} %",
-            host.cpu_percent, host.memory_percent
-        ));
+        parts.push(format!("cpu {:.0} %", host.cpu_percent));
+        parts.push(format!("mem {:.0} %", host.memory_percent));
     }
-    text
+    parts
 }
 
 /// Keys, or the question that is open, or what became of the last change.
@@ -200,7 +217,8 @@ fn backends(
 ) -> Vec<String> {
     let chosen = state.chosen_place(all);
     let rows: Vec<Row> = all.iter().map(|backend| row(status, backend)).collect();
-    cropped(&BACKENDS, &rows, chosen, high, width, colours)
+    let (columns, rows) = with_services(status, &BACKENDS, rows);
+    cropped(&columns, &rows, chosen, high, width, colours)
 }
 
 /// The head, and as many rows as there is room for, among them the chosen one.
@@ -235,7 +253,28 @@ fn session_lines(
         .iter()
         .map(|session| session_row(session))
         .collect();
-    cropped(&OPEN_SESSIONS, &rows, None, high, width, colours)
+    let (columns, rows) = with_services(status, &OPEN_SESSIONS, rows);
+    cropped(&columns, &rows, None, high, width, colours)
+}
+
+/// Without the column of the service, where all would say the same there.
+fn with_services(status: &Status, columns: &[Column], rows: Vec<Row>) -> (Vec<Column>, Vec<Row>) {
+    let is_only = status.services.iter().all(|it| it.name == DEFAULT_NAME);
+    let is_shown =
+        |index: usize| !is_only || columns.get(index).is_none_or(|it| it.head != SERVICE);
+    let shown = |row: Row| -> Row {
+        let cells = row.into_iter().enumerate();
+        cells
+            .filter(|(index, _)| is_shown(*index))
+            .map(|(_, cell)| cell)
+            .collect()
+    };
+    let heads = columns
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_shown(*index));
+    let heads = heads.map(|(_, column)| *column).collect();
+    (heads, rows.into_iter().map(shown).collect())
 }
 
 fn plain(text: String) -> (String, Style) {

@@ -4,9 +4,11 @@
 //! would get.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use e2e::fleet::Balancer;
 use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::terminal::Terminal;
@@ -129,6 +131,53 @@ fn completes(shell: &Shell) {
     let mut terminal = start(shell, home.path());
     completes_commands(shell, &mut terminal, home.path());
     completes_paths(shell, &mut terminal, home.path());
+    completes_names(shell, &mut terminal, home.path());
+}
+
+/// Names that only the running balancer knows; where it does not answer, nothing, and no files.
+fn completes_names(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let balancer = Balancer::start("", &[("alpha", nowhere), ("beta", nowhere)], None);
+    let admin = balancer.admin.0;
+    for (typed, got) in [
+        (
+            format!("--admin {admin} ctl drain al\t"),
+            format!("--admin {admin} ctl drain alpha"),
+        ),
+        (
+            format!("ctl drain --admin={admin} --wait be\t"),
+            format!("ctl drain --admin={admin} --wait beta"),
+        ),
+        (
+            format!("ctl --admin {admin} kill --backend al\t"),
+            format!("ctl --admin {admin} kill --backend alpha"),
+        ),
+        (
+            format!("ctl --admin {admin} add def\t"),
+            format!("ctl --admin {admin} add default"),
+        ),
+        (
+            format!("ctl --admin {admin} drain my\t"),
+            format!("ctl --admin {admin} drain my"),
+        ),
+        (
+            format!("ctl --admin {nowhere} drain my\t"),
+            format!("ctl --admin {nowhere} drain my"),
+        ),
+        ("ctl relay sp\t".to_owned(), "ctl relay splice".to_owned()),
+        ("ctl status my\t".to_owned(), "ctl status my".to_owned()),
+        // What is not for people is not offered.
+        ("complete-w\t".to_owned(), "complete-w".to_owned()),
+    ] {
+        let keys = format!("netsocket-balancer {typed}\r");
+        let said = performed(terminal, home, &keys);
+        assert_eq!(
+            said,
+            got.replace(' ', "\n") + "\n",
+            "{}: {keys:?}",
+            shell.name
+        );
+    }
 }
 
 /// A command, an option of it, and one of the words that this takes.
@@ -209,10 +258,13 @@ fn home(shell: &Shell) -> Scratch {
 }
 
 fn start(shell: &Shell, home: &Path) -> Terminal {
+    let programs = Program::Balancer.path();
+    let programs = programs.parent().unwrap();
     let mut command = Command::new(shell.name);
     command
         .args(shell.arguments)
-        .env("PATH", "/usr/bin:/bin")
+        // The stubs stand before the programs; only what asks for names passes them by.
+        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
         .env("HOME", home)
         .env("TERM", "xterm")
         .env("LC_ALL", "C.UTF-8")

@@ -22,6 +22,8 @@ crate::tests![
     #[needs(Root)]
     builds_for_release_and_starts_what_it_built,
     #[needs(Root)]
+    a_server_that_was_killed_is_started_again_by_the_line_that_is_printed,
+    #[needs(Root)]
     opens_a_prompt,
     #[needs(Root)]
     a_second_demo_says_that_the_ports_are_taken,
@@ -188,6 +190,53 @@ fn builds_for_release_and_starts_what_it_built(world: &World) {
         4,
         "three file servers and a balancer: {started:?}"
     );
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    assert_nothing_left(&temporary);
+}
+
+fn a_server_that_was_killed_is_started_again_by_the_line_that_is_printed(world: &World) {
+    let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
+    let up = |up: usize| {
+        netns::inside(process.id(), || {
+            eventually(PATIENCE, &format!("mirror1 up: {up}"), || {
+                let metrics = http::get(ADMIN, "/metrics").unwrap().body;
+                let is_it = |line: &str| {
+                    line.starts_with("netsocket_backend_up{") && line.contains("\"mirror1\"")
+                };
+                let line = metrics.lines().find(|line| is_it(line))?;
+                line.ends_with(&format!(" {up}")).then_some(())
+            });
+        });
+    };
+    let log = process.log();
+    let line = log
+        .lines()
+        .find(|line| line.starts_with("mirror1 "))
+        .unwrap();
+    let id = line.rsplit_once("PID ").unwrap().1;
+    let id = rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap();
+    rustix::process::kill_process(id, Signal::KILL).unwrap();
+    up(0);
+    let start = eventually(PATIENCE, "a line of the demo", || {
+        let log = process.log();
+        let (_, after) =
+            log.split_once("mirror1 ended (signal: 9 (SIGKILL)); this starts it again:\n")?;
+        after.lines().next().map(str::to_owned)
+    });
+    let mut shell = Command::new("nsenter");
+    shell.args([
+        "--target",
+        &process.id().to_string(),
+        "--net",
+        "--",
+        "sh",
+        "-c",
+    ]);
+    shell.arg(format!("exec {start}"));
+    let again = Process::start("mirror1", shell, Scratch::new("demo-log"));
+    up(1);
+    drop(again);
     process.signal(Signal::INT);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
     assert_nothing_left(&temporary);

@@ -57,6 +57,8 @@ fn settings_are_what_their_programs_read(_: &World) {
         let dir = Scratch::new("documented");
         let mut command = clean_command(program.path());
         command
+            // What is shared is on the reader's machine.
+            .env("NETSOCKET_ROOT", dir.path())
             .arg("--check-config")
             .arg("--config")
             .arg(dir.write("x.toml", &block));

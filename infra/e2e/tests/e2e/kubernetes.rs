@@ -202,6 +202,8 @@ fn programs_take_the_settings_that_they_get(_: &World) {
             let mut command = clean_command(program.path());
             command
                 .envs(objects.environment(container))
+                // What is shared is in the pod.
+                .env("NETSOCKET_ROOT", dir.path())
                 .arg("--check-config");
             let mut grace = None;
             for word in container["args"].as_array().unwrap() {

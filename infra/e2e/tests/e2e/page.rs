@@ -164,7 +164,9 @@ fn an_outage_looks_like_one(_: &World) {
 /// Watches a table from before its first row: whether it ever had fewer than three again.
 const WATCH: &str = "
     window.least = Infinity;
+    window.filters = 0;
     new MutationObserver(() => {
+      window.filters += document.querySelectorAll('input[type=search]:not([hidden])').length;
       const body = document.getElementById('backends');
       const count = body ? body.rows.length : 0;
       if (count === 3 || window.least < Infinity) window.least = Math.min(window.least, count);
@@ -200,6 +202,12 @@ fn tables_never_blank_while_scripts_start(_: &World) {
         &json!(3),
     );
     assert_eq!(page.value("window.least"), 3);
+    // So few need no filter, from the first moment.
+    assert_eq!(page.value("window.filters"), 0);
+    assert_eq!(
+        page.value("document.querySelectorAll('input[type=search]').length > 0"),
+        true
+    );
     // The rows that the server has written are those that the script goes on with.
     page.value("window.row = document.querySelector('#backends tr'); points.splice(0)");
     becomes(

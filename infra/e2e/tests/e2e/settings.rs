@@ -13,6 +13,8 @@ use crate::world::World;
 crate::tests![
     versions,
     right_settings,
+    variables_that_are_misspelt_are_warnings,
+    no_program_takes_a_variable_of_another_for_a_slip,
     names_without_an_address_are_warnings,
     unknown_keys,
     wrong_values_are_named_together,
@@ -62,8 +64,54 @@ fn right_settings(_: &World) {
             let said = [String::from_utf8(ran.stdout).unwrap(), ran.stderr].concat();
             assert_eq!(ran.code, Some(0), "{}: {said}", each.name());
             assert_eq!(said.lines().count(), 1, "{}: {said}", each.name());
-            assert!(said.contains("OK"), "{}: {said}", each.name());
+            assert!(said.starts_with("OK: "), "{}: {said}", each.name());
         }
+    }
+}
+
+fn variables_that_are_misspelt_are_warnings(_: &World) {
+    let home = Scratch::new("home");
+    for each in [Program::Balancer, Program::Fileserver, Program::Collector] {
+        let mut command = program(each, &home);
+        command
+            .env("NETSOCKET_LOG_FROMAT", "json")
+            .env("NETSOCKET_FOO", "1");
+        let ran = run(command, &["--check-config"]);
+        let expected = format!(
+            "{}: warning: NETSOCKET_LOG_FROMAT: no such setting; did you mean NETSOCKET_LOG_FORMAT?\n",
+            each.name()
+        );
+        assert_eq!((ran.code, ran.stderr), (Some(0), expected));
+    }
+}
+
+/// All of them may be set in one environment.
+fn no_program_takes_a_variable_of_another_for_a_slip(_: &World) {
+    let home = Scratch::new("home");
+    let pattern = regex::Regex::new("NETSOCKET_[A-Z0-9_]*[A-Z0-9]").unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for page in [
+        "docs/configuration.md",
+        "docs/limits.md",
+        "docs/client.md",
+        "docs/telemetry.md",
+        "docs/tls.md",
+    ] {
+        let text = e2e::files::text(page);
+        names.extend(pattern.find_iter(&text).map(|it| it.as_str().to_owned()));
+    }
+    assert!(names.len() > 70, "{names:?}");
+    for each in [Program::Balancer, Program::Fileserver, Program::Collector] {
+        let mut command = program(each, &home);
+        // Not set is what is empty.
+        command.envs(names.iter().map(|name| (name, "")));
+        let ran = run(command, &["--check-config"]);
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(0), ""),
+            "{}",
+            each.name()
+        );
     }
 }
 

@@ -360,3 +360,35 @@ fn a_first_failure_tells_nothing_of_a_backend_that_is_out_already() {
     // One that nobody has taken out was not known to be down.
     assert!(Watched::new().failed().is_some());
 }
+
+#[test]
+fn a_backend_that_an_operator_has_put_back_says_so() {
+    let mut watched = Watched::up();
+    watched.set(AdminState::Drain);
+    watched.set(AdminState::Ready);
+    assert_eq!(watched.health.state(), State::Up);
+    assert_eq!(watched.health.reason().to_string(), "set to ready by ops");
+    // What it is down or ejected for, an operator does not change.
+    let why = watched.fall();
+    watched.set(AdminState::Drain);
+    watched.set(AdminState::Ready);
+    assert_eq!(watched.health.reason().to_string(), why);
+
+    // After a maintenance it is a check that has it up.
+    let mut watched = Watched::up();
+    watched.set(AdminState::Maintenance);
+    watched.set(AdminState::Ready);
+    watched.passed();
+    assert_eq!(watched.health.reason().to_string(), "first check passed");
+
+    let mut watched = Watched::up();
+    let drain = AgentWish {
+        state: AgentState::Drain,
+        ..AgentWish::default()
+    };
+    for wish in [drain, AgentWish::default()] {
+        watched.health.set_agent(&wish, &watched.rules, watched.now);
+    }
+    let reason = watched.health.reason().to_string();
+    assert!(reason.starts_with("its agent says "), "{reason}");
+}

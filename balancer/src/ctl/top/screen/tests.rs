@@ -178,3 +178,30 @@ fn services_have_a_column_and_a_panel() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn without_services_there_is_no_column_for_them_and_nothing_that_matters_is_cut() {
+    let mut status = status(3, 5);
+    let host = serde_json::json!({ "cpu_percent": 12.0, "memory_percent": 45.0 });
+    status.host = serde_json::from_value(host).unwrap();
+    status.sessions.limit = 1_048_576;
+    for session in status.top_sessions.iter_mut().flatten() {
+        session.id = "3-1234567-89".to_owned();
+        session.client = "198.51.100.23:54321".to_owned();
+    }
+    for services in [
+        serde_json::json!([]),
+        serde_json::json!([{ "name": "default" }]),
+    ] {
+        status.services = serde_json::from_value(services).unwrap();
+        for width in [80, 140] {
+            let lines = shown(&status, &mut State::default(), 24, width);
+            let text = lines.join("\n");
+            assert!(!text.contains("SERVICE"), "{text}");
+            assert!(text.contains("3-1234567-89"), "{width}: {text}");
+            assert!(lines[1].ends_with("cpu 12 %  mem 45 %"), "{}", lines[1]);
+        }
+        let lines = shown(&status, &mut State::default(), 24, 50);
+        assert_eq!(lines[1], "up 2/3  open 0  new 0/s  RX 0 B/s  TX 0 B/s");
+    }
+}

@@ -38,11 +38,16 @@ pub(super) fn judge(call: &Call, is_named: bool) -> Verdict {
     let program = program.ok_or("no program of ours")?;
     let home = Scratch::new("typed");
     home.write("settings.toml", files::text(program_settings(program)));
-    let words: Vec<String> = call
+    let mut words: Vec<String> = call
         .arguments()
         .iter()
         .map(|word| here(word, &home))
         .collect();
+    for place in 1..words.len() {
+        if words[place - 1] == "--root" {
+            words[place] = home.path().display().to_string();
+        }
+    }
     let mut command = netns::isolated(unshare(call, &home));
     command.arg(program.path()).args(&words);
     let has = |word: &str| words.iter().any(|known| known == word);
@@ -84,6 +89,8 @@ fn unshare(call: &Call, home: &Scratch) -> Command {
     command
         .current_dir(home.path())
         .env("HOME", home.path())
+        // What is shared is on the reader's machine.
+        .env("NETSOCKET_ROOT", home.path())
         .env("INFLUXDB_TOKEN", TOKEN);
     // What is left out is what was set above.
     for (name, value) in call

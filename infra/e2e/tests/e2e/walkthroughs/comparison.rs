@@ -39,6 +39,7 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         ),
         (r"^(saved .*files?, )[0-9.]+ [KM]?i?B", "${1}SIZE"),
         (r"netsocket-demo-[0-9]+", "netsocket-demo-N"),
+        (r"PID [0-9]+", "PID N"),
         (r"^( +Name: ).*", "${1}NAME"),
         (r" +", " "),
     ];

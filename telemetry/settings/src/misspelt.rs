@@ -1,0 +1,41 @@
+//! Environment variables that are probably misspelt: they would be ignored in silence.
+
+use crate::layers::Key;
+
+/// What all programs' variables begin with.
+const PREFIX: &str = "NETSOCKET_";
+
+/// What is said of each variable that no key has, but for a slip of the fingers. Others are left alone: they may be those of
+/// another program, and an orchestrator makes some of its own.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Key, misspelt_variables};
+///
+/// const KEYS: [Key; 1] = [Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: None }];
+/// let set = ["NETSOCKET_LISTN", "NETSOCKET_LISTEN", "NETSOCKET_ROOT", "LISTEN"];
+/// assert_eq!(
+///     misspelt_variables(&KEYS, set.map(str::to_owned)),
+///     ["NETSOCKET_LISTN: no such setting; did you mean NETSOCKET_LISTEN?"],
+/// );
+/// ```
+pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known = || keys.iter().filter_map(|key| key.env);
+    let said = |name: String| {
+        let word = name.strip_prefix(PREFIX)?;
+        if known().any(|env| env == name) {
+            return None;
+        }
+        let distances = known().filter_map(|env| {
+            let distance = strsim::damerau_levenshtein(word, env.strip_prefix(PREFIX)?);
+            Some((distance, env))
+        });
+        let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+        let is_slip = distance <= 2 && distance * 5 <= word.len();
+        is_slip.then(|| format!("{name}: no such setting; did you mean {nearest}?"))
+    };
+    let mut all: Vec<String> = set.into_iter().filter_map(said).collect();
+    all.sort_unstable();
+    all
+}
