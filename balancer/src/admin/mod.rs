@@ -188,7 +188,12 @@ async fn prometheus(State(admin): State<Arc<Admin>>) -> Response {
     let process = admin.shared.view();
     let changes = admin.changes.counts();
     let pieces = metrics::Pieces::of(&process, settings, &changes, stats.as_ref());
-    let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
+    let body = if pieces.are_few() {
+        // With a length, for clients that know little of HTTP.
+        Body::from(pieces.collect::<String>())
+    } else {
+        Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)))
+    };
     ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], body).into_response()
 }
 

@@ -92,6 +92,12 @@ pub struct ListenError;
 pub struct Listen(Vec<ListenAddress>);
 
 impl Listen {
+    /// Whether one of them is a socket that the service manager has bound.
+    pub(super) fn has_named(&self) -> bool {
+        let is_named = |address: &ListenAddress| matches!(address, ListenAddress::Named(_));
+        self.0.iter().any(is_named)
+    }
+
     /// The addresses.
     #[must_use]
     pub fn addresses(&self) -> &[ListenAddress] {

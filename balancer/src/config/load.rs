@@ -94,12 +94,14 @@ impl Config {
         let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
         let listen = listen::read(check, listen).unwrap_or_default();
+        let listen_origin = listen.has_named().then(|| check.origin("listen"));
         let backends = backends.map(|backends| backends::read(check, backends, entries));
         let backends = backends.unwrap_or_default();
         Self {
             listen,
             document: Document::default(),
             listens_at_top: false,
+            listen_origin,
             routes: Vec::new(),
             tls: None,
             backend_tls: None,

@@ -288,6 +288,10 @@ impl Reader<'_> {
             if backends.is_none() {
                 settings.backends.clone_from(&top.backends);
                 settings.groups.clone_from(&top.groups);
+                // They want it whoever asks them.
+                if settings.backend_tls.is_none() {
+                    settings.backend_tls.clone_from(&top.backend_tls);
+                }
             }
             let name = name.clone();
             self.pools.push(NamedPool { name, settings });

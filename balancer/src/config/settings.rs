@@ -53,6 +53,8 @@ pub struct Config {
     pub document: Document,
     /// Whether `listen` is set beside `services`, so that the top is a service as well.
     pub listens_at_top: bool,
+    /// Where that is said, if a socket of the service manager is among them: only a start can tell whether there is one.
+    pub listen_origin: Option<String>,
     /// The rules of the default service, which send clients to other pools.
     pub routes: Vec<RouteRule>,
     /// How the service ends TLS; `None`: it passes it on.
@@ -155,6 +157,7 @@ impl Default for Config {
             listen: DEFAULT_LISTEN.into(),
             document: Document::default(),
             listens_at_top: false,
+            listen_origin: None,
             routes: Vec::new(),
             tls: None,
             backend_tls: None,

@@ -21,61 +21,71 @@ pub(crate) struct Bound {
 /// The sockets of all services.
 ///
 /// # Errors
-/// The first address that cannot be bound; or all sockets that the service manager should have passed.
+/// All sockets that the service manager should have passed, or that nothing refers to; else the first address that cannot
+/// be bound.
 pub(crate) fn bind_all(
     config: &Config,
     inherited: &mut Inherited,
 ) -> Result<Vec<Bound>, BindError> {
     let plans = config.service_plans();
+    let sockets = assign(config, &plans, inherited)?;
+    // Sockets of the old process that nothing needs any more close here.
+    inherited.listen.clear();
+    let mut bound = Vec::new();
+    for (plan, address, inherited) in sockets {
+        if inherited.is_empty() {
+            bound.extend(bind(plan, &address)?);
+        }
+        for socket in inherited {
+            bound.push(adopt(plan, &address, socket)?);
+        }
+    }
+    Ok(bound)
+}
+
+/// An address of a service, and the sockets that are there for it; none, if it has to be bound.
+type Assigned<'a> = (&'a ServicePlan<'a>, ListenAddress, Vec<InheritedListener>);
+
+/// Gives each inherited socket to whom it is for, before anything is bound.
+fn assign<'a>(
+    config: &Config,
+    plans: &'a [ServicePlan<'a>],
+    inherited: &mut Inherited,
+) -> Result<Vec<Assigned<'a>>, BindError> {
     let names = inherited.names_left().join(":");
     let given = inherited.names_left().len();
-    // What settings refer to comes first: the rest is for whoever takes sockets without a name.
-    let mut taken: Vec<Vec<Vec<InheritedListener>>> = Vec::new();
-    for plan in &plans {
-        let each = plan.settings.listen.addresses().iter();
-        taken.push(
-            each.map(|address| inherited.take_for(plan.name, address))
-                .collect(),
-        );
-    }
-    let mut problems = Vec::new();
-    let mut bound = Vec::new();
-    for (plan, taken) in plans.iter().zip(taken) {
-        if plan.name == DEFAULT_NAME && config.has_default_service() {
-            let unnamed = inherited.take_unnamed();
-            if !unnamed.is_empty() {
-                for socket in unnamed {
-                    bound.push(adopt(
-                        plan,
-                        &ListenAddress::Named(DEFAULT_NAME.to_owned()),
-                        socket,
-                    )?);
-                }
-                continue;
-            }
-        }
-        for (address, sockets) in plan.settings.listen.addresses().iter().zip(taken) {
-            if sockets.is_empty() {
-                match bind(plan, address)? {
-                    Some(socket) => bound.push(socket),
-                    None => problems.push(missing(plan, address, &names)),
-                }
-            }
-            for socket in sockets {
-                bound.push(adopt(plan, address, socket)?);
-            }
+    let mut assigned: Vec<Assigned<'a>> = Vec::new();
+    for plan in plans {
+        for address in plan.settings.listen.addresses() {
+            let sockets = inherited.take_for(plan.name, address);
+            assigned.push((plan, address.clone(), sockets));
         }
     }
+    // What settings refer to came first: the rest is for the default service, in place of its own addresses.
+    let is_default = |plan: &ServicePlan<'_>| plan.name == DEFAULT_NAME;
+    if let Some(plan) = plans.iter().find(|plan| is_default(plan))
+        && config.has_default_service()
+    {
+        let unnamed = inherited.take_unnamed();
+        if !unnamed.is_empty() {
+            assigned.retain(|(plan, ..)| !is_default(plan));
+            let address = ListenAddress::Named(DEFAULT_NAME.to_owned());
+            assigned.insert(0, (plan, address, unnamed));
+        }
+    }
+    let absent = assigned.iter().filter(|(_, address, sockets)| {
+        sockets.is_empty() && matches!(address, ListenAddress::Named(_))
+    });
+    let mut problems: Vec<String> = absent
+        .map(|(plan, address, _)| missing(plan, address, &names))
+        .collect();
     if !inherited.names_left().is_empty() {
         let error = crate::control::systemd::ActivationError::Names(given, names);
         problems.push(error.to_string());
     }
-    // Sockets of the old process that nothing needs any more close here.
-    inherited.listen.clear();
-    if problems.is_empty() {
-        Ok(bound)
-    } else {
-        Err(BindError::Sockets(problems))
+    match problems.is_empty() {
+        true => Ok(assigned),
+        false => Err(BindError::Sockets(problems)),
     }
 }
 
@@ -141,8 +151,10 @@ fn missing(plan: &ServicePlan<'_>, address: &ListenAddress, names: &str) -> Stri
     } else {
         names.replace(':', ", ")
     };
+    let origin = plan.settings.listen_origin.as_deref();
+    let origin = origin.map_or_else(String::new, |origin| format!("{origin}: "));
     format!(
-        "{} {address}: no such socket from systemd; it passed: {names}",
+        "{origin}{} {address}: no such socket from systemd; it passed: {names}",
         key(plan)
     )
 }

@@ -359,16 +359,22 @@ async fn sockets_that_nobody_passed_or_needs_are_all_named() {
     let bind = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("balancer.toml");
-    let text = "backends = ['a=127.0.0.1:9']\n[[services]]\nname = 'x'\nlisten = ['fd:one', 'fd:two']\n\
-                [[services]]\nname = 'y'\nlisten = 'fd:three'\n";
+    // An address that is taken hides none of it: nothing is bound before all is known.
+    let taken = bind();
+    let text = format!(
+        "backends = ['a=127.0.0.1:9']\n[[services]]\nname = 'x'\nlisten = ['fd:one', 'fd:two']\n\
+         [[services]]\nname = 'y'\nlisten = 'fd:three'\n\
+         [[services]]\nname = 'z'\nlisten = '{}'\n",
+        taken.local_addr().unwrap()
+    );
     std::fs::write(&file, text).unwrap();
     let mut command = activated(&bind(), &bind(), "three:four");
     let output = command.arg("--config").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     for expected in [
-        "service x: listen fd:one: no such socket from systemd; it passed: three, four",
-        "service x: listen fd:two: no such socket",
+        "balancer.toml:4:1: service x: listen fd:one: no such socket from systemd; it passed: three, four",
+        "balancer.toml:4:1: service x: listen fd:two: no such socket",
         "2 sockets by the names \"three:four\"",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");

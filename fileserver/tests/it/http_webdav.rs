@@ -1,8 +1,9 @@
 //! WebDAV for reading, as file managers and mounts ask for it.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
-use super::http_client::ask;
+use super::http_client::{ask, get};
 use super::server::TestServer;
 
 const SOME: &str = "<?xml version=\"1.0\"?><p:propfind xmlns:p=\"DAV:\" xmlns:q=\"urn:own\"><p:prop><p:getcontentlength/>\
@@ -77,6 +78,9 @@ async fn what_is_asked_for_is_answered_and_what_is_not_there_is_said() {
             "{url}"
         );
     }
+    let endless = ask(server.address, "PROPFIND", "/", &[("Depth", "infinity")]).await;
+    let error = "<D:error xmlns:D=\"DAV:\"><D:propfind-finite-depth/></D:error>";
+    assert!(endless.text().contains(error), "{}", endless.text());
     let options = ask(server.address, "OPTIONS", "*", &[]).await;
     assert_eq!(
         (options.status, options.header("dav").as_deref()),
@@ -89,5 +93,26 @@ async fn what_is_asked_for_is_answered_and_what_is_not_there_is_said() {
             "{method}"
         );
     }
+    server.stop().await;
+}
+
+/// Programs parse dates by regular expressions.
+#[tokio::test]
+async fn every_date_has_a_day_of_two_digits() {
+    let tree = tempfile::tempdir().unwrap();
+    let file = fs::File::create(tree.path().join("f")).unwrap();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_699_142_400);
+    file.set_modified(time).unwrap();
+    let server = TestServer::start(tree.path());
+    let date = "Sun, 05 Nov 2023 00:00:00 GMT";
+    let head = ask(server.address, "HEAD", "/f", &[]).await;
+    assert_eq!(head.header("last-modified").as_deref(), Some(date));
+    let json = get(server.address, "/?format=json").await.text();
+    assert!(json.contains(&format!("\"mtime\":\"{date}\"")), "{json}");
+    let page = get(server.address, "/").await.text();
+    assert!(page.contains("<td>2023-11-05 00:00</td>"), "{page}");
+    let properties = ask(server.address, "PROPFIND", "/f", &[("Depth", "0")]).await;
+    let told = format!("<D:getlastmodified>{date}</D:getlastmodified>");
+    assert!(properties.text().contains(&told), "{}", properties.text());
     server.stop().await;
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use netsocket_fileserver::CredentialFiles;
 use netsocket_protocol::VERSION;
 use netsocket_protocol::message::{ErrorKind, Hello, Order, Request};
@@ -11,6 +12,7 @@ use netsocket_protocol::security::{TOKEN_MISSING, TOKEN_UNKNOWN};
 use tempfile::NamedTempFile;
 
 use crate::admin::metrics;
+use crate::http_client::{ask, get};
 use crate::new_client::NewClient;
 use crate::old_client::OldClient;
 use crate::server::TestServer;
@@ -135,4 +137,43 @@ async fn a_reload_takes_tokens_away_from_new_sessions_only() {
     let (hello, _) = greeted(server.address, Some(BOB)).await;
     assert_eq!(hello.features, ["stream"]);
     assert_eq!(open.find(Query::default(), 1).await.0, []);
+}
+
+/// File managers ask without a token first, and send one only to who asks for it.
+#[tokio::test]
+async fn over_http_a_challenge_comes_first() {
+    let (tree, file) = (Tree::empty(), tokens());
+    let server = with_tokens(&tree, &file);
+    let basic = |token: &str| {
+        let pair = BASE64_STANDARD.encode(format!("anybody:{token}"));
+        format!("Basic {pair}")
+    };
+    let known = [basic(ALICE), basic(BOB), format!("Bearer {ALICE}")];
+    let unknown = [
+        basic("carol-0123456789"),
+        "Bearer x".into(),
+        "Digest x".into(),
+    ];
+    for (method, status) in [("GET", 200), ("HEAD", 200), ("PROPFIND", 207)] {
+        let depth = ("Depth", "0");
+        let first = ask(server.address, method, "/", &[depth]).await;
+        let challenges = "Basic realm=\"NetSocket\", charset=\"UTF-8\", Bearer realm=\"NetSocket\"";
+        assert_eq!(
+            (first.status, first.header("www-authenticate").as_deref()),
+            (401, Some(challenges)),
+            "{method}"
+        );
+        let expected = known.iter().map(|sent| (sent, status));
+        for (sent, status) in expected.chain(unknown.iter().map(|sent| (sent, 401))) {
+            let headers = [depth, ("Authorization", sent.as_str())];
+            let reply = ask(server.address, method, "/", &headers).await;
+            assert_eq!(reply.status, status, "{method} {sent}");
+        }
+    }
+    // What they ask before that tells nothing of the tree.
+    assert_eq!(ask(server.address, "OPTIONS", "/", &[]).await.status, 204);
+    let health = get(server.address, "/.netsocket/healthz").await;
+    assert_eq!(health.text(), "ok\n");
+    assert_eq!(refusals(&server, "missing").await, 3.0);
+    server.stop().await;
 }

@@ -77,7 +77,7 @@ pub enum Role {
         #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
-    /// Measures the file server over HTTP beside nginx and hyper alone, and miniserve and dufs where they are installed
+    /// Measures the file server over HTTP beside nginx, miniserve, dufs and hyper alone
     #[command(name = http::SUBCOMMAND)]
     Http {
         /// Rounds in which everyone has a turn

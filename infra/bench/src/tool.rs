@@ -43,6 +43,10 @@ pub struct Tools {
     pub sozu: Option<Tool>,
     /// The relay in Go.
     pub go_relay: Option<Tool>,
+    /// miniserve.
+    pub miniserve: Option<Tool>,
+    /// dufs.
+    pub dufs: Option<Tool>,
     /// nginx.
     pub nginx: Option<Tool>,
     /// How nginx comes to its module `stream`.
@@ -88,6 +92,8 @@ impl Tools {
             haproxy3: peer("haproxy3").map(|path| Tool::at(path, "-v")),
             sozu: peer("sozu").map(|path| Tool::at(path, "--version")),
             go_relay: peer("go-relay").map(|path| Tool::at(path, "-version")),
+            miniserve: peer("miniserve").map(|path| Tool::at(path, "--version")),
+            dufs: peer("dufs").map(|path| Tool::at(path, "--version")),
             nginx: nginx.map(|path| Tool::at(path, "-v")),
             nginx_stream,
             iperf3: in_path("iperf3").map(|path| Tool::at(path, "--version")),

@@ -32,6 +32,8 @@ pub enum Requirement {
     HttpLibraries,
     /// The judge of servers of HTTP/2.
     H2spec,
+    /// The judge of servers of WebDAV, and nginx.
+    Litmus,
     /// The file system over WebDAV, and rights to mount it.
     Davfs,
     /// HAProxy and nginx.
@@ -100,6 +102,7 @@ impl Requirement {
                 .and_then(|()| all_in_path(&["python3", "unzip", "7zz", "bsdtar"])),
             Self::HttpLibraries => all_in_path(&["python-http", "go"]),
             Self::H2spec => all_in_path(&["h2spec"]),
+            Self::Litmus => all_in_path(&["litmus", "nginx"]),
             Self::Davfs => davfs(),
             Self::Peers => all_in_path(&["haproxy", "nginx"]),
             Self::Kafka => kafka::jars(Release::V3).map(drop),
@@ -163,6 +166,7 @@ impl Requirement {
             Self::Unzippers => "unzippers",
             Self::HttpLibraries => "http-libraries",
             Self::H2spec => "h2spec",
+            Self::Litmus => "litmus",
             Self::Davfs => "davfs2",
             Self::Peers => "peers",
             Self::Kafka => "kafka",

@@ -82,6 +82,13 @@ impl Check {
         self.problems.len()
     }
 
+    /// Where the entry under `key` comes from: a flag, an environment variable, or `FILE:LINE:COLUMN`. For what can only be
+    /// found wrong later.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> String {
+        self.sources.origin(&format!("{}{key}", self.prefix))
+    }
+
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = format!("{}{key}", self.prefix);

@@ -151,7 +151,8 @@ fn backends_are_reached_within_tls_where_their_pool_says_so() {
          backend_tls = { authorities = 'DIR/ca.pem' }\n\
          [[services]]\nname = 'other'\nlisten = '127.0.0.1:3'\npool = 'p'\n\
          [[services]]\nname = 'top'\nlisten = '127.0.0.1:4'\nbackend_tls = { authorities = 'DIR/ca.pem', server_name = 'x.test' }\n\
-         [[services]]\nname = 'plain'\nlisten = '127.0.0.1:5'\nbackends = ['e=e.test:1']\n",
+         [[services]]\nname = 'plain'\nlisten = '127.0.0.1:5'\nbackends = ['e=e.test:1']\n\
+         [[services]]\nname = 'rare'\nlisten = '127.0.0.1:6'\ncheck_interval = '1m'\n",
     )
     .unwrap_or_else(|problems| panic!("{problems}"));
     let address: netsocket_settings::AdminAddress = "10.0.0.1:1".parse().unwrap();
@@ -181,6 +182,8 @@ fn backends_are_reached_within_tls_where_their_pool_says_so() {
             ("own", Some("d.test"), true),
             ("top", Some("x.test"), true),
             ("plain", None, false),
+            // The backends of the top are what they are.
+            ("rare", Some("a.test"), true),
         ]
     );
     for (text, told) in [

@@ -20,6 +20,8 @@ const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 const HOME: &str = "\x1b[H";
 /// A line is emptied before it is written: after its last column, the end of it would go as well.
 const EMPTY_LINE: &str = "\x1b[2K";
+/// Empties what is below.
+const EMPTY_BELOW: &str = "\x1b[J";
 
 /// The size of the terminal that standard output is.
 pub(super) fn size() -> Size {
@@ -78,7 +80,7 @@ impl<'a, W: Write> Screen<'a, W> {
     /// Over what was there; nothing behind the last line, so that nothing scrolls.
     pub(super) fn show(&mut self, lines: &[String]) -> io::Result<()> {
         let lines: Vec<_> = lines.iter().map(|it| format!("{EMPTY_LINE}{it}")).collect();
-        let text = format!("{HOME}{}\x1b[J", lines.join("\r\n"));
+        let text = format!("{HOME}{}{EMPTY_BELOW}", lines.join("\r\n"));
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }

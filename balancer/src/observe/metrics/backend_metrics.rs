@@ -62,6 +62,11 @@ impl BackendMetrics {
         }
     }
 
+    /// How many backends there are.
+    pub(super) fn len(&self) -> usize {
+        self.backends.len()
+    }
+
     /// Writes on until the page has about `most` bytes; whether anything is left.
     pub(super) fn write(&mut self, page: &mut Page, most: usize) -> bool {
         while let Some((family, write)) = FAMILIES.get(self.family) {
@@ -172,5 +177,52 @@ fn checks(page: &mut Page, name: &str, shown: &Shown) {
     ];
     for (result, count) in counts {
         page.count(name, &shown.labels, &[(names::LABEL_RESULT, result)], count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::core::backend::{Attributes, BackendSpec};
+    use crate::core::balance::BackendId;
+
+    #[test]
+    fn pieces_are_of_whole_lines_and_together_are_the_page() {
+        let backend = |number: usize| {
+            let spec = BackendSpec {
+                name: format!("b{number}"),
+                address: ([127, 0, 0, 1], 9).into(),
+                attributes: Attributes::default(),
+            };
+            let id = BackendId(number);
+            Arc::new(Backend::new(
+                id,
+                "files".into(),
+                spec,
+                Arc::new(Notify::new()),
+            ))
+        };
+        let all = || BackendMetrics::of((0..50).map(backend));
+        let mut whole = Page::default();
+        assert!(!all().write(&mut whole, usize::MAX));
+        let whole = whole.into_text();
+
+        let (mut metrics, mut joined, mut left) = (all(), String::new(), true);
+        while left {
+            let mut page = Page::default();
+            left = metrics.write(&mut page, 2000);
+            let piece = page.into_text();
+            assert!(piece.ends_with('\n') && piece.len() < 6000, "{piece}");
+            joined += &piece;
+        }
+        assert_eq!(joined, whole);
+        let heads = whole.lines().filter(|line| line.starts_with("# TYPE"));
+        assert_eq!(heads.count(), FAMILIES.len());
+        let sample = "netsocket_backend_connect_duration_seconds_bucket{pool=\"files\",backend=\"b49\",le=\"0.00002\"} 0\n";
+        assert!(whole.contains(sample), "{whole}");
+        // Nobody has an agent.
+        assert!(!whole.contains("agent_checks_total{"));
     }
 }

@@ -15,6 +15,9 @@ const PIECE: usize = 64 * 1024;
 /// The samples of one backend that may come on top.
 const SPARE: usize = 8 * 1024;
 
+/// So many backends, and the page is small enough to be in memory as a whole.
+const FEW: usize = 100;
+
 /// The pieces, each of whole lines.
 pub(crate) struct Pieces {
     before: Option<String>,
@@ -36,6 +39,12 @@ impl Pieces {
             backends: Some(BackendMetrics::of(backends)),
             after: Some(after_backends(process, changes, telemetry)),
         }
+    }
+
+    /// Whether all together are a small page.
+    pub(crate) fn are_few(&self) -> bool {
+        let backends = self.backends.as_ref();
+        backends.is_none_or(|backends| backends.len() <= FEW)
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Nobody writes an access log. Each answer is asked for by the same client with the same requests.
 
+mod contestant;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -14,11 +16,10 @@ use tokio::time::Instant;
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::file_server::{Server, blocking};
 use crate::host::Host;
-use crate::hyper_alone;
 use crate::sources::{PLAIN, PLAIN_BYTES, Sources};
 use crate::stats::Summary;
-use crate::tool::in_path;
 use crate::wrk::{self, Load};
+pub use contestant::Contestant;
 
 /// The words on the command line that choose this group.
 pub const SUBCOMMAND: &str = "http";
@@ -36,24 +37,6 @@ const SMALL_BYTES: usize = 1024;
 
 /// Seconds of load.
 const SECONDS: u64 = 5;
-
-/// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Contestant {
-    Netsocket,
-    Nginx,
-    Hyper,
-    Miniserve,
-    Dufs,
-}
-
-const ALL: [(&str, Contestant); 5] = [
-    ("netsocket", Contestant::Netsocket),
-    ("nginx", Contestant::Nginx),
-    ("hyper alone", Contestant::Hyper),
-    ("miniserve", Contestant::Miniserve),
-    ("dufs", Contestant::Dufs),
-];
 
 /// What is measured, and in what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,14 +68,22 @@ pub async fn run(host: &Host, rounds: usize) -> Outcome<(String, bool)> {
     let sources = Sources::prepare(host.launcher.bench())?;
     let tree = plant(host.dir())?;
     let (mut text, mut is_whole) = (String::new(), true);
+    let mut here = Vec::new();
+    for who in Contestant::ALL {
+        match who.missing(host) {
+            None => here.push(who),
+            Some(why) => text += &format!("{} is missing: {why}\n", who.name()),
+        }
+    }
     for (title, work) in WORK {
         text += &format!(
             "\n{title}\n{:<12}{:>12}{:>22}\n",
             "", "median", "least to most"
         );
-        let contestants = ALL.iter().filter(|(_, who)| may(*who, work));
-        let mut rows: Vec<(&str, Contestant, Vec<f64>)> = contestants
-            .map(|(name, who)| (*name, *who, Vec::new()))
+        let mut rows: Vec<(&str, Contestant, Vec<f64>)> = here
+            .iter()
+            .filter(|who| has(**who, work))
+            .map(|who| (who.name(), *who, Vec::new()))
             .collect();
         for round in 0..rounds {
             let count = rows.len();
@@ -128,14 +119,12 @@ fn shown(figure: f64) -> String {
     }
 }
 
-/// Whether a contestant is here and has it.
-fn may(who: Contestant, work: Work) -> bool {
+/// Whether a contestant has it.
+fn has(who: Contestant, work: Work) -> bool {
     match who {
         Contestant::Netsocket => true,
-        Contestant::Nginx => work != Work::Resume,
         Contestant::Hyper => work == Work::Small,
-        Contestant::Miniserve => work != Work::Resume && in_path("miniserve").is_some(),
-        Contestant::Dufs => work != Work::Resume && in_path("dufs").is_some(),
+        Contestant::Nginx | Contestant::Miniserve | Contestant::Dufs => work != Work::Resume,
     }
 }
 
@@ -165,7 +154,7 @@ async fn lap(
         Work::Small | Work::Listing => tree,
         Work::Resume => &sources.sparse,
     };
-    let mut server = start(host, who, root).await?;
+    let mut server = who.start(host, root).await?;
     let address = server.address;
     match work {
         Work::Large => {
@@ -204,31 +193,6 @@ async fn rate(host: &Host, server: &mut Server, connections: u16, path: &Path) -
     let before = server.cpu()?;
     let answered = wrk::run_at(host, server.address, &path, load).await?;
     Ok(answered.requests as f64 / (server.cpu()? - before))
-}
-
-async fn start(host: &Host, who: Contestant, root: &Path) -> Outcome<Server> {
-    let listen = host.ports.free()?;
-    let (address, port) = (listen.to_string(), listen.port().to_string());
-    let shown = root.display().to_string();
-    let (name, program, words) = match who {
-        Contestant::Netsocket => return Server::start_at(host, root, listen).await,
-        Contestant::Nginx => return Server::nginx(host, root, listen).await,
-        Contestant::Hyper => {
-            let own = Some(host.launcher.bench().to_path_buf());
-            ("hyper", own, vec![hyper_alone::SUBCOMMAND, &address])
-        }
-        Contestant::Miniserve => {
-            let words = vec!["-i", "127.0.0.1", "-p", &port, &shown];
-            ("miniserve", in_path("miniserve"), words)
-        }
-        Contestant::Dufs => {
-            let words = vec!["-b", "127.0.0.1", "-p", &port, "--log-format", "", &shown];
-            ("dufs", in_path("dufs"), words)
-        }
-    };
-    let program = program.ok_or_else(|| Failure::new(format!("{name} is not installed")))?;
-    let process = host.launcher.start(name, &program, words)?;
-    Server::listening(process, listen).await
 }
 
 /// What came.

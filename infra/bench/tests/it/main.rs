@@ -5,6 +5,7 @@
     reason = "clippy knows tests by their attribute, and not what helps them"
 )]
 
+mod http;
 mod integrity;
 mod peers;
 mod tethered;

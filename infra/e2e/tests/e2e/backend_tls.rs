@@ -24,7 +24,7 @@ crate::tests![
 const SIZE: usize = 30 << 20;
 
 /// A port that was free a moment ago.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     let listener = TcpListener::bind((loopback::own_address(), 0)).unwrap();
     listener.local_addr().unwrap()
 }
@@ -51,7 +51,7 @@ fn nginx(keys: &Keys, file: &str) -> (Process, SocketAddr) {
     (process, address)
 }
 
-fn await_listening(address: SocketAddr) {
+pub(crate) fn await_listening(address: SocketAddr) {
     eventually(PATIENCE, "a listening server", || {
         TcpStream::connect(address).ok()
     });

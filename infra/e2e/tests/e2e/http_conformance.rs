@@ -1,21 +1,23 @@
-//! Test programs that others wrote for servers like ours: h2spec for HTTP/2, and the file system davfs2 for WebDAV.
-//!
-//! litmus, for WebDAV, begins each of its suites with MKCOL, so it can say nothing about a server without writes.
+//! Test programs that others wrote for servers like ours: h2spec for HTTP/2, litmus and the file system davfs2 for WebDAV.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use e2e::fleet::{Fleet, Plan};
-use e2e::process::{Ran, clean_command};
+use e2e::process::{Process, Ran, clean_command};
 use e2e::scratch::Scratch;
+use e2e::tree;
 
+use crate::backend_tls::{await_listening, free};
 use crate::tls::Keys;
 use crate::world::World;
 
 crate::tests![
     #[needs(H2spec)]
     h2spec_finds_nothing,
+    #[needs(Litmus)]
+    litmus_finds_nothing_where_it_only_reads,
     #[needs(Davfs)]
     davfs_mounts_it,
 ];
@@ -72,6 +74,66 @@ fn h2spec_finds_nothing(world: &World) {
         .filter(|name| !ANSWERED_EARLY.contains(name))
         .collect();
     assert!(failed.is_empty(), "{failed:?}: {said}");
+}
+
+/// The tests of litmus that write nothing, by suite.
+const READING: [(&str, &[&str]); 3] = [
+    ("basic", &["options"]),
+    (
+        "props",
+        &[
+            "propfind_invalid",
+            "propfind_invalid2",
+            "propfind_d0",
+            "propextended",
+            "propwformed",
+        ],
+    ),
+    ("http", &["expect100"]),
+];
+
+/// litmus begins each suite with MKCOL, and gives up where that fails. So an nginx before the balancer says that the
+/// directory was made, which is there already; all else comes from us.
+fn litmus_finds_nothing_where_it_only_reads(_: &World) {
+    let root = Scratch::new("litmus-tree");
+    tree::put(root.path(), b"litmus/prop", b"a file\n");
+    let fleet = Plan::over(root.path()).start();
+    let address = free();
+    let dir = Scratch::new("nginx");
+    let config = format!(
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr error;\nevents {{ }}\nhttp {{\n access_log off;\n \
+         client_body_temp_path body;\n server {{\n listen {address};\n location / {{\n if ($request_method = MKCOL) {{ return 201; }}\n \
+         if ($request_method = DELETE) {{ return 404; }}\n proxy_http_version 1.1;\n proxy_set_header Connection \"\";\n \
+         proxy_pass http://{};\n }}\n }}\n}}\n",
+        fleet.address()
+    );
+    let config = dir.write("nginx.conf", config);
+    let mut nginx = clean_command("nginx");
+    nginx.args(["-e", "stderr", "-p"]).arg(dir.path());
+    nginx.arg("-c").arg(config);
+    let _nginx = Process::start("nginx", nginx, dir);
+    await_listening(address);
+    let place = Scratch::new("litmus");
+    for (suite, names) in READING {
+        let mut litmus = clean_command("litmus");
+        litmus.current_dir(place.path()).env("TESTS", suite);
+        litmus.arg(format!("http://{address}/"));
+        let said = Ran::of(litmus, LONG).stdout;
+        let said = String::from_utf8_lossy(&said).replace('\r', "\n");
+        for name in names {
+            let of_test = |line: &&str| line.contains(&format!(". {name}."));
+            // The name alone is written before the test runs.
+            let mut told = said
+                .lines()
+                .filter(of_test)
+                .filter(|line| !line.trim_end().ends_with('.'));
+            let told = told.next().unwrap_or_else(|| panic!("{name}: {said}"));
+            // Class 2 is that of locks.
+            let passed =
+                told.ends_with(". pass") || told.ends_with("does not claim Class 2 compliance");
+            assert!(passed, "{told}");
+        }
+    }
 }
 
 /// Its files are read by their names only: version 1.6.1 lists no directory of any server on Linux 6.18.

@@ -1,9 +1,14 @@
 //! HTTP within TLS: HTTP/2 where both sides have it, tokens as browsers and tools send them, certificates of clients.
 
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::fleet::{Fleet, Plan};
-use e2e::process::{Ran, clean_command};
+use e2e::process::{Process, Ran, clean_command};
+use e2e::scratch::Scratch;
+use e2e::{eventually, tree};
 
 use crate::tls::{Keys, TOKEN};
 use crate::world::World;
@@ -13,6 +18,8 @@ crate::tests![
     files_over_http_2_and_tokens,
     #[needs(Downloaders)]
     certificates_of_clients_and_what_comes_without_tls,
+    #[needs(Downloaders)]
+    what_is_cut_does_not_look_whole,
 ];
 
 const LONG: Duration = Duration::from_secs(60);
@@ -26,11 +33,14 @@ fn curl(keys: &Keys, words: &[&str]) -> Ran {
 }
 
 fn fleet(world: &World, server_settings: &str) -> Fleet {
-    let root = world.few_files();
+    fleet_over(&world.few_files(), server_settings)
+}
+
+fn fleet_over(root: &Path, server_settings: &str) -> Fleet {
     let plan = Plan {
         server_settings,
         balancer_settings: "[check]\nkind = \"tcp\"\n",
-        ..Plan::over(&root)
+        ..Plan::over(root)
     };
     plan.start()
 }
@@ -42,7 +52,7 @@ fn files_over_http_2_and_tokens(world: &World) {
     let url = |path: &str| format!("https://{}/{path}", fleet.address());
     let told = ["-w", "%{http_version} %{http_code}", "-o"];
     let out = keys.path("out");
-    let noise = std::fs::read(world.few_files().join("pears/noise.bin")).unwrap();
+    let noise = fs::read(world.few_files().join("pears/noise.bin")).unwrap();
     for (flags, expected) in [
         (vec!["-u", "anybody:a-token-0123456789abcdef"], "2 200"),
         (
@@ -67,7 +77,7 @@ fn files_over_http_2_and_tokens(world: &World) {
             "{flags:?}: {}",
             ran.stderr
         );
-        let got = std::fs::read(&out).unwrap();
+        let got = fs::read(&out).unwrap();
         match expected.rsplit_once(' ').unwrap().1 {
             "200" => assert!(got == noise),
             "206" => assert!(got == noise[noise.len() - 2_000_000..]),
@@ -120,5 +130,46 @@ fn certificates_of_clients_and_what_comes_without_tls(world: &World) {
     for scheme in ["http", "https"] {
         let ran = curl(&keys, &[&url(&both, scheme)]);
         assert_eq!(ran.stdout, b"one\n", "{scheme}: {}", ran.stderr);
+    }
+}
+
+/// A file that changes cuts its answer, of which TLS, a length, a last chunk or the end of a stream tells.
+fn what_is_cut_does_not_look_whole(_: &World) {
+    let keys = Keys::new();
+    let root = Scratch::new("cut");
+    let noise = tree::noise(b"large", 48 << 20);
+    let large = tree::put(root.path(), b"large.bin", &noise);
+    let fleet = fleet_over(root.path(), &keys.settings());
+    for version in ["--http1.1", "--http2"] {
+        for path in [
+            "large.bin",
+            "?archive=tar",
+            "?archive=tar.gz",
+            "?archive=zip",
+        ] {
+            fs::write(&large, &noise).unwrap();
+            let place = Scratch::new("cut-download");
+            let out = place.path().join("out");
+            let mut command = clean_command("curl");
+            command
+                .args(["-sS", "--limit-rate", "12M", version, "--cacert"])
+                .arg(keys.path("ca.pem"))
+                .arg("-o")
+                .arg(&out)
+                .arg(format!("https://{}/{path}", fleet.address()));
+            let mut download = Process::start_with_output("curl", command, Stdio::null());
+            eventually(LONG, "a part of the file", || {
+                let length = fs::metadata(&out).map_or(0, |file| file.len());
+                (length > 4 << 20).then_some(())
+            });
+            let file = fs::File::options().write(true).open(&large).unwrap();
+            file.set_len(40 << 20).unwrap();
+            let code = download.wait(LONG).code();
+            // 18: less than announced; 56: the connection broke; 92: so did a stream of HTTP/2.
+            assert!(
+                matches!(code, Some(18 | 56 | 92)),
+                "{version} {path}: {code:?}"
+            );
+        }
     }
 }
