@@ -9,7 +9,7 @@ use crate::command_line::command::DiskUsage;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::Message;
+use crate::output::console::{Message, Stdout};
 use crate::output::{entries, json};
 use crate::session::remote_path;
 
@@ -21,7 +21,7 @@ impl Context {
         } else {
             &du.paths
         };
-        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken).await?;
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
         for path in paths {
             let done = self.du_of(word, path, du.depth).await;
             exit = exit.worse(self.exit_of(done)?);

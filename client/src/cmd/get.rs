@@ -29,7 +29,10 @@ impl Context {
             return self.get_recursively(word, &typed, output, get).await;
         }
         self.check_place(output.as_deref())?;
-        let Meant { paths, exit } = self.meant(&typed, Directories::Skipped).await?;
+        let stdout = output
+            .as_deref()
+            .map_or(Stdout::Free, |output| self.stdout_beside(output));
+        let Meant { paths, exit } = self.meant(&typed, Directories::Skipped, stdout).await?;
         let done = match &paths[..] {
             [] => Ok(Exit::Done),
             [one] => self.get_alone(word, one, output, &get.save).await,
@@ -134,7 +137,9 @@ impl Context {
 
     /// Prints files, one after the other.
     pub(crate) async fn cat(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
-        let Meant { paths, mut exit } = self.meant(typed, Directories::Skipped).await?;
+        let Meant { paths, mut exit } = self
+            .meant(typed, Directories::Skipped, Stdout::Data)
+            .await?;
         let save = SaveOptions::shown();
         // Until the end of this command.
         self.console.quiet = true;
@@ -163,7 +168,7 @@ impl Context {
             )
             .into());
         }
-        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken).await?;
+        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
         // All are known before the first is saved.
         let mut entries = Vec::with_capacity(paths.len());
         for path in paths {

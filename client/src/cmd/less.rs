@@ -13,6 +13,7 @@ use super::operands::{Directories, Meant, is_no_file};
 use crate::command_line::command::SaveOptions;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
+use crate::output::console::Stdout;
 use crate::transfer::destination::Destination;
 
 impl Context {
@@ -21,7 +22,9 @@ impl Context {
         let Some(pager) = self.console.pager.clone() else {
             return self.cat(word, typed).await;
         };
-        let Meant { paths, mut exit } = self.meant(typed, Directories::Skipped).await?;
+        let Meant { paths, mut exit } = self
+            .meant(typed, Directories::Skipped, Stdout::Free)
+            .await?;
         // An error cannot be read once the pager has the screen.
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {

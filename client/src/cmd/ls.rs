@@ -9,7 +9,7 @@ use crate::command_line::command::List;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::Form;
+use crate::output::console::{Form, Stdout};
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
@@ -40,7 +40,7 @@ impl Context {
             };
             let lacking = std::mem::take(&mut self.session.lacking);
             if listed.entries.is_empty() && !listed.is_inside {
-                exit = exit.worse(self.tell_unmatched(path, typed.len()));
+                exit = exit.worse(self.tell_unmatched(path, typed.len(), Stdout::Free));
                 self.console.lacking(word, &lacking)?;
                 continue;
             }

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use netsocket_protocol::message::FileEntry;
+use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
@@ -13,6 +13,7 @@ use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
+use crate::output::console::Stdout;
 use crate::session::remote_path;
 
 /// What operands lead to.
@@ -52,22 +53,25 @@ impl Context {
         done.or_else(|failure| self.pass_over(failure))
     }
 
-    /// Says that a pattern, one of `count` operands, matches nothing.
-    pub(super) fn tell_unmatched(&mut self, typed: &[u8], count: usize) -> Exit {
+    /// Says that a pattern, one of `count` operands, matches nothing: beside others, that is one that fails.
+    pub(super) fn tell_unmatched(&mut self, typed: &[u8], count: usize, stdout: Stdout) -> Exit {
         match count {
             1 => self.console.notice_line(NO_FILE_FOUND),
-            _ => self
-                .console
-                .notice_line(&format!("{}: {NO_FILE_FOUND}", Name::from(typed))),
+            _ => {
+                let message = format!("no file matches {}", Name::from(typed));
+                let error = Error::Server(ErrorReply::new(ErrorKind::NotFound, message));
+                self.console.error(&error, stdout);
+            }
         }
         Exit::NothingFound
     }
 
-    /// The typed paths, with patterns expanded.
+    /// The typed paths, with patterns expanded. `stdout` is what standard output is for.
     pub(super) async fn meant(
         &mut self,
         typed: &[Vec<u8>],
         directories: Directories,
+        stdout: Stdout,
     ) -> Result<Meant, Failure> {
         let (mut paths, mut exit) = (Vec::new(), Exit::Done);
         for word in typed {
@@ -78,7 +82,7 @@ impl Context {
                     continue;
                 }
                 Err(error) => {
-                    exit = exit.worse(self.pass_over(error.into())?);
+                    exit = exit.worse(self.pass_over(Failure { error, stdout })?);
                     continue;
                 }
             };
@@ -92,7 +96,7 @@ impl Context {
                 }
             }
             if paths.len() == before {
-                exit = exit.worse(self.tell_unmatched(word, typed.len()));
+                exit = exit.worse(self.tell_unmatched(word, typed.len(), stdout));
             }
         }
         let mut known = HashSet::new();

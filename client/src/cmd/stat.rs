@@ -4,14 +4,14 @@ use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, missing};
 use super::operands::{Directories, Meant};
-use crate::output::console::Message;
+use crate::output::console::{Message, Stdout};
 use crate::output::entries::Entry;
 use crate::output::json;
 use crate::output::messages;
 
 impl Context {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
-        let Meant { paths, mut exit } = self.meant(paths, Directories::Taken).await?;
+        let Meant { paths, mut exit } = self.meant(paths, Directories::Taken, Stdout::Free).await?;
         let mut told = false;
         for path in paths {
             let entry = match self.entry(&path).await {

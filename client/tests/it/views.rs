@@ -122,8 +122,19 @@ async fn one_that_is_missing_keeps_no_other() {
         let said = ended.err.trim_start_matches("netsocket: ");
         assert_eq!(said.lines().count(), 1, "{words:?}: {said}");
         assert!(
-            said.contains("/none") || said == "x*: No file found\n",
+            said.contains("/none") || said == "the server says: no file matches x*\n",
             "{words:?}: {said}"
+        );
+    }
+    // Nor does an error get among the bytes of files.
+    for pattern in ["none/*", "x*"] {
+        let words = ["--json", "cat", pattern, "with space.txt"];
+        let ended = run(Home::new().against(server.address, &words)).await;
+        assert_eq!((ended.code, &ended.out), (Some(1), &text), "{}", ended.err);
+        assert!(
+            ended.err.contains("\"kind\":\"not_found\""),
+            "{}",
+            ended.err
         );
     }
     // The worst exit code counts, whichever came last.
