@@ -300,8 +300,9 @@ fn read_family(
 }
 
 fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {
-    let mut count = |name: &str, default, bounds| {
-        check.count(&format!("{key}.{name}"), table.get(name), default, bounds)
+    let mut count = |name: &str, default, bounds| match table.get(name) {
+        None => default,
+        given => check.count(&format!("{key}.{name}"), given, default, bounds),
     };
     let weight = count("weight", DEFAULT_WEIGHT.into(), 0..=MAX_WEIGHT.into());
     let most = count("max_connections", 0, 0..=MAX_CONNECTIONS);

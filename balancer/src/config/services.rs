@@ -4,6 +4,7 @@
 //! has one meaning, one default and one check. Does not own what the keys mean.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use netsocket_settings::{Check, Scalar, unknown_key};
 
@@ -203,7 +204,7 @@ impl Parts {
 
     /// Its keys over those of the top.
     fn entries(&mut self, check: &mut Check, top: &Entries) -> Entries {
-        let single = std::mem::take(&mut self.single);
+        let single = take(&mut self.single);
         let tables = TABLES.map(|table| self.tables.remove(table.name));
         Entries::new(check, single, tables, |_| false).over(top)
     }
@@ -284,7 +285,10 @@ impl Reader<'_> {
         };
         let own_pool = pool.as_ref() == Some(&name) && (own_pool || has_pool_keys);
         if own_pool {
+            // They are the pool's, and may be many.
+            let (own, groups) = (take(&mut settings.backends), take(&mut settings.groups));
             let mut settings = settings.clone();
+            (settings.backends, settings.groups) = (own, groups);
             if backends.is_none() {
                 settings.backends.clone_from(&top.backends);
                 settings.groups.clone_from(&top.groups);

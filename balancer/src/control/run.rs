@@ -15,6 +15,7 @@ use crate::control::admin_listener::AdminAcceptor;
 use crate::control::background::{AdminAccess, Background};
 use crate::control::binding::Bound;
 use crate::control::checks::all_checked;
+use crate::control::heap;
 use crate::control::layout::{services, upstreams};
 use crate::control::lifecycle_executor::{Exit, LifecycleExecutor};
 use crate::control::pid_file::PidFile;
@@ -71,7 +72,7 @@ where
     let stop = shutdown.child_token();
     let _stop_if_dropped = stop.clone().drop_guard();
     let shared = Arc::new(share(&mut startup, stop.clone())?);
-    let settings = Settings::first(startup.config.clone());
+    let settings = Settings::first(Arc::clone(&startup.config));
     let settings = Arc::new(ArcSwap::from_pointee(settings));
     let mut background = Background::start(&startup, &shared)?;
     let stop_workers = StopWorkers(Arc::clone(&shared));
@@ -87,6 +88,7 @@ where
     let manager = Arc::clone(&startup.manager);
     let (pid_file, socket_file) = (startup.pid_file.take(), startup.socket_file.take());
     announce(&mut startup, &shared, pid_file.as_ref());
+    heap::trim().await;
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let lifecycle = startup.lifecycle();

@@ -27,7 +27,7 @@ use crate::data_path::unix_listener::SocketFile;
 /// A balancer that is ready to run: names are resolved and sockets are bound, so that any problem on this machine has been
 /// found.
 pub struct Startup {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// One at least.
     pub(crate) listeners: Vec<Bound>,
     pub(crate) admin: Arc<ListenSocket>,
@@ -117,7 +117,7 @@ impl Startup {
             first_address: first_address(&listeners),
             listen_address: first_tcp(&listeners),
             admin_address: admin.address().unwrap_or_else(|| config.admin.clone()),
-            config,
+            config: Arc::new(config),
             listeners,
             admin: Arc::new(admin),
             socket_file,

@@ -140,6 +140,10 @@ impl Check {
         default: T,
         allowed: &str,
     ) -> T {
+        // Most keys are not given: nothing is written for them.
+        if entry.is_none() {
+            return default;
+        }
         let takes = |text: &str| text.parse::<T>().is_ok();
         if ["true", "0", "1", "200"].into_iter().any(takes) && !takes("\u{1}") {
             self.not_text(key);
@@ -155,6 +159,9 @@ impl Check {
         default: Duration,
         bounds: std::ops::RangeInclusive<Duration>,
     ) -> Duration {
+        if entry.is_none() {
+            return default;
+        }
         self.not_text(key);
         let mut allowed = format!(
             "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
@@ -181,6 +188,9 @@ impl Check {
         default: u64,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> u64 {
+        if entry.is_none() {
+            return default;
+        }
         self.not_text(key);
         let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
         self.read_with(key, entry, default, &allowed, |text| {
@@ -196,6 +206,9 @@ impl Check {
         default: u64,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> u64 {
+        if entry.is_none() {
+            return default;
+        }
         self.not_text(key);
         let allowed = format!(
             "a size from {} to {} bytes, such as 4096, 64k or 2G",

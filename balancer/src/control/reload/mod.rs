@@ -28,6 +28,7 @@ pub use self::error::ReloadError;
 pub(crate) use self::settings::{LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed};
+use crate::control::heap;
 use crate::control::pool_tasks::PoolTasks;
 use crate::control::resolve::{resolve, secrets};
 use crate::core::backend::BackendSpec;
@@ -140,6 +141,9 @@ impl Reloader {
             self.events.emit(Utc::now(), EventKind::Reload, text);
         }
         self.settings.store(Arc::new(settings));
+        drop(before);
+        // Nobody waits for it.
+        tokio::spawn(heap::trim());
         outcome
     }
 

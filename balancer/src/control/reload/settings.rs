@@ -25,9 +25,9 @@ pub(crate) struct LatestReload {
 
 impl Settings {
     /// Those of the start.
-    pub(crate) fn first(config: Config) -> Self {
+    pub(crate) fn first(config: Arc<Config>) -> Self {
         Self {
-            config: Arc::new(config),
+            config,
             generation: 1,
             latest: None,
         }
