@@ -4,6 +4,16 @@ use config::{Map, Value, ValueKind};
 use serde_json::Number;
 
 /// Values by key.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::Document;
+///
+/// let document: Document = serde_json::from_str(r#"{ "listen": "[::1]:9" }"#)?;
+/// assert_eq!(document["listen"], "[::1]:9");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub type Document = serde_json::Map<String, serde_json::Value>;
 
 pub(crate) fn document(table: Map<String, Value>) -> Document {
