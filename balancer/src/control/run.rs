@@ -24,6 +24,7 @@ use crate::control::run_error::RunError;
 use crate::control::startup::Startup;
 use crate::control::systemd::status;
 use crate::core::log_limiter::LogLimiter;
+use crate::core::pool::Pool;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::listener::Listeners;
@@ -43,6 +44,8 @@ const ACCESS_LOG_FLUSH: Duration = Duration::from_secs(1);
 const CHECK_SLACK: Duration = Duration::from_secs(1);
 /// For the same, where backends have to be looked for in DNS first.
 const FIRST_SEARCH: Duration = Duration::from_secs(5);
+/// How long first checks may take before the heap is trimmed all the same.
+const FIRST_CHECKS: Duration = Duration::from_secs(5);
 /// Between two lines about the sessions that are left in a drain.
 const TELL_LEFT: Duration = Duration::from_secs(10);
 
@@ -88,7 +91,7 @@ where
     let manager = Arc::clone(&startup.manager);
     let (pid_file, socket_file) = (startup.pid_file.take(), startup.socket_file.take());
     announce(&mut startup, &shared, pid_file.as_ref());
-    heap::trim().await;
+    tokio::spawn(trim_once_checked(startup.pools().to_vec()));
 
     // Held until the stop; after it only the workers' clones keep the socket open, so that it closes with the last.
     let lifecycle = startup.lifecycle();
@@ -209,6 +212,18 @@ async fn wait_for_checks(startup: &Startup, stop: &CancellationToken) {
             }
         }
     }
+}
+
+/// Gives back what the start and the first checks needed, which are all made at the same time.
+async fn trim_once_checked(pools: Vec<Arc<Pool>>) {
+    let all_checked = async {
+        for pool in &pools {
+            all_checked(pool, 0).await;
+        }
+    };
+    // Some may never be.
+    let _ = timeout(FIRST_CHECKS, all_checked).await;
+    heap::trim().await;
 }
 
 /// Announces that this process serves clients from now on.

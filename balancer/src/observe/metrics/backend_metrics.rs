@@ -74,11 +74,11 @@ impl BackendMetrics {
                 page.head(*family);
             }
             while let Some(shown) = self.backends.get(self.backend) {
+                write(page, family.name, shown);
+                self.backend += 1;
                 if page.len() >= most {
                     return true;
                 }
-                write(page, family.name, shown);
-                self.backend += 1;
             }
             (self.family, self.backend) = (self.family + 1, 0);
         }
