@@ -109,6 +109,10 @@ fn a_stop_after_a_restart_drains(_: &World) {
     let booted = booted(&settings(&backend));
     for round in 1..=5 {
         booted.start(UNIT);
+        // The log is written a little later than the unit is ready.
+        eventually(PATIENCE, "where the new process listens", || {
+            (logged(&booted, "listening") > 2 * (round - 1)).then_some(())
+        });
         let address = address(&booted);
         let mut sessions = vec![Session::open(address, &backend)];
         restart(&booted);

@@ -58,10 +58,11 @@ pub(super) fn is_run(statement: &Statement) -> bool {
 }
 
 /// Words that make a server's program do something else and end.
-const ENDING: [&str; 6] = [
+const ENDING: [&str; 7] = [
     "--check-config",
     "--help",
     "--version",
+    "completions",
     "ctl",
     "health",
     "setup",
