@@ -204,6 +204,7 @@ fn programs_take_the_settings_that_they_get(_: &World) {
                 .envs(objects.environment(container))
                 // What is shared is in the pod.
                 .env("NETSOCKET_ROOT", dir.path())
+                .env("NETSOCKET_SPOOL_DIR", dir.path())
                 .arg("--check-config");
             let mut grace = None;
             for word in container["args"].as_array().unwrap() {

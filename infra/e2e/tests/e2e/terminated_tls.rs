@@ -417,6 +417,10 @@ fn certificates_of_clients_are_judged(_: &World) {
         assert!(error.contains(alert), "{error}");
         let reason = format!("reason=\"{reason}\"");
         let name = "netsocket_tls_handshake_failures_total";
+        // It is counted once the alert is on its way.
+        eventually(PATIENCE, "a refused certificate", || {
+            (balancer.admin.metrics().sum(name, &[&reason]) >= 1.0).then_some(())
+        });
         assert_eq!(balancer.admin.metrics().sum(name, &[&reason]), 1.0);
     }
     let ended = balancer.ended_sessions(3);
