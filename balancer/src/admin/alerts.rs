@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::api::{BackendView, GroupView, PoolView};
 use super::service_view::ServiceView;
 use crate::core::pool::DEFAULT_POOL;
+use crate::observe::units::counted;
 
 /// Addresses in a sentence.
 const NAMED: usize = 3;
@@ -354,12 +355,6 @@ fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
-}
-
-/// `1 client`, `2 clients`.
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 #[cfg(test)]

@@ -5,15 +5,13 @@
 
 use tokio::task::spawn_blocking;
 
-/// Trims the heap, on a thread of its own: it is walked as a whole.
-pub(crate) async fn trim() {
-    let trimmed = spawn_blocking(|| {
+/// Trims the heap, on a thread of its own: it is walked as a whole, and nobody waits for it.
+pub(crate) fn trim() {
+    spawn_blocking(|| {
         #[cfg(target_env = "gnu")]
         // SAFETY: it takes locks of the allocator as every allocation does, and moves nothing that is in use.
         unsafe {
             libc::malloc_trim(0);
         }
     });
-    // It cannot panic, and nothing depends on it.
-    let _ = trimmed.await;
 }

@@ -16,6 +16,7 @@
 //! | [`drain`] | the drain of one backend |
 //! | [`admin_listener`] | the socket of the admin HTTP, which is opened and handed over as the other one is |
 //! | [`systemd`], [`pid_file`] | the service manager, and scripts |
+//! | [`heap`] | memory that a start or a reload needed for a moment |
 //!
 //! Does not own what is decided (`core`), nor the admin HTTP itself (`admin`), which it never imports.
 
@@ -27,8 +28,8 @@ pub(crate) mod checks;
 pub mod discovery;
 pub(crate) mod drain;
 pub(crate) mod handover;
-pub(crate) mod heap;
-mod inherited_fds;
+mod heap;
+pub(crate) mod inherited_fds;
 pub(crate) mod layout;
 pub(crate) mod lifecycle;
 pub(crate) mod lifecycle_executor;

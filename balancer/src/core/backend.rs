@@ -299,11 +299,6 @@ impl Backend {
         Attributes::clone(&self.attributes.load())
     }
 
-    /// Its share of the sessions, as configured.
-    pub(crate) fn weight(&self) -> u32 {
-        self.attributes.load().weight
-    }
-
     /// What it has for itself.
     pub(crate) fn own(&self) -> Option<Arc<OwnRules>> {
         self.attributes.load().own.clone()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::RelayMode;
+use crate::config::{MAX_WEIGHT, RelayMode};
 
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
@@ -150,13 +150,9 @@ pub enum Action {
     },
 }
 
-/// What a weight may be.
-pub(super) const WEIGHTS: &str = "0 to 256";
-const MAX_WEIGHT: u32 = 256;
-
 fn weight(text: &str) -> Result<u32, String> {
     let weight = text.parse().ok().filter(|weight| *weight <= MAX_WEIGHT);
-    weight.ok_or_else(|| format!("must be {WEIGHTS}"))
+    weight.ok_or_else(|| format!("must be 0 to {MAX_WEIGHT}"))
 }
 
 fn frames(text: &str) -> Result<u64, String> {

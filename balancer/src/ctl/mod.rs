@@ -45,14 +45,13 @@ use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
-use self::command::WEIGHTS;
 pub use self::command::{Action, Arguments};
 use self::complete::ADMIN;
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
 pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
-use crate::config::AdminSettings;
+use crate::config::{AdminSettings, MAX_WEIGHT};
 
 /// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
 /// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
@@ -261,7 +260,7 @@ impl Console {
             Action::Weight { name, weight } => {
                 let number: u64 = weight.parse().map_err(|_| {
                     // As the balancer says it of a number that is too high.
-                    CtlError::Usage(format!("weight must be {WEIGHTS}, got {weight}"))
+                    CtlError::Usage(format!("weight must be 0 to {MAX_WEIGHT}, got {weight}"))
                 })?;
                 let body = format!("{{\"weight\":{number}}}");
                 self.backend(out, "PUT", name, "weight", &body)

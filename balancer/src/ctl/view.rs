@@ -263,8 +263,7 @@ pub(super) fn reason(backend: &Backend) -> String {
 
 /// `1 session left`.
 pub(super) fn left(count: u64) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} session{plural} left")
+    format!("{} left", units::counted(count, "session"))
 }
 
 /// A line for each session; with services, the one that it belongs to.

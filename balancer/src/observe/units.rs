@@ -1,5 +1,6 @@
 //! Figures as people read them, the same on the status page and in `ctl`.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -27,6 +28,12 @@ pub(crate) fn bytes(mut count: f64) -> String {
 /// The same in a second.
 pub(crate) fn byte_rate(per_second: f64) -> String {
     format!("{}/s", bytes(per_second))
+}
+
+/// `1 client`, `2 clients`.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// `0/s`, `0.4/s`, `37/s`.

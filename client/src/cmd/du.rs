@@ -3,7 +3,7 @@
 use netsocket_protocol::message::FileEntry;
 use netsocket_protocol::name::Name;
 
-use super::context::{Context, Done, missing};
+use super::context::{Context, Done};
 use super::operands::{Directories, Meant};
 use crate::command_line::command::DiskUsage;
 use crate::outcome::error::Error;
@@ -30,7 +30,7 @@ impl Context {
     }
 
     async fn du_of(&mut self, word: &str, path: Vec<u8>, depth: Option<usize>) -> Done {
-        let entry = self.entry(&path).await?.ok_or_else(|| missing(&path))?;
+        let entry = self.existing(&path).await?;
         if is_directory(&entry) {
             self.du_below(word, &path, depth).await?;
         } else {

@@ -66,7 +66,7 @@ impl Context {
         save: &SaveOptions,
     ) -> Done {
         let destination = match output {
-            Some(output) if self.descriptor(&output).is_some() => {
+            Some(output) if self.is_descriptor(Some(&output)) => {
                 let destination = self.file_destination(&output)?;
                 // On a terminal the text is all that is wanted, as from `cat`.
                 self.console.quiet |=
@@ -74,13 +74,9 @@ impl Context {
                 destination
             }
             output => {
-                let path = path.to_vec();
-                let place = self.place(output.as_deref());
-                let replaces = save.force || place.names_file();
-                let targets = targets(std::slice::from_ref(&path), place)?;
-                let only = targets.into_iter().next().unwrap_or_default();
-                self.may_save(&path, &only, replaces).await?;
-                Destination::File(only)
+                let (target, replaces) = self.only_target(path, output.as_deref(), save.force)?;
+                self.may_save(path, &target, replaces).await?;
+                Destination::File(target)
             }
         };
         self.get_one(word, path, destination, save).await
@@ -93,10 +89,7 @@ impl Context {
         output: Option<PathBuf>,
         get: &Get,
     ) -> Done {
-        if output
-            .as_deref()
-            .is_some_and(|output| self.descriptor(output).is_some())
-        {
+        if self.is_descriptor(output.as_deref()) {
             let count = paths.len();
             return Err(Error::Usage(format!(
                 "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
@@ -119,6 +112,24 @@ impl Context {
         }
         let fetched = self.get_many(word, files, get).await?;
         Ok(exit.worse(fetched))
+    }
+
+    /// Whether an output is an open descriptor, such as `-`.
+    fn is_descriptor(&self, output: Option<&Path>) -> bool {
+        output.is_some_and(|output| self.descriptor(output).is_some())
+    }
+
+    /// Where a single file is saved, and whether it replaces what is there.
+    fn only_target(
+        &self,
+        path: &[u8],
+        output: Option<&Path>,
+        force: bool,
+    ) -> Result<(PathBuf, bool), Error> {
+        let place = self.place(output);
+        let replaces = force || place.names_file();
+        let targets = targets(&[path.to_vec()], place)?;
+        Ok((targets.into_iter().next().unwrap_or_default(), replaces))
     }
 
     /// Whether a file may be saved at `target`. Where something is in its way, it matters first whether it is a file.
@@ -158,10 +169,7 @@ impl Context {
         output: Option<PathBuf>,
         get: &Get,
     ) -> Done {
-        if output
-            .as_deref()
-            .is_some_and(|output| self.descriptor(output).is_some())
-        {
+        if self.is_descriptor(output.as_deref()) {
             return Err(Error::Usage(
                 "get -r unpacks into a directory: archive --below DIR -o - sends one archive"
                     .to_owned(),
@@ -172,11 +180,7 @@ impl Context {
         // All are known before the first is saved.
         let mut entries = Vec::with_capacity(paths.len());
         for path in paths {
-            let entry = match self.entry(&path).await {
-                Ok(entry) => entry.ok_or_else(|| missing(&path)),
-                Err(error) => Err(error),
-            };
-            match entry {
+            match self.existing(&path).await {
                 Ok(entry) => entries.push((path, is_directory(&entry))),
                 Err(error) => exit = exit.worse(self.pass_over(error.into())?),
             }
@@ -213,13 +217,9 @@ impl Context {
         place: &Path,
         save: &SaveOptions,
     ) -> Done {
-        let path = path.to_vec();
-        let place = self.place(Some(place));
-        let replaces = save.force || place.names_file();
-        let targets = targets(std::slice::from_ref(&path), place)?;
-        let only = targets.into_iter().next().unwrap_or_default();
-        self.may_replace(&only, replaces).await?;
-        self.get_one(word, &path, Destination::File(only), save)
+        let (target, replaces) = self.only_target(path, Some(place), save.force)?;
+        self.may_replace(&target, replaces).await?;
+        self.get_one(word, path, Destination::File(target), save)
             .await
     }
 
@@ -231,7 +231,7 @@ impl Context {
         place: &Path,
         save: &SaveOptions,
     ) -> Done {
-        let (parent, _) = remote_path::split(path);
+        let (parent, name) = remote_path::split(path);
         let archive = Archive {
             query: Query::default(),
             below: Some([b"/", path].concat()),
@@ -244,7 +244,7 @@ impl Context {
             } else {
                 parent.len() + 1
             },
-            top: remote_path::split(path).1.to_vec(),
+            top: name.to_vec(),
             preserve_permissions: false,
             save: save.clone(),
         };

@@ -8,7 +8,7 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::text::NO_FILE_FOUND;
 
-use super::context::{Context, Done, Failure};
+use super::context::{Context, Done, Failure, missing};
 use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -51,6 +51,14 @@ impl Context {
     /// As [`Self::pass_over`].
     pub(super) fn exit_of(&mut self, done: Done) -> Result<Exit, Failure> {
         done.or_else(|failure| self.pass_over(failure))
+    }
+
+    /// What the server has at a path.
+    ///
+    /// # Errors
+    /// It has nothing there, or cannot say.
+    pub(super) async fn existing(&mut self, path: &[u8]) -> Result<FileEntry, Error> {
+        self.entry(path).await?.ok_or_else(|| missing(path))
     }
 
     /// Says that a pattern, one of `count` operands, matches nothing: beside others, that is one that fails.

@@ -2,7 +2,7 @@
 
 use netsocket_protocol::name::Name;
 
-use super::context::{Context, Done, missing};
+use super::context::{Context, Done};
 use super::operands::{Directories, Meant};
 use crate::output::console::{Message, Stdout};
 use crate::output::entries::Entry;
@@ -14,11 +14,7 @@ impl Context {
         let Meant { paths, mut exit } = self.meant(paths, Directories::Taken, Stdout::Free).await?;
         let mut told = false;
         for path in paths {
-            let entry = match self.entry(&path).await {
-                Ok(entry) => entry.ok_or_else(|| missing(&path)),
-                Err(error) => Err(error),
-            };
-            let file = match entry {
+            let file = match self.existing(&path).await {
                 Ok(file) => file,
                 Err(error) => {
                     exit = exit.worse(self.pass_over(error.into())?);

@@ -114,7 +114,12 @@ impl Args {
 
 /// `-output FILE`, which would save to a file `utput`: as typed, and as meant.
 fn long_with_one_dash(word: &OsString) -> Option<(String, String)> {
-    let typed = word.to_str().filter(|typed| typed.len() > 2)?;
+    // At each start, of most words no more is looked at.
+    let has_one_dash = |typed: &&str| typed.starts_with('-') && !typed.starts_with("--");
+    let typed = word.to_str().filter(has_one_dash)?;
+    if typed.len() <= 2 {
+        return None;
+    }
     let long = format!("-{typed}");
     Args::long_flags()
         .contains(&long)

@@ -36,6 +36,14 @@ fn all_below(directory: &std::path::Path) -> Vec<String> {
     found
 }
 
+/// The files of a client that is at home after it has run a line.
+async fn files_after(server: &Fake, line: &str) -> Vec<String> {
+    let mut client = at_home(server);
+    let exit = client.run(line).await;
+    assert_eq!(exit, Exit::Done, "{line}: {}", client.err.text());
+    all_below(client.home())
+}
+
 #[tokio::test]
 async fn the_last_operand_is_local_where_its_form_or_the_server_says_so() {
     let server = Fake::good().await;
@@ -58,14 +66,7 @@ async fn the_last_operand_is_local_where_its_form_or_the_server_says_so() {
         // It is on the server, whatever it looks like.
         ("get evil* notes.txt", "here/notes.txt"),
     ] {
-        let mut client = at_home(&server);
-        assert_eq!(
-            client.run(line).await,
-            Exit::Done,
-            "{line}: {}",
-            client.err.text()
-        );
-        let files = all_below(client.home());
+        let files = files_after(&server, line).await;
         assert!(files.contains(&saved.to_owned()), "{line}: {files:?}");
     }
     // Several go where all of them have a place.
@@ -74,14 +75,7 @@ async fn the_last_operand_is_local_where_its_form_or_the_server_says_so() {
         "get notes.txt music/song.mp3 ./d/",
         "get notes.txt 'music/*' d",
     ] {
-        let mut client = at_home(&server);
-        assert_eq!(
-            client.run(line).await,
-            Exit::Done,
-            "{line}: {}",
-            client.err.text()
-        );
-        let files = all_below(client.home());
+        let files = files_after(&server, line).await;
         assert_eq!(
             files,
             ["here/d/notes.txt", "here/d/song.mp3", "here/mine"],

@@ -252,13 +252,14 @@ fn id(entries: &[Entry], options: ArchiveOptions) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use netsocket_protocol::message::Compression;
 
     use super::*;
     use crate::tree::metadata::Timestamp;
 
-    fn file(path: &str, size: u64) -> FoundFile {
+    /// A file, as a query finds it.
+    pub(crate) fn file(path: &str, size: u64) -> FoundFile {
         FoundFile {
             path: path.as_bytes().to_vec(),
             size,

@@ -1,6 +1,7 @@
 //! The check that turns raw entries into validated values.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -86,12 +87,17 @@ impl Check {
     /// found wrong later.
     #[must_use]
     pub fn origin(&self, key: &str) -> String {
-        self.sources.origin(&format!("{}{key}", self.prefix))
+        self.sources.origin(&self.full(key))
+    }
+
+    /// The key, with what it is in.
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
-        let key = format!("{}{key}", self.prefix);
+        let key = self.full(key);
         let given = match (given.to_string(), self.sources.written(&key)) {
             (given, _) if given.is_empty() => given,
             (_, Some(written)) => written.to_owned(),
@@ -108,7 +114,7 @@ impl Check {
     /// The entry under `key` may be a number, or true or false, without quotes. Every other entry is a text: one that is not
     /// is a problem, as `name = 5` most likely was meant in another way. The methods for numbers know this themselves.
     pub fn not_text(&mut self, key: &str) {
-        let key = format!("{}{key}", self.prefix);
+        let key = self.full(key);
         self.sources.places.others_mut().want(&key);
     }
 
@@ -157,26 +163,13 @@ impl Check {
         key: &str,
         entry: Option<&Scalar>,
         default: Duration,
-        bounds: std::ops::RangeInclusive<Duration>,
+        bounds: RangeInclusive<Duration>,
     ) -> Duration {
-        if entry.is_none() {
-            return default;
-        }
-        self.not_text(key);
-        let mut allowed = format!(
-            "a duration from {:?} to {:?}, such as 500ms, 2s or 10m",
-            bounds.start(),
-            bounds.end()
-        );
-        let full = format!("{}{key}", self.prefix);
-        let needs_quotes = self.sources.written(&full).is_some();
-        if let Some(entry) = entry {
-            allowed += &without_unit(entry.as_str(), needs_quotes, &bounds);
-        }
-        self.read_with(key, entry, default, &allowed, |text| {
-            parse_duration(text)
-                .ok()
-                .filter(|value| bounds.contains(value))
+        let (least, most) = (bounds.start(), bounds.end());
+        let read = |text: &str| parse_duration(text).ok().filter(|it| bounds.contains(it));
+        self.number(key, entry, default, read, |text, needs_quotes| {
+            let unit = without_unit(text, needs_quotes, &bounds);
+            format!("a duration from {least:?} to {most:?}, such as 500ms, 2s or 10m{unit}")
         })
     }
 
@@ -186,15 +179,12 @@ impl Check {
         key: &str,
         entry: Option<&Scalar>,
         default: u64,
-        bounds: std::ops::RangeInclusive<u64>,
+        bounds: RangeInclusive<u64>,
     ) -> u64 {
-        if entry.is_none() {
-            return default;
-        }
-        self.not_text(key);
-        let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.read_with(key, entry, default, &allowed, |text| {
-            text.parse().ok().filter(|value| bounds.contains(value))
+        let (least, most) = (bounds.start(), bounds.end());
+        let read = |text: &str| text.parse().ok().filter(|it| bounds.contains(it));
+        self.number(key, entry, default, read, |_, _| {
+            format!("a whole number from {least} to {most}")
         })
     }
 
@@ -204,20 +194,35 @@ impl Check {
         key: &str,
         entry: Option<&Scalar>,
         default: u64,
-        bounds: std::ops::RangeInclusive<u64>,
+        bounds: RangeInclusive<u64>,
     ) -> u64 {
-        if entry.is_none() {
-            return default;
-        }
-        self.not_text(key);
-        let allowed = format!(
-            "a size from {} to {} bytes, such as 4096, 64k or 2G",
-            bounds.start(),
-            bounds.end()
-        );
-        self.read_with(key, entry, default, &allowed, |text| {
-            parse_size(text).ok().filter(|value| bounds.contains(value))
+        let (least, most) = (bounds.start(), bounds.end());
+        let read = |text: &str| parse_size(text).ok().filter(|it| bounds.contains(it));
+        self.number(key, entry, default, read, |_, _| {
+            format!("a size from {least} to {most} bytes, such as 4096, 64k or 2G")
         })
+    }
+
+    /// An entry that may stand in a file without quotes. Most are not given, and most of the others are right: `allowed` is
+    /// only called for a wrong one, with its text and whether it needs quotes.
+    fn number<T>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        read: impl FnOnce(&str) -> Option<T>,
+        allowed: impl FnOnce(&str, bool) -> String,
+    ) -> T {
+        let Some(Scalar(text)) = entry else {
+            return default;
+        };
+        self.not_text(key);
+        if let Some(value) = read(text) {
+            return value;
+        }
+        let needs_quotes = self.sources.written(&self.full(key)).is_some();
+        self.problem(key, text, allowed(text, needs_quotes));
+        default
     }
 
     /// What was wrong so far, for a program that is not going to judge the values.
@@ -237,11 +242,7 @@ impl Check {
     /// All problems, in the order in which they were found.
     pub fn finish<T>(mut self, value: T) -> Result<T, Problems> {
         self.refuse_others();
-        if self.problems.is_empty() {
-            Ok(value)
-        } else {
-            Err(Problems(self.problems))
-        }
+        self.so_far().map(|()| value)
     }
 
     /// Numbers and the like where a text belongs.
@@ -273,11 +274,7 @@ impl Check {
 }
 
 /// What is said of a duration that is a number alone.
-fn without_unit(
-    text: &str,
-    needs_quotes: bool,
-    bounds: &std::ops::RangeInclusive<Duration>,
-) -> String {
+fn without_unit(text: &str, needs_quotes: bool, bounds: &RangeInclusive<Duration>) -> String {
     let text = text.trim();
     if text.is_empty() || text == "0" || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return String::new();

@@ -57,8 +57,8 @@ pub(super) fn summary(status: &Status) -> String {
     }
     let shortages = sessions.shortages.iter();
     parts.extend(shortages.map(|(resource, count)| {
-        let plural = if *count == 1 { "" } else { "s" };
-        format!("out of {} {count} time{plural}", resource.replace('_', " "))
+        let times = units::counted(*count, "time");
+        format!("out of {} {times}", resource.replace('_', " "))
     }));
     parts.join(" · ")
 }

@@ -142,8 +142,7 @@ impl Reloader {
         }
         self.settings.store(Arc::new(settings));
         drop(before);
-        // Nobody waits for it.
-        tokio::spawn(heap::trim());
+        heap::trim();
         outcome
     }
 

@@ -8,6 +8,7 @@ use tracing::error;
 use super::notify::Manager;
 use crate::control::process_health::trouble;
 use crate::data_path::shared::Shared;
+use crate::observe::units;
 
 /// How often the status is looked at where the manager asks for no sign of life.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
@@ -42,7 +43,6 @@ pub(crate) fn status(shared: &Shared) -> String {
         .map(|pool| pool.backends().len())
         .sum();
     let up = shared.up_count();
-    let active = shared.counters.active();
-    let plural = if active == 1 { "" } else { "s" };
-    format!("{up} of {all} backends up, {active} session{plural}")
+    let sessions = units::counted(shared.counters.active(), "session");
+    format!("{up} of {all} backends up, {sessions}")
 }

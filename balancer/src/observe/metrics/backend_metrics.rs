@@ -108,7 +108,7 @@ fn transitions(page: &mut Page, name: &str, shown: &Shown) {
 }
 
 fn weight(page: &mut Page, name: &str, shown: &Shown) {
-    let tenths = shown.backend.weight() * shown.backend.weight_tenths();
+    let tenths = shown.backend.attributes().weight * shown.backend.weight_tenths();
     page.sample(name, &shown.labels, &[], f64::from(tenths) / 10.0);
 }
 

@@ -5,10 +5,9 @@ use netsocket_settings::Supervisor;
 use proptest::prelude::*;
 
 use super::*;
-use crate::archive::{ArchiveOptions, Blocks, Codec, Start};
+use crate::archive::{ArchiveOptions, Blocks, Codec, Start, plan};
 use crate::compress::{BLOCK_BYTES, Pool};
 use crate::query::search::FoundFile;
-use crate::tree::metadata::Timestamp;
 use crate::tree::root::Root;
 
 fn planned(files: Vec<FoundFile>) -> Arc<Plan> {
@@ -17,19 +16,11 @@ fn planned(files: Vec<FoundFile>) -> Arc<Plan> {
     Arc::new(Plan::new(files, ArchiveOptions { codec, names }).unwrap())
 }
 
+/// A file whose time is that of [`zipped`].
 fn file(path: &str, size: u64) -> FoundFile {
-    FoundFile {
-        path: path.as_bytes().to_vec(),
-        size,
-        mode: 0o100_640,
-        modified: Timestamp {
-            seconds: 1_700_000_000,
-            nanos: 0,
-        },
-        born: Timestamp::default(),
-        birth_known: true,
-        readable: true,
-    }
+    let mut file = plan::tests::file(path, size);
+    file.modified.nanos = 0;
+    file
 }
 
 /// Makes a zip of files with these sizes, and returns it with the length that was promised.
