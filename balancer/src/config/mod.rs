@@ -51,7 +51,6 @@ mod services;
 mod settings;
 mod tls;
 
-pub(crate) use crate::core::limits::MAX_WEIGHT;
 pub use access_log::{AccessLogRules, DEFAULT_ACCESS_LOG_TARGET};
 pub use admin::{AdminSettings, DEFAULT_ADMIN, Ignored};
 pub use backend_tls::BACKEND_TLS_KEYS;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{MAX_WEIGHT, RelayMode};
+use crate::config::RelayMode;
 
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
@@ -149,6 +149,9 @@ pub enum Action {
         count: Option<u64>,
     },
 }
+
+/// The highest weight. The balancer judges by its own: this one is for messages.
+pub(super) const MAX_WEIGHT: u32 = 256;
 
 fn weight(text: &str) -> Result<u32, String> {
     let weight = text.parse().ok().filter(|weight| *weight <= MAX_WEIGHT);

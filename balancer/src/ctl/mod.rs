@@ -45,13 +45,14 @@ use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
+use self::command::MAX_WEIGHT;
 pub use self::command::{Action, Arguments};
 use self::complete::ADMIN;
 pub use self::error::CtlError;
 use self::http::{Client, encoded};
 pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
-use crate::config::{AdminSettings, MAX_WEIGHT};
+use crate::config::AdminSettings;
 
 /// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
 /// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
