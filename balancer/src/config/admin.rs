@@ -12,7 +12,6 @@ use serde::de::IgnoredAny;
 
 use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
-use super::raw_value::RawValue;
 use super::tls::certificate_files;
 
 /// Address of the status page and the API: reachable from this machine only.
@@ -139,7 +138,7 @@ fn read(
         },
         certificates: raw
             .admin_tls
-            .map(|tls| certificate_files(&RawValue::from(&tls)))
+            .map(|tls| certificate_files(&tls))
             .unwrap_or_default(),
         ignored: None,
     };

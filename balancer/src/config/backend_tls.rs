@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::backends::BackendAddress;
 use super::group::{Group, Question};
-use super::raw_value::{RawMap, RawValue};
+use super::raw_value::{RawMap, RawValue, raw_map};
 use super::tls::{Digest, kept, protocols, refuse_unknown, scalar};
 use crate::core::tls::{BackendTls, Host};
 
@@ -33,13 +33,13 @@ const SWITCH: &str = "true or false";
 /// Judges the table, and reads its files. `backends` and `groups` are those of the pool.
 pub(super) fn read(
     check: &mut Check,
-    raw: Option<RawValue>,
+    raw: Option<RawValue<'_>>,
     backends: &[BackendAddress],
     groups: &[Group],
 ) -> Option<Arc<BackendTls>> {
     match raw? {
         RawValue::Table(table) => check.within("backend_tls", |check| {
-            let tls = client(check, table)?;
+            let tls = client(check, raw_map(table))?;
             Some(Arc::new(with_hosts(tls, backends, groups)))
         }),
         _ => {
@@ -75,7 +75,7 @@ pub(super) fn with_hosts(
     tls
 }
 
-fn client(check: &mut Check, mut table: RawMap) -> Option<BackendTls> {
+fn client(check: &mut Check, mut table: RawMap<'_>) -> Option<BackendTls> {
     refuse_unknown(check, &table, &BACKEND_TLS_KEYS);
     let before = check.count_problems();
     let given = format!("{table:?}");
@@ -117,7 +117,7 @@ type Builder = ConfigBuilder<ClientConfig, WantsClientCert>;
 /// Whom we believe to be a backend.
 fn verifier(
     check: &mut Check,
-    table: &mut RawMap,
+    table: &mut RawMap<'_>,
     verify: bool,
     digest: &mut Digest,
 ) -> Option<Builder> {
@@ -148,7 +148,7 @@ fn verifier(
 }
 
 /// The files of our own certificate and its key, if backends ask for one.
-fn identity(check: &mut Check, table: &mut RawMap) -> Option<Option<(PathBuf, PathBuf)>> {
+fn identity(check: &mut Check, table: &mut RawMap<'_>) -> Option<Option<(PathBuf, PathBuf)>> {
     let certificate = scalar(check, table, "certificate");
     let own_key = scalar(check, table, "key");
     match (certificate, own_key) {

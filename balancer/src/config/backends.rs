@@ -1,7 +1,7 @@
 //! Backends in the settings: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may describe a group
 //! of backends behind a DNS name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -13,6 +13,7 @@ use super::group::{Group, IpFamily, Question};
 use super::keys::Entries;
 use super::name::{NAME_FORM, is_name};
 use super::own_rules as own;
+use super::scalars::Scalars;
 use crate::core::backend::{Attributes, DEFAULT_WEIGHT, MAX_WEIGHT};
 
 const FORM: &str =
@@ -59,17 +60,17 @@ impl fmt::Display for BackendAddress {
 
 /// The key `backends` in any of its forms. Wrong forms are taken in as well, to be reported with all other problems.
 #[derive(Debug)]
-pub(super) enum RawBackends {
+pub(super) enum RawBackends<'a> {
     /// From the environment: `a=host:1,b=host:2`.
     Text(Scalar),
-    List(Vec<RawBackend>),
+    List(Vec<RawBackend<'a>>),
     Other,
 }
 
 #[derive(Debug)]
-pub(super) enum RawBackend {
+pub(super) enum RawBackend<'a> {
     Text(Scalar),
-    Table(BTreeMap<String, Scalar>),
+    Table(Scalars<'a>),
     Other,
 }
 
@@ -91,7 +92,11 @@ enum Entry {
 /// Judges the key `backends`.
 ///
 /// `common` are the settings of the pool.
-pub(super) fn read(check: &mut Check, raw: Option<&RawBackends>, common: &Entries) -> Validated {
+pub(super) fn read(
+    check: &mut Check,
+    raw: Option<&RawBackends<'_>>,
+    common: &Entries,
+) -> Validated {
     let mut found = Vec::new();
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
@@ -172,11 +177,12 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
 fn read_table(
     check: &mut Check,
     key: &str,
-    table: &BTreeMap<String, Scalar>,
+    table: &Scalars<'_>,
     common: &Entries,
 ) -> Option<Entry> {
     let is_known = |key: &str| BACKEND_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
-    for unknown in table.keys().filter(|entry| !is_known(entry)) {
+    let keys = table.iter().map(|(entry, _)| entry);
+    for unknown in keys.filter(|entry| !is_known(entry)) {
         check.problem(
             &format!("{key}.{unknown}"),
             "",
@@ -236,12 +242,7 @@ enum Target {
     Asked(Question),
 }
 
-fn read_target(
-    check: &mut Check,
-    key: &str,
-    table: &BTreeMap<String, Scalar>,
-    address: &str,
-) -> Option<Target> {
+fn read_target(check: &mut Check, key: &str, table: &Scalars<'_>, address: &str) -> Option<Target> {
     let resolve = table.get("resolve").map_or("once", Scalar::as_str);
     let family = read_family(check, key, table, resolve);
     let (form, target) = match resolve {
@@ -279,12 +280,7 @@ fn read_target(
     target
 }
 
-fn read_family(
-    check: &mut Check,
-    key: &str,
-    table: &BTreeMap<String, Scalar>,
-    resolve: &str,
-) -> IpFamily {
+fn read_family(check: &mut Check, key: &str, table: &Scalars<'_>, resolve: &str) -> IpFamily {
     let key = format!("{key}.ip_family");
     let given = table.get("ip_family");
     let family = check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
@@ -299,7 +295,7 @@ fn read_family(
     family
 }
 
-fn read_attributes(check: &mut Check, key: &str, table: &BTreeMap<String, Scalar>) -> Attributes {
+fn read_attributes(check: &mut Check, key: &str, table: &Scalars<'_>) -> Attributes {
     let mut count = |name: &str, default, bounds| match table.get(name) {
         None => default,
         given => check.count(&format!("{key}.{name}"), given, default, bounds),

@@ -112,7 +112,7 @@ impl Config {
         check: &mut Check,
         entries: &Entries,
         listen: Option<&RawListen>,
-        backends: Option<Option<&RawBackends>>,
+        backends: Option<Option<&RawBackends<'_>>>,
     ) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;

@@ -8,6 +8,7 @@ use netsocket_settings::{Check, Scalar};
 
 use super::entry_keys::BACKEND_CHECK_KEYS;
 use super::keys::Entries;
+use super::scalars::Scalars;
 use super::{health, limits};
 use crate::core::backend::{OnDown, OwnRules};
 
@@ -23,13 +24,13 @@ const OWN_KEYS: [&str; 5] = [
 /// Judges them. `common` are the settings of its pool, from which checks inherit what is not said.
 pub(super) fn read(
     check: &mut Check,
-    table: &BTreeMap<String, Scalar>,
+    table: &Scalars<'_>,
     common: &Entries,
 ) -> Option<Arc<OwnRules>> {
     let is_own = |key: &str| OWN_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
     let given = table.iter().filter(|(key, _)| is_own(key));
     let given: BTreeMap<String, Scalar> = given
-        .map(|(key, value)| (key.clone(), value.clone()))
+        .map(|(key, value)| (key.to_owned(), value.clone()))
         .collect();
     if given.is_empty() {
         return None;

@@ -13,23 +13,23 @@ use super::raw_value::{RawTables, RawValue};
 
 /// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
 #[derive(Debug, Default)]
-pub(super) struct Raw {
+pub(super) struct Raw<'a> {
     pub(super) listen: Option<RawListen>,
-    pub(super) backends: Option<RawBackends>,
-    pub(super) routes: Option<RawTables>,
-    pub(super) services: Option<RawTables>,
-    pub(super) pools: Option<RawTables>,
-    pub(super) tls: Option<RawValue>,
-    pub(super) backend_tls: Option<RawValue>,
-    pub(super) admin_tls: Option<RawValue>,
+    pub(super) backends: Option<RawBackends<'a>>,
+    pub(super) routes: Option<RawTables<'a>>,
+    pub(super) services: Option<RawTables<'a>>,
+    pub(super) pools: Option<RawTables<'a>>,
+    pub(super) tls: Option<RawValue<'a>>,
+    pub(super) backend_tls: Option<RawValue<'a>>,
+    pub(super) admin_tls: Option<RawValue<'a>>,
     /// In the order of [`TABLES`].
     pub(super) tables: [Option<RawTable>; TABLES.len()],
     pub(super) single: BTreeMap<String, Scalar>,
 }
 
-impl Raw {
+impl<'a> Raw<'a> {
     /// Takes a document apart; a list or a table where a single value belongs is a problem.
-    pub(super) fn of(check: &mut Check, document: &Map<String, Value>) -> Self {
+    pub(super) fn of(check: &mut Check, document: &'a Map<String, Value>) -> Self {
         let mut raw = Self::default();
         for (key, value) in document {
             let value = RawValue::from(value);

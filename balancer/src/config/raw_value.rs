@@ -8,41 +8,42 @@ use serde_json::{Map, Value};
 use super::backends::{RawBackend, RawBackends};
 use super::keys::RawTable;
 use super::listen::RawListen;
+use super::scalars::Scalars;
 
-/// A value, not judged.
+/// A value, not judged. What is in a list or a table is still that of the document: there may be tens of thousands.
 #[derive(Debug)]
-pub(super) enum RawValue {
+pub(super) enum RawValue<'a> {
     Single(Scalar),
-    List(Vec<RawValue>),
-    Table(RawMap),
+    List(&'a [Value]),
+    Table(&'a Map<String, Value>),
     Other,
 }
 
 /// A table of such values.
-pub(super) type RawMap = BTreeMap<String, RawValue>;
+pub(super) type RawMap<'a> = BTreeMap<String, RawValue<'a>>;
 
 /// The key of a list of tables.
 #[derive(Debug)]
-pub(super) enum RawTables {
-    List(Vec<RawMap>),
+pub(super) enum RawTables<'a> {
+    List(Vec<RawMap<'a>>),
     Other,
 }
 
-impl From<&Value> for RawValue {
-    fn from(value: &Value) -> Self {
+impl<'a> From<&'a Value> for RawValue<'a> {
+    fn from(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Other,
             Value::Bool(value) => Self::Single(Scalar(value.to_string())),
             Value::Number(number) => Self::Single(Scalar(number_text(number))),
             Value::String(text) => Self::Single(Scalar(text.clone())),
-            Value::Array(list) => Self::List(list.iter().map(Self::from).collect()),
-            Value::Object(table) => Self::Table(raw_map(table)),
+            Value::Array(list) => Self::List(list),
+            Value::Object(table) => Self::Table(table),
         }
     }
 }
 
 /// A table of a document.
-pub(super) fn raw_map(table: &Map<String, Value>) -> RawMap {
+pub(super) fn raw_map(table: &Map<String, Value>) -> RawMap<'_> {
     let each = table.iter();
     each.map(|(key, value)| (key.clone(), value.into()))
         .collect()
@@ -56,7 +57,7 @@ fn number_text(number: &serde_json::Number) -> String {
     }
 }
 
-impl RawValue {
+impl<'a> RawValue<'a> {
     pub(super) fn single(self) -> Option<Scalar> {
         match self {
             Self::Single(value) => Some(value),
@@ -74,40 +75,43 @@ impl RawValue {
         }
     }
 
-    pub(super) fn into_raw_tables(self) -> RawTables {
+    pub(super) fn into_raw_tables(self) -> RawTables<'a> {
         self.into_tables().map_or(RawTables::Other, RawTables::List)
     }
 
-    pub(super) fn into_tables(self) -> Option<Vec<RawMap>> {
+    pub(super) fn into_tables(self) -> Option<Vec<RawMap<'a>>> {
         let Self::List(list) = self else { return None };
-        let table = |value| match value {
-            Self::Table(table) => Some(table),
-            _ => None,
-        };
-        list.into_iter().map(table).collect()
+        list.iter()
+            .map(|value| value.as_object().map(raw_map))
+            .collect()
     }
 
     pub(super) fn into_table(self) -> RawTable {
-        match self {
-            Self::Table(table) => scalars(table).map_or(RawTable::Other, RawTable::Table),
-            _ => RawTable::Other,
-        }
+        let Self::Table(table) = self else {
+            return RawTable::Other;
+        };
+        let each = table
+            .iter()
+            .map(|(key, value)| Some((key.clone(), Self::from(value).single()?)));
+        let scalars = each.collect::<Option<_>>();
+        scalars.map_or(RawTable::Other, RawTable::Table)
     }
 
-    pub(super) fn into_backends(self) -> RawBackends {
+    pub(super) fn into_backends(self) -> RawBackends<'a> {
         match self {
             Self::Single(text) => RawBackends::Text(text),
             Self::List(list) => {
-                RawBackends::List(list.into_iter().map(Self::into_backend).collect())
+                let each = list.iter().map(|value| Self::from(value).into_backend());
+                RawBackends::List(each.collect())
             }
             _ => RawBackends::Other,
         }
     }
 
-    fn into_backend(self) -> RawBackend {
+    fn into_backend(self) -> RawBackend<'a> {
         match self {
             Self::Single(text) => RawBackend::Text(text),
-            Self::Table(table) => scalars(table).map_or(RawBackend::Other, RawBackend::Table),
+            Self::Table(table) => Scalars::of(table).map_or(RawBackend::Other, RawBackend::Table),
             _ => RawBackend::Other,
         }
     }
@@ -116,19 +120,11 @@ impl RawValue {
         match self {
             Self::Single(text) => RawListen::Text(text),
             Self::List(list) => {
-                let list = list.into_iter().map(Self::single);
+                let list = list.iter().map(|value| Self::from(value).single());
                 let list = list.collect::<Option<Vec<_>>>();
                 list.map_or(RawListen::Other, RawListen::List)
             }
             _ => RawListen::Other,
         }
     }
-}
-
-/// The table, if all its values are single ones.
-fn scalars(table: RawMap) -> Option<BTreeMap<String, Scalar>> {
-    let each = table
-        .into_iter()
-        .map(|(key, value)| Some((key, value.single()?)));
-    each.collect()
 }

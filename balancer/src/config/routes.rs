@@ -19,7 +19,7 @@ pub const ROUTE_KEYS: [&str; 7] = [
 ];
 
 /// Judges the rules of one service. Whether their pools exist is judged once all pools are known.
-pub(super) fn read(check: &mut Check, tables: Vec<RawMap>) -> Vec<RouteRule> {
+pub(super) fn read(check: &mut Check, tables: Vec<RawMap<'_>>) -> Vec<RouteRule> {
     let mut rules: Vec<RouteRule> = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let entry = format!("routes[{index}]");
@@ -36,7 +36,7 @@ pub(super) fn read(check: &mut Check, tables: Vec<RawMap>) -> Vec<RouteRule> {
     rules
 }
 
-fn rule(check: &mut Check, mut table: RawMap, index: usize) -> RouteRule {
+fn rule(check: &mut Check, mut table: RawMap<'_>, index: usize) -> RouteRule {
     for unknown in table
         .keys()
         .filter(|key| !ROUTE_KEYS.contains(&key.as_str()))
@@ -102,12 +102,15 @@ fn rule(check: &mut Check, mut table: RawMap, index: usize) -> RouteRule {
 }
 
 /// A text, or several.
-pub(super) fn texts(check: &mut Check, key: &str, value: Option<RawValue>) -> Vec<String> {
+pub(super) fn texts(check: &mut Check, key: &str, value: Option<RawValue<'_>>) -> Vec<String> {
     match value {
         None => Vec::new(),
         Some(RawValue::Single(text)) => text.0.split(',').map(|it| it.trim().to_owned()).collect(),
         Some(RawValue::List(list)) => {
-            let texts: Option<Vec<_>> = list.into_iter().map(RawValue::single).collect();
+            let texts: Option<Vec<_>> = list
+                .iter()
+                .map(|value| RawValue::from(value).single())
+                .collect();
             let Some(texts) = texts else {
                 check.problem(key, "", "a list of texts");
                 return Vec::new();

@@ -94,14 +94,14 @@ impl Config {
 }
 
 /// What the file says of services and pools.
-pub(super) struct RawLists {
-    pub(super) routes: Option<RawTables>,
-    pub(super) services: Option<RawTables>,
-    pub(super) pools: Option<RawTables>,
+pub(super) struct RawLists<'a> {
+    pub(super) routes: Option<RawTables<'a>>,
+    pub(super) services: Option<RawTables<'a>>,
+    pub(super) pools: Option<RawTables<'a>>,
 }
 
 /// Judges both lists. `top` is what they inherit; `config` is the same, judged.
-pub(super) fn read(check: &mut Check, raw: RawLists, top: &Entries, config: &mut Config) {
+pub(super) fn read(check: &mut Check, raw: RawLists<'_>, top: &Entries, config: &mut Config) {
     let routes = tables(check, "routes", raw.routes);
     config.routes = routes::read(check, routes);
     let mut reader = Reader {
@@ -127,7 +127,7 @@ pub(super) fn read(check: &mut Check, raw: RawLists, top: &Entries, config: &mut
     service_names::check_all(check, config, listed);
 }
 
-fn tables(check: &mut Check, key: &str, raw: Option<RawTables>) -> Vec<RawMap> {
+fn tables<'a>(check: &mut Check, key: &str, raw: Option<RawTables<'a>>) -> Vec<RawMap<'a>> {
     match raw {
         None => Vec::new(),
         Some(RawTables::List(list)) => list,
@@ -139,19 +139,19 @@ fn tables(check: &mut Check, key: &str, raw: Option<RawTables>) -> Vec<RawMap> {
 }
 
 /// An entry of either list, taken apart.
-struct Parts {
+struct Parts<'a> {
     single: BTreeMap<String, Scalar>,
     tables: BTreeMap<String, RawTable>,
-    backends: Option<RawBackends>,
+    backends: Option<RawBackends<'a>>,
     listen: Option<RawListen>,
-    routes: Vec<RawMap>,
-    tls: Option<RawValue>,
-    backend_tls: Option<RawValue>,
+    routes: Vec<RawMap<'a>>,
+    tls: Option<RawValue<'a>>,
+    backend_tls: Option<RawValue<'a>>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// `known` are the keys that it may have.
-    fn of(check: &mut Check, table: RawMap, known: &[&str]) -> Self {
+    fn of(check: &mut Check, table: RawMap<'a>, known: &[&str]) -> Self {
         let mut parts = Self {
             single: BTreeMap::new(),
             tables: BTreeMap::new(),
@@ -227,7 +227,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn pool(&mut self, check: &mut Check, table: RawMap) {
+    fn pool(&mut self, check: &mut Check, table: RawMap<'_>) {
         let own = ["name", BACKEND_TLS].into_iter();
         let known: Vec<&str> = own.chain(POOL_KEYS).collect();
         let mut parts = Parts::of(check, table, &known);
@@ -239,7 +239,7 @@ impl Reader<'_> {
         self.pools.push(NamedPool { name, settings });
     }
 
-    fn service(&mut self, check: &mut Check, table: RawMap, top: &Config) {
+    fn service(&mut self, check: &mut Check, table: RawMap<'_>, top: &Config) {
         let own_pool = table.contains_key("backends");
         let mut known: Vec<&str> = OWN_KEYS.iter().chain(&SERVICE_KEYS).copied().collect();
         if own_pool || !table.contains_key("pool") {

@@ -14,9 +14,10 @@ use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
+use serde_json::Value;
 
 use super::bounds::{HOUR, SHORTEST};
-use super::raw_value::{RawMap, RawValue};
+use super::raw_value::{RawMap, RawValue, raw_map};
 use super::routes::texts;
 use crate::core::tls::{CertificateExpiry, Chooser, Identity, ServerTls};
 
@@ -48,14 +49,14 @@ const CERTIFICATE_FORM: &str =
 const LONGEST_PROTOCOL: usize = 255;
 
 /// Judges the table of a service, and reads its files.
-pub(super) fn read(check: &mut Check, raw: Option<RawValue>) -> Option<Arc<ServerTls>> {
+pub(super) fn read(check: &mut Check, raw: Option<RawValue<'_>>) -> Option<Arc<ServerTls>> {
     read_table(check, "tls", &TLS_KEYS, raw)
 }
 
 /// The same for the admin HTTP.
 pub(super) fn read_admin(
     check: &mut Check,
-    raw: Option<RawValue>,
+    raw: Option<RawValue<'_>>,
     admin: &AdminAddress,
 ) -> Option<Arc<ServerTls>> {
     let key = "admin_tls";
@@ -73,10 +74,10 @@ fn read_table(
     check: &mut Check,
     key: &str,
     known: &[&str],
-    raw: Option<RawValue>,
+    raw: Option<RawValue<'_>>,
 ) -> Option<Arc<ServerTls>> {
     match raw? {
-        RawValue::Table(table) => check.within(key, |check| server(check, table, known)),
+        RawValue::Table(table) => check.within(key, |check| server(check, raw_map(table), known)),
         _ => {
             check.problem(key, "", FORM);
             None
@@ -85,34 +86,31 @@ fn read_table(
 }
 
 /// The files with certificates that a table names, as far as it can be understood.
-pub(super) fn certificate_files(raw: &RawValue) -> Vec<PathBuf> {
-    let RawValue::Table(table) = raw else {
-        return Vec::new();
+pub(super) fn certificate_files(raw: &Value) -> Vec<PathBuf> {
+    let file = |entry: &Value| {
+        let entry = match entry {
+            Value::Object(table) => table.get("certificate")?,
+            single => single,
+        };
+        let file = RawValue::from(entry).single()?;
+        Some(PathBuf::from(file.0))
     };
-    let file = |entry: &RawValue| match entry {
-        RawValue::Single(file) => Some(PathBuf::from(file.as_str())),
-        RawValue::Table(table) => match table.get("certificate")? {
-            RawValue::Single(file) => Some(PathBuf::from(file.as_str())),
-            _ => None,
-        },
-        _ => None,
-    };
-    match table.get("certificates") {
-        Some(RawValue::List(list)) => list.iter().filter_map(file).collect(),
+    match raw.get("certificates") {
+        Some(Value::Array(list)) => list.iter().filter_map(file).collect(),
         Some(single) => file(single).into_iter().collect(),
         None => Vec::new(),
     }
 }
 
 /// Takes the values of a table out of it; what is left is unknown.
-pub(super) fn refuse_unknown(check: &mut Check, table: &RawMap, known: &[&str]) {
+pub(super) fn refuse_unknown(check: &mut Check, table: &RawMap<'_>, known: &[&str]) {
     for unknown in table.keys().filter(|key| !known.contains(&key.as_str())) {
         check.problem(unknown, "", unknown_key(unknown, known));
     }
 }
 
 /// A single value.
-pub(super) fn scalar(check: &mut Check, table: &mut RawMap, key: &str) -> Option<Scalar> {
+pub(super) fn scalar(check: &mut Check, table: &mut RawMap<'_>, key: &str) -> Option<Scalar> {
     match table.remove(key)? {
         RawValue::Single(value) => Some(value),
         _ => {
@@ -129,7 +127,7 @@ pub(super) fn kept<T>(check: &mut Check, key: &str, read: Result<T, FileError>) 
 }
 
 /// Protocols to agree on, in the order of preference.
-pub(super) fn protocols(check: &mut Check, table: &mut RawMap) -> Vec<Vec<u8>> {
+pub(super) fn protocols(check: &mut Check, table: &mut RawMap<'_>) -> Vec<Vec<u8>> {
     let names = texts(check, "alpn", table.remove("alpn"));
     let is_name = |name: &String| (1..=LONGEST_PROTOCOL).contains(&name.len());
     for wrong in names.iter().filter(|name| !is_name(name)) {
@@ -138,7 +136,7 @@ pub(super) fn protocols(check: &mut Check, table: &mut RawMap) -> Vec<Vec<u8>> {
     names.into_iter().map(String::into_bytes).collect()
 }
 
-fn server(check: &mut Check, mut table: RawMap, known: &[&str]) -> Option<Arc<ServerTls>> {
+fn server(check: &mut Check, mut table: RawMap<'_>, known: &[&str]) -> Option<Arc<ServerTls>> {
     refuse_unknown(check, &table, known);
     let before = check.count_problems();
     let mut digest = Digest::new(&format!("{table:?}"));
@@ -209,7 +207,7 @@ fn config(
 /// Judges certificates of clients, where any are asked for.
 fn verifier(
     check: &mut Check,
-    table: &mut RawMap,
+    table: &mut RawMap<'_>,
     digest: &mut Digest,
 ) -> Option<Arc<dyn ClientCertVerifier>> {
     let authorities = scalar(check, table, "client_authorities");
@@ -240,9 +238,9 @@ struct Entry {
     identity: Identity,
 }
 
-fn entries(check: &mut Check, raw: Option<RawValue>) -> Vec<Entry> {
+fn entries(check: &mut Check, raw: Option<RawValue<'_>>) -> Vec<Entry> {
     let list = match raw {
-        Some(RawValue::List(list)) if !list.is_empty() => list,
+        Some(RawValue::List(list)) if !list.is_empty() => list.iter().map(RawValue::from).collect(),
         Some(single @ (RawValue::Single(_) | RawValue::Table(_))) => vec![single],
         None => {
             check.problem(
@@ -265,7 +263,9 @@ fn entries(check: &mut Check, raw: Option<RawValue>) -> Vec<Entry> {
                 let read = kept(check, &key, identity(&file, &file))?;
                 Some(entry(file, read, Vec::new()))
             }
-            RawValue::Table(table) => check.within(&key, |check| table_entry(check, table)),
+            RawValue::Table(table) => {
+                check.within(&key, |check| table_entry(check, raw_map(table)))
+            }
             _ => {
                 check.problem(&key, "", CERTIFICATE_FORM);
                 None
@@ -275,7 +275,7 @@ fn entries(check: &mut Check, raw: Option<RawValue>) -> Vec<Entry> {
     each.collect()
 }
 
-fn table_entry(check: &mut Check, mut table: RawMap) -> Option<Entry> {
+fn table_entry(check: &mut Check, mut table: RawMap<'_>) -> Option<Entry> {
     refuse_unknown(check, &table, &CERTIFICATE_KEYS);
     let names = texts(check, "names", table.remove("names"));
     let names = names.into_iter().filter_map(|text| {

@@ -8,7 +8,7 @@ use config::{Config, ConfigBuilder, Environment, Map, Value};
 use serde::de::DeserializeOwned;
 
 use crate::check::Check;
-use crate::document::{Document, document};
+use crate::document::{self, Document, document};
 use crate::places::Places;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
@@ -124,15 +124,18 @@ pub fn load_document(
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<Document>, Problems> {
-    let Layered {
-        table,
-        sources,
-        problems,
-    } = layered(keys, layers, variable)?;
+    let FromFile {
+        mut values,
+        unknown,
+        places,
+    } = from_file(keys, layers)?;
+    // The layers above replace whole keys, so nothing has to be merged with what may be tens of thousands of values.
+    let above = merged(Config::builder(), keys, layers, places, variable)?;
+    values.extend(document(above.table));
     Ok(Loaded {
-        raw: document(table),
-        sources,
-        problems,
+        raw: values,
+        problems: unknown_keys(keys, unknown, &above.sources),
+        sources: above.sources,
     })
 }
 
@@ -172,36 +175,67 @@ fn layered(
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Layered, Problems> {
-    let mut builder = Config::builder();
-    let (mut places, mut unknown) = (Places::default(), Vec::new());
-    if let Some(path) = layers.file {
-        let name = path.display().to_string();
-        let text = read(path, &name)?;
-        let (mut table, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
-        places = Places::of(text, others);
-        let is_known = |name: &str| keys.iter().any(|key| key.name == name);
-        unknown = table
-            .keys()
-            .filter(|name| !is_known(name))
-            .cloned()
-            .collect();
-        table.retain(|name, _| is_known(name));
-        for (key, value) in table {
-            let set = builder.set_default(&key, value);
-            builder = set.map_err(|error| whole(&name, error.to_string()))?;
-        }
-    }
+    let FromFile {
+        values,
+        unknown,
+        places,
+    } = from_file(keys, layers)?;
+    let builder = with_values(values)?;
     let mut layered = merged(builder, keys, layers, places, variable)?;
+    layered.problems = unknown_keys(keys, unknown, &layered.sources);
+    Ok(layered)
+}
+
+/// What a file says.
+struct FromFile {
+    values: Document,
+    /// Keys that nobody knows; their values are left out.
+    unknown: Vec<String>,
+    places: Places,
+}
+
+fn from_file(keys: &[Key], layers: &Layers<'_>) -> Result<FromFile, Problems> {
+    let Some(path) = layers.file else {
+        return Ok(FromFile {
+            values: Document::new(),
+            unknown: Vec::new(),
+            places: Places::default(),
+        });
+    };
+    let name = path.display().to_string();
+    let text = read(path, &name)?;
+    let (mut values, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
+    let is_known = |name: &str| keys.iter().any(|key| key.name == name);
+    let unknown = values.keys().filter(|name| !is_known(name));
+    let unknown = unknown.cloned().collect();
+    values.retain(|name, _| is_known(name));
+    Ok(FromFile {
+        values,
+        unknown,
+        places: Places::of(text, others),
+    })
+}
+
+/// The lowest layer.
+pub(crate) fn with_values(values: Document) -> Result<ConfigBuilder<DefaultState>, Problems> {
+    let mut each = values.into_iter();
+    each.try_fold(Config::builder(), |builder, (key, value)| {
+        let set = builder.set_default(&key, document::layered(value));
+        set.map_err(|error| whole(&key, error.to_string()))
+    })
+}
+
+/// What is said of keys that nobody knows, in the order of the file.
+fn unknown_keys(keys: &[Key], mut unknown: Vec<String>, sources: &Sources) -> Vec<Problem> {
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-    unknown.sort_unstable_by_key(|name| layered.sources.places.position(name));
-    let unknown = unknown.into_iter().map(|name| Problem {
-        origin: layered.sources.origin(&name),
+    unknown.sort_unstable_by_key(|name| sources.places.position(name));
+    let each = unknown.into_iter().map(|name| Problem {
+        origin: sources.origin(&name),
         given: String::new(),
         allowed: unknown_key(&name, &known),
         key: name,
     });
-    layered.problems = unknown.collect();
-    Ok(layered)
+    each.collect()
 }
 
 /// The file's values, those of the environment above them, and the flags on top.

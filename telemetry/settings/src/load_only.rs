@@ -1,9 +1,8 @@
 //! Reads a few keys from a file even if the rest of it is wrong.
 
-use config::Config;
 use serde::de::DeserializeOwned;
 
-use crate::layers::{Key, Layers, Loaded, merged, read, whole};
+use crate::layers::{Key, Layers, Loaded, merged, read, with_values};
 use crate::others::Others;
 use crate::places::Places;
 use crate::problem::Problems;
@@ -46,22 +45,15 @@ pub fn load_only<R: DeserializeOwned>(
         name = path.display().to_string();
         text = read(path, &name)?;
     }
-    let found = match parse(&text) {
+    let mut found = match parse(&text) {
         Ok((found, _)) => found,
         Err(errors) => {
             let some = parse(&lines_of(keys, &text));
             some.map_err(|_| syntax(&name, &text, &errors))?.0
         }
     };
-    let wanted = found
-        .into_iter()
-        .filter(|(name, _)| keys.iter().any(|key| key.name == *name));
-    let mut builder = Config::builder();
-    for (key, value) in wanted {
-        builder = builder
-            .set_default(&key, value)
-            .map_err(|error| whole(&name, error.to_string()))?;
-    }
+    found.retain(|name, _| keys.iter().any(|key| key.name == *name));
+    let builder = with_values(found)?;
     // Nobody judges the others.
     let places = Places::of(text, Others::default());
     merged(builder, keys, layers, places, variable)?.deserialize()

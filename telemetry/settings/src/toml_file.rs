@@ -1,21 +1,22 @@
-//! The values of a TOML file as the layers hold them.
+//! The values of a TOML file as a document.
 //!
 //! Does not own where the keys are ([`crate::places`]), nor what is said of a file that is not valid TOML
 //! ([`crate::syntax`]).
 
 use std::fmt::Write as _;
 
-use config::{Map, Value, ValueKind};
+use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue, Error};
 
+use crate::document::Document;
 use crate::others::Others;
 
 /// Reads a file, once: it may have tens of thousands of values. Those that are not texts are returned with their places.
 ///
 /// # Errors
 /// All places where the text is not valid TOML.
-pub(crate) fn parse(text: &str) -> Result<(Map<String, Value>, Others), Vec<Error>> {
+pub(crate) fn parse(text: &str) -> Result<(Document, Others), Vec<Error>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(errors);
@@ -33,9 +34,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn table(&mut self, table: DeTable<'_>) -> Map<String, Value> {
+    fn table(&mut self, table: DeTable<'_>) -> Document {
         let end = self.path.len();
-        let mut values = Map::with_capacity(table.len());
+        let mut values = Document::new();
         for (name, found) in table {
             let name = name.into_inner().into_owned();
             if end > 0 {
@@ -50,8 +51,8 @@ impl Reader {
 
     fn value(&mut self, found: Spanned<DeValue<'_>>) -> Value {
         let span = found.span();
-        let (kind, other) = match found.into_inner() {
-            DeValue::String(text) => (ValueKind::String(text.into_owned()), None),
+        let (value, other) = match found.into_inner() {
+            DeValue::String(text) => (Value::String(text.into_owned()), None),
             DeValue::Array(elements) => {
                 let end = self.path.len();
                 let elements = elements.into_iter().enumerate().map(|(index, element)| {
@@ -61,37 +62,36 @@ impl Reader {
                     self.path.truncate(end);
                     element
                 });
-                (ValueKind::Array(elements.collect()), None)
+                (Value::Array(elements.collect()), None)
             }
-            DeValue::Table(table) => (ValueKind::Table(self.table(table)), None),
+            DeValue::Table(table) => (Value::Object(self.table(table)), None),
             DeValue::Integer(integer) => (whole_number(&integer), Some("a number")),
             DeValue::Float(float) => (number(float.as_str()), Some("a number")),
-            DeValue::Boolean(value) => (ValueKind::Boolean(value), Some("true or false")),
-            DeValue::Datetime(time) => (ValueKind::String(time.to_string()), Some("a date")),
+            DeValue::Boolean(value) => (Value::Bool(value), Some("true or false")),
+            DeValue::Datetime(time) => (Value::String(time.to_string()), Some("a date")),
         };
         if let Some(kind) = other {
             self.others.add(self.path.clone(), span, kind);
         }
-        Value::new(None, kind)
+        value
     }
 }
 
-fn number(text: &str) -> ValueKind {
-    match text.parse() {
-        Ok(number) => ValueKind::Float(number),
-        Err(_) => ValueKind::String(text.to_owned()),
-    }
+/// An infinity stays a text: a document has none.
+fn number(text: &str) -> Value {
+    let number = text.parse().ok().and_then(Number::from_f64);
+    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }
 
 /// One that no type can hold stays a text, which every check of a number refuses.
-fn whole_number(integer: &DeInteger<'_>) -> ValueKind {
+fn whole_number(integer: &DeInteger<'_>) -> Value {
     let (digits, radix) = (integer.as_str(), integer.radix());
     if let Ok(number) = i64::from_str_radix(digits, radix) {
-        return ValueKind::I64(number);
+        return number.into();
     }
     match u64::from_str_radix(digits, radix) {
-        Ok(number) => ValueKind::U64(number),
-        Err(_) => ValueKind::String(integer.to_string()),
+        Ok(number) => number.into(),
+        Err(_) => Value::String(integer.to_string()),
     }
 }
 
@@ -105,22 +105,14 @@ mod tests {
                     h = 18446744073709551615\ni = 99999999999999999999\nj = -inf\nk = +7\n";
         let text = text.replace("0x_ff", "0xff");
         let (found, _) = parse(&text).unwrap();
-        let kind = |key: &str| found[key].kind.clone();
-        assert_eq!(kind("a"), ValueKind::I64(255));
-        assert_eq!(kind("b"), ValueKind::Float(1000.5));
-        assert_eq!(kind("c"), ValueKind::Boolean(true));
-        assert_eq!(kind("d"), ValueKind::String("1979-05-27".to_owned()));
-        let inner = Map::from([("g".to_owned(), Value::from("y"))]);
-        let outer = Map::from([("f".to_owned(), Value::from(inner))]);
-        let list = vec![Value::from("x"), Value::from(outer)];
-        assert_eq!(kind("e"), ValueKind::Array(list));
-        assert_eq!(kind("h"), ValueKind::U64(u64::MAX));
-        let huge = "99999999999999999999".to_owned();
-        assert_eq!(kind("i"), ValueKind::String(huge));
-        assert_eq!(kind("j"), ValueKind::Float(f64::NEG_INFINITY));
-        assert_eq!(kind("k"), ValueKind::I64(7));
+        let expected = serde_json::json!({
+            "a": 255, "b": 1000.5, "c": true, "d": "1979-05-27", "e": ["x", { "f": { "g": "y" } }],
+            "h": u64::MAX, "i": "99999999999999999999", "j": "-inf", "k": 7,
+        });
+        assert_eq!(Value::Object(found), expected);
         assert_eq!(parse("a = \nb = [").unwrap_err().len(), 2);
     }
+
     #[test]
     fn values_that_are_no_texts_are_kept_with_their_places() {
         let text = "a = 0x1F\nb = ['c', 1_000]\n[d]\ne = true\nf = '7'\ng = 2026-01-02\n";
