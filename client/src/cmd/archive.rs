@@ -1,7 +1,5 @@
 //! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Layout, Request};
@@ -42,17 +40,13 @@ impl Context {
             resume: archive.save.resume,
             force: archive.save.force,
             preserve_permissions: archive.preserve_permissions,
-            strip: archive.strip,
             ..OutputOptions::to(destination)
         };
         let performed = self
             .session
             .perform(&request, &options, &mut self.console)
             .await;
-        let mut answer = performed.map_err(|error| Failure { error, stdout })?;
-        if let (Answer::Archive(Some(saved)), false) = (&mut answer, archive.top.is_empty()) {
-            saved.path = below(&saved.path, &archive.top);
-        }
+        let answer = performed.map_err(|error| Failure { error, stdout })?;
         match (&answer, &options.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
                 self.console.unpacked(word, &answer, saved)
@@ -72,15 +66,6 @@ impl Context {
         .map_err(|error| Failure { error, stdout })?;
         Ok(answer.exit())
     }
-}
-
-/// The path of a name in a directory; in the current one, the name.
-fn below(directory: &Path, name: &[u8]) -> PathBuf {
-    let path: PathBuf = directory
-        .join(OsStr::from_bytes(name))
-        .components()
-        .collect();
-    path.strip_prefix(".").unwrap_or(&path).to_owned()
 }
 
 /// The format given with `--format`, else the one that the file name implies.
@@ -153,13 +138,6 @@ mod tests {
             let archive = archive(line);
             let output = archive.save.output.as_deref();
             assert_eq!(compression(&archive, output), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_unpacked_under_a_name_is_there() {
-        for (directory, path) in [(".", "x"), ("/a/.", "/a/x"), ("./a", "a/x"), ("..", "../x")] {
-            assert_eq!(below(Path::new(directory), b"x"), Path::new(path));
         }
     }
 

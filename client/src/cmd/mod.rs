@@ -19,6 +19,7 @@ mod directory;
 mod du;
 mod find;
 mod get;
+mod get_recursively;
 mod help;
 mod less;
 mod local_directory;

@@ -343,8 +343,6 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
             EntryNames::Path
         },
         extract,
-        strip: 0,
-        top: Vec::new(),
         preserve_permissions,
         save,
     })

@@ -179,6 +179,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Error::Server`] if the answer is an error; [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
+        self.send(request).await?;
+        self.frame(on_bytes).await
+    }
+
+    /// Sends a request. Several may be sent before the first is answered; answers come in their order.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) async fn send(&mut self, request: &Request) -> Result<(), Error> {
         let features = self.peer.as_ref().map_or(&[][..], |peer| &peer.features);
         let request = understood(request, features)?;
         self.answered = false;
@@ -186,9 +195,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut bytes = BytesMut::new();
         self.codec.encode(request.to_frame()?, &mut bytes)?;
         match timeout(self.read_timeout, self.stream.write_all(&bytes)).await {
-            Ok(Ok(())) => self.frame(on_bytes).await,
+            Ok(Ok(())) => Ok(()),
             // The server may have sent a reason before closing.
-            Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(on_bytes)).await {
+            Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(&|_| ())).await {
                 Ok(Err(refused @ Error::Server(_))) => Err(refused),
                 _ => Err(Error::Lost(reason(&error))),
             },

@@ -112,10 +112,26 @@ async fn nothing_is_saved_where_the_last_operand_leads_nowhere() {
             "y.txt: there is no directory /nowhere on this machine, and no such file on the server",
         ),
         ("get notes.txt evil* ./mine", "mine is not a directory"),
+        (
+            "get notes.txt music/song.mp3 new",
+            "new is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get notes.txt music/song.mp3 mine",
+            "mine is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get -r notes.txt music new",
+            "new is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get notes.txt with* -o new",
+            "new is not a directory on this machine: 2 files or directories need one",
+        ),
         ("get -r music ./x/y", "y: there is no directory "),
         (
             "get -r music notes.txt ./x/y",
-            "./x/y: no such file or directory",
+            "./x/y is not a directory on this machine: 2 files or directories need one",
         ),
     ] {
         let mut client = at_home(&server);
