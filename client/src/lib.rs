@@ -85,7 +85,7 @@ pub mod transfer;
 
 use std::io::{self, Write as _};
 
-use netsocket_settings::{complain, unresolved};
+use netsocket_settings::{complain, misspelt_variables, unresolved};
 
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
@@ -110,8 +110,11 @@ pub fn run(args: Args) -> Exit {
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
     if args.check_config {
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let misspelt = misspelt_variables(&settings::KEYS, variables);
         let servers = settings.service.servers.round_from(0);
-        for problem in unresolved(servers.map(|(_, server)| ("server", &server.host))) {
+        let unresolved = unresolved(servers.map(|(_, server)| ("server", &server.host)));
+        for problem in misspelt.into_iter().chain(unresolved) {
             complain(NAME, &format!("warning: {problem}"));
         }
         // A closed standard output does not make the settings invalid.

@@ -1,18 +1,26 @@
 //! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Layout, Request};
+use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure};
+use crate::command_line::archive_names::{Format, OURS};
 use crate::command_line::command::Archive;
+use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
+use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
         let output = archive.save.output.clone().or_else(|| self.output.clone());
+        if let (None, None, Some(output)) = (archive.format, &archive.extract, &output) {
+            self.check_name(&archive, output)?;
+        }
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
@@ -66,6 +74,29 @@ impl Context {
         .map_err(|error| Failure { error, stdout })?;
         Ok(answer.exit())
     }
+
+    /// Refuses a name that says a format which is not made.
+    fn check_name(&self, archive: &Archive, output: &Path) -> Result<(), Error> {
+        let Format::Other(format) = Format::of_name(output) else {
+            return Ok(());
+        };
+        let name = shown(output);
+        let by_http = match format {
+            "zip" => {
+                let query = Query {
+                    below: self.below(archive.below.as_deref()),
+                    ..archive.query.clone()
+                };
+                let file = pasteable(output.as_os_str().as_bytes());
+                let curl = self.curl_of_zip(&query, &file);
+                format!("; the server makes a zip by HTTP: {curl}")
+            }
+            _ => String::new(),
+        };
+        Err(Error::Usage(format!(
+            "{name} would be no {format}: an archive is {OURS}{by_http}"
+        )))
+    }
 }
 
 /// The format given with `--format`, else the one that the file name implies.
@@ -77,10 +108,8 @@ fn compression(archive: &Archive, output: Option<&Path>) -> Compression {
         // Zstandard is the cheapest format for an archive that is unpacked right away.
         return Compression::Zstd;
     }
-    let name = output.and_then(Path::file_name).unwrap_or_default();
-    match Path::new(name).extension().and_then(|ext| ext.to_str()) {
-        Some("zst" | "tzst" | "zstd") => Compression::Zstd,
-        Some("tar") => Compression::None,
+    match output.map(Format::of_name) {
+        Some(Format::Ours(compression)) => compression,
         _ => Compression::Gzip,
     }
 }
@@ -132,6 +161,7 @@ mod tests {
             ("archive -o x.tar.zst", Compression::Zstd),
             ("archive -o dir.tar/x.tzst", Compression::Zstd),
             ("archive -o x.tar", Compression::None),
+            ("archive -o X.TAR.ZST", Compression::Zstd),
             ("archive -o x.tar --format gz", Compression::Gzip),
             ("archive --extract x.tar", Compression::Zstd),
         ] {

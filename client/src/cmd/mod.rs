@@ -14,6 +14,7 @@
 //! ```
 
 mod archive;
+mod archive_by_http;
 pub mod context;
 mod directory;
 mod du;
