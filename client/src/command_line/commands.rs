@@ -143,7 +143,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     CommandSpec {
         name: "get",
         aliases: &["mget"],
-        arguments: "PATH... [LOCAL] [-o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
+        arguments: "PATH... [LOCAL | -o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
         about: "download files, or directories with -r",
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
                   saved in the local directory under its own name. It appears there only once it is\n\
