@@ -7,6 +7,7 @@ use netsocket_protocol::message::{Compression, Layout, Request};
 use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure};
+use super::overwrite::Overwriting;
 use crate::command_line::archive_names::{Format, OURS};
 use crate::command_line::command::Archive;
 use crate::command_line::quote::pasteable;
@@ -28,7 +29,8 @@ impl Context {
             (None, Some(output)) => self.destination(&output)?,
             (None, None) => {
                 let path = self.local_path(&default_name(compression));
-                self.may_replace(&path, archive.save.force).await?;
+                let mut overwriting = Overwriting::of(archive.save.force, 1);
+                self.may_replace(&path, &mut overwriting).await?;
                 Destination::File(path)
             }
         };

@@ -7,6 +7,7 @@ use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
 use super::operands::{Directories, Meant, is_no_file};
+use super::overwrite::Overwriting;
 use super::places::{Place, targets};
 use crate::command_line::command::{Get, SaveOptions};
 use crate::outcome::answer::Answer;
@@ -73,7 +74,8 @@ impl Context {
             }
             output => {
                 let (target, replaces) = self.only_target(path, output.as_deref(), save.force)?;
-                self.may_save(path, &target, replaces).await?;
+                let mut overwriting = Overwriting::of(replaces, 1);
+                self.may_save(path, &target, &mut overwriting).await?;
                 Destination::File(target)
             }
         };
@@ -97,9 +99,10 @@ impl Context {
         let targets = targets(paths, self.place(output.as_deref()))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut exit = Exit::Done;
+        let mut overwriting = Overwriting::of(get.save.force, paths.len());
         for (path, target) in paths.iter().zip(targets) {
             let name = Name::from(path.as_slice());
-            match self.may_save(path, &target, get.save.force).await {
+            match self.may_save(path, &target, &mut overwriting).await {
                 Ok(()) => files.push((name, target)),
                 Err(error) if !error.is_of_one_operand() => return Err(error.into()),
                 Err(error) => {
@@ -131,7 +134,13 @@ impl Context {
     }
 
     /// Whether a file may be saved at `target`. Where something is in its way, it matters first whether it is a file.
-    async fn may_save(&mut self, path: &[u8], target: &Path, replaces: bool) -> Result<(), Error> {
+    async fn may_save(
+        &mut self,
+        path: &[u8],
+        target: &Path,
+        overwriting: &mut Overwriting,
+    ) -> Result<(), Error> {
+        let replaces = *overwriting == Overwriting::Allowed;
         let there = std::fs::metadata(target);
         let is_in_the_way =
             there.is_ok_and(|there| there.is_dir() || (there.is_file() && !replaces));
@@ -141,7 +150,7 @@ impl Context {
         {
             return Err(is_no_file(path));
         }
-        self.may_replace(target, replaces).await
+        self.may_replace(target, overwriting).await
     }
 
     /// Prints files, one after the other.

@@ -13,6 +13,7 @@ use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, is_hidden};
 use super::operands::{Directories, Meant};
+use super::overwrite::Overwriting;
 use super::places::no_directory_for;
 use crate::command_line::command::{Get, SaveOptions};
 use crate::outcome::answer::{Answer, Saved, Unpacked};
@@ -38,11 +39,10 @@ struct CopyPlace {
 }
 
 impl CopyPlace {
-    /// The place of the copy of `path`: inside a directory that is there, under its own name; else it has the name of the
-    /// place. The root has no name of its own.
-    fn of(path: &[u8], place: PathBuf, is_there: bool) -> Self {
+    /// The place of the copy of `path`: in `place` under its own name, or `place` itself. The root has no name of its own.
+    fn of(path: &[u8], place: PathBuf, is_inside: bool) -> Self {
         let (parent, name) = remote_path::split(path);
-        let (left_out, name) = match is_there {
+        let (left_out, name) = match is_inside {
             true => (parent, name),
             false => (path, &b""[..]),
         };
@@ -92,11 +92,20 @@ impl Context {
                 Err(error) => exit = exit.worse(self.pass_over(error.into())?),
             }
         }
+        // What is in a directory, and not the directory.
+        let contents = typed.iter().filter(|typed| means_contents(typed));
+        let contents: Vec<Vec<u8>> = contents.map(|typed| self.remote_path(typed)).collect();
+        let mut overwriting = Overwriting::of(get.save.force, entries.len());
         for (path, is_directory) in entries {
             let done = if is_directory {
-                self.get_directory(word, &path, &place, &get.save).await
+                let place = self.local_path(&place);
+                let is_inside = place.is_dir() && !contents.contains(&path);
+                let place = CopyPlace::of(&path, place, is_inside);
+                self.get_directory(word, &path, place, &get.save).await
             } else {
-                self.get_file_into(word, &path, &place, &get.save).await
+                let overwriting = &mut overwriting;
+                self.get_file_into(word, &path, &place, &get.save, overwriting)
+                    .await
             };
             exit = exit.worse(self.exit_of(done)?);
         }
@@ -110,9 +119,13 @@ impl Context {
         path: &[u8],
         place: &Path,
         save: &SaveOptions,
+        overwriting: &mut Overwriting,
     ) -> Done {
         let (target, replaces) = self.only_target(path, Some(place), save.force)?;
-        self.may_replace(&target, replaces).await?;
+        if replaces {
+            *overwriting = Overwriting::Allowed;
+        }
+        self.may_replace(&target, overwriting).await?;
         self.get_one(word, path, Destination::File(target), save)
             .await
     }
@@ -121,12 +134,9 @@ impl Context {
         &mut self,
         word: &str,
         path: &[u8],
-        place: &Path,
+        place: CopyPlace,
         save: &SaveOptions,
     ) -> Done {
-        let place = self.local_path(place);
-        let is_there = place.is_dir();
-        let place = CopyPlace::of(path, place, is_there);
         let request = Request::Archive {
             query: Query {
                 below: (!path.is_empty()).then(|| Name::from(path)),
@@ -210,13 +220,21 @@ impl Context {
     }
 }
 
+/// Whether a typed path means what is in a directory, as for cp.
+fn means_contents(typed: &[u8]) -> bool {
+    typed == b"." || typed.ends_with(b"/.")
+}
+
 /// The path of a name in a directory; in the current one, the name.
 fn below(directory: &Path, name: &[u8]) -> PathBuf {
     let path: PathBuf = directory
         .join(OsStr::from_bytes(name))
         .components()
         .collect();
-    path.strip_prefix(".").unwrap_or(&path).to_owned()
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+        _ => path,
+    }
 }
 
 #[cfg(test)]
@@ -228,11 +246,14 @@ mod tests {
         for (directory, path) in [(".", "x"), ("/a/.", "/a/x"), ("./a", "a/x"), ("..", "../x")] {
             assert_eq!(below(Path::new(directory), b"x"), Path::new(path));
         }
+        for (directory, path) in [(".", "."), ("./", "."), ("out/", "out"), ("./out", "out")] {
+            assert_eq!(below(Path::new(directory), b""), Path::new(path));
+        }
     }
 
     #[test]
     fn a_copy_goes_where_cp_puts_it() {
-        for (path, is_there, strip, copy) in [
+        for (path, is_inside, strip, copy) in [
             ("a/b", true, 2, "out/b"),
             ("a/b", false, 4, "out"),
             ("b", true, 0, "out/b"),
@@ -240,7 +261,7 @@ mod tests {
             ("", true, 0, "out"),
             ("", false, 0, "out"),
         ] {
-            let place = CopyPlace::of(path.as_bytes(), "out".into(), is_there);
+            let place = CopyPlace::of(path.as_bytes(), "out".into(), is_inside);
             assert_eq!(place.strip, strip, "{path}");
             assert_eq!(place.copy(), Path::new(copy), "{path}");
         }

@@ -24,6 +24,9 @@ use crate::outcome::error::Error;
 /// Buffer space reserved before the length of the next frame is known.
 const READ_SIZE: usize = 64 * 1024;
 
+/// What the answer of an HTTP server begins with.
+const HTTP: &[u8] = b"HTTP/";
+
 /// Time limit for reading the error that a server sent before it closed the connection.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -83,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Exchanges greetings with `server` over a stream, and sends the token if there is one.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
+    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
     /// in time; [`Error::Server`] if the server refuses the session.
     pub async fn open(
         stream: S,
@@ -159,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let received = self.received.len().min(MAGIC.len());
             if self.received[..received] != MAGIC[..received] {
-                return Err(Error::NotNetSocket(server.to_string()));
+                return Err(self.of_another_protocol(server).await);
             }
             if received == MAGIC.len() {
                 self.received.advance(received);
@@ -171,6 +174,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 filled => filled?,
             }
+        }
+    }
+
+    /// What the server is that did not begin with the magic.
+    async fn of_another_protocol(&mut self, server: &ServerAddress) -> Error {
+        while self.received.len() < HTTP.len() && HTTP.starts_with(&self.received) {
+            if self.fill(&|_| ()).await.is_err() {
+                break;
+            }
+        }
+        match self.received.starts_with(HTTP) {
+            true => Error::HttpServer(server.to_string()),
+            false => Error::NotNetSocket(server.to_string()),
         }
     }
 

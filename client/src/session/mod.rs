@@ -179,6 +179,16 @@ impl Session {
         self.dialer.ask(request, &|_| (), closed).await
     }
 
+    /// Connects, if that has not been done, so that the first command need not.
+    ///
+    /// # Errors
+    /// Any error of connecting.
+    pub(crate) async fn connect(&mut self) -> Result<(), Error> {
+        let connection = self.dialer.connection(|_| ()).await?;
+        self.dialer.keep(connection);
+        Ok(())
+    }
+
     async fn answer(
         &mut self,
         request: &Request,

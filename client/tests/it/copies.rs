@@ -109,6 +109,12 @@ async fn a_copy_has_the_directories_without_a_file() {
             &["new", "new/c"],
             "unpacked into new: 0 files, 0 B\n",
         ),
+        (
+            "get -r a/. new",
+            &["new", "new/b", "new/b/c", "new/d"],
+            "unpacked into new: 0 files, 0 B\n",
+        ),
+        ("get -r a/b/.", &["c"], "unpacked into .: 0 files, 0 B\n"),
         ("get -r e", &["e"], "unpacked into e: 0 files, 0 B\n"),
         (
             "get -r a/b e .",
@@ -125,8 +131,9 @@ async fn a_copy_has_the_directories_without_a_file() {
         let exit = client.run(line).await;
         assert_eq!(exit, Exit::Done, "{line}: {}", client.err.text());
         assert_eq!(below(client.home()), made, "{line}");
-        let home = format!("{}/", client.home().display());
-        assert_eq!(client.out.text().replace(&home, ""), said, "{line}");
+        let home = client.home().display().to_string();
+        let out = client.out.text().replace(&format!("{home}/"), "");
+        assert_eq!(out.replace(&home, "."), said, "{line}");
     }
     // What is there already is in nobody's way.
     let mut client = at_home(Client::new(server.address));
