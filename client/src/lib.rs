@@ -83,9 +83,9 @@ pub mod session;
 mod text;
 pub mod transfer;
 
-use std::io::{self, Write as _};
-
-use netsocket_settings::{complain, unresolved};
+use netsocket_settings::{
+    Judged, Problems, complain, misspelt_variables, report_config, unresolved,
+};
 
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
@@ -105,19 +105,14 @@ const NAME: &str = "netsocket";
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let directories = UserDirectories::new(|name| std::env::var_os(name));
-    let settings = match settings::load(&args, &directories, |name| std::env::var(name).ok()) {
+    let variable = |name: &str| std::env::var(name).ok();
+    if args.check_config {
+        return check_config(settings::judge(&args, &directories, variable));
+    }
+    let settings = match settings::load(&args, &directories, variable) {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
     };
-    if args.check_config {
-        let servers = settings.service.servers.round_from(0);
-        for problem in unresolved(servers.map(|(_, server)| ("server", &server.host))) {
-            complain(NAME, &format!("warning: {problem}"));
-        }
-        // A closed standard output does not make the settings invalid.
-        let _ = writeln!(io::stdout(), "OK: server {}", settings.service.servers);
-        return Exit::Done;
-    }
     let log = netsocket_settings::init_log(&settings.log, settings.log_format);
     log.start();
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -131,6 +126,21 @@ pub fn run(args: Args) -> Exit {
     // A thread may still be blocked on a read; do not wait for it.
     runtime.shutdown_background();
     exit
+}
+
+/// Says what is doubtful and what is wrong with the settings.
+fn check_config(judged: Result<Judged<Settings>, Problems>) -> Exit {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let misspelt = misspelt_variables(&settings::KEYS, variables);
+    let doubts = |settings: &Settings| {
+        let servers = settings.service.servers.round_from(0);
+        unresolved(servers.map(|(_, server)| ("server", &server.host)))
+    };
+    let summary = |settings: &Settings| format!("server {}", settings.service.servers);
+    match report_config(NAME, misspelt, judged, doubts, summary) {
+        true => Exit::Done,
+        false => Exit::Usage,
+    }
 }
 
 async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> Exit {

@@ -1,20 +1,27 @@
 //! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Layout, Request};
+use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure};
+use super::overwrite::Overwriting;
+use crate::command_line::archive_names::{Format, OURS};
 use crate::command_line::command::Archive;
+use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
+use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
         let output = archive.save.output.clone().or_else(|| self.output.clone());
+        if let (None, None, Some(output)) = (archive.format, &archive.extract, &output) {
+            self.check_name(&archive, output)?;
+        }
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
@@ -22,7 +29,8 @@ impl Context {
             (None, Some(output)) => self.destination(&output)?,
             (None, None) => {
                 let path = self.local_path(&default_name(compression));
-                self.may_replace(&path, archive.save.force).await?;
+                let mut overwriting = Overwriting::of(archive.save.force, 1);
+                self.may_replace(&path, &mut overwriting).await?;
                 Destination::File(path)
             }
         };
@@ -42,17 +50,13 @@ impl Context {
             resume: archive.save.resume,
             force: archive.save.force,
             preserve_permissions: archive.preserve_permissions,
-            strip: archive.strip,
             ..OutputOptions::to(destination)
         };
         let performed = self
             .session
             .perform(&request, &options, &mut self.console)
             .await;
-        let mut answer = performed.map_err(|error| Failure { error, stdout })?;
-        if let (Answer::Archive(Some(saved)), false) = (&mut answer, archive.top.is_empty()) {
-            saved.path = below(&saved.path, &archive.top);
-        }
+        let answer = performed.map_err(|error| Failure { error, stdout })?;
         match (&answer, &options.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
                 self.console.unpacked(word, &answer, saved)
@@ -72,15 +76,29 @@ impl Context {
         .map_err(|error| Failure { error, stdout })?;
         Ok(answer.exit())
     }
-}
 
-/// The path of a name in a directory; in the current one, the name.
-fn below(directory: &Path, name: &[u8]) -> PathBuf {
-    let path: PathBuf = directory
-        .join(OsStr::from_bytes(name))
-        .components()
-        .collect();
-    path.strip_prefix(".").unwrap_or(&path).to_owned()
+    /// Refuses a name that says a format which is not made.
+    fn check_name(&self, archive: &Archive, output: &Path) -> Result<(), Error> {
+        let Format::Other(format) = Format::of_name(output) else {
+            return Ok(());
+        };
+        let name = shown(output);
+        let by_http = match format {
+            "zip" => {
+                let query = Query {
+                    below: self.below(archive.below.as_deref()),
+                    ..archive.query.clone()
+                };
+                let file = pasteable(output.as_os_str().as_bytes());
+                let curl = self.curl_of_zip(&query, &file);
+                format!("; the server makes a zip by HTTP: {curl}")
+            }
+            _ => String::new(),
+        };
+        Err(Error::Usage(format!(
+            "{name} would be no {format}: an archive is {OURS}{by_http}"
+        )))
+    }
 }
 
 /// The format given with `--format`, else the one that the file name implies.
@@ -92,10 +110,8 @@ fn compression(archive: &Archive, output: Option<&Path>) -> Compression {
         // Zstandard is the cheapest format for an archive that is unpacked right away.
         return Compression::Zstd;
     }
-    let name = output.and_then(Path::file_name).unwrap_or_default();
-    match Path::new(name).extension().and_then(|ext| ext.to_str()) {
-        Some("zst" | "tzst" | "zstd") => Compression::Zstd,
-        Some("tar") => Compression::None,
+    match output.map(Format::of_name) {
+        Some(Format::Ours(compression)) => compression,
         _ => Compression::Gzip,
     }
 }
@@ -147,19 +163,13 @@ mod tests {
             ("archive -o x.tar.zst", Compression::Zstd),
             ("archive -o dir.tar/x.tzst", Compression::Zstd),
             ("archive -o x.tar", Compression::None),
+            ("archive -o X.TAR.ZST", Compression::Zstd),
             ("archive -o x.tar --format gz", Compression::Gzip),
             ("archive --extract x.tar", Compression::Zstd),
         ] {
             let archive = archive(line);
             let output = archive.save.output.as_deref();
             assert_eq!(compression(&archive, output), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_unpacked_under_a_name_is_there() {
-        for (directory, path) in [(".", "x"), ("/a/.", "/a/x"), ("./a", "a/x"), ("..", "../x")] {
-            assert_eq!(below(Path::new(directory), b"x"), Path::new(path));
         }
     }
 

@@ -1,21 +1,20 @@
-//! `get`: downloads one or several files.
+//! `get`: downloads one or several files. With `-r` it is another matter (`get_recursively`).
 
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::{EntryNames, Request};
+use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
 use super::operands::{Directories, Meant, is_no_file};
+use super::overwrite::Overwriting;
 use super::places::{Place, targets};
-use crate::command_line::command::{Archive, Get, SaveOptions};
+use crate::command_line::command::{Get, SaveOptions};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
-use crate::session::remote_path;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
@@ -75,7 +74,8 @@ impl Context {
             }
             output => {
                 let (target, replaces) = self.only_target(path, output.as_deref(), save.force)?;
-                self.may_save(path, &target, replaces).await?;
+                let mut overwriting = Overwriting::of(replaces, 1);
+                self.may_save(path, &target, &mut overwriting).await?;
                 Destination::File(target)
             }
         };
@@ -99,9 +99,10 @@ impl Context {
         let targets = targets(paths, self.place(output.as_deref()))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut exit = Exit::Done;
+        let mut overwriting = Overwriting::of(get.save.force, paths.len());
         for (path, target) in paths.iter().zip(targets) {
             let name = Name::from(path.as_slice());
-            match self.may_save(path, &target, get.save.force).await {
+            match self.may_save(path, &target, &mut overwriting).await {
                 Ok(()) => files.push((name, target)),
                 Err(error) if !error.is_of_one_operand() => return Err(error.into()),
                 Err(error) => {
@@ -115,12 +116,12 @@ impl Context {
     }
 
     /// Whether an output is an open descriptor, such as `-`.
-    fn is_descriptor(&self, output: Option<&Path>) -> bool {
+    pub(super) fn is_descriptor(&self, output: Option<&Path>) -> bool {
         output.is_some_and(|output| self.descriptor(output).is_some())
     }
 
     /// Where a single file is saved, and whether it replaces what is there.
-    fn only_target(
+    pub(super) fn only_target(
         &self,
         path: &[u8],
         output: Option<&Path>,
@@ -133,7 +134,13 @@ impl Context {
     }
 
     /// Whether a file may be saved at `target`. Where something is in its way, it matters first whether it is a file.
-    async fn may_save(&mut self, path: &[u8], target: &Path, replaces: bool) -> Result<(), Error> {
+    async fn may_save(
+        &mut self,
+        path: &[u8],
+        target: &Path,
+        overwriting: &mut Overwriting,
+    ) -> Result<(), Error> {
+        let replaces = *overwriting == Overwriting::Allowed;
         let there = std::fs::metadata(target);
         let is_in_the_way =
             there.is_ok_and(|there| there.is_dir() || (there.is_file() && !replaces));
@@ -143,7 +150,7 @@ impl Context {
         {
             return Err(is_no_file(path));
         }
-        self.may_replace(target, replaces).await
+        self.may_replace(target, overwriting).await
     }
 
     /// Prints files, one after the other.
@@ -159,96 +166,6 @@ impl Context {
             exit = exit.worse(self.exit_of(done)?);
         }
         Ok(exit)
-    }
-
-    /// Downloads directories with all they hold, and files: as `archive --below DIR --extract` does.
-    async fn get_recursively(
-        &mut self,
-        word: &str,
-        typed: &[Vec<u8>],
-        output: Option<PathBuf>,
-        get: &Get,
-    ) -> Done {
-        if self.is_descriptor(output.as_deref()) {
-            return Err(Error::Usage(
-                "get -r unpacks into a directory: archive --below DIR -o - sends one archive"
-                    .to_owned(),
-            )
-            .into());
-        }
-        let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
-        // All are known before the first is saved.
-        let mut entries = Vec::with_capacity(paths.len());
-        for path in paths {
-            match self.existing(&path).await {
-                Ok(entry) => entries.push((path, is_directory(&entry))),
-                Err(error) => exit = exit.worse(self.pass_over(error.into())?),
-            }
-        }
-        let place = output.unwrap_or_else(|| ".".into());
-        if entries.len() > 1 {
-            self.make_place(&place)?;
-        }
-        for (path, is_directory) in entries {
-            let done = if is_directory {
-                self.get_directory(word, &path, &place, &get.save).await
-            } else {
-                self.get_file_into(word, &path, &place, &get.save).await
-            };
-            exit = exit.worse(self.exit_of(done)?);
-        }
-        Ok(exit)
-    }
-
-    /// Several things need a directory; where nothing is yet, one is made, as for a single directory.
-    fn make_place(&self, place: &Path) -> Result<(), Error> {
-        let path = self.local_path(place);
-        match std::fs::create_dir(&path) {
-            Err(error) if !path.is_dir() => Err(Error::target(place, &error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Downloads a file that was named beside directories.
-    async fn get_file_into(
-        &mut self,
-        word: &str,
-        path: &[u8],
-        place: &Path,
-        save: &SaveOptions,
-    ) -> Done {
-        let (target, replaces) = self.only_target(path, Some(place), save.force)?;
-        self.may_replace(&target, replaces).await?;
-        self.get_one(word, path, Destination::File(target), save)
-            .await
-    }
-
-    /// Downloads a directory into `place`, under its own name.
-    async fn get_directory(
-        &mut self,
-        word: &str,
-        path: &[u8],
-        place: &Path,
-        save: &SaveOptions,
-    ) -> Done {
-        let (parent, name) = remote_path::split(path);
-        let archive = Archive {
-            query: Query::default(),
-            below: Some([b"/", path].concat()),
-            format: None,
-            level: None,
-            names: EntryNames::Path,
-            extract: Some(place.to_owned()),
-            strip: if parent.is_empty() {
-                0
-            } else {
-                parent.len() + 1
-            },
-            top: name.to_vec(),
-            preserve_permissions: false,
-            save: save.clone(),
-        };
-        self.archive(word, archive).await
     }
 
     pub(super) async fn get_one(

@@ -42,6 +42,8 @@ enum Meaning {
     Here,
     /// It is not on the server and cannot be here.
     Nowhere,
+    /// It could be a new name here, but several files cannot have one name.
+    NoDirectory,
 }
 
 impl LastOperand<'_> {
@@ -62,8 +64,8 @@ impl LastOperand<'_> {
             Remote::Nothing if self.is_local_directory || self.typed.ends_with(b"/") => {
                 Meaning::Here
             }
-            // One file can get a new name, several cannot.
-            Remote::Nothing if self.count > 2 => Meaning::OnServer,
+            // One file can get a new name, several cannot. The others must not be saved elsewhere.
+            Remote::Nothing if self.count > 2 => Meaning::NoDirectory,
             Remote::Nothing if self.has_local_parent => Meaning::Here,
             Remote::Nothing => Meaning::Nowhere,
         }
@@ -74,7 +76,8 @@ impl Context {
     /// Takes the last of several operands if it is local, and returns it.
     ///
     /// # Errors
-    /// [`Error::Target`] if there are two, and the last is neither on the server nor can be local.
+    /// [`Error::Target`] if there are two, and the last is neither on the server nor can be local; [`Error::Usage`] if there
+    /// are more, and it is neither on the server nor a local directory.
     pub(super) async fn local_operand(
         &mut self,
         typed: &mut Vec<Vec<u8>>,
@@ -114,6 +117,12 @@ impl Context {
             Meaning::Here => {
                 typed.pop();
                 Ok(Some(local))
+            }
+            Meaning::NoDirectory => {
+                let local = shown(&local);
+                Err(Error::Usage(format!(
+                    "{local} is neither a directory on this machine nor a file on the server"
+                )))
             }
             Meaning::Nowhere => {
                 let parent = parent.map_or_else(|| shown(&local), shown);
@@ -197,7 +206,7 @@ mod tests {
             ),
             (
                 third(new),
-                Meaning::OnServer,
+                Meaning::NoDirectory,
                 Meaning::OnServer,
                 Meaning::OnServer,
             ),

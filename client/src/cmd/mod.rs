@@ -14,11 +14,13 @@
 //! ```
 
 mod archive;
+mod archive_by_http;
 pub mod context;
 mod directory;
 mod du;
 mod find;
 mod get;
+mod get_recursively;
 mod help;
 mod less;
 mod local_directory;

@@ -1,13 +1,15 @@
 //! The original commands: `dirlist`, `w24fn` and the archive commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::Request;
+use netsocket_protocol::message::{Compression, Request};
 
 use super::context::{Context, Done, Failure};
+use crate::command_line::archive_names::{self, Format};
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::console::Stdout;
+use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
@@ -19,7 +21,7 @@ impl Context {
         output: Option<PathBuf>,
     ) -> Done {
         let options = match request {
-            Request::Archive { .. } => self.options(output)?,
+            Request::Archive { .. } => self.options(word, output)?,
             // Their answers are printed, not saved.
             _ => OutputOptions::to(Destination::Stdout),
         };
@@ -47,8 +49,9 @@ impl Context {
     }
 
     /// Where an original command saves its archive.
-    fn options(&self, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
+    fn options(&self, word: &str, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
         if let Some(output) = output.or_else(|| self.output.clone()) {
+            check_name(word, &output)?;
             return self.destination(&output).map(OutputOptions::to);
         }
         let path = self
@@ -60,4 +63,17 @@ impl Context {
             ..OutputOptions::to(Destination::File(path))
         })
     }
+}
+
+/// Refuses a name that says another format than the one of the original commands.
+fn check_name(word: &str, output: &Path) -> Result<(), Error> {
+    let format = match Format::of_name(output) {
+        Format::Ours(Compression::Gzip) | Format::Unknown => return Ok(()),
+        Format::Ours(compression) => archive_names::name(compression),
+        Format::Other(format) => format,
+    };
+    let (name, made) = (shown(output), archive_names::name(Compression::Gzip));
+    Err(Error::Usage(format!(
+        "{name} would be no {format}: {word} makes a .{made}"
+    )))
 }

@@ -7,14 +7,60 @@ use super::context::Context;
 use crate::outcome::error::Error;
 use crate::text::shown;
 
+/// Whether the files of one command may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overwriting {
+    /// Nothing may, unless somebody agrees.
+    Ask,
+    /// The same, and there are more: who agrees may agree for all.
+    AskOnceForAll,
+    /// Everything may.
+    Allowed,
+}
+
+impl Overwriting {
+    /// For one of `count` files.
+    pub(super) fn of(is_forced: bool, count: usize) -> Self {
+        match (is_forced, count) {
+            (true, _) => Self::Allowed,
+            (false, 0 | 1) => Self::Ask,
+            (false, _) => Self::AskOnceForAll,
+        }
+    }
+
+    fn choices(self) -> &'static str {
+        match self {
+            Self::AskOnceForAll => "[y/N/a(ll)]",
+            Self::Ask | Self::Allowed => "[y/N]",
+        }
+    }
+
+    /// Whether an answer agrees; for all of them, that is remembered.
+    fn agrees(&mut self, answer: &str) -> bool {
+        match (answer.trim().to_ascii_lowercase().as_str(), &self) {
+            ("y" | "yes", _) => true,
+            ("a" | "all", Self::AskOnceForAll) => {
+                *self = Self::Allowed;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Context {
     /// Asks at a terminal.
     ///
     /// # Errors
     /// [`Error::Target`] if there is a file, and it is to be kept.
-    pub(super) async fn may_replace(&mut self, path: &Path, force: bool) -> Result<(), Error> {
+    pub(super) async fn may_replace(
+        &mut self,
+        path: &Path,
+        overwriting: &mut Overwriting,
+    ) -> Result<(), Error> {
         // What is no regular file, such as a FIFO, is written and not replaced.
-        if force || !std::fs::metadata(path).is_ok_and(|there| there.is_file()) {
+        let is_allowed = *overwriting == Overwriting::Allowed;
+        if is_allowed || !std::fs::metadata(path).is_ok_and(|there| there.is_file()) {
             return Ok(());
         }
         let kept = |reason: &str| Error::Target {
@@ -24,8 +70,8 @@ impl Context {
         if !self.console.can_ask {
             return Err(kept("it is there already: --force overwrites it"));
         }
-        self.console
-            .ask(&format!("overwrite {}? [y/N] ", shown(path)));
+        let (name, choices) = (shown(path), overwriting.choices());
+        self.console.ask(&format!("overwrite {name}? {choices} "));
         let answer = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line).map(|_| line)
@@ -33,10 +79,35 @@ impl Context {
         let answer = answer
             .await
             .unwrap_or_else(|error| Err(io::Error::other(error)));
-        let answer = answer.unwrap_or_default();
-        match answer.trim() {
-            "y" | "Y" | "yes" => Ok(()),
-            _ => Err(kept("not overwritten")),
+        match overwriting.agrees(&answer.unwrap_or_default()) {
+            true => Ok(()),
+            false => Err(kept("not overwritten")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_asked_for_several_can_agree_for_all() {
+        for (answer, one, several) in [
+            ("y\n", true, true),
+            ("Yes\n", true, true),
+            ("", false, false),
+            ("\n", false, false),
+            ("n\n", false, false),
+            ("a\n", false, true),
+            (" ALL \n", false, true),
+        ] {
+            let mut alone = Overwriting::of(false, 1);
+            assert_eq!(alone.agrees(answer), one, "{answer:?}");
+            assert_eq!(alone, Overwriting::Ask);
+            let mut among = Overwriting::of(false, 2);
+            assert_eq!(among.agrees(answer), several, "{answer:?}");
+            assert_eq!(among == Overwriting::Allowed, several && !one, "{answer:?}");
+        }
+        assert_eq!(Overwriting::of(true, 2), Overwriting::Allowed);
     }
 }

@@ -52,12 +52,7 @@ pub(super) fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, E
     let directory = match place {
         Place::Directory(directory) => directory,
         Place::File(file) if paths.len() == 1 => return Ok(vec![file]),
-        Place::File(file) => {
-            let (file, count) = (shown(&file), paths.len());
-            return Err(Error::Usage(format!(
-                "{file} is not a directory: -o must name a directory for {count} files"
-            )));
-        }
+        Place::File(file) => return Err(no_directory_for(&file, paths.len())),
     };
     let mut owners: HashMap<&[u8], &[u8]> = HashMap::new();
     let mut targets = Vec::with_capacity(paths.len());
@@ -76,6 +71,14 @@ pub(super) fn targets(paths: &[Vec<u8>], place: Place) -> Result<Vec<PathBuf>, E
         targets.push(directory.join(OsStr::from_bytes(name)));
     }
     Ok(targets)
+}
+
+/// The error for a place that is no directory, where several files or directories need one.
+pub(super) fn no_directory_for(place: &Path, count: usize) -> Error {
+    let place = shown(place);
+    Error::Usage(format!(
+        "{place} is not a directory on this machine: {count} files or directories need one"
+    ))
 }
 
 #[cfg(test)]
@@ -110,7 +113,7 @@ mod tests {
             (
                 &["a", "b"],
                 Place::File("f".into()),
-                "f is not a directory: -o must name a directory for 2 files",
+                "f is not a directory on this machine: 2 files or directories need one",
             ),
             (&[""], directory(""), "/ is a directory"),
         ] {

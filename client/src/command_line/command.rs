@@ -200,10 +200,6 @@ pub(crate) struct Archive {
     pub(crate) names: EntryNames,
     /// The directory to unpack into.
     pub(crate) extract: Option<PathBuf>,
-    /// How many bytes at the beginning of each path unpacking leaves out.
-    pub(crate) strip: usize,
-    /// The name under which all of it is unpacked; empty if there is none, as for `archive`.
-    pub(crate) top: Vec<u8>,
     /// Whether unpacked files keep their permissions in spite of the umask.
     pub(crate) preserve_permissions: bool,
     /// How it is saved.

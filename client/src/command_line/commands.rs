@@ -108,8 +108,8 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         aliases: &["dir"],
         arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
         about: "list directories and files",
-        details: "Directories end with a slash. The last part of a path may be a pattern with *, ?,\n\
-                  [a-z] or {a,b}: ls 'music/*.mp3'. Output is in columns on a terminal.",
+        details: "Directories end with a slash. The last part of a path may be a pattern with *,\n\
+                  ?, [a-z] or {a,b}: ls 'music/*.mp3'. Output is in columns on a terminal.",
         options: &[&FORMAT_OPTIONS, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -143,12 +143,13 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     CommandSpec {
         name: "get",
         aliases: &["mget"],
-        arguments: "PATH... [LOCAL] [-o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
+        arguments: "PATH... [LOCAL | -o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
         about: "download files, or directories with -r",
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
-                  saved in the local directory under its own name. It appears there only once it is\n\
-                  complete and verified. A file that is there already is kept, unless you agree or\n\
-                  use --force. LOCAL means the same as -o LOCAL: get report.pdf mine.pdf.",
+                  saved in the local directory under its own name. It appears there only once it\n\
+                  is complete and verified. A file that is there already is kept, unless you agree\n\
+                  or use --force. LOCAL means the same as -o LOCAL: get report.pdf mine.pdf. With\n\
+                  -r, as with cp -r, LOCAL is a directory to copy into, or the copy's new name.",
         options: &[&OUTPUTS, &RECURSIVE, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
@@ -287,7 +288,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         arguments: "bash|zsh|fish",
         about: "print a completion script for a shell",
         options: &[&HELP],
-        details: "netsocket completions bash > ~/.local/share/bash-completion/completions/netsocket",
+        details: "In ~/.bashrc: source <(netsocket completions bash)",
         operand: Operand::Word(&SHELLS),
         ..LOCAL
     },

@@ -49,8 +49,11 @@ const READ_ONLY: &str = "this service is read-only";
 const RESUMES: &str = "get resumes by itself";
 const SERVER: &str = "use --server HOST:PORT when you start netsocket";
 const RECURSIVE: &str = "get -r DIR downloads a directory";
+const COPY: &str = "get FILE downloads a file, get -r DIR a directory";
 const PROGRESS: &str = "a terminal shows the progress by itself; --quiet hides it";
 const BINARY: &str = "every file is sent as it is";
+/// For what is an operator of find(1).
+pub(crate) const EITHER: &str = "all conditions must match; {a,b} in a pattern matches either";
 const FIND: &str = "find -l lists files at any depth with size and time";
 
 static HABITS: &[Habit] = &[
@@ -64,9 +67,10 @@ static HABITS: &[Habit] = &[
     ),
     command(&["reget"], RESUMES),
     command(&["pget"], "use get; get -P N fetches N files at once"),
+    command(&["mirror", "sync", "rsync"], RECURSIVE),
     command(
-        &["mirror", "sync", "copy", "cp", "scp", "download"],
-        RECURSIVE,
+        &["copy", "cp", "scp", "download", "fetch", "wget", "curl"],
+        COPY,
     ),
     command(&["open", "connect", "user", "login", "lcon"], SERVER),
     command(&["close", "disconnect", "logout", "logoff"], "use quit"),
@@ -246,6 +250,7 @@ static HABITS: &[Habit] = &[
         "a name or pattern needs no option",
     ),
     option("find", &["-e", "--extension"], "use --ext EXT"),
+    option("find", &["-o"], EITHER),
     option("find", &["-H", "--all"], "use --hidden"),
     option(
         "find",

@@ -121,7 +121,7 @@ mod tests {
                 assert!(help.contains(&spec.typed()) && help.contains(spec.about));
             }
             assert!(
-                help.lines().all(|line| line.chars().count() <= 81),
+                help.lines().all(|line| line.chars().count() <= 80),
                 "{help}"
             );
         }

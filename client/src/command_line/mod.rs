@@ -13,6 +13,7 @@
 //! # Ok::<(), netsocket_client::command_line::shell_words::WordsError>(())
 //! ```
 
+pub(crate) mod archive_names;
 pub mod args;
 pub(crate) mod command;
 pub(crate) mod command_options;

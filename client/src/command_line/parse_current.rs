@@ -320,8 +320,12 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
     let format = match parsed.value("format") {
         None => None,
         Some(word) => Some(compression(word).ok_or_else(|| {
+            let by_http = match word {
+                b"zip" => "; the server makes a zip by HTTP: its address with ?archive=zip",
+                _ => "",
+            };
             let word = Name::from(word);
-            format!("'{word}' is not a format: {}", FORMATS.join(", "))
+            format!("'{word}' is not a format: {}{by_http}", FORMATS.join(", "))
         })?),
     };
     let level = match parsed.value("level") {
@@ -343,8 +347,6 @@ fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
             EntryNames::Path
         },
         extract,
-        strip: 0,
-        top: Vec::new(),
         preserve_permissions,
         save,
     })

@@ -5,11 +5,19 @@
 
 use netsocket_protocol::name::Name;
 
+use crate::command_line::habits::EITHER;
+
 /// What is the case for all files here: nothing has to be asked.
 const TRUE: [&[u8]; 3] = [b"-print", b"-a", b"-and"];
 
+const NONE_EXCLUDES: &str =
+    "no condition excludes; [!a-c]* in a pattern matches names that begin otherwise";
+
+/// Operators that are names here unless a primary is among the words.
+const OPERATORS: [(&[&str], &str); 2] = [(&["!"], NONE_EXCLUDES), (&["(", ")", ","], EITHER)];
+
 /// Primaries without an equal, and what to use instead.
-const OTHERS: [(&[&str], &str); 8] = [
+const OTHERS: [(&[&str], &str); 9] = [
     (
         &["-mtime", "-mmin", "-newer", "-atime", "-amin"],
         "use --modified-after WHEN or --modified-before WHEN",
@@ -30,10 +38,8 @@ const OTHERS: [(&[&str], &str); 8] = [
         &["-regex", "-iregex"],
         "use -name with a pattern: *, ?, [a-z] or {a,b}",
     ),
-    (
-        &["-or", "-not"],
-        "all conditions must match; {a,b} in a pattern matches either",
-    ),
+    (&["-or"], EITHER),
+    (&["-not"], NONE_EXCLUDES),
     (
         &["-exec", "-execdir", "-ok"],
         "get and archive take patterns as well",
@@ -86,7 +92,11 @@ fn is_primary(word: &[u8]) -> bool {
 }
 
 fn other(word: &[u8]) -> Option<&'static str> {
-    OTHERS
+    instead(&OTHERS, word)
+}
+
+fn instead(table: &[(&[&str], &'static str)], word: &[u8]) -> Option<&'static str> {
+    table
         .iter()
         .find(|(names, _)| names.iter().any(|name| name.as_bytes() == word))
         .map(|(_, instead)| *instead)
@@ -100,6 +110,7 @@ struct Translation {
 
 impl Translation {
     fn place(&mut self, word: &[u8]) -> Result<(), String> {
+        no_operator(word)?;
         if word.iter().any(|byte| b"*?[{".contains(byte)) {
             self.names.push(word.to_vec());
             return Ok(());
@@ -116,6 +127,7 @@ impl Translation {
         word: &[u8],
         words: &mut impl Iterator<Item = &'a Vec<u8>>,
     ) -> Result<(), String> {
+        no_operator(word)?;
         let shown = Name::from(word);
         let mut value = || words.next().ok_or_else(|| format!("{shown} needs a value"));
         match word {
@@ -137,6 +149,16 @@ impl Translation {
             },
         }
         Ok(())
+    }
+}
+
+fn no_operator(word: &[u8]) -> Result<(), String> {
+    match instead(&OPERATORS, word) {
+        Some(instead) => Err(format!(
+            "{} is not possible here: {instead}",
+            Name::from(word)
+        )),
+        None => Ok(()),
     }
 }
 
@@ -286,6 +308,8 @@ mod tests {
             "--ext pdf -l",
             "-- -name",
             "-o x",
+            "!",
+            "( --ext pdf",
         ] {
             assert_eq!(find(typed).as_deref(), Ok(typed));
         }
@@ -328,6 +352,13 @@ mod tests {
             (". -maxdepth 1", "ls lists one directory"),
             ("-name a -or -name b", "{a,b} in a pattern matches either"),
             (". -delete", "this service is read-only"),
+            ("! -name a", "! is not possible here: no condition excludes"),
+            (
+                ". ! -name a",
+                "! is not possible here: no condition excludes",
+            ),
+            (". -not -name a", "no condition excludes"),
+            ("( -name a -o -name b )", "( is not possible here"),
             ("a/ b/ -name x", "one directory at a time"),
             ("-name", "-name needs a value"),
         ] {

@@ -14,6 +14,9 @@ const OPERATORS: [&str; 12] = [
 /// Why a line cannot be run, if it has an operator that only a shell knows: what to type instead. A quoted one is a name.
 pub(crate) fn refusal(line: &[u8]) -> Option<String> {
     let words = shell_words::typed(line);
+    if let Some(operator) = between_commands(&words) {
+        return Some(one_command(operator));
+    }
     let (first, rest) = words.split_first()?;
     let (at, operator) = rest
         .iter()
@@ -34,11 +37,33 @@ pub(crate) fn refusal(line: &[u8]) -> Option<String> {
                 Name::from(get)
             )
         }
-        ("&&" | "||" | ";", _) => format!("There is no {operator} here: one command a line"),
+        ("&&" | "||" | ";", _) => one_command(operator),
         _ => {
             let typed = Name::from(line.trim_ascii());
             format!("There is no {operator} here; in a shell: netsocket {typed}")
         }
+    })
+}
+
+fn one_command(operator: &str) -> String {
+    format!("There is no {operator} here: one line is one command")
+}
+
+/// An operator without a blank before it, and a command behind it: without one, it is a part of a name.
+fn between_commands(words: &[&[u8]]) -> Option<&'static str> {
+    let is_plain = |word: &[u8]| !word.iter().any(|byte| b"'\"\\".contains(byte));
+    let is_command = |word: &[u8]| commands::find(word).is_some();
+    words.iter().enumerate().find_map(|(at, word)| {
+        let mut operators = ["&&", "||", ";"].into_iter();
+        operators.find(|operator| {
+            let sign = operator.as_bytes();
+            let found = word.windows(sign.len()).position(|part| part == sign);
+            is_plain(word)
+                && found.is_some_and(|found| match &word[found + sign.len()..] {
+                    b"" => words.get(at + 1).is_some_and(|next| is_command(next)),
+                    behind => is_command(behind),
+                })
+        })
     })
 }
 
@@ -98,8 +123,14 @@ mod tests {
                 "find < names",
                 "There is no < here; in a shell: netsocket find < names",
             ),
-            ("cd a && ls", "There is no && here: one command a line"),
-            ("cd a ; ls", "There is no ; here: one command a line"),
+            ("cd a && ls", "There is no && here: one line is one command"),
+            ("cd a ; ls", "There is no ; here: one line is one command"),
+            ("cd a; ls", "There is no ; here: one line is one command"),
+            ("cd a;ls", "There is no ; here: one line is one command"),
+            ("ls; pwd", "There is no ; here: one line is one command"),
+            ("cd a&& ls", "There is no && here: one line is one command"),
+            ("cd a ;ls -l", "There is no ; here: one line is one command"),
+            ("cd a||exit", "There is no || here: one line is one command"),
         ] {
             assert_eq!(refusal(line.as_bytes()).as_deref(), Some(said), "{line}");
         }
@@ -114,6 +145,11 @@ mod tests {
             "get \\> \">>\"",
             "get $'>'",
             "get a>b x|y a&b r;s",
+            "get a; b",
+            "get a;",
+            "get 'a; ls' b",
+            "get 'a;' ls",
+            "get a\\; ls",
             "get R&D",
             "get &amp",
         ] {

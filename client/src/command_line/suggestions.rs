@@ -1,7 +1,7 @@
 //! Suggestions for mistyped commands and options.
 
 /// The known word closest to the typed one, if it is close: up to a third of its letters, and at least one, may be wrong,
-/// missing, surplus or swapped.
+/// missing, surplus or swapped, but not all of them.
 pub(crate) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -9,7 +9,7 @@ pub(crate) fn nearest<'a>(
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(typed, word), word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
+        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1) && *distance < word.len())
         // The first of several equally close words.
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -21,7 +21,9 @@ mod tests {
 
     #[test]
     fn only_what_is_near_is_meant() {
-        let known = ["dirlist", "find", "ls", "status", "stat", "archive"];
+        let known = [
+            "dirlist", "!", "find", "ls", "status", "stat", "archive", "?",
+        ];
         for (typed, meant) in [
             ("dirlst", Some("dirlist")),
             ("fnid", Some("find")),
@@ -30,6 +32,8 @@ mod tests {
             ("archiv", Some("archive")),
             ("nonsense", None),
             ("", None),
+            ("y", None),
+            ("s", Some("ls")),
             ("rsync", None),
         ] {
             assert_eq!(nearest(typed, known), meant, "{typed}");

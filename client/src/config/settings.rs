@@ -22,7 +22,7 @@
 use std::time::Duration;
 
 use netsocket_settings::{
-    Flag, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
+    Flag, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
     load as load_layers,
 };
 use serde::Deserialize;
@@ -123,6 +123,18 @@ pub fn load(
     directories: &UserDirectories,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, Problems> {
+    judge(args, directories, variable)?.finish()
+}
+
+/// Loads the settings as far as they can be judged; `variable` reads the environment.
+///
+/// # Errors
+/// What leaves nothing to judge, such as a file that cannot be read.
+pub(crate) fn judge(
+    args: &Args,
+    directories: &UserDirectories,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Judged<Settings>, Problems> {
     let default_server = DEFAULT_SERVER
         .parse()
         .map_err(|error: ServersError| Problem {
@@ -184,7 +196,7 @@ pub fn load(
             "text or json",
         ),
     };
-    check.finish(settings)
+    Ok(check.judged(settings))
 }
 
 #[cfg(test)]

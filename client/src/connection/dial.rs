@@ -138,6 +138,23 @@ impl Dialer {
         self.keep_if_refused(fresh, answer)
     }
 
+    /// The kept connection, or a new one. Calls `closed` if the server has closed the kept one.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`]; [`Error::Unreachable`] if there are several addresses.
+    pub(crate) async fn connection(
+        &mut self,
+        closed: impl FnOnce(&Servers),
+    ) -> Result<Connection<Stream>, Error> {
+        if let Some(mut kept) = self.kept.take() {
+            if kept.is_usable().await {
+                return Ok(kept);
+            }
+            closed(&self.service.servers);
+        }
+        self.connect().await
+    }
+
     fn keep_if_refused(
         &mut self,
         connection: Connection<Stream>,

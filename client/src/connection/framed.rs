@@ -24,6 +24,9 @@ use crate::outcome::error::Error;
 /// Buffer space reserved before the length of the next frame is known.
 const READ_SIZE: usize = 64 * 1024;
 
+/// What the answer of an HTTP server begins with.
+const HTTP: &[u8] = b"HTTP/";
+
 /// Time limit for reading the error that a server sent before it closed the connection.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -83,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Exchanges greetings with `server` over a stream, and sends the token if there is one.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
+    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
     /// in time; [`Error::Server`] if the server refuses the session.
     pub async fn open(
         stream: S,
@@ -159,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let received = self.received.len().min(MAGIC.len());
             if self.received[..received] != MAGIC[..received] {
-                return Err(Error::NotNetSocket(server.to_string()));
+                return Err(self.of_another_protocol(server).await);
             }
             if received == MAGIC.len() {
                 self.received.advance(received);
@@ -174,11 +177,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// What the server is that did not begin with the magic.
+    async fn of_another_protocol(&mut self, server: &ServerAddress) -> Error {
+        while self.received.len() < HTTP.len() && HTTP.starts_with(&self.received) {
+            if self.fill(&|_| ()).await.is_err() {
+                break;
+            }
+        }
+        match self.received.starts_with(HTTP) {
+            true => Error::HttpServer(server.to_string()),
+            false => Error::NotNetSocket(server.to_string()),
+        }
+    }
+
     /// Sends a request and waits for the first frame of its answer.
     ///
     /// # Errors
     /// [`Error::Server`] if the answer is an error; [`Error::Lost`], [`Error::Stalled`], [`Error::Protocol`].
     pub async fn ask(&mut self, request: &Request, on_bytes: OnBytes<'_>) -> Result<Frame, Error> {
+        self.send(request).await?;
+        self.frame(on_bytes).await
+    }
+
+    /// Sends a request. Several may be sent before the first is answered; answers come in their order.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) async fn send(&mut self, request: &Request) -> Result<(), Error> {
         let features = self.peer.as_ref().map_or(&[][..], |peer| &peer.features);
         let request = understood(request, features)?;
         self.answered = false;
@@ -186,9 +211,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut bytes = BytesMut::new();
         self.codec.encode(request.to_frame()?, &mut bytes)?;
         match timeout(self.read_timeout, self.stream.write_all(&bytes)).await {
-            Ok(Ok(())) => self.frame(on_bytes).await,
+            Ok(Ok(())) => Ok(()),
             // The server may have sent a reason before closing.
-            Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(on_bytes)).await {
+            Ok(Err(error)) => match timeout(CLOSING_TIMEOUT, self.frame(&|_| ())).await {
                 Ok(Err(refused @ Error::Server(_))) => Err(refused),
                 _ => Err(Error::Lost(reason(&error))),
             },

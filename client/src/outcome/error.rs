@@ -71,6 +71,11 @@ pub enum Error {
     /// The server speaks another protocol.
     #[error("{0} is not a NetSocket file server: it speaks another protocol")]
     NotNetSocket(String),
+    /// The server speaks HTTP, and not our protocol.
+    #[error(
+        "{0} is an HTTP server, not a NetSocket file server. If it is a balancer's admin address, use the port of its listen setting"
+    )]
+    HttpServer(String),
     /// The server is older than this client.
     #[error(
         "the server speaks version {theirs} of the protocol and refuses version {VERSION}{}",
@@ -179,6 +184,7 @@ impl Error {
             | Self::Stalled(_)
             | Self::Damaged(_) => Side::Network,
             Self::NotNetSocket(_)
+            | Self::HttpServer(_)
             | Self::Version { .. }
             | Self::Tls(_)
             | Self::Token(_)
@@ -198,7 +204,7 @@ impl Error {
             Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => "connect",
             Self::Tls(_) => "tls",
             Self::Token(_) => "token",
-            Self::NotNetSocket(_) => "not_netsocket",
+            Self::NotNetSocket(_) | Self::HttpServer(_) => "not_netsocket",
             Self::Version { .. } => "version",
             Self::Lost(_) => "lost",
             Self::Stalled(_) => "stalled",
@@ -420,7 +426,12 @@ mod tests {
             (Error::Tls(String::new()), Exit::CannotConnect, "tls"),
             (Error::Token(String::new()), Exit::CannotConnect, "token"),
             (
-                Error::NotNetSocket(address),
+                Error::NotNetSocket(address.clone()),
+                Exit::TransferFailed,
+                "not_netsocket",
+            ),
+            (
+                Error::HttpServer(address),
                 Exit::TransferFailed,
                 "not_netsocket",
             ),

@@ -1,10 +1,13 @@
 //! The prompt: reads lines from the terminal and runs them until the user ends the session.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use netsocket_settings::Supervisor;
+use tokio::time::timeout;
 
 use crate::command_line::shell_words;
+use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::listener::Listener as _;
 use crate::program::run_command::Program;
@@ -12,6 +15,18 @@ use crate::program::signals::Interrupts;
 use crate::prompt::line_editor::{Input, Prompt};
 use crate::prompt::remote_completion::RemoteCompleter;
 use crate::session::Session;
+
+/// How long the prompt waits for a connection before the first line can be typed.
+const FIRST_CONNECT: Duration = Duration::from_millis(500);
+
+/// What is said where there is no connection yet.
+fn not_yet(error: &Error) -> String {
+    match error {
+        Error::Connect { server, reason } => format!("{server} does not answer yet: {reason}"),
+        Error::Unreachable(_) => format!("no server answers yet: {error}"),
+        error => error.to_string(),
+    }
+}
 
 impl Program {
     /// Runs the prompt if both standard input and standard output are a terminal, else a batch.
@@ -40,6 +55,10 @@ impl Program {
         let welcome =
             format!("NetSocket at {server}. Type help for the commands, quitc or Ctrl-D to quit.");
         context.console.notice(&welcome);
+        // A server that needs longer is waited for by the first command.
+        if let Ok(Err(error)) = timeout(FIRST_CONNECT, context.session.connect()).await {
+            context.console.notice(&not_yet(&error));
+        }
         loop {
             let typed = tokio::select! {
                 biased;

@@ -4,6 +4,7 @@
 //! Belongs here: requests and their answers, lists in parts, parallel downloads, and the working directories. Does not
 //! belong here: opening a connection (`connection`), one download (`transfer`), and the steps of a command (`cmd`).
 
+pub(crate) mod directories;
 pub(crate) mod listing;
 pub(crate) mod parallel;
 pub(crate) mod remote_path;
@@ -174,12 +175,18 @@ impl Session {
     ) -> Result<(Connection<Stream>, Frame), Error> {
         self.targets.clear();
         self.lacking = Lacking::default();
-        let closed = |servers: &Servers| {
-            listener.notice(&format!(
-                "the connection was closed, reconnecting to {servers}"
-            ));
-        };
+        let closed = |servers: &Servers| tell_closed(listener, servers);
         self.dialer.ask(request, &|_| (), closed).await
+    }
+
+    /// Connects, if that has not been done, so that the first command need not.
+    ///
+    /// # Errors
+    /// Any error of connecting.
+    pub(crate) async fn connect(&mut self) -> Result<(), Error> {
+        let connection = self.dialer.connection(|_| ()).await?;
+        self.dialer.keep(connection);
+        Ok(())
     }
 
     async fn answer(
@@ -194,6 +201,12 @@ impl Session {
         self.dialer.keep(connection);
         Ok(answer)
     }
+}
+
+fn tell_closed(listener: &mut impl Listener, servers: &Servers) {
+    listener.notice(&format!(
+        "the connection was closed, reconnecting to {servers}"
+    ));
 }
 
 async fn receive(

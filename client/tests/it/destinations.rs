@@ -112,10 +112,26 @@ async fn nothing_is_saved_where_the_last_operand_leads_nowhere() {
             "y.txt: there is no directory /nowhere on this machine, and no such file on the server",
         ),
         ("get notes.txt evil* ./mine", "mine is not a directory"),
+        (
+            "get notes.txt music/song.mp3 new",
+            "new is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get notes.txt music/song.mp3 mine",
+            "mine is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get -r notes.txt music new",
+            "new is neither a directory on this machine nor a file on the server",
+        ),
+        (
+            "get notes.txt with* -o new",
+            "new is not a directory on this machine: 2 files or directories need one",
+        ),
         ("get -r music ./x/y", "y: there is no directory "),
         (
             "get -r music notes.txt ./x/y",
-            "./x/y: no such file or directory",
+            "./x/y is not a directory on this machine: 2 files or directories need one",
         ),
     ] {
         let mut client = at_home(&server);
@@ -217,5 +233,63 @@ async fn a_file_that_is_there_is_replaced_where_it_was_named() {
         );
         let now = std::fs::read(&file).unwrap();
         assert_eq!(now != b"mine", is_replaced, "{line}");
+    }
+}
+
+/// Nothing is asked and nothing is saved under a name that says another format.
+#[tokio::test]
+async fn an_archive_is_not_named_as_another_format() {
+    let (server, mut requests) = Fake::recording().await;
+    let address = server.address;
+    for (line, said) in [
+        (
+            "archive --below music --ext mp3 -o x.zip",
+            format!(
+                "x.zip would be no zip: an archive is .tar.gz, .tar.zst or .tar; the server makes a zip by HTTP: \
+                 curl -o x.zip 'http://{address}/music/?archive=zip&ext=mp3'\n"
+            ),
+        ),
+        (
+            "archive -o 'a b.ZIP'",
+            format!("curl -o 'a b.ZIP' 'http://{address}/?archive=zip'\n"),
+        ),
+        (
+            "archive -o d/x.tar.bz2",
+            "d/x.tar.bz2 would be no bzip2: an archive is .tar.gz, .tar.zst or .tar\n".to_owned(),
+        ),
+        (
+            "archive -o x.tar.xz",
+            "x.tar.xz would be no xz: an ".to_owned(),
+        ),
+        ("archive -o y.7z", "y.7z would be no 7z: an ".to_owned()),
+        ("archive -o x.rar", "x.rar would be no rar: an ".to_owned()),
+        (
+            "w24ft mp3 -o x.zip",
+            "x.zip would be no zip: w24ft makes a .tar.gz\n".to_owned(),
+        ),
+        (
+            "w24fz 1 2 -o x.tar.zst",
+            "x.tar.zst would be no tar.zst: w24fz makes a .tar.gz\n".to_owned(),
+        ),
+    ] {
+        let mut client = at_home(&server);
+        assert_eq!(client.run(line).await, Exit::Usage, "{line}");
+        let err = client.err.text();
+        assert!(
+            err.contains(&said) && err.lines().count() == 1,
+            "{line}: {err}"
+        );
+        assert_eq!(all_below(client.home()), ["here/mine"], "{line}");
+    }
+    assert!(requests.try_recv().is_err());
+    // Who says the format, or nothing, gets it.
+    for line in [
+        "archive -o x.zip --format gz",
+        "archive -o x.data",
+        "archive -o x.TGZ",
+        "w24ft mp3 -o x",
+    ] {
+        let mut client = at_home(&server);
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
     }
 }

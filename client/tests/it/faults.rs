@@ -21,6 +21,7 @@ enum Fault {
     ClosesAtOnce,
     NeverSpeaks,
     Garbage,
+    Http,
     GarbageBehindMagic,
     ClosesWithinMagic,
     OldVersion,
@@ -66,7 +67,8 @@ impl Fault {
         match self {
             Self::ClosesAtOnce => {}
             Self::NeverSpeaks => peer.until_gone().await,
-            Self::Garbage => peer.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
+            Self::Garbage => peer.raw(b"HTTQ/1.1 what is this?\r\n\r\n").await,
+            Self::Http => peer.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
             Self::GarbageBehindMagic => {
                 peer.raw(&MAGIC).await;
                 peer.raw(b"what is this?").await;
@@ -221,6 +223,12 @@ async fn a_server_that_does_not_greet() {
             TransferFailed,
             "not_netsocket",
             "is not a NetSocket file server",
+        ),
+        (
+            Fault::Http,
+            TransferFailed,
+            "not_netsocket",
+            "is an HTTP server, not a NetSocket file server",
         ),
         (
             Fault::GarbageBehindMagic,

@@ -11,6 +11,7 @@ mod batch;
 mod binary;
 mod client;
 mod commands;
+mod copies;
 mod destinations;
 mod faults;
 mod fetch;

@@ -339,9 +339,9 @@ async fn get_says_what_cannot_be_fetched() {
             "Standard output takes one file, not 2: use -o DIR, or archive to combine them\n",
         ),
         (
-            "get notes.txt music/../notes.txt x/notes.txt",
+            "get x/notes.txt music/../notes.txt notes.txt",
             Exit::Usage,
-            "/notes.txt and /x/notes.txt would both be saved as notes.txt: download them one by one, or as an archive\n",
+            "/x/notes.txt and /notes.txt would both be saved as notes.txt: download them one by one, or as an archive\n",
         ),
         (
             "lcd nowhere",

@@ -185,9 +185,9 @@ async fn tab_completes_below_the_home_directory_where_a_path_is_local() {
 
 #[tokio::test]
 async fn a_server_that_is_slow_with_names_keeps_nobody_from_typing() {
-    // The first connection is that of the names: it is never answered.
+    // The first connection is that of the commands. The second is that of the names: it is never answered.
     let server = Fake::start(|number, mut peer| async move {
-        if number > 0 {
+        if number != 1 {
             peer.greet().await;
             return peer.serve().await;
         }
@@ -408,5 +408,55 @@ async fn a_quoted_newline_stays_in_one_entry_of_the_history() {
         "{answer}"
     );
     screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_prompt_says_at_once_that_nobody_answers() {
+    // Bound, and nobody listens.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut screen = Screen::open(Home::new(), address);
+    let greeting = screen.ready().await;
+    let expected = format!("{address} does not answer yet: connection refused\r\n");
+    assert!(greeting.contains(&expected), "{greeting}");
+    // It goes on, and answers once somebody is there.
+    screen.type_keys("lpwd\r");
+    screen.ready().await;
+    screen.type_keys("quit\r");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn who_is_asked_for_several_files_may_agree_for_all() {
+    let server = Fake::good().await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    let names = ["notes.txt", "with space.txt"];
+    for (keys, answered, replaced) in [
+        ("n\r", 2, [false, false]),
+        ("a\r", 1, [true, true]),
+        ("y\r", 2, [true, true]),
+    ] {
+        for name in names {
+            std::fs::write(screen.home.path().join(name), "mine").unwrap();
+        }
+        screen.type_keys("mget *.txt\r");
+        for _ in 0..answered {
+            screen.shows("? [y/N/a(ll)] ").await;
+            screen.type_keys(keys);
+        }
+        screen.ready().await;
+        let now = names.map(|name| std::fs::read(screen.home.path().join(name)).unwrap());
+        assert_eq!(now.map(|now| now != b"mine"), replaced, "{keys:?}");
+    }
+    // A single one has no others.
+    screen.type_keys("get notes.txt\r");
+    screen.shows("overwrite notes.txt? [y/N] ").await;
+    screen.type_keys("a\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("not overwritten"), "{answer}");
+    screen.type_keys("quit\r");
     assert_eq!(end(screen.child).await.code, Some(0));
 }

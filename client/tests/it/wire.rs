@@ -174,3 +174,29 @@ async fn in_a_transfer_the_next_byte_is_due_sooner() {
     assert!(connection.ask(&REQUEST, &|_| ()).await.is_err());
     assert_eq!(begun.elapsed().as_secs(), TIMEOUTS.answer.as_secs());
 }
+
+/// However little of it comes at once.
+#[tokio::test]
+async fn an_http_server_is_told_from_others() {
+    for (pieces, expected) in [
+        (&["H", "TT", "P/1.1 400"][..], "is an HTTP server"),
+        (&["HTTP/1.1 400 Bad Request"], "is an HTTP server"),
+        (&["HTTP"], "speaks another protocol"),
+        (&["HTTQ/"], "speaks another protocol"),
+        (&["SSH-2.0"], "speaks another protocol"),
+    ] {
+        let (near, mut far) = duplex(4096);
+        let send = async {
+            for piece in pieces {
+                far.write_all(piece.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(far);
+        };
+        let address = "fake:1".parse().unwrap();
+        let open = Connection::open(near, &address, TIMEOUTS, None);
+        let (opened, ()) = tokio::join!(open, send);
+        let said = opened.err().unwrap().to_string();
+        assert!(said.contains(expected), "{pieces:?}: {said}");
+    }
+}

@@ -32,6 +32,7 @@ pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
     match (shell, String::from_utf8(script)) {
         (Shell::Bash, Ok(text)) => for_bash(&name, &text).into_bytes(),
         (Shell::Zsh, Ok(text)) => for_zsh(&program, text).into_bytes(),
+        (Shell::Fish, Ok(text)) => (text + &words_in_fish(&program)).into_bytes(),
         (_, Ok(text)) => text.into_bytes(),
         (_, Err(error)) => error.into_bytes(),
     }
@@ -146,6 +147,38 @@ fn for_zsh(program: &Command, script: String) -> String {
     })
 }
 
+/// Of words that are no flags, clap tells fish nothing: it would offer files where one of some words is meant.
+fn words_in_fish(program: &Command) -> String {
+    let name = program.get_name();
+    let function = format!("__fish_{}_using_subcommand", name.replace('-', "_"));
+    let mut lines = String::new();
+    for command in program.get_subcommands() {
+        let at = format!("{function} {}", command.get_name());
+        let inner = command.get_subcommands().map(|inner| {
+            let word = inner.get_name();
+            (
+                format!("{at}; and __fish_seen_subcommand_from {word}"),
+                inner,
+            )
+        });
+        for (at, command) in std::iter::once((at.clone(), command)).chain(inner) {
+            let positional = command.get_arguments().filter(|it| it.is_positional());
+            let values = positional.flat_map(Arg::get_possible_values);
+            let words: Vec<String> = values
+                .filter(|value| !value.is_hide_set())
+                .map(|value| value.get_name().to_owned())
+                .collect();
+            if !words.is_empty() {
+                let words = words.join(" ");
+                lines.push_str(&format!(
+                    "complete -c {name} -n \"{at}\" -f -a \"{words}\"\n"
+                ));
+            }
+        }
+    }
+    lines
+}
+
 /// All flags, also those of subcommands.
 fn flags(program: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
     let own = program.get_arguments().filter(|it| !it.is_positional());
@@ -200,6 +233,26 @@ mod tests {
         ] {
             assert!(script.contains(line), "{line}: {script}");
         }
+    }
+
+    #[test]
+    fn fish_is_told_which_words_there_are() {
+        let shell = Arg::new("shell").value_parser(["bash", "zsh"]);
+        let mode = Arg::new("mode").value_parser(["copy"]);
+        let program = program().name("an-example");
+        let program = program
+            .subcommand(Command::new("completions").arg(shell))
+            .subcommand(Command::new("ctl").subcommand(Command::new("relay").arg(mode)));
+        let script = String::from_utf8(completion_script(Shell::Fish, program)).unwrap();
+        for line in [
+            "complete -c an-example -n \"__fish_an_example_using_subcommand completions\" -f -a \"bash zsh\"\n",
+            "complete -c an-example -n \"__fish_an_example_using_subcommand ctl; and __fish_seen_subcommand_from relay\" -f -a \"copy\"\n",
+        ] {
+            assert!(script.contains(line), "{line}: {script}");
+        }
+        // The name of a function that clap defines.
+        assert!(script.contains("function __fish_an_example_using_subcommand\n"));
+        assert!(!script.contains("using_subcommand unpack\" -f -a"));
     }
 
     #[test]

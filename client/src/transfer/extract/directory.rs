@@ -5,9 +5,11 @@
 //! way to a file ([`super::open_directories`]). All functions of [`ExtractRoot`] block the thread.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use rustix::io::Errno;
 
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
-use crate::transfer::extract::open_directories::{Directory, OpenDirectories};
+use crate::transfer::extract::open_directories::{Directory, NotOpened, OpenDirectories};
 use crate::transfer::extract::sparse_file::SparseFile;
 use crate::transfer::extract::tar::{Entry, EntryHandler};
 
@@ -171,13 +173,53 @@ impl ExtractRoot {
         }
     }
 
-    fn create(&mut self, entry: &Entry) -> io::Result<Option<Writing>> {
+    /// Opens a directory below this one, creating what is missing.
+    fn enter(&mut self, path: &[u8]) -> Result<Directory, Error> {
+        let entered = self.directories.enter(path);
+        entered.map_err(|NotOpened { path, error }| match error {
+            // Of what was opened to be a directory.
+            Errno::NOTDIR | Errno::LOOP => {
+                let path = self.given.join(OsStr::from_bytes(&path));
+                let reason = match path.is_symlink() {
+                    true => "it is a link, where a directory has to go",
+                    false => "it is a file, where a directory has to go",
+                };
+                Error::Target {
+                    reason: reason.to_owned(),
+                    path,
+                }
+            }
+            error => self.failed(&path, &error.into()),
+        })
+    }
+
+    /// Creates a directory below this one, if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Unpack`] if the path leads elsewhere, [`Error::Target`] if the directory cannot be created.
+    pub(crate) fn make_directory(&mut self, path: &[u8]) -> Result<(), Error> {
+        let path = &path[self.options.strip.min(path.len())..];
+        check_below(path)?;
+        self.enter(path).map(drop)
+    }
+
+    fn create(&mut self, entry: &Entry) -> Result<Option<Writing>, Error> {
         let (parent, name) = match entry.path.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => entry.path.split_at(slash),
             None => (&[][..], entry.path.as_slice()),
         };
         let name = name.strip_prefix(b"/").unwrap_or(name);
-        let directory = self.directories.enter(parent)?;
+        let directory = self.enter(parent)?;
+        let created = self.create_in(directory, name, entry);
+        created.map_err(|error| self.failed(&entry.path, &error))
+    }
+
+    fn create_in(
+        &mut self,
+        directory: Directory,
+        name: &[u8],
+        entry: &Entry,
+    ) -> io::Result<Option<Writing>> {
         if !self.is_wanted(&directory, name, entry)? {
             return Ok(None);
         }
@@ -270,15 +312,8 @@ impl EntryHandler for ExtractRoot {
     fn begin(&mut self, mut entry: Entry) -> Result<(), Error> {
         // Before the check: what is left is where the file goes.
         entry.path.drain(..self.options.strip.min(entry.path.len()));
-        if !is_below(&entry.path) {
-            let path = Name::from(entry.path.as_slice());
-            return Err(Error::Unpack(format!(
-                "the path {path} leads outside the directory"
-            )));
-        }
-        let writing = self
-            .create(&entry)
-            .map_err(|error| self.failed(&entry.path, &error))?;
+        check_below(&entry.path)?;
+        let writing = self.create(&entry)?;
         self.unpacked.bytes = self.unpacked.bytes.saturating_add(entry.size);
         self.open = Some(Open { entry, writing });
         Ok(())
@@ -330,10 +365,18 @@ impl EntryHandler for ExtractRoot {
     }
 }
 
-/// Whether a path stays below the directory it is relative to.
-fn is_below(path: &[u8]) -> bool {
-    path.split(|byte| *byte == b'/')
-        .all(|step| !matches!(step, b"" | b"." | b"..") && !step.contains(&0))
+/// Fails unless a path stays below the directory it is relative to.
+fn check_below(path: &[u8]) -> Result<(), Error> {
+    let is_below = path
+        .split(|byte| *byte == b'/')
+        .all(|step| !matches!(step, b"" | b"." | b"..") && !step.contains(&0));
+    match is_below {
+        true => Ok(()),
+        false => Err(Error::Unpack(format!(
+            "the path {} leads outside the directory",
+            Name::from(path)
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -217,6 +217,24 @@ impl From<TarError> for Error {
     }
 }
 
+/// Creates directories below `root` where they are missing, and `root` itself; what `options` strips is left out of each
+/// path. Each directory comes after the one that it is in.
+///
+/// # Errors
+/// [`Error::Target`] if one cannot be created, [`Error::Unpack`] if a path leads elsewhere.
+pub(crate) async fn make_directories(
+    root: &Path,
+    options: ExtractOptions,
+    paths: Vec<Vec<u8>>,
+) -> Result<(), Error> {
+    let root = root.to_owned();
+    on_thread(move || {
+        let mut root = ExtractRoot::open(&root, options)?;
+        paths.iter().try_for_each(|path| root.make_directory(path))
+    })
+    .await
+}
+
 /// Runs blocking work on a thread of its own.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -3,7 +3,6 @@
 //! Owns: each is opened relative to the one above it and never through a link, so replacing a directory by a link has no
 //! effect. An archive is in path order, so the next file shares most of its directories with this one.
 
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -21,6 +20,15 @@ pub(crate) struct Directory {
     pub(crate) fd: Arc<OwnedFd>,
     /// Whether this run has created it: no file of an earlier run is in it.
     pub(crate) is_new: bool,
+}
+
+/// A directory that could not be opened.
+#[derive(Debug)]
+pub(crate) struct NotOpened {
+    /// Its path below the base.
+    pub(crate) path: Vec<u8>,
+    /// The error of the system.
+    pub(crate) error: Errno,
 }
 
 /// Directories from the base down to the last one that was entered.
@@ -42,8 +50,8 @@ impl OpenDirectories {
     /// Opens a directory by its path below the base, creating what is missing.
     ///
     /// # Errors
-    /// The error of the system.
-    pub(crate) fn enter(&mut self, path: &[u8]) -> io::Result<Directory> {
+    /// Which of the directories on the way cannot be opened, and why.
+    pub(crate) fn enter(&mut self, path: &[u8]) -> Result<Directory, NotOpened> {
         let names = path.split(|byte| *byte == b'/');
         let names: Vec<&[u8]> = names.filter(|name| !name.is_empty()).collect();
         let shared = self.below.iter().zip(&names);
@@ -53,8 +61,11 @@ impl OpenDirectories {
             Some((_, directory)) => directory.clone(),
             None => self.base.clone(),
         };
-        for name in &names[shared..] {
-            directory = step(&directory, name)?;
+        for (number, name) in names.iter().enumerate().skip(shared) {
+            directory = step(&directory, name).map_err(|error| NotOpened {
+                path: names[..=number].join(&b'/'),
+                error,
+            })?;
             if self.below.len() < MAX_OPEN {
                 self.below.push((name.to_vec(), directory.clone()));
             }
@@ -64,7 +75,7 @@ impl OpenDirectories {
 }
 
 /// Opens a directory below another one, creating it if it is missing.
-fn step(above: &Directory, name: &[u8]) -> io::Result<Directory> {
+fn step(above: &Directory, name: &[u8]) -> Result<Directory, Errno> {
     let known = |fd: OwnedFd, is_new: bool| Directory {
         fd: Arc::new(fd),
         is_new,
@@ -76,7 +87,7 @@ fn step(above: &Directory, name: &[u8]) -> io::Result<Directory> {
     let is_new = match mkdirat(&above.fd, name, Mode::from_raw_mode(NEW_DIRECTORY_MODE)) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     Ok(known(below(&above.fd, name)?, is_new))
 }

@@ -22,6 +22,7 @@ crate::tests![
     stuck_peers,
     wrong_commands_of_a_person,
     admin_requests,
+    the_admin_address_for_the_listener,
 ];
 
 /// A fleet, and a session on each server that must not notice anything.
@@ -336,4 +337,15 @@ fn assert_bad_request(error: &Value) {
             .is_some_and(|text| text.len() > 10),
         "{error}"
     );
+}
+
+/// A person who takes one port for the other.
+fn the_admin_address_for_the_listener(_: &World) {
+    let balancer = Balancer::start("", &[("alpha", ([127, 0, 0, 1], 1).into())], None);
+    let admin = balancer.admin.0;
+    let ran = Client::of(admin).run(&["ls"]);
+    let said = format!(
+        "netsocket: {admin} is an HTTP server, not a NetSocket file server. If it is a balancer's admin address, use the port of its listen setting\n"
+    );
+    assert_eq!((ran.code, ran.stderr), (Some(4), said));
 }

@@ -130,6 +130,7 @@ fn completes(shell: &Shell) {
     let home = home(shell);
     let mut terminal = start(shell, home.path());
     completes_commands(shell, &mut terminal, home.path());
+    completes_words(shell, &mut terminal, home.path());
     completes_paths(shell, &mut terminal, home.path());
     completes_names(shell, &mut terminal, home.path());
 }
@@ -202,6 +203,17 @@ fn completes_commands(shell: &Shell, terminal: &mut Terminal, home: &Path) {
             "{shell}: {got}"
         );
     }
+}
+
+/// Where one of some words is meant, no file is offered, not even the one that begins like it.
+fn completes_words(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    fs::write(home.join("zebra"), "").unwrap();
+    for program in Program::ALL {
+        let keys = format!("{} completions z\t\r", program.name());
+        let got = performed(terminal, home, &keys);
+        assert_eq!(got, "completions\nzsh\n", "{}: {keys:?}", shell.name);
+    }
+    fs::remove_file(home.join("zebra")).unwrap();
 }
 
 fn completes_paths(shell: &Shell, terminal: &mut Terminal, home: &Path) {

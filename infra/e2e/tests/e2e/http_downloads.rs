@@ -69,6 +69,11 @@ impl Site {
         format!("http://{}/{path}", self.fleet.address())
     }
 
+    /// The address of the balancer.
+    pub(crate) fn server(&self) -> String {
+        self.fleet.address().to_string()
+    }
+
     pub(crate) fn target(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }

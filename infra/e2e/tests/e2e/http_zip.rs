@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use e2e::process::{Ran, clean_command};
+use e2e::program::Program;
 use e2e::scratch::Scratch;
 use e2e::{PATIENCE, eventually, files, tree};
 
@@ -23,6 +24,8 @@ crate::tests![
     a_file_that_changes_ends_the_download_with_an_error,
     #[needs(Unzippers)]
     nothing_is_appended_to_a_part_of_a_zip,
+    #[needs(Unzippers)]
+    the_command_that_the_client_suggests_makes_a_zip,
 ];
 
 /// Odd, so the time of MS-DOS, in steps of two seconds, cannot say it.
@@ -285,5 +288,56 @@ fn nothing_is_appended_to_a_part_of_a_zip(_: &World) {
         assert_eq!(ran.code, Some(code), "{program}: {}", ran.stderr);
         let expected = if code == 0 { &whole } else { part };
         assert!(fs::read(file).unwrap() == expected, "{program}");
+    }
+}
+
+/// Where a zip is wanted of our own client, which makes none.
+fn the_command_that_the_client_suggests_makes_a_zip(_: &World) {
+    let site = Site::over(plant());
+    let server = site.server();
+    let client = Program::Client.path().display().to_string();
+    for (words, files) in [
+        (&["--below", "sizes", "--larger=1"][..], 4),
+        (&["1"], 1),
+        (&["--below", "$(touch x)", "--ext", "txt,pdf"], 1),
+        (
+            &["--below", "quo'te \"dir\"", "--modified-after=2020-01-01"],
+            1,
+        ),
+        (
+            &[
+                "--below",
+                "star*?",
+                "*x].txt",
+                "--modified-before=2030-01-01",
+            ],
+            0,
+        ),
+    ] {
+        let names = ["a b.zip", "x.zip"];
+        for name in names {
+            let mut all = vec!["--server", &server, "archive", "-o", name];
+            all.extend(words);
+            let ran = site.run(&client, &all);
+            assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+            assert!(!site.target(name).exists());
+            let (_, suggested) = ran.stderr.trim_end().split_once("by HTTP: ").unwrap();
+            let suggested = suggested.replacen("curl ", "curl -sS ", 1);
+            let suggested = match files {
+                // The server finds no file, and says so.
+                0 => suggested.replacen("-sS ", "-sSf ", 1),
+                _ => suggested,
+            };
+            let ran = site.run("bash", &["-c", &suggested]);
+            let code = if files == 0 { 22 } else { 0 };
+            assert_eq!(ran.code, Some(code), "{suggested}: {}", ran.stderr);
+            if files == 0 {
+                continue;
+            }
+            let ran = read_by(&["unzip", "-Z1", name], site.target("").as_path());
+            let listed = String::from_utf8(ran.stdout).unwrap();
+            assert_eq!(listed.lines().count(), files, "{suggested}: {listed}");
+            fs::remove_file(site.target(name)).unwrap();
+        }
     }
 }

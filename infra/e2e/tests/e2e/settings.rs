@@ -74,7 +74,7 @@ fn right_settings(_: &World) {
 
 fn variables_that_are_misspelt_are_warnings(_: &World) {
     let home = Scratch::new("home");
-    for each in [Program::Balancer, Program::Fileserver, Program::Collector] {
+    for each in Program::ALL {
         let mut command = program(each, &home);
         command
             .env("NETSOCKET_LOG_FROMAT", "json")
@@ -104,7 +104,7 @@ fn no_program_takes_a_variable_of_another_for_a_slip(_: &World) {
         names.extend(pattern.find_iter(&text).map(|it| it.as_str().to_owned()));
     }
     assert!(names.len() > 70, "{names:?}");
-    for each in [Program::Balancer, Program::Fileserver, Program::Collector] {
+    for each in Program::ALL {
         let mut command = program(each, &home);
         // Not set is what is empty.
         command.envs(names.iter().map(|name| (name, "")));

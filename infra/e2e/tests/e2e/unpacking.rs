@@ -20,6 +20,8 @@ crate::tests![
     holes_take_no_space,
     the_bytes_of_the_files_are_counted,
     a_directory_is_fetched_under_its_own_name,
+    a_copy_is_that_of_cp,
+    several_sources_need_a_directory,
 ];
 
 fn served(tree: &Path) -> (FileServer, Client) {
@@ -93,6 +95,104 @@ fn a_directory_is_fetched_under_its_own_name(_: &World) {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let beside = fs::read(into.path().join("a/beside")).unwrap();
     assert_eq!(beside, b"a/beside");
+}
+
+/// Where it goes and what is in it, whatever there is before.
+fn a_copy_is_that_of_cp(_: &World) {
+    let tree = Scratch::new("copied");
+    for path in ["a/b/one", "a/beside", "three"] {
+        put(tree.path(), path.as_bytes(), path.as_bytes());
+    }
+    for path in ["a/none", "a/none/deep/er", "a/b/none", "empty"] {
+        fs::create_dir_all(tree.path().join(path)).unwrap();
+    }
+    for number in 0..100 {
+        fs::create_dir_all(tree.path().join(format!("many/{number}/x"))).unwrap();
+    }
+    let (_server, client) = served(tree.path());
+    for (line, there) in [
+        ("a", &[][..]),
+        ("a .", &[]),
+        ("a out", &[]),
+        ("a out/", &[]),
+        ("a out", &["out"]),
+        ("a out/", &["out/a/more"]),
+        ("a ./x/out", &["x"]),
+        ("a/. out", &[]),
+        ("a/. out", &["out"]),
+        ("a/b/.", &[]),
+        ("a/b out", &[]),
+        ("a/b out", &["out"]),
+        ("a/b .", &[]),
+        ("empty", &[]),
+        ("empty out", &[]),
+        ("empty out", &["out/empty"]),
+        ("many out", &[]),
+        ("a empty three out", &["out"]),
+        ("three out", &[]),
+        ("three out", &["out"]),
+    ] {
+        let (ours, theirs) = (Scratch::new("ours"), Scratch::new("theirs"));
+        for place in [&ours, &theirs] {
+            for path in there {
+                fs::create_dir_all(place.path().join(path)).unwrap();
+            }
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut get = client.command();
+        get.current_dir(ours.path())
+            .args(["get", "-r"])
+            .args(&words);
+        let ran = Ran::of(get, PATIENCE);
+        assert_eq!(ran.code, Some(0), "{line}: {}", ran.stderr);
+        let mut cp = tool::tool("cp");
+        cp.current_dir(theirs.path()).arg("-r");
+        // Without a last operand, as with `.`.
+        let (sources, last) = match &words[..] {
+            [only] => (&[*only][..], "."),
+            [sources @ .., last] => (sources, *last),
+            [] => unreachable!(),
+        };
+        cp.args(sources.iter().map(|source| tree.path().join(source)));
+        cp.arg(last);
+        assert_eq!(Ran::of(cp, PATIENCE).code, Some(0), "{line}");
+        let modes = (modes(ours.path()), modes(theirs.path()));
+        assert_eq!(modes.0, modes.1, "{line} with {there:?}");
+    }
+}
+
+/// Nothing is saved before that is known.
+fn several_sources_need_a_directory(_: &World) {
+    let tree = Scratch::new("several");
+    for path in ["a", "b", "c", "d/e"] {
+        put(tree.path(), path.as_bytes(), path.as_bytes());
+    }
+    let (_server, client) = served(tree.path());
+    let run = |into: &Scratch, words: &str| {
+        let mut get = client.command();
+        get.current_dir(into.path()).args(words.split(' '));
+        Ran::of(get, PATIENCE)
+    };
+    for words in [
+        "get a b out",
+        "get -r a d out",
+        "get -r d a ./out",
+        "get a b -o out",
+        "mget {a,b} out",
+    ] {
+        let into = Scratch::new("nothing");
+        let ran = run(&into, words);
+        assert_eq!(ran.code, Some(2), "{words}: {}", ran.stderr);
+        let said = "not a directory on this machine";
+        let said = ran.stderr.contains(said) || ran.stderr.contains("neither a directory");
+        assert!(said, "{words}: {}", ran.stderr);
+        assert!(modes(into.path()).is_empty(), "{words}");
+    }
+    // Those that are all on the server go on.
+    let into = Scratch::new("all");
+    assert_eq!(run(&into, "get a b c").code, Some(0));
+    let names: Vec<_> = modes(into.path()).into_keys().collect();
+    assert_eq!(names, ["a", "b", "c"]);
 }
 
 fn permissions_are_those_of_tar(_: &World) {

@@ -167,9 +167,39 @@ fn a_directory_in_the_way_is_said() {
     let said = put(&mut tree, "a", b"x").unwrap_err().to_string();
     assert!(said.ends_with("a: is a directory"), "{said}");
     let said = put(&mut tree, "f/x", b"x").unwrap_err().to_string();
-    assert!(said.ends_with("f/x: not a directory"), "{said}");
+    assert!(
+        said.ends_with("/f: it is a file, where a directory has to go"),
+        "{said}"
+    );
+    symlink("a", dir.path().join("link")).unwrap();
+    let said = tree.make_directory(b"link/x").unwrap_err().to_string();
+    assert!(
+        said.ends_with("/link: it is a link, where a directory has to go"),
+        "{said}"
+    );
     assert!(open(&dir.path().join("f"), false).is_err());
     assert!(open(&dir.path().join("no/where"), false).is_err());
+}
+
+#[test]
+fn directories_are_made_below_and_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("in");
+    let options = ExtractOptions {
+        strip: 2,
+        ..ExtractOptions::default()
+    };
+    let mut tree = ExtractRoot::open(&into, options).unwrap();
+    for path in ["d/a", "d/a/b", "d/a"] {
+        tree.make_directory(path.as_bytes()).unwrap();
+    }
+    assert_eq!(names(&into), ["a"]);
+    assert_eq!(names(&into.join("a")), ["b"]);
+    for path in ["d/../x", "d//x", "d/", "d", "d/a/../../x"] {
+        let made = tree.make_directory(path.as_bytes());
+        assert!(matches!(made, Err(Error::Unpack(_))), "{path}");
+    }
+    assert_eq!(names(dir.path()), ["in"]);
 }
 
 #[test]
