@@ -243,7 +243,11 @@ pub(super) fn backend(backend: &Backend) -> String {
         backend.weight,
         reason(backend)
     );
-    printable(&line) + "\n"
+    let alone = match backend.serving {
+        Some(0) => "; no other healthy backend takes sessions now",
+        _ => "",
+    };
+    printable(&line) + alone + "\n"
 }
 
 pub(super) fn reason(backend: &Backend) -> String {

@@ -193,7 +193,13 @@ fn figures(status: &Status, with_limits: bool) -> Vec<String> {
 fn foot(state: &State, width: usize, colours: bool) -> String {
     let (text, style) = match &state.prompt {
         Prompt::Filter => (format!("filter: {}_", state.filter), Style::Plain),
-        Prompt::Confirm(change) => (format!("{}? y / n", change.said()), Style::Warning),
+        Prompt::Confirm(change) => {
+            let alone = match change.is_last {
+                true => " No other healthy backend takes sessions.",
+                false => "",
+            };
+            (format!("{}?{alone} y / n", change.said()), Style::Warning)
+        }
         Prompt::None if !state.news.is_empty() => (state.news.clone(), Style::Warning),
         Prompt::None => {
             let mut text = format!("q quit  s sort:{}  / filter", state.sort.label());

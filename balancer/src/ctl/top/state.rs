@@ -86,17 +86,29 @@ pub(super) struct Change {
     pub(super) backend: String,
     /// As the path of the API has it: `drain`, `ready` or `maintenance`.
     pub(super) to: &'static str,
+    /// Whether no other healthy backend of its pool takes sessions.
+    pub(super) is_last: bool,
 }
 
 impl Change {
     pub(super) fn said(&self) -> String {
-        let Self { backend, to } = self;
+        let Self { backend, to, .. } = self;
         match *to {
             "ready" => format!("put {backend} back into service"),
             "drain" => format!("drain {backend}"),
             _ => format!("take {backend} out of service"),
         }
     }
+}
+
+fn is_last(name: &str, status: &Status) -> bool {
+    let mut pools = status.pools.iter().map(|pool| &pool.backends);
+    let own = pools.find(|backends| backends.iter().any(|it| it.full_name() == name));
+    let mut others = own
+        .into_iter()
+        .flatten()
+        .filter(|it| it.full_name() != name);
+    !others.any(|it| it.state == "up" && it.weight > 0)
 }
 
 /// What keys are about just now.
@@ -196,8 +208,9 @@ impl State {
             return;
         };
         let place = match self.chosen_place(&all) {
-            None if by > 0 => 0,
-            None => last,
+            None if by == isize::MIN => 0,
+            None if by == isize::MAX || by < 0 => last,
+            None => 0,
             Some(place) => place.saturating_add_signed(by).min(last),
         };
         self.chosen = all.get(place).map(|backend| backend.full_name());
@@ -249,9 +262,9 @@ impl State {
             Key::PageDown => self.step(status, PAGE),
             Key::Home => self.step(status, isize::MIN),
             Key::End => self.step(status, isize::MAX),
-            Key::Char('d') => self.confirm("drain"),
-            Key::Char('r') => self.confirm("ready"),
-            Key::Char('m') => self.confirm("maintenance"),
+            Key::Char('d') => self.confirm("drain", status),
+            Key::Char('r') => self.confirm("ready", status),
+            Key::Char('m') => self.confirm("maintenance", status),
             Key::Char('?') => {
                 "keys: up/down choose, s sort, S reverse, / filter, tab view, d r m change, q quit"
                     .clone_into(&mut self.news);
@@ -261,11 +274,16 @@ impl State {
         Wish::Show
     }
 
-    fn confirm(&mut self, to: &'static str) {
+    fn confirm(&mut self, to: &'static str, status: &Status) {
         match &self.chosen {
             Some(backend) => {
                 let backend = backend.clone();
-                self.prompt = Prompt::Confirm(Change { backend, to });
+                let is_last = to != "ready" && is_last(&backend, status);
+                self.prompt = Prompt::Confirm(Change {
+                    backend,
+                    to,
+                    is_last,
+                });
             }
             None => "choose a backend first: up, down".clone_into(&mut self.news),
         }

@@ -11,6 +11,7 @@ fn status(backends: usize, sessions: usize) -> Status {
                 "state": if number == 1 { "down" } else { "up" },
                 "reason": "3 checks failed: connection refused",
                 "since": "2026-01-02T03:04:05.000Z",
+                "weight": 1,
                 "active": number,
                 "rates": { "sessions": 1.0, "bytes_up": 1e6, "bytes_down": 2e6 },
             })
@@ -136,6 +137,22 @@ fn keys_sort_filter_and_choose() {
     let wishes = press(&mut state, "dy");
     assert!(matches!(&wishes[1], Wish::Do(change) if change.said() == "drain b28"));
     assert_eq!(press(&mut state, "q"), [Wish::Quit]);
+}
+
+#[test]
+fn the_question_says_that_no_other_backend_serves() {
+    let asked = |backends: usize, key: char| {
+        // Of these b1 is down.
+        let status = status(backends, 0);
+        let mut state = State::default();
+        state.press(Key::Home, &status);
+        state.press(Key::Char(key), &status);
+        shown(&status, &mut state, 10, 80).pop().unwrap()
+    };
+    assert_eq!(asked(3, 'd'), "drain b0? y / n");
+    let last = "drain b0? No other healthy backend takes sessions. y / n";
+    assert_eq!(asked(2, 'd'), last);
+    assert_eq!(asked(2, 'r'), "put b0 back into service? y / n");
 }
 
 #[test]
