@@ -1,6 +1,7 @@
 
 // The page itself: each event is a whole snapshot.
 let latest = null;
+const LATEST = 10; // state changes in an event
 
 const tables = {
   services: new Table("services", SERVICE, s => [s.name, s.listen.join(" ")], () => [], null),
@@ -70,7 +71,14 @@ function showChanges(transitions) {
   replace(byId("changes"), transitions, () => transitions.map(past => make("li", {}, make("time", {}, clock(past.at)),
     " " + (past.pool === "default" ? "" : past.pool + "/") + past.backend + " ", make("b", { class: past.to }, past.to), " ",
     make("small", {}, `was ${past.from}: ${past.reason}`))));
-  marks = transitions.map(past => ({ time: Date.parse(past.at) / 1000, good: past.to === "up", text: `${past.backend} ${past.to}` }));
+  // Each event has the ten latest.
+  if (addChanges(transitions) && transitions.length >= LATEST) loadChanges().catch(() => {});
+}
+
+// All that the balancer knows of.
+async function loadChanges() {
+  const { transitions } = await (await fetch("api/v1/transitions", { cache: "no-store" })).json();
+  addChanges(transitions);
 }
 
 // For who cannot see the page: what has changed in it.
@@ -128,6 +136,7 @@ function showSessions(snapshot) {
 async function start() {
   chart.start();
   rights().catch(() => {});
+  loadChanges().catch(() => {});
   try {
     const { records } = await (await fetch("api/v1/history", { cache: "no-store" })).json();
     for (const r of records) addPoint(pointOf(r.ts, r.active_clients, r.client_count, r.backends ?? [], r));
