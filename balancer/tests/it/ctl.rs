@@ -55,7 +55,7 @@ async fn reads() {
     let status = done(admin, &["status"]).await;
     assert!(status.starts_with("balancer     ready, "), "{status}");
     assert!(status.contains("backends     1 of 1 up\n"), "{status}");
-    assert!(status.contains("ends         -- 1\n"), "{status}");
+    assert!(status.contains("ended        1 normally\n"), "{status}");
     let backends = done(admin, &["backends"]).await;
     let (head, row) = backends.trim_end().split_once('\n').unwrap();
     assert!(head.starts_with("NAME  ADDRESS"), "{head}");

@@ -6,7 +6,7 @@ const KEPT = 256; // backends whose past is known, as in the records of the bala
 const PARTS = 6; // backends that have a line of their own in the big one
 let points = [];
 const MARKED = 2000; // changes that are kept to be marked, the latest
-const NAMED = 3; // changes that are named under the cross
+const NAMED = 3; // changes that are named at once
 const changes = new Map(); // state changes by what tells them apart: time, text, whether it is for the better
 
 function plotted() {

@@ -31,8 +31,10 @@ function summary(snapshot) {
   const { sessions, pools } = snapshot;
   const [up, all] = upOf(pools.flatMap(pool => pool.backends));
   const places = key => pools.reduce((all, pool) => all + pool[key], 0);
-  const parts = [`${up} of ${all} backends up`, `${sessions.active} of at most ${sessions.limit} sessions open`,
-    `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`];
+  // While all is well, the headline says how many are up.
+  const parts = snapshot.state === "ready" ? [] : [`${up} of ${all} ${all === 1 ? "backend" : "backends"} up`];
+  parts.push(`${sessions.active} of at most ${sessions.limit} sessions open`,
+    `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`);
   if (snapshot.log_lines_dropped) parts.push(`${snapshot.log_lines_dropped} log lines lost`);
   for (const [resource, times] of Object.entries(sessions.shortages)) parts.push(`out of ${resource.replaceAll("_", " ")} ${times} time${times === 1 ? "" : "s"}`);
   return parts.join(" · ");
@@ -81,7 +83,7 @@ async function loadChanges() {
   addChanges(transitions);
 }
 
-// For who cannot see the page: what has changed in it.
+// For who cannot see the page: what has changed in it. Banner and list show it to the others.
 function announce(before, snapshot) {
   const states = status => new Map(status.pools.flatMap(pool => pool.backends).map(backend => [fullName(backend), backend]));
   const old = states(before);
@@ -89,7 +91,9 @@ function announce(before, snapshot) {
   for (const [name, backend] of states(snapshot)) {
     if (old.has(name) && old.get(name).state !== backend.state) news.push(`${name} is ${backend.state}: ${backend.reason}`);
   }
-  if (news.length) say(byId("news"), news.join(". "));
+  const named = news.slice(0, news.length === NAMED + 1 ? NAMED + 1 : NAMED);
+  const rest = news.length > named.length ? `. And ${news.length - named.length} more` : "";
+  if (news.length) say(byId("spoken"), named.join(". ") + rest);
   if (before.state !== snapshot.state) say(byId("alarm"), snapshot.state === "emergency" ? "Emergency: " + snapshot.headline : "");
 }
 

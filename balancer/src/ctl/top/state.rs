@@ -118,6 +118,8 @@ pub(super) enum Prompt {
     None,
     Filter,
     Confirm(Change),
+    /// What each key does is shown, until one is pressed.
+    Keys,
 }
 
 /// What a key asks of the program.
@@ -222,7 +224,8 @@ impl State {
             Prompt::Confirm(change) if key == Key::Char('y') => return Wish::Do(change),
             // Anything else is a no.
             Prompt::Confirm(_) => "nothing was changed".clone_into(&mut self.news),
-            Prompt::None => return self.press_anywhere(key, status),
+            Prompt::Keys if key != Key::Interrupt => {}
+            Prompt::None | Prompt::Keys => return self.press_anywhere(key, status),
         }
         Wish::Show
     }
@@ -265,10 +268,7 @@ impl State {
             Key::Char('d') => self.confirm("drain", status),
             Key::Char('r') => self.confirm("ready", status),
             Key::Char('m') => self.confirm("maintenance", status),
-            Key::Char('?') => {
-                "keys: up/down choose, s sort, S reverse, / filter, tab view, d r m change, q quit"
-                    .clone_into(&mut self.news);
-            }
+            Key::Char('?') => self.prompt = Prompt::Keys,
             _ => {}
         }
         Wish::Show
