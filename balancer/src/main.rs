@@ -12,11 +12,14 @@ use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
     unresolved_names,
 };
-use netsocket_settings::{AdminTarget, CommonCommand, Problems, init_log, raise_descriptor_limit};
+use netsocket_settings::{
+    AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, report_config,
+};
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+const NAME: &str = "netsocket-balancer";
 /// Exit code for settings or addresses that cannot be used.
 const EXIT_BAD_START: u8 = 2;
 
@@ -30,27 +33,15 @@ fn main() -> ExitCode {
         None => {}
     }
     if flags.check_config {
-        return match load(&flags) {
-            Ok(config) => {
-                for problem in misspelt_variables(variables())
-                    .iter()
-                    .chain(&unresolved_names(&config))
-                {
-                    warning(problem);
-                }
-                // A closed standard output leaves the exit code to tell.
-                let _ = writeln!(io::stdout(), "OK: {}", counted(&config));
-                ExitCode::SUCCESS
-            }
-            Err(problems) => bad_start(&problems),
-        };
+        return check_config(&flags);
     }
     // Before anything else is opened: descriptors go by their numbers.
     let mut inherited = match Inherited::of_process(variable) {
         Ok(inherited) => inherited,
         Err(error) => return bad_start(&error),
     };
-    let config = match load(&flags) {
+    let judged = Config::judge_to_start(&flags.layers(), variable);
+    let config = match judged.and_then(Judged::finish) {
         Ok(config) => config,
         Err(problems) => {
             inherited.refuse(&problems);
@@ -65,6 +56,15 @@ fn main() -> ExitCode {
             complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn check_config(flags: &Flags) -> ExitCode {
+    let misspelt = misspelt_variables(variables());
+    let judged = Config::judge_to_start(&flags.layers(), variable);
+    match report_config(NAME, misspelt, judged, unresolved_names, counted) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_BAD_START),
     }
 }
 
@@ -242,5 +242,5 @@ fn warning(said: &str) {
 
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    netsocket_settings::complain("netsocket-balancer", problem);
+    netsocket_settings::complain(NAME, problem);
 }

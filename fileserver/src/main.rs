@@ -1,7 +1,7 @@
 //! The program `netsocket-fileserver`: flags, log, exit code. Everything else is in the library.
 
 use std::fmt::Display;
-use std::io::{Write as _, stdout};
+use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Flag, Layers, Problems, init_log, raise_descriptor_limit,
-    unresolved,
+    AdminTarget, CommonCommand, Flag, Judged, Layers, Problems, init_log, raise_descriptor_limit,
+    report_config, unresolved,
 };
 use tokio_util::sync::CancellationToken;
+
+const NAME: &str = "netsocket-fileserver";
 
 /// Exit code if the settings are wrong or the server cannot start.
 const EXIT_START: u8 = 2;
@@ -115,23 +117,12 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     if let Some(Command::Common(command)) = &flags.command {
         return Ok(run_common_command(flags, command, load));
     }
-    let config = Config::load_to_serve(&layers, variable)?;
     if flags.check_config {
-        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        for problem in misspelt_variables(variables) {
-            complain(&format!("warning: {problem}"));
-        }
-        let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
-        for problem in unresolved(brokers.map(|broker| ("kafka", broker))) {
-            complain(&format!("warning: {problem}"));
-        }
-        // If standard output is closed, the exit code says the same.
-        let (root, listen) = (config.root.display(), config.listen);
-        let _ = writeln!(stdout(), "OK: serves {root} on {listen}");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(check_config(Config::judge_to_serve(&layers, variable)));
     }
+    let config = Config::load_to_serve(&layers, variable)?;
     // What a client does wrong in HTTP/2 is no matter for the log of a server, however often.
-    let log = init_log(&format!("h2=error,{}", config.log), config.log_format);
+    let log = init_log(&config.log.after("h2=error"), config.log_format);
     let bound = Bound::bind(config)?;
     // The sandbox only covers threads that start after it, the log's included.
     bound.sandbox()?;
@@ -143,6 +134,20 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(serve(bound))?;
     runtime.shutdown_timeout(BLOCKING_TASKS_TIMEOUT);
     Ok(code)
+}
+
+fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let names = |config: &Config| {
+        let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
+        unresolved(brokers.map(|broker| ("kafka", broker)))
+    };
+    let summary =
+        |config: &Config| format!("serves {} on {}", config.root.display(), config.listen);
+    match report_config(NAME, misspelt_variables(variables), judged, names, summary) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_START),
+    }
 }
 
 fn run_common_command(
@@ -168,7 +173,7 @@ fn run_common_command(
 
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    netsocket_settings::complain("netsocket-fileserver", problem);
+    netsocket_settings::complain(NAME, problem);
 }
 
 /// The first signal drains, the second stops at once. SIGHUP reloads certificates and tokens.

@@ -11,13 +11,14 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
     AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, StopSignals, Supervisor, init_log,
-    parse_duration, unresolved,
+    parse_duration, report_config, unresolved,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
 use netsocket_telemetry::names::ENV_INFLUXDB_TOKEN;
 use tokio_util::sync::CancellationToken;
 
+const NAME: &str = "netsocket-collector";
 /// The exit code for invalid settings.
 const EXIT_SETTINGS: u8 = 2;
 
@@ -90,7 +91,6 @@ enum Command {
 
 /// What to do.
 enum Task {
-    Check,
     Collect(Token),
     Print { format: Format, from_start: bool },
     Setup { user: String, retention: Duration },
@@ -123,22 +123,10 @@ fn main() -> ExitCode {
     if let Some(Command::Common(command)) = &flags.command {
         return run_common_command(&flags, command);
     }
+    if flags.check_config {
+        return check_config(&flags);
+    }
     let (config, task) = match settings(&flags) {
-        Ok((config, Task::Check)) => {
-            let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-            for problem in collector::misspelt_variables(variables) {
-                complain(&format!("warning: {problem}"));
-            }
-            warn_of_names(&config);
-            // If standard output is closed, the exit code says the same.
-            let (topic, url) = (&config.topic, config.influx_url.as_str());
-            let _ = writeln!(
-                stdout(),
-                "OK: stores {topic} of {} in {url}",
-                config.kafka.join(",")
-            );
-            return ExitCode::SUCCESS;
-        }
         Ok(settings) => settings,
         Err(problems) => {
             complain(&problems);
@@ -174,26 +162,37 @@ fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     }
 }
 
+fn check_config(flags: &Flags) -> ExitCode {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let misspelt = collector::misspelt_variables(variables);
+    let judged = Config::judge(&flags.layers(), variable);
+    let summary = |config: &Config| {
+        let (topic, url) = (&config.topic, config.influx_url.as_str());
+        format!("stores {topic} of {} in {url}", config.kafka.join(","))
+    };
+    match report_config(NAME, misspelt, judged, names_without_address, summary) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_SETTINGS),
+    }
+}
+
 /// The database may be elsewhere than its name says today: that is no mistake in the settings.
-fn warn_of_names(config: &Config) {
+fn names_without_address(config: &Config) -> Vec<String> {
     let brokers = config.kafka.iter().map(|broker| ("kafka", broker.as_str()));
     let database = config.influx_url.as_str().split_once("://");
     let database = database.map(|(_, host)| ("influx_url", host));
-    for problem in unresolved(brokers.chain(database)) {
-        complain(&format!("warning: {problem}"));
-    }
+    unresolved(brokers.chain(database))
 }
 
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
-    netsocket_settings::complain("netsocket-collector", problem);
+    netsocket_settings::complain(NAME, problem);
 }
 
 /// The settings and the task. Only collecting needs the token.
 fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
     let config = Config::load(&flags.layers(), variable)?;
     let task = match (&flags.command, flags.stdout, config.token.clone()) {
-        _ if flags.check_config => Task::Check,
         (Some(Command::Setup { user, retention }), ..) => Task::Setup {
             user: user.clone(),
             retention: *retention,
@@ -229,7 +228,6 @@ fn variable(name: &str) -> Option<String> {
 async fn start(config: &Config, task: Task) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     match task {
-        Task::Check => Ok(()),
         Task::Collect(token) => {
             until_signalled(collect(config, token, shutdown.clone()), &shutdown).await
         }

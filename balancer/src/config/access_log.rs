@@ -47,6 +47,9 @@ pub(super) fn access_log(check: &mut Check, entries: &Entries) -> AccessLogRules
             _ => text.parse().ok().map(Some),
         },
     );
+    if let (Some(given), Some(Target::File(path))) = (value, &target) {
+        check.file_place(&key, given.as_str(), path);
+    }
     let Entry { key, value } = entries.get("access_log_format");
     let format = check.read_with(
         &key,

@@ -160,11 +160,18 @@ fn address(check: &mut Check, value: Option<Value>) -> AdminAddress {
             check.problem("admin", "", AdminAddress::FORM);
             DEFAULT_ADMIN
         }
-        Some(Value::Single(text)) => {
-            check.parse("admin", Some(&text), DEFAULT_ADMIN, AdminAddress::FORM)
-        }
+        Some(Value::Single(text)) => admin_address(check, Some(&text)),
         None => DEFAULT_ADMIN,
     }
+}
+
+/// Judges the key `admin`.
+pub(super) fn admin_address(check: &mut Check, entry: Option<&Scalar>) -> AdminAddress {
+    let address = check.parse("admin", entry, DEFAULT_ADMIN, AdminAddress::FORM);
+    if let (Some(given), AdminAddress::Unix(path)) = (entry, &address) {
+        check.file_place("admin", given.as_str(), path);
+    }
+    address
 }
 
 #[cfg(test)]

@@ -105,7 +105,8 @@ pub(super) fn checks(check: &mut Check, entries: &Entries, proxy: ProxySend) -> 
     for (key, time) in [("check_fast_interval", fast), ("check_timeout", timeout)] {
         let entry = entries.get(key);
         if let (Some(given), true) = (entry.value, time > interval) {
-            let allowed = format!("not longer than check_interval, {interval:?}");
+            let longest = entries.get("check_interval").key;
+            let allowed = format!("not longer than {longest}, {interval:?}");
             check.problem(&entry.key, given.as_str(), allowed);
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use netsocket_settings::Check;
+use netsocket_settings::{Check, Scalar};
 
 use super::bounds::{HOUR, SHORTEST};
 use super::keys::{Entries, Entry};
@@ -69,6 +69,9 @@ pub(super) fn lifecycle(check: &mut Check, entries: &Entries) -> LifecycleRules 
     let restart_timeout =
         check.duration(&key, value, defaults.restart_timeout, 100 * SHORTEST..=HOUR);
     let pid_file = entries.get("pid_file").value;
+    if let Some(path) = pid_file.map(Scalar::as_str) {
+        check.file_place("pid_file", path, path.as_ref());
+    }
     LifecycleRules {
         removed,
         restart_timeout,

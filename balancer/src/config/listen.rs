@@ -174,10 +174,15 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen>
     let mut addresses = Vec::new();
     for (key, text) in texts {
         match text.parse::<ListenAddress>() {
-            Ok(address) if addresses.contains(&address) && !is_any_port(&address) => {
+            Ok(address) if addresses.iter().any(|other| overlap(other, &address)) => {
                 check.problem(&key, text, "an address may be used only once");
             }
-            Ok(address) => addresses.push(address),
+            Ok(address) => {
+                if let ListenAddress::Unix(path) = &address {
+                    check.file_place(&key, text, path);
+                }
+                addresses.push(address);
+            }
             Err(error) => check.problem(&key, text, error),
         }
     }
@@ -196,9 +201,39 @@ pub(super) fn is_any_port(address: &ListenAddress) -> bool {
     matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
 }
 
+/// Whether the system lets only one of both be listened on. Whether `[::]` takes IPv4 as well is a setting of the machine, so
+/// this leaves it to the start.
+pub(super) fn overlap(one: &ListenAddress, other: &ListenAddress) -> bool {
+    let (ListenAddress::Tcp(first), ListenAddress::Tcp(second)) = (one, other) else {
+        return one == other;
+    };
+    let is_wildcard = first.ip().is_unspecified() || second.ip().is_unspecified();
+    let same_host = first.ip() == second.ip() || is_wildcard && first.is_ipv4() == second.is_ipv4();
+    first.port() != 0 && first.port() == second.port() && same_host
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wildcard_takes_the_addresses_of_its_family() {
+        for (one, other, expected) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("127.0.0.1:1", "0.0.0.0:1", true),
+            ("0.0.0.0:1", "0.0.0.0:2", false),
+            ("[::]:1", "[::1]:1", true),
+            ("[::]:1", "127.0.0.1:1", false),
+            ("0.0.0.0:0", "0.0.0.0:0", false),
+            ("unix:/x", "unix:/x", true),
+            ("unix:/x", "fd:x", false),
+        ] {
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(overlap(&one, &other), expected, "{one} {other}");
+            assert_eq!(overlap(&other, &one), expected, "{other} {one}");
+        }
+    }
 
     #[test]
     fn every_kind_of_address_is_shown_as_it_is_written() {

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, Check, Key, Layers, Problems, Scalar, load_document};
+use netsocket_settings::{Check, Judged, Key, Layers, Problems, Scalar, load_document};
 
+use super::admin::admin_address;
 use super::backends::{self, RawBackends};
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
@@ -17,7 +18,7 @@ use super::name::is_name;
 use super::raw::{Raw, all_keys};
 use super::services::{self, RawLists};
 use super::settings::{Config, Timeouts};
-use super::{access_log, backend_tls, discovery, health, lifecycle, limits, tls};
+use super::{access_log, backend_tls, discovery, health, lifecycle, limits, secret_files, tls};
 use crate::core::balance::Policy;
 
 const MAX_WORKERS: u64 = 1024;
@@ -30,8 +31,17 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::judge_with(layers, variable, |_| {})?.finish()
+    }
+
+    fn judge_with(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+        prepare: impl FnOnce(&mut Check),
+    ) -> Result<Judged<Self>, Problems> {
         let loaded = load_document(&all_keys(), layers, &variable)?;
-        let (document, check) = loaded.into_check();
+        let (document, mut check) = loaded.into_check();
+        prepare(&mut check);
         let beaten = |key: &Key| {
             let set = key
                 .env
@@ -39,7 +49,23 @@ impl Config {
                 .is_some_and(|value| !value.is_empty());
             set || layers.flags.iter().any(|(name, _)| *name == key.name)
         };
-        Self::judge_document(Document(Arc::new(document)), check, beaten)
+        Ok(Self::judge_document(
+            Document(Arc::new(document)),
+            check,
+            beaten,
+        ))
+    }
+
+    /// The same for a balancer that is going to start on this machine, as far as it could be judged: the files of the settings
+    /// must be there, and those that it makes need a place.
+    ///
+    /// # Errors
+    /// Why there is nothing to judge.
+    pub fn judge_to_start(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Judged<Self>, Problems> {
+        Self::judge_with(layers, variable, Check::look_at_files)
     }
 
     /// The settings that a document says.
@@ -47,14 +73,14 @@ impl Config {
     /// # Errors
     /// All problems at once.
     pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
-        Self::judge_document(document.clone(), Check::default(), |_| false)
+        Self::judge_document(document.clone(), Check::default(), |_| false).finish()
     }
 
     fn judge_document(
         document: Document,
         mut check: Check,
         beaten: impl Fn(&Key) -> bool,
-    ) -> Result<Self, Problems> {
+    ) -> Judged<Self> {
         let raw = Raw::of(&mut check, &document.0);
         let entries = Entries::new(&mut check, raw.single, raw.tables, beaten);
         // Services may bring backends of their own.
@@ -77,7 +103,7 @@ impl Config {
         config.admin_tls = tls::read_admin(&mut check, raw.admin_tls, &config.admin);
         services::read(&mut check, lists, &entries, &mut config);
         config.document = document;
-        check.finish(config)
+        check.judged(config)
     }
 
     /// Judges the keys of the top, or those of a service or pool. `backends` is the key of that name, where it is of
@@ -107,9 +133,9 @@ impl Config {
             admin_tls: None,
             services: Vec::new(),
             pools: Vec::new(),
-            admin: check.parse("admin", value("admin"), defaults.admin, AdminAddress::FORM),
-            admin_token_file: value("admin_token_file").map(|entry| entry.as_str().into()),
-            admin_read_token_file: value("admin_read_token_file").map(|it| it.as_str().into()),
+            admin: admin_address(check, value("admin")),
+            admin_token_file: secret_files::change(check, value("admin_token_file")),
+            admin_read_token_file: secret_files::read(check, value("admin_read_token_file")),
             producer: kafka::kafka(check, entries),
             kafka_given: KafkaGiven::new(entries),
             backends: backends.fixed,
@@ -144,7 +170,7 @@ impl Config {
                 "a name without spaces",
                 |text| is_name(text).then(|| Some(text.to_owned())),
             ),
-            log: value("log").map_or(defaults.log, |entry| entry.0.clone()),
+            log: check.log_filter(value("log"), defaults.log),
             log_format: check.parse(
                 "log_format",
                 value("log_format"),

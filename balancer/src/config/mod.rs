@@ -46,6 +46,7 @@ mod raw;
 mod raw_value;
 mod relay;
 mod routes;
+pub(crate) mod secret_files;
 mod service_names;
 mod services;
 mod settings;

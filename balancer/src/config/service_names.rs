@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netsocket_settings::Check;
+use netsocket_settings::{AdminAddress, Check};
 
 use super::entry_keys::DEFAULT_NAME;
-use super::listen::{ListenAddress, is_any_port};
+use super::listen::{Listen, ListenAddress, is_any_port, overlap};
 use super::settings::Config;
 use crate::core::routing::{RouteAction, RouteRule};
 
@@ -91,16 +91,33 @@ fn check_pools(check: &mut Check, config: &Config) {
 /// Every address once, over all services.
 fn check_addresses(check: &mut Check, config: &Config) {
     let mut taken: BTreeMap<&ListenAddress, &str> = BTreeMap::new();
+    let admin = match &config.admin {
+        AdminAddress::Tcp(address) => ListenAddress::Tcp(*address),
+        AdminAddress::Unix(path) => ListenAddress::Unix(path.clone()),
+    };
+    let judge_admin = |check: &mut Check, service: &str, listen: &Listen| {
+        let shared = listen.addresses().iter().find(|it| overlap(it, &admin));
+        if let Some(address) = shared {
+            let allowed =
+                format!("another address: service {service} listens for clients on {address}");
+            check.problem("admin", &admin, allowed);
+        }
+    };
     if config.has_default_service() {
+        judge_admin(check, DEFAULT_NAME, &config.listen);
         let top = config.listen.addresses().iter();
         taken.extend(top.map(|address| (address, DEFAULT_NAME)));
     }
     for (index, service) in config.services.iter().enumerate() {
+        judge_admin(check, &service.name, &service.settings.listen);
         for address in service.settings.listen.addresses() {
             if is_any_port(address) {
                 continue;
             }
-            if let Some(other) = taken.insert(address, &service.name) {
+            let known = taken.iter().find(|(known, _)| overlap(known, address));
+            let known = known.map(|(_, service)| *service);
+            taken.insert(address, &service.name);
+            if let Some(other) = known {
                 let key = format!("services[{index}].listen");
                 let allowed = format!("another address: service {other} listens there");
                 check.problem(&key, address, allowed);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, LogFormat};
+use netsocket_settings::{AdminAddress, LogFilter, LogFormat};
 use netsocket_telemetry::ProducerConfig;
 
 use super::access_log::{self, AccessLogRules};
@@ -112,7 +112,7 @@ pub struct Config {
     /// Name of this process in telemetry; the listen address if not set.
     pub instance: Option<String>,
     /// The log filter.
-    pub log: String,
+    pub log: LogFilter,
     /// The format of log lines.
     pub log_format: LogFormat,
 }
@@ -196,7 +196,7 @@ impl Default for Config {
             checks: health::default_checks(),
             health: health::default_rules(),
             instance: None,
-            log: DEFAULT_LOG.to_owned(),
+            log: LogFilter::by_default(DEFAULT_LOG),
             log_format: LogFormat::default(),
         }
     }

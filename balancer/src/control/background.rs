@@ -142,7 +142,7 @@ impl Background {
         };
         let acceptor = acceptor(&startup.admin, self.closed.clone(), shared);
         let acceptor = acceptor.map_err(|error| RunError {
-            what: "cannot start the admin HTTP",
+            what: "cannot start the admin HTTP".to_owned(),
             error,
         })?;
         let (over, admin_over) = oneshot::channel();

@@ -1,15 +1,13 @@
 //! Resolves what the settings refer to: the token in its file and the addresses of hosts. Also the errors of startup.
 
-use std::fs;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 
 use netsocket_settings::{AdminAddress, reason};
 
-use crate::config::{BackendAddress, Config};
+use crate::config::{BackendAddress, Config, secret_files};
 use crate::core::backend::BackendSpec;
-use crate::core::secret::Secret;
 use crate::data_path::process_rules::Secrets;
 
 /// Why the balancer cannot start. The operator has to fix it; retrying does not help.
@@ -54,36 +52,25 @@ pub enum BindError {
 /// The secrets of the admin HTTP, from their files.
 pub(crate) fn secrets(config: &Config) -> Result<Secrets, BindError> {
     let change = config.admin_token_file.as_deref();
-    let change = change.map(|path| token("admin_token_file", path));
-    let read = config.admin_read_token_file.as_deref().map(read_secret);
+    let change = change.map(|path| opened(secret_files::CHANGE, path, secret_files::token));
+    let read = config.admin_read_token_file.as_deref();
+    let read = read.map(|path| opened(secret_files::READ, path, secret_files::read_secret));
     Ok(Secrets {
         change: change.transpose()?,
         read: read.transpose()?,
     })
 }
 
-fn read_secret(path: &Path) -> Result<Secret, BindError> {
-    let key = "admin_read_token_file";
-    let line = token(key, path)?;
-    Secret::read(&line).ok_or_else(|| BindError::Token {
-        key,
-        path: path.to_owned(),
-        problem: "not a hash as hash-secret makes it".to_owned(),
-    })
-}
-
-/// The first line of the file, which holds nothing else.
-fn token(key: &'static str, path: &Path) -> Result<String, BindError> {
-    let failed = |problem: String| BindError::Token {
+fn opened<T>(
+    key: &'static str,
+    path: &Path,
+    open: impl FnOnce(&Path) -> Result<T, String>,
+) -> Result<T, BindError> {
+    open(path).map_err(|problem| BindError::Token {
         key,
         path: path.to_owned(),
         problem,
-    };
-    let text = fs::read_to_string(path).map_err(|error| failed(reason(&error)))?;
-    match text.lines().next().map(str::trim) {
-        Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(failed("contains no token".to_owned())),
-    }
+    })
 }
 
 /// Resolves the address of each backend. If a host has several, an IPv4 one is used: servers listen on IPv4 more often,

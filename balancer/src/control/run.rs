@@ -135,7 +135,7 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
     let bound = std::mem::take(&mut startup.listeners);
     let config = &startup.config;
     let workers = WorkerRegistry::new(config.workers.get()).map_err(|error| RunError {
-        what: "cannot start the workers",
+        what: "cannot start the workers".to_owned(),
         error: error.into(),
     })?;
     let budget = Budget::of_process(config.workers, bound.len());
@@ -287,8 +287,8 @@ async fn close_access_log(shared: Arc<Shared>) {
 fn start_access_logs(startup: &Startup) -> Result<AccessLogs, RunError> {
     let logs = AccessLogs::new(startup.config.workers.get(), startup.tasks.clone());
     let opened = logs.open(&startup.config.access_logs());
-    opened.map_err(|(_, error)| RunError {
-        what: "cannot open the access log",
+    opened.map_err(|(target, error)| RunError {
+        what: format!("access_log_target {target}"),
         error,
     })?;
     Ok(logs)
@@ -313,7 +313,7 @@ fn start_workers(startup: &Startup, shared: &Arc<Shared>) -> Result<Vec<WorkerEn
         .map(start)
         .collect::<io::Result<_>>()
         .map_err(|error| RunError {
-            what: "cannot start a worker",
+            what: "cannot start a worker".to_owned(),
             error,
         })
 }

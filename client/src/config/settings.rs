@@ -22,7 +22,8 @@
 use std::time::Duration;
 
 use netsocket_settings::{
-    Flag, Key, LOG_KEYS, Layers, LogFormat, Problem, Problems, Scalar, load as load_layers,
+    Flag, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
+    load as load_layers,
 };
 use serde::Deserialize;
 
@@ -107,8 +108,8 @@ struct Raw {
 pub struct Settings {
     /// The service and the time limits for it.
     pub service: Service,
-    /// The log filter, in `tracing-subscriber` syntax.
-    pub log: String,
+    /// The log filter.
+    pub log: LogFilter,
     /// The format of log lines.
     pub log_format: LogFormat,
 }
@@ -175,9 +176,7 @@ pub fn load(
     };
     let settings = Settings {
         service,
-        log: raw
-            .log
-            .map_or_else(|| DEFAULT_LOG.to_owned(), |filter| filter.0),
+        log: check.log_filter(raw.log.as_ref(), LogFilter::by_default(DEFAULT_LOG)),
         log_format: check.parse(
             "log_format",
             raw.log_format.as_ref(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
-use netsocket_settings::{Check, Layers, Problems, Scalar, load, parse_socket_address};
+use netsocket_settings::{Check, Judged, Layers, Problems, Scalar, load, parse_socket_address};
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use serde::Deserialize;
 
@@ -91,7 +91,7 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        Self::load_with(layers, variable, |_, _| {})
+        Self::judge_with(layers, variable, |_, _| {})?.finish()
     }
 
     /// The same, for a program that is going to serve: the directories must be there.
@@ -102,14 +102,25 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        Self::load_with(layers, variable, root::directories)
+        Self::judge_to_serve(layers, variable)?.finish()
     }
 
-    fn load_with(
+    /// The same, as far as it could be judged.
+    ///
+    /// # Errors
+    /// Why there is nothing to judge.
+    pub fn judge_to_serve(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Judged<Self>, Problems> {
+        Self::judge_with(layers, variable, root::directories)
+    }
+
+    fn judge_with(
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
         look: impl FnOnce(&mut Check, &Self),
-    ) -> Result<Self, Problems> {
+    ) -> Result<Judged<Self>, Problems> {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
         let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
         if raw.root.is_none() && home.is_none() {
@@ -118,12 +129,12 @@ impl Config {
         let default = Self::new(home.unwrap_or_default());
         let config = raw.judged(&mut check, default);
         look(&mut check, &config);
-        check.finish(config)
+        Ok(check.judged(config))
     }
 }
 
 impl Raw {
-    fn judged(mut self, check: &mut Check, default: Config) -> Config {
+    fn judged(self, check: &mut Check, default: Config) -> Config {
         let timeout = SHORTEST..=LONGEST;
         check.not_text("advertise_port");
         let config = Config {
@@ -252,7 +263,7 @@ impl Raw {
                 default.drain_timeout,
                 Duration::ZERO..=LONGEST,
             ),
-            log: self.log.take().map_or(default.log, |log| log.0),
+            log: check.log_filter(self.log.as_ref(), default.log),
             log_format: check.parse(
                 "log_format",
                 self.log_format.as_ref(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
-use netsocket_settings::LogFormat;
+use netsocket_settings::{LogFilter, LogFormat};
 use netsocket_telemetry::{Identity, ProducerConfig, Role};
 
 use crate::index;
@@ -162,7 +162,7 @@ pub struct Config {
     /// How long running answers may take after the server is told to stop.
     pub drain_timeout: Duration,
     /// The log filter.
-    pub log: String,
+    pub log: LogFilter,
     /// The log format.
     pub log_format: LogFormat,
 }
@@ -206,7 +206,7 @@ impl Config {
             spool_reserve: DEFAULT_SPOOL_RESERVE,
             confinement: SandboxMode::default(),
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
-            log: DEFAULT_LOG.to_owned(),
+            log: LogFilter::by_default(DEFAULT_LOG),
             log_format: LogFormat::default(),
         }
     }

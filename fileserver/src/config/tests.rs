@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use netsocket_credentials::authority::Authority;
-use netsocket_settings::{Flag, Layers, LogFormat};
+use netsocket_settings::{Flag, Layers, LogFilter, LogFormat};
 use netsocket_telemetry::{Compression, NewTopic, ProducerConfig, Sasl, SaslMechanism};
 
 use super::keys::KEYS;
@@ -124,7 +124,7 @@ fn every_key_of_a_file_is_taken() {
         spool_reserve: 1 << 20,
         confinement: SandboxMode::Off,
         drain_timeout: Duration::ZERO,
-        log: "warn".into(),
+        log: LogFilter::by_default("warn"),
         log_format: LogFormat::Json,
     };
     assert_same(&config, &expected);

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::duration::parse_duration;
+use crate::judged::Judged;
 use crate::problem::{Problem, Problems};
+use crate::reason::reason;
 use crate::scalar::Scalar;
 use crate::size::parse_size;
 use crate::sources::Sources;
@@ -42,6 +45,8 @@ pub struct Check {
     /// What stands before every key, see [`Self::within`].
     prefix: String,
     problems: Vec<Problem>,
+    /// See [`Self::look_at_files`].
+    looks_at_files: bool,
 }
 
 impl Check {
@@ -51,6 +56,40 @@ impl Check {
             sources,
             prefix: String::new(),
             problems,
+            looks_at_files: false,
+        }
+    }
+
+    /// From now on, what this machine does not have is a problem too: for a program that is going to start here.
+    pub fn look_at_files(&mut self) {
+        self.looks_at_files = true;
+    }
+
+    /// Whether files of this machine are to be looked at.
+    #[must_use]
+    pub fn looks_at_files(&self) -> bool {
+        self.looks_at_files
+    }
+
+    /// A file that the program makes must have a place, if files are looked at. `path` is what `given` says it is. Below
+    /// `/run` a service manager makes the directories as it starts the program, so nothing is a problem there.
+    pub fn file_place(&mut self, key: &str, given: &str, path: &Path) {
+        if !self.looks_at_files || path.starts_with("/run") || path.starts_with("/var/run") {
+            return;
+        }
+        let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        match directory.metadata() {
+            Ok(found) if !found.is_dir() => {
+                let said = format!("{} is not a directory", directory.display());
+                self.problem(key, given, said);
+            }
+            Err(error) => {
+                let said = format!("directory {}: {}", directory.display(), reason(&error));
+                self.problem(key, given, said);
+            }
+            Ok(_) if path.is_dir() => self.problem(key, given, "a file, not a directory"),
+            Ok(_) => {}
         }
     }
 
@@ -240,9 +279,15 @@ impl Check {
     ///
     /// # Errors
     /// All problems, in the order in which they were found.
-    pub fn finish<T>(mut self, value: T) -> Result<T, Problems> {
+    pub fn finish<T>(self, value: T) -> Result<T, Problems> {
+        self.judged(value).finish()
+    }
+
+    /// The settings as far as they could be judged, with every problem found.
+    #[must_use]
+    pub fn judged<T>(mut self, value: T) -> Judged<T> {
         self.refuse_others();
-        self.so_far().map(|()| value)
+        Judged::new(value, self.problems)
     }
 
     /// Numbers and the like where a text belongs.
@@ -370,6 +415,38 @@ mod tests {
                 "4:1: fast = \"no\": true or false",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_needs_a_place_where_files_are_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path();
+        let file = here.join("file");
+        std::fs::write(&file, "").unwrap();
+        let said = |looks: bool, path: &Path| {
+            let mut check = Check::default();
+            if looks {
+                check.look_at_files();
+            }
+            check.file_place("pid_file", "X", path);
+            check.judged(()).finish().map_err(|said| said.to_string())
+        };
+        for good in [here.join("pid"), "pid".into(), "/run/none/pid".into()] {
+            assert_eq!(said(true, &good), Ok(()), "{good:?}");
+        }
+        for (wrong, reason) in [
+            (here.join("no/pid"), "no/pid"),
+            (file.join("pid"), "is not a directory"),
+            (here.to_owned(), "a file, not a directory"),
+        ] {
+            let reason = match reason {
+                "no/pid" => format!("directory {}: no such file", here.join("no").display()),
+                other => other.to_owned(),
+            };
+            let told = said(true, &wrong).unwrap_err();
+            assert!(told.contains(&reason), "{told}");
+            assert_eq!(said(false, &wrong), Ok(()));
+        }
     }
 
     #[test]

@@ -71,9 +71,11 @@ mod address;
 mod check;
 mod common_commands;
 mod completion_script;
+mod config_check;
 mod descriptors;
 mod document;
 mod duration;
+mod judged;
 mod layers;
 mod load_only;
 mod log;
@@ -100,12 +102,17 @@ pub use address::{
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};
 pub use completion_script::completion_script;
+pub use config_check::report_config;
 pub use descriptors::raise_descriptor_limit;
 pub use document::Document;
 pub use duration::{DurationError, duration_text, parse_duration};
+pub use judged::Judged;
 pub use layers::{Flag, Key, Layers, Loaded, load, load_document};
 pub use load_only::load_only;
-pub use log::{LOG_KEYS, LogFormat, LogGuard, complain, dropped_lines, flush_log, init_log};
+pub use log::{
+    LOG_KEYS, LogFilter, LogFilterError, LogFormat, LogGuard, complain, dropped_lines, flush_log,
+    init_log,
+};
 pub use misspelt::misspelt_variables;
 pub use problem::{Problem, Problems};
 pub use reason::reason;

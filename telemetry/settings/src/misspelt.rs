@@ -13,11 +13,18 @@ const PREFIX: &str = "NETSOCKET_";
 /// ```
 /// use netsocket_settings::{Key, misspelt_variables};
 ///
-/// const KEYS: [Key; 1] = [Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: None }];
-/// let set = ["NETSOCKET_LISTN", "NETSOCKET_LISTEN", "NETSOCKET_ROOT", "LISTEN"];
+/// const KEYS: [Key; 2] = [
+///     Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: None },
+///     Key { name: "root", env: Some("NETSOCKET_ROOT"), flag: None },
+/// ];
+/// // An orchestrator sets the last but one for a service that is called netsocket.
+/// let set = ["NETSOCKET_LISTN", "NETSOCKET_ROTO", "NETSOCKET_LISTEN", "NETSOCKET_PORT", "LISTEN"];
 /// assert_eq!(
 ///     misspelt_variables(&KEYS, set.map(str::to_owned)),
-///     ["NETSOCKET_LISTN: no such setting; did you mean NETSOCKET_LISTEN?"],
+///     [
+///         "NETSOCKET_LISTN: no such setting; did you mean NETSOCKET_LISTEN?",
+///         "NETSOCKET_ROTO: no such setting; did you mean NETSOCKET_ROOT?",
+///     ],
 /// );
 /// ```
 pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -32,7 +39,7 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
             Some((distance, env))
         });
         let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-        let is_slip = distance <= 2 && distance * 5 <= word.len();
+        let is_slip = distance <= 2 && distance * 4 <= word.len();
         is_slip.then(|| format!("{name}: no such setting; did you mean {nearest}?"))
     };
     let mut all: Vec<String> = set.into_iter().filter_map(said).collect();

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use netsocket_settings::{
-    Check, Key, LOG_KEYS, Layers, LogFormat, Problems, Scalar, load, parse_socket_address,
+    Check, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problems, Scalar, load,
+    parse_socket_address,
 };
 use serde::Deserialize;
 use url::Url;
@@ -209,7 +210,7 @@ pub struct Config {
     /// None if it is not set, which is fine when the settings are only checked.
     pub token: Option<Token>,
     /// Which log lines are written.
-    pub log: String,
+    pub log: LogFilter,
     /// The format of log lines.
     pub log_format: LogFormat,
 }
@@ -223,6 +224,17 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
+        Self::judge(layers, variable)?.finish()
+    }
+
+    /// The same, as far as it could be judged.
+    ///
+    /// # Errors
+    /// Why there is nothing to judge.
+    pub fn judge(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Judged<Self>, Problems> {
         let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
         let kafka = vec![DEFAULT_KAFKA.to_owned()];
         let kafka = check.read_with(
@@ -245,13 +257,6 @@ impl Config {
         let position_bucket = raw.position_bucket;
         let position_bucket = position_bucket
             .map(|entry| name("position_bucket", Some(entry), "", "a name", not_empty));
-        let log = name(
-            "log",
-            raw.log,
-            DEFAULT_LOG,
-            "a log filter such as info",
-            not_empty,
-        );
         let config = Self {
             kafka,
             security: access(&mut check, &raw.access),
@@ -274,7 +279,7 @@ impl Config {
                 parse_socket_address,
             ),
             token: token(&mut check, raw.token.as_ref()),
-            log,
+            log: check.log_filter(raw.log.as_ref(), LogFilter::by_default(DEFAULT_LOG)),
             log_format: check.parse(
                 "log_format",
                 raw.log_format.as_ref(),
@@ -282,7 +287,7 @@ impl Config {
                 "text or json",
             ),
         };
-        check.finish(config)
+        Ok(check.judged(config))
     }
 }
 

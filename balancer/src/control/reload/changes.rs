@@ -186,6 +186,8 @@ fn told(
 mod tests {
     use std::time::Duration;
 
+    use netsocket_settings::LogFilter;
+
     use super::*;
     use crate::config::RelayMode;
     use crate::core::balance::Policy;
@@ -201,7 +203,7 @@ mod tests {
         asked.listen_options.defer_accept = true;
         asked.access_log.target = None;
         asked.instance = Some("x".to_owned());
-        asked.log = "warn".to_owned();
+        asked.log = LogFilter::by_default("warn");
         asked.lifecycle.pid_file = Some("/p".into());
         asked.timeouts.idle = Duration::from_secs(7);
         asked.balance = Policy::Maglev;

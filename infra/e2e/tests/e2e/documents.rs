@@ -100,8 +100,8 @@ fn problem(command: Command) -> Option<String> {
 /// The page whose blocks are single keys; the balancer's own tests take them one by one.
 const KEYS: &str = "docs/configuration.md";
 
-/// Where pages have certificates, keys and tokens; the files that they name there are made for them.
-const CREDENTIALS: &str = "/etc/netsocket/tls";
+/// Where pages have certificates, keys, tokens and secrets; the files that they name there are made for them.
+const CREDENTIALS: [&str; 2] = ["/etc/netsocket/tls", "/etc/netsocket"];
 
 fn make_credentials(dir: &Scratch) {
     let authority = Authority::new("documents");
@@ -111,7 +111,9 @@ fn make_credentials(dir: &Scratch) {
     }
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     dir.write("both.pem", read("site.pem") + &read("site.key"));
-    dir.write("token", "a-token\n");
+    for name in ["token", "read.token"] {
+        dir.write(name, "a-token\n");
+    }
 }
 
 fn configurations_are_taken(_: &World) {
@@ -128,7 +130,10 @@ fn configurations_are_taken(_: &World) {
                 continue;
             }
             count += 1;
-            let text = block.text.replace(CREDENTIALS, &credentials);
+            let text = block.text.clone();
+            let text = CREDENTIALS
+                .iter()
+                .fold(text, |text, place| text.replace(place, &credentials));
             let file = scratch.write("balancer.toml", text);
             let mut command = clean_command(Program::Balancer.path());
             command.arg("--check-config").arg("--config").arg(file);

@@ -16,6 +16,9 @@ crate::tests![
     variables_that_are_misspelt_are_warnings,
     no_program_takes_a_variable_of_another_for_a_slip,
     names_without_an_address_are_warnings,
+    warnings_come_with_problems,
+    a_log_level_that_would_silence_a_program_is_refused,
+    what_stops_a_start_stops_the_check,
     unknown_keys,
     wrong_values_are_named_together,
     flags_beat_environment_beats_file,
@@ -159,6 +162,105 @@ fn names_without_an_address_are_warnings(_: &World) {
             );
         }
     }
+}
+
+/// Who mends a file wants to know all of it in one run.
+fn warnings_come_with_problems(_: &World) {
+    let home = Scratch::new("home");
+    let host = format!("{}.example", "x".repeat(64));
+    let file = home.write("wrong.toml", "log_format = 'xml'\n");
+    for (each, flag) in [
+        (Program::Balancer, format!("--backend=b={host}:1")),
+        (Program::Fileserver, format!("--kafka={host}:9092")),
+        (Program::Collector, format!("--kafka={host}:9092")),
+    ] {
+        let mut command = program(each, &home);
+        command.env("NETSOCKET_LOG_FROMAT", "json");
+        command.arg(flag).arg("--config").arg(&file);
+        let ran = run(command, &["--check-config"]);
+        let lines: Vec<&str> = ran.stderr.lines().collect();
+        assert_eq!((ran.code, lines.len()), (Some(2), 3), "{}", ran.stderr);
+        assert!(lines[0].contains("warning: NETSOCKET_LOG_FROMAT"));
+        assert!(lines[1].contains("warning: ") && lines[1].contains("cannot resolve"));
+        assert!(lines[2].contains("log_format = \"xml\": text or json"));
+    }
+}
+
+fn a_log_level_that_would_silence_a_program_is_refused(_: &World) {
+    let home = Scratch::new("home");
+    let file = home.write("wrong.toml", "log = 'warning'\n");
+    let file = file.to_str().unwrap();
+    for each in Program::ALL {
+        for words in [
+            &["--config", file][..],
+            &["--config", file, "--check-config"],
+        ] {
+            let ran = run(program(each, &home), words);
+            assert_eq!(ran.code, Some(2), "{}: {}", each.name(), ran.stderr);
+            let place = format!("{file}:1:1: log = \"warning\": error, warn, info");
+            assert!(ran.stderr.contains(&place), "{}", ran.stderr);
+            assert!(
+                ran.stderr.trim_end().ends_with("; did you mean warn?"),
+                "{}",
+                ran.stderr
+            );
+        }
+        let mut command = program(each, &home);
+        command.env("NETSOCKET_LOG", "info,hyper=warn");
+        assert_eq!(run(command, &["--check-config"]).code, Some(0));
+    }
+}
+
+/// Each with the line that it is on, by `--check-config` and by a start.
+fn what_stops_a_start_stops_the_check(_: &World) {
+    let home = Scratch::new("home");
+    let here = home.path().display();
+    home.write("empty", "");
+    home.write("plain", "pbkdf2-sha256:1:half\n");
+    for (key, value, reason) in [
+        ("admin_token_file", "nope", "no such file or directory"),
+        ("admin_token_file", "empty", "contains no token"),
+        ("admin_read_token_file", "nope", "no such file or directory"),
+        ("admin_read_token_file", "plain", "not a hash"),
+        ("pid_file", "nope/x", "nope: no such file or directory"),
+        ("pid_file", ".", "not a directory"),
+        ("access_log_target", "nope/x.log", "nope: no such file"),
+        ("access_log.target", "plain/x.log", "is not a directory"),
+        ("admin", "unix:nope/s", "nope: no such file or directory"),
+        ("listen", "unix:nope/s", "nope: no such file or directory"),
+    ] {
+        let path = match value.strip_prefix("unix:") {
+            Some(path) => format!("unix:{here}/{path}"),
+            None => format!("{here}/{value}"),
+        };
+        // Of the last part of a key with dots.
+        let column = key.find('.').map_or(1, |dot| dot + 2);
+        let file = home.write("wrong.toml", format!("workers = 1\n{key} = '{path}'\n"));
+        let file = file.to_str().unwrap();
+        for words in [
+            &["--config", file][..],
+            &["--config", file, "--check-config"],
+        ] {
+            let ran = run(program(Program::Balancer, &home), words);
+            assert_eq!(ran.code, Some(2), "{key}: {}", ran.stderr);
+            let place = format!("netsocket-balancer: {file}:2:{column}: {key} = \"{path}\": ");
+            assert!(
+                ran.stderr.starts_with(&place) && ran.stderr.contains(reason),
+                "{place} {reason}\n{}",
+                ran.stderr
+            );
+        }
+    }
+    let one = "listen = '0.0.0.0:18081'\nadmin = '127.0.0.1:18081'\n";
+    let file = home.write("wrong.toml", one);
+    let words = &["--check-config", "--config", file.to_str().unwrap()];
+    let ran = run(program(Program::Balancer, &home), words);
+    let expected = format!(
+        "netsocket-balancer: {}:2:1: admin = \"127.0.0.1:18081\": another address: service default listens for clients on \
+         0.0.0.0:18081\n",
+        file.display()
+    );
+    assert_eq!((ran.code, ran.stderr), (Some(2), expected));
 }
 
 fn unknown_keys(_: &World) {

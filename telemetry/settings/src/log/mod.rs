@@ -1,5 +1,6 @@
 //! Logging: structured lines on standard error, one event per line, written by a thread of its own.
 
+mod filter;
 mod queue;
 mod writer;
 
@@ -17,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::layers::Key;
+pub use filter::{LogFilter, LogFilterError};
 use queue::Queue;
 
 /// The keys that every program has: which lines are logged, and in which format.
@@ -90,28 +92,27 @@ static WRITER: Once = Once::new();
 ///
 /// Code that logs never waits and never fails: lines that cannot be written are dropped and counted ([`dropped_lines`]).
 ///
-/// `filter` is a `tracing-subscriber` filter such as `info` or `warn,netsocket_balancer=debug`.
-///
 /// # Examples
 ///
 /// ```
 /// use netsocket_settings::{LogFormat, dropped_lines, init_log};
 /// use tracing::{Level, enabled};
 ///
-/// let log = init_log("warn,netsocket_balancer=debug", LogFormat::Text);
+/// let log = init_log(&"warn,netsocket_balancer=debug".parse()?, LogFormat::Text);
 /// log.start();
 /// assert!(enabled!(target: "netsocket_balancer", Level::DEBUG));
 /// assert!(enabled!(target: "hyper", Level::WARN) && !enabled!(target: "hyper", Level::INFO));
 /// assert_eq!(dropped_lines(), 0);
+/// # Ok::<(), netsocket_settings::LogFilterError>(())
 /// ```
-pub fn init_log(filter: &str, format: LogFormat) -> LogGuard {
+pub fn init_log(filter: &LogFilter, format: LogFormat) -> LogGuard {
     let builder = tracing_subscriber::fmt()
         .with_writer(|| QueueWriter)
         .with_ansi(io::stderr().is_terminal())
         .with_span_events(FmtSpan::NONE)
         // Its own errors would go to standard error by `eprintln!`, which panics where that cannot be written to.
         .log_internal_errors(false)
-        .with_env_filter(EnvFilter::new(filter));
+        .with_env_filter(EnvFilter::new(filter.as_str()));
     // An error only says that logging has been started before, as tests in one process do.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
