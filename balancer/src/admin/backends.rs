@@ -8,10 +8,11 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use netsocket_settings::parse_duration;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::api::BackendView;
 use super::peer::Peer;
 use super::state::{Admin, fresh};
 use crate::control::drain::Window;
@@ -37,6 +38,15 @@ struct Ask {
 #[serde(deny_unknown_fields)]
 struct Weight {
     weight: u64,
+}
+
+/// The answer to a change.
+#[derive(Debug, Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    backend: BackendView,
+    /// How many healthy backends of its pool take sessions now.
+    serving: usize,
 }
 
 /// A request that cannot be met, and what would be right.
@@ -111,7 +121,7 @@ fn set(
         }
         None => admin.drains.undo(backend.id()),
     }
-    Ok(shown(admin, &backend))
+    Ok(changed(admin, &pool, &backend))
 }
 
 /// The deadline and the spread, if there is a deadline.
@@ -158,7 +168,7 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
     })?;
     pool.set_weight(backend.id(), weight)
         .map_err(|_| gone(name))?;
-    Ok(shown(admin, &backend))
+    Ok(changed(admin, &pool, &backend))
 }
 
 /// The body as JSON, whatever its content type is called; `None` where there is none.
@@ -226,6 +236,14 @@ fn unprocessable(said: &str) -> Wrong {
 
 fn shown(admin: &Admin, backend: &Backend) -> Response {
     fresh(admin.backend(backend))
+}
+
+/// The backend after a change, and who else serves.
+fn changed(admin: &Admin, pool: &Pool, backend: &Backend) -> Response {
+    fresh(Changed {
+        backend: admin.backend(backend),
+        serving: pool.up_count(),
+    })
 }
 
 fn answer(result: Result<Response, Wrong>) -> Response {

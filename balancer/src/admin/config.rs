@@ -167,6 +167,7 @@ pub(super) fn reloaded(admin: &Admin, changes: Changes) -> Reloaded {
 pub(super) fn refused(error: &ReloadError) -> Response {
     let status = match error {
         ReloadError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadError::Occupied(_) => StatusCode::PRECONDITION_FAILED,
         ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,
         ReloadError::NoSource => StatusCode::NOT_IMPLEMENTED,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::config::reloaded;
 use super::state::{Admin, fresh};
 use crate::config::Edit;
+use crate::control::reload::EditTerms;
 
 /// A body that is no table.
 type Wrong = (StatusCode, String);
@@ -24,6 +25,7 @@ const DRAINED: &str = "drained";
 pub(super) async fn set_backend(
     State(admin): State<Arc<Admin>>,
     Path((pool, name)): Path<(String, String)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let mut table = match table(&body) {
@@ -31,23 +33,33 @@ pub(super) async fn set_backend(
         Err(wrong) => return wrong.into_response(),
     };
     let drained = table.remove(DRAINED) == Some(Value::Bool(true));
-    done(&admin, Edit::SetBackend(pool, name, table), drained).await
+    let terms = EditTerms {
+        drained,
+        ..terms(&headers)
+    };
+    done(&admin, Edit::SetBackend(pool, name, table), terms).await
 }
 
 pub(super) async fn remove_backend(
     State(admin): State<Arc<Admin>>,
     Path((pool, name)): Path<(String, String)>,
 ) -> Response {
-    done(&admin, Edit::RemoveBackend(pool, name), false).await
+    done(
+        &admin,
+        Edit::RemoveBackend(pool, name),
+        EditTerms::default(),
+    )
+    .await
 }
 
 pub(super) async fn set_pool(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     match table(&body) {
-        Ok(table) => done(&admin, Edit::SetPool(name, table), false).await,
+        Ok(table) => done(&admin, Edit::SetPool(name, table), terms(&headers)).await,
         Err(wrong) => wrong.into_response(),
     }
 }
@@ -56,16 +68,17 @@ pub(super) async fn remove_pool(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
 ) -> Response {
-    done(&admin, Edit::RemovePool(name), false).await
+    done(&admin, Edit::RemovePool(name), EditTerms::default()).await
 }
 
 pub(super) async fn set_service(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     match table(&body) {
-        Ok(table) => done(&admin, Edit::SetService(name, table), false).await,
+        Ok(table) => done(&admin, Edit::SetService(name, table), terms(&headers)).await,
         Err(wrong) => wrong.into_response(),
     }
 }
@@ -74,7 +87,7 @@ pub(super) async fn remove_service(
     State(admin): State<Arc<Admin>>,
     Path(name): Path<String>,
 ) -> Response {
-    done(&admin, Edit::RemoveService(name), false).await
+    done(&admin, Edit::RemoveService(name), EditTerms::default()).await
 }
 
 /// How the running settings differ from the file.
@@ -105,8 +118,18 @@ pub(super) async fn save(State(admin): State<Arc<Admin>>) -> Response {
     (headers, text).into_response()
 }
 
-async fn done(admin: &Admin, edit: Edit, drained: bool) -> Response {
-    match admin.lifecycle.edit(edit, drained).await {
+/// `If-None-Match: *`: only if nothing of that name is there.
+fn terms(headers: &HeaderMap) -> EditTerms {
+    EditTerms {
+        only_new: headers
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|it| it == "*"),
+        ..EditTerms::default()
+    }
+}
+
+async fn done(admin: &Admin, edit: Edit, terms: EditTerms) -> Response {
+    match admin.lifecycle.edit(edit, terms).await {
         Ok(changes) => Json(reloaded(admin, changes)).into_response(),
         Err(error) => super::config::refused(&error),
     }

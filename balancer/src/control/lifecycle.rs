@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Edit;
 use crate::control::handover::RestartError;
-use crate::control::reload::{Changes, ReloadError};
+use crate::control::reload::{Changes, EditTerms, ReloadError};
 
 /// Requests that may be queued. Further ones wait until there is room.
 const WAITING: usize = 8;
@@ -17,7 +17,11 @@ const WAITING: usize = 8;
 /// A request, with the channel for its answer.
 pub(crate) enum LifecycleRequest {
     Reload(oneshot::Sender<Result<Changes, ReloadError>>),
-    Edit(Edit, bool, oneshot::Sender<Result<Changes, ReloadError>>),
+    Edit(
+        Edit,
+        EditTerms,
+        oneshot::Sender<Result<Changes, ReloadError>>,
+    ),
     Differences(oneshot::Sender<Result<Vec<String>, ReloadError>>),
     Restart(oneshot::Sender<Result<u32, RestartError>>),
 }
@@ -60,9 +64,9 @@ impl LifecycleHandle {
         self.settings(LifecycleRequest::Reload).await
     }
 
-    /// Changes the settings until the next reload or restart. A backend that comes may be `drained` from the beginning.
-    pub(crate) async fn edit(&self, edit: Edit, drained: bool) -> Result<Changes, ReloadError> {
-        self.settings(|ask| LifecycleRequest::Edit(edit, drained, ask))
+    /// Changes the settings until the next reload or restart.
+    pub(crate) async fn edit(&self, edit: Edit, terms: EditTerms) -> Result<Changes, ReloadError> {
+        self.settings(|ask| LifecycleRequest::Edit(edit, terms, ask))
             .await
     }
 

@@ -85,8 +85,8 @@ impl LifecycleExecutor {
             // Who has asked may have given up.
             match request {
                 LifecycleRequest::Reload(answer) => drop(answer.send(self.reload().await)),
-                LifecycleRequest::Edit(edit, drained, answer) => {
-                    let done = self.reloader.edit(&self.shared, &edit, drained).await;
+                LifecycleRequest::Edit(edit, terms, answer) => {
+                    let done = self.reloader.edit(&self.shared, &edit, terms).await;
                     drop(answer.send(done));
                 }
                 LifecycleRequest::Differences(answer) => {

@@ -112,6 +112,8 @@ pub(super) struct Backend {
     pub(super) connect_p99_ms: Option<f64>,
     pub(super) rates: Rates,
     pub(super) drain: Option<Drain>,
+    /// Only after a change: how many healthy backends of its pool take sessions.
+    pub(super) serving: Option<u64>,
 }
 
 impl Status {

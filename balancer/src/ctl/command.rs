@@ -38,10 +38,15 @@ pub enum Action {
         /// The backend
         name: String,
         /// Close the remaining sessions by then, such as 30s; without it they end by themselves
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
         deadline: Option<String>,
         /// Spread the closing over this last part of the deadline [default: a third of it]
-        #[arg(long, value_name = "TIME", requires = "deadline")]
+        #[arg(
+            long,
+            value_name = "TIME",
+            requires = "deadline",
+            allow_negative_numbers = true
+        )]
         spread: Option<String>,
         /// Wait until no session is left
         #[arg(long)]
@@ -65,7 +70,7 @@ pub enum Action {
         #[arg(allow_negative_numbers = true)]
         weight: String,
     },
-    /// Add a backend to a pool, or give one other settings, until the next reload or restart
+    /// Add a backend to a pool, until the next reload or restart
     Add {
         /// The pool [default: the default one]
         #[arg(value_names = ["POOL", "NAME=HOST:PORT"], num_args = 1..=2, required = true)]
@@ -79,6 +84,9 @@ pub enum Action {
         /// No new sessions until `ctl ready`
         #[arg(long)]
         drained: bool,
+        /// If there is a backend of this name, put this one in its place
+        #[arg(long)]
+        replace: bool,
         /// Another key of the backend's table
         #[arg(long = "set", value_name = "KEY=VALUE")]
         keys: Vec<String>,

@@ -4,11 +4,24 @@ use serde_json::{Map, Value};
 
 use super::command::Action;
 use super::error::CtlError;
-use super::http::encoded;
+use super::http::{Change, encoded};
+use super::values;
 use crate::config::DEFAULT_NAME;
 
-/// Method, path and body of a change.
-pub(super) fn request(action: &Action) -> Result<(&'static str, String, String), CtlError> {
+/// What an action asks for.
+pub(super) fn request(action: &Action) -> Result<Change, CtlError> {
+    let only_new = matches!(action, Action::Add { replace: false, .. });
+    let (method, path, body) = parts(action)?;
+    Ok(Change {
+        method,
+        path,
+        body,
+        only_new,
+    })
+}
+
+/// Method, path and body.
+fn parts(action: &Action) -> Result<(&'static str, String, String), CtlError> {
     Ok(match action {
         Action::Add {
             place,
@@ -16,6 +29,7 @@ pub(super) fn request(action: &Action) -> Result<(&'static str, String, String),
             backup,
             drained,
             keys,
+            replace: _,
         } => {
             let (pool, backend) = in_pool(place);
             let (name, address) = backend.split_once('=').ok_or_else(|| {
@@ -35,6 +49,7 @@ pub(super) fn request(action: &Action) -> Result<(&'static str, String, String),
             for (key, set) in [("backup", *backup), ("drained", *drained)] {
                 table.extend(set.then(|| (key.to_owned(), Value::Bool(true))));
             }
+            values::backend(name, &table)?;
             (
                 "PUT",
                 backend_path(pool, name),
@@ -102,22 +117,24 @@ mod tests {
             let words = line.split(' ');
             request(&Line::parse_from(words).arguments.action).unwrap()
         };
-        let (method, path, body) =
-            asked("ctl add files a=10.0.0.9:9000 --weight 2 --drained --set check_port=9");
-        assert_eq!(
-            (method, path.as_str()),
-            ("PUT", "/api/v1/pools/files/backends/a")
-        );
-        assert_eq!(
-            body,
-            r#"{"address":"10.0.0.9:9000","check_port":"9","drained":true,"weight":2}"#
-        );
-        assert_eq!(asked("ctl add a=h:1").1, "/api/v1/pools/default/backends/a");
-        assert_eq!(
-            asked("ctl remove files/a").1,
-            "/api/v1/pools/files/backends/a"
-        );
-        assert_eq!(asked("ctl remove-service s").1, "/api/v1/services/s");
+        let body = r#"{"address":"10.0.0.9:9000","check_port":"9","drained":true,"weight":2}"#;
+        let add = Change {
+            method: "PUT",
+            path: "/api/v1/pools/files/backends/a".to_owned(),
+            body: body.to_owned(),
+            only_new: true,
+        };
+        let line = "ctl add files a=10.0.0.9:9000 --weight 2 --drained --set check_port=9";
+        assert_eq!(asked(line), add);
+        let replace = Change {
+            only_new: false,
+            ..add
+        };
+        assert_eq!(asked(&format!("{line} --replace")), replace);
+        let path = |line: &str| asked(line).path;
+        assert_eq!(path("ctl add a=h:1"), "/api/v1/pools/default/backends/a");
+        assert_eq!(path("ctl remove files/a"), "/api/v1/pools/files/backends/a");
+        assert_eq!(path("ctl remove-service s"), "/api/v1/services/s");
         let wrong = Line::parse_from(["ctl", "add", "files", "a"])
             .arguments
             .action;

@@ -25,7 +25,7 @@ impl CtlError {
         Self::Unreachable("the balancer stopped".to_owned())
     }
 
-    /// The exit code: 1 refused, 2 usage, 3 cannot connect.
+    /// The exit code: 1 refused by the balancer, 2 wrong usage, 3 cannot connect.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

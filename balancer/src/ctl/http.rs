@@ -22,6 +22,16 @@ const EVENTS: &str = "/api/v1/events";
 /// The longest line of the stream of events or of a head.
 const MAX_LINE: u64 = 16 << 20;
 
+/// A change of the settings, as it is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) body: String,
+    /// Only where nothing has the name yet.
+    pub(super) only_new: bool,
+}
+
 /// A balancer's admin HTTP.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -42,7 +52,26 @@ impl Client {
 
     /// The body of the answer; an error where the status is none of success.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, CtlError> {
-        let (status, mut reader) = self.send(method, path, body)?;
+        self.answer(method, path, "", body)
+    }
+
+    /// The same of a change of the settings.
+    pub(super) fn change(&self, change: &Change) -> Result<String, CtlError> {
+        let condition = match change.only_new {
+            true => "If-None-Match: *\r\n",
+            false => "",
+        };
+        self.answer(change.method, &change.path, condition, &change.body)
+    }
+
+    fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        condition: &str,
+        body: &str,
+    ) -> Result<String, CtlError> {
+        let (status, mut reader) = self.send(method, path, condition, body)?;
         let mut said = String::new();
         let read = reader.by_ref().take(MAX_BYTES).read_to_string(&mut said);
         read.map_err(|error| self.lost(&error))?;
@@ -69,7 +98,7 @@ impl Client {
     pub(super) fn events(
         &self,
     ) -> Result<impl Iterator<Item = Result<String, CtlError>> + '_, CtlError> {
-        let (status, mut reader) = self.send("GET", EVENTS, "")?;
+        let (status, mut reader) = self.send("GET", EVENTS, "", "")?;
         if status != 200 {
             if !self.is_balancer(EVENTS) {
                 return Err(self.stranger());
@@ -96,7 +125,7 @@ impl Client {
     /// Whether it has what every balancer has. `asked`: what was refused.
     fn is_balancer(&self, asked: &str) -> bool {
         let known = |status| [200, 401, 403].contains(&status);
-        let answered = || self.send("GET", POOLS, "");
+        let answered = || self.send("GET", POOLS, "", "");
         asked != POOLS && answered().is_ok_and(|(status, _)| known(status))
     }
 
@@ -105,11 +134,12 @@ impl Client {
         CtlError::Unreachable(format!("{place}: this is not a balancer's admin address"))
     }
 
-    /// Sends a request and reads the head of the answer.
+    /// Sends a request and reads the head of the answer. `condition`: a line of the head, with its end.
     fn send(
         &self,
         method: &str,
         path: &str,
+        condition: &str,
         body: &str,
     ) -> Result<(u16, BufReader<Connection>), CtlError> {
         let mut stream = self.connect()?;
@@ -120,6 +150,7 @@ impl Client {
         if let Some(token) = &self.token {
             head.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
+        head.push_str(condition);
         if !body.is_empty() {
             head.push_str("Content-Type: application/json\r\n");
         }

@@ -34,6 +34,7 @@ mod http;
 mod secure;
 mod table;
 mod top;
+mod values;
 mod view;
 
 use std::fs;
@@ -45,7 +46,6 @@ use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
 use serde::de::DeserializeOwned;
 
 use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
-use self::command::MAX_WEIGHT;
 pub use self::command::{Action, Arguments};
 use self::complete::ADMIN;
 pub use self::error::CtlError;
@@ -259,11 +259,8 @@ impl Console {
             Action::Ready { name } => self.backend(out, "POST", name, "ready", ""),
             Action::Maintenance { name } => self.backend(out, "POST", name, "maintenance", ""),
             Action::Weight { name, weight } => {
-                let number: u64 = weight.parse().map_err(|_| {
-                    // As the balancer says it of a number that is too high.
-                    CtlError::Usage(format!("weight must be 0 to {MAX_WEIGHT}, got {weight}"))
-                })?;
-                let body = format!("{{\"weight\":{number}}}");
+                let weight = values::weight(weight)?;
+                let body = format!("{{\"weight\":{weight}}}");
                 self.backend(out, "PUT", name, "weight", &body)
             }
             Action::Kill { id, backend } => self.kill(out, id.as_deref(), backend.as_deref()),
@@ -282,8 +279,8 @@ impl Console {
             | Action::RemovePool { .. }
             | Action::SetService { .. }
             | Action::RemoveService { .. } => {
-                let (method, path, body) = edit::request(action)?;
-                let said = self.client.ask(method, &path, &body)?;
+                let change = edit::request(action)?;
+                let said = self.client.change(&change)?;
                 self.show(out, &said, |done: &Reloaded| view::reloaded(done))
             }
             Action::Diff => self.read(out, "/api/v1/config/differences", |it: &Differences| {
@@ -360,6 +357,7 @@ impl Console {
         spread: Option<&str>,
         wait: bool,
     ) -> Result<(), CtlError> {
+        values::drain_times(deadline, spread)?;
         let mut body = serde_json::Map::new();
         for (key, value) in [("deadline", deadline), ("spread", spread)] {
             body.extend(value.map(|value| (key.to_owned(), value.into())));

@@ -1,11 +1,13 @@
 //! What follows the events of a balancer: `ctl top`, and the wait for the end of a drain.
 
 mod columns;
+mod key_help;
 mod keys;
 mod live;
 mod screen;
 mod state;
 mod terminal;
+mod totals;
 
 use std::io::Write;
 

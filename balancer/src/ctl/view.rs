@@ -9,6 +9,9 @@ use super::answer::{Alert, Backend, Differences, Reloaded, Session, Status, Tran
 use super::table::{Align, Table, printable};
 use crate::observe::units;
 
+/// The termination code of a session that ended as it should.
+const NORMAL: &str = "--";
+
 /// What a reload did: a line for each kind of change.
 pub(super) fn reloaded(reloaded: &Reloaded) -> String {
     let backends = &reloaded.backends;
@@ -142,9 +145,12 @@ pub(super) fn status(status: &Status) -> String {
     if !sessions.by_termination.is_empty() {
         let ends = sessions.by_termination.iter();
         let ends: Vec<_> = ends
-            .map(|(code, count)| format!("{code} {count}"))
+            .map(|(code, count)| match code.as_str() {
+                NORMAL => format!("{count} normally"),
+                code => format!("{count} with code {code}"),
+            })
             .collect();
-        line("ends", ends.join(", "));
+        line("ended", ends.join(", "));
     }
     if let Some(host) = &status.host {
         line(
@@ -243,7 +249,11 @@ pub(super) fn backend(backend: &Backend) -> String {
         backend.weight,
         reason(backend)
     );
-    printable(&line) + "\n"
+    let alone = match backend.serving {
+        Some(0) => "; no other healthy backend takes sessions now",
+        _ => "",
+    };
+    printable(&line) + alone + "\n"
 }
 
 pub(super) fn reason(backend: &Backend) -> String {

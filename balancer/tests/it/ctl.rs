@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::peers::{Echo, Puppet, converse};
 use crate::process::program;
 use crate::running::{Balancer, soon};
+use crate::services::start;
 
 /// Runs `ctl` with these arguments, while the balancer of the test goes on.
 async fn ctl(admin: SocketAddr, arguments: &[&str]) -> Output {
@@ -54,7 +55,7 @@ async fn reads() {
     let status = done(admin, &["status"]).await;
     assert!(status.starts_with("balancer     ready, "), "{status}");
     assert!(status.contains("backends     1 of 1 up\n"), "{status}");
-    assert!(status.contains("ends         -- 1\n"), "{status}");
+    assert!(status.contains("ended        1 normally\n"), "{status}");
     let backends = done(admin, &["backends"]).await;
     let (head, row) = backends.trim_end().split_once('\n').unwrap();
     assert!(head.starts_with("NAME  ADDRESS"), "{head}");
@@ -84,8 +85,8 @@ async fn changes() {
     let (balancer, _echo) = echo().await;
     let admin = balancer.admin;
     let drained = done(admin, &["drain", "echo", "--deadline", "10s", "--wait"]).await;
-    let expected = "echo: draining, weight 1; set to drain by 127.0.0.1; 0 sessions left\n\
-        echo: 0 sessions left, 0 closed\n";
+    let expected = "echo: draining, weight 1; set to drain by 127.0.0.1; 0 sessions left; \
+        no other healthy backend takes sessions now\necho: 0 sessions left, 0 closed\n";
     assert_eq!(drained, expected);
     assert_eq!(
         done(admin, &["ready", "echo"]).await,
@@ -167,12 +168,39 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
     let output = ctl(admin, &["drain", "x"]).await;
     let unknown = "netsocket-balancer: no backend \"x\"; known backends: echo\n";
     assert_eq!(said(&output), (Some(1), "", unknown));
-    // One sentence, whoever looks at it first.
-    for (weight, code) in [("999", 1), ("-1", 2), ("abc", 2)] {
-        let output = ctl(admin, &["weight", "echo", weight]).await;
-        let expected = format!("netsocket-balancer: weight must be 0 to 256, got {weight}\n");
-        assert_eq!(said(&output), (Some(code), "", expected.as_str()));
+    // What could never be right is not asked for: nobody has to be there.
+    let nobody = crate::peers::Refuses::start().address;
+    for (wrong, expected) in [
+        ("weight echo 999", "weight must be 0 to 256, got 999"),
+        ("weight echo -1", "weight must be 0 to 256, got -1"),
+        ("weight echo abc", "weight must be 0 to 256, got abc"),
+        (
+            "drain echo --deadline 30",
+            "deadline must be a time such as 30s or 5m, at most 24h, got 30; did you mean 30s?",
+        ),
+        (
+            "drain echo --deadline 9s --spread 1m",
+            "spread must not exceed the deadline, got spread 1m and deadline 9s",
+        ),
+        (
+            "add a=nowhere",
+            "add: the backend must be NAME=HOST:PORT, got a=nowhere",
+        ),
+        (
+            "add a=127.0.0.1:1 --set max_connection=9",
+            "--set max_connection: unknown key; did you mean max_connections?",
+        ),
+    ] {
+        let words: Vec<_> = wrong.split(' ').collect();
+        let expected = format!("netsocket-balancer: {expected}\n");
+        for admin in [admin, nobody] {
+            let output = ctl(admin, &words).await;
+            assert_eq!(said(&output), (Some(2), "", expected.as_str()), "{wrong}");
+        }
     }
+    // What the balancer alone knows, it refuses.
+    let output = ctl(admin, &["weight", "x", "7"]).await;
+    assert_eq!(said(&output), (Some(1), "", unknown));
     let add = ["add", "a=127.0.0.1:1", "--weight", "-1"];
     let output = ctl(admin, &add).await;
     assert!(
@@ -202,6 +230,70 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
         error.starts_with(&format!("netsocket-balancer: cannot connect to {place}: ")),
         "{error}"
     );
+}
+
+/// A backend that serves is not replaced by a slip.
+#[tokio::test]
+async fn add_replaces_nothing_unless_it_is_told_to() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let (at_a, at_b) = (a.address, b.address);
+    let settings = format!("listen = '127.0.0.1:0'\nbackends = ['a={at_a}', 'b={at_b}']\n");
+    let balancer = start(&settings).await;
+    balancer.up(2).await;
+    let admin = balancer.admin;
+    let again = format!("a={at_b}");
+    let output = ctl(admin, &["add", &again]).await;
+    let expected = format!(
+        "netsocket-balancer: there is a backend called a at {at_a}: `ctl add --replace` puts this one in its place, \
+         `ctl weight` changes its weight alone\n"
+    );
+    assert_eq!(said(&output), (Some(1), "", expected.as_str()));
+    let addresses = || {
+        let backends = balancer.pool.backends().into_iter();
+        let addresses = backends.map(|backend| backend.address().to_string());
+        addresses.collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(), [at_a.to_string(), at_b.to_string()]);
+    let replaced = done(admin, &["add", &again, "--replace"]).await;
+    assert_eq!(
+        replaced,
+        "reloaded, generation 2\nadded         a\nremoved       a\n"
+    );
+    assert_eq!(addresses(), [at_b.to_string(), at_b.to_string()]);
+    let new = format!("c={at_a}");
+    assert!(
+        done(admin, &["add", &new])
+            .await
+            .ends_with("added         c\n")
+    );
+    // The API replaces unless it is told not to, whatever it is about.
+    let path = "/api/v1/pools/p";
+    let body = format!(r#"{{"backends":["b={at_b}"]}}"#);
+    let unless = "If-None-Match: *\r\n";
+    assert_eq!(balancer.put(path, unless, &body).await.0, 200);
+    let (status, said) = balancer.put(path, unless, &body).await;
+    assert_eq!((status, said.as_str()), (412, "there is a pool called p\n"));
+    assert_eq!(balancer.put(path, "", &body).await.0, 200);
+}
+
+#[tokio::test]
+async fn who_takes_out_the_last_backend_is_told() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let balancer = Balancer::start(&[("a", a.address), ("b", b.address)]).await;
+    balancer.up(2).await;
+    let admin = balancer.admin;
+    let alone = "; no other healthy backend takes sessions now\n";
+    for (words, last) in [
+        (&["drain", "a"][..], false),
+        (&["drain", "b"], true),
+        (&["ready", "b"], false),
+        (&["weight", "b", "0"], true),
+        (&["weight", "b", "1"], false),
+        (&["maintenance", "b"], true),
+    ] {
+        let said = done(admin, words).await;
+        assert_eq!(said.ends_with(alone), last, "{words:?}: {said}");
+    }
 }
 
 #[tokio::test]

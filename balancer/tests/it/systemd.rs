@@ -189,10 +189,10 @@ async fn a_refused_reload_is_part_of_the_status_until_the_next_one() {
         },
         echo.address,
     );
-    manager.hears("STATUS=1 of 1 backends up");
+    manager.hears("STATUS=1 of 1 backend up");
     std::fs::write(&file, "lissten = 'x'\n").unwrap();
     family.first.send(Signal::HUP);
-    let refused = "STATUS=1 of 1 backends up, 0 sessions; reload refused: ";
+    let refused = "STATUS=1 of 1 backend up, 0 sessions; reload refused: ";
     manager.hears(&format!("READY=1\n{refused}"));
     manager.hears(refused);
 
@@ -201,7 +201,7 @@ async fn a_refused_reload_is_part_of_the_status_until_the_next_one() {
     family.restart().await;
     manager.hears("MAINPID=");
     manager.heard.clear();
-    let well = manager.hears("STATUS=1 of 1 backends up");
+    let well = manager.hears("STATUS=1 of 1 backend up");
     assert!(!well.contains("refused"), "{well}");
 }
 
@@ -227,16 +227,16 @@ async fn the_manager_is_told_how_it_goes() {
     for _ in 0..3 {
         manager.hears("WATCHDOG=1");
     }
-    manager.hears("STATUS=1 of 1 backends up");
+    manager.hears("STATUS=1 of 1 backend up");
 
     family.first.send(Signal::HUP);
     let reloading = manager.hears("RELOADING=1\nMONOTONIC_USEC=");
     let usec = reloading.rsplit('=').next().unwrap();
     assert!(usec.parse::<u64>().unwrap() > 0, "{reloading}");
-    manager.hears("READY=1\nSTATUS=1 of 1 backends up");
+    manager.hears("READY=1\nSTATUS=1 of 1 backend up");
     // A status is repeated though nothing has changed.
     for _ in 0..2 {
-        manager.hears("STATUS=1 of 1 backends up");
+        manager.hears("STATUS=1 of 1 backend up");
     }
 
     let new = family.restart().await;

@@ -14,6 +14,7 @@ use http::header::CONTENT_DISPOSITION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use netsocket_protocol::message::{Compression, EntryNames, Layout};
+use netsocket_protocol::name::Name;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{Pieces, made};
@@ -56,10 +57,6 @@ const LEFT_OUT: HeaderName = HeaderName::from_static("netsocket-left-out");
 pub(super) async fn answer(link: &Arc<Link>, head: &Parts, target: &Target) -> Answer {
     let format = format(target)?;
     let search = target.search()?;
-    if target.option("limit").is_some() {
-        let sentence = "an archive has no limit: it is all of the files that match";
-        return Err(RequestError::BadRequest(sentence.to_owned()).into());
-    }
     let codec = Codec::new(format.compression, None, Layout::Stream);
     let codec =
         codec.ok_or_else(|| RequestError::BadRequest("there is no such format".to_owned()))?;
@@ -126,11 +123,18 @@ fn format(target: &Target) -> Result<Format, RequestError> {
             compression: Compression::None,
             is_zip: true,
         }),
-        _ => Err(RequestError::BadRequest(format!(
-            "the archives are {}",
-            FORMATS.join(", ")
+        given => Err(RequestError::BadRequest(format!(
+            "archive: must be {}, got {}",
+            allowed(),
+            Name::from(given.unwrap_or_default())
         ))),
     }
+}
+
+/// The formats, in words.
+pub(super) fn allowed() -> String {
+    let [others @ .., last] = FORMATS;
+    format!("{} or {last}", others.join(", "))
 }
 
 /// The tag of an archive: its bytes are a function of its plan, and a zip has the plan of a tar.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use netsocket_protocol::name::Name;
 
 use super::accept;
 use super::body::Content;
@@ -41,9 +42,10 @@ pub(super) fn format(head: &Parts, target: &Target) -> Result<Format, RequestErr
     match target.option("format") {
         Some(b"html") => Ok(Format::Page),
         Some(b"json" | b"jsonl") => Ok(Format::Json),
-        Some(_) => Err(RequestError::BadRequest(
-            "the formats are html, json and jsonl".to_owned(),
-        )),
+        Some(given) => Err(RequestError::BadRequest(format!(
+            "format: must be html, json or jsonl, got {}",
+            Name::from(given)
+        ))),
         None if accept::prefers_json(&head.headers) => Ok(Format::Json),
         None => Ok(Format::Page),
     }
@@ -57,9 +59,13 @@ pub(super) fn order(target: &Target) -> Result<(&'static str, bool), RequestErro
         None => (text, target.has("reverse")),
     };
     let known = ["name", "modified", "size", "born", "path"];
-    let key = known.into_iter().find(|known| known.as_bytes() == key);
-    let key = key.ok_or_else(|| {
-        RequestError::BadRequest("files are sorted by name, modified or size".to_owned())
+    let found = known.into_iter().find(|known| known.as_bytes() == key);
+    let key = found.ok_or_else(|| {
+        RequestError::BadRequest(format!(
+            "sort: must be {}, with - before it for the reverse, got {}",
+            known.join(", "),
+            Name::from(text)
+        ))
     })?;
     Ok((key, falls))
 }

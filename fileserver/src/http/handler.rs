@@ -19,6 +19,7 @@ use super::download::{decide, text};
 use super::file::{Found, Opened, kept, open};
 use super::file_body::FileBody;
 use super::link::Link;
+use super::parameters::Asked;
 use super::problem::{Answer, Problem};
 use super::record::Record;
 use super::reply::Reply;
@@ -191,11 +192,17 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
             Found::Directory => Ok(redirect(head, &target)),
         };
     }
-    if target.option("archive").is_some() {
-        return archive::answer(link, head, &target).await;
-    }
-    if target.is_search() {
-        return search::answer(link, head, &target).await;
+    let asked = Asked::of(&target);
+    match asked {
+        Asked::Archive => {
+            asked.check(&target)?;
+            return archive::answer(link, head, &target).await;
+        }
+        Asked::Search => {
+            asked.check(&target)?;
+            return search::answer(link, head, &target).await;
+        }
+        Asked::Listing => {}
     }
     if link.service.index_html
         && target.option("format").is_none()
@@ -204,6 +211,8 @@ async fn route(link: &Arc<Link>, head: &Parts, body: Incoming) -> Answer {
     {
         return send_file(link, head, opened);
     }
+    // Not before: what a page of a site takes is its own business.
+    asked.check(&target)?;
     directory::answer(link, head, &target).await
 }
 
@@ -258,9 +267,11 @@ fn command(method: &Method, uri: &Uri) -> &'static str {
             // It is refused, whatever it asks for.
             Err(_) => OTHER,
             Ok(target) if !target.is_directory => "get",
-            Ok(target) if target.option("archive").is_some() => "archive",
-            Ok(target) if target.is_search() => "find",
-            Ok(_) => "list",
+            Ok(target) => match Asked::of(&target) {
+                Asked::Archive => "archive",
+                Asked::Search => "find",
+                Asked::Listing => "list",
+            },
         },
         "HEAD" => "head",
         "OPTIONS" => "options",

@@ -25,6 +25,7 @@ mod head_guard;
 mod link;
 mod media;
 mod page;
+mod parameters;
 mod part;
 mod pieces;
 mod problem;

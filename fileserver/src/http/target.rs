@@ -83,7 +83,18 @@ impl Target {
     /// Whether an option is given, with any value but one that says no.
     pub(super) fn has(&self, name: &str) -> bool {
         let mut values = self.pairs.iter().filter(|(key, _)| key == name);
-        values.any(|(_, value)| !matches!(value.as_slice(), b"0" | b"no" | b"false"))
+        values.any(|(_, value)| !matches!(value.as_slice(), b"0" | b"no" | b"false" | b"off"))
+    }
+
+    /// Whether an option is there, with or without a value.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
+    }
+
+    /// All options with their values, as they are given.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let pairs = self.pairs.iter();
+        pairs.map(|(key, value)| (key.as_str(), value.as_slice()))
     }
 
     /// The value of an option as text, for display.
@@ -148,8 +159,8 @@ impl Target {
                     "give find or q, not both".to_owned(),
                 ));
             }
-            (Some(pattern), None) => words.push(pattern.to_vec()),
-            (None, Some(part)) => words.push(contains(part)),
+            (Some(pattern), None) => words.push(one_name("find", pattern)?.to_vec()),
+            (None, Some(part)) => words.push(contains(one_name("q", part)?)),
             (None, None) => {}
         }
         match find::parse(&words) {
@@ -165,7 +176,7 @@ impl Target {
                 reverse,
             }),
             Ok(_) => Err(RequestError::BadRequest("this is not a search".to_owned())),
-            Err(error) => Err(RequestError::BadRequest(error.problem)),
+            Err(error) => Err(RequestError::BadRequest(blamed(&words, error.problem))),
         }
     }
 
@@ -187,7 +198,29 @@ impl Target {
     }
 }
 
-/// The pairs of a query: `a=b&c`, with `+` for a space.
+/// A pattern for names: files are found by the last part of their path.
+fn one_name<'a>(option: &str, pattern: &'a [u8]) -> Result<&'a [u8], RequestError> {
+    match pattern.contains(&b'/') {
+        true => Err(RequestError::BadRequest(format!(
+            "{option}: a name or glob is without directories; below=DIR says where to look"
+        ))),
+        false => Ok(pattern),
+    }
+}
+
+/// What is wrong with the words of a search, with the name of the option that it is about, if it is one alone.
+fn blamed(words: &[Vec<u8>], problem: String) -> String {
+    let mut options = words.iter().take_while(|word| *word != b"--");
+    let wrong = options.find(|word| find::parse(&[word]).is_err());
+    let option =
+        wrong.and_then(|word| word.strip_prefix(b"--")?.split(|byte| *byte == b'=').next());
+    match option.and_then(|option| std::str::from_utf8(option).ok()) {
+        Some(option) => format!("{option}: {problem}"),
+        None => problem,
+    }
+}
+
+/// The pairs of a query: `a=b&c`, with `+` for a space. A name that is no text is nobody's, but it is there.
 fn pairs(query: &str) -> Vec<(String, Vec<u8>)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
@@ -195,8 +228,10 @@ fn pairs(query: &str) -> Vec<(String, Vec<u8>)> {
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let read = |(key, value)| Some((String::from_utf8(decode(key)).ok()?, decode(value)));
-    pairs.filter_map(read).collect()
+    let text = |key| String::from_utf8_lossy(&decode(key)).into_owned();
+    pairs
+        .map(|(key, value)| (text(key), decode(value)))
+        .collect()
 }
 
 /// The glob for names that contain a text. Lower-case letters match either case; a glob stays as it is.
@@ -294,7 +329,18 @@ mod tests {
             target("/?find=%ff").search().unwrap().query.name,
             Some(Name(vec![0xff]))
         );
-        assert!(target("/?find=a&larger=much").search().is_err());
+        for (uri, said) in [
+            ("/?find=a&larger=much", "larger: 'much' is not a size"),
+            ("/?sort=luck&find=a&limit=5", "sort: "),
+            (
+                "/?find=a/b",
+                "find: a name or glob is without directories; below=DIR says where to look",
+            ),
+            ("/?find=a&larger=5&smaller=3", "the size 5 is larger than 3"),
+        ] {
+            let error = target(uri).search().unwrap_err().to_string();
+            assert!(error.starts_with(said), "{uri}: {error}");
+        }
         assert!(target("/?find=a&q=b").search().is_err());
         assert!(
             target("/?find=--larger")
@@ -317,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_form_with_nothing_filled_in_is_no_search() {
-        assert!(!target("/?find=&larger=&q=").is_search());
+        assert!(!target("/?ext=&larger=&q=").is_search());
         assert!(!target("/?sort=size&format=json").is_search());
         assert!(target("/?hidden").is_search() && target("/?ext=pdf").is_search());
     }

@@ -243,7 +243,7 @@ async fn a_zip_has_a_length_and_no_ranges() {
     let unknown = get(servers[0].address, "/?archive=rar").await;
     let text = String::from_utf8(unknown.body).unwrap();
     assert!(
-        text.contains("the archives are tar.gz, tar.zst, tar, zip"),
+        text.contains("archive: must be tar.gz, tar.zst, tar or zip, got rar"),
         "{text}"
     );
     for server in servers {

@@ -299,3 +299,72 @@ async fn what_is_kept_is_never_old() {
     }
     server.stop().await;
 }
+
+/// An archive or a search of more than was asked for looks like the right one.
+#[tokio::test]
+async fn a_misspelt_parameter_is_refused_and_a_foreign_one_does_no_harm() {
+    let tree = tree();
+    let server = TestServer::start(tree.path());
+    for (url, said) in [
+        (
+            "/?archive=tar&exts=txt",
+            "exts: no such parameter; did you mean ext?",
+        ),
+        (
+            "/docs/?find=*.pdf&large=1M",
+            "large: no such parameter; did you mean larger?",
+        ),
+        (
+            "/docs/?archve=tar",
+            "archve: no such parameter; did you mean archive?",
+        ),
+        ("/?archive", "archive: must be tar.gz, tar.zst, tar or zip"),
+        ("/?find=*.pdf&larger=much", "larger: 'much' is not a size"),
+        (
+            "/?format=xml",
+            "format: must be html, json or jsonl, got xml",
+        ),
+        (
+            "/?sort=luck",
+            "sort: must be name, modified, size, born, path, with - before it for the reverse, got luck",
+        ),
+    ] {
+        let refused = get(server.address, url).await;
+        assert_eq!(
+            (refused.status, refused.header("content-type").as_deref()),
+            (400, Some("application/problem+json")),
+            "{url}"
+        );
+        let problem: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(said), "{url}: {detail}");
+        let page = ask(server.address, "GET", url, &[("Accept", "text/html")]).await;
+        assert_eq!(page.status, 400, "{url}");
+        assert!(page.text().contains("<h1>400 Bad Request</h1>"), "{url}");
+    }
+    for url in ["/", "/docs/"] {
+        let plain = get(server.address, url).await;
+        for foreign in [
+            "v=3",
+            "utm_source=mail",
+            "C=N;O=D",
+            "q=&ext=&larger=&limit=",
+        ] {
+            let same = get(server.address, &format!("{url}?{foreign}")).await;
+            assert_eq!(
+                (same.status, links(&same)),
+                (200, links(&plain)),
+                "{foreign}"
+            );
+        }
+    }
+    for url in [
+        "/docs/a.txt?v=3",
+        "/docs/a.txt?exts=txt&archive",
+        "/docs/a.txt?download=a",
+    ] {
+        let file = get(server.address, url).await;
+        assert_eq!((file.status, file.text().len()), (200, 5), "{url}");
+    }
+    server.stop().await;
+}

@@ -226,7 +226,7 @@ impl System {
         let told = each.filter_map(|(server, start)| {
             let (name, status) = server.end()?;
             Some(format!(
-                "{name} ended ({status}); this starts it again:\n{start}"
+                "{name} ended ({status}); this starts it again, until Ctrl-C, also after the demo:\n{start}"
             ))
         });
         told.collect()

@@ -4,8 +4,15 @@ let may = false;
 let token = "";
 let asked = null;
 
+// Taking out the last that serves is said before it is done.
+function alone(backend) {
+  const pool = latest.pools.find(pool => pool.name === (backend.pool ?? "default"));
+  const others = pool?.backends.some(other => other.name !== backend.name && other.state === "up" && other.weight > 0);
+  return others ? "" : " No other healthy backend takes sessions now.";
+}
+
 function backendActions(backend) {
-  const set = (state, title, text) => b => ask(title + " " + fullName(b), text, title, state !== "ready",
+  const set = (state, title, text) => b => ask(title + " " + fullName(b), text + (state === "ready" ? "" : alone(b)), title, state !== "ready",
     deadline => change("POST", "api/v1/backends/" + encodeURIComponent(fullName(b)) + "/" + state, deadline ? { deadline } : undefined, fullName(b) + ": " + title + " done"));
   const name = fullName(backend);
   const all = {

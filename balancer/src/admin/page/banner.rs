@@ -43,15 +43,19 @@ pub(super) fn summary(status: &Status) -> String {
     let (up, all) = up(status);
     let queued: usize = status.pools.iter().map(|pool| pool.queued).sum();
     let places: usize = status.pools.iter().map(|pool| pool.queue_limit).sum();
-    let mut parts = vec![
-        format!("{up} of {all} backends up"),
+    // While all is well, the headline says how many are up.
+    let mut parts = match status.condition.state {
+        "ready" => Vec::new(),
+        _ => vec![format!("{up} of {} up", units::counted(all, "backend"))],
+    };
+    parts.extend([
         format!(
             "{} of at most {} sessions open",
             sessions.active, sessions.limit
         ),
         format!("{} since the start", sessions.total),
         format!("{queued} of {places} places in the queue taken"),
-    ];
+    ]);
     if status.log_lines_dropped > 0 {
         parts.push(format!("{} log lines lost", status.log_lines_dropped));
     }

@@ -5,7 +5,9 @@ const SHORTEST = 10; // and at least, so that they fill their width from the fir
 const KEPT = 256; // backends whose past is known, as in the records of the balancer
 const PARTS = 6; // backends that have a line of their own in the big one
 let points = [];
-let marks = []; // state changes: time, text, whether it is for the better
+const MARKED = 2000; // changes that are kept to be marked, the latest
+const NAMED = 3; // changes that are named at once
+const changes = new Map(); // state changes by what tells them apart: time, text, whether it is for the better
 
 function plotted() {
   const svg = shape("svg", { viewBox: "0 0 600 100", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -35,6 +37,23 @@ function addPoint(point) {
   if (points.length && point.time <= points[points.length - 1].time) return;
   points.push(point);
   while (points.length && point.time - points[0].time > SPAN) points.shift();
+}
+
+// Takes in state changes, in any order. Whether all of them are news: then others may have been missed.
+function addChanges(list) {
+  let news = 0;
+  for (const past of list) {
+    const name = (past.pool === "default" ? "" : past.pool + "/") + past.backend;
+    const key = [past.at, name, past.from, past.to].join(" ");
+    if (changes.has(key)) continue;
+    changes.set(key, { time: Date.parse(past.at) / 1000, good: past.to === "up", text: `${name} ${past.to}` });
+    news += 1;
+  }
+  if (changes.size > MARKED) {
+    const old = [...changes].sort((a, b) => b[1].time - a[1].time).slice(MARKED);
+    for (const [key] of old) changes.delete(key);
+  }
+  return news > 0 && news === list.length;
 }
 
 function pointOf(time, active, total, list, host) {
@@ -136,9 +155,13 @@ const chart = {
       parts.push(text(x(time), height - 4, step ? "middle" : "start", clock(new Date(time * 1000).toISOString()).slice(0, 8)));
     }
     parts.push(text(width, height - 4, "end", "now"));
-    for (const mark of marks) {
-      if (mark.time >= this.from) parts.push(shape("line", { class: mark.good ? "event up" : "event", x1: x(mark.time), x2: x(mark.time), y1: 8, y2: bottom }));
+    // One line where several fall together: that of a loss, if there is one.
+    const lines = new Map();
+    for (const mark of changes.values()) {
+      const at = Math.round(x(mark.time));
+      if (mark.time >= this.from) lines.set(at, mark.good && lines.get(at) !== false);
     }
+    for (const [at, good] of lines) parts.push(shape("line", { class: good ? "event up" : "event", x1: at, x2: at, y1: 8, y2: bottom }));
     parts.push(shape("polygon", { points: `${x(values[0][0]).toFixed(1)},${bottom} ${line(values)} ${width},${bottom}` }), shape("polyline", { points: line(values) }));
     const names = key === "cpu" || key === "memory" ? [] : busiest();
     if (names.length > 1) names.forEach((name, index) => parts.push(shape("polyline", { class: "part c" + index, points: line(valuesOfBackend(this.chosen, name)) })));
@@ -152,8 +175,10 @@ const chart = {
     if (this.at !== null) {
       parts.push(shape("line", { class: "cross", x1: x(time), x2: x(time), y1: 8, y2: bottom }), shape("circle", { cx: x(time), cy: y(value), r: 3.5, fill: "currentColor" }));
     }
-    const mark = this.at === null ? null : marks.find(mark => Math.abs(mark.time - time) < (this.to - this.from) / 100);
-    say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${mark ? " – " + mark.text : ""}`);
+    const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= Math.max(0.6, (this.to - this.from) / 100));
+    const named = near.sort((a, b) => a.time - b.time).slice(0, near.length === NAMED + 1 ? NAMED + 1 : NAMED).map(mark => mark.text);
+    const rest = near.length - named.length;
+    say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${named.length ? " – " + named.join(", ") : ""}${rest ? ` and ${rest} more` : ""}`);
     byId("chart-legend").replaceChildren(...names.map((name, place) => {
       const own = valuesOfBackend(this.chosen, name);
       const dot = make("i", {});

@@ -1,6 +1,7 @@
 
 // The page itself: each event is a whole snapshot.
 let latest = null;
+const LATEST = 10; // state changes in an event
 
 const tables = {
   services: new Table("services", SERVICE, s => [s.name, s.listen.join(" ")], () => [], null),
@@ -30,8 +31,10 @@ function summary(snapshot) {
   const { sessions, pools } = snapshot;
   const [up, all] = upOf(pools.flatMap(pool => pool.backends));
   const places = key => pools.reduce((all, pool) => all + pool[key], 0);
-  const parts = [`${up} of ${all} backends up`, `${sessions.active} of at most ${sessions.limit} sessions open`,
-    `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`];
+  // While all is well, the headline says how many are up.
+  const parts = snapshot.state === "ready" ? [] : [`${up} of ${all} ${all === 1 ? "backend" : "backends"} up`];
+  parts.push(`${sessions.active} of at most ${sessions.limit} sessions open`,
+    `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`);
   if (snapshot.log_lines_dropped) parts.push(`${snapshot.log_lines_dropped} log lines lost`);
   for (const [resource, times] of Object.entries(sessions.shortages)) parts.push(`out of ${resource.replaceAll("_", " ")} ${times} time${times === 1 ? "" : "s"}`);
   return parts.join(" · ");
@@ -70,10 +73,17 @@ function showChanges(transitions) {
   replace(byId("changes"), transitions, () => transitions.map(past => make("li", {}, make("time", {}, clock(past.at)),
     " " + (past.pool === "default" ? "" : past.pool + "/") + past.backend + " ", make("b", { class: past.to }, past.to), " ",
     make("small", {}, `was ${past.from}: ${past.reason}`))));
-  marks = transitions.map(past => ({ time: Date.parse(past.at) / 1000, good: past.to === "up", text: `${past.backend} ${past.to}` }));
+  // Each event has the ten latest.
+  if (addChanges(transitions) && transitions.length >= LATEST) loadChanges().catch(() => {});
 }
 
-// For who cannot see the page: what has changed in it.
+// All that the balancer knows of.
+async function loadChanges() {
+  const { transitions } = await (await fetch("api/v1/transitions", { cache: "no-store" })).json();
+  addChanges(transitions);
+}
+
+// For who cannot see the page: what has changed in it. Banner and list show it to the others.
 function announce(before, snapshot) {
   const states = status => new Map(status.pools.flatMap(pool => pool.backends).map(backend => [fullName(backend), backend]));
   const old = states(before);
@@ -81,7 +91,9 @@ function announce(before, snapshot) {
   for (const [name, backend] of states(snapshot)) {
     if (old.has(name) && old.get(name).state !== backend.state) news.push(`${name} is ${backend.state}: ${backend.reason}`);
   }
-  if (news.length) say(byId("news"), news.join(". "));
+  const named = news.slice(0, news.length === NAMED + 1 ? NAMED + 1 : NAMED);
+  const rest = news.length > named.length ? `. And ${news.length - named.length} more` : "";
+  if (news.length) say(byId("spoken"), named.join(". ") + rest);
   if (before.state !== snapshot.state) say(byId("alarm"), snapshot.state === "emergency" ? "Emergency: " + snapshot.headline : "");
 }
 
@@ -128,6 +140,7 @@ function showSessions(snapshot) {
 async function start() {
   chart.start();
   rights().catch(() => {});
+  loadChanges().catch(() => {});
   try {
     const { records } = await (await fetch("api/v1/history", { cache: "no-store" })).json();
     for (const r of records) addPoint(pointOf(r.ts, r.active_clients, r.client_count, r.backends ?? [], r));

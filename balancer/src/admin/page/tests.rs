@@ -52,6 +52,12 @@ fn the_script_has_the_columns_of_the_first_view() {
 }
 
 #[test]
+fn the_script_knows_how_many_changes_come_with_an_event() {
+    let latest = crate::admin::snapshot_stream::RECENT;
+    assert!(SCRIPT.contains(&format!("const LATEST = {latest};")));
+}
+
+#[test]
 fn what_others_chose_is_escaped() {
     let entry = Entry {
         backend: Some("<b>&\"'".to_owned()),

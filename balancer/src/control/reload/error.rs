@@ -10,6 +10,9 @@ pub enum ReloadError {
     /// The settings are invalid: all problems, one line each.
     #[error("{0}")]
     Invalid(String),
+    /// What was to be added is there already.
+    #[error("{0}")]
+    Occupied(String),
     /// The balancer is stopping.
     #[error("the balancer is draining")]
     Draining,

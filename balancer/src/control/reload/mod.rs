@@ -4,6 +4,7 @@
 //! ([`changes`]) and applied. Does not own who requests it (see [`crate::control::lifecycle`]) nor the keys.
 
 mod changes;
+mod edit_terms;
 mod error;
 mod known_backends;
 mod pools;
@@ -24,6 +25,8 @@ use tracing::{error, info};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
+pub(crate) use self::edit_terms::EditTerms;
+use self::edit_terms::occupied;
 pub use self::error::ReloadError;
 pub(crate) use self::settings::{LatestReload, Settings};
 use self::sockets::NewSocket;
@@ -104,12 +107,18 @@ impl Reloader {
         &self,
         shared: &Arc<Shared>,
         edit: &Edit,
-        drained: bool,
+        terms: EditTerms,
     ) -> Result<Changes, ReloadError> {
-        let document = self.settings.load().config.document.changed(edit);
+        let settings = self.settings.load();
+        if terms.only_new
+            && let Some(said) = occupied(&settings.config, edit)
+        {
+            return Err(ReloadError::Occupied(said));
+        }
+        let document = settings.config.document.changed(edit);
         let document = document.map_err(|error| ReloadError::Invalid(error.to_string()))?;
         let drain = match edit {
-            Edit::SetBackend(pool, name, _) if drained => Some((pool.clone(), name.clone())),
+            Edit::SetBackend(pool, name, _) if terms.drained => Some((pool.clone(), name.clone())),
             _ => None,
         };
         let source = move || Config::of_document(&document);

@@ -44,5 +44,5 @@ pub(crate) fn status(shared: &Shared) -> String {
         .sum();
     let up = shared.up_count();
     let sessions = units::counted(shared.counters.active(), "session");
-    format!("{up} of {all} backends up, {sessions}")
+    format!("{up} of {} up, {sessions}", units::counted(all, "backend"))
 }

@@ -1,9 +1,11 @@
 //! Tables that fit: the columns that matter least are left out, and the last takes what is left.
 
+use std::ops::Range;
+
 use super::super::table::{Align, aligned, printable};
 
 /// So much of the last column, which is text, is worth more than columns that matter less.
-const TEXT: usize = 24;
+pub(super) const TEXT: usize = 16;
 
 /// What a line looks like; the terminal's own colours, so that they suit its background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,45 +54,64 @@ pub(super) struct Column {
     pub(super) align: Align,
     /// 0 is never left out; of the others the highest goes first.
     pub(super) rank: u8,
+    /// What its cells usually need, so that it does not come and go with them; 0: it is that of the longest cell.
+    usual: usize,
 }
 
-pub(super) const fn left(head: &'static str, rank: u8) -> Column {
-    Column {
-        head,
-        align: Align::Left,
-        rank,
+impl Column {
+    const fn new(head: &'static str, align: Align, rank: u8, usual: usize) -> Self {
+        Self {
+            head,
+            align,
+            rank,
+            usual,
+        }
+    }
+
+    /// How wide it is where its longest cell is so long.
+    fn width(&self, longest: usize) -> usize {
+        longest.max(self.usual).max(self.head.len())
+    }
+
+    /// How much of it has to fit.
+    fn needed(&self, longest: usize) -> usize {
+        match self.usual {
+            0 => self.width(longest),
+            usual => usual.max(self.head.len()),
+        }
     }
 }
 
-pub(super) const fn right(head: &'static str, rank: u8) -> Column {
-    Column {
-        head,
-        align: Align::Right,
-        rank,
-    }
+pub(super) const fn left(head: &'static str, rank: u8, usual: usize) -> Column {
+    Column::new(head, Align::Left, rank, usual)
+}
+
+pub(super) const fn right(head: &'static str, rank: u8, usual: usize) -> Column {
+    Column::new(head, Align::Right, rank, usual)
 }
 
 /// Cells with the style of each.
 pub(super) type Row = Vec<(String, Style)>;
 
-/// The head and the rows, each no wider than `width`. `chosen`: the row that is marked.
+/// The head and those of the rows that are in sight, each no wider than `width`. `chosen`: the row that is marked.
 pub(super) fn lines(
     columns: &[Column],
     rows: &[Row],
+    sight: Range<usize>,
     width: usize,
     chosen: Option<usize>,
     colours: bool,
 ) -> Vec<String> {
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            let cells = rows.iter().filter_map(|row| row.get(index));
-            let longest = cells.map(|(cell, _)| printable(cell).chars().count());
-            longest.max().unwrap_or(0).max(column.head.len())
-        })
-        .collect();
-    let shown = chosen_columns(columns, &widths, width);
+    let longest = |index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        let lengths = cells.map(|(cell, _)| printable(cell).chars().count());
+        lengths.max().unwrap_or(0)
+    };
+    let longest: Vec<usize> = (0..columns.len()).map(longest).collect();
+    let each = || columns.iter().zip(&longest);
+    let needed: Vec<usize> = each().map(|(column, it)| column.needed(*it)).collect();
+    let widths: Vec<usize> = each().map(|(column, it)| column.width(*it)).collect();
+    let shown = chosen_columns(columns, &needed, width);
     let heads = columns
         .iter()
         .map(|column| (column.head.to_owned(), Style::Head));
@@ -102,7 +123,8 @@ pub(super) fn lines(
         width,
         colours,
     )];
-    for (index, row) in rows.iter().enumerate() {
+    let in_sight = rows.iter().enumerate().skip(sight.start).take(sight.len());
+    for (index, row) in in_sight {
         lines.push(match chosen == Some(index) {
             true => {
                 let plain = line(&shown, columns, &widths, row, width, false);
@@ -116,19 +138,19 @@ pub(super) fn lines(
 }
 
 /// Which columns there is room for. The last may be cut, but not for one that matters less.
-fn chosen_columns(columns: &[Column], widths: &[usize], width: usize) -> Vec<usize> {
+fn chosen_columns(columns: &[Column], needed: &[usize], width: usize) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     loop {
         let ranked = shown.iter().copied();
         let Some(worst) = ranked.max_by_key(|&index| columns[index].rank) else {
             return shown;
         };
-        let needed = |&index: &usize| match index + 1 == columns.len() {
+        let least = |&index: &usize| match index + 1 == columns.len() {
             true if index == worst => columns[index].head.len(),
-            true => widths[index].min(TEXT),
-            false => widths[index],
+            true => needed[index].min(TEXT),
+            false => needed[index],
         };
-        let sum: usize = shown.iter().map(|index| needed(index) + 2).sum();
+        let sum: usize = shown.iter().map(|index| least(index) + 2).sum();
         if sum <= width + 2 || columns[worst].rank == 0 {
             return shown;
         }
@@ -167,6 +189,28 @@ fn line(
     line
 }
 
+/// The words of a text in lines that fit, those after the first indented by so much more.
+pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let before = text.len() - text.trim_start().len();
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = " ".repeat(before);
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let length = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+        if !is_empty && length > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(before + indent)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines.iter().map(|line| cut(line, width)).collect()
+}
+
 /// No more than `width` characters, with a sign where something is missing.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
@@ -189,9 +233,9 @@ mod tests {
 
     #[test]
     fn what_matters_least_is_left_out_and_the_last_is_cut() {
-        let columns = [left("NAME", 0), right("P99", 5), left("REASON", 1)];
+        let columns = [left("NAME", 0, 0), right("P99", 5, 0), left("REASON", 1, 0)];
         let rows = [row(["server", "1.20 ms", "3 checks failed"])];
-        let at = |width| lines(&columns, &rows, width, None, false);
+        let at = |width| lines(&columns, &rows, 0..1, width, None, false);
         assert_eq!(
             at(40),
             [
@@ -207,14 +251,43 @@ mod tests {
 
     #[test]
     fn a_style_is_around_the_cell_and_the_chosen_row_is_filled() {
-        let columns = [left("A", 0), left("B", 0)];
+        let columns = [left("A", 0, 0), left("B", 0, 0)];
         let rows = [vec![
             ("x".to_owned(), Style::Bad),
             ("\x1b".to_owned(), Style::Plain),
         ]];
-        let painted = lines(&columns, &rows, 20, None, true);
+        let painted = lines(&columns, &rows, 0..1, 20, None, true);
         assert_eq!(painted[1], "\x1b[31mx\x1b[0m  \\u{1b}");
-        let chosen = lines(&columns, &rows, 12, Some(0), false);
+        let chosen = lines(&columns, &rows, 0..1, 12, Some(0), false);
         assert_eq!(chosen[1], "\x1b[7mx  \\u{1b}   \x1b[0m");
+    }
+
+    #[test]
+    fn a_column_does_not_come_and_go_with_its_cells() {
+        let columns = [left("NAME", 0, 0), right("RX", 2, 9), left("REASON", 1, 0)];
+        let heads = |cell: &str, width| {
+            let rows = [row(["server", cell, "3 checks failed"])];
+            lines(&columns, &rows, 0..1, width, None, false).remove(0)
+        };
+        for width in [20, 30, 35, 36, 60] {
+            let columns = |cell: &str| heads(cell, width).split_whitespace().count();
+            assert_eq!(columns("0 B/s"), columns("99.9 MB/s"), "{width}");
+        }
+        assert!(heads("0 B/s", 36).contains("RX") && !heads("0 B/s", 30).contains("RX"));
+        // One that is longer than usual takes it from the last.
+        let rows = [row(["server", "1234.5 MB/s", "3 checks failed"])];
+        let line = lines(&columns, &rows, 0..1, 36, None, false).remove(1);
+        assert_eq!(line, "server  1234.5 MB/s  3 checks failed");
+    }
+
+    #[test]
+    fn what_is_long_is_wrapped_between_words() {
+        assert_eq!(
+            wrapped("  > start the server", 12, 2),
+            ["  > start", "    the", "    server"]
+        );
+        assert_eq!(wrapped("short", 12, 2), ["short"]);
+        assert_eq!(wrapped("", 12, 2), [""]);
+        assert_eq!(wrapped("a_word_longer_than_it", 8, 2), ["a_word_…"]);
     }
 }

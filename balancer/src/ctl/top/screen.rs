@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::super::answer::{Backend, Service, Session, Status};
 use super::super::{table::printable, view};
-use super::columns::{Column, Row, Style, cut, left, lines, right};
+use super::columns::{Column, Row, Style, TEXT, cut, left, lines, right, wrapped};
+use super::key_help::key_lines;
 use super::state::{Panel, Prompt, State};
+use super::totals::totals;
 use crate::config::DEFAULT_NAME;
 use crate::observe::units;
 
@@ -18,43 +20,43 @@ const ROOMY: usize = 16;
 const SERVICE: &str = "SERVICE";
 
 const BACKENDS: [Column; 14] = [
-    left("NAME", 0),
-    left(SERVICE, 6),
-    left("STATE", 0),
-    right("FOR", 3),
-    left("CHECK", 8),
-    right("OPEN", 0),
-    right("NEW", 4),
-    right("RX", 1),
-    right("TX", 1),
-    right("P50", 7),
-    right("P99", 9),
-    right("ERR", 5),
-    right("WEIGHT", 10),
-    left("REASON", 2),
+    left("NAME", 0, 0),
+    left(SERVICE, 6, 0),
+    left("STATE", 0, 7),
+    right("FOR", 3, 6),
+    left("CHECK", 8, 14),
+    right("OPEN", 0, 4),
+    right("NEW", 4, 6),
+    right("RX", 1, 9),
+    right("TX", 1, 9),
+    right("P50", 7, 7),
+    right("P99", 9, 7),
+    right("ERR", 5, 3),
+    right("WEIGHT", 10, 6),
+    left("REASON", 2, TEXT),
 ];
 const SERVICES: [Column; 9] = [
-    left("NAME", 0),
-    left("POOL", 3),
-    right("OPEN", 0),
-    right("LIMIT", 4),
-    right("NEW", 1),
-    right("RX", 0),
-    right("TX", 0),
-    right("REFUSED", 2),
-    left("LISTEN", 5),
+    left("NAME", 0, 0),
+    left("POOL", 3, 0),
+    right("OPEN", 0, 4),
+    right("LIMIT", 4, 5),
+    right("NEW", 1, 6),
+    right("RX", 0, 9),
+    right("TX", 0, 9),
+    right("REFUSED", 2, 7),
+    left("LISTEN", 5, TEXT),
 ];
 const OPEN_SESSIONS: [Column; 9] = [
-    left("CLIENT", 0),
-    left(SERVICE, 3),
-    left("BACKEND", 0),
-    right("AGE", 0),
-    right("RX", 2),
-    right("TX", 2),
-    right("RATE", 1),
-    left("STAGE", 4),
+    left("CLIENT", 0, 19),
+    left(SERVICE, 4, 8),
+    left("BACKEND", 0, 7),
+    right("AGE", 0, 6),
+    right("RX", 3, 8),
+    right("TX", 2, 8),
+    right("RATE", 1, 9),
+    left("STAGE", 5, 10),
     // `ctl kill` needs it.
-    left("ID", 0),
+    left("ID", 0, 12),
 ];
 
 /// A terminal.
@@ -71,6 +73,7 @@ pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: boo
     let foot = foot(state, width, colours);
     let room = size.rows.saturating_sub(frame.len() + 1);
     let body = match state.panel {
+        _ if state.prompt == Prompt::Keys => key_lines(width),
         Panel::Backends => {
             let all = state.backends(status);
             let sessions = state.sessions(status);
@@ -120,28 +123,50 @@ fn head(status: &Status, state: &State, size: Size, colours: bool) -> Vec<String
     };
     let headline = state.lost.as_deref().unwrap_or(&status.headline);
     let first = format!("{} {word} {headline}", status.name());
+    let is_whole = first.chars().count() <= width;
     let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
     lines.push(totals(status, width));
-    let alerts = match (state.lost.is_some(), size.rows < ROOMY) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 4,
+    let told = match state.lost {
+        Some(_) => Vec::new(),
+        None => alert_lines(status, is_whole, size),
+    };
+    let told = told.iter().map(String::as_str);
+    lines.extend(told.map(|line| style_of_alert(status).paint(line, colours)));
+    lines.push(String::new());
+    lines
+}
+
+/// What is wrong, wrapped, in no more lines than backends and some sessions leave. `is_whole`: whether the first line has all
+/// of the headline.
+fn alert_lines(status: &Status, is_whole: bool, size: Size) -> Vec<String> {
+    let body = status.backends().count() + 1 + 1 + SESSIONS;
+    // Two lines above, an empty one below, and that of the keys.
+    let left = size.rows.saturating_sub(2 + 1 + 1 + body);
+    let room = match size.rows < ROOMY {
+        true => 1,
+        false => left.clamp(4, (size.rows / 2).max(4)),
     };
     let mut told = Vec::new();
     for alert in &status.alerts {
         let since = alert.since.as_ref();
         let span = since.map(|since| units::span(units::between(since, &status.time)));
         let span = span.map_or(String::new(), |span| format!("for {span}, "));
-        if alert.what != status.headline {
+        if alert.what != status.headline || !is_whole {
             told.push(alert.what.clone());
         }
         told.push(format!("  {span}clients {}", alert.clients));
         told.extend(alert.todo.iter().map(|todo| format!("  > {todo}")));
     }
-    told.truncate(alerts);
-    let told = told.iter().map(|line| cut(&printable(line), width));
-    lines.extend(told.map(|line| style_of_alert(status).paint(&line, colours)));
-    lines.push(String::new());
+    let told = told.iter().map(|line| printable(line));
+    let mut lines: Vec<_> = told
+        .flat_map(|line| wrapped(&line, size.columns, 2))
+        .collect();
+    if lines.len() > room {
+        lines.truncate(room);
+        if let Some(last) = lines.last_mut() {
+            *last = cut(&format!("{last} …"), size.columns);
+        }
+    }
     lines
 }
 
@@ -152,55 +177,25 @@ fn style_of_alert(status: &Status) -> Style {
     }
 }
 
-/// As many of the totals as there is room for: limits go first, then the figures of the machine.
-fn totals(status: &Status, width: usize) -> String {
-    let fits = |parts: &[String]| parts.join("  ").chars().count() <= width;
-    let mut parts = figures(status, true);
-    if !fits(&parts) {
-        parts = figures(status, false);
-    }
-    while parts.len() > 1 && !fits(&parts) {
-        parts.pop();
-    }
-    cut(&parts.join("  "), width)
-}
-
-fn figures(status: &Status, with_limits: bool) -> Vec<String> {
-    let (up, all) = status.up();
-    let (sessions, rates) = (&status.sessions, &status.rates);
-    let queued: u64 = status.pools.iter().map(|pool| pool.queued).sum();
-    let places: u64 = status.pools.iter().map(|pool| pool.queue_limit).sum();
-    let of = |value: u64, limit: u64| match (with_limits, limit) {
-        (false, _) | (_, 0) => value.to_string(),
-        (true, limit) => format!("{value}/{limit}"),
-    };
-    let mut parts = vec![
-        format!("up {up}/{all}"),
-        format!("open {}", of(sessions.active, sessions.limit)),
-        format!("new {}", units::rate(rates.sessions)),
-        format!("RX {}/s", units::bytes(rates.bytes_up)),
-        format!("TX {}/s", units::bytes(rates.bytes_down)),
-        format!("queue {}", of(queued, places)),
-    ];
-    if let Some(host) = &status.host {
-        parts.push(format!("cpu {:.0} %", host.cpu_percent));
-        parts.push(format!("mem {:.0} %", host.memory_percent));
-    }
-    parts
-}
-
 /// Keys, or the question that is open, or what became of the last change.
 fn foot(state: &State, width: usize, colours: bool) -> String {
     let (text, style) = match &state.prompt {
         Prompt::Filter => (format!("filter: {}_", state.filter), Style::Plain),
-        Prompt::Confirm(change) => (format!("{}? y / n", change.said()), Style::Warning),
+        Prompt::Confirm(change) => {
+            let alone = match change.is_last {
+                true => " No other healthy backend takes sessions.",
+                false => "",
+            };
+            (format!("{}?{alone} y / n", change.said()), Style::Warning)
+        }
+        Prompt::Keys => ("any key: back".to_owned(), Style::Dim),
         Prompt::None if !state.news.is_empty() => (state.news.clone(), Style::Warning),
         Prompt::None => {
-            let mut text = format!("q quit  s sort:{}  / filter", state.sort.label());
+            let mut text = format!("q quit  ? keys  s sort:{}  / filter", state.sort.label());
             if !state.filter.is_empty() {
                 text.push_str(&format!(":{}", state.filter));
             }
-            text.push_str("  tab view  d drain  r ready  m maintenance");
+            text.push_str("  tab view  d drain  r ready  m maint.");
             (text, Style::Dim)
         }
     };
@@ -232,9 +227,8 @@ fn cropped(
 ) -> Vec<String> {
     let room = high.saturating_sub(1);
     let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
-    let shown: Vec<Row> = rows.iter().skip(first).take(room).cloned().collect();
-    let chosen = chosen.map(|chosen| chosen - first);
-    let mut all = lines(columns, &shown, width, chosen, colours);
+    let sight = first..rows.len().min(first.saturating_add(room));
+    let mut all = lines(columns, rows, sight, width, chosen, colours);
     all.truncate(high);
     all
 }

@@ -86,17 +86,29 @@ pub(super) struct Change {
     pub(super) backend: String,
     /// As the path of the API has it: `drain`, `ready` or `maintenance`.
     pub(super) to: &'static str,
+    /// Whether no other healthy backend of its pool takes sessions.
+    pub(super) is_last: bool,
 }
 
 impl Change {
     pub(super) fn said(&self) -> String {
-        let Self { backend, to } = self;
+        let Self { backend, to, .. } = self;
         match *to {
             "ready" => format!("put {backend} back into service"),
             "drain" => format!("drain {backend}"),
             _ => format!("take {backend} out of service"),
         }
     }
+}
+
+fn is_last(name: &str, status: &Status) -> bool {
+    let mut pools = status.pools.iter().map(|pool| &pool.backends);
+    let own = pools.find(|backends| backends.iter().any(|it| it.full_name() == name));
+    let mut others = own
+        .into_iter()
+        .flatten()
+        .filter(|it| it.full_name() != name);
+    !others.any(|it| it.state == "up" && it.weight > 0)
 }
 
 /// What keys are about just now.
@@ -106,6 +118,8 @@ pub(super) enum Prompt {
     None,
     Filter,
     Confirm(Change),
+    /// What each key does is shown, until one is pressed.
+    Keys,
 }
 
 /// What a key asks of the program.
@@ -196,8 +210,9 @@ impl State {
             return;
         };
         let place = match self.chosen_place(&all) {
-            None if by > 0 => 0,
-            None => last,
+            None if by == isize::MIN => 0,
+            None if by == isize::MAX || by < 0 => last,
+            None => 0,
             Some(place) => place.saturating_add_signed(by).min(last),
         };
         self.chosen = all.get(place).map(|backend| backend.full_name());
@@ -209,7 +224,8 @@ impl State {
             Prompt::Confirm(change) if key == Key::Char('y') => return Wish::Do(change),
             // Anything else is a no.
             Prompt::Confirm(_) => "nothing was changed".clone_into(&mut self.news),
-            Prompt::None => return self.press_anywhere(key, status),
+            Prompt::Keys if key != Key::Interrupt => {}
+            Prompt::None | Prompt::Keys => return self.press_anywhere(key, status),
         }
         Wish::Show
     }
@@ -249,23 +265,25 @@ impl State {
             Key::PageDown => self.step(status, PAGE),
             Key::Home => self.step(status, isize::MIN),
             Key::End => self.step(status, isize::MAX),
-            Key::Char('d') => self.confirm("drain"),
-            Key::Char('r') => self.confirm("ready"),
-            Key::Char('m') => self.confirm("maintenance"),
-            Key::Char('?') => {
-                "keys: up/down choose, s sort, S reverse, / filter, tab view, d r m change, q quit"
-                    .clone_into(&mut self.news);
-            }
+            Key::Char('d') => self.confirm("drain", status),
+            Key::Char('r') => self.confirm("ready", status),
+            Key::Char('m') => self.confirm("maintenance", status),
+            Key::Char('?') => self.prompt = Prompt::Keys,
             _ => {}
         }
         Wish::Show
     }
 
-    fn confirm(&mut self, to: &'static str) {
+    fn confirm(&mut self, to: &'static str, status: &Status) {
         match &self.chosen {
             Some(backend) => {
                 let backend = backend.clone();
-                self.prompt = Prompt::Confirm(Change { backend, to });
+                let is_last = to != "ready" && is_last(&backend, status);
+                self.prompt = Prompt::Confirm(Change {
+                    backend,
+                    to,
+                    is_last,
+                });
             }
             None => "choose a backend first: up, down".clone_into(&mut self.news),
         }

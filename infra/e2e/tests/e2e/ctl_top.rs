@@ -50,7 +50,10 @@ fn top_fits_a_small_terminal_and_follows_its_size(_: &World) {
         lines[0].starts_with("lb7 READY"),
         "its head stays: {lines:#?}"
     );
-    assert!(lines[19].starts_with("q quit  s sort:config"), "{lines:#?}");
+    assert!(
+        lines[19].starts_with("q quit  ? keys  s sort:config"),
+        "{lines:#?}"
+    );
     let head = lines.iter().find(|line| line.starts_with("NAME")).unwrap();
     assert!(
         head.contains("RX") && head.contains("TX") && !head.contains("UP"),
@@ -74,7 +77,9 @@ fn keys_sort_filter_and_drain(_: &World) {
     let mut terminal = top(&balancer, 24, 100, &[]);
     terminal.shows("lb7 READY All 2 backends are up");
     assert!(!terminal.is_cooked());
-    terminal.press("s");
+    terminal.press("?");
+    terminal.shows("any key: back");
+    terminal.press(" s");
     terminal.shows("sort:name");
     terminal.press("/bet\r");
     terminal.shows("/ filter:bet");

@@ -221,7 +221,7 @@ fn a_server_that_was_killed_is_started_again_by_the_line_that_is_printed(world: 
     let start = eventually(PATIENCE, "a line of the demo", || {
         let log = process.log();
         let (_, after) =
-            log.split_once("mirror1 ended (signal: 9 (SIGKILL)); this starts it again:\n")?;
+            log.split_once("mirror1 ended (signal: 9 (SIGKILL)); this starts it again, until Ctrl-C, also after the demo:\n")?;
         after.lines().next().map(str::to_owned)
     });
     let mut shell = Command::new("nsenter");

@@ -19,6 +19,8 @@ crate::tests![
     #[needs(Browser)]
     an_outage_looks_like_one,
     #[needs(Browser)]
+    the_chart_marks_every_change,
+    #[needs(Browser)]
     tables_never_blank_while_scripts_start,
     #[needs(Browser)]
     columns_are_sorted_by_click_and_by_key,
@@ -106,6 +108,13 @@ fn an_outage_looks_like_one(_: &World) {
         "byId('icon').getAttribute('href') === byId('icon').dataset.emergency",
         &json!(true),
     );
+    // Said to who cannot see it, and shown no second time.
+    becomes(
+        &mut page,
+        "byId('spoken').textContent.startsWith('one is down: ')",
+        &json!(true),
+    );
+    assert_eq!(said(&mut page, "#news"), "");
     let alerts = said(&mut page, "#alerts");
     for part in [
         "Clients",
@@ -159,6 +168,52 @@ fn an_outage_looks_like_one(_: &World) {
         &json!("banner stale"),
     );
     browser.shows("? no answer, was ");
+}
+
+/// Also those from before the page was opened, and more than the list below has.
+fn the_chart_marks_every_change(_: &World) {
+    let backends: Vec<_> = (0..2).map(|_| RawBackend::listen()).collect();
+    let named = [("a", backends[0].address()), ("b", backends[1].address())];
+    let balancer = Balancer::start(CHECKS, &named, None);
+    let admin = balancer.admin.0;
+    let drain_and_back = || {
+        for (state, name) in [
+            ("drain", "a"),
+            ("drain", "b"),
+            ("ready", "a"),
+            ("ready", "b"),
+        ] {
+            change(admin, "POST", &format!("/api/v1/backends/{name}/{state}"));
+        }
+    };
+    let known = || {
+        let answer = balancer.admin.json("/api/v1/transitions");
+        answer["transitions"].as_array().unwrap().len()
+    };
+    (0..5).for_each(|_| drain_and_back());
+    let before = known();
+    assert!(before >= 20, "{before}");
+    let browser = Browser::open(&format!("http://{admin}/"));
+    let mut page = browser.devtools();
+    becomes(&mut page, "changes.size", &json!(before));
+    // More within a second than an event has.
+    (0..5).for_each(|_| drain_and_back());
+    becomes(&mut page, "changes.size", &json!(known()));
+    assert_eq!(
+        page.value("document.querySelectorAll('#changes li').length"),
+        10
+    );
+    // They are lines in the chart, and named under the cross.
+    becomes(
+        &mut page,
+        "points.length > 2 && byId('chart-plot').querySelectorAll('line.event').length > 0",
+        &json!(true),
+    );
+    becomes(
+        &mut page,
+        "chart.near([...changes.values()].at(-1).time), / – .*, .* and \\d+ more$/.test(byId('chart-value').textContent)",
+        &json!(true),
+    );
 }
 
 /// Watches a table from before its first row: whether it ever had fewer than three again.

@@ -47,11 +47,12 @@ crate::tests![
 const README: &str = "README.md";
 const HTTP: &str = "docs/http.md";
 /// The parts of that page that the demo has the files for.
-const OVER_HTTP: [&str; 5] = [
+const OVER_HTTP: [&str; 6] = [
     "Look around",
     "Download a file",
     "Download a directory",
     "Search",
+    "Parameters that are not known",
     "Copy and mount",
 ];
 const CLIENT: &str = "docs/client.md";
@@ -64,7 +65,7 @@ const TLS: (&str, &str) = ("docs/tls.md", "From nothing to a first session");
 const TELEMETRY: (&str, &str) = ("docs/telemetry.md", "From nothing to a first graph");
 
 /// The parts that are followed: page and heading, or an empty heading for the whole page.
-const FOLLOWED: [(&str, &str); 15] = [
+const FOLLOWED: [(&str, &str); 16] = [
     (README, "The demo"),
     (README, "A tour"),
     (README, "Run it by hand"),
@@ -73,6 +74,7 @@ const FOLLOWED: [(&str, &str); 15] = [
     (HTTP, OVER_HTTP[2]),
     (HTTP, OVER_HTTP[3]),
     (HTTP, OVER_HTTP[4]),
+    (HTTP, OVER_HTTP[5]),
     (CLIENT, ""),
     FROM_C,
     (OPERATIONS, "Watch"),

@@ -11,6 +11,7 @@ fn status(backends: usize, sessions: usize) -> Status {
                 "state": if number == 1 { "down" } else { "up" },
                 "reason": "3 checks failed: connection refused",
                 "since": "2026-01-02T03:04:05.000Z",
+                "weight": 1,
                 "active": number,
                 "rates": { "sessions": 1.0, "bytes_up": 1e6, "bytes_down": 2e6 },
             })
@@ -78,14 +79,14 @@ fn a_small_terminal_shows_state_backends_sessions_and_keys() {
         ["NAME", "STATE", "FOR", "OPEN", "RX", "TX", "REASON"]
     );
     assert!(
-        lines[7].starts_with("b1    down   12 s     1"),
+        lines[7].starts_with("b1    down       12 s     1   1.0 MB/s"),
         "{}",
         lines[7]
     );
     assert!(lines[10].starts_with("CLIENT"), "{lines:#?}");
     // The busiest first.
     assert!(lines[11].starts_with("192.0.2.29:4711"));
-    assert!(lines[19].starts_with("q quit  s sort:config  / filter"));
+    assert!(lines[19].starts_with("q quit  ? keys  s sort:config  / filter"));
 }
 
 #[test]
@@ -136,6 +137,22 @@ fn keys_sort_filter_and_choose() {
     let wishes = press(&mut state, "dy");
     assert!(matches!(&wishes[1], Wish::Do(change) if change.said() == "drain b28"));
     assert_eq!(press(&mut state, "q"), [Wish::Quit]);
+}
+
+#[test]
+fn the_question_says_that_no_other_backend_serves() {
+    let asked = |backends: usize, key: char| {
+        // Of these b1 is down.
+        let status = status(backends, 0);
+        let mut state = State::default();
+        state.press(Key::Home, &status);
+        state.press(Key::Char(key), &status);
+        shown(&status, &mut state, 10, 80).pop().unwrap()
+    };
+    assert_eq!(asked(3, 'd'), "drain b0? y / n");
+    let last = "drain b0? No other healthy backend takes sessions. y / n";
+    assert_eq!(asked(2, 'd'), last);
+    assert_eq!(asked(2, 'r'), "put b0 back into service? y / n");
 }
 
 #[test]
@@ -204,4 +221,68 @@ fn without_services_there_is_no_column_for_them_and_nothing_that_matters_is_cut(
         let lines = shown(&status, &mut State::default(), 24, 50);
         assert_eq!(lines[1], "up 2/3  open 0  new 0/s  RX 0 B/s  TX 0 B/s");
     }
+}
+
+/// In an outage what to do is there to be read, and the columns are those of before.
+#[test]
+fn an_outage_is_wrapped_and_columns_stay() {
+    let mut status = status(3, 0);
+    let heads = |status: &Status| {
+        let lines = shown(status, &mut State::default(), 24, 80);
+        let head = lines.iter().find(|line| line.starts_with("NAME")).unwrap();
+        head.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let calm = heads(&status);
+    let expected = "NAME STATE FOR OPEN NEW RX TX ERR REASON";
+    assert_eq!(calm.join(" "), expected);
+    let todo = "Nothing listens at 127.0.0.1:33581, 127.0.0.1:33582, 127.0.0.1:33583: start the server there.";
+    status.alerts[0].todo = vec![todo.to_owned()];
+    status.alerts[0].clients =
+        "are offered to each backend in service once, and refused if none takes them (SC)"
+            .to_owned();
+    for backend in &mut status.pools[0].backends {
+        backend.rates.bytes_up = 123_456_789.0;
+        "down".clone_into(&mut backend.state);
+    }
+    assert_eq!(heads(&status), calm);
+    let lines = shown(&status, &mut State::default(), 24, 80);
+    let text = lines
+        .join(" ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        text.contains(todo) && text.contains("refused if none takes them (SC)"),
+        "{lines:#?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("b2 ")),
+        "{lines:#?}"
+    );
+    // As much as there is room for, and a sign of more.
+    let lines = shown(&status, &mut State::default(), 16, 40);
+    assert!(
+        lines[5].ends_with('…') && lines[7].starts_with("NAME"),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn a_key_shows_the_keys() {
+    let status = status(3, 5);
+    let mut state = State::default();
+    assert_eq!(state.press(Key::Char('?'), &status), Wish::Show);
+    let lines = shown(&status, &mut state, 24, 80);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("d ") && line.contains("drain")),
+        "{lines:#?}"
+    );
+    assert_eq!(lines[23], "any key: back");
+    state.press(Key::Char('q'), &status);
+    assert!(shown(&status, &mut state, 24, 80)[23].starts_with("q quit"));
+    assert_eq!(state.press(Key::Char('q'), &status), Wish::Quit);
 }
