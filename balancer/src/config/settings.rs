@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub const DEFAULT_AGE_JITTER: u32 = 10;
 pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The log filter. rskafka logs every connect attempt; telemetry logs only the first of several.
 pub const DEFAULT_LOG: &str = "info,rskafka=off";
+/// The default number of workers. Asked for once: the answer is in files of the system.
+static CORES: LazyLock<NonZeroUsize> =
+    LazyLock::new(|| available_parallelism().unwrap_or(NonZeroUsize::MIN));
 
 /// The validated settings.
 #[derive(Debug, Clone)]
@@ -173,7 +176,7 @@ impl Default for Config {
             groups: Vec::new(),
             discovery: discovery::default_rules(),
             dns_servers: Vec::new(),
-            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers: *CORES,
             relay: RelayMode::default(),
             listen_options: ListenOptions::default(),
             timeouts: Timeouts {

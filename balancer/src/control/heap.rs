@@ -5,9 +5,10 @@
 
 use tokio::task::spawn_blocking;
 
-/// Trims the heap, on a thread of its own: it is walked as a whole, and nobody waits for it.
-pub(crate) fn trim() {
-    spawn_blocking(|| {
+/// Trims the heap, on a thread of its own: it is walked as a whole, and nobody waits for it. `unneeded` is dropped there before.
+pub(crate) fn trim(unneeded: impl Send + 'static) {
+    spawn_blocking(move || {
+        drop(unneeded);
         #[cfg(target_env = "gnu")]
         // SAFETY: it takes locks of the allocator as every allocation does, and moves nothing that is in use.
         unsafe {

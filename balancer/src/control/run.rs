@@ -223,7 +223,7 @@ async fn trim_once_checked(pools: Vec<Arc<Pool>>) {
     };
     // Some may never be.
     let _ = timeout(FIRST_CHECKS, all_checked).await;
-    heap::trim();
+    heap::trim(());
 }
 
 /// Announces that this process serves clients from now on.

@@ -57,14 +57,16 @@ impl BackendSet {
         backend_set
     }
 
-    /// Applies new settings. A group that stays, by name and query, keeps its servers.
+    /// Applies new settings. A group that stays, by name and query, keeps its servers. Returns the new backends, unless no group
+    /// is or was there: the pool has those of the settings already.
     pub fn set(
         &mut self,
         fixed: Vec<BackendSpec>,
         groups: Vec<Group>,
         rules: Rules,
         now: Instant,
-    ) -> Change {
+    ) -> Option<Change> {
+        let had_groups = !self.groups.is_empty();
         let mut before = std::mem::take(&mut self.groups);
         for group in groups {
             let same = |entry: &Entry| {
@@ -80,7 +82,7 @@ impl BackendSet {
             self.groups.push(entry);
         }
         (self.fixed, self.rules) = (fixed, rules);
-        self.change(true)
+        (had_groups || !self.groups.is_empty()).then(|| self.change(true))
     }
 
     /// The queries that are due now. Each is returned once, until its ticket is passed to [`Self::take`].

@@ -111,8 +111,8 @@ impl<A: Ask> Discovery<A> {
             let change = select! {
                 changed = setups.changed(), if *changeable => {
                     *changeable = changed.is_ok();
-                    changeable.then(|| {
-                        let setup = setups.borrow_and_update().clone();
+                    let setup = changeable.then(|| setups.borrow_and_update().clone());
+                    setup.and_then(|setup| {
                         *resolver = setup.resolver;
                         backend_set.set(setup.fixed, setup.groups, setup.rules, Instant::now())
                     })

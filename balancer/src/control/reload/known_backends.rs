@@ -12,7 +12,6 @@ use crate::data_path::shared::Shared;
 /// A backend at one moment.
 pub(super) struct KnownBackend {
     pub(super) backend: Arc<Backend>,
-    name: String,
     attributes: Attributes,
 }
 
@@ -21,7 +20,6 @@ pub(super) fn known(shared: &Shared) -> Vec<KnownBackend> {
     let of = |pool: Arc<Pool>| {
         let backends = pool.backends().into_iter();
         let known = backends.map(|backend| KnownBackend {
-            name: backend.full_name(),
             attributes: backend.attributes(),
             backend,
         });
@@ -50,7 +48,7 @@ pub(super) fn changes(before: &[KnownBackend], after: &[KnownBackend]) -> Backen
         let only = list
             .iter()
             .filter(|known| !others.contains(&known.backend.id()));
-        only.map(|known| known.name.clone()).collect()
+        only.map(|known| known.backend.full_name()).collect()
     };
     let altered = before.iter().filter(|known| {
         let stays = new.contains(&known.backend.id());
@@ -59,6 +57,6 @@ pub(super) fn changes(before: &[KnownBackend], after: &[KnownBackend]) -> Backen
     BackendChanges {
         added: names(after, &old),
         removed: names(before, &new),
-        altered: altered.map(|known| known.name.clone()).collect(),
+        altered: altered.map(|known| known.backend.full_name()).collect(),
     }
 }

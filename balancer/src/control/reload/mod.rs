@@ -150,8 +150,7 @@ impl Reloader {
             self.events.emit(Utc::now(), EventKind::Reload, text);
         }
         self.settings.store(Arc::new(settings));
-        drop(before);
-        heap::trim();
+        heap::trim(before);
         outcome
     }
 

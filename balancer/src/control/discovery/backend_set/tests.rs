@@ -122,6 +122,7 @@ fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
         ..group("b")
     };
     let change = backend_set.set(vec![fixed("y")], vec![moved, heavier], RULES, now);
+    let change = change.unwrap();
     assert_eq!(names(&change), ["y", "a-10-0-0-1"]);
     assert_eq!(change.backends[1].attributes.weight, 3);
     // The group with another question is asked for anew.
@@ -138,4 +139,16 @@ fn a_late_answer_for_a_removed_group_is_ignored() {
     backend_set.set(vec![], vec![group("b")], RULES, now);
     assert_eq!(backend_set.take(ticket, named(&[1]), now), None);
     assert_eq!(backend_set.reports()[0].members, 0);
+}
+
+#[test]
+fn without_groups_the_pool_has_what_it_needs() {
+    let now = Instant::now();
+    let mut backend_set = BackendSet::new(vec![fixed("x")], vec![], RULES, now);
+    assert_eq!(backend_set.set(vec![fixed("y")], vec![], RULES, now), None);
+    // The members of a group that goes have to leave.
+    let with_group = backend_set.set(vec![], vec![group("b")], RULES, now);
+    assert!(with_group.is_some_and(|change| change.backends.is_empty()));
+    let without = backend_set.set(vec![fixed("y")], vec![], RULES, now);
+    assert!(without.is_some_and(|change| change.backends == [fixed("y")]));
 }
