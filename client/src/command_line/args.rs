@@ -18,11 +18,11 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 use netsocket_protocol::name::Name;
+use netsocket_settings::nearest;
 
 use crate::command_line::habits;
 use crate::command_line::help;
 use crate::command_line::security_args::SecurityArgs;
-use crate::command_line::suggestions;
 use crate::outcome::exit::Exit;
 
 /// Lists, finds and downloads files from a NetSocket file service.
@@ -155,7 +155,7 @@ fn refusal(error: &clap::Error, words: &[OsString]) -> String {
         return format!("there is no flag {shown}: {instead}");
     }
     let flags = Args::long_flags();
-    match suggestions::nearest(&shown, flags.iter().map(String::as_str)) {
+    match nearest(&shown, flags.iter().map(String::as_str)) {
         Some(near) => format!("there is no flag {shown}; did you mean {near}?"),
         None => format!("there is no flag {shown}; netsocket --help lists all"),
     }

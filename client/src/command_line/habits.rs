@@ -1,6 +1,6 @@
 //! What people type who know sftp, lftp, ftp, scp or rclone, and what to use here instead.
 //!
-//! Owns: the table of such words. Does not own: mistyped words ([`crate::command_line::suggestions`]), nor find(1)
+//! Owns: the table of such words. Does not own: mistyped words ([`netsocket_settings::nearest`]), nor find(1)
 //! ([`crate::command_line::posix_find`]).
 
 /// Where a word is typed.

@@ -29,4 +29,3 @@ pub mod quote;
 pub(crate) mod security_args;
 pub(crate) mod shell_operators;
 pub mod shell_words;
-pub(crate) mod suggestions;

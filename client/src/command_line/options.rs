@@ -4,8 +4,7 @@
 //! operand, and so is `-`. Does not own: which options a command has ([`crate::command_line::commands`]) or what they do.
 
 use netsocket_protocol::name::Name;
-
-use crate::command_line::suggestions;
+use netsocket_settings::nearest;
 
 /// One option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +151,7 @@ fn long_with_one_dash(specs: &[&'static OptionSpec], letters: &[u8]) -> Option<O
         None if other.is_some() || word.len() < LONG_ENOUGH => None,
         None => {
             let longs = specs.iter().map(|spec| spec.long);
-            suggestions::nearest(&Name::from(word).to_string(), longs)
+            nearest(&Name::from(word).to_string(), longs)
         }
     };
     near.map(|near| OptionProblem::Unknown {
@@ -215,7 +214,7 @@ fn value_of<'a>(
 
 fn unknown(specs: &[&'static OptionSpec], name: &[u8]) -> OptionProblem {
     let shown = Name::from(name).to_string();
-    let near = suggestions::nearest(&shown, specs.iter().map(|spec| spec.long));
+    let near = nearest(&shown, specs.iter().map(|spec| spec.long));
     OptionProblem::Unknown {
         option: format!("--{shown}"),
         near,

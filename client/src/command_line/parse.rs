@@ -9,12 +9,12 @@ use std::path::PathBuf;
 
 use netsocket_protocol::command::Command as OriginalCommand;
 use netsocket_protocol::name::Name;
+use netsocket_settings::nearest;
 
 use crate::command_line::command::{Command, Invocation};
 use crate::command_line::commands::{self, Group};
 use crate::command_line::habits;
 use crate::command_line::parse_current;
-use crate::command_line::suggestions;
 use crate::outcome::error::Error;
 
 impl Invocation {
@@ -55,7 +55,7 @@ fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
         return format!("Unknown command '{shown}': for a server, use {server}");
     }
     let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
-    match suggestions::nearest(&shown, words) {
+    match nearest(&shown, words) {
         Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
         None => format!("Unknown command '{shown}'; help lists all commands"),
     }

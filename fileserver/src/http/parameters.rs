@@ -6,6 +6,7 @@
 
 use netsocket_protocol::find;
 use netsocket_protocol::name::Name;
+use netsocket_settings::nearest;
 
 use super::archive;
 use super::target::Target;
@@ -131,11 +132,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     if let Some((_, meant)) = HABITS.iter().find(|(habit, _)| *habit == name) {
         return Some(meant);
     }
-    own()
-        .map(|known| (strsim::damerau_levenshtein(&name, known), known))
-        .filter(|(distance, known)| distance * 3 <= known.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    nearest(&name, own())
 }
 
 /// Extensions add up; of everything else only one could count.

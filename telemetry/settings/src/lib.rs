@@ -80,6 +80,7 @@ mod layers;
 mod load_only;
 mod log;
 mod misspelt;
+mod nearest;
 mod others;
 mod places;
 mod problem;
@@ -114,6 +115,7 @@ pub use log::{
     init_log,
 };
 pub use misspelt::misspelt_variables;
+pub use nearest::nearest;
 pub use problem::{Problem, Problems};
 pub use reason::reason;
 pub use scalar::Scalar;

@@ -1,5 +1,7 @@
 //! What to say of a key that nobody knows.
 
+use crate::nearest::nearest;
+
 /// So many known keys fit into a line.
 const FEW: usize = 12;
 
@@ -17,12 +19,7 @@ const FEW: usize = 12;
 /// ```
 #[must_use]
 pub fn unknown_key(name: &str, known: &[&str]) -> String {
-    let distances = known
-        .iter()
-        .map(|key| (strsim::damerau_levenshtein(name, key), *key));
-    let nearest = distances.min_by_key(|(distance, _)| *distance);
-    // A third of the letters may differ: more would be another word.
-    if let Some((_, key)) = nearest.filter(|(distance, key)| distance * 3 <= key.len()) {
+    if let Some(key) = nearest(name, known.iter().copied()) {
         return format!("unknown key; did you mean {key}?");
     }
     if known.len() <= FEW {

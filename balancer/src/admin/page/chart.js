@@ -196,9 +196,12 @@ function text(x, y, anchor, said) {
 // A round number that is not lower, so that the axis does not move with every value.
 function ceiling(high, name) {
   if (name === "cpu" || name === "memory") return 100;
-  const base = 10 ** Math.floor(Math.log10(high));
-  const times = [1, 2, 4, 8, 10].find(times => times * base >= high);
-  return name === "active" ? Math.max(4, times * base) : times * base;
+  // The axis has four steps: those of sessions are whole.
+  const whole = name === "active";
+  const least = whole ? Math.max(4, high) : high;
+  const base = 10 ** Math.floor(Math.log10(least));
+  const tops = [1, 1.2, 2, 4, 8, 10, 12].map(times => times * base);
+  return tops.find(top => top >= least && !(whole && top % 4));
 }
 
 // Backends with the most sessions since the start, in the order of their names so that colours stay.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::check::Check;
+use crate::nearest::nearest;
 use crate::scalar::Scalar;
 
 const FORM: &str = "error, warn, info, debug, trace or off, also for a part of the program alone, as in info,netsocket_balancer=debug";
@@ -132,7 +133,7 @@ fn directive(text: &str) -> Result<(), LogFilterError> {
         return Ok(());
     }
     let nearest = if is_ours {
-        nearest(&part.replace('-', "_"), &OWN)
+        nearest(&part.replace('-', "_"), OWN)
     } else {
         None
     };
@@ -149,16 +150,9 @@ fn level_of(word: &str) -> Result<(), LogFilterError> {
     }
     let other = OTHER_WORDS.iter().find(|(other, _)| *other == small);
     let meant = other.map(|(_, level)| (*level).to_owned());
-    Err(LogFilterError(meant.or_else(|| nearest(&small, &LEVELS))))
-}
-
-/// The nearest of some words, if it is near.
-fn nearest(word: &str, known: &[&str]) -> Option<String> {
-    let distances = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(word, known), *known));
-    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance * 3 <= nearest.len()).then(|| nearest.to_owned())
+    Err(LogFilterError(
+        meant.or_else(|| nearest(&small, LEVELS).map(str::to_owned)),
+    ))
 }
 
 #[cfg(test)]

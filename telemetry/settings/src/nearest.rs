@@ -1,11 +1,18 @@
-//! Suggestions for mistyped commands and options.
+//! The word that was probably meant, where one was mistyped: a key, a command, an option, a parameter.
 
 /// The known word closest to the typed one, if it is close: up to a third of its letters, and at least one, may be wrong,
 /// missing, surplus or swapped, but not all of them.
-pub(crate) fn nearest<'a>(
-    typed: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::nearest;
+///
+/// assert_eq!(nearest("max_connection", ["listen", "max_connections"]), Some("max_connections"));
+/// assert_eq!(nearest("zeal", ["listen", "max_connections"]), None);
+/// ```
+#[must_use]
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(typed, word), word))
