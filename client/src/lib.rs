@@ -109,6 +109,9 @@ pub fn run(args: Args) -> Exit {
     if args.check_config {
         return check_config(settings::judge(&args, &directories, variable));
     }
+    for warning in misspelt() {
+        complain(NAME, &format!("warning: {warning}"));
+    }
     let settings = match settings::load(&args, &directories, variable) {
         Ok(settings) => settings,
         Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
@@ -128,16 +131,20 @@ pub fn run(args: Args) -> Exit {
     exit
 }
 
+/// What is said of environment variables that are probably misspelt.
+fn misspelt() -> Vec<String> {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    misspelt_variables(&settings::KEYS, variables)
+}
+
 /// Says what is doubtful and what is wrong with the settings.
 fn check_config(judged: Result<Judged<Settings>, Problems>) -> Exit {
-    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let misspelt = misspelt_variables(&settings::KEYS, variables);
     let doubts = |settings: &Settings| {
         let servers = settings.service.servers.round_from(0);
         unresolved(servers.map(|(_, server)| ("server", &server.host)))
     };
     let summary = |settings: &Settings| format!("server {}", settings.service.servers);
-    match report_config(NAME, misspelt, judged, doubts, summary) {
+    match report_config(NAME, misspelt(), judged, doubts, summary) {
         true => Exit::Done,
         false => Exit::Usage,
     }
@@ -148,6 +155,7 @@ async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> 
         Ok(interrupts) => interrupts,
         Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
     };
+    let flags = settings::repeated(&args);
     let form = if args.json { Form::Json } else { Form::Text };
     let mut program = Program::new(Context {
         session: Session::new(settings.service),
@@ -155,7 +163,8 @@ async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> 
         directories,
         output: args.output,
         at: WorkingDirectories::default(),
-    });
+    })
+    .started_with(flags);
     if args.words.is_empty() {
         program.prompt_or_batch(&mut interrupts).await
     } else {

@@ -1,5 +1,6 @@
 //! `archive`: downloads all files that match a query as one archive, to a file, a pipe or an unpacked directory.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure};
 use super::overwrite::Overwriting;
-use crate::command_line::archive_names::{Format, OURS};
+use crate::command_line::archive_names::{Format, OURS, name};
 use crate::command_line::command::Archive;
 use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
@@ -22,6 +23,8 @@ impl Context {
         if let (None, None, Some(output)) = (archive.format, &archive.extract, &output) {
             self.check_name(&archive, output)?;
         }
+        self.warn_of_name(&archive, output.as_deref());
+        let has_place = output.is_some() || archive.extract.is_some();
         let compression = compression(&archive, output.as_deref());
         let level = level(archive.level, compression)?;
         let destination = match (&archive.extract, output) {
@@ -36,7 +39,7 @@ impl Context {
         };
         let stdout = destination.stdout();
         let mut query = archive.query;
-        let name = query.name.clone();
+        let typed = query.clone();
         query.below = self.below(archive.below.as_deref());
         let request = Request::Archive {
             query,
@@ -64,7 +67,11 @@ impl Context {
             (Answer::Archive(None), _) => {
                 let lacking = std::mem::take(&mut self.session.lacking);
                 let told = self.console.nothing_archived(word, &lacking, stdout);
-                if let Some(directory) = self.directory_named(name.as_ref()).await {
+                if let Some(name) = archive_named(&typed).filter(|_| !has_place) {
+                    let name = pasteable(name);
+                    let meant = format!("did you mean -o {name}?");
+                    self.console.notice_line(&meant);
+                } else if let Some(directory) = self.directory_named(&typed).await {
                     self.console.notice_line(&format!(
                         "{directory} is a directory: archive --below {directory} takes what is in it"
                     ));
@@ -99,6 +106,30 @@ impl Context {
             "{name} would be no {format}: an archive is {OURS}{by_http}"
         )))
     }
+}
+
+impl Context {
+    /// Warns of a name that says another format than `--format`, which decides.
+    fn warn_of_name(&mut self, archive: &Archive, output: Option<&Path>) {
+        let (Some(format), Some(output), None) = (archive.format, output, &archive.extract) else {
+            return;
+        };
+        let named = match Format::of_name(output) {
+            Format::Ours(named) if named != format => name(named),
+            Format::Other(named) => named,
+            Format::Ours(_) | Format::Unknown => return,
+        };
+        let (output, format) = (shown(output), name(format));
+        let warning = format!("{output} has the name of a {named}, and is a {format}");
+        self.console.warning_line(&warning);
+    }
+}
+
+/// The operand, if it looks like the name of an archive to save rather than that of a file to find.
+fn archive_named(query: &Query) -> Option<&[u8]> {
+    let name = query.name.as_ref()?.as_bytes();
+    let format = Format::of_name(Path::new(OsStr::from_bytes(name)));
+    (format != Format::Unknown).then_some(name)
 }
 
 /// The format given with `--format`, else the one that the file name implies.

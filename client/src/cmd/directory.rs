@@ -13,10 +13,20 @@ use crate::session::remote_path;
 impl Context {
     /// `cd`
     pub(crate) async fn change_directory(&mut self, word: &str, typed: Option<Vec<u8>>) -> Done {
-        let path = typed.map_or_else(Vec::new, |typed| self.remote_path(&typed));
+        let path =
+            match typed.as_deref() {
+                None | Some(b"~") => Vec::new(),
+                Some(b"-") => self.at.remote_before.clone().ok_or_else(|| {
+                    Error::Usage("There is no directory to go back to".to_owned())
+                })?,
+                // The root is where one is at home on the server.
+                Some([b'~', rest @ ..]) if rest.starts_with(b"/") => self.remote_path(rest),
+                Some(typed) => self.remote_path(typed),
+            };
         match self.entry(&path).await? {
             Some(entry) if is_directory(&entry) => {
-                self.at.remote = path;
+                let before = std::mem::replace(&mut self.at.remote, path);
+                self.at.remote_before = Some(before);
                 self.print_directory_as_json(word)
             }
             Some(_) => {

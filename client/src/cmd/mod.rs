@@ -9,7 +9,7 @@
 //! use netsocket_client::session::working_directories::WorkingDirectories;
 //!
 //! // Commands read and change the working directories of their context.
-//! let at = WorkingDirectories { remote: b"music".to_vec(), local: None };
+//! let at = WorkingDirectories { remote: b"music".to_vec(), ..WorkingDirectories::default() };
 //! assert_eq!(at.remote, b"music");
 //! ```
 

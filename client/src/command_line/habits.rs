@@ -136,6 +136,7 @@ static HABITS: &[Habit] = &[
         &["lumask", "umask"],
         "!umask shows it; set it before you start netsocket",
     ),
+    command(&["netsocket"], "leave out the word netsocket"),
     command(&["history"], "use Up and Ctrl-R"),
     command(&["clear", "cls"], "use Ctrl-L"),
     command(

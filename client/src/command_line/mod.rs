@@ -27,5 +27,6 @@ pub(crate) mod parse_current;
 pub(crate) mod posix_find;
 pub mod quote;
 pub(crate) mod security_args;
+pub(crate) mod shell_line;
 pub(crate) mod shell_operators;
 pub mod shell_words;

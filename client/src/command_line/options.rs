@@ -20,6 +20,15 @@ pub(crate) struct OptionSpec {
 }
 
 impl OptionSpec {
+    /// The option as it is typed, without its value.
+    #[must_use]
+    pub(crate) fn shortest(&self) -> String {
+        match self.short {
+            Some(short) => format!("-{short}"),
+            None => format!("--{}", self.long),
+        }
+    }
+
     /// The option as help shows it: `-o, --output FILE`.
     #[must_use]
     pub(crate) fn typed(&self) -> String {
@@ -32,6 +41,9 @@ impl OptionSpec {
         format!("{short}--{}{value}", self.long)
     }
 }
+
+/// Options with a list, to which each value adds.
+const REPEATABLE: [&str; 1] = ["ext"];
 
 /// The parsed arguments of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,7 +60,7 @@ impl ParsedOptions {
         self.options.iter().any(|(spec, _)| spec.long == long)
     }
 
-    /// The value of the option; the last one if it was given several times.
+    /// The value of the option.
     #[must_use]
     pub(crate) fn value(&self, long: &str) -> Option<&[u8]> {
         let given = self
@@ -57,6 +69,24 @@ impl ParsedOptions {
             .rev()
             .find(|(spec, _)| spec.long == long);
         given.and_then(|(_, value)| value.as_deref())
+    }
+
+    /// Every option, in order, with its value.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static OptionSpec, Option<&[u8]>)> {
+        let options = self.options.iter();
+        options.map(|(spec, value)| (*spec, value.as_deref()))
+    }
+
+    /// The option with one value that was given twice.
+    fn repeated(&self) -> Option<&'static OptionSpec> {
+        let with_value = || self.given().filter(|(_, value)| value.is_some());
+        with_value()
+            .enumerate()
+            .find(|(at, (spec, _))| {
+                let mut before = with_value().take(*at);
+                !REPEATABLE.contains(&spec.long) && before.any(|(other, _)| other == *spec)
+            })
+            .map(|(_, (spec, _))| spec)
     }
 
     /// The options whose name `is_wanted` accepts, each as `--name` or `--name=value`.
@@ -89,6 +119,9 @@ pub(crate) enum OptionProblem {
     /// The option needs a value.
     #[error("--{0} needs a value, {1}")]
     NeedsValue(&'static str, &'static str),
+    /// The option has one value, and was given twice.
+    #[error("{0} given more than once")]
+    Repeated(String),
 }
 
 /// Parses the arguments of a command.
@@ -125,7 +158,10 @@ pub(crate) fn parse(
             operand => parsed.operands.push(operand.to_vec()),
         }
     }
-    Ok(parsed)
+    match parsed.repeated() {
+        Some(spec) => Err(OptionProblem::Repeated(spec.shortest())),
+        None => Ok(parsed),
+    }
 }
 
 /// The shortest word that is taken for a mistyped long option rather than for short ones.

@@ -82,6 +82,9 @@ fn take_output<'a>(
 ) -> Result<(&'a [Vec<u8>], Option<PathBuf>), Error> {
     let is_archive = commands::ARCHIVE_COMMANDS.contains(&word);
     match words {
+        [before @ .., flag, _] if is_archive && flag == b"-o" && before.contains(flag) => {
+            Err(Error::Usage("-o given more than once".to_owned()))
+        }
         [before @ .., flag, file] if is_archive && flag == b"-o" => {
             Ok((before, Some(OsString::from_vec(file.clone()).into())))
         }

@@ -10,6 +10,7 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
+use crate::command_line::archive_names::Format;
 use crate::command_line::command::{
     Archive, Command, DiskUsage, Find, Get, Invocation, List, ListFormat, SaveOptions, TreeView,
 };
@@ -18,6 +19,7 @@ use crate::command_line::commands::{self, CommandSpec, FORMATS, SHELLS};
 use crate::command_line::habits;
 use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
 use crate::command_line::posix_find;
+use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 
 /// The maximum number of parallel downloads: each uses a connection of its own.
@@ -85,14 +87,14 @@ fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> Strin
 fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Command, String> {
     Ok(match command {
         "ls" => Command::List(list(parsed)),
-        "find" => Command::Find(find(parsed)?),
+        "find" => Command::Find(find(typed, parsed)?),
         "stat" => Command::Stat(some(typed, "path", parsed)?),
         "get" => Command::Get(get(typed, parsed)?),
         "cat" => Command::Cat(some(typed, "path", parsed)?),
         "less" => Command::Less(some(typed, "path", parsed)?),
         "du" => Command::DiskUsage(disk_usage(parsed)?),
         "tree" => Command::Tree(tree(typed, parsed)?),
-        "archive" => Command::Archive(archive(parsed)?),
+        "archive" => Command::Archive(archive(typed, parsed)?),
         "cd" => Command::ChangeDirectory(at_most_one(typed, "directory", parsed)?),
         "lcd" => Command::ChangeLocalDirectory(at_most_one(typed, "directory", parsed)?.map(path)),
         "lls" => Command::ListLocal(
@@ -230,7 +232,7 @@ fn levels(option: &str, parsed: &ParsedOptions) -> Result<Option<usize>, String>
 const PLACES: [&[u8]; 2] = [b".", b".."];
 
 /// The query and its order. The caller resolves `--below`, as it knows the working directory.
-fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
+fn query(typed: &str, parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
     let is_known = |name: &str| {
         name != "below"
             && CONDITION_OPTIONS
@@ -250,7 +252,7 @@ fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
     let mut words = parsed.words(is_known);
     words.push(b"--".to_vec());
     words.extend(parsed.operands.iter().cloned());
-    match find::parse(&words).map_err(|error| error.problem)? {
+    match find::parse(&words).map_err(|error| of_query(typed, parsed, &error.problem))? {
         Request::Find {
             query,
             limit,
@@ -261,8 +263,32 @@ fn query(parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
     }
 }
 
-fn find(parsed: &ParsedOptions) -> Result<Find, String> {
-    let (query, sort, reverse, limit) = query(parsed)?;
+/// What is wrong with a query, in the words that were typed.
+fn of_query(typed: &str, parsed: &ParsedOptions, problem: &str) -> String {
+    if let Some(takes) = problem.strip_prefix("find takes ") {
+        return format!("{typed} takes {takes}");
+    }
+    if !problem.starts_with("the size ") {
+        return problem.to_owned();
+    }
+    let sizes = parsed.words(|name| matches!(name, "larger" | "smaller" | "size"));
+    format!("no file is {}: {problem}", Name::from(sizes.join(&b' ')))
+}
+
+/// Adds what was meant where the name of an archive stands for that of a file.
+fn with_output(problem: String, parsed: &ParsedOptions) -> String {
+    let last = parsed.operands.last().filter(|_| parsed.operands.len() > 1);
+    let is_archive = |word: &&Vec<u8>| Format::of_name(&path(word.to_vec())) != Format::Unknown;
+    match last.filter(is_archive) {
+        Some(name) if !parsed.has("output") => {
+            format!("{problem}; did you mean -o {}?", pasteable(name))
+        }
+        _ => problem,
+    }
+}
+
+fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> {
+    let (query, sort, reverse, limit) = query(typed, parsed)?;
     Ok(Find {
         query,
         below: parsed.value("below").map(<[u8]>::to_vec),
@@ -306,8 +332,8 @@ fn number(word: &[u8]) -> Option<NonZeroUsize> {
     text.parse().ok()
 }
 
-fn archive(parsed: &ParsedOptions) -> Result<Archive, String> {
-    let (query, ..) = query(parsed)?;
+fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, String> {
+    let (query, ..) = query(typed, parsed).map_err(|problem| with_output(problem, parsed))?;
     let save = save(parsed);
     let extract = parsed.value("extract").map(|value| path(value.to_vec()));
     if extract.is_some() && save.output.is_some() {

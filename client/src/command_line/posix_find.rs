@@ -71,7 +71,9 @@ pub(crate) fn translated(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
         }
         translation.primary(word, &mut words)?;
     }
-    let Translation { mut options, names } = translation;
+    let Translation {
+        mut options, names, ..
+    } = translation;
     options.push(b"--".to_vec());
     options.extend(names);
     Ok(options)
@@ -106,6 +108,18 @@ fn instead(table: &[(&[&str], &'static str)], word: &[u8]) -> Option<&'static st
 struct Translation {
     options: Vec<Vec<u8>>,
     names: Vec<Vec<u8>>,
+    sizes: Sizes,
+}
+
+/// All conditions about the size, which are one option here.
+#[derive(Default)]
+struct Sizes {
+    /// As typed.
+    typed: Vec<String>,
+    least: Option<u64>,
+    most: Option<u64>,
+    /// Which of the options it is.
+    at: Option<usize>,
 }
 
 impl Translation {
@@ -134,11 +148,14 @@ impl Translation {
             b"-name" => self.names.push(value()?.clone()),
             b"-iname" => self.names.push(in_any_case(value()?)),
             b"-type" => is_file(value()?)?,
-            b"-size" => self.options.push(size(value()?)?),
+            b"-size" => {
+                let value = value()?;
+                self.size(format!("-size {}", Name::from(&value[..])), size(value)?)?;
+            }
             b"-newermt" => self
                 .options
                 .push([b"--modified-after=", &value()?[..]].concat()),
-            b"-empty" => self.options.push(b"--size=0".to_vec()),
+            b"-empty" => self.size("-empty".to_owned(), (Some(0), Some(0)))?,
             b"-print0" => self.options.push(b"--null".to_vec()),
             b"-ls" => self.options.push(b"--long".to_vec()),
             word if TRUE.contains(&word) => {}
@@ -147,6 +164,40 @@ impl Translation {
                 // One of ours, or wrong: the parser of options knows.
                 None => self.options.push(word.to_vec()),
             },
+        }
+        Ok(())
+    }
+}
+
+impl Translation {
+    /// Adds a condition about the size to those before.
+    fn size(&mut self, typed: String, (least, most): Range) -> Result<(), String> {
+        let sizes = &mut self.sizes;
+        sizes.typed.push(typed);
+        sizes.least = sizes.least.max(least);
+        sizes.most = match (sizes.most, most) {
+            (Some(before), Some(most)) => Some(before.min(most)),
+            (before, most) => before.or(most),
+        };
+        let option = match (sizes.least, sizes.most) {
+            (Some(least), Some(most)) if least > most => {
+                return Err(format!(
+                    "no file is {}: as in find(1), a size is rounded up to whole units; \
+                     --larger 10k --smaller 1M counts bytes",
+                    sizes.typed.join(" and ")
+                ));
+            }
+            (Some(least), Some(most)) => format!("--size={least}..{most}"),
+            (Some(least), None) => format!("--size={least}.."),
+            (None, Some(most)) => format!("--size=..{most}"),
+            (None, None) => return Ok(()),
+        };
+        match sizes.at.and_then(|at| self.options.get_mut(at)) {
+            Some(before) => *before = option.into_bytes(),
+            None => {
+                sizes.at = Some(self.options.len());
+                self.options.push(option.into_bytes());
+            }
         }
         Ok(())
     }
@@ -221,8 +272,11 @@ fn is_file(kind: &[u8]) -> Result<(), String> {
     }
 }
 
+/// The least and the largest size.
+type Range = (Option<u64>, Option<u64>);
+
 /// `+10k`, `-10k` or `10k`: as find(1) counts, in whole units, rounded up.
-fn size(value: &[u8]) -> Result<Vec<u8>, String> {
+fn size(value: &[u8]) -> Result<Range, String> {
     let wrong = || {
         format!(
             "'{}' is not a size for -size: +N, -N or N with c (bytes), k, M or G",
@@ -249,15 +303,14 @@ fn size(value: &[u8]) -> Result<Vec<u8>, String> {
     let count: u64 = digits.parse().map_err(|_| wrong())?;
     let most = count.checked_mul(unit).ok_or_else(wrong)?;
     let below = count.checked_sub(1).map(|below| below * unit);
-    let range = match (sign, below) {
-        (Some(b'+'), _) => format!("{}..", most.saturating_add(1)),
-        (Some(_), Some(below)) => format!("..{below}"),
-        (None, Some(below)) => format!("{}..{most}", below + 1),
-        (None, None) => "0..0".to_owned(),
+    Ok(match (sign, below) {
+        (Some(b'+'), _) => (Some(most.saturating_add(1)), None),
+        (Some(_), Some(below)) => (None, Some(below)),
+        (None, Some(below)) => (Some(below + 1), Some(most)),
+        (None, None) => (Some(0), Some(0)),
         // Nothing is smaller than nothing.
         (Some(_), None) => return Err("no file is smaller than 0".to_owned()),
-    };
-    Ok(format!("--size={range}").into_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -287,7 +340,8 @@ mod tests {
             ("-iname \\[a[b-d]", "-- \\[[aA][b-dB-D]"),
             ("-iname [!ab][x", "-- [!abAB][[xX]"),
             (". -size +10k -print0", "--below=. --size=10241.. --null --"),
-            ("/ -empty -ls", "--below=/ --size=0 --long --"),
+            ("/ -empty -ls", "--below=/ --size=0..0 --long --"),
+            ("-size +1k -ls -size -3k", "--size=1025..2048 --long --"),
             (
                 "documents/ -newermt 2024-01-01",
                 "--below=documents/ --modified-after=2024-01-01 --",
@@ -361,6 +415,10 @@ mod tests {
             ("( -name a -o -name b )", "( is not possible here"),
             ("a/ b/ -name x", "one directory at a time"),
             ("-name", "-name needs a value"),
+            (
+                "-size +10k -size -1M",
+                "no file is -size +10k and -size -1M: as in find(1)",
+            ),
         ] {
             let error = find(typed).unwrap_err();
             assert!(

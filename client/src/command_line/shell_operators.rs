@@ -4,6 +4,7 @@
 use netsocket_protocol::name::Name;
 
 use crate::command_line::commands;
+use crate::command_line::shell_line::{Place, equal};
 use crate::command_line::shell_words;
 
 /// Operators of shells, the longer ones first.
@@ -11,38 +12,126 @@ const OPERATORS: [&str; 12] = [
     "2>>", "2>", "&>", "&&", "1>", ">>", ">", "||", "|", "<<", "<", ";",
 ];
 
+/// Those between commands.
+const SEVERAL: [&str; 3] = ["&&", "||", ";"];
+
+/// Those after which standard output is no longer the terminal.
+const OF_STDOUT: [&str; 5] = ["|", ">", "1>", ">>", "&>"];
+
 /// Why a line cannot be run, if it has an operator that only a shell knows: what to type instead. A quoted one is a name.
-pub(crate) fn refusal(line: &[u8]) -> Option<String> {
+pub(crate) fn refusal(line: &[u8], place: &Place<'_>) -> Option<String> {
     let words = shell_words::typed(line);
     if let Some(operator) = between_commands(&words) {
         return Some(one_command(operator));
     }
-    let (first, rest) = words.split_first()?;
-    let (at, operator) = rest
+    let first = words.first()?;
+    let (at, operator) = words
         .iter()
         .enumerate()
+        .skip(1)
         .find_map(|(at, word)| operator(word).map(|operator| (at, operator)))?;
-    let file = match &rest[at][operator.len()..] {
-        b"" => rest.get(at + 1).copied(),
-        file => Some(file),
-    };
+    let (head, tail) = words.split_at(at);
+    if operator == "#" {
+        return Some("A comment has a line of its own; quote # in a name".to_owned());
+    }
+    let several = |word: &&[u8]| operator_of(word).is_some_and(|found| SEVERAL.contains(&found));
+    if let Some(word) = tail.iter().find(|word| several(word)) {
+        return Some(one_command(operator_of(word).unwrap_or(operator)));
+    }
+    let file = redirected(operator, tail);
     Some(match (operator, file) {
         (">" | "1>", Some(file)) if keeps(first) => {
             format!("There is no {operator} here: use -o {}", Name::from(file))
         }
-        (">" | "1>", Some(file)) if matches!(*first, b"cat" | b"less" | b"more") => {
-            let (get, file) = (rest[..at].join(&b' '), Name::from(file));
+        // Of several files, `get` would make several.
+        (">" | "1>", Some(file)) if is_shown(first) && is_one_file(head) => {
+            let (get, file) = (head[1..].join(&b' '), Name::from(file));
             format!(
                 "There is no {operator} here: get {} -o {file}",
                 Name::from(get)
             )
         }
-        ("&&" | "||" | ";", _) => one_command(operator),
-        _ => {
-            let typed = Name::from(line.trim_ascii());
-            format!("There is no {operator} here; in a shell: netsocket {typed}")
-        }
+        _ => format!(
+            "There is no {operator} here{}",
+            instead(operator, head, tail, place)
+        ),
     })
+}
+
+/// The file of a redirection.
+fn redirected<'a>(operator: &str, tail: &[&'a [u8]]) -> Option<&'a [u8]> {
+    match &tail.first()?[operator.len()..] {
+        b"" => tail.get(1).copied(),
+        file => Some(file),
+    }
+}
+
+/// What to type instead, in a shell or here, if anything does the same.
+fn instead(operator: &str, head: &[&[u8]], tail: &[&[u8]], place: &Place<'_>) -> String {
+    let typed_tail = Name::from(tail.join(&b' '));
+    if operator.starts_with('<') {
+        return ": no command reads standard input".to_owned();
+    }
+    if operator == "|" && redirected(operator, tail).is_some_and(|reader| is_ours(reader, tail)) {
+        return ": get and archive take names and patterns, and archive the conditions of find"
+            .to_owned();
+    }
+    let is_whole = is_whole(operator, tail);
+    if head.first() == Some(&&b"lls"[..]) && is_whole {
+        let arguments = head[1..].iter().copied().chain(tail.iter().copied());
+        let ls: Vec<&[u8]> = [&b"ls"[..]].into_iter().chain(arguments).collect();
+        let ls = Name::from(ls.join(&b' '));
+        return format!(": use !{ls}, or in a shell: {ls}");
+    }
+    let to_stdout = tail
+        .iter()
+        .any(|word| operator_of(word).is_some_and(|found| OF_STDOUT.contains(&found)));
+    let words = shell_words::split(&head.join(&b' ')).ok();
+    match words.and_then(|words| equal(&words, to_stdout, place)) {
+        Some(line) if is_whole => format!("; in a shell: {line} {typed_tail}"),
+        _ => ": only a shell knows it".to_owned(),
+    }
+}
+
+/// Whether what begins with the operator can stand behind a command as it is.
+fn is_whole(operator: &str, tail: &[&[u8]]) -> bool {
+    if operator == "&" {
+        return tail.len() == 1;
+    }
+    if redirected(operator, tail).is_none_or(|word| operator_of(word).is_some()) {
+        return false;
+    }
+    // Behind the file of a redirection more arguments would follow.
+    let is_alone = tail
+        .first()
+        .is_some_and(|word| word.len() == operator.len());
+    let next = tail.get(if is_alone { 2 } else { 1 });
+    operator == "|" || next.is_none_or(|word| operator_of(word).is_some())
+}
+
+/// Whether a pipe leads to a command of this program, which a shell does not know: `find | get`, `find | xargs get`.
+fn is_ours(reader: &[u8], tail: &[&[u8]]) -> bool {
+    const OF_SHELLS: [&[u8]; 8] = [
+        b"cat", b"less", b"more", b"ls", b"find", b"stat", b"du", b"tree",
+    ];
+    let is_ours = |word: &[u8]| {
+        let known = commands::find(word).is_some();
+        known && !OF_SHELLS.contains(&word)
+    };
+    is_ours(reader) || reader == b"xargs" && tail.iter().any(|word| is_ours(word))
+}
+
+/// Whether the command shows files.
+fn is_shown(command: &[u8]) -> bool {
+    matches!(command, b"cat" | b"less" | b"more")
+}
+
+/// Whether a command has one operand, which is no pattern.
+fn is_one_file(head: &[&[u8]]) -> bool {
+    let mut operands = head.iter().skip(1).filter(|word| !word.starts_with(b"-"));
+    let one = operands.next();
+    one.is_some_and(|word| !word.iter().any(|byte| b"*?[{".contains(byte)))
+        && operands.next().is_none()
 }
 
 fn one_command(operator: &str) -> String {
@@ -54,7 +143,7 @@ fn between_commands(words: &[&[u8]]) -> Option<&'static str> {
     let is_plain = |word: &[u8]| !word.iter().any(|byte| b"'\"\\".contains(byte));
     let is_command = |word: &[u8]| commands::find(word).is_some();
     words.iter().enumerate().find_map(|(at, word)| {
-        let mut operators = ["&&", "||", ";"].into_iter();
+        let mut operators = SEVERAL.into_iter();
         operators.find(|operator| {
             let sign = operator.as_bytes();
             let found = word.windows(sign.len()).position(|part| part == sign);
@@ -68,9 +157,14 @@ fn between_commands(words: &[&[u8]]) -> Option<&'static str> {
 }
 
 fn operator(word: &[u8]) -> Option<&'static str> {
-    if word == b"&" {
-        return Some("&");
+    match word {
+        b"&" => Some("&"),
+        b"#" => Some("#"),
+        word => operator_of(word),
     }
+}
+
+fn operator_of(word: &[u8]) -> Option<&'static str> {
     OPERATORS
         .into_iter()
         .find(|operator| word.starts_with(operator.as_bytes()))
@@ -93,19 +187,54 @@ mod tests {
             ("get x >out.txt", "There is no > here: use -o out.txt"),
             ("archive 1> 'a b'", "There is no 1> here: use -o 'a b'"),
             ("w24ft pdf > x.tgz", "There is no > here: use -o x.tgz"),
-            ("cat a b > c", "There is no > here: get a b -o c"),
+            ("cat a > c", "There is no > here: get a -o c"),
+            (
+                "cat a b > c",
+                "There is no > here; in a shell: netsocket cat a b > c",
+            ),
+            (
+                "cat *.txt > c",
+                "There is no > here; in a shell: netsocket cat '*.txt' > c",
+            ),
+            (
+                "lls -l 'a b' | head",
+                "There is no | here: use !ls -l 'a b' | head, or in a shell: ls -l 'a b' | head",
+            ),
+            (
+                "find x | xargs get",
+                "There is no | here: get and archive take names and patterns, and archive the conditions of find",
+            ),
+            (
+                "find -0 | xargs -0 tar c",
+                "There is no | here; in a shell: netsocket find -0 | xargs -0 tar c",
+            ),
+            (
+                "archive 2>/dev/null | tar t",
+                "There is no 2> here; in a shell: netsocket archive -o - 2>/dev/null | tar t",
+            ),
+            (
+                "get x 2>/dev/null y",
+                "There is no 2> here: only a shell knows it",
+            ),
+            ("cd x | wc", "There is no | here: only a shell knows it"),
+            ("ls |", "There is no | here: only a shell knows it"),
+            (
+                "ls | wc && pwd",
+                "There is no && here: one line is one command",
+            ),
+            (
+                "get x # the newest",
+                "A comment has a line of its own; quote # in a name",
+            ),
             (
                 "ls > list",
                 "There is no > here; in a shell: netsocket ls > list",
             ),
             (
                 "get x >> out",
-                "There is no >> here; in a shell: netsocket get x >> out",
+                "There is no >> here; in a shell: netsocket get x -o - >> out",
             ),
-            (
-                "get x >",
-                "There is no > here; in a shell: netsocket get x >",
-            ),
+            ("get x >", "There is no > here: only a shell knows it"),
             (
                 "ls | wc -l",
                 "There is no | here; in a shell: netsocket ls | wc -l",
@@ -121,7 +250,7 @@ mod tests {
             ),
             (
                 "find < names",
-                "There is no < here; in a shell: netsocket find < names",
+                "There is no < here: no command reads standard input",
             ),
             ("cd a && ls", "There is no && here: one line is one command"),
             ("cd a ; ls", "There is no ; here: one line is one command"),
@@ -132,7 +261,8 @@ mod tests {
             ("cd a ;ls -l", "There is no ; here: one line is one command"),
             ("cd a||exit", "There is no || here: one line is one command"),
         ] {
-            assert_eq!(refusal(line.as_bytes()).as_deref(), Some(said), "{line}");
+            let refused = refusal(line.as_bytes(), &Place::default());
+            assert_eq!(refused.as_deref(), Some(said), "{line}");
         }
     }
 
@@ -152,8 +282,10 @@ mod tests {
             "get a\\; ls",
             "get R&D",
             "get &amp",
+            "get '#' x#y #x#",
         ] {
-            assert_eq!(refusal(line.as_bytes()), None, "{line}");
+            let refused = refusal(line.as_bytes(), &Place::default());
+            assert_eq!(refused, None, "{line}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings for TLS and the token: keys, flags, and the files they name.
 
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_credentials::{authorities, certificates, client_config, key, tokens};
@@ -55,6 +56,29 @@ pub(crate) fn given(args: &SecurityArgs) -> impl Iterator<Item = (&'static str, 
     let keys = SECURITY_KEYS.iter().map(|key| key.name);
     let given = keys.zip(values);
     given.filter_map(|(key, value)| Some((key, Flag::One(value.clone()?))))
+}
+
+/// The flags of [`SECURITY_KEYS`] as they can be given to another run, with absolute paths.
+pub(crate) fn repeated(args: &SecurityArgs) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    for (name, value) in given(args) {
+        let flag = SECURITY_KEYS.iter().find(|key| key.name == name);
+        let (Some(flag), Flag::One(value)) = (flag.and_then(|key| key.flag), value) else {
+            continue;
+        };
+        match name {
+            "tls" => words.push(format!("{flag}={value}").into_bytes()),
+            "tls_name" => words.extend([flag.into(), value.into_bytes()]),
+            _ => words.extend([flag.into(), absolute(Path::new(&value))]),
+        }
+    }
+    words
+}
+
+/// A path that means the same in any directory.
+pub(crate) fn absolute(path: &Path) -> Vec<u8> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.into_os_string().into_vec()
 }
 
 /// The entries of [`SECURITY_KEYS`], not yet validated.

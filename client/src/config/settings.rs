@@ -28,14 +28,16 @@ use netsocket_settings::{
 use serde::Deserialize;
 
 use crate::command_line::args::Args;
-use crate::config::security::{RawSecurity, SECURITY_KEYS, given, security};
+use crate::config::security::{self, RawSecurity, SECURITY_KEYS, given, security};
 use crate::config::user_directories::UserDirectories;
-use crate::connection::address::ServersError;
+use crate::connection::address::{self, ServersError};
 use crate::connection::dial::Service;
 use crate::connection::framed::Timeouts;
 
 /// Default address of the service: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
+/// The port of [`DEFAULT_SERVER`].
+const DEFAULT_PORT: u16 = 8081;
 /// Time limit for connecting, and again for the server's greeting.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for the first byte of an answer. A server sends nothing while it walks a large tree.
@@ -126,6 +128,29 @@ pub fn load(
     judge(args, directories, variable)?.finish()
 }
 
+/// The flags of this run as they can be given to another one, but for `-o`; paths are absolute.
+pub(crate) fn repeated(args: &Args) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    if let Some(file) = &args.config {
+        words.extend([b"--config".to_vec(), security::absolute(file)]);
+    }
+    if let Some(server) = &args.server {
+        words.extend([b"--server".to_vec(), server.clone().into_bytes()]);
+    }
+    words.extend(security::repeated(&args.security));
+    words.extend(args.json.then(|| b"--json".to_vec()));
+    words.extend(args.quiet.then(|| b"--quiet".to_vec()));
+    words
+}
+
+/// What `server` may be, and what was probably meant.
+fn allowed_server(given: Option<&Scalar>) -> String {
+    match given.and_then(|text| address::meant(text.as_str(), DEFAULT_PORT)) {
+        Some(server) => format!("{ServersError}; did you mean {server}?"),
+        None => ServersError.to_string(),
+    }
+}
+
 /// Loads the settings as far as they can be judged; `variable` reads the environment.
 ///
 /// # Errors
@@ -156,7 +181,7 @@ pub(crate) fn judge(
             "server",
             raw.server.as_ref(),
             default_server,
-            &ServersError.to_string(),
+            &allowed_server(raw.server.as_ref()),
         ),
         timeouts: Timeouts {
             connect: check.duration(

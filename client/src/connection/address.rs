@@ -70,6 +70,19 @@ impl fmt::Display for ServerAddress {
     }
 }
 
+/// The address in a URL, or of a host whose port is missing; `None` if there is nothing to mend.
+pub(crate) fn meant(text: &str, port: u16) -> Option<ServerAddress> {
+    let address = text.split_once("://").map_or(text, |(_, address)| address);
+    let (address, _) = address.split_once('/').unwrap_or((address, ""));
+    let (_, address) = address.rsplit_once('@').unwrap_or(("", address));
+    let with_port = || match address.parse::<std::net::Ipv6Addr>() {
+        Ok(host) => format!("[{host}]:{port}"),
+        Err(_) => format!("{}:{port}", address.trim_end_matches(':')),
+    };
+    let server: ServerAddress = address.parse().or_else(|_| with_port().parse()).ok()?;
+    (text.parse().as_ref() != Ok(&server) && !text.contains(',')).then_some(server)
+}
+
 /// The addresses to try, in order; at least one, without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Servers(Vec<ServerAddress>);
@@ -160,6 +173,25 @@ mod tests {
         }
         let address: ServerAddress = "[::1]:80".parse().unwrap();
         assert_eq!((address.host.as_str(), address.port), ("::1", 80));
+    }
+
+    #[test]
+    fn what_was_meant_is_an_address() {
+        for (text, server) in [
+            ("127.0.0.1", Some("127.0.0.1:8081")),
+            ("files.example:", Some("files.example:8081")),
+            ("http://127.0.0.1:8081/", Some("127.0.0.1:8081")),
+            ("sftp://ada@files.example/music", Some("files.example:8081")),
+            ("::1", Some("[::1]:8081")),
+            ("https://[::1]", Some("[::1]:8081")),
+            ("files.example:1", None),
+            ("files.example:99999", None),
+            ("a:1,b", None),
+            ("", None),
+        ] {
+            let meant = meant(text, 8081).map(|server| server.to_string());
+            assert_eq!(meant.as_deref(), server, "{text}");
+        }
     }
 
     #[test]

@@ -359,6 +359,11 @@ impl Console {
         }
     }
 
+    /// Prints a warning, also with `--quiet`.
+    pub(crate) fn warning_line(&mut self, text: &str) {
+        self.say(format!("warning: {text}\n").as_bytes());
+    }
+
     /// Prints where in a batch an error is.
     pub(crate) fn place_of_error(&mut self, text: &str) {
         self.line(text);

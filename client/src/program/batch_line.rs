@@ -8,6 +8,9 @@ use std::io::{self, BufRead};
 /// The maximum length of a line, so that input without newlines cannot exhaust memory.
 const MAX_LINE: u64 = 64 * 1024;
 
+/// U+FEFF as UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A line with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -55,7 +58,12 @@ pub(crate) fn next_line(input: &mut impl BufRead, before: u64) -> io::Result<Opt
                 "line {number} is longer than {MAX_LINE} bytes"
             )));
         }
-        if let Some(line) = Line::parse(&line) {
+        // Editors of Windows write it at the beginning of a file.
+        let line = match number {
+            1 => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line),
+            _ => &line,
+        };
+        if let Some(line) = Line::parse(line) {
             return Ok(Some((line, number)));
         }
     }
@@ -85,6 +93,14 @@ mod tests {
                 ("w24ft pdf".to_owned(), false),
             ]
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_command() {
+        let lines = all(b"\xef\xbb\xbf# a note\nls\n\xef\xbb\xbfpwd");
+        let lines: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+        assert_eq!(lines, ["ls", "\u{feff}pwd"]);
+        assert_eq!(all(b"\xef\xbb\xbfls")[0].0, "ls");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use netsocket_protocol::message::Request;
 use crate::cmd::context::{Context, Failure};
 use crate::command_line::command::{Command, Invocation};
 use crate::command_line::manual;
+use crate::command_line::shell_line::Place;
 use crate::command_line::shell_operators;
 use crate::command_line::shell_words;
 use crate::outcome::error::Error;
@@ -66,6 +67,8 @@ const SHELL_MARK: u8 = b'!';
 pub struct Program {
     /// What the commands work with.
     pub context: Context,
+    /// The flags of the program, for what can be pasted into a shell.
+    flags: Vec<Vec<u8>>,
 }
 
 /// How a command ended.
@@ -90,7 +93,16 @@ impl Program {
     /// A program that runs commands in `context`.
     #[must_use]
     pub fn new(context: Context) -> Self {
-        Self { context }
+        Self {
+            context,
+            flags: Vec::new(),
+        }
+    }
+
+    /// The same, with the flags that it was started with: a message may suggest to start it again.
+    #[must_use]
+    pub fn started_with(self, flags: Vec<Vec<u8>>) -> Self {
+        Self { flags, ..self }
     }
 
     /// Parses and runs a command until it is done or `stop` resolves, and prints its result.
@@ -207,7 +219,13 @@ impl Program {
                 },
             };
         }
-        if let Some(refusal) = shell_operators::refusal(line) {
+        let place = Place {
+            flags: &self.flags,
+            remote: &self.context.at.remote,
+            local: self.context.at.local.as_deref(),
+            output: self.context.output.as_deref(),
+        };
+        if let Some(refusal) = shell_operators::refusal(line, &place) {
             return self.failed(&Error::Usage(refusal), Stdout::Free);
         }
         let words = match shell_words::split(line) {

@@ -18,4 +18,8 @@ pub struct WorkingDirectories {
     pub remote: Vec<u8>,
     /// The directory on this machine; `None` for the working directory of the process.
     pub local: Option<PathBuf>,
+    /// The directory on the server before the last `cd`, for `cd -`.
+    pub remote_before: Option<Vec<u8>>,
+    /// The directory on this machine before the last `lcd`, for `lcd -`.
+    pub local_before: Option<PathBuf>,
 }

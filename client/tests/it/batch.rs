@@ -8,7 +8,7 @@ use rustix::process::{Signal, kill_process};
 use crate::peer::Fake;
 use crate::process::{Ended, Home, end, eventually, pid_of};
 
-async fn batch(mut command: Command, lines: &[u8]) -> Ended {
+pub(crate) async fn batch(mut command: Command, lines: &[u8]) -> Ended {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A batch that has ended early reads no more.

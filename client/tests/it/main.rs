@@ -24,6 +24,7 @@ mod reconnect;
 mod resume;
 mod screen;
 mod scripts;
+mod shell_lines;
 mod stream;
 mod survival;
 mod tls;

@@ -346,3 +346,36 @@ fn words_never_panic() {
         }
     }
 }
+
+#[test]
+fn an_option_with_one_value_is_given_once() {
+    for (line, said) in [
+        ("get a -o b -o c", "-o given more than once."),
+        ("get a -ob --output=b", "-o given more than once."),
+        (
+            "archive --format gz --format zst",
+            "--format given more than once.",
+        ),
+        ("find --below a --below b", "--below given more than once."),
+        (
+            "find --larger 1k --larger 2k",
+            "--larger given more than once.",
+        ),
+        ("tree -L 1 -L 2", "-L given more than once."),
+        ("w24ft pdf -o a -o b", "-o given more than once"),
+        (
+            "find --larger 2k --smaller 1k",
+            "no file is --larger=2k --smaller=1k: the size 2048",
+        ),
+    ] {
+        let error = parse(line).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{line}: {error}");
+    }
+    for line in [
+        "find --ext a --ext b",
+        "ls -l -l",
+        "find -size +1k -size -3k",
+    ] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
