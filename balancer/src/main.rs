@@ -50,6 +50,9 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
+    for problem in misspelt_variables(variables()) {
+        warn!("{problem}");
+    }
     match serve(flags, config, inherited) {
         Ok(exit) => exit,
         Err(error) => {

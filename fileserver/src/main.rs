@@ -123,6 +123,9 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     let config = Config::load_to_serve(&layers, variable)?;
     // What a client does wrong in HTTP/2 is no matter for the log of a server, however often.
     let log = init_log(&config.log.after("h2=error"), config.log_format);
+    for problem in misspelt_variables(variables()) {
+        tracing::warn!("{problem}");
+    }
     let bound = Bound::bind(config)?;
     // The sandbox only covers threads that start after it, the log's included.
     bound.sandbox()?;
@@ -136,15 +139,25 @@ fn start(flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// The names of all variables.
+fn variables() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
+}
+
 fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
-    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let names = |config: &Config| {
         let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
         unresolved(brokers.map(|broker| ("kafka", broker)))
     };
     let summary =
         |config: &Config| format!("serves {} on {}", config.root.display(), config.listen);
-    match report_config(NAME, misspelt_variables(variables), judged, names, summary) {
+    match report_config(
+        NAME,
+        misspelt_variables(variables()),
+        judged,
+        names,
+        summary,
+    ) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_START),
     }

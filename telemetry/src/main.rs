@@ -135,6 +135,9 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
+    for problem in misspelt_variables() {
+        tracing::warn!("{problem}");
+    }
     match start(&config, task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -162,18 +165,33 @@ fn run_common_command(flags: &Flags, command: &CommonCommand) -> ExitCode {
     }
 }
 
-fn check_config(flags: &Flags) -> ExitCode {
+fn misspelt_variables() -> Vec<String> {
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let misspelt = collector::misspelt_variables(variables);
+    collector::misspelt_variables(variables)
+}
+
+fn check_config(flags: &Flags) -> ExitCode {
     let judged = Config::judge(&flags.layers(), variable);
     let summary = |config: &Config| {
         let (topic, url) = (&config.topic, config.influx_url.as_str());
         format!("stores {topic} of {} in {url}", config.kafka.join(","))
     };
-    match report_config(NAME, misspelt, judged, names_without_address, summary) {
+    match report_config(NAME, misspelt_variables(), judged, doubts, summary) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_SETTINGS),
     }
+}
+
+/// What would stop a start, or could. The token is mostly a secret of the place where the collector runs.
+fn doubts(config: &Config) -> Vec<String> {
+    let mut doubts = names_without_address(config);
+    if config.token.is_none() {
+        doubts.insert(
+            0,
+            format!("{ENV_INFLUXDB_TOKEN} is not set: a start needs it"),
+        );
+    }
+    doubts
 }
 
 /// The database may be elsewhere than its name says today: that is no mistake in the settings.

@@ -102,7 +102,7 @@ impl Asked {
     }
 
     fn foreign(self, name: &str) -> Result<(), String> {
-        match (nearest(name), self) {
+        match (meant(name), self) {
             (Some(meant), _) => Err(format!("no such parameter; did you mean {meant}?")),
             (None, Self::Listing) => Ok(()),
             (None, Self::Archive | Self::Search) => {
@@ -124,7 +124,7 @@ fn is_own(name: &str) -> bool {
 }
 
 /// The parameter that is probably meant: one that differs in a third of its letters at most.
-fn nearest(name: &str) -> Option<&'static str> {
+fn meant(name: &str) -> Option<&'static str> {
     if name.len() > LONGEST {
         return None;
     }

@@ -1,6 +1,7 @@
 //! The tasks that watch the backends of a pool: one for each backend that checks it, and one that evaluates what sessions
 //! report and what is due. Each begins anew after a panic; the backends keep the health that they have.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use netsocket_settings::Supervisor;
 use tokio::select;
 use tokio::sync::watch::Receiver;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -43,7 +44,7 @@ async fn evaluate(pool: &Arc<Pool>, checks: &Receiver<Arc<Checks>>, supervisor: 
     let mut tasks = JoinSet::new();
     let mut watched = BTreeMap::new();
     loop {
-        follow(pool, checks, supervisor, &mut tasks, &mut watched);
+        follow(pool, checks, supervisor, &mut tasks, &mut watched).await;
         let due = pool.attend(Instant::now());
         let seldom = Instant::now() + SELDOM;
         select! {
@@ -53,8 +54,9 @@ async fn evaluate(pool: &Arc<Pool>, checks: &Receiver<Arc<Checks>>, supervisor: 
     }
 }
 
-/// Begins to check backends that have come, and ceases for those that have gone.
-fn follow(
+/// Begins to check backends that have come, and ceases for those that have gone. Each pool begins with its first ones: where there
+/// are many, none waits until all backends of the others have been checked.
+async fn follow(
     pool: &Arc<Pool>,
     checks: &Receiver<Arc<Checks>>,
     supervisor: &Supervisor,
@@ -71,15 +73,17 @@ fn follow(
         stays
     });
     for (index, backend) in backends.iter().enumerate() {
-        watched.entry(backend.id()).or_insert_with(|| {
-            let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
-            let place = (index, backends.len());
-            let (checks, supervisor) = (checks.clone(), supervisor.clone());
-            tasks.spawn(async move {
-                let check = || check_in_time(&pool, &backend, place, checks.clone());
-                supervisor.run(CHECK_TASK, check).await;
-            })
-        });
+        let Entry::Vacant(new) = watched.entry(backend.id()) else {
+            continue;
+        };
+        let (pool, backend) = (Arc::clone(pool), Arc::clone(backend));
+        let place = (index, backends.len());
+        let (checks, supervisor) = (checks.clone(), supervisor.clone());
+        new.insert(tasks.spawn(async move {
+            let check = || check_in_time(&pool, &backend, place, checks.clone());
+            supervisor.run(CHECK_TASK, check).await;
+        }));
+        yield_now().await;
     }
     // Those of backends that have gone.
     while tasks.try_join_next().is_some() {}
@@ -204,5 +208,66 @@ async fn check_in_time(
             _ => pool.observe_check(backend, CheckReport::new(outcome, now - began), now),
         };
         schedule.done(now, pace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::core::backend::{Attributes, BackendSpec};
+
+    const MANY: usize = 200;
+
+    fn pool(address: SocketAddr) -> Arc<Pool> {
+        let config = Config::default();
+        let backends = (0..MANY).map(|number| BackendSpec {
+            name: format!("b{number}"),
+            address: address.into(),
+            attributes: Attributes::default(),
+        });
+        let pool = Pool::new(backends.collect(), config.balance, config.health, 0);
+        Arc::new(pool)
+    }
+
+    fn checked(pool: &Pool) -> usize {
+        let backends = pool.backends();
+        let checked = backends
+            .iter()
+            .filter(|backend| backend.report().last_check.is_some());
+        checked.count()
+    }
+
+    #[tokio::test]
+    async fn no_pool_waits_for_all_backends_of_another() {
+        // Connections are complete before anybody accepts them.
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let accepting = std::thread::spawn(move || {
+            for _ in 0..2 * MANY {
+                drop(server.accept().unwrap());
+            }
+        });
+        let pools = [pool(address), pool(address)];
+        let (_tell, told) = tokio::sync::watch::channel(Arc::new(Config::default().checks));
+        let _watching = pools.clone().map(|pool| {
+            let watching = watch(pool, told.clone(), Supervisor::default());
+            AbortOnDropHandle::new(tokio::spawn(watching))
+        });
+        while checked(&pools[1]) == 0 {
+            yield_now().await;
+        }
+        assert!(checked(&pools[0]) < MANY);
+        let all = async {
+            for pool in &pools {
+                all_checked(pool, 0).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all)
+            .await
+            .unwrap();
+        accepting.join().unwrap();
     }
 }

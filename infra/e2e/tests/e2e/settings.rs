@@ -4,7 +4,7 @@ use std::process::Command;
 
 use e2e::PATIENCE;
 use e2e::influx::TOKEN;
-use e2e::process::{Ran, clean_command};
+use e2e::process::{Process, Ran, clean_command};
 use e2e::program::Program;
 use e2e::scratch::Scratch;
 
@@ -14,6 +14,8 @@ crate::tests![
     versions,
     right_settings,
     variables_that_are_misspelt_are_warnings,
+    a_start_warns_of_variables_that_are_misspelt,
+    a_check_of_a_collector_says_that_a_token_is_missing,
     no_program_takes_a_variable_of_another_for_a_slip,
     names_without_an_address_are_warnings,
     warnings_come_with_problems,
@@ -86,6 +88,33 @@ fn variables_that_are_misspelt_are_warnings(_: &World) {
         );
         assert_eq!((ran.code, ran.stderr), (Some(0), expected));
     }
+}
+
+/// Also where nobody has checked before.
+fn a_start_warns_of_variables_that_are_misspelt(_: &World) {
+    for each in [Program::Balancer, Program::Fileserver, Program::Collector] {
+        let home = Scratch::new("home");
+        let mut command = program(each, &home);
+        command.env("NETSOCKET_LOG_FROMAT", "json");
+        match each {
+            Program::Collector => command.args(["--admin=127.0.0.1:0", "--kafka=127.0.0.1:1"]),
+            Program::Balancer => command.args(["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]),
+            _ => command.arg("--listen=127.0.0.1:0"),
+        };
+        let mut process = Process::start(each.name(), command, home);
+        process.logs("NETSOCKET_LOG_FROMAT: no such setting; did you mean NETSOCKET_LOG_FORMAT?");
+    }
+}
+
+/// A collector is checked where its token is not.
+fn a_check_of_a_collector_says_that_a_token_is_missing(_: &World) {
+    let home = Scratch::new("home");
+    let mut command = clean_command(Program::Collector.path());
+    command.env("HOME", home.path());
+    let ran = run(command, &["--check-config", "--kafka=127.0.0.1:9092"]);
+    let expected =
+        "netsocket-collector: warning: INFLUXDB_TOKEN is not set: a start needs it\n".to_owned();
+    assert_eq!((ran.code, ran.stderr), (Some(0), expected));
 }
 
 /// All of them may be set in one environment.
