@@ -18,6 +18,7 @@ pub mod args;
 pub(crate) mod command;
 pub(crate) mod command_options;
 pub(crate) mod commands;
+pub(crate) mod find_sizes;
 pub(crate) mod habits;
 pub(crate) mod help;
 pub(crate) mod manual;

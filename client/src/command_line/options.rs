@@ -306,7 +306,8 @@ mod tests {
             "-l a --output f b --ext e",
             "-lof a b --ext=e",
             "-lo f --ext e -- a b",
-            "a --long b -o=f -of --ext e",
+            "a --long b -o=f --ext e",
+            "-l a b -of --ext e",
         ] {
             let parsed = parse(line).unwrap();
             assert!(parsed.has("long"), "{line}");

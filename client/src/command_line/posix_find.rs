@@ -5,6 +5,7 @@
 
 use netsocket_protocol::name::Name;
 
+use crate::command_line::find_sizes::{self, Range, Sizes};
 use crate::command_line::habits::EITHER;
 
 /// What is the case for all files here: nothing has to be asked.
@@ -109,17 +110,8 @@ struct Translation {
     options: Vec<Vec<u8>>,
     names: Vec<Vec<u8>>,
     sizes: Sizes,
-}
-
-/// All conditions about the size, which are one option here.
-#[derive(Default)]
-struct Sizes {
-    /// As typed.
-    typed: Vec<String>,
-    least: Option<u64>,
-    most: Option<u64>,
-    /// Which of the options it is.
-    at: Option<usize>,
+    /// Which of the options says them.
+    size_at: Option<usize>,
 }
 
 impl Translation {
@@ -150,7 +142,8 @@ impl Translation {
             b"-type" => is_file(value()?)?,
             b"-size" => {
                 let value = value()?;
-                self.size(format!("-size {}", Name::from(&value[..])), size(value)?)?;
+                let typed = format!("-size {}", Name::from(&value[..]));
+                self.size(typed, find_sizes::range(value)?)?;
             }
             b"-newermt" => self
                 .options
@@ -170,34 +163,12 @@ impl Translation {
 }
 
 impl Translation {
-    /// Adds a condition about the size to those before.
-    fn size(&mut self, typed: String, (least, most): Range) -> Result<(), String> {
-        let sizes = &mut self.sizes;
-        sizes.typed.push(typed);
-        sizes.least = sizes.least.max(least);
-        sizes.most = match (sizes.most, most) {
-            (Some(before), Some(most)) => Some(before.min(most)),
-            (before, most) => before.or(most),
-        };
-        let option = match (sizes.least, sizes.most) {
-            (Some(least), Some(most)) if least > most => {
-                return Err(format!(
-                    "no file is {}: as in find(1), a size is rounded up to whole units; \
-                     --larger 10k --smaller 1M counts bytes",
-                    sizes.typed.join(" and ")
-                ));
-            }
-            (Some(least), Some(most)) => format!("--size={least}..{most}"),
-            (Some(least), None) => format!("--size={least}.."),
-            (None, Some(most)) => format!("--size=..{most}"),
-            (None, None) => return Ok(()),
-        };
-        match sizes.at.and_then(|at| self.options.get_mut(at)) {
-            Some(before) => *before = option.into_bytes(),
-            None => {
-                sizes.at = Some(self.options.len());
-                self.options.push(option.into_bytes());
-            }
+    fn size(&mut self, typed: String, range: Range) -> Result<(), String> {
+        let option = self.sizes.and(typed, range)?;
+        let at = *self.size_at.get_or_insert(self.options.len());
+        match self.options.get_mut(at) {
+            Some(before) => *before = option,
+            None => self.options.push(option),
         }
         Ok(())
     }
@@ -272,47 +243,6 @@ fn is_file(kind: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The least and the largest size.
-type Range = (Option<u64>, Option<u64>);
-
-/// `+10k`, `-10k` or `10k`: as find(1) counts, in whole units, rounded up.
-fn size(value: &[u8]) -> Result<Range, String> {
-    let wrong = || {
-        format!(
-            "'{}' is not a size for -size: +N, -N or N with c (bytes), k, M or G",
-            Name::from(value)
-        )
-    };
-    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
-    let (sign, text) = match text.as_bytes().first() {
-        Some(sign @ (b'+' | b'-')) => (Some(*sign), &text[1..]),
-        _ => (None, text),
-    };
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'c') => (&text[..text.len() - 1], 1),
-        Some(b'w') => (&text[..text.len() - 1], 2),
-        Some(b'b') => (&text[..text.len() - 1], 512),
-        Some(b'k') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'M') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'G') => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 512_u64),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let count: u64 = digits.parse().map_err(|_| wrong())?;
-    let most = count.checked_mul(unit).ok_or_else(wrong)?;
-    let below = count.checked_sub(1).map(|below| below * unit);
-    Ok(match (sign, below) {
-        (Some(b'+'), _) => (Some(most.saturating_add(1)), None),
-        (Some(_), Some(below)) => (None, Some(below)),
-        (None, Some(below)) => (Some(below + 1), Some(most)),
-        (None, None) => (Some(0), Some(0)),
-        // Nothing is smaller than nothing.
-        (Some(_), None) => return Err("no file is smaller than 0".to_owned()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -366,34 +296,6 @@ mod tests {
             "( --ext pdf",
         ] {
             assert_eq!(find(typed).as_deref(), Ok(typed));
-        }
-    }
-
-    #[test]
-    fn sizes_are_counted_as_find_does() {
-        for (typed, ours) in [
-            ("+1M", "1048577.."),
-            ("-1M", "..0"),
-            ("1M", "1..1048576"),
-            ("2", "513..1024"),
-            ("3c", "3..3"),
-            ("0", "0..0"),
-        ] {
-            assert_eq!(
-                find(&format!("-size {typed}")),
-                Ok(format!("--size={ours} --"))
-            );
-        }
-        for typed in [
-            "",
-            "M",
-            "+",
-            "1kB",
-            "-0",
-            "99999999999999999999",
-            "18446744073709551615G",
-        ] {
-            assert!(find(&format!("-size {typed}")).is_err(), "{typed}");
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Place<'a> {
 
 impl Place<'_> {
     /// A path on the server as a program that has just been started resolves it.
-    fn from_root(&self, typed: &[u8]) -> Vec<u8> {
+    fn absolute(&self, typed: &[u8]) -> Vec<u8> {
         match typed {
             [b'/', ..] => typed.to_vec(),
             _ if self.remote.is_empty() => typed.to_vec(),
@@ -118,7 +118,7 @@ fn current(
                     parsed
                         .operands
                         .iter()
-                        .map(|word| pasteable(&place.from_root(word))),
+                        .map(|word| pasteable(&place.absolute(word))),
                 );
                 return Some(line);
             }
@@ -128,7 +128,7 @@ fn current(
         _ if is_search => {
             let below = match parsed.value("below") {
                 None => place.remote.to_vec(),
-                Some(typed) => place.from_root(typed),
+                Some(typed) => place.absolute(typed),
             };
             if !below.is_empty() {
                 line.extend(["--below".to_owned(), pasteable(&below)]);
@@ -171,13 +171,13 @@ fn of_get(parsed: &ParsedOptions, place: &Place<'_>) -> Option<Vec<Vec<u8>>> {
     if !Get::is_local_by_form(last) {
         return None;
     }
-    let before = before.iter().map(|word| place.from_root(word));
+    let before = before.iter().map(|word| place.absolute(word));
     Some(before.chain([last.clone()]).collect())
 }
 
 fn remote(parsed: &ParsedOptions, place: &Place<'_>) -> Vec<Vec<u8>> {
     let operands = parsed.operands.iter();
-    operands.map(|word| place.from_root(word)).collect()
+    operands.map(|word| place.absolute(word)).collect()
 }
 
 fn is_pattern(word: &[u8]) -> bool {
