@@ -205,7 +205,9 @@ fn read_table(
     {
         check.problem(&format!("{key}.name"), name, NAME_FORM);
     }
-    let own = check.within(key, |check| own::read(check, table, common));
+    let own = own::are_given(table)
+        .then(|| check.within(key, |check| own::read(check, table, common)))
+        .flatten();
     let attributes = Attributes {
         own,
         ..read_attributes(check, key, table)
@@ -281,8 +283,12 @@ fn read_target(check: &mut Check, key: &str, table: &Scalars<'_>, address: &str)
 }
 
 fn read_family(check: &mut Check, key: &str, table: &Scalars<'_>, resolve: &str) -> IpFamily {
-    let key = format!("{key}.ip_family");
     let given = table.get("ip_family");
+    // Most say nothing, and there may be thousands.
+    if given.is_none() {
+        return IpFamily::default();
+    }
+    let key = format!("{key}.ip_family");
     let family = check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
         IpFamily::ALL
             .into_iter()
@@ -305,12 +311,10 @@ fn read_attributes(check: &mut Check, key: &str, table: &Scalars<'_>) -> Attribu
     let port = count("check_port", 0, 1..=u16::MAX.into());
     Attributes {
         weight: u32::try_from(weight).unwrap_or(DEFAULT_WEIGHT),
-        backup: check.parse(
-            &format!("{key}.backup"),
-            table.get("backup"),
-            false,
-            "true or false",
-        ),
+        backup: table.get("backup").is_some_and(|given| {
+            let key = format!("{key}.backup");
+            check.parse(&key, Some(given), false, "true or false")
+        }),
         max_connections: u32::try_from(most).ok().and_then(NonZeroU32::new),
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
         own: None,
