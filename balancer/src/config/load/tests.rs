@@ -333,7 +333,7 @@ fn problems_come_in_the_order_of_the_file() {
     let said = load_text(text).unwrap_err().to_string();
     let said: Vec<&str> = said
         .lines()
-        .map(|line| line.splitn(2, ':').nth(1).unwrap_or(line))
+        .map(|line| line.split_once(':').map_or(line, |it| it.1))
         .collect();
     let starts = [
         "7:1: backends[1].address = \"nowhere\"",
