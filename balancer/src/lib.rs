@@ -90,6 +90,7 @@ mod core;
 pub mod ctl;
 mod data_path;
 mod observe;
+mod tips;
 
 pub use crate::command_line::{Command, Flags};
 pub use crate::config::{BackendAddress, Config};
@@ -114,6 +115,7 @@ pub use crate::core::session_record::SessionRecord;
 pub use crate::core::termination::Termination;
 pub use crate::core::{admission, backend, balance, health, pool, routing, tls};
 pub use crate::observe::metrics;
+pub use crate::tips::with_tip;
 
 /// The hash of a secret, as a line for the file of `admin_read_token_file`.
 ///

@@ -10,7 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 use netsocket_balancer::config::{AdminSettings, DEFAULT_NAME, misspelt_variables};
 use netsocket_balancer::{
     Command, Config, Flags, Inherited, Manager, Program, Signals, Startup, ctl, run,
-    unresolved_names,
+    unresolved_names, with_tip,
 };
 use netsocket_settings::{
     AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, report_config,
@@ -24,7 +24,8 @@ const NAME: &str = "netsocket-balancer";
 const EXIT_BAD_START: u8 = 2;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags =
+        Flags::try_parse().unwrap_or_else(|error| with_tip(error, &Flags::command()).exit());
     match &flags.command {
         Some(Command::Ctl(arguments)) => return ctl(&flags, arguments),
         Some(Command::HashSecret) => return hash_secret(),
@@ -65,7 +66,8 @@ fn main() -> ExitCode {
 fn check_config(flags: &Flags) -> ExitCode {
     let misspelt = misspelt_variables(variables());
     let judged = Config::judge_to_start(&flags.layers(), variable);
-    match report_config(NAME, misspelt, judged, unresolved_names, counted) {
+    let doubts = |config: &Config| [config.doubts(), unresolved_names(config)].concat();
+    match report_config(NAME, misspelt, judged, doubts, counted) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_BAD_START),
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 use std::io::stdout;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
@@ -81,7 +82,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::try_parse().unwrap_or_else(|error| with_tip(error).exit());
     match start(&flags) {
         Ok(code) => code,
         Err(error) => {
@@ -184,6 +185,23 @@ fn run_common_command(
     }
 }
 
+/// A word that is no command may be the directory, as other servers take it.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let word = error.get(ContextKind::InvalidSubcommand);
+    let tip = match word {
+        Some(ContextValue::String(word)) if Path::new(word).is_dir() => {
+            format!("to share this directory, write '--root {word}'")
+        }
+        _ => return error,
+    };
+    error.remove(ContextKind::SuggestedSubcommand);
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
+    error
+}
+
 /// A line on standard error for each line of the problem.
 fn complain(problem: &(impl Display + ?Sized)) {
     netsocket_settings::complain(NAME, problem);
@@ -206,4 +224,23 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
         () = signals => ExitCode::from(EXIT_CUT),
     };
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_leads_to_its_flag() {
+        let said = |word: &str| {
+            let error = Flags::try_parse_from([NAME, word]).unwrap_err();
+            with_tip(error).to_string()
+        };
+        assert!(said("/").contains("'--root /'"), "{}", said("/"));
+        let said = said("heatlh");
+        assert!(
+            said.contains("'health'") && !said.contains("--root"),
+            "{said}"
+        );
+    }
 }

@@ -112,17 +112,17 @@ pub fn access(check: &mut Check, raw: &RawAccess) -> Security {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => None,
         (Some(_), None) => {
-            check.problem("kafka_tls_key", "", "is missing beside kafka_tls_cert");
+            missing(check, "kafka_tls_cert", "kafka_tls_key");
             None
         }
         (None, Some(_)) => {
-            check.problem("kafka_tls_cert", "", "is missing beside kafka_tls_key");
+            missing(check, "kafka_tls_key", "kafka_tls_cert");
             None
         }
     };
     let Some(authorities) = file(&raw.kafka_tls_ca) else {
         if own.is_some() {
-            check.problem("kafka_tls_ca", "", "is missing beside kafka_tls_cert");
+            missing(check, "kafka_tls_cert", "kafka_tls_ca");
         }
         return security;
     };
@@ -138,6 +138,10 @@ pub fn access(check: &mut Check, raw: &RawAccess) -> Security {
             security
         }
     }
+}
+
+fn missing(check: &mut Check, beside: &str, key: &str) {
+    check.missing_beside(beside, key, format!("is missing beside {beside}"));
 }
 
 fn sasl(check: &mut Check, raw: &RawAccess) -> Option<Sasl> {
@@ -163,7 +167,7 @@ fn sasl(check: &mut Check, raw: &RawAccess) -> Option<Sasl> {
     let mut needed = |key, entry: &Option<Scalar>| match entry {
         Some(entry) => entry.as_str().to_owned(),
         None => {
-            check.problem(key, "", "is missing beside kafka_sasl");
+            missing(check, "kafka_sasl", key);
             String::new()
         }
     };

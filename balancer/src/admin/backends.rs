@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use netsocket_settings::parse_duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::api::BackendView;
@@ -37,7 +38,7 @@ struct Ask {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Weight {
-    weight: u64,
+    weight: Value,
 }
 
 /// The answer to a change.
@@ -158,7 +159,7 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
     let asked = asked.ok_or_else(|| unprocessable(&format!("the body must be {allowed}")))?;
-    let weight = u32::try_from(asked.weight).ok();
+    let weight = asked.weight.as_u64().and_then(|it| u32::try_from(it).ok());
     let weight = weight.filter(|weight| *weight <= MAX_WEIGHT);
     let weight = weight.ok_or_else(|| {
         unprocessable(&format!(
@@ -172,7 +173,7 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
 }
 
 /// The body as JSON, whatever its content type is called; `None` where there is none.
-fn read<T: DeserializeOwned>(body: &[u8], allowed: &str) -> Result<Option<T>, Wrong> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], allowed: &str) -> Result<Option<T>, Wrong> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }

@@ -153,6 +153,15 @@ pub(super) struct Reloaded {
     generation: u64,
     #[serde(flatten)]
     changes: Changes,
+    /// What has been done, and most likely is not meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+impl Reloaded {
+    pub(super) fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
 /// What has changed, with the settings that are in force now.
@@ -160,6 +169,7 @@ pub(super) fn reloaded(admin: &Admin, changes: Changes) -> Reloaded {
     Reloaded {
         generation: admin.settings.load().generation,
         changes,
+        warnings: Vec::new(),
     }
 }
 

@@ -129,8 +129,17 @@ fn terms(headers: &HeaderMap) -> EditTerms {
 }
 
 async fn done(admin: &Admin, edit: Edit, terms: EditTerms) -> Response {
+    let set = match &edit {
+        Edit::SetBackend(pool, name, _) => Some((pool.clone(), name.clone())),
+        _ => None,
+    };
     match admin.lifecycle.edit(edit, terms).await {
-        Ok(changes) => Json(reloaded(admin, changes)).into_response(),
+        Ok(changes) => {
+            let config = &admin.settings.load().config;
+            let warnings = set.map(|(pool, name)| config.doubts_about(&pool, &name));
+            let reloaded = reloaded(admin, changes).with_warnings(warnings.unwrap_or_default());
+            Json(reloaded).into_response()
+        }
         Err(error) => super::config::refused(&error),
     }
 }

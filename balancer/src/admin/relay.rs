@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
+use super::backends::read as read_body;
 use super::state::Admin;
 use crate::config::RelayMode;
 
@@ -31,7 +33,16 @@ pub(super) async fn read(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 /// Sets the mode that every session follows from its next read on.
-pub(super) async fn change(State(admin): State<Arc<Admin>>, Json(asked): Json<Relay>) -> Response {
+pub(super) async fn change(State(admin): State<Arc<Admin>>, body: Bytes) -> Response {
+    let allowed = "{\"mode\":\"auto\"}, or copy or splice";
+    let asked = match read_body::<Relay>(&body, allowed) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => {
+            let said = format!("the body must be {allowed}\n");
+            return (StatusCode::UNPROCESSABLE_ENTITY, said).into_response();
+        }
+        Err(wrong) => return wrong.into_response(),
+    };
     match asked.mode.parse::<RelayMode>() {
         Ok(mode) => {
             admin.shared.relay.set(mode);

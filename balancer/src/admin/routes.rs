@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on};
 
@@ -115,6 +116,24 @@ impl Routes {
         let readers = from_fn_with_state(Arc::clone(&admin), readers::guard);
         let reads = self.reads.route_layer(readers);
         let all = self.probes.merge(reads).merge(changes);
-        all.with_state(admin)
+        all.fallback(no_path)
+            .method_not_allowed_fallback(no_method)
+            .with_state(admin)
     }
+}
+
+async fn no_path(method: Method, uri: Uri) -> (StatusCode, String) {
+    let said = format!(
+        "no such path: {method} {}; docs/admin.md lists all\n",
+        uri.path()
+    );
+    (StatusCode::NOT_FOUND, said)
+}
+
+async fn no_method(method: Method, uri: Uri) -> (StatusCode, String) {
+    let said = format!(
+        "{} takes no {method}; docs/admin.md says what it takes\n",
+        uri.path()
+    );
+    (StatusCode::METHOD_NOT_ALLOWED, said)
 }

@@ -158,7 +158,7 @@ fn identity(check: &mut Check, table: &mut RawMap<'_>) -> Option<Option<(PathBuf
             Some(Some((certificate.0.into(), own_key.0.into())))
         }
         (None, Some(_)) => {
-            check.problem("certificate", "", "must be set together with key");
+            check.missing_beside("key", "certificate", "must be set together with key");
             None
         }
     }

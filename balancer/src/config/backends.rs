@@ -1,7 +1,7 @@
 //! Backends in the settings: `NAME=HOST:PORT`, or a table with `name`, `address` and attributes, which may describe a group
 //! of backends behind a DNS name.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, hash_map};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -89,6 +89,23 @@ enum Entry {
     Group(Group),
 }
 
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Fixed(backend) => &backend.name,
+            Self::Group(group) => &group.name,
+        }
+    }
+}
+
+/// An entry that is right so far, and where it is said.
+struct Found {
+    /// `backends[1]`.
+    key: String,
+    is_table: bool,
+    entry: Entry,
+}
+
 /// Judges the key `backends`.
 ///
 /// `common` are the settings of the pool.
@@ -98,17 +115,27 @@ pub(super) fn read(
     common: &Entries,
 ) -> Validated {
     let mut found = Vec::new();
+    let mut take = |key: String, is_table, entry: Option<Entry>| {
+        found.extend(entry.map(|entry| Found {
+            key,
+            is_table,
+            entry,
+        }));
+    };
     match raw {
         None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
         Some(RawBackends::Other) => {
             check.problem("backends", "", format!("a list of {FORM}"));
         }
         Some(RawBackends::Text(text)) if !text.as_str().contains(',') => {
-            found.extend(read_text(check, "backends", text.as_str().trim()));
+            let entry = read_text(check, "backends", text.as_str().trim());
+            take("backends".to_owned(), false, entry);
         }
         Some(RawBackends::Text(text)) => {
             for (index, part) in text.as_str().split(',').enumerate() {
-                found.extend(read_text(check, &format!("backends[{index}]"), part.trim()));
+                let key = format!("backends[{index}]");
+                let entry = read_text(check, &key, part.trim());
+                take(key, false, entry);
             }
         }
         Some(RawBackends::List(list)) => {
@@ -117,43 +144,61 @@ pub(super) fn read(
             }
             for (index, entry) in list.iter().enumerate() {
                 let key = format!("backends[{index}]");
-                found.extend(match entry {
-                    RawBackend::Text(text) => read_text(check, &key, text.as_str()),
-                    RawBackend::Table(table) => read_table(check, &key, table, common),
+                let (is_table, entry) = match entry {
+                    RawBackend::Text(text) => (false, read_text(check, &key, text.as_str())),
+                    RawBackend::Table(table) => (true, read_table(check, &key, table, common)),
                     RawBackend::Other => {
                         check.problem(&key, "", FORM);
-                        None
+                        (false, None)
                     }
-                });
+                };
+                take(key, is_table, entry);
             }
         }
     }
+    check_names(check, &found);
     let mut judged = Validated::default();
-    for entry in found {
+    for Found { entry, .. } in found {
         match entry {
             Entry::Fixed(backend) => judged.fixed.push(backend),
             Entry::Group(group) => judged.groups.push(group),
         }
     }
-    check_names(check, &judged);
     judged
 }
 
 /// Every name once, those that members of groups may get included.
-fn check_names(check: &mut Check, Validated { fixed, groups }: &Validated) {
-    let backends = fixed.iter().map(|backend| backend.name.as_str());
-    let all = backends.chain(groups.iter().map(|group| group.name.as_str()));
-    let mut names = BTreeSet::new();
-    for name in all {
-        if !names.insert(name) {
-            check.problem("backends", name, "a name may be used only once");
+fn check_names(check: &mut Check, found: &[Found]) {
+    let groups = || {
+        found.iter().filter_map(|it| match &it.entry {
+            Entry::Group(group) => Some(group),
+            Entry::Fixed(_) => None,
+        })
+    };
+    let mut names: HashMap<&str, &str> = HashMap::with_capacity(found.len());
+    for Found {
+        key,
+        is_table,
+        entry,
+    } in found
+    {
+        let name = entry.name();
+        let mut problem = |said: String| match is_table {
+            true => check.problem(&format!("{key}.name"), name, said),
+            false => check.problem(key, name, said),
+        };
+        match names.entry(name) {
+            hash_map::Entry::Vacant(free) => drop(free.insert(key)),
+            hash_map::Entry::Occupied(first) => {
+                let first = first.get();
+                problem(format!("a name may be used only once; {first} has it"));
+            }
         }
-        if let Some(group) = groups.iter().find(|group| group.could_have(name)) {
-            let allowed = format!(
-                "another name: backends of group {} have names like this",
-                group.name
-            );
-            check.problem("backends", name, allowed);
+        if let Some(group) = groups().find(|group| group.could_have(name)) {
+            let group = &group.name;
+            problem(format!(
+                "another name: backends of group {group} have names like this"
+            ));
         }
     }
 }
@@ -205,7 +250,9 @@ fn read_table(
     {
         check.problem(&format!("{key}.name"), name, NAME_FORM);
     }
-    let own = check.within(key, |check| own::read(check, table, common));
+    let own = own::are_given(table)
+        .then(|| check.within(key, |check| own::read(check, table, common)))
+        .flatten();
     let attributes = Attributes {
         own,
         ..read_attributes(check, key, table)
@@ -281,8 +328,12 @@ fn read_target(check: &mut Check, key: &str, table: &Scalars<'_>, address: &str)
 }
 
 fn read_family(check: &mut Check, key: &str, table: &Scalars<'_>, resolve: &str) -> IpFamily {
-    let key = format!("{key}.ip_family");
     let given = table.get("ip_family");
+    // Most say nothing, and there may be thousands.
+    if given.is_none() {
+        return IpFamily::default();
+    }
+    let key = format!("{key}.ip_family");
     let family = check.read_with(&key, given, IpFamily::default(), FAMILY_FORM, |text| {
         IpFamily::ALL
             .into_iter()
@@ -305,12 +356,10 @@ fn read_attributes(check: &mut Check, key: &str, table: &Scalars<'_>) -> Attribu
     let port = count("check_port", 0, 1..=u16::MAX.into());
     Attributes {
         weight: u32::try_from(weight).unwrap_or(DEFAULT_WEIGHT),
-        backup: check.parse(
-            &format!("{key}.backup"),
-            table.get("backup"),
-            false,
-            "true or false",
-        ),
+        backup: table.get("backup").is_some_and(|given| {
+            let key = format!("{key}.backup");
+            check.parse(&key, Some(given), false, "true or false")
+        }),
         max_connections: u32::try_from(most).ok().and_then(NonZeroU32::new),
         check_port: u16::try_from(port).ok().and_then(NonZeroU16::new),
         own: None,

@@ -189,11 +189,11 @@ mod tests {
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'")
                     + &backend("a-10-0-0-7", "address = 'h:1'"),
-                "backends = \"a-10-0-0-7\": another name: backends of group a have names like this",
+                "backends[1].name = \"a-10-0-0-7\": another name: backends of group a have names like this",
             ),
             (
                 backend("a", "address = 'h:1'\nresolve = 'dns'") + &backend("a", "address = 'h:1'"),
-                "backends = \"a\": a name may be used only once",
+                "backends[1].name = \"a\": a name may be used only once; backends[0] has it",
             ),
             (
                 format!("{ONE}dns_server = 'localhost'"),

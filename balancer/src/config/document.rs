@@ -55,6 +55,10 @@ impl Document {
                 let list = backends(&mut document, pool)?;
                 set(list, name, table);
             }
+            Edit::SetPool(name, _) | Edit::RemovePool(name) if name == DEFAULT_NAME => {
+                let said = "the pool default is at the top of the file: its backends come and go one by one, and the rest is changed there";
+                return Err(EditError(said.to_owned()));
+            }
             Edit::RemoveBackend(pool, name) => {
                 remove(backends(&mut document, pool)?, "backend", name)?;
             }
@@ -78,6 +82,27 @@ impl Document {
             !is_list || value.as_array().is_none_or(|list| !list.is_empty())
         });
         Ok(Self(Arc::new(document)))
+    }
+
+    /// This with what another says of some keys at the top: those of which a process would have to be started anew.
+    pub(crate) fn with_keys_of(&self, other: &Self, keys: &[&str]) -> Self {
+        let mut document = Map::clone(&self.0);
+        // An address at the top makes a service of it, and none takes it away.
+        let has_listen = document.contains_key("listen");
+        let keys = keys
+            .iter()
+            .filter(|key| **key != "listen" || has_listen || !document.contains_key("services"));
+        let keys: Vec<&str> = keys.copied().collect();
+        for key in keys {
+            match other.0.get(key) {
+                Some(value) => drop(document.insert(key.to_owned(), value.clone())),
+                None if key == "listen" => {
+                    document.insert(key.to_owned(), DEFAULT_LISTEN.to_string().into());
+                }
+                None => drop(document.remove(key)),
+            }
+        }
+        Self(Arc::new(document))
     }
 
     /// As a settings file.
@@ -267,6 +292,34 @@ mod tests {
             "no pool \"q\" with backends of its own"
         );
         assert!(Document::default().changed(&none).is_err());
+    }
+
+    #[test]
+    fn the_default_pool_is_no_entry() {
+        let start = document(r#"{"backends":["a=h:1"]}"#);
+        for edit in [
+            Edit::RemovePool("default".into()),
+            Edit::SetPool("default".into(), object(r#"{"backends":["b=h:2"]}"#)),
+        ] {
+            let said = start.changed(&edit).unwrap_err().to_string();
+            assert!(
+                said.starts_with("the pool default is at the top of the file: "),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_of_another_document_are_taken_as_they_are_there() {
+        let asked = document(r#"{"listen":"h:1","workers":3,"log":"warn","balance":"source"}"#);
+        let running = document(r#"{"workers":2,"instance":"x","balance":"maglev"}"#);
+        let keys = ["listen", "workers", "log", "instance"];
+        let expected = r#"{"listen":"0.0.0.0:8081","workers":2,"instance":"x","balance":"source"}"#;
+        assert_eq!(asked.with_keys_of(&running, &keys).0, document(expected).0);
+        // The top is no service, and does not become one.
+        let asked = document(r#"{"services":[]}"#);
+        let running = document(r#"{"listen":"h:1"}"#);
+        assert_eq!(asked.with_keys_of(&running, &keys).0, asked.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use netsocket_settings::{Check, Judged, Key, Layers, Problems, Scalar, load_docu
 
 use super::admin::admin_address;
 use super::backends::{self, RawBackends};
+use super::balance::balance;
 use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
 use super::kafka::{self, KafkaGiven};
@@ -19,7 +20,6 @@ use super::raw::{Raw, all_keys};
 use super::services::{self, RawLists};
 use super::settings::{Config, Timeouts};
 use super::{access_log, backend_tls, discovery, health, lifecycle, limits, secret_files, tls};
-use crate::core::balance::Policy;
 
 const MAX_WORKERS: u64 = 1024;
 impl Config {
@@ -116,7 +116,6 @@ impl Config {
     ) -> Self {
         let defaults = Self::default();
         let value = |key| entries.get(key).value;
-        let policies = Policy::ALL.map(Policy::label).join(", ");
         let proxy = limits::proxy(check, entries);
         let listen = listen::read(check, listen).unwrap_or_default();
         let listen_origin = listen.has_named().then(|| check.origin("listen"));
@@ -160,7 +159,7 @@ impl Config {
             queue: limits::queue(check, entries),
             proxy: proxy.clone(),
             access_log: access_log::access_log(check, entries),
-            balance: check.parse("balance", value("balance"), defaults.balance, &policies),
+            balance: balance(check, value("balance"), defaults.balance),
             checks: health::checks(check, entries, proxy.send),
             health: health::rules(check, entries),
             instance: check.read_with(

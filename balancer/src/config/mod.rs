@@ -26,11 +26,15 @@ mod access_log;
 mod admin;
 mod backend_tls;
 mod backends;
+mod balance;
 mod bounds;
 mod discovery;
 mod document;
+mod doubts;
 mod dump;
 mod entry_keys;
+#[cfg(test)]
+mod example_file;
 mod group;
 mod health;
 mod kafka;

@@ -21,13 +21,21 @@ const OWN_KEYS: [&str; 5] = [
     "on_down",
 ];
 
+fn is_own(key: &str) -> bool {
+    OWN_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key)
+}
+
+/// Whether a backend says anything for itself.
+pub(super) fn are_given(table: &Scalars<'_>) -> bool {
+    table.iter().any(|(key, _)| is_own(key))
+}
+
 /// Judges them. `common` are the settings of its pool, from which checks inherit what is not said.
 pub(super) fn read(
     check: &mut Check,
     table: &Scalars<'_>,
     common: &Entries,
 ) -> Option<Arc<OwnRules>> {
-    let is_own = |key: &str| OWN_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
     let given = table.iter().filter(|(key, _)| is_own(key));
     let given: BTreeMap<String, Scalar> = given
         .map(|(key, value)| (key.to_owned(), value.clone()))

@@ -49,7 +49,7 @@ impl<'a> Raw<'a> {
                 "admin_tls" => raw.admin_tls = Some(value),
                 _ => {
                     let kind = value.kind();
-                    match value.single() {
+                    match value.single_of(key) {
                         Some(value) => drop(raw.single.insert(key.clone(), value)),
                         None => check.problem(key, "", format!("a single value, not {kind}")),
                     }

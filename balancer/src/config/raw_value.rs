@@ -19,6 +19,20 @@ pub(super) enum RawValue<'a> {
     Other,
 }
 
+/// Keys whose text has commas between parts, at the top and in their tables: they may be lists as well.
+const WITH_COMMAS: [&str; 10] = [
+    "allow",
+    "deny",
+    "proxy_from",
+    "from",
+    "dns_server",
+    "server",
+    "check_status",
+    "status",
+    "kafka",
+    "source",
+];
+
 /// A table of such values.
 pub(super) type RawMap<'a> = BTreeMap<String, RawValue<'a>>;
 
@@ -65,6 +79,19 @@ impl<'a> RawValue<'a> {
         }
     }
 
+    /// The value of this key. A list counts as a text with commas where that is what the key takes.
+    pub(super) fn single_of(self, key: &str) -> Option<Scalar> {
+        let Self::List(list) = self else {
+            return self.single();
+        };
+        if list.is_empty() || !WITH_COMMAS.contains(&key) {
+            return None;
+        }
+        let texts = list.iter().map(|it| Some(Self::from(it).single()?.0));
+        let texts: Vec<String> = texts.collect::<Option<_>>()?;
+        Some(Scalar(texts.join(",")))
+    }
+
     /// What it is, in a message.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -92,7 +119,7 @@ impl<'a> RawValue<'a> {
         };
         let each = table
             .iter()
-            .map(|(key, value)| Some((key.clone(), Self::from(value).single()?)));
+            .map(|(key, value)| Some((key.clone(), Self::from(value).single_of(key)?)));
         let scalars = each.collect::<Option<_>>();
         scalars.map_or(RawTable::Other, RawTable::Table)
     }

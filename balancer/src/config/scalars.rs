@@ -14,7 +14,7 @@ impl<'a> Scalars<'a> {
     pub(super) fn of(table: &'a Map<String, Value>) -> Option<Self> {
         let each = table
             .iter()
-            .map(|(key, value)| Some((key.as_str(), RawValue::from(value).single()?)));
+            .map(|(key, value)| Some((key.as_str(), RawValue::from(value).single_of(key)?)));
         each.collect::<Option<_>>().map(Self)
     }
 

@@ -184,7 +184,7 @@ impl<'a> Parts<'a> {
                 parts.tls = Some(value);
             } else if key == BACKEND_TLS {
                 parts.backend_tls = Some(value);
-            } else if let RawValue::Single(value) = value {
+            } else if let Some(value) = value.single_of(&key) {
                 parts.single.insert(key, value);
             } else {
                 check.problem(&key, "", "a single value");

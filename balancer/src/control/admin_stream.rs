@@ -1,7 +1,7 @@
 //! A connection to the admin address: as it is, or within TLS. The handshake is a part of the first read, so that it keeps no
 //! other client waiting.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -104,6 +104,24 @@ impl AsyncWrite for AdminStream {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(secured) => ready!(secured.poll_open(context))?.poll_write(context, bytes),
         }
+    }
+
+    /// Bodies of many pieces then go out as they are, not copied behind one another.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Tls(secured) => {
+                ready!(secured.poll_open(context))?.poll_write_vectored(context, pieces)
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -354,12 +354,22 @@ impl Backend {
     }
 
     /// How often it entered each state, by the label of the reason.
-    #[must_use]
-    pub fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
-        self.transitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    #[cfg(test)]
+    pub(crate) fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
+        let mut all = BTreeMap::new();
+        self.each_transition(|state, reason, count| {
+            all.insert((state, reason), count);
+        });
+        all
+    }
+
+    /// Tells how often it entered each state, by the label of the reason. Without a copy: all backends are asked at once.
+    pub(crate) fn each_transition(&self, mut tell: impl FnMut(State, &'static str, u64)) {
+        let transitions = self.transitions.lock();
+        let transitions = transitions.unwrap_or_else(PoisonError::into_inner);
+        for (&(state, reason), &count) in transitions.iter() {
+            tell(state, reason, count);
+        }
     }
 
     /// Its health as last published.

@@ -250,6 +250,7 @@ pub(super) struct Reloaded {
     pub(super) services: Vec<String>,
     pub(super) needs_restart: Vec<String>,
     pub(super) cut: u64,
+    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -132,6 +132,9 @@ pub enum Action {
         backend: Option<String>,
     },
     /// Close a session, or all sessions of a backend
+    #[command(
+        override_usage = "netsocket-balancer ctl kill <ID>\n       netsocket-balancer ctl kill --backend <NAME>"
+    )]
     Kill {
         /// The ID of the session, from `ctl sessions`
         #[arg(required_unless_present = "backend", conflicts_with = "backend")]

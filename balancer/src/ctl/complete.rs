@@ -15,6 +15,7 @@ use super::answer::{Sessions, Status};
 use super::command::{Action, Arguments};
 use super::error::CtlError;
 use super::http::{Client, parsed};
+use crate::config::DEFAULT_NAME;
 
 /// The key of `--admin`.
 pub(super) const ADMIN: &str = "admin";
@@ -29,6 +30,8 @@ enum Wanted {
     BackendOrPool,
     BackendOf(String),
     Pool,
+    /// One that is not at the top of the file.
+    NamedPool,
     Service,
     Session,
 }
@@ -137,7 +140,8 @@ impl Typed {
             ("drain" | "ready" | "maintenance" | "weight", None, 0) => Some(Wanted::Backend),
             ("remove", None, 0) => Some(Wanted::BackendOrPool),
             ("remove", None, 1) => self.places.first().cloned().map(Wanted::BackendOf),
-            ("add" | "set-pool" | "remove-pool", None, 0) => Some(Wanted::Pool),
+            ("add", None, 0) => Some(Wanted::Pool),
+            ("set-pool" | "remove-pool", None, 0) => Some(Wanted::NamedPool),
             ("set-service" | "remove-service", None, 0) => Some(Wanted::Service),
             ("kill", None, 0) if !self.flags.contains_key("backend") => Some(Wanted::Session),
             _ => None,
@@ -198,6 +202,7 @@ fn names(client: &Client, wanted: &Wanted) -> Result<Vec<String>, CtlError> {
             backends.map(|it| it.name.clone()).collect()
         }
         Wanted::Pool => pools().collect(),
+        Wanted::NamedPool => pools().filter(|name| name != DEFAULT_NAME).collect(),
         Wanted::Service => status.services.iter().map(|it| it.name.clone()).collect(),
     })
 }
@@ -236,6 +241,7 @@ mod tests {
             ("ctl remove", Some(Wanted::BackendOrPool)),
             ("ctl remove files", Some(of("files"))),
             ("ctl add", Some(Wanted::Pool)),
+            ("ctl remove-pool", Some(Wanted::NamedPool)),
             ("ctl remove-service", Some(Wanted::Service)),
             ("ctl kill", Some(Wanted::Session)),
             ("ctl kill --backend", Some(Wanted::Backend)),

@@ -379,6 +379,7 @@ impl Console {
     ) -> Result<(), CtlError> {
         match (id, backend) {
             (Some(id), _) => {
+                values::session(id)?;
                 let path = format!("/api/v1/sessions/{}", encoded(id));
                 self.client.ask("DELETE", &path, "")?;
                 if self.json {

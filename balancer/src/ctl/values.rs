@@ -24,6 +24,22 @@ pub(super) fn weight(text: &str) -> Result<u32, CtlError> {
     weight.ok_or_else(|| CtlError::Usage(format!("weight must be 0 to {MAX_WEIGHT}, got {text}")))
 }
 
+/// The ID of a session: three hexadecimal numbers.
+pub(super) fn session(text: &str) -> Result<(), CtlError> {
+    let is_part = |part: &str, digits: usize| {
+        (1..=digits).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts.as_slice() {
+        [worker, slot, serial] if is_part(worker, 4) && is_part(slot, 8) && is_part(serial, 4) => {
+            Ok(())
+        }
+        _ => Err(CtlError::Usage(format!(
+            "kill: the ID of a session is like 0-1f-a3, got {text}; or --backend NAME"
+        ))),
+    }
+}
+
 /// Deadline and spread of a drain.
 pub(super) fn drain_times(deadline: Option<&str>, spread: Option<&str>) -> Result<(), CtlError> {
     let read = |name: &str, text: Option<&str>| text.map(|text| time(name, text)).transpose();
@@ -143,6 +159,28 @@ mod tests {
             ),
         ] {
             assert_eq!(said(drain_times(Some(deadline), spread)), expected);
+        }
+    }
+
+    #[test]
+    fn sessions_have_ids_of_three_parts() {
+        for right in ["0-1f-a3", "ffff-ffffffff-ffff", "0-0-0"] {
+            assert!(session(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "abc",
+            "",
+            "1-2",
+            "1-2-3-4",
+            "x-1-1",
+            "10000-1-1",
+            "1--2",
+            "+1-1-1",
+        ] {
+            let expected = format!(
+                "kill: the ID of a session is like 0-1f-a3, got {wrong}; or --backend NAME"
+            );
+            assert_eq!(said(session(wrong)), expected);
         }
     }
 

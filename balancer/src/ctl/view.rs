@@ -32,6 +32,9 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> String {
     if reloaded.cut > 0 {
         let _ = writeln!(text, "{:<14}{}", "sessions cut", reloaded.cut);
     }
+    for warning in &reloaded.warnings {
+        let _ = writeln!(text, "warning: {}", printable(warning));
+    }
     text
 }
 

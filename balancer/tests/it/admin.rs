@@ -232,7 +232,11 @@ async fn the_page_can_be_read_without_scripts() {
     ] {
         assert!(page.contains(text), "{text}");
     }
-    assert_eq!(balancer.get("/nowhere").await.0, 404);
+    let said = "no such path: GET /nowhere; docs/admin.md lists all\n";
+    assert_eq!(balancer.get("/nowhere").await, (404, said.to_owned()));
+    let said = "/api/v1/pools takes no POST; docs/admin.md says what it takes\n";
+    let answer = balancer.post("/api/v1/pools", "").await;
+    assert_eq!(answer, (405, said.to_owned()));
 }
 
 #[tokio::test]
@@ -261,6 +265,7 @@ async fn the_relay_can_be_switched_while_a_session_runs() {
         (422, "mode must be auto, copy or splice, got \"fast\"\n")
     );
     assert_eq!(balancer.put(path, "", "{").await.0, 400);
+    assert_eq!(balancer.put(path, "", "").await.0, 422);
     let cross = "Origin: http://evil.example\r\n";
     let (status, said) = balancer.put(path, cross, "{\"mode\":\"auto\"}").await;
     assert_eq!(status, 403, "{said}");

@@ -190,6 +190,10 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
             "add a=127.0.0.1:1 --set max_connection=9",
             "--set max_connection: unknown key; did you mean max_connections?",
         ),
+        (
+            "kill abc",
+            "kill: the ID of a session is like 0-1f-a3, got abc; or --backend NAME",
+        ),
     ] {
         let words: Vec<_> = wrong.split(' ').collect();
         let expected = format!("netsocket-balancer: {expected}\n");
@@ -208,6 +212,13 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
             .2
             .contains("'-1' for '--weight <WEIGHT>': must be 0 to 256")
     );
+    let output = ctl(admin, &["kill"]).await;
+    assert!(said(&output).2.contains("ctl kill --backend <NAME>"));
+    let output = ctl(admin, &["undrain", "echo"]).await;
+    assert!(said(&output).2.contains("'ready'"));
+    let output = ctl(admin, &["remove-pool", "default"]).await;
+    let (code, _, error) = said(&output);
+    assert_eq!(code, Some(1), "{error}");
     for wrong in [
         &["frobnicate"][..],
         &["kill"],
@@ -255,10 +266,11 @@ async fn add_replaces_nothing_unless_it_is_told_to() {
     };
     assert_eq!(addresses(), [at_a.to_string(), at_b.to_string()]);
     let replaced = done(admin, &["add", &again, "--replace"]).await;
-    assert_eq!(
-        replaced,
-        "reloaded, generation 2\nadded         a\nremoved       a\n"
+    let expected = format!(
+        "reloaded, generation 2\nadded         a\nremoved       a\n\
+         warning: backends a and b are both {at_b}: it gets twice the sessions\n"
     );
+    assert_eq!(replaced, expected);
     assert_eq!(addresses(), [at_b.to_string(), at_b.to_string()]);
     let new = format!("c={at_a}");
     assert!(
@@ -385,6 +397,7 @@ async fn names_are_completed_by_the_balancer() {
         ("kill --backend", "echo\n"),
         ("remove", "echo\ndefault\n"),
         ("add", "default\n"),
+        ("remove-pool", ""),
         ("kill", ""),
     ] {
         let got = complete(format!("ctl --admin {admin} {words}")).await;

@@ -142,11 +142,13 @@ async fn a_weight_counts_at_once() {
             "{\"weight\":5000000000}",
             "weight must be 0 to 256, got 5000000000\n",
         ),
+        ("{\"weight\":-1}", "weight must be 0 to 256, got -1\n"),
+        ("{\"weight\":\"x\"}", "weight must be 0 to 256, got \"x\"\n"),
     ] {
         let (status, said) = balancer.put(path, "", body).await;
         assert_eq!((status, said.as_str()), (422, right), "{body}");
     }
-    assert_eq!(balancer.put(path, "", "{\"weight\":-1}").await.0, 400);
+    assert_eq!(balancer.put(path, "", "{\"weight\":}").await.0, 400);
     let unknown = "/api/v1/backends/x/weight";
     assert_eq!(balancer.put(unknown, "", "{\"weight\":1}").await.0, 404);
     assert_eq!(backend(&balancer, "a").await["weight"], 0);

@@ -210,10 +210,10 @@ impl Balancer {
         page.lines().filter_map(value).collect()
     }
 
-    /// Sends JSON to the admin HTTP, with such lines in the head besides.
+    /// Sends JSON to the admin HTTP as `curl -d` does, which calls it something else; with such lines in the head besides.
     pub async fn put(&self, path: &str, head: &str, body: &str) -> (u16, String) {
         let head = format!(
-            "Content-Type: application/json\r\nContent-Length: {}\r\n{head}",
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n{head}",
             body.len()
         );
         self.ask("PUT", path, &head, body).await

@@ -30,7 +30,8 @@ pub(super) fn credentials(check: &mut Check, raw: &RawCredentials) -> Credential
     for fault in faults {
         match fault {
             CredentialFault::Missing { key, beside } => {
-                check.problem(key, "", format!("must be set together with {beside}"));
+                let said = format!("must be set together with {beside}");
+                check.missing_beside(beside, key, said);
             }
             CredentialFault::File { key, source } => {
                 check.problem(key, source.path.display(), source.problem);

@@ -41,6 +41,39 @@ fn nothing_given_is_the_home_on_port_9000() {
 }
 
 #[test]
+fn the_example_file_has_every_key() {
+    let text = include_str!("../../../infra/config/fileserver.toml");
+    let is_entry = |line: &str, name: &str| {
+        let line = line.strip_prefix('#').unwrap_or(line);
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(" = "))
+    };
+    for key in &KEYS {
+        let count = text.lines().filter(|line| is_entry(line, key.name)).count();
+        assert_eq!(count, 1, "{}", key.name);
+    }
+    // All but those that name files, or that have no default.
+    let file_keys = ["tls_certificate", "tls_key", "tls_client_ca", "token_file"];
+    let left_out = |line: &str| {
+        let keys = file_keys
+            .iter()
+            .chain(&["kafka_tls_ca", "kafka_tls_cert", "kafka_tls_key"]);
+        keys.into_iter().any(|key| is_entry(line, key))
+    };
+    let lines = text.lines().map(|line| {
+        let bare = line.strip_prefix('#').filter(|it| !it.starts_with(' '));
+        bare.filter(|_| !left_out(line)).unwrap_or(line)
+    });
+    let all: Vec<&str> = lines.collect();
+    let file = file(&all.join("\n"));
+    let layers = Layers {
+        file: Some(file.path()),
+        flags: Vec::new(),
+    };
+    Config::load(&layers, home).unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+#[test]
 fn every_key_of_a_file_is_taken() {
     let place = tempfile::tempdir().unwrap();
     let credentials = credentials_in(place.path());

@@ -150,6 +150,16 @@ impl Check {
         });
     }
 
+    /// Records that `key` is missing beside another, which is set: that is the place to look at.
+    pub fn missing_beside(&mut self, beside: &str, key: &str, said: impl Display) {
+        self.problems.push(Problem {
+            origin: self.sources.origin(&self.full(beside)),
+            key: self.full(key),
+            given: String::new(),
+            allowed: said.to_string(),
+        });
+    }
+
     /// The entry under `key` may be a number, or true or false, without quotes. Every other entry is a text: one that is not
     /// is a problem, as `name = 5` most likely was meant in another way. The methods for numbers know this themselves.
     pub fn not_text(&mut self, key: &str) {
@@ -269,16 +279,13 @@ impl Check {
     /// # Errors
     /// All of it.
     pub fn so_far(self) -> Result<(), Problems> {
-        match self.problems.is_empty() {
-            true => Ok(()),
-            false => Err(Problems(self.problems)),
-        }
+        Judged::new((), self.problems).finish()
     }
 
     /// The validated settings, or every problem found.
     ///
     /// # Errors
-    /// All problems, in the order in which they were found.
+    /// All problems, in the order of the file.
     pub fn finish<T>(self, value: T) -> Result<T, Problems> {
         self.judged(value).finish()
     }
@@ -306,16 +313,25 @@ impl Check {
                 Some(problem) if problem.given.is_empty() => {}
                 Some(problem) => problem.allowed += &format!("; {said}"),
                 None if is_told => {}
-                // Without the value: it may be a password.
-                None => self.problems.push(Problem {
-                    origin: self.sources.origin(key),
-                    key: key.to_owned(),
-                    given: String::new(),
-                    allowed: said,
-                }),
+                None => {
+                    let given = self.sources.written(key).filter(|_| !may_be_secret(key));
+                    self.problems.push(Problem {
+                        origin: self.sources.origin(key),
+                        key: key.to_owned(),
+                        given: given.unwrap_or_default().to_owned(),
+                        allowed: said,
+                    });
+                }
             }
         }
     }
+}
+
+/// Whether the value under a key is better not shown.
+fn may_be_secret(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let words = ["password", "token", "secret", "send"];
+    words.iter().any(|word| name.contains(word))
 }
 
 /// What is said of a duration that is a number alone.
@@ -399,10 +415,10 @@ mod tests {
             problems(text, vec![]),
             [
                 "1:1: admin = 8404: IP:PORT; a text in quotes, not a number",
+                "2:1: name = 5: a text in quotes, not a number",
                 "3:1: timeout = 30: a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
                 "4:1: workers = 0x1F: a whole number from 1 to 9",
                 "5:1: fast = 1: true or false",
-                "2:1: name: a text in quotes, not a number",
             ]
         );
         let text = "admin = '8404'\ntimeout = '5000'\nworkers = 'many'\nfast = 'no'\n";
@@ -459,7 +475,7 @@ mod tests {
         assert_eq!(
             problems("name = true\npassword = 123\n", vec![]),
             [
-                "1:1: name: a text in quotes, not true or false",
+                "1:1: name = true: a text in quotes, not true or false",
                 "2:1: password: a text in quotes, not a number",
             ]
         );

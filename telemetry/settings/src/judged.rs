@@ -23,7 +23,9 @@ pub struct Judged<T> {
 }
 
 impl<T> Judged<T> {
-    pub(crate) fn new(value: T, problems: Vec<Problem>) -> Self {
+    /// In the order of the file; what has no line there comes first.
+    pub(crate) fn new(value: T, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_cached_key(Problem::place);
         Self { value, problems }
     }
 

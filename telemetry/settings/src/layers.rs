@@ -87,8 +87,8 @@ pub struct Loaded<R> {
 /// let (_, check) = load::<Raw>(&KEYS, &layers, |_| None)?.into_check();
 /// let problems = check.finish(()).unwrap_err();
 /// assert_eq!(problems.0.len(), 2);
-/// assert!(problems.0[0].to_string().ends_with(":2:1: lisen: unknown key; did you mean listen?"));
-/// assert!(problems.0[1].to_string().ends_with(":1:1: listen: a single value, not a list"));
+/// assert!(problems.0[0].to_string().ends_with(":1:1: listen: a single value, not a list"));
+/// assert!(problems.0[1].to_string().ends_with(":2:1: lisen: unknown key; did you mean listen?"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn load<R: DeserializeOwned>(
@@ -459,10 +459,10 @@ pub(crate) mod tests {
         assert_eq!(
             lines,
             [
-                "4:1: zeal: unknown key; known are listen, timeout, names",
                 "1:1: listen: a single value, not a list",
-                "3:15: names[1]: a string, not a list",
                 "2:1: timeout: a single value, not a table",
+                "3:15: names[1]: a string, not a list",
+                "4:1: zeal: unknown key; known are listen, timeout, names",
             ]
         );
     }

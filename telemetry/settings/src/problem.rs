@@ -30,6 +30,18 @@ pub struct Problem {
     pub allowed: String,
 }
 
+impl Problem {
+    /// The line and the column in a file, if `origin` is `FILE:LINE:COLUMN`.
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
+        let mut parts = self.origin.rsplitn(3, ':').map(str::parse);
+        let (Some(Ok(column)), Some(Ok(line))) = (parts.next(), parts.next()) else {
+            return None;
+        };
+        // An address has no file before its numbers.
+        parts.next().map(|_| (line, column))
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

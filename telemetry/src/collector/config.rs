@@ -396,6 +396,33 @@ mod tests {
     }
 
     #[test]
+    fn the_example_file_has_every_key() {
+        let text = include_str!("../../../infra/config/collector.toml");
+        for key in &KEYS {
+            let is_entry = |line: &&str| {
+                let line = line.strip_prefix('#').unwrap_or(line);
+                let rest = line.strip_prefix(key.name);
+                rest.is_some_and(|rest| rest.starts_with(" = "))
+            };
+            assert_eq!(text.lines().filter(is_entry).count(), 1, "{}", key.name);
+        }
+        let lines = text.lines().map(|line| {
+            let bare = line.strip_prefix('#').filter(|it| !it.starts_with(' '));
+            // These files are not there.
+            bare.filter(|it| !it.starts_with("kafka_tls_"))
+                .unwrap_or(line)
+        });
+        let all: Vec<&str> = lines.collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), all.join("\n")).unwrap();
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: Vec::new(),
+        };
+        Config::load(&layers, |_| None).unwrap_or_else(|problems| panic!("{problems}"));
+    }
+
+    #[test]
     fn a_url_is_scheme_host_and_port() {
         for good in [
             "http://127.0.0.1:8086",

@@ -5,6 +5,7 @@ use netsocket_settings::LogFormat;
 use super::super::backends::BackendAddress;
 use super::*;
 use crate::core::backend::Attributes;
+use crate::core::balance::Policy;
 use crate::core::health::{Close, Growth, HealthRules, Probe};
 
 /// The settings of a file with this text.
@@ -117,7 +118,7 @@ fn wrong_settings_are_named() {
         ("backends = ['a b=h:1']", "backends[0] = \"a b=h:1\""),
         (
             "backends = ['a=h:1', 'a=h:2']",
-            "backends = \"a\": a name may be used only once",
+            "backends[1] = \"a\": a name may be used only once; backends[0] has it",
         ),
         ("backends = [[1]]", "backends[0]: NAME=HOST:PORT"),
         ("backends = 3", "backends = 3: NAME=HOST:PORT"),
@@ -232,23 +233,23 @@ fn wrong_settings_are_named() {
         ),
         (
             "instance = 5\nbackends = ['a=h:1']",
-            "instance: a text in quotes, not a number",
+            "instance = 5: a text in quotes, not a number",
         ),
         (
             "backends = ['a=h:1']\n[check]\nkind = 'http'\nhost = 5",
-            "check.host: a text in quotes, not a number",
+            "check.host = 5: a text in quotes, not a number",
         ),
         (
             "[[backends]]\nname = 5\naddress = 'h:1'",
-            "backends[0].name: a text in quotes, not a number",
+            "backends[0].name = 5: a text in quotes, not a number",
         ),
         (
             "backends = ['a=h:1']\n[[services]]\nname = true\nlisten = '127.0.0.1:1'",
-            "services[0].name: a text in quotes, not true or false",
+            "services[0].name = true: a text in quotes, not true or false",
         ),
         (
             "backends = ['a=h:1']\n[[routes]]\nserver_name = [5]\nrefuse = true",
-            "routes[0].server_name[0]: a text in quotes, not a number",
+            "routes[0].server_name[0] = 5: a text in quotes, not a number",
         ),
         (
             "connect_timeout = '0'\nbackends = ['a=h:1']",
@@ -287,6 +288,68 @@ fn wrong_settings_are_named() {
 }
 
 #[test]
+fn what_has_commas_may_be_a_list() {
+    let text = "allow = ['10.0.0.0/8', '::1']\nkafka = ['k:1', 'l:2']\ncheck_kind = 'http'\n\
+                [proxy]\nfrom = ['192.0.2.1']\n[check]\nstatus = ['200', '204-206']\n[dns]\nserver = ['10.0.0.2']\n\
+                [[backends]]\nname = 'a'\naddress = 'h:1'\nsource = ['10.0.0.2', '10.0.0.3']\n\
+                [[services]]\nname = 's'\nlisten = '127.0.0.1:1'\ndeny = ['10.1.0.0/16', '10.2.0.0/16']\n";
+    let config = load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
+    let shown = |config: &Config, key| {
+        let all = config.shown().into_iter();
+        all.filter(|entry| entry.0 == key)
+            .find_map(|entry| entry.1)
+            .unwrap_or_default()
+    };
+    assert_eq!(shown(&config, "allow"), "10.0.0.0/8,::1/128");
+    assert_eq!(shown(&config, "kafka"), "k:1,l:2");
+    assert_eq!(shown(&config, "proxy_from"), "192.0.2.1/32");
+    assert_eq!(shown(&config, "check_status"), "200,204-206");
+    let service = &config.services[0].settings;
+    assert_eq!(shown(service, "deny"), "10.1.0.0/16,10.2.0.0/16");
+    for (text, told) in [
+        (
+            "allow = ['10.0.0.0/33', 'foo']\nbackends = ['a=h:1']",
+            "allow = \"10.0.0.0/33,foo\": addresses or networks",
+        ),
+        (
+            "backends = ['a=h:1']\nallow = []",
+            "allow: a single value, not a list",
+        ),
+        (
+            "backends = ['a=h:1']\nrate = ['1/s']",
+            "rate: a single value, not a list",
+        ),
+    ] {
+        let said = load_text(text).unwrap_err();
+        assert_eq!(said.0.len(), 1, "{said}");
+        assert!(said.to_string().contains(told), "{said}");
+    }
+}
+
+#[test]
+fn problems_come_in_the_order_of_the_file() {
+    let text = "[[backends]]\nname = 'a'\naddress = 'h:1'\n\n[[backends]]\nname = 'b'\naddress = 'nowhere'\n\n\
+                [[backends]]\nname = 'a'\naddress = 'h:2'\n[dns]\nhold = 'x'\nfoo = 1\n[agent]\nport = 5\nsend = 5\n";
+    let said = load_text(text).unwrap_err().to_string();
+    let said: Vec<&str> = said
+        .lines()
+        .map(|line| line.split_once(':').map_or(line, |it| it.1))
+        .collect();
+    let starts = [
+        "7:1: backends[1].address = \"nowhere\"",
+        "10:1: backends[2].name = \"a\": a name may be used only once; backends[0] has it",
+        "13:1: dns.hold = \"x\"",
+        "14:1: dns.foo: unknown key",
+        // It may be a password.
+        "17:1: agent.send: a text in quotes, not a number",
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}");
+    }
+}
+
+#[test]
 fn all_problems_at_once() {
     let problems = load_text(
         "listen = 'x'\nworkers = 'y'\ncheck_interval = 'z'\nbackends = ['a=h:1', 'b', 'a=h:2', 'c=[::1:4']",
@@ -301,11 +364,11 @@ fn all_problems_at_once() {
         keys,
         [
             "listen",
-            "backends[1]",
-            "backends[3]",
-            "backends",
             "workers",
-            "check_interval"
+            "check_interval",
+            "backends[1]",
+            "backends[2]",
+            "backends[3]"
         ]
     );
 }

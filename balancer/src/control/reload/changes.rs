@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{Config, ListenOptions};
+use crate::config::{Config, ListenOptions, SECRET_KEYS};
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,6 +83,13 @@ pub(super) fn in_force(started: &Config, asked: Config) -> (Config, Vec<&'static
     config.log_format = started.log_format;
     config.lifecycle.pid_file = started.lifecycle.pid_file.clone();
     let needs_restart = keys_that_differ(wanted, config.shown());
+    // What is saved is what runs.
+    if !needs_restart.is_empty() {
+        let document = config
+            .document
+            .with_keys_of(&started.document, &needs_restart);
+        config.document = document;
+    }
     (config, needs_restart)
 }
 
@@ -127,9 +134,21 @@ pub(super) fn service_changes(before: &Config, after: &Config) -> Vec<String> {
 
 /// How the settings in force differ from those of the file, in words.
 pub(super) fn differences(file: &Config, running: &Config) -> Vec<String> {
+    let (file_shown, running_shown) = (file.shown(), running.shown());
+    let values = |key: &str| {
+        let of = |shown: &Shown| {
+            let entry = shown.iter().find(|entry| entry.0 == key)?;
+            Some(entry.1.clone().unwrap_or_else(|| "nothing".to_owned()))
+        };
+        let both = of(&file_shown).zip(of(&running_shown));
+        both.filter(|_| !SECRET_KEYS.contains(&key))
+    };
     let mut told: Vec<String> = keys_changed(file, running)
         .into_iter()
-        .map(|key| format!("{key} differs"))
+        .map(|key| match values(key) {
+            Some((file, running)) => format!("{key} differs: {file} in the file, {running} runs"),
+            None => format!("{key} differs"),
+        })
         .collect();
     told.extend(service_changes(file, running));
     let backends = |config: &Config| {
@@ -227,5 +246,12 @@ mod tests {
             ]
         );
         assert!(keys_changed(&asked, &asked).is_empty());
+        let told = differences(&asked, &force);
+        for line in [
+            "listen differs: 0.0.0.0:1 in the file, 0.0.0.0:8081 runs",
+            "instance differs: x in the file, nothing runs",
+        ] {
+            assert!(told.iter().any(|told| told == line), "{told:#?}");
+        }
     }
 }

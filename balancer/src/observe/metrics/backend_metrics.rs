@@ -100,11 +100,11 @@ fn state(page: &mut Page, name: &str, shown: &Shown) {
 }
 
 fn transitions(page: &mut Page, name: &str, shown: &Shown) {
-    for ((state, reason), count) in shown.backend.transitions() {
+    shown.backend.each_transition(|state, reason, count| {
         let state = (names::LABEL_STATE, state.label());
         let labels = [state, (names::LABEL_REASON, reason)];
         page.count(name, &shown.labels, &labels, count);
-    }
+    });
 }
 
 fn weight(page: &mut Page, name: &str, shown: &Shown) {

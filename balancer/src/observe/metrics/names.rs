@@ -146,7 +146,7 @@ pub const RETRIES: Family = counter(
 /// Last resorts.
 pub const LAST_RESORTS: Family = counter(
     "netsocket_last_resort_sessions_total",
-    "Sessions that found no usable backend and tried those that are down or ejected, by result: served or refused.",
+    "Sessions that no healthy backend took, until the checks noticed: they tried those that are down or ejected, by result: served or refused.",
 );
 /// Accept errors.
 pub const ACCEPT_ERRORS: Family = counter(

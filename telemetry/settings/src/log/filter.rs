@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::nearest::nearest;
 use crate::scalar::Scalar;
 
-const FORM: &str = "error, warn, info, debug, trace or off, also for a part of the program alone, as in info,netsocket_balancer=debug";
+const FORM: &str = "error, warn, info, debug, trace or off, also for a part of the program alone, as in info,rskafka=off";
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// Words of syslog, HAProxy, nginx and others, and the levels that they mean.
 const OTHER_WORDS: [(&str, &str); 16] = [

@@ -1,0 +1,198 @@
+//! What is right in the settings and most likely not meant, for `--check-config` and for changes at run time: two backends at one
+//! address, and a backend that is the balancer itself. Does not own names without an address, which have to be looked up.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::backends::BackendAddress;
+use super::entry_keys::DEFAULT_NAME;
+use super::listen::ListenAddress;
+use super::settings::Config;
+
+/// So many names fit into a line.
+const FEW: usize = 3;
+
+impl Config {
+    /// A sentence for each doubt, at most two for each pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netsocket_balancer::Config;
+    /// use netsocket_settings::{Flag, Layers};
+    ///
+    /// let backends = ["a=127.0.0.1:9000", "b=127.0.0.1:9000"].map(str::to_owned);
+    /// let flags = vec![("backends", Flag::Many(backends.to_vec()))];
+    /// let config = Config::load(&Layers { file: None, flags }, |_| None)?;
+    /// let said = "backends a and b are both 127.0.0.1:9000: it gets twice the sessions";
+    /// assert_eq!(config.doubts(), [said]);
+    /// # Ok::<(), netsocket_settings::Problems>(())
+    /// ```
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let own = self.own_addresses();
+        let pools = self.pool_plans().into_iter();
+        let each = pools.flat_map(|pool| {
+            let shared = shared(&pool.settings.backends);
+            let twice = said_of_shared(pool.name, &shared);
+            let mut backends = pool.settings.backends.iter();
+            let itself = backends.find(|it| is_own(it, &own));
+            let loops = itself.map(|it| said_of_loop(pool.name, it));
+            twice.into_iter().chain(loops)
+        });
+        each.collect()
+    }
+
+    /// The same of one backend, which has been added or changed.
+    pub(crate) fn doubts_about(&self, pool: &str, name: &str) -> Vec<String> {
+        let mut pools = self.pool_plans().into_iter();
+        let Some(plan) = pools.find(|plan| plan.name == pool) else {
+            return Vec::new();
+        };
+        let mut shared = shared(&plan.settings.backends);
+        shared.retain(|(names, _)| names.contains(&name));
+        let own = self.own_addresses();
+        let mut backends = plan.settings.backends.iter();
+        let itself = backends.find(|it| it.name == name && is_own(it, &own));
+        let loops = itself.map(|it| said_of_loop(pool, it));
+        let twice = said_of_shared(pool, &shared);
+        twice.into_iter().chain(loops).collect()
+    }
+
+    /// Where clients connect to, as far as backends could be there.
+    fn own_addresses(&self) -> Vec<SocketAddr> {
+        let services = self.service_plans().into_iter();
+        let listens = services.flat_map(|plan| plan.settings.listen.addresses());
+        let tcp = listens.filter_map(|address| match address {
+            ListenAddress::Tcp(address) => Some(*address),
+            ListenAddress::Unix(_) | ListenAddress::Named(_) => None,
+        });
+        tcp.collect()
+    }
+}
+
+/// Addresses of several backends, with their names.
+fn shared(backends: &[BackendAddress]) -> Vec<(Vec<&str>, &BackendAddress)> {
+    let mut places: BTreeMap<(&str, u16), (Vec<&str>, &BackendAddress)> = BTreeMap::new();
+    for backend in backends {
+        let place = (backend.host.as_str(), backend.port);
+        let names = &mut places.entry(place).or_insert((Vec::new(), backend)).0;
+        names.push(&backend.name);
+    }
+    let mut shared: Vec<_> = places.into_values().collect();
+    shared.retain(|(names, _)| names.len() > 1);
+    shared
+}
+
+fn said_of_shared(pool: &str, shared: &[(Vec<&str>, &BackendAddress)]) -> Option<String> {
+    let (names, backend) = shared.first()?;
+    let shown = backend.to_string();
+    let address = shown.split_once('=').map_or("", |(_, address)| address);
+    let (them, share) = match names.as_slice() {
+        [one, other] => (format!("{one} and {other} are both"), "twice".to_owned()),
+        names if names.len() <= FEW => (
+            format!("{} are all", names.join(", ")),
+            format!("{} times", names.len()),
+        ),
+        names => (
+            format!(
+                "{} and {} more are all",
+                names[..FEW - 1].join(", "),
+                names.len() + 1 - FEW
+            ),
+            format!("{} times", names.len()),
+        ),
+    };
+    let others = match shared.len() {
+        1 => String::new(),
+        2 => "; another address is like it".to_owned(),
+        many => format!("; {} other addresses are like it", many - 1),
+    };
+    let said = format!("backends {them} {address}: it gets {share} the sessions{others}");
+    Some(in_pool(pool) + &said)
+}
+
+/// A backend that leads back to the balancer.
+fn said_of_loop(pool: &str, backend: &BackendAddress) -> String {
+    in_pool(pool) + &format!("backend {backend} is this balancer: its sessions come back")
+}
+
+fn is_own(backend: &BackendAddress, own: &[SocketAddr]) -> bool {
+    let host = match backend.host.as_str() {
+        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        host => host.parse().ok(),
+    };
+    host.is_some_and(|host| {
+        own.iter().any(|own| {
+            let everywhere =
+                own.ip().is_unspecified() && (host.is_loopback() || host.is_unspecified());
+            own.port() == backend.port && (own.ip() == host || everywhere)
+        })
+    })
+}
+
+fn in_pool(pool: &str) -> String {
+    match pool {
+        DEFAULT_NAME => String::new(),
+        pool => format!("pool {pool}: "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tests::load_text;
+
+    #[test]
+    fn a_line_for_each_pool_is_said() {
+        let many: Vec<String> = (0..100).map(|number| format!("'m{number}=h:1'")).collect();
+        for (text, said) in [
+            ("backends = ['a=h:1', 'b=h:2', 'c=i:1']".to_owned(), vec![]),
+            (
+                "backends = ['a=h:1', 'b=h:2', 'c=h:1']".to_owned(),
+                vec!["backends a and c are both h:1: it gets twice the sessions"],
+            ),
+            (
+                format!("backends = [{}]", many.join(", ")),
+                vec!["backends m0, m1 and 98 more are all h:1: it gets 100 times the sessions"],
+            ),
+            (
+                "backends = ['a=h:1', 'b=h:1', 'c=h:1', 'd=[::1]:2', 'e=[::1]:2']".to_owned(),
+                vec![
+                    "backends d and e are both [::1]:2: it gets twice the sessions; another address is like it",
+                ],
+            ),
+            (
+                "listen = '0.0.0.0:81'\nbackends = ['a=127.0.0.1:81', 'b=10.0.0.1:81', 'c=127.0.0.1:82']".to_owned(),
+                vec!["backend a=127.0.0.1:81 is this balancer: its sessions come back"],
+            ),
+            (
+                "backends = ['a=h:1']\n[[services]]\nname = 's'\nlisten = '10.0.0.1:81'\nbackends = ['x=h:1', 'y=10.0.0.1:81', 'z=h:1']".to_owned(),
+                vec![
+                    "pool s: backends x and z are both h:1: it gets twice the sessions",
+                    "pool s: backend y=10.0.0.1:81 is this balancer: its sessions come back",
+                ],
+            ),
+        ] {
+            assert_eq!(load_text(&text).unwrap().doubts(), said, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_backend_alone_is_judged() {
+        let config = load_text(
+            "listen = '127.0.0.1:81'\nbackends = ['a=h:1', 'b=h:1', 'c=h:2', 'd=h:3', 'e=h:3', 'f=127.0.0.1:81']",
+        )
+        .unwrap();
+        let about = |name| config.doubts_about("default", name);
+        assert_eq!(about("c"), [""; 0]);
+        assert_eq!(
+            about("e"),
+            ["backends d and e are both h:3: it gets twice the sessions"]
+        );
+        assert_eq!(
+            about("f"),
+            ["backend f=127.0.0.1:81 is this balancer: its sessions come back"]
+        );
+        assert_eq!(config.doubts_about("none", "a"), [""; 0]);
+    }
+}
