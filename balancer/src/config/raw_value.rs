@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::backends::{RawBackend, RawBackends};
 use super::keys::RawTable;
 use super::listen::RawListen;
-use super::scalars::Scalars;
+use super::scalars::{Scalars, joined, scalar};
 
 /// A value, not judged. What is in a list or a table is still that of the document: there may be tens of thousands.
 #[derive(Debug)]
@@ -18,20 +18,6 @@ pub(super) enum RawValue<'a> {
     Table(&'a Map<String, Value>),
     Other,
 }
-
-/// Keys whose text has commas between parts, at the top and in their tables: they may be lists as well.
-const WITH_COMMAS: [&str; 10] = [
-    "allow",
-    "deny",
-    "proxy_from",
-    "from",
-    "dns_server",
-    "server",
-    "check_status",
-    "status",
-    "kafka",
-    "source",
-];
 
 /// A table of such values.
 pub(super) type RawMap<'a> = BTreeMap<String, RawValue<'a>>;
@@ -46,12 +32,9 @@ pub(super) enum RawTables<'a> {
 impl<'a> From<&'a Value> for RawValue<'a> {
     fn from(value: &'a Value) -> Self {
         match value {
-            Value::Null => Self::Other,
-            Value::Bool(value) => Self::Single(Scalar(value.to_string())),
-            Value::Number(number) => Self::Single(Scalar(number_text(number))),
-            Value::String(text) => Self::Single(Scalar(text.clone())),
             Value::Array(list) => Self::List(list),
             Value::Object(table) => Self::Table(table),
+            single => scalar(single).map_or(Self::Other, Self::Single),
         }
     }
 }
@@ -61,14 +44,6 @@ pub(super) fn raw_map(table: &Map<String, Value>) -> RawMap<'_> {
     let each = table.iter();
     each.map(|(key, value)| (key.clone(), value.into()))
         .collect()
-}
-
-/// As it is written: 1.0 is the number 1.
-fn number_text(number: &serde_json::Number) -> String {
-    match number.as_f64().filter(|_| number.is_f64()) {
-        Some(number) => number.to_string(),
-        None => number.to_string(),
-    }
 }
 
 impl<'a> RawValue<'a> {
@@ -81,15 +56,10 @@ impl<'a> RawValue<'a> {
 
     /// The value of this key. A list counts as a text with commas where that is what the key takes.
     pub(super) fn single_of(self, key: &str) -> Option<Scalar> {
-        let Self::List(list) = self else {
-            return self.single();
-        };
-        if list.is_empty() || !WITH_COMMAS.contains(&key) {
-            return None;
+        match self {
+            Self::List(list) => joined(key, list),
+            other => other.single(),
         }
-        let texts = list.iter().map(|it| Some(Self::from(it).single()?.0));
-        let texts: Vec<String> = texts.collect::<Option<_>>()?;
-        Some(Scalar(texts.join(",")))
     }
 
     /// What it is, in a message.

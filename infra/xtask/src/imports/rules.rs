@@ -44,6 +44,7 @@ pub(crate) const CRATES: [Crate; 11] = [
             ),
             part("ctl", &["observe", "config"]),
             part("command_line", &["ctl"]),
+            part("tips", &["command_line"]),
         ],
     },
     Crate {
