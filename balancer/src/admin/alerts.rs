@@ -160,7 +160,7 @@ fn members(pool: &PoolView) -> impl Iterator<Item = &BackendView> {
 
 fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    if members(pool).any(|backend| backend.state == "up") {
+    if members(pool).any(takes_sessions) {
         alerts.extend(some_down(pool));
     } else {
         alerts.push(all_down(pool, services));
@@ -200,7 +200,7 @@ fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
 /// Some are up, others are not although no operator wants that.
 fn some_down(pool: &PoolView) -> Option<Alert> {
     let down: Vec<&BackendView> = members(pool).filter(|it| is_unwell(it)).collect();
-    let up: Vec<_> = members(pool).filter(|it| it.state == "up").collect();
+    let up: Vec<_> = members(pool).filter(|it| takes_sessions(it)).collect();
     let all = members(pool).count();
     let what = match down.as_slice() {
         [] => return None,
@@ -218,12 +218,24 @@ fn some_down(pool: &PoolView) -> Option<Alert> {
     })
 }
 
-/// Nobody is up.
+/// Healthy, and with a weight: one of weight 0 keeps its sessions and gets no new ones.
+fn takes_sessions(backend: &BackendView) -> bool {
+    backend.state == "up" && backend.weight > 0
+}
+
+fn is_weightless(backend: &BackendView) -> bool {
+    backend.state == "up" && backend.weight == 0
+}
+
+/// Nobody takes sessions.
 fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
     let all: Vec<&BackendView> = members(pool).collect();
     let in_service = all.iter().filter(|it| it.admin == "ready").count();
     let unchecked = all.iter().filter(|it| is_unchecked(it)).count();
     let begins = in_service > 0 && unchecked == in_service;
+    let weightless = all.iter().any(|it| is_weightless(it));
+    // Of those, one may work although its checks fail.
+    let hopeful = all.iter().any(|it| it.admin == "ready" && it.weight > 0);
     let name = of_name(&pool.name) + &users(&pool.name, services);
     let what = if all.is_empty() {
         format!("There is no backend{name}")
@@ -231,10 +243,14 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
         format!("Operators have taken out every backend{name}")
     } else if begins {
         format!("No backend{name} has been checked yet")
+    } else if weightless {
+        format!("No backend{name} takes sessions: those that are up have weight 0")
     } else {
         format!("No backend{name} is up")
     };
-    let clients = if pool.failing_open {
+    let clients = if !hopeful {
+        "are refused (SC)".to_owned()
+    } else if pool.failing_open {
         "are refused unless a backend works despite failing its checks".to_owned()
     } else if pool.last_resort > 0 {
         "are offered to each backend in service once, and refused if none takes them (SC)"
@@ -247,7 +263,7 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
     if all.is_empty() && pool.groups.is_empty() {
         todo.push("Add one: `netsocket-balancer ctl add`.".to_owned());
     }
-    if in_service > 0 {
+    if hopeful {
         let next = match todo.is_empty() {
             true => "Wait: sessions begin as soon as a check passes.",
             false => {
@@ -285,6 +301,7 @@ fn advice(backends: &[&BackendView]) -> Vec<String> {
     for backend in backends {
         let last = backend.checks.last.as_ref();
         let kind = match (backend.admin, last) {
+            _ if is_weightless(backend) => "weightless",
             ("ready", None) => continue,
             ("ready", Some(check)) => check.result,
             _ => "out",
@@ -306,6 +323,14 @@ fn advice(backends: &[&BackendView]) -> Vec<String> {
                     backends
                         .iter()
                         .map(|it| format!("`netsocket-balancer ctl ready {}`", it.full_name()))
+                )
+            ),
+            "weightless" => format!(
+                "Give a weight to what is meant to serve: {}.",
+                listed(
+                    backends
+                        .iter()
+                        .map(|it| format!("`netsocket-balancer ctl weight {} 1`", it.full_name()))
                 )
             ),
             "passed" => format!("{names}: checks pass, so wait."),

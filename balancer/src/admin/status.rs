@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::rates::Rates;
 use super::service_view::{ServiceView, occurred};
 use super::time::rfc3339;
+use crate::core::health::State;
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/pools`.
@@ -81,7 +82,14 @@ pub(super) fn unready(shared: &Shared) -> Option<String> {
     if shared.is_draining() {
         Some("draining".to_owned())
     } else if shared.up_count() == 0 {
-        Some("no backend is up".to_owned())
+        let pools = shared.pools();
+        let mut backends = pools.iter().flat_map(|pool| pool.backends());
+        let some_up = backends.any(|backend| backend.report().state == State::Up);
+        let said = match some_up {
+            true => "no backend takes sessions: those that are up have weight 0",
+            false => "no backend is up",
+        };
+        Some(said.to_owned())
     } else {
         shared.tasks.trouble(&[])
     }

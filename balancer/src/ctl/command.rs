@@ -38,14 +38,14 @@ pub enum Action {
         /// The backend
         name: String,
         /// Close the remaining sessions by then, such as 30s; without it they end by themselves
-        #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         deadline: Option<String>,
         /// Spread the closing over this last part of the deadline [default: a third of it]
         #[arg(
             long,
             value_name = "TIME",
             requires = "deadline",
-            allow_negative_numbers = true
+            allow_hyphen_values = true
         )]
         spread: Option<String>,
         /// Wait until no session is left

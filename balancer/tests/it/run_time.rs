@@ -85,6 +85,40 @@ async fn a_backend_comes_with_its_state_and_goes_and_the_file_is_saved() {
 }
 
 #[tokio::test]
+async fn a_weight_that_was_set_outlives_the_edit_of_another_backend_and_no_reload() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let text = format!(
+        "listen = '127.0.0.1:0'\nbackends = ['a={}', 'b={}']\n",
+        a.address, b.address
+    );
+    let balancer = start(&text).await;
+    balancer.up(2).await;
+    for name in ["a", "b"] {
+        let path = format!("/api/v1/backends/{name}/weight");
+        assert_eq!(balancer.put(&path, "", r#"{"weight":0}"#).await.0, 200);
+    }
+    let ready = balancer.get("/readyz").await;
+    let said = "no backend takes sessions: those that are up have weight 0";
+    assert_eq!((ready.0, ready.1.trim()), (503, said));
+    let weights = || {
+        let backends = balancer.pool.backends();
+        let each = backends.iter().map(|it| it.attributes().weight);
+        each.collect::<Vec<_>>()
+    };
+    let path = |name: &str| format!("/api/v1/pools/default/backends/{name}");
+    let c = format!(r#"{{"address":"{}"}}"#, a.address);
+    let changes = put(&balancer, &path("c"), &c).await;
+    assert_eq!(changes["backends"]["altered"], serde_json::json!([]));
+    assert_eq!(weights(), [0, 0, 1]);
+    // An edit says all of its own backend.
+    let b = format!(r#"{{"address":"{}"}}"#, b.address);
+    put(&balancer, &path("b"), &b).await;
+    assert_eq!(weights(), [0, 1, 1]);
+    assert_eq!(balancer.post("/api/v1/reload", "").await.0, 200);
+    assert_eq!(weights(), [1, 1]);
+}
+
+#[tokio::test]
 async fn pools_and_services_come_and_go_and_what_is_wrong_changes_nothing() {
     let (a, b) = (Echo::start("a").await, Echo::start("b").await);
     let balancer = start(&format!(

@@ -27,7 +27,9 @@ impl Context {
             reverse: find.reverse,
         };
         let mut searched = self.search(word, &request, None, find.format).await;
+        // A list that lacks something is that of a directory, and what it lacks is told below.
         if let (Some(start), Ok(false) | Err(Error::Server(_))) = (&find.below, &searched)
+            && self.session.lacking.is_empty()
             && let Some((path, request)) = self.itself(start, &typed).await
         {
             searched = self.search(word, &request, Some(&path), find.format).await;

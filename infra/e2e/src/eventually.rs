@@ -17,14 +17,21 @@ const POLL: Duration = Duration::from_millis(4);
 ///
 /// # Panics
 /// When the limit is over: `what` says what was waited for.
+pub fn eventually<T>(limit: Duration, what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(limit, look).unwrap_or_else(|| panic!("waited {limit:?} in vain for {what}"))
+}
+
+/// The same for who has more to say when the limit is over.
 #[expect(clippy::disallowed_types, reason = "see the import")]
-pub fn eventually<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + limit;
     loop {
         if let Some(found) = look() {
-            return found;
+            return Some(found);
         }
-        assert!(Instant::now() < end, "waited {limit:?} in vain for {what}");
+        if Instant::now() >= end {
+            return None;
+        }
         #[expect(
             clippy::disallowed_methods,
             reason = "a bounded wait for a condition: this is the place for it"

@@ -61,4 +61,4 @@ pub mod terminal;
 pub mod tool;
 pub mod tree;
 
-pub use eventually::{PATIENCE, eventually};
+pub use eventually::{PATIENCE, eventually, within};

@@ -16,6 +16,7 @@ fn backend(name: &str, state: &'static str, failed: Option<&'static str>) -> Bac
         state,
         reason: "because".to_owned(),
         since: NOW.to_owned(),
+        weight: 1,
         admin: match state {
             "draining" => "drain",
             "maintenance" => "maintenance",
@@ -212,4 +213,49 @@ fn the_limit_of_sessions_is_told_before_it_is_reached() {
         .state
     };
     assert_eq!([at(89), at(90), at(100)], ["ready", "warning", "emergency"]);
+}
+
+/// Backends of this weight and state.
+fn weighed(backends: &[(&str, &'static str, u32)]) -> Vec<BackendView> {
+    let failed = |state| (state == "down").then_some("refused");
+    let each = backends.iter().map(|&(name, state, weight)| BackendView {
+        weight,
+        ..backend(name, state, failed(state))
+    });
+    each.collect()
+}
+
+#[test]
+fn backends_without_a_weight_serve_nobody() {
+    let out = condition(&[pool("default", weighed(&[("a", "up", 0), ("b", "up", 0)]))]);
+    assert_eq!(out.state, "emergency");
+    assert_eq!(
+        out.headline,
+        "No backend takes sessions: those that are up have weight 0"
+    );
+    assert_eq!(out.alerts[0].clients, "are refused (SC)");
+    assert_eq!(
+        out.alerts[0].todo,
+        [
+            "Give a weight to what is meant to serve: `netsocket-balancer ctl weight a 1`, `netsocket-balancer ctl weight b 1`."
+        ]
+    );
+
+    // One that is down may come back, or work although its checks fail.
+    let mut pool_of = pool("default", weighed(&[("a", "down", 1), ("b", "up", 0)]));
+    pool_of.failing_open = true;
+    let out = condition(&[pool_of]);
+    assert_eq!(out.state, "emergency");
+    assert_eq!(
+        out.alerts[0].clients,
+        "are refused unless a backend works despite failing its checks"
+    );
+    assert_eq!(out.alerts[0].todo.len(), 3);
+
+    // One beside others is what an operator wanted.
+    let out = condition(&[pool("default", weighed(&[("a", "up", 1), ("b", "up", 0)]))]);
+    assert_eq!(out.state, "ready");
+    let mixed = [("a", "up", 1), ("b", "up", 0), ("c", "down", 1)];
+    let out = condition(&[pool("default", weighed(&mixed))]);
+    assert_eq!(out.alerts[0].clients, "are served by 1 backend");
 }

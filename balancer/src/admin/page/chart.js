@@ -175,7 +175,10 @@ const chart = {
     if (this.at !== null) {
       parts.push(shape("line", { class: "cross", x1: x(time), x2: x(time), y1: 8, y2: bottom }), shape("circle", { cx: x(time), cy: y(value), r: 3.5, fill: "currentColor" }));
     }
-    const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= Math.max(0.6, (this.to - this.from) / 100));
+    // Those that are nearer to this value than to its neighbours, which may be further apart than a second.
+    const gap = Math.max(time - (values[index - 1]?.[0] ?? time), (values[index + 1]?.[0] ?? time) - time);
+    const reach = Math.max(0.6, gap / 2 + 0.1, (this.to - this.from) / 100);
+    const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= reach);
     const named = near.sort((a, b) => a.time - b.time).slice(0, near.length === NAMED + 1 ? NAMED + 1 : NAMED).map(mark => mark.text);
     const rest = near.length - named.length;
     say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${named.length ? " – " + named.join(", ") : ""}${rest ? ` and ${rest} more` : ""}`);

@@ -11,6 +11,15 @@ pub(crate) struct EditTerms {
     pub(crate) only_new: bool,
 }
 
+/// What an edit does besides changing the document.
+#[derive(Debug, Clone)]
+pub(super) struct Effects {
+    /// The pool and name of the backend whose settings it says.
+    pub(super) edited: Option<(String, String)>,
+    /// Those of a backend that takes no sessions from the beginning.
+    pub(super) drain: Option<(String, String)>,
+}
+
 /// What has the name already that an edit gives, in words.
 pub(super) fn occupied(config: &Config, edit: &Edit) -> Option<String> {
     match edit {

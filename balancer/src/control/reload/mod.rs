@@ -6,6 +6,7 @@
 mod changes;
 mod edit_terms;
 mod error;
+mod kept_weights;
 mod known_backends;
 mod pools;
 mod services;
@@ -26,8 +27,9 @@ use tracing::{error, info};
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
 pub(crate) use self::edit_terms::EditTerms;
-use self::edit_terms::occupied;
+use self::edit_terms::{Effects, occupied};
 pub use self::error::ReloadError;
+use self::kept_weights::keep_weights;
 pub(crate) use self::settings::{LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed};
@@ -117,24 +119,28 @@ impl Reloader {
         }
         let document = settings.config.document.changed(edit);
         let document = document.map_err(|error| ReloadError::Invalid(error.to_string()))?;
-        let drain = match edit {
-            Edit::SetBackend(pool, name, _) if terms.drained => Some((pool.clone(), name.clone())),
+        let edited = match edit {
+            Edit::SetBackend(pool, name, _) => Some((pool.clone(), name.clone())),
             _ => None,
         };
+        let drain = edited.clone().filter(|_| terms.drained);
         let source = move || Config::of_document(&document);
-        self.take_on(shared, source, drain).await
+        self.take_on(shared, source, Some(Effects { edited, drain }))
+            .await
     }
 
-    /// Takes on the settings of `source`. `drain`: the pool and name of a backend that takes no sessions from the beginning.
+    /// Takes on the settings of `source`: those of the file, or of an edit with these effects.
     async fn take_on(
         &self,
         shared: &Arc<Shared>,
         source: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
-        drain: Option<(String, String)>,
+        edit: Option<Effects>,
     ) -> Result<Changes, ReloadError> {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
-        let outcome = match self.validate(shared, &before.config, source).await {
+        let drain = edit.as_ref().and_then(|edit| edit.drain.clone());
+        let validated = self.validate(shared, &before.config, source, edit).await;
+        let outcome = match validated {
             Ok(validated) => {
                 let done = self.apply(shared, &before.config, validated, drain).await;
                 let (config, changes) = done;
@@ -159,13 +165,23 @@ impl Reloader {
         shared: &Arc<Shared>,
         before: &Arc<Config>,
         source: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
+        edit: Option<Effects>,
     ) -> Result<Validated, ReloadError> {
         let (shared, before) = (Arc::clone(shared), Arc::clone(before));
         let validate = move || {
             let (config, needs_restart) = in_force(&before, source()?);
             let plans = config.pool_plans();
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
-            let backends = backends.collect::<Result<_, _>>()?;
+            let mut backends = backends.collect::<Result<Vec<_>, _>>()?;
+            if let Some(edit) = edit {
+                keep_weights(
+                    &shared,
+                    &before,
+                    &plans,
+                    &mut backends,
+                    edit.edited.as_ref(),
+                );
+            }
             let secrets = secrets(&config)?;
             let logs = shared.access_logs.open(&config.access_logs());
             logs.map_err(|(target, error)| {

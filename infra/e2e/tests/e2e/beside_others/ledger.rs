@@ -139,6 +139,11 @@ impl Ledger {
         ledger
     }
 
+    /// Whether each record has one place.
+    pub(super) fn is_settled(&self) -> bool {
+        self.wrong.is_empty()
+    }
+
     /// Every record has one place, and the counters say the same.
     pub(super) fn judge(&self, counted: &Counted, others: Done) {
         let first: Vec<&String> = self.wrong.iter().take(20).collect();
