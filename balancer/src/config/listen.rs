@@ -196,11 +196,6 @@ fn numbered<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<(String, &'a str)> 
         .collect()
 }
 
-/// Whether the system chooses another port each time.
-pub(super) fn is_any_port(address: &ListenAddress) -> bool {
-    matches!(address, ListenAddress::Tcp(address) if address.port() == 0)
-}
-
 /// Whether the system lets only one of both be listened on. Whether `[::]` takes IPv4 as well is a setting of the machine, so
 /// this leaves it to the start.
 pub(super) fn overlap(one: &ListenAddress, other: &ListenAddress) -> bool {

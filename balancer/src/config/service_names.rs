@@ -1,11 +1,11 @@
 //! What services and pools have in common must fit: names, addresses, and the pools that are referred to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use netsocket_settings::{AdminAddress, Check};
 
 use super::entry_keys::DEFAULT_NAME;
-use super::listen::{Listen, ListenAddress, is_any_port, overlap};
+use super::listen::{Listen, ListenAddress, overlap};
 use super::settings::Config;
 use crate::core::routing::{RouteAction, RouteRule};
 
@@ -90,7 +90,7 @@ fn check_pools(check: &mut Check, config: &Config) {
 
 /// Every address once, over all services.
 fn check_addresses(check: &mut Check, config: &Config) {
-    let mut taken: BTreeMap<&ListenAddress, &str> = BTreeMap::new();
+    let mut taken: Vec<(&ListenAddress, &str)> = Vec::new();
     let admin = match &config.admin {
         AdminAddress::Tcp(address) => ListenAddress::Tcp(*address),
         AdminAddress::Unix(path) => ListenAddress::Unix(path.clone()),
@@ -111,17 +111,13 @@ fn check_addresses(check: &mut Check, config: &Config) {
     for (index, service) in config.services.iter().enumerate() {
         judge_admin(check, &service.name, &service.settings.listen);
         for address in service.settings.listen.addresses() {
-            if is_any_port(address) {
-                continue;
-            }
-            let known = taken.iter().find(|(known, _)| overlap(known, address));
-            let known = known.map(|(_, service)| *service);
-            taken.insert(address, &service.name);
-            if let Some(other) = known {
+            let mut latest = taken.iter().rev();
+            if let Some((_, other)) = latest.find(|(known, _)| overlap(known, address)) {
                 let key = format!("services[{index}].listen");
                 let allowed = format!("another address: service {other} listens there");
                 check.problem(&key, address, allowed);
             }
+            taken.push((address, &service.name));
         }
     }
 }

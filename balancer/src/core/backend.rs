@@ -353,16 +353,6 @@ impl Backend {
         self.tenths.load(Relaxed)
     }
 
-    /// How often it entered each state, by the label of the reason.
-    #[cfg(test)]
-    pub(crate) fn transitions(&self) -> BTreeMap<(State, &'static str), u64> {
-        let mut all = BTreeMap::new();
-        self.each_transition(|state, reason, count| {
-            all.insert((state, reason), count);
-        });
-        all
-    }
-
     /// Tells how often it entered each state, by the label of the reason. Without a copy: all backends are asked at once.
     pub(crate) fn each_transition(&self, mut tell: impl FnMut(State, &'static str, u64)) {
         let transitions = self.transitions.lock();

@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::time::Duration;
 
 use netsocket_settings::AdminTarget;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use super::error::CtlError;
@@ -19,6 +20,12 @@ const MAX_BYTES: u64 = 256 << 20;
 /// What every balancer has.
 const POOLS: &str = "/api/v1/pools";
 const EVENTS: &str = "/api/v1/events";
+/// What is encoded in a path: all but what RFC 3986 calls unreserved.
+const OTHERS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// The longest line of the stream of events or of a head.
 const MAX_LINE: u64 = 16 << 20;
 
@@ -231,16 +238,7 @@ pub(super) fn parsed<T: DeserializeOwned>(body: &str) -> Result<T, CtlError> {
 
 /// A name as a part of a path.
 pub(super) fn encoded(name: &str) -> String {
-    let mut text = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(byte));
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
+    utf8_percent_encode(name, OTHERS).to_string()
 }
 
 #[cfg(test)]

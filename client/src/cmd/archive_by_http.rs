@@ -1,8 +1,17 @@
 //! The HTTP address of an archive in a format that only the server's HTTP has.
 
 use netsocket_protocol::query::Query;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::context::Context;
+
+/// What is encoded: all but slashes and what RFC 3986 calls unreserved.
+const OTHERS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 impl Context {
     /// The command that downloads a zip of the files that match a query to `file`, a word for a shell.
@@ -85,15 +94,7 @@ fn target_of_zip(query: &Query) -> String {
 
 /// Bytes as a part of a URL, slashes as they are.
 fn encoded(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(*byte)),
-            byte if byte.is_ascii_alphanumeric() => text.push(char::from(*byte)),
-            byte => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
+    percent_encode(bytes, OTHERS).to_string()
 }
 
 #[cfg(test)]

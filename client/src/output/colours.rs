@@ -116,7 +116,7 @@ pub(crate) fn painted(text: &str, code: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn colours(set: &[(&str, &str)]) -> Option<Colours> {
@@ -126,7 +126,8 @@ mod tests {
         })
     }
 
-    fn entry(path: &str, mode: u32) -> FileEntry {
+    /// A file or directory of which only this matters.
+    pub(crate) fn entry(path: &str, mode: u32) -> FileEntry {
         FileEntry {
             path: path.into(),
             size: 0,

@@ -187,17 +187,7 @@ fn is_in(path: &[u8], directory: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entry(path: &str, mode: u32) -> FileEntry {
-        FileEntry {
-            path: path.into(),
-            size: 0,
-            born: String::new(),
-            birth_known: true,
-            modified: String::new(),
-            mode,
-        }
-    }
+    use crate::output::colours::tests::entry;
 
     fn directories(paths: &[&str]) -> Vec<FileEntry> {
         paths.iter().map(|path| entry(path, 0o040_755)).collect()
