@@ -64,11 +64,12 @@ pub(super) fn missing(host: &Host, build: Build, settings: &str) -> Option<Strin
     let Some(tool) = build.of(host) else {
         return Some(build.hint().to_owned());
     };
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    // Nothing is bound for a check, but no two of them may be the same.
+    let [listen, admin, backend] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let checked = host
         .write(
             "balancer-check.toml",
-            &config(nowhere, nowhere, nowhere, settings),
+            &config(listen, admin, backend, settings),
         )
         .and_then(|file| {
             let arguments = [

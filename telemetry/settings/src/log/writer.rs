@@ -17,20 +17,27 @@ const RESTART: Duration = Duration::from_millis(100);
 /// Writes the lines of `queue` to `output` until it is closed, also after a panic, which costs one line. `report` is told
 /// the number of lines dropped since it was last told, once writing works again.
 pub(super) fn keep_running(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
-    let write = || run(queue, output, &report);
-    while catch_unwind(AssertUnwindSafe(write)).is_err() {
+    let mut reported = 0;
+    while catch_unwind(AssertUnwindSafe(|| {
+        run(queue, output, &mut reported, &report)
+    }))
+    .is_err()
+    {
         // The panic itself is a line, and whoever flushes the log waits for the one that was under way.
         queue.lost();
+        // The panic has told of this one.
+        reported += 1;
         thread::park_timeout(RESTART);
     }
 }
 
-fn run(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
+/// `reported` is the number of dropped lines that `report` was told of, by earlier runs as well: lines may be dropped before
+/// this thread runs at all.
+fn run(queue: &Queue, output: BorrowedFd<'_>, reported: &mut u64, report: impl Fn(u64)) {
     let mut output = Output {
         fd: output,
         torn: false,
     };
-    let mut reported = queue.dropped();
     while let Some(line) = queue.next() {
         if output.line(&line).is_err() {
             queue.lost();
@@ -39,9 +46,11 @@ fn run(queue: &Queue, output: BorrowedFd<'_>, report: impl Fn(u64)) {
         queue.written();
         let dropped = queue.dropped();
         // Only while nothing else waits: a report in the middle of a burst would cost another line.
-        if dropped != reported && queue.is_empty() {
-            report(dropped - reported);
-            reported = dropped;
+        if dropped != *reported && queue.is_empty() {
+            let news = dropped - *reported;
+            // Before a panic of the report, which would come again with every line.
+            *reported = dropped;
+            report(news);
         }
     }
 }
@@ -119,7 +128,7 @@ mod tests {
                     let report = |lines| {
                         reported.fetch_add(lines, Ordering::Relaxed);
                     };
-                    run(&queue, output.as_fd(), report);
+                    run(&queue, output.as_fd(), &mut 0, report);
                 }
             });
             Self {
@@ -179,6 +188,19 @@ mod tests {
             assert_eq!(numbers.last(), Some(&5_000), "writing has resumed");
             assert_eq!(reported, dropped);
         }
+    }
+
+    #[test]
+    fn lines_dropped_before_the_thread_runs_are_reported() {
+        let (queue, reported) = (Queue::new(), AtomicU64::new(0));
+        queue.push(&vec![b'x'; 2 << 20]);
+        push_numbered(&queue, 0..1);
+        queue.close();
+        let (_reader, output) = pipe().unwrap();
+        keep_running(&queue, output.as_fd(), |lines| {
+            reported.fetch_add(lines, Ordering::Relaxed);
+        });
+        assert_eq!(reported.into_inner(), 1);
     }
 
     #[test]
