@@ -33,6 +33,7 @@ pub mod report;
 pub mod run;
 pub mod scale;
 pub mod sources;
+mod stage;
 pub mod stats;
 pub mod table;
 pub mod target;
