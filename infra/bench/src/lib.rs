@@ -32,6 +32,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod scale;
+pub mod soak;
 pub mod sources;
 mod stage;
 pub mod stats;

@@ -10,7 +10,7 @@ use crate::case::{Case, http, services, tls};
 use crate::files;
 use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor, uring};
-use crate::{scale, tether};
+use crate::{scale, soak, tether};
 
 /// Rounds, where nobody says otherwise.
 pub const DEFAULT_ROUNDS: u32 = 3;
@@ -104,6 +104,9 @@ pub enum Role {
     /// Measures one balancer with many sessions while it reloads, restarts, drains and shows its page
     #[command(name = scale::SUBCOMMAND)]
     Scale(scale::Size),
+    /// Measures one balancer for an hour under everything at once, while file servers are killed; judges bytes and memory
+    #[command(name = soak::SUBCOMMAND)]
+    Soak(soak::Size),
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]
     Copy(RelayArguments),
