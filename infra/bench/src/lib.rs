@@ -9,6 +9,7 @@
 pub mod backend;
 pub mod case;
 pub mod cpu;
+pub mod curves;
 mod date;
 pub mod failure;
 pub mod fetch;

@@ -9,7 +9,7 @@ use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
 use bench::peer::{Peer, copy, floor, uring};
-use bench::{files, hyper_alone, json, plot, run, scale, soak, table, tether};
+use bench::{curves, files, hyper_alone, json, plot, run, scale, soak, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +45,11 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         Role::Services { rounds } => return measure_group(*rounds, services::run),
         Role::Scale(size) => {
             return measure_group(1, async |host, _| scale::run(host, *size).await);
+        }
+        Role::Curves { rounds, plot } => {
+            return measure_group(*rounds, async |host, rounds| {
+                curves::run(host, rounds, plot.as_deref()).await
+            });
         }
         // It ends by itself at SIGINT, with a report.
         Role::Soak(size) => {
