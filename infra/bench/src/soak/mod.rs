@@ -230,9 +230,7 @@ impl Load<'_> {
             self.note(dialer);
             match Sample::take(balancer, self.began.elapsed()).await {
                 Ok(sample) => {
-                    let mut record = self.record.borrow_mut();
-                    let sample = sample.with(&record);
-                    record.samples.push(sample);
+                    let sample = self.record.borrow_mut().looked(sample);
                     if is_last || Instant::now() >= told {
                         eprintln!("{}", report::progress(&sample));
                         told += TELL_EVERY;

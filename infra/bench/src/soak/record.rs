@@ -1,10 +1,14 @@
 //! What has happened so far.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::sample::Sample;
-use super::servers::DEAD;
 use crate::failure::Outcome;
+
+/// How long a server that was killed is away. As long again, clients may still be led to it.
+pub(super) const DEAD: Duration = Duration::from_secs(2);
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -35,6 +39,19 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Keeps a look at the balancer, with what had been done by then.
+    pub(super) fn looked(&mut self, sample: Sample) -> Sample {
+        let sample = Sample {
+            downloads: self.downloads,
+            wrong: self.wrong.len(),
+            kills: self.kills.len(),
+            bytes: self.bytes,
+            ..sample
+        };
+        self.samples.push(sample);
+        sample
+    }
+
     pub(super) fn downloaded(&mut self, words: &[String], is_right: bool) {
         self.downloads += 1;
         if !is_right {
@@ -80,7 +97,6 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn only_a_kill_at_that_time_is_a_reason_to_give_up() {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use super::record::Record;
 use crate::failure::{Explain as _, Failure, Outcome};
 use crate::stage::balancer::Balancer;
 
@@ -51,17 +50,6 @@ impl Sample {
             sessions,
             ..Self::default()
         })
-    }
-
-    /// Adds what had been done by then.
-    pub(super) fn with(self, record: &Record) -> Self {
-        Self {
-            downloads: record.downloads,
-            wrong: record.wrong.len(),
-            kills: record.kills.len(),
-            bytes: record.bytes,
-            ..self
-        }
     }
 }
 

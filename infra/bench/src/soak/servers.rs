@@ -8,17 +8,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::over::Over;
-use super::record::Record;
+use super::record::{DEAD, Record};
 use crate::failure::Outcome;
 use crate::file_server::Server;
 use crate::host::Host;
 
 /// How many.
-pub(super) const SERVERS: usize = 3;
+const SERVERS: usize = 3;
 /// From one kill to the next.
 const KILL_EVERY: Duration = Duration::from_secs(10);
-/// How long a server is dead.
-pub(super) const DEAD: Duration = Duration::from_secs(2);
 
 /// Whichever of them run.
 pub(super) struct Servers<'a> {
