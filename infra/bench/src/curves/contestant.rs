@@ -13,7 +13,7 @@ use crate::stage::balancer::{Balancer, backends};
 /// No check while something is measured: other relays make none.
 const CHECKS: &str = "check_interval = \"1h\"\n";
 /// Connections that any of them has room for, beside those that are idle.
-pub(super) const SPARE: usize = 20_000;
+pub(super) const SPARE: usize = 1_500;
 /// For all backends to be up.
 const READY: Duration = Duration::from_secs(60);
 /// Between two looks.

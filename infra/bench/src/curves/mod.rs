@@ -89,6 +89,9 @@ pub async fn run(host: &Host, rounds: usize, plot: Option<&Path>) -> Outcome<(St
         }
         missing.is_none()
     });
+    if let Some(why) = connect::left_out(host) {
+        remarks += &format!("\n{why}\n");
+    }
     for round in 0..rounds {
         // Everyone is first once.
         contestants.rotate_left(usize::from(round > 0));

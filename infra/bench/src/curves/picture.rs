@@ -93,7 +93,7 @@ impl Scale {
 /// A round number that is not less.
 fn step(least: f64) -> f64 {
     let magnitude = 10f64.powf(least.max(f64::MIN_POSITIVE).log10().floor());
-    let round = [1.0, 2.0, 2.5, 5.0, 10.0].map(|round| round * magnitude);
+    let round = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0].map(|round| round * magnitude);
     let fits = round.into_iter().find(|round| *round >= least);
     fits.unwrap_or(10.0 * magnitude)
 }
