@@ -2,7 +2,7 @@
 //! over to a successor, drain, and show its page.
 //!
 //! Owns: the steps and their order. Does not own: the balancer, the sessions and the new connections
-//! ([`crate::stage`]), the tables (`report`).
+//! (`crate::stage`), the tables (`report`).
 
 mod report;
 mod size;

@@ -1,7 +1,7 @@
 //! `bench soak`: one balancer with everything that it is for, for an hour: downloads whose servers are killed, random
 //! flows, idle sessions, new ones; and whether a byte is wrong, or its memory or its descriptors grow.
 //!
-//! Owns: who takes part, and for how long. Does not own: the balancer and the sessions ([`crate::stage`]), a flow
+//! Owns: who takes part, and for how long. Does not own: the balancer and the sessions (`crate::stage`), a flow
 //! ([`crate::case::integrity::flow`]), what is judged (`verdict`).
 
 mod client;
