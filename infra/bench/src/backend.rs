@@ -42,21 +42,48 @@ impl Backend {
     /// # Errors
     /// Where the address cannot be bound.
     pub fn start(address: SocketAddr, service: Service) -> Outcome<Self> {
+        Self::start_all(&[address], service)
+    }
+
+    /// The same on several addresses, all of them on one thread.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound.
+    pub(crate) fn start_all(addresses: &[SocketAddr], service: Service) -> Outcome<Self> {
+        Self::serving(addresses, move |listener| serve(listener, service))
+    }
+
+    /// Lets `work` serve on each address.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound.
+    pub(crate) fn serving<W>(
+        addresses: &[SocketAddr],
+        work: impl Fn(TcpListener) -> W + Send + 'static,
+    ) -> Outcome<Self>
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .explain("the backend")?;
-        let listener = {
+        let listeners: Vec<TcpListener> = {
             let _inside = runtime.enter();
-            bind(address)?
+            addresses
+                .iter()
+                .copied()
+                .map(bind)
+                .collect::<Outcome<_>>()?
         };
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             runtime.block_on(async {
-                tokio::select! {
-                    () = serve(listener, service) => {}
-                    _ = stopped => {}
+                for listener in listeners {
+                    tokio::spawn(work(listener));
                 }
+                // It fails where the value is gone, which is the end, too.
+                let _ = stopped.await;
             });
         });
         Ok(Self {

@@ -62,6 +62,29 @@ pub fn of_tree(root: u32) -> Outcome<f64> {
     Ok(seconds(ticks))
 }
 
+/// The same to the nanosecond, as the scheduler counts it (`/proc/PID/task/TID/schedstat`); threads and processes that
+/// have ended are not in it.
+///
+/// # Errors
+/// Where `root` is gone.
+pub fn exact_of_tree(root: u32) -> Outcome<f64> {
+    let times: Vec<u64> = tree_of(root).into_iter().filter_map(exact).collect();
+    if times.is_empty() {
+        return Err(Failure::new(format!("process {root} is gone")));
+    }
+    Ok(times.into_iter().sum::<u64>() as f64 / 1e9)
+}
+
+fn exact(id: u32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?;
+    let times = threads.filter_map(|thread| {
+        // A thread may end between the listing and this.
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(times.sum())
+}
+
 /// The process `root` and its descendants, as they are now.
 #[must_use]
 pub fn tree_of(root: u32) -> Vec<u32> {
@@ -176,6 +199,10 @@ mod tests {
             sum = (0..1_000_000).fold(sum, |sum, _| sum ^ rng.u64(..));
         }
         std::hint::black_box(sum);
+        // Threads of other tests that have ended are in the first only.
+        let exact = exact_of_tree(own).unwrap();
+        assert!(exact > 0.0 && exact < of_tree(own).unwrap() + 0.05);
+        assert!(exact_of_tree(u32::MAX).is_err());
         assert!(of_tree(u32::MAX).is_err());
     }
 }

@@ -9,6 +9,7 @@
 pub mod backend;
 pub mod case;
 pub mod cpu;
+pub mod curves;
 mod date;
 pub mod failure;
 pub mod fetch;
@@ -32,7 +33,9 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod scale;
+pub mod soak;
 pub mod sources;
+mod stage;
 pub mod stats;
 pub mod table;
 pub mod target;

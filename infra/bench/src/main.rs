@@ -9,7 +9,7 @@ use bench::failure::{Explain as _, Failure, Outcome};
 use bench::host::Host;
 use bench::options::{Options, Role};
 use bench::peer::{Peer, copy, floor, uring};
-use bench::{files, hyper_alone, json, plot, run, scale, table, tether};
+use bench::{curves, files, hyper_alone, json, plot, run, scale, soak, table, tether};
 use clap::{Parser as _, ValueEnum as _};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,15 @@ fn take(role: &Role) -> Outcome<ExitCode> {
         Role::Scale(size) => {
             return measure_group(1, async |host, _| scale::run(host, *size).await);
         }
+        Role::Curves { rounds, plot } => {
+            return measure_group(*rounds, async |host, rounds| {
+                curves::run(host, rounds, plot.as_deref()).await
+            });
+        }
+        // It ends by itself at SIGINT, with a report.
+        Role::Soak(size) => {
+            return with_runtime(async |host| soak::run(host, *size).await.map(Some));
+        }
         Role::Tether {
             parent,
             program,
@@ -59,10 +68,24 @@ fn take(role: &Role) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures a group of cases that has no peers.
+/// Measures a group of cases that has no peers, unless SIGINT ends it.
 fn measure_group(
     rounds: u32,
     group: impl AsyncFn(&Host, usize) -> Outcome<(String, bool)>,
+) -> Outcome<ExitCode> {
+    let rounds = usize::try_from(rounds).unwrap_or(usize::MAX);
+    with_runtime(async |host| {
+        let mut interrupt = signal(SignalKind::interrupt()).explain("SIGINT")?;
+        tokio::select! {
+            measured = group(host, rounds) => measured.map(Some),
+            _ = interrupt.recv() => Ok(None),
+        }
+    })
+}
+
+/// Prints what a group gives back, and whether it is whole; nothing if it was interrupted.
+fn with_runtime(
+    group: impl AsyncFn(&Host) -> Outcome<Option<(String, bool)>>,
 ) -> Outcome<ExitCode> {
     let bench = env::current_exe().explain("the path of this program")?;
     let host = Host::new(bench)?;
@@ -70,22 +93,16 @@ fn measure_group(
         .enable_all()
         .build()
         .explain("the runtime")?;
-    let rounds = usize::try_from(rounds).unwrap_or(usize::MAX);
-    let measured = runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).explain("SIGINT")?;
-        tokio::select! {
-            measured = group(&host, rounds) => measured.map(Some),
-            _ = interrupt.recv() => Ok(None),
-        }
-    })?;
-    let Some((text, is_whole)) = measured else {
+    let Some((text, is_whole)) = runtime.block_on(group(&host))? else {
         return Ok(ExitCode::from(EXIT_INTERRUPTED));
     };
     print(&text)?;
     if is_whole {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure::new("not everything was measured: see above"))
+    Err(Failure::new(
+        "not everything was measured, or holds: see above",
+    ))
 }
 
 fn measure(options: &Options) -> Outcome<ExitCode> {

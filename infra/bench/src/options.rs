@@ -10,7 +10,7 @@ use crate::case::{Case, http, services, tls};
 use crate::files;
 use crate::hyper_alone;
 use crate::peer::{Peer, copy, floor, uring};
-use crate::{scale, tether};
+use crate::{curves, scale, soak, tether};
 
 /// Rounds, where nobody says otherwise.
 pub const DEFAULT_ROUNDS: u32 = 3;
@@ -104,6 +104,19 @@ pub enum Role {
     /// Measures one balancer with many sessions while it reloads, restarts, drains and shows its page
     #[command(name = scale::SUBCOMMAND)]
     Scale(scale::Size),
+    /// Measures one balancer for an hour under everything at once, while file servers are killed; judges bytes and memory
+    #[command(name = soak::SUBCOMMAND)]
+    Soak(soak::Size),
+    /// Measures what a connection and a gigabyte cost as sessions, backends or flows become more
+    #[command(name = curves::SUBCOMMAND)]
+    Curves {
+        /// Rounds in which everyone has a turn
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Draw an SVG picture of each table into this directory
+        #[arg(long, value_name = "DIR")]
+        plot: Option<PathBuf>,
+    },
     /// The plain relay.
     #[command(name = copy::SUBCOMMAND, hide = true)]
     Copy(RelayArguments),

@@ -24,7 +24,7 @@ const PER_ROW: usize = 2;
 
 /// Middle greys and a blue that stand out from white and from black; text gets more contrast where the reader's program
 /// tells which of them the page is.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text{font:12px system-ui,sans-serif;fill:#768390}\
 .title{font-size:15px;font-weight:600}.heading{font-weight:600}.value{text-anchor:start}.name{text-anchor:end}\
 .bar{fill:#8b949e}.ours{fill:#2f81f7}.limit{fill:none;stroke:#8b949e;stroke-dasharray:3 2}\
@@ -152,7 +152,8 @@ fn class(peer: Peer) -> &'static str {
     }
 }
 
-fn label(class: &str, x: f64, y: f64, text: &str) -> String {
+/// A text at a place.
+pub(crate) fn label(class: &str, x: f64, y: f64, text: &str) -> String {
     let text = text
         .replace('&', "&amp;")
         .replace('<', "&lt;")

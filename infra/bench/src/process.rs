@@ -11,6 +11,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process_group,
     set_child_subreaper, waitid, waitpgid,
 };
+use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
@@ -70,13 +71,42 @@ impl Launcher {
         program: &Path,
         arguments: impl IntoIterator<Item = A>,
     ) -> Outcome<Process> {
-        let file = |ending: &str| -> Outcome<(PathBuf, File)> {
-            let path = self.dir.join(format!("{name}.{ending}"));
-            let file = File::create(&path).explain(&path.display().to_string())?;
-            Ok((path, file))
-        };
-        let (output, out) = file("out")?;
-        let (errors, err) = file("err")?;
+        let (output, out) = self.file(name, "out")?;
+        self.start_into(name, program, arguments, output, out.into())
+    }
+
+    /// The same, and gives its standard output back as it comes.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub(crate) fn start_piped<A: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Outcome<(Process, Receiver)> {
+        let (from, into) = std::io::pipe().explain("a pipe")?;
+        let output = self.dir.join(format!("{name}.out"));
+        let process = self.start_into(name, program, arguments, output, into.into())?;
+        let from = Receiver::from_owned_fd(from.into()).explain("a pipe")?;
+        Ok((process, from))
+    }
+
+    fn file(&self, name: &str, ending: &str) -> Outcome<(PathBuf, File)> {
+        let path = self.dir.join(format!("{name}.{ending}"));
+        let file = File::create(&path).explain(&path.display().to_string())?;
+        Ok((path, file))
+    }
+
+    fn start_into<A: AsRef<OsStr>>(
+        &self,
+        name: &str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        output: PathBuf,
+        out: Stdio,
+    ) -> Outcome<Process> {
+        let (errors, err) = self.file(name, "err")?;
         let arguments: Vec<OsString> = arguments
             .into_iter()
             .map(|a| a.as_ref().to_os_string())
@@ -125,6 +155,12 @@ impl Process {
     #[must_use]
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+
+    /// Its standard error so far.
+    #[must_use]
+    pub(crate) fn errors(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.errors).unwrap_or_default()).into_owned()
     }
 
     /// The last line that it wrote, for a message.

@@ -119,7 +119,7 @@ fn ratios(section: &Section, columns: &[Figure], heads: &[String]) -> String {
 }
 
 /// The median with its spread; a single round has none.
-fn cell(summary: &Summary) -> String {
+pub(crate) fn cell(summary: &Summary) -> String {
     let Summary { median, min, max } = summary;
     if min == max {
         return number(*median);

@@ -37,6 +37,8 @@ pub(crate) fn run(words: &[String]) -> Outcome<ExitCode> {
             "--package",
             "netsocket-fileserver",
             "--package",
+            "netsocket-client",
+            "--package",
             "bench",
         ],
         &[],

@@ -1,5 +1,8 @@
 //! HAProxy in mode tcp: as it is, with its usual option for splicing, and as its experts run it.
 
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
 use super::route::{CONNECTIONS, Route, Traffic};
 use crate::failure::Outcome;
 use crate::host::Host;
@@ -17,15 +20,39 @@ pub(super) enum Setup {
     Tuned,
 }
 
-/// Starts it.
+/// What it relays, and for how many connections.
+pub(super) struct Pool<'a> {
+    pub(super) listen: SocketAddr,
+    pub(super) backends: &'a [SocketAddr],
+    pub(super) traffic: Traffic,
+    pub(super) connections: usize,
+}
+
+/// Starts it in front of one backend.
 pub(super) fn start(
     host: &Host,
     program: Option<&Tool>,
     route: &Route,
     setup: Setup,
 ) -> Outcome<Process> {
+    let pool = Pool {
+        listen: route.listen,
+        backends: &[route.backend],
+        traffic: route.traffic,
+        connections: CONNECTIONS,
+    };
+    start_pool(host, program, &pool, setup)
+}
+
+/// Starts it in front of several, each in its turn.
+pub(super) fn start_pool(
+    host: &Host,
+    program: Option<&Tool>,
+    pool: &Pool<'_>,
+    setup: Setup,
+) -> Outcome<Process> {
     let program = need(program, "haproxy")?;
-    let file = host.write("haproxy.cfg", &config(route, host.cores, setup))?;
+    let file = host.write("haproxy.cfg", &config(pool, host.cores, setup))?;
     // -db: in the foreground, one process.
     let arguments = ["-db".as_ref(), "-f".as_ref(), file.as_os_str()];
     host.launcher.start("haproxy", program, arguments)
@@ -67,22 +94,28 @@ fn tuning(setup: Setup, traffic: Traffic) -> Tuning {
 }
 
 /// No `log` line means no logging; without `check` it opens no connections of its own.
-fn config(route: &Route, threads: usize, setup: Setup) -> String {
-    let Route {
+fn config(pool: &Pool<'_>, threads: usize, setup: Setup) -> String {
+    let Pool {
         listen,
-        backend,
+        backends,
         traffic,
-    } = route;
+        connections,
+    } = pool;
     let Tuning {
         global,
         defaults,
         bind,
     } = tuning(setup, *traffic);
-    format!(
-        "global\n    nbthread {threads}\n    maxconn {CONNECTIONS}\n{global}\
+    let mut text = format!(
+        "global\n    nbthread {threads}\n    maxconn {connections}\n{global}\
          defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 1h\n    timeout server 1h\n{defaults}\
-         listen relay\n    bind {listen}{bind}\n    server backend {backend}\n"
-    )
+         listen relay\n    bind {listen}{bind}\n    balance roundrobin\n"
+    );
+    for (number, backend) in backends.iter().enumerate() {
+        // A `String` takes everything.
+        let _ = writeln!(text, "    server b{number} {backend}");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -90,12 +123,13 @@ mod tests {
     use super::*;
 
     fn of(setup: Setup, traffic: Traffic) -> String {
-        let route = Route {
+        let pool = Pool {
             listen: ([127, 0, 0, 1], 1).into(),
-            backend: ([127, 0, 0, 1], 2).into(),
+            backends: &[([127, 0, 0, 1], 2).into(), ([127, 0, 0, 1], 3).into()],
             traffic,
+            connections: 7,
         };
-        config(&route, 2, setup)
+        config(&pool, 2, setup)
     }
 
     #[test]
@@ -103,9 +137,8 @@ mod tests {
         let copy = of(Setup::Copy, Traffic::Bulk);
         let splice = of(Setup::Splice, Traffic::Bulk);
         assert_eq!(splice.replace("    option splice-auto\n", ""), copy);
-        assert!(
-            copy.contains("bind 127.0.0.1:1\n") && copy.contains("server backend 127.0.0.1:2\n")
-        );
+        assert!(copy.contains("bind 127.0.0.1:1\n") && copy.contains("maxconn 7\n"));
+        assert!(copy.ends_with("    server b0 127.0.0.1:2\n    server b1 127.0.0.1:3\n"));
     }
 
     #[test]

@@ -247,6 +247,33 @@ impl Peer {
     }
 }
 
+/// [`Peer::HaproxyTuned`] in front of several backends, with room for so many connections.
+///
+/// # Errors
+/// Where it is missing, does not start, or does not listen in time.
+pub(crate) async fn haproxy_pool(
+    host: &Host,
+    backends: &[SocketAddr],
+    traffic: Traffic,
+    connections: usize,
+) -> Outcome<Running> {
+    let listen = host.ports.free()?;
+    let pool = haproxy::Pool {
+        listen,
+        backends,
+        traffic,
+        connections,
+    };
+    let program = host.tools.haproxy.as_ref();
+    let mut process = haproxy::start_pool(host, program, &pool, haproxy::Setup::Tuned)?;
+    listening(listen, &mut process).await?;
+    Ok(Running {
+        address: listen,
+        process: Some(process),
+        _black_hole: None,
+    })
+}
+
 /// A peer at work. Dropping it ends it.
 #[derive(Debug)]
 pub struct Running {
@@ -264,8 +291,13 @@ impl Running {
     /// # Errors
     /// Where the process is gone.
     pub fn cpu(&self) -> Outcome<Option<f64>> {
-        let id = self.process.as_ref().map(Process::id);
-        id.map(cpu::of_tree).transpose()
+        self.id().map(cpu::of_tree).transpose()
+    }
+
+    /// Its process; `None` where there is none.
+    #[must_use]
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
     /// Memory of its processes, in bytes; `None` where there is no process.
@@ -273,8 +305,7 @@ impl Running {
     /// # Errors
     /// Where the process is gone.
     pub fn memory(&self) -> Outcome<Option<u64>> {
-        let id = self.process.as_ref().map(Process::id);
-        id.map(memory::of_tree).transpose()
+        self.id().map(memory::of_tree).transpose()
     }
 
     /// That it has not ended.

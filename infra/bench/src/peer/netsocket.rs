@@ -64,12 +64,12 @@ pub(super) fn missing(host: &Host, build: Build, settings: &str) -> Option<Strin
     let Some(tool) = build.of(host) else {
         return Some(build.hint().to_owned());
     };
-    // Nothing is bound for a check, but no two of them may be the same.
-    let [listen, admin, backend] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    // Nothing is started there; but each must be another address, as the balancer would listen on two of them.
+    let nowhere = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let checked = host
         .write(
             "balancer-check.toml",
-            &config(listen, admin, backend, settings),
+            &config(nowhere(1), nowhere(2), nowhere(3), settings),
         )
         .and_then(|file| {
             let arguments = [

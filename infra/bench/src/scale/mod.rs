@@ -1,28 +1,24 @@
 //! `bench scale`: one balancer with a hundred thousand sessions, and what it does meanwhile: take new ones, reload, hand
 //! over to a successor, drain, and show its page.
 //!
-//! Owns: the steps and their order. Does not own: the sessions (`sessions`), the new connections (`dialer`), how the
-//! balancer is started and told (`balancer`), the tables (`report`).
+//! Owns: the steps and their order. Does not own: the balancer, the sessions and the new connections
+//! (`crate::stage`), the tables (`report`).
 
-mod balancer;
-mod dialer;
 mod report;
-mod sessions;
 mod size;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::backend::{Backend, Service};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::host::Host;
-use balancer::Balancer;
-use dialer::Dialer;
+use crate::stage::balancer::{Balancer, backends};
+use crate::stage::dialer::Dialer;
+use crate::stage::echoes::Echoes;
+use crate::stage::sessions::{self, Latencies, Sessions};
 use report::{Growth, Phase, Report};
-use sessions::{Latencies, Sessions};
 pub use size::Size;
 
 /// The word on the command line that chooses this group.
@@ -39,8 +35,8 @@ pub async fn run(host: &Host, size: Size) -> Outcome<(String, bool)> {
     // One to each side of a session, here and in the balancer; the new ones of a second; some to spare.
     let sessions = (size.idle + size.trickling) as u64;
     host.need_open_files(2 * (sessions + u64::from(size.rate)) + 200)?;
-    let (backends, servers) = backends(host, size.backends)?;
-    let mut balancer = Balancer::start(host, &backends).await?;
+    let echoes = Echoes::start(host, size.backends)?;
+    let mut balancer = Balancer::start(host, &backends(&echoes.addresses, 1)).await?;
     let latencies = Arc::new(Latencies::default());
     let mut report = Report::new(size);
 
@@ -54,7 +50,9 @@ pub async fn run(host: &Host, size: Size) -> Outcome<(String, bool)> {
         seconds: size.seconds,
     };
     report.add(phases.during("nothing else", async { Ok(()) }).await?);
-    report.add(phases.during("reload (SIGHUP)", balancer.reload()).await?);
+    let heavier = backends(&echoes.addresses, 2);
+    let reload = balancer.reload(&heavier);
+    report.add(phases.during("reload (SIGHUP)", reload).await?);
     report.add(
         phases
             .during("drain of a backend", balancer.drain())
@@ -74,7 +72,6 @@ pub async fn run(host: &Host, size: Size) -> Outcome<(String, bool)> {
     dialer.stop().await;
     report.lost = sessions.lost().await;
     balancer.check_alive()?;
-    drop(servers);
     Ok((report.render(), report.is_whole()))
 }
 
@@ -136,20 +133,4 @@ impl Phases<'_> {
             wall: begin.elapsed(),
         })
     }
-}
-
-/// Echo servers, each at an address of its own: the ports of one would not do for all sessions.
-fn backends(host: &Host, count: u8) -> Outcome<(Vec<SocketAddr>, Vec<Backend>)> {
-    let mut addresses = Vec::new();
-    let mut servers = Vec::new();
-    for number in 1..=count {
-        let port = host.ports.free()?.port();
-        let address = SocketAddr::from(([127, 0, 2, number], port));
-        servers.push(Backend::start(address, Service::Echo)?);
-        addresses.push(address);
-    }
-    if addresses.is_empty() {
-        return Err(Failure::new("at least one backend is needed"));
-    }
-    Ok((addresses, servers))
 }

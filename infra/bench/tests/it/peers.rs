@@ -55,6 +55,20 @@ async fn own_relays_bring_back_what_was_sent() {
     }
 }
 
+#[test]
+fn a_balancer_that_is_built_takes_the_settings_of_each_variant() {
+    let host = host();
+    for peer in [
+        Peer::Netsocket,
+        Peer::NetsocketCopy,
+        Peer::NetsocketSplice,
+        Peer::NetsocketFastOpen,
+    ] {
+        let why = peer.missing(&host).unwrap_or_default();
+        assert!(!why.contains("refuses"), "{}: {why}", peer.name());
+    }
+}
+
 #[tokio::test]
 async fn the_backend_ends_a_connection_when_it_is_asked_to() {
     let host = host();

@@ -68,7 +68,7 @@ impl Plan {
         }
     }
 
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.up + self.down
     }
 }
@@ -116,7 +116,7 @@ impl Ledger {
 }
 
 /// The server's end of all flows, until it is dropped.
-pub(super) async fn serve(listener: TcpListener, ledger: Arc<Ledger>) {
+pub(crate) async fn serve(listener: TcpListener, ledger: Arc<Ledger>) {
     let mut flows = JoinSet::new();
     loop {
         tokio::select! {
@@ -149,7 +149,7 @@ async fn serve_one(mut stream: TcpStream, ledger: Arc<Ledger>) {
 ///
 /// # Errors
 /// Where it breaks, gets stuck, or the two ends do not agree on what went through.
-pub(super) async fn run(address: SocketAddr, plan: &Plan, ledger: &Ledger) -> Outcome<u64> {
+pub(crate) async fn run(address: SocketAddr, plan: &Plan, ledger: &Ledger) -> Outcome<u64> {
     let far = ledger.expect(plan.number);
     let both_ends = async {
         let near = near_end(address, plan).await.explain("at the client")?;

@@ -1,4 +1,4 @@
-//! The balancer of `bench scale`: how it is started, told and asked.
+//! The balancer under many sessions: how it is started, told and asked.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -23,23 +23,22 @@ const LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 
 /// A running balancer, and after a restart its successor.
-pub(super) struct Balancer {
-    pub(super) listen: SocketAddr,
+pub(crate) struct Balancer {
+    pub(crate) listen: SocketAddr,
     admin: SocketAddr,
-    backends: Vec<SocketAddr>,
     config: PathBuf,
     pid_file: PathBuf,
     process: Process,
-    reloads: u32,
 }
 
 impl Balancer {
-    pub(super) async fn start(host: &Host, backends: &[SocketAddr]) -> Outcome<Self> {
+    /// Starts it with `more` behind the settings of every run: its backends, above all.
+    pub(crate) async fn start(host: &Host, more: &str) -> Outcome<Self> {
         let program = need(host.tools.balancer.as_ref(), "netsocket-balancer")?;
         let (listen, admin) = (host.ports.free()?, host.ports.free()?);
         let pid_file = host.dir().join("balancer.pid");
-        let settings = settings(listen, admin, backends, &pid_file.display().to_string(), 1);
-        let config = host.write("balancer.toml", &settings)?;
+        let settings = settings(listen, admin, &pid_file.display().to_string());
+        let config = host.write("balancer.toml", &(settings + more))?;
         let arguments = ["--config".as_ref(), config.as_os_str()];
         let mut process = host
             .launcher
@@ -48,11 +47,9 @@ impl Balancer {
         let balancer = Self {
             listen,
             admin,
-            backends: backends.to_vec(),
             config,
             pid_file,
             process,
-            reloads: 0,
         };
         balancer
             .until("ready", async || {
@@ -64,32 +61,30 @@ impl Balancer {
     }
 
     /// Gives it other settings, and waits until they are in force.
-    pub(super) async fn reload(&mut self) -> Outcome<()> {
-        let before = self.metric("netsocket_config_generation").await?;
-        self.reloads += 1;
+    pub(crate) async fn reload(&self, more: &str) -> Outcome<()> {
+        let before = self.sum("netsocket_config_generation").await?;
         let pid_file = self.pid_file.display().to_string();
-        let weight = self.reloads % 2 + 1;
-        let settings = settings(self.listen, self.admin, &self.backends, &pid_file, weight);
-        std::fs::write(&self.config, settings).explain("the settings")?;
+        let settings = settings(self.listen, self.admin, &pid_file);
+        std::fs::write(&self.config, settings + more).explain("the settings")?;
         self.signal(Signal::HUP)?;
         self.until("reloaded", async || {
-            Ok(self.metric("netsocket_config_generation").await? > before)
+            Ok(self.sum("netsocket_config_generation").await? > before)
         })
         .await
     }
 
     /// Puts a successor in its place, and waits until that one answers.
-    pub(super) async fn restart(&mut self) -> Outcome<()> {
+    pub(crate) async fn restart(&mut self) -> Outcome<()> {
         let before = self.pid()?;
         self.signal(Signal::USR2)?;
         self.until("restarted", async || {
-            Ok(self.pid()? != before && self.metric("netsocket_uptime_seconds").await.is_ok())
+            Ok(self.pid()? != before && self.sum("netsocket_uptime_seconds").await.is_ok())
         })
         .await
     }
 
     /// Lets a backend get no new sessions, and then again.
-    pub(super) async fn drain(&self) -> Outcome<()> {
+    pub(crate) async fn drain(&self) -> Outcome<()> {
         for verb in ["drain", "ready"] {
             let answer = self
                 .ask("POST", &format!("/api/v1/backends/b0/{verb}"))
@@ -100,21 +95,26 @@ impl Balancer {
     }
 
     /// Reads a page.
-    pub(super) async fn get(&self, path: &str) -> Outcome<()> {
+    pub(crate) async fn get(&self, path: &str) -> Outcome<()> {
         let answer = self.ask("GET", path).await?;
         expect_success(path, &answer)
     }
 
-    pub(super) fn memory(&self) -> Outcome<u64> {
+    /// The process that was started.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn memory(&self) -> Outcome<u64> {
         memory::of_tree(self.process.id())
     }
 
-    pub(super) fn cpu(&self) -> Outcome<f64> {
+    pub(crate) fn cpu(&self) -> Outcome<f64> {
         cpu::of_tree(self.process.id())
     }
 
     /// That the process that was started runs. After a restart it has its sessions only.
-    pub(super) fn check_alive(&mut self) -> Outcome {
+    pub(crate) fn check_alive(&mut self) -> Outcome {
         self.process.check_alive()
     }
 
@@ -143,11 +143,10 @@ impl Balancer {
         Ok(())
     }
 
-    async fn metric(&self, name: &str) -> Outcome<f64> {
+    /// A metric, over all its labels.
+    pub(crate) async fn sum(&self, name: &str) -> Outcome<f64> {
         let answer = self.ask("GET", "/metrics").await?;
-        let line = answer.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|rest| rest.trim().parse().ok())
-            .ok_or_else(|| Failure::new(format!("no metric {name}")))
+        sum_of(&answer, name).ok_or_else(|| Failure::new(format!("no metric {name}")))
     }
 
     async fn ask(&self, verb: &str, path: &str) -> Outcome<String> {
@@ -177,19 +176,29 @@ fn expect_success(what: &str, answer: &str) -> Outcome {
     Err(Failure::new(format!("{what}: {line}")))
 }
 
-/// As shipped, but for addresses and timers; the first backend has `weight`.
-fn settings(
-    listen: SocketAddr,
-    admin: SocketAddr,
-    backends: &[SocketAddr],
-    pid_file: &str,
-    weight: u32,
-) -> String {
-    let mut text = format!(
+/// What the lines of a metric add up to; `None` if there are none.
+fn sum_of(metrics: &str, name: &str) -> Option<f64> {
+    let values = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let is_whole_name = rest.starts_with(' ') || rest.starts_with('{');
+        let value = is_whole_name.then(|| rest.rsplit(' ').next())??;
+        value.parse::<f64>().ok()
+    });
+    values.reduce(|sum, value| sum + value)
+}
+
+/// As shipped, but for addresses and timers.
+fn settings(listen: SocketAddr, admin: SocketAddr, pid_file: &str) -> String {
+    format!(
         "listen = \"{listen}\"\nadmin = \"{admin}\"\npid_file = \"{pid_file}\"\nlog = \"warn\"\n\
-         access_log_target = \"off\"\nidle_timeout = \"1h\"\ndrain_timeout = \"1h\"\n"
-    );
-    for (number, address) in backends.iter().enumerate() {
+         access_log_target = \"off\"\nidle_timeout = \"1d\"\ndrain_timeout = \"1h\"\n"
+    )
+}
+
+/// The settings of backends, of which the first has `weight`.
+pub(crate) fn backends(addresses: &[SocketAddr], weight: u32) -> String {
+    let mut text = String::new();
+    for (number, address) in addresses.iter().enumerate() {
         let weight = if number == 0 { weight } else { 1 };
         // A `String` takes everything.
         let _ = write!(
@@ -207,8 +216,17 @@ mod tests {
     #[test]
     fn a_reload_changes_the_weight_of_one_backend() {
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let with = |weight| settings(at(1), at(2), &[at(3), at(4)], "/x", weight);
+        let with = |weight| backends(&[at(3), at(4)], weight);
         assert_eq!(with(2).matches("weight = 2").count(), 1);
         assert_eq!(with(2).replacen("weight = 2", "weight = 1", 1), with(1));
+    }
+
+    #[test]
+    fn a_metric_is_summed_over_its_labels() {
+        let text =
+            "# HELP open Open.\nopen{service=\"a b\"} 3\nopen{service=\"c\"} 4\nopen_limit 9\n";
+        assert_eq!(sum_of(text, "open"), Some(7.0));
+        assert_eq!(sum_of(text, "open_limit"), Some(9.0));
+        assert_eq!(sum_of(text, "op"), None);
     }
 }

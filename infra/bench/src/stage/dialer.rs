@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::sessions::{Latencies, connect};
+use crate::stage::sessions::{Latencies, connect};
 
 /// For one of them, from the first packet to its end.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -18,22 +18,22 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// What came of the connections since somebody last asked.
 #[derive(Debug, Default)]
-pub(super) struct Dialed {
+pub(crate) struct Dialed {
     /// From the first packet to the first byte of an answer, in µs.
-    pub(super) latencies: Vec<u32>,
+    pub(crate) latencies: Vec<u32>,
     /// Refused, reset, or not answered in time.
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
 }
 
 /// Makes them until it is stopped.
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     latencies: Arc<Latencies>,
     failed: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
 impl Dialer {
-    pub(super) fn start(to: SocketAddr, rate: u32) -> Self {
+    pub(crate) fn start(to: SocketAddr, rate: u32) -> Self {
         let (latencies, failed) = (Arc::new(Latencies::default()), Arc::new(AtomicU64::new(0)));
         let (sink, failures) = (Arc::clone(&latencies), Arc::clone(&failed));
         let task = tokio::spawn(async move {
@@ -65,14 +65,14 @@ impl Dialer {
         }
     }
 
-    pub(super) fn take(&self) -> Dialed {
+    pub(crate) fn take(&self) -> Dialed {
         Dialed {
             latencies: self.latencies.take(),
             failed: self.failed.swap(0, Ordering::Relaxed),
         }
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         // It was aborted; there is nothing else to hear.
         let _ = self.task.await;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use crate::failure::{Explain as _, Failure, Outcome};
 
 /// Between two messages of a trickling session.
-pub(super) const INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(2);
 /// Bytes of each.
 const MESSAGE: usize = 64;
 /// For one answer.
@@ -26,10 +26,10 @@ const SOURCES: usize = 64;
 
 /// How long things took, in µs, since somebody last asked.
 #[derive(Debug, Default)]
-pub(super) struct Latencies(Mutex<Vec<u32>>);
+pub(crate) struct Latencies(Mutex<Vec<u32>>);
 
 impl Latencies {
-    pub(super) fn add(&self, began: Instant) {
+    pub(crate) fn add(&self, began: Instant) {
         let us = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
         self.0
             .lock()
@@ -37,13 +37,13 @@ impl Latencies {
             .push(us);
     }
 
-    pub(super) fn take(&self) -> Vec<u32> {
+    pub(crate) fn take(&self) -> Vec<u32> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Connects from one of many addresses of the loopback network, whose third byte is `net`.
-pub(super) async fn connect(to: SocketAddr, net: u8, number: usize) -> std::io::Result<TcpStream> {
+pub(crate) async fn connect(to: SocketAddr, net: u8, number: usize) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     let last = u8::try_from(number % SOURCES + 1).unwrap_or(u8::MAX);
@@ -54,7 +54,7 @@ pub(super) async fn connect(to: SocketAddr, net: u8, number: usize) -> std::io::
 }
 
 /// Sends `message`, and expects it back.
-pub(super) async fn echo(stream: &mut TcpStream, message: &[u8]) -> Outcome {
+pub(crate) async fn echo(stream: &mut TcpStream, message: &[u8]) -> Outcome {
     let mut answer = [0; MESSAGE];
     let answer = answer
         .get_mut(..message.len())
@@ -73,7 +73,7 @@ pub(super) async fn echo(stream: &mut TcpStream, message: &[u8]) -> Outcome {
 }
 
 /// Open sessions.
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     to: SocketAddr,
     idle: Vec<TcpStream>,
     trickling: JoinSet<()>,
@@ -83,7 +83,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(to: SocketAddr, latencies: Arc<Latencies>) -> Self {
+    pub(crate) fn new(to: SocketAddr, latencies: Arc<Latencies>) -> Self {
         Self {
             to,
             idle: Vec::new(),
@@ -94,12 +94,12 @@ impl Sessions {
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.idle.len() + self.trickling.len()
     }
 
     /// Opens idle sessions until there are so many.
-    pub(super) async fn open_idle(&mut self, count: usize) -> Outcome {
+    pub(crate) async fn open_idle(&mut self, count: usize) -> Outcome {
         let more = count.saturating_sub(self.idle.len());
         let opened = open(self.to, self.idle.len(), more).await?;
         self.idle.extend(opened);
@@ -107,7 +107,7 @@ impl Sessions {
     }
 
     /// Opens sessions that speak every [`INTERVAL`], each at its own moment.
-    pub(super) async fn open_trickling(&mut self, count: usize) -> Outcome {
+    pub(crate) async fn open_trickling(&mut self, count: usize) -> Outcome {
         for stream in open(self.to, self.idle.len(), count).await? {
             let (stop, broken) = (Arc::clone(&self.stop), Arc::clone(&self.broken));
             let latencies = Arc::clone(&self.latencies);
@@ -121,7 +121,7 @@ impl Sessions {
     }
 
     /// Ends all of them, and says how many had not survived.
-    pub(super) async fn lost(mut self) -> u64 {
+    pub(crate) async fn lost(mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         while self.trickling.join_next().await.is_some() {}
         let mut lost = self.broken.load(Ordering::Relaxed);
