@@ -25,6 +25,7 @@ pub(crate) mod manual;
 pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod parse_current;
+pub(crate) mod parse_search;
 pub(crate) mod posix_find;
 pub mod quote;
 pub(crate) mod security_args;
