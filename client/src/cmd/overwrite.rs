@@ -128,6 +128,8 @@ fn line(is_over: &AtomicBool) -> io::Result<String> {
         // A terminal has something to read once a line is complete.
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&LOOK_AGAIN)) {
             Ok(0) | Err(Errno::INTR) => {}
+            // What is typed after the end is for somebody else.
+            Ok(_) if is_over.load(Ordering::Relaxed) => {}
             Ok(_) => {
                 let mut line = String::new();
                 return stdin.lock().read_line(&mut line).map(|_| line);

@@ -471,6 +471,6 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
     }
     screen.type_keys("pwd\r");
     assert!(screen.ready().await.contains("\n/\r\n"));
-    screen.type_keys("quit\r");
+    screen.type_keys("\x04");
     assert_eq!(end(screen.child).await.code, Some(0));
 }
