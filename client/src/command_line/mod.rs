@@ -22,6 +22,7 @@ pub(crate) mod find_sizes;
 pub(crate) mod habits;
 pub(crate) mod help;
 pub(crate) mod manual;
+pub(crate) mod option_values;
 pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod parse_current;

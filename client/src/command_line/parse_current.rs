@@ -3,17 +3,15 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
 
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 use netsocket_settings::nearest;
 
-use crate::command_line::command::{
-    Command, DiskUsage, Get, Invocation, List, ListFormat, SaveOptions, TreeView,
-};
+use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
 use crate::command_line::commands::{self, CommandSpec, SHELLS};
 use crate::command_line::habits;
+use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
 use crate::command_line::parse_search::{archive, find};
 use crate::command_line::posix_find;
@@ -148,10 +146,6 @@ fn at_most_one(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Option
     }
 }
 
-pub(super) fn path(bytes: Vec<u8>) -> PathBuf {
-    OsString::from_vec(bytes).into()
-}
-
 fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, String> {
     let Some(word) = at_most_one(typed, "command", parsed)? else {
         return Ok(None);
@@ -177,14 +171,6 @@ fn shell(parsed: &ParsedOptions) -> Result<&'static str, String> {
         _ => None,
     };
     one.ok_or_else(|| format!("completions exist for {}", SHELLS.join(", ")))
-}
-
-pub(super) fn list_format(parsed: &ParsedOptions) -> ListFormat {
-    ListFormat {
-        long: parsed.has("long"),
-        null: parsed.has("null"),
-        one: parsed.has("one"),
-    }
 }
 
 fn list(parsed: &ParsedOptions) -> List {
@@ -242,14 +228,6 @@ fn levels(option: &str, parsed: &ParsedOptions) -> Result<Option<usize>, String>
     }
 }
 
-pub(super) fn save(parsed: &ParsedOptions) -> SaveOptions {
-    SaveOptions {
-        output: parsed.value("output").map(|value| path(value.to_vec())),
-        resume: !parsed.has("no-resume"),
-        force: parsed.has("force"),
-    }
-}
-
 fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
     let parallel = match parsed.value("parallel") {
         None => NonZeroUsize::MIN,
@@ -266,11 +244,4 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
         recursive: parsed.has("recursive"),
         save: save(parsed),
     })
-}
-
-pub(super) fn number(word: &[u8]) -> Option<NonZeroUsize> {
-    // `from_str` would take a plus sign.
-    let digits = word.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(word).ok().filter(|_| digits)?;
-    text.parse().ok()
 }

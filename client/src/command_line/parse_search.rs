@@ -12,8 +12,8 @@ use crate::command_line::archive_names::Format;
 use crate::command_line::command::{Archive, Find, Search};
 use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
 use crate::command_line::commands::FORMATS;
+use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::ParsedOptions;
-use crate::command_line::parse_current::{list_format, number, path, save};
 use crate::command_line::quote::pasteable;
 
 /// A search, and the order of what it finds.

@@ -56,7 +56,7 @@ pub(super) fn judge(call: &Call, is_named: bool) -> Verdict {
             .first()
             .is_some_and(|word| OF_A_BATCH.contains(&word.as_str()));
     let input = match is_line {
-        true => words.drain(..).collect::<Vec<_>>().join(" "),
+        true => std::mem::take(&mut words).join(" "),
         false => call.input.clone(),
     };
     let mut command = netns::isolated(unshare(call, &home));
